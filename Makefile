@@ -1,0 +1,45 @@
+# Lockstep. `make demo` runs the main job, `make test` passes the tests; both need Python 3.11 or newer and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= 2
+
+.PHONY: help env env-dev demo check test test-full soak bench format requirements
+
+help:  ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+env:  ## build .venv with what it takes to run
+	@$(PYTHON) scripts/make_env.py run
+
+env-dev:  ## build .venv with the test and check tools as well
+	@$(PYTHON) scripts/make_env.py dev
+
+demo: env  ## run Lockstep and Documo with demo people; Ctrl-C stops
+	@$(BIN)/lockstep up
+
+check: env-dev  ## formatting, lint, types, layering
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: env-dev  ## the tests (at most 10 minutes on 2 cores)
+	$(BIN)/python -m pytest -m "not full and not soak" -n $(JOBS) --dist loadfile
+
+test-full: env-dev  ## large counts, outside suites, PostgreSQL servers (at most 30 minutes)
+	@$(BIN)/python scripts/full_prerequisites.py
+	$(BIN)/python -m pytest -m "full" --timeout 1500
+
+soak: env-dev  ## open-ended: faults, kills, fuzzing
+	$(BIN)/python -m pytest -m "soak" --timeout 0
+
+bench: env-dev  ## measure; prints JSON
+	@for file in bench/*.py; do echo "== $$file" >&2; $(BIN)/python $$file || exit 1; done
+
+format: env-dev  ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+requirements: env-dev  ## pin again, after a change to dependencies
+	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.txt
+	$(BIN)/uv pip compile -q requirements-dev.in --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements-dev.txt
