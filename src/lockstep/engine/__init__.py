@@ -1,0 +1,1 @@
+"""Decisions. Pure: same input, same answer, with reasons."""
