@@ -1,0 +1,87 @@
+"""What every file of the tree must keep to. Read from git, so that what is ignored does not count."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = [ROOT / name for name in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).split("\n") if name]
+# Written in pieces, so that this file does not hold what it looks for.
+REGISTRY_HOSTS = re.compile(
+    "|".join(
+        [
+            r"pypi\." + "org",
+            "python" + "hosted",
+            r"registry\." + "npmjs",
+            r"npmjs\." + "com",
+            r"deb\." + "debian",
+            r"crates\." + "io",
+        ]
+    )
+)
+MACHINE_PATHS = re.compile(r"(?<![\w.])/(" + "work|fa" + r"rm)/")
+BUILT = re.compile(r"\.(min\.(js|css)|bundle\.js|map|woff2?|ttf|whl|so|dll|exe|jar|pyc)$")
+UNFINISHED = re.compile(r"\b(TO" + "DO|FIX" + "ME|XX" + r"X)\b")
+MAX_LINES, MAX_FUNCTION_LINES = 350, 60
+
+
+def texts() -> list[tuple[Path, str]]:
+    found = []
+    for file in FILES:
+        try:
+            found.append((file.relative_to(ROOT), file.read_text(encoding="utf-8")))
+        except (UnicodeDecodeError, FileNotFoundError):
+            continue
+    return found
+
+
+def holding(pattern: re.Pattern[str]) -> list[str]:
+    return [f"{name}: {match.group()}" for name, text in texts() if (match := pattern.search(text))]
+
+
+def test_no_file_names_a_package_registrys_host() -> None:
+    assert holding(REGISTRY_HOSTS) == []
+
+
+def test_no_file_carries_a_path_of_one_machine() -> None:
+    assert holding(MACHINE_PATHS) == []
+
+
+def test_no_third_party_built_file_is_committed() -> None:
+    assert [str(file.relative_to(ROOT)) for file in FILES if BUILT.search(file.name)] == []
+    assert [str(file.relative_to(ROOT)) for file in FILES if file.name in ("uv.lock", "node_modules")] == []
+
+
+def test_nothing_is_left_for_later_in_the_code() -> None:
+    assert [row for row in holding(UNFINISHED) if row.split(":")[0].endswith(".py")] == []
+
+
+def test_files_and_functions_of_the_product_stay_readable() -> None:
+    long = []
+    for name, text in texts():
+        if name.suffix != ".py" or name.parts[0] != "src":
+            continue
+        if (lines := text.count("\n")) > MAX_LINES:
+            long.append(f"{name}: {lines} lines")
+        for node in ast.walk(ast.parse(text)):
+            if (
+                isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+                and (size := (node.end_lineno or 0) - node.lineno) > MAX_FUNCTION_LINES
+            ):
+                long.append(f"{name}:{node.lineno} {node.name}: {size} lines")
+    assert long == []
+
+
+def test_every_requirement_is_pinned_with_a_hash_and_no_index() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-env.txt"):
+        text = (ROOT / name).read_text()
+        assert "index-url" not in text
+        for line in text.splitlines():
+            if line and not line.startswith((" ", "#")):
+                assert "==" in line, f"{name}: {line}"
+        assert text.count("--hash=sha256:") >= len(
+            [line for line in text.splitlines() if line and not line.startswith(" ")]
+        )
