@@ -1,0 +1,264 @@
+"""Make, start, find and stop one PostgreSQL cluster. Blocking; callers hold the start lock.
+
+`postmaster.pid` is believed only when the process it names runs PostgreSQL on this very folder: numbers are used again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lockstep.errors import Kind, LockstepError, conflict
+from lockstep.postgres.identity import ServerUser, plain_environment
+from lockstep.postgres.processes import arguments_of, is_running, working_in
+from lockstep.postgres.programs import Programs, major_version
+
+SUPERUSER = "postgres"
+ROLES = ("lockstep", "documo")
+LARGEST_LOG_BYTES = 5_000_000
+RECOVERY_SECONDS = 600.0
+
+# Small and durable. Statements and values stay out of the server's log: they hold people's data.
+SETTINGS = """
+# Written by Lockstep when it made this cluster. Yours to change: ALTER SYSTEM SET ... wins over this file.
+shared_buffers = 128MB
+max_connections = 120
+work_mem = 8MB
+maintenance_work_mem = 64MB
+effective_cache_size = 1GB
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 1GB
+min_wal_size = 80MB
+checkpoint_timeout = 15min
+random_page_cost = 1.1
+jit = off
+autovacuum_naptime = 15s
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_min_messages = log
+log_min_error_statement = panic
+log_error_verbosity = terse
+log_checkpoints = off
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Postmaster:
+    """A running server: its process and the folder of its socket."""
+
+    pid: int
+    socket_folder: Path
+    port: int
+
+
+def make_cluster(folder: Path, programs: Programs, user: ServerUser, *, durable: bool) -> None:
+    """Make an empty cluster in *folder*, whole or not at all. Raises LockstepError with initdb's own words."""
+    half = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(mode=0o700)
+    user.own(half)
+    command = [str(programs.initdb), "-D", str(half), "-U", SUPERUSER, "-E", "UTF8", "-A", "peer", "--no-instructions"]
+    command += _locale_options(programs) + _sync_options(programs, durable=durable)
+    done = subprocess.run(
+        command, cwd="/", env=plain_environment(), capture_output=True, text=True, check=False, **user.process_options
+    )
+    if done.returncode != 0:
+        shutil.rmtree(half, ignore_errors=True)
+        raise LockstepError(
+            Kind.INTERNAL, f"PostgreSQL could not make a database in {folder}", why=_last_words(done.stderr)
+        )
+    with (half / "postgresql.conf").open("a") as settings:
+        settings.write(SETTINGS)
+    half.rename(folder)
+
+
+def check_version(folder: Path, programs: Programs) -> None:
+    """Raise LockstepError when the cluster was made by another major version than *programs*."""
+    made_by, ours = (folder / "PG_VERSION").read_text().strip(), str(major_version(programs))
+    if made_by != ours:
+        raise conflict(
+            f"The database in {folder} was made by PostgreSQL {made_by}; this installation brings {ours}",
+            next_step="Dump it with the installation that made it, move the folder away, start, and restore the dump",
+        )
+
+
+def write_access_rules(folder: Path, user: ServerUser) -> None:
+    """Let in through the socket whom the kernel names: the user who runs us, the one who runs PostgreSQL, and root."""
+    names = dict.fromkeys((user.name, "root"))
+    rows = [f'lockstep "{name}" {role}' for name in names for role in (SUPERUSER, *ROLES)]
+    for file, text in (("pg_ident.conf", "\n".join(rows)), ("pg_hba.conf", "local all all peer map=lockstep")):
+        path = folder / file
+        path.write_text(text + "\n")
+        path.chmod(0o600)
+        user.own(path)
+
+
+def find_postmaster(folder: Path) -> Postmaster | None:
+    """The server that runs on *folder* and is ready, or None. Never waits."""
+    lines = _pid_file(folder)
+    if len(lines) < 8 or not lines[7].startswith("ready") or not _serves(int(lines[0]), folder):
+        return None
+    return Postmaster(int(lines[0]), Path(lines[4]), int(lines[3]))
+
+
+def start(
+    folder: Path,
+    sockets: Path,
+    programs: Programs,
+    user: ServerUser,
+    *,
+    options: tuple[str, ...],
+    log: Path,
+    say: Callable[[str], None],
+) -> tuple[Postmaster, subprocess.Popen[bytes] | None]:
+    """Return the running server of *folder*, started if needed, and its process if it is our child.
+
+    Waits for crash recovery. Raises LockstepError with PostgreSQL's own words when it does not start.
+    """
+    give_up_at = time.monotonic() + RECOVERY_SECONDS
+    while _runs_unready(folder) and time.monotonic() < give_up_at:  # somebody's start, cut off half-way
+        time.sleep(0.02)
+    if (found := find_postmaster(folder)) is not None:
+        return found, None
+    _forget_stranger(folder)
+    for left_over in sockets.glob(".s.PGSQL.*"):  # nobody serves here: its lock file may name a stranger, too
+        left_over.unlink(missing_ok=True)
+    while True:
+        said_from = _trim(log)
+        child = _launch(folder, sockets, programs, user, options, log)
+        if (ready := _wait_until_ready(folder, child, say)) is not None:
+            return ready, child
+        words = log.read_bytes()[said_from:].decode(errors="replace")
+        if "is still in use" not in words or time.monotonic() > give_up_at:
+            raise LockstepError(
+                Kind.INTERNAL, f"PostgreSQL did not start on {folder}", why=_last_words(words), next_step=f"Read {log}"
+            )
+        _end_orphans(folder)  # backends that have not noticed yet that their server was killed
+        time.sleep(0.05)
+
+
+def stop(folder: Path, child: subprocess.Popen[bytes] | None, *, patience_seconds: float = 60.0) -> None:
+    """Stop the server of *folder*: running transactions are rolled back, data is flushed. Harder when that takes too long."""
+    lines = _pid_file(folder)
+    if not lines or not _serves(int(lines[0]), folder):
+        return
+    pid = int(lines[0])
+    for sent, patience in ((signal.SIGINT, patience_seconds), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):
+        with suppress(ProcessLookupError):
+            os.kill(pid, sent)
+        give_up_at = time.monotonic() + patience
+        while time.monotonic() < give_up_at:
+            if child is not None:
+                child.poll()
+            if not is_running(pid):
+                return
+            time.sleep(0.005)
+
+
+def _launch(
+    folder: Path, sockets: Path, programs: Programs, user: ServerUser, options: tuple[str, ...], log: Path
+) -> subprocess.Popen[bytes]:
+    command = [str(programs.postgres), "-D", str(folder), "-c", "listen_addresses=", "-p", "5432"]
+    command += ["-c", f"unix_socket_directories={sockets}", "-c", "unix_socket_permissions=0700"]
+    for option in options:
+        command += ["-c", option]
+    with log.open("ab") as out:
+        # A session of its own: Ctrl-C in the terminal is for us, and we stop PostgreSQL when nobody needs it.
+        return subprocess.Popen(
+            command, cwd="/", env=plain_environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            start_new_session=True, **user.process_options,
+        )  # fmt: skip
+
+
+def _wait_until_ready(folder: Path, child: subprocess.Popen[bytes], say: Callable[[str], None]) -> Postmaster | None:
+    """The server once it accepts connections; None when it ended instead."""
+    began, told = time.monotonic(), False
+    while child.poll() is None:
+        found = find_postmaster(folder)
+        if found is not None and found.pid == child.pid:
+            return found
+        if not told and time.monotonic() - began > 3:
+            told = True
+            say("PostgreSQL is recovering after it was interrupted")
+        time.sleep(0.005)
+    return None
+
+
+def _serves(pid: int, folder: Path) -> bool:
+    """Whether process *pid* is a PostgreSQL server on *folder*."""
+    if not is_running(pid):
+        return False
+    arguments = arguments_of(pid)
+    if not arguments or "postgres" not in Path(arguments[0]).name:
+        return False
+    wanted = os.path.realpath(folder)
+    if sys.platform != "linux":  # arguments were joined by blanks there
+        return wanted in " ".join(arguments)
+    return any(os.path.realpath(word) == wanted for word in arguments[1:] if word.startswith("/"))
+
+
+def _runs_unready(folder: Path) -> bool:
+    lines = _pid_file(folder)
+    return bool(lines) and _serves(int(lines[0]), folder) and find_postmaster(folder) is None
+
+
+def _forget_stranger(folder: Path) -> None:
+    """Remove a `postmaster.pid` whose number now belongs to somebody else: PostgreSQL would refuse to start.
+
+    One whose process is dead stays: PostgreSQL reads in it which shared memory its own orphans may still use.
+    """
+    lines = _pid_file(folder)
+    if lines and is_running(int(lines[0])) and not _serves(int(lines[0]), folder):
+        (folder / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _end_orphans(folder: Path) -> None:
+    for pid in working_in(folder):
+        if arguments_of(pid)[:1] and arguments_of(pid)[0].startswith("postgres:"):
+            with suppress(OSError):
+                os.kill(pid, signal.SIGQUIT)
+
+
+def _pid_file(folder: Path) -> list[str]:
+    try:
+        lines = (folder / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    return lines if lines and lines[0].strip().isdigit() else []
+
+
+def _trim(log: Path) -> int:
+    """Keep the log small; return where new words will begin."""
+    log.touch(mode=0o600)
+    if log.stat().st_size > LARGEST_LOG_BYTES:
+        log.replace(log.with_name(f"{log.name}.1"))
+        log.touch(mode=0o600)
+    return log.stat().st_size
+
+
+def _last_words(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    fatal = [line for line in lines if "FATAL" in line or "error:" in line]
+    return (fatal or lines or ["it said nothing"])[-1]
+
+
+def _locale_options(programs: Programs) -> list[str]:
+    if major_version(programs) >= 17:  # the same order and case folding on every system
+        return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    return ["--locale=C.UTF-8"]
+
+
+def _sync_options(programs: Programs, *, durable: bool) -> list[str]:
+    if not durable:
+        return ["--no-sync"]
+    # One call for the whole file system instead of one for each of a thousand files.
+    return ["--sync-method=syncfs"] if sys.platform == "linux" and major_version(programs) >= 17 else []

@@ -1,0 +1,217 @@
+"""Our own PostgreSQL: many processes use one server, and the last one out stops it.
+
+Each user holds a share of `postgres.users`; starting, attaching and stopping happen one at a time under `postgres.start`. Nobody
+owns the server: whoever needs it and finds it down starts it, so it survives the death of the process that started it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from lockstep.errors import Kind, LockstepError, invalid, not_found
+from lockstep.postgres import caretaker, places
+from lockstep.postgres.cluster import (
+    ROLES,
+    SUPERUSER,
+    Postmaster,
+    check_version,
+    find_postmaster,
+    make_cluster,
+    start,
+    stop,
+    write_access_rules,
+)
+from lockstep.postgres.database import Database, on_socket
+from lockstep.postgres.identity import ServerUser, choose_user
+from lockstep.postgres.locks import FileLock, held_alone
+from lockstep.postgres.processes import is_running
+from lockstep.postgres.programs import Programs, reachable_programs, wheel_programs
+
+Say = Callable[[str], None]
+NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+
+def quietly(message: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run our own server: other *programs* than the wheel's, another system *user*, and *durable* only off in tests."""
+
+    programs: Programs | None = None
+    user: str | None = None
+    durable: bool = True
+
+
+class EmbeddedServer:
+    """This process's use of the PostgreSQL server of one data folder. Made by `attach`, ended by `leave`."""
+
+    def __init__(self, data: Path, options: Options, say: Say) -> None:
+        self.data = data
+        self._options = options
+        self._say = say
+        self._share = FileLock(data / caretaker.USERS)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._caretaker: subprocess.Popen[bytes] | None = None
+        self._postmaster: Postmaster | None = None
+        self._cluster = data / "postgres"
+        self._thread_lock = threading.Lock()
+        self._has_left = False
+
+    @property
+    def postmaster(self) -> Postmaster:
+        if self._postmaster is None:
+            raise LockstepError(Kind.INTERNAL, "PostgreSQL is asked for before it was started")
+        return self._postmaster
+
+    @property
+    def cluster(self) -> Path:
+        """PostgreSQL's data directory, wherever it had to go."""
+        return self._cluster
+
+    def is_up(self) -> bool:
+        if self._child is not None:
+            self._child.poll()
+        return self._postmaster is not None and is_running(self._postmaster.pid)
+
+    def ensure_up(self) -> bool:
+        """Start the server unless it runs; True if this call started it. Does nothing after `leave`."""
+        with self._thread_lock, held_alone(self.data / caretaker.START):
+            if self._has_left:
+                return False
+            self._share.share()
+            return self._start()
+
+    def leave(self) -> None:
+        """End this use; the last one out stops the server. Calling it again does nothing."""
+        with self._thread_lock:
+            if self._has_left:
+                return
+            self._has_left = True
+            with held_alone(self.data / caretaker.START):
+                is_last = self._share.try_alone()
+                if is_last:
+                    self._stop()
+                self._share.close()
+        if is_last and self._caretaker is not None:
+            self._caretaker.wait(timeout=20)
+
+    def database(self, name: str, *, role: str | None = None) -> Database:
+        """The database *name*, entered as the role of the same name. Raises LockstepError when there is none."""
+        if role is None and name not in ROLES:
+            raise not_found(f"PostgreSQL in {self.data} has no database {name}")
+        return on_socket(self.postmaster.socket_folder, self.postmaster.port, name=name, role=role or name)
+
+    def administration(self) -> Database:
+        """The superuser's way in."""
+        return self.database("postgres", role=SUPERUSER)
+
+    def _start(self) -> bool:
+        record = places.read_record(self.data)
+        cluster = record.cluster if record else self.data / "postgres"
+        user = choose_user(self._options.user or (record.user if record else "") or None, cluster)
+        if (found := find_postmaster(cluster)) is not None and record is not None:
+            self._cluster, self._postmaster = cluster, found
+            self._make_databases(record)
+            self._hire_caretaker()
+            return False
+        programs = reachable_programs(self._options.programs or wheel_programs(), user, self._say)
+        if record is None or not record.databases:
+            record = self._make(record, programs, user)
+        record = self._launch(record, programs, user)
+        self._make_databases(record)
+        self._hire_caretaker()
+        return True
+
+    def _make(self, record: places.Record | None, programs: Programs, user: ServerUser) -> places.Record:
+        """Choose the place of the cluster, put it on record, then make it: a start cut off in between finds its way back."""
+        if record is None:
+            cluster = self.data / "postgres"
+            record = places.Record(cluster if cluster.is_dir() else places.choose_cluster(self.data, user, self._say))
+            places.write_record(self.data, record)
+        if not record.cluster.is_dir():
+            make_cluster(record.cluster, programs, user, durable=self._options.durable)
+        return record
+
+    def _launch(self, record: places.Record, programs: Programs, user: ServerUser) -> places.Record:
+        cluster = record.cluster
+        self._cluster = cluster
+        if not cluster.is_dir():
+            raise invalid(
+                f"The database that {self.data / places.RECORD} speaks of is gone: {cluster}",
+                next_step="Put it back, or remove that file to start with an empty database",
+            )
+        if not user.reaches(cluster):
+            raise invalid(
+                f"User {user.name} cannot enter the database in {cluster}, which belongs to somebody else or is out of reach",
+                next_step=f"Run as its owner: ls -ld {cluster}",
+            )
+        check_version(cluster, programs)
+        write_access_rules(cluster, user)
+        sockets = places.socket_folder(record.socket_folder, self.data, user)
+        version = (cluster / "PG_VERSION").read_text().strip()
+        record = places.Record(cluster, sockets, record.databases, user.name, version)
+        places.write_record(self.data, record)
+        self._postmaster, self._child = start(
+            cluster, sockets, programs, user, log=self.data / "postgres.log", say=self._say,
+            options=() if self._options.durable else NOT_DURABLE,
+        )  # fmt: skip
+        return record
+
+    def _make_databases(self, record: places.Record) -> None:
+        missing = [name for name in ROLES if name not in record.databases]
+        if not missing:
+            return
+        with psycopg.connect(self.administration().conninfo, autocommit=True) as connection:
+            for name in missing:
+                make_database(connection, name)
+        places.write_record(self.data, places.remembering(record, databases=tuple(missing)))
+
+    def _hire_caretaker(self) -> None:
+        self._caretaker = caretaker.hire(self.data, self._cluster) or self._caretaker
+
+    def _stop(self) -> None:
+        stop(self._cluster, self._child)
+        if self._postmaster is not None and not is_running(self._postmaster.pid):
+            shutil.rmtree(self._postmaster.socket_folder, ignore_errors=True)
+
+
+def attach(data: Path, *, options: Options | None = None, say: Say = quietly) -> EmbeddedServer:
+    """Use the PostgreSQL server of *data*, started if it does not run. Blocking. Raises LockstepError when that cannot be."""
+    server = EmbeddedServer(places.make_data_folder(data), options or Options(), say)
+    try:
+        server.ensure_up()
+    except BaseException:
+        server.leave()
+        raise
+    return server
+
+
+def remove(data: Path) -> None:
+    """Delete the data folder of an ended temporary server, and what had to be kept elsewhere for it."""
+    record = places.read_record(data)
+    if record is not None and find_postmaster(record.cluster) is None:
+        shutil.rmtree(record.cluster, ignore_errors=True)
+        if record.socket_folder is not None:
+            shutil.rmtree(record.socket_folder, ignore_errors=True)
+    shutil.rmtree(data, ignore_errors=True)
+
+
+def make_database(connection: psycopg.Connection[tuple[object, ...]], name: str, *, role: str | None = None) -> None:
+    """Make database *name* unless it exists, owned by *role* or by a new role of the same name; nobody else may connect."""
+    owner = sql.Identifier(role or name)
+    if role is None and not connection.execute("select 1 from pg_roles where rolname = %s", (name,)).fetchone():
+        connection.execute(sql.SQL("create role {} login").format(owner))
+    if not connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
+        database = sql.Identifier(name)
+        connection.execute(sql.SQL("create database {} owner {} template template0").format(database, owner))
+        connection.execute(sql.SQL("revoke connect, temporary on database {} from public").format(database))

@@ -1,0 +1,101 @@
+"""Choose who runs PostgreSQL, which refuses to run as root.
+
+Never creates a user. Whether the chosen one reaches a path is tried, not computed: mode bits do not tell about access lists.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lockstep.errors import invalid
+
+UNPRIVILEGED = ("postgres", "nobody")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUser:
+    """The system user that runs PostgreSQL; *is_other* when that is not the user who runs us."""
+
+    name: str
+    uid: int
+    gid: int
+    is_other: bool
+
+    @property
+    def process_options(self) -> dict[str, Any]:
+        """Options for subprocess: become this user in the child, before the program starts."""
+        return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_other else {}
+
+    def reaches(self, folder: Path) -> bool:
+        """Whether this user can enter *folder*."""
+        return self.can_run(["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)])
+
+    def can_run(self, command: list[str]) -> bool:
+        try:
+            done = subprocess.run(
+                command, cwd="/", env=plain_environment(), capture_output=True, check=False, **self.process_options
+            )
+        except OSError:
+            return False
+        return done.returncode == 0
+
+    def own(self, path: Path) -> None:
+        """Give *path* to this user."""
+        if self.is_other:
+            os.chown(path, self.uid, self.gid)
+
+
+def choose_user(wanted: str | None, existing: Path) -> ServerUser:
+    """Return who runs PostgreSQL: ourselves, or as root the owner of the *existing* cluster, *wanted*, postgres or nobody.
+
+    Raises LockstepError when there is nobody.
+    """
+    if os.geteuid() != 0:
+        return _ourselves()
+    if existing.is_dir() and (owner := existing.stat().st_uid) != 0:
+        return _other(owner)
+    for name in (wanted,) if wanted else UNPRIVILEGED:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        if entry.pw_uid != 0:
+            return _other(entry.pw_uid)
+    raise invalid(
+        f"There is no system user {wanted} without root's rights to run PostgreSQL"
+        if wanted
+        else "PostgreSQL cannot run as root, and neither the system user postgres nor nobody exists",
+        next_step="Run as an ordinary user, or name an existing one with LOCKSTEP_POSTGRES_USER",
+    )
+
+
+def plain_environment() -> dict[str, str]:
+    """The environment of PostgreSQL's programs: nothing of ours, so no secret and no PG* variable gets in."""
+    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _ourselves() -> ServerUser:
+    uid = os.geteuid()
+    try:
+        return ServerUser(pwd.getpwuid(uid).pw_name, uid, os.getegid(), is_other=False)
+    except KeyError:
+        raise invalid(
+            f"The system has no name for user {uid}, and PostgreSQL does not run without one",
+            next_step="Add the user to /etc/passwd, or name a PostgreSQL server with DATABASE_URL",
+        ) from None
+
+
+def _other(uid: int) -> ServerUser:
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        raise invalid(
+            f"The database belongs to user {uid}, who does not exist on this system",
+            next_step="Give the folder to the system user that shall run PostgreSQL: chown -R USER FOLDER",
+        ) from None
+    return ServerUser(entry.pw_name, entry.pw_uid, entry.pw_gid, is_other=True)

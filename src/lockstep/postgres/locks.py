@@ -1,0 +1,88 @@
+"""File locks that the kernel drops when their holder dies, however it dies.
+
+The lock belongs to the open file: two openings in one process exclude each other like two processes do, and a child that was
+given the file holds it on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from lockstep.errors import conflict
+
+
+class FileLock:
+    """One opening of one lock file. The file itself stays when the lock goes: removing it would split its users."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def share(self) -> None:
+        """Wait until nobody holds it alone, then hold it with others."""
+        fcntl.flock(self.descriptor, fcntl.LOCK_SH)
+
+    def wait_alone(self) -> None:
+        """Wait until nobody else holds it, then hold it alone."""
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+
+    def try_alone(self) -> bool:
+        """Hold it alone if nobody else holds it. A share of ours may be lost when the answer is no."""
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(self) -> None:
+        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go; a child that inherited the file keeps what it holds."""
+        with suppress(OSError):
+            os.close(self.descriptor)
+
+    def note(self, text: str) -> None:
+        """Leave a word for those who find the lock taken."""
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, text.encode(), 0)
+
+    def read_note(self) -> str:
+        return os.pread(self.descriptor, 200, 0).decode(errors="replace").strip()
+
+
+@contextmanager
+def held_alone(path: Path, *, timeout_seconds: float = 120.0) -> Iterator[None]:
+    """Hold the lock file at *path* alone for the block; raises LockstepError when others hold it for too long."""
+    lock = FileLock(path)
+    try:
+        give_up_at = time.monotonic() + timeout_seconds
+        while not lock.try_alone():
+            if time.monotonic() > give_up_at:
+                raise conflict(
+                    f"Another command has been starting or stopping PostgreSQL in {path.parent} for {timeout_seconds:.0f} seconds",
+                    next_step="Wait for it or end it, then try again",
+                )
+            time.sleep(0.01)
+        yield
+    finally:
+        lock.close()
+
+
+def claim_main(data: Path, product: str) -> FileLock:
+    """Mark this process as the one main process of *product* in *data*; raises LockstepError when there is one already."""
+    lock = FileLock(data / f"{product}.lock")
+    if not lock.try_alone():
+        pid = lock.read_note()
+        lock.close()
+        raise conflict(
+            f"{product.capitalize()} is already running in {data} (process {pid or 'unknown'})",
+            next_step=f"Stop it first, or give this one a data folder of its own: {product} --data FOLDER",
+        )
+    lock.note(str(os.getpid()))
+    return lock

@@ -1,0 +1,117 @@
+"""Bring a database to the version that the code expects, at start, once, however many processes start together.
+
+When there is nothing to do, Alembic is not even imported: the answer is one SELECT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.resources
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from lockstep.errors import Kind, LockstepError, conflict, invalid
+from lockstep.postgres.database import Database
+from lockstep.postgres.pool import connection_options
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """The revisions of one product in order, and the folder with their modules."""
+
+    folder: Path
+    numbers: tuple[str, ...]
+
+    @property
+    def newest(self) -> str:
+        return self.numbers[-1]
+
+
+def revisions_of(package: str) -> Revisions:
+    """The revisions in `versions/` of *package*, by file name. Raises LockstepError when there are none."""
+    folder = Path(str(importlib.resources.files(package))) / "versions"
+    numbers = sorted(path.name.partition("_")[0] for path in folder.glob("[0-9]*_*.py"))
+    if not numbers:
+        raise LockstepError(Kind.INTERNAL, f"{package} has no revisions")
+    return Revisions(folder, tuple(numbers))
+
+
+async def migrate(database: Database, package: str, *, say: Callable[[str], None] = lambda _: None) -> bool:
+    """Apply the revisions of *package* that *database* lacks; True if there were any.
+
+    Processes that start together wait for the one that does it. Raises LockstepError for a database newer than the code.
+    """
+    revisions = revisions_of(package)
+    options = connection_options(database, name="lockstep migrate")
+    async with await psycopg.AsyncConnection.connect(database.conninfo, **options) as connection:
+        if not _is_behind(await _version_of(connection), revisions, database):
+            return False
+        lock = zlib.crc32(f"migrate {package}".encode())
+        await connection.execute("select pg_advisory_lock(%s)", (lock,))  # ends with the connection
+        version = await _version_of(connection)
+        if not _is_behind(version, revisions, database):
+            return False
+        waiting = [number for number in revisions.numbers if version is None or number > version]
+        say(f"Bringing the database {database.name} up to date: {len(waiting)} steps, to {revisions.newest}")
+        await asyncio.to_thread(_upgrade, database, revisions)
+        return True
+
+
+def _is_behind(version: str | None, revisions: Revisions, database: Database) -> bool:
+    if version is None:
+        return True
+    if version not in revisions.numbers:
+        raise conflict(
+            f"The database {database.name} is at version {version}; this program knows only up to {revisions.newest}",
+            why="A newer program has used it",
+            next_step="Run that newer program, or restore a backup from before",
+        )
+    return version != revisions.newest
+
+
+async def _version_of(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> str | None:
+    try:
+        cursor = await connection.execute("select version_num from alembic_version")
+    except psycopg.errors.UndefinedTable:
+        return None
+    row = await cursor.fetchone()
+    return str(row[0]) if row else None
+
+
+def _upgrade(database: Database, revisions: Revisions) -> None:
+    # Imported here: half a second that only a start with something to do shall pay.
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import NullPool, create_engine
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migration_environment"))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", str(revisions.folder).replace("%", "%%"))
+    engine = create_engine("postgresql+psycopg://", creator=lambda: _connect(database), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    except psycopg.Error as failed:
+        raise _explained(failed, database) from failed
+    finally:
+        engine.dispose()
+
+
+def _connect(database: Database) -> psycopg.Connection[tuple[object, ...]]:
+    options = connection_options(database, name="lockstep migrate") | {"autocommit": False}
+    return psycopg.connect(database.conninfo, **options)
+
+
+def _explained(failed: psycopg.Error, database: Database) -> LockstepError:
+    return invalid(
+        f"The database {database.name} could not be brought up to date",
+        why=failed.diag.message_primary or type(failed).__name__,
+        next_step="It is unchanged since the last complete step; correct the cause and start again",
+    )

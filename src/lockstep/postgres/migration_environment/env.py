@@ -1,0 +1,12 @@
+"""Alembic's environment, the same for both products: run the revisions on the connection that `migrate` hands over.
+
+Every revision is a transaction of its own, so a failure leaves the database at the last good one.
+"""
+
+from __future__ import annotations
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], transaction_per_migration=True)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,152 @@
+"""Decide where the data and the socket of our own PostgreSQL live, and keep that on record in `postgres.json`.
+
+The record is the truth: data is never looked for elsewhere, and a recorded place that has vanished is an error, not a fresh start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import stat
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import orjson
+
+from lockstep.errors import Kind, LockstepError, invalid
+from lockstep.postgres.identity import ServerUser
+
+RECORD = "postgres.json"
+SOCKET_NAME = ".s.PGSQL.5432"
+LONGEST_SOCKET_PATH = 103  # Linux takes 107 bytes, macOS 103
+SHARED_HOMES = (Path("/var/lib/lockstep"), Path("/var/lib"), Path("/srv"))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What `postgres.json` says. *cluster* is PostgreSQL's data directory; *databases* are those made so far."""
+
+    cluster: Path
+    socket_folder: Path | None = None
+    databases: tuple[str, ...] = ()
+    user: str = ""
+    version: str = ""
+
+
+def read_record(data: Path) -> Record | None:
+    """The record of the data folder, or None before the first start."""
+    path = data / RECORD
+    try:
+        said = orjson.loads(path.read_bytes())
+        return Record(
+            cluster=data / said["dataDirectory"],  # relative inside the data folder, so that the folder can be moved
+            socket_folder=Path(said["socketFolder"]) if said.get("socketFolder") else None,
+            databases=tuple(said.get("databases", ())),
+            user=str(said.get("user", "")),
+            version=str(said.get("version", "")),
+        )
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as broken:
+        raise invalid(
+            f"{path} is damaged: it must say where the database is",
+            next_step='Restore it; if the data is beside it, this is enough: {"dataDirectory": "postgres"}',
+        ) from broken
+
+
+def write_record(data: Path, record: Record) -> None:
+    """Replace the record whole, so that a reader never sees half of it."""
+    inside = record.cluster.is_relative_to(data)
+    said = {
+        "dataDirectory": str(record.cluster.relative_to(data) if inside else record.cluster),
+        "socketFolder": str(record.socket_folder or ""),
+        "databases": list(record.databases),
+        "user": record.user,
+        "version": record.version,
+    }
+    half = data / f".{RECORD}.{os.getpid()}"
+    half.write_bytes(orjson.dumps(said, option=orjson.OPT_INDENT_2) + b"\n")
+    half.chmod(0o600)
+    half.replace(data / RECORD)
+
+
+def make_data_folder(data: Path) -> Path:
+    """Make the data folder if needed and return it resolved. As root others may pass through it (not list it): PostgreSQL must."""
+    try:
+        data = data.expanduser().resolve()
+        if not data.exists():
+            data.mkdir(parents=True)
+            data.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        if not os.access(data, os.W_OK | os.X_OK):
+            raise PermissionError(f"not writable by user {os.geteuid()}")
+    except OSError as refused:
+        raise invalid(
+            f"The data folder {data} cannot be used",
+            why=refused.strerror or str(refused),
+            next_step="Name another: --data FOLDER",
+        ) from refused
+    return data
+
+
+def choose_cluster(data: Path, user: ServerUser, say: Callable[[str], None]) -> Path:
+    """Return where a new cluster goes: into the data folder, or where *user* can reach it. Raises LockstepError without one."""
+    if user.reaches(data):
+        return data / "postgres"
+    for home in SHARED_HOMES:
+        if home.name == "lockstep" and home.parent.is_dir() and os.access(home.parent, os.W_OK):
+            home.mkdir(mode=0o755, exist_ok=True)
+        if home.is_dir() and os.access(home, os.W_OK) and user.reaches(home):
+            cluster = home / f"{data.name}-{secrets.token_hex(6)}"
+            say(f"{data} is out of reach for user {user.name}, who runs PostgreSQL; the database goes to {cluster}")
+            return cluster
+    raise LockstepError(
+        Kind.INVALID,
+        f"User {user.name}, who runs PostgreSQL, cannot reach the data folder {data}",
+        why="A folder on the way there is closed to other users",
+        next_step="Choose a folder that other users may pass through, for example --data /var/lib/lockstep/data",
+    )
+
+
+def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
+    """Return a private folder with a short path for the socket: the *recorded* one if it is still safe, else a new one.
+
+    Raises LockstepError when no place is short, private and reachable.
+    """
+    if recorded and _is_private(recorded, user):
+        return recorded
+    mark = hashlib.sha256(os.fsencode(data)).hexdigest()[:6]
+    for base in _runtime_bases(user):
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=f"lockstep-{mark}-", dir=base))
+        except OSError:
+            continue
+        user.own(folder)
+        if len(os.fsencode(folder / SOCKET_NAME)) <= LONGEST_SOCKET_PATH and user.reaches(folder):
+            return folder
+        folder.rmdir()
+    raise invalid(
+        "There is no place for PostgreSQL's socket: a private folder with a path of at most 85 bytes",
+        next_step="Set XDG_RUNTIME_DIR or TMPDIR to a short path that you can write to",
+    )
+
+
+def remembering(record: Record, *, databases: tuple[str, ...]) -> Record:
+    return replace(record, databases=tuple(dict.fromkeys((*record.databases, *databases))))
+
+
+def _runtime_bases(user: ServerUser) -> list[Path]:
+    named = os.environ.get("XDG_RUNTIME_DIR", "")
+    own = [Path(named)] if named and not user.is_other else []
+    shared = [Path("/run")] if user.is_other else []
+    return [base for base in (*own, *shared, Path(tempfile.gettempdir()), Path("/tmp")) if base.is_dir()]  # noqa: S108 -- mkdtemp
+
+
+def _is_private(folder: Path, user: ServerUser) -> bool:
+    try:
+        facts = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == user.uid and not facts.st_mode & 0o077

@@ -1,0 +1,98 @@
+"""Pools of connections and transactions on them.
+
+Connections are in autocommit: a single statement is one round trip, and what belongs together says so with `transaction`.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from lockstep.errors import unreachable
+from lockstep.postgres.database import Database
+
+Connection = psycopg.AsyncConnection[Any]
+Pool = AsyncConnectionPool[Connection]
+
+set_json_dumps(orjson.dumps)
+set_json_loads(orjson.loads)
+
+
+async def open_pool(
+    database: Database, *, min_size: int = 1, max_size: int = 8, name: str = "lockstep", timeout_seconds: float = 30.0
+) -> Pool:
+    """Open a pool whose connections speak UTC and JSON through orjson; *name* is shown in pg_stat_activity.
+
+    Raises LockstepError when no connection can be made in *timeout_seconds*.
+    """
+    pool: Pool = AsyncConnectionPool(
+        database.conninfo,
+        kwargs=connection_options(database, name=name),
+        min_size=min_size,
+        max_size=max_size,
+        timeout=timeout_seconds,
+        name=name,
+        check=check_connection,
+        open=False,
+    )
+    try:
+        await pool.open(wait=True, timeout=timeout_seconds)
+    except PoolTimeout:
+        await pool.close()
+        raise unreachable(
+            f"PostgreSQL did not let us in within {timeout_seconds:.0f} seconds ({database.place})",
+            next_step="Check that it runs and has connections left",
+        ) from None
+    return pool
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """One transaction on a connection of *pool*: committed at the end of the block, rolled back if it raises.
+
+    Raises LockstepError when no connection comes free in time.
+    """
+    try:
+        connection = await pool.getconn()
+    except PoolTimeout:
+        raise unreachable(
+            f"No connection to PostgreSQL came free within {pool.timeout:.0f} seconds",
+            next_step="Try again; if it stays so, look at what PostgreSQL is busy with: select * from pg_stat_activity",
+        ) from None
+    try:
+        async with connection.transaction():
+            yield connection
+    finally:
+        await pool.putconn(connection)
+
+
+def connection_options(database: Database, *, name: str) -> dict[str, Any]:
+    """Keyword arguments for psycopg that every connection of ours is made with."""
+    given = str(conninfo_to_dict(database.conninfo).get("options") or "")
+    return {
+        "autocommit": True,
+        "application_name": name,
+        "client_encoding": "UTF8",
+        "options": f"{given} -c TimeZone=UTC".strip(),
+        "connect_timeout": 10,
+    }
+
+
+async def check_connection(connection: Connection) -> None:
+    """Raise OperationalError when *connection* is dead, so that the pool replaces it before anybody gets it.
+
+    An idle connection has nothing to say: only when its socket became readable (closed, as a rule) is the server asked,
+    so a healthy checkout costs no round trip.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN | select.POLLHUP)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(connection)

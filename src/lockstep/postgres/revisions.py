@@ -1,0 +1,30 @@
+"""What a revision module needs: it is eight lines, and its SQL stands in a file of the same name beside it.
+
+    \"\"\"People, groups, assignments.\"\"\"
+
+    from lockstep.postgres.revisions import run_sql_beside
+
+    revision = "0002"
+    down_revision = "0001"
+
+    def upgrade() -> None:
+        run_sql_beside(__file__)
+
+The file is named after its revision (`0002_directory.py`, `0002_directory.sql`), numbers without gaps; revisions only go forward.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import psycopg
+from alembic import op
+
+
+def run_sql_beside(module_file: str) -> None:
+    """Execute the SQL file beside *module_file*, all its statements, in the revision's transaction."""
+    statements = Path(module_file).with_suffix(".sql").read_bytes()
+    connection = op.get_bind().connection.driver_connection
+    # Past SQLAlchemy: it would take % and : in the text for parameters.
+    cast("psycopg.Connection[object]", connection).execute(statements)

@@ -1,0 +1,140 @@
+"""Where the databases are: on the server that a URL names, otherwise on our own, started or attached to.
+
+Only the main process of a folder (`up`, `serve`) is alone; every other command passes `main=False` and shares the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from lockstep.errors import LockstepError, not_found
+from lockstep.postgres.database import Database
+from lockstep.postgres.embedded import EmbeddedServer, Options, Say, attach, quietly
+from lockstep.postgres.locks import FileLock, claim_main
+from lockstep.postgres.named import named_database
+from lockstep.postgres.places import make_data_folder
+
+WATCH_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 30.0
+
+
+class Server:
+    """The databases of one data folder. Made by `start_or_attach`; `leave` must be awaited at the end."""
+
+    def __init__(self, named: Mapping[str, Database], embedded: EmbeddedServer | None, main: FileLock | None, say: Say):
+        self._named = dict(named)
+        self._main = main
+        self._say = say
+        self.embedded = embedded
+
+    def database(self, name: str) -> Database:
+        """The database *name* (`lockstep`, `documo`). Raises LockstepError for one that was not asked for at start."""
+        if name in self._named:
+            return self._named[name]
+        if self.embedded is None:
+            raise not_found(f"The PostgreSQL server has no database {name}")
+        return self.embedded.database(name)
+
+    async def supervise(self) -> None:
+        """Start our own PostgreSQL again whenever it is gone. Runs until cancelled; a named server needs no supervision."""
+        pause = WATCH_SECONDS
+        while self.embedded is not None:
+            await asyncio.sleep(pause)
+            if self.embedded.is_up():
+                pause = WATCH_SECONDS
+                continue
+            try:
+                if await asyncio.to_thread(self.embedded.ensure_up):
+                    self._say("PostgreSQL had stopped and was started again")
+            except LockstepError as failed:
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                self._say(f"{failed.detail}. Trying again in {pause:.0f} s. {failed.why}".strip())
+
+    async def leave(self) -> None:
+        """End this use of the databases; the last one out stops our own PostgreSQL."""
+        if self.embedded is not None:
+            await _to_the_end(self.embedded.leave)
+        if self._main is not None:
+            self._main.close()
+            self._main = None
+
+
+async def start_or_attach(
+    data: Path,
+    *,
+    main: bool,
+    say: Say = quietly,
+    product: str = "lockstep",
+    databases: tuple[str, ...] = ("lockstep",),
+    urls: Mapping[str, str] | None = None,
+    options: Options | None = None,
+) -> Server:
+    """Bring the *databases* within reach: by the *urls* where there are any, on our own server in *data* otherwise.
+
+    *main* makes this process the only main one of *product* in this folder. Raises LockstepError.
+    """
+    data = make_data_folder(data)
+    lock = claim_main(data, product) if main else None
+    named: dict[str, Database] = {}
+    embedded: EmbeddedServer | None = None
+    try:
+        for name in databases if urls else ():
+            found = await asyncio.to_thread(named_database, name, urls or {})
+            if found is not None:
+                named[name] = found
+        if any(name not in named for name in databases):
+            embedded = await _attached(data, options, say)
+    except BaseException:
+        if lock is not None:
+            lock.close()
+        raise
+    return Server(named, embedded, lock, say)
+
+
+@asynccontextmanager
+async def running(
+    data: Path,
+    *,
+    main: bool,
+    say: Say = quietly,
+    product: str = "lockstep",
+    databases: tuple[str, ...] = ("lockstep",),
+    urls: Mapping[str, str] | None = None,
+    options: Options | None = None,
+) -> AsyncIterator[Server]:
+    """`start_or_attach` for the length of a block, supervised."""
+    server = await start_or_attach(
+        data, main=main, say=say, product=product, databases=databases, urls=urls, options=options
+    )
+    watch = asyncio.create_task(server.supervise(), name="postgres-supervision")
+    try:
+        yield server
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        await server.leave()
+
+
+async def _attached(data: Path, options: Options | None, say: Say) -> EmbeddedServer:
+    """`attach` in a thread. When cancelled meanwhile, the server that came up is left again before we go."""
+    work = asyncio.ensure_future(asyncio.to_thread(attach, data, options=options, say=say))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        (server,) = await asyncio.gather(work, return_exceptions=True)
+        if isinstance(server, EmbeddedServer):
+            await _to_the_end(server.leave)
+        raise
+
+
+async def _to_the_end(work: Callable[[], None]) -> None:
+    """Run blocking *work* in a thread and see it through even if we are cancelled: half a stop leaves a server behind."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise

@@ -1,0 +1,123 @@
+"""A real PostgreSQL for every suite: one server for each test process, a fresh database for each test that asks.
+
+`LOCKSTEP_TEST_POSTGRES=debian15` runs the same tests on Debian's PostgreSQL 15.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from lockstep.postgres.database import Database
+from lockstep.postgres.embedded import EmbeddedServer, Options, attach, remove
+from lockstep.postgres.migrate import migrate
+from lockstep.postgres.programs import Programs, programs_in
+
+DatabaseFactory = Callable[..., Database]
+
+
+def tested_programs() -> Programs | None:
+    """The PostgreSQL to test on; None means the one that the installation brings."""
+    return {"": None, "debian15": programs_in(Path("/usr/lib/postgresql/15/bin"))}[
+        os.environ.get("LOCKSTEP_TEST_POSTGRES", "")
+    ]
+
+
+@pytest.fixture
+def data_folder() -> Iterator[Path]:
+    """An empty data folder that PostgreSQL's user can pass through; what a test leaves in it is removed."""
+    folder = Path(tempfile.mkdtemp(prefix="lockstep-test-"))
+    folder.chmod(0o711)
+    yield folder
+    remove(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[EmbeddedServer]:
+    """One server for this test process; not durable, for speed."""
+    folder = Path(tempfile.mkdtemp(prefix="lockstep-tests-"))
+    folder.chmod(0o711)
+    server = attach(folder, options=Options(programs=tested_programs(), durable=False))
+    yield server
+    server.leave()
+    remove(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _administrator(postgres_server: EmbeddedServer) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    with psycopg.connect(postgres_server.administration().conninfo, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def _templates() -> dict[str, str]:
+    return {}
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def database_factory(
+    postgres_server: EmbeddedServer,
+    _administrator: psycopg.Connection[tuple[object, ...]],
+    _templates: dict[str, str],
+) -> Iterator[DatabaseFactory]:
+    """Call it for a fresh database, dropped after the test.
+
+    `database_factory()` is empty; `database_factory("lockstep.storage.migrations")` has the tables of that package, migrated
+    once for the session and then copied. *role* owns it.
+    """
+    made: list[str] = []
+
+    def make(package: str = "", *, role: str = "") -> Database:
+        owner = role or ("documo" if package.startswith("documo") else "lockstep")
+        if package and package not in _templates:
+            template = _create(_administrator, owner, "template0")
+            with ThreadPoolExecutor(1) as thread:  # an async test that calls us has a running loop in this one
+                thread.submit(asyncio.run, migrate(postgres_server.database(template, role=owner), package)).result()
+            _templates[package] = template
+        name = _create(_administrator, owner, _templates[package] if package else "template0")
+        made.append(name)
+        return postgres_server.database(name, role=owner)
+
+    yield make
+    for name in made:
+        _administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(database_factory: DatabaseFactory) -> Database:
+    """A fresh, empty database."""
+    return database_factory()
+
+
+@pytest.fixture
+def lockstep_database(database_factory: DatabaseFactory) -> Database:
+    """A fresh database with Lockstep's tables."""
+    return database_factory("lockstep.storage.migrations")
+
+
+@pytest.fixture
+def documo_database(database_factory: DatabaseFactory) -> Database:
+    """A fresh database with Documo's tables."""
+    return database_factory("documo.migrations")
+
+
+def _create(administrator: psycopg.Connection[tuple[object, ...]], owner: str, template: str) -> str:
+    name = f"test_{next(_numbers)}"
+    administrator.execute(
+        sql.SQL("create database {} owner {} template {}").format(*map(sql.Identifier, (name, owner, template)))
+    )
+    return name

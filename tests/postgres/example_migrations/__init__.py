@@ -1,0 +1,1 @@
+"""A package of revisions to test migrations with."""

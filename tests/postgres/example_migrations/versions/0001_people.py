@@ -1,0 +1,10 @@
+"""Example revision 1."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
