@@ -1,0 +1,166 @@
+"""The functions of the language: each documents, checks and evaluates itself from one decorated function.
+
+An implementation gets converted arguments (its parameters' kinds) and never sees an expression; a *form* gets the compiled arguments
+and decides itself which of them are evaluated. Examples are executed as tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from lockstep.engine.expressions.compiler import Evaluate, Form
+
+Implementation = TypeVar("Implementation", bound=Callable[..., Any])
+
+
+class Kind(Enum):
+    """What a parameter takes or a function gives. The value is the word that an administrator reads."""
+
+    TEXT = "text"
+    INTEGER = "whole number"
+    BOOLEAN = "truth value"  # the text True or False
+    CONDITION = "condition"
+    DATE = "date"
+    WORD = "word"  # one of a fixed list
+    VALUES = "several values"
+    ROLES = "role assignments"
+    ANY = "any value"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One argument. An optional one may be left empty or left out."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    optional: bool = False
+    repeats: bool = False
+    words: tuple[str, ...] = ()
+    needed: bool = False  # null is refused (whole numbers only)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """*expression* over *attributes* gives *result*; a result for a random function is {"regex": ...}."""
+
+    expression: str
+    result: Any
+    attributes: Mapping[str, Any] | None = None
+    now: str = ""
+    taken: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """*evaluate* is the implementation of a plain function, *form* builds the closure of a lazy one; exactly one is set."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    returns: Kind
+    meaning: str
+    examples: tuple[Example, ...]
+    family: str
+    evaluate: Callable[..., Any] | None = None
+    form: Callable[[Form], Evaluate] | None = None
+    minimum: int = 0
+    maximum: int | None = None
+    remarks: str = ""
+    pure: bool = True  # same arguments, same answer: may be computed once
+    wants_context: bool = False
+    top_level_only: bool = False
+    even_arguments: bool = False
+
+    @property
+    def signature(self) -> str:
+        return f"{self.name}({', '.join(_shown(parameter) for parameter in self.parameters)})"
+
+    @property
+    def argument_names(self) -> str:
+        return ", ".join(parameter.name for parameter in self.parameters)
+
+    def parameter(self, index: int) -> Parameter:
+        """The parameter that argument number *index* (from 0) fills; the last ones may repeat."""
+        if index < len(self.parameters):
+            return self.parameters[index]
+        repeating = [parameter for parameter in self.parameters if parameter.repeats]
+        first = self.parameters.index(repeating[0])
+        return repeating[(index - first) % len(repeating)]
+
+
+CATALOGUE: dict[str, Function] = {}
+
+
+def function(
+    name: str, *parameters: Parameter, returns: Kind, meaning: str, examples: Sequence[Example], **more: Any
+) -> Callable[[Implementation], Implementation]:
+    """Enter a plain function: every argument is evaluated and converted, then the implementation is called."""
+
+    def enter(implementation: Implementation) -> Implementation:
+        _enter(name, parameters, returns, meaning, examples, implementation, {"evaluate": implementation, **more})
+        return implementation
+
+    return enter
+
+
+def form(
+    name: str, *parameters: Parameter, returns: Kind, meaning: str, examples: Sequence[Example], **more: Any
+) -> Callable[[Implementation], Implementation]:
+    """Enter a function that decides which of its arguments are evaluated."""
+
+    def enter(implementation: Implementation) -> Implementation:
+        _enter(name, parameters, returns, meaning, examples, implementation, {"form": implementation, **more})
+        return implementation
+
+    return enter
+
+
+def _enter(
+    name: str,
+    parameters: tuple[Parameter, ...],
+    returns: Kind,
+    meaning: str,
+    examples: Sequence[Example],
+    implementation: Callable[..., Any],
+    more: dict[str, Any],
+) -> None:
+    settings = {
+        "minimum": sum(not parameter.optional for parameter in parameters),
+        "maximum": None if any(parameter.repeats for parameter in parameters) else len(parameters),
+        "family": implementation.__module__.rpartition(".")[2],
+        **more,
+    }
+    CATALOGUE[name] = Function(name, parameters, returns, meaning, tuple(examples), **settings)
+
+
+def text(name: str, meaning: str, *, optional: bool = False, repeats: bool = False) -> Parameter:
+    return Parameter(name, Kind.TEXT, meaning, optional, repeats)
+
+
+def integer(name: str, meaning: str, *, optional: bool = False, nullable: bool = False) -> Parameter:
+    return Parameter(name, Kind.INTEGER, meaning, optional, needed=not optional and not nullable)
+
+
+def anything(name: str, meaning: str, *, optional: bool = False, repeats: bool = False) -> Parameter:
+    return Parameter(name, Kind.ANY, meaning, optional, repeats)
+
+
+def several(name: str, meaning: str, *, optional: bool = False, repeats: bool = False) -> Parameter:
+    return Parameter(name, Kind.VALUES, meaning, optional, repeats)
+
+
+def word(name: str, meaning: str, words: Sequence[str], *, optional: bool = False) -> Parameter:
+    return Parameter(name, Kind.WORD, meaning, optional, words=tuple(words))
+
+
+def date(name: str, meaning: str) -> Parameter:
+    return Parameter(name, Kind.DATE, meaning)
+
+
+def _shown(parameter: Parameter) -> str:
+    shown = parameter.name + (", ..." if parameter.repeats else "")
+    return f"[{shown}]" if parameter.optional else shown

@@ -1,0 +1,45 @@
+"""Comparisons: as whole numbers where both sides are, else as texts, case-sensitive. An absent side is "".
+
+Texts are ordered by character code, so "B" comes before "a".
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lockstep.engine.expressions.catalogue import Kind
+from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.converting import converted
+from lockstep.engine.expressions.values import Record, Value, parse_integer
+
+if TYPE_CHECKING:
+    from lockstep.engine.expressions.compiler import Compiled, Evaluate
+
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+OPERATORS = tuple(_OPERATORS)
+
+
+def compile_comparison(sign: str, left: Compiled, right: Compiled) -> Evaluate:
+    read_left, read_right = converted(left, Kind.TEXT, ""), converted(right, Kind.TEXT, "")
+    compare = _OPERATORS[sign]
+    if right.is_constant and sign in ("=", "<>"):
+        fixed = read_right({}, None) or ""  # type: ignore[arg-type]
+        if parse_integer(fixed) is None:
+            return lambda record, context: compare(read_left(record, context) or "", fixed)
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        first, second = read_left(record, context) or "", read_right(record, context) or ""
+        number = parse_integer(first)
+        other = parse_integer(second) if number is not None else None
+        return compare(first, second) if other is None else compare(number, other)
+
+    return evaluate

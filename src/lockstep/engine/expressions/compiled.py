@@ -1,0 +1,95 @@
+"""A compiled expression: evaluate it as often as you like, on any record.
+
+Compiling is cached by text. Nothing but ExpressionError leaves `evaluate`, whatever the record holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from lockstep.engine.expressions import functions as _functions
+from lockstep.engine.expressions.catalogue import Kind
+from lockstep.engine.expressions.compiler import Compiler, Evaluate
+from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.converting import converted
+from lockstep.engine.expressions.errors import ExpressionError
+from lockstep.engine.expressions.linking import bare_word
+from lockstep.engine.expressions.parser import parse
+from lockstep.engine.expressions.tree import Attribute, Call, Expression, Keyword, attribute_names, function_names, walk
+from lockstep.engine.expressions.values import Diverted, Record, Value
+
+assert _functions.__all__  # noqa: S101  # importing the families fills the catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledExpression:
+    """*attributes* are the static dependencies: no other attribute can change the value."""
+
+    text: str
+    tree: Expression
+    attributes: frozenset[str]
+    functions: frozenset[str]
+    size: int  # parts that are evaluated at most once each: the bound of one evaluation's steps
+    raw: Evaluate
+    candidate_rules: tuple[Evaluate, ...] = ()
+
+    def evaluate(self, record: Record, context: EvaluationContext) -> Value:
+        """The value, or DROP, or SKIP_OBJECT. Raises ExpressionError."""
+        try:
+            return self.raw(record, context)
+        except Diverted as diverted:
+            return diverted.flow
+
+    @property
+    def attribute(self) -> str | None:
+        """The attribute's name where the expression is nothing but `[attribute]`: read it directly."""
+        return self.tree.name if isinstance(self.tree, Attribute) else None
+
+    @property
+    def is_redacted(self) -> bool:
+        """The value must not be shown in any log."""
+        return "Redact" in self.functions
+
+    def unique_candidates(self, record: Record, context: EvaluationContext) -> tuple[str, ...]:
+        """What SelectUniqueValue will try, in order: ask the target about these, then evaluate with what is taken."""
+        values = (rule(record, context) for rule in self.candidate_rules)
+        try:
+            return tuple(dict.fromkeys(value for value in values if value))
+        except Diverted:
+            return ()
+
+
+@lru_cache(maxsize=4096)
+def compile_expression(text: str) -> CompiledExpression:
+    """Compile *text*, or raise ExpressionError for the first problem in it."""
+    return compile_tree(parse(text), text)
+
+
+def compile_tree(tree: Expression, text: str) -> CompiledExpression:
+    """Compile a tree; *text* is what errors quote and positions count in."""
+    if isinstance(tree, Keyword):
+        raise bare_word(tree, text)
+    compiled = Compiler(text).compile(tree, is_root=True)
+    return CompiledExpression(
+        text=text,
+        tree=tree,
+        attributes=attribute_names(tree),
+        functions=function_names(tree),
+        size=sum(1 for _ in walk(tree)),
+        raw=compiled.evaluate,
+        candidate_rules=_candidate_rules(tree, text),
+    )
+
+
+def _candidate_rules(tree: Expression, text: str) -> tuple[Evaluate, ...]:
+    if not isinstance(tree, Call) or tree.name != "SelectUniqueValue":
+        return ()
+    rules = []
+    for argument in tree.arguments:
+        rule = Compiler(text).compile(argument)
+        try:
+            rules.append(converted(rule, Kind.TEXT, "rule"))
+        except Exception as error:  # pragma: no cover - constants are texts
+            raise ExpressionError(text, argument.position, str(error)) from None
+    return tuple(rules)

@@ -1,0 +1,214 @@
+"""Turn a tree into closures: `evaluate(record, context) -> value`.
+
+Constants are converted and folded here, once. A closure that reads an attribute converts it as well, so that the common case costs one
+call; errors cost nothing until they happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from lockstep.engine.expressions.catalogue import Function, Kind, Parameter
+from lockstep.engine.expressions.comparing import compile_comparison
+from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.converting import converted
+from lockstep.engine.expressions.errors import ExpressionError, Trouble
+from lockstep.engine.expressions.linking import FLOWS, link
+from lockstep.engine.expressions.tree import Attribute, Call, Comparison, EmptySlot, Expression, Keyword, Number, Text
+from lockstep.engine.expressions.values import FALSE, TRUE, Diverted, Record, Value
+
+Evaluate: TypeAlias = Callable[[Record, EvaluationContext], Value]
+Observe: TypeAlias = Callable[[Expression, Evaluate], Evaluate]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A closure and what is known of its value beforehand."""
+
+    evaluate: Evaluate
+    kind: Kind
+    node: Expression
+    is_constant: bool = False
+    value: Value = None
+    is_empty: bool = False  # an empty slot
+    is_observed: bool = False
+
+    @property
+    def attribute(self) -> str | None:
+        """The attribute's name where the argument is nothing but an attribute, so that it can be read without a detour."""
+        # An observed argument must go through its own closure, or its value is not seen.
+        return self.node.name if isinstance(self.node, Attribute) and not self.is_observed else None
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a lazy function gets: its arguments, compiled but not evaluated, and how to report a mistake in them."""
+
+    call: Call
+    arguments: tuple[Compiled, ...]
+    function: Function
+    text: str
+
+    def argument(self, index: int, kind: Kind, name: str = "") -> Evaluate:
+        """Argument *index*, converted to *kind*. An argument that is left out gives None."""
+        if index >= len(self.arguments):
+            return _nothing
+        return converted(self.arguments[index], kind, name or self.function.parameter(index).name)
+
+    def is_present(self, index: int) -> bool:
+        return index < len(self.arguments) and not self.arguments[index].is_empty
+
+    def guard(self, evaluate: Evaluate) -> Evaluate:
+        """*evaluate*, with its troubles told with function and position."""
+        return _located(evaluate, self)
+
+    def wrong(self, message: str, index: int | None = None, *, expected: str = "") -> ExpressionError:
+        """The error for argument *index*, or for the call as a whole. Raise it while compiling."""
+        position = self.call.position if index is None else self.arguments[index].node.position
+        name = "" if index is None else self.function.parameter(index).name
+        full = f"{self.function.name} {message}"
+        return ExpressionError(
+            self.text, position, full, function=self.function.name, argument=name, expected=expected or full
+        )
+
+    def told(self, trouble: Trouble) -> ExpressionError:
+        """*trouble* with text, function and the position of the argument that it names."""
+        position = self.call.position
+        for index, argument in enumerate(self.arguments):
+            if trouble.argument and self.function.parameter(index).name == trouble.argument:
+                position = argument.node.position + trouble.offset
+                break
+        return ExpressionError(
+            self.text,
+            position,
+            f"{self.function.name} {trouble.message}",
+            function=self.function.name,
+            argument=trouble.argument,
+            expected=trouble.expected,
+        )
+
+
+@dataclass(slots=True)
+class Compiler:
+    """Compiles one expression. *observe* may wrap every closure (explain does); nothing is folded then."""
+
+    text: str
+    observe: Observe | None = None
+    folded_errors: list[ExpressionError] = field(default_factory=list)
+
+    def compile(self, node: Expression, *, is_root: bool = False) -> Compiled:
+        compiled = self._compile(node, is_root=is_root)
+        if self.observe is None:
+            return compiled
+        return replace(compiled, evaluate=self.observe(node, compiled.evaluate), is_observed=True)
+
+    def _compile(self, node: Expression, *, is_root: bool) -> Compiled:
+        match node:
+            case Attribute(name):
+                return Compiled(read_attribute(name), Kind.ANY, node)
+            case Text(value):
+                return constant(value, Kind.TEXT, node)
+            case Number(value):
+                return constant(value, Kind.INTEGER, node)
+            case EmptySlot():
+                return Compiled(_nothing, Kind.ANY, node, is_constant=True, is_empty=True)
+            case Keyword(word):
+                return _keyword(word, node)
+            case Comparison():
+                left, right = self.compile(node.left), self.compile(node.right)
+                return Compiled(compile_comparison(node.operator, left, right), Kind.CONDITION, node)
+            case Call():
+                return self._call(node, is_root=is_root)
+
+    def _call(self, node: Call, *, is_root: bool) -> Compiled:
+        function = link(node, self.text, is_root=is_root)
+        arguments = tuple(self.compile(argument) for argument in node.arguments)
+        form = Form(node, arguments, function, self.text)
+        evaluate = function.form(form) if function.form else _plain(form)
+        compiled = Compiled(_located(evaluate, form), function.returns, node)
+        constant_arguments = all(argument.is_constant for argument in arguments)
+        return self._folded(compiled, function) if constant_arguments else compiled
+
+    def _folded(self, compiled: Compiled, function: Function) -> Compiled:
+        if self.observe is not None or not function.pure or function.wants_context:
+            return compiled
+        try:
+            value = compiled.evaluate({}, None)  # type: ignore[arg-type]  # pure functions never look at it
+        except ExpressionError as error:
+            # Not refused: it may stand in a branch that is never taken, and `Error` is meant to fail.
+            if function.name != "Error":
+                self.folded_errors.append(error)
+            return compiled
+        except Diverted:
+            return compiled
+        return constant(value, compiled.kind, compiled.node)
+
+
+def constant(value: Value, kind: Kind, node: Expression) -> Compiled:
+    return Compiled(lambda record, context: value, kind, node, is_constant=True, value=value)
+
+
+def read_attribute(name: str) -> Evaluate:
+    return lambda record, context: record.get(name)
+
+
+def _nothing(record: Record, context: EvaluationContext) -> Value:
+    return None
+
+
+def _keyword(word: str, node: Keyword) -> Compiled:
+    flow = FLOWS.get(word)
+    if flow is None:
+        # Truth values may stand bare; the other words have been checked against their parameter's list.
+        return constant(word, Kind.BOOLEAN if word in (TRUE, FALSE) else Kind.WORD, node)
+
+    def divert(record: Record, context: EvaluationContext) -> Value:
+        raise Diverted(flow)
+
+    return Compiled(divert, Kind.ANY, node)
+
+
+def _plain(form: Form) -> Evaluate:
+    """The closure of a function that evaluates all its arguments."""
+    implementation = form.function.evaluate
+    assert implementation is not None  # noqa: S101  # the catalogue sets exactly one of form and evaluate
+    read = [_argument(form, index) for index in range(len(form.arguments))]
+    if form.function.wants_context:
+        label = f"{form.call.position}:{form.text}"
+        return lambda record, context: implementation(context, label, *[argument(record, context) for argument in read])
+    return _by_arity(implementation, read)
+
+
+def _by_arity(implementation: Callable[..., Any], read: Sequence[Evaluate]) -> Evaluate:
+    # Written out for one to three arguments: building a list for each call would double the time.
+    match read:
+        case [first]:
+            return lambda record, context: implementation(first(record, context))
+        case [first, second]:
+            return lambda record, context: implementation(first(record, context), second(record, context))
+        case [first, second, third]:
+            return lambda record, context: implementation(
+                first(record, context), second(record, context), third(record, context)
+            )
+        case _:
+            return lambda record, context: implementation(*[argument(record, context) for argument in read])
+
+
+def _argument(form: Form, index: int) -> Evaluate:
+    parameter: Parameter = form.function.parameter(index)
+    try:
+        return converted(form.arguments[index], parameter.kind, parameter.name, needed=parameter.needed)
+    except Trouble as trouble:
+        raise form.wrong(trouble.message, index, expected=trouble.expected) from None
+
+
+def _located(evaluate: Evaluate, form: Form) -> Evaluate:
+    def located(record: Record, context: EvaluationContext) -> Value:
+        try:
+            return evaluate(record, context)
+        except Trouble as trouble:
+            raise form.told(trouble) from None
+
+    return located

@@ -1,0 +1,72 @@
+"""Closures that hand a value over in the kind that a parameter asks for.
+
+A constant is converted once, here; an attribute is read and converted by one closure; a function's result only where its kind differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lockstep.engine.expressions.catalogue import Kind
+from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.dates import to_date
+from lockstep.engine.expressions.values import (
+    Record,
+    Value,
+    needed_integer,
+    to_condition,
+    to_integer,
+    to_text,
+    to_values,
+)
+
+if TYPE_CHECKING:
+    from lockstep.engine.expressions.compiler import Compiled, Evaluate
+
+_CONVERSIONS: dict[Kind, Callable[[Value, str], Value]] = {
+    Kind.TEXT: to_text,
+    Kind.WORD: to_text,
+    Kind.INTEGER: to_integer,
+    Kind.DATE: to_date,
+    Kind.VALUES: to_values,
+    Kind.CONDITION: to_condition,
+}
+_GIVES_TEXT = frozenset({Kind.TEXT, Kind.BOOLEAN, Kind.WORD, Kind.DATE})
+
+
+def converted(argument: Compiled, kind: Kind, name: str, *, needed: bool = False) -> Evaluate:
+    """*argument* as *kind*. Raises Trouble at once for a constant that can never be of that kind."""
+    convert = needed_integer if needed else _CONVERSIONS.get(kind)
+    if convert is None:
+        return argument.evaluate
+    if argument.is_constant:
+        value = convert(argument.value, name)
+        return lambda record, context: value
+    if argument.kind is kind and kind is not Kind.DATE and not needed:
+        return argument.evaluate
+    if kind is Kind.TEXT or kind is Kind.WORD:
+        if argument.kind in _GIVES_TEXT:
+            return argument.evaluate
+        return _reading_text(argument, name)
+    return _converting(argument, convert, name)
+
+
+def _reading_text(argument: Compiled, name: str) -> Evaluate:
+    attribute = argument.attribute
+    evaluate = argument.evaluate
+
+    def read(record: Record, context: EvaluationContext) -> Value:
+        value = record.get(attribute)  # type: ignore[arg-type]
+        return value if value is None or value.__class__ is str else to_text(value, name)
+
+    def convert(record: Record, context: EvaluationContext) -> Value:
+        value = evaluate(record, context)
+        return value if value is None or value.__class__ is str else to_text(value, name)
+
+    return read if attribute is not None else convert
+
+
+def _converting(argument: Compiled, convert: Callable[[Value, str], Value], name: str) -> Evaluate:
+    evaluate = argument.evaluate
+    return lambda record, context: convert(evaluate(record, context), name)

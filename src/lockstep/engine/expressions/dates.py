@@ -1,0 +1,91 @@
+"""The dates that the date functions accept and how they show them.
+
+Accepted: an ISO 8601 date, optionally with `T` or a blank and a time and an offset, and `M/d/yyyy h:mm:ss tt`. Everything becomes UTC; no
+offset means UTC. Shown as `M/d/yyyy h:mm:ss tt`, without a zone and without fractions of a second.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+from lockstep.engine.expressions.errors import Trouble, shown
+from lockstep.engine.expressions.values import Value, to_text
+
+# Our own patterns over one line of text; no part of them can match the same characters twice.
+_ISO = re.compile(
+    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
+    r"(?:[T ]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?)?"
+    r" ?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+)
+_AMERICAN = re.compile(
+    r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: ?([AaPp][Mm]))?)?"
+)
+EXPECTED_DATE = "a date such as 2021-06-30, 2021-06-30T08:00:00+02:00 or 6/30/2021 8:00:00 AM"
+EPOCH_OF_FILETIME = datetime(1601, 1, 1, tzinfo=UTC)
+TICKS_PER_SECOND = 10_000_000
+
+
+def parse_date(text: str) -> datetime | None:
+    """The aware UTC time that *text* says, or None if it is no date we know."""
+    text = text.strip()
+    if len(text) > 64:
+        return None
+    try:
+        if match := _ISO.fullmatch(text):
+            return _iso(match)
+        if match := _AMERICAN.fullmatch(text):
+            return _american(match)
+    except (ValueError, OverflowError):
+        return None
+    return None
+
+
+def to_date(value: Value, argument: str = "") -> datetime | None:
+    """An aware UTC time from its text, or None for null."""
+    text = to_text(value, argument)
+    if text is None:
+        return None
+    date = parse_date(text)
+    if date is None:
+        message = f"needs a date{f' for {argument}' if argument else ''}, got {shown(text)}"
+        raise Trouble(message, argument=argument, expected=EXPECTED_DATE)
+    return date
+
+
+def show_date(date: datetime) -> str:
+    """`M/d/yyyy h:mm:ss tt`."""
+    half = "AM" if date.hour < 12 else "PM"
+    hour = date.hour % 12 or 12
+    return f"{date.month}/{date.day}/{date.year:04} {hour}:{date.minute:02}:{date.second:02} {half}"
+
+
+def offset_minutes(text: str) -> int:
+    """Minutes east of UTC of `Z`, `+08:00` or `-0730`. Raises ValueError beyond 14 hours."""
+    if text in ("Z", "z"):
+        return 0
+    digits = text[1:].replace(":", "")
+    minutes = int(digits[:2]) * 60 + int(digits[2:] or 0)
+    if minutes > 14 * 60 or int(digits[2:] or 0) > 59:
+        raise ValueError("offset")
+    return -minutes if text[0] == "-" else minutes
+
+
+def _iso(match: re.Match[str]) -> datetime:
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    microsecond = int((fraction or "0").ljust(6, "0")[:6])
+    offset = timezone(timedelta(minutes=offset_minutes(zone))) if zone else UTC
+    local = datetime(
+        int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), microsecond, offset
+    )
+    return local.astimezone(UTC)
+
+
+def _american(match: re.Match[str]) -> datetime:
+    month, day, year, hour, minute, second, half = match.groups()
+    number = int(hour or 0)
+    if half:
+        if not 1 <= number <= 12:
+            raise ValueError("hour")
+        number = number % 12 + (12 if half.lower() == "pm" else 0)
+    return datetime(int(year), int(month), int(day), number, int(minute or 0), int(second or 0), tzinfo=UTC)

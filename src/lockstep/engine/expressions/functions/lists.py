@@ -1,0 +1,174 @@
+"""Several values: join, split, pick, count.
+
+Positions count from 1. Null is an empty list.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockstep.engine.expressions.catalogue import Example, Kind, form, function, integer, several, text, word
+from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.values import MAX_VALUES, Record, Value, check_size, to_text, to_values, within_limit
+
+if TYPE_CHECKING:
+    from lockstep.engine.expressions.compiler import Evaluate, Form
+
+_FEW = 64
+_PROXIES = {"proxyAddresses": ["SMTP:anna@contoso.com", "smtp:a.lind@contoso.com", "smtp:a.lind@contoso.com"]}
+
+
+@form(
+    "Join",
+    text("separator", 'put between the values; "" for none'),
+    several("source", "a text, or several values that are all joined", repeats=True),
+    returns=Kind.TEXT,
+    meaning="All values in one text, with the separator between them. Null and empty values are passed over.",
+    examples=[
+        Example('Join(" ", [givenName], [surname])', "Anna Lindqvist", {"givenName": "Anna", "surname": "Lindqvist"}),
+        Example('Join(", ", "", [surname], [givenName])', "Doe, John", {"givenName": "John", "surname": "Doe"}),
+        Example('Join(";", [proxyAddresses])', "a;b", {"proxyAddresses": ["a", "b"]}),
+    ],
+)
+def join(call: Form) -> Evaluate:
+    separator = call.argument(0, Kind.TEXT)
+    sources = [argument.evaluate for argument in call.arguments[1:]]
+    if not call.arguments[0].is_constant or len(sources) > _FEW:
+        return _join_many(separator, sources)
+    glue = separator({}, None) or ""  # type: ignore[arg-type]
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        parts: list[str] = []
+        for source in sources:
+            value = source(record, context)
+            if value.__class__ is str:
+                if value:
+                    parts.append(value)
+            elif value is not None:
+                parts.extend(part for part in to_values(value, "source") if part)
+        if len(parts) > _FEW:
+            check_size(sum(map(len, parts)) + len(glue) * len(parts))
+        return within_limit(glue.join(parts))
+
+    return evaluate
+
+
+def _join_many(separator: Evaluate, sources: list[Evaluate]) -> Evaluate:
+    """Counts while it collects: thousands of long values must not fill the memory before they are refused."""
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        glue = separator(record, context) or ""
+        parts: list[str] = []
+        size = -len(glue)
+        for source in sources:
+            found = [part for part in to_values(source(record, context), "source") if part]
+            size += sum(map(len, found)) + len(glue) * len(found)
+            check_size(size)
+            parts += found
+        return glue.join(parts)
+
+    return evaluate
+
+
+@function(
+    "Split",
+    text("source", "the text to divide"),
+    text("delimiter", "what divides it"),
+    returns=Kind.VALUES,
+    meaning="The parts of the source between the delimiters, each without blanks around it. Null and empty give no value.",
+    examples=[
+        Example(
+            'Split([extensionAttribute5], ",")',
+            ["PermissionSetOne", "PermissionSetTwo"],
+            {"extensionAttribute5": "PermissionSetOne, PermissionSetTwo"},
+        ),
+    ],
+)
+def split(source: str | None, delimiter: str | None) -> tuple[str, ...]:
+    if not delimiter:
+        raise Trouble("needs a delimiter, got nothing", argument="delimiter", expected="at least one character")
+    if not source:
+        return ()
+    parts = source.split(delimiter, MAX_VALUES)
+    if len(parts) > MAX_VALUES:
+        raise Trouble(f"found more than {MAX_VALUES:,} parts", argument="source")
+    return tuple(part.strip() for part in parts)
+
+
+@function(
+    "Item",
+    several("attribute", "several values"),
+    integer("index", "the position, from 1"),
+    returns=Kind.TEXT,
+    meaning="The value at a position. A position that does not exist is an error.",
+    examples=[Example("Item([proxyAddresses], 1)", "SMTP:anna@contoso.com", _PROXIES)],
+)
+def item(attribute: tuple[str, ...], index: int) -> str:
+    if not 1 <= index <= len(attribute):
+        have = f"has {len(attribute)} values" if len(attribute) != 1 else "has 1 value"
+        raise Trouble(f"found no value number {index}: the attribute {have}", argument="index", expected="1 or more")
+    return attribute[index - 1]
+
+
+@function(
+    "Count",
+    several("attribute", "several values"),
+    returns=Kind.INTEGER,
+    meaning="How many values there are; null has none.",
+    examples=[Example("Count([proxyAddresses])", 3, _PROXIES), Example("Count([proxyAddresses])", 0, {})],
+)
+def count(attribute: tuple[str, ...]) -> int:
+    return len(attribute)
+
+
+@function(
+    "RemoveDuplicates",
+    several("attribute", "several values"),
+    returns=Kind.VALUES,
+    meaning="Every value once, in the order of its first place. Upper and lower case differ.",
+    examples=[
+        Example("RemoveDuplicates([proxyAddresses])", ["SMTP:anna@contoso.com", "smtp:a.lind@contoso.com"], _PROXIES),
+    ],
+)
+def remove_duplicates(attribute: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(attribute))
+
+
+@function(
+    "Contains",
+    several("attribute", "several values"),
+    text("search", "what a value must hold"),
+    word("case", "CaseSensitive (default) or CaseInsensitive", ("CaseSensitive", "CaseInsensitive"), optional=True),
+    returns=Kind.INTEGER,
+    meaning="The position of the first value that holds the text somewhere, 0 where none does.",
+    examples=[
+        Example('Contains([proxyAddresses], "smtp:")', 2, _PROXIES),
+        Example('Mid(Item([proxyAddresses],Contains([proxyAddresses], "SMTP:")),6)', "anna@contoso.com", _PROXIES),
+    ],
+)
+def contains(attribute: tuple[str, ...], search: str | None, case: str | None = None) -> int:
+    wanted = search or ""
+    if case == "CaseInsensitive":
+        wanted, attribute = wanted.lower(), tuple(value.lower() for value in attribute)
+    return next((position for position, value in enumerate(attribute, 1) if wanted in value), 0)
+
+
+@form(
+    "Trim",
+    several("value", "a text, or several values"),
+    returns=Kind.ANY,
+    meaning="Without white space at both ends; of several values, each.",
+    examples=[Example('Trim(" Test ")', "Test"), Example("Trim([tags])", ["a", "b"], {"tags": [" a", "b "]})],
+)
+def trim(call: Form) -> Evaluate:
+    read = call.arguments[0].evaluate
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        value = read(record, context)
+        if isinstance(value, (tuple, list)):
+            return tuple(part.strip() for part in to_values(value, "value"))
+        one = to_text(value, "value")
+        return None if one is None else one.strip()
+
+    return evaluate

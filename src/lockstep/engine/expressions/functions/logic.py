@@ -1,0 +1,239 @@
+"""Decisions: which of several values, or none at all.
+
+Lazy: only what is needed is evaluated, so a default that would fail does no harm while it is not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lockstep.engine.expressions.catalogue import Example, Kind, Parameter, anything, form, function, text
+from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.values import (
+    DROP,
+    TRUE,
+    Diverted,
+    Record,
+    Value,
+    is_nothing,
+    to_text,
+    truth,
+)
+
+if TYPE_CHECKING:
+    from lockstep.engine.expressions.compiler import Evaluate, Form
+
+
+@form(
+    "IIF",
+    Parameter("condition", Kind.CONDITION, "one comparison (=, <>, >, >=, <, <=) or a truth value"),
+    anything("value if true", "the result where the condition holds"),
+    anything("value if false", "the result where it does not"),
+    returns=Kind.ANY,
+    meaning="One of two values. Only the one that is chosen is evaluated. An absent attribute compares as an empty text.",
+    remarks="There is no AND and no OR: nest IIF in the second argument for AND, in the third for OR.",
+    examples=[
+        Example('IIF([country]="USA",[country],[department])', "Sales", {"country": "SE", "department": "Sales"}),
+        Example(
+            'IIF([country]="USA",IIF([state]="CA","True","False"),"False")', "True", {"country": "USA", "state": "CA"}
+        ),
+    ],
+)
+def iif(call: Form) -> Evaluate:
+    condition = call.argument(0, Kind.CONDITION)
+    then, otherwise = call.arguments[1].evaluate, call.arguments[2].evaluate
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        return then(record, context) if condition(record, context) else otherwise(record, context)
+
+    return evaluate
+
+
+@form(
+    "Switch",
+    text("source", 'what is compared with the keys; absent equals the key ""'),
+    anything("default", "the result where no key equals; may be left empty", optional=True),
+    text("key", "compared case-sensitively", repeats=True),
+    anything("value", "the result for that key", repeats=True),
+    returns=Kind.ANY,
+    meaning="The value whose key equals the source, else the default, else null. Only the chosen value is evaluated.",
+    remarks='Do not use IsPresent, IsNull or IsNullOrEmpty as source: give the key "" for a missing value.',
+    even_arguments=True,
+    minimum=4,
+    examples=[
+        Example(
+            'Switch([state], "Australia/Sydney", "NSW", "Australia/Sydney","QLD", "Australia/Brisbane", "SA", "Australia/Adelaide")',
+            "Australia/Brisbane",
+            {"state": "QLD"},
+        ),
+        Example('Switch([IsSoftDeleted], , "False", "True", "True", "False")', "True", {"IsSoftDeleted": "False"}),
+        Example('Switch([country],[country],"","Other")', "Other", {}),
+    ],
+)
+def switch(call: Form) -> Evaluate:
+    source = call.argument(0, Kind.TEXT)
+    default = call.arguments[1].evaluate
+    pairs = range(2, len(call.arguments), 2)
+    values = [call.arguments[index + 1].evaluate for index in pairs]
+    if not all(call.arguments[index].is_constant for index in pairs):
+        return _switch_on_computed_keys(source, default, [call.argument(index, Kind.TEXT) for index in pairs], values)
+    by_key: dict[str, Evaluate] = {}
+    for index, value in zip(pairs, values, strict=True):
+        by_key.setdefault(to_text(call.arguments[index].value) or "", value)
+    find = by_key.get
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        return find(source(record, context) or "", default)(record, context)
+
+    return evaluate
+
+
+def _switch_on_computed_keys(
+    source: Evaluate, default: Evaluate, keys: list[Evaluate], values: list[Evaluate]
+) -> Evaluate:
+    pairs = list(zip(keys, values, strict=True))
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        wanted = source(record, context) or ""
+        for key, value in pairs:
+            if (key(record, context) or "") == wanted:
+                return value(record, context)
+        return default(record, context)
+
+    return evaluate
+
+
+@form(
+    "Coalesce",
+    anything("source", "tried in order; null and empty are passed over", repeats=True),
+    returns=Kind.ANY,
+    meaning="The first source that is neither null nor empty; where there is none, the last argument as it is.",
+    minimum=1,
+    examples=[
+        Example(
+            "Coalesce([mail],[userPrincipalName])",
+            "John.Doe@contoso.com",
+            {"userPrincipalName": "John.Doe@contoso.com"},
+        ),
+        Example('Coalesce([mail], "none")', "none", {"mail": ""}),
+    ],
+)
+def coalesce(call: Form) -> Evaluate:
+    *sources, last = [argument.evaluate for argument in call.arguments]
+    if len(sources) == 1:
+        return _coalesce_two(sources[0], last)
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        for source in sources:
+            value = source(record, context)
+            if not is_nothing(value):
+                return value
+        return last(record, context)
+
+    return evaluate
+
+
+def _coalesce_two(first: Evaluate, last: Evaluate) -> Evaluate:
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        value = first(record, context)
+        return last(record, context) if is_nothing(value) else value
+
+    return evaluate
+
+
+@function(
+    "IgnoreFlowIfNullOrEmpty",
+    anything("expression", "what is to flow"),
+    returns=Kind.ANY,
+    meaning="The value itself; where it is null or empty, the attribute is left out of the flow.",
+    examples=[
+        Example("IgnoreFlowIfNullOrEmpty([department])", "<dropped>", {"department": ""}),
+        Example(
+            'IgnoreFlowIfNullOrEmpty(Switch([prefix], "", "3443", "Dr.", "3444", "Prof.", "3445", "Prof. Dr."))',
+            "Dr.",
+            {"prefix": "3443"},
+        ),
+    ],
+)
+def ignore_flow_if_null_or_empty(expression: Value) -> Value:
+    if is_nothing(expression):
+        raise Diverted(DROP)
+    return expression
+
+
+@function(
+    "CBool",
+    Parameter("expression", Kind.CONDITION, "a comparison, a number or a truth value"),
+    returns=Kind.BOOLEAN,
+    meaning="True where the comparison holds, the number is not zero or the text is true; else False.",
+    examples=[Example("CBool([attribute1] = [attribute2])", "True", {"attribute1": "x", "attribute2": "x"})],
+)
+def cbool(expression: bool) -> str:  # noqa: FBT001
+    return truth(expression)
+
+
+@function(
+    "Not",
+    text("source", "True or False"),
+    returns=Kind.BOOLEAN,
+    meaning='False where the source is "True", otherwise True.',
+    examples=[Example("Not([accountEnabled])", "False", {"accountEnabled": "True"})],
+)
+def negation(source: str | None) -> str:
+    return truth(source != TRUE)
+
+
+def _question(name: str, meaning: str, examples: list[Example], holds: Callable[[Value], bool]) -> None:
+    """Enter a function that asks one thing of one value."""
+
+    def answer(expression: Value) -> str:
+        return truth(holds(expression))
+
+    answer.__module__ = __name__
+    function(
+        name, anything("expression", "what is asked about"), returns=Kind.BOOLEAN, meaning=meaning, examples=examples
+    )(answer)
+
+
+_question(
+    "IsNull",
+    "True where the value is null: the attribute is absent.",
+    [Example("IsNull([displayName])", "True", {}), Example("IsNull([displayName])", "False", {"displayName": ""})],
+    lambda value: value is None or value == (),
+)
+_question(
+    "IsNullOrEmpty",
+    "True where the value is null or an empty text. The inverse of IsPresent.",
+    [Example("IsNullOrEmpty([displayName])", "True", {"displayName": ""})],
+    is_nothing,
+)
+_question(
+    "IsPresent",
+    "True where the value is neither null nor an empty text. The inverse of IsNullOrEmpty.",
+    [Example("IsPresent([displayName])", "True", {"displayName": "Anna"})],
+    lambda value: not is_nothing(value),
+)
+_question(
+    "IsString",
+    "True where CStr can make a text of the value: a text, a number or a truth value.",
+    [
+        Example("IsString([displayName])", "True", {"displayName": "Anna"}),
+        Example("IsString([displayName])", "False", {}),
+    ],
+    lambda value: isinstance(value, (str, int)),
+)
+
+
+@function(
+    "Error",
+    text("message", "what the log says of this object"),
+    returns=Kind.ANY,
+    meaning="Refuses the object with a message of your own.",
+    examples=[
+        Example('IIF(IsPresent([accountName]),[accountName],Error("AccountName is required"))', "<error>", {}),
+    ],
+)
+def error(message: str | None) -> Value:
+    raise Trouble(f"says: {message or 'no message'}", expected="a value")

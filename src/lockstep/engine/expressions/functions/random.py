@@ -1,0 +1,118 @@
+"""Random values. All of them come from the moment's seed: the same object gets the same value in a preview and in the write.
+
+The label (the attribute, the expression, the place in it) keeps two calls apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+from uuid import UUID
+
+from lockstep.engine.expressions.catalogue import Example, Kind, function, integer, text
+from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.errors import Trouble
+
+Choice = TypeVar("Choice")
+
+MAX_LENGTH = 256
+DIGITS = "0123456789"
+SPECIALS = "~!@#$%^&*_-+=`|\\(){}[]:;\"'<>,.?/"
+CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LOWERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@function(
+    "Guid",
+    returns=Kind.TEXT,
+    meaning="A new random GUID, in lower case.",
+    pure=False,
+    wants_context=True,
+    examples=[Example("Guid()", {"regex": "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"})],
+)
+def guid(context: EvaluationContext, label: str) -> str:
+    return str(UUID(bytes=context.moment.random_bytes(f"{context.label}|guid|{label}", 16), version=4))
+
+
+@function(
+    "RandomString",
+    integer("length", "how many characters, at most 256"),
+    integer("minimum numbers", "at least so many digits"),
+    integer("minimum special characters", "at least so many characters that are neither letter nor digit"),
+    integer("minimum capitals", "at least so many upper-case letters"),
+    integer("minimum lower case", "at least so many lower-case letters"),
+    text("characters to avoid", "characters that must not occur", optional=True),
+    returns=Kind.TEXT,
+    meaning="A random text. What the minima leave open is filled with characters of the kinds that are asked for.",
+    pure=False,
+    wants_context=True,
+    examples=[
+        Example("RandomString(6,3,0,0,3)", {"regex": "[0-9a-z]{6}"}),
+        Example('RandomString(10,2,2,2,1,"?,")', {"regex": "[^?,]{10}"}),
+    ],
+)
+def random_string(
+    context: EvaluationContext,
+    label: str,
+    length: int,
+    numbers: int,
+    specials: int,
+    capitals: int,
+    lowers: int,
+    avoid: str | None = None,
+) -> str:
+    minima = (numbers, specials, capitals, lowers)
+    _check_lengths(length, minima)
+    banned = frozenset(avoid or "")
+    kinds = [
+        [character for character in kind if character not in banned] for kind in (DIGITS, SPECIALS, CAPITALS, LOWERS)
+    ]
+    wanted = [kind for kind, minimum in zip(kinds, minima, strict=True) if minimum] or kinds
+    if not all(wanted) and any(minima) or not any(wanted):
+        message = "has no characters left: all of a kind that is asked for are to be avoided"
+        raise Trouble(message, argument="characters to avoid", expected="fewer characters to avoid")
+    filling = [character for kind in wanted for character in kind]
+    draw = _Draw(context, f"{context.label}|string|{label}")
+    picked = [draw.one_of(kind) for kind, minimum in zip(kinds, minima, strict=True) for _ in range(minimum)]
+    picked += [draw.one_of(filling) for _ in range(length - len(picked))]
+    return "".join(draw.shuffled(picked))
+
+
+def _check_lengths(length: int, minima: tuple[int, ...]) -> None:
+    if not 0 <= length <= MAX_LENGTH:
+        message = f"makes 0 to {MAX_LENGTH} characters, got {length}"
+        raise Trouble(message, argument="length", expected=f"0 to {MAX_LENGTH}")
+    if min(minima) < 0:
+        raise Trouble(f"got a minimum of {min(minima)}", expected="0 or more")
+    if sum(minima) > length:
+        message = f"needs a length of at least {sum(minima)}, the sum of the minima, got {length}"
+        raise Trouble(message, argument="length", expected=f"at least {sum(minima)}")
+
+
+class _Draw:
+    """Draws without bias from the moment's bytes."""
+
+    def __init__(self, context: EvaluationContext, label: str) -> None:
+        self._bytes = self._stream(context, label)
+
+    def one_of(self, choices: list[Choice]) -> Choice:
+        # Bytes beyond the largest multiple are thrown away: a plain remainder would favour the first characters.
+        fair = 65_536 - 65_536 % len(choices)
+        while (number := next(self._bytes) << 8 | next(self._bytes)) >= fair:
+            pass
+        return choices[number % len(choices)]
+
+    def shuffled(self, items: list[str]) -> list[str]:
+        left = list(items)
+        result = []
+        while left:
+            position = self.one_of(list(range(len(left))))
+            result.append(left.pop(position))
+        return result
+
+    @staticmethod
+    def _stream(context: EvaluationContext, label: str) -> Iterator[int]:
+        block = 0
+        while True:
+            yield from context.moment.random_bytes(f"{label}|{block}", 1024)
+            block += 1

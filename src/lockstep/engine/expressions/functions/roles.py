@@ -1,0 +1,132 @@
+"""Role assignments: what `[appRoleAssignments]` becomes in the target.
+
+They come in the order of the application's role list, so "the first" is a rule, not an accident. Default access (the zero GUID) is no
+role. A role is known by its value; its display name stands in only where the value is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lockstep.engine.expressions.catalogue import Example, Kind, Parameter, function
+from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.values import Value
+from lockstep.engine.records import DEFAULT_ACCESS
+
+ROLE_TYPE = "WindowsAzureActiveDirectoryRole"
+ROLE_FUNCTIONS = frozenset(
+    ("SingleAppRoleAssignment", "AppRoleAssignmentsComplex", "AssertiveAppRoleAssignmentsComplex", "AppRoleAssignments")
+)
+
+_ASSIGNMENTS = Parameter("[appRoleAssignments]", Kind.ROLES, "the attribute appRoleAssignments")
+_PERSON = {
+    "appRoleAssignments": [
+        {"id": "00000000-0000-0000-0000-000000000000", "value": "", "displayName": "Default Access"},
+        {"id": "5f1c9a52-0000-4000-8000-000000000001", "value": "admin", "displayName": "Administrator"},
+        {"id": "5f1c9a52-0000-4000-8000-000000000002", "value": "", "displayName": "Reader"},
+    ]
+}
+_BOTH = [
+    {"display": "Administrator", "primary": False, "type": ROLE_TYPE, "value": "admin"},
+    {"display": "Reader", "primary": False, "type": ROLE_TYPE, "value": "Reader"},
+]
+_NOT_WITH_ALL = "Not together with the scope *Sync all users and groups*: only assigned people have roles."
+
+
+@function(
+    "SingleAppRoleAssignment",
+    _ASSIGNMENTS,
+    returns=Kind.TEXT,
+    meaning="The value of the person's role; with several roles, the first in the application's role list; null without a role.",
+    remarks=_NOT_WITH_ALL,
+    examples=[Example("SingleAppRoleAssignment([appRoleAssignments])", "admin", _PERSON)],
+)
+def single_app_role_assignment(assignments: Value) -> str | None:
+    return next((_name(role) for role in _roles(assignments)), None)
+
+
+@function(
+    "AppRoleAssignmentsComplex",
+    _ASSIGNMENTS,
+    returns=Kind.ANY,
+    meaning="All roles as objects (value, display, type, primary), added to those that the target has.",
+    remarks=_NOT_WITH_ALL,
+    examples=[Example("AppRoleAssignmentsComplex([appRoleAssignments])", _BOTH, _PERSON)],
+)
+def app_role_assignments_complex(assignments: Value) -> tuple[Mapping[str, Any], ...] | None:
+    return tuple(_complex(role) for role in _roles(assignments)) or None
+
+
+@function(
+    "AssertiveAppRoleAssignmentsComplex",
+    _ASSIGNMENTS,
+    returns=Kind.ANY,
+    meaning="All roles as objects (value, display, type, primary), in place of those that the target has: a revoked role leaves.",
+    remarks=_NOT_WITH_ALL,
+    examples=[Example("AssertiveAppRoleAssignmentsComplex([appRoleAssignments])", _BOTH, _PERSON)],
+)
+def assertive_app_role_assignments_complex(assignments: Value) -> tuple[Mapping[str, Any], ...]:
+    # An empty list, not null: null would leave the last revoked role in the target.
+    return tuple(_complex(role) for role in _roles(assignments))
+
+
+@function(
+    "AppRoleAssignments",
+    _ASSIGNMENTS,
+    returns=Kind.VALUES,
+    meaning="The values of all the person's roles, as several texts.",
+    remarks=_NOT_WITH_ALL,
+    examples=[Example("AppRoleAssignments([appRoleAssignments])", ["admin", "Reader"], _PERSON)],
+)
+def app_role_assignments(assignments: Value) -> tuple[str, ...]:
+    return tuple(name for role in _roles(assignments) if (name := _name(role)) is not None)
+
+
+@function(
+    "DefaultDomain",
+    returns=Kind.TEXT,
+    meaning="The default domain of the directory; null where none is set.",
+    pure=False,
+    wants_context=True,
+    examples=[Example("DefaultDomain()", None)],
+)
+def default_domain(context: EvaluationContext, label: str) -> str | None:
+    return context.default_domain
+
+
+def _roles(assignments: Value) -> Iterator[Mapping[str, Any]]:
+    """The roles in order, without default access and without repetitions (the same role through two groups)."""
+    if assignments is None:
+        return
+    if not isinstance(assignments, (tuple, list)):
+        raise _no_roles()
+    seen: set[str] = set()
+    for role in assignments:
+        if not isinstance(role, Mapping):
+            raise _no_roles()
+        key = str(role.get("id") or _name(role))
+        if key != DEFAULT_ACCESS and key not in seen:
+            seen.add(key)
+            yield role
+
+
+def _no_roles() -> Trouble:
+    return Trouble(
+        "needs the attribute [appRoleAssignments]", argument=_ASSIGNMENTS.name, expected="[appRoleAssignments]"
+    )
+
+
+def _name(role: Mapping[str, Any]) -> str | None:
+    name = role.get("value") or role.get("displayName")
+    return str(name) if name else None
+
+
+def _complex(role: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        "value": _name(role),
+        "display": role.get("displayName") or _name(role),
+        "type": ROLE_TYPE,
+        "primary": False,
+    }

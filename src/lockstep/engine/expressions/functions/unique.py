@@ -1,0 +1,58 @@
+"""A value that nobody in the target has yet.
+
+Rules are evaluated one after the other; a rule that gives nothing is passed over. All taken is an error: the object waits in escrow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockstep.engine.expressions.catalogue import Example, Kind, form, text
+from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.values import Record, Value
+
+if TYPE_CHECKING:
+    from lockstep.engine.expressions.compiler import Evaluate, Form
+
+_RULES = (
+    'SelectUniqueValue(Join("@", NormalizeDiacritics(StripSpaces(Join(".",  [PreferredFirstName], [PreferredLastName]))), "contoso.com"), '
+    'Join("@", NormalizeDiacritics(StripSpaces(Join(".",  Mid([PreferredFirstName], 1, 1), [PreferredLastName]))), "contoso.com"), '
+    'Join("@", NormalizeDiacritics(StripSpaces(Join(".",  Mid([PreferredFirstName], 1, 2), [PreferredLastName]))), "contoso.com"))'
+)
+_JOHN = {"PreferredFirstName": "John", "PreferredLastName": "Smith"}
+
+
+@form(
+    "SelectUniqueValue",
+    text("rule", "an expression that makes a value", repeats=True),
+    returns=Kind.TEXT,
+    meaning="The first value that the target does not use yet. Only as the outermost function.",
+    remarks="For mappings that apply only during object creation, and not for matching attributes.",
+    minimum=2,
+    top_level_only=True,
+    pure=False,
+    examples=[
+        Example(_RULES, "John.Smith@contoso.com", _JOHN),
+        Example(_RULES, "J.Smith@contoso.com", _JOHN, taken=["John.Smith@contoso.com"]),
+        Example(_RULES, "Jo.Smith@contoso.com", _JOHN, taken=["John.Smith@contoso.com", "J.Smith@contoso.com"]),
+    ],
+)
+def select_unique_value(call: Form) -> Evaluate:
+    rules = [call.argument(index, Kind.TEXT) for index in range(len(call.arguments))]
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        tried = 0
+        for rule in rules:
+            value = rule(record, context)
+            if not value:
+                continue
+            tried += 1
+            if not context.is_taken(value):
+                return value
+        if not tried:
+            return None
+        what = "the value is" if tried == 1 else f"all {tried} values are"
+        raise Trouble(f"found nothing free: {what} in use in the target", expected="a value that is free")
+
+    return evaluate

@@ -1,0 +1,193 @@
+"""Read the text of an expression into a tree: a tokenizer and a recursive descent.
+
+Only grammar is judged here, not whether a function exists. In a text only `\\\\` and `\\"` are escapes: any other backslash stays, because
+documented regexes are written with single backslashes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from lockstep.engine.expressions.errors import ExpressionError
+from lockstep.engine.expressions.tree import (
+    Attribute,
+    Call,
+    Comparison,
+    EmptySlot,
+    Expression,
+    Keyword,
+    Number,
+    Operand,
+    Text,
+)
+
+MAX_CHARACTERS = 10_000
+MAX_DEPTH = 64
+LARGEST_NUMBER = 2**63 - 1
+
+# Our own pattern over bounded text, linear: every alternative starts with another character.
+_TOKEN = re.compile(
+    r"""(?P<blank>\s+)
+    |(?P<text>"(?:[^"\\]|\\.)*")
+    |\[(?P<attribute>[^\[\]"]*)\]
+    |(?P<word>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<hex>&[Hh][0-9A-Fa-f]+)
+    |(?P<number>[+-]?[0-9]+)
+    |(?P<operator><>|<=|>=|=|<|>)
+    |(?P<mark>[(),])""",
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPE = re.compile(r'\\([\\"])')
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    kind: str  # text, attribute, word, hex, number, operator, mark, end
+    value: str
+    position: int
+    end: int
+
+
+@lru_cache(maxsize=1024)
+def parse(text: str) -> Expression:
+    """The tree of *text*. Raises ExpressionError with the position of the first mistake."""
+    if len(text) > MAX_CHARACTERS:
+        message = f"an expression may have {MAX_CHARACTERS:,} characters, this one has {len(text):,}"
+        raise ExpressionError(text, MAX_CHARACTERS + 1, message, expected="a shorter expression")
+    return _Parser(text).whole()
+
+
+def tokens(text: str) -> list[Token]:
+    """The tokens of *text* without blanks, the last one of kind `end`."""
+    found: list[Token] = []
+    at = 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise _unreadable(text, at)
+        kind = match.lastgroup or ""
+        if kind != "blank":
+            found.append(Token(kind, match.group(kind), at + 1, match.end()))
+        at = match.end()
+    found.append(Token("end", "", len(text) + 1, len(text)))
+    return found
+
+
+def _unreadable(text: str, at: int) -> ExpressionError:
+    match text[at]:
+        case '"':
+            return ExpressionError(text, at + 1, 'a text is not closed with "', expected='a closing "')
+        case "[":
+            return ExpressionError(text, at + 1, "an attribute is not closed with ]", expected="a closing ]")
+        case "&":
+            message = "& does not join texts here; use Join or Append"
+            return ExpressionError(text, at + 1, message, expected="Join or Append")
+        case character:
+            message = f"did not expect {character!r} outside quotes"
+            return ExpressionError(text, at + 1, message, expected="a function, [attribute], text in quotes or number")
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = tokens(text)
+        self.at = 0
+        self.depth = 0
+
+    @property
+    def token(self) -> Token:
+        return self.tokens[self.at]
+
+    def whole(self) -> Expression:
+        if self.token.kind == "end":
+            raise self.wrong("the expression is empty", "a function such as Join(...)")
+        tree = self.operand()
+        if self.token.kind == "operator":
+            raise self.wrong("a comparison can only be the condition of IIF or CBool", "the end of the expression")
+        if self.token.kind != "end":
+            raise self.wrong(f"did not expect {self.token.value!r} after the end", "the end of the expression")
+        return tree
+
+    def operand(self) -> Operand:
+        token = self.token
+        self.at += 1
+        match token.kind:
+            case "text":
+                return Text(_ESCAPE.sub(r"\1", token.value[1:-1]), token.position)
+            case "attribute":
+                return self.attribute(token)
+            case "number" | "hex":
+                return self.number(token)
+            case "word" if self.token.value == "(" and self.token.kind == "mark":
+                return self.call(token)
+            case "word":
+                return Keyword(token.value, token.position)
+        self.at -= 1
+        if token.kind == "end":
+            raise self.wrong("the expression ends too early", "a value")
+        raise self.wrong(f"did not expect {token.value!r}", "a function, [attribute], text in quotes or number")
+
+    def attribute(self, token: Token) -> Attribute:
+        name = token.value.strip()
+        if not name:
+            raise ExpressionError(self.text, token.position, "[] names no attribute", expected="[attribute]")
+        return Attribute(name, token.position)
+
+    def number(self, token: Token) -> Number:
+        is_hex = token.kind == "hex"
+        digits = token.value[2:] if is_hex else token.value
+        # Length first: converting thousands of digits takes long and Python refuses it.
+        value = int(digits, 16 if is_hex else 10) if len(digits) <= 40 else LARGEST_NUMBER + 1
+        if abs(value) > LARGEST_NUMBER:
+            raise ExpressionError(self.text, token.position, "the number is too large", expected="a 64-bit number")
+        following = self.token
+        glued = token.end == following.position - 1
+        if glued and following.kind in ("word", "number") or self.text[token.end : token.end + 1] == ".":
+            message = "a number must be whole; put other text in quotes"
+            raise ExpressionError(self.text, token.position, message, expected="a whole number")
+        return Number(value, is_hex, token.position)
+
+    def call(self, name: Token) -> Call:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            message = f"functions may be nested {MAX_DEPTH} deep, this goes deeper"
+            raise ExpressionError(self.text, name.position, message, function=name.value, expected="less nesting")
+        self.at += 1
+        arguments = self.arguments(name)
+        self.depth -= 1
+        return Call(name.value, tuple(arguments), name.position)
+
+    def arguments(self, name: Token) -> list[Expression]:
+        if self.token.value == ")" and self.token.kind == "mark":
+            self.at += 1
+            return []
+        found: list[Expression] = []
+        while True:
+            found.append(self.argument())
+            token = self.token
+            if token.kind != "mark" or token.value == "(":
+                what = f"did not expect {token.value!r}" if token.kind != "end" else "a ) is missing"
+                message = f"{what} in the arguments of {name.value}"
+                raise ExpressionError(self.text, token.position, message, function=name.value, expected=", or )")
+            self.at += 1
+            if token.value == ")":
+                return found
+
+    def argument(self) -> Expression:
+        token = self.token
+        if token.kind == "mark" and token.value in ",)":
+            return EmptySlot(token.position)
+        left = self.operand()
+        operator = self.token
+        if operator.kind != "operator":
+            return left
+        self.at += 1
+        right = self.operand()
+        if self.token.kind == "operator":
+            raise self.wrong("only one comparison is possible; nest IIF for AND and OR", ", or )")
+        return Comparison(left, operator.value, right, operator.position)
+
+    def wrong(self, message: str, expected: str) -> ExpressionError:
+        return ExpressionError(self.text, self.token.position, message, expected=expected)

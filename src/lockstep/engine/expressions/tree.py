@@ -1,0 +1,95 @@
+"""The tree of an expression. Immutable; positions count characters from 1 and take no part in equality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """`[name]`: a value of the source object; an absent attribute is null."""
+
+    name: str
+    position: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """`"text"`. *value* is without quotes and escapes."""
+
+    value: str
+    position: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A whole number, bare. *is_hex* keeps `&HF` from being printed as 15."""
+
+    value: int
+    is_hex: bool = False
+    position: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """A bare word: an enumeration (`vbBinaryCompare`), a truth value, or what not to send (`IgnoreAttributeFlow`)."""
+
+    word: str
+    position: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EmptySlot:
+    """An argument left empty: `, ,`. Not the same as `""`, which is a value."""
+
+    position: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`left operator right`, operator one of = <> > >= < <=. Only as the condition of IIF or CBool."""
+
+    left: Operand
+    operator: str
+    right: Operand
+    position: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`Name(argument, ...)`."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    position: int = field(default=1, compare=False)
+
+
+Operand: TypeAlias = Attribute | Text | Number | Keyword | Call
+Expression: TypeAlias = Attribute | Text | Number | Keyword | EmptySlot | Comparison | Call
+
+
+def children(node: Expression) -> tuple[Expression, ...]:
+    match node:
+        case Call():
+            return node.arguments
+        case Comparison():
+            return (node.left, node.right)
+        case _:
+            return ()
+
+
+def walk(node: Expression) -> Iterator[Expression]:
+    """*node* and everything below it, from left to right."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def attribute_names(node: Expression) -> frozenset[str]:
+    return frozenset(part.name for part in walk(node) if isinstance(part, Attribute))
+
+
+def function_names(node: Expression) -> frozenset[str]:
+    return frozenset(part.name for part in walk(node) if isinstance(part, Call))

@@ -1,0 +1,157 @@
+"""The values that functions hand to each other, and how one kind becomes another.
+
+None, text, whole number, truth value, several values (a tuple), structured (role assignments, references). Between functions a truth
+value is the text "True" or "False"; null and an empty list are both "nothing".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+from lockstep.engine.expressions.errors import Trouble, shown
+
+Value: TypeAlias = Any  # see the module's docstring; functions get their arguments converted, so they need not ask
+Record: TypeAlias = Mapping[str, Value]
+
+MAX_TEXT = 65_536
+MAX_VALUES = 10_000
+LARGEST = 2**63 - 1
+TRUE = "True"
+FALSE = "False"
+
+
+class Flow(Enum):
+    """What an expression may decide instead of a value."""
+
+    DROP = "<dropped>"  # the attribute is left out of the flow
+    SKIP_OBJECT = "<object ignored>"  # the whole object is left out
+
+
+DROP: Final = Flow.DROP
+SKIP_OBJECT: Final = Flow.SKIP_OBJECT
+
+
+class Diverted(Exception):
+    """Carries a Flow out of however many functions it is nested in."""
+
+    def __init__(self, flow: Flow) -> None:
+        super().__init__(flow.value)
+        self.flow = flow
+
+
+def truth(answer: bool) -> str:  # noqa: FBT001
+    return TRUE if answer else FALSE
+
+
+def to_text(value: Value, argument: str = "") -> str | None:
+    """One text, or None. Several values are no text, unless there is exactly one."""
+    if value is None or value.__class__ is str:
+        return value
+    if isinstance(value, bool):
+        return truth(value)
+    if isinstance(value, (str, int, float)):
+        return _number_text(value)
+    if isinstance(value, (tuple, list)):
+        if not value:
+            return None
+        if len(value) == 1:
+            return to_text(value[0], argument)
+    if isinstance(value, Mapping):
+        inner = value.get("value", value.get("id"))
+        if isinstance(inner, str) and "displayName" not in value:
+            return inner
+    raise Trouble(f"needs one text{_for(argument)}, got {shown(value)}", argument=argument, expected="one text")
+
+
+def _number_text(value: str | float) -> str:
+    if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
+        raise Trouble("got a number that is too large", expected="a 64-bit number")
+    return str(value)
+
+
+def to_integer(value: Value, argument: str = "") -> int | None:
+    """A whole number from a number or its text, or None for null."""
+    if value.__class__ is int or value is None:
+        return value
+    text = to_text(value, argument)
+    if text is None:
+        return None
+    number = parse_integer(text)
+    if number is None:
+        message = f"needs a whole number{_for(argument)}, got {shown(text)}"
+        raise Trouble(message, argument=argument, expected="a whole number")
+    return number
+
+
+def needed_integer(value: Value, argument: str = "") -> int:
+    number = to_integer(value, argument)
+    if number is None:
+        message = f"needs a whole number{_for(argument)}, got nothing"
+        raise Trouble(message, argument=argument, expected="a whole number")
+    return number
+
+
+def parse_integer(text: str) -> int | None:
+    """The number that *text* is, decimal or `&H` hexadecimal of at most 64 bits; None if it is none."""
+    text = text.strip()
+    if not text or len(text) > 24 or not text.isascii():
+        return None
+    digits = text[1:] if text[0] in "+-" else text
+    if digits.isdigit():
+        number = int(text)
+    elif text[:2].upper() == "&H" and all(character in "0123456789abcdefABCDEF" for character in text[2:]) and text[2:]:
+        number = int(text[2:], 16)
+    else:
+        return None
+    return number if -LARGEST - 1 <= number <= LARGEST else None
+
+
+def to_values(value: Value, argument: str = "") -> tuple[str, ...]:
+    """Every value as text; null is none, one text is one. Empty texts stay, nulls inside go."""
+    if value is None:
+        return ()
+    if value.__class__ is str:
+        return (value,)
+    if isinstance(value, (tuple, list)):
+        if len(value) > MAX_VALUES:
+            raise Trouble(f"got {len(value):,} values, {MAX_VALUES:,} are possible", argument=argument)
+        texts = (item if item.__class__ is str else to_text(item, argument) for item in value)
+        return tuple(text for text in texts if text is not None)
+    text = to_text(value, argument)
+    return () if text is None else (text,)
+
+
+def to_condition(value: Value, argument: str = "") -> bool:
+    """True for "true" in any case and for a number other than 0; everything else, and null, is false."""
+    if value is None:
+        return False
+    text = to_text(value, argument)
+    if text is None:
+        return False
+    if text in (TRUE, FALSE):
+        return text == TRUE
+    number = parse_integer(text)
+    return number != 0 if number is not None else text.strip().lower() == "true"
+
+
+def is_nothing(value: Value) -> bool:
+    return value is None or value in ("", (), [])
+
+
+def within_limit(text: str) -> str:
+    """*text*, unless it is longer than any attribute may be."""
+    if len(text) > MAX_TEXT:
+        raise Trouble(f"made a text of {len(text):,} characters, {MAX_TEXT:,} are possible", expected="a shorter text")
+    return text
+
+
+def check_size(size: int) -> None:
+    """Refuse before building: a text of *size* characters may not even be held in memory."""
+    if size > MAX_TEXT:
+        raise Trouble(f"would make a text of {size:,} characters, {MAX_TEXT:,} are possible", expected="a shorter text")
+
+
+def _for(argument: str) -> str:
+    return f" for {argument}" if argument else ""
