@@ -76,8 +76,8 @@ def database_factory(
 ) -> Iterator[DatabaseFactory]:
     """Call it for a fresh database, dropped after the test.
 
-    `database_factory()` is empty; `database_factory("lockstep.storage.migrations")` has the tables of that package, migrated
-    once for the session and then copied. *role* owns it.
+    `database_factory()` is empty; `database_factory("lockstep.storage.migrations")` has the tables of that package,
+    migrated once for the session and then copied. *role* owns it.
     """
     made: list[str] = []
 

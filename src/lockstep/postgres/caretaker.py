@@ -1,7 +1,8 @@
 """Stop our own PostgreSQL when the last process that used it has gone without doing so (kill -9, out of memory).
 
-Every user of the server holds a share of `postgres.users`, and the kernel drops a share when its holder dies; the caretaker merely
-waits to hold that file alone. It decides under the start lock, so a command that starts at that very moment keeps the server.
+Every user of the server holds a share of `postgres.users`, and the kernel drops a share when its holder dies; the
+caretaker merely waits to hold that file alone. It decides under the start lock, so a command that starts at that very
+moment keeps the server.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def hire(data: Path, cluster: Path) -> subprocess.Popen[bytes] | None:
             return None
         # The child inherits the open file and with it the lock: there is no moment in which two could be hired.
         return subprocess.Popen(
-            [sys.executable, "-I", "-m", "lockstep.postgres.caretaker", str(data), str(cluster), str(office.descriptor)],
+            [sys.executable, "-I", "-m", __name__, str(data), str(cluster), str(office.descriptor)],
             cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True, pass_fds=(office.descriptor,), env={"PATH": os.defpath},
         )  # fmt: skip

@@ -147,7 +147,7 @@ def start(
 
 
 def stop(folder: Path, child: subprocess.Popen[bytes] | None, *, patience_seconds: float = 60.0) -> None:
-    """Stop the server of *folder*: running transactions are rolled back, data is flushed. Harder when that takes too long."""
+    """Stop the server of *folder*: running transactions are rolled back. Harder when that takes too long."""
     lines = _pid_file(folder)
     if not lines or not _serves(int(lines[0]), folder):
         return

@@ -32,7 +32,7 @@ def on_socket(folder: Path, port: int, *, name: str, role: str) -> Database:
 
 
 def from_url(url: str, *, variable: str, name: str | None = None) -> Database:
-    """The database that *url* names, or the one called *name* on the same server. Raises LockstepError without showing *url*."""
+    """The database that *url* names, or the one called *name* on its server. Raises LockstepError without *url*."""
     try:
         parts = conninfo_to_dict(url)
     except Exception:  # the cause quotes the URL, and the URL may hold a password
@@ -48,9 +48,9 @@ def from_url(url: str, *, variable: str, name: str | None = None) -> Database:
 
 
 def urls_from(environment: Mapping[str, str]) -> dict[str, str]:
-    """The URLs that the environment names, by database: DATABASE_URL, DOCUMO_DATABASE_URL, or a file with `_FILE` added.
+    """The URLs that the environment names, by database: DATABASE_URL, DOCUMO_DATABASE_URL, or `_FILE` added.
 
-    With DATABASE_URL alone, Documo uses the database `documo` on that server. Raises LockstepError for an unreadable file.
+    With DATABASE_URL alone, Documo uses the database `documo` there. Raises LockstepError for an unreadable file.
     """
     found = {}
     for name, variable in (("lockstep", "DATABASE_URL"), ("documo", "DOCUMO_DATABASE_URL")):

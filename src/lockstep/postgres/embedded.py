@@ -1,7 +1,8 @@
 """Our own PostgreSQL: many processes use one server, and the last one out stops it.
 
-Each user holds a share of `postgres.users`; starting, attaching and stopping happen one at a time under `postgres.start`. Nobody
-owns the server: whoever needs it and finds it down starts it, so it survives the death of the process that started it.
+Each user holds a share of `postgres.users`; starting, attaching and stopping happen one at a time under
+`postgres.start`. Nobody owns the server: whoever needs it and finds it down starts it, so it survives the death of the
+process that started it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def quietly(message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run our own server: other *programs* than the wheel's, another system *user*, and *durable* only off in tests."""
+    """Other *programs* than the wheel's, another system *user*; *durable* is off in tests."""
 
     programs: Programs | None = None
     user: str | None = None
@@ -133,7 +134,7 @@ class EmbeddedServer:
         return True
 
     def _make(self, record: places.Record | None, programs: Programs, user: ServerUser) -> places.Record:
-        """Choose the place of the cluster, put it on record, then make it: a start cut off in between finds its way back."""
+        """Choose the place of the cluster, put it on record, then make it: a start cut off finds its way back."""
         if record is None:
             cluster = self.data / "postgres"
             record = places.Record(cluster if cluster.is_dir() else places.choose_cluster(self.data, user, self._say))
@@ -152,7 +153,7 @@ class EmbeddedServer:
             )
         if not user.reaches(cluster):
             raise invalid(
-                f"User {user.name} cannot enter the database in {cluster}, which belongs to somebody else or is out of reach",
+                f"User {user.name} cannot enter {cluster}, which is another user's or out of reach",
                 next_step=f"Run as its owner: ls -ld {cluster}",
             )
         check_version(cluster, programs)
@@ -186,7 +187,7 @@ class EmbeddedServer:
 
 
 def attach(data: Path, *, options: Options | None = None, say: Say = quietly) -> EmbeddedServer:
-    """Use the PostgreSQL server of *data*, started if it does not run. Blocking. Raises LockstepError when that cannot be."""
+    """Use the PostgreSQL server of *data*, started if it does not run. Blocking. Raises LockstepError."""
     server = EmbeddedServer(places.make_data_folder(data), options or Options(), say)
     try:
         server.ensure_up()
@@ -207,7 +208,7 @@ def remove(data: Path) -> None:
 
 
 def make_database(connection: psycopg.Connection[tuple[object, ...]], name: str, *, role: str | None = None) -> None:
-    """Make database *name* unless it exists, owned by *role* or by a new role of the same name; nobody else may connect."""
+    """Make database *name* unless it exists, owned by *role* or a new role of that name; others may not connect."""
     owner = sql.Identifier(role or name)
     if role is None and not connection.execute("select 1 from pg_roles where rolname = %s", (name,)).fetchone():
         connection.execute(sql.SQL("create role {} login").format(owner))

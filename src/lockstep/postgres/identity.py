@@ -1,6 +1,7 @@
 """Choose who runs PostgreSQL, which refuses to run as root.
 
-Never creates a user. Whether the chosen one reaches a path is tried, not computed: mode bits do not tell about access lists.
+Never creates a user. Whether the chosen one reaches a path is tried, not computed: mode bits know nothing of access
+lists.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class ServerUser:
 
 
 def choose_user(wanted: str | None, existing: Path) -> ServerUser:
-    """Return who runs PostgreSQL: ourselves, or as root the owner of the *existing* cluster, *wanted*, postgres or nobody.
+    """Who runs PostgreSQL: ourselves, or as root the owner of the *existing* cluster, *wanted*, postgres, nobody.
 
     Raises LockstepError when there is nobody.
     """

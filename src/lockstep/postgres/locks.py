@@ -1,7 +1,7 @@
 """File locks that the kernel drops when their holder dies, however it dies.
 
-The lock belongs to the open file: two openings in one process exclude each other like two processes do, and a child that was
-given the file holds it on.
+The lock belongs to the open file: two openings in one process exclude each other like two processes do, and a child
+that was given the file holds it on.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def held_alone(path: Path, *, timeout_seconds: float = 120.0) -> Iterator[None]:
         while not lock.try_alone():
             if time.monotonic() > give_up_at:
                 raise conflict(
-                    f"Another command has been starting or stopping PostgreSQL in {path.parent} for {timeout_seconds:.0f} seconds",
+                    f"Another command has held {path} for {timeout_seconds:.0f} seconds to start or stop PostgreSQL",
                     next_step="Wait for it or end it, then try again",
                 )
             time.sleep(0.01)
@@ -75,7 +75,7 @@ def held_alone(path: Path, *, timeout_seconds: float = 120.0) -> Iterator[None]:
 
 
 def claim_main(data: Path, product: str) -> FileLock:
-    """Mark this process as the one main process of *product* in *data*; raises LockstepError when there is one already."""
+    """Mark this process as the one main process of *product* in *data*; raises LockstepError if there is one."""
     lock = FileLock(data / f"{product}.lock")
     if not lock.try_alone():
         pid = lock.read_note()

