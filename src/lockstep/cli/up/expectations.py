@@ -1,0 +1,82 @@
+"""Say what Documo must hold, from the CSV files alone. Independent of the engine on purpose: it is what the engine is checked against.
+
+The rules, in plain words: an enabled person who is assigned, directly or as direct member of an assigned group, has an active account with
+user name, names and the first role in the application's role list among the roles of all their assignments. Nobody else has an account.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class DemoAssignment:
+    """One assignment that `up` makes: to a group by display name or to a person by user principal name, with a role value."""
+
+    principal: str
+    is_group: bool
+    role: str
+
+
+@dataclass(slots=True)
+class Expectation:
+    """What one person's account must hold. *active* None: there must be no account at all."""
+
+    user_name: str
+    given_name: str
+    family_name: str
+    role: str
+    active: bool | None = True
+
+
+@dataclass(slots=True)
+class Contoso:
+    """The organisation as its CSV files tell it."""
+
+    people: dict[str, Mapping[str, str]] = field(default_factory=dict)  # by lower-case user principal name
+    members: dict[str, set[str]] = field(default_factory=dict)  # group display name -> lower-case user principal names
+
+    @classmethod
+    def read(cls, people: Path, members: Path) -> Contoso:
+        """Read the two files in the column format of Entra's downloads."""
+        contoso = cls()
+        for row in rows(people):
+            contoso.people[row["userPrincipalName"].lower()] = row
+        for row in rows(members):
+            contoso.members.setdefault(row["groupDisplayName"], set()).add(row["userPrincipalName"].lower())
+        return contoso
+
+    def holders(self, assignment: DemoAssignment) -> Iterable[str]:
+        """The people whom one assignment reaches."""
+        if assignment.is_group:
+            return (name for name in self.members.get(assignment.principal, ()) if name in self.people)
+        return [assignment.principal.lower()]
+
+
+def rows(file: Path) -> Iterable[dict[str, str]]:
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        yield from csv.DictReader(stream)
+
+
+def expect_accounts(
+    contoso: Contoso, assignments: Sequence[DemoAssignment], role_order: Sequence[str]
+) -> dict[str, Expectation]:
+    """Every person who is assigned, by lower-case user principal name; disabled ones with *active* None."""
+    roles: dict[str, set[str]] = {}
+    for assignment in assignments:
+        for name in contoso.holders(assignment):
+            roles.setdefault(name, set()).add(assignment.role)
+    expected = {}
+    for name, held in roles.items():
+        row = contoso.people[name]
+        expected[name] = Expectation(
+            user_name=row["userPrincipalName"],
+            given_name=row["givenName"],
+            family_name=row["surname"],
+            role=next((role for role in role_order if role in held), ""),
+            active=True if row["accountEnabled"] == "True" else None,
+        )
+    return expected

@@ -1,0 +1,118 @@
+"""Read every account out of Documo through its SCIM API and compare it, attribute by attribute, with what the CSV files promise.
+
+Uses nothing that provisioning uses: not the engine, not the target, not their HTTP client. Reads one Documo on this machine only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from lockstep.cli.up.expectations import Expectation
+from lockstep.errors import unreachable
+
+PAGE = 200
+
+
+@dataclass(slots=True)
+class Verified:
+    """How much was compared and what differed: one sentence of path, expected and observed per difference."""
+
+    accounts: int = 0
+    attributes: int = 0
+    mismatches: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Reader:
+    """Documo's SCIM API, read only."""
+
+    def __init__(self, base_url: str, token: str) -> None:
+        self.base_url = base_url
+        self._session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"})
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def everybody(self) -> dict[str, Mapping[str, Any]]:
+        """All accounts by lower-case user name. Raises LockstepError when the listing does not add up."""
+        found: dict[str, Mapping[str, Any]] = {}
+        start, total, read = 1, None, 0
+        while total is None or start <= total:
+            page = await self._get(f"/Users?startIndex={start}&count={PAGE}")
+            total = int(page["totalResults"])
+            resources = page.get("Resources", [])
+            if not resources and start <= total:
+                raise unreachable(f"Documo promised {total} accounts and listed {read}")
+            for resource in resources:
+                found[resource["userName"].lower()] = resource
+            read += len(resources)
+            start += len(resources)
+        return found
+
+    async def one(self, user_name: str) -> Mapping[str, Any] | None:
+        """The account with this user name, or None."""
+        escaped = user_name.replace("\\", "\\\\").replace('"', '\\"')
+        page = await self._get("/Users?filter=" + quote(f'userName eq "{escaped}"'))
+        return next(iter(page.get("Resources", [])), None)
+
+    async def _get(self, path: str) -> Any:
+        async with self._session.get(self.base_url + path) as response:
+            if response.status != 200:
+                raise unreachable(f"Documo answered HTTP {response.status} to GET {path.split('?')[0]}")
+            return await response.json(content_type=None)
+
+
+def observed(account: Mapping[str, Any]) -> dict[str, Any]:
+    """The five attributes of the tutorial's table, as this account holds them."""
+    name = account.get("name") or {}
+    primary = [role.get("value") for role in account.get("roles") or [] if role.get("primary")]
+    return {
+        "userName": account.get("userName"),
+        "active": account.get("active"),
+        "name.givenName": name.get("givenName"),
+        "name.familyName": name.get("familyName"),
+        "role": primary[0] if len(primary) == 1 else primary,
+    }
+
+
+def expected_values(expectation: Expectation) -> dict[str, Any]:
+    return {
+        "userName": expectation.user_name,
+        "active": expectation.active,
+        "name.givenName": expectation.given_name or None,
+        "name.familyName": expectation.family_name or None,
+        "role": expectation.role,
+    }
+
+
+def compare_everybody(
+    expected: Mapping[str, Expectation], accounts: Mapping[str, Mapping[str, Any]], *, unmanaged: frozenset[str]
+) -> Verified:
+    """Compare both ways: who should be there and is not, who is there and should not be. *unmanaged*: Documo's own accounts."""
+    verified = Verified()
+    for name, expectation in expected.items():
+        account = accounts.get(name)
+        if expectation.active is None:
+            if account is not None:
+                verified.mismatches.append(
+                    {"person": name, "path": "", "expected": "no account", "observed": account["id"]}
+                )
+            continue
+        if account is None:
+            verified.mismatches.append({"person": name, "path": "", "expected": "an account", "observed": None})
+            continue
+        verified.accounts += 1
+        holds = observed(account)
+        for path, value in expected_values(expectation).items():
+            verified.attributes += 1
+            if holds[path] != value:
+                verified.mismatches.append({"person": name, "path": path, "expected": value, "observed": holds[path]})
+    for name in accounts.keys() - expected.keys() - unmanaged:
+        verified.mismatches.append(
+            {"person": name, "path": "", "expected": "no account", "observed": accounts[name]["id"]}
+        )
+    return verified
