@@ -1,0 +1,171 @@
+"""Custom and standard .NET date format strings: take them apart, and write a date in one (invariant culture).
+
+A format of a single letter is a standard format; the same letter as a custom one is written with a percent sign (`%d`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from lockstep.engine.expressions.errors import Trouble, shown
+from lockstep.engine.expressions.values import within_limit
+
+STANDARD = {
+    "d": "MM/dd/yyyy",
+    "D": "dddd, dd MMMM yyyy",
+    "f": "dddd, dd MMMM yyyy HH:mm",
+    "F": "dddd, dd MMMM yyyy HH:mm:ss",
+    "g": "MM/dd/yyyy HH:mm",
+    "G": "MM/dd/yyyy HH:mm:ss",
+    "m": "MMMM dd",
+    "M": "MMMM dd",
+    "o": "yyyy'-'MM'-'dd'T'HH':'mm':'ss'.'fffffffK",
+    "O": "yyyy'-'MM'-'dd'T'HH':'mm':'ss'.'fffffffK",
+    "r": "ddd, dd MMM yyyy HH':'mm':'ss 'GMT'",
+    "R": "ddd, dd MMM yyyy HH':'mm':'ss 'GMT'",
+    "s": "yyyy'-'MM'-'dd'T'HH':'mm':'ss",
+    "t": "HH:mm",
+    "T": "HH:mm:ss",
+    "u": "yyyy'-'MM'-'dd HH':'mm':'ss'Z'",
+    "U": "dddd, dd MMMM yyyy HH:mm:ss",
+    "y": "yyyy MMMM",
+    "Y": "yyyy MMMM",
+}
+_IN_UTC = frozenset("rRuU")
+_SPECIFIERS = frozenset("dfFghHKmMstyz")
+MAX_FORMAT = 1_000
+
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A specifier with its length (`M`, 2), or literal text (specifier "")."""
+
+    specifier: str
+    length: int = 0
+    literal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A date as it was written: *local* is naive, *ticks* the fraction of the second in 100 ns, *offset* minutes or unknown."""
+
+    local: datetime
+    ticks: int = 0
+    offset: int | None = None
+
+    def in_utc(self) -> Stamp:
+        if not self.offset:
+            return Stamp(self.local, self.ticks, 0)
+        return Stamp(self.local - timedelta(minutes=self.offset), self.ticks, 0)
+
+
+@lru_cache(maxsize=512)
+def parts_of(form: str) -> tuple[Part, ...]:
+    """The parts of a format, standard ones written out. Raises Trouble for what is no format."""
+    if len(form) > MAX_FORMAT:
+        raise Trouble(f"got a format of {len(form):,} characters, {MAX_FORMAT:,} are possible")
+    if len(form) == 1:
+        if form not in STANDARD:
+            raise Trouble(f"does not know the standard date format {shown(form)}", expected=" ".join(STANDARD))
+        form = STANDARD[form]
+    if not form:
+        raise Trouble('needs a date format such as "yyyy-MM-dd", got an empty text', expected="a date format")
+    return tuple(_custom(form))
+
+
+def _custom(form: str) -> list[Part]:
+    found: list[Part] = []
+    at = 0
+    while at < len(form):
+        character = form[at]
+        if character in _SPECIFIERS:
+            length = len(form[at:]) - len(form[at:].lstrip(character))
+            if character in "fF" and length > 7:
+                raise Trouble(f"got {length} times {character} in a date format, 7 are possible", expected="7 at most")
+            found.append(Part(character, length))
+            at += length
+        elif character in "'\"":
+            end = form.find(character, at + 1)
+            if end < 0:
+                raise Trouble(f"got a date format with an open quote: {shown(form)}", expected="a closing quote")
+            found.append(Part("", literal=form[at + 1 : end]))
+            at = end + 1
+        elif character == "\\" and at + 1 < len(form):
+            found.append(Part("", literal=form[at + 1]))
+            at += 2
+        else:
+            if character != "%":  # only there to make a single letter a custom format
+                found.append(Part("", literal=character))
+            at += 1
+    return found
+
+
+def format_date(stamp: Stamp, form: str) -> str:
+    """*stamp* written as *form* says. The zone is not shifted, except by the formats whose meaning is UTC (R, u, U)."""
+    if form in _IN_UTC:
+        stamp = stamp.in_utc()
+    return within_limit("".join(_written(part, stamp) for part in parts_of(form)))
+
+
+def _written(part: Part, stamp: Stamp) -> str:
+    local, length = stamp.local, part.length
+    match part.specifier:
+        case "":
+            return part.literal
+        case "y":
+            return f"{local.year % 100:0{length}}" if length <= 2 else f"{local.year:0{length}}"
+        case "M":
+            return _named(local.month, MONTHS[local.month - 1], length)
+        case "d":
+            return _named(local.day, DAYS[local.weekday()], length)
+        case "H":
+            return f"{local.hour:0{min(length, 2)}}"
+        case "h":
+            return f"{local.hour % 12 or 12:0{min(length, 2)}}"
+        case "m":
+            return f"{local.minute:0{min(length, 2)}}"
+        case "s":
+            return f"{local.second:0{min(length, 2)}}"
+        case "f" | "F":
+            digits = f"{stamp.ticks:07}"[:length]
+            return digits if part.specifier == "f" else digits.rstrip("0")
+        case "t":
+            return ("AM" if local.hour < 12 else "PM")[: min(length, 2)]
+        case "g":
+            return "A.D."
+        case _:
+            return _zone(part.specifier, length, stamp.offset)
+
+
+def _named(number: int, name: str, length: int) -> str:
+    if length <= 2:
+        return f"{number:0{length}}"
+    return name[:3] if length == 3 else name
+
+
+def _zone(specifier: str, length: int, offset: int | None) -> str:
+    if specifier == "K" and not offset:
+        return "" if offset is None else "Z"
+    minutes = offset or 0
+    sign, (hours, rest) = "-" if minutes < 0 else "+", divmod(abs(minutes), 60)
+    if specifier == "K" or length >= 3:
+        return f"{sign}{hours:02}:{rest:02}"
+    return f"{sign}{hours:0{length}}"

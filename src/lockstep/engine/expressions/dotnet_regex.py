@@ -1,0 +1,206 @@
+"""Translate a .NET regular expression into one that RE2 runs in linear time.
+
+`\\d`, `\\w` and `\\s` know all of Unicode in .NET and only ASCII in RE2, so they are written out. Lookaround, backreferences and what else RE2
+cannot do are refused with the place in the pattern: they would need backtracking.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from unicodedata import category
+
+MAX_PATTERN = 2_000
+
+WORD = r"\p{L}\p{Mn}\p{Nd}\p{Pc}"
+SPACE = r"\t\n\v\f\r\x{85}\p{Z}"
+_NOT_SPACE = r"\x00-\x08\x0e-\x1f!-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff}"
+_SIMPLE_ESCAPES = {"e": r"\x1b", "Z": r"\z"}
+_SAME = frozenset("abBfnrtvAzDpP")
+_LOOKAROUND = {"=": "lookahead", "!": "negative lookahead", "<=": "lookbehind", "<!": "negative lookbehind"}
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """*groups* maps what .NET calls a group (a name, or its number as text) to RE2's number."""
+
+    pattern: str
+    groups: dict[str, int]
+
+
+class Untranslatable(Exception):
+    """What the pattern wants cannot be had. *offset* counts characters of the pattern from 0."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+
+@lru_cache(maxsize=1024)
+def translate(pattern: str) -> Translated:
+    if len(pattern) > MAX_PATTERN:
+        raise Untranslatable(f"may have {MAX_PATTERN:,} characters, this one has {len(pattern):,}", MAX_PATTERN)
+    translator = _Translator(pattern)
+    return Translated(translator.run(), translator.numbering())
+
+
+@dataclass(slots=True)
+class _Translator:
+    pattern: str
+    at: int = 0
+    out: list[str] = field(default_factory=list)
+    captures: list[str] = field(default_factory=list)  # the name of each capturing group in order, "" if it has none
+
+    def run(self) -> str:
+        while self.at < len(self.pattern):
+            character = self.pattern[self.at]
+            match character:
+                case "\\":
+                    self.out.append(self.escape(in_class=False))
+                case "[":
+                    self.out.append(self.character_class())
+                case "(" if self.pattern.startswith("(?", self.at):
+                    self.group()
+                case "(":
+                    self.captures.append("")
+                    self.take(character)
+                case _:
+                    self.take(character)
+        return "".join(self.out)
+
+    def numbering(self) -> dict[str, int]:
+        """.NET counts the groups without a name first, then the named ones; RE2 counts from left to right."""
+        unnamed = [number for number, name in enumerate(self.captures, 1) if not name]
+        named = [(name, number) for number, name in enumerate(self.captures, 1) if name]
+        groups = {"0": 0}
+        for number in [*unnamed, *(number for _, number in named)]:
+            groups[str(len(groups))] = number
+        groups.update(named)
+        return groups
+
+    def take(self, text: str, length: int = 1) -> None:
+        self.out.append(text)
+        self.at += length
+
+    def refuse(self, what: str) -> Untranslatable:
+        return Untranslatable(f"uses {what}, which is not possible here", self.at)
+
+    def group(self) -> None:
+        rest = self.pattern[self.at + 2 : self.at + 80]
+        for sign, name in sorted(_LOOKAROUND.items(), key=lambda item: -len(item[0])):
+            if rest.startswith(sign):
+                raise self.refuse(f"{name} (?{sign}...)")
+        if rest.startswith(">"):
+            raise self.refuse("an atomic group (?>...)")
+        if rest.startswith("("):
+            raise self.refuse("a conditional (?(...)...)")
+        if rest.startswith("#"):
+            end = self.pattern.find(")", self.at)
+            self.at = len(self.pattern) if end < 0 else end + 1
+            return
+        if rest.startswith(("<", "'", "P<")):
+            self.named_group(rest)
+            return
+        flags = rest[: len(rest) - len(rest.lstrip("imsnx-"))]
+        if flags and set(flags) & set("nx"):
+            raise self.refuse(f"the option {'n' if 'n' in flags else 'x'}")
+        self.take("(?" + flags, 2 + len(flags))
+
+    def named_group(self, rest: str) -> None:
+        start = self.at + 2 + (2 if rest.startswith("P<") else 1)
+        closing = "'" if rest.startswith("'") else ">"
+        end = self.pattern.find(closing, start)
+        name = self.pattern[start:end] if end >= 0 else ""
+        if "-" in name:
+            raise self.refuse("a balancing group")
+        if not name.isidentifier() or not name.isascii():
+            message = "has a group whose name is not letters, digits and underscores"
+            raise Untranslatable(message if name else "has a group without a name", self.at)
+        if name in self.captures:
+            raise Untranslatable(f"has two groups with the name {name}", self.at)
+        self.captures.append(name)
+        self.take(f"(?P<{name}>", end + 1 - self.at)
+
+    def escape(self, *, in_class: bool) -> str:
+        """The escape that begins here, in RE2's words; the position moves behind it."""
+        start = self.at
+        character = self.pattern[start + 1 : start + 2]
+        if not character:
+            raise Untranslatable("ends with a single backslash", start)
+        self.at += 2
+        if character in "dws":
+            inner = {"d": r"\p{Nd}", "w": WORD, "s": SPACE}[character]
+            return inner if in_class or character == "d" else f"[{inner}]"
+        if character in "WS":
+            if not in_class:
+                return f"[^{WORD if character == 'W' else SPACE}]"
+            return _not_word() if character == "W" else _NOT_SPACE
+        if character == "D":
+            return r"\P{Nd}"
+        if in_class and character == "b":
+            return r"\x08"
+        return self.other_escape(character, start, in_class=in_class)
+
+    def other_escape(self, character: str, start: int, *, in_class: bool) -> str:
+        if character in _SIMPLE_ESCAPES and (character != "Z" or not in_class):
+            return _SIMPLE_ESCAPES[character]
+        if character in "xu":
+            length = 2 if character == "x" else 4
+            digits = self.pattern[self.at : self.at + length]
+            if len(digits) < length or not all(digit in "0123456789abcdefABCDEF" for digit in digits):
+                raise Untranslatable(f"has \\{character} without {length} hexadecimal digits", start)
+            self.at += length
+            return rf"\x{{{digits}}}"
+        if character == "0":
+            return r"\x00"
+        if character == "k" or character.isdigit():
+            self.at = start
+            raise self.refuse(f"a backreference \\{character}")
+        if character in _SAME and not (in_class and character in "BAz"):
+            return "\\" + character
+        if character.isalnum():
+            self.at = start
+            raise self.refuse(f"the escape \\{character}")
+        # RE2 refuses a backslash before what needs none.
+        return character if ord(character) > 127 or character in " _" else "\\" + character
+
+    def character_class(self) -> str:
+        start = self.at
+        self.at += 1
+        out = ["["]
+        if self.pattern.startswith("^", self.at):
+            out.append("^")
+            self.at += 1
+        first = True
+        while self.at < len(self.pattern):
+            character = self.pattern[self.at]
+            if character == "]" and not first:
+                self.at += 1
+                return "".join(out) + "]"
+            if character == "-" and self.pattern.startswith("-[", self.at):
+                raise self.refuse("the subtraction of a class [a-z-[...]]")
+            if character == "\\":
+                out.append(self.escape(in_class=True))
+            else:
+                # "[" and a leading "]" are plain characters in .NET; RE2 would look for a class name such as [:alpha:].
+                out.append("\\" + character if character in "[]" else character)
+                self.at += 1
+            first = False
+        raise Untranslatable("has a class [ without a closing ]", start)
+
+
+@lru_cache(maxsize=1)
+def _not_word() -> str:
+    """Everything that is no word character, as ranges: a class cannot hold the complement of four categories at once."""
+    kinds = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Nd", "Pc"))
+    ranges: list[str] = []
+    start: int | None = None
+    for code in range(0x110001):
+        outside = code < 0x110000 and category(chr(code)) not in kinds and not 0xD800 <= code <= 0xDFFF
+        if outside and start is None:
+            start = code
+        elif not outside and start is not None:
+            ranges.append(rf"\x{{{start:x}}}-\x{{{code - 1:x}}}")
+            start = None
+    return "".join(ranges)

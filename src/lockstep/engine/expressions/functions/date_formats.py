@@ -1,0 +1,78 @@
+"""FormatDateTime: from one way of writing a date to another. The zone is never shifted: the date stays the one that was written.
+
+Also in its short form without styles: `FormatDateTime(source, input format, output format)`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockstep.engine.expressions.catalogue import Example, Kind, form, text
+from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.dotnet_formats import format_date, parts_of
+from lockstep.engine.expressions.dotnet_parsing import DEFAULT_STYLES, parse_date_exactly, parse_styles
+from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.values import Record, Value
+
+if TYPE_CHECKING:
+    from lockstep.engine.expressions.compiler import Evaluate, Form
+
+
+@form(
+    "FormatDateTime",
+    text("source", "the date's text"),
+    text("styles", "DateTimeStyles; empty: RoundtripKind, AllowLeadingWhite, AllowTrailingWhite", optional=True),
+    text("input format", "the .NET format that the source is written in"),
+    text("output format", "the .NET format of the result"),
+    returns=Kind.TEXT,
+    meaning="The date in another format. A source that is not in the input format is an error.",
+    remarks="The styles may also be left out altogether: three arguments are source, input format, output format.",
+    minimum=3,
+    pure=False,  # a format without a year takes the present one
+    examples=[
+        Example(
+            'FormatDateTime([extensionAttribute1], , "yyyyMMddHHmmss.fZ", "yyyy-MM-dd")',
+            "2015-01-23",
+            {"extensionAttribute1": "20150123105347.1Z"},
+        ),
+        Example(
+            'FormatDateTime([extensionAttribute1], "yyyyMMddHHmmss.fZ", "yyyy-MM-dd")',
+            "2015-01-23",
+            {"extensionAttribute1": "20150123105347.1Z"},
+        ),
+        Example('FormatDateTime("2020-12-31-08:00", , "yyyy-MM-ddzzz", "d MMMM yyyy")', "31 December 2020"),
+    ],
+)
+def format_date_time(call: Form) -> Evaluate:
+    short = len(call.arguments) == 3
+    first_format = 1 if short else 2
+    read_source = call.argument(0, Kind.TEXT)
+    read_styles = None if short else call.argument(1, Kind.TEXT)
+    read_input = call.argument(first_format, Kind.TEXT, "input format")
+    read_output = call.argument(first_format + 1, Kind.TEXT, "output format")
+    for index in (first_format, first_format + 1):
+        if call.arguments[index].is_empty:
+            raise call.wrong("needs a date format, but the argument is empty", index, expected="a date format")
+        if call.arguments[index].is_constant:
+            _check_format(call, index)
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        source = read_source(record, context)
+        if source is None:
+            return None
+        styles = parse_styles(read_styles(record, context)) if read_styles else DEFAULT_STYLES
+        wanted = read_input(record, context)
+        stamp = parse_date_exactly(source, wanted or "", styles, context.moment.now)
+        try:
+            return format_date(stamp, read_output(record, context) or "")
+        except OverflowError:
+            raise Trouble("leaves the calendar (years 1 to 9999)", argument="source") from None
+
+    return evaluate
+
+
+def _check_format(call: Form, index: int) -> None:
+    try:
+        parts_of(str(call.arguments[index].value))
+    except Trouble as trouble:
+        raise call.wrong(trouble.message, index, expected=trouble.expected) from None

@@ -1,0 +1,208 @@
+"""Replace: five functions in one, told apart by which arguments are present.
+
+An empty slot is not present; `""` is a value and therefore is. Upper and lower case differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lockstep.engine.expressions.catalogue import Example, Kind, form, text
+from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.errors import Trouble, shown
+from lockstep.engine.expressions.patterns import Pattern, compile_pattern, replace_group, replace_matches
+from lockstep.engine.expressions.values import Record, Value, check_size
+
+if TYPE_CHECKING:
+    from lockstep.engine.expressions.compiler import Evaluate, Form
+
+SOURCE, OLD, PATTERN, GROUP, NEW, OTHER, TEMPLATE = range(7)
+_PHONE = r'"\\+(?<isdCode>\\d* )(?<phoneNumber>\\d{10})"'
+
+_MODES: dict[frozenset[int], Callable[[Form], Evaluate]] = {}
+
+
+@form(
+    "Replace",
+    text("source", "the text"),
+    text("old value", "what is replaced, in the source or in the template", optional=True),
+    text("pattern", "a .NET regular expression", optional=True),
+    text("group name", "a group of the pattern", optional=True),
+    text("replacement", "what comes in its place; ${name} and $1 stand for groups", optional=True),
+    text("replacement attribute", "where the group is taken from if the source is empty", optional=True),
+    text("template", "a text in which the old value becomes the source", optional=True),
+    returns=Kind.TEXT,
+    meaning="Replaces in one of five ways, by which arguments are present.",
+    remarks=(
+        "Old value and replacement: every old value in the source. Old value and template: every old value in the template becomes the "
+        "source. Pattern and replacement: every match. Pattern, group and replacement: only the group's text. Pattern, group and "
+        "replacement attribute: the source, or where it is empty the group found in the other attribute."
+    ),
+    minimum=2,
+    examples=[
+        Example('Replace([mail], "@contoso.com", , ,"", ,)', "john.doe", {"mail": "john.doe@contoso.com"}),
+        Example(
+            'Replace([BusinessTitle],"Product Developer", , , "Software Engineer", , )',
+            "Software Engineer",
+            {"BusinessTitle": "Product Developer"},
+        ),
+        Example(
+            'Replace([UserID],"<username>", , , , , "<username>@contoso.com")', "jsmith@contoso.com", {"UserID": "jsmith"}
+        ),
+        Example(
+            f'Replace([telephoneNumber], , {_PHONE}, , "${{phoneNumber}}", , )',
+            "9998887777",
+            {"telephoneNumber": "+91 9998887777"},
+        ),
+        Example(r'Replace([mobile], , "[()\\s-]+", , "", , )', "+19998887777", {"mobile": "+1 (999) 888-7777"}),
+        Example(
+            r'Replace([AddressLineData], ,"(?<streetNumber>^\\d*)","streetNumber", "888", , )',
+            "888 Tremont Street",
+            {"AddressLineData": "545 Tremont Street"},
+        ),
+        Example(
+            'Replace([userPrincipalName], , "(?<Suffix>@(.)*)", "Suffix", "", , )',
+            "jsmith",
+            {"userPrincipalName": "jsmith@contoso.com"},
+        ),
+        Example(
+            f'Replace([telephoneNumber], , {_PHONE}, "phoneNumber" , , [mobile], )',
+            "8887779999",
+            {"telephoneNumber": "", "mobile": "+91 8887779999"},
+        ),
+        Example('Replace([mailNickname], , "[a-zA-Z_]*", , "", , )', "72", {"mailNickname": "john_doe72"}),
+    ],
+)
+def replace(call: Form) -> Evaluate:
+    present = frozenset(index for index in range(1, 7) if call.is_present(index))
+    mode = _MODES.get(present)
+    if mode is None:
+        raise call.wrong(
+            "cannot tell what to do: give old value and replacement, old value and template, pattern and replacement, "
+            "pattern, group name and replacement, or pattern, group name and replacement attribute",
+            expected="one of the five combinations",
+        )
+    return mode(call)
+
+
+def _mode(*present: int) -> Callable[[Callable[[Form], Evaluate]], Callable[[Form], Evaluate]]:
+    def enter(build: Callable[[Form], Evaluate]) -> Callable[[Form], Evaluate]:
+        _MODES[frozenset(present)] = build
+        return build
+
+    return enter
+
+
+@_mode(OLD, NEW)
+def _old_by_new(call: Form) -> Evaluate:
+    source, old, new = (call.argument(index, Kind.TEXT) for index in (SOURCE, OLD, NEW))
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        text = source(record, context)
+        if text is None:
+            return None
+        return _replaced(text, old(record, context), new(record, context) or "")
+
+    return evaluate
+
+
+@_mode(OLD, TEMPLATE)
+def _old_in_template_by_source(call: Form) -> Evaluate:
+    source, old, template = (call.argument(index, Kind.TEXT) for index in (SOURCE, OLD, TEMPLATE))
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        text = source(record, context)
+        if text is None:
+            return None
+        return _replaced(template(record, context) or "", old(record, context), text)
+
+    return evaluate
+
+
+@_mode(PATTERN, NEW)
+def _matches_by_new(call: Form) -> Evaluate:
+    source, pattern, new = call.argument(SOURCE, Kind.TEXT), _pattern(call), call.argument(NEW, Kind.TEXT)
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        text = source(record, context)
+        if text is None:
+            return None
+        return replace_matches(pattern(record, context), text, new(record, context) or "")
+
+    return evaluate
+
+
+@_mode(PATTERN, GROUP, NEW)
+def _group_by_new(call: Form) -> Evaluate:
+    source, pattern, new = call.argument(SOURCE, Kind.TEXT), _pattern(call), call.argument(NEW, Kind.TEXT)
+    group = call.argument(GROUP, Kind.TEXT)
+    _check_group(call)
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        text = source(record, context)
+        if text is None:
+            return None
+        found = pattern(record, context)
+        return replace_group(found, text, _group(found, group(record, context)), new(record, context) or "")
+
+    return evaluate
+
+
+@_mode(PATTERN, GROUP, OTHER)
+def _source_or_group_of_other(call: Form) -> Evaluate:
+    source, pattern, other = call.argument(SOURCE, Kind.TEXT), _pattern(call), call.argument(OTHER, Kind.TEXT)
+    group = call.argument(GROUP, Kind.TEXT)
+    _check_group(call)
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        text = source(record, context)
+        if text:
+            return text
+        content = other(record, context)
+        if content is None:
+            return None
+        found = pattern(record, context)
+        number = _group(found, group(record, context))
+        match = found.first(content)
+        span = match.groups[number] if match else None
+        return content[span[0] : span[1]] if span else None
+
+    return evaluate
+
+
+def _replaced(text: str, old: str | None, new: str) -> str:
+    if not old:
+        raise Trouble("needs an old value, got nothing", argument="old value", expected="at least one character")
+    check_size(len(text) + text.count(old) * (len(new) - len(old)))
+    return text.replace(old, new)
+
+
+def _pattern(call: Form) -> Evaluate:
+    """The compiled pattern; a constant one is compiled, or refused, at once."""
+    argument = call.arguments[PATTERN]
+    if not argument.is_constant:
+        read = call.argument(PATTERN, Kind.TEXT)
+        return lambda record, context: compile_pattern(read(record, context) or "")
+    try:
+        compiled = compile_pattern(str(argument.value))
+    except Trouble as trouble:
+        raise call.told(trouble) from None
+    return lambda record, context: compiled
+
+
+def _check_group(call: Form) -> None:
+    pattern, group = call.arguments[PATTERN], call.arguments[GROUP]
+    if pattern.is_constant and group.is_constant:
+        try:
+            _group(compile_pattern(str(pattern.value)), str(group.value))
+        except Trouble as trouble:
+            raise call.told(trouble) from None
+
+
+def _group(pattern: Pattern, name: str | None) -> int:
+    if name not in pattern.groups:
+        known = ", ".join(group for group in pattern.groups if group != "0") or "none"
+        message = f"found no group {shown(name)} in the pattern; it has {known}"
+        raise Trouble(message, argument="group name", expected="a group of the pattern")
+    return pattern.groups[name]

@@ -1,0 +1,173 @@
+"""Run .NET regular expressions on RE2, with a bound on the work of one call.
+
+RE2 is linear in the text, but a replacement starts again behind every match: the bound counts both. All that goes wrong is a Trouble.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import re2  # type: ignore[import-untyped]
+
+from lockstep.engine.expressions.dotnet_regex import Untranslatable, translate
+from lockstep.engine.expressions.errors import Trouble, shown
+from lockstep.engine.expressions.values import MAX_TEXT, check_size
+
+MAX_WORK = 50_000_000  # program size times characters looked at, worst case
+MAX_PROGRAM = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One match: the characters of each group, None for a group that took no part. Group 0 is the whole."""
+
+    groups: tuple[tuple[int, int] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A compiled .NET pattern. *groups* maps a .NET name or number to the place in Span.groups."""
+
+    source: str
+    compiled: re2._Regexp
+    groups: dict[str, int]
+
+    def matches(self, text: str) -> list[Span]:
+        """Every match, from left to right. Raises Trouble where that would be too much work."""
+        if len(text) > MAX_TEXT:
+            raise Trouble(f"searches texts of up to {MAX_TEXT:,} characters, got {len(text):,}", argument="source")
+        budget = MAX_WORK // max(self.compiled.programsize, 1)
+        found: list[Span] = []
+        try:
+            for match in self.compiled.finditer(text):
+                spans = [match.span(number) for number in range(self.compiled.groups + 1)]
+                found.append(Span(tuple(None if span == (-1, -1) else span for span in spans)))
+                # Worst case: the engine looked at everything that was left to find this match.
+                budget -= len(text) - match.start()
+                if budget < 0:
+                    raise Trouble("would be too much work: the pattern is too large for so long a text")
+        except UnicodeEncodeError:
+            raise Trouble("got a text with half a surrogate pair", argument="source") from None
+        return found
+
+    def first(self, text: str) -> Span | None:
+        if len(text) > MAX_TEXT:
+            raise Trouble(f"searches texts of up to {MAX_TEXT:,} characters, got {len(text):,}", argument="source")
+        try:
+            match = self.compiled.search(text)
+        except UnicodeEncodeError:
+            raise Trouble("got a text with half a surrogate pair", argument="source") from None
+        if match is None:
+            return None
+        spans = [match.span(number) for number in range(self.compiled.groups + 1)]
+        return Span(tuple(None if span == (-1, -1) else span for span in spans))
+
+
+@lru_cache(maxsize=1024)
+def compile_pattern(source: str) -> Pattern:
+    """A .NET pattern, ready to run. Raises Trouble, with the offset in the pattern, for what RE2 cannot do."""
+    try:
+        translated = translate(source)
+        options = re2.Options()
+        options.log_errors = False
+        compiled = re2.compile(translated.pattern, options)
+    except Untranslatable as refused:
+        raise Trouble(
+            f"cannot use this pattern: it {refused.message}, at character {refused.offset + 1} of the pattern",
+            argument="pattern",
+            expected="a pattern without lookaround and backreferences",
+            offset=refused.offset + 1,
+        ) from None
+    except (re2.error, UnicodeEncodeError) as error:
+        reason = error.args[0].decode("utf-8", "replace") if error.args and isinstance(error.args[0], bytes) else "text"
+        message = f"cannot use the pattern {shown(source)}: {reason.partition(':')[0]}"
+        raise Trouble(message, argument="pattern", expected="a regular expression") from None
+    if compiled.programsize > MAX_PROGRAM:
+        raise Trouble("cannot use this pattern: it is too large", argument="pattern", expected="a smaller pattern")
+    return Pattern(source, compiled, translated.groups)
+
+
+def replace_matches(pattern: Pattern, text: str, template: str) -> str:
+    """.NET's Regex.Replace: every match becomes *template*, in which `$1`, `${name}`, `$$`, `$&` stand for what was found."""
+    spans = pattern.matches(text)
+    if not spans:
+        return text
+    parts = parse_template(template, frozenset(pattern.groups))
+    pieces: list[str] = []
+    end = size = 0
+    for span in spans:
+        start, stop = span.groups[0] or (0, 0)
+        new = "".join(_filled(part, span, pattern, text) for part in parts)
+        size += start - end + len(new)
+        check_size(size)
+        pieces += (text[end:start], new)
+        end = stop
+    check_size(size + len(text) - end)
+    return "".join(pieces) + text[end:]
+
+
+def replace_group(pattern: Pattern, text: str, group: int, replacement: str) -> str:
+    """Only what *group* found is replaced, in every match; what else matched stays."""
+    pieces: list[str] = []
+    end = size = 0
+    for span in pattern.matches(text):
+        found = span.groups[group]
+        if found is None:
+            continue
+        size += found[0] - end + len(replacement)
+        check_size(size)
+        pieces += (text[end : found[0]], replacement)
+        end = found[1]
+    check_size(size + len(text) - end)
+    return "".join(pieces) + text[end:]
+
+
+@lru_cache(maxsize=1024)
+def parse_template(template: str, groups: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """The parts of a .NET replacement: ("text", ...), ("group", ...), ("before" | "after" | "all", "")."""
+    parts: list[tuple[str, str]] = []
+    at = 0
+    while at < len(template):
+        dollar = template.find("$", at)
+        if dollar < 0:
+            parts.append(("text", template[at:]))
+            break
+        parts.append(("text", template[at:dollar]))
+        part, at = _substitution(template, dollar, groups)
+        parts.append(part)
+    return tuple(parts)
+
+
+def _substitution(template: str, at: int, groups: frozenset[str]) -> tuple[tuple[str, str], int]:
+    """What the dollar sign at *at* begins, and where it ends. A group that does not exist stays as it is written."""
+    following = template[at + 1 : at + 2]
+    special = {"$": ("text", "$"), "&": ("group", "0"), "`": ("before", ""), "'": ("after", ""), "_": ("all", "")}
+    if following in special and following:
+        return special[following], at + 2
+    if following == "{":
+        end = template.find("}", at)
+        name = template[at + 2 : end] if end > 0 else ""
+        return (("group", name), end + 1) if name in groups else (("text", "$"), at + 1)
+    digits = template[at + 1 : at + 4]
+    for length in (3, 2, 1):
+        if len(digits) >= length and digits[:length] in groups and digits[:length].isdigit():
+            return ("group", digits[:length]), at + 1 + length
+    return ("text", "$"), at + 1
+
+
+def _filled(part: tuple[str, str], span: Span, pattern: Pattern, text: str) -> str:
+    kind, value = part
+    start, stop = span.groups[0] or (0, 0)
+    match kind:
+        case "group":
+            found = span.groups[pattern.groups[value]]
+            return "" if found is None else text[found[0] : found[1]]
+        case "before":
+            return text[:start]
+        case "after":
+            return text[stop:]
+        case "all":
+            return text
+        case _:
+            return value
