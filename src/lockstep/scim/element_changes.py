@@ -1,0 +1,88 @@
+"""Change the values of a multi-valued attribute: add without doubling, merge, create what a filter describes, keep one primary.
+
+Two values with the same type and value are the same value (RFC 7643, section 2.4).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lockstep.scim.errors import ScimError, invalid_value, mutability_error
+from lockstep.scim.filters import And, Comparison, Filter
+from lockstep.scim.schema import Attribute
+
+
+def add_element(elements: list[Any], element: Any, attribute: Attribute) -> Any:
+    """Add *element* in place, or merge it into the one that is the same value; returns it as it is in the list now."""
+    for other in elements:
+        if other == element:
+            return other
+        if _is_same(other, element, attribute):
+            if isinstance(other, dict):
+                merge_element(other, element, attribute)
+            return other
+    elements.append(element)
+    return element
+
+
+def merge_element(element: dict[str, Any], changes: dict[str, Any], attribute: Attribute) -> None:
+    """Set the sub-attributes of *changes* on *element*; immutable ones may not change."""
+    for name, value in changes.items():
+        sub = attribute.sub(name)
+        if sub is not None:
+            check_immutable(sub, element.get(name), value, f"{attribute.name}.{name}")
+        element[name] = value
+
+
+def settle_primary(elements: list[Any], written: list[Any], place: str) -> None:
+    """Let the primary value among those *written* demote every other one (RFC 7644, section 3.5.2)."""
+    primaries = [e for e in elements if isinstance(e, dict) and e.get("primary") is True]
+    if len(primaries) < 2:
+        return
+    new = [e for e in primaries if any(e is other for other in written)]
+    if len(new) != 1:
+        raise invalid_value(f"{place} would have two primary values: mark one.", place)
+    for element in primaries:
+        if element is not new[0]:
+            element["primary"] = False
+
+
+def element_described_by(selection: Filter, attribute: Attribute) -> dict[str, Any] | None:
+    """The value that `type eq "work"` or `type eq "work" and primary eq true` describes; None for any other filter."""
+    comparisons = selection.terms if isinstance(selection, And) else (selection,)
+    element: dict[str, Any] = {}
+    for comparison in comparisons:
+        if not isinstance(comparison, Comparison) or comparison.op != "eq" or comparison.value is None:
+            return None
+        sub = attribute.sub(comparison.path.name)
+        if sub is None or sub.name in element:
+            return None
+        element[sub.name] = comparison.value
+    return element
+
+
+def check_immutable(attribute: Attribute, old: Any, new: Any, place: str) -> None:
+    """Refuse to change or remove the value of an immutable attribute once it has one; of a required one, to remove it."""
+    if attribute.required and new is None:
+        raise _required(place)
+    if attribute.mutability == "immutable" and old is not None and new != old:
+        raise mutability_error(f"{place} is immutable: it keeps the value that it was created with.", place)
+
+
+def _required(place: str) -> ScimError:
+    return mutability_error(f"{place} is required and cannot be removed.", place)
+
+
+def _is_same(one: Any, other: Any, attribute: Attribute) -> bool:
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return bool(_folded(one, attribute) == _folded(other, attribute))
+    value = attribute.sub("value")
+    if value is None or "value" not in one or "value" not in other:
+        return False
+    kind = attribute.sub("type")
+    same_type = kind is None or _folded(one.get("type"), kind) == _folded(other.get("type"), kind)
+    return bool(same_type and _folded(one["value"], value) == _folded(other["value"], value))
+
+
+def _folded(value: Any, attribute: Attribute) -> Any:
+    return value if attribute.case_exact or not isinstance(value, str) else value.casefold()

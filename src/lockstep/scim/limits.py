@@ -1,0 +1,62 @@
+"""Read a body from the network: JSON only, not too deep, no key twice, no half of a surrogate pair.
+
+A duplicate key is refused because two readers of the same body would disagree about what it says.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import orjson
+
+from lockstep.scim.errors import invalid_syntax, too_large
+
+MAX_DEPTH: Final = 32
+MAX_BODY_BYTES: Final = 1024 * 1024
+MAX_BULK_BYTES: Final = 10 * 1024 * 1024
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_BRACKET = re.compile(rb"[\[\]{}]")
+
+
+def read_json(raw: bytes, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
+    """The value of a body. Raises ScimError 413 when it is too large, and invalidSyntax for all else."""
+    if len(raw) > max_bytes:
+        raise too_large(f"The body has {len(raw)} bytes; at most {max_bytes} are read.")
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise invalid_syntax(f"The body is not JSON: {_reason(error)}") from None
+    # What is left of valid JSON without its strings is its structure: brackets, and one colon for each key.
+    structure = _STRING.sub(b"", raw)
+    if structure.count(b"{") + structure.count(b"[") > MAX_DEPTH:
+        _check_depth(structure)
+    if structure.count(b":") != _count_keys(value):
+        raise invalid_syntax("The body names a key twice in one object: send each once.")
+    return value
+
+
+def _check_depth(structure: bytes) -> None:
+    depth = 0
+    for bracket in _BRACKET.findall(structure):
+        depth += 1 if bracket in b"{[" else -1
+        if depth > MAX_DEPTH:
+            raise invalid_syntax(f"The body nests deeper than {MAX_DEPTH} levels.")
+
+
+def _count_keys(value: Any) -> int:
+    count = 0
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if type(item) is dict:
+            count += len(item)
+            waiting += [v for v in item.values() if type(v) in (dict, list)]
+        elif type(item) is list:
+            waiting += [v for v in item if type(v) in (dict, list)]
+    return count
+
+
+def _reason(error: orjson.JSONDecodeError) -> str:
+    return str(error).splitlines()[0][:200]

@@ -1,0 +1,61 @@
+"""Read and print the name of an attribute: `userName`, `name.givenName`, `urn:...:User:department`.
+
+A URN holds dots ("2.0"), so the schema is split off at the last colon before the attribute is split at its dot.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from lockstep.scim.errors import ScimError, invalid_path
+
+_PART = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*\Z")
+# urn:...:2.0:User stands for the extension as a whole, not for its attribute "User".
+_WHOLE_SCHEMA = re.compile(r".*:\d+(\.\d+)+:[A-Za-z][A-Za-z0-9_$-]*\Z", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributePath:
+    """*schema* as written, or ""; *name* is "" when the schema itself is meant; *sub* is "" for the whole attribute."""
+
+    name: str
+    sub: str = ""
+    schema: str = ""
+
+    def __str__(self) -> str:
+        local = f"{self.name}.{self.sub}" if self.sub else self.name
+        if not self.schema:
+            return local
+        return f"{self.schema}:{local}" if local else self.schema
+
+
+def parse_name(text: str, error: Callable[[str], ScimError] = invalid_path) -> AttributePath:
+    """Read an attribute's name; raises *error* when it is none."""
+    path = _parse(text)
+    if path is None:
+        raise error(f"{text[:120]!r} is not an attribute name: write name, name.sub or urn:...:name.")
+    return path
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> AttributePath | None:
+    schema, local = "", text
+    if text[:4].lower() == "urn:":
+        if not _printable(text):
+            return None
+        if _WHOLE_SCHEMA.match(text):
+            return AttributePath("", "", text)
+        schema, _, local = text.rpartition(":")
+        if schema.lower() == "urn":
+            return None
+    name, dot, sub = local.partition(".")
+    if not _PART.match(name) or (dot and not _PART.match(sub)):
+        return None
+    return AttributePath(name, sub, schema)
+
+
+def _printable(text: str) -> bool:
+    return text.isprintable() and not any(character in ' "()[]' for character in text)

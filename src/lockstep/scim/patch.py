@@ -1,0 +1,344 @@
+"""Apply PATCH operations to a copy of a resource, all or none (RFC 7644, section 3.5.2).
+
+Multi-valued attributes are sets: adding what is there changes nothing, and removing what is not there is done already.
+Members of groups never pass through here: see `members`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from lockstep.scim.element_changes import (
+    add_element,
+    check_immutable,
+    element_described_by,
+    merge_element,
+    settle_primary,
+)
+from lockstep.scim.errors import ScimError, invalid_path, invalid_value, mutability_error, no_target
+from lockstep.scim.filter_match import Predicate, compile_element_filter
+from lockstep.scim.filters import Filter
+from lockstep.scim.operations import Op, Operation
+from lockstep.scim.registry import ResourceDefinition, Target
+from lockstep.scim.schema import Attribute
+from lockstep.scim.validate import Checkers, Unknown, check_required, checkers_of, schemas_of
+from lockstep.scim.values import copy_json, unknown_attribute
+
+
+@dataclass(frozen=True, slots=True)
+class PatchResult:
+    """The patched copy, whether it differs from the original, and the attributes (`name`, `urn:..:department`) that do."""
+
+    resource: dict[str, Any]
+    changed: bool
+    touched: tuple[str, ...]
+
+
+def apply_patch(
+    resource: Mapping[str, Any],
+    operations: Sequence[Operation],
+    definition: ResourceDefinition,
+    *,
+    unknown: Unknown = "refuse",
+) -> PatchResult:
+    """Apply *operations* in order to a copy of *resource*, a stored document in canonical spelling.
+
+    Raises ScimError (invalidPath, invalidValue, noTarget, mutability); then nothing has happened.
+    """
+    work = _Patch(copy_json(dict(resource)), definition, unknown)
+    for operation in operations:
+        work.apply(operation)
+    result = work.document
+    touched = _differences(resource, result, definition)
+    if not touched:
+        return PatchResult(result, changed=False, touched=())
+    check_required(result, definition)
+    result["schemas"] = schemas_of(result, definition)
+    return PatchResult(result, changed=True, touched=touched)
+
+
+class _Patch:
+    """The copy under change. Values are checked before they are put in, so the copy is always a valid resource."""
+
+    def __init__(self, document: dict[str, Any], definition: ResourceDefinition, unknown: Unknown) -> None:
+        self.document = document
+        self._definition = definition
+        self._unknown = unknown
+        self._checkers: Checkers = checkers_of(definition, unknown)
+
+    def apply(self, operation: Operation) -> None:
+        path = operation.path
+        if path is None:
+            if operation.op == "remove":
+                raise no_target("A remove needs a path that says what to remove.")
+            self._apply_object(operation, operation.value, "")
+            return
+        target = self._definition.find(path.name)
+        if target is None:
+            if self._unknown == "ignore":
+                return
+            raise invalid_path(
+                f"{str(path)[:200]} is not an attribute of {self._definition.type.name}.", str(path)[:200]
+            )
+        if operation.op == "remove" and operation.value is not None:
+            raise invalid_value(
+                f'A remove takes no value: select with a filter, as in {target}[value eq "..."].', str(target)
+            )
+        if target.attribute is None:
+            self._apply_extension(operation, target.urn)
+        else:
+            self._apply_at(operation, target, path.filter)
+
+    def _apply_extension(self, operation: Operation, urn: str) -> None:
+        if operation.op == "remove" or operation.value is None:
+            for name in list(self.document.get(urn) or ()):
+                attribute = self._definition.attribute(name, urn)
+                if attribute is not None and not attribute.read_only:
+                    self._apply_at(Operation("remove"), Target(urn, attribute), None)
+            return
+        self._apply_object(operation, operation.value, urn)
+
+    def _apply_object(self, operation: Operation, value: Any, urn: str) -> None:
+        if not isinstance(value, dict):
+            raise invalid_value("A value without a path is an object of attributes.")
+        for name, item in value.items():
+            attribute = self._definition.attribute(name, urn)
+            extension = None if urn else self._definition.extension(name)
+            if attribute is not None:
+                self._apply_at(Operation(operation.op, None, item), Target(urn, attribute), None)
+            elif extension is not None:
+                self._apply_extension(Operation(operation.op, None, item), extension.id)
+            elif self._unknown == "refuse" and name.lower() != self._definition.schema.id.lower():
+                raise unknown_attribute(f"{urn}:{name}" if urn else name)
+
+    def _apply_at(self, operation: Operation, target: Target, selection: Filter | None) -> None:
+        attribute = _writable(target)
+        op: Op = operation.op
+        if attribute.name == "schemas":
+            # `schemas` follows from the content; what a client says about it cannot make it wrong.
+            return
+        if op != "remove" and operation.value is None:
+            op = "remove"
+        container = self._container(target.urn)
+        if selection is not None:
+            self._apply_selected(op, operation, target, selection, container)
+        elif target.sub is not None:
+            self._apply_sub(op, operation.value, target, container)
+        elif op == "remove":
+            check_immutable(attribute, container.get(attribute.name), None, str(target))
+            container.pop(attribute.name, None)
+        elif attribute.multi_valued:
+            self._apply_list(op, operation.value, target, container)
+        else:
+            self._apply_single(operation.value, target, container)
+        self._drop_empty(target, container)
+
+    def _apply_single(self, value: Any, target: Target, container: dict[str, Any]) -> None:
+        attribute = _known(target)
+        if attribute.is_complex and isinstance(value, dict):
+            # Sub-attributes that the value leaves out stay as they are (RFC 7644, section 3.5.2.3).
+            element = container.setdefault(attribute.name, {})
+            for name, item in value.items():
+                sub = attribute.sub(name)
+                if sub is not None and not sub.read_only:
+                    self._set_sub(element, Target(target.urn, attribute, sub), item)
+                elif sub is None and self._unknown == "refuse":
+                    raise unknown_attribute(f"{target}.{name}")
+            return
+        checked = self._checkers.whole[target.urn, attribute.name](value)
+        check_immutable(attribute, container.get(attribute.name), checked, str(target))
+        container[attribute.name] = checked
+
+    def _apply_list(self, op: Op, value: Any, target: Target, container: dict[str, Any]) -> None:
+        attribute = _known(target)
+        before = container.get(attribute.name) or []
+        items = value if isinstance(value, list) else [value]
+        if op == "replace":
+            checked = self._checkers.whole[target.urn, attribute.name](items)
+            check_immutable(attribute, before or None, checked, str(target))
+            container[attribute.name] = checked
+            return
+        check = self._checkers.single[target.urn, attribute.name]
+        elements = list(before)
+        promoted: list[Any] = []
+        for element in map(check, items):
+            if element is not None:
+                present = add_element(elements, element, attribute)
+                if isinstance(element, dict) and element.get("primary") is True:
+                    promoted.append(present)
+        check_immutable(attribute, before or None, elements, str(target))
+        container[attribute.name] = elements
+        settle_primary(elements, promoted, str(target))
+
+    def _apply_sub(self, op: Op, value: Any, target: Target, container: dict[str, Any]) -> None:
+        attribute = _known(target)
+        if not attribute.multi_valued:
+            element = container.get(attribute.name)
+            if element is None:
+                element = container[attribute.name] = {}
+            self._set_sub(element, target, None if op == "remove" else value)
+            return
+        elements = container.setdefault(attribute.name, [])
+        if not elements:
+            if op == "remove":
+                return
+            raise no_target(
+                f'{attribute.name} has no values: select or add one, as in {attribute.name}[type eq "work"].'
+            )
+        for element in elements:
+            self._set_sub(element, target, None if op == "remove" else value)
+        settle_primary(elements, elements if _sets_primary(target) else [], str(target))
+
+    def _apply_selected(
+        self, op: Op, operation: Operation, target: Target, selection: Filter, container: dict[str, Any]
+    ) -> None:
+        attribute = _known(target)
+        if not attribute.multi_valued:
+            raise invalid_path(f"{target} has one value, so it cannot be selected with a filter.", str(target))
+        matches = _compiled_selection(selection, self._definition, target)
+        elements = container.setdefault(attribute.name, [])
+        selected = [element for element in elements if matches(element)]
+        if op == "remove":
+            self._remove_selected(elements, selected, target)
+            return
+        if not selected:
+            if op == "replace" and not operation.creates:
+                raise no_target(f"No value of {attribute.name} matches the filter of the path.", str(operation.path))
+            self._create_selected(elements, operation, target, selection)
+            return
+        written = [self._write_selected(elements, element, op, operation.value, target) for element in selected]
+        settle_primary(elements, written, str(target))
+
+    def _remove_selected(self, elements: list[Any], selected: list[Any], target: Target) -> None:
+        for element in selected:
+            if target.sub is not None:
+                self._set_sub(element, target, None)
+        if target.sub is None:
+            kept = [element for element in elements if not any(element is gone for gone in selected)]
+            if selected:
+                check_immutable(_known(target), elements, kept or None, str(target))
+            elements[:] = kept
+
+    def _write_selected(self, elements: list[Any], element: Any, op: Op, value: Any, target: Target) -> Any:
+        attribute = _known(target)
+        if target.sub is not None:
+            was_primary = element.get("primary") is True
+            self._set_sub(element, target, value)
+            return None if was_primary else element
+        checked = self._checkers.single[target.urn, attribute.name](_only(value, str(target)))
+        if checked is None:
+            raise invalid_value(f"{target} needs an object with at least one sub-attribute.", str(target))
+        if op == "add" and attribute.is_complex:
+            merge_element(element, checked, attribute)
+            return element if checked.get("primary") is True else None
+        place = next(index for index, other in enumerate(elements) if other is element)
+        elements[place] = checked
+        return checked
+
+    def _create_selected(self, elements: list[Any], operation: Operation, target: Target, selection: Filter) -> None:
+        attribute = _known(target)
+        described = element_described_by(selection, attribute)
+        if described is None:
+            raise no_target(
+                f"No value of {attribute.name} matches, and the filter does not describe one to create.",
+                str(operation.path),
+            )
+        if target.sub is not None:
+            described[target.sub.name] = operation.value
+        else:
+            value = _only(operation.value, str(target))
+            described = {**described, **value} if isinstance(value, dict) else value
+        element = self._checkers.single[target.urn, attribute.name](described)
+        if element is not None:
+            elements.append(element)
+            settle_primary(elements, [element], str(target))
+
+    def _set_sub(self, element: dict[str, Any], target: Target, value: Any) -> None:
+        sub = target.sub
+        if sub is None:
+            raise invalid_path(f"{target} names no sub-attribute.", str(target))
+        checked = self._checkers.subs[target.urn, _known(target).name, sub.name](value)
+        check_immutable(sub, element.get(sub.name), checked, str(target))
+        if checked is not None:
+            element[sub.name] = checked
+            return
+        if sub.required and sub.name in element:
+            raise mutability_error(f"{target} is required and cannot be removed.", str(target))
+        element.pop(sub.name, None)
+
+    def _container(self, urn: str) -> dict[str, Any]:
+        if not urn:
+            return self.document
+        container: dict[str, Any] = self.document.setdefault(urn, {})
+        return container
+
+    def _drop_empty(self, target: Target, container: dict[str, Any]) -> None:
+        name = _known(target).name
+        value = container.get(name)
+        if isinstance(value, list):
+            kept = [item for item in value if item not in ({}, None)]
+            if len(kept) != len(value):
+                container[name] = value = kept
+        if value in (None, [], {}):
+            container.pop(name, None)
+        if target.urn and not container:
+            self.document.pop(target.urn, None)
+
+
+def _writable(target: Target) -> Attribute:
+    attribute = _known(target)
+    if attribute.read_only or (target.sub is not None and target.sub.read_only):
+        raise mutability_error(f"{target} is read-only: the service sets it.", str(target))
+    return attribute
+
+
+def _known(target: Target) -> Attribute:
+    if target.attribute is None:
+        raise invalid_path(f"{target} is a schema, not an attribute.", str(target))
+    return target.attribute
+
+
+def _sets_primary(target: Target) -> bool:
+    return target.sub is not None and target.sub.name == "primary"
+
+
+def _only(value: Any, place: str) -> Any:
+    if isinstance(value, list):
+        if len(value) != 1:
+            raise invalid_value(f"{place} with a filter takes one value, not a list.", place)
+        return value[0]
+    return value
+
+
+@lru_cache(maxsize=4096)
+def _compiled(selection: Filter, definition: ResourceDefinition, urn: str, name: str) -> Predicate:
+    attribute = definition.attribute(name, urn)
+    if attribute is None:
+        raise invalid_path(f"{name} is not an attribute of {definition.type.name}.", name)
+    return compile_element_filter(selection, attribute)
+
+
+def _compiled_selection(selection: Filter, definition: ResourceDefinition, target: Target) -> Predicate:
+    try:
+        return _compiled(selection, definition, target.urn, _known(target).name)
+    except ScimError as error:
+        raise invalid_path(error.detail, str(target)) from None
+
+
+def _differences(
+    before: Mapping[str, Any], after: Mapping[str, Any], definition: ResourceDefinition
+) -> tuple[str, ...]:
+    touched: list[str] = []
+    for name in dict.fromkeys((*before, *after)):
+        old, new = before.get(name), after.get(name)
+        if old == new or name == "schemas":
+            continue
+        if definition.extension(name) is None:
+            touched.append(name)
+            continue
+        old, new = old or {}, new or {}
+        touched += [f"{name}:{key}" for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key)]
+    return tuple(touched)

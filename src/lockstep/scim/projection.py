@@ -1,0 +1,172 @@
+"""Choose what of a resource is returned: `attributes`, `excludedAttributes`, and each attribute's `returned` (RFC 7644, 3.9).
+
+`returned: never` wins over every request, `always` over every exclusion; `schemas` follows from what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Literal
+
+from lockstep.scim.errors import ScimError, invalid_value
+from lockstep.scim.names import parse_name
+from lockstep.scim.registry import ResourceDefinition
+from lockstep.scim.schema import Attribute
+
+# What to do with an attribute: leave it out, keep it whole, or keep some of its sub-attributes.
+_Keep = Literal[False, True] | frozenset[str]
+
+
+class Projection:
+    """A compiled choice. `wants("members")` tells a store what it need not read."""
+
+    def __init__(self, definition: ResourceDefinition, attributes: tuple[str, ...], excluded: tuple[str, ...]) -> None:
+        if attributes and excluded:
+            raise invalid_value("attributes and excludedAttributes exclude each other: send one of them.")
+        self._definition = definition
+        self._core = _choices(definition.attributes, definition, "", attributes, excluded)
+        self._extensions = {
+            schema.id: _choices(schema.attributes, definition, schema.id, attributes, excluded)
+            for schema in definition.extensions.values()
+        }
+
+    def wants(self, name: str, urn: str = "") -> bool:
+        """Whether anything of this attribute is returned."""
+        attribute = self._definition.attribute(name, urn)
+        choices = self._extensions.get(urn, {}) if urn else self._core
+        return attribute is not None and choices.get(attribute.name, False) is not False
+
+    def __call__(self, resource: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of a stored resource that is returned; the resource itself is not changed."""
+        core, definition = self._core, self._definition
+        result: dict[str, Any] = {"schemas": [definition.schema.id]}
+        for name, value in resource.items():
+            keep = core.get(name)
+            if keep is True:
+                if name != "schemas":
+                    result[name] = value
+            elif keep:
+                part = _part(value, keep)
+                if part:
+                    result[name] = part
+            elif name in self._extensions:
+                content = self._extension(name, value)
+                if content:
+                    result["schemas"].append(name)
+                    result[name] = content
+        return result
+
+    def _extension(self, urn: str, value: Any) -> dict[str, Any]:
+        choices = self._extensions[urn]
+        result: dict[str, Any] = {}
+        for name, item in value.items():
+            keep = choices.get(name)
+            part = item if keep is True else _part(item, keep) if keep else None
+            if part is not None and part != {} and part != []:
+                result[name] = part
+        return result
+
+
+def projection(
+    definition: ResourceDefinition, *, attributes: tuple[str, ...] = (), excluded: tuple[str, ...] = ()
+) -> Projection:
+    """The compiled choice, from a cache. Names that nobody declares are ignored; unreadable ones raise invalidValue."""
+    return _compiled(definition, attributes, excluded)
+
+
+def attribute_names(value: Any) -> tuple[str, ...]:
+    """The names in a query parameter ("a,b.c") or in the list of a search request."""
+    items = value.split(",") if isinstance(value, str) else value
+    if items is None:
+        return ()
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise invalid_value("attributes and excludedAttributes are lists of attribute names.")
+    return tuple(item.strip() for item in items if item.strip())
+
+
+@lru_cache(maxsize=2048)
+def _compiled(definition: ResourceDefinition, attributes: tuple[str, ...], excluded: tuple[str, ...]) -> Projection:
+    return Projection(definition, attributes, excluded)
+
+
+def _choices(
+    declared: tuple[Attribute, ...],
+    definition: ResourceDefinition,
+    urn: str,
+    attributes: tuple[str, ...],
+    excluded: tuple[str, ...],
+) -> dict[str, _Keep]:
+    named = _named(definition, urn, attributes or excluded)
+    choices: dict[str, _Keep] = {}
+    for attribute in declared:
+        subs = named.get(attribute.name, named.get("*"))
+        if attributes:
+            choices[attribute.name] = _requested(attribute, subs)
+        else:
+            choices[attribute.name] = _by_default(attribute, subs)
+    return choices
+
+
+def _requested(attribute: Attribute, subs: frozenset[str] | None) -> _Keep:
+    if attribute.returned == "never":
+        return False
+    if subs is None:
+        return attribute.returned == "always"
+    if not subs:
+        return _visible(attribute)
+    return subs & _all_visible(attribute) | _always_names(attribute)
+
+
+def _by_default(attribute: Attribute, excluded_subs: frozenset[str] | None) -> _Keep:
+    if attribute.returned in ("never", "request"):
+        return False
+    if excluded_subs is None or attribute.returned == "always":
+        return _visible(attribute)
+    if not excluded_subs:
+        return False
+    kept = {s.name for s in attribute.sub_attributes if s.returned in ("always", "default")}
+    return frozenset(kept - excluded_subs) | _always_names(attribute)
+
+
+def _visible(attribute: Attribute) -> _Keep:
+    if all(sub.returned in ("always", "default") for sub in attribute.sub_attributes):
+        return True
+    return frozenset(sub.name for sub in attribute.sub_attributes if sub.returned in ("always", "default"))
+
+
+def _always_names(attribute: Attribute) -> frozenset[str]:
+    return frozenset(sub.name for sub in attribute.sub_attributes if sub.returned == "always")
+
+
+def _all_visible(attribute: Attribute) -> frozenset[str]:
+    return frozenset(sub.name for sub in attribute.sub_attributes if sub.returned != "never")
+
+
+def _named(definition: ResourceDefinition, urn: str, names: tuple[str, ...]) -> dict[str, frozenset[str]]:
+    """Declared attribute to the sub-attributes named, empty for the whole attribute; "*" for a whole extension."""
+    found: dict[str, frozenset[str]] = {}
+    for name in names:
+        target = definition.find(parse_name(name, _unreadable))
+        if target is None or target.urn != urn:
+            continue
+        if target.attribute is None:
+            found["*"] = frozenset()
+        elif target.sub is None:
+            found[target.attribute.name] = frozenset()
+        elif found.get(target.attribute.name) != frozenset():
+            found[target.attribute.name] = found.get(target.attribute.name, frozenset()) | {target.sub.name}
+    return found
+
+
+def _unreadable(detail: str) -> ScimError:
+    return invalid_value(f"attributes and excludedAttributes name attributes. {detail}")
+
+
+def _part(value: Any, keep: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {name: item for name, item in value.items() if name in keep}
+    if isinstance(value, list):
+        parts = [_part(item, keep) if isinstance(item, dict) else item for item in value]
+        return [part for part in parts if part != {}]
+    return value

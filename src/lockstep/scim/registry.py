@@ -1,0 +1,222 @@
+"""Know the schemas and resource types of one tenant, and what a path means in each of them.
+
+A registry never changes: adding an extension gives a new one, and everything compiled for the old one stays right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+import orjson
+
+from lockstep.scim.errors import invalid_value, not_found
+from lockstep.scim.names import AttributePath
+from lockstep.scim.schema import (
+    Attribute,
+    ResourceType,
+    Schema,
+    resource_type_from_json,
+    schema_from_json,
+)
+
+META = Attribute(
+    "meta",
+    "complex",
+    mutability="readOnly",
+    sub_attributes=(
+        Attribute("resourceType", case_exact=True, mutability="readOnly"),
+        Attribute("created", "dateTime", mutability="readOnly"),
+        Attribute("lastModified", "dateTime", mutability="readOnly"),
+        Attribute("location", "reference", case_exact=True, mutability="readOnly"),
+        Attribute("version", case_exact=True, mutability="readOnly"),
+    ),
+    description="When, where and which version.",
+)
+# RFC 7643, section 3.1: every resource has these, and no schema declares them.
+COMMON_ATTRIBUTES = (
+    Attribute("schemas", "reference", multi_valued=True, required=True, case_exact=True, returned="always"),
+    Attribute("id", case_exact=True, mutability="readOnly", returned="always", uniqueness="server"),
+    Attribute("externalId", case_exact=True),
+    META,
+)
+
+
+class Target(NamedTuple):
+    """What a path means: *urn* of the extension or "" for core; *attribute* None means the whole extension."""
+
+    urn: str
+    attribute: Attribute | None
+    sub: Attribute | None = None
+
+    @property
+    def leaf(self) -> Attribute | None:
+        """The sub-attribute where there is one, otherwise the attribute."""
+        return self.sub or self.attribute
+
+    def __str__(self) -> str:
+        parts = [attribute.name for attribute in (self.attribute, self.sub) if attribute]
+        return ":".join(part for part in (self.urn, ".".join(parts)) if part)
+
+
+class ResourceDefinition:
+    """A resource type with its schemas; compared by identity, so that compiled functions can be cached by it."""
+
+    def __init__(self, resource_type: ResourceType, core: Schema, extensions: Iterable[tuple[Schema, bool]]) -> None:
+        self.type = resource_type
+        self.schema = core
+        self.extensions: Mapping[str, Schema] = {schema.id.lower(): schema for schema, _ in extensions}
+        self.required_extensions = frozenset(schema.id for schema, required in extensions if required)
+        declared = {attribute.name.lower() for attribute in core.attributes}
+        common = tuple(a for a in COMMON_ATTRIBUTES if a.name.lower() not in declared)
+        self.attributes: tuple[Attribute, ...] = common + core.attributes
+        self._by_name = {attribute.name.lower(): attribute for attribute in self.attributes}
+        self._by_extension = {
+            urn: {attribute.name.lower(): attribute for attribute in schema.attributes}
+            for urn, schema in self.extensions.items()
+        }
+        self._found: dict[AttributePath, Target | None] = {}
+
+    def attribute(self, name: str, urn: str = "") -> Attribute | None:
+        """A core or common attribute, or one of the extension *urn*, by its name in any case."""
+        if not urn or urn.lower() == self.schema.id.lower():
+            return self._by_name.get(name.lower())
+        return self._by_extension.get(urn.lower(), {}).get(name.lower())
+
+    def extension(self, urn: str) -> Schema | None:
+        """The extension schema of that URN in any case."""
+        return self.extensions.get(urn.lower())
+
+    def find(self, path: AttributePath) -> Target | None:
+        """What *path* means, with the declared spelling, or None when no schema of this resource type declares it."""
+        if path not in self._found:
+            if len(self._found) > 4096:
+                self._found.clear()
+            self._found[path] = self._resolve(path)
+        return self._found[path]
+
+    def _resolve(self, path: AttributePath) -> Target | None:
+        whole = self.extension(f"{path.schema}:{path.name}" if path.name and path.schema else path.schema)
+        if whole is not None and (not path.name or not self._declares(path)):
+            if not path.sub:
+                return Target(whole.id, None)
+            # urn:...:User.department, a dot where the colon belongs.
+            attribute = self.attribute(path.sub, whole.id)
+            return Target(whole.id, attribute) if attribute else None
+        if not path.name:
+            return None
+        extension = self.extension(path.schema)
+        if path.schema and extension is None and path.schema.lower() != self.schema.id.lower():
+            return None
+        attribute = self.attribute(path.name, path.schema)
+        if attribute is None:
+            return None
+        sub = attribute.sub(path.sub) if path.sub else None
+        if path.sub and sub is None:
+            return None
+        return Target(extension.id if extension else "", attribute, sub)
+
+    def _declares(self, path: AttributePath) -> bool:
+        return self.attribute(path.name, path.schema) is not None
+
+
+class SchemaRegistry:
+    """The schemas and resource types of one tenant."""
+
+    def __init__(self, schemas: Iterable[Schema], resource_types: Iterable[ResourceType]) -> None:
+        self.schemas: Mapping[str, Schema] = {schema.id.lower(): schema for schema in schemas}
+        self.resource_types: Mapping[str, ResourceType] = {kind.name.lower(): kind for kind in resource_types}
+        self._definitions = {name: self._define(kind) for name, kind in self.resource_types.items()}
+        self._by_endpoint = {d.type.endpoint.strip("/").lower(): d for d in self._definitions.values()}
+
+    def schema(self, urn: str) -> Schema:
+        """The schema of that URN; raises ScimError 404."""
+        found = self.schemas.get(urn.lower())
+        if found is None:
+            raise not_found(f"There is no schema {urn[:200]!r} here; GET /Schemas lists them.")
+        return found
+
+    def resource(self, name: str) -> ResourceDefinition:
+        """The resource type of that name ("User"); raises ScimError 404."""
+        found = self._definitions.get(name.lower())
+        if found is None:
+            raise not_found(f"There is no resource type {name[:200]!r} here; GET /ResourceTypes lists them.")
+        return found
+
+    def at_endpoint(self, endpoint: str) -> ResourceDefinition | None:
+        """The resource type at that endpoint ("Users", in any case), or None."""
+        return self._by_endpoint.get(endpoint.strip("/").lower())
+
+    def definitions(self) -> tuple[ResourceDefinition, ...]:
+        """All resource types, in the order of their declaration."""
+        return tuple(self._definitions.values())
+
+    def with_schema(self, schema: Schema | Any) -> SchemaRegistry:
+        """A registry that also has *schema* (a Schema or its JSON); the core schemas cannot be replaced."""
+        added = schema if isinstance(schema, Schema) else schema_from_json(schema)
+        if added.id.lower() in default_registry().schemas:
+            raise invalid_value(f"{added.id} is part of the standard and cannot be redefined.", "id")
+        return SchemaRegistry([*self.schemas.values(), added], self.resource_types.values())
+
+    def with_resource_type(self, resource_type: ResourceType | Any) -> SchemaRegistry:
+        """A registry that also has *resource_type* (or its JSON); its schemas must be known."""
+        added = resource_type if isinstance(resource_type, ResourceType) else resource_type_from_json(resource_type)
+        standard = default_registry().resource_types.get(added.name.lower())
+        if standard is not None and standard.schema != added.schema:
+            raise invalid_value(f"{added.name} is part of the standard and keeps its schema.", "schema")
+        taken = self.at_endpoint(added.endpoint)
+        if taken is not None and taken.type.name.lower() != added.name.lower():
+            raise invalid_value(f"The endpoint {added.endpoint} belongs to {taken.type.name}.", "endpoint")
+        others = [kind for kind in self.resource_types.values() if kind.name.lower() != added.name.lower()]
+        return SchemaRegistry(self.schemas.values(), [*others, added])
+
+    def with_extension(self, resource: str, schema: Schema | Any, *, required: bool = False) -> SchemaRegistry:
+        """A registry in which resources of type *resource* also carry the attributes of *schema* (or its JSON)."""
+        added = schema if isinstance(schema, Schema) else schema_from_json(schema)
+        known = self.schemas.get(added.id.lower())
+        registry = self if known == added else self.with_schema(added)
+        kind = self.resource(resource).type
+        kept = tuple(pair for pair in kind.extensions if pair[0].lower() != added.id.lower())
+        extended = ResourceType(kind.name, kind.endpoint, kind.schema, (*kept, (added.id, required)), kind.description)
+        kinds = [extended if k.name == kind.name else k for k in registry.resource_types.values()]
+        return SchemaRegistry(registry.schemas.values(), kinds)
+
+    def _define(self, kind: ResourceType) -> ResourceDefinition:
+        missing = [urn for urn in (kind.schema, *(u for u, _ in kind.extensions)) if urn.lower() not in self.schemas]
+        if missing:
+            raise invalid_value(f"{kind.name} names the schema {missing[0]!r}, which is not declared.", "schema")
+        extensions = [(self.schemas[urn.lower()], required) for urn, required in kind.extensions]
+        return ResourceDefinition(kind, self.schemas[kind.schema.lower()], extensions)
+
+
+@lru_cache(maxsize=1)
+def default_registry() -> SchemaRegistry:
+    """The standard's schemas and resource types, read once from the package."""
+    schemas: list[Schema] = []
+    kinds: list[ResourceType] = []
+    folder = resources.files("lockstep.scim") / "schemas"
+    for name in _FILES:
+        document = orjson.loads((folder / f"{name}.json").read_bytes())
+        if name.startswith("resource_type_"):
+            kinds.append(resource_type_from_json(document))
+        else:
+            schemas.append(schema_from_json(document))
+    return SchemaRegistry(schemas, kinds)
+
+
+_FILES = (
+    "user",
+    "enterprise_user",
+    "group",
+    "role",
+    "entitlement",
+    "service_provider_config",
+    "resource_type",
+    "schema",
+    "resource_type_user",
+    "resource_type_group",
+    "resource_type_role",
+    "resource_type_entitlement",
+)
