@@ -1,4 +1,4 @@
-"""Change the values of a multi-valued attribute: add without doubling, merge, create what a filter describes, keep one primary.
+"""Change the values of a multi-valued attribute: add without doubling, merge, keep one primary.
 
 Two values with the same type and value are the same value (RFC 7643, section 2.4).
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from lockstep.scim.errors import ScimError, invalid_value, mutability_error
-from lockstep.scim.filters import And, Comparison, Filter
 from lockstep.scim.schema import Attribute
 
 
@@ -45,20 +44,6 @@ def settle_primary(elements: list[Any], written: list[Any], place: str) -> None:
     for element in primaries:
         if element is not new[0]:
             element["primary"] = False
-
-
-def element_described_by(selection: Filter, attribute: Attribute) -> dict[str, Any] | None:
-    """The value that `type eq "work"` or `type eq "work" and primary eq true` describes; None for any other filter."""
-    comparisons = selection.terms if isinstance(selection, And) else (selection,)
-    element: dict[str, Any] = {}
-    for comparison in comparisons:
-        if not isinstance(comparison, Comparison) or comparison.op != "eq" or comparison.value is None:
-            return None
-        sub = attribute.sub(comparison.path.name)
-        if sub is None or sub.name in element:
-            return None
-        element[sub.name] = comparison.value
-    return element
 
 
 def check_immutable(attribute: Attribute, old: Any, new: Any, place: str) -> None:

@@ -7,34 +7,23 @@ Members of groups never pass through here: see `members`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from lockstep.scim.element_changes import (
     add_element,
     check_immutable,
-    element_described_by,
     merge_element,
     settle_primary,
 )
-from lockstep.scim.errors import ScimError, invalid_path, invalid_value, mutability_error, no_target
-from lockstep.scim.filter_match import Predicate, compile_element_filter
+from lockstep.scim.errors import invalid_path, invalid_value, mutability_error, no_target
 from lockstep.scim.filters import Filter
 from lockstep.scim.operations import Op, Operation
+from lockstep.scim.patch_result import PatchResult, touched_attributes
 from lockstep.scim.registry import ResourceDefinition, Target
 from lockstep.scim.schema import Attribute
+from lockstep.scim.selections import element_described_by, selection_of
 from lockstep.scim.validate import Checkers, Unknown, check_required, checkers_of, schemas_of
 from lockstep.scim.values import copy_json, unknown_attribute
-
-
-@dataclass(frozen=True, slots=True)
-class PatchResult:
-    """The patched copy, whether it differs from the original, and the attributes (`name`, `urn:..:department`) that do."""
-
-    resource: dict[str, Any]
-    changed: bool
-    touched: tuple[str, ...]
 
 
 def apply_patch(
@@ -52,7 +41,7 @@ def apply_patch(
     for operation in operations:
         work.apply(operation)
     result = work.document
-    touched = _differences(resource, result, definition)
+    touched = touched_attributes(resource, result, definition)
     if not touched:
         return PatchResult(result, changed=False, touched=())
     check_required(result, definition)
@@ -198,7 +187,7 @@ class _Patch:
         attribute = _known(target)
         if not attribute.multi_valued:
             raise invalid_path(f"{target} has one value, so it cannot be selected with a filter.", str(target))
-        matches = _compiled_selection(selection, self._definition, target)
+        matches = selection_of(selection, self._definition, target.urn, attribute)
         elements = container.setdefault(attribute.name, [])
         selected = [element for element in elements if matches(element)]
         if op == "remove":
@@ -311,34 +300,3 @@ def _only(value: Any, place: str) -> Any:
             raise invalid_value(f"{place} with a filter takes one value, not a list.", place)
         return value[0]
     return value
-
-
-@lru_cache(maxsize=4096)
-def _compiled(selection: Filter, definition: ResourceDefinition, urn: str, name: str) -> Predicate:
-    attribute = definition.attribute(name, urn)
-    if attribute is None:
-        raise invalid_path(f"{name} is not an attribute of {definition.type.name}.", name)
-    return compile_element_filter(selection, attribute)
-
-
-def _compiled_selection(selection: Filter, definition: ResourceDefinition, target: Target) -> Predicate:
-    try:
-        return _compiled(selection, definition, target.urn, _known(target).name)
-    except ScimError as error:
-        raise invalid_path(error.detail, str(target)) from None
-
-
-def _differences(
-    before: Mapping[str, Any], after: Mapping[str, Any], definition: ResourceDefinition
-) -> tuple[str, ...]:
-    touched: list[str] = []
-    for name in dict.fromkeys((*before, *after)):
-        old, new = before.get(name), after.get(name)
-        if old == new or name == "schemas":
-            continue
-        if definition.extension(name) is None:
-            touched.append(name)
-            continue
-        old, new = old or {}, new or {}
-        touched += [f"{name}:{key}" for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key)]
-    return tuple(touched)

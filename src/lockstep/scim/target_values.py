@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from lockstep.scim.element_changes import element_described_by
 from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, ValuePath
 from lockstep.scim.names import AttributePath
 from lockstep.scim.paths import Path, parse_path
 from lockstep.scim.registry import ResourceDefinition
 from lockstep.scim.schema import Attribute
+from lockstep.scim.selections import element_described_by
 
 
 class Missing(Enum):

@@ -1,0 +1,221 @@
+"""Put right what clients are known to get wrong, by the tenant's profile, and say which tolerances were needed.
+
+Nothing is guessed: a tolerance is one named function with the client that sends it, and `strict` has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from lockstep.scim.errors import ScimError
+from lockstep.scim.filters import Filter, parse_filter
+from lockstep.scim.operations import PATCH_URN, Operation, raw_operations, read_operation, read_operations
+from lockstep.scim.profiles import Profile
+from lockstep.scim.registry import ResourceDefinition, SchemaRegistry
+from lockstep.scim.tolerances_filter import (
+    MEDIA_TYPES,
+    lower_case_endpoint,
+    other_media_type,
+    quoted_booleans,
+    unquoted_filter_values,
+)
+from lockstep.scim.tolerances_patch import OPERATION_TOLERANCES, RAW_TOLERANCES
+from lockstep.scim.tolerances_resource import RESOURCE_TOLERANCES
+from lockstep.scim.tolerances_values import VALUE_TOLERANCES, ValueTolerance, forgive_value
+
+
+class NormalizedPatch(NamedTuple):
+    """Operations for `split_member_operations` and `apply_patch`, and the tolerances that were applied, sorted."""
+
+    operations: list[Operation]
+    applied: tuple[str, ...]
+
+
+class NormalizedResource(NamedTuple):
+    """A body for `validate_resource`, and the tolerances that were applied, sorted."""
+
+    resource: Any
+    applied: tuple[str, ...]
+
+
+class NormalizedFilter(NamedTuple):
+    """A filter with typed values, and the tolerances that were applied, sorted."""
+
+    filter: Filter
+    applied: tuple[str, ...]
+
+
+def normalize_patch(body: Any, profile: Profile, definition: ResourceDefinition) -> NormalizedPatch:
+    """The operations of a PatchOp body as the RFC would have them. Raises ScimError for what the profile does not forgive."""
+    if not profile.tolerances:
+        return NormalizedPatch(read_operations(body), ())
+    applied: set[str] = set()
+    items = raw_operations(body, any_case=True)
+    if incomplete_envelope(body):
+        if not profile.allows("incomplete_envelope"):
+            return NormalizedPatch(read_operations(body), ())
+        applied.add("incomplete_envelope")
+    tolerances = _value_tolerances(profile)
+    operations = [
+        _with_forgiven_value(operation, definition, tolerances, applied)
+        for item in items
+        for operation in _forgiven(_read_item(item, profile, definition, applied), profile, definition, applied)
+    ]
+    return NormalizedPatch(operations, tuple(sorted(applied)))
+
+
+def normalize_resource(body: Any, profile: Profile, definition: ResourceDefinition) -> NormalizedResource:
+    """The body of a create or replace as the RFC would have it; what is not forgiven is left for `validate_resource`."""
+    if not isinstance(body, dict) or not profile.tolerances:
+        return NormalizedResource(body, ())
+    applied: set[str] = set()
+    right: Mapping[str, Any] = body
+    for tolerance in RESOURCE_TOLERANCES:
+        if profile.allows(tolerance.__name__):
+            before, right = right, tolerance(right, definition)
+            if right is not before:
+                applied.add(tolerance.__name__)
+    result = _forgive_object(right, "", definition, _value_tolerances(profile), applied)
+    return NormalizedResource(result, tuple(sorted(applied)))
+
+
+def normalize_filter(text: str, profile: Profile, definition: ResourceDefinition) -> NormalizedFilter:
+    """A filter with typed values. Raises ScimError("invalidFilter") for what the profile does not forgive."""
+    applied: set[str] = set()
+    try:
+        tree = parse_filter(text)
+    except ScimError:
+        if not profile.allows("unquoted_filter_values"):
+            raise
+        tree = unquoted_filter_values(text)
+        applied.add("unquoted_filter_values")
+    if profile.allows("quoted_booleans"):
+        typed = quoted_booleans(tree, definition)
+        if typed != tree:
+            applied.add("quoted_booleans")
+            tree = typed
+    return NormalizedFilter(tree, tuple(sorted(applied)))
+
+
+def media_type_is_accepted(content_type: str, profile: Profile) -> bool:
+    """Whether a body of that content type is read; parameters such as charset do not matter (RFC 7644, section 8.1)."""
+    if content_type.split(";")[0].strip().lower() in MEDIA_TYPES:
+        return True
+    return profile.allows("other_media_type") and other_media_type(content_type)
+
+
+def definition_at(segment: str, profile: Profile, registry: SchemaRegistry) -> ResourceDefinition | None:
+    """The resource type at an endpoint, in its exact spelling unless the profile forgives another one."""
+    found = lower_case_endpoint(segment, registry)
+    if found is None or found.type.endpoint.strip("/") == segment or profile.allows("lower_case_endpoint"):
+        return found
+    return None
+
+
+def incomplete_envelope(body: Any) -> bool:
+    """A PATCH body without `schemas`, or with `operations`: JumpCloud, OneLogin, Python scripts."""
+    schemas = body.get("schemas")
+    return "Operations" not in body or not isinstance(schemas, list) or PATCH_URN not in schemas
+
+
+def _read_item(
+    item: Mapping[str, Any], profile: Profile, definition: ResourceDefinition, applied: set[str]
+) -> Operation:
+    for tolerance in RAW_TOLERANCES:
+        if profile.allows(tolerance.__name__):
+            right = tolerance(item, definition)
+            if right is not item:
+                applied.add(tolerance.__name__)
+                item = right
+    try:
+        return read_operation(item)
+    except ScimError as error:
+        if error.scim_type != "invalidPath" or not profile.allows("unquoted_filter_values"):
+            raise
+        operation = read_operation(item, lenient=True)
+        applied.add("unquoted_filter_values")
+        return operation
+
+
+def _forgiven(
+    operation: Operation, profile: Profile, definition: ResourceDefinition, applied: set[str]
+) -> list[Operation]:
+    operations = [operation]
+    for tolerance in OPERATION_TOLERANCES:
+        if not profile.allows(tolerance.__name__):
+            continue
+        following: list[Operation] = []
+        for item in operations:
+            right = tolerance(item, definition)
+            if right is not item:
+                applied.add(tolerance.__name__)
+            following += right if isinstance(right, list) else [right]
+        operations = following
+    return operations
+
+
+def _with_forgiven_value(
+    operation: Operation, definition: ResourceDefinition, tolerances: tuple[ValueTolerance, ...], applied: set[str]
+) -> Operation:
+    value, path = operation.value, operation.path
+    if value is None or operation.op == "remove":
+        return operation
+    if path is None or (target := definition.find(path.name)) is None:
+        urn = ""
+    elif target.attribute is None:
+        urn = target.urn
+    else:
+        leaf = target.leaf or target.attribute
+        listed = leaf.multi_valued and path.filter is None and isinstance(value, list)
+        value = forgive_value(value, leaf, listed=listed, tolerances=tolerances, applied=applied)
+        return operation if value is operation.value else replace(operation, value=value)
+    if not isinstance(value, dict):
+        return operation
+    return replace(operation, value=_forgive_object(value, urn, definition, tolerances, applied))
+
+
+def _forgive_object(
+    value: Mapping[str, Any],
+    urn: str,
+    definition: ResourceDefinition,
+    tolerances: tuple[ValueTolerance, ...],
+    applied: set[str],
+) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for name, item in value.items():
+        attribute = definition.attribute(name, urn)
+        extension = None if urn else definition.extension(name)
+        if attribute is not None and item is not None:
+            item = forgive_value(item, attribute, listed=attribute.multi_valued, tolerances=tolerances, applied=applied)
+        elif extension is not None and isinstance(item, dict):
+            item = _forgive_object(item, extension.id, definition, tolerances, applied)
+        result[name] = item
+    return result
+
+
+@lru_cache(maxsize=64)
+def _value_tolerances(profile: Profile) -> tuple[ValueTolerance, ...]:
+    return tuple(tolerance for tolerance in VALUE_TOLERANCES if profile.allows(tolerance.__name__))
+
+
+def describe_tolerance(name: str) -> str:
+    """What a tolerance forgives and whom, in one sentence for an admin; "" for a name that is none."""
+    function = _FUNCTIONS.get(name)
+    return (function.__doc__ or "").split("\n\n")[0].strip() if function else ""
+
+
+_TOLERANCES: tuple[Callable[..., Any], ...] = (
+    *RESOURCE_TOLERANCES,
+    *RAW_TOLERANCES,
+    *OPERATION_TOLERANCES,
+    *VALUE_TOLERANCES,
+    incomplete_envelope,
+    unquoted_filter_values,
+    quoted_booleans,
+    other_media_type,
+    lower_case_endpoint,
+)
+_FUNCTIONS = {function.__name__: function for function in _TOLERANCES}

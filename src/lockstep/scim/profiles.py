@@ -1,0 +1,75 @@
+"""Say which profile forgives what. `strict` is the RFC to the letter; `lenient`, the default, forgives all that is known.
+
+A tolerance is named by the function that grants it; `normalize.describe_tolerance` gives its docstring, to show to an admin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from lockstep.scim.errors import not_found
+from lockstep.scim.validate import Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a tenant forgives. *unknown* says what happens to attributes that no schema declares."""
+
+    name: str
+    tolerances: frozenset[str]
+    unknown: Unknown = "ignore"
+
+    def allows(self, tolerance: str) -> bool:
+        """Whether the tolerance of that name is granted."""
+        return tolerance in self.tolerances
+
+
+# Columns: entra, okta, onelogin, jumpcloud, google. Everything is forgiven by `lenient` and nothing by `strict`.
+_TABLE: Final[dict[str, str]] = {
+    #                          E O L J G
+    "capitalised_names":      "x - - - -",
+    "capitalised_ops":        "x - x - -",
+    "incomplete_envelope":    "x - x x x",
+    "empty_path":             "- - x x -",
+    "missing_value_clears":   "x - - - -",
+    "keys_as_paths":          "x x x - -",
+    "read_only_values":       "x x x x x",
+    "extension_without_urn":  "x - x - -",
+    "remove_lists_values":    "x - x x -",
+    "texts_in_path_filters":  "x - - - -",
+    "filtered_replace_creates": "x x x - -",
+    "incomplete_schemas":     "x - x x x",
+    "qualified_keys":         "x - x - -",
+    "booleans_as_text":       "x - x - -",
+    "numbers_as_text":        "x - x - -",
+    "texts_as_numbers":       "- - x x -",
+    "list_as_object":         "- - x - -",
+    "elements_as_text":       "x - - - x",
+    "manager_as_text":        "x x x - x",
+    "single_value_in_list":   "x - - - -",
+    "roles_as_json_text":     "x - - - -",
+    "unquoted_filter_values": "x - x - -",
+    "quoted_booleans":        "x x x - -",
+    "other_media_type":       "x - x x -",
+    "lower_case_endpoint":    "- - x x -",
+}  # fmt: skip
+
+_COLUMNS: Final = ("entra", "okta", "onelogin", "jumpcloud", "google")
+
+PROFILES: Final[dict[str, Profile]] = {
+    "strict": Profile("strict", frozenset(), unknown="refuse"),
+    **{
+        name: Profile(name, frozenset(key for key, marks in _TABLE.items() if marks.split()[column] == "x"))
+        for column, name in enumerate(_COLUMNS)
+    },
+    "lenient": Profile("lenient", frozenset(_TABLE)),
+}
+
+
+def profile_named(name: str) -> Profile:
+    """The profile of that name; raises ScimError 404."""
+    found = PROFILES.get(name)
+    if found is None:
+        raise not_found(f"There is no profile {name[:40]!r}: choose one of {', '.join(PROFILES)}.")
+    return found

@@ -1,0 +1,45 @@
+"""What the filter in a path selects among the values of an attribute, and which value it would describe.
+
+A filter that cannot be applied is the path's fault, so it raises invalidPath.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from lockstep.scim.errors import ScimError, invalid_path
+from lockstep.scim.filter_match import Predicate, compile_element_filter
+from lockstep.scim.filters import And, Comparison, Filter
+from lockstep.scim.registry import ResourceDefinition
+from lockstep.scim.schema import Attribute
+
+
+def selection_of(selection: Filter, definition: ResourceDefinition, urn: str, attribute: Attribute) -> Predicate:
+    """A function that says whether a value is selected, from a cache when the filter was seen before."""
+    try:
+        return _compiled(selection, definition, urn, attribute.name)
+    except ScimError as error:
+        raise invalid_path(error.detail, attribute.name) from None
+
+
+def element_described_by(selection: Filter, attribute: Attribute) -> dict[str, Any] | None:
+    """The value that `type eq "work"` or `type eq "work" and primary eq true` describes; None for any other filter."""
+    comparisons = selection.terms if isinstance(selection, And) else (selection,)
+    element: dict[str, Any] = {}
+    for comparison in comparisons:
+        if not isinstance(comparison, Comparison) or comparison.op != "eq" or comparison.value is None:
+            return None
+        sub = attribute.sub(comparison.path.name)
+        if sub is None or sub.name in element:
+            return None
+        element[sub.name] = comparison.value
+    return element
+
+
+@lru_cache(maxsize=4096)
+def _compiled(selection: Filter, definition: ResourceDefinition, urn: str, name: str) -> Predicate:
+    attribute = definition.attribute(name, urn)
+    if attribute is None:
+        raise invalid_path(f"{name} is not an attribute of {definition.type.name}.", name)
+    return compile_element_filter(selection, attribute)
