@@ -1,0 +1,93 @@
+"""Documo as the program of its own that it is: started as a child process, told about through its command line, stopped at the end.
+
+Lockstep imports nothing of Documo. What `up` knows of it is what any administrator gets: an API URL and an API key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lockstep.errors import Kind, LockstepError
+
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+
+
+@dataclass(slots=True)
+class DocumoProcess:
+    """A running Documo on *data*. *base_url* ends in `/scim/v2`."""
+
+    data: Path
+    base_url: str
+    process: asyncio.subprocess.Process
+
+    @property
+    def origin(self) -> str:
+        return self.base_url.removesuffix("/scim/v2")
+
+    async def stop(self) -> None:
+        """Ask it to stop, wait, and end it if it does not."""
+        if self.process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+
+
+async def start_documo(data: Path, *, port: int) -> DocumoProcess:
+    """Start `documo serve` on *port* (0: any free one) without a rate limit and wait until it answers. Raises LockstepError."""
+    process = await asyncio.create_subprocess_exec(
+        *command(["serve", "--data", str(data), "--port", str(port), "--rate", "0", "-o", "json"]),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is ours to pass on, once our own work is recorded
+    )
+    if process.stdout is None:
+        raise LockstepError(Kind.INTERNAL, "Documo was started without a way to hear from it")
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
+        ready = json.loads(line)
+    except (TimeoutError, ValueError):
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        raise LockstepError(
+            Kind.UNREACHABLE,
+            f"Documo did not start (exit code {process.returncode})",
+            next_step=f"See why with: documo serve --data {data} --port {port}",
+        ) from None
+    return DocumoProcess(data, ready["base_url"], process)
+
+
+async def ask_documo(*arguments: str) -> Any:
+    """Run one documo command and return its JSON answer. Raises LockstepError with what it printed as its error."""
+    process = await asyncio.create_subprocess_exec(
+        *command(arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    if process.returncode:
+        said = err.decode(errors="replace").strip().splitlines()
+        raise LockstepError(Kind.INTERNAL, f"documo {arguments[0]} failed: {said[0] if said else process.returncode}")
+    return json.loads(out)
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """The documo command that belongs to this installation, by the interpreter that runs us."""
+    beside = Path(sys.executable).with_name("documo")
+    start = [str(beside)] if os.access(beside, os.X_OK) else [sys.executable, "-m", "documo.cli"]
+    return [*start, *arguments]
