@@ -46,6 +46,20 @@ def settle_primary(elements: list[Any], written: list[Any], place: str) -> None:
             element["primary"] = False
 
 
+def says_primary(value: dict[str, Any]) -> bool:
+    """Whether a value that a client sent, in any spelling, asks to be the primary one."""
+    return any(item is True for name, item in value.items() if name.lower() == "primary")
+
+
+def only_value(value: Any, place: str) -> Any:
+    """The one value that a filtered path is given; a list with one value is taken for it."""
+    if not isinstance(value, list):
+        return value
+    if len(value) != 1:
+        raise invalid_value(f"{place} with a filter takes one value, not a list.", place)
+    return value[0]
+
+
 def check_immutable(attribute: Attribute, old: Any, new: Any, place: str) -> None:
     """Refuse to change or remove the value of an immutable attribute once it has one; of a required one, to remove it."""
     if attribute.required and new is None:

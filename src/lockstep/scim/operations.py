@@ -20,7 +20,7 @@ Op = Literal["add", "remove", "replace"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation. *creates* lets a `replace` create the element that its filter describes when there is none."""
+    """One operation. *creates* lets an add or replace create the element that its filter describes when there is none."""
 
     op: Op
     path: Path | None = None

@@ -12,7 +12,8 @@ from typing import Any
 from lockstep.scim.element_changes import (
     add_element,
     check_immutable,
-    merge_element,
+    only_value,
+    says_primary,
     settle_primary,
 )
 from lockstep.scim.errors import invalid_path, invalid_value, mutability_error, no_target
@@ -128,14 +129,7 @@ class _Patch:
     def _apply_single(self, value: Any, target: Target, container: dict[str, Any]) -> None:
         attribute = _known(target)
         if attribute.is_complex and isinstance(value, dict):
-            # Sub-attributes that the value leaves out stay as they are (RFC 7644, section 3.5.2.3).
-            element = container.setdefault(attribute.name, {})
-            for name, item in value.items():
-                sub = attribute.sub(name)
-                if sub is not None and not sub.read_only:
-                    self._set_sub(element, Target(target.urn, attribute, sub), item)
-                elif sub is None and self._unknown == "refuse":
-                    raise unknown_attribute(f"{target}.{name}")
+            self._merge(container.setdefault(attribute.name, {}), value, target)
             return
         checked = self._checkers.whole[target.urn, attribute.name](value)
         check_immutable(attribute, container.get(attribute.name), checked, str(target))
@@ -194,11 +188,11 @@ class _Patch:
             self._remove_selected(elements, selected, target)
             return
         if not selected:
-            if op == "replace" and not operation.creates:
+            if not operation.creates:
                 raise no_target(f"No value of {attribute.name} matches the filter of the path.", str(operation.path))
             self._create_selected(elements, operation, target, selection)
             return
-        written = [self._write_selected(elements, element, op, operation.value, target) for element in selected]
+        written = [self._write_selected(elements, element, operation.value, target) for element in selected]
         settle_primary(elements, written, str(target))
 
     def _remove_selected(self, elements: list[Any], selected: list[Any], target: Target) -> None:
@@ -211,18 +205,17 @@ class _Patch:
                 check_immutable(_known(target), elements, kept or None, str(target))
             elements[:] = kept
 
-    def _write_selected(self, elements: list[Any], element: Any, op: Op, value: Any, target: Target) -> Any:
+    def _write_selected(self, elements: list[Any], element: Any, value: Any, target: Target) -> Any:
         attribute = _known(target)
         if target.sub is not None:
             was_primary = element.get("primary") is True
             self._set_sub(element, target, value)
             return None if was_primary else element
-        checked = self._checkers.single[target.urn, attribute.name](_only(value, str(target)))
-        if checked is None:
-            raise invalid_value(f"{target} needs an object with at least one sub-attribute.", str(target))
-        if op == "add" and attribute.is_complex:
-            merge_element(element, checked, attribute)
-            return element if checked.get("primary") is True else None
+        value = only_value(value, str(target))
+        if attribute.is_complex and isinstance(value, dict):
+            self._merge(element, value, target)
+            return element if says_primary(value) else None
+        checked = self._checkers.single[target.urn, attribute.name](value)
         place = next(index for index, other in enumerate(elements) if other is element)
         elements[place] = checked
         return checked
@@ -238,12 +231,22 @@ class _Patch:
         if target.sub is not None:
             described[target.sub.name] = operation.value
         else:
-            value = _only(operation.value, str(target))
+            value = only_value(operation.value, str(target))
             described = {**described, **value} if isinstance(value, dict) else value
         element = self._checkers.single[target.urn, attribute.name](described)
         if element is not None:
             elements.append(element)
             settle_primary(elements, [element], str(target))
+
+    def _merge(self, element: dict[str, Any], value: dict[str, Any], target: Target) -> None:
+        # Sub-attributes that the value leaves out stay as they are (RFC 7644, section 3.5.2.3).
+        attribute = _known(target)
+        for name, item in value.items():
+            sub = attribute.sub(name)
+            if sub is None and self._unknown == "refuse":
+                raise unknown_attribute(f"{target}.{name}")
+            if sub is not None and not sub.read_only:
+                self._set_sub(element, Target(target.urn, attribute, sub), item)
 
     def _set_sub(self, element: dict[str, Any], target: Target, value: Any) -> None:
         sub = target.sub
@@ -292,11 +295,3 @@ def _known(target: Target) -> Attribute:
 
 def _sets_primary(target: Target) -> bool:
     return target.sub is not None and target.sub.name == "primary"
-
-
-def _only(value: Any, place: str) -> Any:
-    if isinstance(value, list):
-        if len(value) != 1:
-            raise invalid_value(f"{place} with a filter takes one value, not a list.", place)
-        return value[0]
-    return value

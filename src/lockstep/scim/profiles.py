@@ -38,7 +38,7 @@ _TABLE: Final[dict[str, str]] = {
     "extension_without_urn":  "x - x - -",
     "remove_lists_values":    "x - x x -",
     "texts_in_path_filters":  "x - - - -",
-    "filtered_replace_creates": "x x x - -",
+    "filtered_path_creates": "x x x - -",
     "incomplete_schemas":     "x - x x x",
     "qualified_keys":         "x - x - -",
     "booleans_as_text":       "x - x - -",

@@ -123,10 +123,10 @@ def remove_lists_values(operation: Operation, definition: ResourceDefinition) ->
     return removals
 
 
-def filtered_replace_creates(operation: Operation, definition: ResourceDefinition) -> Operation | list[Operation]:
+def filtered_path_creates(operation: Operation, definition: ResourceDefinition) -> Operation | list[Operation]:
     """`replace emails[type eq "work"].value` on a person without such e-mail: Microsoft Entra expects it to be created."""
     path = operation.path
-    if operation.op != "replace" or operation.creates or path is None or path.filter is None:
+    if operation.op == "remove" or operation.creates or path is None or path.filter is None:
         return operation
     target = definition.find(path.name)
     if target is None or target.attribute is None or element_described_by(path.filter, target.attribute) is None:
@@ -152,7 +152,7 @@ OPERATION_TOLERANCES: Final[tuple[OperationTolerance, ...]] = (
     extension_without_urn,
     remove_lists_values,
     texts_in_path_filters,
-    filtered_replace_creates,
+    filtered_path_creates,
 )
 
 
