@@ -3,9 +3,11 @@
 Pure: time, randomness and what is taken in the target come in with the EvaluationContext, and nothing but ExpressionError is raised.
 """
 
+from lockstep.engine.expressions.check import Finding, Severity, check
 from lockstep.engine.expressions.compiled import CompiledExpression, compile_expression
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionError
+from lockstep.engine.expressions.explain import Explained, explain
 from lockstep.engine.expressions.parser import parse
 from lockstep.engine.expressions.printer import print_expression
 from lockstep.engine.expressions.values import DROP, SKIP_OBJECT, Flow, Record, Value
@@ -15,11 +17,16 @@ __all__ = [
     "SKIP_OBJECT",
     "CompiledExpression",
     "EvaluationContext",
+    "Explained",
     "ExpressionError",
+    "Finding",
     "Flow",
     "Record",
+    "Severity",
     "Value",
+    "check",
     "compile_expression",
+    "explain",
     "parse",
     "print_expression",
 ]

@@ -77,7 +77,11 @@ class Function:
 
     @property
     def signature(self) -> str:
-        return f"{self.name}({', '.join(_shown(parameter) for parameter in self.parameters)})"
+        """As the reference writes it: `?` marks what may be left out, `...` what may be repeated."""
+        names = [parameter.name + ("?" if parameter.optional else "") for parameter in self.parameters]
+        if any(parameter.repeats for parameter in self.parameters):
+            names.append("...")
+        return f"{self.name}({', '.join(names)})"
 
     @property
     def argument_names(self) -> str:
@@ -159,8 +163,3 @@ def word(name: str, meaning: str, words: Sequence[str], *, optional: bool = Fals
 
 def date(name: str, meaning: str) -> Parameter:
     return Parameter(name, Kind.DATE, meaning)
-
-
-def _shown(parameter: Parameter) -> str:
-    shown = parameter.name + (", ..." if parameter.repeats else "")
-    return f"[{shown}]" if parameter.optional else shown

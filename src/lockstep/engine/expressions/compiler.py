@@ -76,6 +76,7 @@ class Form:
     def told(self, trouble: Trouble) -> ExpressionError:
         """*trouble* with text, function and the position of the argument that it names."""
         position = self.call.position
+        hides = "Redact" in self.text or "RandomString" in self.text
         for index, argument in enumerate(self.arguments):
             if trouble.argument and self.function.parameter(index).name == trouble.argument:
                 position = argument.node.position + trouble.offset
@@ -83,7 +84,7 @@ class Form:
         return ExpressionError(
             self.text,
             position,
-            f"{self.function.name} {trouble.message}",
+            f"{self.function.name} {trouble.told(hides_value=hides)}",
             function=self.function.name,
             argument=trouble.argument,
             expected=trouble.expected,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-from lockstep.engine.expressions.errors import Trouble, shown
+from lockstep.engine.expressions.errors import Trouble
 from lockstep.engine.expressions.values import Value, to_text
 
 # Our own patterns over one line of text; no part of them can match the same characters twice.
@@ -48,8 +48,8 @@ def to_date(value: Value, argument: str = "") -> datetime | None:
         return None
     date = parse_date(text)
     if date is None:
-        message = f"needs a date{f' for {argument}' if argument else ''}, got {shown(text)}"
-        raise Trouble(message, argument=argument, expected=EXPECTED_DATE)
+        message = f"needs a date{f' for {argument}' if argument else ''}, got {{value}}"
+        raise Trouble(message, argument=argument, expected=EXPECTED_DATE, value=text)
     return date
 
 

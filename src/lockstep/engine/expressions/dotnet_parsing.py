@@ -60,8 +60,9 @@ def parse_date_exactly(text: str, form: str, styles: frozenset[str], now: dateti
         if "AdjustToUniversal" in styles:
             stamp = stamp.in_utc()
     except (ValueError, OverflowError):
-        message = f"cannot read {shown(text)} as a date in the format {shown(form)}"
-        raise Trouble(message, argument="source", expected=f"a date in the format {form[:40]}") from None
+        message = f"cannot read {{value}} as a date in the format {shown(form)}"
+        expected = f"a date in the format {form[:40]}"
+        raise Trouble(message, argument="source", expected=expected, value=text) from None
     if stamp.offset is None and styles & {"AssumeUniversal", "AssumeLocal"}:
         return Stamp(stamp.local, stamp.ticks, 0)
     return stamp
@@ -130,7 +131,7 @@ class _Reader:
         year = now.year if self.year is None else self.year
         month = (1 if has_date else now.month) if self.month is None else self.month
         day = (1 if has_date else now.day) if self.day is None else self.day
-        local = datetime(year, month, day, hour, self.minute, self.second)  # noqa: DTZ001  # as written, zone apart
+        local = datetime(year, month, day, hour, self.minute, self.second)  # as written, zone apart
         if self.weekday is not None and local.weekday() != self.weekday:
             raise ValueError("weekday")
         return Stamp(local, self.ticks, self.offset)

@@ -1,7 +1,7 @@
 """Translate a .NET regular expression into one that RE2 runs in linear time.
 
-`\\d`, `\\w` and `\\s` know all of Unicode in .NET and only ASCII in RE2, so they are written out. Lookaround, backreferences and what else RE2
-cannot do are refused with the place in the pattern: they would need backtracking.
+`\\d`, `\\w` and `\\s` know all of Unicode in .NET and only ASCII in RE2, so they are written out (`\\b` stays ASCII). Lookaround,
+backreferences and what else RE2 cannot do are refused with the place in the pattern: they would need backtracking.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ MAX_PATTERN = 2_000
 
 WORD = r"\p{L}\p{Mn}\p{Nd}\p{Pc}"
 SPACE = r"\t\n\v\f\r\x{85}\p{Z}"
-_NOT_SPACE = r"\x00-\x08\x0e-\x1f!-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff}"
+_WORD_KINDS = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Nd", "Pc", "Cs"))
+_SPACE_KINDS = frozenset(("Zs", "Zl", "Zp", "Cs"))
+_SPACES = "\t\n\v\f\r\x85"
 _SIMPLE_ESCAPES = {"e": r"\x1b", "Z": r"\z"}
 _SAME = frozenset("abBfnrtvAzDpP")
 _LOOKAROUND = {"=": "lookahead", "!": "negative lookahead", "<=": "lookbehind", "<!": "negative lookbehind"}
@@ -135,7 +137,7 @@ class _Translator:
         if character in "WS":
             if not in_class:
                 return f"[^{WORD if character == 'W' else SPACE}]"
-            return _not_word() if character == "W" else _NOT_SPACE
+            return _everything_but(*((_WORD_KINDS, "") if character == "W" else (_SPACE_KINDS, _SPACES)))
         if character == "D":
             return r"\P{Nd}"
         if in_class and character == "b":
@@ -190,14 +192,13 @@ class _Translator:
         raise Untranslatable("has a class [ without a closing ]", start)
 
 
-@lru_cache(maxsize=1)
-def _not_word() -> str:
-    """Everything that is no word character, as ranges: a class cannot hold the complement of four categories at once."""
-    kinds = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Nd", "Pc"))
+@lru_cache(maxsize=2)
+def _everything_but(kinds: frozenset[str], characters: str) -> str:
+    """Ranges of all other characters: inside a class, RE2 cannot write the complement of several categories at once."""
     ranges: list[str] = []
     start: int | None = None
     for code in range(0x110001):
-        outside = code < 0x110000 and category(chr(code)) not in kinds and not 0xD800 <= code <= 0xDFFF
+        outside = code < 0x110000 and category(chr(code)) not in kinds and chr(code) not in characters
         if outside and start is None:
             start = code
         elif not outside and start is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from lockstep.errors import Kind, LockstepError
 
 SHOWN_CHARACTERS = 120
+_NO_VALUE = object()
 
 
 class ExpressionError(LockstepError):
@@ -28,14 +29,29 @@ class ExpressionError(LockstepError):
 
 
 class Trouble(Exception):
-    """A function cannot answer. *message* continues a sentence that begins with the function's name."""
+    """A function cannot answer. *message* continues a sentence that begins with the function's name.
 
-    def __init__(self, message: str, *, argument: str = "", expected: str = "", offset: int = 0) -> None:
+    Where it quotes a value of the source object, it says `{value}` and gives *value*: an expression that redacts hides it.
+    """
+
+    def __init__(
+        self, message: str, *, argument: str = "", expected: str = "", offset: int = 0, value: object = _NO_VALUE
+    ) -> None:
         super().__init__(message)
-        self.message = message
+        self._message = message
+        self._value = value
         self.argument = argument
         self.expected = expected
         self.offset = offset  # characters into a constant argument, where a part of it (a regex construct) is at fault
+
+    @property
+    def message(self) -> str:
+        return self.told()
+
+    def told(self, *, hides_value: bool = False) -> str:
+        if self._value is _NO_VALUE:
+            return self._message
+        return self._message.replace("{value}", "[Redact]" if hides_value else shown(self._value))
 
 
 def shown(value: object) -> str:

@@ -18,7 +18,7 @@ def lower(text: str, culture: str | None = None) -> str:
     if culture and _language(culture) in _TURKIC:
         text = text.replace("İ", "i").replace("I", "ı")
     changed = text.lower()
-    if text.isascii() or len(changed) == len(text) and "Σ" not in text:
+    if text.isascii() or (len(changed) == len(text) and "Σ" not in text):
         return changed
     return "".join(_one(character, character.lower()) for character in text)
 
@@ -28,7 +28,7 @@ def upper(text: str, culture: str | None = None) -> str:
     if culture and _language(culture) in _TURKIC:
         text = text.replace("i", "İ").replace("ı", "I")
     changed = text.upper()
-    if text.isascii() or len(changed) == len(text) and "ı" not in text:
+    if text.isascii() or (len(changed) == len(text) and "ı" not in text):
         return changed
     return "".join(character if character == "ı" else _one(character, character.upper()) for character in text)
 

@@ -69,13 +69,11 @@ def _unknown(call: Call, text: str) -> ExpressionError:
 def _arity(function: Function, count: int) -> str:
     low, high = function.minimum, function.maximum
     if count < low or (high is not None and count > high):
-        if high is None:
-            wanted = f"at least {low}"
-        else:
-            wanted = str(low) if low == high else f"{low} to {high}"
+        exact = "no" if high == 0 else str(low)
+        wanted = f"at least {low}" if high is None else exact if low == high else f"{low} to {high}"
         plural = "" if wanted == "1" else "s"
         names = f" ({function.argument_names})" if function.parameters else ""
-        return f"{function.name} needs {wanted.replace('0', 'no', 1) if wanted == '0' else wanted} argument{plural}{names}, got {count}"
+        return f"{function.name} needs {wanted} argument{plural}{names}, got {count}"
     if function.even_arguments and count % 2:
         return f"{function.name} needs an even number of arguments ({function.argument_names}), got {count}"
     return ""

@@ -144,7 +144,7 @@ class _Parser:
             raise ExpressionError(self.text, token.position, "the number is too large", expected="a 64-bit number")
         following = self.token
         glued = token.end == following.position - 1
-        if glued and following.kind in ("word", "number") or self.text[token.end : token.end + 1] == ".":
+        if (glued and following.kind in ("word", "number")) or self.text[token.end : token.end + 1] == ".":
             message = "a number must be whole; put other text in quotes"
             raise ExpressionError(self.text, token.position, message, expected="a whole number")
         return Number(value, is_hex, token.position)

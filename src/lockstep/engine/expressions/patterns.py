@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import re2  # type: ignore[import-untyped]
+import re2
 
 from lockstep.engine.expressions.dotnet_regex import Untranslatable, translate
 from lockstep.engine.expressions.errors import Trouble, shown

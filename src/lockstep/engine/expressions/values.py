@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
-from lockstep.engine.expressions.errors import Trouble, shown
+from lockstep.engine.expressions.errors import Trouble
 
 Value: TypeAlias = Any  # see the module's docstring; functions get their arguments converted, so they need not ask
 Record: TypeAlias = Mapping[str, Value]
@@ -41,7 +41,7 @@ class Diverted(Exception):
         self.flow = flow
 
 
-def truth(answer: bool) -> str:  # noqa: FBT001
+def truth(answer: bool) -> str:
     return TRUE if answer else FALSE
 
 
@@ -62,7 +62,8 @@ def to_text(value: Value, argument: str = "") -> str | None:
         inner = value.get("value", value.get("id"))
         if isinstance(inner, str) and "displayName" not in value:
             return inner
-    raise Trouble(f"needs one text{_for(argument)}, got {shown(value)}", argument=argument, expected="one text")
+    message = f"needs one text{_for(argument)}, got {{value}}"
+    raise Trouble(message, argument=argument, expected="one text", value=value)
 
 
 def _number_text(value: str | float) -> str:
@@ -80,8 +81,8 @@ def to_integer(value: Value, argument: str = "") -> int | None:
         return None
     number = parse_integer(text)
     if number is None:
-        message = f"needs a whole number{_for(argument)}, got {shown(text)}"
-        raise Trouble(message, argument=argument, expected="a whole number")
+        message = f"needs a whole number{_for(argument)}, got {{value}}"
+        raise Trouble(message, argument=argument, expected="a whole number", value=text)
     return number
 
 

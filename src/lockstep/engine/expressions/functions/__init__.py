@@ -15,4 +15,17 @@ from lockstep.engine.expressions.functions import (
     unique,
 )
 
-__all__ = ["date_formats", "dates", "encoding", "lists", "logic", "numbers", "random", "redaction", "replace", "roles", "text", "unique"]
+__all__ = [
+    "date_formats",
+    "dates",
+    "encoding",
+    "lists",
+    "logic",
+    "numbers",
+    "random",
+    "redaction",
+    "replace",
+    "roles",
+    "text",
+    "unique",
+]

@@ -140,7 +140,9 @@ def _sundays(date: datetime) -> int:
     meaning="The date that Active Directory's number stands for.",
     examples=[
         Example("DateFromNum(129699324000000000)", "1/1/2012 11:00:00 PM"),
-        Example("DateFromNum([lastLogonTimestamp])", "1/1/2012 11:00:00 PM", {"lastLogonTimestamp": "129699324000000000"}),
+        Example(
+            "DateFromNum([lastLogonTimestamp])", "1/1/2012 11:00:00 PM", {"lastLogonTimestamp": "129699324000000000"}
+        ),
     ],
 )
 def date_from_num(value: int | None) -> str | None:

@@ -131,4 +131,4 @@ def _base64(source: str, argument: str) -> bytes:
     try:
         return base64.b64decode(source, validate=True)
     except (binascii.Error, ValueError):
-        raise Trouble(f"needs base64, got {shown(source)}", argument=argument, expected="base64") from None
+        raise Trouble("needs base64, got {value}", argument=argument, expected="base64", value=source) from None

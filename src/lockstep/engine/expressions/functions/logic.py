@@ -170,7 +170,7 @@ def ignore_flow_if_null_or_empty(expression: Value) -> Value:
     meaning="True where the comparison holds, the number is not zero or the text is true; else False.",
     examples=[Example("CBool([attribute1] = [attribute2])", "True", {"attribute1": "x", "attribute2": "x"})],
 )
-def cbool(expression: bool) -> str:  # noqa: FBT001
+def cbool(expression: bool) -> str:
     return truth(expression)
 
 

@@ -68,7 +68,7 @@ def random_string(
         [character for character in kind if character not in banned] for kind in (DIGITS, SPECIALS, CAPITALS, LOWERS)
     ]
     wanted = [kind for kind, minimum in zip(kinds, minima, strict=True) if minimum] or kinds
-    if not all(wanted) and any(minima) or not any(wanted):
+    if (not all(wanted) and any(minima)) or not any(wanted):
         message = "has no characters left: all of a kind that is asked for are to be avoided"
         raise Trouble(message, argument="characters to avoid", expected="fewer characters to avoid")
     filling = [character for kind in wanted for character in kind]

@@ -48,7 +48,9 @@ _MODES: dict[frozenset[int], Callable[[Form], Evaluate]] = {}
             {"BusinessTitle": "Product Developer"},
         ),
         Example(
-            'Replace([UserID],"<username>", , , , , "<username>@contoso.com")', "jsmith@contoso.com", {"UserID": "jsmith"}
+            'Replace([UserID],"<username>", , , , , "<username>@contoso.com")',
+            "jsmith@contoso.com",
+            {"UserID": "jsmith"},
         ),
         Example(
             f'Replace([telephoneNumber], , {_PHONE}, , "${{phoneNumber}}", , )',

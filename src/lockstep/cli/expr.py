@@ -1,0 +1,248 @@
+"""`lockstep expr`: try, look up and test mapping expressions.
+
+Everything but `--user` works without a data folder. Values go to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+import orjson
+
+from lockstep.cli.expr_repl import run_repl
+from lockstep.cli.expr_show import (
+    attributes_from,
+    explained_as_json,
+    explained_lines,
+    function_as_json,
+    function_text,
+    value_text,
+)
+from lockstep.engine.expressions import EvaluationContext, compile_expression, explain
+from lockstep.engine.expressions.cases import Failure, Malformed, Report, plain, run_cases
+from lockstep.engine.expressions.catalogue import CATALOGUE
+from lockstep.engine.expressions.dates import parse_date
+from lockstep.engine.expressions.linking import nearest
+from lockstep.engine.moment import Moment
+from lockstep.errors import invalid
+
+USAGE = 64
+Result = TypeVar("Result")
+
+
+class ExprGroup(click.Group):
+    """Every wrong use ends with the exit code of a usage error, also where the group is run on its own."""
+
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        return _with_usage_code(lambda: super(ExprGroup, self).make_context(*arguments, **more))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return _with_usage_code(lambda: super(ExprGroup, self).invoke(ctx))
+
+
+def _with_usage_code(call: Callable[[], Result]) -> Result:
+    try:
+        return call()
+    except click.UsageError as error:
+        error.exit_code = USAGE  # type: ignore[misc]  # click reads it from the instance
+        raise
+
+
+@click.group("expr", cls=ExprGroup)
+def expr() -> None:
+    """Try and test mapping expressions.
+
+    \b
+    Examples:
+      lockstep expr eval 'Join(" ", [givenName], [surname])' --set givenName=Anna --set surname=Lindqvist
+      lockstep expr test mappings.jsonl
+    """
+
+
+@expr.command("eval")
+@click.argument("expression")
+@click.option("--user", help="A person of the directory, by user principal name.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An attribute; twice for several values.")
+@click.option("--now", help="The time that Now() gives, in UTC; otherwise the present.")
+@click.option("--taken", multiple=True, metavar="VALUE", help="A value that the target already uses.")
+@click.option("--explain", "explains", is_flag=True, help="Show the value of every sub-expression.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@click.pass_context
+def evaluate(
+    ctx: click.Context,
+    expression: str,
+    user: str | None,
+    settings: tuple[str, ...],
+    now: str | None,
+    taken: tuple[str, ...],
+    explains: bool,
+    output: str,
+) -> None:
+    """Evaluate an expression for a person, or for attributes that you give.
+
+    \b
+    Examples:
+      lockstep expr eval 'Left([mail], 4)' --set mail=anna@contoso.com
+      lockstep expr eval 'Coalesce([mail], [userPrincipalName])' --user anna@contoso.com --explain
+    """
+    record = dict(_person(ctx, user)) if user else {}
+    record.update(_settings(settings))
+    context = EvaluationContext(Moment(_time(now), expression.encode("utf-8", "replace")), taken=frozenset(taken))
+    if explains:
+        told = explain(expression, record, context)
+        click.echo(_json(explained_as_json(told)) if output == "json" else "\n".join(explained_lines(told)))
+        if told.error:
+            ctx.exit(USAGE)
+        return
+    value = compile_expression(expression).evaluate(record, context)
+    click.echo(_json({"value": plain(value)}) if output == "json" else value_text(value))
+
+
+@expr.command("functions")
+@click.argument("name", required=False)
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+def functions(name: str | None, output: str) -> None:
+    """List the functions of the language, or explain one.
+
+    \b
+    Examples:
+      lockstep expr functions
+      lockstep expr functions Switch
+    """
+    if name is None:
+        every = sorted(CATALOGUE.values(), key=lambda function: function.name.lower())
+        if output == "json":
+            click.echo(_json([function_as_json(function) for function in every]))
+            return
+        for function in every:
+            click.echo(f"{function.signature}\n    {function.meaning}")
+        return
+    found = CATALOGUE.get(name)
+    if found is None:
+        meant = nearest(name, CATALOGUE)
+        raise click.UsageError(f"there is no function {name}" + (f"; did you mean {meant}?" if meant else ""))
+    click.echo(_json(function_as_json(found)) if output == "json" else function_text(found))
+
+
+@expr.command("repl")
+@click.option("--user", help="A person of the directory, by user principal name.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An attribute to begin with.")
+@click.pass_context
+def repl(ctx: click.Context, user: str | None, settings: tuple[str, ...]) -> None:
+    """Evaluate one expression after the other.
+
+    \b
+    Examples:
+      lockstep expr repl
+      lockstep expr repl --set mail=anna@contoso.com
+    """
+    record = dict(_person(ctx, user)) if user else {}
+    record.update(_settings(settings))
+    run_repl(record, sys.stdin, now=lambda: datetime.now(UTC))
+
+
+@expr.command("test")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@click.pass_context
+def test(ctx: click.Context, files: tuple[str, ...], output: str) -> None:
+    """Run cases of expressions: JSON lines with expr, in, out; `-` reads from stdin.
+
+    \b
+    Examples:
+      lockstep expr test mappings.jsonl
+      echo '{"expr": "Left([mail], 2)", "in": {"mail": "anna"}, "out": "an"}' | lockstep expr test -
+    """
+    now = datetime.now(UTC)
+    reports = [_report(file, now) for file in files]
+    passed = sum(report.passed for report in reports)
+    failures = [failure for report in reports for failure in report.failures]
+    malformed = [line for report in reports for line in report.malformed]
+    for line in malformed:
+        click.echo(f"{line.file}:{line.line}: not a case: {line.detail}", err=True)
+    if output == "json":
+        click.echo(_json(_report_as_json(passed, failures, malformed)))
+    else:
+        for failure in failures:
+            click.echo(_failure_text(failure))
+        click.echo(f"{passed} passed, {len(failures)} failed")
+    ctx.exit(USAGE if malformed else 1 if failures else 0)
+
+
+def _report(file: str, now: datetime) -> Report:
+    try:
+        with click.open_file(file, encoding="utf-8") as lines:
+            return run_cases(lines, file=file, now=now)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise click.UsageError(f"Cannot read {file}: {reason}") from None
+
+
+def _failure_text(failure: Failure) -> str:
+    name = f" {failure.id}" if failure.id else ""
+    actual = _line(failure.actual) + (f"  {failure.detail}" if failure.detail else "")
+    return (
+        f"{failure.file}:{failure.line}:{name} {failure.expression}\n"
+        f"    expected {_line(failure.expected)}\n"
+        f"    actual   {actual}"
+    )
+
+
+def _report_as_json(passed: int, failures: list[Failure], malformed: list[Malformed]) -> dict[str, Any]:
+    rows = [
+        {
+            "file": failure.file,
+            "line": failure.line,
+            "id": failure.id,
+            "expr": failure.expression,
+            "expected": failure.expected,
+            "actual": failure.actual,
+            **({"detail": failure.detail} if failure.detail else {}),
+        }
+        for failure in failures
+    ]
+    report: dict[str, Any] = {"passed": passed, "failed": len(failures), "failures": rows}
+    if malformed:
+        report["malformed"] = [{"file": row.file, "line": row.line, "detail": row.detail} for row in malformed]
+    return report
+
+
+def _line(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+def _time(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    time = parse_date(text)
+    if time is None:
+        raise click.BadParameter(f"{text!r} is no date or time such as 2021-07-02T15:33:38Z", param_hint="--now")
+    return time
+
+
+def _settings(settings: tuple[str, ...]) -> dict[str, Any]:
+    try:
+        return attributes_from(settings)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--set") from None
+
+
+def _person(ctx: click.Context, user: str) -> Mapping[str, Any]:
+    """The person's attributes. Who runs the command line gives the context a `resolve_user`."""
+    shared: Any = ctx.obj
+    resolve = shared.get("resolve_user") if isinstance(shared, Mapping) else getattr(shared, "resolve_user", None)
+    if resolve is None:
+        raise invalid(
+            "--user needs the people of a data folder, and there is none here.",
+            next_step="Give attributes instead, for example: --set mail=anna@contoso.com",
+        )
+    found: Mapping[str, Any] = resolve(user)
+    return found

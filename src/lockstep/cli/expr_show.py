@@ -1,0 +1,137 @@
+"""Values, explanations and functions of the mapping language as a terminal shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from lockstep.engine.expressions import Explained, Flow, Value
+from lockstep.engine.expressions.cases import plain
+from lockstep.engine.expressions.catalogue import Example, Function
+
+NULL = "<null>"
+
+
+def attributes_from(settings: Iterable[str]) -> dict[str, Any]:
+    """Attributes from `name=value`. The same name again makes several values; a value in JSON brackets is taken as JSON.
+
+    Raises ValueError for a setting without a name.
+    """
+    found: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise ValueError(f"{setting!r} is not NAME=VALUE")
+        value = _value(text)
+        if name in found:
+            before = found[name]
+            value = (*before, value) if isinstance(before, tuple) else (before, value)
+        found[name] = value
+    return found
+
+
+def _value(text: str) -> Any:
+    if text[:1] in ("[", "{"):
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return text
+    return text
+
+
+def value_text(value: Value) -> str:
+    """A value for a person: texts bare, several values one on a line, null and decisions in angle brackets."""
+    if isinstance(value, Flow):
+        return value.value
+    if value is None:
+        return NULL
+    if isinstance(value, (tuple, list)):
+        return "\n".join(value_text(item) for item in value) or NULL
+    if isinstance(value, dict):
+        return orjson.dumps(plain(value)).decode()
+    return str(value)
+
+
+def explained_lines(part: Explained, indent: int = 0) -> Iterator[str]:
+    """One line for each sub-expression, with its value behind it; inner ones are indented."""
+    if part.error:
+        result = "error" if any(child.error for child in part.parts) else part.error
+    elif part.is_reached:
+        result = part.value.value if isinstance(part.value, Flow) else orjson.dumps(plain(part.value)).decode()
+    else:
+        result = "not needed"
+    yield f"{'  ' * indent}{part.text}  =  {result}"
+    for child in part.parts:
+        # A constant says its value already.
+        if child.parts or child.text[:1] not in '"0123456789-&':
+            yield from explained_lines(child, indent + 1)
+
+
+def explained_as_json(part: Explained) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "expression": part.text,
+        "position": part.position,
+        "reached": part.is_reached,
+        "value": plain(part.value),
+    }
+    if part.error:
+        told["error"] = part.error
+    if part.parts:
+        told["parts"] = [explained_as_json(child) for child in part.parts]
+    return told
+
+
+def function_text(function: Function) -> str:
+    lines = [function.signature, "", function.meaning]
+    if function.remarks:
+        lines += ["", function.remarks]
+    if function.parameters:
+        lines += ["", "Arguments"]
+        for parameter in function.parameters:
+            notes = [parameter.kind.value]
+            notes += ["optional"] if parameter.optional else []
+            notes += ["may be repeated"] if parameter.repeats else []
+            lines.append(f"  {parameter.name} ({', '.join(notes)}): {parameter.meaning}")
+    lines += ["", f"Result: {function.returns.value}", "", "Examples"]
+    lines += [f"  {_example(example)}" for example in function.examples]
+    return "\n".join(lines)
+
+
+def _example(example: Example) -> str:
+    given = f"   where {orjson.dumps(example.attributes).decode()}" if example.attributes else ""
+    at = f"   at {example.now}" if example.now else ""
+    result = "for instance a text like " + example.result["regex"] if _is_pattern(example) else None
+    return f"{example.expression}  =  {result or orjson.dumps(example.result).decode()}{given}{at}"
+
+
+def _is_pattern(example: Example) -> bool:
+    return isinstance(example.result, dict) and set(example.result) == {"regex"}
+
+
+def function_as_json(function: Function) -> dict[str, Any]:
+    return {
+        "name": function.name,
+        "signature": function.signature,
+        "family": function.family,
+        "meaning": function.meaning,
+        "remarks": function.remarks,
+        "returns": function.returns.value,
+        "parameters": [
+            {
+                "name": parameter.name,
+                "kind": parameter.kind.value,
+                "meaning": parameter.meaning,
+                "optional": parameter.optional,
+                "repeats": parameter.repeats,
+                "words": list(parameter.words),
+            }
+            for parameter in function.parameters
+        ],
+        "examples": [
+            {"expr": example.expression, "in": example.attributes or {}, "out": example.result}
+            for example in function.examples
+        ],
+    }

@@ -1,0 +1,165 @@
+"""Run cases of expressions: JSON lines that say what an expression gives for an object. Pure: the time of day comes from outside.
+
+One line: `{"expr", "in", "now", "taken", "out", "id"}`, only `expr` and `out` needed. A line that is no case is reported with its number;
+the rest still runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import re2
+
+from lockstep.engine.expressions.compiled import compile_expression
+from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.dates import parse_date
+from lockstep.engine.expressions.errors import ExpressionError
+from lockstep.engine.expressions.values import Flow
+from lockstep.engine.moment import Moment
+
+ERROR = "<error>"
+_SEED = b"expression cases"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    line: int
+    id: str | None
+    expression: str
+    record: dict[str, Any]
+    now: datetime
+    taken: frozenset[str]
+    expected: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """*detail* is the error's message where the evaluation was refused."""
+
+    file: str
+    line: int
+    id: str | None
+    expression: str
+    expected: Any
+    actual: Any
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    file: str
+    line: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    passed: int
+    failures: tuple[Failure, ...]
+    malformed: tuple[Malformed, ...]
+
+
+def run_cases(lines: Iterable[str], *, file: str, now: datetime) -> Report:
+    """Run every case in *lines*; *now* is the time of those that name none."""
+    passed = 0
+    failures: list[Failure] = []
+    malformed: list[Malformed] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            case = read_case(line, number, now)
+            failure = run_case(case, file)
+        except ValueError as error:
+            malformed.append(Malformed(file, number, str(error)))
+            continue
+        if failure is None:
+            passed += 1
+        else:
+            failures.append(failure)
+    return Report(passed, tuple(failures), tuple(malformed))
+
+
+def read_case(line: str, number: int, now: datetime) -> Case:
+    """The case that *line* says. Raises ValueError with a sentence for a person if it says none."""
+    try:
+        row = orjson.loads(line.encode("utf-8", "surrogatepass"))
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.args[0]}") from None
+    if not isinstance(row, dict):
+        raise ValueError("not a JSON object")
+    if not isinstance(row.get("expr"), str):
+        raise ValueError('"expr" must be the text of an expression')
+    if "out" not in row:
+        raise ValueError('"out" is missing')
+    record = row.get("in") or {}
+    if not isinstance(record, dict):
+        raise ValueError('"in" must be an object of attributes and values')
+    taken = row.get("taken") or []
+    if not isinstance(taken, list) or not all(isinstance(value, str) for value in taken):
+        raise ValueError('"taken" must be a list of texts')
+    identifier = None if row.get("id") is None else str(row["id"])
+    return Case(number, identifier, row["expr"], record, _time(row.get("now"), now), frozenset(taken), row["out"])
+
+
+def _time(text: Any, now: datetime) -> datetime:
+    if text is None:
+        return now
+    time = parse_date(text) if isinstance(text, str) else None
+    if time is None:
+        raise ValueError('"now" must be a date or time such as 2021-07-02T15:33:38Z')
+    return time
+
+
+def run_case(case: Case, file: str) -> Failure | None:
+    """None if the case holds. Raises ValueError for an expected pattern that is no regular expression."""
+    context = EvaluationContext(Moment(case.now, _SEED), taken=case.taken, label=f"{file}:{case.line}")
+    detail = ""
+    try:
+        actual = plain(compile_expression(case.expression).evaluate(case.record, context))
+    except ExpressionError as error:
+        actual, detail = ERROR, error.detail
+    if _holds(case.expected, actual):
+        return None
+    return Failure(file, case.line, case.id, case.expression, case.expected, actual, detail)
+
+
+def plain(value: Any) -> Any:
+    """*value* as JSON can hold it."""
+    if isinstance(value, Flow):
+        return value.value
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def _holds(expected: Any, actual: Any) -> bool:
+    if isinstance(expected, dict) and set(expected) == {"regex"}:
+        try:
+            return isinstance(actual, (str, int)) and bool(_pattern(expected["regex"]).fullmatch(_comparable(actual)))
+        except (re2.error, UnicodeError, TypeError):
+            raise ValueError(f'"regex" is no regular expression: {expected["regex"]!r}') from None
+    return bool(_comparable(expected) == _comparable(actual))
+
+
+def _pattern(source: str) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(source, options)
+
+
+def _comparable(value: Any) -> Any:
+    """Numbers and truth values equal their text; no values equal null."""
+    if isinstance(value, (bool, int, float)):
+        return str(value)
+    if isinstance(value, list):
+        return [_comparable(item) for item in value] or None
+    if isinstance(value, dict):
+        return {key: _comparable(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,178 @@
+"""Judge an expression without evaluating it: errors that make it impossible, and warnings about what probably was not meant.
+
+Whatever evaluates is accepted here: only what compiling refuses is an error. An attribute that is not known is a warning, because a
+directory may learn it later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lockstep.engine.expressions.catalogue import CATALOGUE, Kind
+from lockstep.engine.expressions.compiled import compile_tree
+from lockstep.engine.expressions.compiler import Compiler
+from lockstep.engine.expressions.errors import ExpressionError
+from lockstep.engine.expressions.functions.roles import ROLE_FUNCTIONS
+from lockstep.engine.expressions.linking import nearest, problems
+from lockstep.engine.expressions.parser import parse
+from lockstep.engine.expressions.tree import Attribute, Call, Comparison, Expression, Text, children, walk
+
+EMPTINESS = ("IsNull", "IsNullOrEmpty", "IsPresent")
+ROLES = "appRoleAssignments"
+REFERENCES = ("manager",)
+_NEVER = {
+    Kind.VALUES: (Kind.TEXT, Kind.INTEGER, Kind.DATE),
+    Kind.BOOLEAN: (Kind.INTEGER, Kind.DATE),
+    Kind.INTEGER: (Kind.DATE,),
+    Kind.DATE: (Kind.INTEGER,),
+}
+
+
+class Severity(StrEnum):
+    ERROR = "error"  # cannot be compiled
+    WARNING = "warning"  # evaluates, but probably not to what was meant
+    INFORMATION = "information"  # worth knowing
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """*position* counts characters from 1. *suggestion* is what to write or do instead, "" where nobody can know."""
+
+    severity: Severity
+    position: int
+    message: str
+    suggestion: str = ""
+
+
+def check(text: str, known_attributes: Collection[str] | None = None, *, syncs_all: bool = False) -> list[Finding]:
+    """Every finding, in the order of the text. *known_attributes* None: any name may exist.
+
+    *syncs_all* says that the job's scope is everybody, not only those who are assigned: role functions have little to say then.
+    """
+    try:
+        tree = parse(text)
+    except ExpressionError as error:
+        return [_finding(error)]
+    found = [_finding(error) for error in _impossible(tree, text)]
+    if not found:
+        found = _compiled(tree, text)
+    if known_attributes is not None:
+        found += _unknown_attributes(tree, known_attributes)
+    found += _traps(tree, syncs_all=syncs_all)
+    return sorted(found, key=lambda finding: (finding.position, finding.severity != Severity.ERROR))
+
+
+def _finding(error: ExpressionError, severity: Severity = Severity.ERROR) -> Finding:
+    return Finding(severity, error.position, error.message, error.expected)
+
+
+def _impossible(tree: Expression, text: str) -> Iterator[ExpressionError]:
+    for node in walk(tree):
+        if isinstance(node, Call):
+            yield from problems(node, text, is_root=node is tree)
+
+
+def _compiled(tree: Expression, text: str) -> list[Finding]:
+    try:
+        compile_tree(tree, text)
+    except ExpressionError as error:
+        return [_finding(error)]
+    compiler = Compiler(text)
+    compiler.compile(tree, is_root=True)
+    return [
+        Finding(Severity.WARNING, error.position, f"this always fails: {error.message}", error.expected)
+        for error in compiler.folded_errors
+    ]
+
+
+def _unknown_attributes(tree: Expression, known: Collection[str]) -> Iterator[Finding]:
+    for node in walk(tree):
+        if isinstance(node, Attribute) and node.name not in known:
+            meant = nearest(node.name, known)
+            hint = f"; did you mean [{meant}]" if meant else ""
+            message = f"the source has no attribute {node.name[:60]}{hint}"
+            yield Finding(Severity.WARNING, node.position, message, f"[{meant}]" if meant else "")
+
+
+def _traps(tree: Expression, *, syncs_all: bool) -> Iterator[Finding]:
+    for node in walk(tree):
+        if not isinstance(node, Call):
+            continue
+        if node.name == "IIF" and node.arguments:
+            yield from _iif(node)
+        if node.name == "Switch" and node.arguments:
+            yield from _switch(node)
+        if node.name in ROLE_FUNCTIONS and syncs_all:
+            message = f"{node.name} with the scope of all users: people who are not assigned have no role"
+            yield Finding(Severity.WARNING, node.position, message, "Sync only assigned users and groups")
+        if node.name not in ROLE_FUNCTIONS:
+            yield from _bare_roles(node)
+        yield from _kinds(node)
+    if isinstance(tree, Attribute) and tree.name == ROLES:
+        yield _roles_finding(tree)
+
+
+def _iif(node: Call) -> Iterator[Finding]:
+    condition = node.arguments[0]
+    asked = [part for part in walk(condition) if isinstance(part, Call) and part.name in EMPTINESS]
+    sides = children(condition) if isinstance(condition, Comparison) else ()
+    attributes = [part.name for part in walk(condition) if isinstance(part, Attribute)]
+    if not attributes:
+        return
+    name = attributes[0]
+    if asked or any(isinstance(side, Text) and side.value == "" for side in sides):
+        message = f"IIF that asks whether [{name}] is empty fails in Entra where it is; here it works"
+        yield Finding(Severity.WARNING, condition.position, message, f'Switch([{name}], [{name}], "", "Other")')
+    elif sides:
+        message = f'where [{name}] is absent, the condition compares an empty text ""; Entra refuses the object'
+        yield Finding(Severity.INFORMATION, condition.position, message, f'Switch([{name}], ..., "", ...)')
+
+
+def _switch(node: Call) -> Iterator[Finding]:
+    source = node.arguments[0]
+    if isinstance(source, Call) and source.name in EMPTINESS:
+        inner = source.arguments[0] if source.arguments else None
+        name = inner.name if isinstance(inner, Attribute) else "attribute"
+        message = f'Switch should not have {source.name} as source; give the key "" for a missing value'
+        yield Finding(Severity.WARNING, source.position, message, f'Switch([{name}], ..., "", ...)')
+    if isinstance(source, Attribute) and source.name in REFERENCES:
+        message = f"Switch should not be used on the reference [{source.name}]"
+        yield Finding(Severity.WARNING, source.position, message)
+    seen: set[str] = set()
+    for key in node.arguments[2::2]:
+        if isinstance(key, Text):
+            if key.value in seen:
+                yield Finding(
+                    Severity.WARNING, key.position, f'the key "{key.value[:40]}" comes twice; the first counts'
+                )
+            seen.add(key.value)
+
+
+def _bare_roles(node: Call) -> Iterator[Finding]:
+    for argument in node.arguments:
+        if isinstance(argument, Attribute) and argument.name == ROLES:
+            yield _roles_finding(argument)
+
+
+def _roles_finding(node: Attribute) -> Finding:
+    message = f"[{ROLES}] is no value of its own; use one of the role functions on it"
+    return Finding(Severity.WARNING, node.position, message, f"SingleAppRoleAssignment([{ROLES}])")
+
+
+def _kinds(node: Call) -> Iterator[Finding]:
+    function = CATALOGUE.get(node.name)
+    if function is None:
+        return
+    most = len(node.arguments) if function.maximum is None else min(len(node.arguments), function.maximum)
+    for index, argument in enumerate(node.arguments[:most]):
+        inner = CATALOGUE.get(argument.name) if isinstance(argument, Call) else None
+        wanted = function.parameter(index).kind
+        if inner and wanted in _NEVER.get(inner.returns, ()):
+            message = f"{node.name} needs {_a(wanted)}, but {inner.name} gives {_a(inner.returns)}"
+            yield Finding(Severity.WARNING, argument.position, message, _a(wanted))
+
+
+def _a(kind: Kind) -> str:
+    return kind.value if kind in (Kind.VALUES, Kind.TEXT) else f"a {kind.value}"
