@@ -24,9 +24,28 @@ from lockstep.postgres.migrate import migrate
 from lockstep.postgres.programs import Programs, programs_in
 
 DatabaseFactory = Callable[..., Database]
+MEMORY = Path("/dev/shm")
 
 
-def tested_programs() -> Programs | None:
+@pytest.fixture(scope="session")
+def new_folder() -> Iterator[Callable[[], Path]]:
+    """Make a temporary folder that PostgreSQL's user can pass through; in memory where there is plenty, clusters being many files."""
+    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2_000_000_000
+    made: list[Path] = []
+
+    def make() -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="lockstep-test-", dir=MEMORY if roomy else None))
+        folder.chmod(0o711)
+        made.append(folder)
+        return folder
+
+    yield make
+    for folder in made:
+        remove(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_programs() -> Programs | None:
     """The PostgreSQL to test on; None means the one that the installation brings."""
     return {"": None, "debian15": programs_in(Path("/usr/lib/postgresql/15/bin"))}[
         os.environ.get("LOCKSTEP_TEST_POSTGRES", "")
@@ -34,24 +53,19 @@ def tested_programs() -> Programs | None:
 
 
 @pytest.fixture
-def data_folder() -> Iterator[Path]:
+def data_folder(new_folder: Callable[[], Path]) -> Iterator[Path]:
     """An empty data folder that PostgreSQL's user can pass through; what a test leaves in it is removed."""
-    folder = Path(tempfile.mkdtemp(prefix="lockstep-test-"))
-    folder.chmod(0o711)
+    folder = new_folder()
     yield folder
     remove(folder)
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[EmbeddedServer]:
+def postgres_server(postgres_programs: Programs | None, new_folder: Callable[[], Path]) -> Iterator[EmbeddedServer]:
     """One server for this test process; not durable, for speed."""
-    folder = Path(tempfile.mkdtemp(prefix="lockstep-tests-"))
-    folder.chmod(0o711)
-    server = attach(folder, options=Options(programs=tested_programs(), durable=False))
+    server = attach(new_folder(), options=Options(programs=postgres_programs, durable=False))
     yield server
     server.leave()
-    remove(folder)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -21,14 +21,15 @@ USERS, START, CARETAKER = "postgres.users", "postgres.start", "postgres.caretake
 def hire(data: Path, cluster: Path) -> subprocess.Popen[bytes] | None:
     """Start the caretaker of *data* unless there is one. The caller holds the start lock."""
     office = FileLock(data / CARETAKER)
+    environment = {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         if not office.try_alone():
             return None
         # The child inherits the open file and with it the lock: there is no moment in which two could be hired.
         return subprocess.Popen(
-            [sys.executable, "-I", "-m", __name__, str(data), str(cluster), str(office.descriptor)],
+            [sys.executable, "-P", "-s", "-m", __name__, str(data), str(cluster), str(office.descriptor)],
             cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True, pass_fds=(office.descriptor,), env={"PATH": os.defpath},
+            start_new_session=True, pass_fds=(office.descriptor,), env=environment,
         )  # fmt: skip
     finally:
         office.close()

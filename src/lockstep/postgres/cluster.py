@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -60,14 +61,15 @@ class Postmaster:
     port: int
 
 
-def make_cluster(folder: Path, programs: Programs, user: ServerUser, *, durable: bool) -> None:
-    """Make an empty cluster in *folder*, whole or not at all. Raises LockstepError with initdb's own words."""
-    half = folder.with_name(f"{folder.name}.new")
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(mode=0o700)
+def make_cluster(folder: Path, programs: Programs, user: ServerUser) -> None:
+    """Make an empty cluster in *folder*, whole or not at all, not yet flushed to disk.
+
+    Raises LockstepError with initdb's own words.
+    """
+    half = Path(tempfile.mkdtemp(prefix=f".{folder.name}-new-", dir=folder.parent))
     user.own(half)
-    command = [str(programs.initdb), "-D", str(half), "-U", SUPERUSER, "-E", "UTF8", "-A", "peer", "--no-instructions"]
-    command += _locale_options(programs) + _sync_options(programs, durable=durable)
+    command = [str(programs.initdb), "-D", str(half), "-U", SUPERUSER, "-E", "UTF8", "-A", "peer"]
+    command += ["--no-instructions", "--no-sync", *_locale_options(programs)]
     done = subprocess.run(
         command, cwd="/", env=plain_environment(), capture_output=True, text=True, check=False, **user.process_options
     )
@@ -79,6 +81,12 @@ def make_cluster(folder: Path, programs: Programs, user: ServerUser, *, durable:
     with (half / "postgresql.conf").open("a") as settings:
         settings.write(SETTINGS)
     half.rename(folder)
+
+
+def sweep_halves(folder: Path) -> None:
+    """Remove what starts that were killed half-way left beside *folder*; an orphan of theirs may still be writing there."""
+    for half in folder.parent.glob(f".{folder.name}-new-*"):
+        shutil.rmtree(half, ignore_errors=True)
 
 
 def check_version(folder: Path, programs: Programs) -> None:
@@ -255,10 +263,3 @@ def _locale_options(programs: Programs) -> list[str]:
     if major_version(programs) >= 17:  # the same order and case folding on every system
         return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     return ["--locale=C.UTF-8"]
-
-
-def _sync_options(programs: Programs, *, durable: bool) -> list[str]:
-    if not durable:
-        return ["--no-sync"]
-    # One call for the whole file system instead of one for each of a thousand files.
-    return ["--sync-method=syncfs"] if sys.platform == "linux" and major_version(programs) >= 17 else []

@@ -7,6 +7,7 @@ process that started it.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import threading
@@ -28,6 +29,7 @@ from lockstep.postgres.cluster import (
     make_cluster,
     start,
     stop,
+    sweep_halves,
     write_access_rules,
 )
 from lockstep.postgres.database import Database, on_socket
@@ -67,6 +69,7 @@ class EmbeddedServer:
         self._cluster = data / "postgres"
         self._thread_lock = threading.Lock()
         self._has_left = False
+        self._is_new = False
 
     @property
     def postmaster(self) -> Postmaster:
@@ -131,6 +134,10 @@ class EmbeddedServer:
         record = self._launch(record, programs, user)
         self._make_databases(record)
         self._hire_caretaker()
+        if self._is_new and self._options.durable:
+            # PostgreSQL flushes what it writes from now on; the thousand files it began with may follow in a moment.
+            threading.Thread(target=os.sync, name="flush-new-cluster", daemon=True).start()
+            self._is_new = False
         return True
 
     def _make(self, record: places.Record | None, programs: Programs, user: ServerUser) -> places.Record:
@@ -140,7 +147,8 @@ class EmbeddedServer:
             record = places.Record(cluster if cluster.is_dir() else places.choose_cluster(self.data, user, self._say))
             places.write_record(self.data, record)
         if not record.cluster.is_dir():
-            make_cluster(record.cluster, programs, user, durable=self._options.durable)
+            make_cluster(record.cluster, programs, user)
+            self._is_new = True
         return record
 
     def _launch(self, record: places.Record, programs: Programs, user: ServerUser) -> places.Record:
@@ -157,6 +165,7 @@ class EmbeddedServer:
                 next_step=f"Run as its owner: ls -ld {cluster}",
             )
         check_version(cluster, programs)
+        sweep_halves(cluster)
         write_access_rules(cluster, user)
         sockets = places.socket_folder(record.socket_folder, self.data, user)
         version = (cluster / "PG_VERSION").read_text().strip()

@@ -16,7 +16,6 @@ from lockstep.postgres.database import Database
 from lockstep.postgres.migrate import migrate
 from lockstep.postgres.pool import open_pool, transaction
 
-sys.path.insert(0, str(Path(__file__).parent))
 EXAMPLE = "example_migrations"
 MIGRATE_FROM_ARGUMENTS = """
 import asyncio, sys

@@ -1,0 +1,37 @@
+"""A process that uses a server, seen from the test, and waiting for what it brings about."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Holder:
+    """A process that uses the server of a folder, and what it saw."""
+
+    process: subprocess.Popen[str]
+
+    def facts(self) -> dict[str, Any]:
+        """Wait until it has the server."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "the process ended before it had the server"
+        facts: dict[str, Any] = json.loads(line)
+        return facts
+
+    def leave(self) -> int:
+        self.process.communicate("\n", timeout=30)
+        return self.process.returncode
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Return as soon as *condition* holds; fail when it does not in time."""
+    give_up_at = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up_at, "it did not happen in time"
+        time.sleep(0.01)
