@@ -23,6 +23,12 @@ def attributes_from(settings: Iterable[str]) -> dict[str, Any]:
     for setting in settings:
         name, equals, text = setting.partition("=")
         name = name.strip()
+        if (
+            not setting.isprintable()
+            and not setting.isascii()
+            and any("\ud800" <= char <= "\udfff" for char in setting)
+        ):
+            raise ValueError("a setting must be UTF-8")
         if not equals or not name:
             raise ValueError(f"{setting!r} is not NAME=VALUE")
         value = _value(text)

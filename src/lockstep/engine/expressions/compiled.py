@@ -16,10 +16,20 @@ from lockstep.engine.expressions.converting import converted
 from lockstep.engine.expressions.errors import ExpressionError
 from lockstep.engine.expressions.linking import bare_word
 from lockstep.engine.expressions.parser import parse
-from lockstep.engine.expressions.tree import Attribute, Call, Expression, Keyword, attribute_names, function_names, walk
+from lockstep.engine.expressions.tree import (
+    Attribute,
+    Call,
+    EmptySlot,
+    Expression,
+    Keyword,
+    attribute_names,
+    function_names,
+    walk,
+)
 from lockstep.engine.expressions.values import Diverted, Record, Value
 
 assert _functions.__all__  # noqa: S101  # importing the families fills the catalogue
+MAX_PATTERNS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,7 @@ def compile_tree(tree: Expression, text: str) -> CompiledExpression:
     """Compile a tree; *text* is what errors quote and positions count in."""
     if isinstance(tree, Keyword):
         raise bare_word(tree, text)
+    _check_patterns(tree, text)
     compiled = Compiler(text).compile(tree, is_root=True)
     return CompiledExpression(
         text=text,
@@ -80,6 +91,21 @@ def compile_tree(tree: Expression, text: str) -> CompiledExpression:
         raw=compiled.evaluate,
         candidate_rules=_candidate_rules(tree, text),
     )
+
+
+def _check_patterns(tree: Expression, text: str) -> None:
+    """Patterns are the costly part: each is bounded, so their number must be."""
+    calls = [node for node in walk(tree) if isinstance(node, Call) and node.name == "Replace" and _has_pattern(node)]
+    if len(calls) > MAX_PATTERNS:
+        message = f"an expression may use {MAX_PATTERNS} patterns, this one has {len(calls)}"
+        position = calls[MAX_PATTERNS].position
+        raise ExpressionError(
+            text, position, message, function="Replace", argument="pattern", expected="fewer patterns"
+        )
+
+
+def _has_pattern(call: Call) -> bool:
+    return len(call.arguments) > 2 and not isinstance(call.arguments[2], EmptySlot)
 
 
 def _candidate_rules(tree: Expression, text: str) -> tuple[Evaluate, ...]:

@@ -1,33 +1,43 @@
 """Translate a .NET regular expression into one that RE2 runs in linear time.
 
-`\\d`, `\\w` and `\\s` know all of Unicode in .NET and only ASCII in RE2, so they are written out (`\\b` stays ASCII). Lookaround,
-backreferences and what else RE2 cannot do are refused with the place in the pattern: they would need backtracking.
+`\\d`, `\\w` and `\\s` know all of Unicode in .NET and only ASCII in RE2. They are written out for the characters that the text really has,
+which is exact and keeps the program small (`\\b` stays ASCII). Lookaround, backreferences and what else would need backtracking are
+refused with the place in the pattern.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from unicodedata import category
 
 MAX_PATTERN = 2_000
 
-WORD = r"\p{L}\p{Mn}\p{Nd}\p{Pc}"
-SPACE = r"\t\n\v\f\r\x{85}\p{Z}"
-_WORD_KINDS = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Nd", "Pc", "Cs"))
-_SPACE_KINDS = frozenset(("Zs", "Zl", "Zp", "Cs"))
-_SPACES = "\t\n\v\f\r\x85"
-_SIMPLE_ESCAPES = {"e": r"\x1b", "Z": r"\z"}
+_ESCAPES = {"e": r"\x1b", "Z": r"\z"}
 _SAME = frozenset("abBfnrtvAzDpP")
 _LOOKAROUND = {"=": "lookahead", "!": "negative lookahead", "<=": "lookbehind", "<!": "negative lookbehind"}
+
+# For each class: its ASCII characters and all others of ASCII, then what belongs to it beyond ASCII: categories and single characters.
+_CLASSES: dict[str, tuple[tuple[str, str], frozenset[str], str]] = {
+    "d": (("0-9", r"\x00-/:-\x7f"), frozenset(("Nd",)), ""),
+    "w": (
+        ("0-9A-Za-z_", r"\x00-/:-@\[-^`{-\x7f"),
+        frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Nd", "Pc")),
+        "",
+    ),
+    "s": ((r"\t-\r ", r"\x00-\x08\x0e-\x1f!-\x7f"), frozenset(("Zs", "Zl", "Zp")), "\x85"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """*groups* maps what .NET calls a group (a name, or its number as text) to RE2's number."""
+    """*groups* maps what .NET calls a group (a name, or its number as text) to RE2's number.
+
+    *depends_on_text* is true where the pattern has a class whose characters beyond ASCII depend on the text.
+    """
 
     pattern: str
     groups: dict[str, int]
+    depends_on_text: bool
 
 
 class Untranslatable(Exception):
@@ -39,18 +49,20 @@ class Untranslatable(Exception):
         self.offset = offset
 
 
-@lru_cache(maxsize=1024)
-def translate(pattern: str) -> Translated:
+def translate(pattern: str, beyond_ascii: str = "") -> Translated:
+    """*pattern* for texts whose characters beyond ASCII are all in *beyond_ascii*. Raises Untranslatable."""
     if len(pattern) > MAX_PATTERN:
         raise Untranslatable(f"may have {MAX_PATTERN:,} characters, this one has {len(pattern):,}", MAX_PATTERN)
-    translator = _Translator(pattern)
-    return Translated(translator.run(), translator.numbering())
+    translator = _Translator(pattern, beyond_ascii)
+    return Translated(translator.run(), translator.numbering(), translator.depends_on_text)
 
 
 @dataclass(slots=True)
 class _Translator:
     pattern: str
+    beyond_ascii: str
     at: int = 0
+    depends_on_text: bool = False
     out: list[str] = field(default_factory=list)
     captures: list[str] = field(default_factory=list)  # the name of each capturing group in order, "" if it has none
 
@@ -131,22 +143,29 @@ class _Translator:
         if not character:
             raise Untranslatable("ends with a single backslash", start)
         self.at += 2
-        if character in "dws":
-            inner = {"d": r"\p{Nd}", "w": WORD, "s": SPACE}[character]
-            return inner if in_class or character == "d" else f"[{inner}]"
-        if character in "WS":
-            if not in_class:
-                return f"[^{WORD if character == 'W' else SPACE}]"
-            return _everything_but(*((_WORD_KINDS, "") if character == "W" else (_SPACE_KINDS, _SPACES)))
-        if character == "D":
-            return r"\P{Nd}"
+        if character in "dwsDWS":
+            self.depends_on_text = True
+            inner = self.members(character)
+            return inner if in_class else f"[{inner}]"
         if in_class and character == "b":
             return r"\x08"
         return self.other_escape(character, start, in_class=in_class)
 
+    def members(self, letter: str) -> str:
+        """The characters of a class such as `\\w`, for use between brackets."""
+        ascii_part, kinds, also = _CLASSES[letter.lower()]
+        inside, outside = ascii_part
+        wanted = letter.islower()
+        found = [
+            rf"\x{{{ord(character):x}}}"
+            for character in self.beyond_ascii
+            if (category(character) in kinds or character in also) is wanted
+        ]
+        return (inside if wanted else outside) + "".join(found)
+
     def other_escape(self, character: str, start: int, *, in_class: bool) -> str:
-        if character in _SIMPLE_ESCAPES and (character != "Z" or not in_class):
-            return _SIMPLE_ESCAPES[character]
+        if character in _ESCAPES and (character != "Z" or not in_class):
+            return _ESCAPES[character]
         if character in "xu":
             length = 2 if character == "x" else 4
             digits = self.pattern[self.at : self.at + length]
@@ -190,18 +209,3 @@ class _Translator:
                 self.at += 1
             first = False
         raise Untranslatable("has a class [ without a closing ]", start)
-
-
-@lru_cache(maxsize=2)
-def _everything_but(kinds: frozenset[str], characters: str) -> str:
-    """Ranges of all other characters: inside a class, RE2 cannot write the complement of several categories at once."""
-    ranges: list[str] = []
-    start: int | None = None
-    for code in range(0x110001):
-        outside = code < 0x110000 and category(chr(code)) not in kinds and chr(code) not in characters
-        if outside and start is None:
-            start = code
-        elif not outside and start is not None:
-            ranges.append(rf"\x{{{start:x}}}-\x{{{code - 1:x}}}")
-            start = None
-    return "".join(ranges)

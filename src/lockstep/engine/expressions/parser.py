@@ -56,7 +56,19 @@ def parse(text: str) -> Expression:
     if len(text) > MAX_CHARACTERS:
         message = f"an expression may have {MAX_CHARACTERS:,} characters, this one has {len(text):,}"
         raise ExpressionError(text, MAX_CHARACTERS + 1, message, expected="a shorter expression")
+    if not text.isascii():
+        _check_characters(text)
     return _Parser(text).whole()
+
+
+def _check_characters(text: str) -> None:
+    """Half a surrogate pair is no character: it could be neither stored nor sent."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        readable = text.encode(errors="replace").decode()
+        message = "the text holds half a surrogate pair"
+        raise ExpressionError(readable, error.start + 1, message, expected="a whole character") from None
 
 
 def tokens(text: str) -> list[Token]:

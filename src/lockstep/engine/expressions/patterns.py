@@ -10,12 +10,17 @@ from functools import lru_cache
 
 import re2
 
-from lockstep.engine.expressions.dotnet_regex import Untranslatable, translate
+from lockstep.engine.expressions.dotnet_regex import Translated, Untranslatable, translate
 from lockstep.engine.expressions.errors import Trouble, shown
 from lockstep.engine.expressions.values import MAX_TEXT, check_size
 
-MAX_WORK = 50_000_000  # program size times characters looked at, worst case
+# Program size times characters looked at, in the worst case; about 4 ns each.
+MAX_WORK_OF_ONE = 10_000_000
+MAX_WORK_OF_ALL = 20_000_000
 MAX_PROGRAM = 20_000
+MAX_MEMORY = 1 << 20  # also bounds the time that compiling takes
+_ASCII = frozenset(map(chr, range(128)))
+TOO_MUCH = "would be too much work: the pattern is too large for so long a text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,46 +37,63 @@ class Pattern:
     source: str
     compiled: re2._Regexp
     groups: dict[str, int]
+    depends_on_text: bool = False
 
     def matches(self, text: str) -> list[Span]:
         """Every match, from left to right. Raises Trouble where that would be too much work."""
-        if len(text) > MAX_TEXT:
-            raise Trouble(f"searches texts of up to {MAX_TEXT:,} characters, got {len(text):,}", argument="source")
-        budget = MAX_WORK // max(self.compiled.programsize, 1)
+        compiled = self._for(text)
+        budget = MAX_WORK_OF_ALL // max(compiled.programsize, 1)
         found: list[Span] = []
-        try:
-            for match in self.compiled.finditer(text):
-                spans = [match.span(number) for number in range(self.compiled.groups + 1)]
-                found.append(Span(tuple(None if span == (-1, -1) else span for span in spans)))
-                # Worst case: the engine looked at everything that was left to find this match.
-                budget -= len(text) - match.start()
-                if budget < 0:
-                    raise Trouble("would be too much work: the pattern is too large for so long a text")
-        except UnicodeEncodeError:
-            raise Trouble("got a text with half a surrogate pair", argument="source") from None
+        for match in compiled.finditer(text):
+            found.append(_span(match, compiled.groups))
+            # Worst case: the engine looked at everything that was left to find this match.
+            budget -= len(text) - match.start()
+            if budget < 0:
+                raise Trouble(TOO_MUCH, argument="source")
         return found
 
     def first(self, text: str) -> Span | None:
+        """The first match, or None."""
+        compiled = self._for(text)
+        match = compiled.search(text)
+        return None if match is None else _span(match, compiled.groups)
+
+    def is_full_match(self, text: str) -> bool:
+        """Whether the pattern matches all of *text*."""
+        return self._for(text).fullmatch(text) is not None
+
+    def _for(self, text: str) -> re2._Regexp:
+        """The program for this text, after a look at how much work it may be."""
         if len(text) > MAX_TEXT:
             raise Trouble(f"searches texts of up to {MAX_TEXT:,} characters, got {len(text):,}", argument="source")
-        try:
-            match = self.compiled.search(text)
-        except UnicodeEncodeError:
-            raise Trouble("got a text with half a surrogate pair", argument="source") from None
-        if match is None:
-            return None
-        spans = [match.span(number) for number in range(self.compiled.groups + 1)]
-        return Span(tuple(None if span == (-1, -1) else span for span in spans))
+        compiled = self.compiled
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise Trouble("got a text with half a surrogate pair", argument="source") from None
+            if self.depends_on_text:
+                compiled = _compiled(self.source, "".join(sorted(set(text) - _ASCII)))[0]
+        if len(text) * compiled.programsize > MAX_WORK_OF_ONE:
+            raise Trouble(TOO_MUCH, argument="source")
+        return compiled
 
 
-@lru_cache(maxsize=1024)
 def compile_pattern(source: str) -> Pattern:
     """A .NET pattern, ready to run. Raises Trouble, with the offset in the pattern, for what RE2 cannot do."""
+    compiled, translated = _compiled(source, "")
+    return Pattern(source, compiled, translated.groups, translated.depends_on_text)
+
+
+@lru_cache(maxsize=2048)
+def _compiled(source: str, beyond_ascii: str) -> tuple[re2._Regexp, Translated]:
     try:
-        translated = translate(source)
+        translated = translate(source, beyond_ascii)
         options = re2.Options()
         options.log_errors = False
-        compiled = re2.compile(translated.pattern, options)
+        options.max_mem = MAX_MEMORY
+        # Not re2.compile: it keeps 128 programs whatever their size, and ours are kept here.
+        compiled = re2._Regexp(translated.pattern, options)
     except Untranslatable as refused:
         raise Trouble(
             f"cannot use this pattern: it {refused.message}, at character {refused.offset + 1} of the pattern",
@@ -80,12 +102,17 @@ def compile_pattern(source: str) -> Pattern:
             offset=refused.offset + 1,
         ) from None
     except (re2.error, UnicodeEncodeError) as error:
-        reason = error.args[0].decode("utf-8", "replace") if error.args and isinstance(error.args[0], bytes) else "text"
+        reason = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else "no text"
         message = f"cannot use the pattern {shown(source)}: {reason.partition(':')[0]}"
         raise Trouble(message, argument="pattern", expected="a regular expression") from None
     if compiled.programsize > MAX_PROGRAM:
         raise Trouble("cannot use this pattern: it is too large", argument="pattern", expected="a smaller pattern")
-    return Pattern(source, compiled, translated.groups)
+    return compiled, translated
+
+
+def _span(match: re2._Match, groups: int) -> Span:
+    spans = [match.span(number) for number in range(groups + 1)]
+    return Span(tuple(None if span == (-1, -1) else span for span in spans))
 
 
 def replace_matches(pattern: Pattern, text: str, template: str) -> str:
