@@ -36,13 +36,14 @@ def made_folder(data_folder: Path, _made_folder: Path) -> Path:
 
 
 @pytest.fixture
-def hold() -> Iterator[Callable[..., Holder]]:
+def hold(postgres_programs: Programs | None) -> Iterator[Callable[..., Holder]]:
     """Start a process that uses the server of a folder."""
+    programs = [str(postgres_programs.bin)] if postgres_programs else []
     started: list[subprocess.Popen[str]] = []
 
     def start(data: Path, *, python: str = sys.executable, **options: Any) -> Holder:
         process = subprocess.Popen(
-            [python, str(Path(__file__).parent / "postgres_holder.py"), str(data)],
+            [python, str(Path(__file__).parent / "postgres_holder.py"), str(data), *programs],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 from lockstep.postgres.embedded import Options, attach
+from lockstep.postgres.programs import programs_in
 
 
 def main() -> None:
     said: list[str] = []
-    server = attach(Path(sys.argv[1]), options=Options(durable=False), say=said.append)
+    programs = programs_in(Path(sys.argv[2])) if sys.argv[2:] else None
+    server = attach(Path(sys.argv[1]), options=Options(programs=programs, durable=False), say=said.append)
     facts = {
         "postmaster": server.postmaster.pid,
         "sockets": str(server.postmaster.socket_folder),

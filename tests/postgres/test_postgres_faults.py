@@ -28,9 +28,11 @@ def caretakers_of(data: Path) -> list[int]:
     ]
 
 
-async def test_killed_postgresql_comes_back_with_its_data_and_the_pool_reconnects(made_folder: Path) -> None:
+async def test_killed_postgresql_comes_back_with_its_data_and_the_pool_reconnects(
+    made_folder: Path, fast: Options
+) -> None:
     said: list[str] = []
-    async with running(made_folder, main=True, say=said.append) as server:
+    async with running(made_folder, main=True, say=said.append, options=Options(programs=fast.programs)) as server:
         async with await open_pool(server.database("lockstep"), min_size=2) as pool:
             async with transaction(pool) as connection:
                 await connection.execute("create table kept as select 7 as id")
@@ -86,8 +88,8 @@ def test_next_start_adopts_a_server_that_everybody_left_by_kill(
 ) -> None:
     holder = hold(made_folder)
     facts = holder.facts()
-    for caretaker in caretakers_of(made_folder):
-        os.kill(caretaker, signal.SIGKILL)
+    wait_until(lambda: len(caretakers_of(made_folder)) == 1)
+    os.kill(caretakers_of(made_folder)[0], signal.SIGKILL)
     holder.process.kill()
     office = FileLock(made_folder / CARETAKER)
     wait_until(office.try_alone)
@@ -96,7 +98,7 @@ def test_next_start_adopts_a_server_that_everybody_left_by_kill(
     server = attach(made_folder, options=fast)
 
     assert server.postmaster.pid == facts["postmaster"]
-    assert len(caretakers_of(made_folder)) == 1
+    wait_until(lambda: len(caretakers_of(made_folder)) == 1)
     server.leave()
     assert not is_running(facts["postmaster"])
 

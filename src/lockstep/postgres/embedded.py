@@ -102,12 +102,9 @@ class EmbeddedServer:
                 return
             self._has_left = True
             with held_alone(self.data / caretaker.START):
-                is_last = self._share.try_alone()
-                if is_last:
+                if self._is_last():
                     self._stop()
                 self._share.close()
-        if is_last and self._caretaker is not None:
-            self._caretaker.wait(timeout=20)
 
     def database(self, name: str, *, role: str | None = None) -> Database:
         """The database *name*, entered as the role of the same name. Raises LockstepError when there is none."""
@@ -189,7 +186,19 @@ class EmbeddedServer:
     def _hire_caretaker(self) -> None:
         self._caretaker = caretaker.hire(self.data, self._cluster) or self._caretaker
 
+    def _is_last(self) -> bool:
+        """Whether nobody else uses the server. We hold the start lock."""
+        if self._share.try_alone():
+            return True
+        # Turning a share into the whole lock lets go of it for an instant, and the waiting caretaker may slip in. It does so
+        # once: after that it waits for the start lock.
+        self._share.share()
+        return self._share.try_alone()
+
     def _stop(self) -> None:
+        if self._caretaker is not None:
+            self._caretaker.kill()  # it holds nothing while we hold the start lock
+            self._caretaker.wait()
         stop(self._cluster, self._child)
         if self._postmaster is not None and not is_running(self._postmaster.pid):
             shutil.rmtree(self._postmaster.socket_folder, ignore_errors=True)

@@ -1,0 +1,44 @@
+"""Make sure that `make test-full` finds what it takes from Debian: installed when we are root, named otherwise.
+
+Fails at once with the line to type; a test that is skipped for want of a program would look like one that passed.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+# program that must be there -> package that brings it
+NEEDED = {
+    Path("/usr/lib/postgresql/15/bin/postgres"): "postgresql-15",
+}
+
+
+def main() -> int:
+    missing = sorted({package for program, package in NEEDED.items() if not program.exists()})
+    if not missing:
+        return 0
+    update = ["apt-get", "update", "-qq"]
+    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
+    line = f"sudo {shlex.join(update)} && sudo {shlex.join(install)}"
+    if os.geteuid() != 0:
+        print(f"make test-full needs {', '.join(missing)} from Debian. Type:\n  {line}", file=sys.stderr)
+        return 1
+    try:
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        for command in (update, install):
+            subprocess.run(command, check=True, env=environment, stdout=sys.stderr)
+    except (OSError, subprocess.CalledProcessError) as failed:
+        print(f"Could not install {', '.join(missing)}: {failed}. Type:\n  {line}", file=sys.stderr)
+        return 1
+    still = [str(program) for program in NEEDED if not program.exists()]
+    if still:
+        print(f"Still missing after the installation: {', '.join(still)}", file=sys.stderr)
+    return 1 if still else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

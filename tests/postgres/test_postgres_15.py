@@ -1,0 +1,31 @@
+"""Everything that talks to PostgreSQL, once more on the oldest version that may be named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+ROOMS = ("postgres", "storage", "contracts", "directory", "sync", "documo")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_works_on_postgresql_15(room: str) -> None:
+    if not (TESTS / room).is_dir():
+        pytest.skip("no such room yet")
+
+    command = [sys.executable, "-m", "pytest", "-m", "not full and not soak", str(TESTS / room)]
+    done = subprocess.run(
+        command,
+        cwd=TESTS.parent,
+        env=os.environ | {"LOCKSTEP_TEST_POSTGRES": "debian15"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode in (0, 5), done.stdout[-4000:]  # 5: nothing to run there
