@@ -91,6 +91,7 @@ def test_next_start_adopts_a_server_that_everybody_left_by_kill(
     wait_until(lambda: len(caretakers_of(made_folder)) == 1)
     os.kill(caretakers_of(made_folder)[0], signal.SIGKILL)
     holder.process.kill()
+    holder.process.wait()
     office = FileLock(made_folder / CARETAKER)
     wait_until(office.try_alone)
     office.close()

@@ -23,6 +23,7 @@ from lockstep.postgres.processes import arguments_of, is_running, working_in
 from lockstep.postgres.programs import Programs, major_version
 
 SUPERUSER = "postgres"
+SOCKET_FOLDER_PREFIX = "lockstep-"
 ROLES = ("lockstep", "documo")
 LARGEST_LOG_BYTES = 5_000_000
 RECOVERY_SECONDS = 600.0
@@ -168,8 +169,16 @@ def stop(folder: Path, child: subprocess.Popen[bytes] | None, *, patience_second
             if child is not None:
                 child.poll()
             if not is_running(pid):
+                _clear_sockets(lines)
                 return
             time.sleep(0.005)
+
+
+def _clear_sockets(lines: list[str]) -> None:
+    """Remove the private folder of the socket. Another folder, of a server that somebody started by hand, stays."""
+    folder = Path(lines[4]) if len(lines) > 4 and lines[4] else None
+    if folder is not None and folder.name.startswith(SOCKET_FOLDER_PREFIX):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _launch(

@@ -200,8 +200,6 @@ class EmbeddedServer:
             self._caretaker.kill()  # it holds nothing while we hold the start lock
             self._caretaker.wait()
         stop(self._cluster, self._child)
-        if self._postmaster is not None and not is_running(self._postmaster.pid):
-            shutil.rmtree(self._postmaster.socket_folder, ignore_errors=True)
 
 
 def attach(data: Path, *, options: Options | None = None, say: Say = quietly) -> EmbeddedServer:

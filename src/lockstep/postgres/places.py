@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable
@@ -115,13 +116,17 @@ def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
     """Return a private folder with a short path for the socket: the *recorded* one if it is still safe, else a new one.
 
     Raises LockstepError when no place is short, private and reachable.
+    The caller holds the start lock, and no server runs.
     """
     if recorded and _is_private(recorded, user):
         return recorded
-    mark = hashlib.sha256(os.fsencode(data)).hexdigest()[:6]
+    prefix = f"lockstep-{hashlib.sha256(os.fsencode(data)).hexdigest()[:8]}-"
     for base in _runtime_bases(user):
+        for left_over in base.glob(f"{prefix}*"):  # of a start that was killed before it was on record
+            if _is_private(left_over, user):
+                shutil.rmtree(left_over, ignore_errors=True)
         try:
-            folder = Path(tempfile.mkdtemp(prefix=f"lockstep-{mark}-", dir=base))
+            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
         except OSError:
             continue
         user.own(folder)
