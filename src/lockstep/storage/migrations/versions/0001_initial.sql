@@ -216,6 +216,7 @@ create index link_review on link (review_at) where review_at is not null;
 
 -- The dirty set: which objects need a look. One coalesced row per job and object; a failed object is a row with a later not_before.
 create sequence dirty_version;
+create sequence dirty_attempt;                 -- one for all rows: an attempt is never seen twice, not even by a row that was deleted and came back
 create table dirty (
     job text not null references job on delete cascade,
     kind text not null,
@@ -224,17 +225,19 @@ create table dirty (
     reasons text[] not null,
     version bigint not null default nextval('dirty_version'),
     marked_at timestamptz not null default clock_timestamp(),
-    not_before timestamptz not null default '-infinity',
+    not_before timestamptz not null default '-infinity',  -- infinity: parked until somebody decides
     lease_owner text,
     lease_until timestamptz,
     attempt bigint not null default 0,         -- the fence: a late commit of an older attempt is refused
     first_failed_at timestamptz,
     failures integer not null default 0,
     last_error jsonb,
-    cycle bigint,
+    cycle bigint,                              -- the cycle that counts it
     primary key (job, kind, source_id)
-);
+) with (fillfactor = 70);                      -- leases are updates in place
 create index dirty_due on dirty (job, lane, not_before, marked_at);
+create index dirty_oldest on dirty (job, marked_at);
+create index dirty_cycle on dirty (cycle) where cycle is not null;
 
 -- Member changes of provisioned groups, one row per (group, member).
 create table dirty_member (
@@ -284,7 +287,8 @@ create table operation (
     error jsonb
 );
 create index operation_open on operation (job, kind, source_id) where state in ('planned', 'ambiguous');
-create index operation_held on operation (job, source_id) where state = 'held';
+create unique index operation_held on operation (job, kind, source_id) where state = 'held';
+create index operation_cycle on operation (cycle) where cycle is not null;
 create index operation_window on operation (job, settled_at) where state = 'confirmed' and action in ('disable', 'delete');
 
 -- One per application: shared by all workers.
@@ -336,6 +340,7 @@ create table target_index_state (
     job text not null references job on delete cascade,
     kind text not null,
     complete boolean not null default false,
+    cycle bigint,                              -- believed only while this cycle runs
     read_at timestamptz not null default clock_timestamp(),
     pages integer not null default 0,
     primary key (job, kind)
@@ -398,6 +403,16 @@ language sql as $$
         returning 1
     )
     select count(*) from marked
+$$;
+
+-- Two objects of counts, {"created": 2}, added up.
+create function add_counts(a jsonb, b jsonb) returns jsonb language sql immutable as $$
+    select coalesce(jsonb_object_agg(key, total), '{}')
+    from (
+        select key, sum(value::bigint) as total
+        from (select * from jsonb_each_text(a) union all select * from jsonb_each_text(b)) as both_sides
+        group by key
+    ) as summed
 $$;
 
 -- People in scope by assignment: directly, or as direct members of an assigned group.

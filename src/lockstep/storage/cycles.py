@@ -1,0 +1,131 @@
+"""Cycles: the accounting frame of the work. At most one runs per job.
+
+A cycle never decides what is done; it counts what was. It ends when no dirty row belongs to it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from lockstep.errors import Kind, LockstepError
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_json
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    id: int
+    job: str
+    kind: str
+    state: str
+    phase: str
+    config_version: int
+    started_at: datetime
+    ended_at: datetime | None
+    total: int
+    done: int
+    requests: int
+    counts: Mapping[str, int]
+    error: Mapping[str, Any] | None
+
+
+_SELECT = """select id, job, kind, state, phase, config_version, started_at, ended_at, total, done, requests, counts, error
+    from cycle """
+
+
+async def running_cycle(connection: Connection, job: str) -> Cycle | None:
+    return await _read(connection, "where job = %s and state = 'running'", (job,))
+
+
+async def read_cycle(connection: Connection, cycle: int) -> Cycle | None:
+    return await _read(connection, "where id = %s", (cycle,))
+
+
+async def latest_cycles(connection: Connection, job: str, *, limit: int = 10) -> list[Cycle]:
+    """The newest cycles of *job*, newest first."""
+    async with connection.cursor(row_factory=class_row(Cycle)) as cursor:
+        await cursor.execute(_SELECT + "where job = %s order by id desc limit %s", (job, limit))
+        return await cursor.fetchall()
+
+
+async def _read(connection: Connection, condition: str, parameters: tuple[Any, ...]) -> Cycle | None:
+    async with connection.cursor(row_factory=class_row(Cycle)) as cursor:
+        await cursor.execute(_SELECT + condition, parameters)
+        return await cursor.fetchone()
+
+
+async def open_cycle(connection: Connection, job: str, kind: str, *, phase: str = "write") -> tuple[Cycle, bool]:
+    """The running cycle of *job*, opened as *kind* if there is none; and whether it was opened now."""
+    cursor = await connection.execute(
+        """insert into cycle (job, kind, phase, config_version)
+        select id, %s, %s, config_version from job where id = %s
+        on conflict (job) where state = 'running' do nothing""",
+        (kind, phase, job),
+    )
+    is_new = cursor.rowcount == 1
+    cycle = await running_cycle(connection, job)
+    if cycle is None:
+        raise LockstepError(Kind.INTERNAL, f"There is no job {job}")
+    return cycle, is_new
+
+
+async def set_phase(connection: Connection, cycle: int, phase: str) -> None:
+    await connection.execute("update cycle set phase = %s where id = %s and state = 'running'", (phase, cycle))
+
+
+async def count(
+    connection: Connection,
+    cycle: int,
+    *,
+    total: int = 0,
+    done: int = 0,
+    requests: int = 0,
+    counts: Mapping[str, int] = {},
+) -> None:
+    """Add to the counters of *cycle*."""
+    await connection.execute(
+        """update cycle set total = total + %(total)s, done = done + %(done)s, requests = requests + %(requests)s,
+            counts = add_counts(counts, %(counts)s)
+        where id = %(cycle)s""",
+        {"cycle": cycle, "total": total, "done": done, "requests": requests, "counts": as_json(counts)},
+    )
+
+
+async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
+    """End *cycle* when nothing belongs to it any more; returns it if it was ended now."""
+    cursor = await connection.execute(
+        """update cycle set ended_at = clock_timestamp(), phase = 'done', state = case
+            when coalesce((counts ->> 'failed')::bigint, 0) > 0 then 'entryLevelErrors' else 'succeeded' end
+        where id = %(cycle)s and state = 'running' and phase in ('write', 'references')
+            and not exists (select from dirty where dirty.cycle = %(cycle)s)
+        returning id, job, config_version""",
+        {"cycle": cycle},
+    )
+    closed = await cursor.fetchone()
+    if closed is None:
+        return None
+    await connection.execute(
+        """update job set steady_at = coalesce(steady_at, now()), successive_failures = 0
+        where id = %s""",
+        (closed[1],),
+    )
+    await connection.execute("delete from target_index where job = %s", (closed[1],))
+    await connection.execute("delete from target_index_state where job = %s", (closed[1],))
+    return await read_cycle(connection, cycle)
+
+
+async def cancel(connection: Connection, job: str, *, state: str, error: Mapping[str, Any] | None = None) -> None:
+    """End the running cycle without its work being done; its objects stay dirty and go to the next one."""
+    await connection.execute(
+        """with ended as (
+            update cycle set state = %(state)s, ended_at = clock_timestamp(), error = %(error)s
+            where job = %(job)s and state = 'running' returning id
+        )
+        update dirty set cycle = null from ended where dirty.cycle = ended.id""",
+        {"job": job, "state": state, "error": None if error is None else as_json(error)},
+    )

@@ -1,0 +1,228 @@
+"""The dirty set: which objects need a look, one coalesced row per job and object.
+
+A claim is a lease with an attempt number that is never used twice: every later statement names the attempt, so a worker whose
+lease was taken over changes nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from lockstep.engine.records import Lane, ObjectKind
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_rows, only_row
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One dirty object that is ours until the lease ends."""
+
+    kind: str
+    source_id: str
+    lane: int
+    reasons: tuple[str, ...]
+    version: int
+    attempt: int
+    failures: int
+    first_failed_at: datetime | None
+    last_error: Mapping[str, Any] | None
+    cycle: int | None
+    was_leased: bool  # somebody held it before and did not finish
+    is_adopted: bool  # it was in no cycle before this claim
+
+
+_CLAIM = """
+with due as (
+    select job, kind, source_id, lease_owner is not null as was_leased, cycle is null as is_adopted
+    from dirty
+    where job = %(job)s and not_before <= now() and (lease_until is null or lease_until < now())
+    order by {order}
+    limit %(limit)s
+    for update skip locked
+)
+update dirty set
+    lease_owner = %(owner)s,
+    lease_until = now() + make_interval(secs => %(lease_seconds)s),
+    attempt = nextval('dirty_attempt'),
+    cycle = coalesce(dirty.cycle, %(cycle)s)
+from due
+where dirty.job = due.job and dirty.kind = due.kind and dirty.source_id = due.source_id
+returning dirty.kind, dirty.source_id::text, dirty.lane, dirty.reasons, dirty.version, dirty.attempt, dirty.failures,
+    dirty.first_failed_at, dirty.last_error, dirty.cycle, due.was_leased, due.is_adopted
+"""
+_BY_LANE = _CLAIM.format(order="lane, not_before, marked_at")
+_OLDEST = _CLAIM.format(order="marked_at")
+
+
+async def claim(
+    connection: Connection,
+    job: str,
+    *,
+    owner: str,
+    limit: int,
+    lease_seconds: float,
+    cycle: int | None,
+    oldest_first: bool = False,
+) -> list[Claim]:
+    """Lease up to *limit* due objects of *job*, leavers first; *oldest_first* lets those go first who waited longest."""
+    parameters = {"job": job, "owner": owner, "limit": limit, "lease_seconds": lease_seconds, "cycle": cycle}
+    async with connection.cursor(row_factory=class_row(Claim)) as cursor:
+        await cursor.execute(_OLDEST if oldest_first else _BY_LANE, parameters)
+        claims = await cursor.fetchall()
+    claims.sort(key=lambda one: (one.lane, one.kind != ObjectKind.USER, one.attempt))
+    return claims
+
+
+async def claim_one(
+    connection: Connection, job: str, kind: str, source_id: str, *, owner: str, lease_seconds: float, cycle: int | None
+) -> Claim | None:
+    """Lease one object whatever its time, marking it if it was not dirty; None while another worker holds it."""
+    statement = """
+        insert into dirty (job, kind, source_id, lane, reasons, lease_owner, lease_until, attempt, cycle)
+        values (%(job)s, %(kind)s, %(id)s, 2, '{onDemand}', %(owner)s, now() + make_interval(secs => %(lease_seconds)s),
+            nextval('dirty_attempt'), %(cycle)s)
+        on conflict (job, kind, source_id) do update set
+            lease_owner = excluded.lease_owner,
+            lease_until = excluded.lease_until,
+            attempt = excluded.attempt,
+            cycle = excluded.cycle
+        where dirty.lease_until is null or dirty.lease_until < now()
+        returning kind, source_id::text, lane, reasons, version, attempt, failures, first_failed_at, last_error, cycle,
+            true as was_leased, true as is_adopted
+    """
+    parameters = {
+        "job": job, "kind": kind, "id": source_id, "owner": owner, "lease_seconds": lease_seconds, "cycle": cycle,
+    }  # fmt: skip
+    async with connection.cursor(row_factory=class_row(Claim)) as cursor:
+        await cursor.execute(statement, parameters)
+        return await cursor.fetchone()
+
+
+async def renew(connection: Connection, job: str, attempts: Sequence[int], *, owner: str, lease_seconds: float) -> int:
+    """Push the end of our leases out; returns how many are still ours."""
+    cursor = await connection.execute(
+        """update dirty set lease_until = now() + make_interval(secs => %s)
+        where job = %s and lease_owner = %s and attempt = any(%s)""",
+        (lease_seconds, job, owner, list(attempts)),
+    )
+    return cursor.rowcount
+
+
+async def release(
+    connection: Connection, job: str, claims: Iterable[Claim], *, not_before: datetime | None = None
+) -> None:
+    """Give claimed objects back as they were, due at once or at *not_before*."""
+    rows = as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
+    await connection.execute(
+        """update dirty set lease_owner = null, lease_until = null, not_before = coalesce(%(not_before)s, dirty.not_before)
+        from jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint)
+        where dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
+            and dirty.attempt = mine.attempt""",
+        {"job": job, "rows": rows, "not_before": not_before},
+    )
+
+
+async def fence(connection: Connection, job: str, claims: Iterable[Claim]) -> set[int]:
+    """Lock the rows of *claims* until the transaction ends; returns the attempts that are still the newest."""
+    rows = as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
+    cursor = await connection.execute(
+        """select dirty.attempt
+        from jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint)
+        join dirty on dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
+            and dirty.attempt = mine.attempt
+        order by dirty.kind, dirty.source_id
+        for update of dirty""",
+        {"job": job, "rows": rows},
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> None:
+    """Remove what was done. An object that changed meanwhile stays, free for the next claim."""
+    rows = as_rows(
+        {"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt, "version": one.version} for one in claims
+    )
+    await connection.execute(
+        """delete from dirty
+        using jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint, version bigint)
+        where dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
+            and dirty.attempt = mine.attempt and dirty.version = mine.version""",
+        {"job": job, "rows": rows},
+    )
+    await connection.execute(
+        """update dirty set lease_owner = null, lease_until = null, cycle = null, failures = 0, first_failed_at = null,
+            last_error = null
+        from jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint, version bigint)
+        where dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
+            and dirty.attempt = mine.attempt and dirty.version <> mine.version""",
+        {"job": job, "rows": rows},
+    )
+
+
+async def postpone(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Give objects back for later: *rows* of kind, source_id, attempt, version, not_before (ISO text or infinity),
+    failures, first_failed_at, last_error, keeps_cycle. One that changed meanwhile is due at once."""
+    await connection.execute(
+        """update dirty set
+            lease_owner = null, lease_until = null,
+            not_before = case when dirty.version = mine.version then mine.not_before else '-infinity' end,
+            failures = mine.failures, first_failed_at = mine.first_failed_at, last_error = mine.last_error,
+            cycle = case when mine.keeps_cycle and dirty.version = mine.version then dirty.cycle end
+        from jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint, version bigint,
+            not_before timestamptz, failures integer, first_failed_at timestamptz, last_error jsonb, keeps_cycle boolean)
+        where dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
+            and dirty.attempt = mine.attempt""",
+        {"job": job, "rows": as_rows(rows)},
+    )
+
+
+async def mark(connection: Connection, job: str, kind: str, ids: Sequence[str], *, lane: Lane, reason: str) -> int:
+    """Mark objects dirty; returns how many."""
+    cursor = await connection.execute(
+        "select mark_dirty(%s, %s, %s::uuid[], %s::smallint, %s)", (job, kind, list(ids), lane.number, reason)
+    )
+    return int((await only_row(cursor))[0])
+
+
+async def seconds_until_due(connection: Connection, job: str) -> float | None:
+    """How long until something of *job* can be claimed (0 if at once); None when nothing waits for a time."""
+    cursor = await connection.execute(
+        """select extract(epoch from min(greatest(not_before, coalesce(lease_until, '-infinity'))) - now())
+        from dirty where job = %s and not_before < 'infinity' and not_before < now() + interval '2 minutes'""",
+        (job,),
+    )
+    seconds = (await only_row(cursor))[0]
+    return None if seconds is None else max(0.0, float(seconds))
+
+
+async def jobs_with_due_work(connection: Connection) -> list[str]:
+    """Jobs that are switched on and have something to claim now."""
+    cursor = await connection.execute(
+        """select id from job
+        where status = 'on' and started and exists (select from dirty where dirty.job = job.id
+            and not_before <= now() + interval '30 seconds' and (lease_until is null or lease_until < now()))"""
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> int:
+    """Try everything that failed again, now, as part of *cycle*; returns how many."""
+    cursor = await connection.execute(
+        """update dirty set not_before = '-infinity', cycle = %(cycle)s
+        where job = %(job)s and failures > 0 and not_before > now() and not_before < 'infinity' and lease_until is null""",
+        {"job": job, "cycle": cycle},
+    )
+    return cursor.rowcount
+
+
+async def forget_escrow(connection: Connection, job: str) -> int:
+    """Forget what failed and stop retrying it. What changed since is no failure and stays."""
+    cursor = await connection.execute(
+        "delete from dirty where job = %s and failures > 0 and lease_until is null and not_before > now()", (job,)
+    )
+    return cursor.rowcount

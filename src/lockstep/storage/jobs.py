@@ -1,0 +1,151 @@
+"""Jobs: one application's provisioning, with the version of its configuration and its health.
+
+Configuration versions are only ever added: whoever claimed objects under a version can read exactly that one again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_json, only_row
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job with the newest version of its configuration, as stored."""
+
+    id: str
+    app: str
+    app_name: str
+    app_display_name: str
+    template: str
+    status: str
+    started: bool
+    config_version: int
+    config: Mapping[str, Any]
+    syncs_all: bool
+    paused_at: datetime | None
+    paused_by: str | None
+    next_cycle_at: datetime | None
+    steady_at: datetime | None
+    last_probe_at: datetime | None
+    quarantine: Mapping[str, Any] | None
+    successive_failures: int
+
+    @property
+    def is_on(self) -> bool:
+        return self.status == "on" and self.started
+
+
+_SELECT = """
+select job.id, job.app::text, application.name as app_name, application.display_name as app_display_name,
+    application.template, job.status, job.started, job.config_version, coalesce(config_version.config, '{}') as config,
+    job.syncs_all, job.paused_at, job.paused_by, job.next_cycle_at, job.steady_at, job.last_probe_at, job.quarantine,
+    job.successive_failures
+from job
+join application on application.id = job.app
+left join config_version on config_version.job = job.id and config_version.version = job.config_version
+"""
+
+
+async def read_job(connection: Connection, job: str) -> JobRow | None:
+    return await _read(connection, "where job.id = %s", job)
+
+
+async def job_of_application(connection: Connection, name: str) -> JobRow | None:
+    """The job of the application called *name*."""
+    return await _read(connection, "where application.name = %s", name)
+
+
+async def read_jobs(connection: Connection) -> list[JobRow]:
+    async with connection.cursor(row_factory=class_row(JobRow)) as cursor:
+        await cursor.execute(_SELECT + "order by application.name")
+        return await cursor.fetchall()
+
+
+async def _read(connection: Connection, condition: str, value: str) -> JobRow | None:
+    async with connection.cursor(row_factory=class_row(JobRow)) as cursor:
+        await cursor.execute(_SELECT + condition, (value,))
+        return await cursor.fetchone()
+
+
+async def configuration_of(connection: Connection, job: str, version: int) -> Mapping[str, Any] | None:
+    cursor = await connection.execute(
+        "select config from config_version where job = %s and version = %s", (job, version)
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def save_configuration(
+    connection: Connection,
+    job: str,
+    config: Mapping[str, Any],
+    *,
+    dependencies: Mapping[str, Any],
+    syncs_all: bool,
+    author: str,
+    comment: str = "",
+) -> int:
+    """Add a version and make it the one in force; returns its number."""
+    cursor = await connection.execute(
+        """with next as (
+            update job set config_version = config_version + 1, dependencies = %(dependencies)s, syncs_all = %(syncs_all)s
+            where id = %(job)s returning config_version
+        )
+        insert into config_version (job, version, config, author, comment)
+        select %(job)s, config_version, %(config)s, %(author)s, %(comment)s from next returning version""",
+        {
+            "job": job,
+            "config": as_json(config),
+            "dependencies": as_json(dependencies),
+            "syncs_all": syncs_all,
+            "author": author,
+            "comment": comment,
+        },
+    )
+    return int((await only_row(cursor, f"There is no job {job}"))[0])
+
+
+async def set_status(connection: Connection, job: str, status: str, *, actor: str) -> None:
+    """Switch on or off. Nothing else is touched, so off and on again goes on where it was."""
+    await connection.execute(
+        """update job set status = %(status)s,
+            paused_at = case when %(status)s = 'off' then coalesce(paused_at, now()) end,
+            paused_by = case when %(status)s = 'off' then coalesce(paused_by, %(actor)s) end
+        where id = %(job)s""",
+        {"job": job, "status": status, "actor": actor},
+    )
+
+
+async def set_started(connection: Connection, job: str) -> None:
+    await connection.execute("update job set started = true where id = %s", (job,))
+
+
+async def set_next_cycle(connection: Connection, job: str, interval: timedelta) -> None:
+    await connection.execute("update job set next_cycle_at = now() + %s where id = %s", (interval, job))
+
+
+async def set_quarantine(connection: Connection, job: str, quarantine: Mapping[str, Any] | None) -> None:
+    await connection.execute(
+        "update job set quarantine = %s where id = %s", (None if quarantine is None else as_json(quarantine), job)
+    )
+
+
+async def note_probe(connection: Connection, job: str) -> None:
+    """The application answered as it should, just now."""
+    await connection.execute("update job set last_probe_at = now() where id = %s", (job,))
+
+
+async def jobs_with_due_cycle(connection: Connection) -> list[str]:
+    """Jobs that are on and have not had a cycle for their interval."""
+    cursor = await connection.execute(
+        "select id from job where status = 'on' and started and coalesce(next_cycle_at, now()) <= now()"
+    )
+    return [row[0] for row in await cursor.fetchall()]

@@ -1,0 +1,127 @@
+"""Links: which account belongs to which object, and the base that both sides last agreed on.
+
+The database itself forbids that two objects hold one account (tombstones apart), so a violation here is an answer, not a bug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.engine.records import Link, LinkState, ObjectKind
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The object that holds an account already."""
+
+    source_id: str
+    target_id: str
+    display: str
+    state: LinkState
+
+
+async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Link]:
+    """The links of *ids*, by directory id; an object without link is absent."""
+    cursor = await connection.execute(
+        """select kind, source_id::text, target_id, state, base, desired_hash, config_version, etag, observed_at, generated,
+            review_at, cause
+        from link where job = %s and kind = %s and source_id = any(%s::uuid[])""",
+        (job, kind, list(ids)),
+    )
+    return {row[1]: link_from(row) for row in await cursor.fetchall()}
+
+
+def link_from(row: Sequence[Any]) -> Link:
+    return Link(
+        kind=ObjectKind(row[0]), source_id=row[1], target_id=row[2], state=LinkState(row[3]), base=row[4],
+        desired_hash=row[5], config_version=row[6], etag=row[7], observed_at=row[8], generated=row[9], review_at=row[10],
+        cause=row[11],
+    )  # fmt: skip
+
+
+async def target_ids(connection: Connection, job: str, ids: Iterable[str]) -> dict[str, str]:
+    """Account ids of those of *ids* that have a live or disabled account, whatever their kind: what references point at."""
+    cursor = await connection.execute(
+        "select source_id::text, target_id from link "
+        "where job = %s and source_id = any(%s::uuid[]) and state in ('live', 'disabled')",
+        (job, list(ids)),
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
+async def holders(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, Holder]:
+    """Who holds these accounts, by account id."""
+    cursor = await connection.execute(
+        "select source_id::text, target_id, display, state from link "
+        "where job = %s and kind = %s and target_id = any(%s) and state <> 'tombstone'",
+        (job, kind, list(accounts)),
+    )
+    return {row[1]: Holder(row[0], row[1], row[2], LinkState(row[3])) for row in await cursor.fetchall()}
+
+
+async def save_links(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert or replace links. *rows* have the table's columns. Raises UniqueViolation when an account is taken."""
+    await connection.execute(
+        """insert into link (job, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
+            observed_at, generated, cause, review_at)
+        select %(job)s, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
+            now(), generated, cause, review_at
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid, target_id text, state text,
+            display text, base jsonb, desired_hash text, config_version integer, etag text, generated jsonb, cause text,
+            review_at timestamptz)
+        on conflict (job, kind, source_id) do update set
+            target_id = excluded.target_id, state = excluded.state, display = excluded.display, base = excluded.base,
+            desired_hash = excluded.desired_hash, config_version = excluded.config_version, etag = excluded.etag,
+            observed_at = excluded.observed_at, generated = excluded.generated, cause = excluded.cause,
+            review_at = excluded.review_at, updated_at = now()""",
+        {"job": job, "rows": as_rows(rows)},
+    )
+
+
+async def remove_links(connection: Connection, job: str, pairs: Iterable[tuple[str, str]]) -> None:
+    """Forget links of (kind, directory id)."""
+    rows = as_rows({"kind": kind, "source_id": source_id} for kind, source_id in pairs)
+    await connection.execute(
+        """delete from link using jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid)
+        where link.job = %(job)s and link.kind = given.kind and link.source_id = given.source_id""",
+        {"job": job, "rows": rows},
+    )
+
+
+async def forget_links(connection: Connection, job: str) -> int:
+    """Forget every link of *job* (restart with ConnectorDataStore); returns how many."""
+    cursor = await connection.execute("delete from link where job = %s", (job,))
+    await connection.execute("delete from target_member where job = %s", (job,))
+    await connection.execute("delete from waiting_reference where job = %s", (job,))
+    return cursor.rowcount
+
+
+async def count_links(connection: Connection, job: str) -> dict[str, int]:
+    """How many accounts of each kind are linked (live or disabled)."""
+    cursor = await connection.execute(
+        "select kind, count(*) from link where job = %s and state in ('live', 'disabled') group by kind", (job,)
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
+async def has_links(connection: Connection, job: str) -> bool:
+    cursor = await connection.execute("select exists (select from link where job = %s)", (job,))
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
+async def mark_reviews_due(connection: Connection) -> list[str]:
+    """Mark objects whose review time has come (delete after N days, start dates); returns the jobs touched."""
+    cursor = await connection.execute(
+        """with due as (
+            update link set review_at = null where review_at <= now() returning job, kind, source_id
+        ), marked as (
+            select job, mark_dirty(job, kind, array_agg(source_id), 1::smallint, 'reviewDue') from due group by job, kind
+        )
+        select distinct job from marked"""
+    )
+    return [row[0] for row in await cursor.fetchall()]

@@ -1,0 +1,1 @@
+"""The revisions of Lockstep's own database."""

@@ -1,0 +1,187 @@
+"""The journal: operations that may have left the house, written before they are sent.
+
+From the moment it is journalled an operation counts as possibly sent. Whoever finds one open looks at the application before
+anything else happens to that object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_rows, only_row
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOperation:
+    """An operation whose outcome nobody recorded."""
+
+    id: str
+    kind: str
+    source_id: str
+    target_id: str
+    action: str
+    state: str
+    attempt: int
+    after: Mapping[str, Any] | None
+    planned_at: datetime
+
+
+async def journal(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Write operations (id, kind, source_id, target_id, cycle, action, attempt, before, after) as planned.
+
+    Returns the ids that were written: only those may be sent, the others' leases are no longer ours.
+    """
+    cursor = await connection.execute(
+        """insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after)
+        select given.id, %(job)s, given.kind, given.source_id, given.target_id, given.cycle, given.action, 'planned',
+            given.attempt, given.before, given.after
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text, cycle bigint,
+            action text, attempt bigint, before jsonb, after jsonb)
+        join dirty on dirty.job = %(job)s and dirty.kind = given.kind and dirty.source_id = given.source_id
+            and dirty.attempt = given.attempt and dirty.lease_until > now()
+        returning id::text""",
+        {"job": job, "rows": as_rows(rows)},
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def open_operations(
+    connection: Connection, job: str, kind: str, ids: Iterable[str]
+) -> dict[str, list[OpenOperation]]:
+    """What is open for these objects, oldest first, by directory id."""
+    async with connection.cursor(row_factory=class_row(OpenOperation)) as cursor:
+        await cursor.execute(
+            """select id::text, kind, source_id::text, target_id, action, state, attempt, after, planned_at
+            from operation
+            where job = %s and kind = %s and source_id = any(%s::uuid[]) and state in ('planned', 'ambiguous')
+            order by planned_at""",
+            (job, kind, list(ids)),
+        )
+        found: dict[str, list[OpenOperation]] = {}
+        async for one in cursor:
+            found.setdefault(one.source_id, []).append(one)
+    return found
+
+
+async def settle(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Record how operations ended: rows of id, state, target_id, request_count, error."""
+    await connection.execute(
+        """update operation set
+            state = given.state,
+            target_id = case when given.target_id <> '' then given.target_id else operation.target_id end,
+            settled_at = case when given.state <> 'ambiguous' then clock_timestamp() end,
+            request_count = operation.request_count + given.request_count,
+            error = given.error
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, state text, target_id text, request_count integer,
+            error jsonb)
+        where operation.id = given.id and operation.job = %(job)s""",
+        {"job": job, "rows": as_rows(rows)},
+    )
+
+
+async def hold(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep operations back for approval: rows as for `journal`, with *error* saying why. One per object: the newest."""
+    await connection.execute(
+        """insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after, error)
+        select id, %(job)s, kind, source_id, target_id, cycle, action, 'held', attempt, before, after, error
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text, cycle bigint,
+            action text, attempt bigint, before jsonb, after jsonb, error jsonb)
+        on conflict (job, kind, source_id) where state = 'held' do update set
+            action = excluded.action, attempt = excluded.attempt, before = excluded.before, after = excluded.after,
+            error = excluded.error, cycle = excluded.cycle""",
+        {"job": job, "rows": as_rows(rows)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOperation:
+    """A write that waits for a decision."""
+
+    id: str
+    kind: str
+    source_id: str
+    display: str
+    target_id: str
+    action: str
+    error: Mapping[str, Any]
+    planned_at: datetime
+
+
+async def held_operations(connection: Connection, job: str, *, limit: int = 1000) -> list[HeldOperation]:
+    async with connection.cursor(row_factory=class_row(HeldOperation)) as cursor:
+        await cursor.execute(
+            """select operation.id::text, operation.kind, operation.source_id::text, coalesce(link.display, '') as display,
+                operation.target_id, operation.action, coalesce(operation.error, '{}') as error, operation.planned_at
+            from operation
+            left join link on link.job = operation.job and link.kind = operation.kind
+                and link.source_id = operation.source_id
+            where operation.job = %s and operation.state = 'held'
+            order by operation.planned_at limit %s""",
+            (job, limit),
+        )
+        return await cursor.fetchall()
+
+
+async def decide_held(
+    connection: Connection, job: str, *, decision: str, actor: str, ids: Sequence[str] | None = None
+) -> int:
+    """Approve or reject what is held (all of it without *ids*); returns how many.
+
+    Approved objects become dirty again and pass the guard once; rejected ones stay as they are until something changes.
+    """
+    cursor = await connection.execute(
+        """with decided as (
+            update operation set state = 'dropped', decision = %(decision)s, decided_by = %(actor)s,
+                settled_at = clock_timestamp()
+            where job = %(job)s and state = 'held' and (%(ids)s::uuid[] is null or id = any(%(ids)s::uuid[]))
+            returning kind, source_id
+        ), marked as (
+            update dirty set
+                reasons = array['approved'], not_before = '-infinity', version = nextval('dirty_version')
+            from decided
+            where %(decision)s = 'approved' and dirty.job = %(job)s and dirty.kind = decided.kind
+                and dirty.source_id = decided.source_id
+            returning 1
+        ), forgotten as (
+            delete from dirty using decided
+            where %(decision)s = 'rejected' and dirty.job = %(job)s and dirty.kind = decided.kind
+                and dirty.source_id = decided.source_id and dirty.not_before = 'infinity'
+            returning 1
+        )
+        select count(*) from decided""",
+        {"job": job, "decision": decision, "actor": actor, "ids": None if ids is None else list(ids)},
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+@dataclass(frozen=True, slots=True)
+class WindowCounts:
+    """How much destructive work was done lately, against how many links there are."""
+
+    last_hour: int
+    last_day: int
+    this_cycle: int
+    live_links: int
+
+
+async def destructive_counts(connection: Connection, job: str, *, cycle: int | None) -> WindowCounts:
+    """Disables and deletes that were carried out or are on their way."""
+    cursor = await connection.execute(
+        """select
+            count(*) filter (where planned_at > now() - interval '1 hour'),
+            count(*) filter (where planned_at > now() - interval '24 hours'),
+            count(*) filter (where cycle = %(cycle)s),
+            (select count(*) from link where job = %(job)s and state in ('live', 'disabled'))
+        from operation
+        where job = %(job)s and action in ('disable', 'delete') and state in ('planned', 'confirmed', 'ambiguous')
+            and (decision is null or decision <> 'approved') and planned_at > now() - interval '24 hours'""",
+        {"job": job, "cycle": cycle},
+    )
+    return WindowCounts(*await only_row(cursor))

@@ -1,0 +1,124 @@
+"""The provisioning log: one record for each thing that was done, refused or skipped, with its steps.
+
+Readers page by `seq`, newest first; a page is asked for with the last seq of the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_rows
+
+
+async def append(connection: Connection, job: str, app: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add records; *rows* have the table's columns but job, app, seq and at."""
+    await connection.execute(
+        """insert into provisioning_log (id, change_id, job, app, cycle, action, status, kind, source_id, source_display,
+            target_id, target_display, error_code, reason, duration_ms, initiated_by, record)
+        select id, change_id, %(job)s, %(app)s, cycle, action, status, kind, source_id, source_display, target_id,
+            target_display, error_code, reason, duration_ms, initiated_by, record
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, change_id uuid, cycle bigint, action text, status text,
+            kind text, source_id uuid, source_display text, target_id text, target_display text, error_code text,
+            reason text, duration_ms integer, initiated_by text, record jsonb)""",
+        {"job": job, "app": app, "rows": as_rows(rows)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    seq: int
+    id: str
+    change_id: str
+    at: datetime
+    job: str
+    app: str
+    cycle: int | None
+    action: str
+    status: str
+    kind: str
+    source_id: str | None
+    source_display: str
+    target_id: str
+    target_display: str
+    error_code: str
+    reason: str
+    duration_ms: int
+    initiated_by: str
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """What to read; absent means all. *person* is compared with the source's display name, its id and the account's name."""
+
+    job: str | None = None
+    person: str | None = None
+    source_id: str | None = None
+    status: str | None = None
+    action: str | None = None
+    error_code: str | None = None
+    cycle: int | None = None
+    change_id: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+    below_seq: int | None = None
+    above_seq: int | None = None
+
+
+_CONDITIONS: Mapping[str, str] = {
+    "job": "job = %(job)s",
+    "person": "(lower(source_display) = lower(%(person)s) or lower(target_display) = lower(%(person)s) "
+    "or source_id::text = lower(%(person)s) or target_id = %(person)s)",
+    "source_id": "source_id = %(source_id)s",
+    "status": "status = %(status)s",
+    "action": "action = %(action)s",
+    "error_code": "error_code = %(error_code)s",
+    "cycle": "cycle = %(cycle)s",
+    "change_id": "change_id = %(change_id)s",
+    "after": "at >= %(after)s",
+    "before": "at < %(before)s",
+    "below_seq": "seq < %(below_seq)s",
+    "above_seq": "seq > %(above_seq)s",
+}
+
+
+async def read_log(connection: Connection, wanted: LogFilter, *, limit: int = 100) -> list[LogRow]:
+    """The newest *limit* records that pass, newest first."""
+    given = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
+    conditions = sql.SQL(" and ").join(sql.SQL(_CONDITIONS[name]) for name in given) if given else sql.SQL("true")
+    statement = sql.SQL(
+        """select seq, id::text, change_id::text, at, job, app::text, cycle, action, status, kind, source_id::text,
+            source_display, target_id, target_display, error_code, reason, duration_ms, initiated_by, record
+        from provisioning_log where {} order by seq desc limit %(limit)s"""
+    ).format(conditions)
+    async with connection.cursor(row_factory=class_row(LogRow)) as cursor:
+        await cursor.execute(statement, given | {"limit": limit})
+        return await cursor.fetchall()
+
+
+async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Sequence[str]) -> dict[str, str]:
+    """The reason of the newest record of each object, if that was a skip: so that a skip is not logged again and again."""
+    cursor = await connection.execute(
+        """select wanted.id::text, newest.error_code || ' ' || newest.reason
+        from unnest(%(ids)s::uuid[]) as wanted (id)
+        cross join lateral (
+            select status, error_code, reason from provisioning_log
+            where source_id = wanted.id and job = %(job)s and kind = %(kind)s order by seq desc limit 1
+        ) as newest
+        where newest.status = 'skipped'""",
+        {"job": job, "kind": kind, "ids": list(ids)},
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
+async def purge_log(connection: Connection, older_than: timedelta) -> int:
+    """Remove old records; returns how many."""
+    cursor = await connection.execute("delete from provisioning_log where at < now() - %s", (older_than,))
+    return cursor.rowcount

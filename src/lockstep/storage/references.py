@@ -1,0 +1,41 @@
+"""Waiting references: attributes whose other end has no account yet, and whom to wake when it gets one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_rows
+
+
+async def replace_waiting(
+    connection: Connection, job: str, holders: Iterable[str], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """What *holders* wait for is exactly *rows* (kind, holder, attribute, missing)."""
+    await connection.execute(
+        "delete from waiting_reference where job = %s and holder = any(%s::uuid[])", (job, list(holders))
+    )
+    if rows:
+        await connection.execute(
+            """insert into waiting_reference (job, kind, holder, attribute, missing)
+            select %(job)s, kind, holder, attribute, missing
+            from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, holder uuid, attribute text, missing uuid)
+            on conflict do nothing""",
+            {"job": job, "rows": as_rows(rows)},
+        )
+
+
+async def wake_holders(connection: Connection, job: str, linked: Sequence[str]) -> int:
+    """Mark those dirty who waited for one of *linked*; returns how many."""
+    cursor = await connection.execute(
+        """select coalesce(sum(marked), 0) from (
+            select mark_dirty(%(job)s, kind, array_agg(holder), 5::smallint, 'reference') as marked
+            from waiting_reference
+            where job = %(job)s and missing = any(%(linked)s::uuid[])
+            group by kind
+        ) as woken""",
+        {"job": job, "linked": list(linked)},
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,85 @@
+"""What the application holds, read by pages once at the start of an initial cycle, so that nobody is asked for one by one.
+
+It is believed only while the cycle that read it runs, and only when the listing was proved complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lockstep.engine.records import Account, ObjectKind
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_rows
+
+
+async def begin(connection: Connection, job: str, kind: str, *, cycle: int) -> None:
+    """Forget what was read before: a half-read index is read again from its first page."""
+    await connection.execute("delete from target_index where job = %s and kind = %s", (job, kind))
+    await connection.execute(
+        """insert into target_index_state (job, kind, cycle) values (%s, %s, %s)
+        on conflict (job, kind) do update set complete = false, pages = 0, cycle = excluded.cycle, read_at = now()""",
+        (job, kind, cycle),
+    )
+
+
+async def add_page(connection: Connection, job: str, kind: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Store one page: rows of target_id, attribute, value, account. An account seen twice keeps its last reading."""
+    await connection.execute(
+        """insert into target_index (job, kind, target_id, attribute, value, account)
+        select %(job)s, %(kind)s, target_id, attribute, value, account
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (target_id text, attribute text, value text, account jsonb)
+        on conflict (job, kind, attribute, target_id) do update set value = excluded.value, account = excluded.account""",
+        {"job": job, "kind": kind, "rows": as_rows(rows)},
+    )
+    await connection.execute(
+        "update target_index_state set pages = pages + 1 where job = %s and kind = %s", (job, kind)
+    )
+
+
+async def finish(connection: Connection, job: str, kind: str) -> None:
+    """The listing was proved complete."""
+    await connection.execute(
+        "update target_index_state set complete = true, read_at = now() where job = %s and kind = %s", (job, kind)
+    )
+    await connection.execute("analyze target_index")
+
+
+async def complete_kinds(connection: Connection, job: str, *, cycle: int | None) -> frozenset[str]:
+    """The kinds whose index was read to its end for *cycle*."""
+    cursor = await connection.execute(
+        "select kind from target_index_state where job = %s and complete and cycle = %s", (job, cycle)
+    )
+    return frozenset(row[0] for row in await cursor.fetchall())
+
+
+async def find(
+    connection: Connection, job: str, kind: ObjectKind, wanted: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], list[Account]]:
+    """The accounts with these (attribute, folded value) pairs."""
+    rows = as_rows({"attribute": attribute, "value": value} for attribute, value in wanted)
+    cursor = await connection.execute(
+        """select target_index.attribute, target_index.value, target_index.target_id, target_index.account
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (attribute text, value text)
+        join target_index on target_index.job = %(job)s and target_index.kind = %(kind)s
+            and target_index.attribute = given.attribute and target_index.value = given.value""",
+        {"job": job, "kind": kind.value, "rows": rows},
+    )
+    found: dict[tuple[str, str], list[Account]] = {}
+    for attribute, value, target_id, account in await cursor.fetchall():
+        found.setdefault((attribute, value), []).append(account_from(kind, target_id, account))
+    return found
+
+
+async def by_target_id(connection: Connection, job: str, kind: ObjectKind, ids: Iterable[str]) -> dict[str, Account]:
+    """The accounts with these ids, as they were when the page was read."""
+    cursor = await connection.execute(
+        """select distinct on (target_id) target_id, account from target_index
+        where job = %s and kind = %s and target_id = any(%s)""",
+        (job, kind.value, list(ids)),
+    )
+    return {row[0]: account_from(kind, row[0], row[1]) for row in await cursor.fetchall()}
+
+
+def account_from(kind: ObjectKind, target_id: str, account: dict[str, Any]) -> Account:
+    return Account(kind, target_id, account["resource"], account.get("etag") or "")
