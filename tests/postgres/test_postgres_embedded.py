@@ -259,6 +259,20 @@ def test_data_folder_out_of_reach_moves_the_database_and_puts_the_place_on_recor
 
 
 @needs_root
+def test_root_starts_the_database_of_an_ordinary_user_and_does_not_lock_him_out(
+    data_folder: Path, fast: Options
+) -> None:
+    nobody = pwd.getpwnam("nobody")
+    os.chown(data_folder, nobody.pw_uid, nobody.pw_gid)
+    attach(data_folder, options=Options(programs=fast.programs, user="nobody", durable=False)).leave()
+
+    server = attach(data_folder, options=fast)
+    server.leave()
+
+    assert {path.stat().st_uid for path in (data_folder, *data_folder.iterdir())} == {nobody.pw_uid}
+
+
+@needs_root
 def test_no_way_to_the_data_is_said_clearly(monkeypatch: pytest.MonkeyPatch, fast: Options) -> None:
     monkeypatch.setattr(places, "SHARED_HOMES", ())
     closed = Path(tempfile.mkdtemp(prefix="lockstep-test-closed-"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from lockstep.postgres.embedded import Options, attach
 from lockstep.postgres.locks import FileLock
 from lockstep.postgres.pool import open_pool, transaction
 from lockstep.postgres.processes import arguments_of, is_running
-from lockstep.postgres.server import running
+from lockstep.postgres.server import running, start_or_attach
 
 
 def caretakers_of(data: Path) -> list[int]:
@@ -134,3 +135,17 @@ def test_start_that_is_killed_half_way_leaves_a_folder_that_starts(
     with psycopg.connect(server.database("documo").conninfo) as connection:
         assert connection.execute("select 1").fetchone() == (1,)
     server.leave()
+
+
+async def test_start_that_is_cancelled_leaves_no_server_and_no_main_process(data_folder: Path, fast: Options) -> None:
+    start = asyncio.create_task(start_or_attach(data_folder, main=True, options=fast))
+    while not (data_folder / "postgres.json").exists():
+        await asyncio.sleep(0.001)
+
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+
+    assert find_postmaster(data_folder / "postgres") is None
+    again = await start_or_attach(data_folder, main=True, options=fast)
+    await again.leave()

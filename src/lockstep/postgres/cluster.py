@@ -19,6 +19,7 @@ from pathlib import Path
 
 from lockstep.errors import Kind, LockstepError, conflict
 from lockstep.postgres.identity import ServerUser, plain_environment
+from lockstep.postgres.locks import give_to_owner_of_folder
 from lockstep.postgres.processes import arguments_of, is_running, working_in
 from lockstep.postgres.programs import Programs, major_version
 
@@ -188,7 +189,7 @@ def _launch(
     command += ["-c", f"unix_socket_directories={sockets}", "-c", "unix_socket_permissions=0700"]
     for option in options:
         command += ["-c", option]
-    with log.open("ab") as out:
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "ab") as out:
         # A session of its own: Ctrl-C in the terminal is for us, and we stop PostgreSQL when nobody needs it.
         return subprocess.Popen(
             command, cwd="/", env=plain_environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
@@ -259,6 +260,7 @@ def _trim(log: Path) -> int:
     if log.stat().st_size > LARGEST_LOG_BYTES:
         log.replace(log.with_name(f"{log.name}.1"))
         log.touch(mode=0o600)
+    give_to_owner_of_folder(log)
     return log.stat().st_size
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lockstep.errors import conflict
+from lockstep.errors import conflict, invalid
 
 
 class FileLock:
@@ -21,7 +21,15 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as refused:
+            raise invalid(
+                f"{path} cannot be opened",
+                why=refused.strerror or "",
+                next_step="Run as the user who owns the data folder",
+            ) from refused
+        give_to_owner_of_folder(path)
 
     def share(self) -> None:
         """Wait until nobody holds it alone, then hold it with others."""
@@ -54,6 +62,13 @@ class FileLock:
 
     def read_note(self) -> str:
         return os.pread(self.descriptor, 200, 0).decode(errors="replace").strip()
+
+
+def give_to_owner_of_folder(path: Path) -> None:
+    """What root makes in somebody's data folder must not lock its owner out. Links are not followed: the folder is his."""
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
 
 
 @contextmanager

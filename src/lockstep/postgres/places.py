@@ -20,6 +20,7 @@ import orjson
 
 from lockstep.errors import Kind, LockstepError, invalid
 from lockstep.postgres.identity import ServerUser
+from lockstep.postgres.locks import give_to_owner_of_folder
 
 RECORD = "postgres.json"
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -52,6 +53,8 @@ def read_record(data: Path) -> Record | None:
         )
     except FileNotFoundError:
         return None
+    except OSError as refused:
+        raise invalid(f"{path} cannot be read", why=refused.strerror or "") from refused
     except (ValueError, KeyError, TypeError) as broken:
         raise invalid(
             f"{path} is damaged: it must say where the database is",
@@ -72,6 +75,7 @@ def write_record(data: Path, record: Record) -> None:
     half = data / f".{RECORD}.{os.getpid()}"
     half.write_bytes(orjson.dumps(said, option=orjson.OPT_INDENT_2) + b"\n")
     half.chmod(0o600)
+    give_to_owner_of_folder(half)
     half.replace(data / RECORD)
 
 
