@@ -43,6 +43,8 @@ def compile_filter(
             if undefined_is_absent:
                 return None
             raise invalid_filter(f"{str(path)[:200]} is not an attribute of {definition.type.name}.")
+        if target.attribute.returned == "never":
+            raise invalid_filter(f"{target} is never shown, so it cannot be filtered by.")
         steps = tuple(step for step in (target.urn, target.attribute.name) if step)
         return _Found(steps, target.attribute, target.sub)
 
