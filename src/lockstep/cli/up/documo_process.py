@@ -68,7 +68,7 @@ async def start_documo(data: Path, *, port: int) -> DocumoProcess:
             f"Documo did not start (exit code {process.returncode})",
             next_step=f"See why with: documo serve --data {data} --port {port}",
         ) from None
-    return DocumoProcess(data, ready["base_url"], process)
+    return DocumoProcess(data, ready["scimUrl"], process)
 
 
 async def ask_documo(*arguments: str) -> Any:
