@@ -6,14 +6,13 @@ The label (the attribute, the expression, the place in it) keeps two calls apart
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from itertools import count
+from struct import unpack
 from uuid import UUID
 
 from lockstep.engine.expressions.catalogue import Example, Kind, function, integer, text
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import Trouble
-
-Choice = TypeVar("Choice")
 
 MAX_LENGTH = 256
 DIGITS = "0123456789"
@@ -93,26 +92,24 @@ class _Draw:
     """Draws without bias from the moment's bytes."""
 
     def __init__(self, context: EvaluationContext, label: str) -> None:
-        self._bytes = self._stream(context, label)
+        self._numbers = self._stream(context, label)
 
-    def one_of(self, choices: list[Choice]) -> Choice:
-        # Bytes beyond the largest multiple are thrown away: a plain remainder would favour the first characters.
-        fair = 65_536 - 65_536 % len(choices)
-        while (number := next(self._bytes) << 8 | next(self._bytes)) >= fair:
-            pass
-        return choices[number % len(choices)]
+    def below(self, limit: int) -> int:
+        # Numbers beyond the largest multiple are thrown away: a plain remainder would favour the first ones.
+        fair = 65_536 - 65_536 % limit
+        return next(number for number in self._numbers if number < fair) % limit
+
+    def one_of(self, choices: list[str]) -> str:
+        return choices[self.below(len(choices))]
 
     def shuffled(self, items: list[str]) -> list[str]:
-        left = list(items)
-        result = []
-        while left:
-            position = self.one_of(list(range(len(left))))
-            result.append(left.pop(position))
+        result = list(items)
+        for last in range(len(result) - 1, 0, -1):
+            other = self.below(last + 1)
+            result[last], result[other] = result[other], result[last]
         return result
 
     @staticmethod
     def _stream(context: EvaluationContext, label: str) -> Iterator[int]:
-        block = 0
-        while True:
-            yield from context.moment.random_bytes(f"{label}|{block}", 1024)
-            block += 1
+        for block in count():
+            yield from unpack(">512H", context.moment.random_bytes(f"{label}|{block}", 1024))

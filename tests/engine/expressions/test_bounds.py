@@ -1,0 +1,149 @@
+"""However long or hostile an expression, the work and the memory of one evaluation are bounded. Counted, not timed."""
+
+from __future__ import annotations
+
+import sys
+import tracemalloc
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lockstep.engine.expressions import EvaluationContext, ExpressionError, compile_expression, parse
+from lockstep.engine.expressions.parser import MAX_CHARACTERS
+from lockstep.engine.expressions.values import MAX_TEXT
+from lockstep.engine.moment import Moment
+
+CONTEXT = EvaluationContext(Moment(datetime(2026, 1, 1, tzinfo=UTC), b"bounds"))
+LONG = "a" * MAX_TEXT
+MAX_CALLS = 1_000_000
+
+
+def filled(piece: str, start: str = 'Join("",', end: str = ")") -> str:
+    """As many *piece*s as an expression of the limit length can hold."""
+    count = (MAX_CHARACTERS - len(start) - len(end)) // (len(piece) + 1)
+    return start + ",".join([piece] * count) + end
+
+
+HOSTILE = {
+    "empty slots": ("Switch([a]," + "," * 9_980 + ")", {}),
+    "open parentheses": ("(" * MAX_CHARACTERS, {}),
+    "open calls": ("Join(" * 2_000, {}),
+    "open quotes": ('"' * 9_999, {}),
+    "backslashes": ('"' + "\\" * 9_999, {}),
+    "brackets": ("[" * MAX_CHARACTERS, {}),
+    "digits": ("CStr(" + "9" * 9_990 + ")", {}),
+    "hexadecimal digits": ("CStr(&H" + "F" * 9_990 + ")", {}),
+    "attributes": (filled("[a]"), {"a": "x" * 20}),
+    "long attributes": (filled("[a]"), {"a": LONG}),
+    "calls": (filled("ToUpper([a])"), {"a": LONG}),
+    "case of every letter": (filled("PCase([a])"), {"a": "a b" * 50}),
+    "random strings": (filled("RandomString(256,1,1,1,1)"), {}),
+    "dates": (filled('FormatDateTime([a],,"yyyy","yyyy")'), {"a": "2026"}),
+    "patterns": (filled('Replace([a],,"(a*)*b",,"x",,)'), {"a": LONG}),
+    "one costly pattern": ('Replace([a],,"(x+x+)+y|[ab]*a(b|a|ab|ba){300}c",,"x",,)', {"a": "aabbbab" * 9_000}),
+    "search from every character": ('Replace([a],,"a(.*b)?",,"x",,)', {"a": LONG}),
+    "large repetition": ('Replace([a],,"(\\\\w{1,50}){1,20}b",,"x",,)', {"a": "é" * MAX_TEXT}),
+    "nested repetition": ('Replace([a],,"((((a{1,9}){1,9}){1,9}){1,9}){1,9}",,"x",,)', {"a": LONG}),
+    "growth by replacing": ('Replace([a],"a",,,[a],,)', {"a": LONG}),
+    "growth by pattern": ('Replace([a],,"a",,[a],,)', {"a": LONG}),
+    "growth by joining": ("Join([a],[p])", {"a": LONG, "p": ["x"] * 9_000}),
+    "many values": ("Count(RemoveDuplicates([p]))", {"p": ["x"] * 1_000_000}),
+    "marks": ("NormalizeDiacritics([a])", {"a": "a" + "\u0301" * (MAX_TEXT - 1)}),
+    "words": ('Word([a],99999," ")', {"a": "a " * (MAX_TEXT // 2)}),
+    "parts": ('Split([a],",")', {"a": "," * MAX_TEXT}),
+}
+
+
+def calls_made(work: Callable[[], Any]) -> int:
+    """How many functions *work* enters, Python's and C's."""
+    count = 0
+
+    def seen(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        if event in ("call", "c_call"):
+            count += 1
+            if count > MAX_CALLS:
+                sys.setprofile(None)
+                pytest.fail(f"more than {MAX_CALLS:,} steps")
+
+    sys.setprofile(seen)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def evaluate(text: str, record: dict[str, Any]) -> object:
+    try:
+        return compile_expression.__wrapped__(text).evaluate(record, CONTEXT)
+    except ExpressionError as error:
+        return error
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_expression_ends_within_a_bounded_number_of_steps(name: str) -> None:
+    text, record = HOSTILE[name]
+    assert len(text) <= MAX_CHARACTERS
+    parse.cache_clear()
+
+    calls_made(lambda: evaluate(text, record))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_expression_takes_bounded_memory(name: str) -> None:
+    text, record = HOSTILE[name]
+
+    tracemalloc.start()
+    evaluate(text, record)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 30_000_000
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_expression_gives_no_longer_text_than_an_attribute_may_have(name: str) -> None:
+    text, record = HOSTILE[name]
+
+    result = evaluate(text, record)
+
+    assert not isinstance(result, str) or len(result) <= MAX_TEXT
+
+
+def test_expression_of_the_limit_length_is_accepted() -> None:
+    text = 'Len("' + "x" * (MAX_CHARACTERS - 7) + '")'
+    assert len(text) == MAX_CHARACTERS
+
+    assert evaluate(text, {}) == MAX_CHARACTERS - 7
+
+
+def test_expression_beyond_the_limit_is_refused_before_it_is_read() -> None:
+    error = evaluate('Len("' + "x" * (MAX_CHARACTERS - 6) + '")', {})
+
+    assert isinstance(error, ExpressionError)
+    assert "an expression may have 10,000 characters, this one has 10,001" in error.detail
+
+
+def test_nesting_is_limited() -> None:
+    allowed = "ToLower(" * 64 + '"A"' + ")" * 64
+    refused = "ToLower(" * 65 + '"A"' + ")" * 65
+
+    assert evaluate(allowed, {}) == "a"
+    assert isinstance(evaluate(refused, {}), ExpressionError)
+
+
+def test_every_part_is_evaluated_at_most_once() -> None:
+    asked: list[str] = []
+
+    class Counting(dict[str, str]):
+        def get(self, key: str, default: object = None) -> str:  # type: ignore[override]
+            asked.append(key)
+            return key
+
+    text = 'Join("", [a], IIF([b]="b", [c], [d]), Switch([e], [f], "e", [g]), Coalesce([h], [i]))'
+    evaluate(text, Counting())
+
+    assert asked == ["a", "b", "c", "e", "g", "h"]

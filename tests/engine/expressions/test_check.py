@@ -1,0 +1,128 @@
+"""The static check: errors, did-you-mean, and warnings about documented traps."""
+
+from __future__ import annotations
+
+import pytest
+
+from lockstep.engine.expressions import Finding, Severity, check
+
+KNOWN = {"mail", "givenName", "surname", "country", "department", "userPrincipalName", "manager", "appRoleAssignments"}
+
+
+def messages(text: str, severity: Severity | None = None, *, syncs_all: bool = False) -> list[str]:
+    return [
+        finding.message for finding in check(text, KNOWN, syncs_all=syncs_all) if severity in (None, finding.severity)
+    ]
+
+
+def test_good_expression_has_no_finding() -> None:
+    assert check('Join(" ", [givenName], [surname])', KNOWN) == []
+
+
+def test_unknown_function_is_an_error_with_the_probable_name() -> None:
+    assert check("ToLowr([mail])", KNOWN) == [
+        Finding(Severity.ERROR, 1, "there is no function ToLowr; did you mean ToLower", "ToLower")
+    ]
+
+
+def test_function_in_the_wrong_case_is_an_error_with_the_right_case() -> None:
+    assert [finding.suggestion for finding in check("coalesce([mail], [surname])", KNOWN)] == ["Coalesce"]
+
+
+def test_unknown_attribute_is_a_warning_with_the_probable_name() -> None:
+    assert check("ToLower([givenname])", KNOWN) == [
+        Finding(Severity.WARNING, 9, "the source has no attribute givenname; did you mean [givenName]", "[givenName]")
+    ]
+
+
+def test_any_attribute_may_exist_where_none_are_known() -> None:
+    assert check("ToLower([anything])") == []
+
+
+def test_all_errors_are_found_at_once() -> None:
+    text = "Join(1, Foo(), Left([mail]), ToLower(x))"
+
+    assert [finding.position for finding in check(text, KNOWN)] == [9, 16, 38]
+
+
+def test_syntax_error_is_the_only_finding() -> None:
+    findings = check("Join([mail]", KNOWN)
+
+    assert [(finding.severity, finding.position) for finding in findings] == [(Severity.ERROR, 12)]
+
+
+def test_constant_of_the_wrong_kind_is_an_error() -> None:
+    assert messages('Left([mail], "three")', Severity.ERROR) == [
+        'Left needs a whole number for number of characters, got "three"'
+    ]
+
+
+def test_constant_part_that_always_fails_is_a_warning() -> None:
+    assert messages('IIF([country]="SE", Item(Split("a,b", ","), 3), "x")', Severity.WARNING) == [
+        "this always fails: Item found no value number 3: the attribute has 2 values"
+    ]
+
+
+def test_error_function_may_always_fail() -> None:
+    assert messages('Coalesce([mail], Error("no mail"))', Severity.WARNING) == []
+
+
+def test_several_values_for_one_text_is_a_warning() -> None:
+    assert messages('ToLower(Split([mail], ","))') == ["ToLower needs text, but Split gives several values"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'IIF([country]="","Other",[country])',
+        'IIF(IsNullOrEmpty([country]),"Other",[country])',
+        'IIF(IsPresent([country]),[country],"Other")',
+    ],
+)
+def test_iif_that_asks_for_emptiness_is_a_warning_with_the_switch_to_write(text: str) -> None:
+    findings = check(text, KNOWN)
+
+    assert [(finding.severity, finding.suggestion) for finding in findings] == [
+        (Severity.WARNING, 'Switch([country], [country], "", "Other")')
+    ]
+
+
+def test_iif_on_an_attribute_tells_what_absence_means() -> None:
+    assert messages('IIF([country]="USA",[country],[department])', Severity.INFORMATION) == [
+        'where [country] is absent, the condition compares an empty text ""; Entra refuses the object'
+    ]
+
+
+@pytest.mark.parametrize("name", ["IsPresent", "IsNull", "IsNullOrEmpty"])
+def test_switch_over_a_question_is_a_warning(name: str) -> None:
+    assert messages(f'Switch({name}([mail]), [mail], "True", [surname])') == [
+        f'Switch should not have {name} as source; give the key "" for a missing value'
+    ]
+
+
+def test_key_that_comes_twice_is_a_warning() -> None:
+    assert messages('Switch([country], , "SE", "1", "SE", "2")') == ['the key "SE" comes twice; the first counts']
+
+
+def test_switch_on_a_reference_is_a_warning() -> None:
+    assert messages('Switch([manager], , "a", "b")') == ["Switch should not be used on the reference [manager]"]
+
+
+def test_role_function_with_the_scope_of_all_users_is_a_warning() -> None:
+    text = "SingleAppRoleAssignment([appRoleAssignments])"
+
+    assert messages(text, syncs_all=False) == []
+    assert messages(text, syncs_all=True) == [
+        "SingleAppRoleAssignment with the scope of all users: people who are not assigned have no role"
+    ]
+
+
+@pytest.mark.parametrize("text", ["[appRoleAssignments]", 'Join(",", [appRoleAssignments])'])
+def test_role_assignments_without_a_role_function_are_a_warning(text: str) -> None:
+    assert messages(text) == ["[appRoleAssignments] is no value of its own; use one of the role functions on it"]
+
+
+def test_nested_select_unique_value_is_an_error() -> None:
+    assert messages("ToLower(SelectUniqueValue([mail], [surname]))") == [
+        "SelectUniqueValue must be the outermost function"
+    ]
