@@ -70,6 +70,9 @@ class SourceObject:
     version: int = 0
     assignments: tuple[Assignment, ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)
+    groups: tuple[
+        str, ...
+    ] = ()  # ids and display names of the groups it is in; needed only where a filter asks for membership
 
 
 class LinkState(StrEnum):
@@ -227,7 +230,12 @@ class Plan:
     link_state: LinkState | None = None  # the state of the link once the plan is carried out
     cause: str = ""
     review_at: datetime | None = None
-    missing_references: tuple[tuple[str, str], ...] = ()  # (target path, directory id of the object that has no account yet)
+    missing_references: tuple[
+        tuple[str, str], ...
+    ] = ()  # (target path, directory id of the object that has no account yet)
+    held_action: Action | None = None  # what HELD keeps back
+    grants: bool = False  # gives a privileged value to an account that does not hold it
+    empties: bool = False  # takes away the value of an attribute
 
     @property
     def reason(self) -> Reason:

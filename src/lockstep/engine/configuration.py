@@ -1,0 +1,269 @@
+"""The configuration of one job: whom it provisions, what flows where, and what happens to those who leave.
+
+Everything is compiled once, when the configuration is read: a decision evaluates closures and never parses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from lockstep.engine.conditions import ScopingFilter
+from lockstep.engine.expressions import CompiledExpression
+from lockstep.engine.generated import depends_on_today
+from lockstep.engine.records import AppRole, ObjectKind, Value
+from lockstep.engine.target_attributes import AttributeType, TargetAttribute
+
+
+class Scope(StrEnum):
+    ASSIGNED = "assigned"
+    ALL = "all"
+
+
+class Apply(StrEnum):
+    """When a mapping flows (Entra: flowType)."""
+
+    ALWAYS = "always"
+    CREATE_ONLY = "createOnly"  # ObjectAddOnly
+    ATTRIBUTE_ADD_ONLY = "attributeAddOnly"  # only where the target has no value
+    VALUE_ADD_ONLY = "valueAddOnly"  # adds values, takes none away and replaces none
+    MULTI_VALUE_ADD_ONLY = "multiValueAddOnly"  # several values: adds; one value: as always
+
+
+class Flow(StrEnum):
+    """Entra's flowBehavior. Kept for round trips: decisions compare states, so both behave alike."""
+
+    WHEN_CHANGED = "whenChanged"
+    ALWAYS = "always"
+
+
+class Drift(StrEnum):
+    """What to do where the application holds something else than we wrote."""
+
+    ENFORCE = "enforce"
+    REPORT = "report"
+    ADOPT = "adopt"
+
+
+class OnLeaving(StrEnum):
+    """What happens to the account of a person who is out of scope, disabled, deleted or purged."""
+
+    DISABLE = "disable"
+    DELETE = "delete"
+    KEEP = "keep"  # out of scope: release the account (SkipOutOfScopeDeletions); otherwise leave it as it is
+
+
+class OnLost(StrEnum):
+    """What happens when a linked account has vanished from the application."""
+
+    HOLD = "hold"
+    RECREATE = "recreate"
+    FORGET = "forget"
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    compiled: CompiledExpression
+
+    @property
+    def text(self) -> str:
+        return self.compiled.text
+
+
+@dataclass(frozen=True, slots=True)
+class NoSource:
+    """The attribute is not touched; a default value is written where the target has none."""
+
+
+MappingSource: TypeAlias = Direct | Constant | Expression | NoSource
+
+
+@dataclass(frozen=True)
+class AttributeMapping:
+    """One attribute's flow. *match* is its matching precedence, 0 for none. *default* is written on create only."""
+
+    target: str
+    source: MappingSource
+    attribute: TargetAttribute
+    default: Value = None
+    match: int = 0
+    apply: Apply = Apply.ALWAYS
+    flow: Flow = Flow.WHEN_CHANGED
+    clear_when_empty: bool = False
+    redact: bool = False
+    drift: Drift = Drift.ENFORCE
+    privileged: tuple[str, ...] = ()  # values that give power in the application: granting them is guarded
+    extra: Mapping[str, Any] = field(default_factory=dict)  # parts of an imported schema that we only keep
+
+    @cached_property
+    def dependencies(self) -> frozenset[str]:
+        """The source attributes that can change the value."""
+        match self.source:
+            case Direct(attribute):
+                return frozenset({attribute})
+            case Expression(compiled):
+                return compiled.attributes
+            case _:
+                return frozenset()
+
+    @cached_property
+    def is_redacted(self) -> bool:
+        return self.redact or (isinstance(self.source, Expression) and self.source.compiled.is_redacted)
+
+    @property
+    def is_reference(self) -> bool:
+        return self.attribute.type is AttributeType.REFERENCE
+
+    @property
+    def is_members(self) -> bool:
+        """The members of a group: never part of an account's values, they travel on their own."""
+        return self.target == "members"
+
+
+@dataclass(frozen=True)
+class ObjectMapping:
+    """How one kind of object becomes a resource of the application."""
+
+    name: str
+    source: ObjectKind
+    target: str
+    enabled: bool = True
+    actions: frozenset[str] = frozenset({"create", "update", "delete"})
+    scoping_filters: tuple[ScopingFilter, ...] = ()
+    attributes: tuple[AttributeMapping, ...] = ()
+    attribute_list: tuple[
+        TargetAttribute, ...
+    ] = ()  # the application's attributes that are not as the SCIM schema says
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def by_target(self) -> Mapping[str, AttributeMapping]:
+        return {mapping.target: mapping for mapping in self.attributes}
+
+    @cached_property
+    def flowing(self) -> tuple[AttributeMapping, ...]:
+        """The mappings of an account's own values: all but the members of a group."""
+        return tuple(mapping for mapping in self.attributes if not mapping.is_members)
+
+    @cached_property
+    def matching(self) -> tuple[AttributeMapping, ...]:
+        """The mappings that accounts are found by, in the order of precedence."""
+        return tuple(sorted((m for m in self.attributes if m.match > 0), key=lambda mapping: mapping.match))
+
+    @cached_property
+    def deactivation(self) -> AttributeMapping | None:
+        """The mapping that switches an account off and on; None where the application cannot disable."""
+        return self.by_target.get("active")
+
+    @cached_property
+    def depends_on_today(self) -> bool:
+        """Whether a value may change with time alone."""
+        expressions = (m.source.compiled for m in self.attributes if isinstance(m.source, Expression))
+        return any(depends_on_today(compiled) for compiled in expressions)
+
+    @property
+    def has_members(self) -> bool:
+        return any(mapping.is_members for mapping in self.attributes)
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionPolicy:
+    """What becomes of leavers' accounts, and how many may go before somebody has to approve.
+
+    *threshold* None switches the guard off. *percent* counts from *percent_from* operations on.
+    """
+
+    threshold: int | None = 500
+    threshold_percent: int | None = 20
+    percent_from: int = 10
+    on_out_of_scope: OnLeaving = OnLeaving.DISABLE
+    on_source_disabled: OnLeaving = OnLeaving.DISABLE
+    on_source_deleted: OnLeaving = OnLeaving.DISABLE
+    on_purged: OnLeaving = OnLeaving.DELETE
+    delete_after: timedelta | None = timedelta(days=30)  # counted from the deletion in the source
+    delete_after_purge: bool = False  # also accounts that were released when their person left the scope
+    on_lost: OnLost = OnLost.HOLD
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """How many people may be given a privileged value, or lose an attribute, before somebody has to approve."""
+
+    privilege_grants: int | None = 500
+    emptied_attributes: int | None = 500
+    percent: int | None = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The pace towards the application. None leaves it to the application's own description."""
+
+    requests_per_second: float | None = None
+    concurrency: int | None = None
+    max_retries: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartPolicy:
+    """From when a person gets an account: *lead* before the date in *attribute*."""
+
+    attribute: str
+    lead: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """Settings that a file may carry beside the rules. None: not said there."""
+
+    mode: str | None = None
+    status: str | None = None
+    interval: timedelta | None = None
+    jitter: timedelta | None = None
+    notification_email: str | None = None
+    email_on_failure: bool | None = None
+
+
+@dataclass(frozen=True)
+class JobConfiguration:
+    """Everything that the decisions of one job read, pinned by *version*."""
+
+    version: int
+    scope: Scope = Scope.ASSIGNED
+    objects: tuple[ObjectMapping, ...] = ()
+    deletions: DeletionPolicy = DeletionPolicy()
+    guards: Guards = Guards()
+    limits: Limits = Limits()
+    start: StartPolicy | None = None
+    roles: tuple[AppRole, ...] = ()
+    nested_groups: bool = False
+    default_domain: str | None = None
+    settings: JobSettings = JobSettings()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def _by_kind(self) -> Mapping[ObjectKind, ObjectMapping]:
+        # The first enabled mapping of a kind decides; a disabled one still says what the kind would get.
+        ordered = sorted(self.objects, key=lambda mapping: not mapping.enabled)
+        return {mapping.source: mapping for mapping in reversed(ordered)}
+
+    @cached_property
+    def roles_by_id(self) -> Mapping[str, AppRole]:
+        return {role.id: role for role in self.roles}
+
+    def mapping_for(self, kind: ObjectKind) -> ObjectMapping | None:
+        """The mapping of that kind of object, enabled or not; None where there is none."""
+        return self._by_kind.get(kind)

@@ -1,0 +1,178 @@
+"""The parts that every plan is made of: mapped values, held values, drift, and the finished plan with its steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lockstep.engine.conditions import earliest, next_day
+from lockstep.engine.configuration import Drift, ObjectMapping
+from lockstep.engine.diff import changes_between, same_value
+from lockstep.engine.intent import IntentKind
+from lockstep.engine.mapping import DISABLING, Mapped, Taken, desired_hash, held_values, map_account
+from lockstep.engine.operators import is_empty, text_of
+from lockstep.engine.prepare import Observed, Prepared
+from lockstep.engine.records import Account, Action, Change, LinkState, Plan, Reason, Step, Values
+from lockstep.engine.source_record import IS_SOFT_DELETED
+from lockstep.engine.steps import decision_step, import_step, reference_steps, scoping_step
+
+# Never returned by any application: what we wrote last is all that anybody knows.
+UNREADABLE = frozenset({"password"})
+NO_VALUES = Mapped({})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was decided for one object, before it is told in steps. *reasons* come in front of those of intent and scope."""
+
+    action: Action
+    reasons: tuple[Reason, ...] = ()
+    link_state: LinkState | None = None
+    target_id: str = ""
+    link_to: Account | None = None
+    mapped: Mapped = NO_VALUES
+    changes: tuple[Change, ...] = ()
+    matching: tuple[Step, ...] = ()
+    cause: str = ""
+
+
+def as_plan(prepared: Prepared, draft: Draft) -> Plan:
+    """The plan with all its steps and reasons."""
+    obj, mapped = prepared.obj, draft.mapped
+    reasons = draft.reasons + tuple(reason for reason in prepared.intent.reasons if reason not in draft.reasons)
+    steps = (
+        import_step(obj),
+        scoping_step(prepared.scope),
+        *draft.matching,
+        *reference_steps(mapped.missing_references),
+        decision_step(draft.action, reasons[0], draft.changes),
+    )
+    return Plan(
+        kind=obj.kind,
+        source_id=obj.id,
+        display=obj.display,
+        action=draft.action,
+        reasons=reasons,
+        target_id=_target_id(prepared, draft),
+        link_to=draft.link_to,
+        desired=mapped.values,
+        desired_hash=desired_hash(mapped.values, mapped.cleared) if mapped is not NO_VALUES else "",
+        changes=draft.changes,
+        generated=mapped.generated,
+        steps=steps,
+        link_state=draft.link_state,
+        cause=draft.cause or prepared.intent.cause,
+        review_at=earliest(prepared.intent.review_at, _today(prepared)),
+        missing_references=mapped.missing_references,
+        grants=any(_grants(change, prepared.mapping) for change in draft.changes),
+        empties=any(is_empty(change.new) for change in draft.changes),
+    )
+
+
+def mapped_for(prepared: Prepared, *, creating: bool, taken: Taken | None = None) -> Mapped:
+    """The desired account. For a disabling only the mappings that carry it: a leaver's other values must not hold it up."""
+    assert prepared.mapping is not None  # noqa: S101  # intents that map exist only with a mapping
+    return map_account(
+        prepared.obj,
+        prepared.mapping,
+        configuration=prepared.configuration,
+        moment=prepared.moment,
+        creating=creating,
+        is_soft_deleted=prepared.record[IS_SOFT_DELETED] == "True",
+        generated=prepared.link.generated if prepared.link and prepared.is_linked else {},
+        account_ids=prepared.account_ids,
+        taken=taken,
+        record=prepared.record,
+        only=None if prepared.intent.kind is IntentKind.PROVISION else DISABLING,
+    )
+
+
+def held_by(prepared: Prepared, observed: Observed, held: Values | None) -> Values:
+    """What the linked account holds: as observed, else as given, else as last agreed."""
+    assert prepared.mapping is not None  # noqa: S101
+    base = prepared.link.base if prepared.link else {}
+    if isinstance(observed, Account):
+        read = held_values(prepared.mapping, observed.resource)
+        return {**read, **{path: base[path] for path in UNREADABLE & base.keys()}}
+    return base if held is None else held
+
+
+def difference(prepared: Prepared, mapped: Mapped, held: Values) -> tuple[Change, ...]:
+    assert prepared.mapping is not None  # noqa: S101
+    return changes_between(mapped.values, held, cleared=mapped.cleared, mapping=prepared.mapping)
+
+
+def without_drift(
+    prepared: Prepared, mapped: Mapped, changes: tuple[Change, ...]
+) -> tuple[tuple[Change, ...], tuple[Reason, ...]]:
+    """Leave out what only the application changed, where the mapping says to report or adopt that."""
+    assert prepared.mapping is not None  # noqa: S101
+    base = prepared.link.base if prepared.link and prepared.link.state is LinkState.LIVE else {}
+    kept: list[Change] = []
+    reasons: list[Reason] = []
+    for change in changes:
+        mapping = prepared.mapping.by_target[change.path]
+        ours = change.path in base and same_value(base[change.path], change.new, mapping)
+        if mapping.drift is Drift.ENFORCE or not ours:
+            kept.append(change)
+            continue
+        shown = "[Redact]" if change.redacted else text_of(change.old)
+        what = "is left so" if mapping.drift is Drift.ADOPT else "is reported and left so"
+        text = f"{change.path} was changed in the application to {shown!r}; by this mapping's drift rule it {what}."
+        reasons.append(Reason("Drift", text, {"attribute": change.path, "drift": mapping.drift.value}))
+    return tuple(kept), tuple(reasons)
+
+
+def turns_on(changes: tuple[Change, ...]) -> bool:
+    """Whether an account that was off is switched on."""
+    return any(
+        change.path == "active" and text_of(change.new).lower() == "true" and text_of(change.old).lower() == "false"
+        for change in changes
+    )
+
+
+def differs(changes: tuple[Change, ...]) -> Reason:
+    names = ", ".join(change.path for change in changes)
+    count = len(changes)
+    text = f"{count} attributes differ: {names}." if count > 1 else f"{names} differs."
+    return Reason("Changed", text, {"attributes": names})
+
+
+def flag_is_off(prepared: Prepared, action: str, *, wish: str) -> Reason:
+    """The reason where the mapping's Create, Update or Delete is not ticked."""
+    name = prepared.mapping.name if prepared.mapping else ""
+    return Reason(
+        "EntrySynchronizationSkipped",
+        f'The mapping "{name}" does not {action} accounts.',
+        {"gate": "actions", "action": action},
+        f"{wish} if {action.capitalize()} were ticked among the target object actions.",
+    )
+
+
+def may(prepared: Prepared, action: str) -> bool:
+    return prepared.mapping is not None and action in prepared.mapping.actions
+
+
+def _today(prepared: Prepared) -> datetime | None:
+    """When a value may change because another day begins."""
+    if prepared.mapping is None or prepared.intent.kind is not IntentKind.PROVISION:
+        return None
+    return next_day(prepared.moment) if prepared.mapping.depends_on_today else None
+
+
+def _target_id(prepared: Prepared, draft: Draft) -> str:
+    if draft.target_id or draft.action is Action.CREATE or prepared.link is None or not prepared.is_linked:
+        return draft.target_id
+    return prepared.link.target_id
+
+
+def _grants(change: Change, mapping: ObjectMapping | None) -> bool:
+    privileged = mapping.by_target[change.path].privileged if mapping else ()
+    if not privileged:
+        return False
+    return not _texts(change.new).isdisjoint(privileged) and _texts(change.old).isdisjoint(privileged)
+
+
+def _texts(value: object) -> frozenset[str]:
+    items = value if isinstance(value, tuple | list) else (value,)
+    return frozenset(text_of(item) for item in items if item is not None)

@@ -1,0 +1,253 @@
+"""Decide what should become of an object's account: provision, disable, delete, leave, release, wait, or nothing.
+
+One table, read from the top: the first row that fits decides. A row names the policy that may choose among its intents. Being out of
+scope is not the same as being gone: only who is deleted in the source loses the account for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from lockstep.engine.conditions import earliest
+from lockstep.engine.configuration import JobConfiguration
+from lockstep.engine.expressions.dates import parse_date
+from lockstep.engine.moment import Moment
+from lockstep.engine.operators import text_of
+from lockstep.engine.records import Lifecycle, Link, LinkState, ObjectKind, Reason, SourceObject
+from lockstep.engine.scope import ScopeDecision
+
+
+class IntentKind(StrEnum):
+    PROVISION = "provision"
+    DISABLE = "disable"
+    DELETE = "delete"
+    LEAVE = "leave"  # touch nothing, keep the link as it is
+    RELEASE = "release"  # touch nothing, keep the link only to recognise the person
+    WAIT = "wait"  # not yet
+    NOTHING = "nothing"  # there is no account and none is wanted
+
+
+class Person(StrEnum):
+    """Where an object is in its life, as the table asks."""
+
+    ACTIVE = "active"
+    NOT_STARTED = "not started"
+    DISABLED = "disabled"
+    DELETED = "deleted"  # in the recycle bin
+    OVERDUE = "overdue"  # in the recycle bin for longer than the policy waits
+    PURGED = "purged"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """*cause* is stored with the link: why the account is in the state that this intent leads to."""
+
+    kind: IntentKind
+    cause: str
+    reasons: tuple[Reason, ...]
+    review_at: datetime | None = None
+
+    @property
+    def reason(self) -> Reason:
+        return self.reasons[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. *links* holds None for "no link"; *in_scope* None means any.
+
+    *choices* maps the answer of *policy* to the intent; "" is the answer of a row that no policy governs.
+    """
+
+    name: str
+    people: frozenset[Person]
+    in_scope: bool | None
+    links: frozenset[LinkState | None]
+    choices: Mapping[str, IntentKind]
+    sentence: str
+    cause: str = ""  # "" takes that of the scope
+    policy: Callable[[JobConfiguration], str] = field(default=lambda configuration: "")
+    code: str = ""
+
+    def fits(self, person: Person, link: LinkState | None, *, in_scope: bool) -> bool:
+        return person in self.people and link in self.links and self.in_scope in (None, in_scope)
+
+
+_ALL = frozenset(Person)
+_ACTIVE = frozenset({Person.ACTIVE})
+_UNLINKED: frozenset[LinkState | None] = frozenset({None, LinkState.TOMBSTONE})
+_LINKED: frozenset[LinkState | None] = frozenset({LinkState.LIVE, LinkState.DISABLED})
+_LIVE: frozenset[LinkState | None] = frozenset({LinkState.LIVE})
+_RELEASED: frozenset[LinkState | None] = frozenset({LinkState.RELEASED})
+_LOST: frozenset[LinkState | None] = frozenset({LinkState.LOST})
+_PROVISION = {"": IntentKind.PROVISION}
+_NOTHING = {"": IntentKind.NOTHING}
+_LEAVE = {"": IntentKind.LEAVE}
+_OUT = {"disable": IntentKind.DISABLE, "delete": IntentKind.DELETE, "keep": IntentKind.RELEASE}
+_DOWN = {"disable": IntentKind.DISABLE, "delete": IntentKind.DELETE, "keep": IntentKind.LEAVE}
+
+TABLE: tuple[Row, ...] = (
+    Row(
+        "lost, still wanted", _ACTIVE, True, _LOST, _PROVISION,
+        "The person should have an account, but the linked one has vanished from the application.", cause="lost",
+    ),
+    Row(
+        "lost, no longer wanted", _ALL, None, _LOST, {"": IntentKind.RELEASE},
+        "The account has vanished from the application, and the person should have none.", cause="lost",
+    ),
+    Row(
+        "new", _ACTIVE, True, _UNLINKED, _PROVISION,
+        "The person is in scope and has no linked account.",
+    ),
+    Row(
+        "back", _ACTIVE, True, _LINKED | _RELEASED, _PROVISION,
+        "The person is in scope and has a linked account.",
+    ),
+    Row(
+        "not started, without account", frozenset({Person.NOT_STARTED}), True, _UNLINKED, {"": IntentKind.WAIT},
+        "The person has not started yet.", cause="notStarted", code="NotEffectivelyEntitled",
+    ),
+    Row(
+        "not started, with account", frozenset({Person.NOT_STARTED}), True, _LINKED | _RELEASED, _PROVISION,
+        "The person is in scope and has a linked account, although the start date is ahead.",
+    ),
+    Row(
+        "never had an account", _ALL, None, _UNLINKED, _NOTHING,
+        "There is no linked account, and none is wanted.", code="NotEffectivelyEntitled",
+    ),
+    Row(
+        "purged, released earlier", frozenset({Person.PURGED}), None, _RELEASED,
+        {"False": IntentKind.LEAVE, "True": IntentKind.DELETE},
+        "The account was released before the person was purged.", cause="purged",
+        policy=lambda configuration: str(configuration.deletions.delete_after_purge),
+    ),
+    Row(
+        "released", _ALL, None, _RELEASED, _LEAVE,
+        "The account was released when the person left the scope, and nobody asks for it again.",
+    ),
+    Row(
+        "purged", frozenset({Person.PURGED}), None, _LINKED, _DOWN,
+        "Purged people lose their account.", cause="purged",
+        policy=lambda configuration: configuration.deletions.on_purged.value,
+    ),
+    Row(
+        "deleted long enough", frozenset({Person.OVERDUE}), None, _LINKED,
+        {"disable": IntentKind.DELETE, "delete": IntentKind.DELETE, "keep": IntentKind.LEAVE},
+        "Accounts of deleted people are removed after a while.", cause="deleted",
+        policy=lambda configuration: configuration.deletions.on_source_deleted.value,
+    ),
+    Row(
+        "deleted", frozenset({Person.DELETED}), None, _LINKED, _DOWN,
+        "Deleted people lose access at once.", cause="deleted",
+        policy=lambda configuration: configuration.deletions.on_source_deleted.value,
+    ),
+    Row(
+        "disabled", frozenset({Person.DISABLED}), None, _LINKED, _DOWN,
+        "Disabled people lose access.", cause="disabled",
+        policy=lambda configuration: configuration.deletions.on_source_disabled.value,
+    ),
+    Row(
+        "left the scope, disabled before", frozenset({Person.ACTIVE, Person.NOT_STARTED}), False,
+        frozenset({LinkState.DISABLED}),
+        {"disable": IntentKind.DISABLE, "delete": IntentKind.DELETE, "keep": IntentKind.LEAVE},
+        "", policy=lambda configuration: configuration.deletions.on_out_of_scope.value,
+    ),
+    Row(
+        "left the scope", frozenset({Person.ACTIVE, Person.NOT_STARTED}), False, _LIVE, _OUT,
+        "", policy=lambda configuration: configuration.deletions.on_out_of_scope.value,
+    ),
+)  # fmt: skip
+
+
+def decide_intent(
+    obj: SourceObject, scope: ScopeDecision, link: Link | None, configuration: JobConfiguration, moment: Moment
+) -> Intent:
+    """The intent of the first row that fits; the table has a row for everything."""
+    person, review_at = person_state(obj, configuration, moment)
+    row = row_for(person, link.state if link else None, in_scope=scope.in_scope)
+    kind = row.choices[row.policy(configuration)]
+    return Intent(
+        kind,
+        row.cause or scope.cause,
+        _reasons(row, person, scope, obj),
+        _review(kind, review_at, scope.review_at),
+    )
+
+
+def row_for(person: Person, link: LinkState | None, *, in_scope: bool) -> Row:
+    """The row that decides."""
+    return next(row for row in TABLE if row.fits(person, link, in_scope=in_scope))
+
+
+def person_state(obj: SourceObject, configuration: JobConfiguration, moment: Moment) -> tuple[Person, datetime | None]:
+    """Where the object is in its life, and when time alone moves it on."""
+    if obj.lifecycle is Lifecycle.PURGED:
+        return Person.PURGED, None
+    if obj.lifecycle is Lifecycle.SOFT_DELETED:
+        wait = configuration.deletions.delete_after
+        if wait is None:
+            return Person.DELETED, None
+        # Without a date of deletion the wait begins now: too late is safer than too early.
+        due = (obj.deleted_at or moment.now) + wait
+        return (Person.OVERDUE, None) if moment.now >= due else (Person.DELETED, due)
+    if not obj.account_enabled:
+        return Person.DISABLED, None
+    starts_at = _starts_at(obj, configuration)
+    if starts_at is not None and moment.now < starts_at:
+        return Person.NOT_STARTED, starts_at
+    return Person.ACTIVE, None
+
+
+def _starts_at(obj: SourceObject, configuration: JobConfiguration) -> datetime | None:
+    if configuration.start is None:
+        return None
+    value = obj.attributes.get(configuration.start.attribute)
+    date = parse_date(text_of(value)) if value else None
+    try:
+        return date - configuration.start.lead if date else None
+    except OverflowError:
+        return None
+
+
+def _reasons(row: Row, person: Person, scope: ScopeDecision, obj: SourceObject) -> tuple[Reason, ...]:
+    """What decided comes first: a lost account, then the person's state, then the scope."""
+    own = (Reason(row.code or "Intent", row.sentence, {"row": row.name}),) if row.sentence else ()
+    state = (_STATES[person],) if person in _STATES else ()
+    if row.cause == "lost":
+        reasons = (*own, *state, *scope.reasons)
+    elif state:
+        reasons = (*state, *own, *scope.reasons)
+    elif not scope.in_scope:
+        reasons = (*scope.reasons, *own)
+    else:
+        reasons = (*own, *scope.reasons)
+    if obj.kind is ObjectKind.GROUP:
+        reasons = tuple(replace(reason, text=reason.text.replace("The person", "The group")) for reason in reasons)
+    return reasons
+
+
+def _review(kind: IntentKind, life: datetime | None, scope: datetime | None) -> datetime | None:
+    waits_for_life = kind in (IntentKind.DISABLE, IntentKind.WAIT)
+    return earliest(life if waits_for_life else None, None if kind is IntentKind.DELETE else scope)
+
+
+def _state(text: str, wish: str) -> Reason:
+    return Reason("NotEffectivelyEntitled", text, {"gate": "enabled"}, wish)
+
+
+_STATES: Mapping[Person, Reason] = {
+    Person.DISABLED: _state(
+        "The person is disabled in the directory.", "Would be provisioned if enabled in the directory."
+    ),
+    Person.DELETED: _state(
+        "The person is deleted in the directory, and can still be restored.", "Would be provisioned if restored."
+    ),
+    Person.OVERDUE: _state(
+        "The person is deleted in the directory, and the time that the account is kept is over.",
+        "Would be provisioned if restored.",
+    ),
+    Person.PURGED: _state("The person was purged from the directory.", ""),
+}

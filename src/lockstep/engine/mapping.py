@@ -1,0 +1,264 @@
+"""Map an object to the values that its account should have.
+
+An empty source value is not "clear the attribute": by default it means "say nothing", and the account keeps what it has. A default value
+is written on create only. Reading what an account holds is here as well, because both sides are per target path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+
+from lockstep.engine.configuration import (
+    Apply,
+    AttributeMapping,
+    Constant,
+    Direct,
+    Expression,
+    JobConfiguration,
+    NoSource,
+    ObjectMapping,
+)
+from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, ExpressionError
+from lockstep.engine.generated import is_generated, reusable
+from lockstep.engine.moment import Moment
+from lockstep.engine.operators import is_empty, text_of
+from lockstep.engine.records import Reason, SourceObject, Value, Values
+from lockstep.engine.source_record import IS_SOFT_DELETED, source_record
+from lockstep.engine.target_attributes import AttributeType, TargetAttribute
+from lockstep.scim.target_values import MISSING, read_path
+
+Taken = Callable[[str], bool] | Collection[str]
+
+# Attributes that say whether a person may have access: mappings that read one of them carry a disabling.
+DISABLING: Final = frozenset({IS_SOFT_DELETED, "accountEnabled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """The desired account. *problem* is why there is none, or why the object is left out.
+
+    *values* has no empty ones; *cleared* are the paths that a mapping empties on purpose; *dropped* those that do not flow this time.
+    """
+
+    values: Values
+    cleared: frozenset[str] = frozenset()
+    dropped: frozenset[str] = frozenset()
+    missing_references: tuple[tuple[str, str], ...] = ()
+    generated: Values = field(default_factory=dict)
+    redacted: frozenset[str] = frozenset()
+    problem: Reason | None = None
+
+
+def map_account(
+    obj: SourceObject,
+    mapping: ObjectMapping,
+    *,
+    configuration: JobConfiguration,
+    moment: Moment,
+    creating: bool,
+    is_soft_deleted: bool,
+    generated: Values,
+    account_ids: Mapping[str, str],
+    taken: Taken | None = None,
+    record: Values | None = None,
+    only: frozenset[str] | None = None,
+) -> Mapped:
+    """Map *obj*. *account_ids* are the accounts of the objects it refers to, by directory id. Never raises for people's data.
+
+    *generated* are random values made earlier, which stay. *only* limits it to mappings that read one of these attributes.
+    """
+    if record is None:
+        record = source_record(obj, configuration, is_soft_deleted=is_soft_deleted)
+    work = _Work(
+        record, EvaluationContext(moment, taken or (), configuration.default_domain), generated, account_ids, creating
+    )
+    for attribute in mapping.flowing:
+        if only is not None and attribute.dependencies.isdisjoint(only):
+            continue
+        if attribute.apply is Apply.CREATE_ONLY and not creating:
+            continue
+        problem = work.add(attribute)
+        if problem is not None:
+            return Mapped({}, problem=problem, redacted=frozenset(work.redacted))
+    problem = work.missing_required(mapping) if creating else None
+    return Mapped(
+        work.values,
+        frozenset(work.cleared),
+        frozenset(work.dropped),
+        tuple(work.missing),
+        work.made,
+        frozenset(work.redacted),
+        problem,
+    )
+
+
+def desired_hash(values: Values, cleared: Collection[str] = ()) -> str:
+    """A short digest of what an account should be: equal digests mean there is nothing to compare."""
+    document = {**{path: _plain(value) for path, value in values.items()}, **dict.fromkeys(cleared)}
+    return sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)).hexdigest()[:32]
+
+
+def held_values(mapping: ObjectMapping, resource: Mapping[str, Any]) -> Values:
+    """What an account holds, by the target paths of the mapping; what it has not is left out."""
+    found = ((attribute.target, read_path(resource, attribute.target)) for attribute in mapping.flowing)
+    return {path: _frozen(value) for path, value in found if value is not MISSING}
+
+
+def base_after(
+    mapping: ObjectMapping, base: Values, desired: Values, cleared: Collection[str], returned: Mapping[str, Any] | None
+) -> Values:
+    """What both sides agree on after a write was accepted: what was sent, overlaid with what the application returned.
+
+    Absent is not empty: an application that leaves an attribute out of its answer has not emptied it.
+    """
+    sent = {path: value for path, value in {**base, **desired}.items() if path not in cleared}
+    return {**sent, **(held_values(mapping, returned) if returned else {})}
+
+
+@dataclass(slots=True)
+class _Work:
+    """One mapping run: collects what flows."""
+
+    record: Values
+    context: EvaluationContext
+    generated: Values
+    account_ids: Mapping[str, str]
+    creating: bool
+    values: dict[str, Value] = field(default_factory=dict)
+    cleared: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    missing: list[tuple[str, str]] = field(default_factory=list)
+    made: dict[str, Value] = field(default_factory=dict)
+    redacted: list[str] = field(default_factory=list)
+
+    def add(self, mapping: AttributeMapping) -> Reason | None:
+        """Evaluate one mapping. Returns the reason why the whole object cannot be mapped."""
+        if mapping.is_redacted:
+            self.redacted.append(mapping.target)
+        try:
+            value = self._evaluate(mapping)
+        except ExpressionError as error:
+            return _failed(mapping, error)
+        if value is DROP:
+            self.dropped.append(mapping.target)
+            return None
+        if value is SKIP_OBJECT:
+            return Reason(
+                "ImportSkipped", f"The mapping of {mapping.target} leaves this object out (IgnoreObjectFlow)."
+            )
+        if mapping.is_reference and not is_empty(value):
+            return self._add_reference(mapping, value)
+        if is_empty(value):
+            return self._add_empty(mapping, value)
+        self.values[mapping.target] = typed(value, mapping.attribute)
+        return None
+
+    def _evaluate(self, mapping: AttributeMapping) -> Value:
+        match mapping.source:
+            case Direct(attribute):
+                value = self.record.get(attribute)
+                return None if value == "" else value
+            case Constant(value):
+                return value
+            case NoSource():
+                return mapping.default
+            case Expression(compiled):
+                if not is_generated(compiled):
+                    return compiled.evaluate(self.record, self.context)
+                value = reusable(self.generated, mapping.target, compiled)
+                if value is None:
+                    labelled = EvaluationContext(
+                        self.context.moment, self.context.taken, self.context.default_domain, mapping.target
+                    )
+                    value = compiled.evaluate(self.record, labelled)
+                if isinstance(value, str | int | tuple):
+                    self.made[mapping.target] = {"value": value, "expression": compiled.text}
+                return value
+
+    def _add_empty(self, mapping: AttributeMapping, value: Value) -> None:
+        if self.creating and mapping.default is not None:
+            self.values[mapping.target] = typed(mapping.default, mapping.attribute)
+        elif self.creating:
+            return
+        elif value == () and not isinstance(value, str):
+            # An empty list that a mapping made is a value: the last of several was taken away.
+            self.cleared.append(mapping.target)
+        elif mapping.clear_when_empty or value == "":
+            # An expression that gives "" says so on purpose; an attribute without a value says nothing.
+            self.cleared.append(mapping.target)
+
+    def _add_reference(self, mapping: AttributeMapping, value: Value) -> None:
+        several = isinstance(value, tuple | list)
+        wanted = [text_of(item) for item in (value if several else (value,)) if not is_empty(item)]
+        found = [self.account_ids[other] for other in wanted if other in self.account_ids]
+        self.missing.extend((mapping.target, other) for other in wanted if other not in self.account_ids)
+        if found:
+            self.values[mapping.target] = tuple(found) if several else found[0]
+
+    def missing_required(self, mapping: ObjectMapping) -> Reason | None:
+        names = [m.target for m in mapping.flowing if m.attribute.required and m.target not in self.values]
+        if not names:
+            return None
+        which = " and ".join(names)
+        return Reason(
+            "MissingValues",
+            f"{which} must have a value in the application, and the mapping gives none.",
+            {"attributes": ", ".join(names)},
+            f"Give the person a value for {which}, or the mapping a default value.",
+        )
+
+
+def typed(value: Value, attribute: TargetAttribute) -> Value:
+    """*value* in the type of the attribute; what does not convert stays as it is, for the application to judge."""
+    if isinstance(value, tuple | list):
+        items = tuple(typed(item, attribute) for item in value if not is_empty(item))
+        return items if attribute.multi_valued or len(items) != 1 else items[0]
+    if attribute.type is AttributeType.BOOLEAN and isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().lower(), value)
+    if attribute.type is AttributeType.INTEGER and isinstance(value, str) and value.strip().lstrip("-").isdecimal():
+        return int(value)
+    if attribute.type is AttributeType.STRING and isinstance(value, bool | int):
+        return text_of(value)
+    return value
+
+
+def _failed(mapping: AttributeMapping, error: ExpressionError) -> Reason:
+    # A function quotes the value it cannot use; that of a redacted mapping must not be seen.
+    detail = "its expression cannot be evaluated" if mapping.is_redacted else error.detail
+    return Reason(
+        "InvalidExpression",
+        f"The mapping of {mapping.target} failed: {detail}",
+        {"attribute": mapping.target, "position": str(error.position)},
+        "Correct the expression, or the value that it cannot use.",
+    )
+
+
+def _frozen(value: Any) -> Value:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _plain(value: Value) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def is_disabling(mapping: AttributeMapping) -> bool:
+    """Whether a mapping carries a disabling: it reads what says that a person may have no access."""
+    return not mapping.dependencies.isdisjoint(DISABLING)
+
+
+__all__ = [
+    "DISABLING",
+    "Mapped",
+    "Taken",
+    "base_after",
+    "desired_hash",
+    "held_values",
+    "is_disabling",
+    "map_account",
+    "typed",
+]

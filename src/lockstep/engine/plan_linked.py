@@ -1,0 +1,146 @@
+"""Plan for an object that has an account: keep it in step, switch it on or off, delete it, let it go.
+
+Disabling flows through the mappings. Where no mapping can switch an account off, leaving the scope means deletion, as in Entra; a person
+who is only disabled keeps the account then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lockstep.engine.configuration import OnLost
+from lockstep.engine.drafting import (
+    Draft,
+    difference,
+    differs,
+    flag_is_off,
+    held_by,
+    mapped_for,
+    may,
+    turns_on,
+    without_drift,
+)
+from lockstep.engine.mapping import desired_hash
+from lockstep.engine.operators import text_of
+from lockstep.engine.plan_new import refused
+from lockstep.engine.prepare import NOT_READ, Observed, Prepared
+from lockstep.engine.records import Account, Action, Link, LinkState, Reason, Values
+from lockstep.engine.steps import linked_step
+
+IN_STEP = Reason("RedundantExport", "The account is as it should be: nothing is written.")
+
+
+def plan_provision(prepared: Prepared, link: Link, observed: Observed, held: Values | None) -> Draft:
+    """Update a linked account where it differs."""
+    mapped = mapped_for(prepared, creating=False)
+    if (draft := refused(mapped)) is not None:
+        return draft
+    step = (linked_step(link.target_id, looked=isinstance(observed, Account)),)
+    draft = Draft(Action.NONE, (IN_STEP,), LinkState.LIVE, link.target_id, mapped=mapped, matching=step)
+    is_settled = observed is NOT_READ and held is None and link.state is LinkState.LIVE
+    # The same wish as last time: what the application made of it then is not written over and over.
+    if is_settled and link.desired_hash == desired_hash(mapped.values, mapped.cleared):
+        return draft
+    changes = difference(prepared, mapped, held_by(prepared, observed, held))
+    drift = ()
+    if isinstance(observed, Account):
+        changes, drift = without_drift(prepared, mapped, changes)
+    if link.state in (LinkState.RELEASED, LinkState.LOST) and isinstance(observed, Account):
+        again = Reason("Matched", f"The account {link.target_id} was linked before and is there.")
+        draft = replace(draft, action=Action.LINK, reasons=(again,), link_to=observed)
+    if not changes:
+        return replace(draft, reasons=(*draft.reasons, *drift))
+    if not may(prepared, "update"):
+        return replace(draft, action=Action.SKIP, reasons=(flag_is_off(prepared, "update", wish="Would be updated"),))
+    action = Action.ENABLE if turns_on(changes) or link.state is LinkState.DISABLED else Action.UPDATE
+    return replace(draft, action=action, changes=changes, reasons=(differs(changes), *drift))
+
+
+def plan_disable(prepared: Prepared, link: Link, observed: Observed, held: Values | None) -> Draft:
+    """Switch the account off through the mappings that carry it."""
+    assert prepared.mapping is not None  # noqa: S101
+    if observed is None:
+        return tombstone(prepared)
+    if prepared.mapping.deactivation is None:
+        return _without_switch(prepared, link)
+    mapped = mapped_for(prepared, creating=False)
+    if mapped.problem is not None:
+        return Draft(Action.REFUSE, (mapped.problem,), link.state)
+    step = (linked_step(link.target_id, looked=isinstance(observed, Account)),)
+    is_off = text_of(mapped.values.get("active", "")).lower() == "false"
+    changes = difference(prepared, mapped, held_by(prepared, observed, held))
+    state = LinkState.DISABLED if is_off else link.state
+    draft = Draft(Action.NONE, (), state, link.target_id, mapped=mapped, matching=step)
+    if not is_off:
+        return replace(draft, action=Action.NONE, reasons=(_no_effect(prepared),))
+    if not changes:
+        already = Reason("RedundantExport", "The account is disabled in the application already.")
+        return replace(draft, reasons=(*prepared.intent.reasons[:1], already))
+    if not may(prepared, "update"):
+        reason = flag_is_off(prepared, "update", wish="Would be disabled")
+        return replace(draft, action=Action.SKIP, link_state=link.state, reasons=(reason,))
+    return replace(draft, action=Action.DISABLE, changes=changes)
+
+
+def plan_delete(prepared: Prepared, link: Link, observed: Observed, held: Values | None) -> Draft:
+    """Delete the account; where the mapping does not delete, disable it."""
+    if observed is None:
+        return tombstone(prepared)
+    if may(prepared, "delete"):
+        return Draft(Action.DELETE, (), LinkState.TOMBSTONE, link.target_id)
+    reason = flag_is_off(prepared, "delete", wish="Would be deleted")
+    if prepared.mapping is not None and prepared.mapping.deactivation is not None and link.state is LinkState.LIVE:
+        draft = plan_disable(prepared, link, observed, held)
+        return replace(draft, reasons=(*draft.reasons, *prepared.intent.reasons, reason))
+    return Draft(Action.SKIP, (reason,), link.state, link.target_id)
+
+
+def plan_lost(prepared: Prepared, link: Link) -> Draft:
+    """The linked account is gone although the person should have one."""
+    text = f"The account {link.target_id}, linked to this person, is no longer in the application."
+    if prepared.configuration.deletions.on_lost is OnLost.FORGET:
+        reason = Reason("InvalidAnchor", f"{text} By policy the link is forgotten.")
+        return Draft(Action.RELEASE, (reason,), LinkState.TOMBSTONE, link.target_id, cause="lost")
+    next_step = (
+        f"Find out who deleted it. To create it again: lockstep links APP --user {prepared.obj.display} --forget"
+    )
+    reason = Reason("InvalidAnchor", text, {"targetId": link.target_id}, next_step)
+    return Draft(Action.REFUSE, (reason,), LinkState.LOST, link.target_id, cause="lost")
+
+
+def plan_release(prepared: Prepared, link: Link) -> Draft:
+    """Let go of the account, and remember it so that the person is recognised on return."""
+    if link.state is LinkState.LOST:
+        return tombstone(prepared)
+    reason = Reason("Released", "By policy the account is left as it is and no longer managed.")
+    reasons = (*prepared.intent.reasons[:1], reason)
+    return Draft(Action.RELEASE, reasons, LinkState.RELEASED, link.target_id)
+
+
+def tombstone(prepared: Prepared) -> Draft:
+    """The account is gone already, and the person should have none."""
+    gone = Reason("AlreadyGone", "The account is no longer in the application, and the person should have none.")
+    target_id = prepared.link.target_id if prepared.link else ""
+    return Draft(Action.RELEASE, (gone,), LinkState.TOMBSTONE, target_id)
+
+
+def _without_switch(prepared: Prepared, link: Link) -> Draft:
+    why = "No mapping writes `active`, so the account cannot be disabled."
+    if prepared.intent.cause == "disabled":
+        reason = Reason("DisableNotMapped", f"{why} It is left as it is.", {}, "Map `active` from IsSoftDeleted.")
+        return Draft(Action.NONE, (reason,), link.state, link.target_id)
+    if not may(prepared, "delete"):
+        return Draft(
+            Action.SKIP, (flag_is_off(prepared, "delete", wish="Would be deleted"),), link.state, link.target_id
+        )
+    reasons = (*prepared.intent.reasons[:1], Reason("DisableNotMapped", f"{why} It is deleted instead."))
+    return Draft(Action.DELETE, reasons, LinkState.TOMBSTONE, link.target_id)
+
+
+def _no_effect(prepared: Prepared) -> Reason:
+    return Reason(
+        "DisableNotMapped",
+        "The account should be disabled, but the mapping of `active` does not say so.",
+        {"attribute": "active"},
+        'Map active as Switch([IsSoftDeleted], , "False", "True", "True", "False").',
+    )

@@ -1,0 +1,109 @@
+"""Plan for an object without an account: create one, or link the one that matches.
+
+Nothing is created before the application was asked, and nobody's account is taken over: several matches, or one that belongs to somebody
+else, are refused for a person to decide.
+"""
+
+from __future__ import annotations
+
+from lockstep.engine.drafting import Draft, difference, differs, flag_is_off, mapped_for, may, turns_on
+from lockstep.engine.mapping import Mapped, Taken, held_values
+from lockstep.engine.matching import ManyMatches, Match, NoMatch, OneMatch, TakenMatch
+from lockstep.engine.prepare import Prepared
+from lockstep.engine.records import Action, Change, LinkState, Reason
+from lockstep.engine.steps import matching_step
+
+
+def plan_new(prepared: Prepared, match: Match | None, taken: Taken | None) -> Draft:
+    """Create, link, or say why neither. Raises ValueError where the application was not asked although it had to be."""
+    if prepared.query_problem is not None:
+        return Draft(Action.REFUSE, (prepared.query_problem,))
+    if not prepared.queries:
+        return _unmatchable(prepared)
+    match match:
+        case None:
+            raise ValueError("a plan for an unlinked object needs to know what matches")
+        case NoMatch():
+            return _create(prepared, match, taken)
+        case OneMatch():
+            return _link(prepared, match)
+        case ManyMatches() | TakenMatch():
+            reason = _too_many(prepared, match) if isinstance(match, ManyMatches) else _taken(match)
+            return Draft(Action.REFUSE, (reason,), matching=(matching_step(match, prepared.queries),))
+
+
+def refused(mapped: Mapped) -> Draft | None:
+    """The draft where the object cannot be mapped; left out on purpose is no failure."""
+    if mapped.problem is None:
+        return None
+    action = Action.SKIP if mapped.problem.code == "ImportSkipped" else Action.REFUSE
+    return Draft(action, (mapped.problem,))
+
+
+def _create(prepared: Prepared, match: NoMatch, taken: Taken | None) -> Draft:
+    step = (matching_step(match, prepared.queries),)
+    if not may(prepared, "create"):
+        return Draft(Action.SKIP, (flag_is_off(prepared, "create", wish="Would be created"),), matching=step)
+    mapped = mapped_for(prepared, creating=True, taken=taken)
+    if (draft := refused(mapped)) is not None:
+        return draft
+    changes = tuple(
+        Change(path, None, value, redacted=path in mapped.redacted) for path, value in mapped.values.items()
+    )
+    # The scope says why a person gets an account; "has none yet" does not.
+    reasons = prepared.scope.reasons
+    return Draft(Action.CREATE, reasons, LinkState.LIVE, mapped=mapped, changes=changes, matching=step)
+
+
+def _link(prepared: Prepared, match: OneMatch) -> Draft:
+    assert prepared.mapping is not None  # noqa: S101
+    step = (matching_step(match, prepared.queries),)
+    account = match.account
+    mapped = mapped_for(prepared, creating=False)
+    if (draft := refused(mapped)) is not None:
+        return draft
+    changes = difference(prepared, mapped, held_values(prepared.mapping, account.resource))
+    found = Reason(
+        "Matched",
+        f'The account "{account.display}" ({account.id}) has the same {match.query.attribute}.',
+        {"attribute": match.query.attribute, "targetId": account.id},
+    )
+    if changes and not may(prepared, "update"):
+        reasons = (found, flag_is_off(prepared, "update", wish="Would be updated"))
+        return Draft(Action.LINK, reasons, LinkState.LIVE, account.id, account, mapped, matching=step)
+    if not changes:
+        return Draft(Action.LINK, (found,), LinkState.LIVE, account.id, account, mapped, matching=step)
+    action = Action.ENABLE if turns_on(changes) else Action.UPDATE
+    reasons = (found, differs(changes))
+    return Draft(action, reasons, LinkState.LIVE, account.id, account, mapped, changes, matching=step)
+
+
+def _unmatchable(prepared: Prepared) -> Draft:
+    assert prepared.mapping is not None  # noqa: S101
+    attributes = prepared.mapping.matching
+    if not attributes:
+        text = f'The mapping "{prepared.mapping.name}" has no matching attribute, so nobody can be recognised in the application.'
+        return Draft(Action.REFUSE, (Reason("NoMatchingAttribute", text, {}, "Mark one mapping as matching."),))
+    names = ", ".join(mapping.target for mapping in attributes)
+    text = f"There is no value to match by: {names} {'are' if len(attributes) > 1 else 'is'} empty for this object."
+    wish = "Would be considered if the object had a value for it."
+    return Draft(Action.SKIP, (Reason("ImportSkipped", text, {"attributes": names}, wish),))
+
+
+def _too_many(prepared: Prepared, match: ManyMatches) -> Reason:
+    ids = [account.id for account in match.accounts]
+    return Reason(
+        "DuplicateTargetEntries",
+        f"{len(ids)} accounts match on {match.query.attribute}: {', '.join(ids[:10])}.",
+        {"candidates": ", ".join(ids[:10]), "attribute": match.query.attribute},
+        f"Choose one: lockstep links APP --user {prepared.obj.display} --choose {ids[0]}",
+    )
+
+
+def _taken(match: TakenMatch) -> Reason:
+    return Reason(
+        "DuplicateSourceEntries",
+        f'The account {match.account.id} has the same {match.query.attribute}, but belongs to "{match.by}".',
+        {"targetId": match.account.id, "linkedTo": match.by, "attribute": match.query.attribute},
+        f"Give one of the two another {match.query.attribute}, or unlink the account from the other.",
+    )

@@ -1,0 +1,72 @@
+"""The rules of a job: its configuration, how that is read and written, and what it depends on.
+
+`dependencies` is what makes a change cheap: an attribute that no rule reads marks nobody.
+"""
+
+from __future__ import annotations
+
+from lockstep.engine.conditions import attributes_of
+from lockstep.engine.configuration import (
+    Apply,
+    AttributeMapping,
+    Constant,
+    DeletionPolicy,
+    Direct,
+    Drift,
+    Expression,
+    Flow,
+    Guards,
+    JobConfiguration,
+    JobSettings,
+    Limits,
+    MappingSource,
+    NoSource,
+    ObjectMapping,
+    OnLeaving,
+    OnLost,
+    Scope,
+    StartPolicy,
+)
+from lockstep.engine.configuration_json import configuration_from_json, configuration_to_json
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.strict_json import ConfigurationError
+
+__all__ = [
+    "Apply",
+    "AttributeMapping",
+    "ConfigurationError",
+    "Constant",
+    "DeletionPolicy",
+    "Direct",
+    "Drift",
+    "Expression",
+    "Flow",
+    "Guards",
+    "JobConfiguration",
+    "JobSettings",
+    "Limits",
+    "MappingSource",
+    "NoSource",
+    "ObjectMapping",
+    "OnLeaving",
+    "OnLost",
+    "Scope",
+    "StartPolicy",
+    "configuration_from_json",
+    "configuration_to_json",
+    "dependencies",
+]
+
+# What the directory itself knows of an object; expressions see it, and changes of it always count.
+COMPUTED = frozenset({"IsSoftDeleted", "appRoleAssignments", "accountEnabled", "objectId"})
+
+
+def dependencies(configuration: JobConfiguration, kind: ObjectKind) -> frozenset[str]:
+    """The source attributes of that kind whose change can change a decision: mappings, matching, filters, accountEnabled."""
+    mapping = configuration.mapping_for(kind)
+    if mapping is None or not mapping.enabled:
+        return frozenset()
+    mapped = (attribute.dependencies for attribute in mapping.attributes)
+    filtered = (attributes_of(scoping.condition) for scoping in mapping.scoping_filters)
+    start = {configuration.start.attribute} if configuration.start else set()
+    return frozenset({"accountEnabled"}).union(start, *mapped, *filtered) - (COMPUTED - {"accountEnabled"})

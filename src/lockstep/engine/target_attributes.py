@@ -1,0 +1,81 @@
+"""What is known of one attribute of the application: its type, and whether it is required, exact in case, filterable, multi-valued.
+
+A path that no attribute list names takes its type from the SCIM schema; what no schema declares is a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from lockstep.engine.records import ObjectKind
+from lockstep.scim.errors import ScimError
+from lockstep.scim.registry import default_registry
+from lockstep.scim.target_values import resolve_path
+
+
+class AttributeType(StrEnum):
+    """Entra's names of the types."""
+
+    STRING = "String"
+    BOOLEAN = "Boolean"
+    INTEGER = "Integer"
+    DATE_TIME = "DateTime"
+    REFERENCE = "Reference"
+    BINARY = "Binary"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetAttribute:
+    """*name* is a target path as mappings write it. *case_exact*: a change of nothing but letter case is written."""
+
+    name: str
+    type: AttributeType = AttributeType.STRING
+    required: bool = False
+    case_exact: bool = True
+    filterable: bool = False
+    multi_valued: bool = False
+
+
+_TYPES = {
+    "boolean": AttributeType.BOOLEAN,
+    "integer": AttributeType.INTEGER,
+    "dateTime": AttributeType.DATE_TIME,
+    "binary": AttributeType.BINARY,
+}
+# Single-valued references to other objects; the schema declares them as complex values.
+_REFERENCES = frozenset({"manager", "manager.value", "members"})
+
+
+def attribute_named(
+    path: str, kind: ObjectKind, known: Sequence[TargetAttribute] = (), *, is_matching: bool = False
+) -> TargetAttribute:
+    """The attribute at *path*: from *known*, else from the SCIM schema, else a plain text."""
+    folded = path.lower()
+    for attribute in known:
+        if attribute.name.lower() == folded:
+            return attribute
+    return _from_schema(path, kind, is_matching)
+
+
+@lru_cache(maxsize=1024)
+def _from_schema(path: str, kind: ObjectKind, is_matching: bool) -> TargetAttribute:
+    # User names and what accounts are found by: applications fold their case, so a pure case change would be written for ever.
+    exact = not is_matching and path.lower() != "username"
+    required = path.lower() == ("username" if kind is ObjectKind.USER else "displayname")
+    try:
+        resolved = resolve_path(path, default_registry().resource(kind.value))
+    except ScimError:
+        return TargetAttribute(path, required=required, case_exact=exact, filterable=is_matching)
+    leaf = resolved.leaf
+    name = resolved.path.attribute + (f".{resolved.path.sub}" if resolved.path.sub else "")
+    if name in _REFERENCES:
+        return TargetAttribute(path, AttributeType.REFERENCE, multi_valued=name == "members")
+    kind_of_value = _TYPES.get(leaf.type, AttributeType.STRING) if leaf else AttributeType.STRING
+    # With a filter one value is meant, whatever the attribute holds besides.
+    several = leaf is not None and leaf.multi_valued and resolved.path.filter is None
+    return TargetAttribute(
+        path, kind_of_value, required=required, case_exact=exact, filterable=is_matching, multi_valued=several
+    )
