@@ -37,7 +37,7 @@ mappings: what works there works here, with the same value.
 ## Syntax
 
 - An expression is one call, `Name(argument, ...)`; calls nest. Names are case-sensitive.
-- Arguments are attributes `[mail]`, texts `"text"`, whole numbers `3` and `&HF`, and calls. One may be left empty: `Switch([a], , "x", "y")`.
+- Arguments are attributes `[mail]`, texts `"text"`, whole numbers `3` and `&HF`, calls. One may be left empty: `Switch([a], , "x", "y")`.
 - In a text, write `\\\\` for a backslash and `\\"` for a quotation mark. Any other backslash stays as it is.
 - Comparisons `=` `<>` `>` `>=` `<` `<=` are possible in the condition of IIF and CBool only: as numbers where both sides are whole
   numbers, else as texts, case-sensitive. An absent attribute compares as an empty text. For AND and OR, nest IIF.

@@ -62,7 +62,9 @@ def shown(value: object) -> str:
         return f"{len(value)} values"
     if not isinstance(value, (str, int)):
         return "a structured value"
-    text = " ".join(str(value)[:80].split()) if isinstance(value, str) else str(value)
+    if isinstance(value, int) and value.bit_length() > 64:
+        return "a very large number"
+    text = " ".join(value[:80].split()) if isinstance(value, str) else str(value)
     return f'"{text[:40]}..."' if len(text) > 40 else f'"{text}"'
 
 

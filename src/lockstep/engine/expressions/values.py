@@ -67,15 +67,22 @@ def to_text(value: Value, argument: str = "") -> str | None:
 
 
 def _number_text(value: str | float) -> str:
-    if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
+    # Python refuses to write integers of thousands of digits.
+    return str(_bounded(value) if isinstance(value, int) else value)
+
+
+def _bounded(value: int) -> int:
+    if not -LARGEST - 1 <= value <= LARGEST:
         raise Trouble("got a number that is too large", expected="a 64-bit number")
-    return str(value)
+    return value
 
 
 def to_integer(value: Value, argument: str = "") -> int | None:
     """A whole number from a number or its text, or None for null."""
-    if value.__class__ is int or value is None:
-        return value
+    if value is None:
+        return None
+    if value.__class__ is int:
+        return _bounded(value)
     text = to_text(value, argument)
     if text is None:
         return None

@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from expression_strategies import almost_expressions, calls, records, sensible_records, trees
 from hypothesis import HealthCheck, given, settings
-from strategies import almost_expressions, calls, records, sensible_records, trees
 
 from lockstep.engine.expressions import (
     EvaluationContext,
@@ -50,10 +50,7 @@ def test_positions_point_at_what_they_name(tree: Expression) -> None:
     text = print_expression(tree)
 
     for node in walk(parse(text)):
-        if isinstance(node, Comparison):
-            begins_with = node.operator
-        else:
-            begins_with = print_expression(node)
+        begins_with = node.operator if isinstance(node, Comparison) else print_expression(node)
         assert text.startswith(begins_with, node.position - 1)
 
 

@@ -127,6 +127,35 @@ def test_expression_beyond_the_limit_is_refused_before_it_is_read() -> None:
     assert "an expression may have 10,000 characters, this one has 10,001" in error.detail
 
 
+def test_no_expression_has_more_parts_than_the_limit_of_steps() -> None:
+    most_parts = "Switch([a]," + "," * (MAX_CHARACTERS - 12) + ")"
+
+    assert compile_expression(most_parts).size <= 10_000
+
+
+def test_number_of_patterns_is_limited() -> None:
+    pattern = 'Replace([a],,"b",,"x",,)'
+
+    assert evaluate(f'Join("",{",".join([pattern] * 50)})', {"a": "b"}) == "x" * 50
+    assert isinstance(evaluate(f'Join("",{",".join([pattern] * 51)})', {"a": "b"}), ExpressionError)
+
+
+@pytest.mark.parametrize("value", [10**5000, -(10**5000), 2**64])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Left("a", [n])',
+        'Mid("a", [n])',
+        "CStr([n])",
+        'IIF([n]>1,"a","b")',
+        'DateAdd("d", [n], Now())',
+        "Item([p], [n])",
+    ],
+)
+def test_number_beyond_64_bits_is_refused(text: str, value: int) -> None:
+    assert isinstance(evaluate(text, {"n": value, "p": ["a"]}), ExpressionError)
+
+
 def test_nesting_is_limited() -> None:
     allowed = "ToLower(" * 64 + '"A"' + ")" * 64
     refused = "ToLower(" * 65 + '"A"' + ")" * 65

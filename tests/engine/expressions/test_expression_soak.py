@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from expression_strategies import almost_expressions, calls, records, trees
 from hypothesis import HealthCheck, Phase, given, settings
-from strategies import almost_expressions, calls, records, trees
 
 from lockstep.engine.expressions import (
     EvaluationContext,
