@@ -18,7 +18,7 @@ from lockstep.scim.paths import Path, parse_path
 from lockstep.scim.projection import projection
 from lockstep.scim.validate import validate_resource
 
-FAST = settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+FAST = settings(deadline=None, max_examples=120, suppress_health_check=list(HealthCheck))
 
 attribute_lists = st.lists(
     st.sampled_from(["userName", "name", "name.givenName", "emails.value", "emails", "active", ENTERPRISE, "id", "x"]),
@@ -74,8 +74,8 @@ def test_the_patch_between_equal_resources_is_empty(resource: dict[str, Any]) ->
 @FAST
 @given(users(), users())
 def test_applying_a_patch_twice_changes_nothing_more(before: dict[str, Any], after: dict[str, Any]) -> None:
-    operations = build_patch(before, after, USER)
-    assume(operations and all(operation["op"] == "replace" for operation in operations))
+    operations = [operation for operation in build_patch(before, after, USER) if operation["op"] == "replace"]
+    assume(operations)
     once = apply_patch(before, read_operations(patch_body(operations)), USER).resource
 
     twice = apply_patch(once, read_operations(patch_body(operations)), USER)
