@@ -1,0 +1,127 @@
+"""Accounts of Documo's customers: each is a tenant with its own members, keys, settings and schemas.
+
+Settings are read at the door of every request, from a cache that the database tells to forget (see `tenants`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from documo.members import ADMIN, DEFAULT_ROLES, create_local_member
+from documo.scim_service.registries import Custom, registry_of
+from documo.store import accounts as table
+from documo.store.database import Store
+from lockstep.errors import conflict, invalid, not_found
+
+PROFILES = ("strict", "lenient", "entra", "okta", "onelogin", "jumpcloud", "google")
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "profile": PROFILES,
+    "restore_policy": ("restore", "conflict", "new"),
+    "patch_answer": ("resource", "nothing"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account as the store has it."""
+
+    id: int
+    name: str
+    plan: str
+    seats: int | None
+    default_role: str
+    profile: str
+    restore_policy: str
+    hold_names: bool
+    undelete_days: int
+    indirect_groups: bool
+    patch_answer: str
+    rate_per_second: int
+    rate_burst: int
+    custom: Custom
+
+
+SETTABLE = (
+    "plan", "seats", "default_role", "profile", "restore_policy", "hold_names", "undelete_days", "indirect_groups",
+    "patch_answer", "rate_per_second", "rate_burst",
+)  # fmt: skip
+
+
+async def create_account(store: Store, name: str, *, admin: str, settings: Mapping[str, Any] | None = None) -> Account:
+    """Open an account with *admin* (an e-mail address) as its first member, in the role Admin. Raises LockstepError."""
+    values = checked_settings(settings or {})
+    if not name.strip() or len(name) > 200:
+        raise invalid("An account needs a name of at most 200 characters")
+    try:
+        async with store.control() as connection:
+            tenant_id = await table.insert_account(connection, name.strip(), values)
+            await connection.execute("select set_config('documo.tenant', %s, true)", (str(tenant_id),))
+            await table.insert_roles(connection, tenant_id, DEFAULT_ROLES)
+            await create_local_member(connection, tenant_id, admin, role=ADMIN)
+    except psycopg.errors.UniqueViolation:
+        raise conflict(f"There is already an account {name!r}", next_step="Choose another name") from None
+    return await find_account(store, name.strip())
+
+
+async def find_account(store: Store, name: str) -> Account:
+    """The account of that name (in any case) or number. Raises LockstepError when there is none."""
+    async with store.control() as connection:
+        row = await table.account_row(connection, name)
+    if row is None:
+        raise not_found(f"There is no account {name[:200]!r}", next_step="documo accounts list")
+    return account_of(row)
+
+
+async def list_accounts(store: Store) -> list[Account]:
+    """All accounts, oldest first."""
+    async with store.control() as connection:
+        return [account_of(row) for row in await table.account_rows(connection)]
+
+
+async def only_account(store: Store, name: str | None) -> Account:
+    """The account that is named, or the only one there is. Raises LockstepError when that leaves a choice."""
+    if name:
+        return await find_account(store, name)
+    accounts = await list_accounts(store)
+    if len(accounts) != 1:
+        raise invalid(
+            f"There are {len(accounts)} accounts, so one must be named",
+            next_step="Add --account NAME" if accounts else "documo accounts create NAME --admin EMAIL",
+        )
+    return accounts[0]
+
+
+async def change_account(store: Store, name: str, settings: Mapping[str, Any]) -> Account:
+    """Set some of SETTABLE, or `custom`. Raises LockstepError for values that cannot be."""
+    account = await find_account(store, name)
+    values = checked_settings(settings)
+    async with store.control() as connection:
+        await table.update_account(connection, account.id, values)
+    return await find_account(store, str(account.id))
+
+
+def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as columns. Raises LockstepError that names the setting and what it may be."""
+    values: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key == "custom":
+            registry_of(value)  # refuses what is no schema
+            values.update(value.columns())
+            continue
+        if key not in SETTABLE:
+            raise invalid(f"{key} is not a setting of an account", next_step=f"Settings: {', '.join(SETTABLE)}")
+        if key in CHOICES and value not in CHOICES[key]:
+            raise invalid(f"{key} cannot be {value!r}", next_step=f"Choose one of: {', '.join(CHOICES[key])}")
+        values[key] = value
+    return values
+
+
+def account_of(row: Mapping[str, Any]) -> Account:
+    """An account from its row."""
+    plain = {key: row[key] for key in ("id", "name", *SETTABLE)}
+    custom = Custom.of(row["custom_schemas"], row["custom_resource_types"], row["custom_extensions"])
+    return Account(**plain, custom=custom)

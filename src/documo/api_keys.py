@@ -1,0 +1,114 @@
+"""API keys: made once, shown once, kept as a hash.
+
+A key belongs to a member and ends with it. Only an Admin's key may provision, whatever its scopes say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from documo.identifiers import new_id, new_key, read_id
+from documo.members import known_role
+from documo.store import keys as table
+from documo.store import members as members_table
+from documo.store.database import Store
+from lockstep.errors import invalid, not_found
+
+SCOPES = ("read", "users", "groups", "admin")
+DEFAULT_SCOPES = ("read", "users", "groups")
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key just made; the only moment at which the secret can be seen."""
+
+    id: str
+    name: str
+    prefix: str
+    secret: str = field(repr=False)
+    scopes: tuple[str, ...]
+    expires_at: datetime | None
+
+
+def hash_of(secret: str | bytes) -> bytes:
+    """How a key is stored: 256 random bits need no slow hash."""
+    return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).digest()
+
+
+def checked_scopes(scopes: Sequence[str]) -> tuple[str, ...]:
+    """The scopes in their order. Raises LockstepError for an unknown one, or none."""
+    unknown = [scope for scope in scopes if scope not in SCOPES]
+    if unknown or not scopes:
+        raise invalid(
+            f"{unknown[0]!r} is not a scope" if unknown else "A key needs at least one scope",
+            next_step=f"Scopes: {', '.join(SCOPES)}",
+        )
+    return tuple(scope for scope in SCOPES if scope in scopes)
+
+
+async def create_key(
+    store: Store,
+    tenant_id: int,
+    *,
+    name: str = "",
+    member: str = "",
+    role: str = "",
+    scopes: Sequence[str] = DEFAULT_SCOPES,
+    expires_in: timedelta | None = None,
+    kind: str = "key",
+) -> NewKey:
+    """Make a key for *member*, or for the first active member in *role*. Raises LockstepError when there is none."""
+    checked = checked_scopes(scopes)
+    expires_at = datetime.now(UTC) + expires_in if expires_in else None
+    secret = new_key()
+    async with store.tenant(tenant_id) as connection:
+        if member:
+            owner = await members_table.find_member(connection, tenant_id, member)
+            missing = f"There is no member {member[:200]!r}"
+        else:
+            known = await known_role(connection, tenant_id, role or "Admin")
+            owner = await members_table.find_with_role(connection, tenant_id, known)
+            missing = f"No active member has the role {known}"
+        if owner is None:
+            raise not_found(missing, next_step="documo members list")
+        made = NewKey(new_id(), name or "key", secret[:12], secret, checked, expires_at)
+        await table.insert(connection, tenant_id, owner, made, hash_of(secret), kind=kind)
+    return made
+
+
+async def list_keys(store: Store, tenant_id: int) -> list[table.KeyRow]:
+    """The account's keys, oldest first, without secrets."""
+    async with store.control() as connection:
+        return await table.rows(connection, tenant_id)
+
+
+async def revoke_key(store: Store, tenant_id: int, which: str) -> None:
+    """End a key, named by its id, name or prefix, at once. Raises LockstepError when none or several are meant."""
+    async with store.control() as connection:
+        key = await _one_key(connection, tenant_id, which)
+        await table.revoke(connection, tenant_id, key.id)
+
+
+async def rotate_key(store: Store, tenant_id: int, which: str, *, overlap: timedelta) -> NewKey:
+    """Make a successor of a key with the same owner and scopes; the old one works on for *overlap*, then ends."""
+    secret = new_key()
+    async with store.control() as connection:
+        old = await _one_key(connection, tenant_id, which)
+        made = NewKey(new_id(), old.name, secret[:12], secret, tuple(old.scopes), old.expires_at)
+        await table.insert(connection, tenant_id, old.member_id, made, hash_of(secret), kind=old.kind)
+        await table.expire(connection, tenant_id, old.id, datetime.now(UTC) + overlap)
+    return made
+
+
+async def _one_key(connection: table.Connection, tenant_id: int, which: str) -> table.KeyRow:
+    keys = [key for key in await table.rows(connection, tenant_id) if key.revoked_at is None]
+    wanted = read_id(which)
+    found = [key for key in keys if key.id == wanted] or [key for key in keys if key.name == which]
+    found = found or [key for key in keys if len(which) >= 8 and key.prefix.startswith(which[:12])]
+    if len(found) != 1:
+        what = "There is no key" if not found else f"{len(found)} keys answer to"
+        raise not_found(f"{what} {which[:40]!r}", next_step="documo keys list, then use the id")
+    return found[0]

@@ -1,0 +1,88 @@
+"""`documo domains`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from documo import domains as rules
+from documo.accounts import only_account
+from documo.cli.members import account_option
+from documo.cli.output import Output, data_option, output_option, with_store
+from documo.settings import SCIM_PATH, Settings
+from documo.store.database import Store
+
+COLUMNS = ("host", "verified", "tenant_url", "txt_record", "txt_value")
+
+
+@click.group()
+def domains() -> None:
+    """Custom API domains."""
+
+
+@domains.command("set")
+@click.argument("host")
+@click.option("--vouched", is_flag=True, help="The operator vouches for it: no proof in DNS is asked for.")
+@account_option
+@data_option
+@output_option
+def set_(host: str, vouched: bool, account: str | None, settings: Settings, output: Output) -> None:
+    """Add a custom API domain to an account."""
+
+    async def work(store: Store) -> rules.Domain:
+        return await rules.set_domain(store, (await only_account(store, account)).id, host, vouched=vouched)
+
+    output.one(_described(with_store(settings, work)))
+
+
+@domains.command("list")
+@account_option
+@data_option
+@output_option
+def list_(account: str | None, settings: Settings, output: Output) -> None:
+    """List an account's domains."""
+
+    async def work(store: Store) -> list[rules.Domain]:
+        return await rules.list_domains(store, (await only_account(store, account)).id)
+
+    output.many("domains", [_described(domain) for domain in with_store(settings, work)], COLUMNS)
+
+
+@domains.command()
+@click.argument("host")
+@account_option
+@data_option
+def remove(host: str, account: str | None, settings: Settings) -> None:
+    """Stop serving a domain."""
+
+    async def work(store: Store) -> None:
+        await rules.remove_domain(store, (await only_account(store, account)).id, host)
+
+    with_store(settings, work)
+
+
+@domains.command()
+@click.argument("host")
+@click.option("--name-server", metavar="ADDRESS", help="Ask this name server instead of the system's.")
+@account_option
+@data_option
+@output_option
+def verify(host: str, name_server: str | None, account: str | None, settings: Settings, output: Output) -> None:
+    """Look for the proof in DNS and serve the domain from then on."""
+
+    async def work(store: Store) -> rules.Domain:
+        tenant = await only_account(store, account)
+        return await rules.verify_domain(store, tenant.id, host, name_server=name_server)
+
+    output.one(_described(with_store(settings, work)))
+
+
+def _described(domain: rules.Domain) -> dict[str, Any]:
+    return {
+        "host": domain.host,
+        "verified": domain.verified,
+        "tenant_url": f"https://{domain.host}{SCIM_PATH}",
+        "txt_record": domain.record_name,
+        "txt_value": domain.proof,
+    }

@@ -1,0 +1,110 @@
+"""`documo keys`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from documo import api_keys as rules
+from documo.accounts import only_account
+from documo.cli.members import account_option
+from documo.cli.output import Output, data_option, output_option, with_store
+from documo.settings import Settings
+from documo.store.database import Store
+from documo.store.keys import KeyRow
+
+COLUMNS = ("id", "name", "key", "scopes", "state", "expires_at", "last_used_at", "last_used_address", "last_used_agent")
+
+
+@click.group()
+def keys() -> None:
+    """API keys: shown once, kept as a hash."""
+
+
+@keys.command()
+@account_option
+@click.option("--name", default="", help="What the key is for.")
+@click.option("--member", default="", metavar="EMAIL", help="Whose key it is.")
+@click.option(
+    "--role", default="Admin", show_default=True, help="Without --member: the first active member in this role."
+)
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(rules.SCOPES), help="May be given several times.")
+@click.option("--expires-in", "days", type=click.IntRange(1), metavar="DAYS")
+@data_option
+@output_option
+def create(
+    account: str | None, name: str, member: str, role: str, scopes: tuple[str, ...], days: int | None,
+    settings: Settings, output: Output,
+) -> None:  # fmt: skip
+    """Make a key and print it. It cannot be shown again."""
+
+    async def work(store: Store) -> rules.NewKey:
+        tenant = await only_account(store, account)
+        return await rules.create_key(
+            store, tenant.id, name=name, member=member, role=role, scopes=scopes or rules.DEFAULT_SCOPES,
+            expires_in=timedelta(days=days) if days else None,
+        )  # fmt: skip
+
+    _print_key(with_store(settings, work), output)
+
+
+@keys.command("list")
+@account_option
+@data_option
+@output_option
+def list_(account: str | None, settings: Settings, output: Output) -> None:
+    """List keys, without their secrets."""
+
+    async def work(store: Store) -> list[KeyRow]:
+        return await rules.list_keys(store, (await only_account(store, account)).id)
+
+    output.many("keys", [_described(key) for key in with_store(settings, work)], COLUMNS)
+
+
+@keys.command()
+@click.argument("key")
+@account_option
+@data_option
+def revoke(key: str, account: str | None, settings: Settings) -> None:
+    """End a key at once. KEY is its id, its name or its beginning."""
+
+    async def work(store: Store) -> None:
+        await rules.revoke_key(store, (await only_account(store, account)).id, key)
+
+    with_store(settings, work)
+
+
+@keys.command()
+@click.argument("key")
+@click.option(
+    "--overlap-hours", type=click.IntRange(0), default=24, show_default=True, help="How long the old key works on."
+)
+@account_option
+@data_option
+@output_option
+def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings, output: Output) -> None:
+    """Make a successor of a key and print it."""
+
+    async def work(store: Store) -> rules.NewKey:
+        tenant = await only_account(store, account)
+        return await rules.rotate_key(store, tenant.id, key, overlap=timedelta(hours=overlap_hours))
+
+    _print_key(with_store(settings, work), output)
+
+
+def _print_key(key: rules.NewKey, output: Output) -> None:
+    shown: dict[str, Any] = {
+        "id": key.id, "name": key.name, "key": key.secret, "scopes": list(key.scopes), "expiresAt": key.expires_at,
+    }  # fmt: skip
+    output.one(shown, text=key.secret)
+    click.echo("Keep it now: it cannot be shown again.", err=True)
+
+
+def _described(key: KeyRow) -> dict[str, Any]:
+    shown = asdict(key)
+    shown["key"] = f"{shown.pop('prefix')}...{shown.pop('last_four')}"
+    shown["state"] = "revoked" if key.revoked_at else "active"
+    return shown

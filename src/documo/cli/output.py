@@ -1,0 +1,120 @@
+"""How commands print: a table for people, JSON for machines."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ParamSpec, TypeVar
+
+import click
+import orjson
+import yaml
+
+from documo.settings import Settings, read_settings
+from documo.store.database import Store, running_store
+
+FORMATS = ("table", "json", "jsonl", "yaml")
+FORMAT_VERSION = "1.0"
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Output:
+    """Prints in the format that was asked for."""
+
+    def __init__(self, format: str) -> None:
+        self.format = format
+
+    def one(self, item: Mapping[str, Any], *, text: str | None = None) -> None:
+        """Print one thing; *text* is what a person sees."""
+        if self.format == "table":
+            click.echo(text if text is not None else _pairs(item))
+        else:
+            self._machine({"formatVersion": FORMAT_VERSION, **item})
+
+    def many(self, name: str, items: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        """Print a list under *name*; *columns* are those of the table."""
+        if self.format == "table":
+            _table(items, columns)
+        elif self.format == "jsonl":
+            for item in items:
+                click.echo(orjson.dumps(item, default=str).decode())
+        else:
+            self._machine({"formatVersion": FORMAT_VERSION, name: [dict(item) for item in items]})
+
+    def line(self, item: Mapping[str, Any], text: str) -> None:
+        """Print one line of a stream."""
+        click.echo(text if self.format == "table" else orjson.dumps(item, default=str).decode())
+
+    def _machine(self, document: Mapping[str, Any]) -> None:
+        if self.format == "yaml":
+            plain = orjson.loads(orjson.dumps(document, default=str))
+            click.echo(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).rstrip())
+        else:
+            click.echo(orjson.dumps(document, default=str).decode())
+
+
+def output_option(command: Callable[..., R]) -> Callable[..., R]:
+    """Add `-o`; the command gets an `Output` as *output*."""
+
+    @click.option("-o", "--output", "output", type=click.Choice(FORMATS), default="table", help="How to print.")
+    @functools.wraps(command)
+    def with_output(*arguments: Any, output: str, **named: Any) -> R:
+        return command(*arguments, output=Output(output), **named)
+
+    return with_output
+
+
+def data_option(command: Callable[..., R]) -> Callable[..., R]:
+    """Add `--data`; the command gets `Settings` as *settings*."""
+
+    @click.option("--data", metavar="FOLDER", help="Data folder (default: $LOCKSTEP_DATA or ./lockstep-data).")
+    @functools.wraps(command)
+    def with_settings(*arguments: Any, data: str | None, **named: Any) -> R:
+        return command(*arguments, settings=read_settings(data=data), **named)
+
+    return with_settings
+
+
+def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]]) -> R:
+    """Run *work* on the store that *settings* name, attached to or started for as long as it takes."""
+
+    async def run() -> R:
+        async with running_store(settings, main=False, max_size=2) as store:
+            return await work(store)
+
+    return asyncio.run(run())
+
+
+def moment(value: datetime | None) -> str:
+    """A time for a table."""
+    return value.strftime("%Y-%m-%d %H:%M") if value else "-"
+
+
+def _pairs(item: Mapping[str, Any]) -> str:
+    width = max((len(key) for key in item), default=0)
+    return "\n".join(f"{key:<{width}}  {_cell(value)}" for key, value in item.items())
+
+
+def _table(items: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    rows = [[_cell(item.get(column)) for column in columns] for item in items]
+    widths = [
+        max(len(column), *(len(row[at]) for row in rows)) if rows else len(column) for at, column in enumerate(columns)
+    ]
+    for cells in ([column.upper() for column in columns], *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value)) or "-"
+    # Control characters from outside must not reach a terminal as they are.
+    return "".join(c if c.isprintable() else "\ufffd" for c in str(value))

@@ -1,0 +1,103 @@
+"""`documo requests`."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from documo.accounts import only_account
+from documo.cli.members import account_option
+from documo.cli.output import Output, data_option, output_option, with_store
+from documo.replay import replay_request
+from documo.settings import Settings
+from documo.store import request_log as table
+from documo.store.database import Store
+from lockstep.errors import not_found
+
+TAIL_SECONDS = 0.5
+
+
+@click.group(invoke_without_command=True)
+@click.option("--tail", is_flag=True, help="Go on showing requests as they come.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@account_option
+@data_option
+@output_option
+@click.pass_context
+def requests(
+    context: click.Context, tail: bool, limit: int, account: str | None, settings: Settings, output: Output
+) -> None:
+    """The SCIM requests of the last seven days."""
+    if context.invoked_subcommand is None:
+        with_store(settings, lambda store: _show(store, account, output, limit=limit, tail=tail))
+
+
+@requests.command()
+@click.argument("request_id")
+@account_option
+@data_option
+def curl(request_id: str, account: str | None, settings: Settings) -> None:
+    """Print a request as a curl command; the key comes from $DOCUMO_KEY."""
+    entry = with_store(settings, lambda store: _entry(store, account, request_id))
+    click.echo(as_curl(entry))
+
+
+@requests.command()
+@click.argument("request_id")
+@account_option
+@data_option
+@output_option
+def replay(request_id: str, account: str | None, settings: Settings, output: Output) -> None:
+    """Do a request again on the present data, in a transaction that is rolled back, and show the answer."""
+
+    async def work(store: Store) -> dict[str, Any]:
+        tenant = await only_account(store, account)
+        return await replay_request(store, tenant.id, await _entry(store, account, request_id))
+
+    answer = with_store(settings, work)
+    output.one(answer, text=f"{answer['status']}  (was {answer['was']})\n{answer['body']}")
+
+
+def as_curl(entry: Mapping[str, Any]) -> str:
+    """A command that sends the request again."""
+    parts = ["curl", "-i", "-X", str(entry["method"]), "-H", '"Authorization: Bearer $DOCUMO_KEY"']
+    if entry["request_body"]:
+        parts += ["-H", shlex.quote(f"Content-Type: {entry['request_type'] or 'application/scim+json'}")]
+        parts += ["--data-binary", shlex.quote(entry["request_body"])]
+    return " ".join([*parts, '"$DOCUMO_API_URL"' + shlex.quote(str(entry["path"]))])
+
+
+async def _show(store: Store, account: str | None, output: Output, *, limit: int, tail: bool) -> None:
+    tenant = await only_account(store, account)
+    after = ""
+    while True:
+        async with store.tenant(tenant.id) as connection:
+            found = await table.rows(connection, tenant.id, after=after, limit=limit)
+        for entry in found:
+            output.line(entry, _line(entry))
+            after = entry["id"]
+        if not tail:
+            return
+        await asyncio.sleep(TAIL_SECONDS)
+
+
+async def _entry(store: Store, account: str | None, request_id: str) -> dict[str, Any]:
+    tenant = await only_account(store, account)
+    async with store.tenant(tenant.id) as connection:
+        entry = await table.entry(connection, tenant.id, request_id)
+    if entry is None:
+        raise not_found(f"There is no request {request_id[:60]!r} in the last seven days", next_step="documo requests")
+    return entry
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    notes = f"  [{', '.join(entry['tolerances'])}]" if entry["tolerances"] else ""
+    line = (
+        f"{entry['at']:%Y-%m-%d %H:%M:%S}  {entry['status']}  {entry['milliseconds']:7.1f} ms  {entry['client']:<10}"
+        f"  {entry['method']:<6} {entry['path']}{notes}  {entry['id']}"
+    )
+    return "".join(c if c.isprintable() else "\ufffd" for c in line)

@@ -1,0 +1,31 @@
+"""`documo sandbox`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import uvloop
+
+from documo.accounts import PROFILES
+from documo.log_setup import log_to_stderr
+from documo.sandbox import Sandbox, run_sandbox
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 = any free port.")
+@click.option("--profile", type=click.Choice(PROFILES), default="lenient", show_default=True)
+@click.option("--rate", type=click.IntRange(0), default=0, help="Requests per second and tenant; 0 = no limit.")
+@click.option("--users", type=click.IntRange(0, 200_000), default=0, help="People to begin with, in each tenant.")
+@click.option("--tenants", type=click.IntRange(1, 100), default=1, show_default=True)
+@click.option(
+    "--faults", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="YAML file with faults to inject."
+)
+@click.option("--seed", type=int, default=0, help="Makes people and faults repeatable.")
+def sandbox(port: int, profile: str, rate: int, users: int, tenants: int, faults: Path | None, seed: int) -> None:
+    """A throw-away Documo for client makers: nothing stays when it ends.
+
+    Prints one line of JSON with base_url and token when it answers.
+    """
+    log_to_stderr()
+    uvloop.run(run_sandbox(Sandbox(port, profile, rate, users, tenants, faults, seed)))

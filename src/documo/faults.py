@@ -1,0 +1,211 @@
+"""Make a sandbox misbehave by rule, so that a client's patience can be tested.
+
+The rules and the seed decide everything: the same requests in the same order meet the same faults.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from documo.scim_service.app import Receive, Scope, Send
+from lockstep.errors import invalid
+
+ACTIONS = ("status", "delay", "drop_before", "drop_after", "truncate", "html", "content_type", "stale", "duplicate")
+_KEYS = frozenset(
+    ("method", "path", "nth", "every", "probability", "times", "do", "status", "headers", "seconds", "value")
+)
+
+
+@dataclass(slots=True)
+class Rule:
+    """When a rule applies, and what it does. *nth* counts the requests that match, from 1."""
+
+    do: str
+    method: str = ""
+    path: re.Pattern[str] = field(default_factory=lambda: re.compile(""))
+    nth: int = 0
+    every: int = 0
+    probability: float = 1.0
+    times: int = 0
+    status: int = 503
+    headers: dict[str, str] = field(default_factory=dict)
+    seconds: float = 1.0
+    value: str = ""
+    seen: int = 0
+    done: int = 0
+
+    def applies(self, method: str, path: str, chance: random.Random) -> bool:
+        """Whether this request meets the rule; counts it when it matches."""
+        if (self.method and method != self.method) or not self.path.search(path):
+            return False
+        self.seen += 1
+        if (self.nth and self.seen != self.nth) or (self.every and self.seen % self.every):
+            return False
+        if (self.times and self.done >= self.times) or chance.random() >= self.probability:
+            return False
+        self.done += 1
+        return True
+
+
+def read_faults(file: Path) -> list[Rule]:
+    """The rules of a YAML file: a list under `faults`. Raises LockstepError that names the rule at fault."""
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise invalid(f"The faults file {file} cannot be read", why=str(error).splitlines()[0]) from None
+    items = document.get("faults") if isinstance(document, dict) else document
+    if not isinstance(items, list):
+        raise invalid(
+            f"The faults file {file} holds no list of rules",
+            next_step="Write it as: faults: [{path: /Users, do: status}]",
+        )
+    return [_rule(item, number) for number, item in enumerate(items, 1)]
+
+
+def _rule(item: Any, number: int) -> Rule:
+    if not isinstance(item, dict) or item.get("do") not in ACTIONS:
+        raise invalid(f"Fault {number} must say what to do: {', '.join(ACTIONS)}")
+    unknown = set(item) - _KEYS
+    if unknown:
+        raise invalid(
+            f"Fault {number} has the unknown key {sorted(map(str, unknown))[0]!r}",
+            next_step=f"Keys: {', '.join(sorted(_KEYS))}",
+        )
+    try:
+        return Rule(
+            do=str(item["do"]), method=str(item.get("method", "")).upper(), path=re.compile(str(item.get("path", ""))),
+            nth=int(item.get("nth", 0)), every=int(item.get("every", 0)), probability=float(item.get("probability", 1.0)),
+            times=int(item.get("times", 0)), status=int(item.get("status", 503)),
+            headers={str(key): str(value) for key, value in (item.get("headers") or {}).items()},
+            seconds=float(item.get("seconds", 1.0)), value=str(item.get("value", "")),
+        )  # fmt: skip
+    except (TypeError, ValueError, AttributeError, re.error) as error:
+        raise invalid(f"Fault {number} has a value that cannot be read", why=str(error)) from None
+
+
+class FaultInjector:
+    """An ASGI application around another one; the first rule that applies is carried out."""
+
+    def __init__(self, app: Any, rules: Sequence[Rule], *, seed: int) -> None:
+        self._app = app
+        self._rules = rules
+        self._chance = random.Random(seed)  # noqa: S311 -- repeatable on purpose
+        self._last: dict[str, list[Any]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        rule = None
+        if scope["type"] == "http":
+            rule = next((r for r in self._rules if r.applies(scope["method"], scope["path"], self._chance)), None)
+        if rule is None:
+            await self._remembering(scope, receive, send)
+        else:
+            await getattr(self, f"_{rule.do}")(rule, scope, receive, send)
+
+    async def _remembering(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: list[Any] = []
+
+        async def keep(message: Any) -> None:
+            answer.append(message)
+            await send(message)
+
+        await self._app(scope, receive, keep)
+        if scope["type"] == "http" and scope["method"] == "GET" and any(rule.do == "stale" for rule in self._rules):
+            self._last[self._key(scope)] = answer
+
+    async def _status(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+        body = (
+            b'{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"%d","detail":"Injected fault."}'
+            % rule.status
+        )
+        await _send(send, rule.status, {"content-type": "application/scim+json", **rule.headers}, body)
+
+    async def _html(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+        body = b"<!doctype html><title>Bad gateway</title><h1>Bad gateway</h1>"
+        await _send(send, rule.status, {"content-type": "text/html", **rule.headers}, body)
+
+    async def _delay(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(rule.seconds)
+        await self._app(scope, receive, send)
+
+    async def _drop_before(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+        _hang_up(scope, send)
+
+    async def _drop_after(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, _nowhere)
+        _hang_up(scope, send)
+
+    async def _truncate(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+        start, body = await self._collect(scope, receive)
+        await send(start)
+        await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+        _hang_up(scope, send)
+
+    async def _content_type(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+        start, body = await self._collect(scope, receive)
+        kept = [pair for pair in start["headers"] if pair[0] != b"content-type"]
+        await send({**start, "headers": [*kept, (b"content-type", (rule.value or "text/plain").encode())]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _stale(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a GET as it was answered before."""
+        for message in self._last.get(self._key(scope), ()):
+            await send(message)
+        if self._key(scope) not in self._last:
+            await self._remembering(scope, receive, send)
+
+    async def _duplicate(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+        """Do the request twice, as a proxy that tries again does; the second answer is sent."""
+        messages = [await receive()]
+        while messages[-1].get("more_body"):
+            messages.append(await receive())
+        await self._app(scope, _again(messages), _nowhere)
+        await self._app(scope, _again(messages), send)
+
+    async def _collect(self, scope: Scope, receive: Receive) -> tuple[Any, bytes]:
+        messages: list[Any] = []
+
+        async def keep(message: Any) -> None:
+            messages.append(message)
+
+        await self._app(scope, receive, keep)
+        return messages[0], b"".join(message.get("body", b"") for message in messages[1:])
+
+    @staticmethod
+    def _key(scope: Scope) -> str:
+        return f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
+
+
+async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
+    pairs = [(key.lower().encode(), value.encode()) for key, value in headers.items()]
+    pairs.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _hang_up(scope: Scope, send: Send) -> None:
+    """Close the connection without another byte."""
+    cycle = getattr(send, "__self__", None)
+    transport = getattr(cycle, "transport", None)
+    if transport is not None:
+        transport.abort()
+
+
+async def _nowhere(message: Any) -> None:
+    return None
+
+
+def _again(messages: list[Any]) -> Receive:
+    waiting = list(messages)
+
+    async def receive() -> Any:
+        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+
+    return receive

@@ -1,0 +1,137 @@
+"""Members of an account, as people administer them: the member of Documo *is* the SCIM User.
+
+A member without a known role has the account's default role; only Admins may own keys that provision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from documo.identifiers import new_id
+from documo.store import members as table
+from documo.store.database import Store
+from lockstep.errors import conflict, invalid, not_found
+from lockstep.postgres.pool import Connection
+
+ADMIN = "Admin"
+DEFAULT_ROLES = (("Admin", "Admin"), ("Editor", "Editor"), ("Member", "Member"), ("Viewer", "Viewer"))
+USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSummary:
+    """What a list of members shows. *role* is the effective one."""
+
+    id: str
+    user_name: str
+    name: str
+    role: str
+    active: bool
+    source: str
+    deleted_at: str | None
+
+
+async def create_local_member(
+    connection: Connection, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = ""
+) -> str:
+    """Insert a member made in Documo itself, in the tenant's transaction; its id. Raises LockstepError for no address."""
+    if "@" not in email or len(email) > 320 or any(character.isspace() for character in email):
+        raise invalid(f"{email[:80]!r} is not an e-mail address", next_step="Write it as name@example.com")
+    name = {key: value for key, value in (("givenName", given_name), ("familyName", family_name)) if value}
+    document: dict[str, Any] = {
+        "schemas": [USER_URN],
+        "userName": email,
+        "active": True,
+        "emails": [{"value": email, "type": "work", "primary": True}],
+        "roles": [{"value": role, "primary": True}],
+        **({"name": name} if name else {}),
+    }
+    member_id = new_id()
+    await table.insert_local(connection, tenant_id, member_id, document, role)
+    return member_id
+
+
+async def add_member(
+    store: Store, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = ""
+) -> str:
+    """Add a member by hand. Raises LockstepError when the name is taken or the role unknown."""
+    try:
+        async with store.tenant(tenant_id) as connection:
+            known = await known_role(connection, tenant_id, role)
+            return await create_local_member(
+                connection, tenant_id, email, role=known, given_name=given_name, family_name=family_name
+            )
+    except psycopg.errors.UniqueViolation:
+        raise conflict(f"There is already a member {email}", next_step="documo members list") from None
+
+
+async def list_members(store: Store, tenant_id: int, *, default_role: str, deleted: bool) -> list[MemberSummary]:
+    """Members in order of creation: the living, or the soft-deleted."""
+    async with store.tenant(tenant_id) as connection:
+        rows = await table.member_rows(connection, tenant_id, deleted=deleted)
+    return [MemberSummary(**{**row, "role": row["role"] or default_role}) for row in rows]
+
+
+async def set_role(store: Store, tenant_id: int, who: str, role: str) -> None:
+    """Give a member a role. Raises LockstepError for an unknown member or role."""
+    async with store.tenant(tenant_id) as connection:
+        known = await known_role(connection, tenant_id, role)
+        member_id = await _member_id(connection, tenant_id, who)
+        await table.set_role(connection, tenant_id, member_id, known)
+
+
+async def disable(store: Store, tenant_id: int, who: str) -> int:
+    """Make a member inactive and end its keys, in one transaction; the number of keys that ended."""
+    async with store.tenant(tenant_id) as connection:
+        member_id = await _member_id(connection, tenant_id, who)
+        await table.set_active(connection, tenant_id, member_id, active=False)
+        return await table.end_keys(connection, tenant_id, [member_id])
+
+
+async def undelete(store: Store, tenant_id: int, who: str, *, window_days: int) -> None:
+    """Bring a soft-deleted member back under the same id. Raises LockstepError when the window is over or the name taken."""
+    try:
+        async with store.tenant(tenant_id) as connection:
+            member_id = await table.find_deleted(connection, tenant_id, who, window_days)
+            if member_id is None:
+                raise not_found(
+                    f"There is no deleted member {who[:200]!r} of the last {window_days} days",
+                    next_step="documo members list --deleted",
+                )
+            await table.undelete(connection, tenant_id, member_id)
+    except psycopg.errors.UniqueViolation:
+        raise conflict(f"The user name of {who[:200]!r} has been taken by another member meanwhile") from None
+
+
+async def known_role(connection: Connection, tenant_id: int, role: str) -> str:
+    """The value of the role with that value or display name. Raises LockstepError listing the roles."""
+    roles = await table.roles(connection, tenant_id)
+    found = match_role(role, roles)
+    if found is None:
+        raise invalid(f"There is no role {role[:80]!r}", next_step=f"Roles: {', '.join(value for value, _ in roles)}")
+    return found
+
+
+def match_role(name: str, roles: Sequence[tuple[str, str]]) -> str | None:
+    """The value of the role whose value or display name is *name*, ignoring case; None when there is none."""
+    folded = name.casefold()
+    by_value = next((value for value, _ in roles if value.casefold() == folded), None)
+    return by_value or next((value for value, display in roles if display.casefold() == folded), None)
+
+
+def role_of(document: Mapping[str, Any], roles: Sequence[tuple[str, str]]) -> str | None:
+    """The effective role that a User document asks for: its primary role, or its only one; None when unknown or absent."""
+    given = [item for item in document.get("roles") or () if isinstance(item, dict) and item.get("value")]
+    chosen = next((item for item in given if item.get("primary") is True), given[0] if len(given) == 1 else None)
+    return match_role(str(chosen["value"]), roles) if chosen else None
+
+
+async def _member_id(connection: Connection, tenant_id: int, who: str) -> str:
+    member_id = await table.find_member(connection, tenant_id, who)
+    if member_id is None:
+        raise not_found(f"There is no member {who[:200]!r}", next_step="documo members list")
+    return member_id

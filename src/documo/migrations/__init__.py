@@ -1,0 +1,1 @@
+"""Documo's revisions, applied at start by `lockstep.postgres.migrate`."""

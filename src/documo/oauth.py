@@ -1,0 +1,73 @@
+"""OAuth 2.0 client credentials (RFC 6749, section 4.4): the id of a key and the key itself, for a token of an hour.
+
+A token can do what its key can, and ends with it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, unquote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from documo.api_keys import NewKey, hash_of
+from documo.identifiers import new_id, new_key, read_id
+from documo.scim_service.tenants import Tenants
+from documo.store import keys as table
+from documo.store.database import Store
+
+LIFE = timedelta(hours=1)
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+def token_endpoint(store: Store, tenants: Tenants) -> Callable[[Request], Awaitable[JSONResponse]]:
+    """The endpoint `/oauth/token`."""
+
+    async def token(request: Request) -> JSONResponse:
+        body = await request.body()
+        try:
+            form = dict(parse_qsl(body[:10_000].decode("ascii"), keep_blank_values=True, max_num_fields=20))
+        except (UnicodeDecodeError, ValueError):
+            return _error(400, "invalid_request")
+        if form.get("grant_type") != "client_credentials":
+            return _error(400, "unsupported_grant_type")
+        client_id, secret = _credentials(request, form)
+        caller = await tenants.caller(secret.encode("utf-8", "replace")) if secret else None
+        if caller is None or read_id(client_id) != caller.principal.key_id or caller.principal.kind == "token":
+            return _error(401, "invalid_client")
+        wait = caller.tenant.bucket.take()
+        if wait:
+            return JSONResponse({"error": "slow_down"}, 429, {**_NO_STORE, "Retry-After": str(max(1, round(wait)))})
+        wanted = frozenset(form.get("scope", "").split()) or caller.principal.scopes
+        if not wanted <= caller.principal.scopes:
+            return _error(400, "invalid_scope")
+        made = NewKey(new_id(), "token", "", new_key(), tuple(sorted(wanted)), datetime.now(UTC) + LIFE)
+        async with store.control() as connection:
+            await table.insert(
+                connection, caller.tenant.id, caller.principal.member_id, made, hash_of(made.secret), kind="token",
+                client_id=caller.principal.key_id,
+            )  # fmt: skip
+        answer = {"access_token": made.secret, "token_type": "Bearer", "expires_in": int(LIFE.total_seconds())}
+        return JSONResponse({**answer, "scope": " ".join(made.scopes)}, headers=_NO_STORE)
+
+    return token
+
+
+def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            client_id, _, secret = base64.b64decode(given, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return "", ""
+        return unquote(client_id), unquote(secret)
+    return form.get("client_id", ""), form.get("client_secret", "")
+
+
+def _error(status: int, code: str) -> JSONResponse:
+    headers = {**_NO_STORE, **({"WWW-Authenticate": 'Basic realm="Documo"'} if status == 401 else {})}
+    return JSONResponse({"error": code}, status, headers)

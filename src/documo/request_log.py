@@ -1,0 +1,206 @@
+"""The log of SCIM requests that an account's admins read: what came, what was answered, what had to be forgiven.
+
+Entries are written in batches off the hot path, without waiting for the disk: losing the last second of a log is better than a slower
+service. Passwords and keys never get in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import orjson
+import psycopg
+import structlog
+
+from documo.identifiers import new_id
+from documo.scim_service.exchange import Answer, Request
+from documo.store import keys as keys_table
+from documo.store import request_log as table
+from documo.store.database import Store
+
+log = structlog.get_logger("documo.request_log")
+
+KEEP = timedelta(days=7)
+FLUSH_SECONDS = 0.5
+MAX_WAITING = 20_000
+MAX_BODY = 8_192
+_CLIENTS = (
+    (re.compile("okta", re.I), "Okta"),
+    (re.compile("onelogin", re.I), "OneLogin"),
+    (re.compile("jumpcloud", re.I), "JumpCloud"),
+    (re.compile("google", re.I), "Google"),
+    (re.compile("lockstep", re.I), "Lockstep"),
+    (re.compile("azure|entra|microsoft", re.I), "Entra"),
+    (re.compile("scim2-tester|scim-sanity|scim2-client|scim2_client|python-httpx", re.I), "test suite"),
+    (re.compile("curl", re.I), "curl"),
+)
+_SECRET = re.compile(rb"password|secret|dk_live_", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One request and its answer."""
+
+    tenant_id: int
+    at: datetime
+    method: str
+    path: str
+    status: int
+    milliseconds: float
+    key_id: str
+    tolerances: tuple[str, ...]
+    address: str
+    user_agent: str
+    request_type: str
+    request_body: bytes
+    response_body: bytes
+
+    @classmethod
+    def of(
+        cls,
+        request: Request,
+        answer: Answer,
+        scope: MutableMapping[str, Any],
+        headers: dict[bytes, bytes],
+        *,
+        seconds: float,
+    ) -> Entry:
+        client = scope.get("client")
+        query = request.query.decode("latin-1")
+        keep_answer = request.method != "GET" or answer.status >= 400
+        return cls(
+            request.tenant.id,
+            datetime.now(UTC),
+            request.method,
+            f"{request.path}?{query}" if query else request.path,
+            answer.status,
+            seconds * 1000,
+            request.caller.principal.key_id,
+            tuple(request.tolerances),
+            client[0] if client else "",
+            headers.get(b"user-agent", b"").decode("latin-1"),
+            headers.get(b"content-type", b"").decode("latin-1"),
+            request.body,
+            answer.body if keep_answer else b"",
+        )
+
+
+class RequestLog:
+    """A queue in memory and the task that writes it down. When the database is away for long, the oldest entries are lost."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[Entry] = []
+        self._lost = 0
+
+    def add(self, entry: Entry) -> None:
+        """Note a request. Never waits, never fails."""
+        if len(self._waiting) >= MAX_WAITING:
+            self._lost += 1
+            return
+        self._waiting.append(entry)
+
+    async def run(self) -> None:
+        """Write what waits, twice a second, and remove what is old, until cancelled; then write the rest."""
+        last_purge = 0.0
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                await asyncio.sleep(FLUSH_SECONDS)
+                await self.flush()
+                if loop.time() - last_purge > 600:
+                    last_purge = loop.time()
+                    await self._purge()
+        finally:
+            with suppress(Exception):
+                await asyncio.wait_for(self.flush(), timeout=3)
+
+    async def flush(self) -> None:
+        """Write what waits."""
+        entries, self._waiting = self._waiting, []
+        if not entries:
+            return
+        by_tenant: dict[int, list[Entry]] = {}
+        for entry in entries:
+            by_tenant.setdefault(entry.tenant_id, []).append(entry)
+        try:
+            for tenant_id, mine in by_tenant.items():
+                async with self._store.tenant(tenant_id) as connection:
+                    await table.insert(connection, [_row(entry) for entry in mine])
+            uses = {e.key_id: (e.key_id, e.at, e.address, e.user_agent[:200]) for e in entries}
+            async with self._store.control() as connection:
+                await keys_table.note_use(connection, uses.values())
+        except (psycopg.Error, OSError) as failed:
+            self._lost += len(entries)
+            log.warning("request_log_not_written", lost=self._lost, error=type(failed).__name__)
+
+    async def _purge(self) -> None:
+        with suppress(psycopg.Error, OSError):
+            async with self._store.control() as connection:
+                tenants = await table.tenants(connection)
+                await keys_table.remove_expired_tokens(connection)
+            for tenant_id in tenants:
+                async with self._store.tenant(tenant_id) as connection:
+                    await table.remove_before(connection, tenant_id, datetime.now(UTC) - KEEP)
+                    await table.purge_deleted(connection, tenant_id)
+
+
+@lru_cache(maxsize=1024)
+def client_guess(user_agent: str) -> str:
+    """Which product probably sent a request."""
+    return next((name for pattern, name in _CLIENTS if pattern.search(user_agent)), "unknown")
+
+
+def redacted(body: bytes) -> str | None:
+    """A body for the log: shortened, with passwords and secrets replaced; None when there is none."""
+    if not body:
+        return None
+    if _SECRET.search(body):
+        try:
+            body = orjson.dumps(_without_secrets(orjson.loads(body)))
+        except orjson.JSONDecodeError:
+            return "[not shown: not JSON, and it may hold a secret]"
+    text = body[:MAX_BODY].decode("utf-8", "replace").replace("\x00", "\ufffd")
+    return f"{text}\u2026" if len(body) > MAX_BODY else text
+
+
+def _without_secrets(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        path = value.get("path")
+        hidden = isinstance(path, str) and _SECRET.search(path.encode())
+        return {
+            key: "***"
+            if _SECRET.search(key.encode()) or (hidden and key.lower() == "value")
+            else _without_secrets(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return "***" if isinstance(value, str) and _SECRET.search(value.encode()) else value
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    return {
+        "tenant_id": entry.tenant_id,
+        "id": "req_" + new_id().replace("-", ""),
+        "at": entry.at,
+        "method": entry.method,
+        "path": entry.path[:4000],
+        "status": entry.status,
+        "milliseconds": entry.milliseconds,
+        "key_id": entry.key_id,
+        "client": client_guess(entry.user_agent),
+        "tolerances": list(entry.tolerances),
+        "address": entry.address,
+        "user_agent": entry.user_agent[:500],
+        "request_type": entry.request_type[:200],
+        "request_body": redacted(entry.request_body),
+        "response_body": redacted(entry.response_body),
+    }

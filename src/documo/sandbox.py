@@ -1,0 +1,96 @@
+"""A throw-away Documo: a temporary folder, its own database, one Admin key per tenant; all gone when it ends.
+
+It ends on SIGTERM, on Ctrl-C, and when the process that started it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from documo.accounts import create_account
+from documo.api_keys import create_key
+from documo.demo_people import add_people
+from documo.faults import FaultInjector, read_faults
+from documo.server import App, serving, until_stopped
+from documo.settings import Settings
+from documo.store.database import Store, open_store
+from lockstep.postgres import embedded
+from lockstep.postgres.server import running
+
+PARENT_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What was asked for."""
+
+    port: int = 0
+    profile: str = "lenient"
+    rate: int = 0
+    users: int = 0
+    tenants: int = 1
+    faults: Path | None = None
+    seed: int = 0
+
+
+async def run_sandbox(wanted: Sandbox) -> None:
+    """Serve until stopped. Raises LockstepError for a faults file that cannot be read."""
+    rules = read_faults(wanted.faults) if wanted.faults else []
+    stopped = asyncio.ensure_future(until_stopped())
+    orphaned = asyncio.ensure_future(_until_orphaned(os.getppid()))
+    folder = Path(tempfile.mkdtemp(prefix="documo-sandbox-"))
+    folder.chmod(0o711)
+    options = embedded.Options(durable=False)
+    try:
+        async with running(folder, main=True, product="documo", databases=("documo",), options=options) as server:
+            async with open_store(server.database("documo")) as store:
+                tokens = [await _tenant(store, wanted, number) for number in range(wanted.tenants)]
+                settings = Settings(folder, port=wanted.port, rate_override=wanted.rate)
+
+                def with_faults(app: App) -> App:
+                    return FaultInjector(app, rules, seed=wanted.seed) if rules else app
+
+                async with serving(store, settings, wrap=with_faults) as api:
+                    _say_ready(api.scim_url, tokens, wanted)
+                    await asyncio.wait([stopped, orphaned], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (stopped, orphaned):
+            task.cancel()
+        embedded.remove(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _tenant(store: Store, wanted: Sandbox, number: int) -> str:
+    limits = {"rate_per_second": wanted.rate, "rate_burst": max(1, 2 * wanted.rate)}
+    account = await create_account(
+        store, f"Sandbox {number + 1}", admin=f"admin{number + 1}@sandbox.example",
+        settings={"profile": wanted.profile, **limits},
+    )  # fmt: skip
+    if wanted.users:
+        await add_people(store, account.id, wanted.users, seed=wanted.seed)
+    key = await create_key(store, account.id, name="sandbox", scopes=("admin",))
+    return key.secret
+
+
+async def _until_orphaned(parent: int) -> None:
+    while os.getppid() == parent:
+        await asyncio.sleep(PARENT_SECONDS)
+
+
+def _say_ready(url: str, tokens: list[str], wanted: Sandbox) -> None:
+    tenants = [{"base_url": url, "token": token} for token in tokens]
+    line: dict[str, Any] = {**tenants[0], "profile": wanted.profile, "pid": os.getpid(), "tenants": tenants}
+    click.echo(orjson.dumps(line).decode())
+    with suppress(OSError):
+        sys.stdout.flush()

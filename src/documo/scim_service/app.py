@@ -1,0 +1,194 @@
+"""The door of the SCIM service: one ASGI application without a framework, because this is the hot path.
+
+Whatever goes wrong, the answer is an error of RFC 7644, and nothing internal is in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+import psycopg
+import structlog
+
+from documo.request_log import Entry, RequestLog
+from documo.scim_service.exchange import MEDIA_TYPE, Answer, Request
+from documo.scim_service.routes import dispatch
+from documo.scim_service.service import Service
+from documo.scim_service.tenants import Caller, Tenants
+from documo.settings import SCIM_PATH
+from lockstep.errors import LockstepError
+from lockstep.scim.errors import ScimError
+from lockstep.scim.limits import MAX_BODY_BYTES, MAX_BULK_BYTES
+
+log = structlog.get_logger("documo.scim")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_CONTENT_TYPE = (b"content-type", MEDIA_TYPE)
+_CHALLENGE = (b"www-authenticate", b'Bearer realm="Documo"')
+
+
+class Hosts:
+    """Which Host headers are served, and the base URL that answers carry: the configured one, or the tenant's own domain."""
+
+    def __init__(self, public_url: str, listening: str, tenants: Tenants) -> None:
+        self._tenants = tenants
+        self.base_url = public_url + SCIM_PATH
+        scheme, _, host = public_url.partition("://")
+        self._scheme = scheme
+        port = listening.rpartition(":")[2]
+        own = {host, listening, f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"}
+        self._own = {name.encode() for name in own}
+
+    async def base_url_for(self, host: bytes) -> tuple[str, int | None]:
+        """The base URL, and the only tenant that it serves or None. Raises ScimError 421 for a host that is nobody's."""
+        if host in self._own:
+            return self.base_url, None
+        name = host.decode("latin-1").lower()
+        if name.encode() in self._own:
+            return self.base_url, None
+        domain = name.partition(":")[0].rstrip(".")
+        owner = await self._tenants.domain_owner(domain)
+        if owner is None:
+            raise ScimError(421, "", "This host is not served here: use the API URL of your account's settings.")
+        return f"{self._scheme}://{name}{SCIM_PATH}", owner
+
+
+class ScimApp:
+    """ASGI: `/scim/v2` and everything below it."""
+
+    def __init__(self, service: Service, tenants: Tenants, hosts: Hosts, request_log: RequestLog) -> None:
+        self._service = service
+        self._tenants = tenants
+        self._hosts = hosts
+        self._request_log = request_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = time.perf_counter()
+        headers = dict(scope["headers"])
+        seen = _Seen()
+        try:
+            answer = await self._answer(scope, receive, headers, seen)
+        except asyncio.CancelledError:
+            raise
+        except LockstepError as error:
+            answer = error_answer(error)
+        except (
+            psycopg.errors.DataError,
+            psycopg.errors.ProgramLimitExceeded,
+            psycopg.errors.StatementTooComplex,
+        ) as error:
+            log.warning("database_refused_data", sqlstate=error.sqlstate)
+            answer = error_answer(
+                ScimError(400, "invalidValue", "A value in the request cannot be stored or compared.")
+            )
+        except psycopg.OperationalError as error:
+            log.error("database_unavailable", error=type(error).__name__)
+            answer = error_answer(ScimError(503, "", "The service cannot reach its database. Try again in a moment."))
+        except Exception:
+            log.exception("request_failed", method=scope["method"])
+            answer = error_answer(ScimError(500, "", "Something went wrong on our side. Try again, or ask Documo."))
+        await _send(send, answer)
+        if seen.request is not None:
+            self._request_log.add(Entry.of(seen.request, answer, scope, headers, seconds=time.perf_counter() - begun))
+
+    async def _answer(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], seen: _Seen) -> Answer:
+        base_url, only_tenant = await self._hosts.base_url_for(headers.get(b"host", b""))
+        caller = await self._caller(headers, only_tenant)
+        path: str = scope["path"]
+        raw_path: bytes = scope.get("raw_path") or path.encode()
+        local = raw_path.partition(b"?")[0][len(SCIM_PATH) :]
+        try:
+            segments = (
+                [unquote(part, errors="strict") for part in local.decode("ascii").strip("/").split("/")]
+                if local.strip(b"/")
+                else []
+            )
+        except (UnicodeDecodeError, ValueError):
+            raise ScimError(404, "", "The path is not UTF-8.") from None
+        request = Request(scope["method"], path, scope["query_string"], headers, b"", base_url, caller)
+        seen.request = request
+        wait = caller.tenant.bucket.take()
+        if wait:
+            return _throttled(wait)
+        if request.method in ("POST", "PUT", "PATCH"):
+            request.body = await _body(receive, headers, MAX_BULK_BYTES if segments[:1] == ["Bulk"] else MAX_BODY_BYTES)
+        return await dispatch(self._service, request, segments)
+
+    async def _caller(self, headers: dict[bytes, bytes], only_tenant: int | None) -> Caller:
+        given = headers.get(b"authorization", b"")
+        scheme, _, token = given.partition(b" ")
+        caller = await self._tenants.caller(token.strip()) if scheme.lower() == b"bearer" and token else None
+        if caller is None or (only_tenant is not None and caller.tenant.id != only_tenant):
+            detail = (
+                "The API key is unknown, expired or revoked."
+                if given
+                else "Send an API key: Authorization: Bearer <key>."
+            )
+            raise ScimError(401, "", detail)
+        return caller
+
+
+class _Seen:
+    """What is known of a request when it fails."""
+
+    __slots__ = ("request",)
+
+    def __init__(self) -> None:
+        self.request: Request | None = None
+
+
+def error_answer(error: LockstepError) -> Answer:
+    """The answer for an error that a client may read."""
+    known = error if isinstance(error, ScimError) else ScimError(503 if error.retryable else 400, "", error.detail)
+    headers: tuple[tuple[bytes, bytes], ...] = (_CHALLENGE,) if known.status == 401 else ()
+    if known.status == 503:
+        headers = ((b"retry-after", b"1"),)
+    return Answer(known.status, orjson.dumps(known.error_body()), headers=headers)
+
+
+def _throttled(seconds: float) -> Answer:
+    wait = max(1, int(seconds + 0.999))
+    error = ScimError(429, "", f"Too many requests: try again in {wait} s.")
+    return Answer(429, orjson.dumps(error.error_body()), headers=((b"retry-after", str(wait).encode()),))
+
+
+async def _body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared) > limit:
+        raise ScimError(413, "", f"The body has {int(declared)} bytes; at most {limit} are read.")
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ScimError(400, "invalidSyntax", "The body ended early.")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            raise ScimError(413, "", f"The body has more than {limit} bytes.")
+    return b"".join(parts)
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    headers = list(answer.headers)
+    if answer.body:
+        headers.append(_CONTENT_TYPE)
+    if answer.status != 304 and answer.status != 204:
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    if answer.etag:
+        headers.append((b"etag", answer.etag.encode()))
+    if answer.location:
+        headers.append((b"location", answer.location.encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

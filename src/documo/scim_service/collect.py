@@ -1,0 +1,64 @@
+"""Collect what is asked at the same time and answer it with one round trip.
+
+While one batch is under way the next one fills up, so a batch is as large as the load makes it and nobody waits for a clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+Work = Callable[[Sequence[Question]], Awaitable[Sequence["Answer | Exception"]]]
+
+
+class Collector(Generic[Question, Answer]):
+    """One queue for each key; *run* answers a batch of one key in its order, with an exception for each that failed."""
+
+    def __init__(
+        self,
+        run: Callable[[Hashable, Sequence[Question]], Awaitable[Sequence[Answer | Exception]]],
+        *,
+        max_batch: int = 64,
+    ) -> None:
+        self._run = run
+        self._max_batch = max_batch
+        self._waiting: dict[Hashable, list[tuple[Question, asyncio.Future[Answer]]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def ask(self, key: Hashable, question: Question) -> Answer:
+        """The answer to *question*, got together with others of the same *key*."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        queue = self._waiting.get(key)
+        if queue is not None:
+            queue.append((question, future))
+        else:
+            self._waiting[key] = [(question, future)]
+            task = asyncio.create_task(self._drain(key))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await future
+
+    async def _drain(self, key: Hashable) -> None:
+        # One turn of the loop, so that requests which have arrived already join this batch.
+        await asyncio.sleep(0)
+        queue = self._waiting[key]
+        while queue:
+            batch, queue[:] = queue[: self._max_batch], queue[self._max_batch :]
+            await self._answer(key, batch)
+        del self._waiting[key]
+
+    async def _answer(self, key: Hashable, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._run(key, [question for question, _ in batch])
+        except Exception as failed:
+            answers = [failed] * len(batch)
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if future.done():  # the client has gone meanwhile
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)

@@ -1,0 +1,175 @@
+"""Create many resources in one statement; the one that conflicts fails, the others are made.
+
+A create that meets its namesake among the inactive or the soft-deleted is settled by the tenant's restore policy, and never takes over
+an account that was made in Documo itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+
+from documo.identifiers import new_id
+from documo.scim_service.tenants import Tenant
+from documo.store import resources
+from documo.store.database import Store
+from documo.store.resources import Columns, Row
+from documo.store.round_trip import Transaction, one_trip, open_transaction
+from lockstep.scim.errors import ScimError, uniqueness_error
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """One resource to make. All creations of a batch are of one tenant and one kind."""
+
+    tenant: Tenant
+    kind: str
+    document: dict[str, Any]
+    columns: Columns
+    unique_name_path: str = ""
+    password_hash: str | None = None
+
+
+class _Namesake(NamedTuple):
+    id: str
+    deleted: bool
+    active: bool
+    source: str
+    version: int
+    document: str
+
+
+async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Row | Exception]:
+    """The row of each creation, or why it was refused. What is answered is durable."""
+    tenant, kind = creations[0].tenant, creations[0].kind
+    if tenant.account.seats is not None and kind == "User":
+        return [await _create_within_seats(store, creation) for creation in creations]
+    ids = [new_id() for _ in creations]
+    (rows,) = await one_trip(store, tenant.id, [_statement(creations, ids)])
+    made = dict(rows)
+    answers: list[Row | Exception] = []
+    for creation, resource_id in zip(creations, ids, strict=True):
+        created = made.get(resource_id)
+        answers.append(_row(creation, resource_id, created) if created else await _settle(store, creation))
+    return answers
+
+
+def _statement(creations: Sequence[Creation], ids: Sequence[str]) -> resources.Statement:
+    tenant, kind = creations[0].tenant, creations[0].kind
+    items = [
+        resources.item_of(resource_id, c.document, c.columns, password_hash=c.password_hash)
+        for c, resource_id in zip(creations, ids, strict=True)
+    ]
+    return resources.create(tenant.id, kind, items, hold_days=_hold_days(tenant) if kind == "User" else None)
+
+
+def _hold_days(tenant: Tenant) -> int | None:
+    """For how many days a deleted person's name counts as taken, so that the restore policy gets to decide; None for not at all."""
+    account = tenant.account
+    return account.undelete_days if account.hold_names or account.restore_policy != "new" else None
+
+
+def _row(creation: Creation, resource_id: str, created: str, *, version: int = 1, modified: str = "") -> Row:
+    text = orjson.dumps(creation.document).decode()
+    return Row(resource_id, creation.kind, version, text, created, modified or created)
+
+
+async def _create_within_seats(store: Store, creation: Creation) -> Row | Exception:
+    tenant = creation.tenant
+    async with open_transaction(store, tenant.id) as transaction:
+        if creation.columns.active:
+            full = await seats_error(transaction, tenant)
+            if full is not None:
+                return full
+        resource_id = new_id()
+        (rows,) = await transaction.send(_statement([creation], [resource_id]), commit=True)
+    return _row(creation, resource_id, rows[0][1]) if rows else await _settle(store, creation)
+
+
+async def seats_error(transaction: Transaction, tenant: Tenant, *, wanted: int = 1) -> ScimError | None:
+    """Why *wanted* more active members do not fit the account's seats, or None. Counts one at a time per tenant."""
+    seats = tenant.account.seats
+    if seats is None:
+        return None
+    _, counted = await transaction.send(*resources.seats_taken(tenant.id))
+    if int(counted[0][0]) + wanted <= seats:
+        return None
+    return ScimError(
+        403,
+        "",
+        f"All {seats} seats of the account are taken: deactivate a member, or ask Documo for more seats.",
+        "active",
+    )
+
+
+async def _settle(store: Store, creation: Creation) -> Row | Exception:
+    """Decide about a creation whose unique name is, or was, somebody's."""
+    taken = _taken(creation)
+    name, tenant = creation.columns.unique_name, creation.tenant
+    if name is None:
+        return taken
+    async with open_transaction(store, tenant.id) as transaction:
+        (rows,) = await transaction.send(
+            resources.lock_namesake(tenant.id, creation.kind, name, tenant.account.undelete_days)
+        )
+        namesake = _Namesake(*rows[0]) if rows else None
+        if namesake is None:  # gone meanwhile
+            return await _insert(transaction, creation, taken)
+        if not _may_restore(namesake, creation):
+            if namesake.deleted and _name_is_free(namesake, creation):
+                return await _insert(transaction, creation, taken)
+            return taken
+        if creation.columns.active:
+            full = await seats_error(transaction, tenant)
+            if full is not None:
+                return full
+        return await _restore(transaction, creation, namesake)
+
+
+def _may_restore(namesake: _Namesake, creation: Creation) -> bool:
+    if creation.kind != "User" or creation.tenant.account.restore_policy != "restore" or namesake.source != "scim":
+        return False
+    return namesake.deleted or (not namesake.active and creation.columns.active)
+
+
+def _name_is_free(namesake: _Namesake, creation: Creation) -> bool:
+    account = creation.tenant.account
+    if creation.kind != "User":
+        return True
+    return not account.hold_names and (account.restore_policy != "conflict" or namesake.source == "local")
+
+
+async def _insert(transaction: Transaction, creation: Creation, taken: ScimError) -> Row | Exception:
+    resource_id = new_id()
+    item = resources.item_of(resource_id, creation.document, creation.columns, password_hash=creation.password_hash)
+    (rows,) = await transaction.send(
+        resources.create(creation.tenant.id, creation.kind, [item], hold_days=None), commit=True
+    )
+    return _row(creation, resource_id, rows[0][1]) if rows else taken
+
+
+async def _restore(transaction: Transaction, creation: Creation, namesake: _Namesake) -> Row:
+    tenant_id = creation.tenant.id
+    version = namesake.version + 1
+    item = resources.item_of(
+        namesake.id, creation.document, creation.columns, version=version, password_hash=creation.password_hash
+    )
+    statements = [resources.update(tenant_id, [item])]
+    if namesake.deleted:
+        statements.append(resources.count_change(tenant_id, creation.kind, 1))
+    statements.append(resources.read(tenant_id, [namesake.id]))
+    results = await transaction.send(*statements, commit=True)
+    return Row(*results[-1][0])
+
+
+def _taken(creation: Creation) -> ScimError:
+    path = creation.unique_name_path or "id"
+    value = creation.document.get(path)
+    shown = f"{path} {value!r}" if isinstance(value, str) else path
+    return uniqueness_error(
+        f"{shown[:300]} is taken by another {creation.kind}. Find it with a filter and change it, or choose another value.",
+        path,
+    )

@@ -1,0 +1,58 @@
+"""PATCH: change a resource, all operations or none (RFC 7644, section 3.5.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from documo.scim_service.change_batch import Change, Changed, Decision
+from documo.scim_service.derive import columns_of
+from documo.scim_service.exchange import Answer, Place, Request, etag_of
+from documo.scim_service.incoming import take_password
+from documo.scim_service.protected import refuse_change_of_role
+from documo.scim_service.render import one_answer
+from documo.scim_service.service import Service
+from documo.search_document import ELSEWHERE
+from documo.store.resources import Stored
+from lockstep.scim.members import split_member_operations
+from lockstep.scim.messages import SearchRequest, search_from_query
+from lockstep.scim.normalize import normalize_patch
+from lockstep.scim.patch import apply_patch
+
+
+async def patch(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
+    """Apply the operations in the body; 200 with the resource, or 204 for a large group or where the account asks for it."""
+    search = search_from_query(request.parameters()) if request.query else SearchRequest()
+    changed = await patch_resource(service, request, place, resource_id, request.json())
+    chosen = search.attributes or search.excluded
+    if not chosen and (request.tenant.account.patch_answer == "nothing" or not changed.has_few_members):
+        return Answer(204, etag=etag_of(changed.row.version))
+    return await one_answer(service.store, request, changed.row, place, search)
+
+
+async def patch_resource(
+    service: Service, request: Request, place: Place, resource_id: str, body: Any, *, if_match: str | None = None
+) -> Changed:
+    """Apply the operations of *body*. Raises ScimError; then nothing has changed."""
+    tenant, definition = request.tenant, place.definition
+    operations, applied = normalize_patch(body, tenant.profile, definition)
+    request.tolerances += applied
+    members, rest = split_member_operations(operations) if place.kind == "Group" else ([], operations)
+
+    def decide(stored: Stored) -> Decision:
+        before = orjson.loads(stored.document)
+        refuse_change_of_role(place, before, tenant)
+        result = apply_patch(before, rest, definition, unknown=tenant.profile.unknown)
+        document = result.resource
+        password = take_password(document) if place.kind == "User" else None
+        if not result.changed and not members:
+            return Decision()
+        columns = columns_of(document, definition, tenant)
+        if not any(name.partition(".")[0] not in ELSEWHERE for name in result.touched):
+            columns = columns._replace(search=None)
+        return Decision(document, columns, password)
+
+    condition = request.if_match if if_match is None else if_match
+    change = Change(tenant, place.kind, resource_id, decide, tuple(members), condition)
+    return await service.changes.ask(tenant.id, change)

@@ -1,0 +1,242 @@
+"""Lists: filter, sort, pages by index and by cursor (RFC 7644, section 3.4.2; RFC 9865).
+
+Filters and sorts run in the database under a time limit, or are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg.sql import SQL, Composable, Literal
+
+from documo.scim_service.cursors import Position, seal, unseal
+from documo.scim_service.derive import unique_attribute
+from documo.scim_service.exchange import Answer, Place, Request
+from documo.scim_service.filter_sql import Compiled, FilterCompiler
+from documo.scim_service.order import order_of
+from documo.scim_service.render import rendered
+from documo.scim_service.service import Service
+from documo.search_document import fold_text
+from documo.store import lookups, pages
+from documo.store.resources import Row
+from documo.store.round_trip import one_trip
+from lockstep.scim.errors import ScimError
+from lockstep.scim.filters import Comparison, Filter
+from lockstep.scim.messages import SearchRequest, search_from_body, search_from_query
+from lockstep.scim.normalize import normalize_filter
+
+PAGE_SIZE, MAX_PAGE = 100, 1000
+SCAN_MILLISECONDS, COUNT_MILLISECONDS = 2000, 500
+FEW = 1000  # so many ids are handed from the index of values to the page query
+_HEAD = '{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":'
+
+
+async def list_resources(service: Service, request: Request, places: Sequence[Place]) -> Answer:
+    """GET of a list."""
+    return await search(service, request, places, search_from_query(request.parameters()))
+
+
+async def search_resources(service: Service, request: Request, places: Sequence[Place]) -> Answer:
+    """POST to /.search."""
+    return await search(service, request, places, search_from_body(request.json()))
+
+
+async def search(service: Service, request: Request, places: Sequence[Place], wanted: SearchRequest) -> Answer:
+    """One page of the resources at *places* that match."""
+    trees = _filters(request, places, wanted.filter)
+    named = await _by_name(service, request, places, wanted, trees)
+    if named is not None:
+        rows = [named] if named.id else []
+        return await _answer(service, request, rows, places, wanted, len(rows))
+    query = _Query(service, request, places, wanted)
+    try:
+        return await query.run(trees)
+    except psycopg.errors.QueryCanceled:
+        raise ScimError(
+            400,
+            "tooMany",
+            "The filter would have to look at too many resources: compare an indexed attribute with eq as well.",
+        ) from None
+
+
+def _filters(request: Request, places: Sequence[Place], text: str | None) -> list[Filter | None]:
+    if not text:
+        return [None] * len(places)
+    trees: list[Filter | None] = []
+    for place in places:
+        tree, applied = normalize_filter(text, request.tenant.profile, place.definition)
+        request.tolerances += [name for name in applied if name not in request.tolerances]
+        trees.append(tree)
+    return trees
+
+
+_NOBODY = Row("", "", 0, "", "", "")
+
+
+async def _by_name(
+    service: Service, request: Request, places: Sequence[Place], wanted: SearchRequest, trees: Sequence[Filter | None]
+) -> Row | None:
+    """The answer to the question that clients ask most, `userName eq "x"`, got together with others; None when it is another."""
+    tree = trees[0]
+    if len(places) != 1 or not isinstance(tree, Comparison) or tree.op != "eq" or not isinstance(tree.value, str):
+        return None
+    if wanted.sort_by or wanted.cursor is not None or wanted.start_index != 1 or wanted.count == 0:
+        return None
+    unique = unique_attribute(places[0].definition)
+    target = places[0].definition.find(tree.path)
+    if unique is None or target is None or target.attribute is not unique:
+        return None
+    name = fold_text(tree.value, unique)
+    return await service.by_name.ask((request.tenant.id, places[0].kind), name) or _NOBODY
+
+
+class _Query:
+    """One search on its way."""
+
+    def __init__(self, service: Service, request: Request, places: Sequence[Place], wanted: SearchRequest) -> None:
+        self._service = service
+        self._request = request
+        self._places = places
+        self._wanted = wanted
+        self._tenant_id = request.tenant.id
+        self._count = min(PAGE_SIZE if wanted.count is None else wanted.count, MAX_PAGE)
+        self._order = order_of(wanted.sort_by, [place.definition for place in places], descending=wanted.descending)
+
+    async def run(self, trees: Sequence[Filter | None]) -> Answer:
+        condition = await self._condition(trees)
+        if self._wanted.cursor is not None:
+            return await self._by_cursor(condition)
+        page = self._page(condition, limit=self._count, offset=self._wanted.start_index - 1)
+        if condition is None:
+            totals = lookups.totals(self._tenant_id, [place.kind for place in self._places])
+            counted, found = await one_trip(self._service.store, self._tenant_id, [totals, pages.page(page)])
+            total = int(counted[0][0])
+        else:
+            (_, found) = await self._send(pages.page(page)) if self._count else ([], [])
+            total = await self._total(page, found)
+        rows = [Row(*row[1:]) for row in found]
+        return await _answer(self._service, self._request, rows, self._places, self._wanted, total)
+
+    async def _condition(self, trees: Sequence[Filter | None]) -> Composable | None:
+        if trees[0] is None:
+            return None
+        conditions = []
+        for place, tree in zip(self._places, trees, strict=True):
+            if tree is None:
+                continue
+            compiled = FilterCompiler(
+                self._tenant_id, place.definition, lenient=self._request.tenant.profile.allows("quoted_booleans"),
+                undefined_is_absent=len(self._places) > 1,
+            ).compile(tree)  # fmt: skip
+            condition = await self._narrowed(place, compiled)
+            if len(self._places) > 1:
+                condition = SQL("(r.kind = {} and {})").format(Literal(place.kind), condition)
+            conditions.append(condition)
+        return SQL("({})").format(SQL(" or ").join(conditions))
+
+    async def _narrowed(self, place: Place, compiled: Compiled) -> Composable:
+        """The condition with the ids that the index of values gives, when they are few."""
+        if compiled.contains is None:
+            return compiled.condition
+        statement = pages.containing(self._tenant_id, place.kind, dict(compiled.contains), FEW + 1)
+        (_, found) = await self._send(statement)
+        ids = found[0][0]
+        if len(ids) > FEW:
+            return compiled.condition
+        return SQL("(r.id = any({}::uuid[]) and {})").format(Literal(ids), compiled.condition)
+
+    def _page(
+        self, condition: Composable | None, *, limit: int, offset: int = 0, backwards: bool = False
+    ) -> pages.Page:
+        return pages.Page(
+            self._tenant_id,
+            [place.kind for place in self._places],
+            condition,
+            self._order.clause(backwards=backwards),
+            self._order.value_text(),
+            limit,
+            min(offset, 2**31 - 1),
+        )
+
+    async def _total(self, page: pages.Page, found: Sequence[Any]) -> int:
+        """Exact when counting is quick, otherwise the planner's estimate."""
+        if self._count and len(found) < self._count and (found or not page.offset):
+            return page.offset + len(found)
+        try:
+            _, counted = await one_trip(
+                self._service.store, self._tenant_id, [pages.timeout(COUNT_MILLISECONDS), pages.count(page)]
+            )
+            return int(counted[0][0])
+        except psycopg.errors.QueryCanceled:
+            (rows,) = await one_trip(self._service.store, self._tenant_id, [pages.estimate(page)])
+            return max(pages.estimated(rows[0][0]), page.offset + len(found))
+
+    async def _by_cursor(self, condition: Composable | None) -> Answer:
+        binding = self._binding()
+        position = unseal(self._wanted.cursor, self._service.cursor_key, binding) if self._wanted.cursor else None
+        backwards = position is not None and position.direction == "previous"
+        place = condition
+        if position is not None:
+            after = self._order.after(position)
+            place = SQL("{} and {}").format(condition, after) if condition is not None else after
+        page = self._page(place, limit=self._count + 1, backwards=backwards)
+        whole = self._page(condition, limit=self._count)
+        (_, found) = await self._send(pages.page(page))
+        total = await self._cursor_total(whole, condition, found)
+        has_more, found = len(found) > self._count, found[: self._count]
+        if backwards:
+            found.reverse()
+        cursors = self._cursors(
+            found, binding, before=position is not None and (not backwards or has_more), after=has_more or backwards
+        )
+        rows = [Row(*row[1:]) for row in found]
+        return await _answer(self._service, self._request, rows, self._places, self._wanted, total, cursors=cursors)
+
+    def _cursors(self, found: Sequence[Any], binding: str, *, before: bool, after: bool) -> dict[str, str]:
+        cursors = {}
+        if found and before:
+            cursors["previousCursor"] = seal(
+                Position("previous", found[0][0], found[0][1]), self._service.cursor_key, binding
+            )
+        if found and after:
+            cursors["nextCursor"] = seal(
+                Position("next", found[-1][0], found[-1][1]), self._service.cursor_key, binding
+            )
+        return cursors
+
+    async def _cursor_total(self, whole: pages.Page, condition: Composable | None, found: Sequence[Any]) -> int:
+        if condition is None:
+            totals = lookups.totals(self._tenant_id, [place.kind for place in self._places])
+            (counted,) = await one_trip(self._service.store, self._tenant_id, [totals])
+            return int(counted[0][0])
+        return await self._total(whole, found if not self._wanted.cursor else ())
+
+    def _binding(self) -> str:
+        wanted, kinds = self._wanted, ",".join(place.kind for place in self._places)
+        return orjson.dumps([self._tenant_id, kinds, wanted.filter, wanted.sort_by, wanted.descending]).decode()
+
+    async def _send(self, statement: pages.Statement) -> list[Any]:
+        return await one_trip(self._service.store, self._tenant_id, [pages.timeout(SCAN_MILLISECONDS), statement])
+
+
+async def _answer(
+    service: Service,
+    request: Request,
+    rows: Sequence[Row],
+    places: Sequence[Place],
+    wanted: SearchRequest,
+    total: int,
+    *,
+    cursors: dict[str, str] | None = None,
+) -> Answer:
+    by_kind = {place.kind: place for place in places}
+    texts = await rendered(service.store, request, rows, by_kind, wanted) if rows else []
+    if cursors is None:
+        paging = f',"startIndex":{wanted.start_index}'
+    else:
+        paging = "".join(f',"{name}":"{value}"' for name, value in cursors.items())
+    body = f'{_HEAD}{total},"itemsPerPage":{len(texts)}{paging},"Resources":[{",".join(texts)}]}}'
+    return Answer(200, body.encode())

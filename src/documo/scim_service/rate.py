@@ -1,0 +1,29 @@
+"""The rate limit of one tenant: a bucket of tokens that fills at a steady rate. Rate 0 means no limit."""
+
+from __future__ import annotations
+
+import time
+
+
+class TokenBucket:
+    """*rate* requests a second, *burst* at once."""
+
+    __slots__ = ("_at", "_tokens", "burst", "rate")
+
+    def __init__(self, rate: int, burst: int) -> None:
+        self.rate = rate
+        self.burst = burst
+        self._tokens = float(burst)
+        self._at = time.monotonic()
+
+    def take(self) -> float:
+        """Take one token; 0 when there was one, otherwise the seconds until there is."""
+        if not self.rate:
+            return 0.0
+        now = time.monotonic()
+        self._tokens = min(float(self.burst), self._tokens + (now - self._at) * self.rate)
+        self._at = now
+        if self._tokens >= 1.0:
+            self._tokens -= 1.0
+            return 0.0
+        return (1.0 - self._tokens) / self.rate

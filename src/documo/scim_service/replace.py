@@ -1,0 +1,53 @@
+"""PUT: replace a resource (RFC 7644, section 3.5.1). Members that the body does not speak of stay, except under the strict profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from documo.scim_service.change_batch import Change, Decision
+from documo.scim_service.derive import columns_of
+from documo.scim_service.exchange import Answer, Place, Request
+from documo.scim_service.incoming import read_resource
+from documo.scim_service.protected import refuse_change_of_role
+from documo.scim_service.render import one_answer
+from documo.scim_service.service import Service
+from documo.store.resources import Row, Stored
+from lockstep.scim.members import MemberChange, RemoveAllMembers, ReplaceMembers
+from lockstep.scim.messages import SearchRequest, search_from_query
+
+
+async def replace(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
+    """Put the body in the place of the resource; 200 with the result."""
+    search = search_from_query(request.parameters()) if request.query else SearchRequest()
+    row = await replace_resource(service, request, place, resource_id, request.json())
+    return await one_answer(service.store, request, row, place, search)
+
+
+async def replace_resource(
+    service: Service, request: Request, place: Place, resource_id: str, body: Any, *, if_match: str | None = None
+) -> Row:
+    """Put *body* in the place of the resource. Raises ScimError."""
+    tenant, definition = request.tenant, place.definition
+    # Read once before the lock, so that a body that is wrong in itself is refused, and its members are known.
+    early = read_resource(request, place, body)
+    noted = len(request.tolerances)
+
+    def decide(stored: Stored) -> Decision:
+        before = orjson.loads(stored.document)
+        refuse_change_of_role(place, before, tenant)
+        incoming = read_resource(request, place, body, stored=before)
+        del request.tolerances[noted:]
+        if incoming.document == before and incoming.password is None and not members:
+            return Decision()
+        return Decision(incoming.document, columns_of(incoming.document, definition, tenant), incoming.password)
+
+    members: tuple[MemberChange, ...] = ()
+    if early.members is not None:
+        members = (ReplaceMembers(early.members) if early.members else RemoveAllMembers(),)
+    elif place.kind == "Group" and tenant.profile.name == "strict":
+        members = (RemoveAllMembers(),)
+    condition = request.if_match if if_match is None else if_match
+    change = Change(tenant, place.kind, resource_id, decide, members, condition)
+    return (await service.changes.ask(tenant.id, change)).row

@@ -1,0 +1,51 @@
+"""The parts that all operations share: the store, the collectors of concurrent requests, the key that seals cursors."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from documo.scim_service.change_batch import Change, Changed, run_changes
+from documo.scim_service.collect import Collector
+from documo.scim_service.create_batch import Creation, run_creates
+from documo.scim_service.exchange import Place
+from documo.scim_service.tenants import Tenant
+from documo.store import resources
+from documo.store.database import Store
+from documo.store.resources import Row
+from documo.store.round_trip import one_trip
+
+
+class Service:
+    """Made once for a process."""
+
+    def __init__(self, store: Store, cursor_key: bytes) -> None:
+        self.store = store
+        self.cursor_key = cursor_key
+        self.by_id: Collector[str, Row | None] = Collector(self._read)
+        self.by_name: Collector[str, Row | None] = Collector(self._read_by_name)
+        self.creates: Collector[Creation, Row] = Collector(self._create)
+        self.changes: Collector[Change, Changed] = Collector(self._change)
+
+    def places(self, tenant: Tenant) -> dict[str, Place]:
+        """Where each resource type of the tenant lives."""
+        return {definition.type.name: Place(definition) for definition in tenant.registry.definitions()}
+
+    async def _read(self, key: Hashable, ids: Sequence[str]) -> Sequence[Row | None]:
+        tenant_id: Any = key
+        (rows,) = await one_trip(self.store, tenant_id, [resources.read(tenant_id, ids)])
+        found = {row[0]: Row(*row) for row in rows}
+        return [found.get(resource_id) for resource_id in ids]
+
+    async def _read_by_name(self, key: Hashable, names: Sequence[str]) -> Sequence[Row | None]:
+        place: Any = key
+        tenant_id, kind = place
+        (rows,) = await one_trip(self.store, tenant_id, [resources.read_by_name(tenant_id, kind, names)])
+        found = {row[0]: Row(*row[1:]) for row in rows}
+        return [found.get(name) for name in names]
+
+    async def _create(self, key: Hashable, creations: Sequence[Creation]) -> Sequence[Row | Exception]:
+        return await run_creates(self.store, creations)
+
+    async def _change(self, key: Hashable, changes: Sequence[Change]) -> Sequence[Changed | Exception]:
+        return await run_changes(self.store, changes)

@@ -1,0 +1,76 @@
+"""Build the document that filters search: the resource with every text folded as its schema compares it.
+
+Texts are folded here and never in SQL: the database's idea of lower case depends on its locale, Python's does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from lockstep.scim.registry import ResourceDefinition
+from lockstep.scim.schema import Attribute
+from lockstep.scim.values import read_datetime
+
+# Kept in columns or rows of their own, so that changing them does not touch the index of values.
+ELSEWHERE = frozenset(("schemas", "id", "meta", "active", "groups", "members", "password"))
+
+_Fold = Callable[[Any], Any]
+
+
+def search_document(document: Mapping[str, Any], definition: ResourceDefinition) -> dict[str, Any]:
+    """The searchable part of a stored resource."""
+    folds = _folds(definition)
+    result = {}
+    for name, value in document.items():
+        fold = folds.get(name)
+        if fold is not None:
+            result[name] = fold(value)
+    return result
+
+
+def fold_text(value: str, attribute: Attribute) -> str:
+    """One text as the search document holds it; a filter's value is folded the same way."""
+    if attribute.type == "dateTime":
+        moment = read_datetime(value)
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else value
+    return value if attribute.case_exact else value.casefold()
+
+
+@lru_cache(maxsize=256)
+def _folds(definition: ResourceDefinition) -> dict[str, _Fold]:
+    folds = {a.name: _fold_of(a) for a in definition.attributes if a.name not in ELSEWHERE and a.returned != "never"}
+    for extension in definition.extensions.values():
+        folds[extension.id] = _fold_object({a.name: _fold_of(a) for a in extension.attributes if a.returned != "never"})
+    return folds
+
+
+def _fold_of(attribute: Attribute) -> _Fold:
+    single = (
+        _fold_object({sub.name: _fold_of(sub) for sub in attribute.sub_attributes})
+        if attribute.is_complex
+        else _leaf(attribute)
+    )
+    return (
+        (lambda value: [single(item) for item in value] if isinstance(value, list) else single(value))
+        if attribute.multi_valued
+        else single
+    )
+
+
+def _fold_object(folds: Mapping[str, _Fold]) -> _Fold:
+    def fold(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: folds[name](item) for name, item in value.items() if name in folds}
+
+    return fold
+
+
+def _leaf(attribute: Attribute) -> _Fold:
+    if attribute.type == "dateTime":
+        return lambda value: fold_text(value, attribute) if isinstance(value, str) else value
+    if attribute.case_exact or attribute.type in ("boolean", "integer", "decimal"):
+        return lambda value: value
+    return lambda value: value.casefold() if isinstance(value, str) else value

@@ -1,0 +1,146 @@
+"""Run Documo: the database, the caches, the HTTP server, and a clean stop.
+
+The ready line is printed when the service answers, not when it hopes to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from documo.oauth import token_endpoint
+from documo.request_log import RequestLog
+from documo.scim_service.app import Hosts, Receive, ScimApp, Scope, Send
+from documo.scim_service.service import Service
+from documo.scim_service.tenants import Tenants
+from documo.settings import SCIM_PATH, Settings
+from documo.store import secrets as secrets_table
+from documo.store.database import Store
+from lockstep.errors import conflict
+
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers."""
+
+    api_url: str
+    port: int
+
+    @property
+    def scim_url(self) -> str:
+        return self.api_url + SCIM_PATH
+
+
+def make_app(
+    store: Store, tenants: Tenants, service: Service, request_log: RequestLog, settings: Settings, port: int
+) -> App:
+    """The whole application: the SCIM service directly, everything else through Starlette."""
+    public_url = settings.public_url or f"http://{settings.host}:{port}"
+    scim = ScimApp(service, tenants, Hosts(public_url, f"{settings.host}:{port}", tenants), request_log)
+    others = Starlette(
+        routes=[
+            Route("/oauth/token", token_endpoint(store, tenants), methods=["POST"]),
+            Route("/healthz", _healthy),
+        ]
+    )
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope.get("path", "")
+        if scope["type"] == "http" and (path.startswith(SCIM_PATH + "/") or path == SCIM_PATH):
+            await scim(scope, receive, send)
+        else:
+            await others(scope, receive, send)
+
+    return app
+
+
+@asynccontextmanager
+async def serving(
+    store: Store, settings: Settings, *, wrap: Callable[[App], App] = lambda app: app
+) -> AsyncIterator[Running]:
+    """Serve for the length of the block. Raises LockstepError when the port is taken."""
+    listener = _listen(settings)
+    port = int(listener.getsockname()[1])
+    async with store.control() as connection:
+        cursor_key = await secrets_table.secret(connection, "cursor", 32)
+    tenants = Tenants(store, rate_override=settings.rate_override)
+    request_log = RequestLog(store)
+    app = make_app(store, tenants, Service(store, cursor_key), request_log, settings, port)
+    server = _Server(
+        uvicorn.Config(
+            wrap(app), loop="none", http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False,
+            date_header=True, timeout_graceful_shutdown=5, proxy_headers=False,
+        )
+    )  # fmt: skip
+    tasks = [asyncio.create_task(work) for work in (tenants.listen(), request_log.run())]
+    serve = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        while not server.started:
+            if serve.done():
+                await serve
+                raise conflict("The HTTP server stopped before it began")
+            await asyncio.sleep(0.005)
+        yield Running(settings.public_url or f"http://{settings.host}:{port}", port)
+    finally:
+        server.should_exit = True
+        await asyncio.gather(serve, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        listener.close()
+
+
+async def until_stopped() -> None:
+    """Wait for SIGTERM or Ctrl-C; a second one takes its usual way."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        await stopped.wait()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with suppress(ValueError):
+                loop.remove_signal_handler(number)
+
+
+class _Server(uvicorn.Server):
+    """Signals are our business, not uvicorn's."""
+
+    def capture_signals(self) -> Any:
+        return suppress()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as refused:
+        listener.close()
+        raise conflict(
+            f"Cannot listen on {settings.host}:{settings.port}",
+            why=refused.strerror or str(refused),
+            next_step="Stop the other program, or choose another port: documo serve --port PORT",
+        ) from refused
+    listener.listen(2048)
+    listener.setblocking(False)
+    return listener
+
+
+async def _healthy(request: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok"})

@@ -1,0 +1,1 @@
+"""Documo's SQL, by noun. Everything else in Documo asks here; nothing here decides."""

@@ -1,0 +1,58 @@
+"""Connections and transactions of Documo's database.
+
+A tenant's rows are seen only inside `tenant(...)`: it sets the tenant for the transaction, and row-level security does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from documo.settings import Settings
+from lockstep.postgres.database import Database
+from lockstep.postgres.migrate import migrate
+from lockstep.postgres.pool import Connection, Pool, open_pool, transaction
+from lockstep.postgres.server import running
+
+PACKAGE = "documo.migrations"
+SET_TENANT = "select set_config('documo.tenant', %s, true)"
+
+
+class Store:
+    """The pool, and the two kinds of transaction."""
+
+    def __init__(self, pool: Pool, database: Database) -> None:
+        self.pool = pool
+        self.database = database
+
+    @asynccontextmanager
+    async def tenant(self, tenant_id: int) -> AsyncIterator[Connection]:
+        """A transaction that sees the rows of one tenant."""
+        async with transaction(self.pool) as connection:
+            await connection.execute(SET_TENANT, (str(tenant_id),))
+            yield connection
+
+    @asynccontextmanager
+    async def control(self) -> AsyncIterator[Connection]:
+        """A transaction on accounts, keys and domains; it sees no tenant's rows."""
+        async with transaction(self.pool) as connection:
+            yield connection
+
+
+@asynccontextmanager
+async def open_store(database: Database, *, max_size: int = 8) -> AsyncIterator[Store]:
+    """The store of a migrated database."""
+    await migrate(database, PACKAGE)
+    pool = await open_pool(database, min_size=1, max_size=max_size, name="documo")
+    try:
+        yield Store(pool, database)
+    finally:
+        await pool.close()
+
+
+@asynccontextmanager
+async def running_store(settings: Settings, *, main: bool, max_size: int = 8) -> AsyncIterator[Store]:
+    """The store of the data folder or server that *settings* name; the embedded server is started or attached to."""
+    async with running(settings.data, main=main, product="documo", databases=("documo",), urls=settings.urls) as server:
+        async with open_store(server.database("documo"), max_size=max_size) as store:
+            yield store

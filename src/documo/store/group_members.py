@@ -1,0 +1,74 @@
+"""SQL of the members of groups: one row each, never in the group's document.
+
+Adding and removing touch the rows that change and no others, whatever the size of the group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from documo.store.round_trip import Statement
+
+
+def known_members(tenant_id: int, ids: Sequence[str]) -> Statement:
+    """(id, kind) of the users and groups among *ids*, held so that none is deleted before we are done."""
+    return (
+        "select id::text, kind from resources where tenant_id = %s and id = any(%s::uuid[]) and deleted_at is null"
+        " and kind in ('User', 'Group') order by id for share",
+        (tenant_id, sorted(ids)),
+    )
+
+
+def add(tenant_id: int, group_id: str, members: Sequence[tuple[str, str]]) -> Statement:
+    """Add (id, kind) pairs; a row for each that was no member."""
+    return (
+        "insert into group_members (tenant_id, group_id, member_id, member_kind)"
+        " select %s, %s, m.id, m.kind from unnest(%s::uuid[], %s::text[]) as m(id, kind)"
+        " on conflict do nothing returning member_id",
+        (tenant_id, group_id, [member for member, _ in members], [kind for _, kind in members]),
+    )
+
+
+def remove(tenant_id: int, group_id: str, ids: Sequence[str]) -> Statement:
+    """Remove members; a row for each that was one."""
+    return (
+        "delete from group_members where tenant_id = %s and group_id = %s and member_id = any(%s::uuid[]) returning member_id",
+        (tenant_id, group_id, list(ids)),
+    )
+
+
+def keep_only(tenant_id: int, group_id: str, ids: Sequence[str]) -> Statement:
+    """Remove everybody but *ids*; a row for each that went."""
+    return (
+        "delete from group_members where tenant_id = %s and group_id = %s and not member_id = any(%s::uuid[])"
+        " returning member_id",
+        (tenant_id, group_id, list(ids)),
+    )
+
+
+def members_json(tenant_id: int, group_ids: Sequence[str], base_url: str) -> Statement:
+    """(group id, JSON list) for groups that have members."""
+    return (
+        "select m.group_id::text, json_agg(json_build_object('value', m.member_id, '$ref',"
+        " %s::text || case m.member_kind when 'User' then '/Users/' else '/Groups/' end || m.member_id,"
+        " 'type', m.member_kind, 'display', coalesce(u.document->>'displayName', u.document->>'userName'))"
+        " order by m.member_id)::text"
+        " from group_members m join resources u on u.tenant_id = m.tenant_id and u.id = m.member_id"
+        " where m.tenant_id = %s and m.group_id = any(%s::uuid[]) group by m.group_id",
+        (base_url, tenant_id, list(group_ids)),
+    )
+
+
+def groups_of(tenant_id: int, member_ids: Sequence[str]) -> Statement:
+    """(member id, group id, group name, direct) with the groups that contain a member's groups."""
+    return (
+        "with recursive held as ("
+        " select m.member_id as who, m.group_id, true as direct from group_members m"
+        " where m.tenant_id = %s and m.member_id = any(%s::uuid[])"
+        " union select h.who, m.group_id, false from held h join group_members m"
+        " on m.tenant_id = %s and m.member_id = h.group_id)"
+        " select h.who::text, h.group_id::text, g.document->>'displayName', bool_or(h.direct) from held h"
+        " join resources g on g.tenant_id = %s and g.id = h.group_id and g.deleted_at is null"
+        " group by 1, 2, 3 order by 1, 2",
+        (tenant_id, list(member_ids), tenant_id, tenant_id),
+    )

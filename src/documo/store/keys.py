@@ -1,0 +1,142 @@
+"""SQL of API keys and of what a request's credential means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+
+__all__ = ["Connection", "KeyRow", "Principal"]
+
+
+class _NewKey(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def prefix(self) -> str: ...
+    @property
+    def secret(self) -> str: ...
+    @property
+    def scopes(self) -> tuple[str, ...]: ...
+    @property
+    def expires_at(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key as lists show it."""
+
+    id: str
+    name: str
+    kind: str
+    prefix: str
+    last_four: str
+    scopes: Sequence[str]
+    member_id: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    last_used_address: str | None
+    last_used_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """What a valid key stands for. *role* is the owner's effective role."""
+
+    key_id: str
+    tenant_id: int
+    member_id: str
+    scopes: frozenset[str]
+    role: str
+    expires_at: datetime | None
+    kind: str
+
+
+async def insert(
+    connection: Connection,
+    tenant_id: int,
+    member_id: str,
+    key: _NewKey,
+    digest: bytes,
+    *,
+    kind: str,
+    client_id: str | None = None,
+) -> None:
+    await connection.execute(
+        "insert into api_keys (id, tenant_id, member_id, name, hash, prefix, last_four, scopes, kind, expires_at, client_id)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            key.id, tenant_id, member_id, key.name, digest, key.prefix, key.secret[-4:], list(key.scopes), kind,
+            key.expires_at, client_id,
+        ),
+    )  # fmt: skip
+
+
+async def rows(connection: Connection, tenant_id: int) -> list[KeyRow]:
+    cursor = connection.cursor(row_factory=class_row(KeyRow))
+    await cursor.execute(
+        "select id::text, name, kind, prefix, last_four, scopes, member_id::text, created_at, expires_at, revoked_at,"
+        " last_used_at, last_used_address, last_used_agent from api_keys where tenant_id = %s and kind <> 'token'"
+        " order by created_at, id",
+        (tenant_id,),
+    )
+    return await cursor.fetchall()
+
+
+async def revoke(connection: Connection, tenant_id: int, key_id: str) -> None:
+    """End a key, and the tokens that were got with it."""
+    await connection.execute(
+        "update api_keys set revoked_at = now() where tenant_id = %s and (id = %s or client_id = %s) and revoked_at is null",
+        (tenant_id, key_id, key_id),
+    )
+
+
+async def expire(connection: Connection, tenant_id: int, key_id: str, at: datetime) -> None:
+    await connection.execute(
+        "update api_keys set expires_at = least(expires_at, %s) where tenant_id = %s and id = %s",
+        (at, tenant_id, key_id),
+    )
+
+
+async def principal(connection: Connection, digest: bytes) -> Principal | None:
+    """What the key with that hash stands for, or None when it is unknown, ended, or its owner is inactive or gone."""
+    cursor = await connection.execute(
+        "select k.id::text, k.tenant_id, k.member_id::text, k.scopes, k.expires_at, k.kind, a.default_role"
+        " from api_keys k join accounts a on a.id = k.tenant_id"
+        " where k.hash = %s and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())",
+        (digest,),
+    )
+    key = await cursor.fetchone()
+    if key is None:
+        return None
+    await connection.execute("select set_config('documo.tenant', %s, true)", (str(key[1]),))
+    cursor = await connection.execute(
+        "select role from resources where tenant_id = %s and id = %s and active and deleted_at is null",
+        (key[1], key[2]),
+    )
+    owner = await cursor.fetchone()
+    if owner is None:
+        return None
+    return Principal(key[0], key[1], key[2], frozenset(key[3]), owner[0] or key[6], key[4], key[5])
+
+
+async def note_use(connection: Connection, uses: Iterable[tuple[str, datetime, str, str]]) -> None:
+    """Write when, from where and by what program keys were used last: (key id, time, address, user agent)."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            "update api_keys set last_used_at = %s, last_used_address = %s, last_used_agent = %s where id = %s",
+            [(at, address, agent, key_id) for key_id, at, address, agent in uses],
+        )
+
+
+async def remove_expired_tokens(connection: Connection) -> None:
+    await connection.execute("delete from api_keys where kind = 'token' and expires_at < now() - interval '1 day'")

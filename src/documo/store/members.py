@@ -1,0 +1,132 @@
+"""SQL of members as people administer them. What SCIM does to the same rows is in `resources`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from documo.identifiers import read_id
+from documo.search_document import search_document
+from documo.store.accounts import role_rows
+from lockstep.postgres.pool import Connection
+from lockstep.scim.registry import default_registry
+
+BUMP = "version = version + 1, last_modified = clock_timestamp()"
+COUNT = (
+    "insert into resource_counts values (%s, 'User', %s) on conflict (tenant_id, kind)"
+    " do update set total = resource_counts.total + excluded.total"
+)
+
+roles = role_rows
+
+
+async def insert_local(
+    connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any], role: str
+) -> None:
+    name = str(document["userName"]).casefold()
+    await connection.execute(
+        "insert into resources (tenant_id, id, kind, unique_name, role, source, document)"
+        " values (%s, %s, 'User', %s, %s, 'local', %s)",
+        (tenant_id, member_id, name, role, Jsonb(document)),
+    )
+    await _write_search(connection, tenant_id, member_id, document)
+    await connection.execute(COUNT, (tenant_id, 1))
+
+
+async def member_rows(connection: Connection, tenant_id: int, *, deleted: bool) -> list[dict[str, Any]]:
+    cursor = connection.cursor(row_factory=dict_row)
+    await cursor.execute(
+        "select id::text, document->>'userName' as user_name, role, active, source, deleted_at::text,"
+        " coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName',"
+        " document->'name'->>'familyName')) as name"
+        " from resources where tenant_id = %s and kind = 'User' and (deleted_at is not null) = %s order by id",
+        (tenant_id, deleted),
+    )
+    return await cursor.fetchall()
+
+
+async def find_member(connection: Connection, tenant_id: int, who: str) -> str | None:
+    """The id of the living member with that id or user name."""
+    cursor = await connection.execute(
+        "select id::text from resources where tenant_id = %s and kind = 'User' and deleted_at is null"
+        " and (unique_name = %s or id = %s)",
+        (tenant_id, who.casefold(), read_id(who)),
+    )
+    row = await cursor.fetchone()
+    return str(row[0]) if row else None
+
+
+async def find_with_role(connection: Connection, tenant_id: int, role: str) -> str | None:
+    """The first active member in that role."""
+    cursor = await connection.execute(
+        "select id::text from resources where tenant_id = %s and kind = 'User' and deleted_at is null and active"
+        " and role = %s order by id limit 1",
+        (tenant_id, role),
+    )
+    row = await cursor.fetchone()
+    return str(row[0]) if row else None
+
+
+async def find_deleted(connection: Connection, tenant_id: int, who: str, window_days: int) -> str | None:
+    """The id of the member with that id or user name that was deleted last, within the window."""
+    cursor = await connection.execute(
+        "select id::text from resources where tenant_id = %s and kind = 'User'"
+        " and deleted_at > clock_timestamp() - make_interval(days => %s)"
+        " and (unique_name = %s or id = %s) order by deleted_at desc limit 1",
+        (tenant_id, window_days, who.casefold(), read_id(who)),
+    )
+    row = await cursor.fetchone()
+    return str(row[0]) if row else None
+
+
+async def set_role(connection: Connection, tenant_id: int, member_id: str, role: str) -> None:
+    cursor = await connection.execute(
+        f"update resources set role = %s, document = document || %s, {BUMP} where tenant_id = %s and id = %s"  # noqa: S608 -- a constant
+        " returning document",
+        (role, Jsonb({"roles": [{"value": role, "primary": True}]}), tenant_id, member_id),
+    )
+    row = await cursor.fetchone()
+    if row is not None:
+        await _write_search(connection, tenant_id, member_id, row[0])
+    await _tell(connection, tenant_id)
+
+
+async def set_active(connection: Connection, tenant_id: int, member_id: str, *, active: bool) -> None:
+    await connection.execute(
+        f"update resources set active = %s, document = document || %s, {BUMP} where tenant_id = %s and id = %s",  # noqa: S608 -- a constant
+        (active, Jsonb({"active": active}), tenant_id, member_id),
+    )
+
+
+async def end_keys(connection: Connection, tenant_id: int, member_ids: Sequence[str]) -> int:
+    """Revoke the keys of members; how many there were."""
+    cursor = await connection.execute(
+        "update api_keys set revoked_at = now()"
+        " where tenant_id = %s and member_id = any(%s::uuid[]) and revoked_at is null",
+        (tenant_id, list(member_ids)),
+    )
+    return cursor.rowcount
+
+
+async def undelete(connection: Connection, tenant_id: int, member_id: str) -> None:
+    await connection.execute(
+        f"update resources set deleted_at = null, {BUMP} where tenant_id = %s and id = %s",  # noqa: S608 -- a constant
+        (tenant_id, member_id),
+    )
+    await connection.execute(COUNT, (tenant_id, 1))
+
+
+async def _write_search(connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any]) -> None:
+    search = search_document(document, default_registry().resource("User"))
+    await connection.execute(
+        "insert into resource_search (tenant_id, id, kind, document) values (%s, %s, 'User', %s)"
+        " on conflict (tenant_id, id) do update set document = excluded.document",
+        (tenant_id, member_id, Jsonb(search)),
+    )
+
+
+async def _tell(connection: Connection, tenant_id: int) -> None:
+    await connection.execute("select pg_notify('documo_changed', %s)", (str(tenant_id),))

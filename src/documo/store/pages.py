@@ -1,0 +1,106 @@
+"""SQL of lists: a condition, an order, a page.
+
+The page is found on ids alone and its rows are fetched afterwards, so that skipping far costs an index scan and nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from psycopg.sql import SQL, Composable, Composed, Literal
+from psycopg.types.json import Jsonb
+
+from documo.store.resources import COLUMNS_AND_GROUPS
+from documo.store.round_trip import Statement
+
+TIMEOUT = "select set_config('statement_timeout', %s, true)"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which resources, in which order; *condition* is over `resources r` and `resource_search s`."""
+
+    tenant_id: int
+    kinds: Sequence[str]
+    condition: Composable | None
+    order: Composable
+    sort_value: Composable
+    limit: int
+    offset: int = 0
+
+
+def page(wanted: Page) -> Statement:
+    """The sort value as text, then `Row`, in the order of the page."""
+    inner = SQL(
+        "select r.id, {value} as sort_value, row_number() over (order by {order}) as place {source} order by {order}"
+        " limit {limit} offset {offset}"
+    ).format(
+        value=wanted.sort_value,
+        order=wanted.order,
+        source=_source(wanted.tenant_id, wanted.kinds, wanted.condition, with_search=_needs_search(wanted)),
+        limit=Literal(wanted.limit),
+        offset=Literal(wanted.offset),
+    )
+    statement = SQL(
+        "select p.sort_value, {columns} from ({inner}) p join resources r on r.tenant_id = {tenant} and r.id = p.id order by p.place"
+    ).format(columns=SQL(COLUMNS_AND_GROUPS), inner=inner, tenant=Literal(wanted.tenant_id))
+    return statement, ()
+
+
+def count(wanted: Page) -> Statement:
+    """How many resources there are on all pages."""
+    source = _source(wanted.tenant_id, wanted.kinds, wanted.condition, with_search=_mentions_search(wanted.condition))
+    return SQL("select count(*) {}").format(source), ()
+
+
+def estimate(wanted: Page) -> Statement:
+    """What the planner thinks that `count` would say: see `estimated`."""
+    source = _source(wanted.tenant_id, wanted.kinds, wanted.condition, with_search=_mentions_search(wanted.condition))
+    return SQL("explain (format json) select r.id {}").format(source), ()
+
+
+def estimated(plan: Any) -> int:
+    """The number of rows in the answer to `estimate`."""
+    document = orjson.loads(plan) if isinstance(plan, str | bytes) else plan
+    return int(document[0]["Plan"]["Plan Rows"])
+
+
+def containing(tenant_id: int, kind: str, held: dict[str, Any], limit: int) -> Statement:
+    """At most *limit* ids whose search document contains *held*, in one row."""
+    return (
+        "select array(select s.id::text from resource_search s where s.tenant_id = %s and s.kind = %s and s.document @> %s limit %s)",
+        (tenant_id, kind, Jsonb(held), limit),
+    )
+
+
+def timeout(milliseconds: int) -> Statement:
+    """Give the statements that follow in this transaction so much time each."""
+    return TIMEOUT, (str(milliseconds),)
+
+
+def _source(tenant_id: int, kinds: Sequence[str], condition: Composable | None, *, with_search: bool) -> Composed:
+    join = SQL("left join resource_search s on s.tenant_id = r.tenant_id and s.id = r.id" if with_search else "")
+    kind = (
+        SQL("r.kind = {}").format(Literal(kinds[0]))
+        if len(kinds) == 1
+        else SQL("r.kind = any({})").format(Literal(list(kinds)))
+    )
+    return SQL(
+        "from resources r {join} where r.tenant_id = {tenant} and {kind} and r.deleted_at is null{condition}"
+    ).format(
+        join=join,
+        tenant=Literal(tenant_id),
+        kind=kind,
+        condition=SQL(" and {}").format(condition) if condition is not None else SQL(""),
+    )
+
+
+def _needs_search(wanted: Page) -> bool:
+    return any(_mentions_search(part) for part in (wanted.condition, wanted.order, wanted.sort_value))
+
+
+def _mentions_search(part: Composable | None) -> bool:
+    return part is not None and "s.document" in part.as_string(None)

@@ -1,0 +1,74 @@
+"""SQL of the request log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from psycopg.rows import dict_row
+
+from lockstep.postgres.pool import Connection
+
+COLUMNS = (
+    "tenant_id, id, at, method, path, status, milliseconds, key_id, client, tolerances, address, user_agent, request_type,"
+    " request_body, response_body"
+)
+
+
+_INSERT = f"""
+insert into request_log ({COLUMNS})
+select e.tenant_id, e.id, e.at, e.method, e.path, e.status, e.milliseconds, e.key_id, e.client,
+    array(select json_array_elements_text(e.tolerances)), e.address, e.user_agent, e.request_type, e.request_body, e.response_body
+from json_to_recordset(%s::json) as e(tenant_id int, id text, at timestamptz, method text, path text, status int,
+    milliseconds real, key_id uuid, client text, tolerances json, address text, user_agent text, request_type text,
+    request_body text, response_body text)
+"""  # noqa: S608 -- constants
+
+
+async def insert(connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
+    """Write many entries of one tenant without waiting for the disk. (COPY is not possible behind row-level security.)"""
+    await connection.execute("set local synchronous_commit = off")
+    await connection.execute(_INSERT, (orjson.dumps(entries).decode(),))
+
+
+async def rows(connection: Connection, tenant_id: int, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
+    """The newest entries, oldest first; only those after the entry *after* when it is given."""
+    cursor = connection.cursor(row_factory=dict_row)
+    await cursor.execute(
+        "select * from (select id, at, method, path, status, milliseconds, key_id::text, client, tolerances, address,"
+        " user_agent, request_type, request_body, response_body from request_log where tenant_id = %s and id > %s"
+        " order by id desc limit %s) newest order by id",
+        (tenant_id, after, limit),
+    )
+    return await cursor.fetchall()
+
+
+async def entry(connection: Connection, tenant_id: int, entry_id: str) -> dict[str, Any] | None:
+    """One entry by its id or the beginning of it."""
+    cursor = connection.cursor(row_factory=dict_row)
+    await cursor.execute(
+        "select * from request_log where tenant_id = %s and starts_with(id, %s) order by id limit 1",
+        (tenant_id, entry_id),
+    )
+    return await cursor.fetchone()
+
+
+async def tenants(connection: Connection) -> list[int]:
+    cursor = await connection.execute("select id from accounts")
+    return [int(row[0]) for row in await cursor.fetchall()]
+
+
+async def remove_before(connection: Connection, tenant_id: int, before: datetime) -> None:
+    await connection.execute("delete from request_log where tenant_id = %s and at < %s", (tenant_id, before))
+
+
+async def purge_deleted(connection: Connection, tenant_id: int) -> None:
+    """Forget for good what was deleted longer ago than the account's undelete window."""
+    await connection.execute(
+        "with gone as (delete from resources r using accounts a where a.id = r.tenant_id and r.tenant_id = %s"
+        " and r.deleted_at < clock_timestamp() - make_interval(days => a.undelete_days) returning r.id)"
+        " delete from resource_search s using gone where s.tenant_id = %s and s.id = gone.id",
+        (tenant_id, tenant_id),
+    )

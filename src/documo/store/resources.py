@@ -1,0 +1,232 @@
+"""SQL of SCIM resources: many at a time, because a batch costs hardly more than one.
+
+`tenant_id` stands in every WHERE; row-level security stands behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from documo.store.round_trip import Rows, Statement
+
+TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+# A person's groups come along, so that reading a page of people is one statement.
+GROUPS = (
+    "case when r.kind = 'User' then (select json_agg(json_build_array(g.id, g.document->>'displayName'))::text"
+    " from group_members m join resources g on g.tenant_id = m.tenant_id and g.id = m.group_id and g.deleted_at is null"
+    " where m.tenant_id = r.tenant_id and m.member_id = r.id) end"
+)
+COLUMNS = (
+    f"r.id::text, r.kind, r.version, r.document::text, to_char(r.created_at, '{TIME}'),"
+    f" to_char(r.last_modified, '{TIME}')"
+)
+COLUMNS_AND_GROUPS = f"{COLUMNS}, {GROUPS}"
+
+
+class Row(NamedTuple):
+    """One resource as it is stored; times in ISO 8601, *groups* a JSON list of [id, name] or None."""
+
+    id: str
+    kind: str
+    version: int
+    document: str
+    created: str
+    modified: str
+    groups: str | None = None
+
+
+class Stored(NamedTuple):
+    """One resource locked for a change."""
+
+    id: str
+    kind: str
+    version: int
+    document: str
+    created: str
+    modified: str
+    active: bool
+    source: str
+    has_password: bool
+    groups: str | None
+
+
+class Columns(NamedTuple):
+    """What is derived from a document when it is written."""
+
+    unique_name: str | None
+    external_id: str | None
+    display_name: str | None
+    active: bool
+    role: str | None
+    search: dict[str, Any] | None
+
+
+_GIVEN = (
+    "given as (select * from json_to_recordset(%(items)s::json) as g(id uuid, unique_name text, external_id text,"
+    " display_name text, active boolean, role text, document jsonb, search jsonb, password_hash text, version bigint))"
+)
+_CREATE = f"""
+with {_GIVEN},
+made as (
+    insert into resources
+        (tenant_id, id, kind, unique_name, external_id, display_name, active, role, document, password_hash)
+    select %(tenant)s, g.id, %(kind)s, g.unique_name, g.external_id, g.display_name, g.active, g.role, g.document, g.password_hash
+    from given g
+    where %(hold_days)s::int is null or g.unique_name is null or not exists (
+        select 1 from resources d where d.tenant_id = %(tenant)s and d.kind = %(kind)s and d.unique_name = g.unique_name
+        and d.deleted_at > clock_timestamp() - make_interval(days => %(hold_days)s))
+    on conflict do nothing
+    returning id, created_at
+),
+searchable as (
+    insert into resource_search (tenant_id, id, kind, document)
+    select %(tenant)s, g.id, %(kind)s, g.search from given g join made using (id)
+),
+counted as (
+    insert into resource_counts select %(tenant)s, %(kind)s, count(*) from made having count(*) > 0
+    on conflict (tenant_id, kind) do update set total = resource_counts.total + excluded.total
+)
+select id::text, to_char(created_at, '{TIME}') from made
+"""  # noqa: S608 -- constants
+_UPDATE = f"""
+with {_GIVEN},
+changed as (
+    update resources r set unique_name = g.unique_name, external_id = g.external_id, display_name = g.display_name,
+        active = g.active, role = g.role, document = g.document, password_hash = coalesce(g.password_hash, r.password_hash),
+        version = g.version, last_modified = clock_timestamp(), deleted_at = null
+    from given g where r.tenant_id = %(tenant)s and r.id = g.id
+    returning r.id, r.kind, r.version, r.last_modified
+),
+searchable as (
+    insert into resource_search (tenant_id, id, kind, document)
+    select %(tenant)s, g.id, c.kind, g.search from given g join changed c using (id) where g.search is not null
+    on conflict (tenant_id, id) do update set document = excluded.document
+)
+select id::text, version, to_char(last_modified, '{TIME}') from changed
+"""  # noqa: S608 -- constants
+
+
+def item_of(
+    resource_id: str, document: dict[str, Any], columns: Columns, *, version: int = 1, password_hash: str | None = None
+) -> dict[str, Any]:
+    """One resource for `create` or `update`."""
+    return {
+        "id": resource_id,
+        "unique_name": columns.unique_name,
+        "external_id": columns.external_id,
+        "display_name": columns.display_name,
+        "active": columns.active,
+        "role": columns.role,
+        "document": document,
+        "search": columns.search,
+        "password_hash": password_hash,
+        "version": version,
+    }
+
+
+def create(tenant_id: int, kind: str, items: Sequence[dict[str, Any]], *, hold_days: int | None) -> Statement:
+    """Insert all that do not conflict, in one statement; rows of (id, created) for those that were made.
+
+    With *hold_days* the name of a resource deleted within so many days counts as taken.
+    """
+    return _CREATE, {"items": orjson.dumps(items).decode(), "tenant": tenant_id, "kind": kind, "hold_days": hold_days}
+
+
+def update(tenant_id: int, items: Sequence[dict[str, Any]]) -> Statement:
+    """Write changed resources; `search` None leaves the searchable values alone. Rows of (id, version, modified)."""
+    return _UPDATE, {"items": orjson.dumps(items).decode(), "tenant": tenant_id}
+
+
+def read(tenant_id: int, ids: Sequence[str]) -> Statement:
+    """Rows of `Row` for those that live."""
+    return (
+        f"select {COLUMNS_AND_GROUPS} from resources r where r.tenant_id = %s and r.id = any(%s::uuid[])"  # noqa: S608 -- constants
+        " and r.deleted_at is null",
+        (tenant_id, list(ids)),
+    )
+
+
+def read_by_name(tenant_id: int, kind: str, names: Sequence[str]) -> Statement:
+    """The unique name, then `Row`, of those that live."""
+    return (
+        f"select r.unique_name, {COLUMNS_AND_GROUPS} from resources r where r.tenant_id = %s and r.kind = %s"  # noqa: S608 -- constants
+        " and r.unique_name = any(%s) and r.deleted_at is null",
+        (tenant_id, kind, list(names)),
+    )
+
+
+def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
+    """Rows of `Stored`, locked in the order of their ids, so that two batches never wait for each other in a circle."""
+    return (
+        f"select {COLUMNS}, r.active, r.source, r.password_hash is not null, {GROUPS} from resources r"  # noqa: S608 -- constants
+        " where r.tenant_id = %s and r.id = any(%s::uuid[]) and r.deleted_at is null order by r.id for no key update",
+        (tenant_id, sorted(ids)),
+    )
+
+
+def lock_namesake(tenant_id: int, kind: str, unique_name: str, window_days: int) -> Statement:
+    """(id, deleted, active, source, version) of who has the name: the living one first, then the one deleted last."""
+    return (
+        "select id::text, deleted_at is not null, active, source, version, document::text from resources where tenant_id = %s and kind = %s"
+        " and unique_name = %s and (deleted_at is null or deleted_at > clock_timestamp() - make_interval(days => %s))"
+        " order by deleted_at desc nulls first limit 1 for update",
+        (tenant_id, kind, unique_name, window_days),
+    )
+
+
+def count_change(tenant_id: int, kind: str, change: int) -> Statement:
+    return (
+        "insert into resource_counts values (%s, %s, %s) on conflict (tenant_id, kind)"
+        " do update set total = resource_counts.total + excluded.total",
+        (tenant_id, kind, change),
+    )
+
+
+def soft_delete(tenant_id: int, resource_id: str, kind: str) -> list[Statement]:
+    """Delete one locked resource inside, with its memberships and keys; the groups that lose it get a new version."""
+    return [
+        (
+            "update resources set deleted_at = clock_timestamp(), version = version + 1 where tenant_id = %s and id = %s",
+            (tenant_id, resource_id),
+        ),
+        (
+            "with lost as (delete from group_members where tenant_id = %s and member_id = %s returning group_id)"
+            " update resources r set version = r.version + 1, last_modified = clock_timestamp() from lost"
+            " where r.tenant_id = %s and r.id = lost.group_id",
+            (tenant_id, resource_id, tenant_id),
+        ),
+        ("delete from group_members where tenant_id = %s and group_id = %s", (tenant_id, resource_id)),
+        end_keys(tenant_id, [resource_id]),
+        count_change(tenant_id, kind, -1),
+    ]
+
+
+def end_keys(tenant_id: int, member_ids: Sequence[str]) -> Statement:
+    """Revoke the keys of members who are no longer active."""
+    return (
+        "update api_keys set revoked_at = now() where tenant_id = %s and member_id = any(%s::uuid[]) and revoked_at is null",
+        (tenant_id, list(member_ids)),
+    )
+
+
+def seats_taken(tenant_id: int) -> list[Statement]:
+    """How many active members there are; the second statement's row. Others who count wait until this transaction ends."""
+    return [
+        ("select pg_advisory_xact_lock(7340, %s)", (tenant_id,)),
+        (
+            "select count(*) from resources where tenant_id = %s and kind = 'User' and active and deleted_at is null",
+            (tenant_id,),
+        ),
+    ]
+
+
+def tell(tenant_id: int) -> Statement:
+    """Make every process forget what it knows of the tenant, once this is committed."""
+    return "select pg_notify('documo_changed', %s)", (str(tenant_id),)
+
+
+def rows_of(rows: Rows) -> list[Row]:
+    return [Row(*row) for row in rows]

@@ -1,0 +1,60 @@
+"""Send several statements to PostgreSQL in one round trip, inside one tenant's wall.
+
+Without BEGIN, what lies between two syncs of a pipeline is one implicit transaction: all of it is durable, or none of it happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg.sql import Composed
+
+from documo.store.database import SET_TENANT, Store
+from lockstep.postgres.pool import Connection
+
+Statement = tuple[str | Composed, Sequence[Any] | dict[str, Any]]
+Rows = list[tuple[Any, ...]]
+
+
+async def one_trip(store: Store, tenant_id: int, statements: Sequence[Statement]) -> list[Rows]:
+    """Run *statements* as one transaction of the tenant, in one round trip; the rows of each."""
+    async with store.pool.connection() as connection:
+        return await _send(connection, [(SET_TENANT, (str(tenant_id),)), *statements], skip=1)
+
+
+class Transaction:
+    """An open transaction of a tenant; each call of `send` is one round trip."""
+
+    def __init__(self, connection: Connection, tenant_id: int) -> None:
+        self.connection = connection
+        self._opening: list[Statement] = [("begin", ()), (SET_TENANT, (str(tenant_id),))]
+
+    async def send(self, *statements: Statement, commit: bool = False) -> list[Rows]:
+        """The rows of each statement. With *commit* the transaction ends in the same round trip."""
+        opening, self._opening = self._opening, []
+        closing: list[Statement] = [("commit", ())] if commit else []
+        rows = await _send(self.connection, [*opening, *statements, *closing], skip=len(opening))
+        return rows[: len(statements)]
+
+
+@asynccontextmanager
+async def open_transaction(store: Store, tenant_id: int) -> AsyncIterator[Transaction]:
+    """A transaction that begins with its first `send`; rolled back unless it was committed."""
+    async with store.pool.connection() as connection:
+        try:
+            yield Transaction(connection, tenant_id)
+        finally:
+            if connection.pgconn.transaction_status != 0:
+                await connection.rollback()
+
+
+async def _send(connection: Connection, statements: Sequence[Statement], *, skip: int) -> list[Rows]:
+    cursors = []
+    async with connection.pipeline():
+        for statement, parameters in statements:
+            cursor = connection.cursor()
+            await cursor.execute(statement, parameters or None)
+            cursors.append(cursor)
+    return [await cursor.fetchall() if cursor.description else [] for cursor in cursors[skip:]]

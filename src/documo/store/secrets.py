@@ -1,0 +1,17 @@
+"""Secrets of the service itself, made once and shared by all its processes."""
+
+from __future__ import annotations
+
+import os
+
+from lockstep.postgres.pool import Connection
+
+
+async def secret(connection: Connection, name: str, size: int) -> bytes:
+    """The secret of that name, made if there is none."""
+    await connection.execute(
+        "insert into service_secrets values (%s, %s) on conflict do nothing", (name, os.urandom(size))
+    )
+    cursor = await connection.execute("select value from service_secrets where name = %s", (name,))
+    row = await cursor.fetchone()
+    return bytes(row[0]) if row else b""
