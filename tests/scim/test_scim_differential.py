@@ -44,7 +44,7 @@ kinds = st.sampled_from(["work", "home", "mobile", "a"])
 
 @st.composite
 def operations(draw: st.DrawFn) -> dict[str, Any]:
-    shape = draw(st.integers(0, 9))
+    shape = draw(st.integers(0, 11))
     if shape <= 1:
         op = draw(st.sampled_from(["add", "replace"]))
         return {"op": op, "path": draw(single_paths), "value": draw(words)}
@@ -72,6 +72,11 @@ def operations(draw: st.DrawFn) -> dict[str, Any]:
         return {"op": "replace", "path": f"{selected}.{sub}", "value": draw(element_values)}
     if shape == 8:
         return {"op": "remove", "path": f"{selected}.display"}
+    if shape == 9:
+        part = draw(st.sampled_from([{"display": "D"}, {"primary": True}, {"display": "E", "primary": False}]))
+        return {"op": "replace", "path": selected, "value": part}
+    if shape == 10:
+        return {"op": "add", "value": {path: [{"value": "new-" + draw(element_values), "primary": True}]}}
     return {
         "op": draw(st.sampled_from(["add", "replace"])),
         "value": {"title": draw(words), "name": {"givenName": draw(words)}},

@@ -116,6 +116,11 @@ def test_numbers_in_quotes_are_read_for_entra() -> None:
     [
         ("externalId eq jyoung", 'externalId eq "jyoung"', ("unquoted_filter_values",)),
         ('active eq "True"', "active eq true", ("quoted_booleans",)),
+        (
+            'id eq "x" and manager eq "y"',
+            'id eq "x" and urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "y"',
+            ("extension_without_urn",),
+        ),
         ("externalId eq 12345", 'externalId eq "12345"', ("quoted_booleans",)),
         ('emails[primary eq "True"].value eq "a"', 'emails[primary eq true].value eq "a"', ("quoted_booleans",)),
     ],

@@ -17,6 +17,7 @@ from lockstep.scim.profiles import Profile
 from lockstep.scim.registry import ResourceDefinition, SchemaRegistry
 from lockstep.scim.tolerances_filter import (
     MEDIA_TYPES,
+    extension_without_urn,
     lower_case_endpoint,
     other_media_type,
     quoted_booleans,
@@ -92,11 +93,11 @@ def normalize_filter(text: str, profile: Profile, definition: ResourceDefinition
             raise
         tree = unquoted_filter_values(text)
         applied.add("unquoted_filter_values")
-    if profile.allows("quoted_booleans"):
-        typed = quoted_booleans(tree, definition)
-        if typed != tree:
-            applied.add("quoted_booleans")
-            tree = typed
+    for tolerance in (extension_without_urn, quoted_booleans):
+        right = tolerance(tree, definition) if profile.allows(tolerance.__name__) else tree
+        if right != tree:
+            applied.add(tolerance.__name__)
+            tree = right
     return NormalizedFilter(tree, tuple(sorted(applied)))
 
 

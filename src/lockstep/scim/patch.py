@@ -111,6 +111,8 @@ class _Patch:
             # `schemas` follows from the content; what a client says about it cannot make it wrong.
             return
         if op != "remove" and operation.value is None:
+            if op == "add" and attribute.multi_valued:
+                return
             op = "remove"
         container = self._container(target.urn)
         if selection is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
-from lockstep.scim.errors import invalid_filter
 from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, ValuePath, parse_filter
 from lockstep.scim.registry import ResourceDefinition, SchemaRegistry
 from lockstep.scim.schema import Attribute
 from lockstep.scim.target_values import typed_filter, typed_value
+
+Leaf = Comparison | Present | ValuePath
 
 MEDIA_TYPES: Final = ("application/scim+json", "application/json")
 
@@ -20,30 +23,30 @@ def unquoted_filter_values(text: str) -> Filter:
 
 def quoted_booleans(filter: Filter, definition: ResourceDefinition) -> Filter:
     """`active eq "True"` for a boolean, `externalId eq 701984` for a text: Microsoft Entra, Okta expressions."""
-    match filter:
-        case Comparison(path, op, value):
-            target = definition.find(path)
-            leaf = _leaf(target.attribute, target.sub) if target is not None else None
-            if leaf is None or value is None:
-                return filter
-            single = typed_value(value, leaf)
-            return Comparison(path, op, single[0] if isinstance(single, list) else single)
-        case Present():
-            return filter
-        case And(terms):
-            return And(tuple(quoted_booleans(term, definition) for term in terms))
-        case Or(terms):
-            return Or(tuple(quoted_booleans(term, definition) for term in terms))
-        case Not(term):
-            return Not(quoted_booleans(term, definition))
-        case ValuePath(path, inner, then):
-            target = definition.find(path)
-            if target is None or target.attribute is None:
-                return filter
-            after = typed_filter(then, target.attribute) if then is not None else None
-            if not isinstance(after, (Comparison, Present, type(None))):
-                raise invalid_filter(f"{path} is followed by what cannot be compared.")
-            return ValuePath(path, typed_filter(inner, target.attribute), after)
+
+    def typed(leaf: Leaf) -> Filter:
+        target = definition.find(leaf.path)
+        if target is None or target.attribute is None or isinstance(leaf, Present):
+            return leaf
+        if isinstance(leaf, Comparison):
+            return _typed_comparison(leaf, target.attribute, target.sub)
+        then = typed_filter(leaf.then, target.attribute) if leaf.then is not None else None
+        kept = then if isinstance(then, (Comparison, Present)) else leaf.then
+        return ValuePath(leaf.path, typed_filter(leaf.filter, target.attribute), kept)
+
+    return _with_leaves(filter, typed)
+
+
+def extension_without_urn(filter: Filter, definition: ResourceDefinition) -> Filter:
+    """`manager eq "<id>"` instead of `urn:...:User:manager eq "<id>"`: Microsoft Entra's check of references."""
+
+    def qualified(leaf: Leaf) -> Filter:
+        if leaf.path.schema or definition.attribute(leaf.path.name) is not None:
+            return leaf
+        urns = [s.id for s in definition.extensions.values() if definition.attribute(leaf.path.name, s.id) is not None]
+        return replace(leaf, path=replace(leaf.path, schema=urns[0])) if len(urns) == 1 else leaf
+
+    return _with_leaves(filter, qualified)
 
 
 def other_media_type(content_type: str) -> bool:
@@ -57,7 +60,21 @@ def lower_case_endpoint(segment: str, registry: SchemaRegistry) -> ResourceDefin
     return registry.at_endpoint(segment)
 
 
-def _leaf(attribute: Attribute | None, sub: Attribute | None) -> Attribute | None:
-    if sub is not None or attribute is None or not attribute.is_complex:
-        return sub or attribute
-    return attribute.sub("value")
+def _with_leaves(filter: Filter, change: Callable[[Leaf], Filter]) -> Filter:
+    match filter:
+        case And(terms):
+            return And(tuple(_with_leaves(term, change) for term in terms))
+        case Or(terms):
+            return Or(tuple(_with_leaves(term, change) for term in terms))
+        case Not(term):
+            return Not(_with_leaves(term, change))
+        case _:
+            return change(filter)
+
+
+def _typed_comparison(comparison: Comparison, attribute: Attribute, sub: Attribute | None) -> Comparison:
+    leaf = sub or (attribute.sub("value") if attribute.is_complex else attribute)
+    if leaf is None or comparison.value is None:
+        return comparison
+    value = typed_value(comparison.value, leaf)
+    return replace(comparison, value=value[0] if isinstance(value, list) else value)
