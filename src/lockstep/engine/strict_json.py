@@ -53,6 +53,11 @@ class Part:
         self._asked.add(key)
         return self._value.get(key)
 
+    def whole(self) -> Mapping[str, Any]:
+        """Everything, for somebody else to read."""
+        self._asked.update(self._value)
+        return self._value
+
     def says_null(self, key: str) -> bool:
         """The key is there, with null: switched off, which is not the same as left out."""
         return key in self._value and self.raw(key) is None

@@ -1,0 +1,1 @@
+"""The application gallery: known applications are data."""
