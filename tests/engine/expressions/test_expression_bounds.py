@@ -140,7 +140,7 @@ def test_number_of_patterns_is_limited() -> None:
     assert isinstance(evaluate(f'Join("",{",".join([pattern] * 51)})', {"a": "b"}), ExpressionError)
 
 
-@pytest.mark.parametrize("value", [10**5000, -(10**5000), 2**64])
+@pytest.mark.parametrize("value", [10**5000, -(10**5000), 2**64], ids=["huge", "huge below zero", "65 bits"])
 @pytest.mark.parametrize(
     "text",
     [

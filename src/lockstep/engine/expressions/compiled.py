@@ -70,7 +70,7 @@ class CompiledExpression:
             return ()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def compile_expression(text: str) -> CompiledExpression:
     """Compile *text*, or raise ExpressionError for the first problem in it."""
     return compile_tree(parse(text), text)

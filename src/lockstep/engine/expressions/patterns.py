@@ -85,7 +85,7 @@ def compile_pattern(source: str) -> Pattern:
     return Pattern(source, compiled, translated.groups, translated.depends_on_text)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)
 def _compiled(source: str, beyond_ascii: str) -> tuple[re2._Regexp, Translated]:
     try:
         translated = translate(source, beyond_ascii)
