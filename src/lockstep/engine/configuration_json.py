@@ -197,7 +197,7 @@ def _on_or_off(part: Part) -> str | None:
         return "on" if value else "off"
     if value not in (None, "on", "off"):
         raise part.error("status", 'on or off is needed (in YAML in quotes: "on")')
-    return value
+    return None if value is None else str(value)
 
 
 def _settings_to_json(settings: JobSettings) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def same_value(one: Value, other: Value, mapping: AttributeMapping) -> bool:
     """Whether two values of one attribute mean the same."""
     if one is other or (one.__class__ is other.__class__ and not isinstance(one, tuple | dict) and one == other):
         return True
-    return _canonical(one, mapping) == _canonical(other, mapping)
+    return bool(_canonical(one, mapping) == _canonical(other, mapping))
 
 
 def _to_write(new: Value, old: Value, mapping: AttributeMapping) -> Value:

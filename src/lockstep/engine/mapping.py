@@ -151,11 +151,12 @@ class _Work:
             return Reason(
                 "ImportSkipped", f"The mapping of {mapping.target} leaves this object out (IgnoreObjectFlow)."
             )
-        if mapping.is_reference and not is_empty(value):
-            return self._add_reference(mapping, value)
         if is_empty(value):
-            return self._add_empty(mapping, value)
-        self.values[mapping.target] = typed(value, mapping.attribute)
+            self._add_empty(mapping, value)
+        elif mapping.is_reference:
+            self._add_reference(mapping, value)
+        else:
+            self.values[mapping.target] = typed(value, mapping.attribute)
         return None
 
     def _evaluate(self, mapping: AttributeMapping) -> Value:

@@ -42,7 +42,7 @@ def plan_provision(prepared: Prepared, link: Link, observed: Observed, held: Val
     if is_settled and link.desired_hash == desired_hash(mapped.values, mapped.cleared):
         return draft
     changes = difference(prepared, mapped, held_by(prepared, observed, held))
-    drift = ()
+    drift: tuple[Reason, ...] = ()
     if isinstance(observed, Account):
         changes, drift = without_drift(prepared, mapped, changes)
     if link.state in (LinkState.RELEASED, LinkState.LOST) and isinstance(observed, Account):

@@ -1,0 +1,126 @@
+"""Say why: a plan as a ladder of gates, with the first one that failed and what would have to be different.
+
+Every door shows the same ladder. A gate below the one that failed was not reached; it did not pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lockstep.engine.records import Action, Plan, Reason, Step, StepStatus, StepType
+
+PROVISIONED = frozenset({Action.CREATE, Action.UPDATE, Action.ENABLE, Action.LINK, Action.NONE})
+
+
+class GateState(StrEnum):
+    OK = "ok"
+    FAIL = "FAIL"
+    NOT_REACHED = "not reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    name: str
+    state: GateState
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """*verdict* is for a heading, *sentence* says it with the reason, *counterfactual* what would change it ("" if nothing)."""
+
+    verdict: str
+    sentence: str
+    gates: tuple[Gate, ...]
+    counterfactual: str = ""
+    next_step: str = ""
+
+    @property
+    def failed(self) -> Gate | None:
+        return next((gate for gate in self.gates if gate.state is GateState.FAIL), None)
+
+
+def explain(plan: Plan) -> Explanation:
+    """The ladder of *plan*: found, enabled, assigned, scope, match, export."""
+    reason = plan.reason
+    verdict = _verdict(plan)
+    hint = reason.next_step
+    is_wish = hint.startswith("Would be ")
+    return Explanation(
+        verdict=verdict,
+        sentence=f"{verdict}: {reason.text}",
+        gates=tuple(_ladder(plan)),
+        counterfactual=hint if is_wish else "",
+        next_step="" if is_wish else hint,
+    )
+
+
+def _verdict(plan: Plan) -> str:
+    if plan.action is Action.HELD:
+        return "HELD FOR APPROVAL"
+    if plan.action is Action.REFUSE:
+        return "CANNOT BE PROVISIONED"
+    verdicts = {
+        Action.DISABLE: "TO BE DISABLED",
+        Action.DELETE: "TO BE DELETED",
+        Action.RELEASE: "TO BE RELEASED",
+        Action.SKIP: "NOT PROVISIONED",
+        Action.CREATE: "TO BE PROVISIONED",
+        Action.LINK: "TO BE LINKED",
+    }
+    if plan.action is Action.NONE and plan.cause:
+        return "DISABLED"
+    return verdicts.get(plan.action, "PROVISIONED")
+
+
+def _ladder(plan: Plan) -> Iterator[Gate]:
+    scoping = _step(plan, StepType.SCOPING)
+    details = scoping.details if scoping else {}
+    rows = [
+        ("found", True, "found in the directory"),
+        (
+            "enabled",
+            details.get("Active in the source system") != "False",
+            _text(plan, "enabled", "enabled, not deleted"),
+        ),
+        ("assigned", _reason(plan, "assigned") is None, _text(plan, "assigned", "assigned, or everybody is in scope")),
+        (
+            "scope",
+            details.get("Scoping filter evaluation passed") != "False",
+            _text(plan, "scope", "scoping filters pass"),
+        ),
+        ("match", _matched(plan), _match_text(plan)),
+        ("export", plan.action in PROVISIONED, plan.reason.text),
+    ]
+    failed = False
+    for name, passed, text in rows:
+        if failed:
+            yield Gate(name, GateState.NOT_REACHED)
+            continue
+        failed = not passed
+        yield Gate(name, GateState.OK if passed else GateState.FAIL, text)
+
+
+def _text(plan: Plan, gate: str, otherwise: str) -> str:
+    reason = _reason(plan, gate)
+    return reason.text if reason else otherwise
+
+
+def _reason(plan: Plan, gate: str) -> Reason | None:
+    return next((reason for reason in plan.reasons if reason.details.get("gate") == gate), None)
+
+
+def _matched(plan: Plan) -> bool:
+    step = _step(plan, StepType.MATCHING)
+    return step is None or step.status is not StepStatus.FAILURE
+
+
+def _match_text(plan: Plan) -> str:
+    step = _step(plan, StepType.MATCHING)
+    return step.description if step else "nothing to match"
+
+
+def _step(plan: Plan, kind: StepType) -> Step | None:
+    return next((step for step in plan.steps if step.type is kind), None)

@@ -1,0 +1,48 @@
+"""Say when a failed object is tried again. Each wait counts from the *first* failure, not from the last.
+
+A disable or delete is never given up: whoever has left must not keep access because an application was down for a month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import count
+
+from lockstep.engine.moment import Moment
+
+LADDER = (timedelta(hours=6), timedelta(hours=12), timedelta(hours=24))
+DAY = timedelta(hours=24)
+GIVE_UP_AFTER = timedelta(days=28)
+QUICK_TRIES = 5
+LONGEST_QUICK_WAIT = 60.0
+
+
+def retry_at(
+    first_failed_at: datetime, failures: int, *, destructive: bool, moment: Moment, transient: bool = False
+) -> datetime | None:
+    """Return when a failed object is tried again, or None when we give up.
+
+    Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure; gives up after 28 days (never for a disable or
+    delete). A *transient* failure (the application was down or busy) is tried 5 times quickly before, after random waits of up to
+    1, 2, 4, ... 60 s. *failures* counts from 1. Times are aware UTC.
+    """
+    if transient and failures <= QUICK_TRIES:
+        return moment.now + timedelta(seconds=_quick_wait(failures, moment))
+    at = next(time for time in _ladder(first_failed_at) if time > moment.now)
+    gave_up = at - first_failed_at > GIVE_UP_AFTER
+    return None if gave_up and not destructive else at
+
+
+def _ladder(first_failed_at: datetime) -> Iterator[datetime]:
+    for wait in LADDER:
+        yield first_failed_at + wait
+    for days in count(2):
+        yield first_failed_at + days * DAY
+
+
+def _quick_wait(failures: int, moment: Moment) -> float:
+    # Full jitter: a thousand objects that failed together must not come back together.
+    longest = min(LONGEST_QUICK_WAIT, float(2 ** (failures - 1)))
+    draw = int.from_bytes(moment.random_bytes(f"retry|{failures}", 4)) / 2**32
+    return longest * draw
