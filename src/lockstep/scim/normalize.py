@@ -83,8 +83,12 @@ def normalize_resource(body: Any, profile: Profile, definition: ResourceDefiniti
     return NormalizedResource(result, tuple(sorted(applied)))
 
 
+@lru_cache(maxsize=8192)
 def normalize_filter(text: str, profile: Profile, definition: ResourceDefinition) -> NormalizedFilter:
-    """A filter with typed values. Raises ScimError("invalidFilter") for what the profile does not forgive."""
+    """A filter with typed values, from a cache when it was seen before.
+
+    Raises ScimError("invalidFilter") for what the profile does not forgive.
+    """
     applied: set[str] = set()
     try:
         tree = parse_filter(text)
