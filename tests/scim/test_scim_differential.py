@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from scim2_models import EnterpriseUser, PatchOp, SCIMException, ScimFilter, User
 from scim_cases import ENTERPRISE, USER, addresses, users, words
@@ -14,6 +14,7 @@ from lockstep.scim.errors import ScimError
 from lockstep.scim.filter_match import compile_text
 from lockstep.scim.operations import patch_body, read_operations
 from lockstep.scim.patch import apply_patch
+from lockstep.scim.patch_build import CLEAR, MISSING, patch_operations, read_path
 from lockstep.scim.patch_difference import same_content
 
 OracleUser = User[EnterpriseUser]
@@ -207,3 +208,38 @@ def test_ten_thousand_patch_sequences_end_as_in_scim2_models(
 @given(users(), filter_texts)
 def test_ten_thousand_filters_match_as_in_scim2_models(resource: dict[str, Any], text: str) -> None:
     _check_filter(resource, text)
+
+
+wanted_values = st.fixed_dictionaries(
+    {},
+    optional={
+        "displayName": words,
+        "name.givenName": words,
+        'emails[type eq "work"].value': addresses,
+        'phoneNumbers[type eq "mobile"].value': words,
+        'roles[primary eq "True"].value': words,
+        "active": st.sampled_from(["True", "False"]),
+        f"{ENTERPRISE}:department": words,
+        f"{ENTERPRISE}:manager": words,
+    },
+)
+
+
+@settings(EVERY, max_examples=200)
+@given(users(), wanted_values, st.booleans())
+def test_what_we_send_does_in_scim2_models_what_we_meant(
+    current: dict[str, Any], values: dict[str, Any], clear: bool
+) -> None:
+    changes = dict.fromkeys(values, CLEAR) if clear else values
+    items = patch_operations(changes, current)
+    assume(items)
+
+    error, result = _theirs(current, items)
+
+    assert error == ""
+    for path, value in values.items():
+        found = read_path(result, path)
+        if clear:
+            assert found is MISSING
+        else:
+            assert found == ({"True": True, "False": False}.get(value, value))
