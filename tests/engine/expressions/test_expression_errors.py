@@ -49,6 +49,29 @@ def test_error_is_a_sentence_with_the_place(text: str) -> None:
     assert error_of(text).detail == DETAILS[text]
 
 
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ('Replace(Split("a,b", ","), "a", , , "b", , )', 9),
+        ('IIF(Split("a,b", ",") = "a", "x", "y")', 23),
+        ('IIF(Split("a,b", ","), "x", "y")', 5),
+        ('Switch(Split("a,b", ","), , "a", "b")', 8),
+        ('Switch([x], , Split("a,b", ","), "b")', 15),
+        ('SelectUniqueValue("a", Split("a,b", ","))', 24),
+        ('FormatDateTime("2020", , Split("a,b", ","), "yyyy")', 26),
+        ('Replace("a", , Split("a,b", ","), , "b", , )', 16),
+        ('Replace("a", , "(?<n>a)", Split("a,b", ","), "b", , )', 27),
+        ('Join(Split("a,b", ","), "x")', 6),
+    ],
+)
+def test_several_constant_values_for_one_text_are_refused_while_compiling(text: str, position: int) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        compile_expression(text)
+
+    assert caught.value.position == position
+    assert "got 2 values" in caught.value.detail
+
+
 def test_error_of_an_inner_function_points_into_the_text() -> None:
     error = error_of('Join("-", "x", Item([p], 3))', {"p": ["a"]})
 

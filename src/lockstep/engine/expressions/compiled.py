@@ -5,14 +5,13 @@ Compiling is cached by text. Nothing but ExpressionError leaves `evaluate`, what
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from lockstep.engine.expressions import functions as _functions
-from lockstep.engine.expressions.catalogue import Kind
 from lockstep.engine.expressions.compiler import Compiler, Evaluate
 from lockstep.engine.expressions.context import EvaluationContext
-from lockstep.engine.expressions.converting import converted
 from lockstep.engine.expressions.errors import ExpressionError
 from lockstep.engine.expressions.linking import bare_word
 from lockstep.engine.expressions.parser import parse
@@ -42,7 +41,6 @@ class CompiledExpression:
     functions: frozenset[str]
     size: int  # parts that are evaluated at most once each: the bound of one evaluation's steps
     raw: Evaluate
-    candidate_rules: tuple[Evaluate, ...] = ()
 
     def evaluate(self, record: Record, context: EvaluationContext) -> Value:
         """The value, or DROP, or SKIP_OBJECT. Raises ExpressionError."""
@@ -63,11 +61,18 @@ class CompiledExpression:
 
     def unique_candidates(self, record: Record, context: EvaluationContext) -> tuple[str, ...]:
         """What SelectUniqueValue will try, in order: ask the target about these, then evaluate with what is taken."""
-        values = (rule(record, context) for rule in self.candidate_rules)
-        try:
-            return tuple(dict.fromkeys(value for value in values if value))
-        except Diverted:
+        if not isinstance(self.tree, Call) or self.tree.name != "SelectUniqueValue":
             return ()
+        asked: list[str] = []
+
+        def note(value: str) -> bool:
+            asked.append(value)
+            return True
+
+        # The end is always an error: with everything in use, no rule finds a value. One of a rule itself comes again with `evaluate`.
+        with suppress(ExpressionError, Diverted):
+            self.raw(record, replace(context, taken=note))
+        return tuple(dict.fromkeys(asked))
 
 
 @lru_cache(maxsize=1024)
@@ -89,7 +94,6 @@ def compile_tree(tree: Expression, text: str) -> CompiledExpression:
         functions=function_names(tree),
         size=sum(1 for _ in walk(tree)),
         raw=compiled.evaluate,
-        candidate_rules=_candidate_rules(tree, text),
     )
 
 
@@ -106,16 +110,3 @@ def _check_patterns(tree: Expression, text: str) -> None:
 
 def _has_pattern(call: Call) -> bool:
     return len(call.arguments) > 2 and not isinstance(call.arguments[2], EmptySlot)
-
-
-def _candidate_rules(tree: Expression, text: str) -> tuple[Evaluate, ...]:
-    if not isinstance(tree, Call) or tree.name != "SelectUniqueValue":
-        return ()
-    rules = []
-    for argument in tree.arguments:
-        rule = Compiler(text).compile(argument)
-        try:
-            rules.append(converted(rule, Kind.TEXT, "rule"))
-        except Exception as error:  # pragma: no cover - constants are texts
-            raise ExpressionError(text, argument.position, str(error)) from None
-    return tuple(rules)

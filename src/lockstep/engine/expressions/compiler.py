@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from lockstep.engine.expressions.catalogue import Function, Kind, Parameter
@@ -18,9 +19,14 @@ from lockstep.engine.expressions.errors import ExpressionError, Trouble
 from lockstep.engine.expressions.linking import FLOWS, link
 from lockstep.engine.expressions.tree import Attribute, Call, Comparison, EmptySlot, Expression, Keyword, Number, Text
 from lockstep.engine.expressions.values import FALSE, TRUE, Diverted, Record, Value
+from lockstep.engine.moment import Moment
 
 Evaluate: TypeAlias = Callable[[Record, EvaluationContext], Value]
 Observe: TypeAlias = Callable[[Expression, Evaluate], Evaluate]
+
+
+# What constants are evaluated in: pure functions never look at it.
+NOWHERE = EvaluationContext(Moment(datetime.min.replace(tzinfo=UTC)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,15 @@ class Form:
         """Argument *index*, converted to *kind*. An argument that is left out gives None."""
         if index >= len(self.arguments):
             return _nothing
-        return converted(self.arguments[index], kind, name or self.function.parameter(index).name)
+        try:
+            return converted(self.arguments[index], kind, name or self.function.parameter(index).name)
+        except Trouble as trouble:
+            raise self.wrong(trouble.message, index, expected=trouble.expected) from None
+
+    def constant_text(self, index: int) -> str:
+        """The text of argument *index*, which must be constant; null is empty."""
+        text: str | None = self.argument(index, Kind.TEXT)({}, NOWHERE)
+        return text or ""
 
     def is_present(self, index: int) -> bool:
         return index < len(self.arguments) and not self.arguments[index].is_empty
@@ -119,9 +133,16 @@ class Compiler:
                 return _keyword(word, node)
             case Comparison():
                 left, right = self.compile(node.left), self.compile(node.right)
-                return Compiled(compile_comparison(node.operator, left, right), Kind.CONDITION, node)
+                return Compiled(self._comparison(node, left, right), Kind.CONDITION, node)
             case Call():
                 return self._call(node, is_root=is_root)
+
+    def _comparison(self, node: Comparison, left: Compiled, right: Compiled) -> Evaluate:
+        try:
+            return compile_comparison(node.operator, left, right)
+        except Trouble as trouble:
+            message = f"the comparison {trouble.message}"
+            raise ExpressionError(self.text, node.position, message, expected=trouble.expected) from None
 
     def _call(self, node: Call, *, is_root: bool) -> Compiled:
         function = link(node, self.text, is_root=is_root)
@@ -136,7 +157,7 @@ class Compiler:
         if self.observe is not None or not function.pure or function.wants_context:
             return compiled
         try:
-            value = compiled.evaluate({}, None)  # type: ignore[arg-type]  # pure functions never look at it
+            value = compiled.evaluate({}, NOWHERE)
         except ExpressionError as error:
             # Not refused: it may stand in a branch that is never taken, and `Error` is meant to fail.
             if function.name != "Error":

@@ -73,6 +73,6 @@ def format_date_time(call: Form) -> Evaluate:
 
 def _check_format(call: Form, index: int) -> None:
     try:
-        parts_of(str(call.arguments[index].value))
+        parts_of(call.constant_text(index))
     except Trouble as trouble:
         raise call.wrong(trouble.message, index, expected=trouble.expected) from None

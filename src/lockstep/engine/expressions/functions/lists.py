@@ -36,7 +36,7 @@ def join(call: Form) -> Evaluate:
     sources = [argument.evaluate for argument in call.arguments[1:]]
     if not call.arguments[0].is_constant or len(sources) > _FEW:
         return _join_many(separator, sources)
-    glue = separator({}, None) or ""  # type: ignore[arg-type]
+    glue = call.constant_text(0)
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
         parts: list[str] = []

@@ -18,7 +18,6 @@ from lockstep.engine.expressions.values import (
     Record,
     Value,
     is_nothing,
-    to_text,
     truth,
 )
 
@@ -81,7 +80,7 @@ def switch(call: Form) -> Evaluate:
         return _switch_on_computed_keys(source, default, [call.argument(index, Kind.TEXT) for index in pairs], values)
     by_key: dict[str, Evaluate] = {}
     for index, value in zip(pairs, values, strict=True):
-        by_key.setdefault(to_text(call.arguments[index].value) or "", value)
+        by_key.setdefault(call.constant_text(index), value)
     find = by_key.get
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:

@@ -187,7 +187,7 @@ def _pattern(call: Form) -> Evaluate:
         read = call.argument(PATTERN, Kind.TEXT)
         return lambda record, context: compile_pattern(read(record, context) or "")
     try:
-        compiled = compile_pattern(str(argument.value))
+        compiled = compile_pattern(call.constant_text(PATTERN))
     except Trouble as trouble:
         raise call.told(trouble) from None
     return lambda record, context: compiled
@@ -197,7 +197,7 @@ def _check_group(call: Form) -> None:
     pattern, group = call.arguments[PATTERN], call.arguments[GROUP]
     if pattern.is_constant and group.is_constant:
         try:
-            _group(compile_pattern(str(pattern.value)), str(group.value))
+            _group(compile_pattern(call.constant_text(PATTERN)), call.constant_text(GROUP))
         except Trouble as trouble:
             raise call.told(trouble) from None
 
