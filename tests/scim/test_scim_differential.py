@@ -171,15 +171,14 @@ presences = st.sampled_from(
 )
 booleans = st.sampled_from(["active eq true", "active ne true", "active eq false"])
 conditions = st.one_of(single_comparisons, plural_comparisons, address_comparisons, selections, presences, booleans)
-filter_texts = st.recursive(
-    conditions,
-    lambda inner: st.one_of(
-        st.builds(lambda a, b: f"({a}) and ({b})", inner, inner),
-        st.builds(lambda a, b: f"({a}) or ({b})", inner, inner),
-        st.builds(lambda a: f"not ({a})", inner),
-    ),
-    max_leaves=4,
-)
+
+
+def _joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    pairs = st.tuples(inner, st.sampled_from(["and", "or"]), inner)
+    return pairs.map(lambda pair: f"({pair[0]}) {pair[1]} ({pair[2]})") | inner.map(lambda text: f"not ({text})")
+
+
+filter_texts = st.recursive(conditions, _joined, max_leaves=4)
 
 
 @settings(EVERY, max_examples=300)
