@@ -1,0 +1,129 @@
+"""One transaction on the directory: what changed goes to the feed, who is touched is marked, both at its end and in one statement.
+
+The caller defers the drain of `touched` after the commit, never before: a drain that runs earlier would find nothing and finish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from psycopg_pool import AsyncConnectionPool
+
+from lockstep.engine.records import Lane
+from lockstep.postgres.pool import Connection, Pool, transaction
+from lockstep.storage import changes, instance, marks
+from lockstep.storage.groups import Edge
+from lockstep.storage.marks import Hit
+
+Touched = frozenset[str]  # ids of jobs that have new work
+
+
+@dataclass(slots=True)
+class Edit:
+    """What one transaction does to the directory. Made by `editing`."""
+
+    connection: Connection
+    actor: str
+    jobs_started: bool = False
+    touched: Touched = frozenset()
+    _changes: list[dict[str, Any]] = field(default_factory=list)
+    _marks: dict[tuple[str, str, str], tuple[int, set[str]]] = field(default_factory=dict)
+
+    def record(
+        self,
+        kind: str,
+        object_id: str,
+        what: str,
+        *,
+        changed: Iterable[str] = (),
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Note a change for the feed."""
+        self._changes.append(
+            {
+                "kind": kind,
+                "object_id": object_id,
+                "what": what,
+                "changed": list(changed),
+                "before": before,
+                "after": after,
+            }
+        )
+
+    async def mark_changed(
+        self, kind: str, rows: Sequence[Mapping[str, Any]], *, reason: str, is_leaving: bool = False
+    ) -> None:
+        """Mark those of *rows* (id, changed, concerns_all) whom a job depends on and knows."""
+        if self.jobs_started and rows:
+            self._mark(
+                await marks.touched_by_changes(self.connection, kind, rows), reason=reason, is_leaving=is_leaving
+            )
+
+    async def mark_edges(self, edges: Sequence[Edge], *, reason: str, is_leaving: bool = False) -> None:
+        """Mark people who gain or lose assignments by memberships that began or ended, and the groups that show them."""
+        if not (self.jobs_started and edges):
+            return
+        self._mark(await marks.touched_by_edges(self.connection, edges), reason=reason, is_leaving=is_leaving)
+        groups = await marks.write_member_marks(self.connection, edges)
+        self._mark(groups, reason="members", lane=Lane.MEMBERS)
+
+    async def mark_assignment(
+        self, app: str, kind: str, principal: str, *, reason: str, is_leaving: bool = False
+    ) -> None:
+        if self.jobs_started:
+            hits = await marks.touched_by_assignment(self.connection, app, kind, principal)
+            self._mark(hits, reason=reason, is_leaving=is_leaving)
+
+    async def mark_roles(self, app: str, roles: Sequence[str], *, reason: str) -> None:
+        if self.jobs_started and roles:
+            self._mark(await marks.touched_by_roles(self.connection, app, roles), reason=reason)
+
+    async def finish(self) -> None:
+        """Write what was noted; the last thing before the commit."""
+        if self._changes:
+            await changes.append_changes(self.connection, self._changes, actor=self.actor)
+        if self._marks:
+            rows = [
+                {"job": job, "kind": kind, "id": object_id, "lane": lane, "reasons": sorted(reasons)}
+                for (job, kind, object_id), (lane, reasons) in self._marks.items()
+            ]
+            await marks.write_marks(self.connection, rows)
+        self.touched = frozenset(job for job, _, _ in self._marks)
+
+    def _mark(self, hits: Iterable[Hit], *, reason: str, is_leaving: bool = False, lane: Lane | None = None) -> None:
+        for hit in hits:
+            number = (lane or _lane(hit, is_leaving=is_leaving)).number
+            before, reasons = self._marks.get((hit.job, hit.kind, hit.id), (number, set()))
+            self._marks[hit.job, hit.kind, hit.id] = (min(before, number), reasons | {reason})
+
+
+@asynccontextmanager
+async def editing(database: Pool | Connection, *, actor: str) -> AsyncIterator[Edit]:
+    """A transaction that changes the directory, alone. After the block `touched` names the jobs to drain."""
+    if isinstance(database, AsyncConnectionPool):
+        async with transaction(database) as connection:
+            async with _editing(connection, actor) as edit:
+                yield edit
+        return
+    async with database.transaction():
+        async with _editing(database, actor) as edit:
+            yield edit
+
+
+@asynccontextmanager
+async def _editing(connection: Connection, actor: str) -> AsyncIterator[Edit]:
+    await instance.lock_directory(connection)
+    edit = Edit(connection, actor, jobs_started=await marks.are_jobs_started(connection))
+    yield edit
+    await edit.finish()
+
+
+def _lane(hit: Hit, *, is_leaving: bool) -> Lane:
+    """Leavers first: whoever may lose an account that there is. Then those who have none yet."""
+    if is_leaving and hit.is_linked:
+        return Lane.LEAVERS
+    return Lane.UPDATES if hit.is_linked else Lane.CREATES

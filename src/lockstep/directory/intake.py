@@ -1,0 +1,228 @@
+"""Take a source's pass into the directory, one transaction for each page.
+
+Who is missing leaves only after a full pass that ended as it should, and only while the source has not shrunk too much: an empty,
+broken or half read file makes nobody a leaver. Run again after any interruption, it goes on to the same end.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from lockstep.directory.edit import Edit, Touched, editing
+from lockstep.directory.groups import delete_groups, remove_members
+from lockstep.directory.intake_groups import GroupIntake
+from lockstep.directory.intake_members import MemberIntake
+from lockstep.directory.intake_people import PersonIntake
+from lockstep.directory.people import delete_people
+from lockstep.directory.rows import PassKind, PassResult, SourcePass
+from lockstep.errors import LockstepError, conflict
+from lockstep.postgres.pool import Connection, Pool
+from lockstep.storage import groups as group_store
+from lockstep.storage import people as people_store
+from lockstep.storage import sources as store
+from lockstep.storage.groups import Edge
+
+PAGE_SIZE = 1000
+KINDS = {PassKind.PEOPLE: "User", PassKind.GROUPS: "Group", PassKind.MEMBERS: "Member"}
+NOUNS = {"User": "people", "Group": "groups", "Member": "memberships"}
+
+AfterCommit = Callable[[Touched], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """How much a source may shrink in one pass: over *percent* and at least *least* objects is a hold.
+
+    A group takes the assignments of all its members along, so fewer of them are enough.
+    """
+
+    percent: float = 10.0
+    least: int = 20
+    least_groups: int = 5
+
+    def stops(self, kind: str, *, missing: int, before: int) -> bool:
+        least = self.least_groups if kind == "Group" else self.least
+        return missing >= least and missing * 100 > before * self.percent
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a pass is. *fraction* None: unknown."""
+
+    kind: PassKind
+    read: int
+    fraction: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeOptions:
+    """How passes are taken in."""
+
+    guard: Guard = Guard()
+    page_size: int = PAGE_SIZE
+    most_details: int = 100
+    on_progress: Callable[[Progress], None] = lambda _: None
+
+
+async def nothing_to_defer(_: Touched) -> None:
+    """Where nobody drains: the sweep finds the work later."""
+
+
+async def take_pass(
+    pool: Pool,
+    source: str,
+    reading: SourcePass,
+    *,
+    actor: str,
+    options: IntakeOptions | None = None,
+    after_commit: AfterCommit = nothing_to_defer,
+) -> PassResult:
+    """Take *reading* in. A source that fails on the way leaves what was read and an `error` in the result.
+
+    Raises LockstepError when another import of the same source is under way.
+    """
+    options = options or IntakeOptions()
+    result = PassResult(reading.kind, ignored=reading.ignored)
+    async with _alone(pool, source) as connection:
+        walk = _Walk(connection, source, reading, result, actor, options, after_commit)
+        await walk.run()
+    return result
+
+
+@dataclass(slots=True)
+class _Walk:
+    connection: Connection
+    source: str
+    reading: SourcePass
+    result: PassResult
+    actor: str
+    options: IntakeOptions
+    after_commit: AfterCommit
+    generation: int = 0
+
+    async def run(self) -> None:
+        self.generation = await store.begin_pass(self.connection, self.source)
+        taker = self._taker()
+        is_whole = await self._read(taker)
+        self.result.ignored = self.reading.ignored
+        if is_whole and self.reading.is_full:
+            await self._remove_missing()
+        if isinstance(taker, PersonIntake) and taker.postponed:
+            async with self._editing() as edit:
+                await taker.take_postponed(edit)
+        if is_whole and self.reading.is_full and not self.result.held:
+            await store.complete_pass(self.connection, self.source, self.generation)
+
+    def _taker(self) -> PersonIntake | GroupIntake | MemberIntake:
+        with_what = (self.source, self.generation, self.result, self.options.most_details)
+        match self.reading.kind:
+            case PassKind.PEOPLE:
+                return PersonIntake(*with_what)
+            case PassKind.GROUPS:
+                return GroupIntake(*with_what)
+            case PassKind.MEMBERS:
+                return MemberIntake(*with_what)
+
+    async def _read(self, taker: PersonIntake | GroupIntake | MemberIntake) -> bool:
+        """Take page after page; True when the source was read to its proper end."""
+        is_whole = False
+        try:
+            async with aclosing(self.reading.pages(self.options.page_size)) as pages:
+                async for page in pages:
+                    async with self._editing() as edit:
+                        await taker.take(edit, page)
+                    is_whole = page.is_last
+                    self.result.unproven = self.result.unproven or page.unproven
+                    self.options.on_progress(Progress(self.reading.kind, self.result.read, page.fraction))
+        except OSError as failed:
+            self.result.error = f"The source could not be read to its end: {failed.strerror or failed}"
+        except LockstepError as failed:
+            if not self.result.read:
+                raise
+            self.result.error = failed.detail
+        return is_whole and not self.result.error
+
+    async def _remove_missing(self) -> None:
+        kind = KINDS[self.reading.kind]
+        if self.result.unproven:
+            return
+        if kind == "Member":
+            missing, present = await store.count_unseen_edges(self.connection, self.source)
+        else:
+            missing, present = await store.count_unseen(self.connection, self.source, kind)
+        before = present - self.result.created - self.result.restored
+        self.result.missing = missing
+        is_empty = self.result.read == 0 and missing > 0
+        if is_empty or self.options.guard.stops(kind, missing=missing, before=before):
+            self.result.held = _reason(kind, missing=missing, before=before, is_empty=is_empty)
+            async with self.connection.transaction():
+                await store.hold_leavers(
+                    self.connection, self.source, kind, generation=self.generation, missing=missing, present=before,
+                    reason=self.result.held,
+                )  # fmt: skip
+            return
+        await store.lift_hold(self.connection, self.source, kind)
+        while await self._remove_some(kind):
+            pass
+        if kind == "Member":
+            await store.forget_unseen_awaited(self.connection, self.source)
+
+    async def _remove_some(self, kind: str) -> int:
+        size = self.options.page_size
+        async with self._editing() as edit:
+            if kind == "Member":
+                edges = [Edge(*row) for row in await store.unseen_edges(self.connection, self.source, limit=size)]
+                removed = await remove_members(edit, edges)
+            else:
+                ids = await store.unseen(self.connection, self.source, kind, limit=size)
+                removed = await delete_objects(edit, kind, ids)
+        self.result.removed += removed
+        return removed
+
+    @asynccontextmanager
+    async def _editing(self) -> AsyncIterator[Edit]:
+        async with editing(self.connection, actor=self.actor) as edit:
+            yield edit
+        if edit.touched:
+            self.result.touched |= edit.touched
+            await self.after_commit(edit.touched)
+
+
+async def delete_objects(edit: Edit, kind: str, ids: list[str]) -> int:
+    """Put objects that their source no longer has into the recycle bin."""
+    at = datetime.now(UTC)
+    if kind == "User":
+        people = await people_store.read_people(edit.connection, ids)
+        return await delete_people(edit, people.values(), at=at, by_source=True)
+    groups = await group_store.read_groups(edit.connection, ids)
+    return await delete_groups(edit, groups.values(), at=at, by_source=True)
+
+
+def _reason(kind: str, *, missing: int, before: int, is_empty: bool) -> str:
+    noun = NOUNS[kind]
+    if is_empty:
+        return f"The source named none of its {before:,} {noun}"
+    return f"{missing:,} of {before:,} {noun} ({missing * 100 / max(before, 1):.0f} %) are not in the source any more"
+
+
+@asynccontextmanager
+async def _alone(pool: Pool, source: str) -> AsyncIterator[Connection]:
+    """A connection for one pass; nobody else takes a pass of that source meanwhile."""
+    number = zlib.crc32(f"pass of {source}".encode())
+    async with pool.connection() as connection:
+        cursor = await connection.execute("select pg_try_advisory_lock(%s)", (number,))
+        row = await cursor.fetchone()
+        if not row or not row[0]:
+            raise conflict(
+                f"The source {source} is being imported already",
+                next_step=f"Watch it: lockstep sources status {source}",
+            )
+        try:
+            yield connection
+        finally:
+            await connection.execute("select pg_advisory_unlock(%s)", (number,))
+            await connection.execute("drop table if exists seen, seen_edge")

@@ -1,0 +1,186 @@
+"""Take a page of people in: what is new, changed, back or unusable.
+
+A bad row's person counts as seen. A user principal name that another person still has is tried again at the end of the pass, when
+those who left have given theirs up.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from lockstep.directory.edit import Edit
+from lockstep.directory.groups import add_members
+from lockstep.directory.intake_seen import first_of_each
+from lockstep.directory.people import USER, PersonWrite, difference, with_attributes, write_people
+from lockstep.directory.rows import BadRow, Page, PassResult, PersonLine, key_of
+from lockstep.storage import groups as group_store
+from lockstep.storage import people as store
+from lockstep.storage import sources as source_store
+from lockstep.storage.people import PersonRow
+
+_MOST_POSTPONED = 10_000
+
+
+@dataclass(slots=True)
+class PersonIntake:
+    """One pass over people."""
+
+    source: str
+    generation: int
+    result: PassResult
+    most_details: int
+    postponed: list[PersonLine] = field(default_factory=list)
+
+    async def take(self, edit: Edit, page: Page) -> None:
+        lines = [line for line in page.lines if isinstance(line, PersonLine)]
+        self.result.read += len(lines) + len(page.bad)
+        await self._see_bad(edit, page.bad)
+        first = await first_of_each(edit, USER, lines, self._reject)
+        await self._store(edit, first, is_last_try=False)
+
+    async def take_postponed(self, edit: Edit) -> None:
+        """Those whose name was taken, once more, now that everybody else is in place."""
+        lines, self.postponed = self.postponed, []
+        await self._store(edit, lines, is_last_try=True)
+
+    async def _see_bad(self, edit: Edit, bad: Sequence[BadRow]) -> None:
+        seen: dict[str, int] = {row.key: row.line for row in bad if row.key}
+        named = {key_of(row.user_principal_name): row for row in bad if not row.key and row.user_principal_name}
+        if named:
+            ids = await store.holders_of(edit.connection, named)
+            people = await store.read_people(edit.connection, list(ids.values()))
+            seen |= {one.anchor: named[key_of(one.user_principal_name)].line for one in people.values()}
+        for row in bad:
+            if not row.key and not row.user_principal_name:
+                self.result.unproven = f"Line {row.line} does not say whom it is about"
+            self._reject(row)
+        if seen:
+            await source_store.note_seen(edit.connection, USER, seen)
+
+    async def _store(self, edit: Edit, lines: Sequence[PersonLine], *, is_last_try: bool) -> None:
+        known = await store.known(edit.connection, self.source, {line.key: line.digest for line in lines})
+        moved = [line for line in lines if line.key not in known or not known[line.key].is_same]
+        self.result.unchanged += len(lines) - len(moved)
+        if not moved:
+            return
+        before = await store.read_people(edit.connection, [known[line.key].id for line in moved if line.key in known])
+        ids = await self._new_ids(edit, [line.key for line in moved if line.key not in known])
+        writes: list[tuple[PersonLine, PersonWrite]] = []
+        for line in moved:
+            old = before[known[line.key].id] if line.key in known else None
+            after = with_attributes(old or self._blank(ids[line.key], line), line.values)
+            write = PersonWrite(replace(after, deleted_at=None), old, line.digest.hex(), self.generation)
+            writes.append((line, write))
+        writes = await self._with_managers(edit, writes)
+        accepted = await self._with_free_names(edit, writes, is_last_try=is_last_try)
+        await write_people(edit, accepted)
+        self._count(accepted)
+        await self._answer_waiting(edit, accepted)
+
+    async def _new_ids(self, edit: Edit, keys: Sequence[str]) -> dict[str, str]:
+        """A source that names its objects by GUID keeps them; everybody else gets a new one."""
+        guids = {key: guid for key in keys if (guid := as_guid(key))}
+        taken = await store.taken_ids(edit.connection, guids.values()) if guids else set()
+        return {key: guids[key] if key in guids and guids[key] not in taken else str(uuid.uuid4()) for key in keys}
+
+    def _blank(self, person_id: str, line: PersonLine) -> PersonRow:
+        start = {"userPrincipalName": "", "accountEnabled": True}
+        return PersonRow(person_id, self.source, line.key, "", account_enabled=True, attributes=start)
+
+    async def _with_managers(
+        self, edit: Edit, writes: list[tuple[PersonLine, PersonWrite]]
+    ) -> list[tuple[PersonLine, PersonWrite]]:
+        wanted = {line.manager for line, _ in writes if line.manager}
+        known = await store.ids_of_keys(edit.connection, self.source, wanted) if wanted else {}
+        for line, write in writes:
+            known.setdefault(key_of(write.after.user_principal_name), write.after.id)
+            known.setdefault(line.key, write.after.id)
+        found = []
+        for line, write in writes:
+            if line.says_manager:
+                manager = known.get(line.manager) if line.manager else None
+                waiting = line.manager if line.manager and manager is None else None
+                write = replace(write, after=replace(write.after, manager_id=manager, manager_anchor=waiting))
+            found.append((line, write))
+        return found
+
+    async def _with_free_names(
+        self, edit: Edit, writes: list[tuple[PersonLine, PersonWrite]], *, is_last_try: bool
+    ) -> list[PersonWrite]:
+        """Those whose user principal name nobody else has, or whose holder gives it up in this very batch."""
+        holders = await store.holders_of(edit.connection, [write.after.user_principal_name for _, write in writes])
+        while True:
+            leaves = {
+                write.after.id: write.after.user_principal_name.lower()
+                for _, write in writes
+                if write.before is not None
+            }
+            taken: dict[str, str] = {}
+            refused: dict[str, tuple[PersonLine, str]] = {}
+            for line, write in writes:
+                name = write.after.user_principal_name.lower()
+                holder = holders.get(name)
+                if name in taken:
+                    refused[write.after.id] = line, taken[name]
+                elif holder is not None and holder != write.after.id and leaves.get(holder, name) == name:
+                    refused[write.after.id] = line, holder
+                else:
+                    taken[name] = write.after.id
+            if not refused:
+                return [write for _, write in writes]
+            writes = [(line, write) for line, write in writes if write.after.id not in refused]
+            for line, holder in refused.values():
+                self._postpone(line, holder, is_last_try=is_last_try)
+
+    def _postpone(self, line: PersonLine, holder: str, *, is_last_try: bool) -> None:
+        if not is_last_try and len(self.postponed) < _MOST_POSTPONED:
+            self.postponed.append(line)
+            return
+        name = line.values.get("userPrincipalName")
+        self._reject(BadRow(line.line, "userPrincipalName", f"{name} belongs to another person ({holder})", line.key))
+
+    async def _answer_waiting(self, edit: Edit, writes: Sequence[PersonWrite]) -> None:
+        """Reports and groups that named these people before they came."""
+        ids = {
+            key: write.after.id
+            for write in writes
+            for key in (write.after.anchor, key_of(write.after.user_principal_name))
+        }
+        if not ids:
+            return
+        reports = await store.waiting_for_manager(edit.connection, self.source, list(ids))
+        answered = [
+            PersonWrite(replace(one, manager_id=ids[one.manager_anchor], manager_anchor=None), one)
+            for one in reports
+            if one.manager_anchor
+        ]
+        await write_people(edit, answered)
+        edges = await group_store.take_awaited(
+            edit.connection, self.source, {key: (person, USER) for key, person in ids.items()}
+        )
+        if edges:
+            await add_members(edit, edges, generation=self.generation)
+
+    def _count(self, writes: Iterable[PersonWrite]) -> None:
+        for write in writes:
+            if write.before is None:
+                self.result.created += 1
+            elif write.before.deleted_at is not None:
+                self.result.restored += 1
+            elif difference(write.before, write.after)[0]:
+                self.result.updated += 1
+            else:
+                self.result.unchanged += 1
+
+    def _reject(self, row: BadRow) -> None:
+        self.result.reject(row, most=self.most_details)
+
+
+def as_guid(text: str) -> str:
+    """*text* as a GUID in its one spelling, or empty."""
+    try:
+        return str(uuid.UUID(text)) if len(text) == 36 else ""
+    except ValueError:
+        return ""

@@ -1,0 +1,199 @@
+"""Write people: every write compares with what was there, raises the version, goes to the feed and marks who is touched.
+
+Always by many, one person being a batch of one. A person who did not change is not written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from lockstep.directory.attributes import check_user_principal_name, near_attributes, parse_value, person_attribute
+from lockstep.directory.edit import Edit
+from lockstep.engine.records import ObjectKind
+from lockstep.errors import conflict, invalid
+from lockstep.storage import people as store
+from lockstep.storage.people import PersonRow
+
+USER = str(ObjectKind.USER)
+MANAGER = "manager"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonWrite:
+    """A person as they are to be. *before* None: new. *row_hash*: of the source's row, None where no source is at work."""
+
+    after: PersonRow
+    before: PersonRow | None = None
+    row_hash: str | None = None
+    generation: int | None = None
+
+
+def with_attributes(person: PersonRow, values: Mapping[str, Any]) -> PersonRow:
+    """*person* with *values* laid over; None takes an attribute away."""
+    attributes = {name: value for name, value in ({**person.attributes, **values}).items() if value is not None}
+    return replace(
+        person,
+        attributes=attributes,
+        user_principal_name=str(attributes["userPrincipalName"]),
+        account_enabled=attributes.get("accountEnabled") is not False,
+    )
+
+
+async def write_people(edit: Edit, writes: Sequence[PersonWrite]) -> None:
+    """Write *writes*. Names that change hands among them must not collide with anybody else's: the caller has looked."""
+    new = [write for write in writes if write.before is None]
+    old = [write for write in writes if write.before is not None]
+    leavers, back, others = _sorted_by_life(old)
+    await _free_names(edit, old)
+    if old:
+        await store.update_people(edit.connection, [_columns(write) for write in old])
+    if new:
+        await store.insert_people(edit.connection, [_columns(write) for write in new])
+    await _note(edit, new, what="created", reason="created", concerns_all=True)
+    await _note(edit, leavers, what="deleted", reason="deleted", concerns_all=True, is_leaving=True)
+    await _note(edit, back, what="restored", reason="restored", concerns_all=True)
+    enabled_changed = [w for w in others if w.before and w.before.account_enabled != w.after.account_enabled]
+    off = [write for write in enabled_changed if not write.after.account_enabled]
+    on = [write for write in enabled_changed if write.after.account_enabled]
+    rest = [write for write in others if write not in enabled_changed] if enabled_changed else others
+    await _note(edit, off, what="updated", reason="disabled", concerns_all=True, is_leaving=True)
+    await _note(edit, on, what="updated", reason="enabled", concerns_all=True)
+    await _note(edit, rest, what="updated", reason="changed")
+
+
+async def set_attributes(edit: Edit, person: PersonRow, texts: Mapping[str, str]) -> PersonRow:
+    """Change attributes by hand: name to text, empty text takes it away. Raises LockstepError for a name or value that cannot be."""
+    values: dict[str, Any] = {}
+    for name, text in texts.items():
+        attribute = person_attribute(name)
+        if attribute is None:
+            near = near_attributes(name)
+            raise invalid(
+                f'There is no attribute "{name}"',
+                next_step=f"Did you mean {' or '.join(near)}?"
+                if near
+                else "Extension attributes: extension_<appId>_<name>",
+            )
+        try:
+            values[attribute.name] = parse_value(attribute, text)
+            if attribute.name == "userPrincipalName":
+                check_user_principal_name(text.strip())
+        except ValueError as wrong:
+            raise invalid(f"{attribute.name} {wrong}") from None
+    if "accountEnabled" in values and values["accountEnabled"] is None:
+        raise invalid("accountEnabled must be True or False")
+    after = with_attributes(person, values)
+    await _refuse_taken_name(edit, after)
+    if difference(person, after)[0]:
+        await write_people(edit, [PersonWrite(after, person)])
+    return after
+
+
+async def delete_people(edit: Edit, people: Iterable[PersonRow], *, at: datetime, by_source: bool = False) -> int:
+    """Put people into the recycle bin. *by_source*: their row is forgotten, so that it brings them back when it returns."""
+    writes = [
+        PersonWrite(replace(person, deleted_at=at), person, row_hash="" if by_source else None)
+        for person in people
+        if person.deleted_at is None
+    ]
+    await write_people(edit, writes)
+    return len(writes)
+
+
+async def restore_person(edit: Edit, person: PersonRow) -> PersonRow:
+    """Take a person out of the recycle bin. Raises LockstepError when somebody else has their user principal name now."""
+    after = replace(person, deleted_at=None)
+    await _refuse_taken_name(edit, after)
+    await write_people(edit, [PersonWrite(after, person)])
+    return after
+
+
+def difference(before: PersonRow | None, after: PersonRow) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
+    """Names of attributes that differ, with their values before and after; absent and None are the same."""
+    old = _comparable(before) if before else {}
+    new = _comparable(after)
+    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    return names, {name: old[name] for name in names if name in old}, {name: new[name] for name in names if name in new}
+
+
+def _comparable(person: PersonRow) -> dict[str, Any]:
+    values = {name: value for name, value in person.attributes.items() if value is not None}
+    if person.manager_id:
+        values[MANAGER] = person.manager_id
+    return values
+
+
+def _sorted_by_life(writes: Sequence[PersonWrite]) -> tuple[list[PersonWrite], list[PersonWrite], list[PersonWrite]]:
+    leavers: list[PersonWrite] = []
+    back: list[PersonWrite] = []
+    others: list[PersonWrite] = []
+    for write in writes:
+        was_deleted = write.before is not None and write.before.deleted_at is not None
+        is_deleted = write.after.deleted_at is not None
+        (others if was_deleted == is_deleted else leavers if is_deleted else back).append(write)
+    return leavers, back, others
+
+
+async def _free_names(edit: Edit, writes: Sequence[PersonWrite]) -> None:
+    """Where one statement both gives up and takes a name, the index would see it twice: all names that move are freed first."""
+    moving = [
+        w for w in writes if w.before and w.before.user_principal_name.lower() != w.after.user_principal_name.lower()
+    ]
+    coming = moving + [w for w in writes if w.before and w.before.deleted_at and not w.after.deleted_at]
+    given_up = {write.before.user_principal_name.lower() for write in moving if write.before}
+    if given_up & {write.after.user_principal_name.lower() for write in coming}:
+        await store.free_names(edit.connection, [write.after.id for write in moving])
+
+
+async def _note(
+    edit: Edit,
+    writes: Sequence[PersonWrite],
+    *,
+    what: str,
+    reason: str,
+    concerns_all: bool = False,
+    is_leaving: bool = False,
+) -> None:
+    if not writes:
+        return
+    rows = []
+    for write in writes:
+        changed, before, after = difference(write.before, write.after)
+        if not changed and not concerns_all:
+            continue  # only the source's row or an awaited manager moved
+        edit.record(USER, write.after.id, what, changed=changed, before=before if write.before else None, after=after)
+        rows.append({"id": write.after.id, "changed": changed, "concerns_all": concerns_all})
+    await edit.mark_changed(USER, rows, reason=reason, is_leaving=is_leaving)
+
+
+async def _refuse_taken_name(edit: Edit, person: PersonRow) -> None:
+    if person.deleted_at is not None:
+        return
+    holder = (await store.holders_of(edit.connection, [person.user_principal_name])).get(
+        person.user_principal_name.lower()
+    )
+    if holder not in (None, person.id):
+        raise conflict(
+            f"{person.user_principal_name} belongs to another person ({holder})",
+            next_step=f"Rename or delete that person first: lockstep people show {holder}",
+        )
+
+
+def _columns(write: PersonWrite) -> dict[str, Any]:
+    person = write.after
+    return {
+        "id": person.id,
+        "source": person.source,
+        "anchor": person.anchor,
+        "user_principal_name": person.user_principal_name,
+        "account_enabled": person.account_enabled,
+        "attributes": person.attributes,
+        "manager_id": person.manager_id,
+        "manager_anchor": person.manager_anchor,
+        "deleted_at": person.deleted_at,
+        "row_hash": write.row_hash,
+        "generation": write.generation,
+    }

@@ -1,0 +1,133 @@
+"""What a source hands over: pages of lines that are checked and typed, and the rows that are not usable, with the reason.
+
+A bad row still says that its person is there (*key*). Where not even the key can be read, nobody can be told to be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol, TypeAlias
+
+
+class PassKind(StrEnum):
+    """What a pass brings. They are taken in this order."""
+
+    PEOPLE = "people"
+    GROUPS = "groups"
+    MEMBERS = "members"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonLine:
+    """One person. *values* None takes an attribute away; an attribute that is not there stays as it is.
+
+    *digest* is a hash of everything that the line says, and of how it was read.
+    """
+
+    line: int
+    key: str
+    values: Mapping[str, Any]
+    digest: bytes
+    manager: str | None = None
+    says_manager: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLine:
+    line: int
+    key: str
+    values: Mapping[str, Any]
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MemberLine:
+    """One direct membership, by the keys of both ends."""
+
+    line: int
+    group: str
+    member: str
+
+
+Line: TypeAlias = PersonLine | GroupLine | MemberLine
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be used: where, why, and whom it is about as far as that can be read."""
+
+    line: int
+    column: str
+    reason: str
+    key: str = ""
+    user_principal_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows. *is_last*: the source ended as it should; *unproven* says why, nevertheless, nobody may be missed."""
+
+    lines: tuple[Line, ...]
+    bad: tuple[BadRow, ...] = ()
+    fraction: float | None = None
+    is_last: bool = False
+    unproven: str = ""
+
+
+class SourcePass(Protocol):
+    """One reading of one kind of object. *is_full*: who is not in it is gone from the source."""
+
+    @property
+    def kind(self) -> PassKind: ...
+
+    @property
+    def key(self) -> str:
+        """Which column or attribute tells objects apart."""
+        ...
+
+    @property
+    def is_full(self) -> bool: ...
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Columns that mean nothing to us."""
+        ...
+
+    def pages(self, size: int) -> AsyncGenerator[Page, None]:
+        """Pages of at most *size* rows. Raises OSError or LockstepError in the middle when the source fails."""
+        ...
+
+
+@dataclass(slots=True)
+class PassResult:
+    """What a pass did. For members, created and removed count memberships."""
+
+    kind: PassKind
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    restored: int = 0
+    removed: int = 0
+    awaited: int = 0
+    bad: int = 0
+    bad_rows: list[BadRow] = field(default_factory=list)
+    ignored: tuple[str, ...] = ()
+    held: str = ""  # why nobody was made a leaver: the source shrank
+    missing: int = 0
+    unproven: str = ""  # why this pass says nothing about who is missing
+    error: str = ""  # the source failed on the way
+    touched: frozenset[str] = frozenset()
+
+    def reject(self, row: BadRow, *, most: int) -> None:
+        self.bad += 1
+        if len(self.bad_rows) < most:
+            self.bad_rows.append(row)
+
+
+def key_of(text: str) -> str:
+    """The spelling under which keys are compared: GUIDs and user principal names in lower case, everything else as it is."""
+    key = text.strip()
+    return key.lower() if "@" in key or (len(key) == 36 and key.count("-") == 4) else key

@@ -1,0 +1,124 @@
+"""Applications and their roles. The order of the role list is the precedence among several assignments."""
+
+# ruff: noqa: S101  # statements are put together from constants of this module; a row that must be there is there
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_rows
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationRow:
+    """One application with its job."""
+
+    id: str
+    name: str
+    display_name: str
+    template: str
+    created_at: datetime
+    job: str
+    status: str
+    started: bool
+    syncs_all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRow:
+    """One role as the application's manifest has it."""
+
+    id: str
+    value: str
+    display_name: str
+    description: str = ""
+    is_enabled: bool = True
+    allowed_member_types: Sequence[str] = field(default=("User",))
+
+
+_SELECT = """select application.id::text, application.name, application.display_name, application.template,
+    application.created_at, job.id as job, job.status, job.started, job.syncs_all
+from application join job on job.app = application.id """
+
+
+async def list_applications(connection: Connection) -> list[ApplicationRow]:
+    async with connection.cursor(row_factory=class_row(ApplicationRow)) as cursor:
+        await cursor.execute(_SELECT + "order by application.name")
+        return await cursor.fetchall()
+
+
+async def find_application(connection: Connection, name: str) -> ApplicationRow | None:
+    """The application with that name or id."""
+    async with connection.cursor(row_factory=class_row(ApplicationRow)) as cursor:
+        await cursor.execute(
+            _SELECT + "where application.name = lower(%(name)s) or application.id::text = lower(%(name)s)",
+            {"name": name},
+        )
+        return await cursor.fetchone()
+
+
+async def insert_application(
+    connection: Connection, *, name: str, display_name: str, template: str, job_template: str, tenant: str
+) -> ApplicationRow:
+    """Add an application and its job, `<template>.<tenant>.<application>`, switched off."""
+    cursor = await connection.execute(
+        "insert into application (name, display_name, template) values (%s, %s, %s) returning id::text",
+        (name, display_name, template),
+    )
+    row = await cursor.fetchone()
+    assert row is not None, "an insert returns its row"
+    await connection.execute("insert into job (id, app) values (%s, %s)", (f"{job_template}.{tenant}.{row[0]}", row[0]))
+    found = await find_application(connection, row[0])
+    assert found is not None, "it was inserted just now"
+    return found
+
+
+async def delete_application(connection: Connection, app: str) -> None:
+    """Remove an application with its job, links, roles, assignments and credentials. Its accounts stay where they are."""
+    await connection.execute("delete from application where id = %s", (app,))
+
+
+async def read_roles(connection: Connection, app: str) -> list[RoleRow]:
+    """The role list, in its order."""
+    async with connection.cursor(row_factory=class_row(RoleRow)) as cursor:
+        await cursor.execute(
+            """select id::text, value, display_name, description, is_enabled, allowed_member_types
+            from app_role where app = %s order by position, id""",
+            (app,),
+        )
+        return await cursor.fetchall()
+
+
+async def write_roles(connection: Connection, app: str, roles: Sequence[RoleRow]) -> None:
+    """Make *roles* the whole role list, in this order."""
+    await connection.execute("delete from app_role where app = %s", (app,))
+    rows = [
+        {
+            "id": role.id,
+            "position": position,
+            "value": role.value,
+            "display_name": role.display_name,
+            "description": role.description,
+            "is_enabled": role.is_enabled,
+            "types": list(role.allowed_member_types),
+        }
+        for position, role in enumerate(roles)
+    ]
+    await connection.execute(
+        """insert into app_role (app, id, position, value, display_name, description, is_enabled, allowed_member_types)
+        select %(app)s, id, position, value, display_name, description, is_enabled, types
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, position integer, value text, display_name text,
+            description text, is_enabled boolean, types text[])""",
+        {"app": app, "rows": as_rows(rows)},
+    )
+
+
+async def count_holders(connection: Connection, app: str, role: str) -> int:
+    """How many assignments give that role."""
+    cursor = await connection.execute("select count(*) from assignment where app = %s and role_id = %s", (app, role))
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,111 @@
+"""Who is assigned to an application, with which role, and the whole objects that a decision reads."""
+
+# statements are put together from constants of this module; a row that must be there is there
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentRow:
+    """One assignment of a person or group."""
+
+    id: str
+    app: str
+    app_name: str
+    kind: str
+    principal_id: str
+    principal: str  # user principal name or display name
+    role_id: str
+    role_value: str
+    role_name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EntitlementRow:
+    """Why one object is assigned: directly, or by a group."""
+
+    object_id: str
+    role_id: str
+    via_group: str | None
+    via_group_name: str
+
+
+_SELECT = """select assignment.id::text, assignment.app::text, application.name as app_name, assignment.principal_kind as kind,
+    assignment.principal_id::text, coalesce(person.user_principal_name, grp.display_name, assignment.principal_id::text) as principal,
+    assignment.role_id::text, coalesce(app_role.value, '') as role_value,
+    coalesce(app_role.display_name, 'Default Access') as role_name, assignment.created_at
+from assignment
+join application on application.id = assignment.app
+left join person on person.id = assignment.principal_id and assignment.principal_kind = 'User'
+left join grp on grp.id = assignment.principal_id and assignment.principal_kind = 'Group'
+left join app_role on app_role.app = assignment.app and app_role.id = assignment.role_id
+"""
+
+
+async def list_assignments(connection: Connection, app: str) -> list[AssignmentRow]:
+    """Of one application: groups first, then people, by name."""
+    return await _read(connection, "where assignment.app = %s order by kind, principal, role_value", (app,))
+
+
+async def assignments_of_principal(connection: Connection, principal: str, *, app: str = "") -> list[AssignmentRow]:
+    """Direct assignments of one person or group, to one application or all."""
+    condition = (
+        "where assignment.principal_id = %s and (%s = '' or assignment.app::text = %s) order by app_name, role_value"
+    )
+    return await _read(connection, condition, (principal, app, app))
+
+
+async def insert_assignment(connection: Connection, app: str, *, kind: str, principal: str, role: str) -> bool:
+    """Assign; False when that very assignment was there."""
+    cursor = await connection.execute(
+        """insert into assignment (app, principal_kind, principal_id, role_id) values (%s, %s, %s, %s)
+        on conflict (app, principal_id, role_id) do nothing""",
+        (app, kind, principal, role),
+    )
+    return cursor.rowcount == 1
+
+
+async def delete_assignments(connection: Connection, ids: Sequence[str]) -> None:
+    await connection.execute("delete from assignment where id = any(%s::uuid[])", (list(ids),))
+
+
+async def entitlements(connection: Connection, app: str, ids: Sequence[str]) -> list[EntitlementRow]:
+    """Every assignment of *ids* to *app*, in the order of the role list, direct ones first, default access last."""
+    async with connection.cursor(row_factory=class_row(EntitlementRow)) as cursor:
+        await cursor.execute(
+            """select held.object_id::text, held.role_id::text, held.via_group::text,
+                coalesce(grp.display_name, '') as via_group_name
+            from effective_assignment as held
+            left join app_role on app_role.app = held.app and app_role.id = held.role_id
+            left join grp on grp.id = held.via_group
+            where held.app = %s and held.object_id = any(%s::uuid[])
+            order by held.object_id, app_role.position nulls last, held.via_group is not null, via_group_name, held.via_group""",
+            (app, list(ids)),
+        )
+        return await cursor.fetchall()
+
+
+async def count_assigned(connection: Connection, app: str) -> tuple[int, int]:
+    """How many assignments there are, and how many living people they reach."""
+    cursor = await connection.execute(
+        """select (select count(*) from assignment where app = %(app)s), (select count(distinct person.id)
+            from effective_assignment as held join person on person.id = held.object_id and person.deleted_at is null
+            where held.app = %(app)s)""",
+        {"app": app},
+    )
+    row = await cursor.fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+async def _read(connection: Connection, condition: str, parameters: tuple[str, ...]) -> list[AssignmentRow]:
+    async with connection.cursor(row_factory=class_row(AssignmentRow)) as cursor:
+        await cursor.execute(_SELECT + condition, parameters)
+        return await cursor.fetchall()

@@ -1,0 +1,124 @@
+"""The audit log: who did what. Entries are chained by hash, so that an entry that was changed or taken out is noticed.
+
+The hash covers the entry in one canonical spelling (sorted keys, times in whole microseconds) and the hash before it. Appending
+waits for the transaction that appended last: a chain has one end.
+"""
+
+# statements are put together from constants of this module; a row that must be there is there
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+
+GENESIS = bytes(32)
+_LOCK = 0x10C6_A0D1
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One entry."""
+
+    seq: int
+    at: datetime
+    actor: str
+    activity: str
+    object: str
+    before: Any
+    after: Any
+    prev_hash: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChainBreak:
+    """The first entry at which the chain does not hold, and in what way."""
+
+    seq: int
+    why: str
+
+
+async def append(
+    connection: Connection,
+    *,
+    actor: str,
+    activity: str,
+    target: str,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Add an entry in the transaction of what it tells about. *before* and *after* never hold a secret."""
+    await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+    cursor = await connection.execute("select hash, clock_timestamp() from audit_log order by seq desc limit 1")
+    row = await cursor.fetchone()
+    previous = bytes(row[0]) if row else GENESIS
+    at = row[1] if row else datetime.now(UTC)
+    digest = _digest(previous, at, actor, activity, target, before, after)
+    await connection.execute(
+        """insert into audit_log (at, actor, activity, object, before, after, prev_hash, hash)
+        values (%s, %s, %s, %s, %s, %s, %s, %s)""",
+        (at, actor, activity, target, _json(before), _json(after), previous, digest),
+    )
+
+
+async def read_entries(connection: Connection, *, after: int = 0, limit: int = 100) -> list[AuditRow]:
+    """Entries in order, after the number *after*."""
+    async with connection.cursor(row_factory=class_row(AuditRow)) as cursor:
+        await cursor.execute(
+            """select seq, at, actor, activity, object, before, after, prev_hash, hash from audit_log
+            where seq > %s order by seq limit %s""",
+            (after, limit),
+        )
+        return await cursor.fetchall()
+
+
+async def newest_entries(connection: Connection, *, limit: int = 100) -> list[AuditRow]:
+    async with connection.cursor(row_factory=class_row(AuditRow)) as cursor:
+        await cursor.execute(
+            """select seq, at, actor, activity, object, before, after, prev_hash, hash from audit_log
+            order by seq desc limit %s""",
+            (limit,),
+        )
+        return await cursor.fetchall()
+
+
+async def verify(connection: Connection) -> ChainBreak | None:
+    """None when every entry is as it was written and none is missing in between."""
+    previous, position = GENESIS, 0
+    while entries := await read_entries(connection, after=position, limit=1000):
+        for entry in entries:
+            if bytes(entry.prev_hash) != previous:
+                return ChainBreak(entry.seq, "the entry before it is missing or was replaced")
+            previous = _digest(previous, entry.at, entry.actor, entry.activity, entry.object, entry.before, entry.after)
+            if bytes(entry.hash) != previous:
+                return ChainBreak(entry.seq, "it was changed after it was written")
+        position = entries[-1].seq
+    return None
+
+
+def _digest(previous: bytes, at: datetime, actor: str, activity: str, target: str, before: Any, after: Any) -> bytes:
+    entry = [
+        at.astimezone(UTC).isoformat(timespec="microseconds"),
+        actor,
+        activity,
+        target,
+        _plain(before),
+        _plain(after),
+    ]
+    return hashlib.sha256(previous + orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def _plain(value: Any) -> Any:
+    # As the database gives it back: what went through JSON once stays the same.
+    return None if value is None else orjson.loads(orjson.dumps(value))
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()

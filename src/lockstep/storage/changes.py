@@ -1,0 +1,79 @@
+"""The change feed: what happened to the directory, in order, for history and for readers of deltas.
+
+Read only below the oldest transaction that still runs: a number that is drawn early may be committed late, and a reader that
+went past it would never see it.
+"""
+
+# ruff: noqa: S608  # statements are put together from constants of this module; a row that must be there is there
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_rows
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One entry of the feed. *before* and *after* hold only what changed."""
+
+    seq: int
+    xid: int
+    at: datetime
+    kind: str
+    object_id: str
+    what: str
+    changed: Sequence[str]
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPosition:
+    """Where a reader is. The transaction comes first: a later number may belong to an earlier transaction."""
+
+    xid: int = 0
+    seq: int = 0
+
+
+_COLUMNS = "seq, xid::text::bigint as xid, at, kind, object_id::text, what, changed, before, after, actor"
+
+
+async def append_changes(connection: Connection, rows: Iterable[Mapping[str, Any]], *, actor: str) -> None:
+    """Add to the feed: mappings of kind, object_id, what, changed, before, after."""
+    await connection.execute(
+        """insert into change (kind, object_id, what, changed, before, after, actor)
+        select kind, object_id, what, coalesce(changed, '{}'), before, after, %(actor)s
+        from rows from (jsonb_to_recordset(%(rows)s::jsonb)
+            as (kind text, object_id uuid, what text, changed text[], before jsonb, after jsonb)) with ordinality
+            as given (kind, object_id, what, changed, before, after, place)
+        order by place""",
+        {"rows": as_rows(rows), "actor": actor},
+    )
+
+
+async def read_changes(connection: Connection, after: FeedPosition, limit: int) -> list[ChangeRow]:
+    """The next changes after *after*, oldest transaction first; never one that a slower transaction could still precede."""
+    async with connection.cursor(row_factory=class_row(ChangeRow)) as cursor:
+        await cursor.execute(
+            f"""select {_COLUMNS} from change
+            where (xid, seq) > (%(xid)s::text::xid8, %(seq)s) and xid < pg_snapshot_xmin(pg_current_snapshot())
+            order by xid, seq limit %(limit)s""",
+            {"xid": str(after.xid), "seq": after.seq, "limit": limit},
+        )
+        return await cursor.fetchall()
+
+
+async def history_of(connection: Connection, object_id: str, *, limit: int = 100) -> list[ChangeRow]:
+    """What happened to one object, newest first."""
+    async with connection.cursor(row_factory=class_row(ChangeRow)) as cursor:
+        await cursor.execute(
+            f"select {_COLUMNS} from change where object_id = %s order by seq desc limit %s", (object_id, limit)
+        )
+        return await cursor.fetchall()

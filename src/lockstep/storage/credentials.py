@@ -1,0 +1,74 @@
+"""How an application is reached: its tenant URL and its sealed secret.
+
+Write-only: `sealed_secret` is for whoever builds an Authorization header, nobody else reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_json
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRow:
+    """What may be shown of the credentials."""
+
+    app: str
+    tenant_url: str
+    has_secret: bool
+    last_four: str | None
+    set_at: datetime | None
+    set_by: str | None
+    tested_at: datetime | None
+    test_result: Mapping[str, Any] | None
+
+
+async def read_credential(connection: Connection, app: str) -> CredentialRow | None:
+    async with connection.cursor(row_factory=class_row(CredentialRow)) as cursor:
+        await cursor.execute(
+            """select app::text, tenant_url, secret is not null as has_secret, last_four, set_at, set_by, tested_at, test_result
+            from credential where app = %s""",
+            (app,),
+        )
+        return await cursor.fetchone()
+
+
+async def sealed_secret(connection: Connection, app: str) -> bytes | None:
+    """The envelope of the secret token; None while there is none."""
+    cursor = await connection.execute("select secret from credential where app = %s", (app,))
+    row = await cursor.fetchone()
+    return bytes(row[0]) if row and row[0] is not None else None
+
+
+async def save_tenant_url(connection: Connection, app: str, tenant_url: str, *, keeps_secret: bool) -> None:
+    """Store where the application is. Without *keeps_secret* the secret is forgotten in the same statement."""
+    await connection.execute(
+        """insert into credential (app, tenant_url) values (%(app)s, %(url)s)
+        on conflict (app) do update set tenant_url = excluded.tenant_url, tested_at = null, test_result = null,
+            secret = case when %(keeps)s then credential.secret end,
+            last_four = case when %(keeps)s then credential.last_four end,
+            set_at = case when %(keeps)s then credential.set_at end, set_by = case when %(keeps)s then credential.set_by end""",
+        {"app": app, "url": tenant_url, "keeps": keeps_secret},
+    )
+
+
+async def save_secret(connection: Connection, app: str, sealed: bytes, *, last_four: str, actor: str) -> None:
+    await connection.execute(
+        """update credential set secret = %s, last_four = %s, set_at = now(), set_by = %s, tested_at = null, test_result = null
+        where app = %s""",
+        (sealed, last_four, actor, app),
+    )
+
+
+async def save_test_result(connection: Connection, app: str, result: Mapping[str, Any]) -> None:
+    """Remember what *Test connection* found."""
+    await connection.execute(
+        "update credential set tested_at = now(), test_result = %s where app = %s", (as_json(result), app)
+    )

@@ -1,0 +1,224 @@
+"""Groups and their direct members. Nested groups are kept as such; nothing here resolves them."""
+
+# ruff: noqa: S608  # statements are put together from constants of this module; a row that must be there is there
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_rows
+from lockstep.storage.people import KnownRow
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """One group, live or in the recycle bin, without its members."""
+
+    id: str
+    source: str
+    anchor: str
+    display_name: str
+    attributes: Mapping[str, Any]
+    deleted_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One direct membership."""
+
+    group_id: str
+    member_id: str
+    member_kind: str
+
+
+_COLUMNS = "id::text, source, anchor, display_name, attributes, deleted_at, version"
+_SHAPE = """jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, source text, anchor text, display_name text, attributes jsonb,
+    deleted_at timestamptz, row_hash text, generation bigint)"""
+
+
+async def known(connection: Connection, source: str, hashes: Mapping[str, bytes]) -> dict[str, KnownRow]:
+    """By anchor, those of *hashes* (anchor to hash of the source's row) that the directory knows, deleted ones too."""
+    async with connection.cursor(row_factory=class_row(KnownRow)) as cursor:
+        await cursor.execute(
+            """select grp.anchor, grp.id::text, coalesce(grp.row_hash = wanted.hash, false) as is_same
+            from unnest(%s::text[], %s::bytea[]) as wanted (anchor, hash)
+            join grp on grp.source = %s and grp.anchor = wanted.anchor""",
+            (list(hashes), list(hashes.values()), source),
+        )
+        return {row.anchor: row for row in await cursor.fetchall()}
+
+
+async def read_groups(connection: Connection, ids: Sequence[str]) -> dict[str, GroupRow]:
+    async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
+        await cursor.execute(f"select {_COLUMNS} from grp where id = any(%s::uuid[]) order by id", (list(ids),))
+        return {row.id: row for row in await cursor.fetchall()}
+
+
+async def find_groups(connection: Connection, name: str, *, is_deleted: bool = False) -> list[GroupRow]:
+    """The groups with that display name (case does not matter) or id. Several groups may have one name."""
+    async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
+        await cursor.execute(
+            f"""select {_COLUMNS} from grp
+            where (lower(display_name) = lower(%(name)s) or id::text = lower(%(name)s))
+                and (deleted_at is not null) = %(is_deleted)s
+            order by deleted_at desc nulls first, id""",
+            {"name": name, "is_deleted": is_deleted},
+        )
+        return await cursor.fetchall()
+
+
+async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, str]:
+    """Key to id, where a key is an anchor of *source* or the display name of exactly one of its live groups."""
+    cursor = await connection.execute(
+        """select display_name, min(id::text) from grp
+        where source = %(source)s and deleted_at is null and display_name = any(%(keys)s)
+        group by display_name having count(*) = 1
+        union all
+        select anchor, id::text from grp where source = %(source)s and anchor = any(%(keys)s)""",
+        {"keys": list(set(keys)), "source": source},
+    )
+    return dict(await cursor.fetchall())
+
+
+async def insert_groups(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    await connection.execute(
+        f"""insert into grp (id, source, anchor, display_name, attributes, row_hash, generation)
+        select id, source, anchor, display_name, attributes, decode(row_hash, 'hex'), coalesce(generation, 0) from {_SHAPE}""",
+        {"rows": as_rows(rows)},
+    )
+
+
+async def update_groups(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Overwrite groups by id. *row_hash* null keeps the one that is stored; empty text forgets it."""
+    await connection.execute(
+        f"""update grp set display_name = given.display_name, attributes = given.attributes, deleted_at = given.deleted_at,
+            row_hash = case given.row_hash when '' then null else coalesce(decode(given.row_hash, 'hex'), grp.row_hash) end,
+            generation = coalesce(given.generation, grp.generation), version = nextval('object_version'), updated_at = now()
+        from {_SHAPE} where grp.id = given.id""",
+        {"rows": as_rows(rows)},
+    )
+
+
+async def due_for_purge(connection: Connection, before: datetime, *, limit: int) -> list[GroupRow]:
+    async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
+        await cursor.execute(f"select {_COLUMNS} from grp where deleted_at < %s order by id limit %s", (before, limit))
+        return await cursor.fetchall()
+
+
+async def remove_groups(connection: Connection, ids: Sequence[str]) -> None:
+    """Remove for good, with their members, their memberships and assignments."""
+    for statement in (
+        "delete from member where member_id = any(%s::uuid[])",
+        "delete from assignment where principal_id = any(%s::uuid[])",
+        "delete from grp where id = any(%s::uuid[])",
+    ):
+        await connection.execute(statement, (list(ids),))
+
+
+async def list_groups(
+    connection: Connection, *, search: str = "", is_deleted: bool | None = False, limit: int = 1000
+) -> list[tuple[GroupRow, int]]:
+    """Groups by display name, each with the number of its direct members."""
+    cursor = await connection.execute(
+        f"""select {_COLUMNS}, (select count(*) from member where group_id = grp.id) from grp
+        where (%(search)s = '' or strpos(lower(display_name), lower(%(search)s)) > 0)
+            and (%(is_deleted)s::boolean is null or (deleted_at is not null) = %(is_deleted)s)
+        order by lower(display_name), id limit %(limit)s""",
+        {"search": search, "is_deleted": is_deleted, "limit": limit},
+    )
+    return [(GroupRow(*row[:-1]), row[-1]) for row in await cursor.fetchall()]
+
+
+async def members_of(connection: Connection, group: str, *, limit: int = 1000, after: str = "") -> list[dict[str, Any]]:
+    """Direct members by name: id, kind, name, is_deleted."""
+    cursor = await connection.execute(
+        """select * from (
+            select member_id::text as id, member_kind as kind, coalesce(person.user_principal_name, grp.display_name) as name,
+                coalesce(person.deleted_at, grp.deleted_at) is not null as is_deleted
+            from member
+            left join person on person.id = member_id and member_kind = 'User'
+            left join grp on grp.id = member_id and member_kind = 'Group'
+            where group_id = %(group)s
+        ) as named
+        where lower(name) > lower(%(after)s) order by lower(name), id limit %(limit)s""",
+        {"group": group, "after": after, "limit": limit},
+    )
+    return [dict(zip(("id", "kind", "name", "is_deleted"), row, strict=True)) for row in await cursor.fetchall()]
+
+
+async def edges_of_groups(connection: Connection, groups: Sequence[str]) -> list[Edge]:
+    """Every direct membership of *groups*."""
+    async with connection.cursor(row_factory=class_row(Edge)) as cursor:
+        await cursor.execute(
+            "select group_id::text, member_id::text, member_kind from member where group_id = any(%s::uuid[])",
+            (list(groups),),
+        )
+        return await cursor.fetchall()
+
+
+async def edges_of_members(connection: Connection, members: Sequence[str]) -> list[Edge]:
+    """Every group that *members* are direct members of."""
+    async with connection.cursor(row_factory=class_row(Edge)) as cursor:
+        await cursor.execute(
+            "select group_id::text, member_id::text, member_kind from member where member_id = any(%s::uuid[])",
+            (list(members),),
+        )
+        return await cursor.fetchall()
+
+
+async def add_edges(connection: Connection, edges: Iterable[Edge], *, generation: int = 0) -> list[Edge]:
+    """Add memberships; returns those that were new."""
+    groups, members, kinds = _columns(edges)
+    async with connection.cursor(row_factory=class_row(Edge)) as cursor:
+        await cursor.execute(
+            """insert into member (group_id, member_id, member_kind, generation)
+            select distinct on (1, 2) group_id, member_id, kind, %s::bigint
+            from unnest(%s::uuid[], %s::uuid[], %s::text[]) as given (group_id, member_id, kind) order by 1, 2
+            on conflict do nothing returning group_id::text, member_id::text, member_kind""",
+            (generation, groups, members, kinds),
+        )
+        return await cursor.fetchall()
+
+
+async def remove_edges(connection: Connection, edges: Iterable[Edge]) -> list[Edge]:
+    """Remove memberships; returns those that there were."""
+    groups, members, _ = _columns(edges)
+    async with connection.cursor(row_factory=class_row(Edge)) as cursor:
+        await cursor.execute(
+            """delete from member using unnest(%s::uuid[], %s::uuid[]) as given (group_id, member_id)
+            where member.group_id = given.group_id and member.member_id = given.member_id
+            returning member.group_id::text, member.member_id::text, member.member_kind""",
+            (groups, members),
+        )
+        return await cursor.fetchall()
+
+
+async def await_members(connection: Connection, source: str, pairs: Iterable[tuple[str, str]]) -> None:
+    """Remember members that were named before they arrived: (group id, key of the member)."""
+    wanted = sorted(set(pairs))
+    await connection.execute(
+        """insert into awaited_member (group_id, member_anchor, source)
+        select group_id, member_anchor, %s from unnest(%s::uuid[], %s::text[]) as given (group_id, member_anchor)
+        on conflict do nothing""",
+        (source, [group for group, _ in wanted], [member for _, member in wanted]),
+    )
+
+
+async def take_awaited(connection: Connection, source: str, ids_by_key: Mapping[str, tuple[str, str]]) -> list[Edge]:
+    """Stop waiting for the keys of *ids_by_key* (key to id and kind); returns the memberships that can now be made."""
+    cursor = await connection.execute(
+        "delete from awaited_member where source = %s and member_anchor = any(%s) returning group_id::text, member_anchor",
+        (source, list(ids_by_key)),
+    )
+    return [Edge(group, *ids_by_key[key]) for group, key in await cursor.fetchall()]
+
+
+def _columns(edges: Iterable[Edge]) -> tuple[list[str], list[str], list[str]]:
+    rows = list(edges)
+    return [e.group_id for e in rows], [e.member_id for e in rows], [e.member_kind for e in rows]

@@ -1,0 +1,277 @@
+"""People as the directory stores them: one JSON document of attributes under Entra's names, a few columns beside it.
+
+Writing is by many at a time. `attributes` holds userPrincipalName and accountEnabled too, so that the columns may only be
+written together with it.
+"""
+
+# ruff: noqa: S608  # statements are put together from constants of this module; a row that must be there is there
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_rows
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """One person, live or in the recycle bin."""
+
+    id: str
+    source: str
+    anchor: str
+    user_principal_name: str
+    account_enabled: bool
+    attributes: Mapping[str, Any]
+    manager_id: str | None = None
+    manager_anchor: str | None = None
+    deleted_at: datetime | None = None
+    version: int = 0
+
+    @property
+    def display(self) -> str:
+        return str(self.attributes.get("displayName") or self.user_principal_name)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRow:
+    """What the directory knows of an anchor that a source named. *is_same*: the row is the one that was read last time."""
+
+    anchor: str
+    id: str
+    is_same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFilter:
+    """Which people a listing shows; empty means all."""
+
+    search: str = ""
+    source: str = ""
+    is_deleted: bool | None = False
+    is_enabled: bool | None = None
+    department: str = ""
+    app: str = ""
+    limit: int = 100
+    after: str = ""  # the user principal name that the page before ended with
+    ids: Sequence[str] = field(default=())
+
+
+_COLUMNS = """person.id::text, person.source, person.anchor, person.user_principal_name, person.account_enabled, person.attributes,
+    person.manager_id::text, person.manager_anchor, person.deleted_at, person.version"""
+_SHAPE = """jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, source text, anchor text, user_principal_name text,
+    account_enabled boolean, attributes jsonb, manager_id uuid, manager_anchor text, deleted_at timestamptz, row_hash text,
+    generation bigint)"""
+
+
+async def known(connection: Connection, source: str, hashes: Mapping[str, bytes]) -> dict[str, KnownRow]:
+    """By anchor, those of *hashes* (anchor to hash of the source's row) whom the directory knows, deleted ones too."""
+    async with connection.cursor(row_factory=class_row(KnownRow)) as cursor:
+        await cursor.execute(
+            """select person.anchor, person.id::text, coalesce(person.row_hash = wanted.hash, false) as is_same
+            from unnest(%s::text[], %s::bytea[]) as wanted (anchor, hash)
+            join person on person.source = %s and person.anchor = wanted.anchor""",
+            (list(hashes), list(hashes.values()), source),
+        )
+        return {row.anchor: row for row in await cursor.fetchall()}
+
+
+async def read_people(connection: Connection, ids: Sequence[str]) -> dict[str, PersonRow]:
+    """By id, those of *ids* who are not purged, in the order of their ids."""
+    async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
+        await cursor.execute(f"select {_COLUMNS} from person where id = any(%s::uuid[]) order by id", (list(ids),))
+        return {row.id: row for row in await cursor.fetchall()}
+
+
+async def find_person(connection: Connection, name: str, *, is_deleted: bool = False) -> PersonRow | None:
+    """The person with that user principal name (case does not matter) or id. In the recycle bin: the latest."""
+    async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
+        await cursor.execute(
+            f"""select {_COLUMNS} from person
+            where (lower(user_principal_name) = lower(%(name)s) or id::text = lower(%(name)s))
+                and (deleted_at is not null) = %(is_deleted)s
+            order by deleted_at desc nulls first limit 1""",
+            {"name": name, "is_deleted": is_deleted},
+        )
+        return await cursor.fetchone()
+
+
+async def holders_of(connection: Connection, user_principal_names: Iterable[str]) -> dict[str, str]:
+    """Lower-case user principal name to id, of live people."""
+    cursor = await connection.execute(
+        """select lower(user_principal_name), id::text from person
+        where deleted_at is null and lower(user_principal_name) = any(%s)""",
+        ([name.lower() for name in user_principal_names],),
+    )
+    return dict(await cursor.fetchall())
+
+
+async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, str]:
+    """Key to id, where a key is an anchor of *source* or, in lower case, a user principal name of anybody live."""
+    wanted = list(set(keys))
+    cursor = await connection.execute(
+        """select lower(user_principal_name), id::text from person
+        where deleted_at is null and lower(user_principal_name) = any(%(keys)s)
+        union all
+        select anchor, id::text from person where source = %(source)s and anchor = any(%(keys)s)""",
+        {"keys": wanted, "source": source},
+    )
+    return dict(await cursor.fetchall())  # an anchor comes last and wins
+
+
+async def taken_ids(connection: Connection, ids: Iterable[str]) -> set[str]:
+    """Those of *ids* that an object of the directory has."""
+    wanted = list(ids)
+    cursor = await connection.execute(
+        """select id::text from person where id = any(%(ids)s::uuid[])
+        union all select id::text from grp where id = any(%(ids)s::uuid[])""",
+        {"ids": wanted},
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def insert_people(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add people: mappings of the columns, *row_hash* in hexadecimal."""
+    await connection.execute(
+        f"""insert into person (id, source, anchor, user_principal_name, account_enabled, attributes, manager_id,
+            manager_anchor, row_hash, generation)
+        select id, source, anchor, user_principal_name, account_enabled, attributes, manager_id, manager_anchor,
+            decode(row_hash, 'hex'), coalesce(generation, 0)
+        from {_SHAPE}""",
+        {"rows": as_rows(rows)},
+    )
+
+
+async def update_people(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Overwrite people by id. *row_hash* null keeps the one that is stored; empty text forgets it."""
+    await connection.execute(
+        f"""update person set user_principal_name = given.user_principal_name, account_enabled = given.account_enabled,
+            attributes = given.attributes, manager_id = given.manager_id, manager_anchor = given.manager_anchor,
+            deleted_at = given.deleted_at,
+            row_hash = case given.row_hash when '' then null else coalesce(decode(given.row_hash, 'hex'), person.row_hash) end,
+            generation = coalesce(given.generation, person.generation), version = nextval('object_version'),
+            updated_at = now()
+        from {_SHAPE} where person.id = given.id""",
+        {"rows": as_rows(rows)},
+    )
+
+
+async def free_names(connection: Connection, ids: Sequence[str]) -> None:
+    """Take their user principal names away for the length of a statement or two, so that names can change hands."""
+    await connection.execute(
+        "update person set user_principal_name = id::text where id = any(%s::uuid[])", (list(ids),)
+    )
+
+
+async def waiting_for_manager(connection: Connection, source: str, keys: Sequence[str]) -> list[PersonRow]:
+    """People of *source* whose manager was named by one of *keys* before anybody answered to it."""
+    async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
+        await cursor.execute(
+            f"select {_COLUMNS} from person where source = %s and manager_anchor = any(%s) order by id",
+            (source, list(keys)),
+        )
+        return await cursor.fetchall()
+
+
+async def reports_of(connection: Connection, ids: Sequence[str]) -> list[PersonRow]:
+    """The people whose manager is one of *ids*."""
+    async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
+        await cursor.execute(
+            f"select {_COLUMNS} from person where manager_id = any(%s::uuid[]) order by id", (list(ids),)
+        )
+        return await cursor.fetchall()
+
+
+async def due_for_purge(connection: Connection, before: datetime, *, limit: int) -> list[PersonRow]:
+    """People who were deleted before *before*."""
+    async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
+        await cursor.execute(
+            f"select {_COLUMNS} from person where deleted_at < %s order by id limit %s", (before, limit)
+        )
+        return await cursor.fetchall()
+
+
+async def remove_people(connection: Connection, ids: Sequence[str]) -> None:
+    """Remove for good, with their memberships and assignments."""
+    for statement in (
+        "delete from member where member_id = any(%s::uuid[])",
+        "delete from assignment where principal_id = any(%s::uuid[])",
+        "delete from person where id = any(%s::uuid[])",
+    ):
+        await connection.execute(statement, (list(ids),))
+
+
+async def list_people(connection: Connection, wanted: PersonFilter) -> list[PersonRow]:
+    """People by user principal name, one page of them."""
+    conditions, parameters = _conditions(wanted)
+    query = sql.SQL(
+        "select {columns} from person where {conditions} order by lower(person.user_principal_name), id limit %(limit)s"
+    ).format(columns=sql.SQL(_COLUMNS), conditions=sql.SQL(" and ").join(conditions))
+    async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
+        await cursor.execute(query, parameters)
+        return await cursor.fetchall()
+
+
+async def count_people(connection: Connection, wanted: PersonFilter) -> int:
+    conditions, parameters = _conditions(wanted)
+    query = sql.SQL("select count(*) from person where {}").format(sql.SQL(" and ").join(conditions))
+    cursor = await connection.execute(query, parameters)
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+async def near_names(connection: Connection, name: str, *, limit: int = 2000) -> list[str]:
+    """User principal names that begin like *name* or hold it, to suggest from."""
+    cursor = await connection.execute(
+        """select user_principal_name from person
+        where deleted_at is null and (lower(user_principal_name) like %(prefix)s or lower(user_principal_name) like %(part)s)
+        limit %(limit)s""",
+        {
+            "prefix": _like(name[:2].lower()) + "%",
+            "part": "%" + _like(name.partition("@")[0].lower()) + "%",
+            "limit": limit,
+        },
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+def _conditions(wanted: PersonFilter) -> tuple[list[sql.SQL], dict[str, Any]]:
+    conditions = [sql.SQL("true")]
+    if wanted.search:
+        conditions.append(
+            sql.SQL(
+                """(lower(person.user_principal_name) like %(search)s or lower(person.attributes->>'displayName') like %(search)s
+                or lower(person.attributes->>'mail') like %(search)s)"""
+            )
+        )
+    if wanted.source:
+        conditions.append(sql.SQL("person.source = %(source)s"))
+    if wanted.is_deleted is not None:
+        conditions.append(sql.SQL("(person.deleted_at is not null) = %(is_deleted)s"))
+    if wanted.is_enabled is not None:
+        conditions.append(sql.SQL("person.account_enabled = %(is_enabled)s"))
+    if wanted.department:
+        conditions.append(sql.SQL("lower(person.attributes->>'department') = lower(%(department)s)"))
+    if wanted.app:
+        conditions.append(
+            sql.SQL(
+                """exists (select from effective_assignment join application on application.id = effective_assignment.app
+                where application.name = %(app)s and effective_assignment.object_id = person.id)"""
+            )
+        )
+    if wanted.after:
+        conditions.append(sql.SQL("lower(person.user_principal_name) > lower(%(after)s)"))
+    if wanted.ids:
+        conditions.append(sql.SQL("person.id = any(%(ids)s::uuid[])"))
+    parameters = {name: getattr(wanted, name) for name in wanted.__slots__} | {"ids": list(wanted.ids)}
+    return conditions, parameters | {"search": f"%{_like(wanted.search.lower())}%"}
+
+
+def _like(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
