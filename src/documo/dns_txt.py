@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import struct
+from functools import partial
 from pathlib import Path
 
 from lockstep.errors import unreachable
@@ -24,8 +25,7 @@ async def txt_records(name: str, *, name_server: str | None = None) -> list[str]
     for _ in range(TRIES):
         number = secrets.randbelow(65536)
         transport, protocol = await loop.create_datagram_endpoint(
-            lambda number=number: _Question(number),
-            remote_addr=(address, int(port or 53)),  # type: ignore[misc]
+            partial(_Question, number), remote_addr=(address, int(port or 53))
         )
         try:
             transport.sendto(_question(number, name))

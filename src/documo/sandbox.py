@@ -49,8 +49,7 @@ async def run_sandbox(wanted: Sandbox) -> None:
     rules = read_faults(wanted.faults) if wanted.faults else []
     stopped = asyncio.ensure_future(until_stopped())
     orphaned = asyncio.ensure_future(_until_orphaned(os.getppid()))
-    folder = Path(tempfile.mkdtemp(prefix="documo-sandbox-"))
-    folder.chmod(0o711)
+    folder = _temporary_folder()
     options = embedded.Options(durable=False)
     try:
         async with running(folder, main=True, product="documo", databases=("documo",), options=options) as server:
@@ -83,8 +82,14 @@ async def _tenant(store: Store, wanted: Sandbox, number: int) -> str:
     return key.secret
 
 
+def _temporary_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="documo-sandbox-"))
+    folder.chmod(0o711)  # PostgreSQL's user must be able to pass through
+    return folder
+
+
 async def _until_orphaned(parent: int) -> None:
-    while os.getppid() == parent:
+    while os.getppid() == parent:  # noqa: ASYNC110 -- nobody tells a process that its parent has gone
         await asyncio.sleep(PARENT_SECONDS)
 
 

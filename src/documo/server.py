@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -120,8 +119,9 @@ async def until_stopped() -> None:
 class _Server(uvicorn.Server):
     """Signals are our business, not uvicorn's."""
 
-    def capture_signals(self) -> Any:
-        return suppress()
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -33,6 +33,7 @@ from lockstep.scim.members import (
 )
 
 FEW_MEMBERS = 100
+UNKNOWN_MEMBERS = "unknown_members_left_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Change:
     decide: Callable[[Stored], Decision]
     members: tuple[MemberChange, ...] = ()
     if_match: str = ""
+    tolerances: list[str] = field(default_factory=list)
 
     def named_members(self) -> set[str]:
         """The ids that would become members."""
@@ -125,7 +127,7 @@ class _Batch:
             raise not_found(f"There is no {change.kind} {change.id[:100]!r}.")
         check_if_match(change.if_match, stored.version)
         decision = change.decide(stored)
-        statements = self._member_changes(change.id, change.members)
+        statements = self._member_changes(change)
         password_hash = await hash_password(decision.password)
         if decision.document is None or decision.columns is None:
             return stored
@@ -174,42 +176,49 @@ class _Batch:
             for answer in answers
         ]
 
-    def _member_changes(self, group_id: str, changes: Sequence[MemberChange]) -> list[Statement]:
-        tenant_id, statements = self._tenant.id, []
-        for change in changes:
-            match change:
+    def _member_changes(self, change: Change) -> list[Statement]:
+        tenant_id, group_id, statements = self._tenant.id, change.id, []
+        for member_change in change.members:
+            match member_change:
                 case AddMembers(members):
-                    statements.append(group_members.add(tenant_id, group_id, self._pairs(group_id, members)))
+                    statements.append(group_members.add(tenant_id, group_id, self._pairs(change, members)))
                 case RemoveMembers(values):
                     ids = [found for value in values if (found := read_id(value))]
                     statements.append(group_members.remove(tenant_id, group_id, ids))
                 case ReplaceMembers(members):
-                    pairs = self._pairs(group_id, members)
+                    pairs = self._pairs(change, members)
                     statements.append(group_members.keep_only(tenant_id, group_id, [pair[0] for pair in pairs]))
                     statements.append(group_members.add(tenant_id, group_id, pairs))
                 case RemoveAllMembers():
                     statements.append(group_members.keep_only(tenant_id, group_id, []))
         return statements
 
-    def _pairs(self, group_id: str, members: Sequence[Member]) -> list[tuple[str, str]]:
-        return checked_members(members, self._kinds, group_id=group_id)
+    def _pairs(self, change: Change, members: Sequence[Member]) -> list[tuple[str, str]]:
+        return checked_members(members, self._kinds, self._tenant, group_id=change.id, tolerances=change.tolerances)
 
 
 def checked_members(
-    members: Sequence[Member], kinds: Mapping[str, str], *, group_id: str = ""
+    members: Sequence[Member], kinds: Mapping[str, str], tenant: Tenant, *, tolerances: list[str], group_id: str = ""
 ) -> list[tuple[str, str]]:
-    """(id, kind) of members that exist. Raises ScimError("invalidValue") that names the first who does not."""
+    """(id, kind) of the members that exist.
+
+    One that does not is left out, and noted among *tolerances*: clients push members and leavers in no order, and one who is gone
+    must not keep a hundred others out. The strict profile refuses it with ScimError("invalidValue").
+    """
     pairs = []
     for member in members:
         member_id = read_id(member.value) or ""
         kind = kinds.get(member_id)
-        if kind is None:
+        if member_id == group_id and group_id:
+            raise invalid_value("A group cannot be a member of itself.", "members.value")
+        if kind is not None:
+            pairs.append((member_id, kind))
+        elif not tenant.profile.tolerances:
             raise invalid_value(
                 f"There is no user or group {member.value[:100]!r} to be a member. Create it first.", "members.value"
             )
-        if member_id == group_id:
-            raise invalid_value("A group cannot be a member of itself.", "members.value")
-        pairs.append((member_id, kind))
+        elif UNKNOWN_MEMBERS not in tolerances:
+            tolerances.append(UNKNOWN_MEMBERS)
     return pairs
 
 

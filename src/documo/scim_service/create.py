@@ -22,15 +22,15 @@ from lockstep.scim.messages import SearchRequest, search_from_query
 async def create(service: Service, request: Request, place: Place) -> Answer:
     """Make the resource in the body; 201 with it, when it is durable."""
     search = search_from_query(request.parameters()) if request.query else SearchRequest()
-    row = await create_resource(service, request, place, request.json())
+    row = await create_resource(service, request, place, request.json(), resource_id=request.resource_id)
     return await one_answer(service.store, request, row, place, search, status=201)
 
 
-async def create_resource(service: Service, request: Request, place: Place, body: Any) -> Row:
-    """Make the resource in *body*. Raises ScimError."""
+async def create_resource(service: Service, request: Request, place: Place, body: Any, *, resource_id: str = "") -> Row:
+    """Make the resource in *body*, under *resource_id* where that was chosen before. Raises ScimError."""
     incoming = read_resource(request, place, body)
     if incoming.members:
-        await refuse_unknown_members(service.store, request.tenant.id, incoming.members)
+        await refuse_unknown_members(service.store, request.tenant, incoming.members)
     unique = unique_attribute(place.definition)
     creation = Creation(
         request.tenant,
@@ -39,6 +39,7 @@ async def create_resource(service: Service, request: Request, place: Place, body
         columns_of(incoming.document, place.definition, request.tenant),
         unique.name if unique else "",
         await hash_password(incoming.password),
+        resource_id,
     )
     row = await service.creates.ask((request.tenant.id, place.kind), creation)
     if not incoming.members:
@@ -48,5 +49,7 @@ async def create_resource(service: Service, request: Request, place: Place, body
         document = orjson.loads(stored.document)
         return Decision(document, columns_of(document, place.definition, request.tenant)._replace(search=None))
 
-    change = Change(request.tenant, place.kind, row.id, touch, (AddMembers(incoming.members),))
+    change = Change(
+        request.tenant, place.kind, row.id, touch, (AddMembers(incoming.members),), tolerances=request.tolerances
+    )
     return (await service.changes.ask(request.tenant.id, change)).row

@@ -17,7 +17,7 @@ from documo.scim_service.tenants import Tenant
 from documo.store import resources
 from documo.store.database import Store
 from documo.store.resources import Columns, Row
-from documo.store.round_trip import Transaction, one_trip, open_transaction
+from documo.store.round_trip import Statement, Transaction, one_trip, open_transaction
 from lockstep.scim.errors import ScimError, uniqueness_error
 
 
@@ -31,6 +31,7 @@ class Creation:
     columns: Columns
     unique_name_path: str = ""
     password_hash: str | None = None
+    id: str = ""  # chosen before, by a bulk request whose operations refer to each other
 
 
 class _Namesake(NamedTuple):
@@ -47,9 +48,9 @@ async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Row |
     tenant, kind = creations[0].tenant, creations[0].kind
     if tenant.account.seats is not None and kind == "User":
         return [await _create_within_seats(store, creation) for creation in creations]
-    ids = [new_id() for _ in creations]
+    ids = [creation.id or new_id() for creation in creations]
     (rows,) = await one_trip(store, tenant.id, [_statement(creations, ids)])
-    made = dict(rows)
+    made: dict[str, str] = dict(rows)
     answers: list[Row | Exception] = []
     for creation, resource_id in zip(creations, ids, strict=True):
         created = made.get(resource_id)
@@ -57,7 +58,7 @@ async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Row |
     return answers
 
 
-def _statement(creations: Sequence[Creation], ids: Sequence[str]) -> resources.Statement:
+def _statement(creations: Sequence[Creation], ids: Sequence[str]) -> Statement:
     tenant, kind = creations[0].tenant, creations[0].kind
     items = [
         resources.item_of(resource_id, c.document, c.columns, password_hash=c.password_hash)
@@ -84,7 +85,7 @@ async def _create_within_seats(store: Store, creation: Creation) -> Row | Except
             full = await seats_error(transaction, tenant)
             if full is not None:
                 return full
-        resource_id = new_id()
+        resource_id = creation.id or new_id()
         (rows,) = await transaction.send(_statement([creation], [resource_id]), commit=True)
     return _row(creation, resource_id, rows[0][1]) if rows else await _settle(store, creation)
 
@@ -143,7 +144,7 @@ def _name_is_free(namesake: _Namesake, creation: Creation) -> bool:
 
 
 async def _insert(transaction: Transaction, creation: Creation, taken: ScimError) -> Row | Exception:
-    resource_id = new_id()
+    resource_id = creation.id or new_id()
     item = resources.item_of(resource_id, creation.document, creation.columns, password_hash=creation.password_hash)
     (rows,) = await transaction.send(
         resources.create(creation.tenant.id, creation.kind, [item], hold_days=None), commit=True

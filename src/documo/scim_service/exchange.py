@@ -42,6 +42,7 @@ class Request:
     base_url: str
     caller: Caller
     tolerances: list[str] = field(default_factory=list)
+    resource_id: str = ""  # for a create: the id that was chosen before
 
     @property
     def tenant(self) -> Tenant:

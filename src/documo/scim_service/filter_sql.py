@@ -11,21 +11,32 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from psycopg.sql import SQL, Composable, Literal
-from psycopg.types.json import Jsonb
 
 from documo.identifiers import read_id
+from documo.scim_service.conditions import (
+    FALSE,
+    TRUE,
+    column_condition,
+    element_condition,
+    element_leaf,
+    exists,
+    folded,
+    id_condition,
+    is_set,
+    leaf_of,
+    meta_condition,
+    place_of,
+    scalar_condition,
+    text_condition,
+)
+from documo.scim_service.containment import necessary_content
 from documo.scim_service.derive import unique_attribute
-from documo.search_document import fold_text
 from lockstep.scim.comparisons import operand
 from lockstep.scim.errors import invalid_filter
 from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, Value, ValuePath
 from lockstep.scim.names import AttributePath
 from lockstep.scim.registry import ResourceDefinition, Target
 from lockstep.scim.schema import Attribute
-
-TRUE, FALSE = SQL("true"), SQL("false")
-_ORDER = {"gt": SQL(">"), "ge": SQL(">="), "lt": SQL("<"), "le": SQL("<=")}
-_META_COLUMNS = {"created": SQL("r.created_at"), "lastModified": SQL("r.last_modified")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +61,7 @@ class FilterCompiler:
 
     def compile(self, filter: Filter) -> Compiled:
         """The condition. Raises ScimError("invalidFilter")."""
-        return Compiled(self._condition(filter), self._necessary(filter))
+        return Compiled(self._condition(filter), necessary_content(filter, self._definition, lenient=self._lenient))
 
     def _condition(self, filter: Filter) -> Composable:
         match filter:
@@ -84,7 +95,7 @@ class FilterCompiler:
         return target
 
     def _comparison(self, comparison: Comparison, target: Target) -> Composable:
-        attribute, sub = _leaf(target, comparison)
+        attribute, sub = leaf_of(target, comparison)
         special = self._special(comparison, target, attribute, sub)
         if special is not None:
             return special
@@ -92,16 +103,16 @@ class FilterCompiler:
         value = operand(comparison, leaf, lenient=self._lenient)
         if attribute.multi_valued:
             return self._many_values(comparison.op, value, target, sub, leaf)
-        place = _at(target) if sub is None else SQL("{}->{}").format(_at(target), Literal(sub.name))
-        return _scalar_condition(place, leaf, comparison.op, value)
+        place = place_of(target) if sub is None else SQL("{}->{}").format(place_of(target), Literal(sub.name))
+        return scalar_condition(place, leaf, comparison.op, value)
 
     def _many_values(self, op: str, value: Value, target: Target, sub: Attribute | None, leaf: Attribute) -> Composable:
         """True when any of the values matches; `ne` and `eq null` also hold where there is no value."""
         item = SQL("e.item") if sub is None else SQL("e.item->{}").format(Literal(sub.name))
-        has_value = _exists(_at(target), SQL("{} is not null").format(item))
+        has_value = exists(place_of(target), SQL("{} is not null").format(item))
         if value is None:
             return has_value if op == "ne" else SQL("(not {})").format(has_value)
-        some = _exists(_at(target), _element_condition(SQL("e.item"), sub, leaf, op, value))
+        some = exists(place_of(target), element_condition(SQL("e.item"), sub, leaf, op, value))
         return SQL("({} or not {})").format(some, has_value) if op == "ne" else some
 
     def _special(
@@ -114,23 +125,23 @@ class FilterCompiler:
         value = operand(comparison, leaf, lenient=self._lenient)
         name = attribute.name
         if name == "id":
-            return _id_condition(comparison.op, value)
+            return id_condition(comparison.op, value)
         if name == "meta":
-            return _meta_condition(comparison, sub, value, self._definition)
+            return meta_condition(comparison, sub, value, self._definition)
         if name == "schemas":
-            return _exists(
-                SQL("r.document->'schemas'"), _element_condition(SQL("e.item"), None, leaf, comparison.op, value)
+            return exists(
+                SQL("r.document->'schemas'"), element_condition(SQL("e.item"), None, leaf, comparison.op, value)
             )
         if name == "active" and attribute.type == "boolean":
-            return _scalar_condition(SQL("r.document->'active'"), leaf, comparison.op, value)
+            return scalar_condition(SQL("r.document->'active'"), leaf, comparison.op, value)
         if name in ("members", "groups") and sub is not None:
             return self._membership(name, sub, comparison.op, value)
         if name == "externalId":
-            return _column_condition(SQL("r.external_id"), comparison.op, value)
+            return column_condition(SQL("r.external_id"), comparison.op, value)
         if self._unique is not None and name == self._unique.name:
-            return _column_condition(SQL("r.unique_name"), comparison.op, _folded(value, leaf))
+            return column_condition(SQL("r.unique_name"), comparison.op, folded(value, leaf))
         if name == "displayName" and attribute.type == "string":
-            return _column_condition(SQL("r.display_name"), comparison.op, _folded(value, leaf))
+            return column_condition(SQL("r.display_name"), comparison.op, folded(value, leaf))
         return None
 
     def _membership(self, name: str, sub: Attribute, op: str, value: Value) -> Composable:
@@ -145,20 +156,20 @@ class FilterCompiler:
             return SQL("r.id = any(array({}))").format(inner.format(id=Literal(found), **columns))
         if sub.name not in ("value", "display", "type"):
             raise invalid_filter(f"{name}.{sub.name} cannot be searched: search {name}.value.")
-        text = {
+        text: Composable = {
             "value": SQL("o.id::text"),
-            "display": SQL("lower(coalesce(o.document->>'displayName', o.document->>'userName'))"),
+            "display": SQL("coalesce(o.display_name, o.unique_name)"),
             "type": SQL("lower(m.member_kind)") if name == "members" else SQL("'direct'"),
         }[sub.name]
-        if value is None:
-            exists, condition = (op == "ne"), TRUE
-        else:
-            exists, condition = True, _text_condition(text, op, str(value).casefold())
         query = SQL(
             "exists (select 1 from group_members m join resources o on o.tenant_id = {tenant} and o.id = {other}"
             " where m.tenant_id = {tenant} and {mine} = r.id and {condition})"
-        ).format(condition=condition, **columns)
-        return query if exists else SQL("(not {})").format(query)
+        )
+        has_any = query.format(condition=TRUE, **columns)
+        if value is None:
+            return has_any if op == "ne" else SQL("(not {})").format(has_any)
+        some = query.format(condition=text_condition(text, op, str(value).casefold()), **columns)
+        return SQL("({} or not {})").format(some, has_any) if op == "ne" else some
 
     def _present(self, target: Target) -> Composable:
         attribute, sub = target.attribute, target.sub
@@ -170,12 +181,10 @@ class FilterCompiler:
             mine = SQL("m.group_id") if attribute.name == "members" else SQL("m.member_id")
             query = SQL("exists (select 1 from group_members m where m.tenant_id = {} and {} = r.id)")
             return query.format(self._tenant, mine)
-        place = SQL("r.document->'active'") if attribute.name == "active" and not target.urn else _at(target)
+        place = SQL("r.document->'active'") if attribute.name == "active" and not target.urn else place_of(target)
         if attribute.multi_valued:
-            return _exists(
-                place, _is_set(SQL("e.item") if sub is None else SQL("e.item->{}").format(Literal(sub.name)))
-            )
-        return _is_set(place if sub is None else SQL("{}->{}").format(place, Literal(sub.name)))
+            return exists(place, is_set(SQL("e.item") if sub is None else SQL("e.item->{}").format(Literal(sub.name))))
+        return is_set(place if sub is None else SQL("{}->{}").format(place, Literal(sub.name)))
 
     def _value_path(self, filter: ValuePath, target: Target) -> Composable:
         attribute = target.attribute
@@ -187,9 +196,9 @@ class FilterCompiler:
         if filter.then is not None:
             inner = SQL("({} and {})").format(inner, self._element(filter.then, attribute))
         if attribute.multi_valued:
-            return _exists(_at(target), inner)
+            return exists(place_of(target), inner)
         return SQL("exists (select 1 from (select {} as item) e where e.item is not null and {})").format(
-            _at(target), inner
+            place_of(target), inner
         )
 
     def _special_value_path(self, filter: ValuePath, attribute: Attribute) -> Composable:
@@ -202,12 +211,12 @@ class FilterCompiler:
     def _element(self, filter: Filter, attribute: Attribute) -> Composable:
         match filter:
             case Comparison(path):
-                sub, leaf = _element_leaf(path, attribute)
+                sub, leaf = element_leaf(path, attribute)
                 value = operand(filter, leaf, lenient=self._lenient)
-                return _element_condition(SQL("e.item"), sub, leaf, filter.op, value)
+                return element_condition(SQL("e.item"), sub, leaf, filter.op, value)
             case Present(path):
-                sub, _ = _element_leaf(path, attribute)
-                return _is_set(SQL("e.item") if sub is None else SQL("e.item->{}").format(Literal(sub.name)))
+                sub, _ = element_leaf(path, attribute)
+                return is_set(SQL("e.item") if sub is None else SQL("e.item->{}").format(Literal(sub.name)))
             case And(terms):
                 return SQL("({})").format(SQL(" and ").join(self._element(term, attribute) for term in terms))
             case Or(terms):
@@ -218,222 +227,3 @@ class FilterCompiler:
                 raise invalid_filter(f"{path} inside brackets cannot have brackets of its own.")
             case _:
                 assert_never(filter)
-
-    def _necessary(self, filter: Filter) -> dict[str, Any] | None:
-        """What a matching search document must contain, from one positive `eq`; None when nothing is certain."""
-        match filter:
-            case Comparison(path, "eq", value) if value is not None:
-                target = self._definition.find(path)
-                return self._containment(target, filter) if target else None
-            case And(terms):
-                return next((found for term in terms if (found := self._necessary(term))), None)
-            case ValuePath(path, inner):
-                target = self._definition.find(path)
-                attribute = target.attribute if target else None
-                if (
-                    target is None
-                    or attribute is None
-                    or not attribute.multi_valued
-                    or attribute.name in ("members", "groups")
-                ):
-                    return None
-                element = _element_containment(inner, attribute, lenient=self._lenient)
-                return _nested(target, [element]) if element else None
-            case _:
-                return None
-
-    def _containment(self, target: Target, comparison: Comparison) -> dict[str, Any] | None:
-        attribute = target.attribute
-        if attribute is None or (not target.urn and attribute.name in _NOT_IN_SEARCH):
-            return None
-        _, sub = _leaf(target, comparison)
-        leaf = sub or attribute
-        value = operand(comparison, leaf, lenient=self._lenient)
-        if not isinstance(value, str):
-            return None
-        held: Any = _folded(value, leaf)
-        held = {sub.name: held} if sub is not None else held
-        return _nested(target, [held] if attribute.multi_valued else held)
-
-
-_NOT_IN_SEARCH = frozenset(
-    ("schemas", "id", "meta", "active", "groups", "members", "password", "externalId", "userName", "displayName")
-)
-
-
-def _element_containment(filter: Filter, attribute: Attribute, *, lenient: bool) -> dict[str, Any] | None:
-    terms = filter.terms if isinstance(filter, And) else (filter,)
-    held: dict[str, Any] = {}
-    for term in terms:
-        if isinstance(term, Comparison) and term.op == "eq" and term.value is not None and attribute.is_complex:
-            sub, leaf = _element_leaf(term.path, attribute)
-            value = operand(term, leaf, lenient=lenient)
-            if sub is not None and isinstance(value, str):
-                held[sub.name] = _folded(value, leaf)
-    return held or None
-
-
-def _nested(target: Target, held: Any) -> dict[str, Any]:
-    name = target.attribute.name if target.attribute else ""
-    return {target.urn: {name: held}} if target.urn else {name: held}
-
-
-def _leaf(target: Target, comparison: Comparison) -> tuple[Attribute, Attribute | None]:
-    attribute = target.attribute
-    if attribute is None:
-        raise invalid_filter(f"{comparison.path} is a schema, not an attribute.")
-    if target.sub is not None or not attribute.is_complex:
-        return attribute, target.sub
-    value = attribute.sub("value")
-    if value is None:
-        raise invalid_filter(
-            f"{comparison.path} has sub-attributes: name the one to compare, as in {comparison.path}.x."
-        )
-    return attribute, value
-
-
-def _element_leaf(path: AttributePath, attribute: Attribute) -> tuple[Attribute | None, Attribute]:
-    if path.sub or path.schema:
-        raise invalid_filter(f"{path} inside brackets must be a sub-attribute of {attribute.name}.")
-    if not attribute.is_complex:
-        if path.name.lower() != "value":
-            raise invalid_filter(f"{attribute.name} has no sub-attribute {path.name!r}.")
-        return None, attribute
-    sub = attribute.sub(path.name)
-    if sub is None:
-        raise invalid_filter(f"{attribute.name} has no sub-attribute {path.name!r}.")
-    return sub, sub
-
-
-def _at(target: Target) -> Composable:
-    """The attribute in the search document."""
-    name = Literal(target.attribute.name if target.attribute else "")
-    return (
-        SQL("s.document->{}->{}").format(Literal(target.urn), name)
-        if target.urn
-        else SQL("s.document->{}").format(name)
-    )
-
-
-def _exists(array: Composable, condition: Composable) -> Composable:
-    return SQL(
-        "exists (select 1 from jsonb_array_elements(case jsonb_typeof({array}) when 'array' then {array} else '[]' end)"
-        " as e(item) where {condition})"
-    ).format(array=array, condition=condition)
-
-
-def _is_set(place: Composable) -> Composable:
-    return SQL("coalesce({place} not in ('null', '\"\"', '[]', '{{}}'), false)").format(place=place)
-
-
-def _element_condition(
-    element: Composable, sub: Attribute | None, leaf: Attribute, op: str, value: Value
-) -> Composable:
-    place = SQL("{}->{}").format(element, Literal(sub.name)) if sub is not None else element
-    if leaf.multi_valued and sub is not None:
-        raise invalid_filter(f"{sub.name} has several values in each element and cannot be compared.")
-    return _scalar_condition(place, leaf, op, value)
-
-
-def _scalar_condition(place: Composable, leaf: Attribute, op: str, value: Value) -> Composable:
-    """A comparison of the jsonb value at *place*; `ne` and `eq null` hold where there is none."""
-    if value is None:
-        return SQL("({} is null)" if op == "eq" else "({} is not null)").format(place)
-    if leaf.type in ("boolean", "integer", "decimal"):
-        return _json_condition(place, op, Jsonb(value))
-    text = SQL("({} #>> '{{}}')").format(place)
-    return _text_condition(text, op, _folded(value, leaf))
-
-
-def _json_condition(place: Composable, op: str, value: Jsonb) -> Composable:
-    literal = Literal(value)
-    if op == "ne":
-        return SQL("({} is distinct from {})").format(place, literal)
-    sign = _ORDER.get(op, SQL("="))
-    return SQL("coalesce(jsonb_typeof({place}) = jsonb_typeof({value}) and {place} {sign} {value}, false)").format(
-        place=place, value=literal, sign=sign
-    )
-
-
-def _text_condition(text: Composable, op: str, value: str) -> Composable:
-    literal = Literal(value)
-    text = SQL('{} collate "C"').format(text)
-    match op:
-        case "eq":
-            return SQL("coalesce({} = {}, false)").format(text, literal)
-        case "ne":
-            return SQL("({} is distinct from {})").format(text, literal)
-        case "co":
-            return SQL("coalesce(strpos({}, {}) > 0, false)").format(text, literal)
-        case "sw":
-            return SQL("coalesce(starts_with({}, {}), false)").format(text, literal)
-        case "ew":
-            return (
-                SQL("coalesce(right({}, {}) = {}, false)").format(text, Literal(len(value)), literal)
-                if value
-                else SQL("({} is not null)").format(text)
-            )
-        case _:
-            return SQL("coalesce({} {} {}, false)").format(text, _ORDER[op], literal)
-
-
-def _column_condition(column: Composable, op: str, value: Value) -> Composable:
-    """A comparison with an indexed text column, written so that the index serves it behind row-level security."""
-    if value is None:
-        return SQL("({} is null)" if op == "eq" else "({} is not null)").format(column)
-    text, literal = str(value), Literal(str(value))
-    if op == "eq":
-        return SQL("({column} = {value} and {column} is not null)").format(column=column, value=literal)
-    if op == "sw" and text:
-        # A range, not LIKE: LIKE is not leakproof, so it could not use the index.
-        after = _after_prefix(text)
-        upper = SQL(" and {} < {}").format(column, Literal(after)) if after else SQL("")
-        return SQL("({column} is not null and {column} >= {value}{upper})").format(
-            column=column, value=literal, upper=upper
-        )
-    return _text_condition(column, op, text)
-
-
-def _after_prefix(prefix: str) -> str | None:
-    """The least text after all that begin with *prefix*, in code point order; None when there is none."""
-    for at in range(len(prefix) - 1, -1, -1):
-        code = ord(prefix[at]) + 1
-        if 0xD800 <= code <= 0xDFFF:
-            code = 0xE000
-        if code <= 0x10FFFF:
-            return prefix[:at] + chr(code)
-    return None
-
-
-def _id_condition(op: str, value: Value) -> Composable:
-    if value is None:
-        return FALSE if op == "eq" else TRUE
-    found = read_id(str(value))
-    if op == "eq":
-        return SQL("(r.id = {})").format(Literal(found)) if found else FALSE
-    return _text_condition(SQL("r.id::text"), op, str(value))
-
-
-def _meta_condition(
-    comparison: Comparison, sub: Attribute | None, value: Value, definition: ResourceDefinition
-) -> Composable:
-    op, name = comparison.op, sub.name if sub else ""
-    if name == "resourceType":
-        return _text_condition(Literal(definition.type.name), op, str(value))
-    column = _META_COLUMNS.get(name)
-    if column is None:
-        raise invalid_filter(
-            f"{comparison.path} cannot be searched: meta.created, meta.lastModified and meta.resourceType can."
-        )
-    if value is None:
-        return FALSE if op == "eq" else TRUE
-    if op in ("co", "sw", "ew"):
-        text = SQL('to_char({}, \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\')').format(column)
-        return _text_condition(text, op, str(value))
-    sign = {"eq": SQL("="), "ne": SQL("<>"), **_ORDER}[op]
-    moment = sub if sub is not None else Attribute("value", "dateTime")
-    return SQL("({} {} {}::timestamptz)").format(column, sign, Literal(fold_text(str(value), moment)))
-
-
-def _folded(value: Value, leaf: Attribute) -> str:
-    return fold_text(str(value), leaf) if value is not None else ""

@@ -54,5 +54,5 @@ async def patch_resource(
         return Decision(document, columns, password)
 
     condition = request.if_match if if_match is None else if_match
-    change = Change(tenant, place.kind, resource_id, decide, tuple(members), condition)
+    change = Change(tenant, place.kind, resource_id, decide, tuple(members), condition, request.tolerances)
     return await service.changes.ask(tenant.id, change)

@@ -22,7 +22,7 @@ from documo.scim_service.service import Service
 from documo.search_document import fold_text
 from documo.store import lookups, pages
 from documo.store.resources import Row
-from documo.store.round_trip import one_trip
+from documo.store.round_trip import Statement, one_trip
 from lockstep.scim.errors import ScimError
 from lockstep.scim.filters import Comparison, Filter
 from lockstep.scim.messages import SearchRequest, search_from_body, search_from_query
@@ -218,7 +218,7 @@ class _Query:
         wanted, kinds = self._wanted, ",".join(place.kind for place in self._places)
         return orjson.dumps([self._tenant_id, kinds, wanted.filter, wanted.sort_by, wanted.descending]).decode()
 
-    async def _send(self, statement: pages.Statement) -> list[Any]:
+    async def _send(self, statement: Statement) -> list[Any]:
         return await one_trip(self._service.store, self._tenant_id, [pages.timeout(SCAN_MILLISECONDS), statement])
 
 

@@ -30,8 +30,9 @@ async def rendered(
 ) -> list[str]:
     """The JSON text of each resource, with what is not in its row: members of groups, names of managers."""
     choices = {kind: projection_of(place.definition, search) for kind, place in places.items()}
-    members = await _members(store, request, rows, choices)
-    managers = await _managers(store, request, rows)
+    named = _shows_names(request, search)
+    members = await _members(store, request, rows, choices, with_names=named)
+    managers = await _managers(store, request, rows) if named else {}
     indirect = await _indirect_groups(store, request, rows, choices)
     texts = []
     for row in rows:
@@ -51,6 +52,15 @@ async def one_answer(
     return Answer(
         status, text.encode(), etag=etag_of(row.version), location=location_of(request.base_url, place, row.id)
     )
+
+
+def _shows_names(request: Request, search: SearchRequest) -> bool:
+    """Whether names of managers and members are looked up.
+
+    They are somebody else's attributes, so by default a client gets back what it may send. They are shown to those who ask for an
+    attribute by name, and under the profile of a product that expects them.
+    """
+    return bool(search.attributes) or request.tenant.profile.name not in ("strict", "lenient")
 
 
 def location_of(base_url: str, place: Place, resource_id: str) -> str:
@@ -82,7 +92,7 @@ def _text(
     managers: Mapping[str, str | None],
 ) -> str:
     location = location_of(base_url, place, row.id)
-    if choice is None and not (managers and _MANAGER_MARK in row.document):
+    if choice is None and _MANAGER_MARK not in row.document:
         spliced = "".join(f'"{name}":{value},' for name, value in extra.items())
         return (
             f'{{"id":"{row.id}","meta":{{"resourceType":"{row.kind}","created":"{row.created}","lastModified":"{row.modified}",'
@@ -114,14 +124,16 @@ def _complete_manager(document: dict[str, Any], base_url: str, managers: Mapping
 
 
 async def _members(
-    store: Store, request: Request, rows: Sequence[Row], choices: Mapping[str, Projection | None]
+    store: Store, request: Request, rows: Sequence[Row], choices: Mapping[str, Projection | None], *, with_names: bool
 ) -> dict[str, str] | None:
     choice = choices.get("Group")
     ids = [row.id for row in rows if row.kind == "Group"]
     if not ids or (choice is not None and not choice.wants("members")):
         return None
     tenant_id = request.tenant.id
-    (found,) = await one_trip(store, tenant_id, [group_members.members_json(tenant_id, ids, request.base_url)])
+    (found,) = await one_trip(
+        store, tenant_id, [group_members.members_json(tenant_id, ids, request.base_url, with_names=with_names)]
+    )
     return dict(found)
 
 

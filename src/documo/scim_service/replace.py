@@ -49,5 +49,5 @@ async def replace_resource(
     elif place.kind == "Group" and tenant.profile.name == "strict":
         members = (RemoveAllMembers(),)
     condition = request.if_match if if_match is None else if_match
-    change = Change(tenant, place.kind, resource_id, decide, members, condition)
+    change = Change(tenant, place.kind, resource_id, decide, members, condition, request.tolerances)
     return (await service.changes.ask(tenant.id, change)).row

@@ -34,13 +34,22 @@ async def dispatch(service: Service, request: Request, segments: Sequence[str]) 
         return await _me(service, request, rest)
     if first == "Bulk" and not rest:
         _only(request, "POST")
-        return await bulk.run_bulk(service, request)
+        return await bulk.run_bulk(service, request, _at_segments)
     if first in ("", ".search") and not rest:
         return await _everywhere(service, request, first)
-    definition = definition_at(first, request.tenant.profile, request.tenant.registry)
+    return await at_place(service, request, _place(request, segments), rest)
+
+
+async def _at_segments(service: Service, request: Request, segments: Sequence[str]) -> Answer:
+    """One operation of a bulk request: resources only, no search and no bulk in bulk."""
+    return await at_place(service, request, _place(request, segments), list(segments[1:]))
+
+
+def _place(request: Request, segments: Sequence[str]) -> Place:
+    definition = definition_at(segments[0], request.tenant.profile, request.tenant.registry)
     if definition is None:
         raise not_found(f"There is nothing at /{'/'.join(segments)[:200]}; GET /ResourceTypes lists what there is.")
-    return await at_place(service, request, Place(definition), rest)
+    return Place(definition)
 
 
 async def at_place(service: Service, request: Request, place: Place, rest: Sequence[str]) -> Answer:

@@ -5,6 +5,7 @@ A tenant's rows are seen only inside `tenant(...)`: it sets the tenant for the t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,6 +21,9 @@ SET_TENANT = "select set_config('documo.tenant', %s, true)"
 
 class Store:
     """The pool, and the two kinds of transaction."""
+
+    is_rehearsal = False
+    begin, commit, undo = "begin", "commit", "rollback"
 
     def __init__(self, pool: Pool, database: Database) -> None:
         self.pool = pool
@@ -37,6 +41,40 @@ class Store:
         """A transaction on accounts, keys and domains; it sees no tenant's rows."""
         async with transaction(self.pool) as connection:
             yield connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection, for `round_trip`."""
+        async with self.pool.connection() as connection:
+            yield connection
+
+
+class Rehearsal(Store):
+    """A store on which everything happens inside one transaction that is rolled back at the end."""
+
+    is_rehearsal = True
+    begin, commit, undo = "savepoint step", "release savepoint step", "rollback to savepoint step"
+
+    def __init__(self, store: Store, connection: Connection) -> None:
+        super().__init__(store.pool, store.database)
+        self._connection = connection
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        async with self._turn:
+            yield self._connection
+
+
+@asynccontextmanager
+async def rehearsing(store: Store) -> AsyncIterator[Rehearsal]:
+    """A store for the length of the block, of which nothing stays."""
+    async with store.pool.connection() as connection:
+        await connection.execute("begin")
+        try:
+            yield Rehearsal(store, connection)
+        finally:
+            await connection.rollback()
 
 
 @asynccontextmanager

@@ -46,15 +46,19 @@ def keep_only(tenant_id: int, group_id: str, ids: Sequence[str]) -> Statement:
     )
 
 
-def members_json(tenant_id: int, group_ids: Sequence[str], base_url: str) -> Statement:
+_MEMBER = (
+    "'value', m.member_id, '$ref', %s::text || case m.member_kind when 'User' then '/Users/' else '/Groups/' end || m.member_id,"
+    " 'type', m.member_kind"
+)
+_NAME = ", 'display', coalesce(u.document->>'displayName', u.document->>'userName')"
+
+
+def members_json(tenant_id: int, group_ids: Sequence[str], base_url: str, *, with_names: bool) -> Statement:
     """(group id, JSON list) for groups that have members."""
+    join = "join resources u on u.tenant_id = m.tenant_id and u.id = m.member_id" if with_names else ""
     return (
-        "select m.group_id::text, json_agg(json_build_object('value', m.member_id, '$ref',"
-        " %s::text || case m.member_kind when 'User' then '/Users/' else '/Groups/' end || m.member_id,"
-        " 'type', m.member_kind, 'display', coalesce(u.document->>'displayName', u.document->>'userName'))"
-        " order by m.member_id)::text"
-        " from group_members m join resources u on u.tenant_id = m.tenant_id and u.id = m.member_id"
-        " where m.tenant_id = %s and m.group_id = any(%s::uuid[]) group by m.group_id",
+        f"select m.group_id::text, json_agg(json_build_object({_MEMBER}{_NAME if with_names else ''}) order by m.member_id)::text"  # noqa: S608 -- constants
+        f" from group_members m {join} where m.tenant_id = %s and m.group_id = any(%s::uuid[]) group by m.group_id",
         (base_url, tenant_id, list(group_ids)),
     )
 

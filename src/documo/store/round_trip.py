@@ -20,34 +20,42 @@ Rows = list[tuple[Any, ...]]
 
 async def one_trip(store: Store, tenant_id: int, statements: Sequence[Statement]) -> list[Rows]:
     """Run *statements* as one transaction of the tenant, in one round trip; the rows of each."""
-    async with store.pool.connection() as connection:
+    if store.is_rehearsal:
+        async with open_transaction(store, tenant_id) as transaction:
+            return await transaction.send(*statements, commit=True)
+    async with store.connection() as connection:
         return await _send(connection, [(SET_TENANT, (str(tenant_id),)), *statements], skip=1)
 
 
 class Transaction:
     """An open transaction of a tenant; each call of `send` is one round trip."""
 
-    def __init__(self, connection: Connection, tenant_id: int) -> None:
-        self.connection = connection
-        self._opening: list[Statement] = [("begin", ()), (SET_TENANT, (str(tenant_id),))]
+    def __init__(self, store: Store, connection: Connection, tenant_id: int) -> None:
+        self._store = store
+        self._connection = connection
+        self._opening: list[Statement] = [(store.begin, ()), (SET_TENANT, (str(tenant_id),))]
+        self.is_open = False
 
     async def send(self, *statements: Statement, commit: bool = False) -> list[Rows]:
         """The rows of each statement. With *commit* the transaction ends in the same round trip."""
         opening, self._opening = self._opening, []
-        closing: list[Statement] = [("commit", ())] if commit else []
-        rows = await _send(self.connection, [*opening, *statements, *closing], skip=len(opening))
+        closing: list[Statement] = [(self._store.commit, ())] if commit else []
+        self.is_open = True
+        rows = await _send(self._connection, [*opening, *statements, *closing], skip=len(opening))
+        self.is_open = not commit
         return rows[: len(statements)]
 
 
 @asynccontextmanager
 async def open_transaction(store: Store, tenant_id: int) -> AsyncIterator[Transaction]:
     """A transaction that begins with its first `send`; rolled back unless it was committed."""
-    async with store.pool.connection() as connection:
+    async with store.connection() as connection:
+        transaction = Transaction(store, connection, tenant_id)
         try:
-            yield Transaction(connection, tenant_id)
+            yield transaction
         finally:
-            if connection.pgconn.transaction_status != 0:
-                await connection.rollback()
+            if transaction.is_open:
+                await connection.execute(store.undo)
 
 
 async def _send(connection: Connection, statements: Sequence[Statement], *, skip: int) -> list[Rows]:
