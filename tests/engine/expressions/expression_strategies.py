@@ -95,14 +95,14 @@ def _fitting(parameter: Parameter, inner: st.SearchStrategy[Any]) -> st.SearchSt
 
 
 @st.composite
-def calls(draw: st.DrawFn, depth: int = 2) -> Call:
+def calls(draw: st.DrawFn, depth: int = 2, leaves: st.SearchStrategy[Any] = leaves) -> Call:
     """A call that has every chance to be compiled: right number of arguments, fitting kinds."""
     function = CATALOGUE[draw(st.sampled_from(sorted(CATALOGUE)))]
     most = function.maximum if function.maximum is not None else function.minimum + 4
     count = draw(st.integers(function.minimum, max(function.minimum, most)))
     if function.even_arguments:
         count += count % 2
-    inner = leaves | calls(depth - 1) if depth > 0 else leaves
+    inner = leaves | calls(depth - 1, leaves) if depth > 0 else leaves
     arguments = [draw(_fitting(function.parameter(index), inner)) for index in range(count)]
     return Call(function.name, tuple(arguments))
 

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from expression_strategies import almost_expressions, calls, records, sensible_records, trees
+from expression_strategies import almost_expressions, calls, numbers, records, sensible_records, texts, trees
 from hypothesis import HealthCheck, given, settings
 
 from lockstep.engine.expressions import (
@@ -36,6 +36,12 @@ def outcome(text: str, record: dict[str, Any]) -> Any:
         return compile_expression(text).evaluate(record, CONTEXT)
     except ExpressionError as error:
         return ("error", error.position)
+
+
+def plain_outcome(text: str, record: dict[str, Any]) -> Any:
+    """The value; None where the evaluation is refused."""
+    result = outcome(text, record)
+    return None if isinstance(result, tuple) and result[:1] == ("error",) else result
 
 
 @given(trees)
@@ -97,6 +103,18 @@ def test_what_the_check_calls_an_error_cannot_be_compiled(tree: Expression) -> N
         assert has_errors
     else:
         assert not has_errors
+
+
+@given(calls(leaves=texts | numbers), sensible_records)
+@fast
+def test_constants_are_folded_to_the_same_value_or_refused(tree: Expression, record: dict[str, Any]) -> None:
+    text = print_expression(tree)
+    try:
+        compile_expression(text)
+    except ExpressionError:
+        return
+
+    assert explain(text, record, CONTEXT).value == plain_outcome(text, record)
 
 
 @given(calls(), sensible_records)
