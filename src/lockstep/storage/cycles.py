@@ -78,6 +78,10 @@ async def set_phase(connection: Connection, cycle: int, phase: str) -> None:
     await connection.execute("update cycle set phase = %s where id = %s and state = 'running'", (phase, cycle))
 
 
+async def set_total(connection: Connection, cycle: int, total: int) -> None:
+    await connection.execute("update cycle set total = %s where id = %s", (total, cycle))
+
+
 async def count(
     connection: Connection,
     cycle: int,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg import sql
 from psycopg.rows import class_row
 
 from lockstep.engine.records import Lane, ObjectKind
@@ -40,7 +41,8 @@ _CLAIM = """
 with due as (
     select job, kind, source_id, lease_owner is not null as was_leased, cycle is null as is_adopted
     from dirty
-    where job = %(job)s and not_before <= now() and (lease_until is null or lease_until < now())
+    where job = %(job)s and lane <= %(up_to_lane)s and not_before <= now()
+        and (lease_until is null or lease_until < now())
     order by {order}
     limit %(limit)s
     for update skip locked
@@ -49,7 +51,7 @@ update dirty set
     lease_owner = %(owner)s,
     lease_until = now() + make_interval(secs => %(lease_seconds)s),
     attempt = nextval('dirty_attempt'),
-    cycle = coalesce(dirty.cycle, %(cycle)s)
+    cycle = coalesce(dirty.cycle, (select id from cycle where cycle.job = %(job)s and state = 'running'))
 from due
 where dirty.job = due.job and dirty.kind = due.kind and dirty.source_id = due.source_id
 returning dirty.kind, dirty.source_id::text, dirty.lane, dirty.reasons, dirty.version, dirty.attempt, dirty.failures,
@@ -66,11 +68,11 @@ async def claim(
     owner: str,
     limit: int,
     lease_seconds: float,
-    cycle: int | None,
+    up_to_lane: int = Lane.RECONCILE.number,
     oldest_first: bool = False,
 ) -> list[Claim]:
     """Lease up to *limit* due objects of *job*, leavers first; *oldest_first* lets those go first who waited longest."""
-    parameters = {"job": job, "owner": owner, "limit": limit, "lease_seconds": lease_seconds, "cycle": cycle}
+    parameters = {"job": job, "owner": owner, "limit": limit, "lease_seconds": lease_seconds, "up_to_lane": up_to_lane}
     async with connection.cursor(row_factory=class_row(Claim)) as cursor:
         await cursor.execute(_OLDEST if oldest_first else _BY_LANE, parameters)
         claims = await cursor.fetchall()
@@ -204,10 +206,75 @@ async def jobs_with_due_work(connection: Connection) -> list[str]:
     """Jobs that are switched on and have something to claim now."""
     cursor = await connection.execute(
         """select id from job
-        where status = 'on' and started and exists (select from dirty where dirty.job = job.id
+        where status = 'on' and started
+            and (quarantine is null or (quarantine ->> 'nextAttempt')::timestamptz <= now()
+                or quarantine ->> 'reason' <> 'EncounteredQuarantineException')
+            and exists (select from dirty where dirty.job = job.id
             and not_before <= now() + interval '30 seconds' and (lease_until is null or lease_until < now()))"""
     )
     return [row[0] for row in await cursor.fetchall()]
+
+
+async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *, cycle: int) -> None:
+    """Count our claims in *cycle*."""
+    await connection.execute(
+        "update dirty set cycle = %s where job = %s and attempt = any(%s) and cycle is null",
+        (cycle, job, list(attempts)),
+    )
+
+
+async def adopt_due(connection: Connection, job: str, *, cycle: int) -> int:
+    """Count everything that is due, and belongs to no cycle yet, in *cycle*; returns how many."""
+    cursor = await connection.execute(
+        "update dirty set cycle = %s where job = %s and cycle is null and not_before <= now()", (cycle, job)
+    )
+    return cursor.rowcount
+
+
+async def count_of_cycle(connection: Connection, kind: str, *, cycle: int) -> int:
+    """How many objects of *kind* still belong to *cycle*."""
+    cursor = await connection.execute("select count(*) from dirty where cycle = %s and kind = %s", (cycle, kind))
+    return int((await only_row(cursor))[0])
+
+
+async def mark_all(
+    connection: Connection, job: str, app: str, kind: str, *, everybody: bool, cycle: int | None, reason: str
+) -> int:
+    """Mark the objects of *kind* that are assigned (*everybody*: all there are) or linked; returns how many.
+
+    Groups come after people, so that their members have accounts by then.
+    """
+    table = {"User": "person", "Group": "grp"}[kind]
+    in_scope = (
+        f"select id from {table} where deleted_at is null"  # noqa: S608  # one of two names of ours
+        if everybody
+        else "select object_id from effective_assignment where app = %(app)s and kind = %(kind)s"
+    )
+    cursor = await connection.execute(
+        sql.SQL(
+            """insert into dirty (job, kind, source_id, lane, reasons, cycle)
+            select %(job)s, %(kind)s, wanted.id,
+                case when %(kind)s = 'Group' then 5 when link.source_id is not null then 4 else 3 end,
+                array[%(reason)s], %(cycle)s
+            from (
+                {in_scope}
+                union
+                select source_id from link where job = %(job)s and kind = %(kind)s and state <> 'tombstone'
+            ) as wanted (id)
+            left join link on link.job = %(job)s and link.kind = %(kind)s and link.source_id = wanted.id
+                and link.state <> 'tombstone'
+            order by wanted.id
+            on conflict (job, kind, source_id) do update set
+                version = nextval('dirty_version'),
+                lane = least(dirty.lane, excluded.lane),
+                reasons = case when dirty.reasons @> excluded.reasons then dirty.reasons
+                    else dirty.reasons || excluded.reasons end,
+                not_before = '-infinity',
+                cycle = coalesce(excluded.cycle, dirty.cycle)"""
+        ).format(in_scope=sql.SQL(in_scope)),
+        {"job": job, "app": app, "kind": kind, "cycle": cycle, "reason": reason},
+    )
+    return cursor.rowcount
 
 
 async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 from psycopg.rows import class_row
 
+from lockstep.engine.records import AppRole
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json, only_row
 
@@ -83,6 +84,14 @@ async def configuration_of(connection: Connection, job: str, version: int) -> Ma
     return row[0] if row else None
 
 
+async def roles_of_application(connection: Connection, app: str) -> tuple[AppRole, ...]:
+    """The application's roles in the order of precedence."""
+    cursor = await connection.execute(
+        "select id::text, value, display_name, is_enabled from app_role where app = %s order by position", (app,)
+    )
+    return tuple(AppRole(*row) for row in await cursor.fetchall())
+
+
 async def save_configuration(
     connection: Connection,
     job: str,
@@ -149,3 +158,9 @@ async def jobs_with_due_cycle(connection: Connection) -> list[str]:
         "select id from job where status = 'on' and started and coalesce(next_cycle_at, now()) <= now()"
     )
     return [row[0] for row in await cursor.fetchall()]
+
+
+async def has_waiting_leavers(connection: Connection, job: str) -> bool:
+    """Whether somebody waits to lose access."""
+    cursor = await connection.execute("select exists (select from dirty where job = %s and lane = 1)", (job,))
+    return bool((await only_row(cursor))[0])

@@ -13,6 +13,7 @@ from typing import Any
 
 from psycopg.rows import class_row
 
+from lockstep.engine.safeguards import Counts, Tally
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows, only_row
 
@@ -33,16 +34,18 @@ class OpenOperation:
 
 
 async def journal(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Write operations (id, kind, source_id, target_id, cycle, action, attempt, before, after) as planned.
+    """Write operations (id, kind, source_id, target_id, cycle, action, attempt, before, after, ...) as planned.
 
     Returns the ids that were written: only those may be sent, the others' leases are no longer ours.
     """
     cursor = await connection.execute(
-        """insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after)
+        """insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after, grants,
+            empties, decision)
         select given.id, %(job)s, given.kind, given.source_id, given.target_id, given.cycle, given.action, 'planned',
-            given.attempt, given.before, given.after
+            given.attempt, given.before, given.after, coalesce(given.grants, false), coalesce(given.empties, false),
+            given.decision
         from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text, cycle bigint,
-            action text, attempt bigint, before jsonb, after jsonb)
+            action text, attempt bigint, before jsonb, after jsonb, grants boolean, empties boolean, decision text)
         join dirty on dirty.job = %(job)s and dirty.kind = given.kind and dirty.source_id = given.source_id
             and dirty.attempt = given.attempt and dirty.lease_until > now()
         returning id::text""",
@@ -161,27 +164,30 @@ async def decide_held(
     return int(row[0]) if row else 0
 
 
-@dataclass(frozen=True, slots=True)
-class WindowCounts:
-    """How much destructive work was done lately, against how many links there are."""
-
-    last_hour: int
-    last_day: int
-    this_cycle: int
-    live_links: int
-
-
-async def destructive_counts(connection: Connection, job: str, *, cycle: int | None) -> WindowCounts:
-    """Disables and deletes that were carried out or are on their way."""
+async def guarded_counts(connection: Connection, job: str, *, cycle: int | None) -> Counts:
+    """What the guards count: what was sent lately without somebody's approval, against how many links there are."""
     cursor = await connection.execute(
-        """select
-            count(*) filter (where planned_at > now() - interval '1 hour'),
-            count(*) filter (where planned_at > now() - interval '24 hours'),
-            count(*) filter (where cycle = %(cycle)s),
-            (select count(*) from link where job = %(job)s and state in ('live', 'disabled'))
-        from operation
-        where job = %(job)s and action in ('disable', 'delete') and state in ('planned', 'confirmed', 'ambiguous')
-            and (decision is null or decision <> 'approved') and planned_at > now() - interval '24 hours'""",
+        """with guarded as (
+            select action in ('disable', 'delete') as destructive, grants, empties, planned_at, operation.cycle
+            from operation
+            where job = %(job)s and (action in ('disable', 'delete') or grants or empties)
+                and state in ('planned', 'confirmed', 'ambiguous') and decision is null
+                and planned_at > now() - interval '24 hours'
+        )
+        select
+            count(*) filter (where destructive and cycle = %(cycle)s),
+            count(*) filter (where grants and cycle = %(cycle)s),
+            count(*) filter (where empties and cycle = %(cycle)s),
+            count(*) filter (where destructive and planned_at > now() - interval '1 hour'),
+            count(*) filter (where grants and planned_at > now() - interval '1 hour'),
+            count(*) filter (where empties and planned_at > now() - interval '1 hour'),
+            count(*) filter (where destructive),
+            count(*) filter (where grants),
+            count(*) filter (where empties),
+            (select count(*) from link where job = %(job)s and state in ('live', 'disabled', 'tombstone')
+                and (state <> 'tombstone' or updated_at > now() - interval '24 hours'))
+        from guarded""",
         {"job": job, "cycle": cycle},
     )
-    return WindowCounts(*await only_row(cursor))
+    row = await only_row(cursor)
+    return Counts(Tally(*row[0:3]), Tally(*row[3:6]), Tally(*row[6:9]), row[9])

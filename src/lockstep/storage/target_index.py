@@ -71,14 +71,18 @@ async def find(
     return found
 
 
-async def by_target_id(connection: Connection, job: str, kind: ObjectKind, ids: Iterable[str]) -> dict[str, Account]:
-    """The accounts with these ids, as they were when the page was read."""
+async def newer_than_links(
+    connection: Connection, job: str, kind: ObjectKind, ids: Iterable[str]
+) -> dict[str, Account]:
+    """The linked accounts of the objects *ids* as the pages showed them, by object; not those we have written since."""
     cursor = await connection.execute(
-        """select distinct on (target_id) target_id, account from target_index
-        where job = %s and kind = %s and target_id = any(%s)""",
+        """select distinct on (link.source_id) link.source_id::text, target_index.target_id, target_index.account
+        from link join target_index on target_index.job = link.job and target_index.kind = link.kind
+            and target_index.target_id = link.target_id and target_index.read_at > coalesce(link.observed_at, '-infinity')
+        where link.job = %s and link.kind = %s and link.source_id = any(%s::uuid[])""",
         (job, kind.value, list(ids)),
     )
-    return {row[0]: account_from(kind, row[0], row[1]) for row in await cursor.fetchall()}
+    return {row[0]: account_from(kind, row[1], row[2]) for row in await cursor.fetchall()}
 
 
 def account_from(kind: ObjectKind, target_id: str, account: dict[str, Any]) -> Account:

@@ -38,6 +38,13 @@ create table source_hold (
     decided_by text
 );
 create unique index source_hold_open on source_hold (source, kind) where decided_at is null;
+-- Who would leave if the hold is confirmed; a membership has a member.
+create table source_hold_object (
+    hold uuid not null references source_hold on delete cascade,
+    object_id uuid not null,
+    member_id uuid
+);
+create index source_hold_object_hold on source_hold_object (hold);
 
 create table person (
     id uuid primary key,
@@ -279,6 +286,8 @@ create table operation (
     attempt bigint not null,
     before jsonb,
     after jsonb,
+    grants boolean not null default false,     -- gives a privileged value: guarded, as disables and deletes are
+    empties boolean not null default false,    -- takes the value of an attribute away
     planned_at timestamptz not null default clock_timestamp(),
     settled_at timestamptz,
     request_count integer not null default 0,
@@ -289,7 +298,8 @@ create table operation (
 create index operation_open on operation (job, kind, source_id) where state in ('planned', 'ambiguous');
 create unique index operation_held on operation (job, kind, source_id) where state = 'held';
 create index operation_cycle on operation (cycle) where cycle is not null;
-create index operation_window on operation (job, settled_at) where state = 'confirmed' and action in ('disable', 'delete');
+create index operation_window on operation (job, planned_at)
+    where action in ('disable', 'delete') or grants or empties;
 
 -- One per application: shared by all workers.
 create table target_state (
@@ -336,6 +346,7 @@ create table target_index (
     primary key (job, kind, attribute, target_id)
 );
 create index target_index_value on target_index (job, kind, attribute, value);
+create index target_index_target on target_index (job, kind, target_id);
 create table target_index_state (
     job text not null references job on delete cascade,
     kind text not null,

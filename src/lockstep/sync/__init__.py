@@ -1,0 +1,1 @@
+"""Doing what the engine decides: claim, plan, journal, send, record. Nothing here decides what should be true."""

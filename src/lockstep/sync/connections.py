@@ -1,0 +1,44 @@
+"""How a job reaches its application: the stored tenant URL and token, and the pace that its configuration allows.
+
+The token stays sealed until the target builds a header.
+"""
+
+from __future__ import annotations
+
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules import JobConfiguration
+from lockstep.errors import Kind, LockstepError
+from lockstep.ports import TargetSettings
+from lockstep.postgres.pool import Connection
+from lockstep.storage.jobs import JobRow
+from lockstep.vault import Vault
+
+TOKEN = "secretToken"  # noqa: S105  # what the vault's envelope says it is for
+
+
+async def read_target_settings(
+    connection: Connection, job: JobRow, configuration: JobConfiguration, vault: Vault
+) -> TargetSettings:
+    """All that opening the application needs. Raises LockstepError when nobody has given credentials yet."""
+    cursor = await connection.execute("select tenant_url, secret from credential where app = %s", (job.app,))
+    row = await cursor.fetchone()
+    if row is None or row[1] is None:
+        raise LockstepError(
+            Kind.UNAUTHORIZED,
+            f"{job.app_display_name} has no credentials",
+            next_step=f"Give them: lockstep creds set {job.app_name} --tenant-url URL --token-stdin",
+            code="Unauthorized",
+        )
+    users = configuration.mapping_for(ObjectKind.USER)
+    matching = users.matching[0].target if users and users.matching else "userName"
+    limits = configuration.limits
+    return TargetSettings(
+        app=job.app_name,
+        display_name=job.app_display_name,
+        tenant_url=row[0],
+        secret=vault.open(row[1], purpose=TOKEN, name=job.app),
+        matching_attribute=matching,
+        requests_per_second=limits.requests_per_second,
+        concurrency=limits.concurrency or 16,
+        kinds=tuple(mapping.source for mapping in configuration.objects if mapping.enabled),
+    )

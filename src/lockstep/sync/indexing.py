@@ -1,0 +1,70 @@
+"""Read an application's accounts by pages, so that the first cycle asks for nobody one by one.
+
+The index counts only with a proof of completeness: the last page was seen, and as many accounts came as were announced. Without it
+everybody is asked for; a half-read list must never look like "there is no such account".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from lockstep.engine.matching import matching_value
+from lockstep.engine.rules import ObjectMapping
+from lockstep.ports import TargetPage, TargetReader
+from lockstep.postgres.pool import Pool, transaction
+from lockstep.storage import dirty, target_index
+from lockstep.sync.services import Job
+
+log = structlog.get_logger()
+
+
+async def read_index(pool: Pool, job: Job, mapping: ObjectMapping, reader: TargetReader, *, cycle: int) -> int:
+    """Read the accounts of one kind; returns the requests sent. Raises TargetError when a page cannot be read.
+
+    Where listing would cost more requests than asking for everybody, it is given up after the first page.
+    """
+    kind = mapping.source
+    async with pool.connection() as connection:
+        if kind.value in await target_index.complete_kinds(connection, job.id, cycle=cycle):
+            return 0
+        asked_for = await dirty.count_of_cycle(connection, kind.value, cycle=cycle)
+    async with transaction(pool) as connection:
+        await target_index.begin(connection, job.id, kind.value, cycle=cycle)
+    seen: set[str] = set()
+    pages, announced, was_last = 0, None, False
+    async for page in reader.pages(kind):
+        pages += 1
+        seen.update(account.id for account in page.accounts)
+        announced, was_last = page.total, page.is_last
+        if pages == 1 and _costs_more(page, asked_for):
+            return pages
+        async with transaction(pool) as connection:
+            await target_index.add_page(connection, job.id, kind.value, _rows(page, mapping))
+    if was_last and (announced is None or len(seen) >= announced):
+        async with pool.connection() as connection:
+            await target_index.finish(connection, job.id, kind.value)
+    else:
+        log.warning("listing_incomplete", job=job.id, kind=kind.value, seen=len(seen), announced=announced)
+    return pages
+
+
+def _costs_more(page: TargetPage, asked_for: int) -> bool:
+    if page.is_last or page.total is None or not page.accounts:
+        return False
+    return page.total / len(page.accounts) > asked_for
+
+
+def _rows(page: TargetPage, mapping: ObjectMapping) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for account in page.accounts:
+        document = {"resource": account.resource, "etag": account.etag}
+        values = {one.target: matching_value(account.resource, one.target) for one in mapping.matching}
+        # An account without any matching value is kept under its id alone: it may be linked.
+        found = {attribute: value for attribute, value in values.items() if value is not None} or {"": account.id}
+        rows += [
+            {"target_id": account.id, "attribute": attribute, "value": value, "account": document}
+            for attribute, value in found.items()
+        ]
+    return rows

@@ -1,0 +1,158 @@
+"""Records of the provisioning log, in the shape that Graph gives them; what can be read from elsewhere is not repeated in each.
+
+Redacted values never enter a record.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lockstep.engine.records import Action, Change, Plan, Step
+from lockstep.engine.steps import REDACTED, export_step
+from lockstep.ports import Answer, Exchange
+from lockstep.sync.outcomes import Failure
+
+_ACTIONS: Mapping[Action, str] = {
+    Action.CREATE: "create",
+    Action.UPDATE: "update",
+    Action.ENABLE: "update",
+    Action.DISABLE: "disable",
+    Action.DELETE: "delete",
+    Action.HELD: "stagedDelete",
+}
+
+
+def new_id() -> str:
+    """A GUID that begins with the time (RFC 9562, version 7), so that rows written together lie together."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = secrets.randbits(74)
+    number = milliseconds << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    return str(uuid.UUID(int=number))
+
+
+def record_of(
+    plan: Plan,
+    *,
+    change_id: str,
+    cycle: int | None,
+    initiated_by: str,
+    answer: Answer | None = None,
+    failure: Failure | None = None,
+    seconds: float = 0.0,
+) -> dict[str, Any]:
+    """The row of one plan that was carried out, refused or skipped."""
+    status = _status(plan, answer, failure)
+    steps = [*plan.steps, _export(plan, answer)] if answer is not None else list(plan.steps)
+    target_id = answer.account.id if answer is not None and answer.account is not None else plan.target_id
+    error = _error(plan, failure, status)
+    target = answer.account.display if answer is not None and answer.account is not None else ""
+    return {
+        "id": new_id(),
+        "change_id": change_id,
+        "cycle": cycle,
+        "action": _ACTIONS.get(plan.held_action or plan.action, "other")
+        if plan.action is not Action.HELD
+        else "stagedDelete",
+        "status": status,
+        "kind": plan.kind.value,
+        "source_id": plan.source_id,
+        "source_display": plan.display,
+        "target_id": target_id,
+        "target_display": target or (plan.link_to.display if plan.link_to else ""),
+        "error_code": error["errorCode"] if error else "",
+        "reason": error["reason"] if error else plan.reason.text,
+        "duration_ms": round(seconds * 1000),
+        "initiated_by": initiated_by,
+        "record": {
+            "steps": [step_row(step) for step in steps],
+            "modifiedProperties": [change_row(change) for change in plan.changes],
+            "errorInformation": error,
+            "exchanges": [exchange_row(one) for one in answer.exchanges] if answer is not None else [],
+        },
+    }
+
+
+def _status(plan: Plan, answer: Answer | None, failure: Failure | None) -> str:
+    if failure is not None or plan.action is Action.REFUSE:
+        return "failure"
+    if plan.action is Action.HELD:
+        return "warning"
+    if answer is not None or plan.action in (Action.LINK, Action.RELEASE):
+        return "success"
+    return "skipped"
+
+
+def _export(plan: Plan, answer: Answer) -> Step:
+    last = answer.exchanges[-1] if answer.exchanges else None
+    status = f" (HTTP {last.status})" if last is not None and last.status is not None else ""
+    text = answer.detail or f"The application accepted the change{status}."
+    return export_step(
+        plan, succeeded=answer.is_done, description=text, details={"requestId": last.request_id} if last else {}
+    )
+
+
+def _error(plan: Plan, failure: Failure | None, status: str) -> dict[str, Any] | None:
+    if status == "success":
+        return None
+    reason = plan.reason
+    return {
+        "errorCode": failure.code if failure else reason.code,
+        "reason": failure.reason if failure else reason.text,
+        "additionalDetails": {} if failure else dict(reason.details),
+        "errorCategory": "failure" if status == "failure" else "nonServiceFailure",
+        "recommendedAction": failure.next_step if failure else reason.next_step,
+    }
+
+
+def step_row(step: Step) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "provisioningStepType": step.type.value,
+        "status": step.status.value,
+        "description": step.description,
+        "details": dict(step.details),
+    }
+
+
+def change_row(change: Change) -> dict[str, Any]:
+    if change.redacted:
+        return {
+            "displayName": change.path,
+            "oldValue": REDACTED if change.old is not None else None,
+            "newValue": REDACTED,
+        }
+    return {"displayName": change.path, "oldValue": _text(change.old), "newValue": _text(change.new)}
+
+
+def exchange_row(exchange: Exchange) -> dict[str, Any]:
+    return {
+        "method": exchange.method,
+        "url": exchange.url,
+        "status": exchange.status,
+        "seconds": round(exchange.seconds, 4),
+        "requestBody": exchange.request_body,
+        "responseBody": exchange.response_body,
+        "requestId": exchange.request_id,
+    }
+
+
+def changes_document(changes: Sequence[Change]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the journal keeps of a write: before and after, by path. Redacted values are left out of both."""
+    shown = [change for change in changes if not change.redacted]
+    return {one.path: one.old for one in shown}, {one.path: one.new for one in shown}
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "True" if value else "False"
+    if isinstance(value, Mapping):
+        return str(value.get("value", dict(value)))
+    if isinstance(value, tuple | list):
+        return ", ".join(_text(item) or "" for item in value)
+    return str(value)

@@ -1,0 +1,285 @@
+"""What one object's walk led to, as the rows that record it. Pure: answers go in, rows come out; `recorder` writes them.
+
+An ambiguous answer is never a failure and never a success: the operation stays open, and the object is looked at again soon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from lockstep.engine.mapping import base_after, held_values
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import Action, Link, LinkState, Plan
+from lockstep.engine.retry import QUICK_TRIES, retry_at
+from lockstep.ports import Answer
+from lockstep.storage.dirty import Claim
+from lockstep.sync.planner import Planned
+
+Row = Mapping[str, Any]
+
+COUNTED: Mapping[Action, str] = {
+    Action.CREATE: "created",
+    Action.UPDATE: "updated",
+    Action.ENABLE: "enabled",
+    Action.DISABLE: "disabled",
+    Action.DELETE: "deleted",
+    Action.LINK: "linked",
+    Action.RELEASE: "released",
+    Action.NONE: "unchanged",
+    Action.SKIP: "skipped",
+    Action.REFUSE: "failed",
+    Action.HELD: "held",
+}
+MOST_UNCERTAIN_LOOKS = 8  # with doubling waits, before an application that never answers counts as failed
+MOST_LOOKS_AGAIN = 4  # in a row, before an object that keeps conflicting counts as failed
+PARKED = "infinity"
+# The application's trouble rather than the object's: tried a few times quickly before the long waits begin.
+TRANSIENT = frozenset(
+    {"InternalServerError", "TooManyRequests", "Timeout", "WebExceptionProtocolError", "InternalError"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that Transaction B writes for one object.
+
+    *postponed* keeps the dirty row (with these columns); without it the object is done. *counted* is "" where the cycle does not
+    count it yet.
+    """
+
+    claim: Claim
+    counted: str = ""
+    link: Row | None = None
+    forgets_link: bool = False
+    is_newly_linked: bool = False
+    settled: tuple[Row, ...] = ()
+    held: Row | None = None
+    log: Row | None = None
+    postponed: Row | None = None
+    waiting: tuple[Row, ...] | None = None
+    requests: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        return self.postponed is None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an object failed, as the log and the retry list show it."""
+
+    code: str
+    reason: str
+    next_step: str = ""
+
+    def as_row(self) -> dict[str, Any]:
+        return {"code": self.code, "reason": self.reason, "nextStep": self.next_step}
+
+
+def settled_row(
+    operation_id: str, state: str, *, target_id: str = "", requests: int = 0, error: Row | None = None
+) -> Row:
+    return {"id": operation_id, "state": state, "target_id": target_id, "request_count": requests, "error": error}
+
+
+def without_write(claim: Claim, planned: Planned) -> Outcome:
+    """The outcome of a plan that needs no request: in step, linked, released, skipped."""
+    plan = planned.plan
+    return Outcome(
+        claim,
+        counted=COUNTED[plan.action],
+        link=_link_row(planned, None) if _touches_link(planned) else None,
+        is_newly_linked=plan.link_to is not None,
+        waiting=_waiting(planned),
+        requests=planned.requests,
+    )
+
+
+def written(claim: Claim, planned: Planned, operation_id: str, answer: Answer) -> Outcome:
+    """The outcome of a write that the application accepted."""
+    plan = planned.plan
+    account = answer.account
+    target_id = account.id if account is not None else plan.target_id
+    return Outcome(
+        claim,
+        counted=COUNTED[plan.action],
+        link=_link_row(planned, answer),
+        is_newly_linked=plan.action is Action.CREATE or plan.link_to is not None,
+        settled=(settled_row(operation_id, "confirmed", target_id=target_id, requests=len(answer.exchanges) or 1),),
+        waiting=_waiting(planned),
+        requests=planned.requests + (len(answer.exchanges) or 1),
+    )
+
+
+def refused(
+    claim: Claim, planned: Planned | None, failure: Failure, *, moment: Moment, settled: tuple[Row, ...] = ()
+) -> Outcome:
+    """The object's own fault: it goes to the retry list; a disable or delete is never given up."""
+    is_destructive = planned is not None and planned.plan.action.is_destructive
+    first = claim.first_failed_at or moment.now
+    failures = claim.failures + 1
+    is_transient = failure.code in TRANSIENT
+    due = retry_at(first, failures, destructive=is_destructive, moment=moment, transient=is_transient)
+    is_soon = is_transient and failures <= QUICK_TRIES  # the cycle waits for it
+    postponed = _postponed(
+        claim,
+        due.isoformat() if due else PARKED,
+        failures=failures,
+        first=first,
+        error=failure.as_row(),
+        keeps_cycle=is_soon,
+    )
+    link = _link_row(planned, None) if planned is not None and _becomes_lost(planned) else None
+    requests = planned.requests if planned else 0
+    counted = "" if is_soon else "failed"
+    return Outcome(claim, counted=counted, link=link, settled=settled, postponed=postponed, requests=requests)
+
+
+def look_again(
+    claim: Claim, reason: str, *, after: timedelta, moment: Moment, settled: tuple[Row, ...], requests: int
+) -> Outcome:
+    """Nothing is decided: the object is planned again, by looking at the application, after a moment."""
+    looks = int((claim.last_error or {}).get("looks", 0)) + 1
+    due = (moment.now + after * 2 ** min(looks - 1, 5)).isoformat() if after else "-infinity"
+    error = {"code": "LookAgain", "reason": reason, "looks": looks, "look": True}
+    postponed = _postponed(
+        claim, due, failures=claim.failures, first=claim.first_failed_at, error=error, keeps_cycle=True
+    )
+    return Outcome(claim, settled=settled, postponed=postponed, requests=requests)
+
+
+def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[Row, ...] = (), requests: int = 0) -> Outcome:
+    """Nothing happened (throttled, unreachable, stopping): the object is free again, due at once or at *due*."""
+    postponed = _postponed(
+        claim,
+        due.isoformat() if due else "-infinity",
+        failures=claim.failures,
+        first=claim.first_failed_at,
+        error=claim.last_error,
+        keeps_cycle=True,
+    )
+    return Outcome(claim, settled=settled, postponed=postponed, requests=requests)
+
+
+def held_back(claim: Claim, planned: Planned, operation: Row) -> Outcome:
+    """Waits for approval: parked until somebody decides or something changes."""
+    error = {"code": planned.plan.reason.code, "reason": planned.plan.reason.text, "held": True}
+    postponed = _postponed(claim, PARKED, failures=0, first=None, error=error)
+    return Outcome(claim, counted="held", held=operation, postponed=postponed, requests=planned.requests)
+
+
+def lost(claim: Claim, planned: Planned, operation_id: str, *, moment: Moment) -> Outcome:
+    """The application does not know the linked account any more: remembered as lost, then planned again."""
+    settled = (settled_row(operation_id, "refused", requests=1, error={"code": "InvalidAnchor"}),)
+    again = look_again(
+        claim,
+        "The linked account is gone",
+        after=timedelta(0),
+        moment=moment,
+        settled=settled,
+        requests=planned.requests + 1,
+    )
+    row = _link_row(planned, None)
+    return replace(again, link={**row, "state": LinkState.LOST.value} if row else None)
+
+
+def wants_look(claim: Claim) -> bool:
+    """Whether the object was given back to be looked at."""
+    return bool((claim.last_error or {}).get("look"))
+
+
+def looks_so_far(claim: Claim) -> int:
+    return int((claim.last_error or {}).get("looks", 0))
+
+
+def _postponed(
+    claim: Claim,
+    not_before: str,
+    *,
+    failures: int,
+    first: datetime | None,
+    error: Row | None,
+    keeps_cycle: bool = False,
+) -> Row:
+    return {
+        "kind": claim.kind,
+        "source_id": claim.source_id,
+        "attempt": claim.attempt,
+        "version": claim.version,
+        "not_before": not_before,
+        "failures": failures,
+        "first_failed_at": first,
+        "last_error": error,
+        "keeps_cycle": keeps_cycle,
+    }
+
+
+def _touches_link(planned: Planned) -> bool:
+    plan, link = planned.plan, planned.prepared.link
+    if plan.link_state is None or not (plan.target_id or plan.link_to):
+        return False
+    if plan.link_to is not None or link is None:
+        return plan.link_to is not None
+    return (
+        link.state is not plan.link_state
+        or link.review_at != plan.review_at
+        or bool(plan.desired_hash and link.desired_hash != plan.desired_hash)
+    )
+
+
+def _becomes_lost(planned: Planned) -> bool:
+    link = planned.prepared.link
+    return planned.plan.link_state is LinkState.LOST and link is not None and link.state is not LinkState.LOST
+
+
+def _link_row(planned: Planned, answer: Answer | None) -> Row | None:
+    """The link once the plan is carried out; None where there is no account to link."""
+    plan, prepared = planned.plan, planned.prepared
+    account = answer.account if answer is not None else None
+    target_id = account.id if account is not None else plan.link_to.id if plan.link_to else plan.target_id
+    if not target_id or plan.link_state is None:
+        return None
+    etag = account.etag if account is not None else planned.current.etag if planned.current else ""
+    old = prepared.link if prepared.is_linked and prepared.link and prepared.link.target_id == target_id else None
+    return {
+        "kind": plan.kind.value,
+        "source_id": plan.source_id,
+        "target_id": target_id,
+        "state": plan.link_state.value,
+        "display": plan.display,
+        "base": _base(planned, old, account.resource if account is not None else None),
+        "desired_hash": plan.desired_hash or (old.desired_hash if old else ""),
+        "config_version": prepared.configuration.version,
+        "etag": etag,
+        "generated": {**(old.generated if old else {}), **plan.generated},
+        "cause": plan.cause,
+        "review_at": plan.review_at,
+    }
+
+
+def _base(planned: Planned, old: Link | None, returned: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    mapping = planned.prepared.mapping
+    if mapping is None:
+        return old.base if old else {}
+    plan: Plan = planned.plan
+    seen = planned.current
+    base = {**(old.base if old else {}), **(held_values(mapping, seen.resource) if seen else {})}
+    if not plan.changes:
+        return base
+    cleared = {change.path for change in plan.changes if change.new is None}
+    sent = {change.path: change.new for change in plan.changes if change.new is not None}
+    return base_after(mapping, base, sent, cleared, returned)
+
+
+def _waiting(planned: Planned) -> tuple[Row, ...] | None:
+    """Whom the object waits for; None where its mapping has no references, so that nothing needs to be forgotten."""
+    plan, mapping = planned.plan, planned.prepared.mapping
+    if mapping is None or not any(attribute.is_reference for attribute in mapping.flowing):
+        return None
+    return tuple(
+        {"kind": plan.kind.value, "holder": plan.source_id, "attribute": path, "missing": missing}
+        for path, missing in plan.missing_references
+    )

@@ -1,0 +1,230 @@
+"""The conveyor of one drain: looks and writes go to the application side by side, the journal goes before every write, records after.
+
+Nothing is sent that the journal does not hold, nor when our lease may end before the answer's deadline. Whatever is in here is
+counted by `in_flight`; claiming stops when that is too much, so nothing piles up in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import structlog
+
+from lockstep.ports import Answer, Target, TargetError, TargetSettings, Verdict
+from lockstep.storage import dirty, operations, target_state
+from lockstep.storage.dirty import Claim
+from lockstep.storage.pipelines import pipelined
+from lockstep.sync import health, outcomes, sending
+from lockstep.sync.guarding import Guard
+from lockstep.sync.log_records import new_id
+from lockstep.sync.outcomes import Outcome, refused
+from lockstep.sync.planner import Planned
+from lockstep.sync.recorder import record, taken_account
+from lockstep.sync.services import Job, Services
+from lockstep.sync.settling import settle_by_looking
+from lockstep.sync.work import Batches, Look, WorkQueue, Write
+
+log = structlog.get_logger()
+
+BATCH = 50
+BATCH_SECONDS = 0.02
+SHORT_WAIT_SECONDS = 2.0  # for the application; anything longer gives the objects back
+
+
+class Pipeline:
+    """One drain's work under way."""
+
+    def __init__(self, services: Services, job: Job, target: Target, settings: TargetSettings) -> None:
+        self.services = services
+        self.job = job
+        self.target = target
+        self.settings = settings
+        self.lease_seconds = settings.deadline_seconds + services.times.lease_margin_seconds
+        self.in_flight: dict[int, Claim] = {}
+        self.changed = asyncio.Event()  # something was recorded, or the application was found to be out of reach
+        self.stop_claiming = ""  # why, once it is so
+        self._lease_ends: dict[int, float] = {}
+        self._wait_until = 0.0
+        self._guard = Guard(services.pool)
+        self._queue = WorkQueue()
+        self._journal: Batches[Write] = Batches(most=BATCH, wait_seconds=0)
+        self._records: Batches[Outcome] = Batches(most=BATCH, wait_seconds=BATCH_SECONDS)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._renew_leases(), name="leases")
+            group.create_task(self._journal_writes(), name="journal")
+            group.create_task(self._record_outcomes(), name="records")
+            for number in range(self.settings.concurrency):
+                group.create_task(self._serve(), name=f"sender {number}")
+
+    def admit(self, claims: Iterable[Claim], *, claimed_at: float) -> None:
+        """Take responsibility for claimed objects; *claimed_at* is monotonic, from before the claim."""
+        for claim in claims:
+            self.in_flight[claim.attempt] = claim
+            self._lease_ends[claim.attempt] = claimed_at + self.lease_seconds
+
+    def look(self, work: Look) -> None:
+        self._queue.put(work)
+
+    def write(self, work: Write) -> None:
+        self._journal.put(work)
+
+    def done(self, outcome: Outcome) -> None:
+        self._records.put(outcome)
+
+    @property
+    def seconds_to_wait(self) -> float:
+        """How long the application must not be asked."""
+        return max(0.0, self._wait_until - time.monotonic())
+
+    def wait_for_target(self, seconds: float) -> None:
+        self._wait_until = max(self._wait_until, time.monotonic() + seconds)
+
+    async def _serve(self) -> None:
+        while True:
+            work = await self._queue.get()
+            if work.claim.attempt not in self.in_flight:
+                continue
+            if not await self._may_send(work):
+                continue
+            if isinstance(work, Write):
+                await self._send(work)
+            else:
+                await self._look(work)
+
+    async def _may_send(self, work: Look | Write) -> bool:
+        """Wait a little if the application asked for it; give the object back where it cannot be sent."""
+        if 0 < self.seconds_to_wait <= SHORT_WAIT_SECONDS:
+            await asyncio.sleep(self.seconds_to_wait)
+        is_lease_long_enough = (
+            self._lease_ends.get(work.claim.attempt, 0.0) > time.monotonic() + self.settings.deadline_seconds
+        )
+        is_stopping = self.stop_claiming or self.services.stopping.is_set()
+        if is_lease_long_enough and not is_stopping and not self.seconds_to_wait:
+            return True
+        settled = (*work.settled, outcomes.settled_row(work.operation_id, "dropped")) if isinstance(work, Write) else ()
+        due = datetime.now(UTC) + timedelta(seconds=self.seconds_to_wait) if self.seconds_to_wait else None
+        self.done(outcomes.not_sent(work.claim, due=due, settled=settled))
+        return False
+
+    async def _send(self, work: Write) -> None:
+        began = time.monotonic()
+        answer = await sending.send(self.target, work, deadline_seconds=self.settings.deadline_seconds)
+        outcome = sending.outcome_of(
+            work,
+            answer,
+            moment=self.services.moment(),
+            seconds=time.monotonic() - began,
+            wait=timedelta(seconds=self.services.times.ambiguous_wait_seconds),
+        )
+        self.done(outcome)
+        await self._notice(answer)
+
+    async def _look(self, work: Look) -> None:
+        moment = self.services.moment()
+        try:
+            async with asyncio.timeout(self.settings.deadline_seconds):
+                planned, settled = await settle_by_looking(self.services.pool, self.job, work, self.target)
+        except TargetError as failed:
+            answer = failed.answer
+        except TimeoutError:
+            answer = Answer(Verdict.AMBIGUOUS, code="Timeout", detail="The application did not answer in time")
+        else:
+            await self.sort_out(work.claim, planned, settled)
+            return
+        wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
+        self.done(sending.failed_look(work.claim, answer, moment=moment, wait=wait))
+        await self._notice(answer)
+
+    async def sort_out(self, claim: Claim, planned: Planned, settled: Sequence[outcomes.Row] = ()) -> None:
+        """Send a plan on its way, past the guards: to the journal where it writes, else to the records."""
+        planned = await self._guard.pass_or_hold(self.job, claim, planned)
+        if planned.plan.action.writes:
+            self.write(Write(claim, planned, new_id(), tuple(settled)))
+        else:
+            self.done(
+                sending.planned_now(
+                    claim, planned, moment=self.services.moment(), change_id=new_id(), settled=tuple(settled)
+                )
+            )
+
+    async def _notice(self, answer: Answer) -> None:
+        """What an answer means for the whole application rather than for one object."""
+        if answer.is_done:
+            return
+        found = await health.notice(self.services, self.job, answer)
+        if found.seconds_to_wait:
+            self.wait_for_target(found.seconds_to_wait)
+        if found.stop:
+            self.stop_claiming = found.stop
+            self.changed.set()
+
+    async def _journal_writes(self) -> None:
+        while True:
+            batch = await self._journal.take()
+            async with pipelined(self.services.pool) as connection:
+                journalled = await operations.journal(
+                    connection, self.job.id, [sending.journal_row(write) for write in batch]
+                )
+            for write in batch:
+                if write.operation_id in journalled:
+                    self._queue.put(write)
+                else:  # taken over by somebody else
+                    self._forget([write.claim])
+
+    async def _record_outcomes(self) -> None:
+        while True:
+            batch = await self._records.take()
+            await self._record(batch)
+            self._forget([one.claim for one in batch])
+
+    async def _record(self, batch: Sequence[Outcome]) -> None:
+        try:
+            state = await record(self.services.pool, self.job, batch)
+        except psycopg.errors.UniqueViolation as violated:
+            if len(batch) > 1:
+                for one in batch:
+                    await self._record([one])
+                return
+            # Somebody else was linked to the account while we looked: the second one is refused, with the reason.
+            one = batch[0]
+            failure = taken_account(violated)
+            await record(
+                self.services.pool,
+                self.job,
+                [refused(one.claim, None, failure, moment=self.services.moment(), settled=one.settled)],
+            )
+            return
+        if state.seconds_to_wait:
+            self.wait_for_target(state.seconds_to_wait)
+        if state.transport_failures and any(row["state"] == "confirmed" for one in batch for row in one.settled):
+            async with self.services.pool.connection() as connection:
+                await target_state.note_transport(connection, self.job.id, failures=0)
+
+    def _forget(self, claims: Iterable[Claim]) -> None:
+        for claim in claims:
+            self.in_flight.pop(claim.attempt, None)
+            self._lease_ends.pop(claim.attempt, None)
+        self.changed.set()
+
+    async def _renew_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self.services.times.lease_renewal_seconds)
+            attempts = list(self.in_flight)
+            if not attempts:
+                continue
+            began = time.monotonic()
+            async with self.services.pool.connection() as connection:
+                renewed = await dirty.renew(
+                    connection, self.job.id, attempts, owner=self.services.owner, lease_seconds=self.lease_seconds
+                )
+            if renewed == len(attempts):
+                for attempt in attempts:
+                    if attempt in self._lease_ends:
+                        self._lease_ends[attempt] = began + self.lease_seconds

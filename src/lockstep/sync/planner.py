@@ -1,0 +1,177 @@
+"""Plan one object: load what is known of it, ask the application what only it can say, and let the engine decide.
+
+This is the only path to a plan: the drain carries the plan out, on-demand runs do so at once, a preview only shows it. Whoever plans
+gets a `TargetReader`, so planning cannot write, by type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lockstep.directory.objects import read_objects
+from lockstep.engine.matching import Match, MatchQuery, choose_match, folded
+from lockstep.engine.moment import Moment
+from lockstep.engine.plan import NOT_READ, Observed, Prepared, Wanted, make_plan, prepare, wanted
+from lockstep.engine.records import Account, Lifecycle, Link, ObjectKind, Plan, SourceObject
+from lockstep.ports import TargetPage, TargetReader
+from lockstep.postgres.pool import Connection, Pool
+from lockstep.storage import links, operations, target_index
+from lockstep.storage.links import Holder
+from lockstep.sync.services import Job
+
+
+@dataclass(slots=True)
+class Known:
+    """What the database says of a slice of objects of one kind, read in a handful of queries."""
+
+    kind: ObjectKind
+    objects: Mapping[str, SourceObject]
+    links: Mapping[str, Link]
+    account_ids: Mapping[str, str]
+    open_operations: Mapping[str, Sequence[operations.OpenOperation]]
+    has_index: bool = False
+    answers: dict[tuple[str, str], list[Account]] = field(default_factory=dict)
+    indexed: dict[str, Account] = field(default_factory=dict)
+    holders: dict[str, Holder] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and what it was made from. *requests* were sent to make it."""
+
+    plan: Plan
+    prepared: Prepared
+    observed: Observed = NOT_READ
+    requests: int = 0
+
+    @property
+    def current(self) -> Account | None:
+        """The account as it was seen, for building the request; None where nobody looked."""
+        return self.plan.link_to or (self.observed if isinstance(self.observed, Account) else None)
+
+
+class CountingReader:
+    """A reader that counts what it asks."""
+
+    def __init__(self, reader: TargetReader) -> None:
+        self._reader = reader
+        self.requests = 0
+
+    async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
+        self.requests += 1
+        return await self._reader.find(kind, attribute, value)
+
+    async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
+        self.requests += 1
+        return await self._reader.get(kind, target_id)
+
+    async def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
+        async for page in self._reader.pages(kind):
+            self.requests += 1
+            yield page
+
+
+async def load(
+    connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str], *, index_of: frozenset[str] = frozenset()
+) -> Known:
+    """Read everything that plans of these objects need. *index_of*: the kinds whose accounts were read by pages."""
+    has_index = kind in index_of
+    objects = dict(await read_objects(connection, job.row.app, kind, ids))
+    known_links = await links.read_links(connection, job.id, kind, ids)
+    for purged in known_links.keys() - objects.keys():
+        # The directory has forgotten it, and its link has not.
+        objects[purged] = SourceObject(kind, purged, known_links[purged].target_id, {}, lifecycle=Lifecycle.PURGED)
+    referenced = {other for one in objects.values() for other in one.references.values()}
+    return Known(
+        kind,
+        objects,
+        known_links,
+        await links.target_ids(connection, job.id, referenced) if referenced else {},
+        await operations.open_operations(connection, job.id, kind, ids),
+        has_index,
+        indexed=await target_index.newer_than_links(connection, job.id, kind, ids) if has_index and known_links else {},
+    )
+
+
+def prepare_one(known: Known, job: Job, id: str, moment: Moment, *, look: bool) -> Prepared:
+    """Decide what needs no application. An account that the pages showed is compared with what they showed."""
+    must_look = look or id in known.indexed
+    return prepare(known.objects[id], known.links.get(id), job.configuration, moment, known.account_ids, look=must_look)
+
+
+async def ask_index(connection: Connection, job: Job, known: Known, prepared: Iterable[Prepared]) -> None:
+    """Answer the questions of many objects from the pages that were read, in two queries."""
+    if not known.has_index:
+        return
+    asking = [one for one in prepared if wanted(one) is not Wanted.NOTHING]
+    pairs = {(query.attribute, folded(query.attribute, query.value)) for one in asking for query in one.queries}
+    known.answers = await target_index.find(connection, job.id, known.kind, pairs) if pairs else {}
+    found = {account.id for accounts in known.answers.values() for account in accounts}
+    known.holders = await links.holders(connection, job.id, known.kind, found) if found else {}
+
+
+def plan_from_index(known: Known, prepared: Prepared) -> Planned | None:
+    """The plan, if what was read before is enough; None when the application must be asked."""
+    match: Match | None = None
+    observed: Observed = NOT_READ
+    want = wanted(prepared)
+    if want is not Wanted.NOTHING and not known.has_index:
+        return None
+    if want is Wanted.LOOK:
+        # An account that the pages do not show may have been made since: only the application can say that it is gone.
+        if prepared.obj.id not in known.indexed:
+            return None
+        observed = known.indexed[prepared.obj.id]
+        want = wanted(prepared, observed=observed)
+    if want is Wanted.MATCH:
+        answers = [
+            (query, known.answers.get((query.attribute, folded(query.attribute, query.value)), []))
+            for query in prepared.queries
+        ]
+        match = choose_match(answers, _others(known.holders, prepared))
+    return Planned(make_plan(prepared, match=match, observed=observed), prepared, observed)
+
+
+async def plan_one(pool: Pool, job: Job, prepared: Prepared, reader: TargetReader, *, look: bool = False) -> Planned:
+    """Ask the application until the engine has all it wants, and plan. Raises TargetError when it cannot be read.
+
+    *look* reads the linked account even where the engine would trust what it knows.
+    """
+    counting = CountingReader(reader)
+    kind = prepared.obj.kind
+    match: Match | None = None
+    observed: Observed = NOT_READ
+    if look and prepared.is_linked and prepared.link is not None:
+        observed = await counting.get(kind, prepared.link.target_id)
+    while (want := wanted(prepared, match=match, observed=observed)) is not Wanted.NOTHING:
+        if want is Wanted.LOOK and prepared.link is not None:
+            observed = await counting.get(kind, prepared.link.target_id)
+        else:
+            match = await _ask(pool, job, prepared, counting)
+    return Planned(make_plan(prepared, match=match, observed=observed), prepared, observed, counting.requests)
+
+
+async def _ask(pool: Pool, job: Job, prepared: Prepared, reader: CountingReader) -> Match:
+    kind = prepared.obj.kind
+    answers: list[tuple[MatchQuery, Sequence[Account]]] = []
+    for query in prepared.queries:
+        accounts = await reader.find(kind, query.attribute, query.value)
+        answers.append((query, accounts))
+        if accounts:
+            break
+    found = {account.id for _, accounts in answers for account in accounts}
+    held: dict[str, Holder] = {}
+    if found:
+        async with pool.connection() as connection:
+            held = await links.holders(connection, job.id, kind, found)
+    return choose_match(answers, _others(held, prepared))
+
+
+def _others(held: Mapping[str, Holder], prepared: Prepared) -> dict[str, str]:
+    """Accounts that belong to others than the object itself, with how their holder is shown."""
+    return {
+        account: holder.display or holder.source_id
+        for account, holder in held.items()
+        if holder.source_id != prepared.obj.id
+    }

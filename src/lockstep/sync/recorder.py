@@ -1,0 +1,123 @@
+"""Record outcomes: many at a time in one fenced transaction (Transaction B).
+
+An outcome whose attempt is no longer the newest is refused whole: its object was taken over, and whoever did that looks at the
+application before writing. So nothing of a late commit gets in, not even its log record.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import structlog
+
+from lockstep.postgres.pool import Connection, Pool
+from lockstep.storage import cycles, dirty, links, operations, provisioning_log, references
+from lockstep.storage.pipelines import pipelined
+from lockstep.storage.target_state import TargetState, read_state
+from lockstep.sync.outcomes import Failure, Outcome
+from lockstep.sync.services import Job
+
+log = structlog.get_logger()
+
+RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+
+
+async def record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetState:
+    """Write *outcomes*; returns how the application stands, as other workers see it too.
+
+    Raises UniqueViolation when two objects of *outcomes* claim one account, or another worker was quicker with it.
+    """
+    for last_try in (False, False, True):
+        try:
+            return await _record(pool, job, outcomes)
+        except RETRIED:
+            if last_try:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetState:
+    # The journal is what must survive: an outcome that a crash loses is found again by looking.
+    async with pipelined(pool, is_durable=False) as connection:
+        valid = await dirty.fence(connection, job.id, [one.claim for one in outcomes])
+        ours = [one for one in outcomes if one.claim.attempt in valid]
+        if len(ours) < len(outcomes):
+            log.warning("late_outcomes_refused", job=job.id, refused=len(outcomes) - len(ours))
+        skipped = await _skips_logged_before(connection, job, ours)
+        if ours:
+            await _write(connection, job, ours, skipped)
+        return await read_state(connection, job.id)
+
+
+async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skipped: dict[str, str]) -> None:
+    new_links = [one.link for one in ours if one.link is not None]
+    if new_links:
+        await links.save_links(connection, job.id, new_links)
+    settled = [row for one in ours for row in one.settled]
+    if settled:
+        await operations.settle(connection, job.id, settled)
+    held = [one.held for one in ours if one.held is not None]
+    if held:
+        await operations.hold(connection, job.id, held)
+    done = [one.claim for one in ours if one.is_done]
+    if done:
+        await dirty.finish(connection, job.id, done)
+    postponed = [one.postponed for one in ours if one.postponed is not None]
+    if postponed:
+        await dirty.postpone(connection, job.id, postponed)
+    await _write_references(connection, job, ours)
+    records = [one.log for one in ours if one.log is not None and not _is_repeated_skip(one.log, skipped)]
+    if records:
+        await provisioning_log.append(connection, job.id, job.row.app, records)
+    await _count(connection, ours)
+
+
+async def _write_references(connection: Connection, job: Job, ours: Sequence[Outcome]) -> None:
+    with_references = [one for one in ours if one.waiting is not None]
+    waiting = [row for one in with_references for row in one.waiting or ()]
+    if with_references:
+        holders = [one.claim.source_id for one in with_references]
+        await references.replace_waiting(connection, job.id, holders, waiting)
+    linked = [one.claim.source_id for one in ours if one.is_newly_linked]
+    if linked:
+        await references.wake_holders(connection, job.id, linked)
+
+
+async def _count(connection: Connection, ours: Sequence[Outcome]) -> None:
+    by_cycle: dict[int, list[Outcome]] = {}
+    for one in ours:
+        if one.claim.cycle is not None:
+            by_cycle.setdefault(one.claim.cycle, []).append(one)
+    for cycle, its in by_cycle.items():
+        await cycles.count(
+            connection,
+            cycle,
+            done=sum(bool(one.counted) for one in its),
+            requests=sum(one.requests for one in its),
+            counts=Counter(one.counted for one in its if one.counted),
+        )
+
+
+async def _skips_logged_before(connection: Connection, job: Job, ours: Sequence[Outcome]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for kind in {str(one.log["kind"]) for one in ours if one.log is not None and one.log["status"] == "skipped"}:
+        ids = [one.claim.source_id for one in ours if one.log is not None and one.log["kind"] == kind]
+        found |= await provisioning_log.last_skip_reasons(connection, job.id, kind, ids)
+    return found
+
+
+def _is_repeated_skip(row: Any, skipped: dict[str, str]) -> bool:
+    """Whether the newest record of the object says the same already: a skip is news once."""
+    return row["status"] == "skipped" and skipped.get(row["source_id"]) == f"{row['error_code']} {row['reason']}"
+
+
+def taken_account(error: psycopg.errors.UniqueViolation) -> Failure:
+    """What a violation of "one account, one object" means for the object that came second."""
+    return Failure(
+        "DuplicateSourceEntries",
+        "The account belongs to another object of the directory already.",
+        "Give one of the two another matching value, or unlink the account from the other.",
+    )

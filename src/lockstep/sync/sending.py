@@ -1,0 +1,174 @@
+"""Send one journalled write, and say what its answer means.
+
+A write that may or may not have happened is never repeated: its operation stays open, and the next claim looks first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import Action
+from lockstep.ports import Answer, Target, TargetError, Verdict
+from lockstep.storage.dirty import Claim
+from lockstep.sync import outcomes
+from lockstep.sync.log_records import changes_document, record_of
+from lockstep.sync.outcomes import Failure, Outcome, Row, settled_row
+from lockstep.sync.planner import Planned
+from lockstep.sync.work import Write
+
+SYSTEM = "system"
+
+
+async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answer:
+    """Send what the plan says. Never raises for what the application or the network does."""
+    try:
+        async with asyncio.timeout(deadline_seconds):
+            return await _send(target, write)
+    except TimeoutError:
+        return Answer(Verdict.AMBIGUOUS, code="Timeout", detail=f"No answer within {deadline_seconds:.0f} seconds")
+    except TargetError as failed:
+        return failed.answer
+
+
+async def _send(target: Target, write: Write) -> Answer:
+    planned, plan = write.planned, write.planned.plan
+    link = planned.prepared.link
+    etag = planned.current.etag if planned.current is not None else link.etag if link is not None else ""
+    target_id = plan.link_to.id if plan.link_to is not None else plan.target_id
+    if plan.action is Action.CREATE:
+        return await target.create(plan.kind, plan.desired, operation_id=write.operation_id)
+    if plan.action is Action.DELETE:
+        return await target.delete(plan.kind, target_id, etag=etag, operation_id=write.operation_id)
+    return await target.update(
+        plan.kind, target_id, plan.changes, current=planned.current, etag=etag, operation_id=write.operation_id
+    )
+
+
+def outcome_of(write: Write, answer: Answer, *, moment: Moment, seconds: float, wait: timedelta) -> Outcome:
+    """What to record for *answer*. *wait*: how long after an ambiguous answer the application is looked at."""
+    claim, planned, operation = write.claim, write.planned, write.operation_id
+    requests = len(answer.exchanges) or 1
+
+    def settled(state: str) -> tuple[Row, ...]:
+        error = None if state == "confirmed" else {"code": answer.code, "detail": answer.detail}
+        return (*write.settled, settled_row(operation, state, requests=requests, error=error))
+
+    match answer.verdict:
+        case Verdict.DONE | Verdict.DONE_ALREADY:
+            outcome = outcomes.written(claim, planned, operation, answer)
+            return _logged(outcome, write, answer, None, seconds, more=write.settled)
+        case Verdict.GONE if planned.plan.action is not Action.CREATE:
+            return outcomes.lost(claim, planned, operation, moment=moment)
+        case Verdict.CONFLICT | Verdict.STALE if outcomes.looks_so_far(claim) < outcomes.MOST_LOOKS_AGAIN:
+            return outcomes.look_again(
+                claim, answer.detail, after=timedelta(0), moment=moment, settled=settled("refused"), requests=requests
+            )
+        case Verdict.AMBIGUOUS if outcomes.looks_so_far(claim) < outcomes.MOST_UNCERTAIN_LOOKS:
+            return outcomes.look_again(
+                claim, answer.detail, after=wait, moment=moment, settled=settled("ambiguous"), requests=requests
+            )
+        case Verdict.THROTTLED:
+            # 503 may come from a proxy behind which the request went on.
+            was_refused = not answer.exchanges or answer.exchanges[-1].status == 429
+            state = "dropped" if was_refused else "ambiguous"
+            return outcomes.not_sent(claim, due=answer.retry_at, settled=settled(state), requests=requests)
+        case Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
+            due = moment.now + wait if answer.verdict is Verdict.UNREACHABLE else None
+            return outcomes.not_sent(claim, due=due, settled=settled("dropped"), requests=requests)
+        case _:
+            failure = Failure(answer.code or "Conflict", answer.detail, answer.next_step)
+            state = "ambiguous" if answer.verdict is Verdict.AMBIGUOUS else "refused"
+            refused = outcomes.refused(claim, planned, failure, moment=moment, settled=settled(state))
+            return _logged(refused, write, answer, failure, seconds, requests=requests)
+
+
+def failed_look(claim: Claim, answer: Answer, *, moment: Moment, wait: timedelta) -> Outcome:
+    """The outcome where the application could not be read: nothing is known, so nothing is decided."""
+    match answer.verdict:
+        case Verdict.THROTTLED:
+            return outcomes.not_sent(claim, due=answer.retry_at, requests=1)
+        case Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
+            due = moment.now + wait if answer.verdict is Verdict.UNREACHABLE else None
+            return outcomes.not_sent(claim, due=due, requests=1)
+        case Verdict.AMBIGUOUS if outcomes.looks_so_far(claim) < outcomes.MOST_UNCERTAIN_LOOKS:
+            return outcomes.look_again(claim, answer.detail, after=wait, moment=moment, settled=(), requests=1)
+        case _:
+            failure = Failure(answer.code or "InternalServerError", answer.detail, answer.next_step)
+            return outcomes.refused(claim, None, failure, moment=moment)
+
+
+def _logged(
+    outcome: Outcome,
+    write: Write,
+    answer: Answer,
+    failure: Failure | None,
+    seconds: float,
+    *,
+    more: tuple[Row, ...] = (),
+    requests: int = 0,
+) -> Outcome:
+    record = record_of(
+        write.planned.plan,
+        change_id=write.operation_id,
+        cycle=write.claim.cycle,
+        initiated_by=SYSTEM,
+        answer=answer,
+        failure=failure,
+        seconds=seconds,
+    )
+    return replace(outcome, log=record, settled=(*more, *outcome.settled), requests=outcome.requests + requests)
+
+
+def journal_row(write: Write) -> Row:
+    """The operation as Transaction A writes it."""
+    plan = write.planned.plan
+    before, after = changes_document(plan.changes)
+    return {
+        "id": write.operation_id,
+        "kind": plan.kind.value,
+        "source_id": plan.source_id,
+        "target_id": plan.link_to.id if plan.link_to is not None else plan.target_id,
+        "cycle": write.claim.cycle,
+        "action": plan.action.value,
+        "attempt": write.claim.attempt,
+        "before": before,
+        "after": after,
+        "grants": plan.grants,
+        "empties": plan.empties,
+        "decision": "approved" if is_approved(write.claim) else None,
+    }
+
+
+def planned_now(
+    claim: Claim, planned: Planned, *, moment: Moment, change_id: str, settled: tuple[Row, ...] = ()
+) -> Outcome:
+    """The outcome of a plan that needs no request; refusals go to the retry list, what is held is parked."""
+    plan = planned.plan
+    failure = None
+    if plan.action is Action.HELD:
+        outcome = outcomes.held_back(claim, planned, _held_row(claim, planned, change_id))
+    elif plan.action is Action.REFUSE:
+        failure = Failure(plan.reason.code, plan.reason.text, plan.reason.next_step)
+        outcome = outcomes.refused(claim, planned, failure, moment=moment)
+    else:
+        outcome = outcomes.without_write(claim, planned)
+    outcome = replace(outcome, settled=settled)
+    if plan.action is Action.NONE:
+        return outcome  # in step: no news
+    record = record_of(plan, change_id=change_id, cycle=claim.cycle, initiated_by=SYSTEM, failure=failure)
+    return replace(outcome, log=record)
+
+
+def _held_row(claim: Claim, planned: Planned, operation_id: str) -> Row:
+    reason = planned.plan.reason
+    row = journal_row(Write(claim, planned, operation_id))
+    action = planned.plan.held_action or planned.plan.action
+    return {**row, "action": action.value, "error": {"code": reason.code, "reason": reason.text}}
+
+
+def is_approved(claim: Claim) -> bool:
+    """Whether somebody let this object pass the guards."""
+    return "approved" in claim.reasons

@@ -1,0 +1,129 @@
+"""What the synchronisation works with: the pool, the vault, the way to applications, and what this process keeps of them.
+
+A target is shared by everybody in the process who works on the job. It is closed when its settings changed and nobody uses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import AppRole
+from lockstep.engine.rules import JobConfiguration, configuration_from_json
+from lockstep.errors import not_found
+from lockstep.ports import Target, TargetOpener, TargetSettings
+from lockstep.postgres.pool import Connection, Pool
+from lockstep.storage import jobs
+from lockstep.sync.connections import read_target_settings
+from lockstep.vault import Vault
+
+AfterCommit = Callable[[Collection[str]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as one claim sees it: the row, and the configuration in force, compiled."""
+
+    row: jobs.JobRow
+    configuration: JobConfiguration
+
+    @property
+    def id(self) -> str:
+        return self.row.id
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How often things happen, and how long they may take."""
+
+    cycle_interval: timedelta = timedelta(minutes=40)
+    probe_interval: timedelta = timedelta(hours=1)
+    log_retention: timedelta = timedelta(days=30)
+    lease_margin_seconds: float = 10.0
+    lease_renewal_seconds: float = 5.0
+    ambiguous_wait_seconds: float = 1.0
+    longest_wait_seconds: float = 60.0
+
+
+@dataclass(slots=True)
+class _OpenTarget:
+    settings: TargetSettings
+    target: Target
+    users: int = 0
+    is_outdated: bool = False
+
+
+@dataclass
+class Services:
+    """Everything that the drain, on-demand runs and actions share in one process."""
+
+    pool: Pool
+    vault: Vault
+    opener: TargetOpener
+    wake: AfterCommit
+    times: Times = field(default_factory=Times)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    owner: str = field(default_factory=lambda: secrets.token_hex(8))
+    drains: dict[str, asyncio.Event] = field(
+        default_factory=dict
+    )  # those that run in this process, and how to wake them
+    _configurations: dict[tuple[str, int, tuple[AppRole, ...]], JobConfiguration] = field(default_factory=dict)
+    _targets: dict[str, _OpenTarget] = field(default_factory=dict)
+
+    async def read_job(self, connection: Connection, job: str) -> Job:
+        """The job with its configuration in force. Raises LockstepError when there is no such job."""
+        row = await jobs.read_job(connection, job)
+        if row is None:
+            raise not_found(f"There is no provisioning job {job}")
+        return await self.compiled(connection, row)
+
+    async def compiled(self, connection: Connection, row: jobs.JobRow) -> Job:
+        """*row* with its configuration, which is compiled once for each version."""
+        roles = await jobs.roles_of_application(connection, row.app)
+        key = (row.id, row.config_version, roles)
+        configuration = self._configurations.get(key)
+        if configuration is None:
+            configuration = configuration_from_json(row.config, version=row.config_version, roles=roles)
+            self._configurations = {old: kept for old, kept in self._configurations.items() if old[0] != row.id}
+            self._configurations[key] = configuration
+        return Job(row, configuration)
+
+    @asynccontextmanager
+    async def target(self, job: Job) -> AsyncIterator[tuple[Target, TargetSettings]]:
+        """The application of *job*, opened once for all who use it at the same time.
+
+        Raises LockstepError when there are no credentials.
+        """
+        async with self.pool.connection() as connection:
+            settings = await read_target_settings(connection, job.row, job.configuration, self.vault)
+        known = self._targets.get(job.id)
+        if known is None or known.settings != settings:
+            if known is not None:
+                known.is_outdated = True
+                await self._close_unused(known)
+            known = self._targets[job.id] = _OpenTarget(settings, self.opener.open(settings))
+        known.users += 1
+        try:
+            yield known.target, settings
+        finally:
+            known.users -= 1
+            await self._close_unused(known)
+
+    async def _close_unused(self, known: _OpenTarget) -> None:
+        if known.is_outdated and known.users == 0:
+            await known.target.close()
+
+    def moment(self) -> Moment:
+        """Now, with a fresh seed."""
+        return Moment(datetime.now(UTC), secrets.token_bytes(16))
+
+    async def close(self) -> None:
+        """Close every application's connections."""
+        for known in self._targets.values():
+            await known.target.close()
+        self._targets.clear()

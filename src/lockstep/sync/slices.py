@@ -1,0 +1,64 @@
+"""From a claimed slice to work: load everything in a handful of queries, decide, and send each object on its way.
+
+Whoever needs no application goes straight to the records; who writes goes to the journal; the rest is looked at first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lockstep.engine.plan import Prepared
+from lockstep.engine.records import ObjectKind
+from lockstep.storage import target_index
+from lockstep.storage.dirty import Claim
+from lockstep.sync import outcomes, planner
+from lockstep.sync.outcomes import Outcome
+from lockstep.sync.pipeline import Pipeline
+from lockstep.sync.planner import Known
+from lockstep.sync.services import Job, Services
+from lockstep.sync.work import Look
+
+
+async def plan_slice(services: Services, job: Job, pipeline: Pipeline, claims: Sequence[Claim]) -> int:
+    """Plan *claims* and hand them on; returns how many will write or ask."""
+    asking = 0
+    for kind in (ObjectKind.USER, ObjectKind.GROUP):
+        of_kind = [claim for claim in claims if claim.kind == kind]
+        if of_kind:
+            asking += await _plan_kind(services, job, pipeline, kind, of_kind)
+    return asking
+
+
+async def _plan_kind(
+    services: Services, job: Job, pipeline: Pipeline, kind: ObjectKind, claims: Sequence[Claim]
+) -> int:
+    ids = [claim.source_id for claim in claims]
+    moment = services.moment()
+    async with services.pool.connection() as connection:
+        cycle = next((claim.cycle for claim in claims if claim.cycle is not None), None)
+        index_of = await target_index.complete_kinds(connection, job.id, cycle=cycle)
+        known = await planner.load(connection, job, kind, ids, index_of=index_of)
+        prepared = {
+            claim.source_id: planner.prepare_one(known, job, claim.source_id, moment, look=outcomes.wants_look(claim))
+            for claim in claims
+            if claim.source_id in known.objects
+        }
+        await planner.ask_index(connection, job, known, prepared.values())
+    asking = 0
+    for claim in claims:
+        if claim.source_id not in prepared:
+            pipeline.done(Outcome(claim, counted="unchanged"))  # gone from the directory, and never had an account
+            continue
+        asking += await _hand_on(pipeline, known, claim, prepared[claim.source_id])
+    return asking
+
+
+async def _hand_on(pipeline: Pipeline, known: Known, claim: Claim, prepared: Prepared) -> int:
+    unsettled = tuple(known.open_operations.get(claim.source_id, ()))
+    looks = outcomes.wants_look(claim)
+    planned = None if unsettled or looks else planner.plan_from_index(known, prepared)
+    if planned is None:
+        pipeline.look(Look(claim, prepared, unsettled, look=looks))
+        return 1
+    await pipeline.sort_out(claim, planned)
+    return int(planned.plan.action.writes)

@@ -1,0 +1,90 @@
+"""The pieces that travel through a drain, and the order in which they go: leavers first."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from lockstep.engine.plan import Prepared
+from lockstep.storage.dirty import Claim
+from lockstep.storage.operations import OpenOperation
+from lockstep.sync.outcomes import Row
+from lockstep.sync.planner import Planned
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An object whose plan needs the application: a match, a fresh reading, or an operation that nobody knows the end of."""
+
+    claim: Claim
+    prepared: Prepared
+    unsettled: tuple[OpenOperation, ...] = ()
+    look: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A plan that is sent once it is in the journal, under *operation_id*. *settled*: what the look before it settled."""
+
+    claim: Claim
+    planned: Planned
+    operation_id: str
+    settled: tuple[Row, ...] = ()
+
+
+@dataclass(order=True, slots=True)
+class _Queued:
+    lane: int
+    number: int
+    work: Look | Write = field(compare=False)
+
+
+class WorkQueue:
+    """What senders take from: by lane, then in the order of arrival."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.PriorityQueue[_Queued] = asyncio.PriorityQueue()
+        self._number = 0
+
+    def put(self, work: Look | Write) -> None:
+        self._number += 1
+        self._queue.put_nowait(_Queued(work.claim.lane, self._number, work))
+
+    async def get(self) -> Look | Write:
+        return (await self._queue.get()).work
+
+
+class Batches(Generic[T]):
+    """Collects what arrives, and gives it out in batches: up to *most* at once, or what came within *wait_seconds*."""
+
+    def __init__(self, *, most: int, wait_seconds: float) -> None:
+        self._items: list[T] = []
+        self._arrived = asyncio.Event()
+        self._full = asyncio.Event()
+        self._most = most
+        self._wait_seconds = wait_seconds
+
+    def put(self, item: T) -> None:
+        self._items.append(item)
+        self._arrived.set()
+        if len(self._items) >= self._most:
+            self._full.set()
+
+    async def take(self) -> list[T]:
+        """The next batch; waits until there is something."""
+        await self._arrived.wait()
+        if self._wait_seconds and len(self._items) < self._most:
+            try:
+                async with asyncio.timeout(self._wait_seconds):
+                    await self._full.wait()
+            except TimeoutError:
+                pass
+        batch, self._items = self._items[: self._most], self._items[self._most :]
+        if not self._items:
+            self._arrived.clear()
+        if len(self._items) < self._most:
+            self._full.clear()
+        return batch
