@@ -80,6 +80,25 @@ def test_error_of_an_inner_function_points_into_the_text() -> None:
     assert error.detail.endswith("Item found no value number 3: the attribute has 1 value, at character 26.")
 
 
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [('Join("-", "x", [a], [b])', 21), ('SelectUniqueValue("x", [b])', 24), ('Switch("a", , [b], "x")', 15)],
+)
+def test_error_points_at_the_one_of_many_alike_arguments(text: str, position: int) -> None:
+    compiled = compile_expression(text)
+
+    with pytest.raises(ExpressionError) as caught:
+        compiled.evaluate({"a": "y", "b": {"complex": "value"}}, EvaluationContext(CONTEXT.moment, taken={"x"}))
+
+    assert caught.value.position == position
+
+
+def test_error_of_the_short_form_of_a_date_format_names_the_right_argument() -> None:
+    error = error_of('FormatDateTime([a], "yyyy", "Q")')
+
+    assert (error.argument, error.position) == ("output format", 29)
+
+
 def test_error_shows_the_value_that_was_wrong() -> None:
     assert 'got "tomorrow"' in error_of("CDate([start])", {"start": "tomorrow"}).detail
 

@@ -61,10 +61,12 @@ class Form:
         """Argument *index*, converted to *kind*. An argument that is left out gives None."""
         if index >= len(self.arguments):
             return _nothing
+        parameter = self.function.parameter(index)
         try:
-            return converted(self.arguments[index], kind, name or self.function.parameter(index).name)
+            read = converted(self.arguments[index], kind, name or parameter.name)
         except Trouble as trouble:
             raise self.wrong(trouble.message, index, expected=trouble.expected) from None
+        return _numbered(read, index) if parameter.repeats else read
 
     def constant_text(self, index: int) -> str:
         """The text of argument *index*, which must be constant; null is empty."""
@@ -74,14 +76,10 @@ class Form:
     def is_present(self, index: int) -> bool:
         return index < len(self.arguments) and not self.arguments[index].is_empty
 
-    def guard(self, evaluate: Evaluate) -> Evaluate:
-        """*evaluate*, with its troubles told with function and position."""
-        return _located(evaluate, self)
-
-    def wrong(self, message: str, index: int | None = None, *, expected: str = "") -> ExpressionError:
+    def wrong(self, message: str, index: int | None = None, *, expected: str = "", name: str = "") -> ExpressionError:
         """The error for argument *index*, or for the call as a whole. Raise it while compiling."""
         position = self.call.position if index is None else self.arguments[index].node.position
-        name = "" if index is None else self.function.parameter(index).name
+        name = name or ("" if index is None else self.function.parameter(index).name)
         full = f"{self.function.name} {message}"
         return ExpressionError(
             self.text, position, full, function=self.function.name, argument=name, expected=expected or full
@@ -91,10 +89,12 @@ class Form:
         """*trouble* with text, function and the position of the argument that it names."""
         position = self.call.position
         hides = "Redact" in self.text or "RandomString" in self.text
-        for index, argument in enumerate(self.arguments):
-            if trouble.argument and self.function.parameter(index).name == trouble.argument:
-                position = argument.node.position + trouble.offset
-                break
+        names = [self.function.parameter(index).name for index in range(len(self.arguments))]
+        index = trouble.index
+        if index is None and trouble.argument in names:
+            index = names.index(trouble.argument)
+        if index is not None:
+            position = self.arguments[index].node.position + trouble.offset
         return ExpressionError(
             self.text,
             position,
@@ -224,6 +224,19 @@ def _argument(form: Form, index: int) -> Evaluate:
         return converted(form.arguments[index], parameter.kind, parameter.name, needed=parameter.needed)
     except Trouble as trouble:
         raise form.wrong(trouble.message, index, expected=trouble.expected) from None
+
+
+def _numbered(evaluate: Evaluate, index: int) -> Evaluate:
+    """*evaluate*, whose troubles say which argument it is."""
+
+    def numbered(record: Record, context: EvaluationContext) -> Value:
+        try:
+            return evaluate(record, context)
+        except Trouble as trouble:
+            trouble.index = index
+            raise
+
+    return numbered
 
 
 def _located(evaluate: Evaluate, form: Form) -> Evaluate:

@@ -42,6 +42,7 @@ class Trouble(Exception):
         self._value = value
         self.argument = argument
         self.expected = expected
+        self.index: int | None = None  # which argument, from 0, where the name is not enough because it repeats
         self.offset = offset  # characters into a constant argument, where a part of it (a regex construct) is at fault
 
     @property

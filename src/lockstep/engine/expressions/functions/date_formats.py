@@ -50,11 +50,8 @@ def format_date_time(call: Form) -> Evaluate:
     read_styles = None if short else call.argument(1, Kind.TEXT)
     read_input = call.argument(first_format, Kind.TEXT, "input format")
     read_output = call.argument(first_format + 1, Kind.TEXT, "output format")
-    for index in (first_format, first_format + 1):
-        if call.arguments[index].is_empty:
-            raise call.wrong("needs a date format, but the argument is empty", index, expected="a date format")
-        if call.arguments[index].is_constant:
-            _check_format(call, index)
+    _check_format(call, first_format, "input format")
+    _check_format(call, first_format + 1, "output format")
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
         source = read_source(record, context)
@@ -71,8 +68,12 @@ def format_date_time(call: Form) -> Evaluate:
     return evaluate
 
 
-def _check_format(call: Form, index: int) -> None:
+def _check_format(call: Form, index: int, name: str) -> None:
+    if call.arguments[index].is_empty:
+        raise call.wrong("needs a date format, but the argument is empty", index, expected="a date format", name=name)
+    if not call.arguments[index].is_constant:
+        return
     try:
         parts_of(call.constant_text(index))
     except Trouble as trouble:
-        raise call.wrong(trouble.message, index, expected=trouble.expected) from None
+        raise call.wrong(trouble.message, index, expected=trouble.expected, name=name) from None

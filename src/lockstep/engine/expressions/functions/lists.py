@@ -46,7 +46,7 @@ def join(call: Form) -> Evaluate:
                 if value:
                     parts.append(value)
             elif value is not None:
-                parts.extend(part for part in to_values(value, "source") if part)
+                parts += _values_of(value, source, sources)
         if len(parts) > _FEW:
             check_size(sum(map(len, parts)) + len(glue) * len(parts))
         return within_limit(glue.join(parts))
@@ -62,13 +62,22 @@ def _join_many(separator: Evaluate, sources: list[Evaluate]) -> Evaluate:
         parts: list[str] = []
         size = -len(glue)
         for source in sources:
-            found = [part for part in to_values(source(record, context), "source") if part]
+            found = _values_of(source(record, context), source, sources)
             size += sum(map(len, found)) + len(glue) * len(found)
             check_size(size)
             parts += found
         return glue.join(parts)
 
     return evaluate
+
+
+def _values_of(value: Value, source: Evaluate, sources: list[Evaluate]) -> list[str]:
+    """The values that are not empty; a trouble says which source it is."""
+    try:
+        return [part for part in to_values(value, "source") if part]
+    except Trouble as trouble:
+        trouble.index = sources.index(source) + 1
+        raise
 
 
 @function(
