@@ -49,7 +49,7 @@ async def touched_by_changes(connection: Connection, kind: str, rows: Sequence[M
         connection,
         f"""select job.id as job, %(kind)s as kind, given.id::text as id, {_LINKED.format(kind="%(kind)s", id="given.id")} as is_linked
         from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, changed text[], concerns_all boolean)
-        join job on job.started and job.dependencies ? %(kind)s
+        join job on job.started and job.dependencies->%(kind)s->0 is not null
             and (given.concerns_all or job.dependencies->%(kind)s ?| given.changed)
         where job.syncs_all
             or {_LINKED.format(kind="%(kind)s", id="given.id")}
@@ -85,7 +85,7 @@ async def touched_by_assignment(connection: Connection, app: str, kind: str, pri
         )
         select job.id as job, reached.kind, reached.id::text as id, {_LINKED.format(kind="reached.kind", id="reached.id")} as is_linked
         from reached join job on job.app = %(app)s and job.started
-        where reached.kind = 'User' or job.dependencies ? 'Group'""",
+        where reached.kind = 'User' or job.dependencies->'Group'->0 is not null""",
         {"app": app, "kind": kind, "principal": principal},
     )
 
@@ -98,7 +98,7 @@ async def touched_by_roles(connection: Connection, app: str, roles: Sequence[str
             {_LINKED.format(kind="held.kind", id="held.object_id")} as is_linked
         from effective_assignment as held join job on job.app = held.app and job.started
         where held.app = %(app)s and held.role_id = any(%(roles)s::uuid[])
-            and (held.kind = 'User' or job.dependencies ? 'Group')""",
+            and (held.kind = 'User' or job.dependencies->'Group'->0 is not null)""",
         {"app": app, "roles": list(roles)},
     )
 

@@ -188,6 +188,16 @@ async def reports_of(connection: Connection, ids: Sequence[str]) -> list[PersonR
         return await cursor.fetchall()
 
 
+async def groups_of(connection: Connection, person: str) -> list[tuple[str, str]]:
+    """The live groups that a person is a direct member of: id and display name, by name."""
+    cursor = await connection.execute(
+        """select grp.id::text, grp.display_name from member join grp on grp.id = member.group_id
+        where member.member_id = %s and grp.deleted_at is null order by lower(grp.display_name)""",
+        (person,),
+    )
+    return [(row[0], row[1]) for row in await cursor.fetchall()]
+
+
 async def due_for_purge(connection: Connection, before: datetime, *, limit: int) -> list[PersonRow]:
     """People who were deleted before *before*."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:

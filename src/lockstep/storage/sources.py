@@ -47,6 +47,7 @@ class HoldRow:
 
 
 _SOURCE = "name, kind, display_name, config, generation, completed_generation, watermark, created_at"
+_TABLES = {"User": "person", "Group": "grp"}
 _HOLD = "id::text, source, kind, generation, missing, present, reason, created_at"
 
 
@@ -77,8 +78,24 @@ async def save_watermark(connection: Connection, name: str, watermark: Mapping[s
     await connection.execute("update source set watermark = %s where name = %s", (as_json(watermark), name))
 
 
-async def remove_source(connection: Connection, name: str) -> None:
+async def remove_source(connection: Connection, name: str, *, heir: str) -> None:
+    """Remove a source. What it has brought and is not yet purged goes to *heir*, under keys that no row answers to."""
+    for table in ("person", "grp"):
+        await connection.execute(
+            f"update {table} set source = %(heir)s, anchor = source || '/' || anchor, row_hash = null where source = %(name)s",
+            {"heir": heir, "name": name},
+        )
+    await connection.execute("delete from awaited_member where source = %s", (name,))
     await connection.execute("delete from source where name = %s", (name,))
+
+
+async def live_objects(connection: Connection, name: str, kind: str, *, limit: int) -> list[str]:
+    """Ids of live people or groups of a source."""
+    cursor = await connection.execute(
+        f"select id::text from {_TABLES[kind]} where source = %s and deleted_at is null order by id limit %s",
+        (name, limit),
+    )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def count_objects(connection: Connection, name: str) -> dict[str, int]:
@@ -135,9 +152,6 @@ async def note_seen_edges(connection: Connection, edges: Iterable[tuple[str, str
         "insert into seen_edge select * from unnest(%s::uuid[], %s::text[]) on conflict do nothing",
         ([group for group, _ in wanted], [member for _, member in wanted]),
     )
-
-
-_TABLES = {"User": "person", "Group": "grp"}
 
 
 async def count_unseen(connection: Connection, source: str, kind: str) -> tuple[int, int]:

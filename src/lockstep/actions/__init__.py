@@ -1,0 +1,1 @@
+"""Everything a person may ask for, once: permission first, audit entry last. Doors only translate."""

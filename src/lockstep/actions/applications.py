@@ -1,0 +1,119 @@
+"""Applications: add one from the gallery, look at it, remove it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lockstep.actions.context import APPLICATIONS_WRITE, Context, audit
+from lockstep.actions.lookup import find_application
+from lockstep.directory.roles import replace_roles
+from lockstep.engine.configuration import JobConfiguration, Scope
+from lockstep.engine.rules import dependencies
+from lockstep.engine.template import Template
+from lockstep.errors import conflict, invalid
+from lockstep.storage import applications, assignments, credentials, instance, jobs
+from lockstep.storage.applications import ApplicationRow, RoleRow
+from lockstep.storage.credentials import CredentialRow
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationView:
+    """An application with all that its page shows."""
+
+    application: ApplicationRow
+    template: Template | None
+    roles: list[RoleRow]
+    credential: CredentialRow | None
+    assignment_count: int
+    person_count: int
+
+
+def list_templates(context: Context) -> list[Template]:
+    """The gallery."""
+    return [context.gallery.template(name) for name in context.gallery.names()]
+
+
+async def add_application(context: Context, template: str, *, name: str = "", display_name: str = "") -> ApplicationRow:
+    """Add an application as its gallery entry says: default configuration, roles and tenant URL; switched off.
+
+    Raises LockstepError for an unknown template, an unusable name or one that is taken.
+    """
+    context.actor.require(APPLICATIONS_WRITE)
+    entry = context.gallery.template(template)
+    name = name or entry.id
+    if not _NAME.fullmatch(name):
+        raise invalid(
+            f'"{name}" cannot be the name of an application',
+            why="Small letters, digits and hyphens, beginning with a letter or digit, at most 63",
+            next_step=f"For example: lockstep apps add {entry.id} --name {entry.id}-2",
+        )
+    async with context.changing(APPLICATIONS_WRITE) as edit:
+        if await applications.find_application(edit.connection, name):
+            raise conflict(
+                f"There is an application called {name} already",
+                next_step=f"Give this one another name: lockstep apps add {entry.id} --name {name}-2",
+            )
+        app = await applications.insert_application(
+            edit.connection,
+            name=name,
+            display_name=display_name or entry.display_name,
+            template=entry.id,
+            job_template=entry.id,
+            tenant=await instance.tenant_id(edit.connection),
+        )
+        configuration = entry.configuration()
+        await jobs.save_configuration(
+            edit.connection,
+            app.job,
+            entry.provisioning,
+            dependencies=dependencies_of(configuration),
+            syncs_all=configuration.scope is Scope.ALL,
+            author=context.actor.name,
+            comment=f"Defaults of the gallery entry {entry.id}",
+        )
+        await replace_roles(
+            edit, app, [RoleRow(r.id, r.value, r.display_name, is_enabled=r.is_enabled) for r in entry.roles]
+        )
+        await credentials.save_tenant_url(edit.connection, app.id, entry.tenant_url.default, keeps_secret=False)
+        await audit(
+            edit, "Add service principal", app.name, after={"template": entry.id, "displayName": app.display_name}
+        )
+    return app
+
+
+async def list_applications(context: Context) -> list[ApplicationRow]:
+    async with context.reading() as connection:
+        return await applications.list_applications(connection)
+
+
+async def show_application(context: Context, name: str) -> ApplicationView:
+    async with context.reading() as connection:
+        app = await find_application(connection, name)
+        count, people = await assignments.count_assigned(connection, app.id)
+        return ApplicationView(
+            application=app,
+            template=context.gallery.template(app.template) if app.template in context.gallery.names() else None,
+            roles=await applications.read_roles(connection, app.id),
+            credential=await credentials.read_credential(connection, app.id),
+            assignment_count=count,
+            person_count=people,
+        )
+
+
+async def remove_application(context: Context, name: str) -> ApplicationRow:
+    """Remove an application with its job, links, assignments and credentials. Its accounts stay as they are."""
+    async with context.changing(APPLICATIONS_WRITE) as edit:
+        app = await find_application(edit.connection, name)
+        await applications.delete_application(edit.connection, app.id)
+        before = {"template": app.template, "displayName": app.display_name, "job": app.job}
+        await audit(edit, "Remove service principal", app.name, before=before)
+    return app
+
+
+def dependencies_of(configuration: JobConfiguration) -> dict[str, list[str]]:
+    """What a job depends on, as its row stores it: the attributes of each kind that it provisions."""
+    kinds = [mapping.source for mapping in configuration.objects if mapping.enabled]
+    return {str(kind): sorted(dependencies(configuration, kind)) for kind in kinds}

@@ -1,0 +1,95 @@
+"""Assign people and groups to an application, with a role."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lockstep.actions.context import APPLICATIONS_WRITE, Context, audit
+from lockstep.actions.lookup import find_application, find_group, find_person
+from lockstep.directory.assignments import assign as write_assignment
+from lockstep.directory.assignments import choose_role
+from lockstep.directory.assignments import unassign as take_back
+from lockstep.directory.groups import GROUP
+from lockstep.directory.people import USER
+from lockstep.errors import invalid, not_found
+from lockstep.postgres.pool import Connection
+from lockstep.storage import applications
+from lockstep.storage import assignments as store
+from lockstep.storage.assignments import AssignmentRow
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person or group that was found by name."""
+
+    kind: str
+    id: str
+    name: str
+
+
+async def assign(
+    context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
+) -> list[AssignmentRow]:
+    """Assign all of them or none; returns the assignments that are new.
+
+    Raises LockstepError for names and roles that there are not, with suggestions.
+    """
+    async with context.changing(APPLICATIONS_WRITE) as edit:
+        found = await find_application(edit.connection, app)
+        principals = await _principals(edit.connection, users, groups)
+        role_id = choose_role(await applications.read_roles(edit.connection, found.id), role, found)
+        new: list[AssignmentRow] = []
+        for one in principals:
+            if await write_assignment(edit, found, kind=one.kind, principal=one.id, role=role_id):
+                rows = await store.assignments_of_principal(edit.connection, one.id, app=found.id)
+                row = next(row for row in rows if row.role_id == role_id)
+                new.append(row)
+                noun = "user" if one.kind == USER else "group"
+                after = {"application": found.name, "role": row.role_name}
+                await audit(edit, f"Add app role assignment to {noun}", one.name, after=after)
+    return new
+
+
+async def unassign(
+    context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
+) -> list[AssignmentRow]:
+    """Take back the assignments of all of them, or only those with *role*; returns what was taken back."""
+    async with context.changing(APPLICATIONS_WRITE) as edit:
+        found = await find_application(edit.connection, app)
+        principals = await _principals(edit.connection, users, groups)
+        wanted = choose_role(await applications.read_roles(edit.connection, found.id), role, found) if role else None
+        gone: list[AssignmentRow] = []
+        for one in principals:
+            rows = await store.assignments_of_principal(edit.connection, one.id, app=found.id)
+            rows = [row for row in rows if wanted is None or row.role_id == wanted]
+            if not rows:
+                raise not_found(
+                    f"{one.name} is not assigned to {found.display_name}",
+                    next_step=f"See: lockstep assign list {found.name}",
+                )
+            await take_back(edit, rows)
+            noun = "user" if one.kind == USER else "group"
+            before = {"application": found.name, "roles": [row.role_name for row in rows]}
+            await audit(edit, f"Remove app role assignment from {noun}", one.name, before=before)
+            gone.extend(rows)
+    return gone
+
+
+async def list_assignments(context: Context, app: str) -> list[AssignmentRow]:
+    async with context.reading() as connection:
+        found = await find_application(connection, app)
+        return await store.list_assignments(connection, found.id)
+
+
+async def _principals(connection: Connection, users: Sequence[str], groups: Sequence[str]) -> list[Principal]:
+    if not users and not groups:
+        raise invalid("Nobody was named", next_step="Name somebody: --user NAME or --group NAME")
+    found = []
+    for name in dict.fromkeys(users):
+        person = await find_person(connection, name)
+        found.append(Principal(USER, person.id, person.user_principal_name))
+    for name in dict.fromkeys(groups):
+        group = await find_group(connection, name)
+        found.append(Principal(GROUP, group.id, group.display_name))
+    return found

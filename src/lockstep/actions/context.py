@@ -1,0 +1,111 @@
+"""Who asks, and with what an action works.
+
+An action checks the permission before it reads anything, writes its audit entry in the transaction of what it did, and wakes the
+drain only after the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from lockstep.directory.edit import Edit, Touched, editing
+from lockstep.directory.intake import Progress, nothing_to_defer
+from lockstep.directory.lifecycle import PURGE_AFTER
+from lockstep.directory.rows import SourcePass
+from lockstep.engine.template import Template
+from lockstep.errors import Kind, LockstepError
+from lockstep.ports import TargetOpener
+from lockstep.postgres.pool import Connection, Pool, transaction
+from lockstep.storage import audit_log
+from lockstep.vault import Vault
+
+READ = "directory.read"
+PEOPLE_WRITE = "people.write"
+APPLICATIONS_WRITE = "applications.write"
+CREDENTIALS_WRITE = "credentials.write"
+SOURCES_WRITE = "sources.write"
+EVERYTHING = frozenset({READ, PEOPLE_WRITE, APPLICATIONS_WRITE, CREDENTIALS_WRITE, SOURCES_WRITE})
+
+OpenSource = Callable[[str, Mapping[str, Any], Mapping[str, str]], Sequence[SourcePass]]
+
+
+class Templates(Protocol):
+    """The gallery, as actions see it."""
+
+    def names(self) -> Sequence[str]: ...
+
+    def template(self, name: str) -> Template:
+        """Raises LockstepError with what was probably meant."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks. *permissions* are those of the house above, not of any application."""
+
+    name: str
+    permissions: frozenset[str] = EVERYTHING
+
+    def require(self, permission: str) -> None:
+        if permission not in self.permissions:
+            raise LockstepError(
+                Kind.FORBIDDEN,
+                f"{self.name} may not do this",
+                why=f"It needs the permission {permission}",
+                next_step="Ask an administrator of Lockstep",
+            )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an action works with."""
+
+    pool: Pool
+    actor: Actor
+    vault: Vault
+    gallery: Templates
+    open_source: OpenSource
+    opener: TargetOpener | None = None
+    after_commit: Callable[[Touched], Awaitable[None]] = nothing_to_defer
+    now: Callable[[], datetime] = _now
+    say: Callable[[str], None] = field(default=lambda _: None)
+    on_progress: Callable[[Progress], None] = field(default=lambda _: None)
+    purge_after: timedelta = PURGE_AFTER
+
+    @asynccontextmanager
+    async def reading(self, permission: str = READ) -> AsyncIterator[Connection]:
+        """A connection to read with, in one transaction, once the actor may."""
+        self.actor.require(permission)
+        async with transaction(self.pool) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def changing(self, permission: str) -> AsyncIterator[Edit]:
+        """A transaction that changes the directory, once the actor may; touched jobs are woken after its commit."""
+        self.actor.require(permission)
+        async with editing(self.pool, actor=self.actor.name) as edit:
+            yield edit
+        if edit.touched:
+            await self.after_commit(edit.touched)
+
+
+async def audit(
+    edit: Edit,
+    activity: str,
+    target: str,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """The last line of every action that changed something. Never holds a secret."""
+    await audit_log.append(
+        edit.connection, actor=edit.actor, activity=activity, target=target, before=before, after=after
+    )

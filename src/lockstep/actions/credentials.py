@@ -1,0 +1,136 @@
+"""The credentials of an application: written, never read back. What is shown is masked.
+
+A token is meant for one origin: when the origin of the tenant URL changes, the stored token is forgotten, so that nobody who may
+only change the URL can have it sent elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from lockstep.actions.context import CREDENTIALS_WRITE, Context, audit
+from lockstep.actions.lookup import find_application
+from lockstep.errors import invalid
+from lockstep.storage import credentials as store
+from lockstep.storage.credentials import CredentialRow
+from lockstep.sync.connections import TOKEN
+from lockstep.vault import Secret
+
+MASK = "********"
+_MOST_CHARACTERS = 16_384
+_SHOWN_FROM = 16  # of a shorter token even four characters would tell too much
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialView:
+    """What anybody may see."""
+
+    tenant_url: str
+    secret_token: str  # masked, or empty
+    set_by: str
+    was_cleared: bool = False  # the origin changed, so the stored token is gone
+
+
+async def set_credentials(
+    context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None
+) -> CredentialView:
+    """Store the tenant URL, the token, or both. Raises LockstepError for a URL or token that cannot be."""
+    context.actor.require(CREDENTIALS_WRITE)
+    if tenant_url is None and not secret_token:
+        raise invalid(
+            "Neither a tenant URL nor a token was given", next_step="Give one: --tenant-url URL or --token-stdin"
+        )
+    url = checked_url(tenant_url) if tenant_url is not None else None
+    if secret_token:
+        check_token(secret_token)
+    async with context.changing(CREDENTIALS_WRITE) as edit:
+        found = await find_application(edit.connection, app)
+        before = await store.read_credential(edit.connection, found.id)
+        old_url = before.tenant_url if before else ""
+        is_cleared = False
+        if url is not None or before is None:
+            keeps = origin(old_url) == origin(url or old_url)
+            is_cleared = bool(before and before.has_secret and not keeps and not secret_token)
+            await store.save_tenant_url(edit.connection, found.id, url or old_url, keeps_secret=keeps)
+        if secret_token:
+            if not (url or old_url):
+                raise invalid(
+                    f"{found.display_name} has no tenant URL yet", next_step="Give it along: --tenant-url URL"
+                )
+            sealed = context.vault.seal(secret_token, purpose=TOKEN, name=found.id)
+            last_four = secret_token.reveal()[-4:] if len(secret_token.reveal()) >= _SHOWN_FROM else ""
+            await store.save_secret(edit.connection, found.id, sealed, last_four=last_four, actor=context.actor.name)
+        after = await store.read_credential(edit.connection, found.id)
+        await audit(
+            edit,
+            "Update provisioning credentials",
+            found.name,
+            before={"tenantUrl": old_url, "secretToken": MASK if before and before.has_secret else ""},
+            after={
+                "tenantUrl": url or old_url,
+                "secretToken": MASK if after and after.has_secret else "",
+                "secretTokenChanged": bool(secret_token),
+            },
+        )
+    return _view(after, was_cleared=is_cleared)
+
+
+async def show_credentials(context: Context, app: str) -> CredentialView:
+    async with context.reading() as connection:
+        found = await find_application(connection, app)
+        return _view(await store.read_credential(connection, found.id))
+
+
+def checked_url(text: str) -> str:
+    """*text* as a tenant URL. Raises LockstepError unless it is http(s) with a host, without user name and fragment."""
+    url = text.strip()
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise _bad_url(url) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.fragment:
+        raise _bad_url(url)
+    if any(letter.isspace() or not letter.isprintable() for letter in url):
+        raise _bad_url(url)
+    path = parts.path.rstrip("/")
+    return f"{parts.scheme}://{parts.netloc}{path}" + (f"?{parts.query}" if parts.query else "")
+
+
+def check_token(token: Secret) -> None:
+    """Raise LockstepError unless *token* can stand in an Authorization header. Never says what it holds."""
+    text = token.reveal()
+    if (
+        len(text) > _MOST_CHARACTERS
+        or not text.isascii()
+        or any(not letter.isprintable() or letter == " " for letter in text)
+    ):
+        raise invalid(
+            "This cannot be a secret token",
+            why="It holds spaces, line ends or letters that cannot be sent",
+            next_step="Copy it again; with --token-stdin the line end at the end does not matter",
+        )
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: whom a token would be sent to."""
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, (parts.hostname or "").lower(), port
+
+
+def _bad_url(url: str) -> Exception:
+    shown = url if "@" not in url else "what was given"  # it may hold a password
+    return invalid(
+        f"{shown} cannot be a tenant URL",
+        next_step="It has the form https://api.example.com/scim/v2",
+        code="InvalidTenantUrl",
+    )
+
+
+def _view(row: CredentialRow | None, *, was_cleared: bool = False) -> CredentialView:
+    if row is None:
+        return CredentialView("", "", "", was_cleared=was_cleared)
+    masked = f"{MASK}{row.last_four or ''}" if row.has_secret else ""
+    return CredentialView(row.tenant_url, masked, row.set_by or "", was_cleared=was_cleared)

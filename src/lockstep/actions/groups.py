@@ -1,0 +1,120 @@
+"""Groups: made by hand or brought by a source; their direct members can be changed by hand."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lockstep.actions.context import PEOPLE_WRITE, Context, audit
+from lockstep.actions.lookup import find_group, find_person
+from lockstep.directory.attributes import GROUP_ATTRIBUTES, parse_value
+from lockstep.directory.groups import GROUP, GroupWrite, add_members, delete_groups, remove_members, write_groups
+from lockstep.directory.people import USER
+from lockstep.errors import conflict, invalid
+from lockstep.postgres.pool import Connection
+from lockstep.storage import assignments, groups, sources
+from lockstep.storage.assignments import AssignmentRow
+from lockstep.storage.groups import Edge, GroupRow
+
+LOCAL_SOURCE = "lockstep"  # what is made by hand belongs to it
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A group with its first members and its assignments."""
+
+    group: GroupRow
+    members: list[dict[str, Any]]
+    assignments: list[AssignmentRow]
+
+
+async def list_groups(
+    context: Context, *, search: str = "", is_deleted: bool | None = False, limit: int = 1000
+) -> list[tuple[GroupRow, int]]:
+    """Groups by name, each with the number of its direct members."""
+    async with context.reading() as connection:
+        return await groups.list_groups(connection, search=search, is_deleted=is_deleted, limit=limit)
+
+
+async def show_group(context: Context, name: str, *, most_members: int = 1000) -> GroupView:
+    async with context.reading() as connection:
+        group = await find_group(connection, name)
+        return GroupView(
+            group,
+            await groups.members_of(connection, group.id, limit=most_members),
+            await assignments.assignments_of_principal(connection, group.id),
+        )
+
+
+async def create_group(context: Context, name: str, *, description: str = "") -> GroupRow:
+    """Make a group. Raises LockstepError when there is one of that name."""
+    async with context.changing(PEOPLE_WRITE) as edit:
+        try:
+            display_name = parse_value(GROUP_ATTRIBUTES["displayName"], name)
+        except ValueError as wrong:
+            raise invalid(f"The name of the group {wrong}") from None
+        if not display_name:
+            raise invalid("A group needs a name")
+        if await groups.find_groups(edit.connection, display_name):
+            raise conflict(f"There is a group called {display_name} already", next_step="Choose another name")
+        await _ensure_local_source(edit.connection)
+        group_id = str(uuid.uuid4())
+        attributes = {"displayName": display_name, "securityEnabled": True} | (
+            {"description": description} if description else {}
+        )
+        group = GroupRow(group_id, LOCAL_SOURCE, group_id, display_name, attributes)
+        await write_groups(edit, [GroupWrite(group)])
+        await audit(edit, "Add group", display_name, after=attributes)
+    return group
+
+
+async def delete_group(context: Context, name: str) -> GroupRow:
+    """Put a group into the recycle bin; its members lose what it gave them."""
+    async with context.changing(PEOPLE_WRITE) as edit:
+        group = await find_group(edit.connection, name)
+        await delete_groups(edit, [group], at=context.now())
+        await audit(edit, "Delete group", group.display_name, before={"id": group.id})
+    return group
+
+
+async def restore_group(context: Context, name: str) -> GroupRow:
+    """Take a group out of the recycle bin, with its members and assignments."""
+    async with context.changing(PEOPLE_WRITE) as edit:
+        group = await find_group(edit.connection, name, is_deleted=True)
+        after = replace(group, deleted_at=None)
+        await write_groups(edit, [GroupWrite(after, group)])
+        await audit(edit, "Restore group", group.display_name, after={"id": group.id})
+    return after
+
+
+async def change_members(
+    context: Context, name: str, *, add: Sequence[str] = (), remove: Sequence[str] = (), groups_too: bool = False
+) -> tuple[int, int]:
+    """Add and remove direct members by user principal name (by group name with *groups_too*); returns how many changed."""
+    async with context.changing(PEOPLE_WRITE) as edit:
+        group = await find_group(edit.connection, name)
+        coming = [await _edge(edit.connection, group, one, is_group=groups_too) for one in add]
+        going = [await _edge(edit.connection, group, one, is_group=groups_too) for one in remove]
+        added = await add_members(edit, coming)
+        removed = await remove_members(edit, going)
+        if added:
+            await audit(edit, "Add member to group", group.display_name, after={"members": list(add)})
+        if removed:
+            await audit(edit, "Remove member from group", group.display_name, before={"members": list(remove)})
+    return added, removed
+
+
+async def _edge(connection: Connection, group: GroupRow, name: str, *, is_group: bool) -> Edge:
+    if not is_group:
+        return Edge(group.id, (await find_person(connection, name)).id, USER)
+    nested = await find_group(connection, name)
+    if nested.id == group.id:
+        raise invalid(f"{group.display_name} cannot be a member of itself")
+    return Edge(group.id, nested.id, GROUP)
+
+
+async def _ensure_local_source(connection: Connection) -> None:
+    if await sources.read_source(connection, LOCAL_SOURCE) is None:
+        await sources.save_source(connection, LOCAL_SOURCE, kind="local", display_name="Made in Lockstep", config={})

@@ -1,0 +1,75 @@
+"""Find what a person named. Whoever is not found is answered with names that are like it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from lockstep.errors import LockstepError, conflict, not_found
+from lockstep.postgres.pool import Connection
+from lockstep.storage import applications, groups, people, sources
+from lockstep.storage.applications import ApplicationRow
+from lockstep.storage.groups import GroupRow
+from lockstep.storage.people import PersonRow
+from lockstep.storage.sources import SourceRecord
+
+
+async def find_application(connection: Connection, name: str) -> ApplicationRow:
+    found = await applications.find_application(connection, name)
+    if found is None:
+        known = [one.name for one in await applications.list_applications(connection)]
+        other = f"There are: {', '.join(known)}" if known else "Add one: lockstep apps add documo"
+        raise unknown("application", name, known, otherwise=other)
+    return found
+
+
+async def find_person(connection: Connection, name: str) -> PersonRow:
+    """A person who is not deleted, by user principal name or id."""
+    found = await people.find_person(connection, name.strip())
+    if found is not None:
+        return found
+    deleted = await people.find_person(connection, name.strip(), is_deleted=True)
+    if deleted is not None:
+        raise not_found(
+            f"{deleted.user_principal_name} is deleted",
+            next_step=f"Restore: lockstep people restore {deleted.user_principal_name}",
+        )
+    near = await people.near_names(connection, name.strip())
+    raise unknown("person", name, near, otherwise="See: lockstep people list --search TEXT")
+
+
+async def find_deleted_person(connection: Connection, name: str) -> PersonRow:
+    found = await people.find_person(connection, name.strip(), is_deleted=True)
+    if found is None:
+        if await people.find_person(connection, name.strip()):
+            raise conflict(f"{name} is not deleted")
+        raise unknown("deleted person", name, [], otherwise="See: lockstep people list --deleted")
+    return found
+
+
+async def find_group(connection: Connection, name: str, *, is_deleted: bool = False) -> GroupRow:
+    """A group by display name or id. Raises LockstepError when several groups have that name."""
+    found = await groups.find_groups(connection, name.strip(), is_deleted=is_deleted)
+    if len(found) > 1 and not is_deleted:
+        ids = ", ".join(one.id for one in found[:5])
+        raise conflict(f'{len(found)} groups are called "{name}"', next_step=f"Name one by its id: {ids}")
+    if not found:
+        known = [one.display_name for one, _ in await groups.list_groups(connection, is_deleted=is_deleted, limit=5000)]
+        raise unknown("group", name, known, otherwise="See: lockstep groups list")
+    return found[0]
+
+
+async def find_source(connection: Connection, name: str) -> SourceRecord:
+    found = await sources.read_source(connection, name)
+    if found is None:
+        known = [one.name for one in await sources.list_sources(connection)]
+        raise unknown("source", name, known, otherwise="Add one: lockstep sources add NAME --people FILE")
+    return found
+
+
+def unknown(noun: str, name: str, known: Iterable[str], *, otherwise: str) -> LockstepError:
+    """*name* is not there; up to three of *known* that are like it."""
+    by_fold = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.strip().lower(), list(by_fold), n=3, cutoff=0.6)
+    suggestion = f"Did you mean {' or '.join(by_fold[one] for one in near)}?" if near else otherwise
+    return not_found(f'There is no {noun} "{name}"', next_step=suggestion)

@@ -1,0 +1,125 @@
+"""People: look at them, change them by hand, disable, delete, restore.
+
+A change by hand holds until the source says something new about that person: the source's row wins when it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lockstep.actions.context import PEOPLE_WRITE, Context, audit
+from lockstep.actions.lookup import find_deleted_person, find_person
+from lockstep.directory import lifecycle
+from lockstep.directory.people import delete_people, difference, restore_person, set_attributes
+from lockstep.storage import assignments, changes, people
+from lockstep.storage.assignments import AssignmentRow
+from lockstep.storage.changes import ChangeRow
+from lockstep.storage.people import PersonFilter, PersonRow
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """A person with all that their page shows."""
+
+    person: PersonRow
+    manager: PersonRow | None
+    groups: list[tuple[str, str]]  # id, display name
+    assignments: list[AssignmentRow]
+    history: list[ChangeRow]
+
+
+async def list_people(context: Context, wanted: PersonFilter) -> list[PersonRow]:
+    async with context.reading() as connection:
+        return await people.list_people(connection, wanted)
+
+
+async def count_people(context: Context, wanted: PersonFilter) -> int:
+    async with context.reading() as connection:
+        return await people.count_people(connection, wanted)
+
+
+async def show_person(context: Context, name: str, *, is_deleted: bool = False) -> PersonView:
+    async with context.reading() as connection:
+        find = find_deleted_person if is_deleted else find_person
+        person = await find(connection, name)
+        managers = await people.read_people(connection, [person.manager_id]) if person.manager_id else {}
+        return PersonView(
+            person=person,
+            manager=managers.get(person.manager_id or ""),
+            groups=await people.groups_of(connection, person.id),
+            assignments=await assignments.assignments_of_principal(connection, person.id),
+            history=await changes.history_of(connection, person.id, limit=20),
+        )
+
+
+async def set_person(context: Context, name: str, texts: Mapping[str, str]) -> PersonRow:
+    """Change attributes: name to text, empty text takes it away. Raises LockstepError for what cannot be."""
+    async with context.changing(PEOPLE_WRITE) as edit:
+        person = await find_person(edit.connection, name)
+        after = await set_attributes(edit, person, texts)
+        changed, before_values, after_values = difference(person, after)
+        if changed:
+            await audit(edit, "Update user", person.user_principal_name, before=before_values, after=after_values)
+    return after
+
+
+async def set_enabled(context: Context, names: Sequence[str], *, is_enabled: bool) -> list[PersonRow]:
+    """Disable or enable people: all of them, or none when one is not found."""
+    async with context.changing(PEOPLE_WRITE) as edit:
+        found = [await find_person(edit.connection, name) for name in dict.fromkeys(names)]
+        done = []
+        for person in found:
+            done.append(await set_attributes(edit, person, {"accountEnabled": str(is_enabled)}))
+            if person.account_enabled != is_enabled:
+                activity = "Enable account" if is_enabled else "Disable account"
+                await audit(
+                    edit,
+                    activity,
+                    person.user_principal_name,
+                    before={"accountEnabled": person.account_enabled},
+                    after={"accountEnabled": is_enabled},
+                )
+    return done
+
+
+async def delete(context: Context, names: Sequence[str]) -> list[PersonRow]:
+    """Put people into the recycle bin, from where they can be restored until they are purged."""
+    async with context.changing(PEOPLE_WRITE) as edit:
+        found = [await find_person(edit.connection, name) for name in dict.fromkeys(names)]
+        await delete_people(edit, found, at=context.now())
+        for person in found:
+            await audit(edit, "Delete user", person.user_principal_name, before={"id": person.id})
+    return found
+
+
+async def restore(context: Context, names: Sequence[str]) -> list[PersonRow]:
+    """Take people out of the recycle bin."""
+    async with context.changing(PEOPLE_WRITE) as edit:
+        done = []
+        for name in dict.fromkeys(names):
+            person = await find_deleted_person(edit.connection, name)
+            done.append(await restore_person(edit, person))
+            await audit(edit, "Restore user", person.user_principal_name, after={"id": person.id})
+    return done
+
+
+async def purge(context: Context, names: Sequence[str]) -> list[PersonRow]:
+    """Remove deleted people for good, now."""
+    async with context.changing(PEOPLE_WRITE) as edit:
+        found = [await find_deleted_person(edit.connection, name) for name in dict.fromkeys(names)]
+        await lifecycle.purge_people(edit, found)
+        for person in found:
+            await audit(edit, "Hard delete user", person.user_principal_name, before={"id": person.id})
+    return found
+
+
+async def purge_due(context: Context) -> int:
+    """Housekeeping: remove for good who was deleted too long ago to be restored; returns how many."""
+    context.actor.require(PEOPLE_WRITE)
+    purged, touched = await lifecycle.purge_due(
+        context.pool, context.now(), after=context.purge_after, actor=context.actor.name
+    )
+    if touched:
+        await context.after_commit(touched)
+    return purged

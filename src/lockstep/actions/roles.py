@@ -1,0 +1,106 @@
+"""The roles of an application: add, remove, move, switch on and off, and the whole list in the manifest's JSON shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from lockstep.actions.context import APPLICATIONS_WRITE, Context, audit
+from lockstep.actions.lookup import find_application, unknown
+from lockstep.directory.roles import from_manifest, new_role, replace_roles, to_manifest
+from lockstep.errors import conflict
+from lockstep.storage import applications
+from lockstep.storage.applications import RoleRow
+
+
+async def list_roles(context: Context, app: str) -> list[RoleRow]:
+    """The role list in the order of precedence."""
+    async with context.reading() as connection:
+        found = await find_application(connection, app)
+        return await applications.read_roles(connection, found.id)
+
+
+async def add_role(
+    context: Context,
+    app: str,
+    value: str,
+    *,
+    display_name: str = "",
+    description: str = "",
+    position: int | None = None,
+) -> RoleRow:
+    """Add a role, at the end or at *position* (1 is the first, the strongest)."""
+    role = new_role(value, display_name=display_name, description=description)
+
+    def added(roles: list[RoleRow]) -> list[RoleRow]:
+        if any(role.value.lower() == one.value.lower() for one in roles):
+            raise conflict(f"There is a role {role.value} already", next_step=f"See: lockstep apps roles list {app}")
+        place = len(roles) if position is None else max(0, position - 1)
+        return [*roles[:place], role, *roles[place:]]
+
+    await _change(context, app, added)
+    return role
+
+
+async def remove_role(context: Context, app: str, wanted: str) -> None:
+    """Remove a role. Raises LockstepError while somebody holds it."""
+    await _change(context, app, lambda roles: [one for one in roles if one is not _find(roles, wanted)])
+
+
+async def set_role_enabled(context: Context, app: str, wanted: str, *, is_enabled: bool) -> None:
+    """Switch a role on or off; one that is off is not sent to the application."""
+
+    def switched(roles: list[RoleRow]) -> list[RoleRow]:
+        role = _find(roles, wanted)
+        return [replace(one, is_enabled=is_enabled) if one is role else one for one in roles]
+
+    await _change(context, app, switched)
+
+
+async def move_role(context: Context, app: str, wanted: str, *, position: int) -> None:
+    """Give a role another rank; 1 is the first, which counts where somebody holds several."""
+
+    def moved(roles: list[RoleRow]) -> list[RoleRow]:
+        role = _find(roles, wanted)
+        others = [one for one in roles if one is not role]
+        place = max(0, position - 1)
+        return [*others[:place], role, *others[place:]]
+
+    await _change(context, app, moved)
+
+
+async def import_manifest(context: Context, app: str, manifest: Any) -> list[RoleRow]:
+    """Make the `appRoles` of an Entra manifest the whole role list."""
+    roles = from_manifest(manifest)
+    await _change(context, app, lambda _: roles)
+    return roles
+
+
+async def export_manifest(context: Context, app: str) -> dict[str, Any]:
+    return {"appRoles": to_manifest(await list_roles(context, app))}
+
+
+async def _change(context: Context, app: str, change: Callable[[list[RoleRow]], list[RoleRow]]) -> None:
+    async with context.changing(APPLICATIONS_WRITE) as edit:
+        found = await find_application(edit.connection, app)
+        before = await applications.read_roles(edit.connection, found.id)
+        after = change(before)
+        if after == before:
+            return
+        await replace_roles(edit, found, after)
+        await audit(
+            edit,
+            "Update application - app roles",
+            found.name,
+            before={"appRoles": to_manifest(before)},
+            after={"appRoles": to_manifest(after)},
+        )
+
+
+def _find(roles: list[RoleRow], wanted: str) -> RoleRow:
+    folded = wanted.strip().lower()
+    for role in roles:
+        if folded in (role.value.lower(), role.display_name.lower(), role.id):
+            return role
+    raise unknown("role", wanted, [role.value for role in roles], otherwise="See: lockstep apps roles list APP")

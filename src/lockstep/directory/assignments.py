@@ -1,0 +1,64 @@
+"""Assign people and groups to an application, and take assignments back. Who gains or loses access is marked at once.
+
+One principal may hold several roles; which of them counts is the order of the application's role list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lockstep.directory.edit import Edit
+from lockstep.engine.records import DEFAULT_ACCESS
+from lockstep.errors import invalid, not_found
+from lockstep.storage import assignments as store
+from lockstep.storage.applications import ApplicationRow, RoleRow
+from lockstep.storage.assignments import AssignmentRow
+
+ASSIGNMENT = "Assignment"
+
+
+def choose_role(roles: Sequence[RoleRow], wanted: str | None, app: ApplicationRow) -> str:
+    """The id of the role that *wanted* means: its value, name or id in any case; default access without one.
+
+    Raises LockstepError for a role that there is not or that is switched off.
+    """
+    if not wanted or wanted == DEFAULT_ACCESS or wanted.lower() == "default access":
+        return DEFAULT_ACCESS
+    folded = wanted.strip().lower()
+    for role in roles:
+        if folded in (role.value.lower(), role.display_name.lower(), role.id):
+            if not role.is_enabled:
+                raise invalid(
+                    f'The role "{role.display_name}" of {app.display_name} is switched off',
+                    next_step=f"Switch it on: lockstep apps roles enable {app.name} {role.value}",
+                )
+            return role.id
+    named = ", ".join(role.value or role.display_name for role in roles if role.is_enabled)
+    raise not_found(
+        f'{app.display_name} has no role "{wanted}"',
+        next_step=f"Its roles are: {named}" if named else f"Add it: lockstep apps roles add {app.name} {wanted}",
+    )
+
+
+async def assign(edit: Edit, app: ApplicationRow, *, kind: str, principal: str, role: str) -> bool:
+    """Assign a person or group; False when that assignment was there already."""
+    if not await store.insert_assignment(edit.connection, app.id, kind=kind, principal=principal, role=role):
+        return False
+    after = {"application": app.name, "applicationId": app.id, "roleId": role, "principalKind": kind}
+    edit.record(ASSIGNMENT, principal, "assigned", changed=["appRoleAssignments"], after=after)
+    await edit.mark_assignment(app.id, kind, principal, reason="assigned")
+    return True
+
+
+async def unassign(edit: Edit, rows: Sequence[AssignmentRow]) -> None:
+    """Take *rows* back. Whoever is assigned in another way as well stays; the decision looks."""
+    await store.delete_assignments(edit.connection, [row.id for row in rows])
+    for row in rows:
+        before = {
+            "application": row.app_name,
+            "applicationId": row.app,
+            "roleId": row.role_id,
+            "principalKind": row.kind,
+        }
+        edit.record(ASSIGNMENT, row.principal_id, "unassigned", changed=["appRoleAssignments"], before=before)
+        await edit.mark_assignment(row.app, row.kind, row.principal_id, reason="unassigned", is_leaving=True)

@@ -1,0 +1,102 @@
+"""An application's role list: its order is the precedence, so moving a role is a change for everybody who holds several.
+
+A role that somebody holds is not removed: switch it off first, and take the assignments back.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lockstep.directory.edit import Edit
+from lockstep.engine.roles import roles_from_manifest
+from lockstep.errors import conflict, invalid
+from lockstep.storage import applications as store
+from lockstep.storage.applications import ApplicationRow, RoleRow
+
+APP_ROLE = "AppRole"
+MAX_VALUE = 120
+MAX_ROLES = 1200
+
+
+async def replace_roles(edit: Edit, app: ApplicationRow, roles: Sequence[RoleRow]) -> None:
+    """Make *roles* the whole list. Raises LockstepError when a value is not possible or a role that is held would go."""
+    _check(roles)
+    before = await store.read_roles(edit.connection, app.id)
+    after_by_id = {role.id: (place, role) for place, role in enumerate(roles)}
+    for gone in [role for role in before if role.id not in after_by_id]:
+        holders = await store.count_holders(edit.connection, app.id, gone.id)
+        if holders:
+            raise conflict(
+                f'The role "{gone.display_name}" of {app.display_name} is held by {holders} assignments',
+                next_step=f"Take them back first: lockstep assign list {app.name}",
+            )
+    touched = [
+        role.id for place, role in enumerate(before) if role.id in after_by_id and after_by_id[role.id] != (place, role)
+    ]
+    touched += [role.id for role in roles if role.id not in {old.id for old in before}]
+    if not touched and len(before) == len(roles):
+        return
+    await store.write_roles(edit.connection, app.id, roles)
+    edit.record(
+        APP_ROLE,
+        app.id,
+        "updated",
+        changed=["appRoles"],
+        before={"appRoles": to_manifest(before)},
+        after={"appRoles": to_manifest(roles)},
+    )
+    await edit.mark_roles(app.id, touched, reason="roles changed")
+
+
+def new_role(value: str, *, display_name: str = "", description: str = "") -> RoleRow:
+    return RoleRow(str(uuid.uuid4()), value.strip(), display_name.strip() or value.strip(), description)
+
+
+def from_manifest(value: Any) -> list[RoleRow]:
+    """Read the `appRoles` of an Entra manifest. Raises LockstepError with the place of the first mistake."""
+    roles_from_manifest(value)
+    entries = value.get("appRoles") if isinstance(value, Mapping) else value
+    return [
+        RoleRow(
+            id=str(uuid.UUID(entry["id"])),
+            value=entry.get("value") or "",
+            display_name=entry["displayName"],
+            description=entry.get("description") or "",
+            is_enabled=entry.get("isEnabled", True),
+            allowed_member_types=tuple(entry.get("allowedMemberTypes") or ("User",)),
+        )
+        for entry in entries
+    ]
+
+
+def to_manifest(roles: Sequence[RoleRow]) -> list[dict[str, Any]]:
+    """The `appRoles` of a manifest, in the order of precedence."""
+    return [
+        {
+            "allowedMemberTypes": list(role.allowed_member_types),
+            "description": role.description or role.display_name,
+            "displayName": role.display_name,
+            "id": role.id,
+            "isEnabled": role.is_enabled,
+            "value": role.value,
+        }
+        for role in roles
+    ]
+
+
+def _check(roles: Sequence[RoleRow]) -> None:
+    if len(roles) > MAX_ROLES:
+        raise invalid(f"An application has at most {MAX_ROLES} roles, not {len(roles)}")
+    values: set[str] = set()
+    for role in roles:
+        if len(role.value) > MAX_VALUE or any(letter.isspace() for letter in role.value):
+            raise invalid(
+                f'"{role.value[:MAX_VALUE]}" cannot be the value of a role', why="At most 120 characters, no spaces"
+            )
+        if not role.display_name:
+            raise invalid("A role needs a name")
+        if role.value and role.value.lower() in values:
+            raise conflict(f'There are two roles with the value "{role.value}"', next_step="Give them different values")
+        values.add(role.value.lower())
