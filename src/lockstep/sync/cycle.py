@@ -103,6 +103,15 @@ async def _prepare(services: Services, job: Job, target: Target) -> None:
         await cycles.set_phase(connection, cycle.id, "write")
 
 
+async def begin_initial(connection: Connection, job_id: str) -> cycles.Cycle:
+    """Open an initial cycle in place of a running one. From the commit on, changes of the directory mark this job's objects."""
+    await instance.lock_directory(connection)
+    await cycles.cancel(connection, job_id, state="cancelled")
+    await jobs.set_started(connection, job_id)
+    cycle, _ = await cycles.open_cycle(connection, job_id, "initial", phase="scope")
+    return cycle
+
+
 async def mark_everybody(connection: Connection, job: Job, *, cycle: int | None, reason: str) -> int:
     """Mark every object that the job may have to do with: those it may provision, and those it has linked."""
     await instance.lock_directory(connection)

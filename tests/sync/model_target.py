@@ -1,0 +1,195 @@
+"""An application in memory: accounts with a unique user name, and the faults that real applications have."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+from lockstep.engine.records import Account, Change, ObjectKind, Values
+from lockstep.ports import Answer, Exchange, Probe, Target, TargetError, TargetPage, TargetSettings, Verdict
+
+USER = ObjectKind.USER
+Fault = Callable[[str, str], Answer | None]
+
+
+class ModelTarget:
+    """Implements Target. `accounts` is what it holds: per kind, id to values by target path."""
+
+    def __init__(self, *, page_size: int = 100) -> None:
+        self.accounts: dict[ObjectKind, dict[str, dict[str, Any]]] = {USER: {}, ObjectKind.GROUP: {}}
+        self.members: dict[str, set[str]] = {}
+        self.requests: Counter[str] = Counter()
+        self.order: list[tuple[str, str]] = []
+        self.operations: list[str] = []
+        self.page_size = page_size
+        self.is_down: Answer | None = None
+        self.before: Fault = lambda verb, key: None  # an answer instead of the work
+        self.after: Fault = lambda verb, key: None  # an answer instead of the true one, after the work
+        self.seconds = 0.0
+        self.gate: asyncio.Event | None = None
+        self.most_at_once = 0
+        self._at_once = 0
+        self._ids = itertools.count(1)
+
+    # -- what tests read
+
+    def people(self) -> dict[str, dict[str, Any]]:
+        """Accounts by user name; fails when one exists twice."""
+        found = {values["userName"].lower(): values for values in self.accounts[USER].values()}
+        assert len(found) == len(self.accounts[USER]), "an account exists twice"
+        return found
+
+    @property
+    def writes(self) -> int:
+        return sum(self.requests[verb] for verb in ("create", "update", "delete", "members"))
+
+    def add(self, values: Mapping[str, Any], kind: ObjectKind = USER) -> str:
+        id = f"u_{next(self._ids)}"
+        self.accounts[kind][id] = dict(values)
+        return id
+
+    # -- reading
+
+    async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
+        await self._request("find", value)
+        return [
+            self._account(kind, id)
+            for id, values in self.accounts[kind].items()
+            if str(values.get(attribute, "")).lower() == value.lower()
+        ]
+
+    async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
+        await self._request("get", target_id)
+        return self._account(kind, target_id) if target_id in self.accounts[kind] else None
+
+    async def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
+        ids = list(self.accounts[kind])
+        for start in range(0, max(len(ids), 1), self.page_size):
+            await self._request("page", str(start))
+            part = tuple(self._account(kind, id) for id in ids[start : start + self.page_size])
+            yield TargetPage(part, len(ids), start + self.page_size >= len(ids))
+
+    # -- writing
+
+    async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer:
+        key = str(values.get("userName") or values.get("displayName"))
+
+        def work() -> Answer:
+            name = "userName" if kind is USER else "displayName"
+            if any(str(other.get(name)).lower() == key.lower() for other in self.accounts[kind].values()):
+                return self._answer("POST", Verdict.CONFLICT, 409, detail=f"{key} exists")
+            id = self.add(values, kind)
+            return self._answer("POST", Verdict.DONE, 201, account=self._account(kind, id))
+
+        return await self._write("create", key, operation_id, work)
+
+    async def update(
+        self,
+        kind: ObjectKind,
+        target_id: str,
+        changes: Sequence[Change],
+        *,
+        current: Account | None,
+        etag: str,
+        operation_id: str,
+    ) -> Answer:
+        def work() -> Answer:
+            if target_id not in self.accounts[kind]:
+                return self._answer("PATCH", Verdict.GONE, 404)
+            for change in changes:
+                if change.new is None:
+                    self.accounts[kind][target_id].pop(change.path, None)
+                else:
+                    self.accounts[kind][target_id][change.path] = change.new
+            return self._answer("PATCH", Verdict.DONE, 200, account=self._account(kind, target_id))
+
+        return await self._write("update", target_id, operation_id, work)
+
+    async def delete(self, kind: ObjectKind, target_id: str, *, etag: str, operation_id: str) -> Answer:
+        def work() -> Answer:
+            if self.accounts[kind].pop(target_id, None) is None:
+                return self._answer("DELETE", Verdict.DONE_ALREADY, 404)
+            return self._answer("DELETE", Verdict.DONE, 204)
+
+        return await self._write("delete", target_id, operation_id, work)
+
+    async def change_members(
+        self, group_id: str, *, add: Sequence[str], remove: Sequence[str], operation_id: str
+    ) -> Answer:
+        def work() -> Answer:
+            if group_id not in self.accounts[ObjectKind.GROUP]:
+                return self._answer("PATCH", Verdict.GONE, 404)
+            members = self.members.setdefault(group_id, set())
+            members |= set(add)
+            members -= set(remove)
+            return self._answer("PATCH", Verdict.DONE, 204)
+
+        return await self._write("members", group_id, operation_id, work)
+
+    async def close(self) -> None: ...
+
+    # -- how it behaves
+
+    async def _request(self, verb: str, key: str) -> None:
+        await self._take_part(verb, key)
+        answer = self.is_down or self.before(verb, key)
+        if answer is not None:
+            raise TargetError(answer)
+
+    async def _write(self, verb: str, key: str, operation_id: str, work: Callable[[], Answer]) -> Answer:
+        await self._take_part(verb, key)
+        self.order.append((verb, key))
+        self.operations.append(operation_id)
+        early = self.is_down or self.before(verb, key)
+        if early is not None:
+            return early
+        answer = work()
+        return self.after(verb, key) or answer
+
+    async def _take_part(self, verb: str, key: str) -> None:
+        self.requests[verb] += 1
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            if self.gate is not None:
+                await self.gate.wait()
+            await asyncio.sleep(self.seconds)
+        finally:
+            self._at_once -= 1
+
+    def _account(self, kind: ObjectKind, id: str) -> Account:
+        resource: dict[str, Any] = {"id": id}
+        for path, value in self.accounts[kind][id].items():
+            head, _, tail = path.partition(".")
+            if tail and "[" not in path and ":" not in path:
+                resource.setdefault(head, {})[tail] = value
+            elif path.startswith("roles["):
+                resource["roles"] = [{"value": value, "primary": True}]
+            else:
+                resource[path] = value
+        return Account(kind, id, resource)
+
+    def _answer(
+        self, method: str, verdict: Verdict, status: int, *, account: Account | None = None, detail: str = ""
+    ) -> Answer:
+        return Answer(verdict, account, detail=detail, exchanges=(Exchange(method, "/model", status, 0.001),))
+
+
+def answered(verdict: Verdict, **more: Any) -> Answer:
+    return Answer(verdict, exchanges=(Exchange("POST", "/model", more.pop("status", None), 0.001),), **more)
+
+
+class ModelOpener:
+    """Opens the one model."""
+
+    def __init__(self, target: ModelTarget) -> None:
+        self.target = target
+
+    def open(self, settings: TargetSettings) -> Target:
+        return self.target
+
+    async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]:
+        return ()
