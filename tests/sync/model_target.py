@@ -33,6 +33,7 @@ class ModelTarget:
         self.most_at_once = 0
         self._at_once = 0
         self._ids = itertools.count(1)
+        self._names: dict[tuple[ObjectKind, str], str] = {}
 
     # -- what tests read
 
@@ -47,17 +48,18 @@ class ModelTarget:
         return sum(self.requests[verb] for verb in ("create", "update", "delete", "members"))
 
     def add(self, values: Mapping[str, Any], kind: ObjectKind = USER) -> str:
-        id = f"u_{next(self._ids)}"
-        self.accounts[kind][id] = dict(values)
-        return id
+        account_id = f"u_{next(self._ids)}"
+        self.accounts[kind][account_id] = dict(values)
+        self._names[kind, str(values.get("userName") or values.get("displayName")).lower()] = account_id
+        return account_id
 
     # -- reading
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
         await self._request("find", value)
         return [
-            self._account(kind, id)
-            for id, values in self.accounts[kind].items()
+            self._account(kind, one)
+            for one, values in self.accounts[kind].items()
             if str(values.get(attribute, "")).lower() == value.lower()
         ]
 
@@ -69,7 +71,7 @@ class ModelTarget:
         ids = list(self.accounts[kind])
         for start in range(0, max(len(ids), 1), self.page_size):
             await self._request("page", str(start))
-            part = tuple(self._account(kind, id) for id in ids[start : start + self.page_size])
+            part = tuple(self._account(kind, one) for one in ids[start : start + self.page_size])
             yield TargetPage(part, len(ids), start + self.page_size >= len(ids))
 
     # -- writing
@@ -78,11 +80,10 @@ class ModelTarget:
         key = str(values.get("userName") or values.get("displayName"))
 
         def work() -> Answer:
-            name = "userName" if kind is USER else "displayName"
-            if any(str(other.get(name)).lower() == key.lower() for other in self.accounts[kind].values()):
+            if self._names.get((kind, key.lower())) in self.accounts[kind]:
                 return self._answer("POST", Verdict.CONFLICT, 409, detail=f"{key} exists")
-            id = self.add(values, kind)
-            return self._answer("POST", Verdict.DONE, 201, account=self._account(kind, id))
+            made = self.add(values, kind)
+            return self._answer("POST", Verdict.DONE, 201, account=self._account(kind, made))
 
         return await self._write("create", key, operation_id, work)
 
@@ -160,9 +161,9 @@ class ModelTarget:
         finally:
             self._at_once -= 1
 
-    def _account(self, kind: ObjectKind, id: str) -> Account:
-        resource: dict[str, Any] = {"id": id}
-        for path, value in self.accounts[kind][id].items():
+    def _account(self, kind: ObjectKind, account_id: str) -> Account:
+        resource: dict[str, Any] = {"id": account_id}
+        for path, value in self.accounts[kind][account_id].items():
             head, _, tail = path.partition(".")
             if tail and "[" not in path and ":" not in path:
                 resource.setdefault(head, {})[tail] = value
@@ -170,7 +171,7 @@ class ModelTarget:
                 resource["roles"] = [{"value": value, "primary": True}]
             else:
                 resource[path] = value
-        return Account(kind, id, resource)
+        return Account(kind, account_id, resource)
 
     def _answer(
         self, method: str, verdict: Verdict, status: int, *, account: Account | None = None, detail: str = ""
