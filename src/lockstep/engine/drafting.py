@@ -60,7 +60,7 @@ def as_plan(prepared: Prepared, draft: Draft) -> Plan:
         changes=draft.changes,
         generated=mapped.generated,
         steps=steps,
-        link_state=draft.link_state,
+        link_state=draft.link_state or (prepared.link.state if prepared.link else None),
         cause=draft.cause or prepared.intent.cause,
         review_at=earliest(prepared.intent.review_at, _today(prepared)),
         missing_references=mapped.missing_references,

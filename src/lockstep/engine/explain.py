@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lockstep.engine.records import Action, Plan, Reason, Step, StepStatus, StepType
+from lockstep.engine.records import Action, LinkState, Plan, Reason, Step, StepStatus, StepType
 
 PROVISIONED = frozenset({Action.CREATE, Action.UPDATE, Action.ENABLE, Action.LINK, Action.NONE})
 
@@ -70,8 +70,10 @@ def _verdict(plan: Plan) -> str:
         Action.CREATE: "TO BE PROVISIONED",
         Action.LINK: "TO BE LINKED",
     }
-    if plan.action is Action.NONE and plan.cause:
+    if plan.action is Action.NONE and plan.link_state is LinkState.DISABLED:
         return "DISABLED"
+    if plan.action is Action.NONE and plan.cause:
+        return "LEFT AS IT IS"
     return verdicts.get(plan.action, "PROVISIONED")
 
 

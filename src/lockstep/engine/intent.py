@@ -173,7 +173,7 @@ def decide_intent(
         kind,
         row.cause or scope.cause,
         _reasons(row, person, scope, obj),
-        _review(kind, review_at, scope.review_at),
+        _review(kind, person, review_at, scope.review_at),
     )
 
 
@@ -229,9 +229,10 @@ def _reasons(row: Row, person: Person, scope: ScopeDecision, obj: SourceObject) 
     return reasons
 
 
-def _review(kind: IntentKind, life: datetime | None, scope: datetime | None) -> datetime | None:
-    waits_for_life = kind in (IntentKind.DISABLE, IntentKind.WAIT)
-    return earliest(life if waits_for_life else None, None if kind is IntentKind.DELETE else scope)
+def _review(kind: IntentKind, person: Person, life: datetime | None, scope: datetime | None) -> datetime | None:
+    """When to look again. A deletion to come counts only while the account is there, a start only while it is not."""
+    waits = (kind is IntentKind.DISABLE and person is Person.DELETED) or kind is IntentKind.WAIT
+    return earliest(life if waits else None, None if kind is IntentKind.DELETE else scope)
 
 
 def _state(text: str, wish: str) -> Reason:

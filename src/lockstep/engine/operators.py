@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
-
-import re2
+from typing import TypeAlias
 
 from lockstep.engine.durations import parse_duration
 from lockstep.engine.expressions.dates import parse_date
+from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.patterns import compile_pattern
 from lockstep.engine.records import Value
 
 Test: TypeAlias = Callable[[Value, datetime], bool]
 
-MAX_PATTERN = 4_096
 TEXT, INTEGER, BOOLEAN, DATE, REFERENCE = "String", "Integer", "Boolean", "DateTime", "Reference"
 
 
@@ -60,23 +59,6 @@ def is_empty(value: Value) -> bool:
     return value is None or value in ("", (), [])
 
 
-def compile_pattern(pattern: str) -> Any:
-    """A .NET pattern for RE2, to be matched against the whole text. Raises BadOperand."""
-    if len(pattern) > MAX_PATTERN:
-        raise BadOperand(f"the pattern has {len(pattern):,} characters, {MAX_PATTERN:,} are possible")
-    for construct, name in (("(?=", "lookahead"), ("(?!", "lookahead"), ("(?<=", "lookbehind"), ("(?<!", "lookbehind")):
-        if (position := pattern.find(construct)) >= 0 and (position == 0 or pattern[position - 1] != "\\"):
-            raise BadOperand(f"{name} at character {position + 1} of the pattern cannot be used: write it without")
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 2 << 20
-    try:
-        return re2.compile(pattern.replace("(?'", "(?P<").replace("'", ">") if "(?'" in pattern else pattern, options)
-    except re2.error as error:
-        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
-        raise BadOperand(f"the pattern cannot be used: {reason}") from None
-
-
 def _equals(operand: str) -> Test:
     folded = operand.lower()
     return lambda value, now: (
@@ -88,9 +70,23 @@ def _truth(wanted: str) -> Callable[[str], Test]:
     return lambda operand: lambda value, now: text_of(value).strip().lower() == wanted
 
 
-def _pattern(operand: str) -> Test:
-    pattern = compile_pattern(operand)
-    return lambda value, now: pattern.fullmatch(text_of(value)) is not None
+def _pattern(*, wanted: bool) -> Callable[[str], Test]:
+    def compile_test(operand: str) -> Test:
+        try:
+            pattern = compile_pattern(operand)
+        except Trouble as trouble:
+            raise BadOperand(trouble.message) from None
+
+        def test(value: Value, now: datetime) -> bool:
+            try:
+                return pattern.is_full_match(text_of(value)) is wanted
+            except Trouble:
+                # Too long for this pattern: then neither it nor its negation is known to hold.
+                return False
+
+        return test
+
+    return compile_test
 
 
 def _order(compare: Callable[[int, int], bool]) -> Callable[[str], Test]:
@@ -201,11 +197,11 @@ OPERATORS: Mapping[str, Operator] = {
         Operator("Present", "Unary", _ANY, "The attribute has a value.", _always(True), "must have a value", "had a value"),
         Operator(
             "REGEX MATCH", "Binary", (TEXT,), "The pattern matches the whole text, letter case included.",
-            _pattern, "must match the pattern {}", "matched the pattern {}",
+            _pattern(wanted=True), "must match the pattern {}", "matched the pattern {}",
         ),
         Operator(
             "NOT REGEX MATCH", "Binary", (TEXT,), "The pattern does not match the whole text; an empty attribute does not pass.",
-            _not(_pattern), "must not match the pattern {}", "did not match the pattern {}", negative=True,
+            _pattern(wanted=False), "must not match the pattern {}", "did not match the pattern {}", negative=True,
         ),
         Operator(
             "Greater_Than", "Binary", (INTEGER,), "A larger whole number.",

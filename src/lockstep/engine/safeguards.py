@@ -67,7 +67,7 @@ def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration,
 
 
 def held(plan: Plan, reason: Reason) -> Plan:
-    """*plan* kept back for a person's approval; nothing is written, and the link stays as it is."""
+    """*plan* kept back for a person's approval; nothing is written, and the link stays as it is (its state is not said)."""
     step = Step("EntrySynchronizationHold", StepType.PROCESSING, StepStatus.WARNING, reason.text, reason.details)
     return replace(
         plan,

@@ -1,0 +1,92 @@
+"""Application roles: the manifest, and which of several assignments counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from decision_cases import ADMIN, MEMBER
+
+from lockstep.engine.records import DEFAULT_ACCESS, AppRole, Assignment
+from lockstep.engine.roles import order_assignments, roles_from_manifest, roles_of, roles_to_manifest
+from lockstep.engine.rules import ConfigurationError
+
+ROLES = (ADMIN, MEMBER)
+
+
+def test_order_of_the_role_list_is_the_precedence() -> None:
+    default, member, admin = Assignment(DEFAULT_ACCESS), Assignment(MEMBER.id), Assignment(ADMIN.id, "g", "Admins")
+
+    assert order_assignments([default, member, admin], ROLES) == (admin, member, default)
+    assert order_assignments([default, member, admin], (MEMBER, ADMIN)) == (member, admin, default)
+
+
+def test_direct_assignment_comes_before_an_inherited_one() -> None:
+    inherited, direct = Assignment(MEMBER.id, "g", "All"), Assignment(MEMBER.id)
+
+    assert order_assignments([inherited, direct], ROLES) == (direct, inherited)
+
+
+def test_each_role_is_seen_once_and_default_access_is_none() -> None:
+    several = (
+        Assignment(MEMBER.id, "g", "All"),
+        Assignment(MEMBER.id),
+        Assignment(DEFAULT_ACCESS),
+        Assignment(ADMIN.id),
+    )
+
+    assert [role["value"] for role in roles_of(several, ROLES)] == ["Admin", "Member"]
+
+
+def test_role_that_no_longer_exists_is_no_role() -> None:
+    assert roles_of((Assignment("00000000-0000-4000-8000-00000000dead"),), ROLES) == ()
+
+
+def test_manifest_written_and_read_again_is_the_same() -> None:
+    roles = (ADMIN, MEMBER, AppRole("00000000-0000-4000-8000-0000000000a3", "", "Reader", is_enabled=False))
+
+    assert roles_from_manifest({"appRoles": roles_to_manifest(roles)}) == roles
+    assert roles_from_manifest(roles_to_manifest(roles)) == roles
+
+
+def test_manifest_has_entras_shape() -> None:
+    assert roles_to_manifest([ADMIN]) == [
+        {
+            "allowedMemberTypes": ["User"],
+            "description": "Administrator",
+            "displayName": "Administrator",
+            "id": ADMIN.id,
+            "isEnabled": True,
+            "value": "Admin",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"id": "1"}, "appRoles[0].id"),
+        ({"id": DEFAULT_ACCESS}, "appRoles[0].id"),
+        ({"displayName": ""}, "appRoles[0].displayName"),
+        ({"value": "x" * 121}, "appRoles[0].value"),
+        ({"isEnabled": "yes"}, "appRoles[0].isEnabled"),
+    ],
+)
+def test_role_that_cannot_be_used_is_refused(change: dict[str, Any], place: str) -> None:
+    (entry,) = roles_to_manifest([ADMIN])
+
+    with pytest.raises(ConfigurationError) as raised:
+        roles_from_manifest([entry | change])
+
+    assert raised.value.place == place
+
+
+@pytest.mark.parametrize("other", [AppRole(ADMIN.id, "Other", "Other"), AppRole(MEMBER.id, "ADMIN", "Other")])
+def test_two_roles_may_not_share_id_or_value(other: AppRole) -> None:
+    with pytest.raises(ConfigurationError, match=r"appRoles\[1\]"):
+        roles_from_manifest(roles_to_manifest([ADMIN, other]))
+
+
+def test_what_is_no_manifest_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="a list of roles is needed"):
+        roles_from_manifest({"roles": []})

@@ -1,0 +1,63 @@
+"""When a failed object is tried again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from decision_cases import NOW
+
+from lockstep.engine.moment import Moment
+from lockstep.engine.retry import retry_at
+
+
+def hours_until(hours_since_first: float, failures: int, *, destructive: bool = False) -> float | None:
+    moment = Moment(NOW + timedelta(hours=hours_since_first), b"s")
+    at = retry_at(NOW, failures, destructive=destructive, moment=moment)
+    return None if at is None else (at - NOW) / timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("since_first", "failures", "next_try"),
+    [
+        (0, 1, 6),
+        (6, 2, 12),
+        (12, 3, 24),
+        (24, 4, 48),
+        (48, 5, 72),
+        (0.5, 2, 6),
+        (7, 2, 12),
+        (100, 3, 120),
+        (27 * 24, 30, 28 * 24),
+        (28 * 24, 31, None),
+        (40 * 24, 32, None),
+    ],
+)
+def test_waits_count_from_the_first_failure_and_end_after_28_days(
+    since_first: float, failures: int, next_try: float | None
+) -> None:
+    assert hours_until(since_first, failures) == next_try
+
+
+def test_disable_or_delete_is_never_given_up() -> None:
+    assert hours_until(28 * 24, 31, destructive=True) == 29 * 24
+    assert hours_until(365 * 24, 400, destructive=True) == 366 * 24
+
+
+@pytest.mark.parametrize(("failures", "longest"), [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16)])
+def test_transient_failure_is_tried_again_within_seconds(failures: int, longest: int) -> None:
+    for seed in (b"a", b"b", b"c"):
+        at = retry_at(NOW, failures, destructive=False, moment=Moment(NOW, seed), transient=True)
+
+        assert at is not None
+        assert timedelta(0) <= at - NOW <= timedelta(seconds=longest)
+
+
+def test_transient_failures_do_not_come_back_together() -> None:
+    waits = {retry_at(NOW, 5, destructive=False, moment=Moment(NOW, bytes([n])), transient=True) for n in range(50)}
+
+    assert len(waits) > 40
+
+
+def test_sixth_transient_failure_waits_like_any_other() -> None:
+    assert retry_at(NOW, 6, destructive=False, moment=Moment(NOW, b"s"), transient=True) == NOW + timedelta(hours=6)
