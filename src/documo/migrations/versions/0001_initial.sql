@@ -71,8 +71,8 @@ create table resources (
     version bigint not null default 1,
     document jsonb not null,
     password_hash text,
-    created_at timestamptz not null default clock_timestamp(),
-    last_modified timestamptz not null default clock_timestamp(),
+    created_at timestamptz not null default statement_timestamp(),
+    last_modified timestamptz not null default statement_timestamp(),
     deleted_at timestamptz,
     primary key (tenant_id, id)
 );

@@ -1,0 +1,29 @@
+"""A Documo that serves over HTTP from a fresh database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from documo_client import Client, Documo, documo_on
+
+from documo.store.database import Store, open_store
+from lockstep.postgres.database import Database
+
+
+@pytest.fixture
+async def store(documo_database: Database) -> AsyncIterator[Store]:
+    async with open_store(documo_database) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def documo(store: Store) -> AsyncIterator[Documo]:
+    async with documo_on(store) as running:
+        yield running
+
+
+@pytest.fixture
+async def api(documo: Documo) -> Client:
+    """An account with the default profile."""
+    return await documo.client()

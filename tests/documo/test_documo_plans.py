@@ -1,0 +1,104 @@
+"""The database answers the questions that clients ask with an index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from documo_client import Client
+
+from documo.demo_people import add_people
+from documo.scim_service.filter_sql import FilterCompiler
+from documo.scim_service.order import order_of
+from documo.store import pages
+from documo.store.round_trip import one_trip
+from lockstep.scim.filters import parse_filter
+from lockstep.scim.registry import default_registry
+
+SOME_ID = "0190a0b0-0000-7000-8000-000000000000"
+
+
+async def plan_of(api: Client, statement: Any) -> str:
+    query, values = statement
+    text = query if isinstance(query, str) else query.as_string(None)
+    explained = ("explain (format json) " + text, values)
+    (rows,) = await one_trip(api.store, api.account.id, [explained])
+    plan = rows[0][0]
+    return orjson.dumps(plan if not isinstance(plan, str) else orjson.loads(plan)).decode()
+
+
+@pytest.fixture
+async def crowd(api: Client) -> Client:
+    await add_people(api.store, api.account.id, 5000, seed=1)
+    group = await api.group("Crowd")
+    everybody = (
+        "insert into group_members select tenant_id, %s, id, 'User' from resources where tenant_id = %s and kind = 'User'",
+        (group, api.account.id),
+    )
+    await one_trip(api.store, api.account.id, [everybody])
+    async with api.store.control() as connection:
+        await connection.execute("select gin_clean_pending_list('resource_search_values')")
+        await connection.execute("analyze")
+    return api
+
+
+@pytest.mark.parametrize(
+    ("resource", "question", "index"),
+    [
+        ("User", f'id eq "{SOME_ID}"', "resources_pkey"),
+        ("User", 'userName eq "user17@sandbox.example"', "resources_unique_name"),
+        ("User", 'userName sw "user171"', "resources_unique_name"),
+        ("User", 'externalId eq "ext-17"', "resources_external_id"),
+        ("User", 'displayName eq "nobody"', "resources_display_name"),
+        ("User", 'meta.lastModified gt "2999-01-01T00:00:00Z"', "resources_last_modified"),
+        ("Group", f'members.value eq "{SOME_ID}"', "group_members_member"),
+    ],
+)
+async def test_a_selective_filter_uses_its_index(crowd: Client, resource: str, question: str, index: str) -> None:
+    compiled = FilterCompiler(crowd.account.id, default_registry().resource(resource), lenient=False).compile(
+        parse_filter(question)
+    )
+    page = pages.Page(crowd.account.id, [resource], compiled.condition, pages.SQL("r.id"), pages.SQL("null::text"), 100)
+
+    plan = await plan_of(crowd, pages.page(page))
+
+    assert index in plan
+    assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        'emails.value eq "user17@sandbox.example"',
+        'emails[type eq "work" and value eq "user17@sandbox.example"]',
+        'name.familyName eq "nobody" and active eq true',
+    ],
+)
+async def test_any_other_value_is_found_through_the_index_of_values(crowd: Client, question: str) -> None:
+    compiled = FilterCompiler(crowd.account.id, default_registry().resource("User"), lenient=False).compile(
+        parse_filter(question)
+    )
+    assert compiled.contains is not None
+
+    plan = await plan_of(crowd, pages.containing(crowd.account.id, "User", dict(compiled.contains), 1001))
+
+    assert "resource_search_values" in plan
+
+
+@pytest.mark.parametrize(
+    ("sort_by", "index"),
+    [
+        (None, "resources_pkey"),
+        ("displayName", "resources_display_name"),
+        ("meta.lastModified", "resources_last_modified"),
+    ],
+)
+async def test_the_first_page_of_a_sorted_list_walks_an_index(crowd: Client, sort_by: str | None, index: str) -> None:
+    order = order_of(sort_by, [default_registry().resource("User")], descending=False)
+    page = pages.Page(crowd.account.id, ["User"], None, order.clause(), order.value_text(), 100)
+
+    plan = await plan_of(crowd, pages.page(page))
+
+    assert index in plan
+    assert '"Sort Method"' not in plan
