@@ -50,8 +50,7 @@ async def save_source(
         await store.save_source(edit.connection, name, kind=kind, display_name=display_name or name, config=config)
         activity = "Update source" if before else "Add source"
         await audit(edit, activity, name, before=before.config if before else None, after={"kind": kind, **config})
-        saved = await find_source(edit.connection, name)
-    return saved
+    return (await show_source(context, name)).source
 
 
 async def list_sources(context: Context) -> list[SourceView]:

@@ -256,8 +256,8 @@ async def hold_leavers(
 async def held_objects(connection: Connection, hold: str, *, limit: int) -> list[tuple[str, str | None]]:
     """Take up to *limit* of those whom a hold keeps out of the list: (object id, member id where a membership is held)."""
     cursor = await connection.execute(
-        """with some as (select ctid from source_hold_object where hold = %s limit %s)
-        delete from source_hold_object using some where source_hold_object.ctid = some.ctid
+        """with taken as (select ctid from source_hold_object where hold = %s limit %s)
+        delete from source_hold_object using taken where source_hold_object.ctid = taken.ctid
         returning object_id::text, member_id::text""",
         (hold, limit),
     )
