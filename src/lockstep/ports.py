@@ -118,7 +118,7 @@ class Target(TargetReader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One line of *Test Connection*."""
+    """One line of *Test Connection*. Where *tried* is False an earlier line made it pointless; *passed* is False, too."""
 
     name: str
     passed: bool
@@ -126,6 +126,7 @@ class Probe:
     remedy: str = ""
     seconds: float = 0.0
     exchange: Exchange | None = None
+    tried: bool = True
 
 
 @dataclass(frozen=True, slots=True)

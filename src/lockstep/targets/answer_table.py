@@ -1,0 +1,206 @@
+"""What each answer of an application means, as tables: HTTP status, scimType of a 400, trouble on the wire.
+
+In the sentences, {name} is the application, {status} the HTTP status, {at} method and URL, {detail} the SCIM error's own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lockstep.ports import Verdict
+from lockstep.targets.http_client import Trouble
+
+NOT_SCIM = "SystemForCrossDomainIdentityManagementServiceIncompatible"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One meaning: what it is for us, and how it is said."""
+
+    verdict: Verdict
+    code: str
+    sentence: str
+    next_step: str = ""
+
+
+TRY_LATER = "Nothing to do: Lockstep looks whether it happened, and tries again"
+CHECK_URL = "Check the tenant URL: it usually ends with /scim/v2. Then run: lockstep creds test {app}"
+
+BY_STATUS: Mapping[int, Row] = {
+    400: Row(
+        Verdict.REFUSED,
+        "UnprocessableEntity",
+        "{name} did not accept the request{detail}",
+        "Correct the value or the mapping",
+    ),
+    401: Row(
+        Verdict.UNAUTHORIZED,
+        "Unauthorized",
+        "{name} refused the credentials (HTTP 401) at {at}{detail}",
+        "Create a new key in {name}, then run: lockstep creds set {app} --token-stdin",
+    ),
+    402: Row(
+        Verdict.REFUSED,
+        "LicenseLimitExceeded",
+        "{name} has no seat left{detail}",
+        "Free or buy seats in {name}",
+    ),
+    403: Row(
+        Verdict.UNAUTHORIZED,
+        "InsufficientRights",
+        "{name} accepted the credentials but does not permit {at} (HTTP 403){detail}",
+        "Check that the key belongs to an administrator of {name} and may provision",
+    ),
+    404: Row(Verdict.REFUSED, NOT_SCIM, "{name} has nothing at {at} (HTTP 404)", CHECK_URL),
+    405: Row(
+        Verdict.REFUSED,
+        "MethodNotAllowed",
+        "{name} does not allow {at} (HTTP 405){detail}",
+        "Check in its documentation what {name} supports, and switch this action off in the mapping",
+    ),
+    406: Row(Verdict.REFUSED, NOT_SCIM, "{name} does not answer in SCIM (HTTP 406) at {at}", CHECK_URL),
+    408: Row(Verdict.AMBIGUOUS, "Timeout", "{name} gave up waiting for the request (HTTP 408)", TRY_LATER),
+    409: Row(
+        Verdict.CONFLICT,
+        "Conflict",
+        "{name} says that the value is taken by another account (HTTP 409){detail}",
+        "Correct the value, or choose a matching attribute that finds the other account",
+    ),
+    410: Row(Verdict.REFUSED, NOT_SCIM, "{name} has given up {at} (HTTP 410)", CHECK_URL),
+    412: Row(
+        Verdict.STALE,
+        "Conflict",
+        "The account was changed in {name} since Lockstep read it (HTTP 412)",
+        "Nothing to do: Lockstep reads it again and decides anew",
+    ),
+    413: Row(
+        Verdict.REFUSED,
+        "UnprocessableEntity",
+        "The request is too large for {name} (HTTP 413){detail}",
+        "Let Lockstep send fewer values at once",
+    ),
+    415: Row(Verdict.REFUSED, NOT_SCIM, "{name} does not take SCIM's media type (HTTP 415) at {at}", CHECK_URL),
+    422: Row(
+        Verdict.REFUSED,
+        "UnprocessableEntity",
+        "{name} could not use what was sent (HTTP 422){detail}",
+        "Correct the value or the mapping",
+    ),
+    423: Row(Verdict.REFUSED, "NotPermitted", "The account is locked in {name} (HTTP 423){detail}", "Unlock it there"),
+    429: Row(
+        Verdict.THROTTLED,
+        "TooManyRequests",
+        "{name} asked Lockstep to slow down (HTTP 429)",
+        "Nothing to do: Lockstep waits as long as {name} asked",
+    ),
+    501: Row(
+        Verdict.REFUSED,
+        "NotImplemented",
+        "{name} does not implement {at} (HTTP 501){detail}",
+        "Check in its documentation what {name} supports, and switch this action off in the mapping",
+    ),
+    503: Row(
+        Verdict.THROTTLED,
+        "TooManyRequests",
+        "{name} is not available at the moment (HTTP 503){detail}",
+        "Nothing to do: Lockstep tries again later",
+    ),
+}
+REDIRECTED = Row(
+    Verdict.REFUSED,
+    "WebExceptionProtocolError",
+    "{name} sends {at} to another address (HTTP {status}), and Lockstep does not take a secret token there",
+    "Put the address that {name} really has into the tenant URL",
+)
+BROKEN = Row(
+    Verdict.AMBIGUOUS,
+    "InternalServerError",
+    "{name} failed at {at} (HTTP {status}){detail}",
+    TRY_LATER,
+)
+NO_RESOURCE = Row(
+    Verdict.AMBIGUOUS,
+    NOT_SCIM,
+    "{name} answered {at} with HTTP {status}, but not with the account as SCIM demands",
+    TRY_LATER,
+)
+WEB_PAGE = Row(
+    Verdict.AMBIGUOUS,
+    NOT_SCIM,
+    "{name} answered {at} with something that is not SCIM (HTTP {status}, {what})",
+    "Check the tenant URL, and whether a sign-in page or a proxy stands before {name}",
+)
+OTHER_ACCOUNT = Row(
+    Verdict.AMBIGUOUS,
+    NOT_SCIM,
+    "{name} answered {at} with another account than the one that was asked for",
+    "Report it to the makers of {name}: Lockstep does not touch an account that it did not ask for",
+)
+VANISHED = Row(
+    Verdict.GONE,
+    "InvalidAnchor",
+    "The account {id} no longer exists in {name} (HTTP {status})",
+    "Decide whether it is created anew",
+)
+GONE_ALREADY = Row(Verdict.DONE_ALREADY, "", "The account was no longer in {name} (HTTP {status})")
+
+# A 400 says more by its scimType (RFC 7644, table 9).
+BY_SCIM_TYPE: Mapping[str, Row] = {
+    "uniqueness": BY_STATUS[409],
+    "toomany": Row(
+        Verdict.REFUSED, "UnprocessableEntity", "The request is too much for {name} at once{detail}", "Ask for less"
+    ),
+    "mutability": Row(
+        Verdict.REFUSED,
+        "SchemaPropertyCanOnlyAcceptValue",
+        "{name} does not let this attribute be changed{detail}",
+        "Apply this mapping only during creation, or remove it",
+    ),
+    "invalidvalue": Row(
+        Verdict.REFUSED,
+        "SchemaPropertyCanOnlyAcceptValue",
+        "{name} did not accept a value{detail}",
+        "Correct the value or the mapping",
+    ),
+    "invalidpath": Row(
+        Verdict.REFUSED,
+        "SchemaAttributeNotFound",
+        "{name} does not know an attribute that is mapped{detail}",
+        "Remove the mapping, or correct its target attribute",
+    ),
+    "invalidfilter": Row(
+        Verdict.REFUSED,
+        "SchemaAttributeNotFound",
+        "{name} cannot search by this attribute{detail}",
+        "Choose a matching attribute that {name} can filter by",
+    ),
+    "notarget": Row(
+        Verdict.REFUSED,
+        "SchemaAttributeNotFound",
+        "{name} has no value at the place that was to be changed{detail}",
+        "Nothing to do if it passes by itself: Lockstep reads the account again",
+    ),
+    "sensitive": Row(
+        Verdict.REFUSED, "NotPermitted", "{name} refuses this in a URL{detail}", "Choose another matching attribute"
+    ),
+    "invalidvers": Row(Verdict.REFUSED, NOT_SCIM, "{name} does not speak SCIM 2.0{detail}", CHECK_URL),
+}
+MISSING_VALUE = Row(
+    Verdict.REFUSED,
+    "MandatoryFieldsMissing",
+    "{name} requires a value that is missing{detail}",
+    "Map the attribute, or give it a default value",
+)
+
+TROUBLES: Mapping[Trouble, tuple[Verdict, str]] = {
+    Trouble.BLOCKED: (Verdict.BLOCKED, "InvalidDomain"),
+    Trouble.NO_SUCH_HOST: (Verdict.UNREACHABLE, "WebExceptionProtocolError"),
+    Trouble.NOT_CONNECTED: (Verdict.UNREACHABLE, "WebExceptionProtocolError"),
+    Trouble.TLS: (Verdict.UNREACHABLE, "WebExceptionProtocolError"),
+    Trouble.CONNECT_TIMEOUT: (Verdict.UNREACHABLE, "Timeout"),
+    Trouble.TIMEOUT: (Verdict.AMBIGUOUS, "Timeout"),
+    Trouble.CUT_OFF: (Verdict.AMBIGUOUS, "WebExceptionProtocolError"),
+    Trouble.TOO_LARGE: (Verdict.AMBIGUOUS, NOT_SCIM),
+    Trouble.NOT_HTTP: (Verdict.AMBIGUOUS, "WebExceptionProtocolError"),
+}

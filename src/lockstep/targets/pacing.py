@@ -1,0 +1,141 @@
+"""Keep to what an application can take: requests per second, requests at once, and its own wish to be left alone.
+
+Nobody sleeps through a long pause: where the turn would come too late, the caller is told when to come back instead, and
+nothing has been sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+LONGEST_PAUSE = timedelta(hours=24)
+SLOWEST_RATE = 0.2
+FIRST_BACKOFF_SECONDS = 1.0
+LONGEST_BACKOFF_SECONDS = 60.0
+RECOVERY_PER_SECOND = 0.02  # of the ceiling
+FREE_AGAIN_FACTOR = 4.0  # an application that named no rate is unlimited again at this multiple of what it refused
+
+
+class TooSoon(Exception):
+    """The turn comes only after *wait_seconds*; nothing was sent."""
+
+    def __init__(self, wait_seconds: float) -> None:
+        super().__init__(f"not before {wait_seconds:.1f} seconds")
+        self.wait_seconds = wait_seconds
+
+
+class Bucket:
+    """The token bucket as arithmetic: every method takes the monotonic time in seconds.
+
+    *rate* None means unlimited until the application objects.
+    """
+
+    def __init__(self, rate: float | None, *, now: float) -> None:
+        self.ceiling = rate
+        self.rate = rate
+        self.paused_until = 0.0
+        self._next_at = now
+        self._grown_at = now
+        self._refusals = 0
+        self._window_at = now
+        self._window_count = 0
+        self._seen_rate = 0.0
+
+    def reserve(self, now: float, *, longest_wait: float) -> float:
+        """Take one turn and return how many seconds to wait for it. Raises TooSoon over *longest_wait*."""
+        wait = self.paused_until - now
+        if self.rate is not None:
+            self._recover(now)
+        if self.rate is not None:
+            # A burst of half a second is let through at once, so that many workers do not march in step.
+            allowed = max(self._next_at, now - 0.5)
+            wait = max(wait, allowed - now)
+            if wait <= longest_wait:
+                self._next_at = max(allowed, now + wait - 0.5) + 1 / self.rate
+        if wait > longest_wait:
+            raise TooSoon(wait)
+        self._count(now)
+        return max(0.0, wait)
+
+    def refused(self, now: float, *, retry_after: float | None) -> float:
+        """The application asked to slow down: halve the rate; return the seconds for which nothing is sent."""
+        self._refusals += 1
+        if now >= self.paused_until:  # one refusal counts once, however many requests were under way
+            seen = self._seen_rate or max(1.0, float(self._window_count))
+            self.rate = max(SLOWEST_RATE, (self.rate if self.rate is not None else seen) / 2)
+            self._grown_at = self._next_at = now
+        pause = retry_after
+        if pause is None:
+            pause = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(10, self._refusals - 1))
+        pause = min(pause, LONGEST_PAUSE.total_seconds())
+        self.paused_until = max(self.paused_until, now + pause)
+        return self.paused_until - now
+
+    def accepted(self) -> None:
+        """A request went through: the next refusal starts with a short pause again."""
+        self._refusals = 0
+
+    def _recover(self, now: float) -> None:
+        if self.rate is None or (self.ceiling is not None and self.rate >= self.ceiling):
+            return
+        top = self.ceiling if self.ceiling is not None else max(self._seen_rate, self.rate) * FREE_AGAIN_FACTOR
+        grown = self.rate + max(top * RECOVERY_PER_SECOND, 0.05) * max(0.0, now - self._grown_at)
+        self._grown_at = now
+        self.rate = min(grown, top)
+        if self.ceiling is None and self.rate >= top:
+            self.rate = None
+
+    def _count(self, now: float) -> None:
+        self._window_count += 1
+        if now - self._window_at >= 1:
+            self._seen_rate = self._window_count / (now - self._window_at)
+            self._window_at, self._window_count = now, 0
+
+
+class Pace:
+    """One application's bucket and its number of requests at once, for everybody in this process."""
+
+    def __init__(
+        self, requests_per_second: float | None, concurrency: int, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        self._bucket = Bucket(requests_per_second, now=clock())
+        self._slots = asyncio.Semaphore(max(1, concurrency))
+
+    @asynccontextmanager
+    async def turn(self, *, longest_wait: float) -> AsyncIterator[None]:
+        """Wait for a turn and hold it while the request is under way. Raises TooSoon when it comes too late."""
+        async with self._slots:
+            wait = self._bucket.reserve(self._clock(), longest_wait=longest_wait)
+            if wait > 0:
+                await asyncio.sleep(wait)
+            yield
+
+    def slow_down(self, retry_after: float | None) -> float:
+        """Remember that the application refused for its load; return the seconds until the next request."""
+        return self._bucket.refused(self._clock(), retry_after=retry_after)
+
+    def keep_going(self) -> None:
+        """Remember that the application took a request."""
+        self._bucket.accepted()
+
+
+def read_retry_after(text: str, now: datetime) -> datetime | None:
+    """When a Retry-After header allows the next request: seconds or an HTTP date (RFC 9110, 10.2.3), at most 24 hours away.
+
+    None where the header is missing or cannot be read; never in the past.
+    """
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return now + min(timedelta(seconds=min(int(text[:9]), 10**8)), LONGEST_PAUSE)
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return min(max(at, now), now + LONGEST_PAUSE)

@@ -1,0 +1,164 @@
+"""Keep an HTTP exchange for the log without anything secret in it.
+
+Bodies are kept as bytes and rendered when somebody asks, because most exchanges are never looked at. A hostile application
+may send our token back, also encoded: what is shown is searched for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import orjson
+
+from lockstep.ports import Exchange
+
+HIDDEN = "[Redact]"
+LONGEST_KEPT_BODY = 16_384
+SHORTEST_SECRET = 4
+_SECRET_NAMES = frozenset(
+    ("password", "currentpassword", "newpassword", "secret", "clientsecret", "token", "accesstoken", "refreshtoken",
+     "apikey", "authorization", "cookie", "setcookie", "privatekey")
+)  # fmt: skip
+
+
+class Redactor:
+    """Takes the application's token, passwords and redacted values out of what is shown.
+
+    *secret* has `reveal()`; it is revealed only while something is searched for it.
+    """
+
+    __slots__ = ("_hidden", "_secret")
+
+    def __init__(self, secret: Any, hidden: Collection[str] = ()) -> None:
+        self._secret = secret
+        self._hidden = frozenset(text for text in hidden if text)
+
+    def hiding(self, values: Collection[str]) -> Redactor:
+        """The same, with *values* hidden as well."""
+        return Redactor(self._secret, (*self._hidden, *values)) if values else self
+
+    def text(self, text: str) -> str:
+        """*text* without the token in any of its spellings, and without hidden values."""
+        for spelling in _spellings(self._secret.reveal()) if self._secret else ():
+            if spelling.lower() in text.lower():
+                text = re.sub(re.escape(spelling), lambda _: HIDDEN, text, flags=re.IGNORECASE)
+        for value in self._hidden:
+            text = text.replace(value, HIDDEN).replace(quote(value, safe=""), HIDDEN)
+        return text
+
+    def body(self, body: bytes) -> str:
+        """*body* as text: JSON without secret values and cut to length; of anything else only its size."""
+        if not body:
+            return ""
+        if len(body) > 4 * LONGEST_KEPT_BODY:
+            return f"({len(body):,} bytes, too many to keep)"
+        try:
+            parsed = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return f"({len(body):,} bytes that are not JSON)"
+        try:
+            shown = orjson.dumps(self._cleaned(parsed)).decode()
+        except (TypeError, UnicodeEncodeError, RecursionError):
+            return f"({len(body):,} bytes that cannot be shown)"
+        return self.text(shown)[:LONGEST_KEPT_BODY]
+
+    def _cleaned(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            hides = _names_a_secret(value.get("path"))
+            return {
+                name: HIDDEN if _names_a_secret(name) or (hides and name == "value") else self._cleaned(inner)
+                for name, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [self._cleaned(inner) for inner in value]
+        if isinstance(value, str) and value in self._hidden:
+            return HIDDEN
+        return value
+
+
+class RecordedExchange(Exchange):
+    """An exchange that renders its bodies when they are asked for."""
+
+    __slots__ = ("_received", "_redactor", "_sent", "_target")
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        status: int | None,
+        seconds: float,
+        request_body: str | bytes = b"",
+        response_body: str | bytes = b"",
+        request_id: str = "",
+        redactor: Redactor | None = None,
+    ) -> None:
+        put = object.__setattr__
+        put(self, "method", method)
+        put(self, "_target", url)
+        put(self, "status", status)
+        put(self, "seconds", seconds)
+        put(self, "_sent", request_body)
+        put(self, "_received", response_body)
+        put(self, "request_id", request_id)
+        put(self, "_redactor", redactor)
+
+    @property
+    def url(self) -> str:
+        return self._redactor.text(self._target) if self._redactor else self._target
+
+    @property
+    def request_body(self) -> str:
+        return self._rendered(self._sent)
+
+    @property
+    def response_body(self) -> str:
+        return self._rendered(self._received)
+
+    def _rendered(self, body: str | bytes) -> str:
+        if isinstance(body, str):
+            return body
+        return self._redactor.body(body) if self._redactor else f"({len(body):,} bytes)"
+
+    _target: str
+    _sent: str | bytes
+    _received: str | bytes
+    _redactor: Redactor | None
+
+
+def strings_in(value: Any) -> list[str]:
+    """Every text in a value, at any depth."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for inner in value.values() for text in strings_in(inner)]
+    if isinstance(value, (list, tuple)):
+        return [text for inner in value for text in strings_in(inner)]
+    return []
+
+
+def _names_a_secret(name: Any) -> bool:
+    if not isinstance(name, str):
+        return False
+    last = re.split(r"[.:]", name)[-1]
+    return re.sub(r"[^a-z]", "", last.lower()) in _SECRET_NAMES
+
+
+def _spellings(secret: str) -> list[str]:
+    """The ways in which a secret comes back: plain, percent-encoded, base64 at any offset, hexadecimal, JSON."""
+    if len(secret) < SHORTEST_SECRET:
+        return [secret] if secret else []
+    raw = secret.encode()
+    spellings = {secret, quote(secret, safe=""), quote_plus(secret), raw.hex(), orjson.dumps(secret).decode()[1:-1]}
+    spellings.add("".join(f"%{byte:02x}" for byte in raw))
+    spellings.add("".join(f"\\u{ord(letter):04x}" for letter in secret))
+    for offset in range(3):
+        encoded = base64.b64encode(b"\0" * offset + raw).decode()
+        # The letters at both ends also depend on the neighbours, so only those between them are ours.
+        middle = encoded[(0, 2, 3)[offset] : len(encoded) - (0 if (offset + len(raw)) % 3 == 0 else 4) or None]
+        if len(middle) >= SHORTEST_SECRET:
+            spellings |= {middle, middle.replace("+", "-").replace("/", "_")}
+    return sorted(spellings, key=len, reverse=True)

@@ -1,0 +1,205 @@
+"""Say what an application's answer means: a verdict, Entra's error code, one plain sentence and what to do next. Pure.
+
+An answer that is not SCIM proves nothing: it never counts as success, as "not there" or as empty, and its body is never shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from lockstep.engine.records import Account
+from lockstep.ports import Answer, Verdict
+from lockstep.targets.answer_table import (
+    BROKEN,
+    BY_SCIM_TYPE,
+    BY_STATUS,
+    GONE_ALREADY,
+    MISSING_VALUE,
+    NO_RESOURCE,
+    NOT_SCIM,
+    OTHER_ACCOUNT,
+    REDIRECTED,
+    TROUBLES,
+    TRY_LATER,
+    VANISHED,
+    WEB_PAGE,
+    Row,
+)
+from lockstep.targets.http_client import Response, Trouble, WireError
+from lockstep.targets.pacing import read_retry_after
+from lockstep.targets.redaction import Redactor
+from lockstep.targets.scim_requests import Call, ScimRequest
+
+LONGEST_DETAIL = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Sayer:
+    """Who the sentences speak of: the application's name, its short name for commands, and what must not be shown."""
+
+    display_name: str
+    app: str
+    redactor: Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an answer means; *content* is the JSON object of a read that succeeded."""
+
+    answer: Answer
+    content: Mapping[str, Any] | None = None
+
+
+def read_answer(request: ScimRequest, response: Response, url: str, sayer: Sayer, *, now: datetime) -> Reading:
+    """Judge one whole HTTP answer. Exchanges are added by the caller."""
+    content = _object_in(response.body)
+    row = _judge(request, response, content)
+    if row is None:
+        account = _account(request, response, content) if content is not None and not _lists(request) else None
+        return Reading(Answer(Verdict.DONE, account), content)
+    words = scim_detail(content, sayer.redactor)
+    sentence, step = (
+        text.format(
+            name=sayer.display_name,
+            app=sayer.app,
+            status=response.status,
+            at=f"{request.method} {_shown(url)}",
+            detail=f": {words}" if words else "",
+            what=_what_it_is(response),
+            id=request.target_id,
+        )
+        for text in (row.sentence, row.next_step)
+    )
+    retry_at = None
+    if row.verdict is Verdict.THROTTLED:
+        retry_at = read_retry_after(response.headers.get("retry-after", ""), now)
+    return Reading(Answer(row.verdict, None, row.code, sayer.redactor.text(sentence), step, retry_at))
+
+
+def read_trouble(call: Call, error: WireError, sayer: Sayer) -> Answer:
+    """What it means that no whole answer came."""
+    verdict, code = TROUBLES[error.trouble]
+    sentence = f"{sayer.display_name} cannot be reached: {error.sentence}"
+    if error.trouble is Trouble.BLOCKED:
+        sentence = f"Lockstep does not connect to {sayer.display_name}: {error.sentence}"
+    elif call.is_read and error.trouble.was_sent:
+        sentence = f"{sayer.display_name} gave no usable answer: {error.sentence}"
+    elif error.trouble.was_sent:
+        sentence = f"{sayer.display_name} may or may not have done it: {error.sentence}"
+    return Answer(verdict, None, code, sayer.redactor.text(sentence), error.next_step or TRY_LATER)
+
+
+def scim_detail(content: Mapping[str, Any] | None, redactor: Redactor) -> str:
+    """The words of a SCIM error, made safe to show; "" where *content* is no SCIM error (RFC 7644, 3.12)."""
+    if content is None:
+        return ""
+    schemas = content.get("schemas")
+    named = isinstance(schemas, list) and any(
+        isinstance(urn, str) and urn.lower().endswith(":error") for urn in schemas
+    )
+    detail = content.get("detail")
+    if not isinstance(detail, str) or not (named or "scimType" in content):
+        return ""
+    printable = "".join(letter if letter.isprintable() else " " for letter in detail[: 4 * LONGEST_DETAIL])
+    return redactor.text(" ".join(printable.split()))[:LONGEST_DETAIL].rstrip(". ")
+
+
+def not_scim(request: ScimRequest, url: str, sayer: Sayer, fault: str) -> Answer:
+    """An answer that has the status of success but breaks the protocol; *fault* says how."""
+    sentence = f"{sayer.display_name} answered {request.method} {_shown(url)} {fault}"
+    step = f"Report it to the makers of {sayer.display_name}: Lockstep cannot rely on such an answer"
+    return Answer(Verdict.AMBIGUOUS, None, NOT_SCIM, sayer.redactor.text(sentence), step)
+
+
+def _judge(request: ScimRequest, response: Response, content: Mapping[str, Any] | None) -> Row | None:
+    """The row that fits, or None for plain success."""
+    status = response.status
+    if 200 <= status < 300:
+        return _judge_success(request, response, content)
+    if 300 <= status < 400:
+        return REDIRECTED
+    if status in (404, 410) and request.target_id:
+        # A proxy's or a web server's own page does not know our accounts.
+        if _looks_like_html(response):
+            return WEB_PAGE
+        return GONE_ALREADY if request.call is Call.DELETE else VANISHED
+    if status == 400 and content is not None:
+        return _judge_refusal(content)
+    known = BY_STATUS.get(status)
+    if known is not None:
+        return known
+    return BROKEN if status >= 500 or status < 200 else BY_STATUS[400]
+
+
+def _judge_success(request: ScimRequest, response: Response, content: Mapping[str, Any] | None) -> Row | None:
+    if content is None and response.body.strip():
+        return WEB_PAGE
+    if request.call is Call.DELETE:
+        return None
+    if content is None:
+        is_enough = request.call in (Call.UPDATE, Call.MEMBERS) and response.status in (200, 204)
+        return None if is_enough else NO_RESOURCE
+    if _lists(request):
+        return None
+    found = content.get("id")
+    if not isinstance(found, str) or not found or response.status == 202:
+        return NO_RESOURCE
+    return OTHER_ACCOUNT if request.target_id and found != request.target_id else None
+
+
+def _judge_refusal(content: Mapping[str, Any]) -> Row:
+    scim_type = content.get("scimType")
+    known = BY_SCIM_TYPE.get(scim_type.lower()) if isinstance(scim_type, str) else None
+    detail = content.get("detail")
+    if isinstance(detail, str) and (known is None or known is BY_SCIM_TYPE["invalidvalue"]):
+        words = detail.lower()
+        if "required" in words or "missing" in words or "mandatory" in words:
+            return MISSING_VALUE
+    return known or BY_STATUS[400]
+
+
+def _account(request: ScimRequest, response: Response, content: Mapping[str, Any]) -> Account | None:
+    if request.call is Call.DELETE:
+        return None
+    return account_in(request, content, etag=response.headers.get("etag", ""))
+
+
+def account_in(request: ScimRequest, resource: Mapping[str, Any], *, etag: str = "") -> Account:
+    """The account that *resource* is; *etag* from the header, otherwise from `meta.version`."""
+    meta = resource.get("meta")
+    version = meta.get("version") if isinstance(meta, Mapping) else None
+    return Account(request.kind, str(resource["id"]), resource, etag or (version if isinstance(version, str) else ""))
+
+
+def _lists(request: ScimRequest) -> bool:
+    return request.call in (Call.FIND, Call.PAGE)
+
+
+def _object_in(body: bytes) -> Mapping[str, Any] | None:
+    if not body:
+        return None
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _looks_like_html(response: Response) -> bool:
+    return "html" in response.headers.get("content-type", "").lower() or response.body.lstrip()[:1] == b"<"
+
+
+def _what_it_is(response: Response) -> str:
+    if _looks_like_html(response):
+        return "a web page"
+    return "text" if response.body.strip() else "nothing at all"
+
+
+def _shown(url: str) -> str:
+    """*url* without its query: a filter holds somebody's name."""
+    return url.partition("?")[0]

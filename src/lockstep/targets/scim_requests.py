@@ -1,0 +1,209 @@
+"""Build the SCIM requests of an application (RFC 7644). Pure.
+
+A value in a filter is a JSON string whose every character then stands percent-encoded in the URL: a name with quotes or
+ampersands in it must never end the filter early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, cast
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import orjson
+
+from lockstep.engine.records import Change, ObjectKind, Values
+from lockstep.scim import patch_build
+from lockstep.scim.operations import patch_body
+from lockstep.scim.patch_build import CLEAR, Mode
+from lockstep.scim.paths import parse_path
+from lockstep.scim.registry import ResourceDefinition, default_registry
+from lockstep.scim.tokens import quote as json_quote
+
+PAGE_SIZE = 200
+ENTRA_FLAG = "aadoptscim062020"
+ENTRA_FLAG_OFF = "azureadscimpatch2017"
+
+
+class Call(StrEnum):
+    """What a request is for; it decides what its answer means."""
+
+    FIND = "find"
+    GET = "get"
+    PAGE = "page"
+    CREATE = "create"
+    UPDATE = "update"
+    MEMBERS = "members"
+    DELETE = "delete"
+
+    @property
+    def is_read(self) -> bool:
+        return self in (Call.FIND, Call.GET, Call.PAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class ScimRequest:
+    """One request, without host and credentials. *path* begins with a slash and carries its query."""
+
+    call: Call
+    kind: ObjectKind
+    method: str
+    path: str
+    body: bytes | None = None
+    target_id: str = ""
+    etag: str = ""
+    hidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TenantUrl:
+    """A tenant URL in parts. *flags* is its query string, which travels on every request."""
+
+    base: str
+    flags: str
+    mode: Mode
+
+    def at(self, path: str) -> str:
+        """The whole URL of a request path."""
+        if not self.flags:
+            return self.base + path
+        return f"{self.base}{path}{'&' if '?' in path else '?'}{self.flags}"
+
+
+def read_tenant_url(text: str, mode: str = "rfc") -> TenantUrl:
+    """Take a tenant URL apart; trailing slashes are tolerated, feature flags choose Entra's dialect."""
+    parts = urlsplit(text.strip())
+    flags = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    if ENTRA_FLAG in flags:
+        mode = "entra-flag"
+    elif ENTRA_FLAG_OFF in flags:
+        mode = "entra"
+    if mode not in ("rfc", "entra", "entra-flag"):
+        raise ValueError(f"{mode} is no PATCH mode: rfc, entra or entra-flag")
+    return TenantUrl(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.query, cast(Mode, mode))
+
+
+def find_request(kind: ObjectKind, attribute: str, value: str) -> ScimRequest:
+    """Look for the accounts whose *attribute* equals *value*. A group's members are not asked for."""
+    query = _query(filter=f"{attribute} eq {json_quote(value)}", **_without_members(kind))
+    return ScimRequest(Call.FIND, kind, "GET", f"{_collection(kind)}?{query}")
+
+
+def get_request(kind: ObjectKind, target_id: str) -> ScimRequest:
+    """Read one account by its id. A group's members are not asked for."""
+    return ScimRequest(Call.GET, kind, "GET", _one(kind, target_id) + _suffix(kind), target_id=target_id)
+
+
+def page_request(kind: ObjectKind, *, start_index: int, count: int = PAGE_SIZE) -> ScimRequest:
+    """Read one page of all accounts, from the 1-based *start_index*."""
+    query = _query(startIndex=str(start_index), count=str(count), **_without_members(kind))
+    return ScimRequest(Call.PAGE, kind, "GET", f"{_collection(kind)}?{query}")
+
+
+def create_request(kind: ObjectKind, values: Values, *, hidden: Sequence[str] = ()) -> ScimRequest:
+    """Create an account from target path to value; None leaves the attribute out."""
+    resource = patch_build.to_resource(_plain(values), definition_of(kind))
+    return ScimRequest(Call.CREATE, kind, "POST", _collection(kind), orjson.dumps(resource), hidden=tuple(hidden))
+
+
+def update_request(
+    kind: ObjectKind,
+    target_id: str,
+    changes: Sequence[Change],
+    *,
+    current: Mapping[str, Any] | None,
+    mode: Mode = "rfc",
+    etag: str = "",
+    hidden: Sequence[str] = (),
+) -> ScimRequest | None:
+    """Send only *changes* as PATCH (RFC 7644, 3.5.2); None when there is nothing to send.
+
+    In the rfc dialect, *current* decides whether a filtered path is replaced or added.
+    """
+    wanted = {change.path: CLEAR if change.new is None else _plain(change.new) for change in changes}
+    operations = patch_build.patch_operations(wanted, current, mode, definition=definition_of(kind))
+    if not operations:
+        return None
+    body = orjson.dumps(patch_body(operations))
+    path = _one(kind, target_id) + (_suffix(kind) if mode == "rfc" else "")
+    return ScimRequest(Call.UPDATE, kind, "PATCH", path, body, target_id, etag, tuple(hidden))
+
+
+def needs_current(changes: Sequence[Change], mode: Mode) -> bool:
+    """Whether *changes* can be put only by somebody who knows the account's present state."""
+    return mode == "rfc" and any(parse_path(change.path, lenient=True).filter is not None for change in changes)
+
+
+def delete_request(kind: ObjectKind, target_id: str, *, etag: str = "") -> ScimRequest:
+    """Delete one account."""
+    return ScimRequest(Call.DELETE, kind, "DELETE", _one(kind, target_id), target_id=target_id, etag=etag)
+
+
+def members_request(group_id: str, *, add: Sequence[str], remove: Sequence[str], mode: Mode = "rfc") -> ScimRequest:
+    """Add and remove members of a group in one PATCH."""
+    bodies = patch_build.member_operations(add, remove, mode, chunk=max(1, len(add), len(remove)))
+    body = orjson.dumps(patch_body([operation for one in bodies for operation in one["Operations"]]))
+    # A server that returns the resource would return every member with it.
+    path = _one(ObjectKind.GROUP, group_id) + (_suffix(ObjectKind.GROUP) if mode == "rfc" else "")
+    return ScimRequest(Call.MEMBERS, ObjectKind.GROUP, "PATCH", path, body, target_id=group_id)
+
+
+def definition_of(kind: ObjectKind) -> ResourceDefinition:
+    """What RFC 7643 says about resources of this kind."""
+    return default_registry().resource(kind.value)
+
+
+def values_at(resource: Mapping[str, Any], attribute: str) -> Iterator[str]:
+    """Every value that *resource* holds at *attribute*, as text: of a multi-valued attribute all of them."""
+    path = parse_path(attribute, lenient=True)
+    found = patch_build.read_path(resource, attribute)
+    if found is not patch_build.MISSING:
+        yield str(found)
+    if path.filter is not None:
+        return
+    container: Any = resource
+    if path.schema:
+        named = {name.lower(): value for name, value in resource.items()}
+        container = named.get(path.schema.lower(), resource)
+    if not isinstance(container, Mapping):
+        return
+    listed = next((value for name, value in container.items() if name.lower() == path.attribute.lower()), None)
+    sub = (path.sub or "value").lower()
+    for element in listed if isinstance(listed, list) else ():
+        if isinstance(element, Mapping):
+            yield from (str(value) for name, value in element.items() if name.lower() == sub and value is not None)
+        else:
+            yield str(element)
+
+
+def _plain(value: Any) -> Any:
+    """*value* in the types that JSON has: lists for tuples, dicts for mappings."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _collection(kind: ObjectKind) -> str:
+    return "/Groups" if kind is ObjectKind.GROUP else "/Users"
+
+
+def _one(kind: ObjectKind, target_id: str) -> str:
+    # A dot segment would be resolved away and lead to another resource.
+    safe = quote(target_id, safe="")
+    return f"{_collection(kind)}/{safe.replace('.', '%2E') if safe in ('.', '..') else safe}"
+
+
+def _suffix(kind: ObjectKind) -> str:
+    return "?excludedAttributes=members" if kind is ObjectKind.GROUP else ""
+
+
+def _without_members(kind: ObjectKind) -> dict[str, str]:
+    return {"excludedAttributes": "members"} if kind is ObjectKind.GROUP else {}
+
+
+def _query(**parameters: str) -> str:
+    return "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())

@@ -1,0 +1,231 @@
+"""Read and write one application over SCIM 2.0: `ports.Target` on the one HTTP client.
+
+The secret token is revealed only while a header is built. Nothing is sent twice here: whoever calls decides after looking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from lockstep.engine.records import Account, Change, ObjectKind, Values
+from lockstep.ports import Answer, Exchange, Target, TargetError, TargetPage, TargetSettings, Verdict
+from lockstep.targets.http_client import HttpClient, Response, WireError
+from lockstep.targets.listing import Dishonest, Listing, read_found
+from lockstep.targets.pacing import Pace, TooSoon
+from lockstep.targets.redaction import RecordedExchange, Redactor, strings_in
+from lockstep.targets.scim_answers import Reading, Sayer, not_scim, read_answer, read_trouble
+from lockstep.targets.scim_requests import (
+    ScimRequest,
+    create_request,
+    delete_request,
+    find_request,
+    get_request,
+    members_request,
+    needs_current,
+    page_request,
+    read_tenant_url,
+    update_request,
+)
+
+SCIM = "application/scim+json"
+# The caller's clock runs to the same deadline: ours rings first, so that what was sent is on record.
+OWN_SHARE_OF_DEADLINE = 0.97
+LONGEST_WAIT_FOR_TURN = 2.0
+
+
+class ScimTarget(Target):
+    """One application. *client* is shared with others and closed by who made it."""
+
+    def __init__(self, settings: TargetSettings, client: HttpClient) -> None:
+        self.settings = settings
+        self._client = client
+        self._tenant = read_tenant_url(settings.tenant_url, settings.patch_mode)
+        self._pace = Pace(settings.requests_per_second, settings.concurrency)
+        self._redactor = Redactor(settings.secret)
+        self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
+        self._redacted_paths = frozenset(settings.extra.get("redacted_paths", ()))
+        self._page_size = int(settings.extra.get("page_size", 200))
+
+    async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
+        request = find_request(kind, attribute, value)
+        answer, reading = await self._ask(request)
+        try:
+            return read_found(request, reading.content or {}, attribute=attribute, value=value)
+        except Dishonest as broken:
+            raise self._broken(request, broken, answer.exchanges) from None
+
+    async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
+        return await self._get(kind, target_id, self._deadline())
+
+    async def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
+        listing = Listing()
+        is_last = False
+        while not is_last:
+            request = page_request(kind, start_index=listing.next_index, count=self._page_size)
+            answer, reading = await self._ask(request)
+            try:
+                page = listing.take(request, reading.content or {})
+            except Dishonest as broken:
+                raise self._broken(request, broken, answer.exchanges) from None
+            is_last = page.is_last
+            yield page
+
+    async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer:
+        hidden = [text for path in self._redacted_paths for text in strings_in(values.get(path))]
+        return await self._write(create_request(kind, values, hidden=hidden), operation_id)
+
+    async def update(
+        self,
+        kind: ObjectKind,
+        target_id: str,
+        changes: Sequence[Change],
+        *,
+        current: Account | None,
+        etag: str,
+        operation_id: str,
+    ) -> Answer:
+        deadline = self._deadline()
+        mode = self._tenant.mode
+        if current is None and needs_current(changes, mode):
+            try:
+                current = await self._get(kind, target_id, deadline)
+            except TargetError as failed:
+                return _unsent(failed.answer)
+            if current is None:
+                return self._gone(target_id)
+        hidden = [
+            text
+            for change in changes
+            if change.redacted or change.path in self._redacted_paths
+            for text in strings_in((change.old, change.new))
+        ]
+        resource = current.resource if current is not None else None
+        request = update_request(kind, target_id, changes, current=resource, mode=mode, etag=etag, hidden=hidden)
+        if request is None:
+            return Answer(Verdict.DONE_ALREADY, current, detail="The account had these values already")
+        return await self._write(request, operation_id, deadline)
+
+    async def delete(self, kind: ObjectKind, target_id: str, *, etag: str, operation_id: str) -> Answer:
+        return await self._write(delete_request(kind, target_id, etag=etag), operation_id)
+
+    async def change_members(
+        self, group_id: str, *, add: Sequence[str], remove: Sequence[str], operation_id: str
+    ) -> Answer:
+        if not add and not remove:
+            return Answer(Verdict.DONE_ALREADY, detail="No member was to change")
+        request = members_request(group_id, add=add, remove=remove, mode=self._tenant.mode)
+        return await self._write(request, operation_id)
+
+    async def close(self) -> None:
+        return None
+
+    async def _get(self, kind: ObjectKind, target_id: str, deadline: float) -> Account | None:
+        answer, _ = await self._send(get_request(kind, target_id), "", deadline)
+        if answer.verdict is Verdict.GONE:
+            return None
+        if not answer.is_done or answer.account is None:
+            raise TargetError(answer)
+        return answer.account
+
+    async def _ask(self, request: ScimRequest) -> tuple[Answer, Reading]:
+        answer, reading = await self._send(request, "", self._deadline())
+        if not answer.is_done:
+            raise TargetError(answer)
+        return answer, reading
+
+    async def _write(self, request: ScimRequest, operation_id: str, deadline: float = 0.0) -> Answer:
+        answer, _ = await self._send(request, operation_id, deadline or self._deadline())
+        return answer
+
+    async def _send(self, request: ScimRequest, operation_id: str, deadline: float) -> tuple[Answer, Reading]:
+        """Send one request in its turn. Never raises for what the application or the network does."""
+        url = self._tenant.at(request.path)
+        longest_wait = min(LONGEST_WAIT_FOR_TURN, self.settings.deadline_seconds / 4)
+        try:
+            async with self._pace.turn(longest_wait=longest_wait):
+                response = await self._client.send(
+                    request.method,
+                    url,
+                    headers=self._headers(request, operation_id),
+                    body=request.body,
+                    deadline=deadline,
+                )
+        except TooSoon as early:
+            return _nothing(self._too_soon(early))
+        except WireError as error:
+            answer = read_trouble(request.call, error, self._sayer)
+            if error.trouble.was_sent:
+                exchange = self._record(request, url, None, error.seconds, b"", operation_id)
+                answer = replace(answer, exchanges=(exchange,))
+            return _nothing(answer)
+        return self._judged(request, response, url, operation_id)
+
+    def _judged(self, request: ScimRequest, response: Response, url: str, operation_id: str) -> tuple[Answer, Reading]:
+        now = datetime.now(UTC)
+        reading = read_answer(request, response, url, self._sayer, now=now)
+        answer = reading.answer
+        exchange = self._record(request, url, response.status, response.seconds, response.body, operation_id)
+        retry_at = answer.retry_at
+        if answer.verdict is Verdict.THROTTLED:
+            named = (retry_at - now).total_seconds() if retry_at is not None else None
+            retry_at = now + timedelta(seconds=self._pace.slow_down(named))
+        elif answer.is_done:
+            self._pace.keep_going()
+        return replace(answer, exchanges=(exchange,), retry_at=retry_at), reading
+
+    def _record(
+        self, request: ScimRequest, url: str, status: int | None, seconds: float, body: bytes, operation_id: str
+    ) -> Exchange:
+        redactor = self._redactor.hiding(request.hidden)
+        return RecordedExchange(request.method, url, status, seconds, request.body or b"", body, operation_id, redactor)
+
+    def _headers(self, request: ScimRequest, operation_id: str) -> dict[str, str]:
+        headers = {"Accept": f"{SCIM}, application/json"}
+        secret = self.settings.secret
+        if secret:
+            headers["Authorization"] = f"Bearer {secret.reveal()}"
+        if request.body is not None:
+            headers["Content-Type"] = SCIM
+        if request.etag:
+            headers["If-Match"] = request.etag
+        if operation_id:
+            headers["X-Request-Id"] = operation_id
+            headers["Idempotency-Key"] = operation_id
+        return headers
+
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self.settings.deadline_seconds * OWN_SHARE_OF_DEADLINE
+
+    def _too_soon(self, early: TooSoon) -> Answer:
+        name = self.settings.display_name
+        return Answer(
+            Verdict.THROTTLED,
+            code="TooManyRequests",
+            detail=f"{name} takes no more requests at the moment; nothing was sent",
+            next_step="Nothing to do: Lockstep sends it when its turn comes",
+            retry_at=datetime.now(UTC) + timedelta(seconds=early.wait_seconds),
+        )
+
+    def _gone(self, target_id: str) -> Answer:
+        return Answer(
+            Verdict.GONE,
+            code="InvalidAnchor",
+            detail=f"The account {target_id} no longer exists in {self.settings.display_name} (HTTP 404)",
+            next_step="Decide whether it is created anew",
+        )
+
+    def _broken(self, request: ScimRequest, broken: Dishonest, exchanges: tuple[Exchange, ...]) -> TargetError:
+        answer = not_scim(request, self._tenant.at(request.path), self._sayer, broken.fault)
+        return TargetError(replace(answer, exchanges=exchanges))
+
+
+def _nothing(answer: Answer) -> tuple[Answer, Reading]:
+    return answer, Reading(answer)
+
+
+def _unsent(answer: Answer) -> Answer:
+    """A write whose preparing look failed: it was surely not sent, whatever became of the look."""
+    return replace(answer, verdict=Verdict.UNREACHABLE) if answer.verdict is Verdict.AMBIGUOUS else answer
