@@ -163,7 +163,7 @@ class _Work:
         match mapping.source:
             case Direct(attribute):
                 value = self.record.get(attribute)
-                return None if value == "" else value
+                return None if is_empty(value) else value
             case Constant(value):
                 return value
             case NoSource():
@@ -182,15 +182,14 @@ class _Work:
                 return value
 
     def _add_empty(self, mapping: AttributeMapping, value: Value) -> None:
-        if self.creating and mapping.default is not None:
-            self.values[mapping.target] = typed(mapping.default, mapping.attribute)
+        if mapping.default is not None:
+            # The default stands in for nothing: clearing on the next evaluation what the create wrote would be absurd.
+            if self.creating or mapping.clear_when_empty:
+                self.values[mapping.target] = typed(mapping.default, mapping.attribute)
         elif self.creating:
             return
-        elif value == () and not isinstance(value, str):
-            # An empty list that a mapping made is a value: the last of several was taken away.
-            self.cleared.append(mapping.target)
-        elif mapping.clear_when_empty or value == "":
-            # An expression that gives "" says so on purpose; an attribute without a value says nothing.
+        elif mapping.clear_when_empty or value is not None:
+            # An expression that gives "" or an empty list says so on purpose; an attribute without a value says nothing.
             self.cleared.append(mapping.target)
 
     def _add_reference(self, mapping: AttributeMapping, value: Value) -> None:
