@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import Connection
-from lockstep.storage.batches import as_json
+from lockstep.storage.batches import as_json, only_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ _SELECT = """select id, job, kind, state, phase, config_version, started_at, end
 
 
 async def running_cycle(connection: Connection, job: str) -> Cycle | None:
-    return await _read(connection, "where job = %s and state = 'running'", (job,))
+    return await _read(connection, "where job = %s and state = 'running' and kind <> 'onDemand'", (job,))
 
 
 async def read_cycle(connection: Connection, cycle: int) -> Cycle | None:
@@ -64,7 +64,7 @@ async def open_cycle(connection: Connection, job: str, kind: str, *, phase: str 
     cursor = await connection.execute(
         """insert into cycle (job, kind, phase, config_version)
         select id, %s, %s, config_version from job where id = %s
-        on conflict (job) where state = 'running' do nothing""",
+        on conflict (job) where state = 'running' and kind <> 'onDemand' do nothing""",
         (kind, phase, job),
     )
     is_new = cursor.rowcount == 1
@@ -72,6 +72,27 @@ async def open_cycle(connection: Connection, job: str, kind: str, *, phase: str 
     if cycle is None:
         raise LockstepError(Kind.INTERNAL, f"There is no job {job}")
     return cycle, is_new
+
+
+async def open_on_demand(connection: Connection, job: str) -> int:
+    """A frame for one on-demand run; returns its number."""
+    cursor = await connection.execute(
+        "insert into cycle (job, kind, phase, config_version) select id, 'onDemand', 'write', config_version from job "
+        "where id = %s returning id",
+        (job,),
+    )
+    return int((await only_row(cursor, f"There is no job {job}"))[0])
+
+
+async def close_on_demand(connection: Connection, cycle: int) -> None:
+    """End the frame of an on-demand run; what it could not finish belongs to nobody."""
+    await connection.execute("update dirty set cycle = null where cycle = %s", (cycle,))
+    await connection.execute(
+        """update cycle set ended_at = clock_timestamp(), phase = 'done', total = done, state = case
+            when coalesce((counts ->> 'failed')::bigint, 0) > 0 then 'entryLevelErrors' else 'succeeded' end
+        where id = %s and state = 'running'""",
+        (cycle,),
+    )
 
 
 async def set_phase(connection: Connection, cycle: int, phase: str) -> None:
@@ -128,7 +149,7 @@ async def cancel(connection: Connection, job: str, *, state: str, error: Mapping
     await connection.execute(
         """with ended as (
             update cycle set state = %(state)s, ended_at = clock_timestamp(), error = %(error)s
-            where job = %(job)s and state = 'running' returning id
+            where job = %(job)s and state = 'running' and kind <> 'onDemand' returning id
         )
         update dirty set cycle = null from ended where dirty.cycle = ended.id""",
         {"job": job, "state": state, "error": None if error is None else as_json(error)},

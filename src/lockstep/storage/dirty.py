@@ -51,7 +51,8 @@ update dirty set
     lease_owner = %(owner)s,
     lease_until = now() + make_interval(secs => %(lease_seconds)s),
     attempt = nextval('dirty_attempt'),
-    cycle = coalesce(dirty.cycle, (select id from cycle where cycle.job = %(job)s and state = 'running'))
+    cycle = coalesce(dirty.cycle, (select id from cycle
+        where cycle.job = %(job)s and state = 'running' and kind <> 'onDemand'))
 from due
 where dirty.job = due.job and dirty.kind = due.kind and dirty.source_id = due.source_id
 returning dirty.kind, dirty.source_id::text, dirty.lane, dirty.reasons, dirty.version, dirty.attempt, dirty.failures,
@@ -92,7 +93,8 @@ async def claim_one(
             lease_owner = excluded.lease_owner,
             lease_until = excluded.lease_until,
             attempt = excluded.attempt,
-            cycle = excluded.cycle
+            cycle = excluded.cycle,
+            reasons = case when dirty.reasons @> excluded.reasons then dirty.reasons else dirty.reasons || excluded.reasons end
         where dirty.lease_until is null or dirty.lease_until < now()
         returning kind, source_id::text, lane, reasons, version, attempt, failures, first_failed_at, last_error, cycle,
             true as was_leased, true as is_adopted
@@ -200,6 +202,23 @@ async def seconds_until_due(connection: Connection, job: str) -> float | None:
     )
     seconds = (await only_row(cursor))[0]
     return None if seconds is None else max(0.0, float(seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """*waiting*: to be looked at now, or being looked at. *escrowed*: failed, tried again later."""
+
+    waiting: int
+    escrowed: int
+
+
+async def backlog(connection: Connection, job: str) -> Backlog:
+    cursor = await connection.execute(
+        """select count(*) filter (where failures = 0 and not_before < 'infinity'), count(*) filter (where failures > 0)
+        from dirty where job = %s""",
+        (job,),
+    )
+    return Backlog(*await only_row(cursor))
 
 
 async def jobs_with_due_work(connection: Connection) -> list[str]:

@@ -164,3 +164,12 @@ async def has_waiting_leavers(connection: Connection, job: str) -> bool:
     """Whether somebody waits to lose access."""
     cursor = await connection.execute("select exists (select from dirty where job = %s and lane = 1)", (job,))
     return bool((await only_row(cursor))[0])
+
+
+async def has_live_worker(connection: Connection, *, silent_seconds: float) -> bool:
+    """Whether some worker, anywhere, has given a sign of life lately."""
+    cursor = await connection.execute(
+        "select exists (select from procrastinate_workers where last_heartbeat > now() - make_interval(secs => %s))",
+        (silent_seconds,),
+    )
+    return bool((await only_row(cursor))[0])

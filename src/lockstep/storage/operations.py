@@ -131,6 +131,11 @@ async def held_operations(connection: Connection, job: str, *, limit: int = 1000
         return await cursor.fetchall()
 
 
+async def count_held(connection: Connection, job: str) -> int:
+    cursor = await connection.execute("select count(*) from operation where job = %s and state = 'held'", (job,))
+    return int((await only_row(cursor))[0])
+
+
 async def decide_held(
     connection: Connection, job: str, *, decision: str, actor: str, ids: Sequence[str] | None = None
 ) -> int:

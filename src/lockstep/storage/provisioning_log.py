@@ -5,7 +5,7 @@ Readers page by `seq`, newest first; a page is asked for with the last seq of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -114,6 +114,14 @@ async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Se
         ) as newest
         where newest.status = 'skipped'""",
         {"job": job, "kind": kind, "ids": list(ids)},
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
+async def application_names(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """How applications are shown; those that were removed are absent."""
+    cursor = await connection.execute(
+        "select id::text, display_name from application where id = any(%s::uuid[])", (list(ids),)
     )
     return {row[0]: row[1] for row in await cursor.fetchall()}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -38,7 +38,18 @@ SHORT_WAIT_SECONDS = 2.0  # for the application; anything longer gives the objec
 class Pipeline:
     """One drain's work under way."""
 
-    def __init__(self, services: Services, job: Job, target: Target, settings: TargetSettings) -> None:
+    def __init__(
+        self,
+        services: Services,
+        job: Job,
+        target: Target,
+        settings: TargetSettings,
+        *,
+        initiated_by: str = "system",
+        on_recorded: Callable[[Outcome], None] = lambda outcome: None,
+    ) -> None:
+        self.initiated_by = initiated_by
+        self._on_recorded = on_recorded
         self.services = services
         self.job = job
         self.target = target
@@ -122,6 +133,7 @@ class Pipeline:
             moment=self.services.moment(),
             seconds=time.monotonic() - began,
             wait=timedelta(seconds=self.services.times.ambiguous_wait_seconds),
+            initiated_by=self.initiated_by,
         )
         self.done(outcome)
         await self._notice(answer)
@@ -148,11 +160,15 @@ class Pipeline:
         if planned.plan.action.writes:
             self.write(Write(claim, planned, new_id(), tuple(settled)))
         else:
-            self.done(
-                sending.planned_now(
-                    claim, planned, moment=self.services.moment(), change_id=new_id(), settled=tuple(settled)
-                )
+            outcome = sending.planned_now(
+                claim,
+                planned,
+                moment=self.services.moment(),
+                change_id=new_id(),
+                initiated_by=self.initiated_by,
+                settled=tuple(settled),
             )
+            self.done(outcome)
 
     async def _notice(self, answer: Answer) -> None:
         """What an answer means for the whole application rather than for one object."""
@@ -182,6 +198,8 @@ class Pipeline:
         while True:
             batch = await self._records.take()
             await self._record(batch)
+            for outcome in batch:
+                self._on_recorded(outcome)
             self._forget([one.claim for one in batch])
 
     async def _record(self, batch: Sequence[Outcome]) -> None:

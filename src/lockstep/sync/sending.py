@@ -19,8 +19,6 @@ from lockstep.sync.outcomes import Failure, Outcome, Row, settled_row
 from lockstep.sync.planner import Planned
 from lockstep.sync.work import Write
 
-SYSTEM = "system"
-
 
 async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answer:
     """Send what the plan says. Never raises for what the application or the network does."""
@@ -47,7 +45,9 @@ async def _send(target: Target, write: Write) -> Answer:
     )
 
 
-def outcome_of(write: Write, answer: Answer, *, moment: Moment, seconds: float, wait: timedelta) -> Outcome:
+def outcome_of(
+    write: Write, answer: Answer, *, moment: Moment, seconds: float, wait: timedelta, initiated_by: str
+) -> Outcome:
     """What to record for *answer*. *wait*: how long after an ambiguous answer the application is looked at."""
     claim, planned, operation = write.claim, write.planned, write.operation_id
     requests = len(answer.exchanges) or 1
@@ -59,7 +59,7 @@ def outcome_of(write: Write, answer: Answer, *, moment: Moment, seconds: float, 
     match answer.verdict:
         case Verdict.DONE | Verdict.DONE_ALREADY:
             outcome = outcomes.written(claim, planned, operation, answer)
-            return _logged(outcome, write, answer, None, seconds, more=write.settled)
+            return _logged(outcome, write, answer, None, seconds, initiated_by, more=write.settled)
         case Verdict.GONE if planned.plan.action is not Action.CREATE:
             return outcomes.lost(claim, planned, operation, moment=moment)
         case Verdict.CONFLICT | Verdict.STALE if outcomes.looks_so_far(claim) < outcomes.MOST_LOOKS_AGAIN:
@@ -82,7 +82,7 @@ def outcome_of(write: Write, answer: Answer, *, moment: Moment, seconds: float, 
             failure = Failure(answer.code or "Conflict", answer.detail, answer.next_step)
             state = "ambiguous" if answer.verdict is Verdict.AMBIGUOUS else "refused"
             refused = outcomes.refused(claim, planned, failure, moment=moment, settled=settled(state))
-            return _logged(refused, write, answer, failure, seconds, requests=requests)
+            return _logged(refused, write, answer, failure, seconds, initiated_by, requests=requests)
 
 
 def failed_look(claim: Claim, answer: Answer, *, moment: Moment, wait: timedelta) -> Outcome:
@@ -106,6 +106,7 @@ def _logged(
     answer: Answer,
     failure: Failure | None,
     seconds: float,
+    initiated_by: str,
     *,
     more: tuple[Row, ...] = (),
     requests: int = 0,
@@ -114,7 +115,7 @@ def _logged(
         write.planned.plan,
         change_id=write.operation_id,
         cycle=write.claim.cycle,
-        initiated_by=SYSTEM,
+        initiated_by=initiated_by,
         answer=answer,
         failure=failure,
         seconds=seconds,
@@ -143,7 +144,7 @@ def journal_row(write: Write) -> Row:
 
 
 def planned_now(
-    claim: Claim, planned: Planned, *, moment: Moment, change_id: str, settled: tuple[Row, ...] = ()
+    claim: Claim, planned: Planned, *, moment: Moment, change_id: str, initiated_by: str, settled: tuple[Row, ...] = ()
 ) -> Outcome:
     """The outcome of a plan that needs no request; refusals go to the retry list, what is held is parked."""
     plan = planned.plan
@@ -156,9 +157,9 @@ def planned_now(
     else:
         outcome = outcomes.without_write(claim, planned)
     outcome = replace(outcome, settled=settled)
-    if plan.action is Action.NONE:
+    if plan.action is Action.NONE and not is_on_demand(claim):
         return outcome  # in step: no news
-    record = record_of(plan, change_id=change_id, cycle=claim.cycle, initiated_by=SYSTEM, failure=failure)
+    record = record_of(plan, change_id=change_id, cycle=claim.cycle, initiated_by=initiated_by, failure=failure)
     return replace(outcome, log=record)
 
 
@@ -172,3 +173,8 @@ def _held_row(claim: Claim, planned: Planned, operation_id: str) -> Row:
 def is_approved(claim: Claim) -> bool:
     """Whether somebody let this object pass the guards."""
     return "approved" in claim.reasons
+
+
+def is_on_demand(claim: Claim) -> bool:
+    """Whether somebody asked for this object by name: then even "nothing to do" is an answer."""
+    return "onDemand" in claim.reasons

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import AppRole
 from lockstep.engine.rules import JobConfiguration, configuration_from_json
+from lockstep.engine.template import Template
 from lockstep.errors import not_found
 from lockstep.ports import Target, TargetOpener, TargetSettings
 from lockstep.postgres.pool import Connection, Pool
@@ -68,6 +69,9 @@ class Services:
     wake: AfterCommit
     times: Times = field(default_factory=Times)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    template_of: Callable[[str], Template | None] = field(
+        default=lambda name: None
+    )  # the gallery, as far as it is known
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     drains: dict[str, asyncio.Event] = field(
         default_factory=dict
@@ -88,7 +92,11 @@ class Services:
         key = (row.id, row.config_version, roles)
         configuration = self._configurations.get(key)
         if configuration is None:
-            configuration = configuration_from_json(row.config, version=row.config_version, roles=roles)
+            template = self.template_of(row.template)
+            attributes = template.attributes if template is not None else None
+            configuration = configuration_from_json(
+                row.config, version=row.config_version, roles=roles, attributes=attributes
+            )
             self._configurations = {old: kept for old, kept in self._configurations.items() if old[0] != row.id}
             self._configurations[key] = configuration
         return Job(row, configuration)

@@ -15,6 +15,7 @@ from lockstep.sync import outcomes, planner
 from lockstep.sync.outcomes import Outcome
 from lockstep.sync.pipeline import Pipeline
 from lockstep.sync.planner import Known
+from lockstep.sync.sending import is_on_demand
 from lockstep.sync.services import Job, Services
 from lockstep.sync.work import Look
 
@@ -39,7 +40,9 @@ async def _plan_kind(
         index_of = await target_index.complete_kinds(connection, job.id, cycle=cycle)
         known = await planner.load(connection, job, kind, ids, index_of=index_of)
         prepared = {
-            claim.source_id: planner.prepare_one(known, job, claim.source_id, moment, look=outcomes.wants_look(claim))
+            claim.source_id: planner.prepare_one(
+                known, job, claim.source_id, moment, look=outcomes.wants_look(claim) or is_on_demand(claim)
+            )
             for claim in claims
             if claim.source_id in known.objects
         }
@@ -55,7 +58,7 @@ async def _plan_kind(
 
 async def _hand_on(pipeline: Pipeline, known: Known, claim: Claim, prepared: Prepared) -> int:
     unsettled = tuple(known.open_operations.get(claim.source_id, ()))
-    looks = outcomes.wants_look(claim)
+    looks = outcomes.wants_look(claim) or is_on_demand(claim)
     planned = None if unsettled or looks else planner.plan_from_index(known, prepared)
     if planned is None:
         pipeline.look(Look(claim, prepared, unsettled, look=looks))

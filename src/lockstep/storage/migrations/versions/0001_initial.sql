@@ -331,7 +331,8 @@ create table cycle (
     until_version bigint,                      -- dirty rows up to this version belong to it
     error jsonb
 );
-create unique index cycle_running on cycle (job) where state = 'running';
+-- On-demand runs stand beside the one that counts the job's own work.
+create unique index cycle_running on cycle (job) where state = 'running' and kind <> 'onDemand';
 create index cycle_job on cycle (job, id desc);
 
 -- What a job knows of the application's accounts before it has links: matching values, read by pages at the first cycle.

@@ -1,0 +1,66 @@
+"""What the actions on provisioning share: the job of an application, and the services to work on it with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from lockstep.actions.context import Context
+from lockstep.actions.lookup import find_application
+from lockstep.engine.template import Template
+from lockstep.errors import Kind, LockstepError
+from lockstep.postgres.pool import Connection
+from lockstep.storage import credentials, jobs
+from lockstep.storage.jobs import JobRow
+from lockstep.sync.services import Job, Services
+
+PROVISIONING_READ = "directory.read"
+PROVISIONING_WRITE = "applications.write"
+
+
+async def job_row(connection: Connection, app: str) -> JobRow:
+    """The job of the application called *app*. Raises LockstepError with what was probably meant."""
+    found = await find_application(connection, app)
+    row = await jobs.read_job(connection, found.job)
+    if row is None:
+        raise LockstepError(Kind.INTERNAL, f"{found.name} has no provisioning job")
+    return row
+
+
+async def read_job(context: Context, connection: Connection, app: str) -> Job:
+    """The job with its configuration, compiled."""
+    row = await job_row(connection, app)
+    return await new_services(context).compiled(connection, row)
+
+
+def new_services(context: Context) -> Services:
+    """Services for one action. Without a way to applications only what needs none works."""
+
+    def template_of(name: str) -> Template | None:
+        return context.gallery.template(name) if name in context.gallery.names() else None
+
+    if context.opener is None:
+        raise LockstepError(Kind.INTERNAL, "This process has no way to reach applications")
+    return Services(context.pool, context.vault, context.opener, context.after_commit, template_of=template_of)
+
+
+@asynccontextmanager
+async def services_of(context: Context) -> AsyncIterator[Services]:
+    """Services for the length of the block; connections to applications are closed at its end."""
+    services = new_services(context)
+    try:
+        yield services
+    finally:
+        await services.close()
+
+
+async def require_credentials(connection: Connection, row: JobRow) -> None:
+    """Raise LockstepError while nobody has given a tenant URL and a token."""
+    credential = await credentials.read_credential(connection, row.app)
+    if credential is None or not credential.has_secret:
+        raise LockstepError(
+            Kind.UNAUTHORIZED,
+            f"{row.app_display_name} has no credentials",
+            next_step=f"Give them: lockstep creds set {row.app_name} --tenant-url URL --token-stdin",
+            code="Unauthorized",
+        )

@@ -1,0 +1,244 @@
+"""Start, pause, restart, run now, push people: what a person may ask of an application's provisioning.
+
+None of these sends anything itself, except a push: they change state, and wake the drain after their commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from lockstep.actions.context import Context, audit
+from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, require_credentials, services_of
+from lockstep.actions.lookup import find_group, find_person
+from lockstep.engine.records import ObjectKind
+from lockstep.errors import Kind, LockstepError, conflict, not_found
+from lockstep.postgres.pool import Connection
+from lockstep.storage import cycles, dirty, jobs, links, operations, target_state
+from lockstep.storage.cycles import Cycle
+from lockstep.storage.jobs import JobRow
+from lockstep.sync import cycle as cycle_frame
+from lockstep.sync import on_demand
+from lockstep.sync.drain import drain_job
+from lockstep.sync.drive import open_drive
+from lockstep.sync.on_demand import Pushed
+
+
+class ResetScope(StrEnum):
+    """What a restart forgets (Graph: criteria.resetScope)."""
+
+    NONE = "None"
+    WATERMARK = "Watermark"
+    ESCROWS = "Escrows"
+    QUARANTINE_STATE = "QuarantineState"
+    CONNECTOR_DATA_STORE = "ConnectorDataStore"
+    FORCE_DELETES = "ForceDeletes"
+    FULL = "Full"
+
+
+USUAL_RESTART = frozenset({ResetScope.QUARANTINE_STATE, ResetScope.WATERMARK, ResetScope.ESCROWS})
+_FULL = USUAL_RESTART | {ResetScope.CONNECTOR_DATA_STORE}
+_POLL_SECONDS = 0.1
+_WORKER_SILENT_SECONDS = 15.0
+
+
+async def start(context: Context, app: str) -> JobRow:
+    """Switch provisioning on: the first time with an initial cycle, later on from where it was. Lifts a quarantine.
+
+    Raises LockstepError while there are no credentials.
+    """
+    async with context.changing(PROVISIONING_WRITE) as edit:
+        row = await job_row(edit.connection, app)
+        await require_credentials(edit.connection, row)
+        await jobs.set_status(edit.connection, row.id, "on", actor=context.actor.name)
+        await _lift_quarantine(edit.connection, row, context.now())
+        if not row.started:
+            await cycle_frame.begin_initial(edit.connection, row.id)
+        await audit(
+            edit,
+            "Enable/start provisioning configuration",
+            row.app_name,
+            before={"status": row.status},
+            after={"status": "on"},
+        )
+    await context.after_commit(frozenset({row.id}))
+    return row
+
+
+async def pause(context: Context, app: str) -> JobRow:
+    """Switch provisioning off. What is under way is finished and recorded; links, retries and positions stay."""
+    async with context.changing(PROVISIONING_WRITE) as edit:
+        row = await job_row(edit.connection, app)
+        await jobs.set_status(edit.connection, row.id, "off", actor=context.actor.name)
+        await audit(
+            edit,
+            "Disable/pause provisioning configuration",
+            row.app_name,
+            before={"status": row.status},
+            after={"status": "off"},
+        )
+    return row
+
+
+async def restart(context: Context, app: str, scopes: Collection[ResetScope] = USUAL_RESTART) -> JobRow:
+    """Begin again, and forget what *scopes* say. Always switches on as well. Links stay unless ConnectorDataStore is given."""
+    wanted = _FULL if ResetScope.FULL in scopes else frozenset(scopes)
+    async with context.changing(PROVISIONING_WRITE) as edit:
+        connection = edit.connection
+        row = await job_row(connection, app)
+        await require_credentials(connection, row)
+        await jobs.set_status(connection, row.id, "on", actor=context.actor.name)
+        if ResetScope.QUARANTINE_STATE in wanted:
+            await jobs.set_quarantine(connection, row.id, None)
+            await target_state.forget(connection, row.id)
+        if ResetScope.ESCROWS in wanted:
+            await dirty.forget_escrow(connection, row.id)
+        if ResetScope.CONNECTOR_DATA_STORE in wanted:
+            await links.forget_links(connection, row.id)
+        if ResetScope.FORCE_DELETES in wanted:
+            await operations.decide_held(connection, row.id, decision="approved", actor=context.actor.name)
+        if ResetScope.WATERMARK in wanted or not row.started:
+            await cycle_frame.begin_initial(connection, row.id)
+        await audit(
+            edit, "Enable/restart provisioning configuration", row.app_name, after={"resetScope": sorted(wanted)}
+        )
+    await context.after_commit(frozenset({row.id}))
+    return row
+
+
+async def run(context: Context, app: str) -> Cycle:
+    """Open a cycle now, with everything that failed before in it, and return it at once; `follow` waits for its end.
+
+    Raises LockstepError while provisioning is off.
+    """
+    async with services_of(context) as services, context.changing(PROVISIONING_WRITE) as edit:
+        row = await job_row(edit.connection, app)
+        if row.status != "on":
+            raise conflict(
+                f"Provisioning of {row.app_display_name} is off",
+                next_step=f"Switch it on: lockstep start {row.app_name}",
+            )
+        if row.started:
+            cycle = await cycle_frame.open_incremental(edit.connection, await services.compiled(edit.connection, row))
+        else:
+            cycle = await cycle_frame.begin_initial(edit.connection, row.id)
+        await audit(edit, "Run provisioning now", row.app_name, after={"cycle": cycle.id})
+    await context.after_commit(frozenset({row.id}))
+    return cycle
+
+
+async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> AsyncIterator[Cycle]:
+    """The cycle as it goes on, each time it changed, until it has ended.
+
+    *helps*: where no worker gives signs of life, this process does the work itself. Raises LockstepError when the job was paused
+    or quarantined, because then it does not end.
+    """
+    helper: asyncio.Task[None] | None = None
+    last: Cycle | None = None
+    try:
+        while True:
+            async with context.pool.connection() as connection:
+                now = await cycles.read_cycle(connection, cycle.id)
+                if now is None:
+                    raise not_found(f"There is no cycle {cycle.id}")
+                if now != last:
+                    last = now
+                    yield now
+                if now.ended_at is not None:
+                    return
+                await _require_running(connection, cycle.job)
+                is_alone = not await jobs.has_live_worker(connection, silent_seconds=_WORKER_SILENT_SECONDS)
+            if helps and is_alone and (helper is None or helper.done()):
+                if helper is not None:
+                    helper.result()
+                helper = asyncio.create_task(_drain_here(context, cycle.job))
+            await asyncio.sleep(_POLL_SECONDS)
+    finally:
+        if helper is not None:
+            helper.cancel()
+            await asyncio.gather(helper, return_exceptions=True)
+
+
+async def push(context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = ()) -> list[Pushed]:
+    """Provision people and groups now, in front of everybody else, and say for each what was done and why.
+
+    Works while provisioning is off, too. Raises LockstepError for names that there are not, and without credentials.
+    """
+    context.actor.require(PROVISIONING_WRITE)
+    async with services_of(context) as services:
+        async with context.reading(PROVISIONING_WRITE) as connection:
+            row = await job_row(connection, app)
+            await require_credentials(connection, row)
+            job = await services.compiled(connection, row)
+            people = [(await find_person(connection, name)).id for name in users]
+            named = [(await find_group(connection, name)).id for name in groups]
+        results: list[Pushed] = []
+        for kind, ids in ((ObjectKind.USER, people), (ObjectKind.GROUP, named)):
+            if ids:
+                results += await on_demand.push(services, job, kind, ids, initiated_by=context.actor.name)
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """How many held writes were approved or rejected."""
+
+    count: int
+    decision: str
+
+
+async def list_deletes(context: Context, app: str) -> list[operations.HeldOperation]:
+    """The disables, deletes and other writes that the guards hold back."""
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        return await operations.held_operations(connection, row.id)
+
+
+async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
+    """Let held writes (all of them without *ids*) go ahead. Each is decided anew from what is so now."""
+    return await _decide(context, app, "approved", ids)
+
+
+async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
+    """Do not carry held writes out. They come up again when something changes."""
+    return await _decide(context, app, "rejected", ids)
+
+
+async def _decide(context: Context, app: str, decision: str, ids: Sequence[str] | None) -> Decided:
+    async with context.changing(PROVISIONING_WRITE) as edit:
+        row = await job_row(edit.connection, app)
+        count = await operations.decide_held(
+            edit.connection, row.id, decision=decision, actor=context.actor.name, ids=ids
+        )
+        await audit(edit, "Decide on held deletes", row.app_name, after={"decision": decision, "count": count})
+    await context.after_commit(frozenset({row.id}))
+    return Decided(count, decision)
+
+
+async def _lift_quarantine(connection: Connection, row: JobRow, now: datetime) -> None:
+    if row.quarantine is not None:
+        # The next drain probes at once; only that ends the quarantine.
+        await jobs.set_quarantine(connection, row.id, {**row.quarantine, "nextAttempt": now.isoformat()})
+        await target_state.forget(connection, row.id)
+
+
+async def _require_running(connection: Connection, job: str) -> None:
+    row = await jobs.read_job(connection, job)
+    if row is None or not row.is_on:
+        raise LockstepError(Kind.CONFLICT, "Provisioning was switched off, so the cycle does not go on")
+    if cycle_frame.is_held(row.quarantine):
+        error = (row.quarantine or {}).get("error", {})
+        raise LockstepError(
+            Kind.HELD,
+            f"Provisioning of {row.app_display_name} is in quarantine: {error.get('message', '')}",
+            next_step=str(error.get("nextStep") or f"Correct the cause, then: lockstep start {row.app_name}"),
+            code=str((row.quarantine or {}).get("reason", "")),
+        )
+
+
+async def _drain_here(context: Context, job: str) -> None:
+    async with services_of(context) as services:
+        await drain_job(services, await open_drive(context.pool), job)

@@ -1,0 +1,247 @@
+"""The settings of an application's provisioning: mode, status, scope, notification, interval; its mappings and scoping filters.
+
+Every change that decisions read is a new version of the configuration, and everybody is looked at again, locally: only what then
+differs is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from lockstep.actions import provisioning
+from lockstep.actions.applications import dependencies_of
+from lockstep.actions.context import Context, audit
+from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, new_services
+from lockstep.engine.durations import print_duration
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules import AttributeMapping, JobConfiguration, ObjectMapping, Scope
+from lockstep.errors import invalid, not_found
+from lockstep.storage import jobs
+from lockstep.storage.jobs import JobRow
+from lockstep.sync.cycle import mark_everybody
+from lockstep.sync.services import Job
+
+Config = dict[str, Any]
+SHORTEST_INTERVAL = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsView:
+    """The settings as they are now. *version* is that of the configuration."""
+
+    app: str
+    mode: str
+    status: str
+    scope: str
+    notification_email: str
+    email_on_failure: bool
+    interval: timedelta | None
+    version: int
+
+
+async def show_settings(context: Context, app: str) -> SettingsView:
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        return _view(await new_services(context).compiled(connection, row))
+
+
+async def change_settings(
+    context: Context,
+    app: str,
+    *,
+    mode: str | None = None,
+    status: str | None = None,
+    scope: str | None = None,
+    notification_email: str | None = None,
+    email_on_failure: bool | None = None,
+    interval: timedelta | None = None,
+) -> SettingsView:
+    """Change what is given and leave the rest. Raises LockstepError for values that cannot be; then nothing is changed.
+
+    From *all* to *assigned*, everybody who is not assigned becomes a leaver. Status on and off is `start` and `pause`.
+    """
+    if mode is not None and mode != "automatic":
+        raise invalid(f'There is no mode "{mode}"', next_step="The mode is automatic; to stop for now: --status off")
+    if status is not None and status not in ("on", "off"):
+        raise invalid(f'There is no status "{status}"', next_step="The status is on or off")
+    if scope is not None and scope not in tuple(Scope):
+        raise invalid(f'There is no scope "{scope}"', next_step="The scope is assigned or all")
+    if interval is not None and interval < SHORTEST_INTERVAL:
+        raise invalid("The interval is too short", next_step="It is at least 1m; changes are sent at once anyway")
+    given: Config = {"mode": mode, "scope": scope, "emailOnFailure": email_on_failure}
+    if notification_email is not None:
+        given["notificationEmail"] = checked_email(notification_email)
+
+    def changed(config: Config) -> None:
+        config.update({key: value for key, value in given.items() if value is not None})
+        if interval is not None:
+            config["schedule"] = {**config.get("schedule", {}), "interval": print_duration(interval)}
+
+    await change_configuration(context, app, changed, activity="Update provisioning setting or credentials")
+    if status == "on":
+        await provisioning.start(context, app)
+    elif status == "off":
+        await provisioning.pause(context, app)
+    return await show_settings(context, app)
+
+
+async def list_mappings(context: Context, app: str) -> tuple[ObjectMapping, ...]:
+    """The mappings of each kind of object, compiled, in their order."""
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        return (await new_services(context).compiled(connection, row)).configuration.objects
+
+
+async def set_mapping(
+    context: Context, app: str, target: str, changes: Mapping[str, Any] | None, *, kind: ObjectKind = ObjectKind.USER
+) -> AttributeMapping | None:
+    """Add or change the mapping of *target*, in the keys of an application's file (source, expression, constant, default, match, ...).
+
+    A key with None is taken away; *changes* None removes the mapping. Raises LockstepError with the place of a mistake.
+    """
+
+    def changed(config: Config) -> None:
+        attributes = _object_mapping(config, kind).setdefault("attributes", [])
+        known = next((one for one in attributes if one.get("target", "").lower() == target.lower()), None)
+        if changes is None:
+            if known is None:
+                raise not_found(f"There is no mapping of {target}", next_step=f"See: lockstep map list {app}")
+            attributes.remove(known)
+            return
+        if known is None:
+            known = {"target": target}
+            attributes.append(known)
+        if {"source", "expression", "constant"} & {key for key, value in changes.items() if value is not None}:
+            for key in ("source", "expression", "constant"):
+                known.pop(key, None)
+        known.update(changes)
+        for key in [key for key, value in known.items() if value is None]:
+            del known[key]
+
+    job = await change_configuration(context, app, changed, activity="Update attribute mappings or scope")
+    mapping = job.configuration.mapping_for(kind)
+    return mapping.by_target.get(target) if mapping is not None else None
+
+
+async def set_mapping_options(
+    context: Context,
+    app: str,
+    *,
+    kind: ObjectKind = ObjectKind.USER,
+    enabled: bool | None = None,
+    actions: Sequence[str] | None = None,
+) -> ObjectMapping | None:
+    """Switch the mapping of one kind on or off, and say which of create, update, delete it may do."""
+
+    def changed(config: Config) -> None:
+        mapping = _object_mapping(config, kind)
+        if enabled is not None:
+            mapping["enabled"] = enabled
+        if actions is not None:
+            mapping["actions"] = list(actions)
+
+    job = await change_configuration(context, app, changed, activity="Update attribute mappings or scope")
+    return job.configuration.mapping_for(kind)
+
+
+async def show_scope(
+    context: Context, app: str, *, kind: ObjectKind = ObjectKind.USER
+) -> tuple[str, list[dict[str, Any]]]:
+    """The scope (assigned or all), and the scoping filters of one kind in the shape of an application's file."""
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        job = await new_services(context).compiled(connection, row)
+    return job.configuration.scope.value, list(_object_mapping(dict(row.config), kind).get("scopingFilters", []))
+
+
+async def set_scope(
+    context: Context, app: str, filters: Sequence[Mapping[str, Any]], *, kind: ObjectKind = ObjectKind.USER
+) -> JobConfiguration:
+    """Make *filters* all the scoping filters of one kind; none lets everybody pass. Raises LockstepError for a mistake."""
+
+    def changed(config: Config) -> None:
+        _object_mapping(config, kind)["scopingFilters"] = [dict(one) for one in filters]
+
+    return (
+        await change_configuration(context, app, changed, activity="Update attribute mappings or scope")
+    ).configuration
+
+
+async def change_configuration(context: Context, app: str, change: Callable[[Config], None], *, activity: str) -> Job:
+    """Apply *change* to the configuration and save it as a new version, unless nothing differs.
+
+    Raises LockstepError where the result cannot be compiled; then nothing is saved.
+    """
+    services = new_services(context)
+    async with context.changing(PROVISIONING_WRITE) as edit:
+        row = await job_row(edit.connection, app)
+        before = deepcopy(dict(row.config))
+        after = deepcopy(before)
+        change(after)
+        if after == before:
+            return await services.compiled(edit.connection, row)
+        job = await services.compiled(edit.connection, _with(row, after))
+        await jobs.save_configuration(
+            edit.connection,
+            row.id,
+            after,
+            dependencies=dependencies_of(job.configuration),
+            syncs_all=job.configuration.scope is Scope.ALL,
+            author=context.actor.name,
+            comment=activity,
+        )
+        if row.started and _decides(before) != _decides(after):
+            await mark_everybody(edit.connection, job, cycle=None, reason="configuration")
+        await audit(edit, activity, row.app_name, before=_difference(before, after), after=_difference(after, before))
+    await context.after_commit(frozenset({row.id}))
+    return job
+
+
+def checked_email(text: str) -> str:
+    """*text* as an address. Raises LockstepError unless it looks like one; empty takes it away."""
+    address = text.strip()
+    local, at, domain = address.rpartition("@")
+    if address and (not local or not at or "." not in domain or any(letter.isspace() for letter in address)):
+        raise invalid(f'"{address}" is no e-mail address', next_step="For example: it@contoso.com")
+    return address
+
+
+def _with(row: JobRow, config: Config) -> JobRow:
+    return replace(row, config=config, config_version=row.config_version + 1)
+
+
+def _decides(config: Config) -> Config:
+    """The part that decisions about objects read."""
+    return {key: value for key, value in config.items() if key not in NOT_DECIDING}
+
+
+NOT_DECIDING = frozenset({"mode", "status", "schedule", "notificationEmail", "emailOnFailure", "limits", "guards"})
+
+
+def _difference(one: Config, other: Config) -> Config:
+    return {key: value for key, value in one.items() if other.get(key) != value}
+
+
+def _object_mapping(config: Config, kind: ObjectKind) -> Config:
+    for mapping in config.get("mappings", []):
+        if mapping.get("source", ObjectKind.USER) == kind:
+            return mapping  # type: ignore[no-any-return]  # the document's own part, to be changed in place
+    raise not_found(f"The application's configuration has no mapping of {kind}s")
+
+
+def _view(job: Job) -> SettingsView:
+    settings = job.configuration.settings
+    return SettingsView(
+        app=job.row.app_name,
+        mode=settings.mode or "automatic",
+        status=job.row.status,
+        scope=job.configuration.scope.value,
+        notification_email=settings.notification_email or "",
+        email_on_failure=bool(settings.email_on_failure),
+        interval=settings.interval,
+        version=job.row.config_version,
+    )
