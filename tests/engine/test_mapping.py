@@ -206,3 +206,8 @@ def test_mapping_many_attributes_is_bounded_by_their_number() -> None:
     config = configuration(*ATTRIBUTES)
 
     assert len(map_person(config, person()).values) == 5
+
+
+@pytest.mark.parametrize("value", ["half a pair \ud800", 2**80, 1.5])
+def test_hash_is_total(value: Any) -> None:
+    assert desired_hash({"title": value}) != desired_hash({"title": "x"})

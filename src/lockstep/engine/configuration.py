@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from lockstep.engine.conditions import ScopingFilter
 from lockstep.engine.expressions import CompiledExpression
-from lockstep.engine.generated import depends_on_today
+from lockstep.engine.generated import depends_on_today, is_generated
 from lockstep.engine.records import AppRole, ObjectKind, Value
 from lockstep.engine.target_attributes import AttributeType, TargetAttribute
 
@@ -124,6 +124,23 @@ class AttributeMapping:
     def is_redacted(self) -> bool:
         return self.redact or (isinstance(self.source, Expression) and self.source.compiled.is_redacted)
 
+    @cached_property
+    def is_generated(self) -> bool:
+        """The value is made once and then kept with the link."""
+        return isinstance(self.source, Expression) and is_generated(self.source.compiled)
+
+    @cached_property
+    def plain_source(self) -> str:
+        """The source attribute where its text is copied as it is; "" where anything else may happen."""
+        is_plain = (
+            isinstance(self.source, Direct)
+            and self.attribute.type is AttributeType.STRING
+            and not self.attribute.multi_valued
+            and self.apply is not Apply.CREATE_ONLY
+            and not self.is_redacted
+        )
+        return self.source.attribute if is_plain and isinstance(self.source, Direct) else ""
+
     @property
     def is_reference(self) -> bool:
         return self.attribute.type is AttributeType.REFERENCE
@@ -158,6 +175,11 @@ class ObjectMapping:
     def flowing(self) -> tuple[AttributeMapping, ...]:
         """The mappings of an account's own values: all but the members of a group."""
         return tuple(mapping for mapping in self.attributes if not mapping.is_members)
+
+    @cached_property
+    def flow(self) -> tuple[tuple[str, str, AttributeMapping], ...]:
+        """Each of *flowing* with its target and plain source, so that a mapping run need not look them up."""
+        return tuple((mapping.target, mapping.plain_source, mapping) for mapping in self.flowing)
 
     @cached_property
     def matching(self) -> tuple[AttributeMapping, ...]:

@@ -9,7 +9,7 @@ from lockstep.engine.conditions import earliest, next_day
 from lockstep.engine.configuration import Drift, ObjectMapping
 from lockstep.engine.diff import changes_between, same_value
 from lockstep.engine.intent import IntentKind
-from lockstep.engine.mapping import DISABLING, Mapped, Taken, desired_hash, held_values, map_account
+from lockstep.engine.mapping import DISABLING, Mapped, Taken, held_values, map_account
 from lockstep.engine.operators import is_empty, text_of
 from lockstep.engine.prepare import Observed, Prepared
 from lockstep.engine.records import Account, Action, Change, LinkState, Plan, Reason, Step, Values
@@ -56,7 +56,7 @@ def as_plan(prepared: Prepared, draft: Draft) -> Plan:
         target_id=_target_id(prepared, draft),
         link_to=draft.link_to,
         desired=mapped.values,
-        desired_hash=desired_hash(mapped.values, mapped.cleared) if mapped is not NO_VALUES else "",
+        desired_hash=mapped.digest if mapped is not NO_VALUES else "",
         changes=draft.changes,
         generated=mapped.generated,
         steps=steps,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final
 
@@ -24,9 +25,9 @@ from lockstep.engine.configuration import (
     ObjectMapping,
 )
 from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, ExpressionError
-from lockstep.engine.generated import is_generated, reusable
+from lockstep.engine.generated import reusable
 from lockstep.engine.moment import Moment
-from lockstep.engine.operators import is_empty, text_of
+from lockstep.engine.operators import is_empty, text_of, whole_number
 from lockstep.engine.records import Reason, SourceObject, Value, Values
 from lockstep.engine.source_record import IS_SOFT_DELETED, source_record
 from lockstep.engine.target_attributes import AttributeType, TargetAttribute
@@ -38,7 +39,7 @@ Taken = Callable[[str], bool] | Collection[str]
 DISABLING: Final = frozenset({IS_SOFT_DELETED, "accountEnabled"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mapped:
     """The desired account. *problem* is why there is none, or why the object is left out.
 
@@ -52,6 +53,11 @@ class Mapped:
     generated: Values = field(default_factory=dict)
     redacted: frozenset[str] = frozenset()
     problem: Reason | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """Equal digests mean the same wish: there is nothing to compare."""
+        return desired_hash(self.values, self.cleared)
 
 
 def map_account(
@@ -77,7 +83,14 @@ def map_account(
     work = _Work(
         record, EvaluationContext(moment, taken or (), configuration.default_domain), generated, account_ids, creating
     )
-    for attribute in mapping.flowing:
+    values, read = work.values, record.get
+    for target, plain_source, attribute in mapping.flow:
+        # Most mappings copy a text, and most time would go into finding that out anew for every person.
+        if plain_source and only is None:
+            value = read(plain_source)
+            if value.__class__ is str and value:
+                values[target] = value
+                continue
         if only is not None and attribute.dependencies.isdisjoint(only):
             continue
         if attribute.apply is Apply.CREATE_ONLY and not creating:
@@ -99,8 +112,13 @@ def map_account(
 
 def desired_hash(values: Values, cleared: Collection[str] = ()) -> str:
     """A short digest of what an account should be: equal digests mean there is nothing to compare."""
-    document = {**{path: _plain(value) for path, value in values.items()}, **dict.fromkeys(cleared)}
-    return sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)).hexdigest()[:32]
+    document = {**values, **dict.fromkeys(cleared)}
+    try:
+        text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        # Half a surrogate pair, or a number beyond 64 bits: no JSON, but still comparable.
+        text = repr(sorted(document.items(), key=lambda item: item[0])).encode("utf-8", "surrogatepass")
+    return sha256(text).hexdigest()[:32]
 
 
 def held_values(mapping: ObjectMapping, resource: Mapping[str, Any]) -> Values:
@@ -169,7 +187,7 @@ class _Work:
             case NoSource():
                 return mapping.default
             case Expression(compiled):
-                if not is_generated(compiled):
+                if not mapping.is_generated:
                     return compiled.evaluate(self.record, self.context)
                 value = reusable(self.generated, mapping.target, compiled)
                 if value is None:
@@ -220,9 +238,10 @@ def typed(value: Value, attribute: TargetAttribute) -> Value:
         return items if attribute.multi_valued or len(items) != 1 else items[0]
     if attribute.type is AttributeType.BOOLEAN and isinstance(value, str):
         return {"true": True, "false": False}.get(value.strip().lower(), value)
-    if attribute.type is AttributeType.INTEGER and isinstance(value, str) and value.strip().lstrip("-").isdecimal():
-        return int(value)
-    if attribute.type is AttributeType.STRING and isinstance(value, bool | int):
+    if attribute.type is AttributeType.INTEGER and isinstance(value, str):
+        number = whole_number(value)
+        return value if number is None else number
+    if attribute.type is AttributeType.STRING and isinstance(value, bool | int | float):
         return text_of(value)
     return value
 
@@ -242,15 +261,6 @@ def _frozen(value: Any) -> Value:
     return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 
-def _plain(value: Value) -> Any:
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-def is_disabling(mapping: AttributeMapping) -> bool:
-    """Whether a mapping carries a disabling: it reads what says that a person may have no access."""
-    return not mapping.dependencies.isdisjoint(DISABLING)
-
-
 __all__ = [
     "DISABLING",
     "Mapped",
@@ -258,7 +268,6 @@ __all__ = [
     "base_after",
     "desired_hash",
     "held_values",
-    "is_disabling",
     "map_account",
     "typed",
 ]

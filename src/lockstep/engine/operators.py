@@ -55,6 +55,13 @@ def text_of(value: Value) -> str:
     return str(value)
 
 
+def whole_number(text: str) -> int | None:
+    """The number that *text* is, of at most 19 digits; None where it is none."""
+    text = text.strip()
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
+
+
 def is_empty(value: Value) -> bool:
     return value is None or value in ("", (), [])
 
@@ -91,23 +98,17 @@ def _pattern(*, wanted: bool) -> Callable[[str], Test]:
 
 def _order(compare: Callable[[int, int], bool]) -> Callable[[str], Test]:
     def compile_order(operand: str) -> Test:
-        limit = _integer(operand)
+        limit = whole_number(operand)
         if limit is None:
             raise BadOperand(f'needs a whole number, got "{operand}"')
 
         def test(value: Value, now: datetime) -> bool:
-            number = _integer(text_of(value))
+            number = whole_number(text_of(value))
             return number is not None and compare(number, limit)
 
         return test
 
     return compile_order
-
-
-def _integer(text: str) -> int | None:
-    text = text.strip()
-    digits = text[1:] if text[:1] in ("+", "-") else text
-    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
 
 
 def moment_of(operand: str) -> Callable[[datetime], datetime]:
@@ -160,12 +161,12 @@ def _not(compile_positive: Callable[[str], Test]) -> Callable[[str], Test]:
 
 def _bits(*, wanted: bool) -> Callable[[str], Test]:
     def compile_bits(operand: str) -> Test:
-        mask = _integer(operand)
+        mask = whole_number(operand)
         if mask is None:
             raise BadOperand(f'needs a whole number, got "{operand}"')
 
         def test(value: Value, now: datetime) -> bool:
-            number = _integer(text_of(value))
+            number = whole_number(text_of(value))
             return number is not None and (number & mask != 0) is wanted
 
         return test

@@ -20,7 +20,6 @@ from lockstep.engine.drafting import (
     turns_on,
     without_drift,
 )
-from lockstep.engine.mapping import desired_hash
 from lockstep.engine.operators import text_of
 from lockstep.engine.plan_new import refused
 from lockstep.engine.prepare import NOT_READ, Observed, Prepared
@@ -39,7 +38,7 @@ def plan_provision(prepared: Prepared, link: Link, observed: Observed, held: Val
     draft = Draft(Action.NONE, (IN_STEP,), LinkState.LIVE, link.target_id, mapped=mapped, matching=step)
     is_settled = observed is NOT_READ and held is None and link.state is LinkState.LIVE
     # The same wish as last time: what the application made of it then is not written over and over.
-    if is_settled and link.desired_hash == desired_hash(mapped.values, mapped.cleared):
+    if is_settled and link.desired_hash == mapped.digest:
         return draft
     changes = difference(prepared, mapped, held_by(prepared, observed, held))
     drift: tuple[Reason, ...] = ()
