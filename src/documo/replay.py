@@ -34,7 +34,7 @@ async def replay_request(store: Store, tenant_id: int, entry: Mapping[str, Any])
     )  # fmt: skip
     segments = [unquote(part) for part in path.removeprefix(SCIM_PATH).strip("/").split("/") if part]
     async with rehearsing(store) as rehearsal:
-        answer = await _answer(Service(rehearsal, bytes(32)), request, segments)
+        answer = await _answer(Service(rehearsal, bytes(32), lambda: None), request, segments)
     return {
         "status": answer.status,
         "was": entry["status"],

@@ -77,7 +77,7 @@ async def serving(
         cursor_key = await secrets_table.secret(connection, "cursor", 32)
     tenants = Tenants(store, rate_override=settings.rate_override)
     request_log = RequestLog(store)
-    app = make_app(store, tenants, Service(store, cursor_key), request_log, settings, port)
+    app = make_app(store, tenants, Service(store, cursor_key, tenants.forget), request_log, settings, port)
     server = _Server(
         uvicorn.Config(
             wrap(app), loop="none", http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False,

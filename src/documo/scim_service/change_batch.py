@@ -100,6 +100,7 @@ class _Batch:
         self._items: dict[str, dict[str, Any]] = {}
         self._member_statements: list[Statement] = []
         self._ended: list[str] = []
+        self._other_role: list[str] = []
 
     async def run(self, changes: Sequence[Change]) -> list[Changed | Exception]:
         await self._lock(changes)
@@ -138,6 +139,8 @@ class _Batch:
                 raise full
         if change.kind == "User" and stored.active and not now_active:
             self._ended.append(change.id)
+        if decision.columns.role != stored.role:
+            self._other_role.append(change.id)
         self._member_statements += statements
         return self._put(stored, decision.document, decision.columns, password_hash)
 
@@ -148,7 +151,9 @@ class _Batch:
         for name in ("search", "password_hash"):
             item[name] = item[name] if item[name] is not None else earlier.get(name)
         self._items[stored.id] = item
-        after = stored._replace(version=version, document=orjson.dumps(document).decode(), active=columns.active)
+        after = stored._replace(
+            version=version, document=orjson.dumps(document).decode(), active=columns.active, role=columns.role
+        )
         self._stored[stored.id] = after
         return after
 
@@ -159,6 +164,8 @@ class _Batch:
             statements.append(resources.update(tenant_id, list(self._items.values())))
         if self._ended:
             statements.append(resources.end_keys(tenant_id, self._ended))
+        if self._other_role:
+            statements.append(resources.tell_of_owners(tenant_id, self._other_role))
         if any(change.kind == "Role" for change in changes) and self._items:
             statements.append(resources.tell(tenant_id))
         groups = list(

@@ -49,7 +49,8 @@ async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Row |
     if tenant.account.seats is not None and kind == "User":
         return [await _create_within_seats(store, creation) for creation in creations]
     ids = [creation.id or new_id() for creation in creations]
-    (rows,) = await one_trip(store, tenant.id, [_statement(creations, ids)])
+    told = [resources.tell(tenant.id)] if kind == "Role" else []
+    rows, *_ = await one_trip(store, tenant.id, [_statement(creations, ids), *told])
     made: dict[str, str] = dict(rows)
     answers: list[Row | Exception] = []
     for creation, resource_id in zip(creations, ids, strict=True):

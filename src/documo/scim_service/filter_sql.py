@@ -112,7 +112,8 @@ class FilterCompiler:
         has_value = exists(place_of(target), SQL("{} is not null").format(item))
         if value is None:
             return has_value if op == "ne" else SQL("(not {})").format(has_value)
-        some = exists(place_of(target), element_condition(SQL("e.item"), sub, leaf, op, value))
+        matching = element_condition(SQL("e.item"), sub, leaf, op, value)
+        some = exists(place_of(target), SQL("{} is not null and {}").format(item, matching))
         return SQL("({} or not {})").format(some, has_value) if op == "ne" else some
 
     def _special(
@@ -139,9 +140,9 @@ class FilterCompiler:
         if name == "externalId":
             return column_condition(SQL("r.external_id"), comparison.op, value)
         if self._unique is not None and name == self._unique.name:
-            return column_condition(SQL("r.unique_name"), comparison.op, folded(value, leaf))
+            return column_condition(SQL("r.unique_name"), comparison.op, value and folded(value, leaf))
         if name == "displayName" and attribute.type == "string":
-            return column_condition(SQL("r.display_name"), comparison.op, folded(value, leaf))
+            return column_condition(SQL("r.display_name"), comparison.op, value and folded(value, leaf))
         return None
 
     def _membership(self, name: str, sub: Attribute, op: str, value: Value) -> Composable:

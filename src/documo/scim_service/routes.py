@@ -54,6 +54,14 @@ def _place(request: Request, segments: Sequence[str]) -> Place:
 
 async def at_place(service: Service, request: Request, place: Place, rest: Sequence[str]) -> Answer:
     """The answer at an endpoint of resources, or below it."""
+    answer = await _answer_at(service, request, place, rest)
+    if place.kind == "Role" and request.method != "GET":
+        # Other processes hear of it from the database; the next request to this one must know already.
+        service.forget()
+    return answer
+
+
+async def _answer_at(service: Service, request: Request, place: Place, rest: Sequence[str]) -> Answer:
     if not rest:
         if request.method == "POST":
             require_scope(request, place.kind, write=True)

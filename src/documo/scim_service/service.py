@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from documo.scim_service.change_batch import Change, Changed, run_changes
@@ -17,10 +17,11 @@ from documo.store.round_trip import one_trip
 
 
 class Service:
-    """Made once for a process."""
+    """Made once for a process. *forget* drops what the process has cached of tenants."""
 
-    def __init__(self, store: Store, cursor_key: bytes) -> None:
+    def __init__(self, store: Store, cursor_key: bytes, forget: Callable[[], None]) -> None:
         self.store = store
+        self.forget = forget
         self.cursor_key = cursor_key
         self.by_id: Collector[str, Row | None] = Collector(self._read)
         self.by_name: Collector[str, Row | None] = Collector(self._read_by_name)

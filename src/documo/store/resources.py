@@ -49,7 +49,7 @@ class Stored(NamedTuple):
     modified: str
     active: bool
     source: str
-    has_password: bool
+    role: str | None
     groups: str | None
 
 
@@ -161,7 +161,7 @@ def read_by_name(tenant_id: int, kind: str, names: Sequence[str]) -> Statement:
 def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
     """Rows of `Stored`, locked in the order of their ids, so that two batches never wait for each other in a circle."""
     return (
-        f"select {COLUMNS}, r.active, r.source, r.password_hash is not null, {GROUPS} from resources r"  # noqa: S608 -- constants
+        f"select {COLUMNS}, r.active, r.source, r.role, {GROUPS} from resources r"  # noqa: S608 -- constants
         " where r.tenant_id = %s and r.id = any(%s::uuid[]) and r.deleted_at is null order by r.id for no key update",
         (tenant_id, sorted(ids)),
     )
@@ -209,6 +209,15 @@ def end_keys(tenant_id: int, member_ids: Sequence[str]) -> Statement:
     return (
         "update api_keys set revoked_at = now() where tenant_id = %s and member_id = any(%s::uuid[]) and revoked_at is null",
         (tenant_id, list(member_ids)),
+    )
+
+
+def tell_of_owners(tenant_id: int, member_ids: Sequence[str]) -> Statement:
+    """Tell every process that what the keys of these members may do has changed; says nothing where they have none."""
+    return (
+        "select pg_notify('documo_changed', %s) from api_keys"
+        " where tenant_id = %s and member_id = any(%s::uuid[]) and revoked_at is null limit 1",
+        (str(tenant_id), tenant_id, list(member_ids)),
     )
 
 

@@ -1,0 +1,174 @@
+"""How people come, go and come back: soft delete, restore policy, seats, roles, undelete."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from documo_client import USER, Client, Documo
+
+from documo import members
+from documo.accounts import change_account
+from lockstep.errors import LockstepError
+
+
+async def post(api: Client, name: str, **attributes: object) -> tuple[int, str]:
+    reply = await api.send("POST", "/Users", {"schemas": [USER], "userName": name, **attributes})
+    return reply.status, reply.body.get("id", reply.body.get("scimType"))
+
+
+@pytest.mark.parametrize("leaves_by", ["delete", "deactivate"])
+async def test_restore_policy_gives_a_returning_person_the_same_id(documo: Documo, leaves_by: str) -> None:
+    api = await documo.client(restore_policy="restore")
+    user = await api.user("anna@x.org", title="Old")
+    await leave(api, user, leaves_by)
+
+    status, again = await post(api, "Anna@x.org", title="New")
+
+    body = (await api.get(f"/Users/{user}")).body
+    assert (status, again) == (201, user)
+    assert (body["title"], body["active"], body["userName"]) == ("New", True, "Anna@x.org")
+    assert (await api.get("/Users", count="0")).body["totalResults"] == 2
+
+
+@pytest.mark.parametrize("leaves_by", ["delete", "deactivate"])
+async def test_conflict_policy_refuses_a_returning_person(documo: Documo, leaves_by: str) -> None:
+    api = await documo.client(restore_policy="conflict")
+    user = await api.user("anna@x.org")
+    await leave(api, user, leaves_by)
+
+    assert await post(api, "anna@x.org") == (409, "uniqueness")
+
+
+async def test_new_policy_gives_a_deleted_person_a_new_id(documo: Documo) -> None:
+    api = await documo.client(restore_policy="new")
+    user = await api.user("anna@x.org")
+    await leave(api, user, "delete")
+
+    status, again = await post(api, "anna@x.org")
+
+    assert status == 201 and again != user
+
+
+@pytest.mark.parametrize("policy", ["restore", "conflict", "new"])
+async def test_an_account_made_in_documo_is_never_taken_over(documo: Documo, policy: str) -> None:
+    api = await documo.client(restore_policy=policy)
+    local = await members.add_member(api.store, api.account.id, "local@x.org", role="Admin")
+    await members.disable(api.store, api.account.id, "local@x.org")
+
+    answer = await post(api, "local@x.org", title="Mine now")
+
+    assert answer == (409, "uniqueness")
+    assert "title" not in (await api.get(f"/Users/{local}")).body
+
+
+async def leave(api: Client, user: str, how: str) -> None:
+    if how == "delete":
+        assert (await api.send("DELETE", f"/Users/{user}")).status == 204
+    else:
+        assert (await api.patch(f"/Users/{user}", {"op": "replace", "path": "active", "value": False})).status == 200
+
+
+async def test_a_held_name_stays_taken_after_the_person_is_gone(documo: Documo) -> None:
+    api = await documo.client(restore_policy="new", hold_names=True)
+    await leave(api, await api.user("anna@x.org"), "delete")
+
+    assert await post(api, "anna@x.org") == (409, "uniqueness")
+
+
+async def test_undelete_brings_a_person_back_under_the_same_id(api: Client) -> None:
+    user = await api.user("anna@x.org")
+    await leave(api, user, "delete")
+
+    await members.undelete(api.store, api.account.id, "ANNA@x.org", window_days=30)
+
+    assert (await api.get(f"/Users/{user}")).body["userName"] == "anna@x.org"
+    assert (await api.find('userName eq "anna@x.org"')).ids == [user]
+    assert (await api.get("/Users", count="0")).body["totalResults"] == 2
+
+
+async def test_undelete_is_refused_when_the_window_is_over_or_the_name_taken(documo: Documo) -> None:
+    api = await documo.client(restore_policy="new")
+    user = await api.user("anna@x.org")
+    await leave(api, user, "delete")
+    await api.user("anna@x.org")
+
+    with pytest.raises(LockstepError, match="taken"):
+        await members.undelete(api.store, api.account.id, user, window_days=30)
+    with pytest.raises(LockstepError, match="no deleted member"):
+        await members.undelete(api.store, api.account.id, user, window_days=0)
+
+
+async def test_seats_limit_active_members_also_under_parallel_creates(documo: Documo) -> None:
+    api = await documo.client(seats=4)  # the admin has one
+
+    answers = await asyncio.gather(*(post(api, f"p{number}@x.org") for number in range(8)))
+    inactive = await post(api, "late@x.org", active=False)
+    activated = await api.patch(f"/Users/{inactive[1]}", {"op": "replace", "path": "active", "value": True})
+
+    assert sorted(status for status, _ in answers) == [201] * 3 + [403] * 5
+    assert (inactive[0], activated.status) == (201, 403)
+    assert "seats" in activated.body["detail"]
+
+
+async def test_roles_are_known_by_value_or_display_name_in_any_case(api: Client) -> None:
+    role = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Role"],
+        "value": "billing",
+        "display": "Billing Manager",
+        "supported": True,
+    }
+    assert (await api.send("POST", "/Roles", role)).status == 201
+    for number, given in enumerate(("EDITOR", "Billing manager", "nonsense", None)):
+        roles = [{"value": given, "primary": True}] if given else []
+        await post(api, f"p{number}@x.org", roles=roles)
+
+    listed = await members.list_members(api.store, api.account.id, default_role="Member", deleted=False)
+
+    assert [member.role for member in listed] == ["Admin", "Editor", "billing", "Member", "Member"]
+
+
+async def test_a_role_given_through_the_filtered_path_is_created_and_shown_as_sent(api: Client) -> None:
+    user = await api.user("anna@x.org")
+
+    reply = await api.patch(
+        f"/Users/{user}", {"op": "Add", "path": 'roles[primary eq "True"].value', "value": "editor"}
+    )
+
+    assert reply.body["roles"] == [{"primary": True, "value": "editor"}]
+
+
+async def test_the_role_admin_cannot_be_removed_over_scim(api: Client) -> None:
+    roles = (await api.get("/Roles")).body["Resources"]
+    admin = next(role["id"] for role in roles if role["value"] == "Admin")
+
+    assert (await api.send("DELETE", f"/Roles/{admin}")).status == 403
+
+
+async def test_an_account_has_its_own_schemas(documo: Documo) -> None:
+    api, other = await documo.client("Alpha"), await documo.client("Beta")
+    urn = "urn:alpha:params:scim:schemas:Badge"
+    from documo.scim_service.registries import Custom
+
+    schema = {
+        "id": urn,
+        "name": "Badge",
+        "attributes": [{"name": "badgeNumber", "type": "string", "multiValued": False}],
+    }
+    await change_account(
+        api.store,
+        "Alpha",
+        {"custom": Custom.of([schema], [], [{"resource": "User", "schema": urn, "required": False}])},
+    )
+
+    async def is_known() -> bool:
+        return (await api.get(f"/Schemas/{urn}")).status == 200
+
+    async with asyncio.timeout(5):
+        while not await is_known():
+            await asyncio.sleep(0.01)
+    user = await api.user("anna@x.org", **{urn: {"badgeNumber": "B-7"}})
+
+    assert (await api.find(f'{urn}:badgeNumber eq "b-7"')).ids == [user]
+    assert (await other.get(f"/Schemas/{urn}")).status == 404
+    assert urn not in str((await other.get("/ResourceTypes")).body)
