@@ -25,6 +25,7 @@ class ModelTarget:
         self.order: list[tuple[str, str]] = []
         self.operations: list[str] = []
         self.page_size = page_size
+        self.hides: frozenset[str] = frozenset()  # ids that are announced and not listed
         self.is_down: Answer | None = None
         self.before: Fault = lambda verb, key: None  # an answer instead of the work
         self.after: Fault = lambda verb, key: None  # an answer instead of the true one, after the work
@@ -71,7 +72,7 @@ class ModelTarget:
         ids = list(self.accounts[kind])
         for start in range(0, max(len(ids), 1), self.page_size):
             await self._request("page", str(start))
-            part = tuple(self._account(kind, one) for one in ids[start : start + self.page_size])
+            part = tuple(self._account(kind, one) for one in ids[start : start + self.page_size] if one not in self.hides)
             yield TargetPage(part, len(ids), start + self.page_size >= len(ids))
 
     # -- writing

@@ -1,0 +1,296 @@
+"""What applications, networks and crashes do, and what must be true afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime, timedelta
+
+from lockstep.ports import Answer, Verdict
+from lockstep.sync.drain import drain_job
+from lockstep.sync.services import Services
+from model_target import USER, ModelOpener, ModelTarget, answered
+from sync_world import World, person_id, until, upn
+
+
+async def test_answer_lost_after_the_create_makes_one_account(world: World, target: ModelTarget) -> None:
+    lost = {upn(3), upn(4)}
+    target.after = lambda verb, key: answered(Verdict.AMBIGUOUS) if key in lost and not lost.discard(key) else None  # type: ignore[func-returns-value]
+    await world.add_people(range(10))
+
+    cycle = await world.sync()
+
+    assert len(target.people()) == 10
+    assert target.requests["create"] == 10
+    assert cycle.state == "succeeded"
+    assert await world.rows("select state, count(*) from operation group by 1") == [("confirmed", 10)]
+
+
+async def test_request_lost_before_the_application_is_sent_again_after_looking(
+    world: World, target: ModelTarget
+) -> None:
+    lost = {upn(3)}
+    target.before = lambda verb, key: answered(Verdict.AMBIGUOUS) if verb == "create" and key in lost and not lost.discard(key) else None  # type: ignore[func-returns-value]
+    await world.add_people(range(5))
+
+    await world.sync()
+
+    assert len(target.people()) == 5
+    assert target.requests["create"] == 6
+    assert sorted(await world.rows("select state, count(*) from operation group by 1")) == [
+        ("confirmed", 5), ("dropped", 1),
+    ]  # fmt: skip
+
+
+async def test_conflict_on_create_is_answered_by_looking_and_linking(world: World, target: ModelTarget) -> None:
+    await world.sync()
+    target.add({"userName": upn(1), "active": True, "name.givenName": "Given1", "name.familyName": "Sur1"})
+    hidden = [True]
+    real_find = target.find
+
+    async def find(kind: object, attribute: str, value: str) -> object:
+        found = await real_find(kind, attribute, value)  # type: ignore[arg-type]
+        return [] if hidden and hidden.pop() else found
+
+    target.find = find  # type: ignore[method-assign, assignment]
+    await world.add_people([1])
+
+    await world.drain()
+
+    assert len(target.people()) == 1
+    assert (await world.cycle()).counts == {"linked": 1}
+
+
+async def test_account_that_vanished_is_refused_and_not_created_again(world: World, target: ModelTarget) -> None:
+    await world.add_people([1, 2])
+    await world.sync()
+    gone = await world.value("select target_id from link where source_id = %s", person_id(1))
+    del target.accounts[USER][gone]
+
+    await world.change([1], surname="Renamed")
+    await world.drain()
+
+    assert len(target.people()) == 1
+    assert await world.value("select state from link where source_id = %s", person_id(1)) == "lost"
+    assert await world.value("select error_code from provisioning_log where status = 'failure'") == "InvalidAnchor"
+
+
+async def test_401_quarantines_at_once_whatever_the_counts(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(200))
+    served = []
+    target.before = lambda verb, key: (
+        answered(Verdict.UNAUTHORIZED, status=401, code="Unauthorized", detail="The key was revoked")
+        if verb == "create" and (served.append(key) or len(served) > 3)  # type: ignore[func-returns-value]
+        else None
+    )
+
+    await world.sync()
+
+    assert target.requests["create"] <= 3 + 16 + 16
+    assert await world.value("select quarantine ->> 'reason' from job") == "EncounteredQuarantineException"
+    assert await world.value("select quarantine -> 'error' ->> 'message' from job") == "The key was revoked"
+    assert await world.value("select count(*) from dirty where failures > 0") == 0
+
+
+async def test_quarantine_for_credentials_ends_when_the_probe_passes(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(5))
+    target.is_down = answered(Verdict.UNAUTHORIZED, status=401, code="Unauthorized")
+    await world.sync()
+    assert not target.people()
+    target.is_down = None
+
+    await world.drain()
+    assert not target.people()  # its next attempt is ahead
+    await world.rows("update job set quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now()))  returning 1")
+    await world.drain()
+
+    assert len(target.people()) == 5
+    assert await world.value("select quarantine from job") is None
+
+
+async def test_nothing_is_sent_before_a_retry_after_has_passed(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(100))
+    times: list[datetime] = []
+    until_at: list[datetime] = []
+
+    def throttle(verb: str, key: str) -> Answer | None:
+        times.append(datetime.now(UTC))
+        if verb == "create" and len(times) == 30:
+            until_at.append(datetime.now(UTC) + timedelta(seconds=1))
+            return answered(Verdict.THROTTLED, status=429, retry_at=until_at[0])
+        return None
+
+    target.before = throttle
+
+    await world.sync()
+
+    assert len(target.people()) == 100
+    grace = until_at[0] - timedelta(seconds=0.9)
+    assert not [at for at in times if grace < at < until_at[0]]
+
+
+async def test_refused_person_waits_for_six_hours_and_stops_nobody(world: World, target: ModelTarget) -> None:
+    target.before = lambda verb, key: (
+        answered(Verdict.REFUSED, status=400, code="SchemaAttributeNotFound", detail="No such role")
+        if verb == "create" and key == upn(2)
+        else None
+    )
+    await world.add_people(range(5))
+
+    cycle = await world.sync()
+
+    assert len(target.people()) == 4
+    assert cycle.counts == {"created": 4, "failed": 1}
+    ((wait, failures, error),) = await world.rows(
+        "select not_before - first_failed_at, failures, last_error ->> 'code' from dirty"
+    )
+    assert (wait, failures, error) == (timedelta(hours=6), 1, "SchemaAttributeNotFound")
+
+
+async def test_everything_sent_is_in_the_journal_before(world: World, target: ModelTarget) -> None:
+    missing: list[str] = []
+    real = target.create
+
+    async def create(kind: object, values: object, *, operation_id: str) -> Answer:
+        known = await world.value("select count(*) from operation where id = %s and state = 'planned'", operation_id)
+        if not known:
+            missing.append(operation_id)
+        return await real(kind, values, operation_id=operation_id)  # type: ignore[arg-type]
+
+    target.create = create  # type: ignore[method-assign, assignment]
+    await world.add_people(range(60))
+
+    await world.sync()
+
+    assert not missing
+    assert len(target.people()) == 60
+
+
+async def test_work_of_a_dead_worker_is_taken_over_by_looking_first(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(40))
+    await world.start()
+    target.after = lambda verb, key: None
+    target.gate = asyncio.Event()
+    target.gate.set()
+    created = asyncio.Event()
+
+    async def hang(*_: object, **__: object) -> Answer:
+        created.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    real = target.create
+
+    async def create_and_hang(kind: object, values: object, *, operation_id: str) -> Answer:
+        await real(kind, values, operation_id=operation_id)  # type: ignore[arg-type]
+        return await hang()
+
+    target.create = create_and_hang  # type: ignore[method-assign, assignment]
+    dying = asyncio.create_task(drain_job(world.services, world.drive, world.job))
+    await created.wait()
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    target.create = real  # type: ignore[method-assign]
+    await world.rows("update dirty set lease_until = now() returning 1")
+    survivor = Services(world.pool, world.services.vault, ModelOpener(target), world.drive.wake, times=world.services.times)
+
+    await drain_job(survivor, world.drive, world.job)
+
+    assert len(target.people()) == 40
+    assert target.requests["create"] == 40
+    assert await world.value("select count(*) from operation where state in ('planned', 'ambiguous')") == 0
+    assert await world.value("select count(*) from link") == 40
+
+
+async def test_late_outcome_of_an_older_attempt_is_refused(world: World, target: ModelTarget) -> None:
+    await world.add_people([1])
+    await world.sync()
+    await world.change([1], surname="First")
+    target.gate = asyncio.Event()
+    zombie = asyncio.create_task(world.drain())
+    await until(lambda: _sent(target, "update"))
+    await world.rows("update dirty set attempt = nextval('dirty_attempt') returning 1")  # taken over by somebody
+    before = await world.rows("select * from link")
+
+    target.gate.set()
+    await asyncio.sleep(0)
+    await until(lambda: _is_refused(world))
+    world.services.stopping.set()
+    await zombie
+
+    assert await world.rows("select * from link") == before
+    assert await world.value("select count(*) from provisioning_log where action = 'update'") == 0
+    assert await world.value("select count(*) from dirty") == 1
+
+
+async def test_change_that_comes_while_an_object_is_sent_is_not_lost(world: World, target: ModelTarget) -> None:
+    await world.add_people([1])
+    await world.sync()
+    await world.change([1], surname="First")
+    target.gate = asyncio.Event()
+    drain = asyncio.create_task(world.drain())
+    await until(lambda: _sent(target, "update"))
+
+    await world.change([1], surname="Second")
+    target.gate.set()
+    await drain
+
+    assert target.people()[upn(1)]["name.familyName"] == "Second"
+
+
+async def test_too_many_leavers_are_held_until_somebody_approves(world: World, target: ModelTarget) -> None:
+    from lockstep.storage import operations
+
+    await world.add_people(range(60))
+    await world.sync()
+    await world.unassign(range(40))
+    await world.change(range(50, 60), surname="Goes on")
+
+    await world.drain()
+
+    assert sum(not values["active"] for values in target.people().values()) == 12
+    assert (await world.cycle()).counts == {"disabled": 12, "held": 28, "updated": 10}
+    async with world.pool.connection() as connection:
+        assert len(await operations.held_operations(connection, world.job)) == 28
+        await operations.decide_held(connection, world.job, decision="approved", actor="test")
+    await world.drain()
+    assert sum(not values["active"] for values in target.people().values()) == 40
+
+
+async def test_convergence_under_random_faults(world: World, target: ModelTarget) -> None:
+    chance = random.Random(7)
+    await world.add_people(range(150))
+
+    def sometimes(verb: str, key: str) -> Answer | None:
+        draw = chance.random()
+        if draw < 0.05:
+            return answered(Verdict.AMBIGUOUS, status=500, code="InternalServerError")
+        if draw < 0.06:
+            return answered(Verdict.THROTTLED, status=503, retry_at=datetime.now(UTC) + timedelta(milliseconds=50))
+        return answered(Verdict.UNREACHABLE) if draw < 0.07 else None
+
+    target.before = sometimes
+    target.after = sometimes
+
+    await world.sync()
+    await world.change(range(50), surname="Renamed")
+    await world.unassign(range(100, 105))
+    await world.drain()
+    target.before = target.after = lambda verb, key: None
+    await world.rows("update dirty set not_before = '-infinity' where not_before < 'infinity' returning 1")
+    await world.rows("delete from target_state returning 1")
+    await world.drain()
+
+    people = target.people()
+    assert len(people) == 150
+    assert all(people[upn(number)]["name.familyName"] == "Renamed" for number in range(50))
+    assert {name for name, values in people.items() if not values["active"]} == {upn(n) for n in range(100, 105)}
+    assert await world.value("select count(*) from operation where state in ('planned', 'ambiguous')") == 0
+
+
+async def _sent(target: ModelTarget, verb: str) -> bool:
+    return target.requests[verb] > 0
+
+
+async def _is_refused(world: World) -> bool:
+    return not world.services.drains or not await world.value("select count(*) from dirty where lease_owner is null")
