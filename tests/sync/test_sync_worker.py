@@ -1,0 +1,125 @@
+"""The worker: it is woken at once, nothing is lost between producers and a finishing drain, and it stops cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from lockstep.sync.drain import drain_job
+from lockstep.sync.tasks import run_sweep, run_worker
+from model_target import ModelTarget
+from sync_world import World, until, upn
+
+
+@asynccontextmanager
+async def working(world: World) -> AsyncIterator[asyncio.Task[None]]:
+    ready = asyncio.Event()
+    worker = asyncio.create_task(run_worker(world.services, ready=ready))
+    done, _ = await asyncio.wait({worker, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    assert worker not in done, worker.result()
+    yield worker
+    world.services.stopping.set()
+    await worker
+
+
+async def has_people(target: ModelTarget, count: int) -> bool:
+    return len(target.people()) == count
+
+
+async def test_change_reaches_the_application_within_a_second_of_its_commit(world: World, target: ModelTarget) -> None:
+    await world.sync()
+    seconds = []
+    async with working(world):
+        for number in range(5):
+            await world.add_people([number])
+            began = time.monotonic()
+            await world.drive.wake([world.job])
+            await until(lambda count=number + 1: has_people(target, count))
+            seconds.append(time.monotonic() - began)
+
+    assert sorted(seconds)[2] < 0.5
+
+
+async def test_crash_between_commit_and_defer_is_closed_by_the_sweep(world: World, target: ModelTarget) -> None:
+    await world.sync()
+    await world.add_people([1])  # committed; whoever did it died before it could defer the drain
+
+    async with working(world):
+        assert await run_sweep(world.services, world.drive) in ([world.job], [])
+        await until(lambda: has_people(target, 1))
+
+
+async def test_producers_that_meet_a_finishing_drain_lose_nothing(world: World, target: ModelTarget) -> None:
+    await world.sync()
+
+    async def produce(numbers: range) -> None:
+        for number in numbers:
+            await world.add_people([number])
+            await world.drive.wake([world.job])
+            await asyncio.sleep(number % 7 / 500)
+
+    async with working(world):
+        await asyncio.gather(produce(range(0, 60)), produce(range(60, 120)))
+        await until(lambda: has_people(target, 120), seconds=5)
+
+    assert target.requests["create"] == 120
+
+
+async def test_wake_that_comes_while_the_drain_closes_its_cycle_is_heard(world: World, target: ModelTarget) -> None:
+    """Every interleaving of a commit with the end of a drain, by letting the producer run between all of its awaits."""
+    await world.sync()
+    for number in range(40):
+        drain = asyncio.create_task(drain_job(world.services, world.drive, world.job))
+        for _ in range(number):
+            await asyncio.sleep(0)
+        await world.add_people([number])
+        again = asyncio.create_task(drain_job(world.services, world.drive, world.job))
+        await asyncio.gather(drain, again)
+        assert len(target.people()) == number + 1, f"lost at {number}"
+
+
+async def test_first_signal_finishes_requests_under_way_and_gives_the_rest_back(
+    world: World, target: ModelTarget
+) -> None:
+    await world.add_people(range(100))
+    target.gate = asyncio.Event()
+    async with working(world):
+        target.gate.set()
+        await world.start()
+        target.gate.clear()
+        await world.drive.wake([world.job])
+        target.gate.set()
+        await until(lambda: _some(target))
+        target.gate.clear()
+        world.services.stopping.set()
+        target.gate.set()
+
+    assert await world.value("select count(*) from operation where state in ('planned', 'ambiguous')") == 0
+    assert await world.value("select count(*) from dirty where lease_owner is not null") == 0
+    assert await world.value("select count(*) from link") == len(target.people())
+
+
+async def test_several_drains_share_a_big_job_and_nobody_is_created_twice(world: World, target: ModelTarget) -> None:
+    from lockstep.sync.services import Services
+    from model_target import ModelOpener
+
+    await world.add_people(range(400))
+    await world.start()
+    target.seconds = 0.002
+    others = [
+        Services(world.pool, world.services.vault, ModelOpener(target), world.drive.wake, times=world.services.times)
+        for _ in range(3)
+    ]
+
+    await asyncio.gather(*(drain_job(one, world.drive, world.job) for one in others))
+
+    assert len(target.people()) == 400
+    assert target.requests["create"] == 400
+    assert (await world.cycle()).counts == {"created": 400}
+    assert sorted(target.people())[0] == upn(0)
+
+
+async def _some(target: ModelTarget) -> bool:
+    return len(target.people()) > 5
