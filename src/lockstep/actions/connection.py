@@ -1,0 +1,39 @@
+"""Test Connection: try what is stored, step by step, and remember what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lockstep.actions.context import CREDENTIALS_WRITE, Context
+from lockstep.actions.jobs import new_services, read_job, require_credentials
+from lockstep.ports import Probe
+from lockstep.storage import credentials
+from lockstep.sync.connections import read_target_settings
+
+
+async def test_connection(context: Context, app: str) -> Sequence[Probe]:
+    """Every probe of the stored tenant URL and token, in order; the connection is good when all that were tried passed.
+
+    Raises LockstepError while there are no credentials. Nothing is written to the application.
+    """
+    services = new_services(context)
+    async with context.reading(CREDENTIALS_WRITE) as connection:
+        job = await read_job(context, connection, app)
+        await require_credentials(connection, job.row)
+        settings = await read_target_settings(connection, job.row, job.configuration, context.vault)
+    probes = await services.opener.test_connection(settings)
+    async with context.changing(CREDENTIALS_WRITE) as edit:
+        await credentials.save_test_result(edit.connection, job.row.app, {"probes": [as_row(one) for one in probes]})
+    return probes
+
+
+def as_row(probe: Probe) -> dict[str, Any]:
+    """A probe for machines; its exchange is redacted already and not kept."""
+    return {
+        "name": probe.name,
+        "passed": probe.passed,
+        "sentence": probe.sentence,
+        "remedy": probe.remedy,
+        "seconds": round(probe.seconds, 4),
+    }
