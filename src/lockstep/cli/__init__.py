@@ -1,0 +1,134 @@
+"""The `lockstep` command: its tree, and the one place where an error becomes text and an exit code.
+
+A command's module is imported when the command is asked for, so that `lockstep version` stays quick. Usage errors end with 64,
+not click's 2: 2 means "changes present".
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from lockstep.errors import EXIT_CODES, Kind, LockstepError
+
+INTERRUPTED = 130
+
+# Every command: its name and where it is. One line each.
+COMMANDS: dict[str, str] = {
+    "apps": "lockstep.cli.apps:apps",
+    "assign": "lockstep.cli.assign:assign",
+    "creds": "lockstep.cli.creds:creds",
+    "expr": "lockstep.cli.expr:expr",
+    "groups": "lockstep.cli.groups:groups",
+    "people": "lockstep.cli.people:people",
+    "sources": "lockstep.cli.sources:sources",
+    "version": "lockstep.cli.version:version",
+}
+ALIASES = {"app": "apps", "source": "sources", "users": "people", "user": "people", "group": "groups"}
+
+
+@dataclass(slots=True)
+class Globals:
+    """Flags that stand before the command."""
+
+    data: Path | None = None
+    color: str = "auto"
+    shows_progress: bool = True
+
+
+class SuggestingGroup(click.Group):
+    """A group that says what was probably meant, and accepts `get` for `show`."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or (super().get_command(ctx, "show") if cmd_name == "get" else None)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1, cutoff=0.5)
+            hint = f'. Did you mean "{near[0]}"?' if near else ""
+            raise click.UsageError(f'There is no command "{args[0]}"{hint}', ctx) from None
+
+
+class LazyGroup(SuggestingGroup):
+    """Commands that are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*COMMANDS, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
+            return click.Group.get_command(self, ctx, name)
+        module, _, attribute = COMMANDS[name].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command), f"{COMMANDS[name]} is no command"  # noqa: S101  # a mistake in the table
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder (default: ./lockstep-data)."
+)
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour on a terminal.")
+@click.option("--no-progress", is_flag=True, help="No progress on stderr.")
+@click.pass_context
+def lockstep(ctx: click.Context, data: Path | None, color: str, no_progress: bool) -> None:
+    """Keep accounts in applications in step with your directory.
+
+    \b
+    lockstep sources import people.csv
+    lockstep apps add documo
+    """
+    ctx.obj = Globals(data, color, not no_progress)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; its exit code."""
+    try:
+        result = lockstep.main(arguments, prog_name="lockstep", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.UsageError as wrong:
+        where = wrong.ctx.command_path if wrong.ctx else "lockstep"
+        show_error(wrong.format_message().rstrip("."), next_step=f"{where} --help")
+        return EXIT_CODES[Kind.INVALID]
+    except click.ClickException as wrong:
+        show_error(wrong.format_message())
+        return EXIT_CODES[Kind.INVALID]
+    except LockstepError as error:
+        show_error(error.detail, why=error.why, next_step=error.next_step)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # nobody reads any more: no word about it
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def show_error(detail: str, *, why: str = "", next_step: str = "", ref: str = "") -> None:
+    """What happened, why, what to do next: on stderr, in this form everywhere."""
+    click.echo(f"error: {_safe(detail)}", err=True)
+    for label, text in (("why", why), ("next", next_step), ("ref", ref)):
+        if text:
+            click.echo(f"  {label:<5} {_safe(text)}", err=True)
+
+
+def _safe(text: str) -> str:
+    # Names and file contents end up in errors; none of them may steer the terminal.
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,0 +1,258 @@
+"""`lockstep apps`: applications from the gallery, and their roles."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from lockstep.actions import applications as actions
+from lockstep.actions import roles as role_actions
+from lockstep.actions.applications import ApplicationView
+from lockstep.actions.credentials import MASK
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
+from lockstep.cli.session import run
+from lockstep.errors import invalid
+from lockstep.gallery.loader import load_gallery
+from lockstep.storage.applications import ApplicationRow, RoleRow
+
+
+@click.group(cls=SuggestingGroup)
+def apps() -> None:
+    """Applications and their roles.
+
+    \b
+    lockstep apps templates
+    lockstep apps add documo
+    """
+
+
+@apps.command("templates")
+@output_option
+def templates(output: Output) -> None:
+    """List the gallery: applications that can be added."""
+    gallery = load_gallery()
+    rows = []
+    for name in gallery.names():
+        entry = gallery.template(name)
+        rows.append(
+            {
+                "name": entry.id,
+                "displayName": entry.display_name,
+                "description": entry.description,
+                "documentation": entry.documentation,
+                "tenantUrl": entry.tenant_url.default,
+            }  # fmt: skip
+        )
+    columns = [Column("name", "Name"), Column("displayName", "Application"), Column("description", "Description"),
+               Column("tenantUrl", "Tenant URL", is_wide=True), Column("documentation", "Documentation", is_wide=True)]  # fmt: skip
+    output.many(rows, columns)
+
+
+@apps.command("add")
+@click.argument("template")
+@click.option("--name", default="", help="Its name in commands (default: the template's).")
+@click.option("--display-name", default="", help="As it is shown.")
+@output_option
+def add(template: str, name: str, display_name: str, output: Output) -> None:
+    """Add an application from the gallery.
+
+    \b
+    lockstep apps add documo
+    lockstep apps add documo --name documo-test --display-name "Documo (test)"
+    """
+    app = run(lambda context: actions.add_application(context, template, name=name, display_name=display_name))
+    output.one(_row(app), text=f"{app.display_name} is added as {app.name}. Provisioning is off.")
+    hint(f"Next: lockstep creds set {app.name} --token-stdin   then   lockstep assign {app.name} --group GROUP")
+
+
+@apps.command("list")
+@output_option
+def list_(output: Output) -> None:
+    """List the applications."""
+    rows = [_row(app) for app in run(actions.list_applications)]
+    columns = [Column("name", "Name"), Column("displayName", "Application"), Column("status", "Provisioning"),
+               Column("scope", "Scope"), Column("template", "Template", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
+    output.many(rows, columns, empty="No application yet. Add one: lockstep apps add documo")
+
+
+@apps.command("show")
+@click.argument("app")
+@output_option
+def show(app: str, output: Output) -> None:
+    """Show one application."""
+    view = run(lambda context: actions.show_application(context, app))
+    output.one(_view(view), text=_lines(view))
+
+
+@apps.command("delete")
+@click.argument("app")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+def delete(app: str, yes: bool, output: Output) -> None:
+    """Remove an application. Its accounts stay as they are."""
+    view = run(lambda context: actions.show_application(context, app))
+    name = view.application.display_name
+    confirm(f"Remove {name} with {view.assignment_count} assignments? Its accounts stay as they are.", yes=yes)
+    removed = run(lambda context: actions.remove_application(context, app))
+    output.one({"name": removed.name, "id": removed.id}, text=f"{name} is removed. Nobody's account was touched.")
+
+
+@apps.group("roles", cls=SuggestingGroup)
+def roles() -> None:
+    """The roles of an application. The first one counts where somebody holds several.
+
+    \b
+    lockstep apps roles list documo
+    lockstep apps roles add documo Auditor
+    """
+
+
+@roles.command("list")
+@click.argument("app")
+@output_option
+def roles_list(app: str, output: Output) -> None:
+    """List the roles, the strongest first."""
+    found = run(lambda context: role_actions.list_roles(context, app))
+    rows = [_role(role) | {"position": place} for place, role in enumerate(found, 1)]
+    columns = [Column("position", "#"), Column("value", "Value"), Column("displayName", "Role"), Column("isEnabled", "Enabled"),
+               Column("description", "Description", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
+    output.many(rows, columns, name="value", empty="No roles: everybody gets default access.")
+
+
+@roles.command("add")
+@click.argument("app")
+@click.argument("value")
+@click.option("--display-name", default="", help="As it is shown (default: the value).")
+@click.option("--description", default="")
+@click.option("--position", type=click.IntRange(1), help="Its rank; 1 is the strongest. Last by default.")
+@output_option
+def roles_add(app: str, value: str, display_name: str, description: str, position: int | None, output: Output) -> None:
+    """Add a role."""
+    role = run(
+        lambda context: role_actions.add_role(
+            context, app, value, display_name=display_name, description=description, position=position
+        )
+    )
+    output.one(_role(role), text=f"Role {role.display_name} is added to {app}.")
+
+
+@roles.command("remove")
+@click.argument("app")
+@click.argument("role")
+@output_option
+def roles_remove(app: str, role: str, output: Output) -> None:
+    """Remove a role that nobody holds."""
+    run(lambda context: role_actions.remove_role(context, app, role))
+    output.one({"value": role}, text=f"Role {role} is removed from {app}.")
+
+
+@roles.command("enable")
+@click.argument("app")
+@click.argument("role")
+@output_option
+def roles_enable(app: str, role: str, output: Output) -> None:
+    """Switch a role on."""
+    run(lambda context: role_actions.set_role_enabled(context, app, role, is_enabled=True))
+    output.one({"value": role, "isEnabled": True}, text=f"Role {role} is on.")
+
+
+@roles.command("disable")
+@click.argument("app")
+@click.argument("role")
+@output_option
+def roles_disable(app: str, role: str, output: Output) -> None:
+    """Switch a role off: it is no longer sent."""
+    run(lambda context: role_actions.set_role_enabled(context, app, role, is_enabled=False))
+    output.one({"value": role, "isEnabled": False}, text=f"Role {role} is off.")
+
+
+@roles.command("move")
+@click.argument("app")
+@click.argument("role")
+@click.argument("position", type=click.IntRange(1))
+@output_option
+def roles_move(app: str, role: str, position: int, output: Output) -> None:
+    """Give a role another rank; 1 is the strongest."""
+    run(lambda context: role_actions.move_role(context, app, role, position=position))
+    output.one({"value": role, "position": position}, text=f"Role {role} is number {position}.")
+
+
+@roles.command("manifest")
+@click.argument("app")
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@output_option
+def roles_manifest(app: str, file: Path | None, output: Output) -> None:
+    """Print the roles in the shape of an Entra manifest, or take them from FILE (- reads stdin).
+
+    \b
+    lockstep apps roles manifest documo > roles.json
+    lockstep apps roles manifest documo roles.json
+    """
+    if file is None:
+        click.echo(
+            orjson.dumps(run(lambda context: role_actions.export_manifest(context, app)), option=orjson.OPT_INDENT_2)
+        )
+        return
+    manifest = _read_json(file)
+    taken = run(lambda context: role_actions.import_manifest(context, app, manifest))
+    output.one({"roles": [_role(role) for role in taken]}, text=f"{app} has {len(taken)} roles now.")
+
+
+def _read_json(file: Path) -> Any:
+    try:
+        return orjson.loads(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
+    except OSError as refused:
+        raise invalid(f"{file} cannot be read", why=refused.strerror or "") from None
+    except orjson.JSONDecodeError as wrong:
+        raise invalid(f"{file} is no JSON: {wrong}") from None
+
+
+def _row(app: ApplicationRow) -> dict[str, Any]:
+    return {
+        "name": app.name,
+        "displayName": app.display_name,
+        "template": app.template,
+        "status": app.status if app.started or app.status == "on" else "off, never started",
+        "scope": "all" if app.syncs_all else "assigned",
+        "id": app.id,
+        "job": app.job,
+    }
+
+
+def _role(role: RoleRow) -> dict[str, Any]:
+    return {
+        "id": role.id,
+        "value": role.value,
+        "displayName": role.display_name,
+        "description": role.description,
+        "isEnabled": role.is_enabled,
+    }
+
+
+def _view(view: ApplicationView) -> dict[str, Any]:
+    credential = view.credential
+    return _row(view.application) | {
+        "tenantUrl": credential.tenant_url if credential else "",
+        "secretToken": f"{MASK}{credential.last_four or ''}" if credential and credential.has_secret else "",
+        "roles": [_role(role) for role in view.roles],
+        "assignments": view.assignment_count,
+        "people": view.person_count,
+        "documentation": view.template.documentation if view.template else "",
+    }
+
+
+def _lines(view: ApplicationView) -> list[str]:
+    row = _view(view)
+    lines = [f"{row['displayName']}  ({row['name']})"]
+    pairs = [
+        ("provisioning", row["status"]), ("scope", row["scope"]), ("tenant URL", row["tenantUrl"] or "not set"),
+        ("secret token", row["secretToken"] or "not set"), ("roles", ", ".join(role.display_name for role in view.roles)),
+        ("assigned", f"{view.assignment_count:,} assignments, {view.person_count:,} people"), ("job", row["job"]),
+        ("more", row["documentation"]),
+    ]  # fmt: skip
+    return lines + [f"  {label:<13} {safe(text)}" for label, text in pairs if text]

@@ -1,0 +1,95 @@
+"""`lockstep assign`: who gets access to an application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lockstep.actions import assignments as actions
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.output import Column, Output, hint, output_option
+from lockstep.cli.session import run
+from lockstep.storage.assignments import AssignmentRow
+
+_COLUMNS = [Column("principal", "Name"), Column("kind", "Kind"), Column("role", "Role"), Column("since", "Since", is_wide=True),
+            Column("id", "Id", is_wide=True)]  # fmt: skip
+
+
+class AssignGroup(SuggestingGroup):
+    """`lockstep assign APP ...` means `lockstep assign add APP ...`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = ["add", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=AssignGroup)
+def assign() -> None:
+    """Assign people and groups to an application.
+
+    \b
+    lockstep assign documo --group all-sales --role Member
+    lockstep assign remove documo --user kim.berg@contoso.test
+    """
+
+
+def _principals(command: Any) -> Any:
+    for option in (
+        click.option("--role", help="By value or name."),
+        click.option("--group", "groups", multiple=True, metavar="NAME", help="By name or id. Repeatable."),
+        click.option("--user", "users", multiple=True, metavar="UPN", help="By user principal name or id. Repeatable."),
+    ):
+        command = option(command)
+    return command
+
+
+@assign.command("add")
+@click.argument("app")
+@_principals
+@output_option
+def add(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, output: Output) -> None:
+    """Assign; without a role it is default access. Members of a group are its direct members."""
+    new = run(lambda context: actions.assign(context, app, users=users, groups=groups, role=role))
+    _show(output, app, new, "assigned to")
+    if len(new) < len(users) + len(groups):
+        hint(f"{len(users) + len(groups) - len(new)} of them were assigned already.")
+
+
+@assign.command("remove")
+@click.argument("app")
+@_principals
+@output_option
+def remove(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, output: Output) -> None:
+    """Take assignments back: all of somebody's, or those with one role."""
+    gone = run(lambda context: actions.unassign(context, app, users=users, groups=groups, role=role))
+    _show(output, app, gone, "no longer assigned to")
+
+
+@assign.command("list")
+@click.argument("app")
+@output_option
+def list_(app: str, output: Output) -> None:
+    """List the assignments of an application."""
+    rows = run(lambda context: actions.list_assignments(context, app))
+    empty = f"Nobody is assigned. Assign somebody: lockstep assign {app} --group GROUP"
+    output.many([_row(row) for row in rows], _COLUMNS, name="principal", empty=empty)
+
+
+def _show(output: Output, app: str, rows: list[AssignmentRow], what: str) -> None:
+    text = [f"{row.principal} is {what} {row.app_name} ({row.role_name})" for row in rows]
+    output.one({"application": app, "assignments": [_row(row) for row in rows]}, text=text)
+
+
+def _row(row: AssignmentRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "principal": row.principal,
+        "principalId": row.principal_id,
+        "kind": row.kind,
+        "role": row.role_name,
+        "roleValue": row.role_value,
+        "roleId": row.role_id,
+        "since": row.created_at.isoformat(timespec="seconds"),
+    }

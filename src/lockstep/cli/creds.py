@@ -1,0 +1,90 @@
+"""`lockstep creds`: how an application is reached. A token comes through stdin or a file, never as an argument."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from lockstep.actions import credentials as actions
+from lockstep.actions.credentials import CredentialView
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.output import Output, hint, output_option
+from lockstep.cli.session import run
+from lockstep.errors import invalid
+from lockstep.vault import Secret
+
+
+@click.group(cls=SuggestingGroup)
+def creds() -> None:
+    """Tenant URL and secret token of an application.
+
+    \b
+    lockstep creds set documo --tenant-url https://api.documo.com/scim/v2 --token-stdin < key.txt
+    lockstep creds show documo
+    """
+
+
+def _refuse_argument(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise click.UsageError(
+            "A secret on the command line is seen by everybody on this machine and stays in the shell's history: "
+            "use --token-stdin or --token-file. Consider this token as known and replace it"
+        )
+
+
+@creds.command("set")
+@click.argument("app")
+@click.option("--tenant-url", help="For example https://api.documo.com/scim/v2.")
+@click.option("--token-stdin", is_flag=True, help="Read the secret token from stdin.")
+@click.option(
+    "--token-file", type=click.Path(path_type=Path, dir_okay=False), help="Read the secret token from a file."
+)
+@click.option("--token", hidden=True, callback=_refuse_argument, expose_value=False)
+@output_option
+def set_(app: str, tenant_url: str | None, token_stdin: bool, token_file: Path | None, output: Output) -> None:
+    """Store the tenant URL, the secret token, or both. The token is never shown again.
+
+    \b
+    lockstep creds set documo --token-stdin
+    lockstep creds set documo --tenant-url https://scim.example.com/v2 --token-file key.txt
+    """
+    token = _read_token(from_stdin=token_stdin, file=token_file)
+    view = run(lambda context: actions.set_credentials(context, app, tenant_url=tenant_url, secret_token=token))
+    output.one(_row(app, view), text=_lines(app, view))
+    if view.was_cleared:
+        hint("The tenant URL names another server now, so the stored token was cleared.")
+        hint(f"Next: lockstep creds set {app} --token-stdin")
+
+
+@creds.command("show")
+@click.argument("app")
+@output_option
+def show(app: str, output: Output) -> None:
+    """Show the tenant URL and whether there is a token."""
+    view = run(lambda context: actions.show_credentials(context, app))
+    output.one(_row(app, view), text=_lines(app, view))
+
+
+def _read_token(*, from_stdin: bool, file: Path | None) -> Secret | None:
+    if from_stdin and file:
+        raise click.UsageError("Give --token-stdin or --token-file, not both")
+    if file:
+        try:
+            return Secret(file.read_text(encoding="utf-8").strip())
+        except (OSError, UnicodeDecodeError):
+            raise invalid(f"{file} cannot be read as text") from None
+    if not from_stdin:
+        return None
+    if sys.stdin.isatty():
+        return Secret(click.prompt("Secret token", hide_input=True, err=True).strip())
+    return Secret(sys.stdin.readline().strip())
+
+
+def _row(app: str, view: CredentialView) -> dict[str, str]:
+    return {"application": app, "tenantUrl": view.tenant_url, "secretToken": view.secret_token, "setBy": view.set_by}
+
+
+def _lines(app: str, view: CredentialView) -> list[str]:
+    return [app, f"  tenant URL    {view.tenant_url or 'not set'}", f"  secret token  {view.secret_token or 'not set'}"]

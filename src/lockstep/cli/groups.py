@@ -1,0 +1,116 @@
+"""`lockstep groups`: look at groups and change their members by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lockstep.actions import groups as actions
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
+from lockstep.cli.session import run
+from lockstep.storage.groups import GroupRow
+
+_MOST_MEMBERS = 1000
+
+
+@click.group(cls=SuggestingGroup)
+def groups() -> None:
+    """Look at groups and change their members by hand.
+
+    \b
+    lockstep groups list --search sales
+    lockstep groups add-member all-sales kim.berg@contoso.test
+    """
+
+
+@groups.command("list")
+@click.option("--search", default="", help="Part of the name.")
+@click.option("--deleted", is_flag=True, help="Those in the recycle bin.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True)
+@output_option
+def list_(search: str, deleted: bool, limit: int, output: Output) -> None:
+    """List groups by name."""
+    found = run(lambda context: actions.list_groups(context, search=search, is_deleted=deleted, limit=limit))
+    rows = [_row(group) | {"members": count} for group, count in found]
+    columns = [Column("displayName", "Group"), Column("members", "Members"), Column("description", "Description"),
+               Column("source", "Source", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
+    output.many(rows, columns, name="displayName", empty="No group is like that.")
+
+
+@groups.command("show")
+@click.argument("group")
+@output_option
+def show(group: str, output: Output) -> None:
+    """Show one group with its direct members."""
+    view = run(lambda context: actions.show_group(context, group, most_members=_MOST_MEMBERS))
+    assigned = [{"application": one.app_name, "role": one.role_name} for one in view.assignments]
+    lines = [f"{safe(view.group.display_name)}  {view.group.id}"]
+    lines += [f"  assigned to {one['application']} ({one['role']})" for one in assigned]
+    lines += [f"  {safe(one['name'])}{'  (group)' if one['kind'] == 'Group' else ''}" for one in view.members]
+    output.one(_row(view.group) | {"members": view.members, "assignments": assigned}, text=lines)
+    if len(view.members) == _MOST_MEMBERS:
+        hint(f"Only the first {_MOST_MEMBERS:,} members are shown.")
+
+
+@groups.command("create")
+@click.argument("name")
+@click.option("--description", default="")
+@output_option
+def create(name: str, description: str, output: Output) -> None:
+    """Make a group."""
+    group = run(lambda context: actions.create_group(context, name, description=description))
+    output.one(_row(group), text=f"Group {safe(group.display_name)} is made.")
+
+
+@groups.command("delete")
+@click.argument("group")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+def delete(group: str, yes: bool, output: Output) -> None:
+    """Put a group into the recycle bin. Its members lose what it gave them."""
+    confirm(f"Delete {group}? Its members lose what it gave them.", yes=yes)
+    gone = run(lambda context: actions.delete_group(context, group))
+    output.one(_row(gone), text=f"Group {safe(gone.display_name)} is deleted.")
+
+
+@groups.command("restore")
+@click.argument("group")
+@output_option
+def restore(group: str, output: Output) -> None:
+    """Take a group out of the recycle bin, with its members and assignments."""
+    back = run(lambda context: actions.restore_group(context, group))
+    output.one(_row(back), text=f"Group {safe(back.display_name)} is restored.")
+
+
+@groups.command("add-member")
+@click.argument("group")
+@click.argument("members", nargs=-1, required=True)
+@click.option("--nested", is_flag=True, help="The members are groups.")
+@output_option
+def add_member(group: str, members: tuple[str, ...], nested: bool, output: Output) -> None:
+    """Add direct members."""
+    added, _ = run(lambda context: actions.change_members(context, group, add=members, groups_too=nested))
+    output.one({"group": group, "added": added}, text=f"{added} added to {group}.")
+
+
+@groups.command("remove-member")
+@click.argument("group")
+@click.argument("members", nargs=-1, required=True)
+@click.option("--nested", is_flag=True, help="The members are groups.")
+@output_option
+def remove_member(group: str, members: tuple[str, ...], nested: bool, output: Output) -> None:
+    """Remove direct members."""
+    _, removed = run(lambda context: actions.change_members(context, group, remove=members, groups_too=nested))
+    output.one({"group": group, "removed": removed}, text=f"{removed} removed from {group}.")
+
+
+def _row(group: GroupRow) -> dict[str, Any]:
+    return {
+        "id": group.id,
+        "displayName": group.display_name,
+        "description": group.attributes.get("description"),
+        "source": group.source,
+        "deletedAt": group.deleted_at.isoformat(timespec="seconds") if group.deleted_at else None,
+    }

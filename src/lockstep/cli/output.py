@@ -1,0 +1,172 @@
+"""How commands show what they found: data on stdout in the form that was asked for, everything else on stderr.
+
+JSON is the documented, stable form (`formatVersion`). Tables fit the terminal; when piped, nothing is cut off and nothing coloured.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+import orjson
+
+FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown")
+FORMAT_VERSION = "1.0"
+Row = Mapping[str, Any]
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table. *is_wide*: only in the wide form, and where nothing needs to fit."""
+
+    key: str
+    title: str
+    is_wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The form that was asked for."""
+
+    form: str = "table"
+    quiet: bool = False
+
+    def many(self, rows: Sequence[Row], columns: Sequence[Column], *, name: str = "name", empty: str = "") -> None:
+        """A list. *name* is the key that `-o name` and `-q` print; *empty* is said on stderr where there is nothing."""
+        if self.quiet or self.form == "name":
+            for row in rows:
+                click.echo(safe(row.get("id" if self.quiet and "id" in row else name)))
+        elif self.form == "json":
+            _json({"formatVersion": FORMAT_VERSION, "items": list(rows)})
+        elif self.form == "jsonl":
+            for row in rows:
+                click.echo(orjson.dumps(row, default=str))
+        elif self.form == "yaml":
+            _yaml({"formatVersion": FORMAT_VERSION, "items": list(rows)})
+        elif not rows and self.form in ("table", "wide"):
+            click.echo(empty or "Nothing found.", err=True)
+        else:
+            shown = [column for column in columns if self.form != "table" or not column.is_wide]
+            _print_table(self.form, shown, [[safe(row.get(column.key)) for column in shown] for row in rows])
+
+    def one(self, row: Row, *, text: str | Sequence[str]) -> None:
+        """One thing: *row* for machines, *text* for people."""
+        if self.form == "json":
+            _json({"formatVersion": FORMAT_VERSION, **row})
+        elif self.form == "jsonl":
+            click.echo(orjson.dumps(row, default=str))
+        elif self.form == "yaml":
+            _yaml({"formatVersion": FORMAT_VERSION, **row})
+        elif self.quiet or self.form == "name":
+            click.echo(safe(row.get("id" if self.quiet and "id" in row else "name", text)))
+        elif self.form in ("csv", "markdown"):
+            _print_table(self.form, [Column(key, key) for key in row], [[safe(value) for value in row.values()]])
+        else:
+            for line in [text] if isinstance(text, str) else text:
+                click.echo(line)
+
+
+def output_option(command: Command) -> Command:
+    """Give *command* `-o` and `-q`; it receives `output`."""
+
+    def chosen(ctx: click.Context, _: click.Parameter, value: str) -> Output:
+        return Output(value, bool(ctx.params.pop("quiet", False)))
+
+    command = click.option(
+        "-o",
+        "--output",
+        type=click.Choice(FORMS),
+        default="table",
+        callback=chosen,
+        help="How to show it.",
+        show_choices=True,
+    )(command)
+    return click.option("-q", "--quiet", is_flag=True, is_eager=True, help="Print ids only.")(command)
+
+
+def hint(text: str) -> None:
+    """Something beside the data: on stderr."""
+    click.echo(safe(text), err=True)
+
+
+def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
+    """Ask on a terminal; elsewhere say which flag answers."""
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError(f"{question} There is nobody to ask: give {flag} to go on")
+    if not click.confirm(question, err=True):
+        raise click.exceptions.Abort
+
+
+def safe(value: Any) -> str:
+    """*value* as text for a terminal: nothing in it can steer one."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(safe(one) for one in value)
+    if isinstance(value, Mapping):
+        return orjson.dumps(value, default=str).decode()
+    return "".join(letter if letter.isprintable() else " " for letter in str(value))
+
+
+def _print_table(form: str, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    titles = [column.title for column in columns]
+    if form == "csv":
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([column.key for column in columns])
+        writer.writerows([_no_formula(cell) for cell in row] for row in rows)
+        click.echo(text.getvalue(), nl=False)
+    elif form == "markdown":
+        click.echo("| " + " | ".join(titles) + " |\n|" + "---|" * len(titles))
+        for row in rows:
+            click.echo("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
+    else:
+        _rich_table(titles, rows)
+
+
+def _rich_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    is_terminal = sys.stdout.isatty()
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold" if is_terminal else "")
+    for title in titles:
+        table.add_column(title, no_wrap=not is_terminal, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # Text: names are not markup
+    console = Console(
+        file=sys.stdout, width=None if is_terminal else 100_000, no_color=not is_terminal, highlight=False
+    )
+    if is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _no_formula(cell: str) -> str:
+    # A spreadsheet would calculate it.
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t")) and not cell.lstrip("+-").isdigit() else cell
+
+
+def _json(value: Any) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str))
+
+
+def _yaml(value: Any) -> None:
+    import yaml
+
+    plain = orjson.loads(orjson.dumps(value, default=str))
+    click.echo(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False), nl=False)

@@ -1,0 +1,192 @@
+"""`lockstep people`: look at people and change them by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lockstep.actions import people as actions
+from lockstep.actions.people import PersonView
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
+from lockstep.cli.session import run
+from lockstep.errors import invalid
+from lockstep.storage.people import PersonFilter, PersonRow
+
+
+@click.group(cls=SuggestingGroup)
+def people() -> None:
+    """Look at people and change them by hand.
+
+    \b
+    lockstep people list --search berg
+    lockstep people disable kim.berg@contoso.test
+    """
+
+
+@people.command("list")
+@click.option("--search", default="", help="Part of a user principal name, name or mail address.")
+@click.option("--source", default="", help="Only those whom a source has brought.")
+@click.option("--department", default="")
+@click.option("--app", default="", help="Only those assigned to an application.")
+@click.option("--deleted", is_flag=True, help="Those in the recycle bin.")
+@click.option("--disabled", is_flag=True, help="Only disabled ones.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@click.option("--after", default="", metavar="UPN", help="Go on after this one.")
+@output_option
+def list_(
+    search: str,
+    source: str,
+    department: str,
+    app: str,
+    deleted: bool,
+    disabled: bool,
+    limit: int,
+    after: str,
+    output: Output,
+) -> None:
+    """List people by user principal name."""
+    wanted = PersonFilter(
+        search=search, source=source, department=department, app=app, is_deleted=deleted,
+        is_enabled=False if disabled else None, limit=limit, after=after,
+    )  # fmt: skip
+    found = run(lambda context: actions.list_people(context, wanted))
+    columns = [Column("userPrincipalName", "User principal name"), Column("displayName", "Name"), Column("department", "Department"),
+               Column("accountEnabled", "Enabled"), Column("source", "Source", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
+    output.many([_row(person) for person in found], columns, name="userPrincipalName", empty="Nobody is like that.")
+    if len(found) == limit:
+        hint(f"There may be more: --after {found[-1].user_principal_name}")
+
+
+@people.command("show")
+@click.argument("person")
+@click.option("--deleted", is_flag=True, help="Somebody in the recycle bin.")
+@output_option
+def show(person: str, deleted: bool, output: Output) -> None:
+    """Show one person whole: attributes, groups, assignments, history."""
+    view = run(lambda context: actions.show_person(context, person, is_deleted=deleted))
+    output.one(_whole(view), text=_lines(view))
+
+
+@people.command("set")
+@click.argument("person")
+@click.argument("values", nargs=-1, required=True, metavar="ATTRIBUTE=VALUE...")
+@output_option
+def set_(person: str, values: tuple[str, ...], output: Output) -> None:
+    """Change attributes by hand; an empty value takes one away.
+
+    It holds until the source says something new about that person.
+
+    \b
+    lockstep people set kim.berg@contoso.test department=Sales surname=Berg-Lund
+    lockstep people set kim.berg@contoso.test mobile=
+    """
+    texts = {}
+    for one in values:
+        name, equals, text = one.partition("=")
+        if not equals:
+            raise invalid(f'"{one}" does not say what to set', next_step="Write it as ATTRIBUTE=VALUE")
+        texts[name] = text
+    after = run(lambda context: actions.set_person(context, person, texts))
+    output.one(_row(after), text=f"{after.user_principal_name} is changed.")
+
+
+@people.command("disable")
+@click.argument("people", nargs=-1, required=True)
+@output_option
+def disable(people: tuple[str, ...], output: Output) -> None:
+    """Disable people: their accounts are disabled everywhere, at once."""
+    done = run(lambda context: actions.set_enabled(context, people, is_enabled=False))
+    _said(output, done, "disabled")
+
+
+@people.command("enable")
+@click.argument("people", nargs=-1, required=True)
+@output_option
+def enable(people: tuple[str, ...], output: Output) -> None:
+    """Enable people again."""
+    done = run(lambda context: actions.set_enabled(context, people, is_enabled=True))
+    _said(output, done, "enabled")
+
+
+@people.command("delete")
+@click.argument("people", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+def delete(people: tuple[str, ...], yes: bool, output: Output) -> None:
+    """Put people into the recycle bin."""
+    confirm(f"Delete {', '.join(people[:5])}{' and others' if len(people) > 5 else ''}?", yes=yes)
+    _said(output, run(lambda context: actions.delete(context, people)), "deleted")
+    hint("Bring somebody back: lockstep people restore UPN")
+
+
+@people.command("restore")
+@click.argument("people", nargs=-1, required=True)
+@output_option
+def restore(people: tuple[str, ...], output: Output) -> None:
+    """Take people out of the recycle bin."""
+    _said(output, run(lambda context: actions.restore(context, people)), "restored")
+
+
+@people.command("purge")
+@click.argument("people", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+def purge(people: tuple[str, ...], yes: bool, output: Output) -> None:
+    """Remove deleted people for good. There is no way back."""
+    confirm(f"Remove {len(people)} people for good?", yes=yes)
+    _said(output, run(lambda context: actions.purge(context, people)), "removed for good")
+
+
+def _said(output: Output, people: list[PersonRow], what: str) -> None:
+    text = [f"{person.user_principal_name} is {what}." for person in people]
+    output.one({"people": [_row(person) for person in people]}, text=text)
+
+
+def _row(person: PersonRow) -> dict[str, Any]:
+    attributes = person.attributes
+    return {
+        "id": person.id,
+        "userPrincipalName": person.user_principal_name,
+        "displayName": person.display,
+        "department": attributes.get("department"),
+        "jobTitle": attributes.get("jobTitle"),
+        "accountEnabled": person.account_enabled,
+        "source": person.source,
+        "deletedAt": person.deleted_at.isoformat(timespec="seconds") if person.deleted_at else None,
+    }
+
+
+def _whole(view: PersonView) -> dict[str, Any]:
+    return {
+        **_row(view.person),
+        "attributes": dict(view.person.attributes),
+        "manager": view.manager.user_principal_name if view.manager else None,
+        "groups": [{"id": group, "displayName": name} for group, name in view.groups],
+        "assignments": [{"application": one.app_name, "role": one.role_name} for one in view.assignments],
+        "history": [
+            {
+                "at": one.at.isoformat(timespec="seconds"),
+                "what": one.what,
+                "changed": list(one.changed),
+                "actor": one.actor,
+            }
+            for one in view.history
+        ],
+    }
+
+
+def _lines(view: PersonView) -> list[str]:
+    person = view.person
+    state = "deleted" if person.deleted_at else "enabled" if person.account_enabled else "disabled"
+    lines = [f"{person.display}  {person.user_principal_name}  {state}"]
+    lines += [f"  {name:<28} {safe(value)}" for name, value in sorted(person.attributes.items()) if value is not None]
+    lines += [f"  {'manager':<28} {view.manager.user_principal_name}"] if view.manager else []
+    lines += [f"  {'groups':<28} {', '.join(safe(name) for _, name in view.groups)}"] if view.groups else []
+    lines += [f"  {'assigned to':<28} {one.app_name} ({one.role_name})" for one in view.assignments]
+    lines += [
+        f"  {one.at:%Y-%m-%d %H:%M}  {one.what}  {safe(list(one.changed)[:8])}  by {safe(one.actor)}"
+        for one in view.history[:10]
+    ]
+    return lines

@@ -1,0 +1,57 @@
+"""Progress on stderr: a bar on a terminal, a line every ten seconds elsewhere, nothing when switched off."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from types import TracebackType
+
+import click
+
+LINE_EVERY_SECONDS = 10.0
+BAR_EVERY_SECONDS = 0.1
+WIDTH = 24
+
+
+class ProgressLine:
+    """One thing that takes a while. Use it as a context; call `show` as often as you like."""
+
+    def __init__(self, label: str, *, is_on: bool = True) -> None:
+        self.label = label
+        self._is_on = is_on
+        self._is_bar = sys.stderr.isatty() and os.environ.get("CI") != "true" and os.environ.get("TERM") != "dumb"
+        self._began = self._shown_at = time.monotonic()
+        self._has_bar = False
+        encoding = (sys.stderr.encoding or "").lower().replace("-", "")
+        self._full, self._blank = ("█", "░") if encoding == "utf8" else ("#", " ")
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._has_bar:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+    def show(self, done: int, *, fraction: float | None = None, label: str = "") -> None:
+        """*done* things are done, *fraction* of all where that is known."""
+        now = time.monotonic()
+        if not self._is_on or now - self._shown_at < (BAR_EVERY_SECONDS if self._is_bar else LINE_EVERY_SECONDS):
+            return
+        self._shown_at = now
+        rate = done / max(now - self._began, 0.001)
+        text = f"{label or self.label}  {done:,}  {rate:,.0f}/s"
+        if self._is_bar:
+            self._has_bar = True
+            click.echo(f"\r\x1b[K{self._bar(fraction)}{text}", err=True, nl=False)
+        else:
+            percent = "" if fraction is None else f"  {fraction:.0%}"
+            click.echo(f"{text}{percent}", err=True)
+
+    def _bar(self, fraction: float | None) -> str:
+        if fraction is None:
+            return ""
+        full = int(fraction * WIDTH)
+        return f"[{self._full * full}{self._blank * (WIDTH - full)}] {fraction:4.0%}  "

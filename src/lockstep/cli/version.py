@@ -1,0 +1,17 @@
+"""`lockstep version`: without opening anything."""
+
+from __future__ import annotations
+
+import platform
+
+import click
+
+from lockstep import __version__
+from lockstep.cli.output import Output, output_option
+
+
+@click.command()
+@output_option
+def version(output: Output) -> None:
+    """Print the version."""
+    output.one({"version": __version__, "python": platform.python_version()}, text=__version__)
