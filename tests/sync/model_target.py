@@ -72,7 +72,9 @@ class ModelTarget:
         ids = list(self.accounts[kind])
         for start in range(0, max(len(ids), 1), self.page_size):
             await self._request("page", str(start))
-            part = tuple(self._account(kind, one) for one in ids[start : start + self.page_size] if one not in self.hides)
+            part = tuple(
+                self._account(kind, one) for one in ids[start : start + self.page_size] if one not in self.hides
+            )
             yield TargetPage(part, len(ids), start + self.page_size >= len(ids))
 
     # -- writing

@@ -6,11 +6,12 @@ import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 
+from model_target import USER, ModelOpener, ModelTarget, answered
+from sync_world import World, person_id, until, upn
+
 from lockstep.ports import Answer, Verdict
 from lockstep.sync.drain import drain_job
 from lockstep.sync.services import Services
-from model_target import USER, ModelOpener, ModelTarget, answered
-from sync_world import World, person_id, until, upn
 
 
 async def test_answer_lost_after_the_create_makes_one_account(world: World, target: ModelTarget) -> None:
@@ -30,7 +31,9 @@ async def test_request_lost_before_the_application_is_sent_again_after_looking(
     world: World, target: ModelTarget
 ) -> None:
     lost = {upn(3)}
-    target.before = lambda verb, key: answered(Verdict.AMBIGUOUS) if verb == "create" and key in lost and not lost.discard(key) else None  # type: ignore[func-returns-value]
+    target.before = lambda verb, key: (
+        answered(Verdict.AMBIGUOUS) if verb == "create" and key in lost and not lost.discard(key) else None
+    )  # type: ignore[func-returns-value]
     await world.add_people(range(5))
 
     await world.sync()
@@ -192,7 +195,9 @@ async def test_work_of_a_dead_worker_is_taken_over_by_looking_first(world: World
     await asyncio.gather(dying, return_exceptions=True)
     target.create = real  # type: ignore[method-assign]
     await world.rows("update dirty set lease_until = now() returning 1")
-    survivor = Services(world.pool, world.services.vault, ModelOpener(target), world.drive.wake, times=world.services.times)
+    survivor = Services(
+        world.pool, world.services.vault, ModelOpener(target), world.drive.wake, times=world.services.times
+    )
 
     await drain_job(survivor, world.drive, world.job)
 

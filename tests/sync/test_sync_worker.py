@@ -7,10 +7,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from lockstep.sync.drain import drain_job
-from lockstep.sync.tasks import run_sweep, run_worker
 from model_target import ModelTarget
 from sync_world import World, until, upn
+
+from lockstep.sync.drain import drain_job
+from lockstep.sync.tasks import run_sweep, run_worker
 
 
 @asynccontextmanager
@@ -61,7 +62,7 @@ async def test_producers_that_meet_a_finishing_drain_lose_nothing(world: World, 
             await asyncio.sleep(number % 7 / 500)
 
     async with working(world):
-        await asyncio.gather(produce(range(0, 60)), produce(range(60, 120)))
+        await asyncio.gather(produce(range(60)), produce(range(60, 120)))
         await until(lambda: has_people(target, 120), seconds=5)
 
     assert target.requests["create"] == 120
@@ -102,8 +103,9 @@ async def test_first_signal_finishes_requests_under_way_and_gives_the_rest_back(
 
 
 async def test_several_drains_share_a_big_job_and_nobody_is_created_twice(world: World, target: ModelTarget) -> None:
-    from lockstep.sync.services import Services
     from model_target import ModelOpener
+
+    from lockstep.sync.services import Services
 
     await world.add_people(range(400))
     await world.start()

@@ -17,7 +17,7 @@ TOKEN = "secretToken"  # noqa: S105  # what the vault's envelope says it is for
 
 
 async def read_target_settings(
-    connection: Connection, job: JobRow, configuration: JobConfiguration, vault: Vault
+    connection: Connection, job: JobRow, configuration: JobConfiguration, vault: Vault, *, deadline_seconds: float
 ) -> TargetSettings:
     """All that opening the application needs. Raises LockstepError when nobody has given credentials yet."""
     cursor = await connection.execute("select tenant_url, secret from credential where app = %s", (job.app,))
@@ -38,6 +38,7 @@ async def read_target_settings(
         tenant_url=row[0],
         secret=vault.open(row[1], purpose=TOKEN, name=job.app),
         matching_attribute=matching,
+        deadline_seconds=deadline_seconds,
         requests_per_second=limits.requests_per_second,
         concurrency=limits.concurrency or 16,
         kinds=tuple(mapping.source for mapping in configuration.objects if mapping.enabled),

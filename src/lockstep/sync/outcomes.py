@@ -14,7 +14,7 @@ from lockstep.engine.mapping import base_after, held_values
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Action, Link, LinkState, Plan
 from lockstep.engine.retry import QUICK_TRIES, retry_at
-from lockstep.ports import Answer
+from lockstep.ports import Answer, Verdict
 from lockstep.storage.dirty import Claim
 from lockstep.sync.planner import Planned
 
@@ -108,9 +108,9 @@ def written(claim: Claim, planned: Planned, operation_id: str, answer: Answer) -
         counted=COUNTED[plan.action],
         link=_link_row(planned, answer),
         is_newly_linked=plan.action is Action.CREATE or plan.link_to is not None,
-        settled=(settled_row(operation_id, "confirmed", target_id=target_id, requests=len(answer.exchanges) or 1),),
+        settled=(settled_row(operation_id, "confirmed", target_id=target_id, requests=requests_of(answer)),),
         waiting=_waiting(planned),
-        requests=planned.requests + (len(answer.exchanges) or 1),
+        requests=planned.requests + requests_of(answer),
     )
 
 
@@ -184,6 +184,11 @@ def lost(claim: Claim, planned: Planned, operation_id: str, *, moment: Moment) -
     )
     row = _link_row(planned, None)
     return replace(again, link={**row, "state": LinkState.LOST.value} if row else None)
+
+
+def requests_of(answer: Answer) -> int:
+    """How many requests an answer took; one that was not recorded counts, one that was not needed does not."""
+    return len(answer.exchanges) or int(answer.verdict is not Verdict.DONE_ALREADY)
 
 
 def wants_look(claim: Claim) -> bool:

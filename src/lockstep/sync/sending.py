@@ -50,7 +50,7 @@ def outcome_of(
 ) -> Outcome:
     """What to record for *answer*. *wait*: how long after an ambiguous answer the application is looked at."""
     claim, planned, operation = write.claim, write.planned, write.operation_id
-    requests = len(answer.exchanges) or 1
+    requests = outcomes.requests_of(answer)
 
     def settled(state: str) -> tuple[Row, ...]:
         error = None if state == "confirmed" else {"code": answer.code, "detail": answer.detail}

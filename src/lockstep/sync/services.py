@@ -45,6 +45,7 @@ class Times:
     cycle_interval: timedelta = timedelta(minutes=40)
     probe_interval: timedelta = timedelta(hours=1)
     log_retention: timedelta = timedelta(days=30)
+    deadline_seconds: float = 10.0  # of one request to an application
     lease_margin_seconds: float = 10.0
     lease_renewal_seconds: float = 5.0
     ambiguous_wait_seconds: float = 1.0
@@ -108,7 +109,13 @@ class Services:
         Raises LockstepError when there are no credentials.
         """
         async with self.pool.connection() as connection:
-            settings = await read_target_settings(connection, job.row, job.configuration, self.vault)
+            settings = await read_target_settings(
+                connection,
+                job.row,
+                job.configuration,
+                self.vault,
+                deadline_seconds=self.times.deadline_seconds,
+            )
         known = self._targets.get(job.id)
         if known is None or known.settings != settings:
             if known is not None:

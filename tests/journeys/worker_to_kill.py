@@ -1,0 +1,31 @@
+"""A worker in a process of its own, to be killed: `python worker_to_kill.py CONNINFO KEY ORIGIN`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+from lockstep.postgres.database import Database
+from lockstep.postgres.pool import open_pool
+from lockstep.sync.drive import open_drive
+from lockstep.sync.services import Services, Times
+from lockstep.sync.tasks import run_worker
+from lockstep.targets.opener import ScimTargets
+from lockstep.vault import Vault, parse_key
+
+TIMES = Times(deadline_seconds=1.5, lease_margin_seconds=0.5, lease_renewal_seconds=0.3, ambiguous_wait_seconds=0.1)
+
+
+async def main(conninfo: str, key: str, origin: str) -> None:
+    pool = await open_pool(Database("lockstep", "test", conninfo), max_size=6)
+    drive = await open_drive(pool)
+    vault = Vault(parse_key(key, where="test"))
+    services = Services(pool, vault, ScimTargets([origin]), drive.wake, times=TIMES)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, services.stopping.set)
+    await run_worker(services)
+    await pool.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
