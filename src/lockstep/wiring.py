@@ -6,9 +6,11 @@ Whatever is opened here is closed here, last opened first; the database goes las
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lockstep.actions import sources as source_actions
@@ -30,6 +32,7 @@ from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Vault, open_vault
 
 MIGRATIONS = "lockstep.storage.migrations"
+OWN_APPLICATION = "documo.json"  # in the data folder while `up` runs: the origin of its own Documo
 Say = Callable[[str], None]
 
 
@@ -112,6 +115,14 @@ async def open_house(settings: Settings, *, main: bool, say: Say = quietly) -> A
         await migrate(database, MIGRATIONS, say=say)
         pool = await open_pool(database, max_size=settings.pool_size)
         stack.push_async_callback(pool.close)
-        targets = ScimTargets(settings.outbound_allow)
+        targets = ScimTargets((*settings.outbound_allow, *_own_application(settings.data)))
         stack.push_async_callback(targets.close)
         yield House(settings, server, pool, vault, load_gallery(), targets, await open_drive(pool))
+
+
+def _own_application(data: Path) -> tuple[str, ...]:
+    """The origin of the Documo that `up` runs on this data folder, which its commands may reach as well."""
+    try:
+        return (str(json.loads((data / OWN_APPLICATION).read_text())["origin"]),)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()

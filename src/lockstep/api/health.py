@@ -1,0 +1,79 @@
+"""Is this process alive, and can it work? For load balancers and supervisors; says nothing about anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+
+import psycopg
+import psycopg_pool
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from lockstep import __version__
+from lockstep.errors import conflict
+from lockstep.postgres.pool import Pool
+
+READY_WITHIN_SECONDS = 2.0
+ROOT = f"Lockstep {__version__}. Administration: the lockstep command. Health: /healthz and /readyz.\n"
+
+
+def health_app(pool: Pool) -> Starlette:
+    """`/healthz`: the process answers. `/readyz`: the database does, too (503 where it does not)."""
+
+    async def root(_: Request) -> PlainTextResponse:
+        return PlainTextResponse(ROOT)
+
+    async def alive(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("ok\n")
+
+    async def ready(_: Request) -> PlainTextResponse:
+        try:
+            async with asyncio.timeout(READY_WITHIN_SECONDS), pool.connection() as connection:
+                await connection.execute("select 1")
+        except (TimeoutError, psycopg.Error, psycopg_pool.PoolTimeout):
+            return PlainTextResponse("the database does not answer\n", status_code=503)
+        return PlainTextResponse("ready\n")
+
+    return Starlette(routes=[Route("/", root), Route("/healthz", alive), Route("/readyz", ready)])
+
+
+@asynccontextmanager
+async def serving_health(pool: Pool, *, host: str, port: int) -> AsyncIterator[None]:
+    """Answer on *host* and *port* for the length of the block. Raises LockstepError when the port is taken."""
+    if is_taken(host, port):
+        raise conflict(f"Port {port} on {host} is in use", next_step="Choose another one: --port N")
+    config = uvicorn.Config(
+        health_app(pool), host=host, port=port, log_level="warning", access_log=False, lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server._serve(), name="health")  # serve() would take the process's signals
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def is_taken(host: str, port: int) -> bool:
+    with closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+def free_port(host: str, wanted: int) -> int:
+    """*wanted* where it is free, else the next free one after it; 0: any free one."""
+    if wanted == 0:
+        with closing(socket.socket()) as trial:
+            trial.bind((host, 0))
+            return int(trial.getsockname()[1])
+    return next((port for port in range(wanted, wanted + 100) if not is_taken(host, port)), wanted)

@@ -1,0 +1,94 @@
+"""Lockstep and Documo running on one data folder: the frame that `up`, its check and the benches share.
+
+Documo's origin is the only address inside the house that Lockstep may reach, and only while this runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lockstep.api.health import free_port, serving_health
+from lockstep.cli.up.documo_process import DocumoProcess, start_documo
+from lockstep.settings import Settings
+from lockstep.sync.services import Services
+from lockstep.wiring import OWN_APPLICATION, House, Say, open_house
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Both products, up."""
+
+    house: House
+    documo: DocumoProcess
+    services: Services
+    worker: asyncio.Task[None]
+    port: int
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIterator[Running]:
+    """Start both, with a worker in this process; stop both at the end, requests under way first. Raises LockstepError."""
+    host = settings.host
+    documo_port = free_port("127.0.0.1", documo_port)
+    port = free_port(host, settings.port)
+    origin = f"http://127.0.0.1:{documo_port}"
+    settings = replace(settings, port=port, outbound_allow=(*settings.outbound_allow, origin))
+    async with open_house(settings, main=True, say=say) as house, _allowed(settings.data, origin):
+        documo = await start_documo(settings.data, port=documo_port)
+        services = house.services()
+        ready = asyncio.Event()
+        worker = asyncio.create_task(house.work(services, ready=ready), name="worker")
+        try:
+            async with serving_health(house.pool, host=host, port=port):
+                await _either(ready.wait(), worker)
+                yield Running(house, documo, services, worker, port)
+        finally:
+            services.stopping.set()
+            await asyncio.gather(worker, return_exceptions=True)
+            await documo.stop()
+
+
+async def until_stopped(worker: asyncio.Task[None]) -> None:
+    """Wait for SIGTERM or Ctrl-C; a second one ends the process at once. Raises what ended *worker*, if it ended first."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        stop.set()
+        for one in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(one)
+
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, asked)
+    await _either(stop.wait(), worker)
+
+
+async def _either(event: Coroutine[Any, Any, object], worker: asyncio.Task[None]) -> None:
+    """Wait for *event*; when *worker* ends before, raise why."""
+    waiting = asyncio.create_task(event)
+    try:
+        await asyncio.wait((waiting, worker), return_when=asyncio.FIRST_COMPLETED)
+        if worker.done():
+            worker.result()
+    finally:
+        waiting.cancel()
+
+
+@asynccontextmanager
+async def _allowed(data: Path, origin: str) -> AsyncIterator[None]:
+    """Let commands on the same data folder reach our own Documo as well, for as long as we run."""
+    file = data / OWN_APPLICATION
+    file.write_text(json.dumps({"origin": origin}))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()

@@ -1,0 +1,149 @@
+"""The five steps of `up`, each exactly what a person would do: Documo started and a key made in it, Documo added from the gallery, the
+connection tested, people assigned, provisioning switched on.
+
+Every step may find itself done already (the second `up` on a folder) and then only says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+from lockstep.actions import applications, assignments, credentials, provisioning, sources, status
+from lockstep.actions import connection as connection_actions
+from lockstep.actions import settings as settings_actions
+from lockstep.actions.context import Context
+from lockstep.cli.up.documo_process import DocumoProcess, ask_documo
+from lockstep.directory.rows import PassResult
+from lockstep.errors import Kind, LockstepError
+from lockstep.ports import Probe
+from lockstep.sources import demo
+from lockstep.storage.cycles import Cycle
+from lockstep.vault import Secret
+
+APP = "documo"
+SOURCE = "contoso"
+ACCOUNT = "Contoso"
+ADMIN = "admin@documo.test"
+NOTIFIED = "idm-team@contoso.test"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What the demo source brought."""
+
+    people: int
+    groups: int
+    files: demo.DemoFiles | None
+    results: Sequence[PassResult] = ()
+
+
+async def import_contoso(context: Context, folder: Path, *, people: int, seed: int | None) -> Imported:
+    """Make up Contoso, once for a data folder, and import it as any administrator's CSV files. Raises LockstepError."""
+    known = {view.source.name: view for view in await sources.list_sources(context)}
+    if SOURCE in known:
+        counts = known[SOURCE].counts
+        return Imported(counts["people"], counts["groups"], None)
+    files = demo.generate(folder, people=people, seed=seed)
+    config = {
+        "files": [
+            {"path": str(files.people.resolve()), "kind": "User"},
+            {"path": str(files.groups.resolve()), "kind": "Group"},
+            {"path": str(files.members.resolve()), "kind": "Member"},
+        ]
+    }
+    await sources.save_source(context, SOURCE, kind="csv", config=config, display_name="Contoso (demo)")
+    results = await sources.import_source(context, SOURCE)
+    for result in results:
+        if result.error:
+            raise LockstepError(Kind.INTERNAL, f"The demo organisation was not imported: {result.error}")
+    return Imported(files.people_count, files.group_count, files, results)
+
+
+async def make_key(data: Path) -> Secret:
+    """Open the account in Documo and make an API key of its admin there, as the tutorial's step 2 says."""
+    known = {
+        account["name"]
+        for account in (await ask_documo("accounts", "list", "--data", str(data), "-o", "json"))["accounts"]
+    }
+    if ACCOUNT not in known:
+        await ask_documo("accounts", "create", ACCOUNT, "--admin", ADMIN, "--data", str(data), "-o", "json")
+    key = await ask_documo(
+        "keys",
+        "create",
+        "--account",
+        ACCOUNT,
+        "--member",
+        ADMIN,
+        "--name",
+        "Lockstep",
+        "--data",
+        str(data),
+        "-o",
+        "json",
+    )
+    return Secret(key["key"])
+
+
+async def add_documo(context: Context) -> bool:
+    """Add Documo from the gallery; False where it is there already."""
+    if any(app.name == APP for app in await applications.list_applications(context)):
+        return False
+    await applications.add_application(context, "documo", name=APP)
+    return True
+
+
+async def connect(context: Context, documo: DocumoProcess) -> Sequence[Probe]:
+    """Give Lockstep the tenant URL, and a key where it has none for it, and test the connection."""
+    view = await credentials.set_credentials(context, APP, tenant_url=documo.base_url)
+    if not view.secret_token:
+        await credentials.set_credentials(context, APP, secret_token=await make_key(documo.data))
+    return await connection_actions.test_connection(context, APP)
+
+
+async def assign_demo(context: Context, *, but: frozenset[str] = frozenset()) -> tuple[int, int]:
+    """Assign the demo's two groups and one person, once; returns how many groups and people are assigned.
+
+    *but* leaves principals out.
+    """
+    held = await assignments.list_assignments(context, APP)
+    if not held:
+        for one in demo.demo_assignments():
+            if one.principal in but:
+                continue
+            await assignments.assign(
+                context,
+                APP,
+                users=() if one.is_group else (one.principal,),
+                groups=(one.principal,) if one.is_group else (),
+                role=one.role,
+            )
+        held = await assignments.list_assignments(context, APP)
+    groups = sum(row.principal_kind == "Group" for row in held)
+    return groups, len(held) - groups
+
+
+async def provision(context: Context, *, on_progress: Callable[[Cycle], None]) -> Cycle:
+    """Set what the tutorial sets, switch provisioning on and follow its cycle to the end. Raises LockstepError."""
+    await settings_actions.change_settings(
+        context,
+        APP,
+        mode="automatic",
+        scope="assigned",
+        notification_email=NOTIFIED,
+        email_on_failure=True,
+        status="on",
+    )
+    cycle = (await status.list_cycles(context, APP, limit=1))[0]
+    return await follow(context, cycle, on_progress=on_progress)
+
+
+async def follow(context: Context, cycle: Cycle, *, on_progress: Callable[[Cycle], None]) -> Cycle:
+    """Wait for the end of *cycle*, which the worker of this process works on."""
+    async with aclosing(provisioning.follow(context, cycle, helps=False)) as states:
+        async for state in states:
+            cycle = state
+            on_progress(state)
+    return cycle
