@@ -1,0 +1,103 @@
+"""Bulk requests: references in any order, outcomes one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from documo_client import ENTERPRISE, GROUP, PATCH, USER, Client
+
+BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+
+
+async def bulk(api: Client, *operations: dict[str, Any], **more: Any) -> Any:
+    reply = await api.send("POST", "/Bulk", {"schemas": [BULK], "Operations": list(operations), **more})
+    assert reply.status == 200, reply.raw
+    return reply.body["Operations"]
+
+
+def make(kind: str, bulk_id: str, **attributes: Any) -> dict[str, Any]:
+    schema = USER if kind == "Users" else GROUP
+    return {"method": "POST", "path": f"/{kind}", "bulkId": bulk_id, "data": {"schemas": [schema], **attributes}}
+
+
+def id_of(outcome: dict[str, Any]) -> str:
+    return str(outcome["location"]).rpartition("/")[2]
+
+
+async def test_references_forwards_and_in_a_circle_are_resolved(api: Client) -> None:
+    first, second, anna = await bulk(
+        api,
+        make("Groups", "g1", displayName="One", members=[{"value": "bulkId:g2"}, {"value": "bulkId:u1"}]),
+        make("Groups", "g2", displayName="Two", members=[{"value": "bulkId:g1"}]),
+        make("Users", "u1", userName="anna@x.org", **{ENTERPRISE: {"manager": {"value": "bulkId:u1"}}}),
+    )
+
+    assert await api.member_ids(id_of(first)) == {id_of(second), id_of(anna)}
+    assert await api.member_ids(id_of(second)) == {id_of(first)}
+    assert (await api.get(f"/Users/{id_of(anna)}")).body[ENTERPRISE]["manager"]["value"] == id_of(anna)
+
+
+async def test_each_operation_stands_for_itself(api: Client) -> None:
+    taken = await api.user("taken@x.org")
+    patch = {"schemas": [PATCH], "Operations": [{"op": "replace", "path": "title", "value": "T"}]}
+
+    outcomes = await bulk(
+        api,
+        make("Users", "u1", userName="TAKEN@x.org"),
+        make("Users", "u2", userName="free@x.org"),
+        {"method": "PATCH", "path": f"/Users/{taken}", "data": patch},
+        {"method": "PATCH", "path": "/Users/bulkId:u1", "data": patch},
+        {"method": "DELETE", "path": "/Users/bulkId:u2"},
+    )
+
+    assert [outcome["status"] for outcome in outcomes] == ["409", "201", "200", "409", "204"]
+    assert outcomes[0]["response"]["scimType"] == "uniqueness" and outcomes[0]["bulkId"] == "u1"
+
+
+async def test_fail_on_errors_stops(api: Client) -> None:
+    outcomes = await bulk(
+        api,
+        make("Users", "u1", userName=""),
+        make("Users", "u2", userName="never@x.org"),
+        failOnErrors=1,
+    )
+
+    assert [outcome["status"] for outcome in outcomes] == ["400"]
+    assert (await api.find('userName eq "never@x.org"')).ids == []
+
+
+async def test_versions_are_checked(api: Client) -> None:
+    user = await api.user("a@x.org")
+
+    (outcome,) = await bulk(api, {"method": "DELETE", "path": f"/Users/{user}", "version": '"99"'})
+
+    assert outcome["status"] == "412"
+
+
+async def test_many_creates_at_once(api: Client) -> None:
+    outcomes = await bulk(api, *(make("Users", f"u{n}", userName=f"p{n}@x.org") for n in range(200)))
+
+    assert {outcome["status"] for outcome in outcomes} == {"201"}
+    assert (await api.get("/Users", count="0")).body["totalResults"] == 201
+
+
+@pytest.mark.parametrize(
+    ("operations", "status"),
+    [
+        ([make("Users", f"u{n}", userName="x") for n in range(1001)], 413),
+        ([make("Users", "same", userName="a"), make("Users", "same", userName="b")], 400),
+        ([{"method": "GET", "path": "/Users"}], 400),
+        ([], 400),
+    ],
+)
+async def test_what_is_no_bulk_request_is_refused_whole(api: Client, operations: list[Any], status: int) -> None:
+    reply = await api.send("POST", "/Bulk", {"schemas": [BULK], "Operations": operations})
+
+    assert reply.status == status
+
+
+async def test_no_bulk_within_bulk(api: Client) -> None:
+    (outcome,) = await bulk(api, {"method": "POST", "path": "/Bulk", "bulkId": "b", "data": {"schemas": [BULK]}})
+
+    assert outcome["status"] == "404"

@@ -1,0 +1,27 @@
+"""Ids grow with time, and hide nothing that must be guessed."""
+
+from __future__ import annotations
+
+import uuid
+
+from documo.identifiers import new_id, new_key, read_id
+
+
+def test_ids_are_version_7_and_in_order_of_creation() -> None:
+    made = [new_id() for _ in range(5000)]
+
+    assert made == sorted(set(made))
+    assert {(uuid.UUID(text).version, uuid.UUID(text).variant) for text in made} == {(7, uuid.RFC_4122)}
+
+
+def test_only_ids_in_their_canonical_length_are_read() -> None:
+    made = new_id()
+
+    assert read_id(made.upper()) == made
+    assert [read_id(text) for text in ("", "x", made[:-1], made + "0", "g" * 36, "{" + made[:-2] + "}")] == [None] * 6
+
+
+def test_keys_carry_256_random_bits() -> None:
+    first, second = new_key(), new_key()
+
+    assert first != second and len(first.removeprefix("dk_live_")) == 64

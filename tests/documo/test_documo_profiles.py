@@ -1,0 +1,187 @@
+"""Recorded conversations of clients: each profile takes what its client is known to send."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo
+
+from documo.store import request_log as table
+
+MICROSOFT_GROUP = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
+
+
+async def test_entra_without_the_flag(documo: Documo) -> None:
+    api = await documo.client(profile="entra")
+    boss = await api.user("boss@x.org")
+    created = await api.send(
+        "POST",
+        "/Users",
+        {
+            "schemas": [USER, ENTERPRISE], "externalId": "jyoung", "userName": "u4@x.org", "active": "True",
+            "addresses": None, "displayName": "Given Family", "emails": [{"primary": True, "type": "work", "value": "u4@x.org"}],
+            "meta": {"resourceType": "User"}, "name": {"formatted": "Given Family", "familyName": "Family"}, "roles": [], "title": None,
+        },
+    )  # fmt: skip
+    user = f"/Users/{created.body['id']}"
+
+    found = await api.find("externalId eq jyoung")
+    missing = await api.find('userName eq "0190c1a0-7b2e-7000-8000-000000000000"')
+    mail = await api.patch(
+        user,
+        {"op": "Replace", "path": 'emails[type eq "work"].value', "value": "new@x.org"},
+        {"op": "Replace", "path": "name.familyName", "value": "Updated"},
+        {"op": "Add", "path": 'phoneNumbers[type eq "mobile"].value', "value": "+46 1"},
+        {"op": "Add", "path": 'roles[primary eq "True"].value', "value": "Editor"},
+        {"op": "Add", "path": f"{ENTERPRISE}:manager", "value": boss},
+    )
+    off = await api.patch(user, {"op": "Replace", "path": "active", "value": "False"})
+    check = await api.find(f'id eq "{created.body["id"]}" and manager eq "{boss}"')
+    read = (await api.get(user)).body
+
+    assert created.status == 201 and created.body["active"] is True
+    assert found.ids == [created.body["id"]] == check.ids
+    assert (missing.status, missing.body["totalResults"], missing.body["Resources"]) == (200, 0, [])
+    assert [mail.status, off.status] == [200, 200]
+    assert read["active"] is False
+    assert read["emails"] == [{"primary": True, "type": "work", "value": "new@x.org"}]
+    assert read["phoneNumbers"] == [{"type": "mobile", "value": "+46 1"}]
+    assert read["roles"] == [{"primary": True, "value": "Editor"}]
+    assert read["name"]["familyName"] == "Updated" and read[ENTERPRISE]["manager"]["value"] == boss
+
+
+async def test_entra_with_the_flag(documo: Documo) -> None:
+    api = await documo.client(profile="entra")
+    user = await api.user("u@x.org", emails=[{"type": "work", "value": "u@x.org"}])
+
+    merged = await api.patch(
+        f"/Users/{user}",
+        {"op": "replace", "path": 'emails[type eq "work"].value', "value": "new@x.org"},
+        {
+            "op": "replace",
+            "value": {
+                "displayName": "Bob",
+                "name.givenName": "Bob",
+                f"{ENTERPRISE}:department": "Sales",
+                "active": False,
+            },
+        },
+    )
+
+    assert merged.status == 200
+    body = merged.body
+    assert (body["displayName"], body["name"]["givenName"], body["active"]) == ("Bob", "Bob", False)
+    assert body[ENTERPRISE]["department"] == "Sales" and body["emails"][0]["value"] == "new@x.org"
+
+
+@pytest.mark.parametrize("flag", [False, True], ids=["without the flag", "with the flag"])
+async def test_entra_groups(documo: Documo, flag: bool) -> None:
+    api = await documo.client(profile="entra")
+    first, second = await api.user("a@x.org"), await api.user("b@x.org")
+    created = await api.send(
+        "POST",
+        "/Groups",
+        {
+            "schemas": [GROUP, MICROSOFT_GROUP],
+            "externalId": "8aa1a0c0",
+            "displayName": "Sales",
+            "meta": {"resourceType": "Group"},
+        },
+    )
+    group = f"/Groups/{created.body['id']}"
+    add, remove = ("add", "remove") if flag else ("Add", "Remove")
+
+    for user in (first, second):
+        added = await api.patch(group, {"op": add, "path": "members", "value": [{"$ref": None, "value": user}]})
+        assert added.status in (200, 204)
+    by_value = {"op": remove, "path": "members", "value": [{"$ref": None, "value": first}]}
+    gone = {"op": remove, "path": f'members[value eq "{first}"]'} if flag else by_value
+    removed = await api.patch(group, gone)
+    lean = await api.send("GET", "/Groups", excludedAttributes="members", filter='displayName eq "sales"')
+
+    assert created.status == 201 and created.body["members"] == []
+    assert removed.status in (200, 204) and await api.member_ids(created.body["id"]) == {second}
+    assert lean.ids == [created.body["id"]] and "members" not in lean.body["Resources"][0]
+
+
+async def test_okta(documo: Documo) -> None:
+    api = await documo.client(profile="okta")
+    created = await api.send(
+        "POST",
+        "/Users",
+        {
+            "schemas": [USER], "userName": "o@x.org", "name": {"givenName": "O", "familyName": "K"}, "locale": "en-US",
+            "emails": [{"primary": True, "value": "o@x.org", "type": "work"}], "displayName": "O K",
+            "externalId": "00u1", "password": "1mz050nq!", "groups": [], "active": True,
+        },
+    )  # fmt: skip
+    user = created.body["id"]
+    put = await api.send("PUT", f"/Users/{user}", {**created.body, "active": False})
+    off = await api.patch(f"/Users/{user}", {"op": "replace", "value": {"active": False}})
+    again = await api.send("POST", "/Users", {"schemas": [USER], "userName": "o@x.org", "active": True})
+    group = await api.group("Push", user)
+    renamed = await api.patch(f"/Groups/{group}", {"op": "replace", "value": {"id": group, "displayName": "Pushed"}})
+    removed = await api.patch(f"/Groups/{group}", {"op": "remove", "path": f'members[value eq "{user}"]'})
+
+    assert [created.status, put.status, off.status] == [201, 200, 200]
+    assert (again.status, again.body["id"]) == (201, user)
+    assert renamed.status in (200, 204) and removed.status in (200, 204)
+    assert await api.member_ids(group) == set()
+
+
+async def test_onelogin_and_jumpcloud_envelopes(documo: Documo) -> None:
+    for profile in ("onelogin", "jumpcloud"):
+        api = await documo.client(profile.capitalize(), profile=profile)
+        created = await api.send(
+            "POST", "/Users", {"schemas": [USER], "userName": "a@x.org", "emails": [{"value": "a@x.org", "primary": True}]},
+            headers={"Content-Type": "application/json; charset=utf-8"},
+        )  # fmt: skip
+        off = await api.patch(f"/Users/{created.body['id']}", {"op": "replace", "path": "active", "value": False})
+
+        assert (created.status, off.status, off.body["active"]) == (201, 200, False), profile
+
+
+async def test_a_strict_account_refuses_what_entra_sends(documo: Documo) -> None:
+    api = await documo.client(profile="strict")
+    user = await api.user("a@x.org")
+
+    for operation in (
+        {"op": "Replace", "path": "title", "value": "x"},
+        {"op": "replace", "path": "active", "value": "False"},
+        {"op": "replace", "value": {"name.givenName": "x"}},
+    ):
+        assert (await api.patch(f"/Users/{user}", operation)).status == 400
+
+
+async def test_lower_case_endpoints_and_the_old_name_of_the_configuration(api: Client) -> None:
+    assert (await api.get("/users")).status == 200
+    assert (await api.get("/serviceConfiguration")).body["patch"] == {"supported": True}
+
+
+@pytest.mark.parametrize("setting", ["resource", "nothing"])
+async def test_the_answer_to_a_patch_is_a_setting(documo: Documo, setting: str) -> None:
+    api = await documo.client(patch_answer=setting)
+    user = await api.user("a@x.org")
+
+    reply = await api.patch(f"/Users/{user}", {"op": "replace", "path": "title", "value": "x"})
+
+    assert reply.status == {"resource": 200, "nothing": 204}[setting]
+
+
+async def test_what_was_forgiven_is_in_the_request_log(documo: Documo) -> None:
+    api = await documo.client(profile="entra")
+    user = await api.user("a@x.org")
+    body = {"schemas": [PATCH], "Operations": [{"op": "Replace", "path": "active", "value": "False"}]}
+    await api.send("PATCH", f"/Users/{user}", body, headers={"User-Agent": "Azure AD Provisioning"})
+
+    async def entries() -> list[dict[str, object]]:
+        async with api.store.tenant(api.account.id) as connection:
+            return await table.rows(connection, api.account.id)
+
+    async with asyncio.timeout(5):
+        while not (found := [entry for entry in await entries() if entry["method"] == "PATCH"]):
+            await asyncio.sleep(0.02)
+    (entry,) = found
+    assert entry["client"] == "Entra" and entry["status"] == 200
+    assert entry["tolerances"], "capitalised op and boolean as text were forgiven"

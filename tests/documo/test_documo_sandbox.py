@@ -1,0 +1,201 @@
+"""`documo sandbox`: up with one line, gone without a trace; faults by rule; outside judges are content with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+from documo_client import USER
+
+BIN = Path(sys.executable).parent
+
+
+def folders() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("documo-sandbox-*"))
+
+
+def start(*arguments: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+    process = subprocess.Popen([str(BIN / "documo"), "sandbox", *arguments], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    return process, orjson.loads(line)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[dict[str, Any]]:
+    process, ready = start("--users", "3", "--tenants", "2", "--seed", "7")
+    yield ready
+    process.terminate()
+    assert process.wait(timeout=10) == 0
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+def wait_until(condition: Any, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+async def test_each_tenant_has_its_people_and_its_key(sandbox: dict[str, Any]) -> None:
+    first, second = sandbox["tenants"]
+
+    totals = []
+    async with aiohttp.ClientSession() as session:
+        for tenant in (first, second):
+            headers = {"Authorization": f"Bearer {tenant['token']}"}
+            async with session.get(tenant["base_url"] + "/Users", headers=headers) as response:
+                totals.append((await response.json(content_type=None))["totalResults"])
+
+    assert totals == [4, 4] and first["token"] != second["token"]
+    assert (sandbox["base_url"], sandbox["token"], sandbox["profile"]) == (first["base_url"], first["token"], "lenient")
+
+
+def test_sigterm_ends_it_with_0_and_nothing_stays() -> None:
+    before = folders()
+    process, ready = start()
+    (made,) = folders() - before
+    postgres = (
+        int((made / "postgres" / "postmaster.pid").read_text().splitlines()[0]) if (made / "postgres").is_dir() else 0
+    )
+
+    os.kill(ready["pid"], signal.SIGTERM)
+
+    assert process.wait(timeout=5) == 0
+    wait_until(lambda: made not in folders() and (not postgres or not is_alive(postgres)), 5)
+
+
+def test_it_ends_when_its_parent_is_killed() -> None:
+    before = folders()
+    script = (
+        "import subprocess, sys, time\n"
+        f"p = subprocess.Popen([{str(BIN / 'documo')!r}, 'sandbox'], stdout=subprocess.PIPE)\n"
+        "sys.stdout.buffer.write(p.stdout.readline()); sys.stdout.flush(); time.sleep(100)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    ready = orjson.loads(parent.stdout.readline())
+    (made,) = folders() - before
+
+    parent.kill()
+    parent.wait()
+
+    wait_until(lambda: not is_alive(ready["pid"]) and made not in folders(), 8)
+
+
+@pytest.fixture
+async def faulty(tmp_path: Path) -> AsyncIterator[Any]:
+    processes = []
+
+    def run(rules: str) -> dict[str, Any]:
+        file = tmp_path / "faults.yaml"
+        file.write_text(rules)
+        process, ready = start("--faults", str(file))
+        processes.append(process)
+        return ready
+
+    yield run
+    for process in processes:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+async def test_faults_follow_their_rules(faulty: Any) -> None:
+    ready = await asyncio.to_thread(
+        faulty,
+        """
+faults:
+  - {method: GET, path: /Users$, nth: 1, do: status, status: 429, headers: {Retry-After: "2"}}
+  - {method: GET, path: /Users$, nth: 1, do: html, status: 502}
+  - {method: POST, path: /Users, nth: 1, do: drop_before}
+  - {method: POST, path: /Users, nth: 1, do: drop_after}
+  - {method: POST, path: /Users, nth: 1, do: duplicate}
+  - {method: GET, path: /Groups, nth: 1, do: truncate}
+  - {method: GET, path: /Groups, nth: 1, do: content_type, value: text/plain}
+""",
+    )
+    headers = {"Authorization": f"Bearer {ready['token']}", "Content-Type": "application/scim+json"}
+
+    async with aiohttp.ClientSession(headers=headers) as session:
+
+        async def get(path: str) -> tuple[int, str, bytes]:
+            async with session.get(ready["base_url"] + path) as response:
+                return response.status, response.headers["Content-Type"], await response.read()
+
+        async def post(name: str) -> int:
+            body = orjson.dumps({"schemas": [USER], "userName": name})
+            async with session.post(ready["base_url"] + "/Users", data=body) as response:
+                return response.status
+
+        assert (await get("/Users"))[0] == 429
+        assert (await get("/Users"))[:2] == (502, "text/html")
+        assert (await get("/Users"))[0] == 200
+        with pytest.raises(aiohttp.ClientError):
+            await post("never@x.org")
+        with pytest.raises(aiohttp.ClientError):
+            await post("made@x.org")
+        assert await post("twice@x.org") == 409
+        with pytest.raises(aiohttp.ClientError):
+            await get("/Groups")
+        assert (await get("/Groups"))[:2] == (200, "text/plain")
+        listed = (await get("/Users"))[2]
+
+    assert b"made@x.org" in listed and b"twice@x.org" in listed and b"never@x.org" not in listed
+
+
+def test_a_faults_file_that_makes_no_sense_is_a_usage_error(tmp_path: Path) -> None:
+    file = tmp_path / "faults.yaml"
+    file.write_text("faults: [{do: explode}]")
+
+    ended = subprocess.run([str(BIN / "documo"), "sandbox", "--faults", str(file)], capture_output=True, text=True)
+
+    assert ended.returncode == 64 and ended.stdout == ""
+    assert "Fault 1" in ended.stderr
+
+
+@pytest.mark.full
+def test_scim2_tester_finds_no_fault() -> None:
+    process, ready = start()
+    environment = {**os.environ, "SCIM_CLI_HEADERS": f"Authorization: Bearer {ready['token']}"}
+
+    ended = subprocess.run(
+        [str(BIN / "scim2"), "-u", ready["base_url"], "test"], capture_output=True, text=True, env=environment
+    )
+    process.terminate()
+    process.wait(timeout=10)
+
+    verdicts = re.findall(r"^(SUCCESS|ERROR|CRITICAL|SKIPPED|COMPLIANT|ACCEPTABLE|DEVIATION)", ended.stdout, re.M)
+    assert verdicts.count("SUCCESS") >= 212 and set(verdicts) == {"SUCCESS"}, ended.stdout[-4000:]
+
+
+@pytest.mark.full
+def test_scim_sanity_passes_every_counted_check() -> None:
+    process, ready = start()
+
+    ended = subprocess.run(
+        [str(BIN / "scim-sanity"), "probe", ready["base_url"], "--token", ready["token"], "--i-accept-side-effects", "--strict"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    process.terminate()
+    process.wait(timeout=10)
+
+    assert ended.returncode == 0 and "28 passed" in ended.stdout and "[FAIL]" not in ended.stdout, ended.stdout[-4000:]
