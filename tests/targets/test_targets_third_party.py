@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator
 
 import orjson
 import pytest
-from servers import TOKEN_FOR_SCIM2, allowing, scim2_server, settings_for
+from target_servers import TOKEN_FOR_SCIM2, allowing, scim2_server, settings_for
 
 from lockstep.engine.records import Change, ObjectKind
 from lockstep.ports import Verdict
 from lockstep.targets.scim_target import ScimTarget
-from lockstep.targets.test_connection import test_connection as probe_connection
 from lockstep.vault import Secret
 
 USER, GROUP = ObjectKind.USER, ObjectKind.GROUP
@@ -34,19 +33,19 @@ async def create(target: ScimTarget, name: str, **values: object) -> str:
     return answer.account.id
 
 
-async def update(target: ScimTarget, id: str, path: str, new: object, *, knowing: bool = True) -> Verdict:
-    current = await target.get(USER, id) if knowing else None
-    answer = await target.update(USER, id, [Change(path, None, new)], current=current, etag="", operation_id="op")
+async def update(target: ScimTarget, user_id: str, path: str, new: object, *, knowing: bool = True) -> Verdict:
+    current = await target.get(USER, user_id) if knowing else None
+    answer = await target.update(USER, user_id, [Change(path, None, new)], current=current, etag="", operation_id="op")
     return answer.verdict
 
 
 async def test_created_account_is_found_by_its_user_name_whatever_is_in_it(target: ScimTarget) -> None:
     name = 'anna "the & quick" \\ lindqvist+1%20@example.com'
-    id = await create(target, name)
+    user_id = await create(target, name)
 
     found = await target.find(USER, "userName", name)
 
-    assert [account.id for account in found] == [id]
+    assert [account.id for account in found] == [user_id]
     assert found[0].resource["active"] is True
 
 
@@ -73,19 +72,19 @@ async def test_second_account_with_the_same_user_name_is_a_conflict(target: Scim
 async def test_filtered_path_is_added_where_missing_and_replaced_where_present(
     target: ScimTarget, path: str, read: object, knowing: bool
 ) -> None:
-    id = await create(target, f"{path[:5]}-{knowing}@example.com")
+    user_id = await create(target, f"{path[:5]}-{knowing}@example.com")
     label: object = True if path.startswith("roles") else "work"
 
-    assert await update(target, id, path, "first@example.com", knowing=knowing) is Verdict.DONE
-    assert await update(target, id, path, "second@example.com", knowing=knowing) is Verdict.DONE
+    assert await update(target, user_id, path, "first@example.com", knowing=knowing) is Verdict.DONE
+    assert await update(target, user_id, path, "second@example.com", knowing=knowing) is Verdict.DONE
 
-    account = await target.get(USER, id)
+    account = await target.get(USER, user_id)
     assert account is not None
     assert read(account.resource) == [("second@example.com", label)]  # type: ignore[operator]
 
 
 async def test_several_attributes_change_in_one_request(target: ScimTarget) -> None:
-    id = await create(target, "several@example.com", **{"name.givenName": "Anna"})
+    user_id = await create(target, "several@example.com", **{"name.givenName": "Anna"})
     changes = [
         Change("name.givenName", "Anna", "Anne"),
         Change("name.familyName", None, "Lind"),
@@ -93,9 +92,9 @@ async def test_several_attributes_change_in_one_request(target: ScimTarget) -> N
         Change(DEPARTMENT, None, "Sales"),
     ]
 
-    answer = await target.update(USER, id, changes, current=None, etag="", operation_id="op")
+    answer = await target.update(USER, user_id, changes, current=None, etag="", operation_id="op")
 
-    account = await target.get(USER, id)
+    account = await target.get(USER, user_id)
     assert answer.verdict is Verdict.DONE
     assert len(answer.exchanges) == 1
     assert account is not None
@@ -136,13 +135,13 @@ async def test_members_are_added_and_removed_one_by_one(target: ScimTarget) -> N
 
 
 async def test_deleted_account_is_gone_and_deleting_again_is_done_already(target: ScimTarget) -> None:
-    id = await create(target, "leaver@example.com")
+    user_id = await create(target, "leaver@example.com")
 
-    first = await target.delete(USER, id, etag="", operation_id="op")
-    again = await target.delete(USER, id, etag="", operation_id="op")
+    first = await target.delete(USER, user_id, etag="", operation_id="op")
+    again = await target.delete(USER, user_id, etag="", operation_id="op")
 
     assert (first.verdict, again.verdict) == (Verdict.DONE, Verdict.DONE_ALREADY)
-    assert await target.get(USER, id) is None
+    assert await target.get(USER, user_id) is None
 
 
 async def test_change_of_a_vanished_account_says_that_it_is_gone(target: ScimTarget) -> None:
@@ -151,10 +150,3 @@ async def test_change_of_a_vanished_account_says_that_it_is_gone(target: ScimTar
     )
 
     assert (answer.verdict, answer.code) == (Verdict.GONE, "InvalidAnchor")
-
-
-async def test_connection_test_passes(target: ScimTarget) -> None:
-    probes = await probe_connection(target.settings, target._client)
-
-    assert [(probe.name, probe.sentence) for probe in probes if not probe.passed] == []
-    assert next(probe for probe in probes if probe.name == "PATCH support").sentence == "Documo supports PATCH"

@@ -142,11 +142,12 @@ def _split(url: str) -> Place:
     host = (parts.hostname or "").lower()
     if not host or port == 0 or parts.netloc.endswith(":"):
         raise Blocked("The URL has no host, or an unusable port", "It looks like https://api.example.com/scim/v2")
-    _check_host(host, bracketed="[" in parts.netloc)
+    host = _checked_host(host, bracketed="[" in parts.netloc)
     return Place(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme])
 
 
-def _check_host(host: str, *, bracketed: bool) -> None:
+def _checked_host(host: str, *, bracketed: bool) -> str:
+    """*host* in its one spelling. Raises Blocked for what a resolver could take for something else."""
     if bracketed:
         try:
             address = ipaddress.IPv6Address(host)
@@ -154,7 +155,7 @@ def _check_host(host: str, *, bracketed: bool) -> None:
             raise Blocked("The address in brackets is no IPv6 address") from None
         if address.scope_id is not None:
             raise Blocked("The IPv6 address names a network interface")
-        return
+        return str(address)
     if host.endswith("."):
         raise Blocked("The host name ends with a dot", "Leave out the dot")
     labels = host.split(".")
@@ -166,6 +167,7 @@ def _check_host(host: str, *, bracketed: bool) -> None:
             ipaddress.IPv4Address(host)
         except ValueError:
             raise Blocked("The address is not four decimal numbers", "Write it like 192.0.2.1") from None
+    return host
 
 
 def _literal(host: str) -> IPAddress | None:

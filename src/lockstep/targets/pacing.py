@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 
 LONGEST_PAUSE = timedelta(hours=24)
 SLOWEST_RATE = 0.2
+BURST_SECONDS = 0.5  # so that many workers do not march in step
 FIRST_BACKOFF_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 60.0
 RECOVERY_PER_SECOND = 0.02  # of the ceiling
@@ -39,7 +40,7 @@ class Bucket:
         self.ceiling = rate
         self.rate = rate
         self.paused_until = 0.0
-        self._next_at = now
+        self._due_at = now  # when the next turn is due if turns are taken evenly
         self._grown_at = now
         self._refusals = 0
         self._window_at = now
@@ -48,19 +49,16 @@ class Bucket:
 
     def reserve(self, now: float, *, longest_wait: float) -> float:
         """Take one turn and return how many seconds to wait for it. Raises TooSoon over *longest_wait*."""
-        wait = self.paused_until - now
+        wait = max(0.0, self.paused_until - now)
+        self._recover(now)
         if self.rate is not None:
-            self._recover(now)
-        if self.rate is not None:
-            # A burst of half a second is let through at once, so that many workers do not march in step.
-            allowed = max(self._next_at, now - 0.5)
-            wait = max(wait, allowed - now)
-            if wait <= longest_wait:
-                self._next_at = max(allowed, now + wait - 0.5) + 1 / self.rate
+            wait = max(wait, self._due_at - BURST_SECONDS - now)
         if wait > longest_wait:
             raise TooSoon(wait)
+        if self.rate is not None:
+            self._due_at = max(self._due_at, now + wait) + 1 / self.rate
         self._count(now)
-        return max(0.0, wait)
+        return wait
 
     def refused(self, now: float, *, retry_after: float | None) -> float:
         """The application asked to slow down: halve the rate; return the seconds for which nothing is sent."""
@@ -68,7 +66,7 @@ class Bucket:
         if now >= self.paused_until:  # one refusal counts once, however many requests were under way
             seen = self._seen_rate or max(1.0, float(self._window_count))
             self.rate = max(SLOWEST_RATE, (self.rate if self.rate is not None else seen) / 2)
-            self._grown_at = self._next_at = now
+            self._grown_at = self._due_at = now
         pause = retry_after
         if pause is None:
             pause = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(10, self._refusals - 1))

@@ -29,6 +29,7 @@ from lockstep.vault import Secret
 
 TOKEN = "canary/4f2a+sécret=7Q~key"
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
+TOKEN_FOR_SCIM2 = "a-token-of-ours"
 LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -56,12 +57,19 @@ async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> Asy
     server = Server("")
 
     async def remember(request: web.BaseRequest) -> web.StreamResponse:
-        server.requests.append(Seen(request.method, request.raw_path, dict(request.headers), await request.read()))
+        server.requests.append(
+            Seen(
+                request.method,
+                request.raw_path,
+                {name.lower(): value for name, value in request.headers.items()},
+                await request.read(),
+            )
+        )
         return await handler(request)  # type: ignore[arg-type]
 
-    runner = web.ServerRunner(web.Server(remember))
+    runner = web.ServerRunner(web.Server(remember, access_log=None), shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls, shutdown_timeout=0.1)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
     server.origin = f"http{'s' if tls else ''}://127.0.0.1:{port}"
@@ -164,9 +172,6 @@ async def scim2_server() -> AsyncIterator[str]:
     finally:
         process.terminate()
         await process.wait()
-
-
-TOKEN_FOR_SCIM2 = "a-token-of-ours"
 
 
 @dataclass

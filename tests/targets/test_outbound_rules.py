@@ -1,0 +1,242 @@
+"""What may leave the house: hostile URLs are refused by their text or at the moment of connecting."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from target_servers import allowing, answering, serving
+
+from lockstep.targets.http_client import HttpClient, Trouble, WireError
+from lockstep.targets.outbound import Blocked, OutboundRules
+
+HOSTILE = [
+    "http://example.com/scim/v2",
+    "http://127.0.0.1/",
+    "https://127.0.0.1/",
+    "https://127.1/",
+    "https://127.0.1/",
+    "https://2130706433/",
+    "https://0x7f000001/",
+    "https://0x7f.0.0.1/",
+    "https://0177.0.0.1/",
+    "https://017700000001/",
+    "https://127.0.0.1.:8443/",
+    "https://127.255.255.254/",
+    "https://0.0.0.0/",
+    "https://0/",
+    "https://10.0.0.1/",
+    "https://172.16.0.1/",
+    "https://172.31.255.255/",
+    "https://192.168.1.1/",
+    "https://100.64.0.1/",
+    "https://100.127.255.255/",
+    "https://169.254.169.254/latest/meta-data/",
+    "https://169.254.170.2/",
+    "https://100.100.100.200/",
+    "https://168.63.129.16/",
+    "https://192.0.0.192/",
+    "https://198.18.0.1/",
+    "https://224.0.0.1/",
+    "https://255.255.255.255/",
+    "https://240.0.0.1/",
+    "https://192.88.99.1/",
+    "https://[::1]/",
+    "https://[::]/",
+    "https://[::ffff:127.0.0.1]/",
+    "https://[::ffff:8.8.8.8]/",
+    "https://[::ffff:7f00:1]/",
+    "https://[::127.0.0.1]/",
+    "https://[::ffff:0:127.0.0.1]/",
+    "https://[64:ff9b::7f00:1]/",
+    "https://[64:ff9b:1::a00:1]/",
+    "https://[2002:7f00:1::]/",
+    "https://[2001:0:4136:e378:8000:63bf:3fff:fdd2]/",
+    "https://[fe80::1]/",
+    "https://[fe80::1%25eth0]/",
+    "https://[fc00::1]/",
+    "https://[fd00:ec2::254]/",
+    "https://[fec0::1]/",
+    "https://[ff02::1]/",
+    "https://[2001:db8::1]/",
+    "https://localhost/",
+    "https://localhost./",
+    "https://LOCALHOST/",
+    "https://user@127.0.0.1/",
+    "https://api.example.com@127.0.0.1/",
+    "https://user:password@api.example.com/",
+    "https://api.example.com./scim/v2",
+    "https://api.example.com\\@127.0.0.1/",
+    "https://api.example.com\t/",
+    "https://api.example.com /",
+    "https://①②⑦.⓪.⓪.①/",
+    "https://127。0。0。1/",
+    "https://ⓛocalhost/",
+    "https://%31%32%37.0.0.1/",
+    "https://127.0.0.1%00.example.com/",
+    "https:///etc/passwd",
+    "https://",
+    "https://:443/",
+    "https://api.example.com:0/",
+    "https://api.example.com:99999/",
+    "https://api.example.com:/",
+    "https:127.0.0.1/",
+    "//127.0.0.1/",
+    "file:///etc/passwd",
+    "gopher://127.0.0.1:6379/_FLUSHALL",
+    "ftp://example.com/",
+    "javascript:alert(1)",
+    "https://1.2.3.4.5/",
+    "https://0x.example.0x1/",
+    "https://[::1/",
+    "https://[1.2.3.4]/",
+    "https://-bad-.example.com/",
+    "https://a..b/",
+    "https://" + "a" * 64 + ".example.com/",
+    "https://example.com/" + "a" * 5000,
+    "",
+]
+
+
+async def seconds_from_now(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def trouble_at(client: HttpClient, url: str) -> WireError:
+    with pytest.raises(WireError) as caught:
+        await client.send("GET", url, headers={}, deadline=await seconds_from_now(5))
+    await client.close()
+    return caught.value
+
+
+@pytest.mark.parametrize("url", HOSTILE, ids=[repr(url)[:50] for url in HOSTILE])
+async def test_hostile_url_is_refused_and_nothing_is_connected(url: str) -> None:
+    error = await trouble_at(HttpClient(), url)
+
+    assert error.trouble is Trouble.BLOCKED
+    assert not error.trouble.was_sent
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "::ffff:127.0.0.1", "fd00::1", "64:ff9b::a00:1", "0.0.0.0"],
+)
+async def test_name_that_stands_for_an_inside_address_is_refused(address: str) -> None:
+    async def lookup(_: str, port: int) -> Any:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [(family, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    error = await trouble_at(HttpClient(lookup=lookup), "https://api.example.com/scim/v2")
+
+    assert error.trouble is Trouble.BLOCKED
+    assert error.sentence.startswith("api.example.com stands for ")
+
+
+async def test_name_is_refused_when_only_one_of_its_addresses_is_inside() -> None:
+    async def lookup(_: str, port: int) -> Any:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("192.0.43.8", "127.0.0.1")]
+
+    error = await trouble_at(HttpClient(lookup=lookup), "https://api.example.com/")
+
+    assert error.trouble is Trouble.BLOCKED
+
+
+async def test_rebinding_name_is_judged_by_the_address_that_is_connected_to() -> None:
+    """The name shows an address outside when it is asked first and this machine when it is asked again."""
+    answers = ["192.0.43.8", "127.0.0.1"]
+    asked: list[str] = []
+
+    async def lookup(host: str, port: int) -> Any:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers[min(len(asked), 2) - 1], port))]
+
+    client = HttpClient(lookup=lookup)
+    client.rules.check_address("rebind.example.com", 443, (await _first(lookup)))
+
+    error = await trouble_at(client, "https://rebind.example.com/")
+
+    assert error.trouble is Trouble.BLOCKED
+    assert len(asked) == 2
+
+
+async def _first(lookup: Any) -> Any:
+    return ip_address((await lookup("rebind.example.com", 443))[0][4][0])
+
+
+async def test_redirect_is_not_followed() -> None:
+    async with serving(answering(200, {"secret": True})) as inside:
+        async with serving(answering(302, headers={"Location": f"{inside.origin}/admin"})) as outside:
+            client = allowing(outside.origin, inside.origin)
+
+            response = await client.send("GET", f"{outside.origin}/", headers={}, deadline=await seconds_from_now(5))
+            await client.close()
+
+    assert response.status == 302
+    assert inside.requests == []
+
+
+async def test_allowed_origin_is_reached_and_its_neighbour_port_is_not() -> None:
+    async with serving(answering(200, {})) as allowed, serving(answering(200, {})) as neighbour:
+        client = allowing(allowed.origin)
+
+        response = await client.send("GET", f"{allowed.origin}/", headers={}, deadline=await seconds_from_now(5))
+        error = await trouble_at(client, f"{neighbour.origin}/")
+
+    assert response.status == 200
+    assert error.trouble is Trouble.BLOCKED
+    assert neighbour.requests == []
+
+
+@pytest.mark.parametrize(
+    ("allow", "url"),
+    [
+        ("10.0.0.0/8", "https://10.1.2.3:8443/scim"),
+        ("http://127.0.0.1:8081", "http://127.0.0.1:8081/scim/v2"),
+        ("http://intranet:80", "http://intranet/scim"),
+        ("https://[fd00:0:0::5]:443", "https://[fd00::5]/scim"),
+    ],
+)
+def test_what_the_list_allows_is_allowed(allow: str, url: str) -> None:
+    OutboundRules([allow]).check_url(url)
+
+
+@pytest.mark.parametrize(
+    ("allow", "url"),
+    [
+        ("10.0.0.0/8", "http://10.1.2.3/"),  # a network alone does not allow to send the token in the clear
+        ("10.0.0.0/8", "https://11.1.2.3@127.0.0.1/"),
+        ("http://127.0.0.1:8081", "http://127.0.0.1:8082/"),
+        ("https://127.0.0.1:8081", "http://127.0.0.1:8081/"),
+        ("10.0.0.0/8", "https://[::ffff:10.0.0.1]/"),
+        ("192.168.0.0/16", "https://172.16.0.1/"),
+    ],
+)
+def test_what_the_list_does_not_allow_is_refused(allow: str, url: str) -> None:
+    with pytest.raises(Blocked):
+        OutboundRules([allow]).check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.documo.com/scim/v2",
+        "https://8.8.8.8/",
+        "https://[2606:4700:4700::1111]:8443/scim",
+        "HTTPS://API.Documo.com",
+    ],
+)
+def test_plain_address_of_the_internet_is_allowed(url: str) -> None:
+    OutboundRules().check_url(url)
+
+
+def test_refusal_says_what_to_do() -> None:
+    with pytest.raises(Blocked) as caught:
+        OutboundRules().check_url("https://10.0.0.5/scim/v2")
+
+    assert str(caught.value) == "10.0.0.5, which is a private address and not an address on the internet"
+    assert caught.value.next_step == (
+        "If this application runs inside your network, add https://10.0.0.5:443 to LOCKSTEP_OUTBOUND_ALLOW"
+    )
