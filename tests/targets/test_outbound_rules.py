@@ -232,6 +232,23 @@ def test_plain_address_of_the_internet_is_allowed(url: str) -> None:
     OutboundRules().check_url(url)
 
 
+def test_approved_origin_approves_nothing_else() -> None:
+    rules = OutboundRules(["http://127.0.0.1:8081"])
+    for approved in ("http://127.0.0.1:8081", "http://127.0.0.1:8081/scim", "https://api.example.com/scim"):
+        rules.check_url(approved)
+
+    for refused in (
+        "http://127.0.0.1:808",
+        "http://127.0.0.1:808/scim",
+        "http://127.0.0.1:8081@127.0.0.1:22/scim",
+        "http://127.0.0.1:8081\\@127.0.0.1:22/scim",
+        "https://api.example.com/\r\nHost: inside",
+        "https://api.example.com/" + "a" * 5000,
+    ):
+        with pytest.raises(Blocked):
+            rules.check_url(refused)
+
+
 def test_refusal_says_what_to_do() -> None:
     with pytest.raises(Blocked) as caught:
         OutboundRules().check_url("https://10.0.0.5/scim/v2")

@@ -16,6 +16,7 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LONGEST_URL = 4096
+MOST_REMEMBERED = 1000
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # Beyond what `ipaddress` calls not global: shared, relayed, tunnelled and translated space, where the real end is hidden.
@@ -46,6 +47,7 @@ _NEVER_PUBLIC: tuple[IPNetwork, ...] = tuple(
         "ff00::/8",
     )
 )
+_PLAIN = re.compile(r"[!-\[\]-~]*")  # printable ASCII but the backslash
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
 
@@ -84,9 +86,20 @@ class OutboundRules:
         self._origins = frozenset(place.origin for place in places)
         self._doors = frozenset((place.host, place.port) for place in places)
         self._networks = tuple(ipaddress.ip_network(entry, strict=False) for entry in entries if "://" not in entry)
+        self._approved: dict[str, Place] = {}
 
     def check_url(self, url: str) -> Place:
         """The place that *url* names. Raises Blocked when it may not be reached, whatever its name stands for."""
+        end = url.find("/", len("https://"))
+        known = self._approved.get(url[:end]) if end > 0 else None
+        if known is not None and len(url) <= LONGEST_URL and _PLAIN.fullmatch(url):
+            return known
+        place = self._judged(url)
+        if end > 0 and len(self._approved) < MOST_REMEMBERED:
+            self._approved[url[:end]] = place
+        return place
+
+    def _judged(self, url: str) -> Place:
         place = _split(url)
         if place.origin in self._origins:
             return place
@@ -125,7 +138,7 @@ def _split(url: str) -> Place:
     """Read *url* strictly: what two parsers could read differently is refused."""
     if len(url) > LONGEST_URL:
         raise Blocked(f"The URL is longer than {LONGEST_URL} characters")
-    if any(not "!" <= character <= "~" for character in url) or "\\" in url:
+    if not _PLAIN.fullmatch(url):
         raise Blocked(
             "The URL has a space, a backslash, a control character or a character beyond ASCII in it",
             "Write it as it stands in the address line of a browser",
