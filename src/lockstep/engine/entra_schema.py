@@ -21,6 +21,7 @@ from lockstep.engine.entra_source import (
     tree_differs,
 )
 from lockstep.engine.filter_json import filter_from_json
+from lockstep.engine.findings import Finding
 from lockstep.engine.kept_parts import give_back, keep
 from lockstep.engine.mapping_json import attribute_from_json, attribute_to_json
 from lockstep.engine.records import ObjectKind
@@ -29,15 +30,6 @@ from lockstep.engine.target_attributes import TargetAttribute, attribute_named
 
 ACTIONS = {"Add": "create", "Update": "update", "Delete": "delete"}
 EXTRA = "x-entra"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not carried out as Entra would. *severity* error: switched off until somebody decides."""
-
-    severity: str  # error | warning | kept
-    place: str
-    message: str
 
 
 @dataclass(slots=True)

@@ -1,0 +1,150 @@
+"""Look a configuration over before it is used: what cannot work, and what probably was not meant.
+
+Reading a configuration refuses what is wrong in form; this is about what is allowed and still a mistake. Nothing here needs people's
+data or the application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from lockstep.engine.conditions import AllOf, AnyOf, Clause, Condition, NotThis
+from lockstep.engine.configuration import (
+    Apply,
+    AttributeMapping,
+    Direct,
+    Expression,
+    JobConfiguration,
+    ObjectMapping,
+    Scope,
+)
+from lockstep.engine.expressions.check import Severity, check
+from lockstep.engine.findings import Finding
+from lockstep.engine.mapping import DISABLING
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.source_record import IS_SOFT_DELETED
+from lockstep.engine.strict_json import unknown_word
+from lockstep.engine.target_attributes import AttributeType, TargetAttribute
+
+ROLES = "appRoleAssignments"
+ALWAYS_KNOWN = frozenset({"accountEnabled", "objectId", IS_SOFT_DELETED, ROLES, "manager", "members", "memberOf"})
+
+SourceAttributes = Mapping[ObjectKind, Collection[str]]
+AttributeLists = Mapping[ObjectKind, Collection[TargetAttribute]]
+
+
+def lint(
+    configuration: JobConfiguration,
+    *,
+    source_attributes: SourceAttributes | None = None,
+    target_attributes: AttributeLists | None = None,
+) -> tuple[Finding, ...]:
+    """Every finding, in the order of the configuration. Attribute lists that are not given are not held against anything."""
+    found: list[Finding] = []
+    for index, mapping in enumerate(configuration.objects):
+        if not mapping.enabled:
+            continue
+        place = f"mappings[{index}]"
+        sources = None if source_attributes is None else source_attributes.get(mapping.source)
+        targets = None if target_attributes is None else target_attributes.get(mapping.source)
+        found += _object(mapping, place, configuration, targets)
+        for number, attribute in enumerate(mapping.attributes):
+            where = f"{place}.attributes[{number}]"
+            found += _attribute(attribute, where, configuration)
+            found += _names(attribute, where, sources, targets)
+        for number, scoping in enumerate(mapping.scoping_filters):
+            found += _condition(scoping.condition, f"{place}.scopingFilters[{number}]", sources)
+    return tuple(found)
+
+
+def _object(
+    mapping: ObjectMapping, place: str, configuration: JobConfiguration, targets: Collection[TargetAttribute] | None
+) -> Iterator[Finding]:
+    if not mapping.matching:
+        message = (
+            "no mapping is marked for matching, so nobody can be recognised in the application and nobody is created"
+        )
+        yield Finding("error", place, message, "Mark a unique attribute, for example userName, with match: 1.")
+    switch = mapping.deactivation
+    if mapping.source is ObjectKind.USER and switch is None:
+        message = "no mapping writes active, so whoever leaves the scope is deleted instead of disabled"
+        yield Finding(
+            "warning", place, message, 'Map active as Switch([IsSoftDeleted], , "False", "True", "True", "False").'
+        )
+    if switch is not None and switch.dependencies.isdisjoint(DISABLING):
+        message = "the mapping of active does not read IsSoftDeleted, so nobody is ever disabled"
+        yield Finding(
+            "warning", place, message, 'Map active as Switch([IsSoftDeleted], , "False", "True", "True", "False").'
+        )
+    if configuration.deletions.on_purged.value == "delete" and "delete" not in mapping.actions:
+        message = "Delete is not ticked, so accounts of purged people stay in the application, disabled"
+        yield Finding("warning", f"{place}.actions", message)
+    mapped = {attribute.target for attribute in mapping.attributes}
+    for attribute in targets or ():
+        if attribute.required and attribute.name not in mapped and attribute.name != "id":
+            yield Finding("error", place, f"{attribute.name} is required in the application, but no mapping writes it")
+
+
+def _attribute(mapping: AttributeMapping, place: str, configuration: JobConfiguration) -> Iterator[Finding]:
+    if mapping.target == "id":
+        yield Finding("error", f"{place}.target", "id belongs to the application and cannot be written")
+    if mapping.match and not mapping.attribute.filterable:
+        message = f"the application does not filter by {mapping.target}, so matching by it fails"
+        yield Finding("error", f"{place}.match", message)
+    if mapping.match and mapping.apply is Apply.CREATE_ONLY:
+        yield Finding(
+            "warning", f"{place}.apply", "a matching attribute that is written only on creation goes stale on a rename"
+        )
+    if ROLES in mapping.dependencies and configuration.scope is Scope.ALL:
+        message = "with the scope all, people without an assignment have no role: the attribute is written only for those who have"
+        yield Finding("warning", place, message)
+    if isinstance(mapping.source, Direct) and mapping.source.attribute == ROLES:
+        message = "appRoleAssignments cannot be mapped directly"
+        yield Finding("error", f"{place}.source", message, "Use SingleAppRoleAssignment([appRoleAssignments]).")
+    if mapping.is_reference and not isinstance(mapping.source, Direct):
+        message = f"{mapping.target} refers to another object; an expression cannot give an object"
+        yield Finding("error", place, message, "Map it directly, for example from manager.")
+    if mapping.attribute.type is AttributeType.BOOLEAN and mapping.default not in (None, True, False, "True", "False"):
+        yield Finding("warning", f"{place}.default", f"{mapping.target} is a truth value; the default is none")
+
+
+def _names(
+    mapping: AttributeMapping,
+    place: str,
+    sources: Collection[str] | None,
+    targets: Collection[TargetAttribute] | None,
+) -> Iterator[Finding]:
+    if targets is not None and (names := [attribute.name for attribute in targets]) and mapping.target not in names:
+        message = f"{unknown_word(mapping.target, names, 'target attribute')} (SchemaAttributeNotFound)"
+        yield Finding("warning", f"{place}.target", message)
+    known = None if sources is None else ALWAYS_KNOWN.union(sources)
+    if isinstance(mapping.source, Direct) and known is not None and mapping.source.attribute not in known:
+        message = unknown_word(mapping.source.attribute, sorted(known), "source attribute")
+        yield Finding("warning", f"{place}.source", message)
+    if isinstance(mapping.source, Expression):
+        for found in check(mapping.source.text, known):
+            if found.severity is Severity.INFORMATION:
+                continue
+            message = f"{found.message}, at character {found.position}"
+            yield Finding(str(found.severity), f"{place}.expression", message, found.suggestion)
+
+
+def _condition(condition: Condition, place: str, sources: Collection[str] | None) -> Iterator[Finding]:
+    match condition:
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from _condition(part, place, sources)
+        case NotThis(part):
+            yield from _condition(part, place, sources)
+        case Clause(attribute):
+            if attribute in (IS_SOFT_DELETED, ROLES):
+                message = f"{attribute} is computed from the scope and cannot decide it"
+                yield Finding("error", place, message)
+            elif sources is not None and attribute not in ALWAYS_KNOWN and attribute not in sources:
+                message = unknown_word(attribute, sorted(sources), "source attribute")
+                yield Finding("warning", place, message)
+            if condition.operator.negative and not condition.operator.accepts_null:
+                message = (
+                    f"{condition.label}: an object without {attribute} does not pass, although the clause is negative"
+                )
+                yield Finding("warning", place, message, f"Add a second filter with {attribute} IS NULL if it should.")
