@@ -46,7 +46,7 @@ def templates(output: Output) -> None:
                 "description": entry.description,
                 "documentation": entry.documentation,
                 "tenantUrl": entry.tenant_url.default,
-            }  # fmt: skip
+            }
         )
     columns = [Column("name", "Name"), Column("displayName", "Application"), Column("description", "Description"),
                Column("tenantUrl", "Tenant URL", is_wide=True), Column("documentation", "Documentation", is_wide=True)]  # fmt: skip

@@ -149,7 +149,10 @@ def _member_columns(names: list[str], mapped: Mapping[str, str]) -> Columns:
         raise _missing("groupId or groupDisplayName", names, "--map COLUMN=group")
     if member is None:
         raise _missing("memberId or userPrincipalName", names, "--map COLUMN=member")
-    ignored = tuple(name for place, name in enumerate(names) if place not in (group, member))
+    known = {*_GROUP_END, *_MEMBER_END, "displayname", "grouptype", "membertype", "memberdisplayname"}
+    ignored = tuple(
+        name for place, name in enumerate(names) if place not in (group, member) and _folded(name) not in known
+    )
     return Columns(member, MEMBER_END, group=group, member=member, ignored=ignored, count=len(names))
 
 
@@ -184,11 +187,12 @@ def _mapped(names: list[str], mapping: Mapping[str, str]) -> dict[str, str]:
 def _refuse_twice(names: list[str]) -> None:
     seen: set[str] = set()
     for name in names:
-        if name and name.lower() in seen:
+        folded = name if name.startswith("extension_") else name.lower()  # their case matters
+        if name and folded in seen:
             raise invalid(
                 f'The column "{shown(name)}" occurs twice in the header', next_step="Rename or remove one of the two"
             )
-        seen.add(name.lower())
+        seen.add(folded)
 
 
 def _missing(name: str, header: Sequence[str], cure: str, *, why: str = "") -> LockstepError:

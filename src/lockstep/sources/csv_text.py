@@ -85,7 +85,8 @@ def _encoding(path: Path, head: bytes) -> str:
         return "utf-16-le"
     if even.count(0) > len(even) * 0.6:
         return "utf-16-be"
-    if b"\0" in head:
+    # One NUL is one bad cell; in the header, or often, it is no text at all.
+    if b"\0" in head.split(b"\n", 1)[0] or head.count(0) * 50 > len(head):
         raise _no_csv(path, "it is a binary file", "Export the list as CSV")
     return "utf-8"
 
