@@ -21,7 +21,9 @@ async def test_connection(context: Context, app: str) -> Sequence[Probe]:
     async with context.reading(CREDENTIALS_WRITE) as connection:
         job = await read_job(context, connection, app)
         await require_credentials(connection, job.row)
-        settings = await read_target_settings(connection, job.row, job.configuration, context.vault)
+        settings = await read_target_settings(
+            connection, job.row, job.configuration, context.vault, deadline_seconds=services.times.deadline_seconds
+        )
     probes = await services.opener.test_connection(settings)
     async with context.changing(CREDENTIALS_WRITE) as edit:
         await credentials.save_test_result(edit.connection, job.row.app, {"probes": [as_row(one) for one in probes]})

@@ -26,8 +26,11 @@ COMMANDS: dict[str, str] = {
     "expr": "lockstep.cli.expr:expr",
     "groups": "lockstep.cli.groups:groups",
     "people": "lockstep.cli.people:people",
+    "serve": "lockstep.cli.serve:serve",
     "sources": "lockstep.cli.sources:sources",
+    "up": "lockstep.cli.up.command:up",
     "version": "lockstep.cli.version:version",
+    "worker": "lockstep.cli.serve:worker",
 }
 ALIASES = {"app": "apps", "source": "sources", "users": "people", "user": "people", "group": "groups"}
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from lockstep.api.health import free_port, serving_health
+from lockstep.cli.stopping import either
 from lockstep.cli.up.documo_process import DocumoProcess, start_documo
 from lockstep.settings import Settings
 from lockstep.sync.services import Services
@@ -48,38 +47,12 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
         worker = asyncio.create_task(house.work(services, ready=ready), name="worker")
         try:
             async with serving_health(house.pool, host=host, port=port):
-                await _either(ready.wait(), worker)
+                await either(ready.wait(), worker)
                 yield Running(house, documo, services, worker, port)
         finally:
             services.stopping.set()
             await asyncio.gather(worker, return_exceptions=True)
             await documo.stop()
-
-
-async def until_stopped(worker: asyncio.Task[None]) -> None:
-    """Wait for SIGTERM or Ctrl-C; a second one ends the process at once. Raises what ended *worker*, if it ended first."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def asked() -> None:
-        stop.set()
-        for one in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(one)
-
-    for one in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(one, asked)
-    await _either(stop.wait(), worker)
-
-
-async def _either(event: Coroutine[Any, Any, object], worker: asyncio.Task[None]) -> None:
-    """Wait for *event*; when *worker* ends before, raise why."""
-    waiting = asyncio.create_task(event)
-    try:
-        await asyncio.wait((waiting, worker), return_when=asyncio.FIRST_COMPLETED)
-        if worker.done():
-            worker.result()
-    finally:
-        waiting.cancel()
 
 
 @asynccontextmanager

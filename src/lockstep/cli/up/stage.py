@@ -7,7 +7,6 @@ Every step may find itself done already (the second `up` on a folder) and then o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from lockstep.actions import connection as connection_actions
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.context import Context
 from lockstep.cli.up.documo_process import DocumoProcess, ask_documo
-from lockstep.directory.rows import PassResult
+from lockstep.directory.rows import PassKind, PassResult
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import Probe
 from lockstep.sources import demo
@@ -49,9 +48,9 @@ async def import_contoso(context: Context, folder: Path, *, people: int, seed: i
     files = demo.generate(folder, people=people, seed=seed)
     config = {
         "files": [
-            {"path": str(files.people.resolve()), "kind": "User"},
-            {"path": str(files.groups.resolve()), "kind": "Group"},
-            {"path": str(files.members.resolve()), "kind": "Member"},
+            {"path": str(files.people.resolve()), "kind": str(PassKind.PEOPLE)},
+            {"path": str(files.groups.resolve()), "kind": str(PassKind.GROUPS)},
+            {"path": str(files.members.resolve()), "kind": str(PassKind.MEMBERS)},
         ]
     }
     await sources.save_source(context, SOURCE, kind="csv", config=config, display_name="Contoso (demo)")
@@ -62,29 +61,18 @@ async def import_contoso(context: Context, folder: Path, *, people: int, seed: i
     return Imported(files.people_count, files.group_count, files, results)
 
 
-async def make_key(data: Path) -> Secret:
-    """Open the account in Documo and make an API key of its admin there, as the tutorial's step 2 says."""
-    known = {
-        account["name"]
-        for account in (await ask_documo("accounts", "list", "--data", str(data), "-o", "json"))["accounts"]
-    }
-    if ACCOUNT not in known:
+async def ensure_account(data: Path) -> None:
+    """Open the account in Documo, once."""
+    answer = await ask_documo("accounts", "list", "--data", str(data), "-o", "json")
+    if not any(account["name"] == ACCOUNT for account in answer["accounts"]):
         await ask_documo("accounts", "create", ACCOUNT, "--admin", ADMIN, "--data", str(data), "-o", "json")
-    key = await ask_documo(
-        "keys",
-        "create",
-        "--account",
-        ACCOUNT,
-        "--member",
-        ADMIN,
-        "--name",
-        "Lockstep",
-        "--data",
-        str(data),
-        "-o",
-        "json",
-    )
-    return Secret(key["key"])
+
+
+async def make_key(data: Path, name: str = "Lockstep") -> Secret:
+    """Make an API key of the account's admin in Documo, as the tutorial's step 2 says."""
+    await ensure_account(data)
+    whose = ("--account", ACCOUNT, "--member", ADMIN, "--name", name)
+    return Secret((await ask_documo("keys", "create", *whose, "--data", str(data), "-o", "json"))["key"])
 
 
 async def add_documo(context: Context) -> bool:
@@ -95,12 +83,21 @@ async def add_documo(context: Context) -> bool:
     return True
 
 
-async def connect(context: Context, documo: DocumoProcess) -> Sequence[Probe]:
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """How the connection was made and what its test said."""
+
+    probes: tuple[Probe, ...]
+    made_key: bool
+
+
+async def connect(context: Context, documo: DocumoProcess) -> Connected:
     """Give Lockstep the tenant URL, and a key where it has none for it, and test the connection."""
     view = await credentials.set_credentials(context, APP, tenant_url=documo.base_url)
-    if not view.secret_token:
+    has_key = bool(view.secret_token)
+    if not has_key:
         await credentials.set_credentials(context, APP, secret_token=await make_key(documo.data))
-    return await connection_actions.test_connection(context, APP)
+    return Connected(tuple(await connection_actions.test_connection(context, APP)), not has_key)
 
 
 async def assign_demo(context: Context, *, but: frozenset[str] = frozenset()) -> tuple[int, int]:
@@ -121,12 +118,13 @@ async def assign_demo(context: Context, *, but: frozenset[str] = frozenset()) ->
                 role=one.role,
             )
         held = await assignments.list_assignments(context, APP)
-    groups = sum(row.principal_kind == "Group" for row in held)
+    groups = sum(row.kind == "Group" for row in held)
     return groups, len(held) - groups
 
 
 async def provision(context: Context, *, on_progress: Callable[[Cycle], None]) -> Cycle:
     """Set what the tutorial sets, switch provisioning on and follow its cycle to the end. Raises LockstepError."""
+    was_on = (await settings_actions.show_settings(context, APP)).status == "on"
     await settings_actions.change_settings(
         context,
         APP,
@@ -136,14 +134,14 @@ async def provision(context: Context, *, on_progress: Callable[[Cycle], None]) -
         email_on_failure=True,
         status="on",
     )
-    cycle = (await status.list_cycles(context, APP, limit=1))[0]
+    known = await status.list_cycles(context, APP, limit=1)
+    cycle = await provisioning.run(context, APP) if was_on or not known else known[0]
     return await follow(context, cycle, on_progress=on_progress)
 
 
 async def follow(context: Context, cycle: Cycle, *, on_progress: Callable[[Cycle], None]) -> Cycle:
     """Wait for the end of *cycle*, which the worker of this process works on."""
-    async with aclosing(provisioning.follow(context, cycle, helps=False)) as states:
-        async for state in states:
-            cycle = state
-            on_progress(state)
+    async for state in provisioning.follow(context, cycle, helps=False):
+        cycle = state
+        on_progress(state)
     return cycle

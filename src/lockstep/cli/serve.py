@@ -1,0 +1,81 @@
+"""`lockstep serve`: the server with a worker in it; `lockstep worker`: more of them, anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+import uvloop
+
+from lockstep.api.health import serving_health
+from lockstep.cli.events import log_to_stderr
+from lockstep.cli.output import hint
+from lockstep.cli.session import globals_of
+from lockstep.cli.stopping import either, until_stopped
+from lockstep.settings import Settings, load_settings
+from lockstep.wiring import House, open_house
+
+
+@click.command()
+@click.option("--data", "folder", type=click.Path(path_type=Path, file_okay=False), help="The data folder.")
+@click.option("--host", help="The address to listen on (default: 127.0.0.1).")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on (default: 8080).")
+@click.option("--no-worker", is_flag=True, help="Leave the work to `lockstep worker`.")
+@click.pass_context
+def serve(ctx: click.Context, folder: Path | None, host: str | None, port: int | None, no_worker: bool) -> None:
+    """Run Lockstep until SIGTERM or Ctrl-C.
+
+    \b
+    lockstep serve
+    DATABASE_URL=postgresql://lockstep@db/lockstep lockstep serve --host 0.0.0.0
+    """
+    flags = {"data": folder or globals_of(ctx).data, "host": host, "port": port}
+    settings = load_settings(os.environ, flags)
+    log_to_stderr(level=settings.log_level, form=settings.log_format)
+    uvloop.run(_serve(settings, has_worker=not no_worker))
+
+
+@click.command()
+@click.option("--data", "folder", type=click.Path(path_type=Path, file_okay=False), help="The data folder.")
+@click.option("--concurrency", type=click.IntRange(1, 64), help="Tasks at once (default: 4).")
+@click.pass_context
+def worker(ctx: click.Context, folder: Path | None, concurrency: int | None) -> None:
+    """Run one more worker, on this machine or another with the same database and key.
+
+    \b
+    lockstep worker
+    DATABASE_URL=postgresql://lockstep@db/lockstep LOCKSTEP_KEY_FILE=key lockstep worker
+    """
+    settings = load_settings(os.environ, {"data": folder or globals_of(ctx).data, "worker_concurrency": concurrency})
+    log_to_stderr(level=settings.log_level, form=settings.log_format)
+    uvloop.run(_work(settings))
+
+
+async def _serve(settings: Settings, *, has_worker: bool) -> None:
+    async with open_house(settings, main=True, say=hint) as house:
+        async with serving_health(house.pool, host=settings.host, port=settings.port):
+            where = f"Lockstep serves http://{settings.host}:{settings.port} on {settings.data}"
+            await _until_stopped(house, where, has_worker=has_worker)
+
+
+async def _work(settings: Settings) -> None:
+    async with open_house(settings, main=False, say=hint) as house:
+        await _until_stopped(house, f"Lockstep works on {settings.data}", has_worker=True)
+
+
+async def _until_stopped(house: House, ready_line: str, *, has_worker: bool) -> None:
+    services = house.services()
+    ready = asyncio.Event()
+    work = house.work(services, ready=ready) if has_worker else services.stopping.wait()
+    task: asyncio.Task[object] = asyncio.create_task(work, name="worker")
+    try:
+        if has_worker:
+            await either(ready.wait(), task)
+        hint(ready_line)
+        await until_stopped(task)
+        hint("Stopping: finishing what is under way")
+    finally:
+        services.stopping.set()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,171 @@
+"""`lockstep up`: everything locally, with demo people, from nothing to the first green cycle."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import uvloop
+
+from lockstep import __version__
+from lockstep.actions.context import Context
+from lockstep.cli.events import log_to_stderr
+from lockstep.cli.output import hint
+from lockstep.cli.session import globals_of, operator
+from lockstep.cli.stopping import until_stopped
+from lockstep.cli.up import stage
+from lockstep.cli.up.running import Running, running
+from lockstep.errors import Kind, LockstepError
+from lockstep.ports import Probe
+from lockstep.settings import Settings, load_settings
+from lockstep.sources import demo
+from lockstep.storage.cycles import Cycle
+
+DOCUMO_PORT = 8081
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked of `up`."""
+
+    people: int
+    seed: int | None
+    documo_port: int
+    steps: int  # 5, or 2 for --step, or 0 for --no-demo
+
+
+@click.command()
+@click.option("--data", "folder", type=click.Path(path_type=Path, file_okay=False), help="The data folder.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Lockstep's port; the next free one if it is taken.")
+@click.option("--documo-port", type=click.IntRange(0, 65535), default=DOCUMO_PORT, show_default=True, help="Documo's.")
+@click.option("--people", type=click.IntRange(10, 200_000), default=demo.PEOPLE, show_default=True, help="Demo people.")
+@click.option("--seed", type=click.IntRange(0), help="Make up the same organisation again.")
+@click.option("--no-demo", is_flag=True, help="Start both products without people.")
+@click.option("--step", is_flag=True, help="Stop after step 2, to do the tutorial by hand.")
+@click.option("--check", is_flag=True, help="Do it all in a temporary folder, verify it, print one line of JSON.")
+@click.pass_context
+def up(
+    ctx: click.Context,
+    folder: Path | None,
+    port: int | None,
+    documo_port: int,
+    people: int,
+    seed: int | None,
+    no_demo: bool,
+    step: bool,
+    check: bool,
+) -> int:
+    """Start Lockstep and Documo with demo people; Ctrl-C stops.
+
+    \b
+    lockstep up
+    lockstep up --check --people 200
+    """
+    if check:
+        from lockstep.cli.up.check import run_check
+
+        return run_check(people=people, seed=seed)
+    settings = load_settings(os.environ, {"data": folder or globals_of(ctx).data, "port": port})
+    log_to_stderr(
+        level=settings.log_level if settings.origins["log_level"] != "default" else "warning", form=settings.log_format
+    )
+    wanted = Wanted(people, seed, documo_port, 0 if no_demo else 2 if step else 5)
+    uvloop.run(_up(settings, wanted))
+    return 0
+
+
+async def _up(settings: Settings, wanted: Wanted) -> None:
+    async with running(settings, documo_port=wanted.documo_port, say=hint) as both:
+        context = both.house.context(operator(), say=hint)
+        people = ""
+        if wanted.steps:
+            imported = await stage.import_contoso(
+                context, settings.data / "contoso", people=wanted.people, seed=wanted.seed
+            )
+            people = f"  demo organisation Contoso ({imported.people:,} people, {imported.groups} groups)"
+        _say(f"Lockstep {__version__}{people}   data in {shown(settings.data)}   Ctrl-C stops")
+        _say(f"  Lockstep       http://{settings.host}:{both.port}   administration: the lockstep command")
+        _say(f"  Documo (app)   {both.documo.origin}   SCIM tenant URL {both.documo.base_url}")
+        if wanted.steps:
+            await _steps(context, both, wanted)
+        _say("READY")
+        await until_stopped(both.worker)
+        hint("Stopping: finishing what is under way")
+
+
+async def _steps(context: Context, both: Running, wanted: Wanted) -> None:
+    by_hand = wanted.steps < 5
+    key = await stage.make_key(both.documo.data) if by_hand else None
+    if not by_hand:
+        await stage.ensure_account(both.documo.data)
+    _say(
+        f"  [1/5] Documo started, account {stage.ACCOUNT} with admin {stage.ADMIN}"
+        + (", API key created" if key else "")
+    )
+    was_added = await stage.add_documo(context)
+    _say(f"  [2/5] Documo {'added from the gallery' if was_added else 'is there already'}")
+    if key is not None:
+        _say(f"Go on by hand with this API key, shown once: {key.reveal()}")
+        _say(f"  lockstep creds set documo --tenant-url {both.documo.base_url} --token-stdin")
+        return
+    connection = await stage.connect(context, both.documo)
+    made = "API key created, " if connection.made_key else ""
+    _say(f"  [3/5] {made}Test connection passed, {_passed(connection.probes)}")
+    groups, people = await stage.assign_demo(context)
+    _say(f"  [4/5] {_count(groups, 'group')} and {_count(people, 'person', 'people')} assigned")
+    began = time.monotonic()
+    cycle = await stage.provision(context, on_progress=_bar())
+    _say(f"  [5/5] {summary(cycle)}, {time.monotonic() - began:.1f} s")
+    _say(f"Next:  lockstep people disable {demo.KIM}      lockstep status documo      lockstep logs --follow")
+
+
+def _passed(probes: tuple[Probe, ...]) -> str:
+    """`9 of 9`. Raises LockstepError with the first probe that failed."""
+    failed = next((probe for probe in probes if probe.tried and not probe.passed), None)
+    if failed is not None:
+        raise LockstepError(Kind.UNREACHABLE, failed.sentence, next_step=failed.remedy)
+    tried = [probe for probe in probes if probe.tried]
+    return f"{len(tried)} of {len(tried)}"
+
+
+def summary(cycle: Cycle) -> str:
+    """A cycle in one line, with what it did."""
+    counts = ", ".join(f"{number:,} {name}" for name, number in cycle.counts.items() if number and name != "unchanged")
+    return f"{cycle.kind.capitalize()} cycle {cycle.done:,}/{cycle.total:,} people" + (f": {counts}" if counts else "")
+
+
+def _bar() -> Callable[[Cycle], None]:
+    """A progress bar on a terminal; nothing elsewhere: the line that follows says it all."""
+    if not sys.stderr.isatty():
+        return lambda _: None
+
+    def show(cycle: Cycle) -> None:
+        full = 24 * cycle.done // cycle.total if cycle.total else 0
+        bar = f"{'#' * full}{' ' * (24 - full)}"
+        click.echo(f"\r\x1b[K  [5/5] {cycle.phase:<8} [{bar}] {cycle.done:,}/{cycle.total:,}", err=True, nl=False)
+        if cycle.ended_at is not None:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+    return show
+
+
+def shown(folder: Path) -> str:
+    """A folder as a person would write it from here."""
+    try:
+        return f"./{folder.resolve().relative_to(Path.cwd())}"
+    except ValueError:
+        return str(folder)
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def _say(line: str) -> None:
+    click.echo(line)
+    sys.stdout.flush()
