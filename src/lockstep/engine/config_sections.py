@@ -1,0 +1,188 @@
+"""What the `spec` of a tenant, a source and an application may say; each becomes its canonical JSON shape.
+
+Only what is there is returned: a section left out is not managed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lockstep.engine.config_secrets import checked_reference, refuse_secrets
+from lockstep.engine.configuration_json import configuration_from_json, configuration_to_json
+from lockstep.engine.strict_json import ConfigurationError, Part, unknown_word
+
+EVENTS = ("failure", "quarantine", "deleteThreshold", "recovered")
+SOURCE_TYPES = ("csv", "ldap", "graph", "sql", "scim", "demo")
+AUTHENTICATIONS = ("bearer",)
+DEFAULT_ACCESS_NAMES = ("", "default access")
+MODES = ("automatic",)
+# In the order in which a file has them.
+PROVISIONING_KEYS = (
+    "mode", "status", "scope", "schedule", "limits", "deletions", "guards", "startDate", "nestedGroups", "defaultDomain",
+    "notificationEmail", "emailOnFailure", "mappings", "x-entra",
+)  # fmt: skip
+
+
+def tenant_from_json(part: Part) -> dict[str, Any]:
+    spec: dict[str, Any] = {}
+    if "notifications" in part:
+        spec["notifications"] = _notifications(part.part("notifications"))
+    part.done()
+    return spec
+
+
+def source_from_json(part: Part) -> dict[str, Any]:
+    kind = part.text("type", required=True)
+    if kind not in SOURCE_TYPES:
+        raise part.error("type", unknown_word(kind, SOURCE_TYPES, "type of source"))
+    spec: dict[str, Any] = {"type": kind}
+    if "displayName" in part:
+        spec["displayName"] = part.text("displayName")
+    for key in ("connection", "delta"):
+        if key in part:
+            inner = part.part(key)
+            refuse_secrets(inner.whole(), inner.place)
+            spec[key] = dict(inner.whole())
+    if "attributes" in part:
+        inner = part.part("attributes")
+        for name in inner.whole():
+            inner.text(name, required=True)
+        spec["attributes"] = dict(inner.whole())
+    part.done()
+    return spec
+
+
+def application_from_json(part: Part) -> dict[str, Any]:
+    spec: dict[str, Any] = {"template": part.text("template", required=True).lower()}
+    for key in ("displayName", "source"):
+        if key in part:
+            spec[key] = part.text(key)
+    if "credentials" in part:
+        spec["credentials"] = _credentials(part.part("credentials"))
+    if part.raw("roles") is not None:
+        spec["roles"] = _roles(part)
+    if part.raw("assignments") is not None:
+        spec["assignments"] = _assignments(part)
+    if "provisioning" in part:
+        spec["provisioning"] = provisioning_from_json(part.part("provisioning"))
+    part.done()
+    return spec
+
+
+def provisioning_from_json(part: Part) -> dict[str, Any]:
+    """The keys that are there, canonical. A key that says the default is there all the same, with None."""
+    given = part.whole()
+    try:
+        compiled = configuration_from_json(given, version=0)
+    except ConfigurationError as error:
+        place = f"{part.place}.{error.place}" if error.place else part.place
+        raise ConfigurationError(place, error.message, next_step=error.next_step) from None
+    mode = compiled.settings.mode
+    if mode is not None and mode not in MODES:
+        raise part.error("mode", unknown_word(mode, MODES, "mode"))
+    written = configuration_to_json(compiled)
+    return {key: written.get(key) for key in PROVISIONING_KEYS if given.get(key) is not None}
+
+
+def _notifications(part: Part) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if "email" in part:
+        found["email"] = [str(address) for address in part.list("email")]
+    if "webhook" in part:
+        hook = part.part("webhook")
+        refuse_secrets(hook.whole(), hook.place)
+        found["webhook"] = {"url": hook.text("url", required=True)}
+        if "secretRef" in hook:
+            found["webhook"]["secretRef"] = checked_reference(hook, "secretRef")
+        hook.done()
+    if "on" in part:
+        events = part.list("on")
+        for index, event in enumerate(events):
+            if event not in EVENTS:
+                raise part.error(f"on[{index}]", unknown_word(str(event), EVENTS, "event"))
+        found["on"] = list(events)
+    part.done()
+    return found
+
+
+def _credentials(part: Part) -> dict[str, Any]:
+    refuse_secrets(part.whole(), part.place)
+    part = Part(part.whole(), part.place)  # asked for key by key from here on
+    found: dict[str, Any] = {}
+    if "authentication" in part:
+        way = part.text("authentication")
+        if way not in AUTHENTICATIONS:
+            raise part.error("authentication", unknown_word(way, AUTHENTICATIONS, "authentication"))
+        found["authentication"] = way
+    if "tenantUrl" in part:
+        found["tenantUrl"] = part.text("tenantUrl").strip().rstrip("/")
+    if "secretTokenRef" in part:
+        found["secretTokenRef"] = checked_reference(part, "secretTokenRef")
+    part.done()
+    return found
+
+
+def _roles(part: Part) -> list[dict[str, Any]]:
+    roles = [_role(role) for role in part.parts("roles")]
+    seen: set[str] = set()
+    for index, role in enumerate(roles):
+        key = role_key(role)
+        if key in seen:
+            raise part.error(f"roles[{index}]", f'the role "{role["value"] or role["displayName"]}" is there twice')
+        seen.add(key)
+    defaults = [index for index, role in enumerate(roles) if role.get("default")]
+    if len(defaults) > 1:
+        raise part.error(f"roles[{defaults[1]}].default", "only one role can be the default")
+    return roles
+
+
+def _role(part: Part) -> dict[str, Any]:
+    value = part.text("value").strip()
+    name = part.text("displayName").strip() or value
+    if not name:
+        raise part.error("displayName", "a role needs a value or a displayName")
+    found: dict[str, Any] = {"value": value, "displayName": name}
+    if text := part.text("description"):
+        found["description"] = text
+    if not part.boolean("enabled", default=True):
+        found["enabled"] = False
+    if part.boolean("default", default=False):
+        found["default"] = True
+    kinds = [str(kind) for kind in part.list("memberTypes")]
+    if kinds and kinds != ["User"]:
+        found["memberTypes"] = kinds
+    part.done()
+    return found
+
+
+def _assignments(part: Part) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    seen: set[tuple[str, str, str]] = set()
+    for index, inner in enumerate(part.parts("assignments")):
+        one = _assignment(inner)
+        key = assignment_key(one)
+        if key in seen:
+            raise part.error(f"assignments[{index}]", "this assignment is there twice")
+        seen.add(key)
+        found.append(one)
+    return found
+
+
+def _assignment(part: Part) -> dict[str, Any]:
+    given = [key for key in ("group", "user") if key in part]
+    if len(given) != 1:
+        raise ConfigurationError(part.place, "an assignment names either a group or a user")
+    one = {given[0]: part.text(given[0], required=True).strip()}
+    role = part.text("role").strip()
+    part.done()
+    return one if role.lower() in DEFAULT_ACCESS_NAMES else one | {"role": role}
+
+
+def role_key(role: dict[str, Any]) -> str:
+    """By what a role is told from others: its value, else its name; letter case does not matter."""
+    return str(role["value"] or role["displayName"]).lower()
+
+
+def assignment_key(one: dict[str, Any]) -> tuple[str, str, str]:
+    kind = "group" if "group" in one else "user"
+    return kind, str(one[kind]).lower(), str(one.get("role", "")).lower()
