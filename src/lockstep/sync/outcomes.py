@@ -6,7 +6,7 @@ An ambiguous answer is never a failure and never a success: the operation stays 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -61,6 +61,7 @@ class Outcome:
     postponed: Row | None = None
     waiting: tuple[Row, ...] | None = None
     requests: int = 0
+    more_counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_done(self) -> bool:
@@ -184,6 +185,24 @@ def lost(claim: Claim, planned: Planned, operation_id: str, *, moment: Moment) -
     )
     row = _link_row(planned, None)
     return replace(again, link={**row, "state": LinkState.LOST.value} if row else None)
+
+
+def as_created(outcome: Outcome) -> Outcome:
+    """Told as what it was: a create whose answer was lost, found again by looking."""
+    log = None if outcome.log is None else {**outcome.log, "action": "create"}
+    return replace(outcome, counted=COUNTED[Action.CREATE], log=log)
+
+
+def with_members_due(outcome: Outcome, moment: Moment) -> Outcome:
+    """The group's own outcome, its dirty row kept: the members come next, now that the account is on record."""
+    error = {"code": "MembersDue", "reason": "Its members are compared next", "members": True}
+    row = _postponed(outcome.claim, "-infinity", failures=0, first=None, error=error, keeps_cycle=True)
+    return replace(outcome, postponed=row)
+
+
+def members_due(claim: Claim) -> bool:
+    """Whether the group's own account was dealt with and counted by the claim before."""
+    return bool((claim.last_error or {}).get("members"))
 
 
 def requests_of(answer: Answer) -> int:

@@ -9,24 +9,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import structlog
 
+from lockstep.engine.records import Action
 from lockstep.ports import Answer, Target, TargetError, TargetSettings, Verdict
 from lockstep.storage import dirty, operations, target_state
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
-from lockstep.sync import health, outcomes, sending
+from lockstep.sync import health, members, outcomes, sending
 from lockstep.sync.guarding import Guard
 from lockstep.sync.log_records import new_id
 from lockstep.sync.outcomes import Outcome, refused
 from lockstep.sync.planner import Planned
 from lockstep.sync.recorder import record, taken_account
 from lockstep.sync.services import Job, Services
-from lockstep.sync.settling import settle_by_looking
-from lockstep.sync.work import Batches, Look, WorkQueue, Write
+from lockstep.sync.settling import is_ours, settle_by_looking
+from lockstep.sync.work import Batches, Look, Members, Work, WorkQueue, Write
 
 log = structlog.get_logger()
 
@@ -106,10 +108,12 @@ class Pipeline:
                 continue
             if isinstance(work, Write):
                 await self._send(work)
-            else:
+            elif isinstance(work, Look):
                 await self._look(work)
+            else:
+                await self._sync_members(work)
 
-    async def _may_send(self, work: Look | Write) -> bool:
+    async def _may_send(self, work: Work) -> bool:
         """Wait a little if the application asked for it; give the object back where it cannot be sent."""
         if 0 < self.seconds_to_wait <= SHORT_WAIT_SECONDS:
             await asyncio.sleep(self.seconds_to_wait)
@@ -135,8 +139,38 @@ class Pipeline:
             wait=timedelta(seconds=self.services.times.ambiguous_wait_seconds),
             initiated_by=self.initiated_by,
         )
+        if answer.is_done and members.has_members(work.planned):
+            outcome = outcomes.with_members_due(outcome, self.services.moment())
         self.done(outcome)
         await self._notice(answer)
+
+    async def _sync_members(self, work: Members) -> None:
+        claim = work.claim
+        run = members.MemberSync(
+            self.services.pool,
+            self.job,
+            self.target,
+            claim,
+            work.planned,
+            self.initiated_by,
+            noted_only="members" in claim.reasons and len(claim.reasons) == 1 and not outcomes.members_due(claim),
+        )
+        result = await run.run()
+        counts = {"membersAdded": result.added, "membersRemoved": result.removed}
+        if result.answer is None:
+            counted = "" if outcomes.members_due(claim) else "updated" if any(counts.values()) else "unchanged"
+            outcome = replace(outcomes.without_write(claim, work.planned), counted=counted)
+        else:
+            wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
+            outcome = sending.failed_look(claim, result.answer, moment=self.services.moment(), wait=wait)
+            await self._notice(result.answer)
+        self.done(
+            replace(
+                outcome,
+                requests=work.planned.requests + result.requests,
+                more_counts={name: count for name, count in counts.items() if count},
+            )
+        )
 
     async def _look(self, work: Look) -> None:
         moment = self.services.moment()
@@ -148,16 +182,23 @@ class Pipeline:
         except TimeoutError:
             answer = Answer(Verdict.AMBIGUOUS, code="Timeout", detail="The application did not answer in time")
         else:
-            await self.sort_out(work.claim, planned, settled)
+            await self.sort_out(work.claim, planned, settled, was_created=is_ours(work, planned))
             return
         wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
         self.done(sending.failed_look(work.claim, answer, moment=moment, wait=wait))
         await self._notice(answer)
 
-    async def sort_out(self, claim: Claim, planned: Planned, settled: Sequence[outcomes.Row] = ()) -> None:
-        """Send a plan on its way, past the guards: to the journal where it writes, else to the records."""
+    async def sort_out(
+        self, claim: Claim, planned: Planned, settled: Sequence[outcomes.Row] = (), *, was_created: bool = False
+    ) -> None:
+        """Send a plan on its way, past the guards: to the journal where it writes, else to the records.
+
+        *was_created*: the account that was found is the one that an operation with an unknown end has made.
+        """
         planned = await self._guard.pass_or_hold(self.job, claim, planned)
-        if planned.plan.action.writes:
+        if planned.plan.action is Action.NONE and members.has_members(planned) and not settled:
+            self._queue.put(Members(claim, planned))
+        elif planned.plan.action.writes:
             self.write(Write(claim, planned, new_id(), tuple(settled)))
         else:
             outcome = sending.planned_now(
@@ -168,6 +209,10 @@ class Pipeline:
                 initiated_by=self.initiated_by,
                 settled=tuple(settled),
             )
+            if was_created:
+                outcome = outcomes.as_created(outcome)
+            if members.has_members(planned) and outcome.is_done:
+                outcome = outcomes.with_members_due(outcome, self.services.moment())
             self.done(outcome)
 
     async def _notice(self, answer: Answer) -> None:

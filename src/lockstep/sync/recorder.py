@@ -13,8 +13,9 @@ from typing import Any
 import psycopg
 import structlog
 
+from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection, Pool
-from lockstep.storage import cycles, dirty, links, operations, provisioning_log, references
+from lockstep.storage import cycles, dirty, links, operations, provisioning_log, references, target_members
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_state import TargetState, read_state
 from lockstep.sync.outcomes import Failure, Outcome
@@ -84,6 +85,9 @@ async def _write_references(connection: Connection, job: Job, ours: Sequence[Out
     linked = [one.claim.source_id for one in ours if one.is_newly_linked]
     if linked:
         await references.wake_holders(connection, job.id, linked)
+        groups = job.configuration.mapping_for(ObjectKind.GROUP)
+        if groups is not None and groups.enabled and groups.has_members:
+            await target_members.note_groups_of(connection, job.id, linked)
 
 
 async def _count(connection: Connection, ours: Sequence[Outcome]) -> None:
@@ -97,8 +101,15 @@ async def _count(connection: Connection, ours: Sequence[Outcome]) -> None:
             cycle,
             done=sum(bool(one.counted) for one in its),
             requests=sum(one.requests for one in its),
-            counts=Counter(one.counted for one in its if one.counted),
+            counts=_counts(its),
         )
+
+
+def _counts(its: Sequence[Outcome]) -> Counter[str]:
+    counts = Counter(one.counted for one in its if one.counted)
+    for one in its:
+        counts.update(one.more_counts)
+    return counts
 
 
 async def _skips_logged_before(connection: Connection, job: Job, ours: Sequence[Outcome]) -> dict[str, str]:

@@ -36,6 +36,11 @@ async def settle_by_looking(pool: Pool, job: Job, work: Look, reader: TargetRead
     return planned, _ends(work.unsettled, planned)
 
 
+def is_ours(work: Look, planned: Planned) -> bool:
+    """Whether the account that was found, in step already, is the one that our own create has made."""
+    return planned.plan.action is Action.LINK and any(one.action == Action.CREATE for one in work.unsettled)
+
+
 def _ends(unsettled: Sequence[OpenOperation], planned: Planned) -> tuple[Row, ...]:
     """A create happened if its account is there now; a change or deletion if there is nothing left of it to do."""
     happened = {

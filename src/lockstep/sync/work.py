@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from lockstep.engine.plan import Prepared
 from lockstep.storage.dirty import Claim
@@ -35,11 +35,22 @@ class Write:
     settled: tuple[Row, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A group that is in step itself, and whose members are compared next."""
+
+    claim: Claim
+    planned: Planned
+
+
+Work: TypeAlias = Look | Write | Members
+
+
 @dataclass(order=True, slots=True)
 class _Queued:
     lane: int
     number: int
-    work: Look | Write = field(compare=False)
+    work: Work = field(compare=False)
 
 
 class WorkQueue:
@@ -49,11 +60,11 @@ class WorkQueue:
         self._queue: asyncio.PriorityQueue[_Queued] = asyncio.PriorityQueue()
         self._number = 0
 
-    def put(self, work: Look | Write) -> None:
+    def put(self, work: Work) -> None:
         self._number += 1
         self._queue.put_nowait(_Queued(work.claim.lane, self._number, work))
 
-    async def get(self) -> Look | Write:
+    async def get(self) -> Work:
         return (await self._queue.get()).work
 
 

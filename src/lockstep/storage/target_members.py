@@ -1,0 +1,118 @@
+"""Which members a provisioned group has in the application, as we last set them, and what differs from the directory.
+
+The usual question costs the change, not the group: only members noted in dirty_member are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import only_row
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChange:
+    """One member that is to be added to, or removed from, the application's group."""
+
+    member_id: str
+    target_id: str
+    is_added: bool
+
+
+_DIFFERENCES = """
+with wanted as (
+    select member.member_id, link.target_id
+    from member join link on link.job = %(job)s and link.kind = member.member_kind and link.source_id = member.member_id
+        and link.state in ('live', 'disabled')
+    where member.group_id = %(group)s and member.member_kind = 'User' and member.member_id > %(after)s
+), held as (
+    select member_id, target_id from target_member
+    where job = %(job)s and group_id = %(group)s and member_id > %(after)s
+)
+select coalesce(wanted.member_id, held.member_id)::text as member_id, coalesce(wanted.target_id, held.target_id),
+    wanted.member_id is not null as is_added
+from wanted full join held on held.member_id = wanted.member_id
+where wanted.target_id is distinct from held.target_id
+order by 1
+limit %(limit)s
+"""
+_NOTED_DIFFERENCES = """
+select noted.member_id::text, coalesce(wanted.target_id, held.target_id), wanted.target_id is not null as is_added
+from dirty_member as noted
+left join lateral (
+    select link.target_id
+    from member join link on link.job = %(job)s and link.kind = 'User' and link.source_id = member.member_id
+        and link.state in ('live', 'disabled')
+    where member.group_id = %(group)s and member.member_id = noted.member_id
+) as wanted on true
+left join target_member as held on held.job = noted.job and held.group_id = noted.group_id
+    and held.member_id = noted.member_id
+where noted.job = %(job)s and noted.group_id = %(group)s and noted.member_id > %(after)s
+    and wanted.target_id is distinct from held.target_id
+order by noted.member_id
+limit %(limit)s
+"""
+FIRST = "00000000-0000-0000-0000-000000000000"
+
+
+async def differences(
+    connection: Connection, job: str, group: str, *, noted_only: bool, after: str = FIRST, limit: int = 10_000
+) -> list[MemberChange]:
+    """The next members that differ, in the order of their ids; *noted_only* looks at those that were noted as changed."""
+    cursor = await connection.execute(
+        _NOTED_DIFFERENCES if noted_only else _DIFFERENCES,
+        {"job": job, "group": group, "after": after, "limit": limit},
+    )
+    return [MemberChange(*row) for row in await cursor.fetchall()]
+
+
+async def newest_note(connection: Connection, job: str, group: str) -> int:
+    """The version of the newest noted member; notes up to it are answered by what is read from now on."""
+    cursor = await connection.execute(
+        "select coalesce(max(version), 0) from dirty_member where job = %s and group_id = %s", (job, group)
+    )
+    return int((await only_row(cursor))[0])
+
+
+async def forget_notes(connection: Connection, job: str, group: str, *, up_to: int) -> None:
+    await connection.execute(
+        "delete from dirty_member where job = %s and group_id = %s and version <= %s", (job, group, up_to)
+    )
+
+
+async def apply_changes(connection: Connection, job: str, group: str, changes: Sequence[MemberChange]) -> None:
+    """Remember what the application accepted."""
+    added = [one for one in changes if one.is_added]
+    removed = [one.member_id for one in changes if not one.is_added]
+    if added:
+        await connection.execute(
+            """insert into target_member (job, group_id, member_id, target_id)
+            select %s, %s, unnest(%s::uuid[]), unnest(%s::text[])
+            on conflict (job, group_id, member_id) do update set target_id = excluded.target_id""",
+            (job, group, [one.member_id for one in added], [one.target_id for one in added]),
+        )
+    if removed:
+        await connection.execute(
+            "delete from target_member where job = %s and group_id = %s and member_id = any(%s::uuid[])",
+            (job, group, removed),
+        )
+
+
+async def note_groups_of(connection: Connection, job: str, members: Sequence[str]) -> None:
+    """People got or lost an account: their membership in provisioned groups is looked at again."""
+    await connection.execute(
+        """with noted as (
+            insert into dirty_member (job, group_id, member_id)
+            select %(job)s, member.group_id, member.member_id
+            from member join link on link.job = %(job)s and link.kind = 'Group' and link.source_id = member.group_id
+                and link.state = 'live'
+            where member.member_id = any(%(members)s::uuid[])
+            order by 1, 2, 3
+            on conflict (job, group_id, member_id) do update set version = nextval('dirty_version')
+            returning group_id
+        )
+        select mark_dirty(%(job)s, 'Group', array_agg(group_id), 5::smallint, 'members') from noted having count(*) > 0""",
+        {"job": job, "members": list(members)},
+    )

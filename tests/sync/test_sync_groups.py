@@ -1,0 +1,137 @@
+"""Groups and their members: the group first, then its members, and only what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import uuid5
+
+from lockstep.engine.records import ObjectKind
+from lockstep.ports import Verdict
+from lockstep.postgres.pool import transaction
+from model_target import ModelTarget, answered
+from sync_world import CONFIG, NAMESPACE, USERS, World, person_id
+
+GROUP = ObjectKind.GROUP
+GROUPS = {
+    "name": "Groups",
+    "source": "Group",
+    "attributes": [
+        {"target": "displayName", "source": "displayName", "match": 1},
+        {"target": "members", "source": "members"},
+    ],
+}
+WITH_GROUPS = {**CONFIG, "mappings": [USERS, GROUPS]}
+SALES = str(uuid5(NAMESPACE, "Sales"))
+
+
+async def add_group(world: World, members: Sequence[int]) -> None:
+    async with transaction(world.pool) as connection:
+        await connection.execute(
+            "insert into grp (id, source, anchor, display_name, attributes) values (%s, 'admin', 'Sales', 'Sales', %s::jsonb)",
+            (SALES, '{"displayName": "Sales"}'),
+        )
+        await connection.execute(
+            "insert into assignment (app, principal_kind, principal_id) values (%s, 'Group', %s)", (world.app, SALES)
+        )
+    await set_members(world, added=members)
+
+
+async def set_members(world: World, *, added: Sequence[int] = (), removed: Sequence[int] = ()) -> None:
+    changed = [person_id(number) for number in (*added, *removed)]
+    async with transaction(world.pool) as connection:
+        await connection.execute(
+            "insert into member (group_id, member_id, member_kind) select %s, unnest(%s::uuid[]), 'User'",
+            (SALES, [person_id(number) for number in added]),
+        )
+        await connection.execute(
+            "delete from member where group_id = %s and member_id = any(%s::uuid[])",
+            (SALES, [person_id(number) for number in removed]),
+        )
+        await connection.execute(
+            """insert into dirty_member (job, group_id, member_id) select job.id, %s, unnest(%s::uuid[]) from job
+            where exists (select from link where kind = 'Group') on conflict do nothing""",
+            (SALES, changed),
+        )
+        await connection.execute(
+            "select mark_dirty(id, 'Group', %s::uuid[], 5::smallint, 'members') from job where started", ([SALES],)
+        )
+
+
+async def members_of(world: World, target: ModelTarget) -> set[str]:
+    """The user names of the group's members in the application."""
+    (held,) = target.members.values()
+    return {target.accounts[ObjectKind.USER][one]["userName"][6:11] for one in held}
+
+
+def named(*numbers: int) -> set[str]:
+    return {f"{number:05}" for number in numbers}
+
+
+async def test_group_is_created_and_then_filled_in_chunks(world: World, target: ModelTarget) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people(range(250))
+    await add_group(world, range(250))
+
+    cycle = await world.sync()
+
+    assert await members_of(world, target) == named(*range(250))
+    assert target.requests["members"] == 3
+    assert cycle.counts == {"created": 251, "membersAdded": 250}
+    assert (cycle.done, cycle.total) == (251, 251)
+
+
+async def test_removing_one_member_keeps_the_others_and_costs_one_request(world: World, target: ModelTarget) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people(range(30))
+    await add_group(world, range(30))
+    await world.sync()
+    target.requests.clear()
+
+    await set_members(world, removed=[7])
+    await world.drain()
+
+    assert await members_of(world, target) == named(*range(30)) - named(7)
+    assert target.requests == {"members": 1}
+
+
+async def test_removing_the_last_member_empties_the_group(world: World, target: ModelTarget) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people([1])
+    await add_group(world, [1])
+    await world.sync()
+
+    await set_members(world, removed=[1])
+    await world.drain()
+
+    assert await members_of(world, target) == set()
+
+
+async def test_member_who_gets_an_account_later_joins_then(world: World, target: ModelTarget) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people([1, 2])
+    await add_group(world, [1, 2])
+    target.before = lambda verb, key: (
+        answered(Verdict.REFUSED, status=400, code="X") if verb == "create" and "00002" in key else None
+    )
+    await world.sync()
+    assert await members_of(world, target) == named(1)
+
+    target.before = lambda verb, key: None
+    await world.change([2], surname="Corrected")
+    await world.drain()
+
+    assert await members_of(world, target) == named(1, 2)
+
+
+async def test_uncertain_chunk_is_compared_again(world: World, target: ModelTarget) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people(range(10))
+    await add_group(world, range(10))
+    lost = [1]
+    target.after = lambda verb, key: answered(Verdict.AMBIGUOUS) if verb == "members" and lost and lost.pop() else None
+
+    cycle = await world.sync()
+
+    assert await members_of(world, target) == named(*range(10))
+    assert cycle.state == "succeeded"
+    assert await world.value("select count(*) from operation where state in ('planned', 'ambiguous')") == 0
