@@ -159,28 +159,15 @@ def list_(output: Output) -> None:
 @output_option
 def show(name: str, output: Output) -> None:
     """Show one source: its files, what it has brought, what waits for a decision."""
-    view = run(lambda context: actions.show_source(context, name))
-    row = _row(view) | {"config": dict(view.source.config), "keys": (view.source.watermark or {}).get("keys", {})}
-    lines = [
-        f"{view.source.name}  {view.source.kind}",
-        f"  people   {view.counts['people']:,}",
-        f"  groups   {view.counts['groups']:,}",
-    ]
-    lines += [f"  {file['kind'] or 'file':<8} {safe(file['path'])}" for file in view.source.config.get("files", [])]
-    lines += [f"  waits    {hold.reason}" for hold in view.holds]
-    output.one(row, text=lines)
-    if view.holds:
-        hint(f"Decide: lockstep sources confirm {name}   or   lockstep sources reject {name}")
+    _show(name, output)
 
 
 @sources.command("status")
 @click.argument("name")
 @output_option
-@click.pass_context
-def status(ctx: click.Context, name: str, output: Output) -> None:
+def status(name: str, output: Output) -> None:
     """Show whether something waits for a decision; exit code 6 if so."""
-    ctx.invoke(show, name=name, output=output)
-    if run(lambda context: actions.show_source(context, name)).holds:
+    if _show(name, output).holds:
         raise click.exceptions.Exit(EXIT_CODES[Kind.HELD])
 
 
@@ -220,6 +207,22 @@ def remove(name: str, with_objects: bool, yes: bool, output: Output) -> None:
         confirm(f"Delete {view.counts['people']:,} people and {view.counts['groups']:,} groups of {name}?", yes=yes)
     removed = run(lambda context: actions.remove_source(context, name, with_objects=with_objects))
     output.one({"source": name, "removed": removed}, text=f"Source {name} is removed.")
+
+
+def _show(name: str, output: Output) -> SourceView:
+    view = run(lambda context: actions.show_source(context, name))
+    row = _row(view) | {"config": dict(view.source.config), "keys": (view.source.watermark or {}).get("keys", {})}
+    lines = [
+        f"{view.source.name}  {view.source.kind}",
+        f"  people   {view.counts['people']:,}",
+        f"  groups   {view.counts['groups']:,}",
+    ]
+    lines += [f"  {file['kind'] or 'file':<8} {safe(file['path'])}" for file in view.source.config.get("files", [])]
+    lines += [f"  waits    {hold.reason}" for hold in view.holds]
+    output.one(row, text=lines)
+    if view.holds:
+        hint(f"Decide: lockstep sources confirm {name}   or   lockstep sources reject {name}")
+    return view
 
 
 def _config(

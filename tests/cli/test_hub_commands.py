@@ -1,0 +1,208 @@
+"""The commands an administrator types for the hub: what they print where, and their exit codes."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import pytest
+from tests.hub import person, upn, write_csv
+
+from lockstep.cli import run
+from lockstep.postgres.database import Database
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, object]:
+        found = orjson.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+
+Lockstep = Callable[..., Said]
+
+
+@pytest.fixture
+def lockstep(
+    lockstep_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Lockstep:
+    """Run the command in this process, on a fresh database."""
+    monkeypatch.setenv("DATABASE_URL", lockstep_database.conninfo)
+    monkeypatch.setenv("LOCKSTEP_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def say(*arguments: str, stdin: str = "") -> Said:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        capsys.readouterr()
+        code = run(list(arguments))
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return say
+
+
+@pytest.fixture
+def contoso(lockstep: Lockstep, tmp_path: Path) -> Lockstep:
+    """Three people, and Documo."""
+    file = write_csv(tmp_path / "people.csv", [person("anna"), person("bo"), person("kim.berg")])
+    assert lockstep("sources", "import", str(file)).code == 0
+    assert lockstep("apps", "add", "documo").code == 0
+    return lockstep
+
+
+def test_import_counts_on_stdout_and_explains_on_stderr(lockstep: Lockstep, tmp_path: Path) -> None:
+    rows = [person("anna"), person("bo", accountEnabled="perhaps")]
+
+    said = lockstep("sources", "import", str(write_csv(tmp_path / "people.csv", rows)))
+
+    assert (said.code, said.out) == (3, "people           2 read: 1 created, 1 bad rows\n")
+    assert 'line 3, accountEnabled: must be True or False, not "perhaps"' in said.err
+
+
+def test_import_as_json_is_one_document(lockstep: Lockstep, tmp_path: Path) -> None:
+    said = lockstep("sources", "import", str(write_csv(tmp_path / "people.csv", [person("anna")])), "-o", "json")
+
+    assert (said.json["formatVersion"], said.json["source"]) == ("1.0", "csv")
+    [one] = said.json["passes"]  # type: ignore[misc]
+    assert (one["kind"], one["created"], one["badRows"]) == ("people", 1, [])
+
+
+def test_source_that_shrank_ends_with_6_until_somebody_decides(lockstep: Lockstep, tmp_path: Path) -> None:
+    everybody = [person(f"p{number}") for number in range(50)]
+    lockstep("sources", "import", str(write_csv(tmp_path / "all.csv", everybody)))
+
+    held = lockstep("sources", "import", str(write_csv(tmp_path / "few.csv", everybody[:3])))
+    waiting = lockstep("sources", "status", "csv")
+    unasked = lockstep("sources", "confirm", "csv")
+    confirmed = lockstep("sources", "confirm", "csv", "--yes")
+
+    assert (held.code, waiting.code, unasked.code, confirmed.code) == (6, 6, 64, 0)
+    assert "47 of 50 people (94 %) are not in the source any more" in held.err
+    assert "give --yes" in unasked.err
+    assert confirmed.out == "47 have left.\n"
+    assert lockstep("sources", "status", "csv").code == 0
+
+
+def test_registered_source_is_imported_by_its_name(lockstep: Lockstep, tmp_path: Path) -> None:
+    people = write_csv(tmp_path / "people.csv", [person("anna")])
+    groups = write_csv(tmp_path / "g.csv", [{"id": "g1", "displayName": "team"}], columns=("id", "displayName"))
+    members = write_csv(
+        tmp_path / "m.csv", [{"groupId": "g1", "memberId": upn("anna")}], columns=("groupId", "memberId")
+    )
+
+    added = lockstep(
+        "sources", "add", "hr", "--members", str(members), "--groups", str(groups), "--people", str(people)
+    )
+    said = lockstep("sources", "import", "hr")
+
+    assert (added.code, said.code) == (0, 0)
+    assert [line.split()[0] for line in said.out.splitlines()] == ["people", "groups", "members"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["sources", "import", "nowhere.csv"], 5, "There is no file"),
+        (["sources", "import", "hr"], 5, 'There is no source "hr"'),
+        (["assign", "documo", "--user", "kim.borg@contoso.test"], 5, "Did you mean kim.berg@contoso.test?"),
+        (["assign", "documo", "--group", "nobody"], 5, 'There is no group "nobody"'),
+        (["assign", "documo"], 64, "Nobody was named"),
+        (["apps", "add", "dokumo"], 5, "documo"),
+        (["apps", "add", "documo"], 7, "--name documo-2"),
+        (["apps", "delete", "documo"], 64, "give --yes"),
+        (["ap"], 64, 'Did you mean "apps"?'),
+        (["apps", "lst"], 64, 'Did you mean "list"?'),
+        (["people", "list", "--nope"], 64, "No such option"),
+        (["people", "set", "kim.berg@contoso.test", "departement=x"], 64, "Did you mean department?"),
+        (["creds", "set", "documo", "--token", "dk_1"], 64, "use --token-stdin"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_cannot_be_done_says_why_and_ends_with_its_code(
+    contoso: Lockstep, arguments: list[str], code: int, words: str
+) -> None:
+    said = contoso(*arguments)
+
+    assert (said.code, said.out) == (code, "")
+    assert said.err.startswith("error: ")
+    assert words in said.err
+    assert "Traceback" not in said.err
+
+
+def test_assignments_are_made_listed_and_taken_back(contoso: Lockstep) -> None:
+    made = contoso("assign", "documo", "--user", upn("anna"), "--role", "Member")
+    listed = contoso("assign", "list", "documo", "-o", "name")
+    back = contoso("assign", "remove", "documo", "--user", upn("anna"))
+
+    assert made.out == f"{upn('anna')} is assigned to documo (Member)\n"
+    assert listed.out == f"{upn('anna')}\n"
+    assert (back.code, contoso("assign", "list", "documo", "-o", "json").json["items"]) == (0, [])
+
+
+def test_token_comes_from_stdin_and_is_not_shown_anywhere(contoso: Lockstep) -> None:
+    token = "dk_live_0123456789abcdef"
+
+    set_ = contoso("creds", "set", "documo", "--token-stdin", stdin=f"{token}\n")
+    moved = contoso("creds", "set", "documo", "--tenant-url", "https://scim.other.test/v2")
+
+    assert set_.code == 0 and "********cdef" in set_.out
+    assert "was cleared" in moved.err and "not set" in moved.out
+    assert token not in set_.out + set_.err + moved.out + moved.err
+
+
+@pytest.mark.parametrize("form", ["table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown"])
+def test_every_form_shows_every_person(contoso: Lockstep, form: str) -> None:
+    said = contoso("people", "list", "-o", form)
+
+    assert said.code == 0
+    assert all(upn(name) in said.out for name in ("anna", "bo", "kim.berg"))
+
+
+def test_name_cannot_steer_the_terminal_or_a_spreadsheet(lockstep: Lockstep, tmp_path: Path) -> None:
+    rows = [person("anna", displayName="=cmd()|'calc'"), person("bo", displayName="[red]x\u202e[/red]")]
+    lockstep("sources", "import", str(write_csv(tmp_path / "p.csv", rows)))
+
+    as_csv = lockstep("people", "list", "-o", "csv").out
+    as_table = lockstep("people", "list").out
+
+    assert "'=cmd()" in as_csv
+    assert "[red]x" in as_table and "\u202e" not in as_table
+
+
+def test_roles_go_out_as_a_manifest_and_come_in_again(contoso: Lockstep, tmp_path: Path) -> None:
+    manifest = contoso("apps", "roles", "manifest", "documo").out
+    roles = orjson.loads(manifest)
+    roles["appRoles"].reverse()
+    (tmp_path / "roles.json").write_bytes(orjson.dumps(roles))
+
+    taken = contoso("apps", "roles", "manifest", "documo", str(tmp_path / "roles.json"))
+
+    assert taken.code == 0
+    assert contoso("apps", "roles", "list", "documo", "-o", "name").out.split() == [
+        "Viewer",
+        "Member",
+        "Editor",
+        "Admin",
+    ]
+
+
+def test_version_and_help_open_nothing_and_load_little() -> None:
+    code = (
+        "import sys; from lockstep.cli import run; run(['version']);"
+        "print([name for name in ('psycopg', 'sqlalchemy', 'aiohttp', 'rich') if name in sys.modules])"
+    )
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert said.stdout.splitlines()[-1] == "[]"
