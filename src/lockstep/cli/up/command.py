@@ -20,8 +20,6 @@ from lockstep.cli.session import globals_of, operator
 from lockstep.cli.stopping import until_stopped
 from lockstep.cli.up import stage
 from lockstep.cli.up.running import Running, running
-from lockstep.errors import Kind, LockstepError
-from lockstep.ports import Probe
 from lockstep.settings import Settings, load_settings
 from lockstep.sources import demo
 from lockstep.storage.cycles import Cycle
@@ -43,7 +41,7 @@ class Wanted:
 @click.option("--data", "folder", type=click.Path(path_type=Path, file_okay=False), help="The data folder.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Lockstep's port; the next free one if it is taken.")
 @click.option("--documo-port", type=click.IntRange(0, 65535), default=DOCUMO_PORT, show_default=True, help="Documo's.")
-@click.option("--people", type=click.IntRange(10, 200_000), default=demo.PEOPLE, show_default=True, help="Demo people.")
+@click.option("--people", type=click.IntRange(50, 200_000), default=demo.PEOPLE, show_default=True, help="Demo people.")
 @click.option("--seed", type=click.IntRange(0), help="Make up the same organisation again.")
 @click.option("--no-demo", is_flag=True, help="Start both products without people.")
 @click.option("--step", is_flag=True, help="Stop after step 2, to do the tutorial by hand.")
@@ -114,23 +112,15 @@ async def _steps(context: Context, both: Running, wanted: Wanted) -> None:
         _say(f"  lockstep creds set documo --tenant-url {both.documo.base_url} --token-stdin")
         return
     connection = await stage.connect(context, both.documo)
+    passed = stage.require_passed(connection.probes)
     made = "API key created, " if connection.made_key else ""
-    _say(f"  [3/5] {made}Test connection passed, {_passed(connection.probes)}")
+    _say(f"  [3/5] {made}Test connection passed, {passed} of {passed}")
     groups, people = await stage.assign_demo(context)
     _say(f"  [4/5] {_count(groups, 'group')} and {_count(people, 'person', 'people')} assigned")
     began = time.monotonic()
     cycle = await stage.provision(context, on_progress=_bar())
     _say(f"  [5/5] {summary(cycle)}, {time.monotonic() - began:.1f} s")
     _say(f"Next:  lockstep people disable {demo.KIM}      lockstep status documo      lockstep logs --follow")
-
-
-def _passed(probes: tuple[Probe, ...]) -> str:
-    """`9 of 9`. Raises LockstepError with the first probe that failed."""
-    failed = next((probe for probe in probes if probe.tried and not probe.passed), None)
-    if failed is not None:
-        raise LockstepError(Kind.UNREACHABLE, failed.sentence, next_step=failed.remedy)
-    tried = [probe for probe in probes if probe.tried]
-    return f"{len(tried)} of {len(tried)}"
 
 
 def summary(cycle: Cycle) -> str:

@@ -26,6 +26,7 @@ APP = "documo"
 SOURCE = "contoso"
 ACCOUNT = "Contoso"
 ADMIN = "admin@documo.test"
+ROLE_ORDER = ("Admin", "Member")  # as the gallery entry lists them
 NOTIFIED = "idm-team@contoso.test"
 
 
@@ -145,3 +146,12 @@ async def follow(context: Context, cycle: Cycle, *, on_progress: Callable[[Cycle
         cycle = state
         on_progress(state)
     return cycle
+
+
+def require_passed(probes: Sequence[Probe]) -> int:
+    """How many probes were tried, all of which passed. Raises LockstepError with the first that did not."""
+    tried = [probe for probe in probes if probe.tried]
+    for probe in tried:
+        if not probe.passed:
+            raise LockstepError(Kind.UNREACHABLE, probe.sentence, next_step=probe.remedy)
+    return len(tried)
