@@ -15,27 +15,32 @@ Work = Callable[[Sequence[Question]], Awaitable[Sequence["Answer | Exception"]]]
 
 
 class Collector(Generic[Question, Answer]):
-    """One queue for each key; *run* answers a batch of one key in its order, with an exception for each that failed."""
+    """One queue for each key; *run* answers a batch of one key in its order, with an exception for each that failed.
+
+    Two batches of a key may be under way: while the database works on one, answers of the other are written.
+    """
 
     def __init__(
         self,
         run: Callable[[Hashable, Sequence[Question]], Awaitable[Sequence[Answer | Exception]]],
         *,
         max_batch: int = 64,
+        lanes: int = 2,
     ) -> None:
         self._run = run
         self._max_batch = max_batch
+        self._lanes = lanes
         self._waiting: dict[Hashable, list[tuple[Question, asyncio.Future[Answer]]]] = {}
+        self._busy: dict[Hashable, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, key: Hashable, question: Question) -> Answer:
         """The answer to *question*, got together with others of the same *key*."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        queue = self._waiting.get(key)
-        if queue is not None:
-            queue.append((question, future))
-        else:
-            self._waiting[key] = [(question, future)]
+        self._waiting.setdefault(key, []).append((question, future))
+        busy = self._busy.get(key, 0)
+        if busy < self._lanes:
+            self._busy[key] = busy + 1
             task = asyncio.create_task(self._drain(key))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -44,11 +49,12 @@ class Collector(Generic[Question, Answer]):
     async def _drain(self, key: Hashable) -> None:
         # One turn of the loop, so that requests which have arrived already join this batch.
         await asyncio.sleep(0)
-        queue = self._waiting[key]
-        while queue:
+        while queue := self._waiting.get(key):
             batch, queue[:] = queue[: self._max_batch], queue[self._max_batch :]
             await self._answer(key, batch)
-        del self._waiting[key]
+        self._busy[key] -= 1
+        if not self._busy[key]:
+            del self._busy[key], self._waiting[key]
 
     async def _answer(self, key: Hashable, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
         try:
