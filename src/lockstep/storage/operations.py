@@ -33,7 +33,7 @@ class OpenOperation:
     planned_at: datetime
 
 
-async def journal(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+async def journal(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]], *, owner: str) -> set[str]:
     """Write operations (id, kind, source_id, target_id, cycle, action, attempt, before, after, ...) as planned.
 
     Returns the ids that were written: only those may be sent, the others' leases are no longer ours.
@@ -47,9 +47,9 @@ async def journal(connection: Connection, job: str, rows: Sequence[Mapping[str, 
         from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text, cycle bigint,
             action text, attempt bigint, before jsonb, after jsonb, grants boolean, empties boolean, decision text)
         join dirty on dirty.job = %(job)s and dirty.kind = given.kind and dirty.source_id = given.source_id
-            and dirty.attempt = given.attempt and dirty.lease_until > now()
+            and dirty.attempt = given.attempt and dirty.lease_owner = %(owner)s and dirty.lease_until > now()
         returning id::text""",
-        {"job": job, "rows": as_rows(rows)},
+        {"job": job, "rows": as_rows(rows), "owner": owner},
     )
     return {row[0] for row in await cursor.fetchall()}
 

@@ -15,6 +15,7 @@ import structlog
 from lockstep.errors import LockstepError
 from lockstep.ports import Answer, Target, TargetSettings, Verdict
 from lockstep.storage import dirty
+from lockstep.storage.pipelines import pipelined
 from lockstep.storage.dirty import Claim
 from lockstep.sync import cycle as cycle_frame
 from lockstep.sync import health
@@ -134,7 +135,8 @@ class Drain:
         limit = max(room, LARGEST_LOCAL_SLICE) if self._is_quiet else room
         self._slices += 1
         claimed_at = time.monotonic()
-        async with self.services.pool.connection() as connection:
+        # A claim that a crash loses is no harm: nothing is sent before the journal, which is durable and asks for the lease.
+        async with pipelined(self.services.pool, is_durable=False) as connection:
             frame = await cycle_frame.frame_of(connection, self.job.id)
             self._prepare_if_needed(frame)
             claims = await dirty.claim(

@@ -16,6 +16,7 @@ from lockstep.engine.steps import REDACTED, export_step
 from lockstep.ports import Answer, Exchange
 from lockstep.sync.outcomes import Failure
 
+SYSTEM = "system"
 _ACTIONS: Mapping[Action, str] = {
     Action.CREATE: "create",
     Action.UPDATE: "update",
@@ -71,7 +72,7 @@ def record_of(
             "steps": [step_row(step) for step in steps],
             "modifiedProperties": [change_row(change) for change in plan.changes],
             "errorInformation": error,
-            "exchanges": [exchange_row(one) for one in answer.exchanges] if answer is not None else [],
+            "exchanges": exchange_rows(answer, whole=status == "failure" or initiated_by != SYSTEM),
         },
     }
 
@@ -126,6 +127,21 @@ def change_row(change: Change) -> dict[str, Any]:
             "newValue": REDACTED,
         }
     return {"displayName": change.path, "oldValue": _text(change.old), "newValue": _text(change.new)}
+
+
+def exchange_rows(answer: Answer | None, *, whole: bool) -> list[dict[str, Any]]:
+    """The exchanges of *answer*. Only those that somebody will look at are rendered *whole*, with URL and bodies.
+
+    What an accepted write sent stands in the modified properties already.
+    """
+    if answer is None:
+        return []
+    if whole:
+        return [exchange_row(one) for one in answer.exchanges]
+    return [
+        {"method": one.method, "status": one.status, "seconds": round(one.seconds, 4), "requestId": one.request_id}
+        for one in answer.exchanges
+    ]
 
 
 def exchange_row(exchange: Exchange) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from lockstep.storage import dirty, operations, provisioning_log, target_members
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_members import MemberChange
-from lockstep.sync.log_records import exchange_row, new_id, step_row
+from lockstep.sync.log_records import exchange_rows, new_id, step_row
 from lockstep.sync.outcomes import Row, settled_row
 from lockstep.sync.planner import Planned
 from lockstep.sync.services import Job
@@ -46,6 +46,7 @@ class MemberSync:
     claim: Claim
     planned: Planned
     initiated_by: str
+    owner: str
     noted_only: bool
     chunk: int = CHUNK
     result: MembersResult = field(default_factory=MembersResult)
@@ -90,7 +91,7 @@ class MemberSync:
         operation_id = new_id()
         async with pipelined(self.pool) as connection:
             row = self._journal_row(operation_id, part)
-            if operation_id not in await operations.journal(connection, self.job.id, [row]):
+            if operation_id not in await operations.journal(connection, self.job.id, [row], owner=self.owner):
                 return None
         answer = await self.target.change_members(
             self.planned.plan.target_id,
@@ -162,7 +163,7 @@ class MemberSync:
                 "steps": [step_row(step)],
                 "modifiedProperties": list(_member_rows(part)),
                 "errorInformation": error,
-                "exchanges": [exchange_row(one) for one in answer.exchanges],
+                "exchanges": exchange_rows(answer, whole=not answer.is_done),
             },
         }
 

@@ -153,6 +153,7 @@ class Pipeline:
             claim,
             work.planned,
             self.initiated_by,
+            self.services.owner,
             noted_only="members" in claim.reasons and len(claim.reasons) == 1 and not outcomes.members_due(claim),
         )
         result = await run.run()
@@ -231,7 +232,10 @@ class Pipeline:
             batch = await self._journal.take()
             async with pipelined(self.services.pool) as connection:
                 journalled = await operations.journal(
-                    connection, self.job.id, [sending.journal_row(write) for write in batch]
+                    connection,
+                    self.job.id,
+                    [sending.journal_row(write) for write in batch],
+                    owner=self.services.owner,
                 )
             for write in batch:
                 if write.operation_id in journalled:
