@@ -331,3 +331,13 @@ async def test_audit_chain_tells_the_first_entry_that_is_not_as_it_was_written(w
         found = await audit_log.verify(connection)
 
     assert (found.seq if found else None) == expected
+
+
+async def test_manager_is_set_by_name_and_taken_away(contoso: Hub) -> None:
+    await people.set_person(contoso.context, upn("anna"), {"manager": upn("bo"), "city": "Umeå"})
+    with_manager = await people.show_person(contoso.context, upn("anna"))
+    await people.set_person(contoso.context, upn("anna"), {"manager": ""})
+    without = await people.show_person(contoso.context, upn("anna"))
+
+    assert with_manager.manager is not None and with_manager.manager.id == guid("bo")
+    assert (without.manager, [list(one.changed) for one in without.history[:2]]) == (None, [["manager"], ["manager"]])

@@ -292,3 +292,24 @@ async def test_key_that_was_settled_by_the_first_import_is_asked_for_later(hub: 
     assert "no column id" in refused.value.detail
     assert "userPrincipalName" in refused.value.why
     assert "--map COLUMN=id" in refused.value.next_step
+
+
+async def test_memberships_of_people_who_left_do_not_count_as_a_source_that_shrank(hub: Hub, tmp_path: Path) -> None:
+    columns = ("groupId", "memberId")
+    teams = [{"id": guid(f"team{number}"), "displayName": f"team{number}"} for number in range(5)]
+    edges = [{"groupId": team["id"], "memberId": guid(f"p{number}")} for team in teams for number in range(60)]
+    write_csv(tmp_path / "p.csv", many(60))
+    write_csv(tmp_path / "g.csv", teams, columns=("id", "displayName"))
+    write_csv(tmp_path / "m.csv", edges, columns=columns)
+    files = {"files": [{"path": str(tmp_path / name)} for name in ("p.csv", "g.csv", "m.csv")]}
+    await sources.import_source(hub.context, "hr", config=files)
+
+    write_csv(tmp_path / "p.csv", many(45))
+    write_csv(
+        tmp_path / "m.csv",
+        [edge for edge in edges if edge["memberId"] in {guid(f"p{n}") for n in range(45)}],
+        columns=columns,
+    )
+    people_pass, _, member_pass = await sources.import_source(hub.context, "hr", config=files)
+
+    assert (people_pass.removed, member_pass.held, member_pass.removed) == (15, "", 75)

@@ -13,7 +13,8 @@ from lockstep.engine.rules import dependencies
 from lockstep.engine.template import Template
 from lockstep.errors import conflict, invalid
 from lockstep.storage import applications, assignments, credentials, instance, jobs
-from lockstep.storage.applications import ApplicationRow, RoleRow
+from lockstep.storage.applications import ApplicationRow as ApplicationRow
+from lockstep.storage.applications import RoleRow as RoleRow
 from lockstep.storage.credentials import CredentialRow
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

@@ -16,7 +16,7 @@ from lockstep.errors import invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications
 from lockstep.storage import assignments as store
-from lockstep.storage.assignments import AssignmentRow
+from lockstep.storage.assignments import AssignmentRow as AssignmentRow
 
 
 @dataclass(frozen=True, slots=True)

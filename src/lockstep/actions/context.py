@@ -6,14 +6,14 @@ drain only after the commit.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from lockstep.directory.edit import Edit, Touched, editing
-from lockstep.directory.intake import Progress, nothing_to_defer
+from lockstep.directory.edit import Edit, editing
+from lockstep.directory.intake import AfterCommit, Progress, nothing_to_defer
 from lockstep.directory.lifecycle import PURGE_AFTER
 from lockstep.directory.rows import SourcePass
 from lockstep.engine.template import Template
@@ -74,7 +74,7 @@ class Context:
     gallery: Templates
     open_source: OpenSource
     opener: TargetOpener | None = None
-    after_commit: Callable[[Touched], Awaitable[None]] = nothing_to_defer
+    after_commit: AfterCommit = nothing_to_defer
     now: Callable[[], datetime] = _now
     say: Callable[[str], None] = field(default=lambda _: None)
     on_progress: Callable[[Progress], None] = field(default=lambda _: None)

@@ -16,7 +16,8 @@ from lockstep.errors import conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import assignments, groups, sources
 from lockstep.storage.assignments import AssignmentRow
-from lockstep.storage.groups import Edge, GroupRow
+from lockstep.storage.groups import Edge
+from lockstep.storage.groups import GroupRow as GroupRow
 
 LOCAL_SOURCE = "lockstep"  # what is made by hand belongs to it
 

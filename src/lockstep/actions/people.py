@@ -11,11 +11,19 @@ from dataclasses import dataclass
 from lockstep.actions.context import PEOPLE_WRITE, Context, audit
 from lockstep.actions.lookup import find_deleted_person, find_person
 from lockstep.directory import lifecycle
-from lockstep.directory.people import delete_people, difference, restore_person, set_attributes
+from lockstep.directory.people import (
+    MANAGER,
+    delete_people,
+    difference,
+    restore_person,
+    set_attributes,
+    set_manager,
+)
 from lockstep.storage import assignments, changes, people
 from lockstep.storage.assignments import AssignmentRow
 from lockstep.storage.changes import ChangeRow
-from lockstep.storage.people import PersonFilter, PersonRow
+from lockstep.storage.people import PersonFilter as PersonFilter
+from lockstep.storage.people import PersonRow as PersonRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +62,15 @@ async def show_person(context: Context, name: str, *, is_deleted: bool = False) 
 
 
 async def set_person(context: Context, name: str, texts: Mapping[str, str]) -> PersonRow:
-    """Change attributes: name to text, empty text takes it away. Raises LockstepError for what cannot be."""
+    """Change attributes: name to text, empty text takes it away; `manager` by name. Raises LockstepError for what cannot be."""
     async with context.changing(PEOPLE_WRITE) as edit:
         person = await find_person(edit.connection, name)
-        after = await set_attributes(edit, person, texts)
+        manager = next((text for key, text in texts.items() if key.lower() == MANAGER), None)
+        others = {key: text for key, text in texts.items() if key.lower() != MANAGER}
+        after = await set_attributes(edit, person, others)
+        if manager is not None:
+            found = await find_person(edit.connection, manager) if manager.strip() else None
+            after = await set_manager(edit, after, found)
         changed, before_values, after_values = difference(person, after)
         if changed:
             await audit(edit, "Update user", person.user_principal_name, before=before_values, after=after_values)

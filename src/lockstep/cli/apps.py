@@ -11,14 +11,13 @@ import orjson
 
 from lockstep.actions import applications as actions
 from lockstep.actions import roles as role_actions
-from lockstep.actions.applications import ApplicationView
+from lockstep.actions.applications import ApplicationRow, ApplicationView, RoleRow
 from lockstep.actions.credentials import MASK
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.errors import invalid
 from lockstep.gallery.loader import load_gallery
-from lockstep.storage.applications import ApplicationRow, RoleRow
 
 
 @click.group(cls=SuggestingGroup)

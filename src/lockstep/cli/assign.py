@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from lockstep.actions import assignments as actions
+from lockstep.actions.assignments import AssignmentRow
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option
 from lockstep.cli.session import run
-from lockstep.storage.assignments import AssignmentRow
 
 _COLUMNS = [Column("principal", "Name"), Column("kind", "Kind"), Column("role", "Role"), Column("since", "Since", is_wide=True),
             Column("id", "Id", is_wide=True)]  # fmt: skip

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from lockstep.actions import groups as actions
+from lockstep.actions.groups import GroupRow
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
 from lockstep.cli.session import run
-from lockstep.storage.groups import GroupRow
 
 _MOST_MEMBERS = 1000
 

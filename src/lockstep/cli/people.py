@@ -7,12 +7,11 @@ from typing import Any
 import click
 
 from lockstep.actions import people as actions
-from lockstep.actions.people import PersonView
+from lockstep.actions.people import PersonFilter, PersonRow, PersonView
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.errors import invalid
-from lockstep.storage.people import PersonFilter, PersonRow
 
 
 @click.group(cls=SuggestingGroup)

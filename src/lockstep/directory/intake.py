@@ -7,12 +7,12 @@ broken or half read file makes nobody a leaver. Run again after any interruption
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lockstep.directory.edit import Edit, Touched, editing
+from lockstep.directory.edit import Edit, editing
 from lockstep.directory.groups import delete_groups, remove_members
 from lockstep.directory.intake_groups import GroupIntake
 from lockstep.directory.intake_members import MemberIntake
@@ -30,7 +30,7 @@ PAGE_SIZE = 1000
 KINDS = {PassKind.PEOPLE: "User", PassKind.GROUPS: "Group", PassKind.MEMBERS: "Member"}
 NOUNS = {"User": "people", "Group": "groups", "Member": "memberships"}
 
-AfterCommit = Callable[[Touched], Awaitable[None]]
+AfterCommit = Callable[[Collection[str]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class IntakeOptions:
     on_progress: Callable[[Progress], None] = lambda _: None
 
 
-async def nothing_to_defer(_: Touched) -> None:
+async def nothing_to_defer(_: Collection[str]) -> None:
     """Where nobody drains: the sweep finds the work later."""
 
 
@@ -114,7 +114,7 @@ class _Walk:
         if isinstance(taker, PersonIntake) and taker.postponed:
             async with self._editing() as edit:
                 await taker.take_postponed(edit)
-        if is_whole and self.reading.is_full and not self.result.held:
+        if is_whole and self.reading.is_full and not (self.result.held or self.result.unproven):
             await store.complete_pass(self.connection, self.source, self.generation)
 
     def _taker(self) -> PersonIntake | GroupIntake | MemberIntake:

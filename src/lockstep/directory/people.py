@@ -92,6 +92,16 @@ async def set_attributes(edit: Edit, person: PersonRow, texts: Mapping[str, str]
     return after
 
 
+async def set_manager(edit: Edit, person: PersonRow, manager: PersonRow | None) -> PersonRow:
+    """Give a person another manager, or none. Raises LockstepError for somebody who would manage themselves."""
+    if manager is not None and manager.id == person.id:
+        raise invalid(f"{person.user_principal_name} cannot be their own manager")
+    after = replace(person, manager_id=manager.id if manager else None, manager_anchor=None)
+    if after.manager_id != person.manager_id:
+        await write_people(edit, [PersonWrite(after, person)])
+    return after
+
+
 async def delete_people(edit: Edit, people: Iterable[PersonRow], *, at: datetime, by_source: bool = False) -> int:
     """Put people into the recycle bin. *by_source*: their row is forgotten, so that it brings them back when it returns."""
     writes = [

@@ -57,7 +57,7 @@ def new_role(value: str, *, display_name: str = "", description: str = "") -> Ro
 def from_manifest(value: Any) -> list[RoleRow]:
     """Read the `appRoles` of an Entra manifest. Raises LockstepError with the place of the first mistake."""
     roles_from_manifest(value)
-    entries = value.get("appRoles") if isinstance(value, Mapping) else value
+    entries = value["appRoles"] if isinstance(value, Mapping) else value
     return [
         RoleRow(
             id=str(uuid.UUID(entry["id"])),

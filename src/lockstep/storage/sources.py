@@ -192,10 +192,15 @@ _HELD = {
 
 
 async def count_unseen_edges(connection: Connection, source: str) -> tuple[int, int]:
-    """How many memberships in live groups of *source* this pass did not see, and how many there are."""
+    """How many memberships in live groups of *source* this pass did not see, and how many there are.
+
+    Those of deleted people do not count: they left with their people, who were guarded themselves.
+    """
     cursor = await connection.execute(
         f"""select count(*) filter (where {_EDGE_UNSEEN}), count(*)
-        from member join grp on grp.id = member.group_id where grp.source = %s and grp.deleted_at is null""",
+        from member join grp on grp.id = member.group_id
+        left join person on person.id = member.member_id
+        where grp.source = %s and grp.deleted_at is null and person.deleted_at is null""",
         (source,),
     )
     row = await cursor.fetchone()
