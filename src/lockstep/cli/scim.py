@@ -1,0 +1,161 @@
+"""`lockstep scim`: check a SCIM server the way Entra and Okta would use it.
+
+The token comes by stdin or from the environment, never as an argument. What the checks make, they delete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from lockstep.cli.output import Column, Output, hint, output_option, safe
+from lockstep.errors import EXIT_CODES, Kind, invalid
+from lockstep.targets.check.catalogue import Client
+from lockstep.targets.check.report import as_curl, as_json, as_junit
+from lockstep.targets.check.run import CheckReport, Result, Verdict, run_checks
+from lockstep.targets.http_client import HttpClient
+from lockstep.targets.outbound import Blocked, OutboundRules
+from lockstep.vault import Secret
+
+VARIABLE = "SCIM_TOKEN"
+SIGNS = {Verdict.OK: "ok", Verdict.WARN: "warning", Verdict.FAIL: "FAILED", Verdict.SKIP: "skipped"}
+COLUMNS = (Column("id", "CHECK"), Column("client", "CLIENT"), Column("verdict", "VERDICT"), Column("title", "WHAT"))
+LONGEST_BODY = 2000
+
+
+@click.group("scim")
+def scim() -> None:
+    """Check SCIM servers, ours or anybody's.
+
+    \b
+    SCIM_TOKEN=... lockstep scim check https://api.example.com/scim/v2
+    """
+
+
+@scim.command("check")
+@click.argument("url")
+@click.option("--token-stdin", is_flag=True, help=f"Read the token from stdin instead of the environment's {VARIABLE}.")
+@click.option(
+    "--client",
+    "clients",
+    multiple=True,
+    type=click.Choice([client.value for client in Client if client is not Client.ANY]),
+    help="Only this client's calls and those of all clients; may be given several times.",
+)
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML to this file as well.")
+@click.option("--timeout", type=click.FloatRange(0.1, 300), default=15.0, help="Seconds for each request.")
+@output_option
+@click.pass_context
+def check(
+    ctx: click.Context,
+    url: str,
+    token_stdin: bool,
+    clients: tuple[str, ...],
+    junit: Path | None,
+    timeout: float,
+    output: Output,
+) -> None:
+    """Send the calls of Entra and Okta to a SCIM server and judge its answers.
+
+    Use a test tenant: the checks create people and groups (named lockstep-check-...) and delete them again.
+    Ends with 0 when nothing failed, with 3 otherwise.
+
+    \b
+    SCIM_TOKEN=... lockstep scim check https://api.example.com/scim/v2
+    lockstep scim check https://api.example.com/scim/v2 --token-stdin --junit scim.xml < token.txt
+    """
+    url = url.strip().rstrip("/")
+    token = _token(from_stdin=token_stdin)
+    rules = _rules_for(url)
+    wanted = [Client(client) for client in clients] or list(Client)
+    report = asyncio.run(_checked(rules, url, token, wanted, timeout))
+    if junit is not None:
+        junit.write_bytes(as_junit(report))
+    _show(report, output)
+    if report.left_behind:
+        hint(f"Not deleted, please do it by hand: {', '.join(report.left_behind)}")
+    ctx.exit(0 if report.passed else EXIT_CODES[Kind.PARTIAL])
+
+
+async def _checked(rules: OutboundRules, url: str, token: Secret, clients: list[Client], timeout: float) -> CheckReport:
+    client = HttpClient(rules)
+
+    def tell(result: Result) -> None:
+        click.echo(f"\r{result.check.id:<9}", err=True, nl=False)
+
+    try:
+        return await run_checks(
+            client,
+            url,
+            token,
+            clients=clients,
+            deadline_seconds=timeout,
+            tell=tell if sys.stderr.isatty() else lambda _: None,
+        )
+    finally:
+        await client.close()
+        if sys.stderr.isatty():
+            click.echo("\r" + " " * 9 + "\r", err=True, nl=False)
+
+
+def _token(*, from_stdin: bool) -> Secret:
+    text = sys.stdin.read() if from_stdin else os.environ.get(VARIABLE, "")
+    if not text.strip():
+        where = "stdin" if from_stdin else f"the environment's {VARIABLE}"
+        raise invalid(
+            f"There is no token in {where}",
+            next_step=f"Put it there: {VARIABLE}=... lockstep scim check URL, or give --token-stdin",
+        )
+    return Secret(text.strip())
+
+
+def _rules_for(url: str) -> OutboundRules:
+    """Who types a URL at a shell may reach it, inside the network, too: only that one origin."""
+    origin = "/".join(url.split("/")[:3]).partition("?")[0]
+    try:
+        rules = OutboundRules([origin] if "://" in url else [])
+        place = rules.check_url(url)
+    except (Blocked, ValueError) as refused:
+        raise invalid(f"{url} cannot be checked: {refused}", next_step=getattr(refused, "next_step", "")) from None
+    if place.scheme == "http" and place.host not in ("127.0.0.1", "localhost", "::1"):
+        hint("Note: the URL is http, so the token can be read on the way.")
+    return rules
+
+
+def _show(report: CheckReport, output: Output) -> None:
+    if output.form in ("json", "jsonl", "yaml"):
+        output.one(as_json(report), text="")
+        return
+    rows = [
+        {
+            "id": result.check.id,
+            "client": result.check.client.value,
+            "verdict": SIGNS[result.verdict],
+            "title": result.check.title + (f": {result.sentence}" if result.sentence else ""),
+        }
+        for result in report.results
+    ]
+    output.many(rows, COLUMNS, name="id")
+    if output.quiet or output.form not in ("table", "wide"):
+        return
+    for result in report.results:
+        if result.verdict is Verdict.FAIL and result.exchange is not None:
+            click.echo("")
+            for line in _exchange_lines(result):
+                click.echo(safe(line))
+    click.echo("")
+    counts = ", ".join(f"{report.count(verdict)} {SIGNS[verdict]}" for verdict in Verdict)
+    click.echo(f"{counts}; {report.requests} requests in {report.seconds:.1f} s")
+
+
+def _exchange_lines(result: Result) -> list[str]:
+    exchange = result.exchange
+    if exchange is None:
+        return []
+    status = f"HTTP {exchange.status}" if exchange.status is not None else "no answer"
+    body = exchange.received[:LONGEST_BODY]
+    return [f"{result.check.id}: {result.sentence}", f"  {as_curl(exchange)}", f"  # {status} {body}".rstrip()]
