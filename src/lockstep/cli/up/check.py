@@ -18,7 +18,7 @@ import click
 import orjson
 import uvloop
 
-from lockstep.actions import provisioning
+from lockstep.actions import provisioning, status
 from lockstep.actions.context import Context
 from lockstep.cli.events import log_to_stderr
 from lockstep.cli.output import FORMAT_VERSION, hint
@@ -140,6 +140,10 @@ class Check:
 
     @staticmethod
     async def _unchanged_cycle(context: Context) -> Cycle:
+        """A cycle of its own, once the one that the changes opened has ended."""
+        running = (await status.show_status(context, stage.APP)).running
+        if running is not None:
+            await stage.follow(context, running, on_progress=lambda _: None)
         cycle = await provisioning.run(context, stage.APP)
         return await stage.follow(context, cycle, on_progress=lambda _: None)
 
