@@ -118,6 +118,17 @@ async def test_if_match_guards_every_change(api: Client) -> None:
     assert (await api.send("DELETE", f"/Users/{user}", headers={"If-Match": fresh})).status == 204
 
 
+async def test_if_none_match_keeps_a_change_from_a_resource_that_is_there(api: Client) -> None:
+    user = await api.user("a@x.org")
+    change = {"op": "replace", "path": "title", "value": "x"}
+
+    patched = await api.patch(f"/Users/{user}", change, headers={"If-None-Match": "*"})
+    deleted = await api.send("DELETE", f"/Users/{user}", headers={"If-None-Match": "*"})
+    other = await api.patch(f"/Users/{user}", change, headers={"If-None-Match": '"99"'})
+
+    assert [patched.status, deleted.status, other.status] == [412, 412, 200]
+
+
 async def test_if_none_match_answers_304_without_a_body(api: Client) -> None:
     user = await api.user("a@x.org")
     version = (await api.get(f"/Users/{user}")).headers["ETag"]

@@ -15,7 +15,7 @@ import psycopg
 
 from documo.identifiers import read_id
 from documo.scim_service.create_batch import seats_error
-from documo.scim_service.exchange import check_if_match
+from documo.scim_service.exchange import Conditions, check_conditions
 from documo.scim_service.incoming import hash_password
 from documo.scim_service.tenants import Tenant
 from documo.store import group_members, lookups, resources
@@ -54,7 +54,7 @@ class Change:
     id: str
     decide: Callable[[Stored], Decision]
     members: tuple[MemberChange, ...] = ()
-    if_match: str = ""
+    conditions: Conditions = Conditions()  # noqa: RUF009 -- frozen
     tolerances: list[str] = field(default_factory=list)
 
     def named_members(self) -> set[str]:
@@ -126,7 +126,7 @@ class _Batch:
         stored = self._stored.get(change.id)
         if stored is None or stored.kind != change.kind:
             raise not_found(f"There is no {change.kind} {change.id[:100]!r}.")
-        check_if_match(change.if_match, stored.version)
+        check_conditions(change.conditions, stored.version)
         decision = change.decide(stored)
         statements = self._member_changes(change)
         password_hash = await hash_password(decision.password)

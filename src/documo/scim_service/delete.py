@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from documo.scim_service.exchange import Answer, Place, Request, check_if_match
+from documo.scim_service.exchange import Answer, Place, Request, check_conditions
 from documo.scim_service.protected import refuse_change_of_role
 from documo.scim_service.service import Service
 from documo.store import resources
@@ -13,9 +13,7 @@ from documo.store.round_trip import open_transaction
 from lockstep.scim.errors import not_found
 
 
-async def delete(
-    service: Service, request: Request, place: Place, resource_id: str, *, if_match: str | None = None
-) -> Answer:
+async def delete(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
     """Delete a resource with its memberships and keys; 204."""
     tenant = request.tenant
     async with open_transaction(service.store, tenant.id) as transaction:
@@ -23,7 +21,7 @@ async def delete(
         stored = Stored(*rows[0]) if rows else None
         if stored is None or stored.kind != place.kind:
             raise not_found(f"There is no {place.kind} {resource_id[:100]!r}.")
-        check_if_match(request.if_match if if_match is None else if_match, stored.version)
+        check_conditions(request.conditions, stored.version)
         refuse_change_of_role(place, orjson.loads(stored.document), tenant)
         statements = resources.soft_delete(tenant.id, stored.id, stored.kind)
         if place.kind == "Role":

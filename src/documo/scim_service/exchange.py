@@ -19,6 +19,14 @@ from lockstep.scim.registry import ResourceDefinition
 MEDIA_TYPE = b"application/scim+json"
 
 
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The If-Match and If-None-Match of a change; "" where there is none."""
+
+    if_match: str = ""
+    if_none_match: str = ""
+
+
 @dataclass(slots=True)
 class Answer:
     """What is sent back. *etag* and *location* become headers."""
@@ -49,12 +57,9 @@ class Request:
         return self.caller.tenant
 
     @property
-    def if_match(self) -> str:
-        return self.headers.get(b"if-match", b"").decode("latin-1").strip()
-
-    @property
-    def if_none_match(self) -> str:
-        return self.headers.get(b"if-none-match", b"").decode("latin-1").strip()
+    def conditions(self) -> Conditions:
+        match, none_match = self.headers.get(b"if-match", b""), self.headers.get(b"if-none-match", b"")
+        return Conditions(match.decode("latin-1").strip(), none_match.decode("latin-1").strip())
 
     def parameters(self) -> dict[str, str]:
         """The query string, names folded. Raises ScimError for bytes that are no UTF-8 and for NUL."""
@@ -112,11 +117,12 @@ def etag_of(version: int) -> str:
     return f'"{version}"'
 
 
-def check_if_match(condition: str, version: int) -> None:
-    """Raise ScimError 412 unless *condition*, an If-Match header, allows a change of *version*. A weak tag is taken for strong."""
-    if not condition or condition == "*":
-        return
-    if etag_of(version) not in _tags(condition):
+def check_conditions(conditions: Conditions, version: int) -> None:
+    """Raise ScimError 412 unless *conditions* allow a change of *version*. A weak tag is taken for a strong one."""
+    if is_unchanged(conditions.if_none_match, version):
+        raise ScimError(412, "", f"The resource has the version {etag_of(version)}, which If-None-Match rules out.")
+    condition = conditions.if_match
+    if condition not in ("", "*") and etag_of(version) not in _tags(condition):
         raise ScimError(
             412, "", f"The resource has changed: its version is now {etag_of(version)}. Read it again, then try again."
         )

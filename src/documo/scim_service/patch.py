@@ -31,9 +31,7 @@ async def patch(service: Service, request: Request, place: Place, resource_id: s
     return await one_answer(service.store, request, changed.row, place, search)
 
 
-async def patch_resource(
-    service: Service, request: Request, place: Place, resource_id: str, body: Any, *, if_match: str | None = None
-) -> Changed:
+async def patch_resource(service: Service, request: Request, place: Place, resource_id: str, body: Any) -> Changed:
     """Apply the operations of *body*. Raises ScimError; then nothing has changed."""
     tenant, definition = request.tenant, place.definition
     operations, applied = normalize_patch(body, tenant.profile, definition)
@@ -53,6 +51,5 @@ async def patch_resource(
             columns = columns._replace(search=None)
         return Decision(document, columns, password)
 
-    condition = request.if_match if if_match is None else if_match
-    change = Change(tenant, place.kind, resource_id, decide, tuple(members), condition, request.tolerances)
+    change = Change(tenant, place.kind, resource_id, decide, tuple(members), request.conditions, request.tolerances)
     return await service.changes.ask(tenant.id, change)

@@ -14,7 +14,7 @@ async def read(service: Service, request: Request, place: Place, resource_id: st
     row = await service.by_id.ask(request.tenant.id, resource_id)
     if row is None or row.kind != place.kind:
         raise not_found(f"There is no {place.kind} {resource_id[:100]!r}.")
-    if is_unchanged(request.if_none_match, row.version):
+    if is_unchanged(request.conditions.if_none_match, row.version):
         return Answer(304, etag=etag_of(row.version))
     search = search_from_query(request.parameters()) if request.query else SearchRequest()
     return await one_answer(service.store, request, row, place, search)

@@ -25,9 +25,7 @@ async def replace(service: Service, request: Request, place: Place, resource_id:
     return await one_answer(service.store, request, row, place, search)
 
 
-async def replace_resource(
-    service: Service, request: Request, place: Place, resource_id: str, body: Any, *, if_match: str | None = None
-) -> Row:
+async def replace_resource(service: Service, request: Request, place: Place, resource_id: str, body: Any) -> Row:
     """Put *body* in the place of the resource. Raises ScimError."""
     tenant, definition = request.tenant, place.definition
     # Read once before the lock, so that a body that is wrong in itself is refused, and its members are known.
@@ -48,6 +46,5 @@ async def replace_resource(
         members = (ReplaceMembers(early.members) if early.members else RemoveAllMembers(),)
     elif place.kind == "Group" and tenant.profile.name == "strict":
         members = (RemoveAllMembers(),)
-    condition = request.if_match if if_match is None else if_match
-    change = Change(tenant, place.kind, resource_id, decide, members, condition, request.tolerances)
+    change = Change(tenant, place.kind, resource_id, decide, members, request.conditions, request.tolerances)
     return (await service.changes.ask(tenant.id, change)).row
