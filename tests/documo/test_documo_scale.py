@@ -1,0 +1,100 @@
+"""What must not grow with the number of people or members."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import orjson
+import pytest
+from documo_client import Client
+
+from documo.demo_people import add_people
+from documo.scim_service import query
+from documo.scim_service.filter_sql import FilterCompiler
+from documo.store import pages
+from documo.store.round_trip import one_trip
+from lockstep.scim.filters import parse_filter
+from lockstep.scim.registry import default_registry
+
+
+async def crowd(api: Client, people: int) -> None:
+    await add_people(api.store, api.account.id, people, seed=3)
+    async with api.store.control() as connection:
+        await connection.execute("select gin_clean_pending_list('resource_search_values')")
+        await connection.execute("analyze")
+
+
+async def test_a_scan_that_takes_too_long_is_refused_and_harms_nobody(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await crowd(api, 3000)
+    monkeypatch.setattr(query, "SCAN_MILLISECONDS", 1)
+
+    reply = await api.find('not (emails[value ew "nobody" or type co "zz"]) and title co "zz" and nickName co "y"')
+
+    assert (reply.status, reply.body["scimType"]) == (400, "tooMany")
+    assert (await api.find('userName eq "user7@sandbox.example"')).body["totalResults"] == 1
+
+
+async def test_a_total_that_takes_too_long_to_count_is_an_estimate(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await crowd(api, 3000)
+    monkeypatch.setattr(query, "COUNT_MILLISECONDS", 1)
+
+    body = (await api.send("GET", "/Users", filter='emails[value co "user" and type sw "w"]', count="10")).body
+
+    assert body["itemsPerPage"] == 10 and body["totalResults"] >= 10
+
+
+@pytest.mark.full
+async def test_a_selective_eq_stays_under_a_millisecond_among_200_000(api: Client) -> None:
+    await crowd(api, 200_000)
+    await api.user("needle@x.org", nickName="Needle", emails=[{"value": "needle@x.org", "type": "work"}])
+    definition = default_registry().resource("User")
+
+    for question in (
+        'nickName eq "needle"',
+        'emails.value eq "NEEDLE@x.org"',
+        'emails[type eq "work" and value eq "needle@x.org"]',
+    ):
+        compiled = FilterCompiler(api.account.id, definition, lenient=False).compile(parse_filter(question))
+        statement, values = pages.containing(api.account.id, "User", dict(compiled.contains or {}), 1001)
+        times = []
+        for _ in range(20):
+            explained = (f"explain (analyze, format json) {statement}", values)
+            (rows,) = await one_trip(api.store, api.account.id, [explained])
+            plan = rows[0][0]
+            times.append((orjson.loads(plan) if isinstance(plan, str) else plan)[0]["Execution Time"])
+        assert statistics.median(times) < 1.0, (question, times)
+        assert (await api.find(question)).body["totalResults"] == 1
+
+
+@pytest.mark.full
+async def test_one_member_more_or_less_costs_the_same_at_10_and_at_50_000(api: Client) -> None:
+    await crowd(api, 51_000)
+    small, large = await api.group("Small"), await api.group("Large")
+    fill = (
+        "insert into group_members select tenant_id, %s, id, 'User' from resources where tenant_id = %s and kind = 'User'"
+        " order by id limit 50000",
+        (large, api.account.id),
+    )
+    await one_trip(api.store, api.account.id, [fill])
+    people = (await api.send("GET", "/Users", startIndex="50500", count="50")).ids
+
+    async def milliseconds(group: str) -> float:
+        times = []
+        for person in people:
+            begun = time.perf_counter()
+            added = await api.patch(f"/Groups/{group}", {"op": "add", "path": "members", "value": [{"value": person}]})
+            removed = await api.patch(f"/Groups/{group}", {"op": "remove", "path": f'members[value eq "{person}"]'})
+            times.append((time.perf_counter() - begun) * 500)
+            assert {added.status, removed.status} <= {200, 204}
+        return statistics.median(times)
+
+    await milliseconds(small)
+    at_none, at_many = await milliseconds(small), await milliseconds(large)
+
+    assert at_many < 5.0 + at_none
+    assert at_many < 3 * at_none
