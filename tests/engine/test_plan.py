@@ -586,3 +586,44 @@ def test_emptied_attribute_is_marked() -> None:
 
     assert made.changes == (Change("title", "Boss", None),)
     assert made.empties
+
+
+def test_linked_person_whose_mapping_fails_is_refused_and_keeps_the_link() -> None:
+    fails = {"target": "title", "expression": 'Item(Split([mail], "@"), 2)'}
+
+    made = plan(person(ANNA | {"mail": "x"}), link(base=IN_STEP), configuration(*ATTRIBUTES, fails))
+
+    assert (made.action, made.reason.code, made.link_state) == (Action.REFUSE, "InvalidExpression", LinkState.LIVE)
+
+
+def test_look_compares_even_where_the_wish_is_the_same_as_last_time() -> None:
+    drifted = account(**{**RESOURCE, "name": {"givenName": "Changed", "familyName": "Lind"}})
+
+    made = plan(linked=link(base=IN_STEP, desired_hash=desired_hash(IN_STEP)), observed=drifted, look=True)
+
+    assert made.changes == (Change("name.givenName", "Changed", "Anna"),)
+
+
+def test_given_values_are_compared_in_place_of_the_base() -> None:
+    prepared = prepare(person(), link(base=IN_STEP, desired_hash=desired_hash(IN_STEP)), configuration(), MOMENT)
+
+    made = make_plan(prepared, held_values=IN_STEP | {"name.givenName": "Held"})
+
+    assert made.changes == (Change("name.givenName", "Held", "Anna"),)
+
+
+def test_plan_carries_the_digest_of_what_it_wants() -> None:
+    assert plan(match=NO_MATCH).desired_hash == desired_hash(IN_STEP)
+    assert plan(person(assigned=False)).desired_hash == ""
+
+
+def test_account_that_is_created_again_has_no_id_yet() -> None:
+    made = plan(linked=link("released", base=IN_STEP), observed=None, match=NO_MATCH)
+
+    assert (made.action, made.target_id) == (Action.CREATE, "")
+
+
+def test_stamp_of_the_time_is_not_looked_at_again() -> None:
+    stamp = {"target": "title", "expression": "Now()"}
+
+    assert plan(config=configuration(*ATTRIBUTES, stamp), match=NO_MATCH).review_at is None

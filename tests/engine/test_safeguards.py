@@ -113,6 +113,6 @@ def test_many_emptied_attributes_are_held() -> None:
 def test_only_what_is_let_through_is_counted() -> None:
     counts = Counts()
 
-    assert counts.with_plan(planned(Action.HELD)) == counts
+    assert counts.with_plan(planned(Action.HELD, grants=True, empties=True)) == counts
     assert counts.with_plan(planned(Action.DISABLE)).day == Tally(destructive=1)
     assert counts.with_plan(planned(Action.UPDATE, grants=True, empties=True)).hour == Tally(0, 1, 1)

@@ -221,3 +221,15 @@ def test_pattern_of_an_administrator_takes_no_time_on_hostile_text() -> None:
     filters = [{"title": "t", "all": [clause("x", "REGEX MATCH", "(a+)+b")]}]
 
     assert not decide(filters, {"x": "a" * 50_000}).in_scope
+
+
+def test_log_tells_the_part_of_a_group_that_decided() -> None:
+    either = {"any": [clause("a", "EQUALS", "1"), {"memberOf": "Team"}]}
+    filters = [{"title": "t", "all": [either, {"not": clause("b", "EQUALS", "2")}]}]
+
+    def logged(values: dict[str, Any], **more: Any) -> Any:
+        return orjson.loads(decide(filters, values, **more).details["ScopeEvaluationResult"])
+
+    assert logged({"a": "1"}) == {"t.a EQUALS '1'": True, "t.not (b EQUALS '2')": True}
+    assert logged({"a": "2"}, groups=("Team",)) == {"t.memberOf 'Team'": True, "t.not (b EQUALS '2')": True}
+    assert logged({"b": "2"}) == {"t.a EQUALS '1' or memberOf 'Team'": False, "t.not (b EQUALS '2')": False}
