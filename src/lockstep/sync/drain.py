@@ -125,13 +125,13 @@ class Drain:
         if self.pipeline.seconds_to_wait:
             await self._wait(min(self.pipeline.seconds_to_wait, RECHECK_SECONDS))
             return False
-        if len(self.pipeline.in_flight) > self.room // 2:
+        if self.pipeline.room() < self.room // 2:
             await self._wait(RECHECK_SECONDS)
             return False
         return True
 
     async def _claim(self) -> list[Claim]:
-        room = self.room - len(self.pipeline.in_flight)
+        room = self.pipeline.room()
         limit = max(room, LARGEST_LOCAL_SLICE) if self._is_quiet else room
         self._slices += 1
         claimed_at = time.monotonic()

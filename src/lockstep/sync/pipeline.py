@@ -34,6 +34,8 @@ log = structlog.get_logger()
 
 BATCH = 50
 BATCH_SECONDS = 0.02
+MOST_PER_SENDER = 4  # objects in memory whose outcome is open
+MOST_UNRECORDED = 200
 SHORT_WAIT_SECONDS = 2.0  # for the application; anything longer gives the objects back
 
 
@@ -61,6 +63,7 @@ class Pipeline:
         self.changed = asyncio.Event()  # something was recorded, or the application was found to be out of reach
         self.stop_claiming = ""  # why, once it is so
         self._lease_ends: dict[int, float] = {}
+        self._undecided: set[int] = set()  # attempts in flight whose outcome is not known yet
         self._wait_until = 0.0
         self._guard = Guard(services.pool)
         self._queue = WorkQueue()
@@ -81,6 +84,12 @@ class Pipeline:
         for claim in claims:
             self.in_flight[claim.attempt] = claim
             self._lease_ends[claim.attempt] = claimed_at + self.lease_seconds
+            self._undecided.add(claim.attempt)
+
+    def room(self) -> int:
+        """How many more objects may come in. What only waits for its record does not keep senders from working."""
+        most = MOST_PER_SENDER * self.settings.concurrency
+        return min(most - len(self._undecided), most + MOST_UNRECORDED - len(self.in_flight))
 
     def look(self, work: Look) -> None:
         self._queue.put(work)
@@ -89,7 +98,10 @@ class Pipeline:
         self._journal.put(work)
 
     def done(self, outcome: Outcome) -> None:
+        self._undecided.discard(outcome.claim.attempt)
         self._records.put(outcome)
+        if len(self._undecided) <= MOST_PER_SENDER * self.settings.concurrency // 2:
+            self.changed.set()
 
     @property
     def seconds_to_wait(self) -> float:
@@ -277,6 +289,7 @@ class Pipeline:
     def _forget(self, claims: Iterable[Claim]) -> None:
         for claim in claims:
             self.in_flight.pop(claim.attempt, None)
+            self._undecided.discard(claim.attempt)
             self._lease_ends.pop(claim.attempt, None)
         self.changed.set()
 

@@ -297,7 +297,6 @@ create table operation (
 );
 create index operation_open on operation (job, kind, source_id) where state in ('planned', 'ambiguous');
 create unique index operation_held on operation (job, kind, source_id) where state = 'held';
-create index operation_cycle on operation (cycle) where cycle is not null;
 create index operation_window on operation (job, planned_at)
     where action in ('disable', 'delete') or grants or empties;
 
@@ -362,7 +361,7 @@ create table target_index_state (
 
 create table provisioning_log (
     seq bigserial primary key,
-    id uuid not null unique,
+    id uuid not null,
     change_id uuid not null,
     at timestamptz not null default clock_timestamp(),
     job text not null,
@@ -381,7 +380,8 @@ create table provisioning_log (
     initiated_by text not null default 'system',
     record jsonb not null                      -- steps, modified properties, exchanges
 );
-create index provisioning_log_at on provisioning_log (at desc);
+create index provisioning_log_at on provisioning_log using brin (at);
+create index provisioning_log_change on provisioning_log (change_id);
 create index provisioning_log_source on provisioning_log (source_id, seq desc);
 create index provisioning_log_job on provisioning_log (job, seq desc);
 
