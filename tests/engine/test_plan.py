@@ -627,3 +627,13 @@ def test_stamp_of_the_time_is_not_looked_at_again() -> None:
     stamp = {"target": "title", "expression": "Now()"}
 
     assert plan(config=configuration(*ATTRIBUTES, stamp), match=NO_MATCH).review_at is None
+
+
+def test_what_is_not_written_is_not_remembered_as_agreed() -> None:
+    creates_only = configuration(mapping={"actions": ["create"]})
+
+    skipped = plan(person(ANNA | {"surname": "X"}), link(base=IN_STEP), creates_only)
+    linked = plan(config=creates_only, match=one(account("u-7")))
+    still_active = plan(person(assigned=False), link(base=IN_STEP), creates_only)
+
+    assert [made.desired_hash for made in (skipped, linked, still_active)] == ["", "", ""]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lockstep.engine.conditions import earliest, next_day
@@ -147,6 +147,11 @@ def flag_is_off(prepared: Prepared, action: str, *, wish: str) -> Reason:
         {"gate": "actions", "action": action},
         f"{wish} if {action.capitalize()} were ticked among the target object actions.",
     )
+
+
+def not_written(draft: Draft) -> Draft:
+    """*draft* as a skip. It carries no wish: remembered as agreed, what was not written would never be written."""
+    return replace(draft, action=Action.SKIP, mapped=NO_VALUES)
 
 
 def may(prepared: Prepared, action: str) -> bool:

@@ -17,6 +17,7 @@ from lockstep.engine.drafting import (
     held_by,
     mapped_for,
     may,
+    not_written,
     turns_on,
     without_drift,
 )
@@ -50,7 +51,7 @@ def plan_provision(prepared: Prepared, link: Link, observed: Observed, held: Val
     if not changes:
         return replace(draft, reasons=(*draft.reasons, *drift))
     if not may(prepared, "update"):
-        return replace(draft, action=Action.SKIP, reasons=(flag_is_off(prepared, "update", wish="Would be updated"),))
+        return not_written(replace(draft, reasons=(flag_is_off(prepared, "update", wish="Would be updated"),)))
     action = Action.ENABLE if turns_on(changes) or link.state is LinkState.DISABLED else Action.UPDATE
     return replace(draft, action=action, changes=changes, reasons=(differs(changes), *drift))
 
@@ -77,7 +78,7 @@ def plan_disable(prepared: Prepared, link: Link, observed: Observed, held: Value
         return replace(draft, reasons=(*prepared.intent.reasons[:1], already))
     if not may(prepared, "update"):
         reason = flag_is_off(prepared, "update", wish="Would be disabled")
-        return replace(draft, action=Action.SKIP, link_state=link.state, reasons=(reason,))
+        return not_written(replace(draft, link_state=link.state, reasons=(reason,)))
     return replace(draft, action=Action.DISABLE, changes=changes)
 
 

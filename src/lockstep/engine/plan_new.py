@@ -70,7 +70,7 @@ def _link(prepared: Prepared, match: OneMatch) -> Draft:
     )
     if changes and not may(prepared, "update"):
         reasons = (found, flag_is_off(prepared, "update", wish="Would be updated"))
-        return Draft(Action.LINK, reasons, LinkState.LIVE, account.id, account, mapped, matching=step)
+        return Draft(Action.LINK, reasons, LinkState.LIVE, account.id, account, matching=step)
     if not changes:
         return Draft(Action.LINK, (found,), LinkState.LIVE, account.id, account, mapped, matching=step)
     action = Action.ENABLE if turns_on(changes) else Action.UPDATE
