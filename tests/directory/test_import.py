@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.hub import HEADER, Hub, guid, person, upn, write_csv
 
-from lockstep.actions import groups, people, sources
+from lockstep.actions import applications, assignments, groups, people, sources
 from lockstep.directory.intake import IntakeOptions
 from lockstep.directory.rows import PassResult
 from lockstep.errors import LockstepError
@@ -254,8 +257,6 @@ async def test_import_that_was_cut_off_between_pages_ends_the_same_when_it_is_ru
         if getattr(progress, "read", 0) >= 20:
             raise Stop
 
-    from dataclasses import replace
-
     config = {"files": [{"path": str(write_csv(tmp_path / "p.csv", many(50)))}]}
     with pytest.raises(Stop):
         await sources.import_source(
@@ -274,7 +275,7 @@ async def test_import_that_was_cut_off_between_pages_ends_the_same_when_it_is_ru
 async def test_two_imports_of_one_source_do_not_run_at_once(hub: Hub, tmp_path: Path) -> None:
     file = write_csv(tmp_path / "p.csv", [person("anna")])
     async with hub.pool.connection() as connection:
-        await connection.execute("select pg_advisory_lock(%s)", (__import__("zlib").crc32(b"pass of hr"),))
+        await connection.execute("select pg_advisory_lock(%s)", (zlib.crc32(b"pass of hr"),))
 
         with pytest.raises(LockstepError, match="is being imported already"):
             await bring(hub, file)
@@ -313,3 +314,19 @@ async def test_memberships_of_people_who_left_do_not_count_as_a_source_that_shra
     people_pass, _, member_pass = await sources.import_source(hub.context, "hr", config=files)
 
     assert (people_pass.removed, member_pass.held, member_pass.removed) == (15, "", 75)
+
+
+async def test_member_added_while_its_group_is_being_assigned_is_marked(hub: Hub, tmp_path: Path) -> None:
+    await bring(hub, write_csv(tmp_path / "p.csv", many(1)))
+    await applications.add_application(hub.context, "documo")
+    await hub.fetch("update job set started = true")
+    for number in range(5):
+        await groups.create_group(hub.context, f"team{number}")
+
+        await asyncio.gather(
+            assignments.assign(hub.context, "documo", groups=[f"team{number}"]),
+            groups.change_members(hub.context, f"team{number}", add=[upn("p0")]),
+        )
+
+        assert await hub.fetch("select source_id::text from dirty") == [(guid("p0"),)]
+        await hub.fetch("delete from dirty")

@@ -28,6 +28,7 @@ from lockstep.storage.groups import Edge
 
 PAGE_SIZE = 1000
 KINDS = {PassKind.PEOPLE: "User", PassKind.GROUPS: "Group", PassKind.MEMBERS: "Member"}
+_MANY = 1000  # from so many on, plans made for the tables of before are bad ones
 NOUNS = {"User": "people", "Group": "groups", "Member": "memberships"}
 
 AfterCommit = Callable[[Collection[str]], Awaitable[None]]
@@ -114,6 +115,8 @@ class _Walk:
         if isinstance(taker, PersonIntake) and taker.postponed:
             async with self._editing() as edit:
                 await taker.take_postponed(edit)
+        if self.result.created + self.result.removed >= _MANY:
+            await store.refresh_statistics(self.connection, KINDS[self.reading.kind])
         if is_whole and self.reading.is_full and not (self.result.held or self.result.unproven):
             await store.complete_pass(self.connection, self.source, self.generation)
 
