@@ -15,12 +15,15 @@ from lockstep.engine.config_file import ConfigDocument, document_to_json, read_d
 
 WIDTH = 118
 _NOT_ON_ONE_LINE = frozenset({"spec", "provisioning", "credentials", "connection", "deletions"})
+_BREAKS = frozenset("\n\r\x85\u2028\u2029\ufeff")
 
 
-class _Dumper(yaml.SafeDumper):
+class _Representer(yaml.representer.SafeRepresenter):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+
+class _Dumper(yaml.SafeDumper):
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
 
@@ -37,8 +40,7 @@ def format_text(text: str, file: str) -> str:
 
 
 def _write(value: Mapping[str, Any]) -> str:
-    dumper = _Dumper("", sort_keys=False)
-    node = dumper.represent_data(_plain(value))
+    node = _Representer(sort_keys=False).represent_data(_plain(value))
     _lay_out(node, "", 0)
     return str(yaml.serialize(node, Dumper=_Dumper, width=1_000_000, allow_unicode=True))
 
@@ -55,14 +57,18 @@ def _plain(value: Any) -> Any:
 def _lay_out(node: yaml.Node, key: str, depth: int) -> int:
     """Decide for every part of *node* whether it stands on one line; returns its length as if it did."""
     if isinstance(node, yaml.ScalarNode):
-        return len(node.value) + 2 if "\n" not in node.value else WIDTH
+        if not _BREAKS.isdisjoint(node.value):
+            node.style = '"'  # escaped, on one line: any other style reads some of them as something else
+        return len(node.value) + 2
     if isinstance(node, yaml.MappingNode):
         inner = [(name.value, value) for name, value in node.value]
         length = sum(len(name) + 4 + _lay_out(value, name, depth + 1) for name, value in inner)
         stays = key not in _NOT_ON_ONE_LINE and depth > 0
-    else:
+    elif isinstance(node, yaml.SequenceNode):
         length = sum(2 + _lay_out(value, "", depth + 1) for value in node.value)
         # A list of things has a line for each; a list of words is one line.
         stays = all(isinstance(value, yaml.ScalarNode) for value in node.value)
+    else:
+        return WIDTH
     node.flow_style = not node.value or (stays and depth * 2 + len(key) + length <= WIDTH)
     return length if node.flow_style else WIDTH

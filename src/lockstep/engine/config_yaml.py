@@ -22,8 +22,8 @@ MAX_DEPTH = 40
 
 Position = tuple[int, int]  # line and column, both from 1
 
-_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
-_FLOAT = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{1,18}([eE][-+]?[0-9]{1,3})?")
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,99})")
+_FLOAT = re.compile(r"[-+]?[0-9]{1,99}\.[0-9]{1,99}([eE][-+]?[0-9]{1,3})?")
 _WORDS: Mapping[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -122,8 +122,10 @@ class _Builder:
                 return {key: self.value(inner, at, depth + 1) for key, at, inner in self.pairs(node, place)}
             case yaml.SequenceNode():
                 return [self.item(inner, f"{place}[{index}]", depth) for index, inner in enumerate(node.value)]
-            case _:
+            case yaml.ScalarNode():
                 return _scalar(node)
+            case _:
+                raise wrong(self.file, _start(node), "this cannot be read")
 
     def item(self, node: yaml.Node, place: str, depth: int) -> Any:
         self.positions[place] = _start(node)
@@ -133,7 +135,7 @@ class _Builder:
         seen: dict[str, int] = {}
         for key, inner in node.value:
             line, _ = position = _start(key)
-            if not isinstance(key, yaml.ScalarNode) or not key.value:
+            if not isinstance(key, yaml.ScalarNode) or not (key.value or key.style):
                 raise wrong(self.file, position, "a key must be a text")
             if key.tag.endswith(":merge") and key.style is None:
                 raise wrong(
@@ -148,7 +150,7 @@ class _Builder:
             yield key.value, at, inner
 
 
-def _scalar(node: yaml.Node) -> Any:
+def _scalar(node: yaml.ScalarNode) -> Any:
     text = str(node.value)
     if node.style is not None or node.tag.endswith(":str"):
         return text

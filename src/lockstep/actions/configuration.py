@@ -1,0 +1,265 @@
+"""Configuration as code: what files would change.
+
+Planning only reads. A file manages what it names: an application that no file names is left alone, and so is a section that is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.actions.configuration_state import (
+    application_spec,
+    name_of_group,
+    source_config,
+    source_spec,
+    template_spec,
+    with_absolute_paths,
+)
+from lockstep.actions.context import CREDENTIALS_WRITE, Context
+from lockstep.actions.credentials import MASK, checked_url, origin
+from lockstep.actions.jobs import job_row
+from lockstep.actions.lookup import find_group, find_person
+from lockstep.actions.settings import NOT_DECIDING
+from lockstep.engine.config_change import ConfigChange, Sign
+from lockstep.engine.config_difference import difference
+from lockstep.engine.config_file import ConfigDocument, DocumentKind, refuse_doubles
+from lockstep.engine.config_sections import assignment_key
+from lockstep.engine.lint import lint
+from lockstep.engine.rules import configuration_from_json
+from lockstep.engine.strict_json import unknown_word
+from lockstep.errors import LockstepError, conflict, invalid
+from lockstep.postgres.pool import Connection
+from lockstep.storage import applications, assignments, credentials, links, people, sources
+from lockstep.storage.applications import ApplicationRow
+from lockstep.storage.people import PersonFilter
+from lockstep.sync.connections import TOKEN
+from lockstep.vault import Secret
+
+Resolve = Callable[[str], Secret | None]
+
+
+@dataclass(frozen=True)
+class DocumentPlan:
+    """What one document changes. *spec*: the sections that differ, as they will be; *current*: what is in force.
+
+    *looked_at_again*: about how many objects are evaluated again when this is saved; only what then differs is written.
+    """
+
+    document: ConfigDocument
+    is_new: bool
+    changes: tuple[ConfigChange, ...]
+    spec: Mapping[str, Any]
+    current: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    looked_at_again: int = 0
+
+
+@dataclass(frozen=True)
+class ConfigurationPlan:
+    """What all documents change, in the order in which it is applied: sources first."""
+
+    documents: tuple[DocumentPlan, ...]
+
+    @property
+    def changes(self) -> tuple[ConfigChange, ...]:
+        return tuple(change for document in self.documents for change in document.changes)
+
+    @property
+    def effective(self) -> tuple[ConfigChange, ...]:
+        """The changes that applying would make: all but what stays."""
+        return tuple(change for change in self.changes if not change.is_kept)
+
+
+def no_secrets(_: str) -> Secret | None:
+    """Where references to secrets are not followed: in a server, a file that somebody sends must not name our files."""
+    return None
+
+
+async def plan_configuration(
+    context: Context, documents: Sequence[ConfigDocument], *, prune: bool = False, resolve: Resolve = no_secrets
+) -> ConfigurationPlan:
+    """What applying *documents* would change. Nothing is written.
+
+    Raises LockstepError with file, line and column for what cannot be applied: names that there are not, a template that changed.
+    """
+    refuse_doubles(documents)
+    order = list(DocumentKind)
+    plans = []
+    async with context.reading() as connection:
+        declared = {one.name for one in documents if one.kind is DocumentKind.SOURCE}
+        for document in sorted(documents, key=lambda one: order.index(one.kind)):
+            match document.kind:
+                case DocumentKind.TENANT:
+                    plans.append(_tenant(document))
+                case DocumentKind.SOURCE:
+                    plans.append(await _source(context, connection, document, prune=prune))
+                case DocumentKind.APPLICATION:
+                    await _check_source(connection, document, declared)
+                    plans.append(await _application(context, connection, document, prune=prune, resolve=resolve))
+    return ConfigurationPlan(tuple(plans))
+
+
+def _tenant(document: ConfigDocument) -> DocumentPlan:
+    notes = ("The notifications of a tenant are checked, but not stored.",) if document.spec else ()
+    return DocumentPlan(document, False, (), {}, document.spec, notes)
+
+
+async def _source(context: Context, connection: Connection, document: ConfigDocument, *, prune: bool) -> DocumentPlan:
+    spec = with_absolute_paths(document)
+    document = ConfigDocument(document.kind, document.name, spec, document.labels, document.origin)
+    known = await sources.read_source(connection, document.name)
+    if known is None:
+        added = ConfigChange(Sign.ADD, document.title, "", new={"type": spec["type"]})
+        plan = DocumentPlan(document, True, (added,), spec, {})
+    else:
+        current = source_spec(known)
+        found = difference(document, current, prune=prune)
+        plan = DocumentPlan(document, False, found.changes, found.spec, current)
+    if plan.changes:
+        try:
+            context.open_source(spec["type"], source_config({**plan.current, **spec}), {})
+        except LockstepError as error:
+            raise document.wrong("spec.connection", error) from None
+    return plan
+
+
+async def _check_source(connection: Connection, document: ConfigDocument, declared: set[str]) -> None:
+    name = document.spec.get("source")
+    known = declared | {one.name for one in await sources.list_sources(connection)}
+    if name and name not in known:
+        raise document.wrong("spec.source", invalid(unknown_word(name, sorted(known), "source")))
+
+
+async def _application(
+    context: Context, connection: Connection, document: ConfigDocument, *, prune: bool, resolve: Resolve
+) -> DocumentPlan:
+    app = await applications.find_application(connection, document.name)
+    try:
+        template = context.gallery.template(document.spec["template"])
+    except LockstepError as error:
+        raise document.wrong("spec.template", error) from None
+    if app is None:
+        current = template_spec(template)
+        # What a new application has by its template was never anybody's decision: the file replaces it.
+        prune = True
+    else:
+        current = await application_spec(connection, app, await job_row(connection, app.name))
+        if app.template != template.id:
+            detail = f"{app.name} was made from the template {app.template}, which cannot be changed to {template.id}"
+            raise document.wrong("spec.template", conflict(detail, next_step="Give the new application another name"))
+    document = await _with_stored_names(connection, document, current)
+    notes = [*(_display_name_notes(document, current) if app else []), *_lint_notes(document)]
+    compared = ConfigDocument(
+        document.kind, document.name, {k: v for k, v in document.spec.items() if k != "displayName"}
+    )
+    found = difference(compared, current, prune=prune)
+    changes = list(found.changes)
+    if app is None:
+        changes.insert(0, ConfigChange(Sign.ADD, document.title, "", new={"template": template.id}))
+    secret, more = await _secret_change(context, connection, document, app, resolve)
+    return DocumentPlan(
+        document,
+        app is None,
+        (*changes, *secret),
+        found.spec,
+        current,
+        (*notes, *more),
+        await _looked_at_again(connection, app, found.spec) if app else 0,
+    )
+
+
+def _display_name_notes(document: ConfigDocument, current: Mapping[str, Any]) -> list[str]:
+    name = document.spec.get("displayName")
+    if name in (None, current["displayName"]):
+        return []
+    return [f'The display name stays "{current["displayName"]}": it is given when an application is added.']
+
+
+def _lint_notes(document: ConfigDocument) -> list[str]:
+    """What probably was not meant, or cannot work."""
+    configuration = configuration_from_json(document.spec.get("provisioning", {}), version=0)
+    return [f"{one.severity}: {one.place}: {one.message}" for one in lint(configuration) if one.severity != "kept"]
+
+
+async def _with_stored_names(
+    connection: Connection, document: ConfigDocument, current: Mapping[str, Any]
+) -> ConfigDocument:
+    """*document* with tenant URL, people, groups and roles as they are stored. Raises LockstepError for those that there are not."""
+    spec = dict(document.spec)
+    url = spec.get("credentials", {}).get("tenantUrl")
+    if url:
+        try:
+            spec["credentials"] = {**spec["credentials"], "tenantUrl": checked_url(url)}
+        except LockstepError as error:
+            raise document.wrong("spec.credentials.tenantUrl", error) from None
+    if "assignments" in spec:
+        roles = [*spec.get("roles", []), *current["roles"]]
+        found: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for index, one in enumerate(spec["assignments"]):
+            stored = await _stored_assignment(connection, document, f"spec.assignments[{index}]", one, roles)
+            found[assignment_key(stored)] = stored
+        spec["assignments"] = list(found.values())
+    return ConfigDocument(document.kind, document.name, spec, document.labels, document.origin)
+
+
+async def _stored_assignment(
+    connection: Connection, document: ConfigDocument, place: str, one: Mapping[str, Any], roles: list[dict[str, Any]]
+) -> dict[str, Any]:
+    stored: dict[str, Any]
+    try:
+        if "group" in one:
+            group = await find_group(connection, one["group"])
+            stored = {"group": await name_of_group(connection, group.id, group.display_name)}
+        else:
+            stored = {"user": (await find_person(connection, one["user"])).user_principal_name}
+    except LockstepError as error:
+        raise document.wrong(f"{place}.{'group' if 'group' in one else 'user'}", error) from None
+    if "role" in one:
+        wanted = one["role"].lower()
+        names = {
+            name.lower(): role for role in reversed(roles) for name in (role["displayName"], role["value"]) if name
+        }
+        if wanted not in names:
+            known = [role["value"] or role["displayName"] for role in roles]
+            raise document.wrong(
+                f"{place}.role", invalid(unknown_word(one["role"], list(dict.fromkeys(known)), "role"))
+            )
+        stored["role"] = names[wanted]["value"] or names[wanted]["displayName"]
+    return stored
+
+
+async def _secret_change(
+    context: Context, connection: Connection, document: ConfigDocument, app: ApplicationRow | None, resolve: Resolve
+) -> tuple[list[ConfigChange], list[str]]:
+    """Whether the token that the file refers to is another one than is stored. Neither is ever shown."""
+    given = document.spec.get("credentials", {})
+    reference = given.get("secretTokenRef")
+    if reference is None:
+        return [], []
+    row = await credentials.read_credential(connection, app.id) if app else None
+    sealed = await credentials.sealed_secret(connection, app.id) if app else None
+    if row is not None and origin(row.tenant_url) != origin(given.get("tenantUrl", row.tenant_url)):
+        sealed = None  # a token is meant for one origin
+    place, token = "credentials.secretTokenRef", resolve(reference)
+    if app is None or sealed is None:
+        notes = [] if token else [f"{reference} holds nothing here, and no token is stored: applying would be refused."]
+        return [ConfigChange(Sign.ADD, document.title, place, new=reference)], notes
+    if token is None:
+        return [], [f"{reference} holds nothing here: the stored token stays."]
+    context.actor.require(CREDENTIALS_WRITE)
+    if context.vault.open(sealed, purpose=TOKEN, name=app.id) == token:
+        return [], []
+    return [ConfigChange(Sign.CHANGE, document.title, place, old=MASK, new=reference)], []
+
+
+async def _looked_at_again(connection: Connection, app: ApplicationRow, spec: Mapping[str, Any]) -> int:
+    """About how many objects a changed configuration evaluates again: those in scope, or those with an account."""
+    if not app.started or not set(spec.get("provisioning", {})) - NOT_DECIDING:
+        return 0
+    if app.syncs_all or spec["provisioning"].get("scope") == "all":
+        in_scope = await people.count_people(connection, PersonFilter())
+    else:
+        _, in_scope = await assignments.count_assigned(connection, app.id)
+    return max(in_scope, sum((await links.count_links(connection, app.job)).values()))

@@ -1,0 +1,192 @@
+"""Carry out what configuration files change, through the same actions that a person uses, one after the other.
+
+The order keeps anybody from losing access in between: assignments come before the configuration that asks for them, and go after it.
+What fails leaves what was done before it; applying again goes on from there.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lockstep.actions import provisioning
+from lockstep.actions.applications import add_application
+from lockstep.actions.assignments import assign, unassign
+from lockstep.actions.configuration import (
+    ConfigurationPlan,
+    DocumentPlan,
+    Resolve,
+    no_secrets,
+    plan_configuration,
+)
+from lockstep.actions.configuration_state import source_config
+from lockstep.actions.context import Context
+from lockstep.actions.credentials import check_token, set_credentials
+from lockstep.actions.roles import import_manifest, list_roles
+from lockstep.actions.settings import change_configuration
+from lockstep.actions.sources import save_source
+from lockstep.directory.roles import to_manifest
+from lockstep.engine.config_change import ConfigChange
+from lockstep.engine.config_file import ConfigDocument, DocumentKind
+from lockstep.engine.config_sections import assignment_key, role_key
+from lockstep.errors import LockstepError, conflict, invalid
+from lockstep.storage.applications import RoleRow
+from lockstep.vault import Secret
+
+ACTIVITY = "Apply configuration file"
+_CREDENTIALS = "credentials."
+_DEFAULT_ACCESS = "default access"
+Json = dict[str, Any]
+
+
+async def apply_configuration(
+    context: Context,
+    documents: Sequence[ConfigDocument],
+    *,
+    prune: bool = False,
+    resolve: Resolve = no_secrets,
+    expected: Sequence[ConfigChange] | None = None,
+) -> ConfigurationPlan:
+    """Make what is in force say what *documents* say; returns what was done. *prune*: what they do not have, goes.
+
+    *expected* are the changes that somebody has seen and agreed to. Raises LockstepError (conflict) when it would be others by now,
+    and before anything is changed where a secret is missing.
+    """
+    plan = await plan_configuration(context, documents, prune=prune, resolve=resolve)
+    if expected is not None and plan.changes != tuple(expected):
+        raise conflict(
+            "What is in force has changed since this was planned",
+            next_step="Look at what would change now: lockstep plan FILES",
+            code="StalePlan",
+        )
+    tokens = {one.document.name: _token(one, resolve) for one in plan.documents}
+    for one in plan.documents:
+        try:
+            if one.document.kind is DocumentKind.SOURCE:
+                await _apply_source(context, one)
+            elif one.document.kind is DocumentKind.APPLICATION:
+                await _apply_application(context, one, tokens[one.document.name])
+        except LockstepError as error:
+            raise _placed(one, error) from None
+    return plan
+
+
+async def _apply_source(context: Context, plan: DocumentPlan) -> None:
+    if not plan.changes:
+        return
+    spec = {**plan.current, **plan.document.spec}
+    await save_source(
+        context,
+        plan.document.name,
+        kind=spec["type"],
+        config=source_config(spec),
+        display_name=spec.get("displayName", ""),
+        replaces=not plan.is_new,
+    )
+
+
+async def _apply_application(context: Context, plan: DocumentPlan, token: Secret | None) -> None:
+    app, spec = plan.document.name, plan.spec
+    if plan.is_new:
+        declared = plan.document.spec
+        await add_application(context, declared["template"], name=app, display_name=declared.get("displayName", ""))
+    status = spec.get("provisioning", {}).get("status")
+    if status == "off":
+        await provisioning.pause(context, app)
+    if token is not None or "credentials" in spec:
+        await set_credentials(context, app, tenant_url=spec.get("credentials", {}).get("tenantUrl"), secret_token=token)
+    roles, held = spec.get("roles"), plan.current["roles"]
+    if roles is not None:
+        left = {role_key(role) for role in roles}
+        await _set_roles(context, app, [*roles, *(role for role in held if role_key(role) not in left)])
+    wanted, known = _by_key(spec.get("assignments")), _by_key(plan.current["assignments"])
+    if "assignments" in spec:
+        await _assign(context, app, [one for key, one in wanted.items() if key not in known])
+    await _configure(context, app, spec.get("provisioning", {}))
+    if "assignments" in spec:
+        await _unassign(context, app, [one for key, one in known.items() if key not in wanted])
+    if roles is not None:
+        await _set_roles(context, app, roles)
+    if status == "on":
+        await provisioning.start(context, app)
+
+
+def _token(plan: DocumentPlan, resolve: Resolve) -> Secret | None:
+    """The token to store, or None where it is stored already. Raises LockstepError where it is needed and not there."""
+    if not any(change.place.startswith(_CREDENTIALS + "secretTokenRef") for change in plan.changes):
+        return None
+    reference = plan.document.spec["credentials"]["secretTokenRef"]
+    token = resolve(reference)
+    place = "spec.credentials.secretTokenRef"
+    if not token:
+        error = invalid(f"{reference} holds nothing", next_step="Set it, or give the token: lockstep creds set APP")
+        raise plan.document.wrong(place, error)
+    try:
+        check_token(token)
+    except LockstepError as error:
+        raise plan.document.wrong(place, error) from None
+    return token
+
+
+async def _set_roles(context: Context, app: str, roles: Sequence[Json]) -> None:
+    known = {role.value.lower() or role.display_name.lower(): role for role in await list_roles(context, app)}
+    rows = [
+        RoleRow(
+            id=known[role_key(role)].id if role_key(role) in known else str(uuid.uuid4()),
+            value=role["value"],
+            display_name=role["displayName"],
+            description=role.get("description", ""),
+            is_enabled=role.get("enabled", True),
+            allowed_member_types=tuple(role.get("memberTypes", ("User",))),
+        )
+        for role in roles
+    ]
+    if rows != list(known.values()):
+        await import_manifest(context, app, to_manifest(rows))
+
+
+async def _assign(context: Context, app: str, new: Sequence[Json]) -> None:
+    for role, users, groups in _by_role(new):
+        await assign(context, app, users=users, groups=groups, role=role)
+
+
+async def _unassign(context: Context, app: str, gone: Sequence[Json]) -> None:
+    for role, users, groups in _by_role(gone):
+        await unassign(context, app, users=users, groups=groups, role=role)
+
+
+def _by_role(some: Sequence[Json]) -> list[tuple[str, list[str], list[str]]]:
+    roles = dict.fromkeys(one.get("role", _DEFAULT_ACCESS) for one in some)
+    return [
+        (
+            role,
+            [one["user"] for one in some if "user" in one and one.get("role", _DEFAULT_ACCESS) == role],
+            [one["group"] for one in some if "group" in one and one.get("role", _DEFAULT_ACCESS) == role],
+        )
+        for role in roles
+    ]
+
+
+async def _configure(context: Context, app: str, changed: Mapping[str, Any]) -> None:
+    keys = {key: value for key, value in changed.items() if key != "status"}
+
+    def merge(config: Json) -> None:
+        for key, value in keys.items():
+            if value is None:
+                config.pop(key, None)
+            else:
+                config[key] = value
+
+    if keys:
+        await change_configuration(context, app, merge, activity=ACTIVITY)
+
+
+def _by_key(some: Sequence[Json] | None) -> dict[tuple[str, str, str], Json]:
+    return {assignment_key(one): one for one in some or []}
+
+
+def _placed(plan: DocumentPlan, error: LockstepError) -> LockstepError:
+    why = "; ".join(part for part in (error.why, f"{plan.document.title} was applied only in part") if part)
+    next_step = error.next_step or "Put it right and apply again: what is done is not done twice"
+    return LockstepError(error.kind, error.detail, why=why, next_step=next_step, code=error.code)

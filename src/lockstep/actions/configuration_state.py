@@ -1,0 +1,124 @@
+"""What is in force, in the shape of a configuration file: the same for planning and for exporting.
+
+People who are in the recycle bin keep their assignments, but a file cannot name them: they are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lockstep.engine.config_file import ConfigDocument
+from lockstep.engine.config_sections import PROVISIONING_KEYS
+from lockstep.engine.records import DEFAULT_ACCESS
+from lockstep.engine.rules import configuration_from_json, configuration_to_json
+from lockstep.engine.template import Template
+from lockstep.postgres.pool import Connection
+from lockstep.storage import applications, assignments, credentials, groups, people
+from lockstep.storage.applications import ApplicationRow, RoleRow
+from lockstep.storage.groups import GroupRow
+from lockstep.storage.jobs import JobRow
+from lockstep.storage.people import PersonRow
+from lockstep.storage.sources import SourceRecord
+
+Json = dict[str, Any]
+# Keys of a stored source that a file has in sections of their own.
+_SOURCE_SECTIONS = {"map": "attributes", "delta": "delta"}
+
+
+async def application_spec(connection: Connection, app: ApplicationRow, job: JobRow) -> Json:
+    """The spec of an application, without what refers to its secret."""
+    credential = await credentials.read_credential(connection, app.id)
+    spec: Json = {
+        "template": app.template,
+        "displayName": app.display_name,
+        "credentials": {"authentication": "bearer"},
+        "roles": [role_to_json(role) for role in await applications.read_roles(connection, app.id)],
+        "assignments": await _assignments(connection, app.id),
+        "provisioning": provisioning_spec(job.config) | {"status": job.status},
+    }
+    if credential is not None and credential.tenant_url:
+        spec["credentials"]["tenantUrl"] = credential.tenant_url
+    return spec
+
+
+def template_spec(template: Template) -> Json:
+    """What an application is like that was just added from *template*."""
+    roles = [RoleRow(r.id, r.value, r.display_name, is_enabled=r.is_enabled) for r in template.roles]
+    return {
+        "template": template.id,
+        "displayName": template.display_name,
+        "credentials": {"authentication": "bearer", "tenantUrl": template.tenant_url.default},
+        "roles": [role_to_json(role) for role in roles],
+        "assignments": [],
+        "provisioning": provisioning_spec(template.provisioning) | {"status": "off"},
+    }
+
+
+def provisioning_spec(config: Mapping[str, Any]) -> Json:
+    """A stored configuration in canonical shape, its keys in the order that a file has them."""
+    written = configuration_to_json(configuration_from_json(config, version=0))
+    written.setdefault("mode", "automatic")
+    return {key: written[key] for key in PROVISIONING_KEYS if key in written}
+
+
+def role_to_json(role: RoleRow) -> Json:
+    found: Json = {"value": role.value, "displayName": role.display_name}
+    if role.description and role.description != role.display_name:
+        found["description"] = role.description
+    if not role.is_enabled:
+        found["enabled"] = False
+    if list(role.allowed_member_types) != ["User"]:
+        found["memberTypes"] = list(role.allowed_member_types)
+    return found
+
+
+def source_spec(source: SourceRecord) -> Json:
+    sections = {name: source.config[key] for key, name in _SOURCE_SECTIONS.items() if source.config.get(key)}
+    connection = {key: value for key, value in source.config.items() if key not in _SOURCE_SECTIONS}
+    return {"type": source.kind, "displayName": source.display_name, "connection": connection, **sections}
+
+
+def source_config(spec: Mapping[str, Any]) -> Json:
+    """The spec of a source as it is stored."""
+    sections = {key: spec[name] for key, name in _SOURCE_SECTIONS.items() if spec.get(name)}
+    return {**spec.get("connection", {}), **sections}
+
+
+def with_absolute_paths(document: ConfigDocument) -> Json:
+    """The spec of a source; files are named relative to the file that names them."""
+    spec = dict(document.spec)
+    files = spec.get("connection", {}).get("files")
+    if document.origin is None or not isinstance(files, list):
+        return spec
+    folder = Path(document.origin.file).absolute().parent
+    named = [
+        {**one, "path": str(folder / one["path"])} if isinstance(one, Mapping) and "path" in one else one
+        for one in files
+    ]
+    return {**spec, "connection": {**spec["connection"], "files": named}}
+
+
+async def name_of_group(connection: Connection, group_id: str, display_name: str) -> str:
+    """The display name, or the id where several groups have that name."""
+    return display_name if len(await groups.find_groups(connection, display_name)) == 1 else group_id
+
+
+async def _assignments(connection: Connection, app: str) -> list[Json]:
+    rows = await assignments.list_assignments(connection, app)
+    living: dict[str, Mapping[str, PersonRow | GroupRow]] = {
+        "User": await people.read_people(connection, [row.principal_id for row in rows if row.kind == "User"]),
+        "Group": await groups.read_groups(connection, [row.principal_id for row in rows if row.kind == "Group"]),
+    }
+    found = []
+    for row in rows:
+        principal = living[row.kind].get(row.principal_id)
+        if principal is None or principal.deleted_at is not None:
+            continue
+        name = row.principal
+        if row.kind == "Group":
+            name = await name_of_group(connection, row.principal_id, row.principal)
+        one: Json = {"group" if row.kind == "Group" else "user": name}
+        found.append(one if row.role_id == DEFAULT_ACCESS else one | {"role": row.role_value or row.role_name})
+    return found

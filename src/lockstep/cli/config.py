@@ -1,0 +1,218 @@
+"""`lockstep plan`, `apply`, `diff`, `export`, `import` and `fmt`: configuration as files.
+
+What a command shows before asking is what it then does: if anything changed in between, it stops.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import orjson
+
+from lockstep.actions.configuration import ConfigurationPlan, plan_configuration
+from lockstep.actions.configuration_apply import apply_configuration
+from lockstep.actions.configuration_export import export_application, export_entra_schema
+from lockstep.actions.context import Context
+from lockstep.cli.config_files import read_files, resolve_reference, text_of_file
+from lockstep.cli.config_import import imported
+from lockstep.cli.output import Output, confirm, hint, output_option, safe
+from lockstep.cli.session import run
+from lockstep.engine.config_change import Sign
+from lockstep.engine.config_write import format_text
+
+CHANGES_PRESENT = 2
+
+files_argument = click.argument("files", nargs=-1, required=True, metavar="FILES")
+prune_option = click.option("--prune", is_flag=True, help="Remove what the files do not have.")
+exitcode_option = click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where there are changes.")
+
+
+@click.command("plan")
+@files_argument
+@prune_option
+@exitcode_option
+@output_option
+def plan(files: tuple[str, ...], prune: bool, detailed_exitcode: bool, output: Output) -> None:
+    """Show what applying configuration files would change.
+
+    \b
+    lockstep plan contoso.yaml
+    lockstep plan config/ --detailed-exitcode
+    """
+    found = _planned(files, prune=prune)
+    _show(found, output)
+    if found.effective:
+        hint(f"Apply with: lockstep apply {' '.join(files)}" + (" --prune" if prune else ""))
+    if detailed_exitcode and found.effective:
+        raise click.exceptions.Exit(CHANGES_PRESENT)
+
+
+@click.command("diff")
+@files_argument
+@exitcode_option
+@output_option
+def diff(files: tuple[str, ...], detailed_exitcode: bool, output: Output) -> None:
+    """Compare configuration files with what is in force, both ways.
+
+    \b
+    lockstep diff contoso.yaml
+    lockstep diff contoso.yaml --detailed-exitcode
+    """
+    found = _planned(files, prune=False)
+    _show(found, output)
+    if detailed_exitcode and found.changes:
+        raise click.exceptions.Exit(CHANGES_PRESENT)
+
+
+@click.command("apply")
+@files_argument
+@prune_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@output_option
+def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, output: Output) -> None:
+    """Make what is in force say what configuration files say.
+
+    \b
+    lockstep apply contoso.yaml
+    lockstep apply contoso.yaml --yes --prune
+    """
+    documents = read_files(files)
+    found = _planned(files, prune=prune)
+    _show(found, output)
+    if dry_run or not found.effective:
+        return
+    confirm(f"Make {_count(len(found.effective), 'change')}?", yes=yes)
+
+    async def work(context: Context) -> ConfigurationPlan:
+        return await apply_configuration(
+            context, documents, prune=prune, resolve=resolve_reference, expected=found.changes
+        )
+
+    hint(f"Applied: {_totals(run(work))}.")
+
+
+@click.command("export")
+@click.argument("app")
+@click.option("--format", "form", type=click.Choice(["yaml", "entra-json"]), default="yaml", help="What to write.")
+def export(app: str, form: str) -> None:
+    """Print an application as a configuration file, or as the schema that Entra would have.
+
+    \b
+    lockstep export documo > documo.yaml
+    lockstep export documo --format entra-json > schema.json
+    """
+
+    async def work(context: Context) -> str:
+        if form == "yaml":
+            return await export_application(context, app)
+        schema = await export_entra_schema(context, app)
+        return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+    click.echo(run(work), nl=False)
+
+
+@click.command("import")
+@click.argument("file", metavar="ENTRA.JSON")
+@click.option("--app", default="documo", show_default=True, help="The name of the application.")
+@click.option("--template", default="", help="Its gallery entry; by default the one of that name, else custom-scim.")
+def import_(file: str, app: str, template: str) -> None:
+    """Print a synchronization schema exported from Entra as a configuration file, with a report.
+
+    \b
+    lockstep import entra.json --app documo > documo.yaml
+    """
+    text, report = imported(text_of_file(file), file, app=app, template=template)
+    click.echo(text, nl=False)
+    for line in report:
+        hint(line)
+
+
+@click.command("fmt")
+@files_argument
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 where something would change.")
+@click.option("--diff", "shows_diff", is_flag=True, help="Show what would change.")
+def fmt(files: tuple[str, ...], check: bool, shows_diff: bool) -> None:
+    """Write configuration files in their one canonical form. Comments stay.
+
+    \b
+    lockstep fmt contoso.yaml
+    lockstep fmt --check config/*.yaml
+    """
+    differing = 0
+    for file in files:
+        before = text_of_file(file)
+        after = format_text(before, file)
+        if file == "-" and not check:
+            click.echo(after, nl=False)
+            continue
+        if before == after:
+            continue
+        differing += 1
+        click.echo(file)
+        if shows_diff:
+            lines = difflib.unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="")
+            click.echo("\n".join(lines))
+        if not check:
+            Path(file).write_text(after, encoding="utf-8")
+    if check and differing:
+        hint(f"{_count(differing, 'file')} not in canonical form. Write it: lockstep fmt FILES")
+        raise click.exceptions.Exit(1)
+
+
+def _planned(files: Sequence[str], *, prune: bool) -> ConfigurationPlan:
+    documents = read_files(files)
+
+    async def work(context: Context) -> ConfigurationPlan:
+        return await plan_configuration(context, documents, prune=prune, resolve=resolve_reference)
+
+    return run(work)
+
+
+def _show(found: ConfigurationPlan, output: Output) -> None:
+    rows = {
+        "changes": [change.to_json() for change in found.changes],
+        "add": _number(found, Sign.ADD),
+        "change": _number(found, Sign.CHANGE),
+        "remove": _number(found, Sign.REMOVE),
+        "kept": len(found.changes) - len(found.effective),
+        "notes": [f"{one.document.title}: {note}" for one in found.documents for note in one.notes],
+        "evaluatedAgain": {one.document.name: one.looked_at_again for one in found.documents if one.looked_at_again},
+    }
+    output.one(rows, text=[safe(line) for line in _lines(found)])
+    for one in found.documents:
+        for note in one.notes:
+            hint(f"note: {one.document.title}: {note}")
+
+
+def _lines(found: ConfigurationPlan) -> list[str]:
+    if not found.changes:
+        return ["No changes: what is in force is as the files say."]
+    lines: list[str] = []
+    for one in found.documents:
+        if one.changes:
+            lines += [one.document.title, *(f"  {change.line}" for change in one.changes)]
+        if one.looked_at_again:
+            objects = _count(one.looked_at_again, "object")
+            lines.append(f"  Saving evaluates about {objects} again; only what then differs is written.")
+    return [*lines, "", f"Plan: {_totals(found)}."]
+
+
+def _totals(found: ConfigurationPlan) -> str:
+    kept = len(found.changes) - len(found.effective)
+    text = ", ".join(f"{_number(found, sign)} to {word}" for sign, word in _WORDS)
+    return text + (f"; {kept} not in the files, which stay" if kept else "")
+
+
+def _number(found: ConfigurationPlan, sign: Sign) -> int:
+    return sum(1 for change in found.effective if change.sign is sign)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+_WORDS = ((Sign.ADD, "add"), (Sign.CHANGE, "change"), (Sign.REMOVE, "remove"))

@@ -1,0 +1,64 @@
+"""Read the configuration files that somebody named, and the secrets that they refer to.
+
+A reference is followed only here, on the machine of whoever runs the command: never on behalf of a file that came from elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lockstep.engine.config_file import ConfigDocument, read_documents
+from lockstep.errors import invalid, not_found
+from lockstep.vault import Secret
+
+STDIN = "-"
+ENDINGS = (".yaml", ".yml")
+
+
+def read_files(names: Sequence[str]) -> tuple[ConfigDocument, ...]:
+    """The documents of files, of folders' YAML files, or of stdin (`-`). Raises LockstepError with file, line and column."""
+    return tuple(document for name in names for file in _files(name) for document in read_documents(_text(file), file))
+
+
+def text_of_file(name: str) -> str:
+    """The text of one file, or of stdin (`-`)."""
+    return _text(name)
+
+
+def resolve_reference(reference: str) -> Secret | None:
+    """The secret that `env:NAME` or `file:/path` refers to, without the line end at its end; None where there is none."""
+    way, _, where = reference.partition(":")
+    if way == "env":
+        text = os.environ.get(where, "")
+    else:
+        try:
+            text = Path(where).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+    text = text.rstrip("\r\n")
+    return Secret(text) if text else None
+
+
+def _files(name: str) -> list[str]:
+    if name == STDIN or not Path(name).is_dir():
+        return [name]
+    found = sorted(str(path) for path in Path(name).iterdir() if path.suffix in ENDINGS)
+    if not found:
+        raise not_found(f"{name} holds no YAML file")
+    return found
+
+
+def _text(name: str) -> str:
+    if name == STDIN:
+        return sys.stdin.read()
+    try:
+        return Path(name).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise not_found(f"There is no file {name}") from None
+    except UnicodeDecodeError:
+        raise invalid(f"{name} is not UTF-8", next_step="Save it as UTF-8") from None
+    except OSError as error:
+        raise invalid(f"{name} cannot be read: {error.strerror}") from None

@@ -1,0 +1,55 @@
+"""An exported synchronization schema as a configuration file, and the report of what became of it."""
+
+from __future__ import annotations
+
+import orjson
+
+from lockstep.actions.configuration_export import token_reference
+from lockstep.engine.config_file import ConfigDocument, DocumentKind
+from lockstep.engine.config_sections import provisioning_from_json
+from lockstep.engine.config_write import write_documents
+from lockstep.engine.entra_schema import Imported, import_schema
+from lockstep.engine.findings import Finding
+from lockstep.engine.strict_json import Part
+from lockstep.errors import invalid
+from lockstep.gallery.loader import load_gallery
+
+USUAL_TEMPLATE = "custom-scim"
+
+
+def imported(text: str, file: str, *, app: str, template: str = "") -> tuple[str, list[str]]:
+    """The file's YAML, and the lines of the report. Raises LockstepError where *text* is no schema."""
+    try:
+        schema = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise invalid(f"{file}:{error.lineno}:{error.colno}: this is no JSON: {error.msg}") from None
+    gallery = load_gallery()
+    entry = gallery.template(template or (app if app in gallery.names() else USUAL_TEMPLATE))
+    found = import_schema(schema)
+    url = {"tenantUrl": entry.tenant_url.default} if entry.tenant_url.default else {}
+    credentials = {"authentication": "bearer", **url, "secretTokenRef": token_reference(app)}
+    spec = {
+        "template": entry.id,
+        "credentials": credentials,
+        "provisioning": provisioning_from_json(Part(found.provisioning, "provisioning")),
+    }
+    return write_documents([ConfigDocument(DocumentKind.APPLICATION, app, spec)]), _report(found, credentials)
+
+
+def _report(found: Imported, credentials: dict[str, str]) -> list[str]:
+    groups = {
+        severity: [one for one in found.findings if one.severity == severity]
+        for severity in ("error", "warning", "kept")
+    }
+    lines = [
+        f"{found.mapped} attributes are mapped.",
+        *_listed("not carried out until somebody decides", groups["error"]),
+        *_listed("to look at", groups["warning"]),
+        *_listed("kept for the way back, but not used here", groups["kept"]),
+    ]
+    secret = f"Secret to supply: the token of the application, in {credentials['secretTokenRef']}."
+    return [*lines, secret, *([] if "tenantUrl" in credentials else ["Tenant URL to supply: credentials.tenantUrl."])]
+
+
+def _listed(what: str, findings: list[Finding]) -> list[str]:
+    return [f"{len(findings)} {what}{':' if findings else '.'}", *(f"  {one.place}: {one.message}" for one in findings)]

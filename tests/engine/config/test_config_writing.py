@@ -1,0 +1,119 @@
+"""The canonical form of configuration files."""
+
+from __future__ import annotations
+
+import yaml
+from config_cases import APPLICATION, CONTOSO, one
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lockstep.engine.config_file import ConfigDocument, DocumentKind, read_documents
+from lockstep.engine.config_write import format_text, write_documents
+
+WORDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30)
+TEXTS = WORDS | st.sampled_from(
+    ["on", "off", "yes", "no", "null", "~", "007", "1e3", "0x1F", "1:30", "- a", "# b", "a: b", "=", "<<"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS | st.just(""), inner, max_size=4),
+    max_leaves=12,
+)
+ROLES = st.lists(
+    st.builds(
+        lambda value, name, off: {"value": value, "displayName": name, **({"enabled": False} if off else {})},
+        st.from_regex(r"[A-Za-z0-9.-]{1,12}", fullmatch=True),
+        WORDS.map(str.strip).filter(bool),
+        st.booleans(),
+    ),
+    unique_by=lambda role: role["value"].lower(),
+    max_size=5,
+)
+FILTERS = st.lists(
+    st.builds(
+        lambda title, value: {
+            "title": title,
+            "all": [{"attribute": "department", "operator": "EQUALS", "value": value}],
+        },
+        WORDS,
+        WORDS,
+    ),
+    max_size=3,
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> ConfigDocument:
+    mapping = {
+        "name": draw(WORDS),
+        "source": "User",
+        "target": "urn:ietf:params:scim:schemas:core:2.0:User",
+        "enabled": draw(st.booleans()),
+        "actions": ["create", "update"],
+        "scopingFilters": draw(FILTERS),
+        "attributes": [
+            {"target": "userName", "source": "userPrincipalName", "match": 1},
+            {"target": "title", "constant": draw(TEXTS)},
+            {
+                "target": "nickName",
+                "source": "x",
+                "default": draw(TEXTS),
+                "x-entra": draw(st.dictionaries(TEXTS, JSON, min_size=1, max_size=3)),
+            },
+        ],
+    }
+    mapping = {key: value for key, value in mapping.items() if value != []}
+    spec = {"template": "documo", "roles": draw(ROLES), "provisioning": {"scope": "all", "mappings": [mapping]}}
+    return ConfigDocument(DocumentKind.APPLICATION, draw(WORDS), spec)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(documents(), min_size=1, max_size=2))
+def test_reading_what_was_written_gives_the_same_documents(some: list[ConfigDocument]) -> None:
+    text = write_documents(some)
+
+    assert list(read_documents(text, "a.yaml")) == some
+    assert format_text(text, "a.yaml") == text
+
+
+@settings(max_examples=60, deadline=None)
+@given(JSON)
+def test_another_reader_of_yaml_sees_the_same_values(value: object) -> None:
+    document = ConfigDocument(DocumentKind.SOURCE, "a", {"type": "csv", "connection": {"x": value}})
+
+    assert yaml.safe_load(write_documents([document]))["spec"]["connection"]["x"] == value
+
+
+def test_the_canonical_form_is_stable() -> None:
+    once = format_text(CONTOSO, "a.yaml")
+
+    assert format_text(once, "a.yaml") == once
+    assert read_documents(once, "a.yaml") == read_documents(CONTOSO, "a.yaml")
+
+
+def test_every_comment_stays_with_its_key() -> None:
+    written = format_text(CONTOSO, "a.yaml").splitlines()
+
+    assert written[0] == "# contoso.yaml - everything needed to run Documo provisioning"
+    assert "  type: ldap  # csv | ldap | graph | sql | scim | demo" in written
+    assert "      threshold: 500  # per cycle, hour and day" in written
+    assert next(line for line in written if "# always | createOnly" in line).startswith(
+        "          - {target: name.familyName"
+    )
+    at = next(number for number, line in enumerate(written) if "# constants:" in line)
+    assert written[at + 1] == "      - name: Provision Microsoft Entra groups"
+
+
+def test_a_comment_at_the_end_stays_and_a_hash_inside_a_value_is_none() -> None:
+    text = f"{APPLICATION}  displayName: 'Documo # 1'\n# the end\n"
+
+    assert format_text(text, "a.yaml") == f"{APPLICATION}  displayName: 'Documo # 1'\n# the end\n"
+
+
+def test_what_is_as_by_default_is_left_out_and_keys_have_one_order() -> None:
+    text = f"{APPLICATION}  provisioning:\n    scope: all\n    status: true\n    mode: automatic\n"
+
+    assert list(one(text).spec["provisioning"]) == ["mode", "status", "scope"]
+    assert format_text(text, "a.yaml").endswith(
+        "  provisioning: \n    mode: automatic\n    status: 'on'\n    scope: all\n".replace(": \n", ":\n")
+    )
