@@ -17,7 +17,7 @@ from lockstep.actions.lookup import find_group, find_person
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import Kind, LockstepError, conflict, not_found
 from lockstep.postgres.pool import Connection
-from lockstep.storage import cycles, dirty, jobs, links, operations, target_state
+from lockstep.storage import cycles, dirty_marks, jobs, links, operations, target_state
 from lockstep.storage.cycles import Cycle
 from lockstep.storage.jobs import JobRow
 from lockstep.sync import cycle as cycle_frame
@@ -95,7 +95,7 @@ async def restart(context: Context, app: str, scopes: Collection[ResetScope] = U
             await jobs.set_quarantine(connection, row.id, None)
             await target_state.forget(connection, row.id)
         if ResetScope.ESCROWS in wanted:
-            await dirty.forget_escrow(connection, row.id)
+            await dirty_marks.forget_escrow(connection, row.id)
         if ResetScope.CONNECTOR_DATA_STORE in wanted:
             await links.forget_links(connection, row.id)
         if ResetScope.FORCE_DELETES in wanted:

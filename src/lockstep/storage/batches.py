@@ -13,6 +13,8 @@ import psycopg
 
 from lockstep.errors import Kind, LockstepError
 
+Row = Mapping[str, Any]  # one row as a statement takes it
+
 
 def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
     """The parameter for `jsonb_to_recordset`; times and GUIDs are written as their text."""

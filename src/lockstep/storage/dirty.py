@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg import sql
 from psycopg.rows import class_row
 
 from lockstep.engine.records import Lane, ObjectKind
@@ -185,14 +184,6 @@ async def postpone(connection: Connection, job: str, rows: Sequence[Mapping[str,
     )
 
 
-async def mark(connection: Connection, job: str, kind: str, ids: Sequence[str], *, lane: Lane, reason: str) -> int:
-    """Mark objects dirty; returns how many."""
-    cursor = await connection.execute(
-        "select mark_dirty(%s, %s, %s::uuid[], %s::smallint, %s)", (job, kind, list(ids), lane.number, reason)
-    )
-    return int((await only_row(cursor))[0])
-
-
 async def seconds_until_due(connection: Connection, job: str) -> float | None:
     """How long until something of *job* can be claimed (0 if at once); None when nothing waits for a time."""
     cursor = await connection.execute(
@@ -232,83 +223,3 @@ async def jobs_with_due_work(connection: Connection) -> list[str]:
             and not_before <= now() + interval '30 seconds' and (lease_until is null or lease_until < now()))"""
     )
     return [row[0] for row in await cursor.fetchall()]
-
-
-async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *, cycle: int) -> None:
-    """Count our claims in *cycle*."""
-    await connection.execute(
-        "update dirty set cycle = %s where job = %s and attempt = any(%s) and cycle is null",
-        (cycle, job, list(attempts)),
-    )
-
-
-async def adopt_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Count everything that is due, and belongs to no cycle yet, in *cycle*; returns how many."""
-    cursor = await connection.execute(
-        "update dirty set cycle = %s where job = %s and cycle is null and not_before <= now()", (cycle, job)
-    )
-    return cursor.rowcount
-
-
-async def count_of_cycle(connection: Connection, kind: str, *, cycle: int) -> int:
-    """How many objects of *kind* still belong to *cycle*."""
-    cursor = await connection.execute("select count(*) from dirty where cycle = %s and kind = %s", (cycle, kind))
-    return int((await only_row(cursor))[0])
-
-
-async def mark_all(
-    connection: Connection, job: str, app: str, kind: str, *, everybody: bool, cycle: int | None, reason: str
-) -> int:
-    """Mark the objects of *kind* that are assigned (*everybody*: all there are) or linked; returns how many.
-
-    Groups come after people, so that their members have accounts by then.
-    """
-    table = {"User": "person", "Group": "grp"}[kind]
-    in_scope = (
-        f"select id from {table} where deleted_at is null"  # noqa: S608  # one of two names of ours
-        if everybody
-        else "select object_id from effective_assignment where app = %(app)s and kind = %(kind)s"
-    )
-    cursor = await connection.execute(
-        sql.SQL(
-            """insert into dirty (job, kind, source_id, lane, reasons, cycle)
-            select %(job)s, %(kind)s, wanted.id,
-                case when %(kind)s = 'Group' then 5 when link.source_id is not null then 4 else 3 end,
-                array[%(reason)s], %(cycle)s
-            from (
-                {in_scope}
-                union
-                select source_id from link where job = %(job)s and kind = %(kind)s and state <> 'tombstone'
-            ) as wanted (id)
-            left join link on link.job = %(job)s and link.kind = %(kind)s and link.source_id = wanted.id
-                and link.state <> 'tombstone'
-            order by wanted.id
-            on conflict (job, kind, source_id) do update set
-                version = nextval('dirty_version'),
-                lane = least(dirty.lane, excluded.lane),
-                reasons = case when dirty.reasons @> excluded.reasons then dirty.reasons
-                    else dirty.reasons || excluded.reasons end,
-                not_before = '-infinity',
-                cycle = coalesce(excluded.cycle, dirty.cycle)"""
-        ).format(in_scope=sql.SQL(in_scope)),
-        {"job": job, "app": app, "kind": kind, "cycle": cycle, "reason": reason},
-    )
-    return cursor.rowcount
-
-
-async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Try everything that failed again, now, as part of *cycle*; returns how many."""
-    cursor = await connection.execute(
-        """update dirty set not_before = '-infinity', cycle = %(cycle)s
-        where job = %(job)s and failures > 0 and not_before > now() and not_before < 'infinity' and lease_until is null""",
-        {"job": job, "cycle": cycle},
-    )
-    return cursor.rowcount
-
-
-async def forget_escrow(connection: Connection, job: str) -> int:
-    """Forget what failed and stop retrying it. What changed since is no failure and stays."""
-    cursor = await connection.execute(
-        "delete from dirty where job = %s and failures > 0 and lease_until is null and not_before > now()", (job,)
-    )
-    return cursor.rowcount

@@ -19,7 +19,7 @@ from lockstep.engine.rules import Scope
 from lockstep.errors import LockstepError
 from lockstep.ports import Answer, Target, TargetError, TargetReader, Verdict
 from lockstep.postgres.pool import Connection, transaction
-from lockstep.storage import cycles, dirty, instance, jobs
+from lockstep.storage import cycles, dirty_marks, instance, jobs
 from lockstep.storage.dirty import Claim
 from lockstep.sync import health
 from lockstep.sync.indexing import read_index
@@ -58,7 +58,7 @@ async def adopt(connection: Connection, job: Job, claims: Sequence[Claim]) -> li
     cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
     homeless = [claim.attempt for claim in new if claim.cycle is None]
     if homeless:
-        await dirty.set_cycle(connection, job.id, homeless, cycle=cycle.id)
+        await dirty_marks.set_cycle(connection, job.id, homeless, cycle=cycle.id)
     await cycles.count(connection, cycle.id, total=len(new))
     return [replace(claim, cycle=cycle.id) if claim.cycle is None else claim for claim in claims]
 
@@ -118,7 +118,7 @@ async def mark_everybody(connection: Connection, job: Job, *, cycle: int | None,
     marked = 0
     for mapping in job.configuration.objects:
         if mapping.enabled:
-            marked += await dirty.mark_all(
+            marked += await dirty_marks.mark_all(
                 connection,
                 job.id,
                 job.row.app,
@@ -169,8 +169,8 @@ async def open_scheduled_cycle(services: Services, job_id: str) -> None:
 async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
     """The running cycle, or a new incremental one; what failed before is due now and belongs to it."""
     cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
-    retried = await dirty.make_escrow_due(connection, job.id, cycle=cycle.id)
-    fresh = await dirty.adopt_due(connection, job.id, cycle=cycle.id)
+    retried = await dirty_marks.make_escrow_due(connection, job.id, cycle=cycle.id)
+    fresh = await dirty_marks.adopt_due(connection, job.id, cycle=cycle.id)
     await cycles.count(connection, cycle.id, total=retried + fresh)
     return cycle
 

@@ -15,8 +15,8 @@ import structlog
 from lockstep.errors import LockstepError
 from lockstep.ports import Answer, Target, TargetSettings, Verdict
 from lockstep.storage import dirty
-from lockstep.storage.pipelines import pipelined
 from lockstep.storage.dirty import Claim
+from lockstep.storage.pipelines import pipelined
 from lockstep.sync import cycle as cycle_frame
 from lockstep.sync import health
 from lockstep.sync.drive import Drive

@@ -14,7 +14,7 @@ from lockstep.engine.matching import matching_value
 from lockstep.engine.rules import ObjectMapping
 from lockstep.ports import TargetPage, TargetReader
 from lockstep.postgres.pool import Pool, transaction
-from lockstep.storage import dirty, target_index
+from lockstep.storage import dirty_marks, target_index
 from lockstep.sync.services import Job
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ async def read_index(pool: Pool, job: Job, mapping: ObjectMapping, reader: Targe
     async with pool.connection() as connection:
         if kind.value in await target_index.complete_kinds(connection, job.id, cycle=cycle):
             return 0
-        asked_for = await dirty.count_of_cycle(connection, kind.value, cycle=cycle)
+        asked_for = await dirty_marks.count_of_cycle(connection, kind.value, cycle=cycle)
     async with transaction(pool) as connection:
         await target_index.begin(connection, job.id, kind.value, cycle=cycle)
     seen: set[str] = set()

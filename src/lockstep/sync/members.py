@@ -13,11 +13,12 @@ from lockstep.engine.records import LinkState, ObjectKind, Step, StepStatus, Ste
 from lockstep.ports import Answer, Target, Verdict
 from lockstep.postgres.pool import Pool
 from lockstep.storage import dirty, operations, provisioning_log, target_members
+from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_members import MemberChange
 from lockstep.sync.log_records import exchange_rows, new_id, step_row
-from lockstep.sync.outcomes import Row, settled_row
+from lockstep.sync.outcomes import settled_row
 from lockstep.sync.planner import Planned
 from lockstep.sync.services import Job
 

@@ -10,15 +10,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from lockstep.engine.mapping import base_after, held_values
 from lockstep.engine.moment import Moment
-from lockstep.engine.records import Action, Link, LinkState, Plan
+from lockstep.engine.records import Action, LinkState
 from lockstep.engine.retry import QUICK_TRIES, retry_at
 from lockstep.ports import Answer, Verdict
+from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
+from lockstep.sync.link_rows import becomes_lost, link_row, touches_link, waiting_rows
 from lockstep.sync.planner import Planned
-
-Row = Mapping[str, Any]
 
 COUNTED: Mapping[Action, str] = {
     Action.CREATE: "created",
@@ -92,9 +91,9 @@ def without_write(claim: Claim, planned: Planned) -> Outcome:
     return Outcome(
         claim,
         counted=COUNTED[plan.action],
-        link=_link_row(planned, None) if _touches_link(planned) else None,
+        link=link_row(planned, None) if touches_link(planned) else None,
         is_newly_linked=plan.link_to is not None,
-        waiting=_waiting(planned),
+        waiting=waiting_rows(planned),
         requests=planned.requests,
     )
 
@@ -107,10 +106,10 @@ def written(claim: Claim, planned: Planned, operation_id: str, answer: Answer) -
     return Outcome(
         claim,
         counted=COUNTED[plan.action],
-        link=_link_row(planned, answer),
+        link=link_row(planned, answer),
         is_newly_linked=plan.action is Action.CREATE or plan.link_to is not None,
         settled=(settled_row(operation_id, "confirmed", target_id=target_id, requests=requests_of(answer)),),
-        waiting=_waiting(planned),
+        waiting=waiting_rows(planned),
         requests=planned.requests + requests_of(answer),
     )
 
@@ -133,7 +132,7 @@ def refused(
         error=failure.as_row(),
         keeps_cycle=is_soon,
     )
-    link = _link_row(planned, None) if planned is not None and _becomes_lost(planned) else None
+    link = link_row(planned, None) if planned is not None and becomes_lost(planned) else None
     requests = planned.requests if planned else 0
     counted = "" if is_soon else "failed"
     return Outcome(claim, counted=counted, link=link, settled=settled, postponed=postponed, requests=requests)
@@ -183,7 +182,7 @@ def lost(claim: Claim, planned: Planned, operation_id: str, *, moment: Moment) -
         settled=settled,
         requests=planned.requests + 1,
     )
-    row = _link_row(planned, None)
+    row = link_row(planned, None)
     return replace(again, link={**row, "state": LinkState.LOST.value} if row else None)
 
 
@@ -239,71 +238,3 @@ def _postponed(
         "last_error": error,
         "keeps_cycle": keeps_cycle,
     }
-
-
-def _touches_link(planned: Planned) -> bool:
-    plan, link = planned.plan, planned.prepared.link
-    if plan.link_state is None or not (plan.target_id or plan.link_to):
-        return False
-    if plan.link_to is not None or link is None:
-        return plan.link_to is not None
-    return (
-        link.state is not plan.link_state
-        or link.review_at != plan.review_at
-        or bool(plan.desired_hash and link.desired_hash != plan.desired_hash)
-    )
-
-
-def _becomes_lost(planned: Planned) -> bool:
-    link = planned.prepared.link
-    return planned.plan.link_state is LinkState.LOST and link is not None and link.state is not LinkState.LOST
-
-
-def _link_row(planned: Planned, answer: Answer | None) -> Row | None:
-    """The link once the plan is carried out; None where there is no account to link."""
-    plan, prepared = planned.plan, planned.prepared
-    account = answer.account if answer is not None else None
-    target_id = account.id if account is not None else plan.link_to.id if plan.link_to else plan.target_id
-    if not target_id or plan.link_state is None:
-        return None
-    etag = account.etag if account is not None else planned.current.etag if planned.current else ""
-    old = prepared.link if prepared.is_linked and prepared.link and prepared.link.target_id == target_id else None
-    return {
-        "kind": plan.kind.value,
-        "source_id": plan.source_id,
-        "target_id": target_id,
-        "state": plan.link_state.value,
-        "display": plan.display,
-        "base": _base(planned, old, account.resource if account is not None else None),
-        "desired_hash": plan.desired_hash or (old.desired_hash if old else ""),
-        "config_version": prepared.configuration.version,
-        "etag": etag,
-        "generated": {**(old.generated if old else {}), **plan.generated},
-        "cause": plan.cause,
-        "review_at": plan.review_at,
-    }
-
-
-def _base(planned: Planned, old: Link | None, returned: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    mapping = planned.prepared.mapping
-    if mapping is None:
-        return old.base if old else {}
-    plan: Plan = planned.plan
-    seen = planned.current
-    base = {**(old.base if old else {}), **(held_values(mapping, seen.resource) if seen else {})}
-    if not plan.changes:
-        return base
-    cleared = {change.path for change in plan.changes if change.new is None}
-    sent = {change.path: change.new for change in plan.changes if change.new is not None}
-    return base_after(mapping, base, sent, cleared, returned)
-
-
-def _waiting(planned: Planned) -> tuple[Row, ...] | None:
-    """Whom the object waits for; None where its mapping has no references, so that nothing needs to be forgotten."""
-    plan, mapping = planned.plan, planned.prepared.mapping
-    if mapping is None or not any(attribute.is_reference for attribute in mapping.flowing):
-        return None
-    return tuple(
-        {"kind": plan.kind.value, "holder": plan.source_id, "attribute": path, "missing": missing}
-        for path, missing in plan.missing_references
-    )

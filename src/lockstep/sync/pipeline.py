@@ -17,11 +17,13 @@ import structlog
 
 from lockstep.engine.records import Action
 from lockstep.ports import Answer, Target, TargetError, TargetSettings, Verdict
-from lockstep.storage import dirty, operations, target_state
+from lockstep.storage import operations, target_state
+from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
 from lockstep.sync import health, members, outcomes, sending
 from lockstep.sync.guarding import Guard
+from lockstep.sync.leases import Leases
 from lockstep.sync.log_records import new_id
 from lockstep.sync.outcomes import Outcome, refused
 from lockstep.sync.planner import Planned
@@ -62,7 +64,7 @@ class Pipeline:
         self.in_flight: dict[int, Claim] = {}
         self.changed = asyncio.Event()  # something was recorded, or the application was found to be out of reach
         self.stop_claiming = ""  # why, once it is so
-        self._lease_ends: dict[int, float] = {}
+        self._leases = Leases(services, job.id, self.lease_seconds)
         self._undecided: set[int] = set()  # attempts in flight whose outcome is not known yet
         self._wait_until = 0.0
         self._guard = Guard(services.pool)
@@ -73,7 +75,7 @@ class Pipeline:
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._renew_leases(), name="leases")
+            group.create_task(self._leases.keep(), name="leases")
             group.create_task(self._journal_writes(), name="journal")
             group.create_task(self._record_outcomes(), name="records")
             for number in range(self.settings.concurrency):
@@ -83,7 +85,7 @@ class Pipeline:
         """Take responsibility for claimed objects; *claimed_at* is monotonic, from before the claim."""
         for claim in claims:
             self.in_flight[claim.attempt] = claim
-            self._lease_ends[claim.attempt] = claimed_at + self.lease_seconds
+            self._leases.add(claim.attempt, since=claimed_at)
             self._undecided.add(claim.attempt)
 
     def room(self) -> int:
@@ -129,9 +131,7 @@ class Pipeline:
         """Wait a little if the application asked for it; give the object back where it cannot be sent."""
         if 0 < self.seconds_to_wait <= SHORT_WAIT_SECONDS:
             await asyncio.sleep(self.seconds_to_wait)
-        is_lease_long_enough = (
-            self._lease_ends.get(work.claim.attempt, 0.0) > time.monotonic() + self.settings.deadline_seconds
-        )
+        is_lease_long_enough = self._leases.seconds_left(work.claim.attempt) > self.settings.deadline_seconds
         is_stopping = self.stop_claiming or self.services.stopping.is_set()
         if is_lease_long_enough and not is_stopping and not self.seconds_to_wait:
             return True
@@ -202,7 +202,7 @@ class Pipeline:
         await self._notice(answer)
 
     async def sort_out(
-        self, claim: Claim, planned: Planned, settled: Sequence[outcomes.Row] = (), *, was_created: bool = False
+        self, claim: Claim, planned: Planned, settled: Sequence[Row] = (), *, was_created: bool = False
     ) -> None:
         """Send a plan on its way, past the guards: to the journal where it writes, else to the records.
 
@@ -290,21 +290,5 @@ class Pipeline:
         for claim in claims:
             self.in_flight.pop(claim.attempt, None)
             self._undecided.discard(claim.attempt)
-            self._lease_ends.pop(claim.attempt, None)
+            self._leases.drop(claim.attempt)
         self.changed.set()
-
-    async def _renew_leases(self) -> None:
-        while True:
-            await asyncio.sleep(self.services.times.lease_renewal_seconds)
-            attempts = list(self.in_flight)
-            if not attempts:
-                continue
-            began = time.monotonic()
-            async with self.services.pool.connection() as connection:
-                renewed = await dirty.renew(
-                    connection, self.job.id, attempts, owner=self.services.owner, lease_seconds=self.lease_seconds
-                )
-            if renewed == len(attempts):
-                for attempt in attempts:
-                    if attempt in self._lease_ends:
-                        self._lease_ends[attempt] = began + self.lease_seconds

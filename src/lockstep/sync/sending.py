@@ -12,10 +12,11 @@ from datetime import timedelta
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Action
 from lockstep.ports import Answer, Target, TargetError, Verdict
+from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.sync import outcomes
 from lockstep.sync.log_records import changes_document, record_of
-from lockstep.sync.outcomes import Failure, Outcome, Row, settled_row
+from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
 from lockstep.sync.work import Write
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from lockstep.engine.records import Action
 from lockstep.ports import TargetReader
 from lockstep.postgres.pool import Pool
+from lockstep.storage.batches import Row
 from lockstep.storage.operations import OpenOperation
-from lockstep.sync.outcomes import Row, settled_row
+from lockstep.sync.outcomes import settled_row
 from lockstep.sync.planner import Planned, plan_one
 from lockstep.sync.services import Job
 from lockstep.sync.work import Look

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
 from lockstep.engine.plan import Prepared
+from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.storage.operations import OpenOperation
-from lockstep.sync.outcomes import Row
 from lockstep.sync.planner import Planned
 
 T = TypeVar("T")

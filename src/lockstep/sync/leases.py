@@ -1,0 +1,49 @@
+"""The leases of one drain: renewed while the work goes on, and known to the second, so that nothing is sent that outlives its own.
+
+Our idea of a lease's end is counted from before the statement that made it, on a clock that nobody sets: it is never later than
+the database's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from lockstep.storage import dirty
+from lockstep.sync.services import Services
+
+
+class Leases:
+    """When our hold on each attempt ends."""
+
+    def __init__(self, services: Services, job: str, lease_seconds: float) -> None:
+        self._services = services
+        self._job = job
+        self._lease_seconds = lease_seconds
+        self._ends: dict[int, float] = {}
+
+    def add(self, attempt: int, *, since: float) -> None:
+        self._ends[attempt] = since + self._lease_seconds
+
+    def drop(self, attempt: int) -> None:
+        self._ends.pop(attempt, None)
+
+    def seconds_left(self, attempt: int) -> float:
+        return self._ends.get(attempt, 0.0) - time.monotonic()
+
+    async def keep(self) -> None:
+        """Renew until cancelled. Where not all were renewed, some were taken over: then none is believed to last longer."""
+        while True:
+            await asyncio.sleep(self._services.times.lease_renewal_seconds)
+            attempts = list(self._ends)
+            if not attempts:
+                continue
+            began = time.monotonic()
+            async with self._services.pool.connection() as connection:
+                renewed = await dirty.renew(
+                    connection, self._job, attempts, owner=self._services.owner, lease_seconds=self._lease_seconds
+                )
+            if renewed == len(attempts):
+                for attempt in attempts:
+                    if attempt in self._ends:
+                        self._ends[attempt] = began + self._lease_seconds
