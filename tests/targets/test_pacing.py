@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lockstep.targets.pacing import Bucket, TooSoon, read_retry_after
+from lockstep.targets.pacing import Bucket, Pace, TooSoon, read_retry_after
 
 NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
 
@@ -93,6 +94,43 @@ def test_pause_doubles_while_an_application_without_retry_after_refuses_and_star
 
     assert pauses == [1.0, 2.0, 4.0, 8.0]
     assert bucket.refused(100.0, retry_after=None) == 1.0
+
+
+async def test_turn_that_was_waited_for_is_not_taken_into_a_pause_that_began_meanwhile() -> None:
+    pace = Pace(10, 4)
+    taken: list[str] = []
+
+    async def take() -> None:
+        async with pace.turn(longest_wait=2):
+            taken.append("turn")
+
+    early = [asyncio.create_task(take()) for _ in range(4)]
+    await asyncio.gather(*early)
+    late = [asyncio.create_task(take()) for _ in range(4)]
+    await asyncio.sleep(0)
+    before = len(taken)
+    pace.slow_down(30)
+    ended = await asyncio.gather(*late, return_exceptions=True)
+
+    assert len(taken) == before
+    assert [type(one) for one in ended if one is not None] == [TooSoon] * (8 - before)
+
+
+async def test_no_more_requests_at_once_than_the_application_takes() -> None:
+    pace = Pace(None, 3)
+    inside = most = 0
+
+    async def take() -> None:
+        nonlocal inside, most
+        async with pace.turn(longest_wait=2):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(take() for _ in range(20)))
+
+    assert most == 3
 
 
 @pytest.mark.parametrize(

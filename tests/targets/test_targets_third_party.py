@@ -83,6 +83,15 @@ async def test_filtered_path_is_added_where_missing_and_replaced_where_present(
     assert read(account.resource) == [("second@example.com", label)]  # type: ignore[operator]
 
 
+async def test_look_before_a_filtered_path_is_counted_with_the_write(target: ScimTarget) -> None:
+    user_id = await create(target, "counted@example.com")
+    change = [Change('emails[type eq "work"].value', None, "counted@example.com")]
+
+    answer = await target.update(USER, user_id, change, current=None, etag="", operation_id="op")
+
+    assert [exchange.method for exchange in answer.exchanges] == ["GET", "PATCH"]
+
+
 async def test_several_attributes_change_in_one_request(target: ScimTarget) -> None:
     user_id = await create(target, "several@example.com", **{"name.givenName": "Anna"})
     changes = [

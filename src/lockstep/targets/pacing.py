@@ -49,7 +49,7 @@ class Bucket:
 
     def reserve(self, now: float, *, longest_wait: float) -> float:
         """Take one turn and return how many seconds to wait for it. Raises TooSoon over *longest_wait*."""
-        wait = max(0.0, self.paused_until - now)
+        wait = self.pause_left(now)
         self._recover(now)
         if self.rate is not None:
             wait = max(wait, self._due_at - BURST_SECONDS - now)
@@ -59,6 +59,10 @@ class Bucket:
             self._due_at = max(self._due_at, now + wait) + 1 / self.rate
         self._count(now)
         return wait
+
+    def pause_left(self, now: float) -> float:
+        """For how many seconds more the application wants to be left alone."""
+        return max(0.0, self.paused_until - now)
 
     def refused(self, now: float, *, retry_after: float | None) -> float:
         """The application asked to slow down: halve the rate; return the seconds for which nothing is sent."""
@@ -110,8 +114,12 @@ class Pace:
         """Wait for a turn and hold it while the request is under way. Raises TooSoon when it comes too late."""
         async with self._slots:
             wait = self._bucket.reserve(self._clock(), longest_wait=longest_wait)
-            if wait > 0:
+            while wait > 0:
                 await asyncio.sleep(wait)
+                # Somebody else may have been refused meanwhile: nothing goes out into that pause.
+                wait = self._bucket.pause_left(self._clock())
+                if wait > longest_wait:
+                    raise TooSoon(wait)
             yield
 
     def slow_down(self, retry_after: float | None) -> float:

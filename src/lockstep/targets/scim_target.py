@@ -58,7 +58,10 @@ class ScimTarget(Target):
             raise self._broken(request, broken, answer.exchanges) from None
 
     async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
-        return await self._get(kind, target_id, self._deadline())
+        answer = await self._look(kind, target_id, self._deadline())
+        if answer.verdict is not Verdict.GONE and not answer.is_done:
+            raise TargetError(answer)
+        return answer.account
 
     async def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
         listing = Listing()
@@ -89,13 +92,12 @@ class ScimTarget(Target):
     ) -> Answer:
         deadline = self._deadline()
         mode = self._tenant.mode
+        looked: tuple[Exchange, ...] = ()
         if current is None and needs_current(changes, mode):
-            try:
-                current = await self._get(kind, target_id, deadline)
-            except TargetError as failed:
-                return _unsent(failed.answer)
-            if current is None:
-                return self._gone(target_id)
+            answer = await self._look(kind, target_id, deadline)
+            if not answer.is_done:
+                return _unsent(answer)
+            current, looked = answer.account, answer.exchanges
         hidden = [
             text
             for change in changes
@@ -105,8 +107,10 @@ class ScimTarget(Target):
         resource = current.resource if current is not None else None
         request = update_request(kind, target_id, changes, current=resource, mode=mode, etag=etag, hidden=hidden)
         if request is None:
-            return Answer(Verdict.DONE_ALREADY, current, detail="The account had these values already")
-        return await self._write(request, operation_id, deadline)
+            detail = "The account had these values already"
+            return Answer(Verdict.DONE_ALREADY, current, detail=detail, exchanges=looked)
+        answer = await self._write(request, operation_id, deadline)
+        return replace(answer, exchanges=looked + answer.exchanges) if looked else answer
 
     async def delete(self, kind: ObjectKind, target_id: str, *, etag: str, operation_id: str) -> Answer:
         return await self._write(delete_request(kind, target_id, etag=etag), operation_id)
@@ -122,13 +126,9 @@ class ScimTarget(Target):
     async def close(self) -> None:
         return None
 
-    async def _get(self, kind: ObjectKind, target_id: str, deadline: float) -> Account | None:
+    async def _look(self, kind: ObjectKind, target_id: str, deadline: float) -> Answer:
         answer, _ = await self._send(get_request(kind, target_id), "", deadline)
-        if answer.verdict is Verdict.GONE:
-            return None
-        if not answer.is_done or answer.account is None:
-            raise TargetError(answer)
-        return answer.account
+        return answer
 
     async def _ask(self, request: ScimRequest) -> tuple[Answer, Reading]:
         answer, reading = await self._send(request, "", self._deadline())
@@ -207,14 +207,6 @@ class ScimTarget(Target):
             detail=f"{name} takes no more requests at the moment; nothing was sent",
             next_step="Nothing to do: Lockstep sends it when its turn comes",
             retry_at=datetime.now(UTC) + timedelta(seconds=early.wait_seconds),
-        )
-
-    def _gone(self, target_id: str) -> Answer:
-        return Answer(
-            Verdict.GONE,
-            code="InvalidAnchor",
-            detail=f"The account {target_id} no longer exists in {self.settings.display_name} (HTTP 404)",
-            next_step="Decide whether it is created anew",
         )
 
     def _broken(self, request: ScimRequest, broken: Dishonest, exchanges: tuple[Exchange, ...]) -> TargetError:
