@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules import configuration_from_json
 from lockstep.errors import LockstepError
 from lockstep.gallery.loader import load_gallery, read_template
 
@@ -109,3 +110,21 @@ def test_two_entries_with_one_id_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(LockstepError, match=r"b\.yaml: another entry has the id"):
         load_gallery(tmp_path)
+
+
+@pytest.mark.parametrize("name", load_gallery().names())
+def test_default_configuration_stands_on_its_own(name: str) -> None:
+    template = load_gallery().template(name)
+
+    alone = configuration_from_json(template.provisioning, version=1, roles=template.roles)
+
+    facts = [
+        (a.target, a.attribute.type, a.attribute.case_exact, a.attribute.required)
+        for m in alone.objects
+        for a in m.attributes
+    ]
+    assert facts == [
+        (a.target, a.attribute.type, a.attribute.case_exact, a.attribute.required)
+        for m in template.configuration().objects
+        for a in m.attributes
+    ]

@@ -26,7 +26,7 @@ from lockstep.engine.kept_parts import give_back, keep
 from lockstep.engine.mapping_json import attribute_from_json, attribute_to_json
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.strict_json import ConfigurationError, Part
-from lockstep.engine.target_attributes import TargetAttribute, attribute_named
+from lockstep.engine.target_attributes import TargetAttribute, says_more
 
 ACTIONS = {"Add": "create", "Update": "update", "Delete": "delete"}
 EXTRA = "x-entra"
@@ -102,7 +102,8 @@ def _object(found: Imported, theirs: Mapping[str, Any], place: str, known: list[
     if ours["scopingFilters"] is None:
         ours |= {"scopingFilters": [], "enabled": False}
     ours["attributes"], unmapped = _attributes(found, theirs.get("attributeMappings") or [], place, kind, known)
-    ours["attributeList"] = [attribute_to_json(a) for a in known if _says_more(a, kind)]
+    matching = {attribute["target"] for attribute in ours["attributes"] if attribute.get("match")}
+    ours["attributeList"] = [attribute_to_json(a) for a in known if says_more(a, kind, is_matching=a.name in matching)]
     _keep_the_rest(ours, theirs, mapping_id, unmapped)
     found.provisioning["mappings"].append(ours)
     return {"id": mapping_id}
@@ -253,16 +254,6 @@ def _target_attribute(theirs: Mapping[str, Any]) -> TargetAttribute | None:
         return attribute_from_json(Part(described))
     except ConfigurationError:
         return None
-
-
-def _says_more(attribute: TargetAttribute, kind: ObjectKind) -> bool:
-    usual = attribute_named(attribute.name, kind)
-    return (attribute.type, attribute.required, attribute.case_exact, attribute.multi_valued) != (
-        usual.type,
-        usual.required,
-        usual.case_exact,
-        usual.multi_valued,
-    )
 
 
 def _own_rule() -> dict[str, Any]:

@@ -60,6 +60,17 @@ def attribute_named(
     return _from_schema(path, kind, is_matching)
 
 
+def says_more(attribute: TargetAttribute, kind: ObjectKind, *, is_matching: bool) -> bool:
+    """Whether a configuration must carry *attribute*, because the SCIM schema alone would say something else of it."""
+    usual = attribute_named(attribute.name, kind, is_matching=is_matching)
+    return (attribute.type, attribute.required, attribute.case_exact, attribute.multi_valued) != (
+        usual.type,
+        usual.required,
+        usual.case_exact,
+        usual.multi_valued,
+    )
+
+
 @lru_cache(maxsize=1024)
 def _from_schema(path: str, kind: ObjectKind, is_matching: bool) -> TargetAttribute:
     # User names and what accounts are found by: applications fold their case, so a pure case change would be written for ever.

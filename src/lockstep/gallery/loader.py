@@ -7,7 +7,7 @@ application: unknown keys, expressions that cannot be parsed, targets that the a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -16,9 +16,10 @@ from uuid import NAMESPACE_URL, uuid5
 
 import yaml
 
-from lockstep.engine.mapping_json import attribute_from_json
+from lockstep.engine.mapping_json import attribute_from_json, attribute_to_json
 from lockstep.engine.records import AppRole, ObjectKind
 from lockstep.engine.strict_json import ConfigurationError, Part, unknown_word
+from lockstep.engine.target_attributes import says_more
 from lockstep.engine.template import Capabilities, Template, TenantUrl
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.gallery.positions import line_of
@@ -99,7 +100,19 @@ def template_from_json(value: Any) -> Template:
     lists.done()
     part.done()
     _check(template)
-    return template
+    return replace(template, provisioning=_with_attribute_lists(template))
+
+
+def _with_attribute_lists(template: Template) -> dict[str, Any]:
+    """The default configuration with what has to be known of the mapped attributes, so that it stands on its own."""
+    mappings = []
+    for mapping in template.provisioning["mappings"]:
+        kind = ObjectKind(mapping["source"])
+        match = {attribute["target"]: bool(attribute.get("match")) for attribute in mapping["attributes"]}
+        mapped = [a for a in template.attributes.get(kind, ()) if a.name in match]
+        own = [attribute_to_json(a) for a in mapped if says_more(a, kind, is_matching=match[a.name])]
+        mappings.append({**mapping, "attributeList": own} if own else mapping)
+    return {**template.provisioning, "mappings": mappings}
 
 
 def _capabilities(part: Part) -> Capabilities:
