@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.errors import EXIT_CODES, Kind, invalid
 from lockstep.targets.check.catalogue import Client
@@ -27,7 +28,7 @@ COLUMNS = (Column("id", "CHECK"), Column("client", "CLIENT"), Column("verdict", 
 LONGEST_BODY = 2000
 
 
-@click.group("scim")
+@click.group("scim", cls=SuggestingGroup)
 def scim() -> None:
     """Check SCIM servers, ours or anybody's.
 
