@@ -106,14 +106,17 @@ async def claim_one(
         return await cursor.fetchone()
 
 
-async def renew(connection: Connection, job: str, attempts: Sequence[int], *, owner: str, lease_seconds: float) -> int:
-    """Push the end of our leases out; returns how many are still ours."""
+async def renew(
+    connection: Connection, job: str, attempts: Sequence[int], *, owner: str, lease_seconds: float
+) -> frozenset[int]:
+    """Push the end of our leases out; returns those that are still ours."""
     cursor = await connection.execute(
         """update dirty set lease_until = now() + make_interval(secs => %s)
-        where job = %s and lease_owner = %s and attempt = any(%s)""",
+        where job = %s and lease_owner = %s and attempt = any(%s)
+        returning attempt""",
         (lease_seconds, job, owner, list(attempts)),
     )
-    return cursor.rowcount
+    return frozenset(row[0] for row in await cursor.fetchall())
 
 
 async def release(

@@ -32,7 +32,7 @@ class Leases:
         return self._ends.get(attempt, 0.0) - time.monotonic()
 
     async def keep(self) -> None:
-        """Renew until cancelled. Where not all were renewed, some were taken over: then none is believed to last longer."""
+        """Renew until cancelled. What is not renewed was taken over, or is recorded just now."""
         while True:
             await asyncio.sleep(self._services.times.lease_renewal_seconds)
             attempts = list(self._ends)
@@ -43,7 +43,5 @@ class Leases:
                 renewed = await dirty.renew(
                     connection, self._job, attempts, owner=self._services.owner, lease_seconds=self._lease_seconds
                 )
-            if renewed == len(attempts):
-                for attempt in attempts:
-                    if attempt in self._ends:
-                        self._ends[attempt] = began + self._lease_seconds
+            for attempt in renewed & self._ends.keys():
+                self._ends[attempt] = began + self._lease_seconds
