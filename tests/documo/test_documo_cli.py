@@ -12,7 +12,15 @@ import aiohttp
 import orjson
 import pytest
 
+from lockstep.postgres.database import Database
+
 DOCUMO = Path(sys.executable).parent / "documo"
+
+
+@pytest.fixture(autouse=True)
+def named_database(documo_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands use the tests' PostgreSQL server, so that none of them has to start one."""
+    monkeypatch.setenv("DOCUMO_DATABASE_URL", documo_database.conninfo)
 
 
 @pytest.fixture
