@@ -173,6 +173,16 @@ async def test_bytes_that_are_no_text_cost_one_row(tmp_path: Path) -> None:
     assert len(lines) == 1
 
 
+async def test_unreadable_manager_costs_one_row(tmp_path: Path) -> None:
+    file = tmp_path / "p.csv"
+    file.write_bytes(b"id,userPrincipalName,manager\nk1,a@x.test,J\xfcrgen\nk2,b@x.test,k1\n")
+
+    lines, bad, page = await read(file)
+
+    assert [(row.line, row.column, row.key) for row in bad] == [(2, "manager", "k1")]
+    assert (len(lines), page.is_last) == (1, True)
+
+
 async def test_other_encoding_is_read_when_it_is_named(tmp_path: Path) -> None:
     file = tmp_path / "p.csv"
     file.write_bytes(b"id,userPrincipalName,department\nk1,a@x.test,Caf\xe9\n")

@@ -36,7 +36,7 @@ async def write_groups(edit: Edit, writes: Sequence[GroupWrite]) -> None:
     old = [write for write in writes if write.before is not None]
     leaving = [w for w in old if w.before and not w.before.deleted_at and w.after.deleted_at]
     back = [w for w in old if w.before and w.before.deleted_at and not w.after.deleted_at]
-    rest = [write for write in old if write not in leaving and write not in back]
+    rest = [w for w in old if w.before and (w.before.deleted_at is None) == (w.after.deleted_at is None)]
     if old:
         await store.update_groups(edit.connection, [_columns(write) for write in old])
     if new:

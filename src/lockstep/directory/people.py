@@ -55,10 +55,9 @@ async def write_people(edit: Edit, writes: Sequence[PersonWrite]) -> None:
     await _note(edit, new, what="created", reason="created", concerns_all=True)
     await _note(edit, leavers, what="deleted", reason="deleted", concerns_all=True, is_leaving=True)
     await _note(edit, back, what="restored", reason="restored", concerns_all=True)
-    enabled_changed = [w for w in others if w.before and w.before.account_enabled != w.after.account_enabled]
-    off = [write for write in enabled_changed if not write.after.account_enabled]
-    on = [write for write in enabled_changed if write.after.account_enabled]
-    rest = [write for write in others if write not in enabled_changed] if enabled_changed else others
+    off = [write for write in others if _was_enabled(write) and not write.after.account_enabled]
+    on = [write for write in others if not _was_enabled(write) and write.after.account_enabled]
+    rest = [write for write in others if _was_enabled(write) is write.after.account_enabled]
     await _note(edit, off, what="updated", reason="disabled", concerns_all=True, is_leaving=True)
     await _note(edit, on, what="updated", reason="enabled", concerns_all=True)
     await _note(edit, rest, what="updated", reason="changed")
@@ -145,6 +144,10 @@ def _sorted_by_life(writes: Sequence[PersonWrite]) -> tuple[list[PersonWrite], l
         is_deleted = write.after.deleted_at is not None
         (others if was_deleted == is_deleted else leavers if is_deleted else back).append(write)
     return leavers, back, others
+
+
+def _was_enabled(write: PersonWrite) -> bool:
+    return write.before is not None and write.before.account_enabled
 
 
 async def _free_names(edit: Edit, writes: Sequence[PersonWrite]) -> None:

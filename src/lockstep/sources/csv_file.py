@@ -104,13 +104,21 @@ class CsvPass:
         upn = self._user_principal_name(row)
         key = _cell(number, columns.key_name, row[columns.key], upn=upn)
         values = self._values(number, row, key, upn)
+        manager = self._manager(number, row, key, upn)
         digest = self._digest(row)
         if self.kind is PassKind.GROUPS:
             return GroupLine(number, key_of(key), values, digest)
-        manager = row[columns.manager].strip() if columns.manager is not None else ""
         return PersonLine(
-            number, key_of(key), values, digest, key_of(manager) or None, says_manager=columns.manager is not None
+            number, key_of(key), values, digest, manager or None, says_manager=columns.manager is not None
         )
+
+    def _manager(self, number: int, row: list[str], key: str, upn: str) -> str:
+        if self.columns.manager is None or not row[self.columns.manager].strip():
+            return ""
+        try:
+            return _readable(_cell(number, "manager", row[self.columns.manager]))
+        except _Unusable as wrong:
+            raise _Unusable(number, "manager", wrong.row.reason, key_of(key), upn) from None
 
     def _values(self, number: int, row: list[str], key: str, upn: str) -> dict[str, Any]:
         values: dict[str, Any] = {}
