@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "expr": "lockstep.cli.expr:expr",
     "groups": "lockstep.cli.groups:groups",
     "people": "lockstep.cli.people:people",
+    "scim": "lockstep.cli.scim:scim",
     "serve": "lockstep.cli.serve:serve",
     "sources": "lockstep.cli.sources:sources",
     "up": "lockstep.cli.up.command:up",

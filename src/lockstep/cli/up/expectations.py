@@ -23,7 +23,7 @@ class DemoAssignment:
 
 @dataclass(slots=True)
 class Expectation:
-    """What one person's account must hold. *active* None: there must be no account at all."""
+    """What one person's account must hold. *active* None: there must be no account at all; *role* "": none."""
 
     user_name: str
     given_name: str

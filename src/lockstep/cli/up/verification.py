@@ -39,17 +39,22 @@ class Reader:
 
     async def everybody(self) -> dict[str, Mapping[str, Any]]:
         """All accounts by lower-case user name. Raises LockstepError when the listing does not add up."""
-        found: dict[str, Mapping[str, Any]] = {}
-        start, total, read = 1, None, 0
+        return {account["userName"].lower(): account for account in await self.listing()}
+
+    async def count_is_at_least(self, number: int) -> bool:
+        return int((await self._get("/Users?count=0"))["totalResults"]) >= number
+
+    async def listing(self) -> list[Mapping[str, Any]]:
+        """All accounts, as they are listed. Raises LockstepError when the listing does not add up."""
+        found: list[Mapping[str, Any]] = []
+        start, total = 1, None
         while total is None or start <= total:
             page = await self._get(f"/Users?startIndex={start}&count={PAGE}")
             total = int(page["totalResults"])
             resources = page.get("Resources", [])
             if not resources and start <= total:
-                raise unreachable(f"Documo promised {total} accounts and listed {read}")
-            for resource in resources:
-                found[resource["userName"].lower()] = resource
-            read += len(resources)
+                raise unreachable(f"Documo promised {total} accounts and listed {len(found)}")
+            found += resources
             start += len(resources)
         return found
 
@@ -85,7 +90,7 @@ def expected_values(expectation: Expectation) -> dict[str, Any]:
         "active": expectation.active,
         "name.givenName": expectation.given_name or None,
         "name.familyName": expectation.family_name or None,
-        "role": expectation.role,
+        "role": expectation.role or [],
     }
 
 
