@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from decision_cases import configuration
+from decision_cases import ADMIN, ATTRIBUTES, MEMBER, MOMENT, account, configuration, person
 
-from lockstep.engine.records import Action, ObjectKind, Plan, Reason
+from lockstep.engine.matching import OneMatch
+from lockstep.engine.plan import make_plan, prepare
+from lockstep.engine.records import Action, Assignment, ObjectKind, Plan, Reason
 from lockstep.engine.rules import JobConfiguration
 from lockstep.engine.safeguards import Counts, Tally, hold_or_release
 
@@ -116,3 +118,29 @@ def test_only_what_is_let_through_is_counted() -> None:
     assert counts.with_plan(planned(Action.HELD, grants=True, empties=True)) == counts
     assert counts.with_plan(planned(Action.DISABLE)).day == Tally(destructive=1)
     assert counts.with_plan(planned(Action.UPDATE, grants=True, empties=True)).hour == Tally(0, 1, 1)
+
+
+ROLE = 'roles[primary eq "True"].value'
+
+
+def matched(role_held: str, assigned: str) -> Plan:
+    attributes = [{**a, "privileged": ["Admin"]} if a["target"] == ROLE else a for a in ATTRIBUTES]
+    config = configuration(*attributes)
+    prepared = prepare(person(assignments=(Assignment(assigned),)), None, config, MOMENT)
+    found = account("u-7", active=True, roles=[{"primary": True, "value": role_held}])
+    return make_plan(prepared, match=OneMatch(found, prepared.queries[0]))
+
+
+def test_match_with_an_account_of_more_power_is_held() -> None:
+    held = hold_or_release(matched("admin", MEMBER.id), Counts(), configuration())
+
+    assert (held.action, held.reason.code, held.held_action) == (Action.HELD, "PrivilegedMatch", Action.UPDATE)
+
+
+def test_match_with_an_account_of_the_same_power_is_not_held() -> None:
+    assert not is_held(matched("Admin", ADMIN.id), Counts())
+    assert not is_held(matched("Member", MEMBER.id), Counts())
+
+
+def test_match_that_somebody_approved_is_not_held() -> None:
+    assert not is_held(matched("Admin", MEMBER.id), Counts(), approved=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lockstep.engine.conditions import earliest, next_day
-from lockstep.engine.configuration import Drift, ObjectMapping
+from lockstep.engine.configuration import AttributeMapping, Drift, ObjectMapping
 from lockstep.engine.diff import changes_between, same_value
 from lockstep.engine.intent import IntentKind
 from lockstep.engine.mapping import DISABLING, Mapped, Taken, held_values, map_account
@@ -66,6 +66,7 @@ def as_plan(prepared: Prepared, draft: Draft) -> Plan:
         missing_references=mapped.missing_references,
         grants=any(_grants(change, prepared.mapping) for change in draft.changes),
         empties=any(is_empty(change.new) for change in draft.changes),
+        claims_privileged=_claims_privileged(prepared, draft),
     )
 
 
@@ -172,12 +173,28 @@ def _target_id(prepared: Prepared, draft: Draft) -> str:
 
 
 def _grants(change: Change, mapping: ObjectMapping | None) -> bool:
-    privileged = mapping.by_target[change.path].privileged if mapping else ()
-    if not privileged:
+    attribute = mapping.by_target[change.path] if mapping else None
+    return attribute is not None and _gives_power(attribute, change.new) and not _gives_power(attribute, change.old)
+
+
+def _claims_privileged(prepared: Prepared, draft: Draft) -> bool:
+    """A match on a name must not hand over, or take from its owner, an account that can do more than the object may."""
+    if draft.link_to is None or prepared.mapping is None or prepared.is_linked:
         return False
-    return not _texts(change.new).isdisjoint(privileged) and _texts(change.old).isdisjoint(privileged)
+    guarded = [attribute for attribute in prepared.mapping.flowing if attribute.privileged]
+    if not guarded:
+        return False
+    held = held_values(prepared.mapping, draft.link_to.resource)
+    desired = mapped_for(prepared, creating=False).values
+    return any(
+        _gives_power(attribute, held.get(attribute.target))
+        and not _gives_power(attribute, desired.get(attribute.target))
+        for attribute in guarded
+    )
 
 
-def _texts(value: object) -> frozenset[str]:
+def _gives_power(attribute: AttributeMapping, value: object) -> bool:
+    """Applications do not tell Admin from admin, so neither does the guard."""
     items = value if isinstance(value, tuple | list) else (value,)
-    return frozenset(text_of(item) for item in items if item is not None)
+    powers = {power.casefold() for power in attribute.privileged}
+    return any(text_of(item).casefold() in powers for item in items if item is not None)

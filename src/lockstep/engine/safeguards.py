@@ -1,7 +1,8 @@
 """Hold a plan back where too much would happen at once: disables and deletes, privileged values given, attributes emptied.
 
 Counted in three windows (this cycle, one hour, one day), because cycles of one object would never reach a limit per cycle. The
-percentage counts only from a few operations on, or a start with two people would be held. A hold stops only the plan it holds.
+percentage counts only from a few operations on, or a start with two people would be held. A match with an account of more power is
+held whatever the counts. A hold stops only the plan it holds.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from lockstep.engine.configuration import JobConfiguration
-from lockstep.engine.records import Action, Plan, Reason, Step, StepStatus, StepType
+from lockstep.engine.records import Account, Action, Plan, Reason, Step, StepStatus, StepType
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,11 @@ class _Guard:
 
 def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration, *, approved: bool = False) -> Plan:
     """*plan*, or the same plan held for approval. *approved*: somebody has decided already."""
-    if approved or not plan.action.writes:
+    if approved:
+        return plan
+    if plan.claims_privileged and plan.link_to is not None:
+        return held(plan, _privileged_match(plan.link_to))
+    if not plan.action.writes:
         return plan
     for guard, tallies in _guards(plan, counts, configuration):
         for window, before in tallies:
@@ -76,6 +81,16 @@ def held(plan: Plan, reason: Reason) -> Plan:
         reasons=(reason, *plan.reasons),
         steps=(*plan.steps, step),
         link_state=None,
+    )
+
+
+def _privileged_match(account: Account) -> Reason:
+    return Reason(
+        "PrivilegedMatch",
+        f'Held for approval: the account "{account.display}" ({account.id}) matches, but has more power in the application than '
+        "this person is assigned.",
+        {"targetId": account.id},
+        "Approve it if the account is this person's, or give the person that role.",
     )
 
 
