@@ -35,7 +35,7 @@ class Order:
 
     def after(self, position: Position) -> Composable:
         """The condition for what lies beyond *position* in its direction."""
-        forwards = self.descending == (position.direction == "previous")
+        forwards = self._goes_forwards(position)
         sign = SQL(">" if forwards else "<")
         beyond_id = SQL("r.id {} {}::uuid").format(sign, Literal(position.id))
         if self.key is None:
@@ -48,6 +48,17 @@ class Order:
         return SQL("({key} {sign} {value} or ({key} = {value} and {beyond}) or {nulls})").format(
             key=self.key, sign=sign, value=value, beyond=beyond_id, nulls=nulls
         )
+
+    def after_bound(self, position: Position) -> tuple[Composable, dict[str, str]] | None:
+        """`after` as a text that is the same for every position, and its values; None where only `after` will do."""
+        if self.key is not None:
+            return None
+        return SQL("r.id > %(after)s::uuid" if self._goes_forwards(position) else "r.id < %(after)s::uuid"), {
+            "after": position.id
+        }
+
+    def _goes_forwards(self, position: Position) -> bool:
+        return self.descending == (position.direction == "previous")
 
     def value_text(self) -> Composable:
         """The sort value of a row as text, for its cursor."""

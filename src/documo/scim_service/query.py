@@ -6,6 +6,7 @@ Filters and sorts run in the database under a time limit, or are refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -111,9 +112,7 @@ class _Query:
             return await self._by_cursor(condition)
         page = self._page(condition, limit=self._count, offset=self._wanted.start_index - 1)
         if condition is None:
-            totals = lookups.totals(self._tenant_id, [place.kind for place in self._places])
-            counted, found = await one_trip(self._service.store, self._tenant_id, [totals, pages.page(page)])
-            total = int(counted[0][0])
+            found, total = await self._unfiltered(page)
         else:
             (_, found) = await self._send(pages.page(page)) if self._count else ([], [])
             total = await self._total(page, found)
@@ -178,14 +177,14 @@ class _Query:
         binding = self._binding()
         position = unseal(self._wanted.cursor, self._service.cursor_key, binding) if self._wanted.cursor else None
         backwards = position is not None and position.direction == "previous"
-        place = condition
-        if position is not None:
-            after = self._order.after(position)
-            place = SQL("{} and {}").format(condition, after) if condition is not None else after
-        page = self._page(place, limit=self._count + 1, backwards=backwards)
-        whole = self._page(condition, limit=self._count)
-        (_, found) = await self._send(pages.page(page))
-        total = await self._cursor_total(whole, condition, found)
+        if condition is None:
+            found, total = await self._unfiltered(self._place_in_all(position, backwards=backwards))
+        else:
+            place = condition if position is None else SQL("{} and {}").format(condition, self._order.after(position))
+            page = self._page(place, limit=self._count + 1, backwards=backwards)
+            (_, found) = await self._send(pages.page(page))
+            whole = self._page(condition, limit=self._count)
+            total = await self._total(whole, found if position is None else ())
         has_more, found = len(found) > self._count, found[: self._count]
         if backwards:
             found.reverse()
@@ -207,12 +206,25 @@ class _Query:
             )
         return cursors
 
-    async def _cursor_total(self, whole: pages.Page, condition: Composable | None, found: Sequence[Any]) -> int:
-        if condition is None:
-            totals = lookups.totals(self._tenant_id, [place.kind for place in self._places])
-            (counted,) = await one_trip(self._service.store, self._tenant_id, [totals])
-            return int(counted[0][0])
-        return await self._total(whole, found if not self._wanted.cursor else ())
+    def _place_in_all(self, position: Position | None, *, backwards: bool) -> pages.Page:
+        """The page at *position* of a list without a filter, with one resource more to see whether there is another page."""
+        if position is None:
+            return self._page(None, limit=self._count + 1)
+        fixed = self._order.after_bound(position)
+        if fixed is None:
+            return self._page(self._order.after(position), limit=self._count + 1, backwards=backwards)
+        condition, values = fixed
+        return replace(self._page(condition, limit=self._count + 1, backwards=backwards), bound=values)
+
+    async def _unfiltered(self, page: pages.Page) -> tuple[list[Any], int]:
+        """The rows of a page of a list without a filter, and how many there are on all pages."""
+        if page.condition is None:
+            page = replace(page, bound={})
+        totals = lookups.totals(self._tenant_id, [place.kind for place in self._places])
+        _, counted, found = await one_trip(
+            self._service.store, self._tenant_id, [pages.timeout(SCAN_MILLISECONDS), totals, pages.page(page)]
+        )
+        return found, int(counted[0][0])
 
     def _binding(self) -> str:
         wanted, kinds = self._wanted, ",".join(place.kind for place in self._places)

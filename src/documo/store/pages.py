@@ -5,12 +5,12 @@ The page is found on ids alone and its rows are fetched afterwards, so that skip
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from psycopg.sql import SQL, Composable, Composed, Literal
+from psycopg.sql import SQL, Composable, Composed, Literal, Placeholder
 from psycopg.types.json import Jsonb
 
 from documo.store.resources import COLUMNS_AND_GROUPS
@@ -30,10 +30,16 @@ class Page:
     sort_value: Composable
     limit: int
     offset: int = 0
+    bound: Mapping[str, Any] | None = None
 
 
 def page(wanted: Page) -> Statement:
-    """The sort value as text, then `Row`, in the order of the page."""
+    """The sort value as text, then `Row`, in the order of the page.
+
+    A page without a filter comes with *bound*, the values of the placeholders in its condition: planning costs more than running it,
+    so its text must be the same for every place in the list. A filter's text may hold "%", which would be taken for a placeholder.
+    """
+    is_bound = wanted.bound is not None
     inner = SQL(
         "select r.id, {value} as sort_value, row_number() over (order by {order}) as place {source} order by {order}"
         " limit {limit} offset {offset}"
@@ -42,12 +48,12 @@ def page(wanted: Page) -> Statement:
         order=wanted.order,
         source=_source(wanted.tenant_id, wanted.kinds, wanted.condition, with_search=_needs_search(wanted)),
         limit=Literal(wanted.limit),
-        offset=Literal(wanted.offset),
+        offset=Placeholder("offset") if is_bound else Literal(wanted.offset),
     )
     statement = SQL(
         "select p.sort_value, {columns} from ({inner}) p join resources r on r.tenant_id = {tenant} and r.id = p.id order by p.place"
     ).format(columns=SQL(COLUMNS_AND_GROUPS), inner=inner, tenant=Literal(wanted.tenant_id))
-    return statement, ()
+    return statement, {**(wanted.bound or {}), "offset": wanted.offset} if is_bound else ()
 
 
 def count(wanted: Page) -> Statement:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from documo.store.round_trip import Rows, Statement
+from documo.store.round_trip import Statement
 
 TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 # A person's groups come along, so that reading a page of people is one statement.
@@ -235,7 +235,3 @@ def seats_taken(tenant_id: int) -> list[Statement]:
 def tell(tenant_id: int) -> Statement:
     """Make every process forget what it knows of the tenant, once this is committed."""
     return "select pg_notify('documo_changed', %s)", (str(tenant_id),)
-
-
-def rows_of(rows: Rows) -> list[Row]:
-    return [Row(*row) for row in rows]
