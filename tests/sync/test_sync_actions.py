@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from model_target import USER, ModelTarget, answered
+from sync_world import World, person_id, upn
 
 from lockstep.actions import logs, provisioning, settings, status
 from lockstep.actions.context import Actor, Context
@@ -15,8 +17,6 @@ from lockstep.ports import Verdict
 from lockstep.sources.registry import open_source
 from lockstep.storage.cycles import Cycle
 from lockstep.storage.provisioning_log import LogFilter
-from model_target import USER, ModelTarget, answered
-from sync_world import World, person_id, upn
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import uuid5
 
+from model_target import ModelTarget, answered
+from sync_world import CONFIG, NAMESPACE, USERS, World, person_id
+
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Verdict
 from lockstep.postgres.pool import transaction
-from model_target import ModelTarget, answered
-from sync_world import CONFIG, NAMESPACE, USERS, World, person_id
 
 GROUP = ObjectKind.GROUP
 GROUPS = {

@@ -7,11 +7,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from model_target import ModelTarget
-from sync_world import World, until, upn
+from model_target import ModelOpener, ModelTarget
+from sync_world import CONFIG, World, until, upn
 
 from lockstep.sync.drain import drain_job
-from lockstep.sync.tasks import run_sweep, run_worker
+from lockstep.sync.services import Services
+from lockstep.sync.tasks import rescue_stalled, run_sweep, run_worker
 
 
 @asynccontextmanager
@@ -125,3 +126,32 @@ async def test_several_drains_share_a_big_job_and_nobody_is_created_twice(world:
 
 async def _some(target: ModelTarget) -> bool:
     return len(target.people()) > 5
+
+
+async def test_workers_share_one_rate_budget(world: World, target: ModelTarget) -> None:
+    await world.configure({**CONFIG, "limits": {"requestsPerSecond": 50}})
+    await world.add_people(range(100))
+    await world.start()
+    others = [
+        Services(world.pool, world.services.vault, ModelOpener(target), world.drive.wake, times=world.services.times)
+        for _ in range(3)
+    ]
+    began = time.monotonic()
+
+    await asyncio.gather(*(drain_job(one, world.drive, world.job) for one in others))
+
+    seconds = time.monotonic() - began
+    assert len(target.people()) == 100
+    assert seconds > 0.9 * (100 - 50) / 50  # one second's worth may go at once
+
+
+async def test_tasks_of_a_dead_worker_do_not_stay(world: World) -> None:
+    await world.drive.defer_drain(world.job)
+    await world.rows(
+        """with dead as (insert into procrastinate_workers (last_heartbeat) values (now() - interval '1 hour') returning id)
+        update procrastinate_jobs set status = 'doing', worker_id = dead.id from dead returning 1"""
+    )
+
+    assert await rescue_stalled(world.drive.app) == 1
+
+    assert await world.value("select count(*) from procrastinate_jobs where status = 'doing'") == 0

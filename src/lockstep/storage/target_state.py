@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import only_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +71,26 @@ async def note_transport(connection: Connection, job: str, *, failures: int) -> 
 async def forget(connection: Connection, job: str) -> None:
     """Everything learned about the application's health; a person said that it works again."""
     await connection.execute("delete from target_state where job = %s", (job,))
+
+
+async def lease_tokens(connection: Connection, job: str, *, rate: float, wanted: int) -> tuple[int, float]:
+    """Take up to *wanted* requests out of the application's budget, which fills at *rate* per second and holds one second's worth.
+
+    Returns how many were granted, and after how many seconds it is worth asking again.
+    """
+    await connection.execute("insert into target_state (job, tokens) values (%s, 1) on conflict do nothing", (job,))
+    cursor = await connection.execute(
+        """with filled as (
+            select least(greatest(1, %(rate)s),
+                tokens + %(rate)s * extract(epoch from clock_timestamp() - tokens_at)::double precision) as tokens
+            from target_state where job = %(job)s for update
+        ), granted as (
+            select least(%(wanted)s, floor(tokens))::integer as number, tokens from filled
+        )
+        update target_state set tokens = granted.tokens - granted.number, tokens_at = clock_timestamp()
+        from granted where job = %(job)s
+        returning granted.number, greatest(0, 1 - (granted.tokens - granted.number)) / %(rate)s""",
+        {"job": job, "rate": rate, "wanted": wanted},
+    )
+    row = await only_row(cursor)
+    return int(row[0]), float(row[1])

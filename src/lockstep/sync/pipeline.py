@@ -22,6 +22,7 @@ from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
 from lockstep.sync import health, members, outcomes, sending
+from lockstep.sync.budget import Budget
 from lockstep.sync.guarding import Guard
 from lockstep.sync.leases import Leases
 from lockstep.sync.log_records import new_id
@@ -68,6 +69,7 @@ class Pipeline:
         self._undecided: set[int] = set()  # attempts in flight whose outcome is not known yet
         self._wait_until = 0.0
         self._guard = Guard(services.pool)
+        self._budget = Budget(services.pool, job.id, settings.requests_per_second)
         self._queue = WorkQueue()
         self._journal: Batches[Write] = Batches(most=BATCH, wait_seconds=0)
         self._records: Batches[Outcome] = Batches(most=BATCH, wait_seconds=BATCH_SECONDS)
@@ -118,6 +120,7 @@ class Pipeline:
             work = await self._queue.get()
             if work.claim.attempt not in self.in_flight:
                 continue
+            await self._budget.take()
             if not await self._may_send(work):
                 continue
             if isinstance(work, Write):

@@ -199,7 +199,7 @@ create table config_version (
 );
 
 create table link (
-    job text not null references job on delete cascade,
+    job text not null,
     kind text not null,
     source_id uuid not null,
     target_id text not null,
@@ -225,7 +225,7 @@ create index link_review on link (review_at) where review_at is not null;
 create sequence dirty_version;
 create sequence dirty_attempt;                 -- one for all rows: an attempt is never seen twice, not even by a row that was deleted and came back
 create table dirty (
-    job text not null references job on delete cascade,
+    job text not null,
     kind text not null,
     source_id uuid not null,
     lane smallint not null,
@@ -256,7 +256,7 @@ create table dirty_member (
 );
 
 create table target_member (
-    job text not null references job on delete cascade,
+    job text not null,
     group_id uuid not null,
     member_id uuid not null,
     target_id text not null,
@@ -276,7 +276,7 @@ create index waiting_reference_missing on waiting_reference (job, missing);
 -- Operations that may have left the house. Written before sending; settled by looking, never by a blind retry.
 create table operation (
     id uuid primary key,
-    job text not null references job on delete cascade,
+    job text not null,
     kind text not null,
     source_id uuid not null,
     target_id text not null default '',
@@ -336,7 +336,7 @@ create index cycle_job on cycle (job, id desc);
 
 -- What a job knows of the application's accounts before it has links: matching values, read by pages at the first cycle.
 create table target_index (
-    job text not null references job on delete cascade,
+    job text not null,
     kind text not null,
     target_id text not null,
     attribute text not null,
@@ -416,6 +416,19 @@ language sql as $$
     )
     select count(*) from marked
 $$;
+
+-- The busy tables have no foreign key: its check would lock the job's row for every row that is written. They go with the job all the same.
+create function forget_job() returns trigger language plpgsql as $$
+begin
+    delete from dirty where job = old.id;
+    delete from operation where job = old.id;
+    delete from link where job = old.id;
+    delete from target_index where job = old.id;
+    delete from target_member where job = old.id;
+    return old;
+end
+$$;
+create trigger forget_job before delete on job for each row execute function forget_job();
 
 -- Two objects of counts, {"created": 2}, added up.
 create function add_counts(a jsonb, b jsonb) returns jsonb language sql immutable as $$
