@@ -218,7 +218,7 @@ class _Query:
 
     async def _unfiltered(self, page: pages.Page) -> tuple[list[Any], int]:
         """The rows of a page of a list without a filter, and how many there are on all pages."""
-        if page.condition is None:
+        if page.condition is None and self._order.key is None:
             page = replace(page, bound={})
         totals = lookups.totals(self._tenant_id, [place.kind for place in self._places])
         _, counted, found = await one_trip(
