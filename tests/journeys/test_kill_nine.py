@@ -170,7 +170,7 @@ async def one_round(folder: Path, documo: dict[str, Any], chance: random.Random,
     }
     names = [account["userName"].lower() for account in accounts]
     twice = sorted({name for name in names if names.count(name) > 1}) if len(names) != len(set(names)) else []
-    local = frozenset(name for name in names if name not in expected and name.endswith("@documo.test"))
+    local = frozenset(name for name in names if name not in expected and name.endswith("@sandbox.example"))
     found = compare_everybody(expected, dict(zip(names, accounts, strict=True)), unmanaged=local)
     return [f"{name} exists twice" for name in twice] + [str(one) for one in found.mismatches]
 
