@@ -105,6 +105,8 @@ class _Query:
         self._tenant_id = request.tenant.id
         self._count = min(PAGE_SIZE if wanted.count is None else wanted.count, MAX_PAGE)
         self._order = order_of(wanted.sort_by, [place.definition for place in places], descending=wanted.descending)
+        # A "%" in the text would be taken for a placeholder.
+        self._has_fixed_text = self._order.key is None and not any("%" in place.kind for place in places)
 
     async def run(self, trees: Sequence[Filter | None]) -> Answer:
         condition = await self._condition(trees)
@@ -210,7 +212,7 @@ class _Query:
         """The page at *position* of a list without a filter, with one resource more to see whether there is another page."""
         if position is None:
             return self._page(None, limit=self._count + 1)
-        fixed = self._order.after_bound(position)
+        fixed = self._order.after_bound(position) if self._has_fixed_text else None
         if fixed is None:
             return self._page(self._order.after(position), limit=self._count + 1, backwards=backwards)
         condition, values = fixed
@@ -218,7 +220,7 @@ class _Query:
 
     async def _unfiltered(self, page: pages.Page) -> tuple[list[Any], int]:
         """The rows of a page of a list without a filter, and how many there are on all pages."""
-        if page.condition is None and self._order.key is None:
+        if page.condition is None and self._has_fixed_text:
             page = replace(page, bound={})
         totals = lookups.totals(self._tenant_id, [place.kind for place in self._places])
         _, counted, found = await one_trip(
