@@ -89,8 +89,7 @@ def _notifications(part: Part) -> dict[str, Any]:
     if "email" in part:
         found["email"] = [str(address) for address in part.list("email")]
     if "webhook" in part:
-        hook = part.part("webhook")
-        refuse_secrets(hook.whole(), hook.place)
+        hook = _without_secrets(part.part("webhook"))
         found["webhook"] = {"url": hook.text("url", required=True)}
         if "secretRef" in hook:
             found["webhook"]["secretRef"] = checked_reference(hook, "secretRef")
@@ -106,8 +105,7 @@ def _notifications(part: Part) -> dict[str, Any]:
 
 
 def _credentials(part: Part) -> dict[str, Any]:
-    refuse_secrets(part.whole(), part.place)
-    part = Part(part.whole(), part.place)  # asked for key by key from here on
+    part = _without_secrets(part)
     found: dict[str, Any] = {}
     if "authentication" in part:
         way = part.text("authentication")
@@ -120,6 +118,12 @@ def _credentials(part: Part) -> dict[str, Any]:
         found["secretTokenRef"] = checked_reference(part, "secretTokenRef")
     part.done()
     return found
+
+
+def _without_secrets(part: Part) -> Part:
+    """*part*, none of whose keys has been asked for yet. A secret is refused for what it is, before it is an unknown key."""
+    refuse_secrets(part.whole(), part.place)
+    return Part(part.whole(), part.place)
 
 
 def _roles(part: Part) -> list[dict[str, Any]]:

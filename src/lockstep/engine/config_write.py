@@ -61,6 +61,8 @@ def _lay_out(node: yaml.Node, key: str, depth: int) -> int:
             node.style = '"'  # escaped, on one line: any other style reads some of them as something else
         return len(node.value) + 2
     if isinstance(node, yaml.MappingNode):
+        for name, _ in node.value:
+            _lay_out(name, "", depth)
         inner = [(name.value, value) for name, value in node.value]
         length = sum(len(name) + 4 + _lay_out(value, name, depth + 1) for name, value in inner)
         stays = key not in _NOT_ON_ONE_LINE and depth > 0

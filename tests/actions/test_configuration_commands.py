@@ -1,0 +1,165 @@
+"""The commands for configuration files: what they print where, and their exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from lockstep.cli import config
+from lockstep.cli.config_files import resolve_reference
+from lockstep.engine.config_file import read_documents
+from lockstep.errors import Kind, LockstepError
+from lockstep.postgres.database import Database
+
+HEAD = "apiVersion: lockstep/v1\nkind: Application\nmetadata: {name: documo}\nspec:\n  template: documo\n"
+FILE = HEAD + "  credentials: {tenantUrl: https://api.documo.test/scim/v2, secretTokenRef: env:DOCUMO_SCIM_TOKEN}\n"
+ENTRA = Path(__file__).parents[1] / "engine" / "cases" / "entra_schema.json"
+Say = Callable[..., Result]
+
+
+@pytest.fixture
+def say(lockstep_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
+    """Run one command on a fresh database, in a folder with a.yaml."""
+    monkeypatch.setenv("DATABASE_URL", lockstep_database.conninfo)
+    monkeypatch.setenv("LOCKSTEP_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DOCUMO_SCIM_TOKEN", "dk_live_4f2a99001122")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text(FILE, encoding="utf-8")
+
+    def run(command: click.Command, *arguments: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(command, list(arguments), input=stdin)
+
+    return run
+
+
+def refused(result: Result) -> LockstepError:
+    assert isinstance(result.exception, LockstepError)
+    return result.exception
+
+
+def test_plan_shows_changes_on_stdout_and_the_next_step_on_stderr(say: Say) -> None:
+    said = say(config.plan, "a.yaml")
+
+    assert said.exit_code == 0
+    assert said.stdout.splitlines() == [
+        "Application documo",
+        '  + Application documo: template: "documo"',
+        '  ~ credentials.tenantUrl: "https://api.documo.com/scim/v2" -> "https://api.documo.test/scim/v2"',
+        '  + credentials.secretTokenRef: "env:DOCUMO_SCIM_TOKEN"',
+        "",
+        "Plan: 2 to add, 1 to change, 0 to remove.",
+    ]
+    assert "Apply with: lockstep apply a.yaml" in said.stderr
+
+
+def test_two_means_changes_and_only_where_it_was_asked_for(say: Say) -> None:
+    assert say(config.plan, "a.yaml").exit_code == 0
+    assert say(config.plan, "a.yaml", "--detailed-exitcode").exit_code == 2
+    assert say(config.diff, "a.yaml", "--detailed-exitcode").exit_code == 2
+
+    assert say(config.apply, "a.yaml", "--yes").exit_code == 0
+
+    assert say(config.plan, "a.yaml", "--detailed-exitcode").exit_code == 0
+    assert say(config.diff, "a.yaml").stdout == "No changes: what is in force is as the files say.\n"
+
+
+def test_plan_as_json_is_one_document_without_secrets(say: Say) -> None:
+    said = say(config.plan, "a.yaml", "-o", "json")
+
+    found = orjson.loads(said.stdout)
+    assert (found["formatVersion"], found["add"], found["change"]) == ("1.0", 2, 1)
+    assert "dk_live" not in said.output
+
+
+def test_apply_asks_and_without_a_terminal_says_which_flag_answers(say: Say) -> None:
+    said = say(config.apply, "a.yaml")
+
+    assert "--yes" in said.stderr
+    assert "+ Application documo" in say(config.plan, "a.yaml").stdout
+
+
+def test_a_dry_run_changes_nothing(say: Say) -> None:
+    assert say(config.apply, "a.yaml", "--dry-run").exit_code == 0
+
+    assert say(config.plan, "a.yaml", "--detailed-exitcode").exit_code == 2
+
+
+def test_what_is_exported_plans_to_no_changes(say: Say, tmp_path: Path) -> None:
+    say(config.apply, "a.yaml", "--yes")
+
+    (tmp_path / "b.yaml").write_text(say(config.export, "documo").stdout, encoding="utf-8")
+
+    assert say(config.diff, "b.yaml", "--detailed-exitcode").exit_code == 0
+    assert say(config.diff, "-", "--detailed-exitcode", stdin=FILE).exit_code == 0
+
+
+def test_a_folder_means_its_yaml_files(say: Say, tmp_path: Path) -> None:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "one.yaml").write_text(FILE, encoding="utf-8")
+    (folder / "two.yml").write_text(FILE.replace("name: documo}", "name: second}"), encoding="utf-8")
+
+    assert "Application second" in say(config.plan, str(folder)).stdout
+
+
+def test_a_mistake_is_told_with_file_line_and_column(say: Say) -> None:
+    error = refused(say(config.plan, "-", stdin=HEAD + "  rolse: []\n"))
+
+    assert error.kind is Kind.INVALID
+    assert error.detail == '-:6:3: spec.rolse: unknown key "rolse", did you mean "roles"?'
+
+
+def test_a_file_that_there_is_not_is_told(say: Say) -> None:
+    assert refused(say(config.plan, "nowhere.yaml")).detail == "There is no file nowhere.yaml"
+
+
+def test_fmt_writes_once_and_then_has_nothing_to_do(say: Say, tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("# ours\n" + FILE.replace("{name: documo}", "{ name:   documo }  # here"), encoding="utf-8")
+
+    assert say(config.fmt, "--check", "a.yaml").exit_code == 1
+    assert say(config.fmt, "a.yaml").stdout == "a.yaml\n"
+    assert say(config.fmt, "--check", "a.yaml").exit_code == 0
+    assert file.read_text(encoding="utf-8").startswith("# ours\napiVersion: lockstep/v1\nkind: Application\n")
+    assert "metadata: {name: documo}  # here\n" in file.read_text(encoding="utf-8")
+
+
+def test_a_schema_of_entra_becomes_a_file_and_comes_back_identical(say: Say, tmp_path: Path) -> None:
+    said = say(config.import_, str(ENTRA), "--app", "documo")
+
+    assert "attributes are mapped." in said.stderr
+    assert "there is no function NoSuchFunction, at character 1" in said.stderr
+    assert "env:DOCUMO_SCIM_TOKEN" in said.stderr
+    (tmp_path / "b.yaml").write_text(said.stdout, encoding="utf-8")
+    assert say(config.apply, "b.yaml", "--yes").exit_code == 0
+    schema = say(config.export, "documo", "--format", "entra-json").stdout
+    assert orjson.loads(schema) == orjson.loads(ENTRA.read_bytes())
+
+
+def test_what_is_no_schema_is_refused(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{", encoding="utf-8")
+    (tmp_path / "b.json").write_text("{}", encoding="utf-8")
+
+    assert refused(say(config.import_, "a.json")).detail.startswith("a.json:1:2: this is no JSON")
+    assert "no synchronization schema" in refused(say(config.import_, "b.json")).detail
+
+
+def test_a_reference_gives_the_secret_without_the_line_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("abc\n", encoding="utf-8")
+    monkeypatch.setenv("SOME_TOKEN", "def")
+
+    found = [resolve_reference(one) for one in (f"file:{tmp_path}/token", "env:SOME_TOKEN", "env:NOT_SET", "file:/no")]
+
+    assert [one.reveal() if one else None for one in found] == ["abc", "def", None, None]
+
+
+def test_what_is_imported_is_in_canonical_form(say: Say) -> None:
+    text = say(config.import_, str(ENTRA)).stdout
+
+    assert say(config.fmt, "-", stdin=text).stdout == text
+    assert len(read_documents(text, "a.yaml")) == 1
