@@ -6,10 +6,12 @@ import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from model_target import USER, ModelOpener, ModelTarget, answered
 from sync_world import World, person_id, until, upn
 
 from lockstep.ports import Answer, Verdict
+from lockstep.sync import planner
 from lockstep.sync.drain import drain_job
 from lockstep.sync.services import Services
 
@@ -299,3 +301,46 @@ async def _sent(target: ModelTarget, verb: str) -> bool:
 
 async def _is_refused(world: World) -> bool:
     return not world.services.drains or not await world.value("select count(*) from dirty where lease_owner is null")
+
+
+async def test_application_that_cannot_be_listed_yet_is_asked_again_slowly(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(3))
+    failing = [answered(Verdict.AMBIGUOUS, status=502)] * 2
+    target.before = lambda verb, key: failing.pop() if verb == "page" and failing else None
+
+    cycle = await world.sync()
+
+    assert len(target.people()) == 3
+    assert target.requests["page"] == 3
+    assert cycle.state == "succeeded"
+
+
+async def test_object_that_lockstep_fails_on_stops_nobody_else(
+    world: World, target: ModelTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = planner.prepare_one
+
+    def prepare_one(known: object, job: object, source_id: str, *arguments: object, **named: object) -> object:
+        if source_id == person_id(1):
+            raise RuntimeError("a mistake of ours")
+        return real(known, job, source_id, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(planner, "prepare_one", prepare_one)
+    await world.add_people(range(3))
+
+    await world.sync()
+
+    assert sorted(target.people()) == [upn(0), upn(2)]
+    assert await world.value("select last_error ->> 'code' from dirty") == "InternalError"
+
+
+async def test_new_credentials_are_tried_at_once(world: World, target: ModelTarget) -> None:
+    await world.add_people([1])
+    target.is_down = answered(Verdict.UNAUTHORIZED, status=401)
+    await world.sync()
+    target.is_down = None
+
+    await world.rows("update credential set secret = secret returning 1")
+    await world.drain()
+
+    assert len(target.people()) == 1

@@ -12,7 +12,8 @@ from sync_world import CONFIG, World, until, upn
 
 from lockstep.sync.drain import drain_job
 from lockstep.sync.services import Services
-from lockstep.sync.tasks import rescue_stalled, run_sweep, run_worker
+from lockstep.sync.tasks import rescue_stalled, run_sweep
+from lockstep.sync.worker import run_worker
 
 
 @asynccontextmanager
@@ -155,3 +156,11 @@ async def test_tasks_of_a_dead_worker_do_not_stay(world: World) -> None:
     assert await rescue_stalled(world.drive.app) == 1
 
     assert await world.value("select count(*) from procrastinate_jobs where status = 'doing'") == 0
+
+
+async def test_initial_cycle_whose_worker_died_before_it_marked_anybody_is_swept(world: World) -> None:
+    await world.add_people([1])
+    await world.start()
+    assert await world.value("select count(*) from dirty") == 0
+
+    assert await run_sweep(world.services, world.drive) == [world.job]

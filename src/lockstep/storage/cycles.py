@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.rows import class_row
@@ -93,6 +93,17 @@ async def close_on_demand(connection: Connection, cycle: int) -> None:
         where id = %s and state = 'running'""",
         (cycle,),
     )
+
+
+async def end_abandoned(connection: Connection, *, older_than: timedelta) -> int:
+    """End on-demand runs whose process died; returns how many."""
+    cursor = await connection.execute(
+        "select id from cycle where state = 'running' and kind = 'onDemand' and started_at < now() - %s", (older_than,)
+    )
+    abandoned = [row[0] for row in await cursor.fetchall()]
+    for cycle in abandoned:
+        await close_on_demand(connection, cycle)
+    return len(abandoned)
 
 
 async def set_phase(connection: Connection, cycle: int, phase: str) -> None:

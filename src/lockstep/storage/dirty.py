@@ -216,13 +216,17 @@ async def backlog(connection: Connection, job: str) -> Backlog:
 
 
 async def jobs_with_due_work(connection: Connection) -> list[str]:
-    """Jobs that are switched on and have something to claim now."""
+    """Jobs that are switched on and have something to claim now, or a cycle to prepare or to end."""
     cursor = await connection.execute(
         """select id from job
         where status = 'on' and started
             and (quarantine is null or (quarantine ->> 'nextAttempt')::timestamptz <= now()
                 or quarantine ->> 'reason' <> 'EncounteredQuarantineException')
-            and exists (select from dirty where dirty.job = job.id
-            and not_before <= now() + interval '30 seconds' and (lease_until is null or lease_until < now()))"""
+            and (
+                exists (select from dirty where dirty.job = job.id
+                    and not_before <= now() + interval '30 seconds' and (lease_until is null or lease_until < now()))
+                -- Nothing may be dirty yet (an initial cycle that has not marked anybody), or any more: somebody has to end it.
+                or exists (select from cycle where cycle.job = job.id and state = 'running' and kind <> 'onDemand')
+            )"""
     )
     return [row[0] for row in await cursor.fetchall()]

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import structlog
 
-from lockstep.engine.quarantine import Health, QuarantineReason, decide_quarantine, holds_everything
+from lockstep.engine.quarantine import Health, QuarantineReason, decide_quarantine, gives_up, holds_everything
 from lockstep.engine.records import Lane, ObjectKind
 from lockstep.engine.rules import Scope
 from lockstep.errors import LockstepError
@@ -63,25 +63,28 @@ async def adopt(connection: Connection, job: Job, claims: Sequence[Claim]) -> li
     return [replace(claim, cycle=cycle.id) if claim.cycle is None else claim for claim in claims]
 
 
-async def prepare(services: Services, job: Job, target: Target) -> None:
-    """Mark everybody and read the application's accounts, once for all workers. A crash in between begins the step again."""
+async def prepare(services: Services, job: Job, target: Target) -> bool:
+    """Mark everybody and read the application's accounts, once for all workers. A crash in between begins the step again.
+
+    False when it could not be done now: another worker is at it, or the application cannot be read.
+    """
     async with services.pool.connection() as lock:
         cursor = await lock.execute("select pg_try_advisory_lock(hashtext(%s))", (f"prepare {job.id}",))
         row = await cursor.fetchone()
         if not (row and row[0]):
-            return  # another worker is at it
+            return False  # another worker is at it
         try:
-            await _prepare(services, job, target)
+            return await _prepare(services, job, target)
         finally:
             await lock.execute("select pg_advisory_unlock(hashtext(%s))", (f"prepare {job.id}",))
 
 
-async def _prepare(services: Services, job: Job, target: Target) -> None:
+async def _prepare(services: Services, job: Job, target: Target) -> bool:
     async with services.pool.connection() as connection:
         frame = await frame_of(connection, job.id)
     cycle = frame.cycle
     if cycle is None or not frame.needs_preparation:
-        return
+        return True
     if cycle.phase in ("source", "scope"):
         async with transaction(services.pool) as connection:
             await mark_everybody(connection, job, cycle=cycle.id, reason="initialCycle")
@@ -95,12 +98,13 @@ async def _prepare(services: Services, job: Job, target: Target) -> None:
             found = await health.notice(services, job, failed.answer)
             log.warning("index_not_read", job=job.id, kind=mapping.source.value, detail=failed.answer.detail)
             if found.stop or found.seconds_to_wait or failed.answer.verdict in (Verdict.UNREACHABLE, Verdict.AMBIGUOUS):
-                return  # tried again when the application can be reached
+                return False  # tried again when the application can be reached
             requests = 1  # it does not list its accounts: everybody is asked for
         async with services.pool.connection() as connection:
             await cycles.count(connection, cycle.id, requests=requests)
     async with services.pool.connection() as connection:
         await cycles.set_phase(connection, cycle.id, "write")
+    return True
 
 
 async def begin_initial(connection: Connection, job_id: str) -> cycles.Cycle:
@@ -158,12 +162,20 @@ def _health(counts: Mapping[str, int]) -> Health:
     return Health(successes=sum(counts.get(name, 0) for name in worked), failures=counts.get("failed", 0))
 
 
-async def open_scheduled_cycle(services: Services, job_id: str) -> None:
-    """Open the incremental cycle that is due, with everything that failed before in it."""
+async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
+    """Open the incremental cycle that is due, with everything that failed before in it.
+
+    False where a quarantine of four weeks switches the job off instead.
+    """
     async with transaction(services.pool) as connection:
         job = await services.read_job(connection, job_id)
+        began = (job.row.quarantine or {}).get("seriesBegan")
+        if began is not None and gives_up(datetime.fromisoformat(began), services.moment()):
+            await jobs.set_status(connection, job_id, "off", actor="system (four weeks in quarantine)")
+            return False
         await open_incremental(connection, job)
         await jobs.set_next_cycle(connection, job_id, interval_of(services, job))
+    return True
 
 
 async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:

@@ -30,6 +30,7 @@ LARGEST_LOCAL_SLICE = 500  # while nobody needs the application
 OLDEST_EVERY = 10  # of so many slices, one is for those who waited longest, whatever their lane
 RECHECK_SECONDS = 5.0
 HELP_EVERY_SECONDS = 2.0
+PREPARE_AGAIN_SECONDS = 2.0
 
 
 async def drain_job(services: Services, drive: Drive, job_id: str) -> None:
@@ -165,7 +166,8 @@ class Drain:
 
     async def _prepare(self) -> None:
         try:
-            await cycle_frame.prepare(self.services, self.job, self.target)
+            if not await cycle_frame.prepare(self.services, self.job, self.target):
+                self.pipeline.wait_for_target(PREPARE_AGAIN_SECONDS)
         finally:
             self._preparing = None
             self.poked.set()

@@ -7,20 +7,22 @@ difference. Members of the application that we did not set are never touched.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from lockstep.engine.records import LinkState, ObjectKind, Step, StepStatus, StepType
 from lockstep.ports import Answer, Target, Verdict
-from lockstep.postgres.pool import Pool
 from lockstep.storage import dirty, operations, provisioning_log, target_members
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_members import MemberChange
+from lockstep.sync import outcomes
 from lockstep.sync.log_records import exchange_rows, new_id, step_row
-from lockstep.sync.outcomes import settled_row
+from lockstep.sync.outcomes import Outcome, settled_row
 from lockstep.sync.planner import Planned
-from lockstep.sync.services import Job
+from lockstep.sync.sending import failed_look
+from lockstep.sync.services import Job, Services
 
 CHUNK = 100
 PAGE = 10_000
@@ -39,26 +41,44 @@ class MembersResult:
 
 @dataclass(slots=True)
 class MemberSync:
-    """One group's run. *noted_only*: only the members that were noted as changed are compared."""
+    """One group's run."""
 
-    pool: Pool
+    services: Services
     job: Job
     target: Target
     claim: Claim
     planned: Planned
     initiated_by: str
-    owner: str
-    noted_only: bool
     chunk: int = CHUNK
     result: MembersResult = field(default_factory=MembersResult)
 
+    @property
+    def noted_only(self) -> bool:
+        """Whether comparing the members that were noted as changed is enough: nothing but members brought us here."""
+        return list(self.claim.reasons) == ["members"] and not outcomes.members_due(self.claim)
+
+    async def outcome(self) -> tuple[Outcome, Answer | None]:
+        """Bring the members in step; what to record for the group, and the answer that stopped it, if one did."""
+        result = await self.run()
+        counts = {"membersAdded": result.added, "membersRemoved": result.removed}
+        if result.answer is None:
+            is_counted = outcomes.members_due(self.claim)
+            counted = "" if is_counted else "updated" if any(counts.values()) else "unchanged"
+            outcome = replace(outcomes.without_write(self.claim, self.planned), counted=counted)
+        else:
+            wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
+            outcome = failed_look(self.claim, result.answer, moment=self.services.moment(), wait=wait)
+        more = {name: count for name, count in counts.items() if count}
+        requests = self.planned.requests + result.requests
+        return replace(outcome, requests=requests, more_counts=more), result.answer
+
     async def run(self) -> MembersResult:
         """Send what differs until nothing does, or until an answer stops it."""
-        async with self.pool.connection() as connection:
+        async with self.services.pool.connection() as connection:
             seen = await target_members.newest_note(connection, self.job.id, self.claim.source_id)
         after = target_members.FIRST
         while True:
-            async with self.pool.connection() as connection:
+            async with self.services.pool.connection() as connection:
                 page = await target_members.differences(
                     connection, self.job.id, self.claim.source_id, noted_only=self.noted_only, after=after, limit=PAGE
                 )
@@ -67,7 +87,7 @@ class MemberSync:
             if len(page) < PAGE:
                 break
             after = page[-1].member_id
-        async with self.pool.connection() as connection:
+        async with self.services.pool.connection() as connection:
             await target_members.forget_notes(connection, self.job.id, self.claim.source_id, up_to=seen)
         return self.result
 
@@ -90,9 +110,9 @@ class MemberSync:
     async def _send_chunk(self, part: Sequence[MemberChange]) -> Answer | None:
         """Journal, send and record one chunk; None when the group is no longer ours."""
         operation_id = new_id()
-        async with pipelined(self.pool) as connection:
+        async with pipelined(self.services.pool) as connection:
             row = self._journal_row(operation_id, part)
-            if operation_id not in await operations.journal(connection, self.job.id, [row], owner=self.owner):
+            if operation_id not in await operations.journal(connection, self.job.id, [row], owner=self.services.owner):
                 return None
         answer = await self.target.change_members(
             self.planned.plan.target_id,
@@ -101,7 +121,7 @@ class MemberSync:
             operation_id=operation_id,
         )
         self.result.requests += max(1, len(answer.exchanges))
-        async with pipelined(self.pool) as connection:
+        async with pipelined(self.services.pool) as connection:
             if self.claim.attempt not in await dirty.fence(connection, self.job.id, [self.claim]):
                 return None
             state = "confirmed" if answer.is_done else "dropped"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -26,9 +25,9 @@ from lockstep.sync.budget import Budget
 from lockstep.sync.guarding import Guard
 from lockstep.sync.leases import Leases
 from lockstep.sync.log_records import new_id
-from lockstep.sync.outcomes import Outcome, refused
+from lockstep.sync.outcomes import Failure, Outcome, refused
 from lockstep.sync.planner import Planned
-from lockstep.sync.recorder import record, taken_account
+from lockstep.sync.recorder import record, unrecordable
 from lockstep.sync.services import Job, Services
 from lockstep.sync.settling import is_ours, settle_by_looking
 from lockstep.sync.work import Batches, Look, Members, Work, WorkQueue, Write
@@ -39,6 +38,7 @@ BATCH = 50
 BATCH_SECONDS = 0.02
 MOST_PER_SENDER = 4  # objects in memory whose outcome is open
 MOST_UNRECORDED = 200
+DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the object's: the drain ends, and the sweep begins another
 SHORT_WAIT_SECONDS = 2.0  # for the application; anything longer gives the objects back
 
 
@@ -160,33 +160,11 @@ class Pipeline:
         await self._notice(answer)
 
     async def _sync_members(self, work: Members) -> None:
-        claim = work.claim
-        run = members.MemberSync(
-            self.services.pool,
-            self.job,
-            self.target,
-            claim,
-            work.planned,
-            self.initiated_by,
-            self.services.owner,
-            noted_only="members" in claim.reasons and len(claim.reasons) == 1 and not outcomes.members_due(claim),
-        )
-        result = await run.run()
-        counts = {"membersAdded": result.added, "membersRemoved": result.removed}
-        if result.answer is None:
-            counted = "" if outcomes.members_due(claim) else "updated" if any(counts.values()) else "unchanged"
-            outcome = replace(outcomes.without_write(claim, work.planned), counted=counted)
-        else:
-            wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
-            outcome = sending.failed_look(claim, result.answer, moment=self.services.moment(), wait=wait)
-            await self._notice(result.answer)
-        self.done(
-            replace(
-                outcome,
-                requests=work.planned.requests + result.requests,
-                more_counts={name: count for name, count in counts.items() if count},
-            )
-        )
+        run = members.MemberSync(self.services, self.job, self.target, work.claim, work.planned, self.initiated_by)
+        outcome, answer = await run.outcome()
+        self.done(outcome)
+        if answer is not None:
+            await self._notice(answer)
 
     async def _look(self, work: Look) -> None:
         moment = self.services.moment()
@@ -197,6 +175,11 @@ class Pipeline:
             answer = failed.answer
         except TimeoutError:
             answer = Answer(Verdict.AMBIGUOUS, code="Timeout", detail="The application did not answer in time")
+        except DATABASE_TROUBLE:
+            raise
+        except Exception:
+            self.fault(work.claim)
+            return
         else:
             await self.sort_out(work.claim, planned, settled, was_created=is_ours(work, planned))
             return
@@ -230,6 +213,12 @@ class Pipeline:
             if members.has_members(planned) and outcome.is_done:
                 outcome = outcomes.with_members_due(outcome, self.services.moment())
             self.done(outcome)
+
+    def fault(self, claim: Claim) -> None:
+        """Our own mistake with one object: it goes to the retry list with what a person needs to report it; the others go on."""
+        log.exception("object_fault", job=self.job.id, kind=claim.kind, object=claim.source_id)
+        failure = Failure("InternalError", "Lockstep failed on this object.", "Report it, with the log of the worker.")
+        self.done(refused(claim, None, failure, moment=self.services.moment()))
 
     async def _notice(self, answer: Answer) -> None:
         """What an answer means for the whole application rather than for one object."""
@@ -269,14 +258,14 @@ class Pipeline:
     async def _record(self, batch: Sequence[Outcome]) -> None:
         try:
             state = await record(self.services.pool, self.job, batch)
-        except psycopg.errors.UniqueViolation as violated:
+        except (psycopg.errors.UniqueViolation, psycopg.DataError) as violated:
             if len(batch) > 1:
                 for one in batch:
                     await self._record([one])
                 return
-            # Somebody else was linked to the account while we looked: the second one is refused, with the reason.
+            # Somebody else was linked to the account while we looked, or the application said what cannot be stored: this one is refused.
             one = batch[0]
-            failure = taken_account(violated)
+            failure = unrecordable(violated)
             await record(
                 self.services.pool,
                 self.job,

@@ -125,10 +125,12 @@ def _is_repeated_skip(row: Any, skipped: dict[str, str]) -> bool:
     return row["status"] == "skipped" and skipped.get(row["source_id"]) == f"{row['error_code']} {row['reason']}"
 
 
-def taken_account(error: psycopg.errors.UniqueViolation) -> Failure:
-    """What a violation of "one account, one object" means for the object that came second."""
-    return Failure(
-        "DuplicateSourceEntries",
-        "The account belongs to another object of the directory already.",
-        "Give one of the two another matching value, or unlink the account from the other.",
-    )
+def unrecordable(error: psycopg.Error) -> Failure:
+    """What it means for an object that its outcome cannot be written."""
+    if isinstance(error, psycopg.errors.UniqueViolation):
+        return Failure(
+            "DuplicateSourceEntries",
+            "The account belongs to another object of the directory already.",
+            "Give one of the two another matching value, or unlink the account from the other.",
+        )
+    return Failure("UnprocessableEntity", "The application's answer holds characters that cannot be stored.")

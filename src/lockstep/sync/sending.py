@@ -9,6 +9,8 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import structlog
+
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Action
 from lockstep.ports import Answer, Target, TargetError, Verdict
@@ -20,6 +22,8 @@ from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
 from lockstep.sync.work import Write
 
+log = structlog.get_logger()
+
 
 async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answer:
     """Send what the plan says. Never raises for what the application or the network does."""
@@ -30,6 +34,10 @@ async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answ
         return Answer(Verdict.AMBIGUOUS, code="Timeout", detail=f"No answer within {deadline_seconds:.0f} seconds")
     except TargetError as failed:
         return failed.answer
+    except Exception:
+        # Whether it was sent, nobody knows: so it is treated.
+        log.exception("send_fault", operation=write.operation_id)
+        return Answer(Verdict.AMBIGUOUS, code="InternalError", detail="Lockstep failed while sending")
 
 
 async def _send(target: Target, write: Write) -> Answer:

@@ -39,27 +39,33 @@ async def _plan_kind(
         cycle = next((claim.cycle for claim in claims if claim.cycle is not None), None)
         index_of = await target_index.complete_kinds(connection, job.id, cycle=cycle)
         known = await planner.load(connection, job, kind, ids, index_of=index_of)
-        prepared = {
-            claim.source_id: planner.prepare_one(
-                known, job, claim.source_id, moment, look=outcomes.wants_look(claim) or is_on_demand(claim)
-            )
-            for claim in claims
-            if claim.source_id in known.objects
-        }
+        prepared: dict[str, Prepared] = {}
+        for claim in claims:
+            if claim.source_id in known.objects:
+                look = outcomes.wants_look(claim) or is_on_demand(claim)
+                try:
+                    prepared[claim.source_id] = planner.prepare_one(known, job, claim.source_id, moment, look=look)
+                except Exception:
+                    pipeline.fault(claim)
         await planner.ask_index(connection, job, known, prepared.values())
     asking = 0
     for claim in claims:
-        if claim.source_id not in prepared:
+        if claim.source_id not in known.objects:
             pipeline.done(Outcome(claim, counted="unchanged"))  # gone from the directory, and never had an account
             continue
-        asking += await _hand_on(pipeline, known, claim, prepared[claim.source_id])
+        if claim.source_id in prepared:
+            asking += await _hand_on(pipeline, known, claim, prepared[claim.source_id])
     return asking
 
 
 async def _hand_on(pipeline: Pipeline, known: Known, claim: Claim, prepared: Prepared) -> int:
     unsettled = tuple(known.open_operations.get(claim.source_id, ()))
     looks = outcomes.wants_look(claim) or is_on_demand(claim)
-    planned = None if unsettled or looks else planner.plan_from_index(known, prepared)
+    try:
+        planned = None if unsettled or looks else planner.plan_from_index(known, prepared)
+    except Exception:
+        pipeline.fault(claim)
+        return 0
     if planned is None:
         pipeline.look(Look(claim, prepared, unsettled, look=looks))
         return 1

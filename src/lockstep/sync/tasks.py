@@ -6,7 +6,6 @@ they never write to an application.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -15,7 +14,7 @@ import structlog
 from procrastinate import App, JobContext
 from procrastinate.jobs import Status
 
-from lockstep.storage import dirty, jobs, links, provisioning_log
+from lockstep.storage import cycles, dirty, jobs, links, provisioning_log
 from lockstep.sync.cycle import open_scheduled_cycle
 from lockstep.sync.drain import drain_job
 from lockstep.sync.drive import DRAIN_QUEUE, DRAIN_TASK, IMPORT_TASK, WORK_QUEUE, Drive, connector_beside
@@ -29,10 +28,8 @@ Housekeeping = Callable[[], Awaitable[Any]]
 EVERY_10_SECONDS = "* * * * * */10"
 EVERY_MINUTE = "* * * * *"
 EVERY_HOUR = "17 * * * *"
-DRAINS_AT_ONCE = 64  # they wait for applications most of the time; one slow application must not hold up the others
 STALLED_AFTER_SECONDS = 30.0
-HEARTBEAT_SECONDS = 5.0
-POLL_SECONDS = 1.0  # a notification that comes while a task is fetched is lost; polling finds its task
+ABANDONED_AFTER = timedelta(hours=1)
 
 
 def build_app(
@@ -97,8 +94,8 @@ async def run_schedule(services: Services, drive: Drive) -> list[str]:
     async with services.pool.connection() as connection:
         due = await jobs.jobs_with_due_cycle(connection)
     for job in due:
-        await open_scheduled_cycle(services, job)
-        opened.append(job)
+        if await open_scheduled_cycle(services, job):
+            opened.append(job)
     await drive.wake(opened)
     return opened
 
@@ -107,56 +104,10 @@ async def run_housekeeping(services: Services, app: App | None, more: tuple[Hous
     """Remove what is too old: log records, finished tasks; then do what the other rooms asked for."""
     async with services.pool.connection() as connection:
         await provisioning_log.purge_log(connection, services.times.log_retention)
+        await cycles.end_abandoned(connection, older_than=ABANDONED_AFTER)
     if app is not None:
         await app.job_manager.delete_old_jobs(
             nb_hours=24, include_failed=True, include_cancelled=True, include_aborted=True
         )
     for one in more:
         await one()
-
-
-async def run_worker(
-    services: Services,
-    *,
-    import_source: ImportSource | None = None,
-    housekeeping: tuple[Housekeeping, ...] = (),
-    concurrency: int = 4,
-    ready: asyncio.Event | None = None,
-) -> None:
-    """Work until `services.stopping` is set; then finish requests that are under way, record their outcomes, and return."""
-    app = build_app(services, import_source=import_source, housekeeping=housekeeping)
-    async with app.open_async():
-        workers = [
-            asyncio.create_task(_work(app, DRAIN_QUEUE, DRAINS_AT_ONCE), name="drains"),
-            asyncio.create_task(_work(app, WORK_QUEUE, concurrency), name="work"),
-        ]
-        try:
-            await run_sweep(services, Drive(app), app)
-            if ready is not None:
-                ready.set()
-            stop = asyncio.create_task(services.stopping.wait())
-            await asyncio.wait([*workers, stop], return_when=asyncio.FIRST_COMPLETED)
-            stop.cancel()
-        finally:
-            services.stopping.set()
-            for worker in workers:
-                worker.cancel()
-            results = await asyncio.gather(*workers, return_exceptions=True)
-            await services.close()
-    failed = [one for one in results if isinstance(one, Exception)]
-    if failed:
-        raise failed[0]
-
-
-async def _work(app: App, queue: str, concurrency: int) -> None:
-    await app.run_worker_async(
-        queues=[queue],
-        name=queue,
-        concurrency=concurrency,
-        install_signal_handlers=False,
-        fetch_job_polling_interval=POLL_SECONDS,
-        update_heartbeat_interval=HEARTBEAT_SECONDS,
-        stalled_worker_timeout=STALLED_AFTER_SECONDS,
-        delete_jobs="successful",
-        shutdown_graceful_timeout=timedelta(seconds=45).total_seconds(),
-    )

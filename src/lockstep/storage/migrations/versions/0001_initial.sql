@@ -430,6 +430,18 @@ end
 $$;
 create trigger forget_job before delete on job for each row execute function forget_job();
 
+-- New credentials are tried at once: the probe, and with it the end of a quarantine, is due now.
+create function retry_with_new_credentials() returns trigger language plpgsql as $$
+begin
+    update job set last_probe_at = null, quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now()))
+    where app = new.app;
+    delete from target_state using job where job.app = new.app and target_state.job = job.id;
+    return new;
+end
+$$;
+create trigger retry_with_new_credentials after insert or update of tenant_url, secret on credential
+    for each row execute function retry_with_new_credentials();
+
 -- Two objects of counts, {"created": 2}, added up.
 create function add_counts(a jsonb, b jsonb) returns jsonb language sql immutable as $$
     select coalesce(jsonb_object_agg(key, total), '{}')
