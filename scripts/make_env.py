@@ -22,13 +22,25 @@ SETS = {"run": ["requirements.txt"], "dev": ["requirements-dev.txt"]}
 def main(wanted: str) -> None:
     """Make the environment hold the set *wanted* ("run" or "dev"); a larger set already there is kept."""
     if sys.version_info < (3, 11):  # noqa: UP036 - the point is to say so where an older one is found
-        sys.exit(f"Lockstep needs Python 3.11 or newer; this is {sys.version.split()[0]}. Run: make PYTHON=python3.11 {wanted}")
+        sys.exit(
+            f"Lockstep needs Python 3.11 or newer; this is {sys.version.split()[0]}. Run: make PYTHON=python3.11 {wanted}"
+        )
     if is_current("dev") or (wanted == "run" and is_current("run")):
         return
     if not (BIN / "uv").exists():
         create()
     for name in SETS[wanted]:
-        run(str(BIN / "uv"), "pip", "install", "--quiet", "--require-hashes", "--python", str(BIN / "python"), "-r", name)
+        run(
+            str(BIN / "uv"),
+            "pip",
+            "install",
+            "--quiet",
+            "--require-hashes",
+            "--python",
+            str(BIN / "python"),
+            "-r",
+            name,
+        )
     run(str(BIN / "uv"), "pip", "install", "--quiet", "--no-deps", "--python", str(BIN / "python"), "--editable", ".")
     stamp(wanted).write_text(fingerprint(wanted))
 

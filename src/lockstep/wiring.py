@@ -27,7 +27,7 @@ from lockstep.settings import Settings
 from lockstep.sources.registry import open_source
 from lockstep.sync.drive import Drive, open_drive
 from lockstep.sync.services import Services, Times
-from lockstep.sync.tasks import run_worker
+from lockstep.sync.worker import run_worker
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Vault, open_vault
 

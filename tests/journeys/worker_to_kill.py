@@ -10,7 +10,7 @@ from lockstep.postgres.database import Database
 from lockstep.postgres.pool import open_pool
 from lockstep.sync.drive import open_drive
 from lockstep.sync.services import Services, Times
-from lockstep.sync.tasks import run_worker
+from lockstep.sync.worker import run_worker
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Vault, parse_key
 

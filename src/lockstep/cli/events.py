@@ -26,4 +26,17 @@ def log_to_stderr(*, level: str, form: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # tries again by itself, and says so twice a second
+
+
+class OneLine(logging.Formatter):
+    """What libraries log, one line each: the kind of an exception and never its stack."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        kind = record.exc_info[0] if record.exc_info else None
+        record.exc_info = record.exc_text = record.stack_info = None
+        line = " ".join(super().format(record).split())
+        return f"{line} ({kind.__name__})" if kind else line
