@@ -17,7 +17,7 @@ from lockstep.actions.lookup import find_group, find_person
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import Kind, LockstepError, conflict, not_found
 from lockstep.postgres.pool import Connection
-from lockstep.storage import cycles, dirty_marks, jobs, links, operations, target_state
+from lockstep.storage import cycles, dirty_marks, jobs, link_list, links, operations, target_state
 from lockstep.storage.cycles import Cycle
 from lockstep.storage.jobs import JobRow
 from lockstep.sync import cycle as cycle_frame
@@ -109,10 +109,10 @@ async def restart(context: Context, app: str, scopes: Collection[ResetScope] = U
     return row
 
 
-async def run(context: Context, app: str) -> Cycle:
+async def run(context: Context, app: str, *, full: bool = False) -> Cycle:
     """Open a cycle now, with everything that failed before in it, and return it at once; `follow` waits for its end.
 
-    Raises LockstepError while provisioning is off.
+    *full* looks at everybody again, and at the application's accounts. Raises LockstepError while provisioning is off.
     """
     async with services_of(context) as services, context.changing(PROVISIONING_WRITE) as edit:
         row = await job_row(edit.connection, app)
@@ -121,13 +121,24 @@ async def run(context: Context, app: str) -> Cycle:
                 f"Provisioning of {row.app_display_name} is off",
                 next_step=f"Switch it on: lockstep start {row.app_name}",
             )
-        if row.started:
+        if row.started and not full:
             cycle = await cycle_frame.open_incremental(edit.connection, await services.compiled(edit.connection, row))
         else:
             cycle = await cycle_frame.begin_initial(edit.connection, row.id)
         await audit(edit, "Run provisioning now", row.app_name, after={"cycle": cycle.id})
     await context.after_commit(frozenset({row.id}))
     return cycle
+
+
+async def retry(context: Context, app: str, *, users: Sequence[str] = ()) -> int:
+    """Try what failed again now, all of it or these people's; returns how many objects. What waits for approval stays."""
+    async with context.changing(PROVISIONING_WRITE) as edit:
+        row = await job_row(edit.connection, app)
+        ids = [(await find_person(edit.connection, name)).id for name in users] if users else None
+        count = await link_list.make_failed_due(edit.connection, row.id, ids)
+        await audit(edit, "Retry failed objects", row.app_name, after={"count": count})
+    await context.after_commit(frozenset({row.id}))
+    return count
 
 
 async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> AsyncIterator[Cycle]:

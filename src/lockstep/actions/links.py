@@ -1,0 +1,118 @@
+"""Links between people and their accounts: list them, choose one, forget one, and find accounts that belong to nobody.
+
+A link decides who an account belongs to, so every change of one is audited, and the object is looked at again at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lockstep.actions.context import Context, audit
+from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, read_job, services_of
+from lockstep.actions.previews import find_anybody, read_failed
+from lockstep.directory.edit import Edit
+from lockstep.engine.records import Lane, LinkState, ObjectKind
+from lockstep.errors import conflict, not_found
+from lockstep.ports import TargetError
+from lockstep.storage import dirty_marks, link_list, links
+from lockstep.storage.jobs import JobRow
+from lockstep.storage.link_list import LinkRow
+
+_USER = ObjectKind.USER
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """An account in the application that belongs to nobody in the directory."""
+
+    kind: str
+    target_id: str
+    display: str
+
+
+async def list_links(context: Context, app: str, *, user: str = "", state: str = "", limit: int = 100) -> list[LinkRow]:
+    """Links by name, people first; *user* narrows them down to one person's."""
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        source_id = (await find_anybody(connection, user)).id if user else ""
+        return await link_list.list_links(connection, row.id, source_id=source_id, state=state, limit=limit)
+
+
+async def list_orphans(context: Context, app: str) -> list[Orphan]:
+    """Read the application's accounts by pages; those without a link. Nothing is written."""
+    found: list[Orphan] = []
+    async with services_of(context) as services:
+        async with context.reading() as connection:
+            job = await read_job(context, connection, app)
+        kinds = [mapping.source for mapping in job.configuration.objects if mapping.enabled]
+        async with services.target(job) as (target, _):
+            try:
+                for kind in kinds:
+                    async for page in target.pages(kind):
+                        async with context.reading() as connection:
+                            held = await links.holders(
+                                connection, job.id, kind.value, [one.id for one in page.accounts]
+                            )
+                        found += [
+                            Orphan(kind.value, one.id, one.display) for one in page.accounts if one.id not in held
+                        ]
+            except TargetError as failed:
+                raise read_failed(failed) from None
+    return found
+
+
+async def choose_link(context: Context, app: str, user: str, target_id: str) -> LinkRow:
+    """Make the account *target_id* this person's. Raises LockstepError where it is not there, or somebody else's."""
+    async with services_of(context) as services:
+        async with context.reading(PROVISIONING_WRITE) as connection:
+            job = await read_job(context, connection, app)
+            person = await find_anybody(connection, user)
+        async with services.target(job) as (target, _):
+            try:
+                account = await target.get(_USER, target_id)
+            except TargetError as failed:
+                raise read_failed(failed) from None
+    if account is None:
+        raise not_found(
+            f"{job.row.app_display_name} has no account {target_id}", next_step=f"See: lockstep links {app} --orphans"
+        )
+    async with context.changing(PROVISIONING_WRITE) as edit:
+        held = (await links.holders(edit.connection, job.id, _USER.value, [target_id])).get(target_id)
+        if held is not None and held.source_id != person.id:
+            raise conflict(
+                f"The account {target_id} belongs to {held.display or held.source_id}",
+                next_step=f"If that is wrong: lockstep links {app} --user {held.display} --forget",
+            )
+        # Without a base the account is read before anything is written to it.
+        chosen = {
+            "kind": _USER.value, "source_id": person.id, "target_id": target_id, "state": LinkState.LIVE.value,
+            "display": person.user_principal_name, "base": {}, "desired_hash": "", "config_version": 0, "etag": "",
+            "generated": {}, "cause": "", "review_at": None,
+        }  # fmt: skip
+        await links.save_links(edit.connection, job.id, [chosen])
+        await _look_again(edit, job.row, person.id, "linkChosen")
+        await audit(edit, "Choose account", f"{app}: {person.user_principal_name}", after={"account": target_id})
+        [row] = await link_list.list_links(edit.connection, job.id, source_id=person.id)
+    await context.after_commit(frozenset({job.id}))
+    return row
+
+
+async def forget_link(context: Context, app: str, user: str) -> LinkRow:
+    """Forget whose account it is; the account stays. A person in scope is then matched or created anew."""
+    async with context.changing(PROVISIONING_WRITE) as edit:
+        job = await job_row(edit.connection, app)
+        person = await find_anybody(edit.connection, user)
+        found = await link_list.list_links(edit.connection, job.id, source_id=person.id)
+        if not found:
+            raise not_found(f"{person.user_principal_name} has no account in {job.app_display_name}")
+        await links.remove_links(edit.connection, job.id, [(_USER.value, person.id)])
+        await _look_again(edit, job, person.id, "linkForgotten")
+        before = {"account": found[0].target_id, "state": found[0].state}
+        await audit(edit, "Forget account", f"{app}: {person.user_principal_name}", before=before)
+    await context.after_commit(frozenset({job.id}))
+    return found[0]
+
+
+async def _look_again(edit: Edit, job: JobRow, source_id: str, reason: str) -> None:
+    if job.started:
+        await dirty_marks.mark(edit.connection, job.id, _USER.value, [source_id], lane=Lane.UPDATES, reason=reason)

@@ -1,0 +1,119 @@
+"""Look ahead: what would be done to somebody and why, and what expressions see of them. Nothing is written, here or there.
+
+The application is opened only when the plan has a question for it, so that whoever is out of scope is explained without credentials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from lockstep.actions.context import Context
+from lockstep.actions.jobs import new_services, read_job, services_of
+from lockstep.actions.lookup import find_group, find_person
+from lockstep.directory.objects import read_objects
+from lockstep.engine.explain import Explanation, explain
+from lockstep.engine.prepare import prepare
+from lockstep.engine.records import DEFAULT_ACCESS, Account, Lifecycle, ObjectKind, Plan
+from lockstep.engine.rules import JobConfiguration
+from lockstep.engine.source_record import source_record
+from lockstep.errors import Kind, LockstepError
+from lockstep.ports import Target, TargetError, TargetPage, Verdict
+from lockstep.postgres.pool import Connection
+from lockstep.storage import applications, people
+from lockstep.storage.people import PersonRow
+from lockstep.sync import on_demand
+from lockstep.sync.services import Job, Services
+
+_KINDS = {Verdict.UNAUTHORIZED: Kind.UNAUTHORIZED, Verdict.THROTTLED: Kind.THROTTLED, Verdict.BLOCKED: Kind.FORBIDDEN}
+
+
+@dataclass
+class LazyReader:
+    """The application for reading, opened with the first question."""
+
+    services: Services
+    job: Job
+    stack: AsyncExitStack
+    _target: Target | None = field(default=None)
+
+    async def _opened(self) -> Target:
+        if self._target is None:
+            self._target, _ = await self.stack.enter_async_context(self.services.target(self.job))
+        return self._target
+
+    async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
+        return await (await self._opened()).find(kind, attribute, value)
+
+    async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
+        return await (await self._opened()).get(kind, target_id)
+
+    async def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
+        async for page in (await self._opened()).pages(kind):
+            yield page
+
+
+async def preview(context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = ()) -> list[Plan]:
+    """What a push of these people and groups would do, in their order. Raises LockstepError where the application cannot be read."""
+    async with services_of(context) as services, AsyncExitStack() as stack:
+        async with context.reading() as connection:
+            job = await read_job(context, connection, app)
+            wanted = [(ObjectKind.USER, [(await find_anybody(connection, name)).id for name in users])]
+            wanted.append((ObjectKind.GROUP, [(await find_group(connection, name)).id for name in groups]))
+        reader = LazyReader(services, job, stack)
+        try:
+            return [
+                planned.plan
+                for kind, ids in wanted
+                if ids
+                for planned in await on_demand.preview(services, job, kind, ids, reader)
+            ]
+        except TargetError as failed:
+            raise read_failed(failed) from None
+
+
+async def explain_person(context: Context, user: str, app: str) -> tuple[Plan, Explanation]:
+    """The plan for one person now, and its ladder of gates."""
+    [plan] = await preview(context, app, users=[user])
+    return plan, explain(plan)
+
+
+async def expression_record(context: Context, user: str, app: str = "") -> Mapping[str, Any]:
+    """What the mappings of *app* see of a person; without one: the first application they are assigned to, or the first of all."""
+    async with context.reading() as connection:
+        person = await find_anybody(connection, user)
+        names = [app] if app else [one.name for one in await applications.list_applications(connection)]
+        record: Mapping[str, Any] | None = None
+        for name in names:
+            job = await read_job(context, connection, name)
+            obj = (await read_objects(connection, job.row.app, ObjectKind.USER, [person.id]))[person.id]
+            if record is None or obj.assignments:
+                moment = new_services(context).moment()
+                record = prepare(obj, None, job.configuration, moment).record
+            if obj.assignments:
+                break
+        if record:
+            return record
+        obj = (await read_objects(connection, DEFAULT_ACCESS, ObjectKind.USER, [person.id]))[person.id]
+        has_left = not obj.account_enabled or obj.lifecycle is not Lifecycle.ACTIVE
+        return source_record(obj, JobConfiguration(version=0), is_soft_deleted=has_left)
+
+
+async def find_anybody(connection: Connection, name: str) -> PersonRow:
+    """A person by name, in the recycle bin as well. Raises LockstepError with what was probably meant."""
+    try:
+        return await find_person(connection, name)
+    except LockstepError:
+        deleted = await people.find_person(connection, name.strip(), is_deleted=True)
+        if deleted is None:
+            raise
+        return deleted
+
+
+def read_failed(failed: TargetError) -> LockstepError:
+    """A failed read of the application as an error that a person may read."""
+    answer = failed.answer
+    kind = _KINDS.get(answer.verdict, Kind.UNREACHABLE)
+    return LockstepError(kind, answer.detail, next_step=answer.next_step, code=answer.code)

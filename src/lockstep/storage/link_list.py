@@ -1,0 +1,65 @@
+"""Links as lists show them, and objects that failed made due again.
+
+A parked object (given up, or held for approval) is due again only by name: what waits for a decision is never retried by the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """One link, without what both sides agreed on."""
+
+    kind: str
+    source_id: str
+    target_id: str
+    state: str
+    display: str
+    cause: str
+    updated_at: datetime
+    review_at: datetime | None
+
+
+async def list_links(
+    connection: Connection, job: str, *, source_id: str = "", state: str = "", limit: int = 100
+) -> list[LinkRow]:
+    """Links by name; *source_id* and *state* narrow them down."""
+    async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:
+        await cursor.execute(
+            """select kind, source_id::text, target_id, state, display, cause, updated_at, review_at from link
+            where job = %(job)s and (%(source)s = '' or source_id::text = %(source)s)
+                and (%(state)s = '' or state = %(state)s)
+            order by kind desc, lower(display), source_id limit %(limit)s""",
+            {"job": job, "source": source_id, "state": state, "limit": limit},
+        )
+        return await cursor.fetchall()
+
+
+async def active_people(connection: Connection, job: str) -> list[str]:
+    """The directory ids of everybody whose account is live."""
+    cursor = await connection.execute(
+        "select source_id::text from link where job = %s and kind = 'User' and state = 'live' order by source_id",
+        (job,),
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None) -> int:
+    """Try failed objects (all of them without *ids*) again now; returns how many."""
+    cursor = await connection.execute(
+        """update dirty set not_before = '-infinity'
+        where job = %(job)s and failures > 0 and not_before > now() and lease_until is null
+            and (%(ids)s::uuid[] is null and not_before < 'infinity' or source_id = any(%(ids)s::uuid[]))
+            and not exists (select from operation where operation.job = dirty.job and operation.kind = dirty.kind
+                and operation.source_id = dirty.source_id and operation.state = 'held')""",
+        {"job": job, "ids": None if ids is None else list(ids)},
+    )
+    return cursor.rowcount
