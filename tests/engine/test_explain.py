@@ -11,6 +11,14 @@ from lockstep.engine.records import Link, SourceObject
 
 SALES = {"title": "Sales only", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}
 
+IN_STEP = {
+    "userName": "anna@contoso.com",
+    "active": True,
+    "name.givenName": "Anna",
+    "name.familyName": "Lind",
+    'roles[primary eq "True"].value': "Member",
+}
+
 
 def explained(who: SourceObject, linked: Link | None = None) -> Explanation:
     config = configuration(mapping={"scopingFilters": [SALES]})
@@ -76,3 +84,17 @@ def test_person_whose_account_is_disabled_already() -> None:
     found = explained(person(assigned=False), link("disabled"))
 
     assert found.verdict == "DISABLED"
+
+
+def test_person_whose_account_is_in_step() -> None:
+    found = explained(person(), link(base={"userName": "anna@contoso.com"}, desired_hash="x"))
+    in_step = explain(make_plan(prepare(person(), link(), configuration(), MOMENT), held_values=IN_STEP))
+
+    assert found.verdict == "PROVISIONED"
+    assert in_step.verdict == "PROVISIONED"
+
+
+def test_person_whose_account_is_left_as_it_is() -> None:
+    config = configuration(deletions={"onSourceDisabled": "keep"})
+
+    assert explain(make_plan(prepare(person(**life("disabled")), link(), config, MOMENT))).verdict == "LEFT AS IT IS"

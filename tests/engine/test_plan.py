@@ -637,3 +637,19 @@ def test_what_is_not_written_is_not_remembered_as_agreed() -> None:
     still_active = plan(person(assigned=False), link(base=IN_STEP), creates_only)
 
     assert [made.desired_hash for made in (skipped, linked, still_active)] == ["", "", ""]
+
+
+def test_match_whose_mapping_fails_is_refused_and_not_linked() -> None:
+    fails = {"target": "title", "expression": 'Item(Split([mail], "@"), 2)'}
+
+    made = plan(person(ANNA | {"mail": "x"}), config=configuration(*ATTRIBUTES, fails), match=one(account("u-7")))
+
+    assert (made.action, made.reason.code, made.link_to) == (Action.REFUSE, "InvalidExpression", None)
+
+
+def test_leaver_is_not_looked_at_again_because_another_day_begins() -> None:
+    today = {"target": "title", "expression": 'IIF(DateDiff("d", Now(), CDate([leaves])) >= 0, "staff", "former")'}
+
+    made = plan(person(assigned=False), link(base=IN_STEP), configuration(*ATTRIBUTES, today))
+
+    assert (made.action, made.review_at) == (Action.DISABLE, None)
