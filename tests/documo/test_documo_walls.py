@@ -1,0 +1,118 @@
+"""What one account can learn of another by asking cleverly: nothing, not even from how it is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo, Reply
+
+from documo.identifiers import new_id
+
+BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+
+
+@pytest.fixture
+async def pair(documo: Documo) -> tuple[Client, Client]:
+    return await documo.client("Alpha"), await documo.client("Beta")
+
+
+def shape(reply: Reply, name: str) -> tuple[int, bytes, frozenset[tuple[str, str]]]:
+    """Everything that a client sees of an answer, with the id that it asked for blanked."""
+    headers = {(key.lower(), value.replace(name, "ID")) for key, value in reply.headers.items()}
+    return reply.status, reply.raw.replace(name.encode(), b"ID"), frozenset(h for h in headers if h[0] != "date")
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("GET", None),
+        ("DELETE", None),
+        ("PATCH", {"schemas": [PATCH], "Operations": [{"op": "replace", "path": "displayName", "value": "x"}]}),
+        ("PUT", {"schemas": [USER], "userName": "x@x.org", "displayName": "x"}),
+    ],
+)
+@pytest.mark.parametrize(
+    "condition", [{}, {"If-Match": '"1"'}, {"If-Match": '"99"'}, {"If-None-Match": '"1"'}], ids=str
+)
+async def test_an_id_of_another_account_is_refused_like_one_that_never_was(
+    pair: tuple[Client, Client], method: str, body: Any, condition: dict[str, str]
+) -> None:
+    mine, theirs = pair
+    for path, taken in (("/Users", await theirs.user("b@beta.example")), ("/Groups", await theirs.group("Secret"))):
+        never = new_id()
+        if path == "/Groups" and body and "userName" in body:
+            body = {"schemas": [GROUP], "displayName": "x"}
+
+        known = await mine.send(method, f"{path}/{taken}", body, headers=condition)
+        unknown = await mine.send(method, f"{path}/{never}", body, headers=condition)
+
+        assert known.status == 404
+        assert shape(known, taken) == shape(unknown, never)
+
+
+async def test_references_to_another_account_leave_no_trace(pair: tuple[Client, Client]) -> None:
+    mine, theirs = pair
+    user, group = await theirs.user("b@beta.example", displayName="Secret"), await theirs.group("Secret")
+    own = await mine.user("a@alpha.example", **{ENTERPRISE: {"manager": {"value": user}}})
+    mine_group = await mine.group("Mine", user, group)
+
+    answers = [
+        await mine.get(f"/Users/{own}", attributes=f"{ENTERPRISE}:manager,userName"),
+        await mine.get(f"/Groups/{mine_group}", attributes="members,displayName"),
+        await mine.find(f'{ENTERPRISE}:manager.displayName eq "Secret"'),
+    ]
+
+    assert all(answer.status in (200, 400) and b"Secret" not in answer.raw for answer in answers)
+    assert await mine.member_ids(mine_group) == set()
+    assert (await theirs.get(f"/Users/{user}")).body["meta"]["version"] == '"1"'
+
+
+async def test_a_bulk_id_is_known_in_its_own_request_only(pair: tuple[Client, Client]) -> None:
+    mine, theirs = pair
+    post = {
+        "method": "POST",
+        "path": "/Users",
+        "bulkId": "q1",
+        "data": {"schemas": [USER], "userName": "b@beta.example"},
+    }
+    await theirs.send("POST", "/Bulk", {"schemas": [BULK], "Operations": [post]})
+    group = {"schemas": [GROUP], "displayName": "Mine", "members": [{"value": "bulkId:q1"}]}
+
+    reply = await mine.send(
+        "POST",
+        "/Bulk",
+        {"schemas": [BULK], "Operations": [{"method": "POST", "path": "/Groups", "bulkId": "g1", "data": group}]},
+    )
+
+    (answer,) = reply.body["Operations"]
+    assert answer["status"] == "409" and "bulkId" in answer["response"]["detail"]
+
+
+async def test_a_name_that_is_taken_elsewhere_is_free_here(pair: tuple[Client, Client]) -> None:
+    mine, theirs = pair
+    user = await theirs.user("b@beta.example")
+    await theirs.send("DELETE", f"/Users/{user}")
+
+    own = await mine.user("b@beta.example")
+    renamed = await mine.patch(f"/Users/{own}", {"op": "replace", "path": "userName", "value": "admin@beta.example"})
+
+    assert own != user and renamed.status == 200
+
+
+@pytest.mark.parametrize("key", ["", "x", "dk_live_", "dk_live_" + "0" * 64, "' or ''='", "dk_live_" + "é" * 8])
+async def test_a_key_that_is_almost_one_opens_nothing(api: Client, key: str) -> None:
+    for token in (key, api.token[:-1], api.token + "0", api.token.upper()):
+        given = f"Bearer {token}".encode().decode("latin-1")
+        reply = await api.send("GET", "/Users", headers={"Authorization": given})
+        assert reply.status == 401 and reply.body["status"] == "401" and "WWW-Authenticate" in reply.headers
+
+
+async def test_what_one_account_changes_leaves_the_counts_of_the_other_alone(pair: tuple[Client, Client]) -> None:
+    mine, theirs = pair
+    before = (await mine.get("/Users", count="0")).body["totalResults"]
+
+    for number in range(3):
+        await theirs.user(f"b{number}@beta.example")
+
+    assert (await mine.get("/Users", count="0")).body["totalResults"] == before
