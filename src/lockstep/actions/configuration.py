@@ -215,6 +215,7 @@ async def _stored_assignment(
         else:
             stored = {"user": (await find_person(connection, one["user"])).user_principal_name}
     except LockstepError as error:
+        error.why = error.why or "Assignments name people and groups of the directory: their source is imported first"
         raise document.wrong(f"{place}.{'group' if 'group' in one else 'user'}", error) from None
     if "role" in one:
         wanted = one["role"].lower()

@@ -36,7 +36,7 @@ async def application_spec(connection: Connection, app: ApplicationRow, job: Job
         "credentials": {"authentication": "bearer"},
         "roles": [role_to_json(role) for role in await applications.read_roles(connection, app.id)],
         "assignments": await _assignments(connection, app.id),
-        "provisioning": provisioning_spec(job.config) | {"status": job.status},
+        "provisioning": provisioning_spec(job.config, status=job.status),
     }
     if credential is not None and credential.tenant_url:
         spec["credentials"]["tenantUrl"] = credential.tenant_url
@@ -52,14 +52,14 @@ def template_spec(template: Template) -> Json:
         "credentials": {"authentication": "bearer", "tenantUrl": template.tenant_url.default},
         "roles": [role_to_json(role) for role in roles],
         "assignments": [],
-        "provisioning": provisioning_spec(template.provisioning) | {"status": "off"},
+        "provisioning": provisioning_spec(template.provisioning, status="off"),
     }
 
 
-def provisioning_spec(config: Mapping[str, Any]) -> Json:
+def provisioning_spec(config: Mapping[str, Any], *, status: str) -> Json:
     """A stored configuration in canonical shape, its keys in the order that a file has them."""
     written = configuration_to_json(configuration_from_json(config, version=0))
-    written.setdefault("mode", "automatic")
+    written |= {"mode": written.get("mode", "automatic"), "status": status}
     return {key: written[key] for key in PROVISIONING_KEYS if key in written}
 
 

@@ -92,7 +92,8 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, output:
             context, documents, prune=prune, resolve=resolve_reference, expected=found.changes
         )
 
-    hint(f"Applied: {_totals(run(work))}.")
+    done = run(work)
+    hint(f"Applied: {', '.join(f'{_number(done, sign)} {word}' for sign, word in _DONE)}.")
 
 
 @click.command("export")
@@ -215,4 +216,5 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+_DONE = ((Sign.ADD, "added"), (Sign.CHANGE, "changed"), (Sign.REMOVE, "removed"))
 _WORDS = ((Sign.ADD, "add"), (Sign.CHANGE, "change"), (Sign.REMOVE, "remove"))

@@ -189,6 +189,7 @@ def _mapping(comparison: Comparison, place: str, declared: Json, current: Json) 
         "attributes": ("target", lambda one: one["target"].lower()),
         "attributeList": ("name", lambda one: one["name"].lower()),
     }
+    declared = _as_known(declared, current)
     merged = {key: value for key, value in declared.items() if key not in lists}
     comparison.fields(place, merged, {key: value for key, value in current.items() if key not in lists})
     for section, (title, key) in lists.items():
@@ -202,6 +203,24 @@ def _mapping(comparison: Comparison, place: str, declared: Json, current: Json) 
         if items:
             merged[section] = items
     return merged
+
+
+def _as_known(declared: Json, current: Json) -> Json:
+    """*declared* with what the gallery knows of the application, where the file says nothing of it.
+
+    Otherwise a file that only maps would forget which roles give power, and their guard with them.
+    """
+    privileged = {
+        one["target"].lower(): one["privileged"] for one in current.get("attributes", []) if "privileged" in one
+    }
+    attributes = [
+        {**one, "privileged": privileged[one["target"].lower()]}
+        if "privileged" not in one and one["target"].lower() in privileged
+        else one
+        for one in declared.get("attributes", [])
+    ]
+    known = {"attributeList": current["attributeList"]} if "attributeList" in current else {}
+    return {**known, **declared, **({"attributes": attributes} if attributes else {})}
 
 
 _SECTIONS: Mapping[tuple[DocumentKind, str], Callable[[Comparison, str, Any, Any], Any]] = {

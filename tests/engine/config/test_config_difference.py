@@ -109,3 +109,17 @@ def test_two_filters_of_one_name_are_two_filters() -> None:
     spec = difference(application(provisioning=mapping(scopingFilters=filters)), CURRENT, prune=True).spec
 
     assert spec["provisioning"]["mappings"][0]["scopingFilters"] == filters
+
+
+def test_what_the_gallery_knows_stays_where_the_file_says_nothing_of_it() -> None:
+    guarded = {"target": "roles", "source": "x", "privileged": ["Admin"]}
+    known = [{"name": "title", "type": "String", "caseExact": False}]
+    current = CURRENT | {"provisioning": {"mappings": [USERS | {"attributes": [guarded], "attributeList": known}]}}
+    declared = application(provisioning=mapping(attributes=[{"target": "roles", "source": "y"}]))
+
+    found = difference(declared, current, prune=True)
+
+    (merged,) = found.spec["provisioning"]["mappings"]
+    assert merged["attributes"] == [{"target": "roles", "source": "y", "privileged": ["Admin"]}]
+    assert merged["attributeList"] == known
+    assert len(found.changes) == 1
