@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,12 +21,10 @@ from documo_client import USER
 BIN = Path(sys.executable).parent
 
 
-def folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("documo-sandbox-*"))
-
-
-def start(*arguments: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
-    process = subprocess.Popen([str(BIN / "documo"), "sandbox", *arguments], stdout=subprocess.PIPE)
+def start(*arguments: str, **environment: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+    process = subprocess.Popen(
+        [str(BIN / "documo"), "sandbox", *arguments], stdout=subprocess.PIPE, env={**os.environ, **environment}
+    )
     assert process.stdout is not None
     line = process.stdout.readline()
     return process, orjson.loads(line)
@@ -70,10 +67,9 @@ async def test_each_tenant_has_its_people_and_its_key(sandbox: dict[str, Any]) -
     assert (sandbox["base_url"], sandbox["token"], sandbox["profile"]) == (first["base_url"], first["token"], "lenient")
 
 
-def test_sigterm_ends_it_with_0_and_nothing_stays() -> None:
-    before = folders()
-    process, ready = start()
-    (made,) = folders() - before
+def test_sigterm_ends_it_with_0_and_nothing_stays(data_folder: Path) -> None:
+    process, ready = start(TMPDIR=str(data_folder))
+    (made,) = data_folder.glob("documo-sandbox-*")
     postgres = (
         int((made / "postgres" / "postmaster.pid").read_text().splitlines()[0]) if (made / "postgres").is_dir() else 0
     )
@@ -81,25 +77,25 @@ def test_sigterm_ends_it_with_0_and_nothing_stays() -> None:
     os.kill(ready["pid"], signal.SIGTERM)
 
     assert process.wait(timeout=5) == 0
-    wait_until(lambda: made not in folders() and (not postgres or not is_alive(postgres)), 5)
+    wait_until(lambda: not made.exists() and (not postgres or not is_alive(postgres)), 5)
 
 
-def test_it_ends_when_its_parent_is_killed() -> None:
-    before = folders()
+def test_it_ends_when_its_parent_is_killed(data_folder: Path) -> None:
     script = (
         "import subprocess, sys, time\n"
         f"p = subprocess.Popen([{str(BIN / 'documo')!r}, 'sandbox'], stdout=subprocess.PIPE)\n"
         "sys.stdout.buffer.write(p.stdout.readline()); sys.stdout.flush(); time.sleep(100)\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    environment = {**os.environ, "TMPDIR": str(data_folder)}
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment)
     assert parent.stdout is not None
     ready = orjson.loads(parent.stdout.readline())
-    (made,) = folders() - before
+    (made,) = data_folder.glob("documo-sandbox-*")
 
     parent.kill()
     parent.wait()
 
-    wait_until(lambda: not is_alive(ready["pid"]) and made not in folders(), 8)
+    wait_until(lambda: not is_alive(ready["pid"]) and not made.exists(), 8)
 
 
 @pytest.fixture

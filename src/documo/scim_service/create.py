@@ -47,7 +47,7 @@ async def create_resource(service: Service, request: Request, place: Place, body
 
     def touch(stored: Stored) -> Decision:
         document = orjson.loads(stored.document)
-        return Decision(document, columns_of(document, place.definition, request.tenant)._replace(search=None))
+        return Decision(document, columns_of(document, place.definition, request.tenant, with_search=False))
 
     change = Change(
         request.tenant, place.kind, row.id, touch, (AddMembers(incoming.members),), tolerances=request.tolerances

@@ -16,8 +16,10 @@ from lockstep.scim.registry import ResourceDefinition
 from lockstep.scim.schema import Attribute
 
 
-def columns_of(document: dict[str, Any], definition: ResourceDefinition, tenant: Tenant) -> Columns:
-    """The columns for a document in canonical spelling."""
+def columns_of(
+    document: dict[str, Any], definition: ResourceDefinition, tenant: Tenant, *, with_search: bool = True
+) -> Columns:
+    """The columns for a document in canonical spelling; without search, what is searched is left as it is stored."""
     unique = unique_attribute(definition)
     is_user = definition.type.name == "User"
     return Columns(
@@ -26,7 +28,7 @@ def columns_of(document: dict[str, Any], definition: ResourceDefinition, tenant:
         display_name=_folded(document, definition.attribute("displayName")),
         active=document.get("active") is not False,
         role=role_of(document, tenant.roles) if is_user else None,
-        search=search_document(document, definition),
+        search=search_document(document, definition) if with_search else None,
     )
 
 

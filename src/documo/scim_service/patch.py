@@ -46,9 +46,8 @@ async def patch_resource(service: Service, request: Request, place: Place, resou
         password = take_password(document) if place.kind == "User" else None
         if not result.changed and not members:
             return Decision()
-        columns = columns_of(document, definition, tenant)
-        if not any(name.partition(".")[0] not in ELSEWHERE for name in result.touched):
-            columns = columns._replace(search=None)
+        searched = any(name.partition(".")[0] not in ELSEWHERE for name in result.touched)
+        columns = columns_of(document, definition, tenant, with_search=searched)
         return Decision(document, columns, password)
 
     change = Change(tenant, place.kind, resource_id, decide, tuple(members), request.conditions, request.tolerances)
