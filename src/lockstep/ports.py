@@ -100,7 +100,14 @@ class Target(TargetReader, Protocol):
     async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer: ...
 
     async def update(
-        self, kind: ObjectKind, target_id: str, changes: Sequence[Change], *, current: Account | None, etag: str, operation_id: str
+        self,
+        kind: ObjectKind,
+        target_id: str,
+        changes: Sequence[Change],
+        *,
+        current: Account | None,
+        etag: str,
+        operation_id: str,
     ) -> Answer:
         """Send only *changes* as PATCH (RFC 7644, 3.5.2). *current* decides between replace and add on filtered paths."""
         ...
