@@ -6,6 +6,7 @@ A link decides who an account belongs to, so every change of one is audited, and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, read_job, services_of
@@ -84,7 +85,7 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
                 next_step=f"If that is wrong: lockstep links {app} --user {held.display} --forget",
             )
         # Without a base the account is read before anything is written to it.
-        chosen = {
+        chosen: dict[str, Any] = {
             "kind": _USER.value, "source_id": person.id, "target_id": target_id, "state": LinkState.LIVE.value,
             "display": person.user_principal_name, "base": {}, "desired_hash": "", "config_version": 0, "etag": "",
             "generated": {}, "cause": "", "review_at": None,

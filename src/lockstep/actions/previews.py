@@ -40,9 +40,10 @@ class LazyReader:
     _target: Target | None = field(default=None)
 
     async def _opened(self) -> Target:
-        if self._target is None:
-            self._target, _ = await self.stack.enter_async_context(self.services.target(self.job))
-        return self._target
+        if self._target is not None:
+            return self._target
+        self._target, _ = opened = await self.stack.enter_async_context(self.services.target(self.job))
+        return opened[0]
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
         return await (await self._opened()).find(kind, attribute, value)

@@ -25,15 +25,29 @@ COMMANDS: dict[str, str] = {
     "creds": "lockstep.cli.creds:creds",
     "expr": "lockstep.cli.expr:expr",
     "groups": "lockstep.cli.groups:groups",
+    "pause": "lockstep.cli.provision:pause",
     "people": "lockstep.cli.people:people",
+    "push": "lockstep.cli.push:push",
+    "restart": "lockstep.cli.provision:restart",
+    "retry": "lockstep.cli.provision:retry",
+    "run": "lockstep.cli.provision:run",
     "scim": "lockstep.cli.scim:scim",
     "serve": "lockstep.cli.serve:serve",
     "sources": "lockstep.cli.sources:sources",
+    "start": "lockstep.cli.provision:start",
     "up": "lockstep.cli.up.command:up",
     "version": "lockstep.cli.version:version",
     "worker": "lockstep.cli.serve:worker",
 }
-ALIASES = {"app": "apps", "source": "sources", "users": "people", "user": "people", "group": "groups"}
+ALIASES = {
+    "app": "apps",
+    "group": "groups",
+    "provision": "push",
+    "source": "sources",
+    "sync": "run",
+    "user": "people",
+    "users": "people",
+}
 
 
 @dataclass(slots=True)

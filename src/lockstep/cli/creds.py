@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
+from lockstep.actions import connection
 from lockstep.actions import credentials as actions
 from lockstep.actions.credentials import CredentialView
 from lockstep.cli import SuggestingGroup
-from lockstep.cli.output import Output, hint, output_option
+from lockstep.cli.output import Column, Output, hint, output_option
 from lockstep.cli.session import run
-from lockstep.errors import invalid
+from lockstep.errors import EXIT_CODES, Kind, invalid
+from lockstep.ports import Probe
 from lockstep.vault import Secret
 
 
@@ -65,6 +67,33 @@ def show(app: str, output: Output) -> None:
     """Show the tenant URL and whether there is a token."""
     view = run(lambda context: actions.show_credentials(context, app))
     output.one(_row(app, view), text=_lines(app, view))
+
+
+@creds.command("test")
+@click.argument("app")
+@output_option
+def test(app: str, output: Output) -> int:
+    """Test the connection step by step. Nothing is written to the application.
+
+    \b
+    lockstep creds test documo
+    lockstep creds test documo -o json
+    """
+    probes = run(lambda context: connection.test_connection(context, app))
+    rows = [connection.as_row(probe) | {"result": _result(probe), "tried": probe.tried} for probe in probes]
+    columns = [Column("result", "Result"), Column("name", "Probe"), Column("sentence", "What was found"),
+               Column("remedy", "What to do"), Column("seconds", "Seconds", is_wide=True)]  # fmt: skip
+    output.many(rows, columns)
+    failed = next((probe for probe in probes if probe.tried and not probe.passed), None)
+    if failed is None:
+        hint(f"The connection works: {sum(probe.tried for probe in probes)} of {len(probes)} probes passed.")
+        return 0
+    hint(f"The connection does not work: {failed.sentence}. {failed.remedy}".strip())
+    return EXIT_CODES[Kind.UNAUTHORIZED if failed.name == "Authentication" else Kind.UNREACHABLE]
+
+
+def _result(probe: Probe) -> str:
+    return "ok" if probe.passed else "FAIL" if probe.tried else "-"
 
 
 def _read_token(*, from_stdin: bool, file: Path | None) -> Secret | None:

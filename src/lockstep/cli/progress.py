@@ -37,18 +37,21 @@ class ProgressLine:
 
     def show(self, done: int, *, fraction: float | None = None, label: str = "") -> None:
         """*done* things are done, *fraction* of all where that is known."""
+        rate = done / max(time.monotonic() - self._began, 0.001)
+        self.tell(after=f"{label or self.label}  {done:,}  {rate:,.0f}/s", fraction=fraction)
+
+    def tell(self, *, after: str, before: str = "", fraction: float | None = None) -> None:
+        """Any line, with the bar between *before* and *after* on a terminal."""
         now = time.monotonic()
         if not self._is_on or now - self._shown_at < (BAR_EVERY_SECONDS if self._is_bar else LINE_EVERY_SECONDS):
             return
         self._shown_at = now
-        rate = done / max(now - self._began, 0.001)
-        text = f"{label or self.label}  {done:,}  {rate:,.0f}/s"
         if self._is_bar:
             self._has_bar = True
-            click.echo(f"\r\x1b[K{self._bar(fraction)}{text}", err=True, nl=False)
+            click.echo(f"\r\x1b[K{before}{self._bar(fraction)}{after}", err=True, nl=False)
         else:
             percent = "" if fraction is None else f"  {fraction:.0%}"
-            click.echo(f"{text}{percent}", err=True)
+            click.echo(f"{before}{after}{percent}", err=True)
 
     def _bar(self, fraction: float | None) -> str:
         if fraction is None:

@@ -1,0 +1,98 @@
+"""Is everything in order? What `doctor` asks of the database and of each application.
+
+An application that was never connected is a warning; one that refused its last test is a failure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lockstep.actions.context import Context
+from lockstep.postgres.pool import Connection
+from lockstep.storage import credentials, jobs
+from lockstep.storage.jobs import JobRow
+
+_WORKER_SILENT_SECONDS = 30.0
+_OLDEST_POSTGRES = 150_000
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `doctor`. *remedy* is "" where all is well."""
+
+    name: str
+    level: Level
+    text: str
+    remedy: str = ""
+
+
+async def has_worker(context: Context) -> bool:
+    """Whether some worker, anywhere, gives signs of life."""
+    async with context.reading() as connection:
+        return await jobs.has_live_worker(connection, silent_seconds=_WORKER_SILENT_SECONDS)
+
+
+async def examine(context: Context) -> list[Finding]:
+    """The database, the worker and every application."""
+    async with context.reading() as connection:
+        found = [*await _database(connection), await _worker(connection)]
+        for row in await jobs.read_jobs(connection):
+            found.append(await _application(connection, row))
+    return found
+
+
+async def _database(connection: Connection) -> list[Finding]:
+    cursor = await connection.execute(
+        "select current_setting('server_version'), current_setting('server_version_num')::int, pg_is_in_recovery()"
+    )
+    row = await cursor.fetchone()
+    version, number, recovering = row or ("", 0, False)
+    if number < _OLDEST_POSTGRES:
+        return [
+            Finding("PostgreSQL", Level.FAIL, f"PostgreSQL {version} is too old", "Upgrade to PostgreSQL 15 or newer")
+        ]
+    if recovering:
+        return [
+            Finding("PostgreSQL", Level.FAIL, f"PostgreSQL {version} is recovering, so it only reads",
+                    "Wait for the recovery, or name the primary server in DATABASE_URL")
+        ]  # fmt: skip
+    return [Finding("PostgreSQL", Level.OK, f"PostgreSQL {version} answers")]
+
+
+async def _worker(connection: Connection) -> Finding:
+    if await jobs.has_live_worker(connection, silent_seconds=_WORKER_SILENT_SECONDS):
+        return Finding("worker", Level.OK, "a worker gives signs of life")
+    return Finding("worker", Level.WARN, "no worker is running, so nothing is provisioned", "Start one: lockstep serve")
+
+
+async def _application(connection: Connection, row: JobRow) -> Finding:
+    name = f"app {row.app_name}"
+    credential = await credentials.read_credential(connection, row.app)
+    if credential is None or not credential.has_secret:
+        remedy = f"Give them: lockstep creds set {row.app_name} --tenant-url URL --token-stdin"
+        return Finding(name, Level.FAIL if row.status == "on" else Level.WARN, "has no credentials", remedy)
+    if row.quarantine is not None:
+        error = row.quarantine.get("error", {})
+        return Finding(
+            name, Level.FAIL, f"in quarantine: {error.get('message', '')}",
+            str(error.get("nextStep") or f"Correct the cause, then: lockstep start {row.app_name}"),
+        )  # fmt: skip
+    test = f"lockstep creds test {row.app_name}"
+    if credential.test_result is None:
+        return Finding(
+            name, Level.WARN, "its connection was not tested since the credentials were set", f"Test it: {test}"
+        )
+    tried = [one for one in credential.test_result.get("probes", []) if one.get("tried", True)]
+    failed = next((one for one in tried if not one.get("passed")), None)
+    if failed is not None:
+        remedy = f"{failed.get('remedy') or 'Correct it'}; then: {test}"
+        return Finding(name, Level.FAIL, f"its last connection test failed: {failed.get('sentence', '')}", remedy)
+    state = "on" if row.is_on else "off"
+    return Finding(name, Level.OK, f"connection tested, {len(tried)} of {len(tried)} passed; provisioning is {state}")

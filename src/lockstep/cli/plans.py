@@ -1,0 +1,81 @@
+"""How a plan, and what became of it, is shown: the same signs and words in every command.
+
++ create, ~ update, o disable, - delete, = link, . nothing to do, ! cannot. The word says the same as the sign, for whoever sees no
+signs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lockstep.engine.records import Action, Plan
+from lockstep.sync.log_records import change_row, step_row
+
+SIGNS: Mapping[Action, str] = {
+    Action.CREATE: "+",
+    Action.UPDATE: "~",
+    Action.ENABLE: "~",
+    Action.DISABLE: "o",
+    Action.DELETE: "-",
+    Action.LINK: "=",
+    Action.RELEASE: "-",
+    Action.NONE: ".",
+    Action.SKIP: ".",
+    Action.REFUSE: "!",
+    Action.HELD: "!",
+}
+_WORDS = {Action.NONE: "in step", Action.REFUSE: "cannot"}
+_LOG_SIGNS = {"create": "+", "update": "~", "disable": "o", "delete": "-", "stagedDelete": "!", "other": "="}
+
+
+def plan_row(plan: Plan) -> dict[str, Any]:
+    """A plan for machines. Redacted values stay redacted."""
+    return {
+        "id": plan.source_id,
+        "name": plan.display,
+        "kind": plan.kind.value,
+        "action": plan.action.value,
+        "reason": plan.reason.text,
+        "reasonCode": plan.reason.code,
+        "nextStep": plan.reason.next_step,
+        "targetId": plan.target_id or (plan.link_to.id if plan.link_to else ""),
+        "modifiedProperties": [change_row(change) for change in plan.changes],
+        "provisioningSteps": [step_row(step) for step in plan.steps],
+    }
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """A plan for people: what, to whom, why; then each value that changes."""
+    word = _WORDS.get(plan.action, plan.action.value)
+    yield f"  {SIGNS[plan.action]} {word:<8} {plan.display}   {plan.reason.text}"
+    yield from change_lines([change_row(change) for change in plan.changes])
+    if plan.reason.next_step and plan.action in (Action.REFUSE, Action.HELD, Action.SKIP):
+        yield f"      {plan.reason.next_step}"
+
+
+def change_lines(changes: list[dict[str, Any]]) -> Iterator[str]:
+    width = max((len(change["displayName"]) for change in changes), default=0)
+    for change in changes:
+        old, new = _quoted(change["oldValue"]), _quoted(change["newValue"])
+        is_new = change["oldValue"] is None
+        sign, text = ("+", f"= {new}") if is_new else ("~", f": {old} -> {new}")
+        yield f"      {sign} {change['displayName']:<{width}} {text}"
+
+
+def done_lines(record: Mapping[str, Any]) -> Iterator[str]:
+    """What became of one object, from its log record: the outcome, its steps, its changes, the error with what to do."""
+    status, action = str(record["status"]), str(record["action"])
+    sign = "!" if status in ("failure", "warning") else "." if status == "skipped" else _LOG_SIGNS.get(action, "=")
+    yield f"  {sign} {status:<8} {record['source_display']}   {record['reason']}"
+    more: Mapping[str, Any] = record.get("record") or {}
+    for number, step in enumerate(more.get("steps") or [], 1):
+        yield f"      {number}. {step['provisioningStepType']:<19} {step['status']:<8} {step['description']}"
+    yield from change_lines(list(more.get("modifiedProperties") or []))
+    error = more.get("errorInformation") or {}
+    if error.get("recommendedAction"):
+        yield f"      next: {error['recommendedAction']}"
+
+
+def _quoted(value: object) -> str:
+    return "(none)" if value is None else f'"{value}"'

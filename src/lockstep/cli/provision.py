@@ -1,0 +1,214 @@
+"""`lockstep run`, `start`, `pause`, `restart` and `retry`: what an application's provisioning is told to do.
+
+`run --wait` needs no server: where no worker gives signs of life, the command does the work itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from lockstep.actions import health, logs, provisioning
+from lockstep.actions.context import Context
+from lockstep.actions.provisioning import USUAL_RESTART, ResetScope
+from lockstep.cli.output import Output, confirm, hint, output_option, safe
+from lockstep.cli.progress import ProgressLine
+from lockstep.cli.session import globals_of
+from lockstep.cli.session import run as with_context
+from lockstep.cli.times import LENGTH, iso, length_text
+from lockstep.errors import EXIT_CODES, Kind
+from lockstep.storage.cycles import Cycle
+from lockstep.storage.jobs import JobRow
+from lockstep.storage.provisioning_log import LogFilter, LogRow
+
+TIMED_OUT = 8
+_RESETS = {
+    "full": ResetScope.FULL,
+    "watermark": ResetScope.WATERMARK,
+    "escrows": ResetScope.ESCROWS,
+    "quarantine": ResetScope.QUARANTINE_STATE,
+    "links": ResetScope.CONNECTOR_DATA_STORE,
+}
+
+
+@click.command("run")
+@click.argument("app")
+@click.option("--full", is_flag=True, help="Look at everybody again, and at the application's accounts.")
+@click.option("--wait", is_flag=True, help="Wait for the end. Works without a server, too.")
+@click.option("--timeout", type=LENGTH, metavar="LENGTH", help="Wait no longer than this (30s, 10m); exit code 8 then.")
+@output_option
+def run(app: str, full: bool, wait: bool, timeout: timedelta | None, output: Output) -> int:
+    """Run a provisioning cycle now.
+
+    \b
+    lockstep run documo --wait
+    lockstep run documo --full --wait --timeout 10m
+    """
+    follows = wait or timeout is not None
+    shows_progress = globals_of().shows_progress
+    began = time.monotonic()
+
+    async def work(context: Context) -> tuple[Cycle, list[LogRow], bool, bool]:
+        cycle = await provisioning.run(context, app, full=full)
+        has_worker = follows or await health.has_worker(context)
+        is_late = False
+        if follows:
+            with ProgressLine(app, is_on=shows_progress) as line:
+                try:
+                    async with asyncio.timeout(timeout.total_seconds() if timeout else None):
+                        async for state in provisioning.follow(context, cycle):
+                            cycle = state
+                            _show(line, app, cycle, time.monotonic() - began)
+                except TimeoutError:
+                    is_late = True
+        failures: list[LogRow] = []
+        if cycle.ended_at is not None and cycle.counts.get("failed"):
+            wanted = LogFilter(cycle=cycle.id, status="failure")
+            failures = await logs.list_log(context, wanted, app=app, limit=1000)
+        return cycle, failures, is_late, has_worker
+
+    cycle, failures, is_late, has_worker = with_context(work)
+    output.one(cycle_row(cycle) | {"failures": _grouped(failures)}, text=_run_lines(app, cycle, failures, began))
+    if is_late and timeout is not None:
+        hint(f"Not finished after {length_text(timeout)}; the work continues. Watch it: lockstep status {app} --watch")
+        return TIMED_OUT
+    if not has_worker:
+        hint(f"No worker is running, so nothing happens yet. Do the work here: lockstep run {app} --wait")
+    return EXIT_CODES[Kind.PARTIAL] if cycle.ended_at and cycle.counts.get("failed") else 0
+
+
+@click.command("start")
+@click.argument("app")
+@output_option
+def start(app: str, output: Output) -> None:
+    """Switch provisioning on; the first time with an initial cycle. Also tries again after a quarantine.
+
+    \b
+    lockstep start documo
+    lockstep start documo -o json
+    """
+    row = with_context(lambda context: provisioning.start(context, app))
+    first = "" if row.started else " Its initial cycle begins."
+    _told(output, row, "on", f"Provisioning of {row.app_display_name} is on.{first}")
+
+
+@click.command("pause")
+@click.argument("app")
+@output_option
+def pause(app: str, output: Output) -> None:
+    """Switch provisioning off. Links, retries and positions stay.
+
+    \b
+    lockstep pause documo
+    lockstep start documo
+    """
+    row = with_context(lambda context: provisioning.pause(context, app))
+    _told(output, row, "off", f"Provisioning of {row.app_display_name} is off. Go on: lockstep start {row.app_name}")
+
+
+@click.command("restart")
+@click.argument("app")
+@click.option("--reset", metavar="WHAT,...", help="What to forget: full, watermark, escrows, quarantine, links.")
+@click.option("--yes", is_flag=True, help="Do not ask before links are forgotten.")
+@output_option
+def restart(app: str, reset: str | None, yes: bool, output: Output) -> None:
+    """Begin again with an initial cycle. Without --reset: quarantine, watermark and escrows; links stay.
+
+    \b
+    lockstep restart documo
+    lockstep restart documo --reset full --yes
+    """
+    scopes = _scopes(reset) if reset else USUAL_RESTART
+    if scopes & {ResetScope.FULL, ResetScope.CONNECTOR_DATA_STORE}:
+        confirm(f"Forget which account belongs to whom in {app}? Everybody is matched anew.", yes=yes)
+    row = with_context(lambda context: provisioning.restart(context, app, scopes))
+    _told(output, row, "on", f"Provisioning of {row.app_display_name} begins again.")
+
+
+@click.command("retry")
+@click.argument("app")
+@click.option("--user", "users", multiple=True, metavar="UPN", help="Only this person. Repeatable.")
+@output_option
+def retry(app: str, users: tuple[str, ...], output: Output) -> None:
+    """Try what failed again now, instead of at its next time.
+
+    \b
+    lockstep retry documo
+    lockstep retry documo --user lee.wong@contoso.test
+    """
+    count = with_context(lambda context: provisioning.retry(context, app, users=users))
+    text = f"{count:,} failed objects are tried again now." if count else "Nothing that failed waits for another try."
+    output.one({"application": app, "count": count}, text=text)
+
+
+def cycle_row(cycle: Cycle) -> dict[str, Any]:
+    """A cycle for machines."""
+    return {
+        "id": cycle.id,
+        "job": cycle.job,
+        "kind": cycle.kind,
+        "state": cycle.state,
+        "phase": cycle.phase,
+        "startedDateTime": iso(cycle.started_at),
+        "endedDateTime": iso(cycle.ended_at),
+        "done": cycle.done,
+        "total": cycle.total,
+        "requests": cycle.requests,
+        "counts": dict(cycle.counts),
+        "error": cycle.error,
+    }
+
+
+def counts_text(cycle: Cycle) -> str:
+    """What a cycle did, in words."""
+    return ", ".join(f"{number:,} {word}" for word, number in cycle.counts.items() if number) or "nothing to do"
+
+
+def _run_lines(app: str, cycle: Cycle, failures: Sequence[LogRow], began: float) -> list[str]:
+    if cycle.ended_at is None:
+        return [f"{cycle.kind.capitalize()} cycle {cycle.id} of {app} has begun."]
+    lines = [f"Done in {time.monotonic() - began:.1f} s: {counts_text(cycle)}."]
+    for group in _grouped(failures):
+        lines.append(
+            f"  {group['count']} x {safe(group['reason'])}   lockstep logs --app {app} --status failure --since 10m"
+        )
+    return lines
+
+
+def _grouped(failures: Sequence[LogRow]) -> list[dict[str, Any]]:
+    """Failures of one kind together, the most frequent first, with one reason as an example."""
+    groups: dict[str, dict[str, Any]] = {}
+    for row in failures:
+        group = groups.setdefault(
+            row.error_code or row.reason, {"code": row.error_code, "reason": row.reason, "count": 0}
+        )
+        group["count"] += 1
+    return sorted(groups.values(), key=lambda group: -int(group["count"]))
+
+
+def _show(line: ProgressLine, app: str, cycle: Cycle, seconds: float) -> None:
+    done, total = min(cycle.done, cycle.total), cycle.total
+    rate = done / max(seconds, 0.001)
+    left = (total - done) / rate if rate else 0.0
+    eta = f"  eta {int(left) // 60}:{int(left) % 60:02}" if done and done < total else ""
+    counts = "  ".join(f"{word} {number:,}" for word, number in cycle.counts.items() if number)
+    phase = "" if cycle.phase in ("write", "done") else f"{cycle.phase}  "
+    after = f"{phase}{done:,}/{total:,} objects  {rate:,.0f}/s{eta}   {counts}".rstrip()
+    line.tell(before=f"{app}  {cycle.kind} cycle  ", after=after, fraction=done / total if total else None)
+
+
+def _scopes(reset: str) -> frozenset[ResetScope]:
+    words = [word.strip().lower() for word in reset.split(",") if word.strip()]
+    for word in words:
+        if word not in _RESETS:
+            raise click.UsageError(f'"{word}" cannot be reset; there are: {", ".join(_RESETS)}')
+    return frozenset(_RESETS[word] for word in words)
+
+
+def _told(output: Output, row: JobRow, status: str, text: str) -> None:
+    output.one({"application": row.app_name, "job": row.id, "status": status}, text=text)

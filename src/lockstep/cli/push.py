@@ -1,0 +1,85 @@
+"""`lockstep push`: provision people and groups on demand, or only say what that would do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from lockstep.actions import previews, provisioning
+from lockstep.cli.output import Column, Output, hint, output_option
+from lockstep.cli.plans import done_lines, plan_lines, plan_row
+from lockstep.cli.session import run
+from lockstep.engine.records import Action, Plan
+from lockstep.errors import EXIT_CODES, Kind
+from lockstep.sync.on_demand import Pushed
+
+_COLUMNS = [Column("name", "Name"), Column("status", "Status"), Column("action", "Action"), Column("reason", "Reason")]
+_PLAN_COLUMNS = [Column("name", "Name"), Column("action", "Action"), Column("reason", "Reason")]
+
+
+@click.command("push")
+@click.argument("app")
+@click.argument("users", nargs=-1, metavar="USER...")
+@click.option("--group", "groups", multiple=True, metavar="NAME", help="A group, by name or id. Repeatable.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done; nothing is written.")
+@output_option
+def push(app: str, users: tuple[str, ...], groups: tuple[str, ...], dry_run: bool, output: Output) -> int:
+    """Provision people now, in front of everybody else, and say what was done and why.
+
+    \b
+    lockstep push documo anna.lindqvist@contoso.test
+    lockstep push documo kim.berg@contoso.test --dry-run
+    """
+    if not users and not groups:
+        raise click.UsageError("Nobody was named. Give USER or --group NAME")
+    if dry_run:
+        return _preview(app, users, groups, output)
+    done = run(lambda context: provisioning.push(context, app, users=users, groups=groups))
+    rows = [_row(name, one) for name, one in zip((*users, *groups), done, strict=True)]
+    if output.form == "table" and not output.quiet:
+        for name, one in zip((*users, *groups), done, strict=True):
+            lines = done_lines(one.record) if one.record else [f"  ! waiting  {name}   {one.problem}"]
+            click.echo("\n".join(_printable(line) for line in lines))
+    else:
+        output.many(rows, _COLUMNS)
+    has_failed = any(row["status"] not in ("success", "skipped") for row in rows)
+    return EXIT_CODES[Kind.PARTIAL] if has_failed else 0
+
+
+def _preview(app: str, users: Sequence[str], groups: Sequence[str], output: Output) -> int:
+    plans = run(lambda context: previews.preview(context, app, users=users, groups=groups))
+    if output.form == "table" and not output.quiet:
+        for plan in plans:
+            click.echo("\n".join(_printable(line) for line in plan_lines(plan)))
+        hint(f"{_summary(plans)} Nothing was written.")
+    else:
+        output.many([plan_row(plan) for plan in plans], _PLAN_COLUMNS)
+    return EXIT_CODES[Kind.PARTIAL] if any(plan.action is Action.REFUSE for plan in plans) else 0
+
+
+def _summary(plans: Sequence[Plan]) -> str:
+    writes = sum(plan.action.writes for plan in plans)
+    return f"Plan: {writes} to write, {len(plans) - writes} without a write."
+
+
+def _row(name: str, one: Pushed) -> dict[str, Any]:
+    record = one.record
+    more = record.get("record") or {}
+    return {
+        "id": one.source_id,
+        "name": record.get("source_display") or name,
+        "status": record.get("status") or ("waiting" if one.problem else "success"),
+        "action": record.get("action", ""),
+        "reason": record.get("reason") or one.problem,
+        "changeId": record.get("change_id", ""),
+        "targetId": record.get("target_id", ""),
+        "provisioningSteps": more.get("steps", []),
+        "modifiedProperties": more.get("modifiedProperties", []),
+        "errorInformation": more.get("errorInformation"),
+    }
+
+
+def _printable(line: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in line)
