@@ -14,7 +14,7 @@ import click
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-class LengthOfTime(click.ParamType):
+class LengthOfTime(click.ParamType[timedelta]):
     """A length of time such as 30s, 40m, 2h or 7d."""
 
     name = "length"

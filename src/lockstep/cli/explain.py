@@ -1,0 +1,55 @@
+"""`lockstep explain`: why somebody has an account in an application, or has none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lockstep.actions import previews
+from lockstep.cli.output import Output, output_option, safe
+from lockstep.cli.plans import change_lines, plan_row
+from lockstep.cli.session import run
+from lockstep.engine.explain import Explanation, GateState
+from lockstep.engine.records import Plan
+from lockstep.sync.log_records import change_row
+
+
+@click.command("explain")
+@click.argument("user")
+@click.option("--app", required=True, help="The application.")
+@output_option
+def explain(user: str, app: str, output: Output) -> None:
+    """Say why somebody is provisioned or not, gate by gate, and what would change it. Nothing is written.
+
+    \b
+    lockstep explain anna.lindqvist@contoso.test --app documo
+    lockstep explain kim.berg@contoso.test --app documo -o json
+    """
+    plan, why = run(lambda context: previews.explain_person(context, user, app))
+    output.one(_row(app, plan, why), text=[safe(line) for line in _lines(plan, why)])
+
+
+def _row(app: str, plan: Plan, why: Explanation) -> dict[str, Any]:
+    return {
+        "application": app,
+        "verdict": why.verdict,
+        "sentence": why.sentence,
+        "gates": [{"name": gate.name, "state": gate.state.value, "text": gate.text} for gate in why.gates],
+        "counterfactual": why.counterfactual,
+        "plan": plan_row(plan),
+    }
+
+
+def _lines(plan: Plan, why: Explanation) -> list[str]:
+    lines = [why.sentence, *_gates(why)]
+    if plan.action.writes:
+        lines += change_lines([change_row(change) for change in plan.changes])
+    return lines + [text for text in (why.counterfactual, why.next_step) if text]
+
+
+def _gates(why: Explanation) -> list[str]:
+    reached = [gate for gate in why.gates if gate.state is not GateState.NOT_REACHED]
+    lines = [f"  {gate.state.value:<5} {gate.name:<9} {gate.text}" for gate in reached]
+    missed = [gate.name for gate in why.gates if gate.state is GateState.NOT_REACHED]
+    return [*lines, f"  -     {', '.join(missed)}   not reached"] if missed else lines

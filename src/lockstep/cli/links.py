@@ -1,0 +1,80 @@
+"""`lockstep links`: which account belongs to whom, and accounts that belong to nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lockstep.actions import links as actions
+from lockstep.cli.output import Column, Output, confirm, hint, output_option
+from lockstep.cli.session import run
+from lockstep.cli.times import stamp
+from lockstep.storage.link_list import LinkRow
+
+_COLUMNS = [Column("name", "Who"), Column("kind", "Kind"), Column("state", "State"), Column("account", "Account"),
+            Column("cause", "Why", is_wide=True), Column("since", "Since", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
+_STATES = ["live", "disabled", "released", "lost", "tombstone"]
+
+
+@click.command("links")
+@click.argument("app")
+@click.option("--user", default="", metavar="UPN", help="Only one person.")
+@click.option("--state", type=click.Choice(_STATES), help="Only links in this state.")
+@click.option("--orphans", is_flag=True, help="Accounts in the application that belong to nobody here.")
+@click.option("--choose", default="", metavar="ACCOUNT", help="Make this account the person's (with --user).")
+@click.option("--forget", is_flag=True, help="Forget whose account it is (with --user). The account stays.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@output_option
+def links(app: str, user: str, state: str | None, orphans: bool, choose: str, forget: bool, yes: bool, limit: int,
+          output: Output) -> None:  # fmt: skip
+    """List whose account is whose; choose or forget one.
+
+    \b
+    lockstep links documo --orphans
+    lockstep links documo --user lee.wong@contoso.test --choose u_771
+    """
+    if (choose or forget) and not user:
+        raise click.UsageError("Say whose account: --user UPN")
+    if sum((bool(choose), forget, orphans)) > 1:
+        raise click.UsageError("Give one of --choose, --forget and --orphans")
+    if orphans:
+        _orphans(app, output)
+    elif choose or forget:
+        _change(app, user, choose, output, yes=yes)
+    else:
+        rows = run(lambda context: actions.list_links(context, app, user=user, state=state or "", limit=limit))
+        output.many([_row(row) for row in rows], _COLUMNS, name="account", empty="No account is linked.")
+        if len(rows) == limit:
+            hint(f"There may be more: --limit {limit * 10}")
+
+
+def _orphans(app: str, output: Output) -> None:
+    found = run(lambda context: actions.list_orphans(context, app))
+    rows = [{"kind": one.kind, "account": one.target_id, "name": one.display} for one in found]
+    columns = [Column("name", "Account name"), Column("kind", "Kind"), Column("account", "Account")]
+    output.many(rows, columns, name="account", empty="Every account belongs to somebody.")
+
+
+def _change(app: str, user: str, choose: str, output: Output, *, yes: bool) -> None:
+    if choose:
+        confirm(f"Make the account {choose} in {app} that of {user}? It gets their values.", yes=yes)
+        row = run(lambda context: actions.choose_link(context, app, user, choose))
+        output.one(_row(row), text=f"The account {row.target_id} belongs to {row.display} now.")
+        return
+    confirm(f"Forget the account of {user} in {app}? The account stays; they are matched or created anew.", yes=yes)
+    row = run(lambda context: actions.forget_link(context, app, user))
+    output.one(_row(row), text=f"The account {row.target_id} of {row.display} is forgotten. Nothing was written to it.")
+
+
+def _row(row: LinkRow) -> dict[str, Any]:
+    return {
+        "id": row.source_id,
+        "name": row.display or row.source_id,
+        "kind": row.kind,
+        "state": row.state,
+        "account": row.target_id,
+        "cause": row.cause,
+        "since": stamp(row.updated_at),
+    }

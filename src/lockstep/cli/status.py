@@ -1,0 +1,187 @@
+"""`lockstep status` and `lockstep cycles`: how an application's provisioning stands.
+
+For one application the exit code says it, too: 6 in quarantine or while writes wait for approval.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from lockstep.actions import status as actions
+from lockstep.actions.context import Context
+from lockstep.actions.status import JobStatus
+from lockstep.cli.output import Column, Output, output_option, safe
+from lockstep.cli.provision import counts_text, cycle_row
+from lockstep.cli.session import run
+from lockstep.cli.times import iso, stamp
+from lockstep.errors import EXIT_CODES, Kind
+from lockstep.storage.cycles import Cycle
+
+_WATCH_SECONDS = 0.5
+_COLUMNS = [Column("application", "Application"), Column("code", "Provisioning"), Column("progress", "Cycle"),
+            Column("linked", "Linked"), Column("waiting", "Waiting"), Column("failing", "Failing"), Column("held", "Held"),
+            Column("sentence", "In words"), Column("nextCycle", "Next cycle", is_wide=True),
+            Column("job", "Job", is_wide=True)]  # fmt: skip
+_CYCLE_COLUMNS = [Column("id", "Cycle"), Column("kind", "Kind"), Column("state", "State"), Column("started", "Started"),
+                  Column("seconds", "Seconds"), Column("objects", "Objects"), Column("requests", "Requests"),
+                  Column("did", "What it did")]  # fmt: skip
+
+
+@click.command("status")
+@click.argument("app", required=False)
+@click.option("--watch", is_flag=True, help="Show it again whenever it changes, until Ctrl-C.")
+@output_option
+def status(app: str | None, watch: bool, output: Output) -> int:
+    """Show all applications in a line each, or one in detail.
+
+    \b
+    lockstep status
+    lockstep status documo --watch
+    """
+
+    async def read(context: Context) -> list[JobStatus]:
+        return [await actions.show_status(context, app)] if app else await actions.list_status(context)
+
+    if watch:
+        run(lambda context: _watch(context, read, app, output))
+    found = run(read)
+    _show(found, app, output)
+    needs_somebody = bool(app) and any(one.quarantine or one.held for one in found)
+    return EXIT_CODES[Kind.HELD] if needs_somebody else 0
+
+
+@click.command("cycles")
+@click.argument("app")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@output_option
+def cycles(app: str, limit: int, output: Output) -> None:
+    """List the latest cycles of an application, newest first.
+
+    \b
+    lockstep cycles documo
+    lockstep cycles documo --limit 5 -o json
+    """
+    found = run(lambda context: actions.list_cycles(context, app, limit=limit))
+    is_table = output.form in ("table", "wide", "csv", "markdown")
+    rows = [cycle_row(cycle) | (_cycle_texts(cycle) if is_table else {}) for cycle in found]
+    output.many(rows, _CYCLE_COLUMNS, name="id", empty=f"No cycle yet. Begin: lockstep start {app}")
+
+
+async def _watch(
+    context: Context, read: Callable[[Context], Awaitable[list[JobStatus]]], app: str | None, output: Output
+) -> None:
+    """Show the status whenever it changed. A terminal keeps the newest only; JSON becomes a line for each."""
+    streaming = Output("jsonl" if output.form == "json" else output.form, output.quiet)
+    last: list[JobStatus] | None = None
+    while True:
+        found = await read(context)
+        if found != last:
+            last = found
+            if sys.stdout.isatty():
+                click.clear()
+            _show(found, app, streaming)
+            sys.stdout.flush()
+        await asyncio.sleep(_WATCH_SECONDS)
+
+
+def _show(found: Sequence[JobStatus], app: str | None, output: Output) -> None:
+    if app:
+        output.one(_row(found[0]), text=_lines(found[0]))
+        return
+    is_table = output.form in ("table", "wide", "csv", "markdown")
+    rows = [_row(one) | (_texts(one) if is_table else {}) for one in found]
+    output.many(rows, _COLUMNS, name="application", empty="No application yet. Add one: lockstep apps add documo")
+
+
+def _row(one: JobStatus) -> dict[str, Any]:
+    done, total, phase = one.progress
+    return {
+        "application": one.app,
+        "displayName": one.display_name,
+        "job": one.job,
+        "code": one.code,
+        "sentence": one.sentence,
+        "progress": {"done": done, "total": total, "phase": phase} if one.running else None,
+        "runningCycle": cycle_row(one.running) if one.running else None,
+        "lastCycle": cycle_row(one.last) if one.last else None,
+        "links": dict(one.links),
+        "waiting": one.waiting,
+        "failing": one.escrowed,
+        "held": one.held,
+        "nextCycleDateTime": iso(one.next_cycle_at),
+        "steadyDateTime": iso(one.steady_at),
+        "quarantine": one.quarantine,
+    }
+
+
+def _texts(one: JobStatus) -> dict[str, Any]:
+    done, total, phase = one.progress
+    return {
+        "progress": f"{phase} {done:,}/{total:,}" if one.running else "",
+        "linked": sum(one.links.values()),
+        "nextCycle": stamp(one.next_cycle_at),
+    }
+
+
+def _lines(one: JobStatus) -> list[str]:
+    links = ", ".join(f"{number:,} {kind.lower()}s" for kind, number in one.links.items())
+    pairs = [
+        ("progress", _progress(one.running)),
+        ("last cycle", _cycle_text(one.last) if one.last else "none has ended yet"),
+        ("linked", links or "nobody"),
+        ("waiting", f"{one.waiting:,} objects"),
+        ("failing", f"{one.escrowed:,} objects   lockstep logs --app {one.app} --status failure" if one.escrowed else "none"),
+        ("held", f"{one.held:,} writes wait for approval   lockstep deletes list {one.app}" if one.held else "none"),
+        ("next cycle", _next_cycle(one)),
+        *_quarantine(one),
+    ]  # fmt: skip
+    heading = f"{one.display_name}  ({one.app})   {one.code}"
+    return [safe(heading), f"  {safe(one.sentence)}"] + [f"  {label:<12} {safe(text)}" for label, text in pairs if text]
+
+
+def _quarantine(one: JobStatus) -> list[tuple[str, str]]:
+    if one.quarantine is None:
+        return []
+    error = one.quarantine.get("error", {})
+    attempt = str(one.quarantine.get("nextAttempt", ""))
+    return [
+        ("quarantine", f"{one.quarantine.get('reason', '')}: {error.get('message', '')}"),
+        ("next attempt", stamp(datetime.fromisoformat(attempt)) if attempt else ""),
+        ("what to do", str(error.get("nextStep") or f"Correct the cause, then: lockstep start {one.app}")),
+    ]
+
+
+def _progress(cycle: Cycle | None) -> str:
+    if cycle is None:
+        return ""
+    done = min(cycle.done, cycle.total)
+    percent = f"{done / cycle.total:.0%}  " if cycle.total else ""
+    return (
+        f"{cycle.kind} cycle {cycle.id}, {cycle.phase}: {percent}{done:,}/{cycle.total:,} objects; {counts_text(cycle)}"
+    )
+
+
+def _cycle_text(cycle: Cycle) -> str:
+    return f"{cycle.kind} cycle {cycle.id}, {cycle.state}, {stamp(cycle.ended_at)}: {counts_text(cycle)}"
+
+
+def _next_cycle(one: JobStatus) -> str:
+    if one.code in ("Paused", "NotConfigured"):
+        return f"when switched on   lockstep start {one.app}"
+    return f"{stamp(one.next_cycle_at) or 'when the first has ended'}; changes are sent at once"
+
+
+def _cycle_texts(cycle: Cycle) -> dict[str, Any]:
+    ended = cycle.ended_at or datetime.now(UTC)
+    return {
+        "started": stamp(cycle.started_at),
+        "seconds": f"{(ended - cycle.started_at).total_seconds():.1f}",
+        "objects": f"{min(cycle.done, cycle.total):,}/{cycle.total:,}",
+        "did": counts_text(cycle),
+    }
