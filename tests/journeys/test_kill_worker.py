@@ -28,7 +28,7 @@ sys.path.insert(0, str(HERE.parent / "sync"))
 from model_target import ModelTarget  # noqa: E402
 from sync_world import World, make_world, until, upn  # noqa: E402
 
-PEOPLE = 400
+PEOPLE = 200
 
 
 class Application:

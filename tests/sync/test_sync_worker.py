@@ -45,6 +45,18 @@ async def test_change_reaches_the_application_within_a_second_of_its_commit(worl
     assert sorted(seconds)[2] < 0.5
 
 
+async def test_worker_goes_on_after_the_database_was_away(world: World, target: ModelTarget) -> None:
+    await world.sync()
+    async with working(world):
+        await world.rows(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        await world.add_people([1])
+
+        await until(lambda: has_people(target, 1))
+
+
 async def test_crash_between_commit_and_defer_is_closed_by_the_sweep(world: World, target: ModelTarget) -> None:
     await world.sync()
     await world.add_people([1])  # committed; whoever did it died before it could defer the drain

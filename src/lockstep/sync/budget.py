@@ -9,8 +9,10 @@ import asyncio
 
 from lockstep.postgres.pool import Pool
 from lockstep.storage import target_state
+from lockstep.storage.pipelines import pipelined
 
 LEASED_SECONDS = 0.5
+SHORTEST_WAIT_SECONDS = 0.05  # an empty budget is asked again for several requests at once
 
 
 class Budget:
@@ -30,10 +32,10 @@ class Budget:
         async with self._lock:
             while not self._tokens:
                 wanted = max(1, int(self._rate * LEASED_SECONDS))
-                async with self._pool.connection() as connection:
+                async with pipelined(self._pool, is_durable=False) as connection:
                     self._tokens, wait = await target_state.lease_tokens(
                         connection, self._job, rate=self._rate, wanted=wanted
                     )
                 if not self._tokens:
-                    await asyncio.sleep(wait)
+                    await asyncio.sleep(max(wait, SHORTEST_WAIT_SECONDS))
             self._tokens -= 1
