@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.hub import Hub, person, upn, write_csv
 
 from lockstep.actions import people
-from lockstep.actions.applications import add_application, show_application
+from lockstep.actions.applications import add_application, list_applications, show_application
 from lockstep.actions.assignments import assign, list_assignments
 from lockstep.actions.configuration import plan_configuration
 from lockstep.actions.configuration_apply import apply_configuration
@@ -128,6 +130,25 @@ async def test_an_exported_application_plans_to_no_changes(context: Context) -> 
 
         assert await lines(context, text, prune=True) == []
         assert TOKEN not in text
+
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=20)
+MAPPED = st.fixed_dictionaries({}, optional={"default": TEXTS, "match": st.integers(1, 9), "redact": st.booleans()})
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(constant=TEXTS, title=TEXTS, email=st.booleans(), mapped=MAPPED)
+async def test_whatever_is_set_exports_to_no_changes(
+    context: Context, constant: str, title: str, email: bool, mapped: dict[str, object]
+) -> None:
+    if not await list_applications(context):
+        await add_application(context, "documo")
+    await set_mapping(context, "documo", "title", {"constant": constant, **mapped})
+    clause = {"attribute": "city", "operator": "EQUALS", "value": constant}
+    await set_scope(context, "documo", [{"title": title, "all": [{"not": clause}]}])
+    await change_settings(context, "documo", email_on_failure=email)
+
+    assert await lines(context, await export_application(context, "documo"), prune=True) == []
 
 
 async def test_an_export_makes_the_same_application_under_another_name(context: Context) -> None:

@@ -83,6 +83,10 @@ def test_apply_asks_and_without_a_terminal_says_which_flag_answers(say: Say) -> 
     assert "+ Application documo" in say(config.plan, "a.yaml").stdout
 
 
+def test_apply_reads_standard_input_once(say: Say) -> None:
+    assert "Applied: 2 added, 1 changed, 0 removed." in say(config.apply, "-", "--yes", stdin=FILE).stderr
+
+
 def test_a_dry_run_changes_nothing(say: Say) -> None:
     assert say(config.apply, "a.yaml", "--dry-run").exit_code == 0
 

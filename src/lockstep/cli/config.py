@@ -21,6 +21,7 @@ from lockstep.cli.config_import import imported
 from lockstep.cli.output import Output, confirm, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.engine.config_change import Sign
+from lockstep.engine.config_file import ConfigDocument
 from lockstep.engine.config_write import format_text
 
 CHANGES_PRESENT = 2
@@ -42,7 +43,7 @@ def plan(files: tuple[str, ...], prune: bool, detailed_exitcode: bool, output: O
     lockstep plan contoso.yaml
     lockstep plan config/ --detailed-exitcode
     """
-    found = _planned(files, prune=prune)
+    found = _planned(read_files(files), prune=prune)
     _show(found, output)
     if found.effective:
         hint(f"Apply with: lockstep apply {' '.join(files)}" + (" --prune" if prune else ""))
@@ -61,7 +62,7 @@ def diff(files: tuple[str, ...], detailed_exitcode: bool, output: Output) -> Non
     lockstep diff contoso.yaml
     lockstep diff contoso.yaml --detailed-exitcode
     """
-    found = _planned(files, prune=False)
+    found = _planned(read_files(files), prune=False)
     _show(found, output)
     if detailed_exitcode and found.changes:
         raise click.exceptions.Exit(CHANGES_PRESENT)
@@ -81,7 +82,7 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, output:
     lockstep apply contoso.yaml --yes --prune
     """
     documents = read_files(files)
-    found = _planned(files, prune=prune)
+    found = _planned(documents, prune=prune)
     _show(found, output)
     if dry_run or not found.effective:
         return
@@ -164,9 +165,7 @@ def fmt(files: tuple[str, ...], check: bool, shows_diff: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _planned(files: Sequence[str], *, prune: bool) -> ConfigurationPlan:
-    documents = read_files(files)
-
+def _planned(documents: Sequence[ConfigDocument], *, prune: bool) -> ConfigurationPlan:
     async def work(context: Context) -> ConfigurationPlan:
         return await plan_configuration(context, documents, prune=prune, resolve=resolve_reference)
 

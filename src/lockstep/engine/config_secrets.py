@@ -11,7 +11,10 @@ from lockstep.engine.strict_json import ConfigurationError, Part
 
 REFERENCE = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)")
 EXAMPLE = "env:DOCUMO_SCIM_TOKEN or file:/run/secrets/documo"
-_SECRET = re.compile(r"(password|passphrase|passwd|secret|token|apikey|privatekey|credential)s?$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(password|passphrase|passwd|pwd|bindpw|secret|token|(api|access|private|shared|secret)key|credential)s?$",
+    re.IGNORECASE,
+)
 
 
 def refuse_secrets(value: Any, place: str) -> None:

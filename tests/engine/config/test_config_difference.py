@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 from config_cases import application
+from config_strategies import documents
+from hypothesis import given, settings
 
 from lockstep.engine.config_difference import difference
+from lockstep.engine.config_file import ConfigDocument
 
 USERS = {
     "name": "Users",
@@ -123,3 +126,17 @@ def test_what_the_gallery_knows_stays_where_the_file_says_nothing_of_it() -> Non
     assert merged["attributes"] == [{"target": "roles", "source": "y", "privileged": ["Admin"]}]
     assert merged["attributeList"] == known
     assert len(found.changes) == 1
+
+
+def applied(current: dict[str, Any], spec: Any) -> dict[str, Any]:
+    return {**current, **spec, "provisioning": {**current["provisioning"], **spec.get("provisioning", {})}}
+
+
+@settings(max_examples=40, deadline=None)
+@given(documents(), documents())
+def test_nothing_differs_after_applying(declared: ConfigDocument, before: ConfigDocument) -> None:
+    kept = applied(dict(before.spec), difference(declared, before.spec, prune=False).spec)
+    pruned = applied(dict(before.spec), difference(declared, before.spec, prune=True).spec)
+
+    assert all(change.is_kept for change in difference(declared, kept, prune=False).changes)
+    assert difference(declared, pruned, prune=True).changes == ()
