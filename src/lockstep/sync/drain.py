@@ -29,6 +29,7 @@ log = structlog.get_logger()
 LARGEST_LOCAL_SLICE = 500  # while nobody needs the application
 OLDEST_EVERY = 10  # of so many slices, one is for those who waited longest, whatever their lane
 RECHECK_SECONDS = 5.0
+DUE_RECHECK_SECONDS = 1.0  # what others hold may be done long before their lease ends
 HELP_EVERY_SECONDS = 2.0
 PREPARE_AGAIN_SECONDS = 2.0
 
@@ -183,7 +184,7 @@ class Drain:
         if seconds is None or seconds > self.services.times.longest_wait_seconds:
             return False
         if seconds > 0:
-            await self._wait(min(seconds, RECHECK_SECONDS))
+            await self._wait(min(seconds, DUE_RECHECK_SECONDS))
         return True
 
     async def _flush(self) -> None:
