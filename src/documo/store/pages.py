@@ -40,19 +40,26 @@ def page(wanted: Page) -> Statement:
     so its text must be the same for every place in the list. A filter's text may hold "%", which would be taken for a placeholder.
     """
     is_bound = wanted.bound is not None
+    # Numbering costs as much as skipping does, so the page is sorted once more instead where its rows hold what it is sorted by.
+    is_numbered = _mentions_search(wanted.order)
     inner = SQL(
-        "select r.id, {value} as sort_value, row_number() over (order by {order}) as place {source} order by {order}"
-        " limit {limit} offset {offset}"
+        "select r.id, {value} as sort_value{place} {source} order by {order} limit {limit} offset {offset}"
     ).format(
         value=wanted.sort_value,
+        place=SQL(", row_number() over (order by {}) as place").format(wanted.order) if is_numbered else SQL(""),
         order=wanted.order,
         source=_source(wanted.tenant_id, wanted.kinds, wanted.condition, with_search=_needs_search(wanted)),
         limit=Literal(wanted.limit),
         offset=Placeholder("offset") if is_bound else Literal(wanted.offset),
     )
     statement = SQL(
-        "select p.sort_value, {columns} from ({inner}) p join resources r on r.tenant_id = {tenant} and r.id = p.id order by p.place"
-    ).format(columns=SQL(COLUMNS_AND_GROUPS), inner=inner, tenant=Literal(wanted.tenant_id))
+        "select p.sort_value, {columns} from ({inner}) p join resources r on r.tenant_id = {tenant} and r.id = p.id order by {order}"
+    ).format(
+        columns=SQL(COLUMNS_AND_GROUPS),
+        inner=inner,
+        tenant=Literal(wanted.tenant_id),
+        order=SQL("p.place") if is_numbered else wanted.order,
+    )
     return statement, {**(wanted.bound or {}), "offset": wanted.offset} if is_bound else ()
 
 
