@@ -109,6 +109,7 @@ def test_a_folder_means_its_yaml_files(say: Say, tmp_path: Path) -> None:
     (folder / "two.yml").write_text(FILE.replace("name: documo}", "name: second}"), encoding="utf-8")
 
     assert "Application second" in say(config.plan, str(folder)).stdout
+    assert say(config.fmt, "--check", str(folder)).stdout.splitlines() == [f"{folder}/one.yaml", f"{folder}/two.yml"]
 
 
 def test_a_mistake_is_told_with_file_line_and_column(say: Say) -> None:

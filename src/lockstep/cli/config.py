@@ -16,7 +16,7 @@ from lockstep.actions.configuration import ConfigurationPlan, plan_configuration
 from lockstep.actions.configuration_apply import apply_configuration
 from lockstep.actions.configuration_export import export_application, export_entra_schema
 from lockstep.actions.context import Context
-from lockstep.cli.config_files import read_files, resolve_reference, text_of_file
+from lockstep.cli.config_files import files_of, read_files, resolve_reference, text_of_file
 from lockstep.cli.config_import import imported
 from lockstep.cli.output import Output, confirm, hint, output_option, safe
 from lockstep.cli.session import run
@@ -145,7 +145,7 @@ def fmt(files: tuple[str, ...], check: bool, shows_diff: bool) -> None:
     lockstep fmt --check config/*.yaml
     """
     differing = 0
-    for file in files:
+    for file in [file for name in files for file in files_of(name)]:
         before = text_of_file(file)
         after = format_text(before, file)
         if file == "-" and not check:

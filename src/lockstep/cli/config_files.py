@@ -20,12 +20,33 @@ ENDINGS = (".yaml", ".yml")
 
 def read_files(names: Sequence[str]) -> tuple[ConfigDocument, ...]:
     """The documents of files, of folders' YAML files, or of stdin (`-`). Raises LockstepError with file, line and column."""
-    return tuple(document for name in names for file in _files(name) for document in read_documents(_text(file), file))
+    return tuple(
+        document for name in names for file in files_of(name) for document in read_documents(text_of_file(file), file)
+    )
+
+
+def files_of(name: str) -> list[str]:
+    """*name* itself, or the YAML files of the folder of that name. Raises LockstepError where it holds none."""
+    if name == STDIN or not Path(name).is_dir():
+        return [name]
+    found = sorted(str(path) for path in Path(name).iterdir() if path.suffix in ENDINGS)
+    if not found:
+        raise not_found(f"{name} holds no YAML file")
+    return found
 
 
 def text_of_file(name: str) -> str:
-    """The text of one file, or of stdin (`-`)."""
-    return _text(name)
+    """The text of one file, or of stdin (`-`). Raises LockstepError where it cannot be read."""
+    if name == STDIN:
+        return sys.stdin.read()
+    try:
+        return Path(name).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise not_found(f"There is no file {name}") from None
+    except UnicodeDecodeError:
+        raise invalid(f"{name} is not UTF-8", next_step="Save it as UTF-8") from None
+    except OSError as error:
+        raise invalid(f"{name} cannot be read: {error.strerror}") from None
 
 
 def resolve_reference(reference: str) -> Secret | None:
@@ -40,25 +61,3 @@ def resolve_reference(reference: str) -> Secret | None:
             return None
     text = text.rstrip("\r\n")
     return Secret(text) if text else None
-
-
-def _files(name: str) -> list[str]:
-    if name == STDIN or not Path(name).is_dir():
-        return [name]
-    found = sorted(str(path) for path in Path(name).iterdir() if path.suffix in ENDINGS)
-    if not found:
-        raise not_found(f"{name} holds no YAML file")
-    return found
-
-
-def _text(name: str) -> str:
-    if name == STDIN:
-        return sys.stdin.read()
-    try:
-        return Path(name).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise not_found(f"There is no file {name}") from None
-    except UnicodeDecodeError:
-        raise invalid(f"{name} is not UTF-8", next_step="Save it as UTF-8") from None
-    except OSError as error:
-        raise invalid(f"{name} cannot be read: {error.strerror}") from None
