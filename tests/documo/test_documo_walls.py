@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import orjson
 import pytest
 from documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo, Reply
 
 from documo.identifiers import new_id
+from documo.store import request_log as table
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
@@ -116,3 +119,29 @@ async def test_what_one_account_changes_leaves_the_counts_of_the_other_alone(pai
         await theirs.user(f"b{number}@beta.example")
 
     assert (await mine.get("/Users", count="0")).body["totalResults"] == before
+
+
+async def test_a_password_reaches_no_log_however_it_is_written(api: Client) -> None:
+    user = await api.user("a@x.org")
+    person = {"schemas": [USER], "userName": "b@x.org", "password": "Kept-Quiet-1"}
+    change = {"schemas": [PATCH], "Operations": [{"op": "add", "path": "password", "value": "Kept-Quiet-2"}]}
+    await api.send("POST", "/Users", raw=with_escapes(person))
+    await api.send("PATCH", f"/Users/{user}", raw=with_escapes(change))
+    await api.find('password eq "Kept-Quiet-3"')
+    await api.send("GET", "/Users?filter=p%61ssword%20eq%20%22Kept-Quiet-4%22")
+    await api.send("POST", "/Users/.search", {"filter": 'password eq "Kept-Quiet-5"'})
+
+    async with asyncio.timeout(5):
+        while len(entries := await log_of(api)) < 6:
+            await asyncio.sleep(0.02)
+
+    assert "Kept-Quiet" not in repr(entries)
+
+
+def with_escapes(body: dict[str, Any]) -> bytes:
+    return orjson.dumps(body).replace(b"password", rb"p\u0061ssword")
+
+
+async def log_of(api: Client) -> list[dict[str, Any]]:
+    async with api.store.tenant(api.account.id) as connection:
+        return await table.rows(connection, api.account.id)
