@@ -70,10 +70,10 @@ def is_taken(host: str, port: int) -> bool:
     return False
 
 
-def free_port(host: str, wanted: int) -> int:
-    """*wanted* where it is free, else the next free one after it; 0: any free one."""
+def free_port(host: str, wanted: int, *, but: int = 0) -> int:
+    """*wanted* where it is free, else the next free one after it, and never *but*; 0: any free one."""
     if wanted == 0:
         with closing(socket.socket()) as trial:
             trial.bind((host, 0))
             return int(trial.getsockname()[1])
-    return next((port for port in range(wanted, wanted + 100) if not is_taken(host, port)), wanted)
+    return next((port for port in range(wanted, wanted + 100) if port != but and not is_taken(host, port)), wanted)

@@ -37,7 +37,7 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
     """Start both, with a worker in this process; stop both at the end, requests under way first. Raises LockstepError."""
     host = settings.host
     documo_port = free_port("127.0.0.1", documo_port)
-    port = free_port(host, settings.port)
+    port = free_port(host, settings.port, but=documo_port)
     origin = f"http://127.0.0.1:{documo_port}"
     settings = replace(settings, port=port, outbound_allow=(*settings.outbound_allow, origin))
     async with open_house(settings, main=True, say=say) as house, _allowed(settings.data, origin):

@@ -1,0 +1,182 @@
+"""The initial cycle beside a bare loop, the price of an unchanged object, and how fast a change arrives. Prints one JSON object.
+
+    make bench            or: .venv/bin/python bench/cycle.py --people 10000
+
+Everything is real: both products, PostgreSQL, HTTP on this machine. The bare loop sends the same creates to the same Documo with the same
+concurrency, into an account of its own, and does nothing else: no directory, no matching, no journal, no links, no log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvloop
+
+from bare_loop import send_creates
+from lockstep.actions import applications, people, status
+from lockstep.actions import settings as settings_actions
+from lockstep.actions.context import Actor, Context
+from lockstep.actions.jobs import read_job
+from lockstep.cli.events import log_to_stderr
+from lockstep.cli.up import stage
+from lockstep.cli.up.documo_process import ask_documo
+from lockstep.cli.up.expectations import rows
+from lockstep.cli.up.running import Running, running
+from lockstep.cli.up.verification import Reader
+from lockstep.postgres import embedded
+from lockstep.postgres.pool import transaction
+from lockstep.scim.patch_build import to_resource
+from lockstep.scim.registry import default_registry
+from lockstep.settings import load_settings
+from lockstep.storage.cycles import Cycle
+from lockstep.sync import cycle as cycle_frame
+
+CONCURRENCY = 16
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=int, default=10_000)
+    parser.add_argument("--changes", type=int, default=100)
+    chosen = parser.parse_args()
+    log_to_stderr(level="warning", form="auto")
+    folder = Path(tempfile.mkdtemp(prefix="lockstep-bench-"))
+    folder.chmod(0o711)
+    try:
+        print(
+            orjson.dumps(
+                uvloop.run(measure(folder, chosen.people, chosen.changes)), option=orjson.OPT_INDENT_2
+            ).decode()
+        )
+    finally:
+        embedded.remove(folder)
+
+
+async def measure(folder: Path, count: int, changes: int) -> dict[str, Any]:
+    settings = replace(load_settings({}, {"data": folder}), port=0)
+    async with running(settings, documo_port=0, say=lambda _: None) as both:
+        context = both.house.context(Actor("bench"))
+        began = time.monotonic()
+        imported = await stage.import_contoso(context, folder / "contoso", people=count, seed=1)
+        import_seconds = time.monotonic() - began
+        assert imported.files is not None
+        await applications.add_application(context, "documo")
+        stage.require_passed((await stage.connect(context, both.documo)).probes)
+        initial, cycle_seconds = await initial_cycle(context)
+        created = initial.counts["created"]
+        bodies = [create_body(row) for row in rows(imported.files.people) if row["accountEnabled"] == "True"]
+        assert created == len(bodies), (created, len(bodies), dict(initial.counts))
+        bare_seconds = await bare_loop(both, bodies)
+        return {
+            "people": count,
+            "import": {"seconds": round(import_seconds, 2), "rows_per_s": round(count / import_seconds)},
+            "initial_cycle": {
+                "created": created,
+                "requests": initial.requests,
+                "requests_per_create": round(initial.requests / created, 4),
+                "seconds": round(cycle_seconds, 2),
+                "per_s": round(created / cycle_seconds),
+            },
+            "bare_loop": {
+                "creates": created,
+                "seconds": round(bare_seconds, 2),
+                "per_s": round(created / bare_seconds),
+            },
+            "ratio_to_bare_loop": round(bare_seconds / cycle_seconds, 3),
+            "unchanged_cycle": await unchanged_cycle(context),
+            "change_to_application": await latency(
+                both,
+                context,
+                [row["userPrincipalName"] for row in rows(imported.files.people) if row["accountEnabled"] == "True"][
+                    :changes
+                ],
+            ),
+        }
+
+
+async def initial_cycle(context: Context) -> tuple[Cycle, float]:
+    began = time.monotonic()
+    await settings_actions.change_settings(context, stage.APP, mode="automatic", scope="all", status="on")
+    cycle = (await status.list_cycles(context, stage.APP, limit=1))[0]
+    cycle = await stage.follow(context, cycle, on_progress=lambda _: None)
+    return cycle, time.monotonic() - began
+
+
+async def bare_loop(both: Running, bodies: list[Mapping[str, Any]]) -> float:
+    data = str(both.documo.data)
+    await ask_documo("accounts", "create", "Bare", "--admin", "bare@documo.test", "--data", data, "-o", "json")
+    key = await ask_documo("keys", "create", "--account", "Bare", "--name", "bare", "--data", data, "-o", "json")
+    return await send_creates(both.documo.base_url, key["key"], bodies, concurrency=CONCURRENCY)
+
+
+def create_body(row: Mapping[str, str]) -> Mapping[str, Any]:
+    """What Lockstep sends for this person."""
+    values = {
+        "userName": row["userPrincipalName"],
+        "active": True,
+        "name.givenName": row["givenName"],
+        "name.familyName": row["surname"],
+    }
+    return to_resource(values, default_registry().resource("User"))
+
+
+async def unchanged_cycle(context: Context) -> dict[str, Any]:
+    """Everybody is looked at again, as after a change to the mappings that changes nothing."""
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    began = time.monotonic()
+    async with transaction(context.pool) as connection:
+        job = await read_job(context, connection, stage.APP)
+        cycle = await cycle_frame.open_incremental(connection, job)
+        marked = await cycle_frame.mark_everybody(connection, job, cycle=cycle.id, reason="configuration")
+    await context.after_commit(frozenset({job.id}))
+    ended = await stage.follow(context, cycle, on_progress=lambda _: None)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {
+        "objects": marked,
+        "requests": ended.requests,
+        "seconds": round(time.monotonic() - began, 2),
+        "cpu_us_per_object": round(cpu / marked * 1e6, 1),
+    }
+
+
+async def latency(both: Running, context: Context, names: list[str]) -> dict[str, Any]:
+    """One change at a time on the idle system: from the commit to the moment Documo shows it."""
+    reader = Reader(both.documo.base_url, (await stage.make_key(both.documo.data, "Bench")).reveal())
+    taken = []
+    try:
+        for number, name in enumerate(names):
+            surname = f"Changed {number}"
+            await people.set_person(context, name, {"surname": surname})
+            began = time.monotonic()
+            while True:
+                account = await reader.one(name)
+                if account and account["name"].get("familyName") == surname:
+                    break
+                await asyncio.sleep(0.005)
+            taken.append(time.monotonic() - began)
+    finally:
+        await reader.close()
+    taken.sort()
+    return {
+        "changes": len(taken),
+        "p50_s": round(statistics.median(taken), 3),
+        "p95_s": round(taken[int(len(taken) * 0.95)], 3),
+        "max_s": round(taken[-1], 3),
+    }
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    main()
