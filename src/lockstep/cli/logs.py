@@ -40,7 +40,7 @@ _ACTIONS = ["create", "update", "disable", "delete", "stagedDelete", "other"]
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @output_option
 @click.pass_context
-def logs(ctx: click.Context, **given: Any) -> None:
+def logs(ctx: click.Context, /, **given: Any) -> None:
     """Show the provisioning log, newest first.
 
     \b

@@ -1,0 +1,114 @@
+"""Mappings and scoping filters, looked over and tried: what cannot work, and who would pass.
+
+Trying filters changes nothing: they are compiled in place of the stored ones, and everybody in the directory is judged by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lockstep.actions.context import Context
+from lockstep.actions.jobs import new_services, read_job
+from lockstep.actions.previews import find_anybody
+from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
+from lockstep.directory.objects import read_objects
+from lockstep.engine.filter_json import filter_from_json
+from lockstep.engine.findings import Finding
+from lockstep.engine.lint import lint
+from lockstep.engine.mapping_json import mapping_to_json
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import ObjectKind, SourceObject
+from lockstep.engine.rules import ObjectMapping, dependencies
+from lockstep.engine.scope import FILTERED, UNASSIGNED, ScopeDecision, decide_scope
+from lockstep.engine.strict_json import Part
+from lockstep.errors import not_found
+from lockstep.postgres.pool import Connection
+from lockstep.storage import link_list, people
+from lockstep.storage.people import PersonFilter
+from lockstep.sync.services import Job
+
+_SLICE = 500
+_EXTENSION = "extension_"
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeCounts:
+    """How everybody in the directory stands. *leavers*: people with a live account who are not in scope."""
+
+    people: int
+    in_scope: int
+    unassigned: int
+    filtered: int
+    leavers: tuple[str, ...]
+
+
+async def read_mappings(context: Context, app: str) -> list[dict[str, Any]]:
+    """The mappings of each kind of object in the shape of an application's file."""
+    async with context.reading() as connection:
+        job = await read_job(context, connection, app)
+    return [mapping_to_json(mapping) for mapping in job.configuration.objects]
+
+
+async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
+    """What cannot work in the configuration, and what probably was not meant."""
+    async with context.reading() as connection:
+        job = await read_job(context, connection, app)
+    configuration = job.configuration
+    known = {ObjectKind.USER: {*PERSON_ATTRIBUTES, "id"}, ObjectKind.GROUP: {*GROUP_ATTRIBUTES, "id"}}
+    for kind, names in known.items():
+        names.update(name for name in dependencies(configuration, kind) if name.startswith(_EXTENSION))
+    return lint(configuration, source_attributes=known)
+
+
+async def decide_for(
+    context: Context, app: str, user: str, *, filters: Sequence[Mapping[str, Any]] | None = None
+) -> tuple[str, ScopeDecision]:
+    """One person's name and whether they are in scope, by the stored filters or by *filters*."""
+    async with context.reading() as connection:
+        job = await read_job(context, connection, app)
+        mapping = _people_mapping(job, filters)
+        person = await find_anybody(connection, user)
+        obj = (await read_objects(connection, job.row.app, ObjectKind.USER, [person.id]))[person.id]
+    moment = new_services(context).moment()
+    return person.user_principal_name, decide_scope(obj, mapping, job.configuration, moment=moment)
+
+
+async def count_scope(context: Context, app: str, *, filters: Sequence[Mapping[str, Any]] | None = None) -> ScopeCounts:
+    """How many people pass the stored filters, or *filters*, and who has an account and would not."""
+    counts = {"": 0, UNASSIGNED: 0, FILTERED: 0}
+    leavers: list[str] = []
+    moment = new_services(context).moment()
+    async with context.reading() as connection:
+        job = await read_job(context, connection, app)
+        mapping = _people_mapping(job, filters)
+        linked = set(await link_list.active_people(connection, job.id))
+        async for obj in _everybody(connection, job):
+            decision = _decide(obj, mapping, job, moment)
+            counts[decision.cause] += 1
+            if not decision.in_scope and obj.id in linked:
+                leavers.append(obj.display)
+    return ScopeCounts(sum(counts.values()), counts[""], counts[UNASSIGNED], counts[FILTERED], tuple(leavers))
+
+
+async def _everybody(connection: Connection, job: Job) -> AsyncIterator[SourceObject]:
+    after = ""
+    while rows := await people.list_people(connection, PersonFilter(limit=_SLICE, after=after)):
+        after = rows[-1].user_principal_name
+        for obj in (await read_objects(connection, job.row.app, ObjectKind.USER, [row.id for row in rows])).values():
+            yield obj
+
+
+def _decide(obj: SourceObject, mapping: ObjectMapping, job: Job, moment: Moment) -> ScopeDecision:
+    return decide_scope(obj, mapping, job.configuration, moment=moment)
+
+
+def _people_mapping(job: Job, filters: Sequence[Mapping[str, Any]] | None) -> ObjectMapping:
+    mapping = job.configuration.mapping_for(ObjectKind.USER)
+    if mapping is None:
+        raise not_found(f"The configuration of {job.row.app_display_name} has no mapping of people")
+    if filters is None:
+        return mapping
+    compiled = tuple(filter_from_json(Part(one, f"scopingFilters[{place}]")) for place, one in enumerate(filters))
+    return replace(mapping, scoping_filters=compiled)

@@ -1,0 +1,155 @@
+"""`lockstep map`: how attributes of the directory become attributes of an application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lockstep.actions import mappings
+from lockstep.actions import settings as actions
+from lockstep.actions.lookup import unknown
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.output import Column, Output, hint, output_option, safe
+from lockstep.cli.session import run
+from lockstep.engine.records import ObjectKind
+from lockstep.errors import EXIT_CODES, Kind
+
+_KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
+_COLUMNS = [Column("target", "Attribute there"), Column("value", "Comes from"), Column("match", "Match"),
+            Column("apply", "Applies"), Column("default", "Default", is_wide=True), Column("kind", "Kind", is_wide=True)]  # fmt: skip
+
+
+@click.group("map", cls=SuggestingGroup)
+def map_() -> None:
+    """Attribute mappings of an application.
+
+    \b
+    lockstep map list documo
+    lockstep map set documo title --source jobTitle
+    """
+
+
+def _kind_option(command: Any) -> Any:
+    return click.option("--kind", type=click.Choice(list(_KINDS)), default="user", show_default=True)(command)
+
+
+@map_.command("list")
+@click.argument("app")
+@_kind_option
+@output_option
+def list_(app: str, kind: str, output: Output) -> None:
+    """List the mappings in their order.
+
+    \b
+    lockstep map list documo
+    lockstep map list documo --kind group -o json
+    """
+    rows = run(lambda context: mappings.read_mappings(context, app))
+    found = [one | _texts(one, kind) for one in _attributes(rows, kind)]
+    output.many(found, _COLUMNS, name="target", empty=f"{app} has no mapping of {kind}s.")
+
+
+@map_.command("show")
+@click.argument("app")
+@click.argument("target")
+@_kind_option
+@output_option
+def show(app: str, target: str, kind: str, output: Output) -> None:
+    """Show the mapping of one attribute of the application.
+
+    \b
+    lockstep map show documo userName
+    lockstep map show documo 'emails[type eq "work"].value'
+    """
+    rows = _attributes(run(lambda context: mappings.read_mappings(context, app)), kind)
+    row = next((one for one in rows if str(one["target"]).lower() == target.lower()), None)
+    if row is None:
+        raise unknown(
+            "mapping of", target, [str(one["target"]) for one in rows], otherwise=f"See: lockstep map list {app}"
+        )
+    output.one(row, text=_lines(row))
+
+
+@map_.command("set")
+@click.argument("app")
+@click.argument("target")
+@click.option("--source", help="An attribute of the directory.")
+@click.option("--expression", help="An expression.")
+@click.option("--constant", help="Always this value.")
+@click.option("--default", help='Where the value is empty; "" for no default.')
+@click.option("--match", type=click.IntRange(0, 99), help="Its place among the matching attributes; 0: none.")
+@click.option("--apply", metavar="always|createOnly", help="Always, or only when the account is created.")
+@click.option("--remove", is_flag=True, help="Take the mapping away.")
+@_kind_option
+@output_option
+def set_(app: str, target: str, kind: str, remove: bool, output: Output, **given: Any) -> None:
+    """Add or change the mapping of one attribute of the application.
+
+    \b
+    lockstep map set documo title --source jobTitle --default Employee
+    lockstep map set documo displayName --expression 'Join(" ", [givenName], [surname])'
+    """
+    changes = {key: value for key, value in given.items() if value is not None}
+    if len({"source", "expression", "constant"} & changes.keys()) > 1:
+        raise click.UsageError("Give one of --source, --expression and --constant")
+    if remove == bool(changes):
+        raise click.UsageError("Say what to change, or --remove")
+    if changes.get("default") == "":
+        changes["default"] = None
+    run(lambda context: actions.set_mapping(context, app, target, None if remove else changes, kind=_KINDS[kind]))
+    if remove:
+        output.one({"target": target, "removed": True}, text=f"{target} is no longer written. Values there stay.")
+        return
+    rows = _attributes(run(lambda context: mappings.read_mappings(context, app)), kind)
+    row = next(one for one in rows if str(one["target"]).lower() == target.lower())
+    output.one(row, text=_lines(row))
+    hint(f"Everybody is looked at again; only what differs is written. Check it: lockstep map lint {app}")
+
+
+@map_.command("lint")
+@click.argument("app")
+@output_option
+def lint(app: str, output: Output) -> int:
+    """Look the mappings and filters over: what cannot work, and what probably was not meant.
+
+    \b
+    lockstep map lint documo
+    lockstep map lint documo -o json
+    """
+    found = run(lambda context: mappings.lint_mappings(context, app))
+    rows = [
+        {"severity": one.severity, "place": one.place, "message": one.message, "nextStep": one.next_step}
+        for one in found
+    ]
+    columns = [
+        Column("severity", "Severity"),
+        Column("place", "Where"),
+        Column("message", "What"),
+        Column("nextStep", "What to do"),
+    ]
+    output.many(rows, columns, name="place", empty="Nothing to remark.")
+    return EXIT_CODES[Kind.INTERNAL] if any(one.severity == "error" for one in found) else 0
+
+
+def _attributes(rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    wanted = _KINDS[kind].value
+    return [one for mapping in rows if mapping["source"] == wanted for one in mapping.get("attributes", [])]
+
+
+def _texts(row: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {"kind": kind, "value": _value(row), "match": row.get("match", ""), "apply": row.get("apply", "always")}
+
+
+def _value(row: dict[str, Any]) -> str:
+    if "source" in row:
+        return f"[{row['source']}]"
+    return str(row["expression"]) if "expression" in row else f'"{row["constant"]}"' if "constant" in row else "nothing"
+
+
+def _lines(row: dict[str, Any]) -> list[str]:
+    rest = {key: value for key, value in row.items() if key not in ("target", "source", "expression", "constant")}
+    return [
+        f"{safe(row['target'])} = {safe(_value(row))}",
+        *(f"  {key:<9} {safe(value)}" for key, value in rest.items()),
+    ]

@@ -1,0 +1,165 @@
+"""`lockstep scope`: who is provisioned: assigned people or all, narrowed by scoping filters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import orjson
+
+from lockstep.actions import mappings
+from lockstep.actions import settings as actions
+from lockstep.actions.mappings import ScopeCounts
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.config_files import text_of_file
+from lockstep.cli.output import Output, confirm, hint, output_option, safe
+from lockstep.cli.scope_text import filter_from_text, filter_text, filters_from_yaml
+from lockstep.cli.session import run
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.scope import ScopeDecision
+
+_SHOWN = 10
+_KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
+Filters = list[dict[str, Any]]
+
+
+@click.group("scope", cls=SuggestingGroup)
+def scope() -> None:
+    """Who is provisioned: the scope, and the scoping filters.
+
+    \b
+    lockstep scope set documo --filter 'Sales only: department EQUALS "Sales"'
+    lockstep scope test documo --user anna.lindqvist@contoso.test
+    """
+
+
+@scope.command("show")
+@click.argument("app")
+@click.option("--kind", type=click.Choice(list(_KINDS)), default="user", show_default=True)
+@output_option
+def show(app: str, kind: str, output: Output) -> None:
+    """Show the scope and its filters. One filter is enough; all its clauses must pass.
+
+    \b
+    lockstep scope show documo
+    lockstep scope show documo -o yaml
+    """
+    found, filters = run(lambda context: actions.show_scope(context, app, kind=_KINDS[kind]))
+    _show(app, found, filters, output)
+
+
+@scope.command("set")
+@click.argument("app")
+@click.option(
+    "--filter", "texts", multiple=True, metavar="TEXT", help="TITLE: ATTRIBUTE OPERATOR VALUE and ... Repeatable."
+)
+@click.option("--file", metavar="YAML", help="A list of filters; - reads stdin.")
+@click.option("--clear", is_flag=True, help="No filter: everybody passes.")
+@click.option("--kind", type=click.Choice(list(_KINDS)), default="user", show_default=True)
+@click.option("--yes", is_flag=True, help="Do not ask, also where people would lose their accounts.")
+@output_option
+def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: str, yes: bool, output: Output) -> None:
+    """Replace the scoping filters. Several are alternatives; asks before anybody leaves the scope.
+
+    \b
+    lockstep scope set documo --filter 'Sales only: department EQUALS "Sales" and country IS NOT NULL'
+    lockstep scope set documo --file filters.yaml
+    """
+    filters = _given(texts, file)
+    if (filters is None) != clear:
+        raise click.UsageError("Give --filter, --file or --clear, one of them")
+    wanted = filters or []
+    if kind == "user":
+        leavers = run(lambda context: mappings.count_scope(context, app, filters=wanted)).leavers
+        if leavers:
+            confirm(
+                f"{len(leavers):,} people who have an account are not in this scope ({_some(leavers)}). Go on?", yes=yes
+            )
+    run(lambda context: actions.set_scope(context, app, wanted, kind=_KINDS[kind]))
+    found, stored = run(lambda context: actions.show_scope(context, app, kind=_KINDS[kind]))
+    _show(app, found, stored, output)
+
+
+@scope.command("test")
+@click.argument("app")
+@click.option("--user", default="", metavar="UPN", help="Which clause decides for one person.")
+@click.option("--filter", "texts", multiple=True, metavar="TEXT", help="Try these filters instead; nothing is stored.")
+@click.option("--file", metavar="YAML", help="Try the filters of a file instead.")
+@output_option
+def test(app: str, user: str, texts: tuple[str, ...], file: str | None, output: Output) -> None:
+    """Say who is in scope: everybody in numbers, or one person clause by clause. Nothing is written.
+
+    \b
+    lockstep scope test documo --user kim.berg@contoso.test
+    lockstep scope test documo --filter 'Sales only: department EQUALS "Sales"'
+    """
+    filters = _given(texts, file)
+    if user:
+        name, decision = run(lambda context: mappings.decide_for(context, app, user, filters=filters))
+        row = _decision(name, decision)
+        output.one(row, text=[safe(line) for line in _decision_lines(row)])
+        return
+    counts = run(lambda context: mappings.count_scope(context, app, filters=filters))
+    output.one(_counts(app, counts), text=_count_lines(counts))
+    if counts.leavers:
+        hint(f"They have an account and would lose it: {_some(counts.leavers)}")
+
+
+def _given(texts: Sequence[str], file: str | None) -> Filters | None:
+    if texts and file:
+        raise click.UsageError("Give --filter or --file, not both")
+    if file:
+        return filters_from_yaml(text_of_file(file), file)
+    return [filter_from_text(text) for text in texts] if texts else None
+
+
+def _show(app: str, found: str, filters: Filters, output: Output) -> None:
+    who = "Everybody" if found == "all" else "Assigned people and groups"
+    lines = [f"{who}, {f'narrowed by {len(filters)} scoping filters' if filters else 'no scoping filter'}"]
+    lines += [f"  {safe(filter_text(one))}" for one in filters]
+    output.one({"application": app, "scope": found, "scopingFilters": filters}, text=lines)
+
+
+def _decision(name: str, decision: ScopeDecision) -> dict[str, Any]:
+    judged = orjson.loads(decision.details.get("ScopeEvaluationResult", "{}"))
+    return {
+        "name": name,
+        "inScope": decision.in_scope,
+        "cause": decision.cause,
+        "reason": decision.reason.text,
+        "nextStep": decision.reason.next_step,
+        "clauses": [{"clause": clause, "passed": passed} for clause, passed in judged.items()],
+    }
+
+
+def _decision_lines(row: dict[str, Any]) -> list[str]:
+    lines = [f"{row['name']} is {'IN SCOPE' if row['inScope'] else 'NOT IN SCOPE'}: {row['reason']}"]
+    lines += [f"  {'ok' if one['passed'] else 'FAIL':<5} {one['clause']}" for one in row["clauses"]]
+    return lines + ([row["nextStep"]] if row["nextStep"] else [])
+
+
+def _counts(app: str, counts: ScopeCounts) -> dict[str, Any]:
+    return {
+        "application": app,
+        "people": counts.people,
+        "inScope": counts.in_scope,
+        "unassigned": counts.unassigned,
+        "filtered": counts.filtered,
+        "leaving": len(counts.leavers),
+        "leavers": list(counts.leavers),
+    }
+
+
+def _count_lines(counts: ScopeCounts) -> list[str]:
+    return [
+        f"{counts.in_scope:,} of {counts.people:,} people are in scope",
+        f"  {counts.unassigned:,} are not assigned",
+        f"  {counts.filtered:,} pass no scoping filter",
+        f"  {len(counts.leavers):,} have an account and are not in scope",
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
