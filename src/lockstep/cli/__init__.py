@@ -9,8 +9,10 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "creds": "lockstep.cli.creds:creds",
     "cycles": "lockstep.cli.status:cycles",
     "deletes": "lockstep.cli.deletes:deletes",
+    "doctor": "lockstep.cli.doctor:doctor",
     "explain": "lockstep.cli.explain:explain",
     "expr": "lockstep.cli.expr:expr",
     "groups": "lockstep.cli.groups:groups",
@@ -66,6 +69,13 @@ class Globals:
     data: Path | None = None
     color: str = "auto"
     shows_progress: bool = True
+
+    def resolve_user(self, user: str) -> Mapping[str, Any]:
+        """What expressions see of somebody in the directory. Raises LockstepError."""
+        from lockstep.actions.previews import expression_record
+        from lockstep.cli.session import run as with_context
+
+        return with_context(lambda context: expression_record(context, user))
 
 
 class SuggestingGroup(click.Group):

@@ -1,0 +1,127 @@
+"""`lockstep doctor`: is everything in order, from Python to the last connection test?
+
+Every line says what to do. Nothing is changed, except that our own PostgreSQL is started when it is not running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+
+import click
+
+from lockstep.actions.health import Finding, Level, examine
+from lockstep.cli.output import Output, output_option, safe
+from lockstep.cli.session import session, settings_of
+from lockstep.errors import LockstepError
+from lockstep.postgres.migrate import revisions_of
+from lockstep.settings import Settings
+from lockstep.wiring import MIGRATIONS
+
+OLDEST_PYTHON = (3, 11)
+LITTLE_SPACE = 1 << 30
+NO_SPACE = 100 << 20
+
+
+@click.command("doctor")
+@output_option
+def doctor(output: Output) -> int:
+    """Check everything: Python, data folder, database, worker, applications.
+
+    \b
+    lockstep doctor
+    lockstep doctor -o json
+    """
+    settings = settings_of()
+    found = [*_python(), *_folder(settings), *_outbound(settings), *asyncio.run(_house(settings))]
+    levels = [one.level for one in found]
+    rows = [{"name": one.name, "level": one.level.value, "text": one.text, "remedy": one.remedy} for one in found]
+    row = {"ok": Level.FAIL not in levels, "checks": rows}
+    output.one(row, text=[line for one in found for line in _lines(one)])
+    return 1 if Level.FAIL in levels else 0
+
+
+def _lines(one: Finding) -> Iterator[str]:
+    yield f"  {one.level.value:<5} {one.name:<16} {safe(one.text)}"
+    if one.remedy:
+        yield f"        {'':<16} next: {safe(one.remedy)}"
+
+
+def _python() -> Iterator[Finding]:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        yield Finding("Python", Level.FAIL, f"Python {version} is too old", "Install Python 3.11 or newer")
+    else:
+        yield Finding("Python", Level.OK, f"Python {version}")
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    data = settings.data
+    if not data.exists():
+        yield Finding("data folder", Level.WARN, f"{data} does not exist yet; it is made at the first start",
+                      "Name another one: --data FOLDER")  # fmt: skip
+        return
+    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding(
+            "data folder", Level.FAIL, f"{data} cannot be written", f"Give yourself the right: chown $USER {data}"
+        )
+        return
+    mode = stat.S_IMODE(data.stat().st_mode)
+    if mode & stat.S_IWOTH:
+        yield Finding("data folder", Level.FAIL, f"everybody may write to {data}", f"chmod o-w {data}")
+    else:
+        yield Finding("data folder", Level.OK, f"{data} can be written, mode {mode:04o}")
+    yield _key(settings)
+    yield _space(settings)
+
+
+def _key(settings: Settings) -> Finding:
+    file = settings.data / "key"
+    if settings.key is not None:
+        return Finding("key", Level.OK, "the key comes from the environment")
+    if not file.exists():
+        return Finding("key", Level.OK, "no key yet; it is made with the first start")
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & 0o077:
+        return Finding("key", Level.FAIL, f"others may read {file} (mode {mode:04o})", f"chmod 600 {file}")
+    return Finding("key", Level.OK, f"{file} is readable by its owner alone")
+
+
+def _space(settings: Settings) -> Finding:
+    free = shutil.disk_usage(settings.data).free
+    text = f"{free / (1 << 30):,.1f} GiB free for the data folder"
+    if free < NO_SPACE:
+        return Finding("disk", Level.FAIL, text, "Make room: PostgreSQL stops when the disk is full")
+    if free < LITTLE_SPACE:
+        return Finding("disk", Level.WARN, text, "Make room before the disk is full")
+    return Finding("disk", Level.OK, text)
+
+
+def _outbound(settings: Settings) -> Iterator[Finding]:
+    allowed = settings.outbound_allow
+    wide = [word for word in allowed if "://" not in word and ipaddress.ip_network(word).prefixlen == 0]
+    if wide:
+        yield Finding("outbound", Level.WARN, f"{', '.join(wide)} allows every address, those of this machine too",
+                      "Name only what is needed in LOCKSTEP_OUTBOUND_ALLOW")  # fmt: skip
+    elif allowed:
+        yield Finding("outbound", Level.OK, f"inside the house only {', '.join(allowed)} may be reached")
+    else:
+        yield Finding("outbound", Level.OK, "no address inside the house may be reached")
+
+
+async def _house(settings: Settings) -> list[Finding]:
+    if not settings.data.exists() and not settings.database_urls:
+        return []
+    try:
+        async with session(settings) as (_, context):
+            newest = revisions_of(MIGRATIONS).newest
+            return [*await examine(context), Finding("migrations", Level.OK, f"the database is at {newest}")]
+    except LockstepError as failed:
+        remedy = failed.next_step or "Correct the cause, then run: lockstep doctor"
+        text = f"{failed.detail}. {failed.why}".rstrip(". ")
+        return [Finding("database", Level.FAIL, text, remedy)]
