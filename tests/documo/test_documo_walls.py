@@ -138,6 +138,18 @@ async def test_a_password_reaches_no_log_however_it_is_written(api: Client) -> N
     assert "Kept-Quiet" not in repr(entries)
 
 
+async def test_a_path_that_cannot_be_stored_hides_no_other_request(api: Client) -> None:
+    await api.send("GET", "/Users?count=0")
+    await api.send("GET", api.url + "/Users/%00")
+    await api.send("GET", "/Groups?count=0")
+
+    async with asyncio.timeout(5):
+        while len(entries := await log_of(api)) < 3:
+            await asyncio.sleep(0.02)
+
+    assert [entry["status"] for entry in entries] == [200, 404, 200]
+
+
 def with_escapes(body: dict[str, Any]) -> bytes:
     return orjson.dumps(body).replace(b"password", rb"p\u0061ssword")
 
