@@ -8,7 +8,27 @@ from lockstep.engine.config_file import ConfigDocument, DocumentKind
 
 WORDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30)
 TEXTS = WORDS | st.sampled_from(
-    ["on", "off", "yes", "no", "null", "~", "007", "1e3", "0x1F", "1:30", "- a", "# b", "a: b", "=", "<<"]
+    [
+        "on",
+        "off",
+        "yes",
+        "no",
+        "null",
+        "~",
+        "007",
+        "1e3",
+        "0x1F",
+        "1:30",
+        "- a",
+        "# b",
+        "a: b",
+        "=",
+        "<<",
+        "\x85",
+        "a\u2028b",
+        "a\r\nb",
+        "\ufeff",
+    ]
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,

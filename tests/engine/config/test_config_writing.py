@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import yaml
 from config_cases import APPLICATION, CONTOSO, one
 from config_strategies import JSON, documents
@@ -62,3 +63,10 @@ def test_what_is_as_by_default_is_left_out_and_keys_have_one_order() -> None:
     assert format_text(text, "a.yaml").endswith(
         "  provisioning: \n    mode: automatic\n    status: 'on'\n    scope: all\n".replace(": \n", ":\n")
     )
+
+
+@pytest.mark.parametrize("text", ["\x85", "a\u2028b", "a\r\nb", "\ufeff", "\n"])
+def test_line_ends_inside_a_text_and_a_key_stay_what_they_are(text: str) -> None:
+    document = ConfigDocument(DocumentKind.SOURCE, "a", {"type": "csv", "connection": {text: text}})
+
+    assert read_documents(write_documents([document]), "a.yaml") == (document,)
