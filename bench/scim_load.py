@@ -37,8 +37,8 @@ class Limits:
     reads: int = 3_000
     group_members: int = 10_000
     concurrency: int = 16
-    seconds: float = 3.0
-    grow_seconds: float = 20.0
+    seconds: float = 2.0
+    grow_seconds: float = 15.0
 
 
 @dataclass(frozen=True)
