@@ -30,13 +30,11 @@ _ACTIONS = ["create", "update", "disable", "delete", "stagedDelete", "other"]
 
 @click.group("logs", cls=SuggestingGroup, invoke_without_command=True)
 @click.option("--app", default="", help="Only one application.")
-@click.option("--user", default="", help="Only one person, by user principal name, id or account.")
+@click.option("--user", default="", help="By name, id or account.")
 @click.option("--status", type=click.Choice(_STATUSES))
-@click.option("--action", type=click.Choice(_ACTIONS))
-@click.option("--code", default="", help="Only one error code.")
-@click.option("--cycle", type=int, help="Only one cycle, by number.")
+@click.option("--action", type=click.Choice(_ACTIONS), metavar="create|update|disable|delete|other")
 @click.option("--since", type=LENGTH, metavar="LENGTH", help="Only this long ago or newer: 10m, 2h, 7d.")
-@click.option("--follow", is_flag=True, help="Go on with new ones as they come, until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Go on with new ones, until Ctrl-C.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @output_option
 @click.pass_context
@@ -113,8 +111,6 @@ def _filter(given: dict[str, Any]) -> LogFilter:
         person=given["user"] or None,
         status=given["status"],
         action=given["action"],
-        error_code=given["code"] or None,
-        cycle=given["cycle"],
         after=datetime.now(UTC) - since if since else None,
     )
 

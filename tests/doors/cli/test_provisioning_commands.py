@@ -1,0 +1,193 @@
+"""Run, push, start, pause, restart and what stops them: the exit code says how it ended."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from tests.doors.cli.conftest import DocumoThere, Lockstep
+from tests.hub import person, upn, write_csv
+
+ROLE = 'roles[primary eq "True"].value'
+
+
+def test_run_with_wait_does_the_work_itself_where_no_worker_is_running(
+    connected: Lockstep, documo: DocumoThere
+) -> None:
+    connected("start", "documo")
+
+    said = connected("run", "documo", "--wait")
+
+    assert said.code == 0
+    assert said.out.startswith("Done in ") and said.out.endswith(": 2 created.\n")
+    assert sorted(documo.users()) == [upn("anna"), upn("bo")]
+
+
+def test_run_without_wait_says_that_no_worker_will_do_it(connected: Lockstep, documo: DocumoThere) -> None:
+    connected("start", "documo")
+
+    said = connected("run", "documo")
+
+    assert said.code == 0
+    assert "No worker is running" in said.err
+    assert documo.users() == {}
+
+
+def test_run_ends_with_3_and_groups_failures_of_one_kind(connected: Lockstep) -> None:
+    connected("map", "set", "documo", ROLE, "--constant", "Emperor")
+    connected("start", "documo")
+
+    said = connected("run", "documo", "--wait")
+    as_json = connected("run", "documo", "--wait", "-o", "json")
+
+    assert said.code == 3
+    assert "2 failed" in said.out
+    assert "  2 x " in said.out and "lockstep logs --app documo --status failure" in said.out
+    assert as_json.code == 3
+    assert [group["count"] for group in as_json.json["failures"]] == [2]
+
+
+def test_run_that_takes_too_long_ends_with_8_and_the_work_goes_on(
+    connected: Lockstep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        origin = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        monkeypatch.setenv("LOCKSTEP_OUTBOUND_ALLOW", origin)
+        connected("creds", "set", "documo", "--tenant-url", f"{origin}/scim/v2")
+        connected("creds", "set", "documo", "--token-stdin", stdin="dk_1\n")
+        connected("start", "documo")
+
+        said = connected("run", "documo", "--timeout", "1s")
+
+    assert said.code == 8
+    assert "the work continues" in said.err
+
+
+def test_refused_key_ends_with_6_and_status_says_what_to_do(connected: Lockstep) -> None:
+    connected("creds", "set", "documo", "--token-stdin", stdin="dk_wrong\n")
+    connected("start", "documo")
+
+    ran = connected("run", "documo", "--wait")
+    status = connected("status", "documo")
+
+    assert (ran.code, status.code) == (6, 6)
+    assert "in quarantine" in ran.err and "next" in ran.err
+    assert "Quarantine" in status.out and "next attempt" in status.out and "what to do" in status.out
+
+
+def test_connection_test_ends_with_4_where_the_key_is_refused_and_69_where_nobody_answers(
+    connected: Lockstep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = connected("creds", "test", "documo")
+    connected("creds", "set", "documo", "--token-stdin", stdin="dk_wrong\n")
+    refused = connected("creds", "test", "documo")
+    monkeypatch.setenv("LOCKSTEP_OUTBOUND_ALLOW", "http://127.0.0.1:1")
+    connected("creds", "set", "documo", "--tenant-url", "http://127.0.0.1:1/scim/v2")
+    connected("creds", "set", "documo", "--token-stdin", stdin="dk_1\n")
+    silent = connected("creds", "test", "documo", "-o", "json")
+
+    assert (works.code, refused.code, silent.code) == (0, 4, 69)
+    assert "FAIL    Authentication" in refused.out
+    failed = [probe["name"] for probe in silent.json["items"] if probe["result"] == "FAIL"]
+    assert failed == ["TCP"]
+
+
+def test_dry_run_shows_the_plan_and_writes_nothing(connected: Lockstep, documo: DocumoThere) -> None:
+    said = connected("push", "documo", upn("anna"), upn("kim.berg"), "--dry-run")
+
+    assert said.code == 0
+    assert f"  + create   {upn('anna')}" in said.out
+    assert '      + userName                       = "anna@contoso.test"' in said.out
+    assert f"  . skip     {upn('kim.berg')}" in said.out and "not assigned" in said.out
+    assert documo.users() == {}
+
+
+def test_push_provisions_at_once_while_provisioning_is_off_and_tells_its_steps(
+    connected: Lockstep, documo: DocumoThere
+) -> None:
+    said = connected("push", "documo", upn("anna"), "-o", "json")
+
+    [row] = said.json["items"]
+    assert (said.code, row["status"], row["action"], row["name"]) == (0, "success", "create", upn("anna"))
+    steps = [step["provisioningStepType"] for step in row["provisioningSteps"]]
+    assert steps == ["import", "scoping", "matching", "processing", "export"]
+    assert list(documo.users()) == [upn("anna")]
+
+
+def test_push_that_fails_ends_with_3(connected: Lockstep) -> None:
+    connected("map", "set", "documo", ROLE, "--constant", "Emperor")
+
+    said = connected("push", "documo", upn("anna"))
+
+    assert said.code == 3
+    assert f"  ! failure  {upn('anna')}" in said.out
+
+
+def test_pause_stops_runs_and_start_lets_them_go_on(started: Lockstep) -> None:
+    paused = started("pause", "documo")
+    refused = started("run", "documo")
+    status = started("status", "documo", "-o", "json")
+    again = started("start", "documo")
+
+    assert (paused.code, refused.code, again.code) == (0, 7, 0)
+    assert "lockstep start documo" in refused.err
+    assert status.json["code"] == "Paused"
+
+
+def test_restart_that_forgets_links_asks_and_adopts_the_accounts_again(started: Lockstep, documo: DocumoThere) -> None:
+    before = {name: one["id"] for name, one in documo.users().items()}
+
+    unasked = started("restart", "documo", "--reset", "links")
+    asked = started("restart", "documo", "--reset", "full", "--yes")
+    ran = started("run", "documo", "--wait", "-o", "json")
+
+    assert (unasked.code, asked.code, ran.code) == (64, 0, 0)
+    assert "give --yes" in unasked.err
+    assert started("links", "documo", "-o", "json").json["items"][0]["state"] == "live"
+    assert {name: one["id"] for name, one in documo.users().items()} == before
+
+
+def test_full_run_looks_at_everybody_again(started: Lockstep) -> None:
+    usual = started("run", "documo", "--wait", "-o", "json")
+    full = started("run", "documo", "--full", "--wait", "-o", "json")
+
+    assert (usual.json["total"], full.json["total"]) == (0, 2)
+    assert full.json["counts"] == {"unchanged": 2}
+
+
+def test_failed_person_is_tried_again_when_told_so(connected: Lockstep, documo: DocumoThere) -> None:
+    connected("map", "set", "documo", ROLE, "--constant", "Emperor")
+    connected("start", "documo")
+    connected("run", "documo", "--wait")
+
+    one = connected("retry", "documo", "--user", upn("anna"), "-o", "json")
+    others = connected("retry", "documo", "-o", "json")
+
+    assert (one.json["count"], others.json["count"]) == (1, 1)
+
+
+def test_held_leavers_are_listed_and_disabled_only_after_approval(
+    connected: Lockstep, documo: DocumoThere, tmp_path: object
+) -> None:
+    crowd = [f"p{number}" for number in range(12)]
+    connected("sources", "import", str(write_csv(tmp_path / "crowd.csv", [person(name) for name in (*crowd, "anna", "bo", "kim.berg")])))  # type: ignore[operator]  # fmt: skip
+    users = [part for name in crowd for part in ("--user", upn(name))]
+    connected("assign", "documo", *users)
+    connected("start", "documo")
+    connected("run", "documo", "--wait")
+    connected("assign", "remove", "documo", *users)
+    connected("run", "documo", "--wait")
+
+    listed = connected("deletes", "list", "documo", "-o", "json")
+    status = connected("status", "documo")
+    unasked = connected("deletes", "approve", "documo")
+    active_before = [name for name, one in documo.users().items() if one["active"]]
+    approved = connected("deletes", "approve", "documo", "--yes", "-o", "json")
+    connected("run", "documo", "--wait")
+
+    held = len(listed.json["items"])
+    assert held > 0 and {row["action"] for row in listed.json["items"]} == {"disable"}
+    assert (status.code, unasked.code) == (6, 64)
+    assert approved.json["count"] == held
+    assert len(active_before) >= held + 2
+    assert sorted(name for name, one in documo.users().items() if one["active"]) == [upn("anna"), upn("bo")]
