@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -216,7 +217,7 @@ class Pipeline:
 
     def fault(self, claim: Claim) -> None:
         """Our own mistake with one object: it goes to the retry list with what a person needs to report it; the others go on."""
-        log.exception("object_fault", job=self.job.id, kind=claim.kind, object=claim.source_id)
+        log.error("object_fault", kind=claim.kind, object=claim.source_id, trace=traceback.format_exc())
         failure = Failure("InternalError", "Lockstep failed on this object.", "Report it, with the log of the worker.")
         self.done(refused(claim, None, failure, moment=self.services.moment()))
 

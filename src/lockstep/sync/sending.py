@@ -6,6 +6,7 @@ A write that may or may not have happened is never repeated: its operation stays
 from __future__ import annotations
 
 import asyncio
+import traceback
 from dataclasses import replace
 from datetime import timedelta
 
@@ -36,7 +37,7 @@ async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answ
         return failed.answer
     except Exception:
         # Whether it was sent, nobody knows: so it is treated.
-        log.exception("send_fault", operation=write.operation_id)
+        log.error("send_fault", operation=write.operation_id, trace=traceback.format_exc())
         return Answer(Verdict.AMBIGUOUS, code="InternalError", detail="Lockstep failed while sending")
 
 
