@@ -36,9 +36,7 @@ MOST_UNCERTAIN_LOOKS = 8  # with doubling waits, before an application that neve
 MOST_LOOKS_AGAIN = 4  # in a row, before an object that keeps conflicting counts as failed
 PARKED = "infinity"
 # The application's trouble rather than the object's: tried a few times quickly before the long waits begin.
-TRANSIENT = frozenset(
-    {"InternalServerError", "TooManyRequests", "Timeout", "WebExceptionProtocolError", "InternalError"}
-)
+TRANSIENT = frozenset({"InternalServerError", "TooManyRequests", "Timeout", "WebExceptionProtocolError"})
 
 
 @dataclass(frozen=True, slots=True)
