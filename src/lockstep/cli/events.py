@@ -4,14 +4,37 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
+
+from lockstep.settings import Settings
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def log_to_stderr(*, level: str, form: str) -> None:
     """Send events of *level* and above to stderr, as *form* (auto, text, json) says."""
+    _configure(level, form)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # tries again by itself, and says so twice a second
+
+
+@contextmanager
+def events_on_stderr(settings: Settings) -> Iterator[None]:
+    """For the length of one command: its own output says what happened, so that only errors are logged unless asked for."""
+    before = structlog.get_config()
+    _configure(settings.log_level if settings.origins["log_level"] != "default" else "error", settings.log_format)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+def _configure(level: str, form: str) -> None:
     is_text = form == "text" or (form == "auto" and sys.stderr.isatty())
     renderer = structlog.dev.ConsoleRenderer() if is_text else structlog.processors.JSONRenderer(sort_keys=True)
     structlog.configure(
@@ -26,10 +49,6 @@ def log_to_stderr(*, level: str, form: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # tries again by itself, and says so twice a second
 
 
 class OneLine(logging.Formatter):

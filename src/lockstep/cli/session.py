@@ -17,6 +17,7 @@ import click
 
 from lockstep.actions.context import Actor, Context
 from lockstep.cli import Globals
+from lockstep.cli.events import events_on_stderr
 from lockstep.cli.output import hint
 from lockstep.cli.progress import ProgressLine
 from lockstep.directory.intake import Progress
@@ -50,7 +51,8 @@ def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "") -> Ans
 
                 return await work(replace(context, on_progress=show))
 
-    return asyncio.run(all_of_it())
+    with events_on_stderr(settings):
+        return asyncio.run(all_of_it())
 
 
 @asynccontextmanager

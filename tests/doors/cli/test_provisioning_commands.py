@@ -8,7 +8,7 @@ import pytest
 from tests.doors.cli.conftest import DocumoThere, Lockstep
 from tests.hub import person, upn, write_csv
 
-ROLE = 'roles[primary eq "True"].value'
+full_documo = pytest.mark.parametrize("documo", [{"seats": 1}], indirect=True, ids=["full"])
 
 
 def test_run_with_wait_does_the_work_itself_where_no_worker_is_running(
@@ -33,8 +33,8 @@ def test_run_without_wait_says_that_no_worker_will_do_it(connected: Lockstep, do
     assert documo.users() == {}
 
 
-def test_run_ends_with_3_and_groups_failures_of_one_kind(connected: Lockstep) -> None:
-    connected("map", "set", "documo", ROLE, "--constant", "Emperor")
+@full_documo
+def test_run_ends_with_3_and_groups_failures_of_one_kind(connected: Lockstep, documo: DocumoThere) -> None:
     connected("start", "documo")
 
     said = connected("run", "documo", "--wait")
@@ -114,9 +114,8 @@ def test_push_provisions_at_once_while_provisioning_is_off_and_tells_its_steps(
     assert list(documo.users()) == [upn("anna")]
 
 
-def test_push_that_fails_ends_with_3(connected: Lockstep) -> None:
-    connected("map", "set", "documo", ROLE, "--constant", "Emperor")
-
+@full_documo
+def test_push_that_fails_ends_with_3(connected: Lockstep, documo: DocumoThere) -> None:
     said = connected("push", "documo", upn("anna"))
 
     assert said.code == 3
@@ -155,8 +154,8 @@ def test_full_run_looks_at_everybody_again(started: Lockstep) -> None:
     assert full.json["counts"] == {"unchanged": 2}
 
 
+@full_documo
 def test_failed_person_is_tried_again_when_told_so(connected: Lockstep, documo: DocumoThere) -> None:
-    connected("map", "set", "documo", ROLE, "--constant", "Emperor")
     connected("start", "documo")
     connected("run", "documo", "--wait")
 
