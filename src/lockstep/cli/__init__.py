@@ -96,7 +96,9 @@ class SuggestingGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1, cutoff=0.5)
+            names = self.list_commands(ctx)
+            begun = sorted((name for name in names if name.startswith(args[0])), key=len)[:1]
+            near = begun or difflib.get_close_matches(args[0], names, n=1, cutoff=0.5)
             hint = f'. Did you mean "{near[0]}"?' if near else ""
             raise click.UsageError(f'There is no command "{args[0]}"{hint}', ctx) from None
 

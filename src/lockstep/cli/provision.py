@@ -27,6 +27,7 @@ from lockstep.storage.jobs import JobRow
 from lockstep.storage.provisioning_log import LogFilter, LogRow
 
 TIMED_OUT = 8
+_ORDER = ("created", "linked", "updated", "enabled", "disabled", "deleted", "unchanged", "skipped", "held", "failed")
 _RESETS = {
     "full": ResetScope.FULL,
     "watermark": ResetScope.WATERMARK,
@@ -166,7 +167,13 @@ def cycle_row(cycle: Cycle) -> dict[str, Any]:
 
 def counts_text(cycle: Cycle) -> str:
     """What a cycle did, in words."""
-    return ", ".join(f"{number:,} {word}" for word, number in cycle.counts.items() if number) or "nothing to do"
+    return ", ".join(f"{number:,} {word}" for word, number in _in_order(cycle)) or "nothing to do"
+
+
+def _in_order(cycle: Cycle) -> list[tuple[str, int]]:
+    """The counts that are not zero: what was written, what was not, what could not be."""
+    counts = [(word, number) for word, number in cycle.counts.items() if number]
+    return sorted(counts, key=lambda one: (_ORDER.index(one[0]) if one[0] in _ORDER else len(_ORDER), one[0]))
 
 
 def _run_lines(app: str, cycle: Cycle, failures: Sequence[LogRow], began: float) -> list[str]:
@@ -196,7 +203,7 @@ def _show(line: ProgressLine, app: str, cycle: Cycle, seconds: float) -> None:
     rate = done / max(seconds, 0.001)
     left = (total - done) / rate if rate else 0.0
     eta = f"  eta {int(left) // 60}:{int(left) % 60:02}" if done and done < total else ""
-    counts = "  ".join(f"{word} {number:,}" for word, number in cycle.counts.items() if number)
+    counts = "  ".join(f"{word} {number:,}" for word, number in _in_order(cycle))
     phase = "" if cycle.phase in ("write", "done") else f"{cycle.phase}  "
     after = f"{phase}{done:,}/{total:,} objects  {rate:,.0f}/s{eta}   {counts}".rstrip()
     line.tell(before=f"{app}  {cycle.kind} cycle  ", after=after, fraction=done / total if total else None)

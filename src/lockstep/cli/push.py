@@ -37,10 +37,10 @@ def push(app: str, users: tuple[str, ...], groups: tuple[str, ...], dry_run: boo
     if dry_run:
         return _preview(app, users, groups, output)
     done = run(lambda context: provisioning.push(context, app, users=users, groups=groups))
-    rows = [_row(name, one) for name, one in zip((*users, *groups), done, strict=True)]
+    rows = [_row(app, name, one) for name, one in zip((*users, *groups), done, strict=True)]
     if output.form == "table" and not output.quiet:
         for name, one in zip((*users, *groups), done, strict=True):
-            lines = done_lines(one.record) if one.record else [f"  ! waiting  {name}   {one.problem}"]
+            lines = done_lines(one.record) if one.record else [f"  ! waiting  {name}   {_problem(app, one)}"]
             click.echo("\n".join(_printable(line) for line in lines))
     else:
         output.many(rows, _COLUMNS)
@@ -64,21 +64,26 @@ def _summary(plans: Sequence[Plan]) -> str:
     return f"Plan: {writes} to write, {len(plans) - writes} without a write."
 
 
-def _row(name: str, one: Pushed) -> dict[str, Any]:
+def _row(app: str, name: str, one: Pushed) -> dict[str, Any]:
     record = one.record
     more = record.get("record") or {}
     return {
         "id": one.source_id,
         "name": record.get("source_display") or name,
-        "status": record.get("status") or ("waiting" if one.problem else "success"),
+        "status": record.get("status") or ("success" if one.counted and not one.problem else "waiting"),
         "action": record.get("action", ""),
-        "reason": record.get("reason") or one.problem,
+        "reason": record.get("reason") or _problem(app, one),
         "changeId": record.get("change_id", ""),
         "targetId": record.get("target_id", ""),
         "provisioningSteps": more.get("steps", []),
         "modifiedProperties": more.get("modifiedProperties", []),
         "errorInformation": more.get("errorInformation"),
     }
+
+
+def _problem(app: str, one: Pushed) -> str:
+    """Why there is no record of the object; "" where there was nothing to record."""
+    return one.problem or ("" if one.counted else f"Not done yet. Why: lockstep status {app}")
 
 
 def _printable(line: str) -> str:

@@ -64,16 +64,16 @@ class DocumoThere:
 
 
 @pytest.fixture
-def documo(documo_database: Database, request: pytest.FixtureRequest) -> Iterator[DocumoThere]:
-    """With the account settings that a test gives as its parameter."""
-    settings = {"rate_per_second": 0, **getattr(request, "param", {})}
+def documo(documo_database: Database) -> Iterator[DocumoThere]:
     ready: Queue[DocumoThere | BaseException] = Queue()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
 
     async def serve() -> None:
         async with open_store(documo_database) as store, serving(store, Settings(Path(), port=0)) as running:
-            account = await create_account(store, "Contoso", admin="admin@contoso.test", settings=settings)
+            account = await create_account(
+                store, "Contoso", admin="admin@contoso.test", settings={"rate_per_second": 0}
+            )
             key = await create_key(store, account.id, scopes=("admin",))
             ready.put(DocumoThere(running.scim_url, key.secret))
             await stop.wait()

@@ -8,7 +8,7 @@ import pytest
 from tests.doors.cli.conftest import DocumoThere, Lockstep
 from tests.hub import person, upn, write_csv
 
-full_documo = pytest.mark.parametrize("documo", [{"seats": 1}], indirect=True, ids=["full"])
+SAME_NAME = ("map", "set", "documo", "userName", "--expression", '"same@contoso.test"')
 
 
 def test_run_with_wait_does_the_work_itself_where_no_worker_is_running(
@@ -33,18 +33,18 @@ def test_run_without_wait_says_that_no_worker_will_do_it(connected: Lockstep, do
     assert documo.users() == {}
 
 
-@full_documo
 def test_run_ends_with_3_and_groups_failures_of_one_kind(connected: Lockstep, documo: DocumoThere) -> None:
+    connected(*SAME_NAME)
     connected("start", "documo")
 
     said = connected("run", "documo", "--wait")
     as_json = connected("run", "documo", "--wait", "-o", "json")
 
     assert said.code == 3
-    assert "2 failed" in said.out
-    assert "  2 x " in said.out and "lockstep logs --app documo --status failure" in said.out
+    assert "1 created, 1 failed" in said.out
+    assert "  1 x " in said.out and "lockstep logs --app documo --status failure" in said.out
     assert as_json.code == 3
-    assert [group["count"] for group in as_json.json["failures"]] == [2]
+    assert [group["count"] for group in as_json.json["failures"]] == [1]
 
 
 def test_run_that_takes_too_long_ends_with_8_and_the_work_goes_on(
@@ -114,12 +114,24 @@ def test_push_provisions_at_once_while_provisioning_is_off_and_tells_its_steps(
     assert list(documo.users()) == [upn("anna")]
 
 
-@full_documo
-def test_push_that_fails_ends_with_3(connected: Lockstep, documo: DocumoThere) -> None:
-    said = connected("push", "documo", upn("anna"))
+def test_push_that_fails_ends_with_3_and_says_what_to_do(connected: Lockstep, documo: DocumoThere) -> None:
+    connected(*SAME_NAME)
+
+    first = connected("push", "documo", upn("anna"))
+    second = connected("push", "documo", upn("bo"))
+
+    assert (first.code, second.code) == (0, 3)
+    assert f"  ! failure  {upn('bo')}" in second.out
+    assert list(documo.users()) == ["same@contoso.test"]
+
+
+def test_push_with_a_refused_key_is_no_success(connected: Lockstep) -> None:
+    connected("creds", "set", "documo", "--token-stdin", stdin="dk_wrong\n")
+
+    said = connected("push", "documo", upn("anna"), "-o", "json")
 
     assert said.code == 3
-    assert f"  ! failure  {upn('anna')}" in said.out
+    assert said.json["items"][0]["status"] != "success"
 
 
 def test_pause_stops_runs_and_start_lets_them_go_on(started: Lockstep) -> None:
@@ -154,15 +166,16 @@ def test_full_run_looks_at_everybody_again(started: Lockstep) -> None:
     assert full.json["counts"] == {"unchanged": 2}
 
 
-@full_documo
 def test_failed_person_is_tried_again_when_told_so(connected: Lockstep, documo: DocumoThere) -> None:
+    connected(*SAME_NAME)
     connected("start", "documo")
     connected("run", "documo", "--wait")
+    failing = connected("status", "documo", "-o", "json").json["failing"]
 
-    one = connected("retry", "documo", "--user", upn("anna"), "-o", "json")
-    others = connected("retry", "documo", "-o", "json")
+    again = connected("retry", "documo", "-o", "json")
+    nobody = connected("retry", "documo", "--user", upn("kim.berg"), "-o", "json")
 
-    assert (one.json["count"], others.json["count"]) == (1, 1)
+    assert (failing, again.json["count"], nobody.json["count"]) == (1, 1, 0)
 
 
 def test_held_leavers_are_listed_and_disabled_only_after_approval(
