@@ -22,13 +22,11 @@ from documo.accounts import create_account
 from documo.api_keys import create_key
 from documo.demo_people import add_people
 from documo.faults import FaultInjector, read_faults
-from documo.server import App, serving, until_stopped
+from documo.server import App, serving, until_orphaned, until_stopped
 from documo.settings import Settings
 from documo.store.database import Store, open_store
 from lockstep.postgres import embedded
 from lockstep.postgres.server import running
-
-PARENT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ async def run_sandbox(wanted: Sandbox) -> None:
     """Serve until stopped. Raises LockstepError for a faults file that cannot be read."""
     rules = read_faults(wanted.faults) if wanted.faults else []
     stopped = asyncio.ensure_future(until_stopped())
-    orphaned = asyncio.ensure_future(_until_orphaned(os.getppid()))
+    orphaned = asyncio.ensure_future(until_orphaned(os.getppid()))
     folder = _temporary_folder()
     options = embedded.Options(durable=False)
     try:
@@ -86,11 +84,6 @@ def _temporary_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="documo-sandbox-"))
     folder.chmod(0o711)  # PostgreSQL's user must be able to pass through
     return folder
-
-
-async def _until_orphaned(parent: int) -> None:
-    while os.getppid() == parent:  # noqa: ASYNC110 -- nobody tells a process that its parent has gone
-        await asyncio.sleep(PARENT_SECONDS)
 
 
 def _say_ready(url: str, tokens: list[str], wanted: Sandbox) -> None:

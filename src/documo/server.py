@@ -6,6 +6,7 @@ The ready line is printed when the service answers, not when it hopes to.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
@@ -29,6 +30,8 @@ from documo.store.database import Store
 from lockstep.errors import conflict
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PARENT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,12 @@ async def until_stopped() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             with suppress(ValueError):
                 loop.remove_signal_handler(number)
+
+
+async def until_orphaned(parent: int) -> None:
+    """Wait until the process *parent*, which started this one, has gone."""
+    while os.getppid() == parent:  # noqa: ASYNC110 -- nobody tells a process that its parent has gone
+        await asyncio.sleep(PARENT_SECONDS)
 
 
 class _Server(uvicorn.Server):

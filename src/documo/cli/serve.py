@@ -13,7 +13,7 @@ import uvloop
 
 from documo.cli.output import Output, output_option
 from documo.log_setup import log_to_stderr
-from documo.server import Running, serving, until_stopped
+from documo.server import Running, serving, until_orphaned, until_stopped
 from documo.settings import DEFAULT_PORT, Settings, read_settings
 from documo.store.database import running_store
 
@@ -27,24 +27,27 @@ from documo.store.database import running_store
 @click.option("--public-url", metavar="URL", help="The address that customers use, for links in answers.")
 @click.option("--rate", type=click.IntRange(0), help="Requests per second for every account; 0 = no limit.")
 @click.option("--ready-fd", type=click.IntRange(0), help="Also write the ready line, as JSON, to this file descriptor.")
+@click.option("--with-parent", is_flag=True, help="Also stop when the process that started this one has gone.")
 @output_option
 def serve(
     port: int, host: str | None, data: str | None, public_url: str | None, rate: int | None, ready_fd: int | None,
-    output: Output,
+    with_parent: bool, output: Output,
 ) -> None:  # fmt: skip
     """Serve accounts over SCIM until SIGTERM or Ctrl-C."""
     settings = read_settings(data=data, host=host, port=port, public_url=public_url, rate=rate)
     log_to_stderr()
-    uvloop.run(_serve(settings, output, ready_fd))
+    uvloop.run(_serve(settings, output, ready_fd, parent=os.getppid() if with_parent else None))
 
 
-async def _serve(settings: Settings, output: Output, ready_fd: int | None) -> None:
-    stopped = asyncio.ensure_future(until_stopped())
+async def _serve(settings: Settings, output: Output, ready_fd: int | None, *, parent: int | None) -> None:
+    ends = [asyncio.ensure_future(until_stopped())]
+    if parent is not None:
+        ends.append(asyncio.ensure_future(until_orphaned(parent)))
     async with running_store(settings, main=True) as store:
         async with serving(store, settings) as running:
             settle_garbage()
             _say_ready(running, output, ready_fd)
-            await stopped
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
 
 
 def settle_garbage() -> None:

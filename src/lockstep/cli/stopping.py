@@ -4,10 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from lockstep.errors import Kind, LockstepError
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def ends_by_signal() -> Iterator[None]:
+    """Let a signal cancel the running task, so that everything it opened is closed; it then ends as interrupted."""
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    if task is None:
+        raise LockstepError(Kind.INTERNAL, "Signals can only end a task")
+    for one in SIGNALS:
+        loop.add_signal_handler(one, task.cancel)
+    try:
+        yield
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    finally:
+        for one in SIGNALS:
+            loop.remove_signal_handler(one)
 
 
 async def until_stopped(worker: asyncio.Task[Any]) -> None:

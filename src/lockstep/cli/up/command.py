@@ -17,7 +17,7 @@ from lockstep.actions.context import Context
 from lockstep.cli.events import log_to_stderr
 from lockstep.cli.output import hint
 from lockstep.cli.session import globals_of, operator
-from lockstep.cli.stopping import until_stopped
+from lockstep.cli.stopping import ends_by_signal, until_stopped
 from lockstep.cli.up import stage
 from lockstep.cli.up.running import Running, running
 from lockstep.settings import Settings, load_settings
@@ -78,6 +78,11 @@ def up(
 
 
 async def _up(settings: Settings, wanted: Wanted) -> None:
+    with ends_by_signal():  # while starting; once we are ready, a signal lets us finish what is under way
+        await _start_and_stay(settings, wanted)
+
+
+async def _start_and_stay(settings: Settings, wanted: Wanted) -> None:
     async with running(settings, documo_port=wanted.documo_port, say=hint) as both:
         context = both.house.context(operator(), say=hint)
         people = ""

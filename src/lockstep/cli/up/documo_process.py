@@ -49,7 +49,7 @@ class DocumoProcess:
 async def start_documo(data: Path, *, port: int) -> DocumoProcess:
     """Start `documo serve` on *port* (0: any free one) without a rate limit and wait until it answers. Raises LockstepError."""
     process = await asyncio.create_subprocess_exec(
-        *command(["serve", "--data", str(data), "--port", str(port), "--rate", "0", "-o", "json"]),
+        *command(["serve", "--data", str(data), "--port", str(port), "--rate", "0", "--with-parent", "-o", "json"]),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is ours to pass on, once our own work is recorded
@@ -59,6 +59,9 @@ async def start_documo(data: Path, *, port: int) -> DocumoProcess:
     try:
         line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
         ready = json.loads(line)
+    except asyncio.CancelledError:
+        await DocumoProcess(data, "", process).stop()
+        raise
     except (TimeoutError, ValueError):
         with contextlib.suppress(ProcessLookupError):
             process.kill()
