@@ -21,8 +21,7 @@ class TargetState:
 
 async def read_state(connection: Connection, job: str) -> TargetState:
     cursor = await connection.execute(
-        """select greatest(0, extract(epoch from greatest(coalesce(not_before, '-infinity'),
-                case when breaker = 'open' then coalesce(breaker_until, '-infinity') else '-infinity' end) - now())),
+        """select extract(epoch from greatest(now(), not_before, case when breaker = 'open' then breaker_until end) - now()),
             breaker, transport_failures
         from target_state where job = %s and (not_before > now() or breaker_until > now() or transport_failures > 0)""",
         (job,),
