@@ -191,7 +191,8 @@ async def seconds_until_due(connection: Connection, job: str) -> float | None:
     """How long until something of *job* can be claimed (0 if at once); None when nothing waits for a time."""
     cursor = await connection.execute(
         """select case when min(due) <= now() then 0 else extract(epoch from min(due) - now()) end
-        from dirty, greatest(not_before, coalesce(lease_until, '-infinity')) as due where job = %s and not_before < 'infinity' and not_before < now() + interval '2 minutes'""",
+        from dirty, greatest(not_before, coalesce(lease_until, '-infinity')) as due
+        where job = %s and not_before < 'infinity' and not_before < now() + interval '2 minutes'""",
         (job,),
     )
     seconds = (await only_row(cursor))[0]
