@@ -77,7 +77,11 @@ async def test_one_member_more_is_one_row_written_and_few_rows_read(documo_datab
         after_remove = await rows_of_members(store)
 
     assert (after_add["written"] - before["written"], after_remove["written"] - after_add["written"]) == (1, 1)
-    assert after_remove["read"] - before["read"] < 400  # of 2,000
+    assert (after_add["read"] - before["read"] < 200, after_remove["read"] - after_add["read"] < 200) == (True, True), (
+        before,
+        after_add,
+        after_remove,
+    )
 
 
 async def rows_of_members(store: Store) -> dict[str, int]:
