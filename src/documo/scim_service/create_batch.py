@@ -99,8 +99,9 @@ async def seats_error(transaction: Transaction, tenant: Tenant, *, wanted: int =
     _, counted = await transaction.send(*resources.seats_taken(tenant.id))
     if int(counted[0][0]) + wanted <= seats:
         return None
+    # 402 and not 403: a client takes 403 for a fault of its credentials and stops everything, when one person more did not fit.
     return ScimError(
-        403,
+        402,
         "",
         f"All {seats} seats of the account are taken: deactivate a member, or ask Documo for more seats.",
         "active",
