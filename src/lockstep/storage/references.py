@@ -26,6 +26,26 @@ async def replace_waiting(
         )
 
 
+async def lock_references(connection: Connection, job: str) -> None:
+    """Wait until no other transaction records waiting references or new links of *job*. Held until the transaction ends.
+
+    Otherwise one records that somebody waits while another links whom they wait for: neither would see the other.
+    """
+    await connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 7))", (f"references {job}",))
+
+
+async def wake_ready(connection: Connection, job: str, holders: Sequence[str]) -> None:
+    """Mark those of *holders* dirty who wait for somebody who has been linked meanwhile."""
+    await connection.execute(
+        """select mark_dirty(%(job)s, waiting.kind, array_agg(waiting.holder), 5::smallint, 'reference')
+        from waiting_reference as waiting
+        join link on link.job = waiting.job and link.source_id = waiting.missing and link.state in ('live', 'disabled')
+        where waiting.job = %(job)s and waiting.holder = any(%(holders)s::uuid[])
+        group by waiting.kind""",
+        {"job": job, "holders": list(holders)},
+    )
+
+
 async def wake_holders(connection: Connection, job: str, linked: Sequence[str]) -> int:
     """Mark those dirty who waited for one of *linked*; returns how many."""
     cursor = await connection.execute(

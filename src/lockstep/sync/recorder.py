@@ -79,10 +79,13 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
 async def _write_references(connection: Connection, job: Job, ours: Sequence[Outcome]) -> None:
     with_references = [one for one in ours if one.waiting is not None]
     waiting = [row for one in with_references for row in one.waiting or ()]
+    linked = [one.claim.source_id for one in ours if one.is_newly_linked]
     if with_references:
+        await references.lock_references(connection, job.id)
         holders = [one.claim.source_id for one in with_references]
         await references.replace_waiting(connection, job.id, holders, waiting)
-    linked = [one.claim.source_id for one in ours if one.is_newly_linked]
+        if waiting:
+            await references.wake_ready(connection, job.id, holders)
     if linked:
         await references.wake_holders(connection, job.id, linked)
         groups = job.configuration.mapping_for(ObjectKind.GROUP)
