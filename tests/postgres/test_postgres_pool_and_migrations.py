@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.database import Database
 from lockstep.postgres.migrate import migrate
-from lockstep.postgres.pool import open_pool, transaction
+from lockstep.postgres.pool import open_pool, pipeline, transaction
 
 EXAMPLE = "example_migrations"
 MIGRATE_FROM_ARGUMENTS = """
@@ -132,3 +132,18 @@ def test_fresh_databases_of_one_migrated_package_do_not_share_rows(database_fact
 
     with psycopg.connect(second.conninfo) as connection:
         assert connection.execute("select count(*) from person").fetchone() == (1,)
+
+
+async def test_a_failed_pipeline_spoils_no_later_statement(database: Database) -> None:
+    pool = await open_pool(database, max_size=1)
+    try:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            async with pool.connection() as connection, pipeline(connection):
+                await connection.execute("select 1 / %s::int", (0,))
+                await connection.execute("select %s::int + 1", (1,), prepare=True)
+
+        async with pool.connection() as connection:
+            cursor = await connection.execute("select %s::int + 1", (1,), prepare=True)
+            assert await cursor.fetchone() == (2,)
+    finally:
+        await pool.close()

@@ -12,7 +12,7 @@ from typing import Any
 from psycopg.sql import Composed
 
 from documo.store.database import SET_TENANT, Store
-from lockstep.postgres.pool import Connection
+from lockstep.postgres.pool import Connection, pipeline
 
 Statement = tuple[str | Composed, Sequence[Any] | dict[str, Any]]
 Rows = list[tuple[Any, ...]]
@@ -54,13 +54,13 @@ async def open_transaction(store: Store, tenant_id: int) -> AsyncIterator[Transa
         try:
             yield transaction
         finally:
-            if transaction.is_open:
+            if transaction.is_open and not connection.closed:
                 await connection.execute(store.undo)
 
 
 async def _send(connection: Connection, statements: Sequence[Statement], *, skip: int) -> list[Rows]:
     cursors = []
-    async with connection.pipeline():
+    async with pipeline(connection):
         for statement, parameters in statements:
             cursor = connection.cursor()
             await cursor.execute(statement, parameters or None)

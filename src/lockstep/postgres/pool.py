@@ -6,6 +6,7 @@ with `transaction`.
 
 from __future__ import annotations
 
+import asyncio
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -73,6 +74,21 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
             yield connection
     finally:
         await pool.putconn(connection)
+
+
+@asynccontextmanager
+async def pipeline(connection: Connection) -> AsyncIterator[None]:
+    """Statements of the block travel together. A pipeline that fails costs its connection.
+
+    What was to be prepared behind the statement that failed never was, and the driver does not know: on a connection that went back to
+    the pool, every later use of it would fail.
+    """
+    try:
+        async with connection.pipeline():
+            yield
+    except (psycopg.Error, asyncio.CancelledError):
+        await connection.close()
+        raise
 
 
 def connection_options(database: Database, *, name: str) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from lockstep.postgres.pool import Connection, Pool
+from lockstep.postgres.pool import Connection, Pool, pipeline
 
 
 @asynccontextmanager
 async def pipelined(pool: Pool, *, is_durable: bool = True) -> AsyncIterator[Connection]:
     """One transaction in pipeline mode. Without *is_durable* a crash of PostgreSQL may lose it whole (never in part)."""
-    async with pool.connection() as connection, connection.pipeline(), connection.transaction():
+    async with pool.connection() as connection, pipeline(connection), connection.transaction():
         if not is_durable:
             await connection.execute("set local synchronous_commit = off")
         yield connection
