@@ -31,7 +31,7 @@ test-full: env-dev  ## large counts, outside suites, PostgreSQL servers (at most
 	$(BIN)/python -m pytest -m "full" --timeout 1500
 
 soak: env-dev  ## open-ended: faults, kills, fuzzing
-	$(BIN)/python -m pytest -m "soak" --timeout 0
+	LOCKSTEP_TEST_EXAMPLES=soak $(BIN)/python -m pytest -m "soak" --timeout 0
 
 bench: env-dev  ## measure; prints JSON
 	@for file in bench/*.py; do echo "== $$file" >&2; $(BIN)/python $$file || exit 1; done

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -135,3 +136,9 @@ def _create(administrator: psycopg.Connection[tuple[object, ...]], owner: str, t
         sql.SQL("create database {} owner {} template {}").format(*map(sql.Identifier, (name, owner, template)))
     )
     return name
+
+
+# The same examples every time, so that a change is judged by what it changed; `make soak` draws new ones.
+hypothesis.settings.register_profile("steady", derandomize=True, database=None)
+hypothesis.settings.register_profile("soak", database=None)
+hypothesis.settings.load_profile(os.environ.get("LOCKSTEP_TEST_EXAMPLES", "steady"))
