@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
+import psycopg
 
 from documo.identifiers import new_id
 from documo.scim_service.tenants import Tenant
@@ -111,9 +112,17 @@ async def seats_error(transaction: Transaction, tenant: Tenant, *, wanted: int =
 async def _settle(store: Store, creation: Creation) -> Row | Exception:
     """Decide about a creation whose unique name is, or was, somebody's."""
     taken = _taken(creation)
-    name, tenant = creation.columns.unique_name, creation.tenant
+    name = creation.columns.unique_name
     if name is None:
         return taken
+    try:
+        return await _settle_name(store, creation, name, taken)
+    except psycopg.errors.UniqueViolation:
+        return taken  # somebody else was given the name while we were about to restore who had it
+
+
+async def _settle_name(store: Store, creation: Creation, name: str, taken: ScimError) -> Row | Exception:
+    tenant = creation.tenant
     async with open_transaction(store, tenant.id) as transaction:
         (rows,) = await transaction.send(
             resources.lock_namesake(tenant.id, creation.kind, name, tenant.account.undelete_days)
