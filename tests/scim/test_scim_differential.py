@@ -33,6 +33,9 @@ DIFFERENCES = {
         "RFC 7643, 2.4: 'The primary attribute value true MUST appear no more than once': "
         "ours refuses an operation that gives it to every value that a filter selects, theirs writes it"
     ),
+    "letters of a role's mailbox": (
+        "RFC 7644, 3.5.2.3 replaces with the value that was sent; theirs writes NOC@ and its like (RFC 2142) in small letters"
+    ),
     "value of nothing but primary false": (
         "RFC 7643, 2.4: the default of primary is false, so it says nothing: theirs may drop it when it compares"
     ),
@@ -115,6 +118,8 @@ def _comparable(resource: Any) -> Any:
         }
     if isinstance(resource, list):
         return [part for item in resource if (part := _comparable(item)) != {}]
+    if isinstance(resource, str) and "@" in resource:
+        return resource.casefold()  # DIFFERENCES: "letters of a role's mailbox"
     return resource
 
 
