@@ -32,6 +32,15 @@ def test_more_leavers_than_the_threshold_in_any_window_are_held(window: str, act
     assert is_held(plan, Counts(**{window: Tally(destructive=500)}, live_links=1_000_000))
 
 
+def test_what_waits_behind_a_leaver_counts_with_it() -> None:
+    counts = Counts(cycle=Tally(destructive=10), live_links=1_000)
+    config = configuration(deletions={"threshold": 50})
+
+    assert not is_held(planned(), replace(counts, waiting=Tally(destructive=39)), config)
+    assert is_held(planned(), replace(counts, waiting=Tally(destructive=40)), config)
+    assert not is_held(planned(), replace(counts, waiting=Tally(grants=400, empties=400)), config)
+
+
 def test_more_leavers_than_the_percentage_are_held_from_ten_on() -> None:
     assert not is_held(planned(), Counts(cycle=Tally(destructive=8), live_links=20))
     assert is_held(planned(), Counts(cycle=Tally(destructive=9), live_links=20))

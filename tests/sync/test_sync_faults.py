@@ -245,25 +245,6 @@ async def test_change_that_comes_while_an_object_is_sent_is_not_lost(world: Worl
     assert target.people()[upn(1)]["name.familyName"] == "Second"
 
 
-async def test_too_many_leavers_are_held_until_somebody_approves(world: World, target: ModelTarget) -> None:
-    from lockstep.storage import operations
-
-    await world.add_people(range(60))
-    await world.sync()
-    await world.unassign(range(40))
-    await world.change(range(50, 60), surname="Goes on")
-
-    await world.drain()
-
-    assert sum(not values["active"] for values in target.people().values()) == 12
-    assert (await world.cycle()).counts == {"disabled": 12, "held": 28, "updated": 10}
-    async with world.pool.connection() as connection:
-        assert len(await operations.held_operations(connection, world.job)) == 28
-        await operations.decide_held(connection, world.job, decision="approved", actor="test")
-    await world.drain()
-    assert sum(not values["active"] for values in target.people().values()) == 40
-
-
 async def test_convergence_under_random_faults(world: World, target: ModelTarget) -> None:
     chance = random.Random(7)
     await world.add_people(range(150))

@@ -2,7 +2,8 @@
 
 Counted in three windows (this cycle, one hour, one day), because cycles of one object would never reach a limit per cycle. The
 percentage counts only from a few operations on, or a start with two people would be held. A match with an account of more power is
-held whatever the counts. A hold stops only the plan it holds.
+held whatever the counts. What waits behind a plan counts with it, so that of a department unassigned by mistake nobody goes, and not
+everybody up to the limit. A hold stops only the plan it holds.
 """
 
 from __future__ import annotations
@@ -22,15 +23,25 @@ class Tally:
     grants: int = 0
     empties: int = 0
 
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.destructive + other.destructive, self.grants + other.grants, self.empties + other.empties)
+
+    def __sub__(self, other: Tally) -> Tally:
+        return Tally(self.destructive - other.destructive, self.grants - other.grants, self.empties - other.empties)
+
+    def __bool__(self) -> bool:
+        return bool(self.destructive or self.grants or self.empties)
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """*live_links* is what percentages are of: the linked accounts when the window began."""
+    """What was let through. *waiting* will want to be next; *live_links*, when the window began, is what percentages are of."""
 
     cycle: Tally = field(default_factory=Tally)
     hour: Tally = field(default_factory=Tally)
     day: Tally = field(default_factory=Tally)
     live_links: int = 0
+    waiting: Tally = field(default_factory=Tally)
 
     def windows(self) -> Iterator[tuple[str, Tally]]:
         yield "this cycle", self.cycle
@@ -63,9 +74,9 @@ def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration,
         return held(plan, _privileged_match(plan.link_to))
     if not plan.action.writes:
         return plan
-    for guard, tallies in _guards(plan, counts, configuration):
+    for guard, waiting, tallies in _guards(plan, counts, configuration):
         for window, before in tallies:
-            reason = _exceeds(guard, before, window, counts.live_links)
+            reason = _exceeds(guard, before, waiting, window, counts.live_links)
             if reason is not None:
                 return held(plan, reason)
     return plan
@@ -96,7 +107,7 @@ def _privileged_match(account: Account) -> Reason:
 
 def _guards(
     plan: Plan, counts: Counts, configuration: JobConfiguration
-) -> Iterator[tuple[_Guard, list[tuple[str, int]]]]:
+) -> Iterator[tuple[_Guard, int, list[tuple[str, int]]]]:
     deletions, guards = configuration.deletions, configuration.guards
     if plan.action.is_destructive:
         guard = _Guard(
@@ -106,7 +117,7 @@ def _guards(
             deletions.threshold_percent if deletions.threshold is not None else None,
             deletions.percent_from,
         )
-        yield guard, [(name, tally.destructive) for name, tally in counts.windows()]
+        yield guard, counts.waiting.destructive, [(name, tally.destructive) for name, tally in counts.windows()]
         return
     # Among new accounts there is nothing to compare with: only the number counts.
     percent = None if plan.action is Action.CREATE else guards.percent
@@ -114,31 +125,37 @@ def _guards(
         guard = _Guard(
             "TooManyGrants", "privileged values given", guards.privilege_grants, percent, deletions.percent_from
         )
-        yield guard, [(name, tally.grants) for name, tally in counts.windows()]
+        yield guard, counts.waiting.grants, [(name, tally.grants) for name, tally in counts.windows()]
     if plan.empties:
         guard = _Guard(
             "TooManyEmptied", "accounts that lose a value", guards.emptied_attributes, percent, deletions.percent_from
         )
-        yield guard, [(name, tally.empties) for name, tally in counts.windows()]
+        yield guard, counts.waiting.empties, [(name, tally.empties) for name, tally in counts.windows()]
 
 
-def _exceeds(guard: _Guard, before: int, window: str, live_links: int) -> Reason | None:
-    number = before + 1
+def _exceeds(guard: _Guard, before: int, waiting: int, window: str, live_links: int) -> Reason | None:
+    number = before + 1 + waiting
+    one = f"with this one and {waiting:,} more that wait" if waiting else "with this one"
     details = {"window": window, "count": str(number), "liveLinks": str(live_links)}
     next_step = "Approve it, or correct what causes it: lockstep deletes list APP"
     if guard.count is not None and number > guard.count:
-        text = f"Held for approval: with this one {number:,} {guard.what} in {window}, {guard.count:,} are allowed."
+        text = f"Held for approval: {one} {number:,} {guard.what} in {window}, {guard.count:,} are allowed."
         return Reason(guard.code, text, {**details, "threshold": str(guard.count)}, next_step)
     if guard.percent is not None and number >= guard.percent_from and number * 100 > guard.percent * live_links:
         text = (
-            f"Held for approval: with this one {number:,} {guard.what} in {window}, more than {guard.percent} % "
+            f"Held for approval: {one} {number:,} {guard.what} in {window}, more than {guard.percent} % "
             f"of {live_links:,} linked accounts."
         )
         return Reason(guard.code, text, {**details, "thresholdPercent": str(guard.percent)}, next_step)
     return None
 
 
+def tally_of(plan: Plan) -> Tally:
+    """What *plan* is to the guards; nothing for most plans."""
+    if not plan.action.writes:
+        return Tally()
+    return Tally(int(plan.action.is_destructive), int(plan.grants), int(plan.empties))
+
+
 def _after(tally: Tally, plan: Plan) -> Tally:
-    return Tally(
-        tally.destructive + plan.action.is_destructive, tally.grants + plan.grants, tally.empties + plan.empties
-    )
+    return tally + tally_of(plan)

@@ -131,6 +131,29 @@ async def held_operations(connection: Connection, job: str, *, limit: int = 1000
         return await cursor.fetchall()
 
 
+async def held_among(
+    connection: Connection, job: str, kind: str, ids: Iterable[str]
+) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """For those of *ids* that wait for a decision: what is held, and why."""
+    cursor = await connection.execute(
+        """select source_id::text, action, coalesce(error, '{}') from operation
+        where job = %s and kind = %s and source_id = any(%s::uuid[]) and state = 'held'""",
+        (job, kind, list(ids)),
+    )
+    return {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
+
+
+async def withdraw_held(connection: Connection, job: str, objects: Sequence[Mapping[str, Any]]) -> None:
+    """Nobody needs to decide any more on *objects* (kind, source_id): what was held is not wanted now, or was done otherwise."""
+    await connection.execute(
+        """update operation set state = 'dropped', settled_at = clock_timestamp()
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid)
+        where operation.job = %(job)s and operation.kind = given.kind and operation.source_id = given.source_id
+            and operation.state = 'held'""",
+        {"job": job, "rows": as_rows(objects)},
+    )
+
+
 async def count_held(connection: Connection, job: str) -> int:
     cursor = await connection.execute("select count(*) from operation where job = %s and state = 'held'", (job,))
     return int((await only_row(cursor))[0])

@@ -1,4 +1,4 @@
-"""The guards at work: count what they limit, in the database and in this drain, and hold what goes beyond.
+"""The guards at work: count what they limit, in the database, in this drain and behind it, and hold what goes beyond.
 
 The database knows what every worker has journalled; what this drain let through and has not journalled yet is added to that.
 """
@@ -6,37 +6,66 @@ The database knows what every worker has journalled; what this drain let through
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from lockstep.engine.safeguards import Counts, Tally, hold_or_release
-from lockstep.postgres.pool import Pool
+from lockstep.engine.records import Action, Lane, Plan, Reason
+from lockstep.engine.safeguards import Counts, Tally, held, hold_or_release, tally_of
 from lockstep.storage import operations
 from lockstep.storage.dirty import Claim
+from lockstep.sync.foresight import Foresight
 from lockstep.sync.planner import Planned
 from lockstep.sync.sending import is_approved
-from lockstep.sync.services import Job
+from lockstep.sync.services import Job, Services
 
 FRESH_SECONDS = 5.0
+
+HeldBefore = tuple[str, Mapping[str, Any]]  # what is held, and why
 
 
 class Guard:
     """One drain's guard."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, services: Services) -> None:
+        self._pool = services.pool
+        self._ahead = Foresight(services)
         self._counts = Counts()
         self._read_at = -FRESH_SECONDS
         self._cycle: int | None = None
 
-    async def pass_or_hold(self, job: Job, claim: Claim, planned: Planned) -> Planned:
+    def new_slice(self) -> None:
+        """More was claimed: what waits behind it is counted again."""
+        self._ahead.new_slice()
+
+    async def pass_or_hold(
+        self, job: Job, claim: Claim, planned: Planned, held_before: HeldBefore | None = None
+    ) -> Planned:
         """*planned*, or the same held for approval. Costs nothing for a plan that no guard looks at."""
         plan = planned.plan
-        if not (plan.action.is_destructive or (plan.action.writes and (plan.grants or plan.empties))):
+        if not (tally_of(plan) or plan.claims_privileged):
             return planned
         await self._refresh(job, claim.cycle)
-        checked = hold_or_release(plan, self._counts, job.configuration, approved=is_approved(claim))
+        checked = await self._check(job, claim, plan, held_before)
         self._counts = self._counts.with_plan(checked)
+        self._ahead.decided(plan, passed=checked is plan)
         return planned if checked is plan else replace(planned, plan=checked)
+
+    async def _check(self, job: Job, claim: Claim, plan: Plan, held_before: HeldBefore | None) -> Plan:
+        if is_approved(claim):
+            return plan
+        if held_before is not None and held_before[0] == plan.action.value:
+            return held(plan, _undecided(held_before[1]))
+        checked = hold_or_release(plan, self._counts, job.configuration)
+        if checked.action is Action.HELD or claim.lane == Lane.ON_DEMAND.number:
+            return checked
+        if self._ahead.waiting(plan) is None:
+            bound = replace(self._counts, waiting=await self._ahead.at_most(job, claim.lane))
+            if hold_or_release(plan, bound, job.configuration) is plan:
+                return plan
+            await self._ahead.read(job, claim.lane)
+        waiting = self._ahead.waiting(plan) or Tally()
+        return hold_or_release(plan, replace(self._counts, waiting=waiting), job.configuration)
 
     async def _refresh(self, job: Job, cycle: int | None) -> None:
         if cycle == self._cycle and time.monotonic() - self._read_at < FRESH_SECONDS:
@@ -51,6 +80,16 @@ class Guard:
             read.live_links,
         )
         self._cycle, self._read_at = cycle, time.monotonic()
+
+
+def _undecided(error: Mapping[str, Any]) -> Reason:
+    """Why it stays held: it changed, and nobody has decided yet."""
+    return Reason(
+        str(error.get("code", "TooManyDeletes")),
+        str(error.get("reason", "Held for approval.")),
+        {},
+        "Approve or reject it: lockstep deletes list APP",
+    )
 
 
 def _larger(one: Tally, other: Tally) -> Tally:

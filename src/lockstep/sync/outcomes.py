@@ -44,7 +44,7 @@ class Outcome:
     """Everything that Transaction B writes for one object.
 
     *postponed* keeps the dirty row (with these columns); without it the object is done. *counted* is "" where the cycle does not
-    count it yet.
+    count it yet. *withdraws_hold*: what of the object waited for a decision needs none any more.
     """
 
     claim: Claim
@@ -54,6 +54,7 @@ class Outcome:
     is_newly_linked: bool = False
     settled: tuple[Row, ...] = ()
     held: Row | None = None
+    withdraws_hold: bool = False
     log: Row | None = None
     postponed: Row | None = None
     waiting: tuple[Row, ...] | None = None

@@ -10,6 +10,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -23,7 +24,7 @@ from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
 from lockstep.sync import health, members, outcomes, sending
 from lockstep.sync.budget import Budget
-from lockstep.sync.guarding import Guard
+from lockstep.sync.guarding import Guard, HeldBefore
 from lockstep.sync.leases import Leases
 from lockstep.sync.log_records import new_id
 from lockstep.sync.outcomes import Failure, Outcome, refused
@@ -69,7 +70,8 @@ class Pipeline:
         self._leases = Leases(services, job.id, self.lease_seconds)
         self._undecided: set[int] = set()  # attempts in flight whose outcome is not known yet
         self._wait_until = 0.0
-        self._guard = Guard(services.pool)
+        self._guard = Guard(services)
+        self._held_before: dict[int, HeldBefore] = {}  # by attempt: what of the object waits for a decision
         self._budget = Budget(services.pool, job.id, settings.requests_per_second)
         self._queue = WorkQueue()
         self._journal: Batches[Write] = Batches(most=BATCH, wait_seconds=0)
@@ -86,6 +88,7 @@ class Pipeline:
 
     def admit(self, claims: Iterable[Claim], *, claimed_at: float) -> None:
         """Take responsibility for claimed objects; *claimed_at* is monotonic, from before the claim."""
+        self._guard.new_slice()
         for claim in claims:
             self.in_flight[claim.attempt] = claim
             self._leases.add(claim.attempt, since=claimed_at)
@@ -96,6 +99,10 @@ class Pipeline:
         most = MOST_PER_SENDER * self.settings.concurrency
         return min(most - len(self._undecided), most + MOST_UNRECORDED - len(self.in_flight))
 
+    def note_held(self, claim: Claim, held: HeldBefore) -> None:
+        """Something of the object waits for a decision already."""
+        self._held_before[claim.attempt] = held
+
     def look(self, work: Look) -> None:
         self._queue.put(work)
 
@@ -104,6 +111,8 @@ class Pipeline:
 
     def done(self, outcome: Outcome) -> None:
         self._undecided.discard(outcome.claim.attempt)
+        if outcome.claim.attempt in self._held_before and outcome.is_done:
+            outcome = replace(outcome, withdraws_hold=True)
         self._records.put(outcome)
         if len(self._undecided) <= MOST_PER_SENDER * self.settings.concurrency // 2:
             self.changed.set()
@@ -195,7 +204,8 @@ class Pipeline:
 
         *was_created*: the account that was found is the one that an operation with an unknown end has made.
         """
-        planned = await self._guard.pass_or_hold(self.job, claim, planned)
+        held_before = self._held_before.get(claim.attempt)
+        planned = await self._guard.pass_or_hold(self.job, claim, planned, held_before)
         if planned.plan.action is Action.NONE and members.has_members(planned) and not settled:
             self._queue.put(Members(claim, planned))
         elif planned.plan.action.writes:
@@ -283,5 +293,6 @@ class Pipeline:
         for claim in claims:
             self.in_flight.pop(claim.attempt, None)
             self._undecided.discard(claim.attempt)
+            self._held_before.pop(claim.attempt, None)
             self._leases.drop(claim.attempt)
         self.changed.set()

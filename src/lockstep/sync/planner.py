@@ -30,6 +30,7 @@ class Known:
     links: Mapping[str, Link]
     account_ids: Mapping[str, str]
     open_operations: Mapping[str, Sequence[operations.OpenOperation]]
+    held: Mapping[str, tuple[str, Mapping[str, object]]] = field(default_factory=dict)  # what waits for a decision
     has_index: bool = False
     answers: dict[tuple[str, str], list[Account]] = field(default_factory=dict)
     indexed: dict[str, Account] = field(default_factory=dict)
@@ -89,6 +90,7 @@ async def load(
         known_links,
         await links.target_ids(connection, job.id, referenced) if referenced else {},
         await operations.open_operations(connection, job.id, kind, ids),
+        await operations.held_among(connection, job.id, kind, ids),
         has_index,
         indexed=await target_index.newer_than_links(connection, job.id, kind, ids) if has_index and known_links else {},
     )

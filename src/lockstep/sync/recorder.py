@@ -63,6 +63,9 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
     held = [one.held for one in ours if one.held is not None]
     if held:
         await operations.hold(connection, job.id, held)
+    withdrawn = [{"kind": one.claim.kind, "source_id": one.claim.source_id} for one in ours if one.withdraws_hold]
+    if withdrawn:
+        await operations.withdraw_held(connection, job.id, withdrawn)
     done = [one.claim for one in ours if one.is_done]
     if done:
         await dirty.finish(connection, job.id, done)

@@ -53,6 +53,8 @@ async def _plan_kind(
         if claim.source_id not in known.objects:
             pipeline.done(Outcome(claim, counted="unchanged"))  # gone from the directory, and never had an account
             continue
+        if claim.source_id in known.held:
+            pipeline.note_held(claim, known.held[claim.source_id])
         if claim.source_id in prepared:
             asking += await _hand_on(pipeline, known, claim, prepared[claim.source_id])
     return asking

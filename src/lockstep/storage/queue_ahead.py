@@ -1,0 +1,51 @@
+"""The linked objects that wait for their turn: what could still be disabled, deleted or emptied behind the write at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import only_row
+
+# An operation that is open is counted where the guards count what was sent.
+_WAITING = """
+from dirty
+join link on link.job = dirty.job and link.kind = dirty.kind and link.source_id = dirty.source_id
+    and link.state in ('live', 'disabled')
+where dirty.job = %(job)s and dirty.lane <= %(up_to_lane)s and dirty.not_before <= now() and dirty.version > %(after)s
+    and not dirty.reasons @> '{approved}'
+    and not exists (select from operation where operation.job = dirty.job and operation.kind = dirty.kind
+        and operation.source_id = dirty.source_id and operation.state in ('planned', 'ambiguous'))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    kind: str
+    source_id: str
+    version: int
+
+
+async def count_waiting(connection: Connection, job: str, *, up_to_lane: int, after: int) -> int:
+    """How many linked objects are due that were marked after version *after*."""
+    cursor = await connection.execute(
+        f"select count(*) {_WAITING}",  # a constant of this module
+        {"job": job, "up_to_lane": up_to_lane, "after": after},
+    )
+    return int((await only_row(cursor))[0])
+
+
+async def read_waiting(
+    connection: Connection, job: str, *, up_to_lane: int, after: int, limit: int
+) -> Sequence[Waiting]:
+    """The next of them, in the order in which they were marked."""
+    async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
+        await cursor.execute(
+            "select dirty.kind, dirty.source_id::text, dirty.version "  # a constant of this module
+            f"{_WAITING} order by dirty.version limit %(limit)s",
+            {"job": job, "up_to_lane": up_to_lane, "after": after, "limit": limit},
+        )
+        return await cursor.fetchall()
