@@ -196,4 +196,4 @@ class ModelOpener:
         return self.target
 
     async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]:
-        return ()
+        return (Probe("Authentication", self.target.is_down is None, "The credentials were tried"),)

@@ -8,7 +8,7 @@ import pytest
 from model_target import USER, ModelTarget, answered
 from sync_world import World, person_id, upn
 
-from lockstep.actions import logs, provisioning, settings, status
+from lockstep.actions import connection, logs, provisioning, settings, status
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.provisioning import ResetScope
 from lockstep.errors import Kind, LockstepError
@@ -194,6 +194,23 @@ async def test_settings_are_kept_and_off_pauses(context: Context, world: World) 
         "off", "all", "it@contoso.com", True, timedelta(minutes=20),
     )  # fmt: skip
     assert await world.value("select syncs_all from job")
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+async def test_connection_that_is_good_again_ends_the_wait_of_a_quarantine(
+    context: Context, world: World, target: ModelTarget, is_good: bool
+) -> None:
+    await world.add_people(range(3))
+    target.is_down = answered(Verdict.UNAUTHORIZED, status=401, code="Unauthorized")
+    await provisioning.start(context, "model")
+    await world.drain()
+    target.is_down = None if is_good else target.is_down
+
+    await connection.test_connection(context, "model")
+    target.is_down = None
+    await world.drain()
+
+    assert len(target.people()) == (3 if is_good else 0)
 
 
 async def test_push_names_people_and_is_logged_under_who_asked(

@@ -1,4 +1,7 @@
-"""Test Connection: try what is stored, step by step, and remember what was found."""
+"""Test Connection: try what is stored, step by step, and remember what was found.
+
+A connection that is good ends the wait of a job that was stopped because it was not: it tries again at once.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 from lockstep.actions.context import CREDENTIALS_WRITE, Context
 from lockstep.actions.jobs import new_services, read_job, require_credentials
 from lockstep.ports import Probe
-from lockstep.storage import credentials
+from lockstep.storage import credentials, jobs
 from lockstep.sync.connections import read_target_settings
 
 
@@ -27,6 +30,10 @@ async def test_connection(context: Context, app: str) -> Sequence[Probe]:
     probes = await services.opener.test_connection(settings)
     async with context.changing(CREDENTIALS_WRITE) as edit:
         await credentials.save_test_result(edit.connection, job.row.app, {"probes": [as_row(one) for one in probes]})
+        is_good = bool(probes) and all(one.passed for one in probes if one.tried)
+        waited = is_good and await jobs.end_connection_wait(edit.connection, job.id)
+    if waited:
+        await context.after_commit([job.id])
     return probes
 
 

@@ -147,6 +147,16 @@ async def set_quarantine(connection: Connection, job: str, quarantine: Mapping[s
     )
 
 
+async def end_connection_wait(connection: Connection, job: str) -> bool:
+    """The connection is good: a job in quarantine because it was not tries again now. False where none waited."""
+    cursor = await connection.execute(
+        """update job set last_probe_at = null, quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now()))
+        where id = %s and quarantine ->> 'reason' = 'EncounteredQuarantineException'""",
+        (job,),
+    )
+    return cursor.rowcount > 0
+
+
 async def note_probe(connection: Connection, job: str) -> None:
     """The application answered as it should, just now."""
     await connection.execute("update job set last_probe_at = now() where id = %s", (job,))
