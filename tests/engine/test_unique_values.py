@@ -20,15 +20,15 @@ def test_candidates_are_asked_in_the_order_they_are_tried() -> None:
 
 
 def test_first_value_that_is_free_is_written() -> None:
-    plan = make_plan(prepare(person(), None, CONFIG, MOMENT), match=NO_MATCH, taken={"Anna"})
+    plan = make_plan(prepare(person(), None, CONFIG, MOMENT), match=NO_MATCH, taken={"nickName": {"Anna"}})
 
     assert plan.desired["nickName"] == "Lind"
 
 
 def test_person_whose_candidates_are_all_taken_waits() -> None:
-    plan = make_plan(prepare(person(), None, CONFIG, MOMENT), match=NO_MATCH, taken={"Anna", "Lind"})
+    plan = make_plan(prepare(person(), None, CONFIG, MOMENT), match=NO_MATCH, taken={"nickName": {"Anna", "Lind"}})
 
-    assert (plan.action, plan.reason.code) == (Action.REFUSE, "InvalidExpression")
+    assert (plan.action, plan.reason.code) == (Action.REFUSE, "EntryConflict")
 
 
 def test_nobody_is_asked_about_for_whoever_has_an_account_or_gets_none() -> None:

@@ -130,6 +130,15 @@ class AttributeMapping:
         return isinstance(self.source, Expression) and is_generated(self.source.compiled)
 
     @cached_property
+    def is_unique(self) -> bool:
+        """The value is chosen so that nobody in the application has it, which makes sense only when an account is made."""
+        return isinstance(self.source, Expression) and "SelectUniqueValue" in self.source.compiled.functions
+
+    @cached_property
+    def only_creates(self) -> bool:
+        return self.apply is Apply.CREATE_ONLY or self.is_unique
+
+    @cached_property
     def plain_source(self) -> str:
         """The source attribute where its text is copied as it is; "" where anything else may happen."""
         is_plain = (

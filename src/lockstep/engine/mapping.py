@@ -6,7 +6,7 @@ is written on create only. Reading what an account holds is here as well, becaus
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -15,7 +15,6 @@ from typing import Any, Final
 import orjson
 
 from lockstep.engine.configuration import (
-    Apply,
     AttributeMapping,
     Constant,
     Direct,
@@ -33,7 +32,8 @@ from lockstep.engine.source_record import IS_SOFT_DELETED, source_record
 from lockstep.engine.target_attributes import AttributeType, TargetAttribute
 from lockstep.scim.target_values import MISSING, read_path
 
-Taken = Callable[[str], bool] | Collection[str]
+# By target path: the values that somebody else in the application has already.
+Taken = Mapping[str, Collection[str]]
 
 # Attributes that say whether a person may have access: mappings that read one of them carry a disabling.
 DISABLING: Final = frozenset({IS_SOFT_DELETED, "accountEnabled"})
@@ -81,7 +81,12 @@ def map_account(
     if record is None:
         record = source_record(obj, configuration, is_soft_deleted=is_soft_deleted)
     work = _Work(
-        record, EvaluationContext(moment, taken or (), configuration.default_domain), generated, account_ids, creating
+        record,
+        EvaluationContext(moment, (), configuration.default_domain),
+        generated,
+        account_ids,
+        creating,
+        taken or {},
     )
     values, read = work.values, record.get
     for target, plain_source, attribute in mapping.flow:
@@ -93,7 +98,7 @@ def map_account(
                 continue
         if only is not None and attribute.dependencies.isdisjoint(only):
             continue
-        if attribute.apply is Apply.CREATE_ONLY and not creating:
+        if attribute.only_creates and not creating:
             continue
         problem = work.add(attribute)
         if problem is not None:
@@ -147,6 +152,7 @@ class _Work:
     generated: Values
     account_ids: Mapping[str, str]
     creating: bool
+    taken: Taken
     values: dict[str, Value] = field(default_factory=dict)
     cleared: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
@@ -189,10 +195,12 @@ class _Work:
             case Expression(compiled):
                 if not mapping.is_generated:
                     return compiled.evaluate(self.record, self.context)
-                value = reusable(self.generated, mapping.target, compiled)
+                # A unique value is chosen anew for every account: meanwhile somebody else may have the one of the last.
+                value = None if mapping.is_unique else reusable(self.generated, mapping.target, compiled)
                 if value is None:
+                    taken = self.taken.get(mapping.target, ())
                     labelled = EvaluationContext(
-                        self.context.moment, self.context.taken, self.context.default_domain, mapping.target
+                        self.context.moment, taken, self.context.default_domain, mapping.target
                     )
                     value = compiled.evaluate(self.record, labelled)
                 if isinstance(value, str | int | tuple):

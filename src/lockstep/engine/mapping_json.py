@@ -123,8 +123,7 @@ def _attribute(part: Part, kind: ObjectKind, known: Sequence[TargetAttribute]) -
         extra=part.raw("x-entra") or {},
     )
     part.done()
-    unique = isinstance(mapping.source, Expression) and "SelectUniqueValue" in mapping.source.compiled.functions
-    if match and unique:
+    if match and mapping.is_unique:
         raise part.error(
             "match", "SelectUniqueValue cannot be used for a matching attribute: it always gives a free value"
         )

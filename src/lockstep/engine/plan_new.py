@@ -10,8 +10,9 @@ from lockstep.engine.drafting import Draft, difference, differs, flag_is_off, ma
 from lockstep.engine.mapping import Mapped, Taken, held_values
 from lockstep.engine.matching import ManyMatches, Match, NoMatch, OneMatch, TakenMatch
 from lockstep.engine.prepare import Prepared
-from lockstep.engine.records import Action, Change, LinkState, Reason
+from lockstep.engine.records import Action, Change, LinkState, Reason, Step
 from lockstep.engine.steps import matching_step
+from lockstep.engine.unique_values import all_taken, unique_steps
 
 
 def plan_new(prepared: Prepared, match: Match | None, taken: Taken | None) -> Draft:
@@ -41,15 +42,19 @@ def refused(mapped: Mapped) -> Draft | None:
 
 
 def _create(prepared: Prepared, match: NoMatch, taken: Taken | None) -> Draft:
-    step = (matching_step(match, prepared.queries),)
+    step: tuple[Step, ...] = (matching_step(match, prepared.queries),)
     if not may(prepared, "create"):
         return Draft(Action.SKIP, (flag_is_off(prepared, "create", wish="Would be created"),), matching=step)
+    if taken and (reason := all_taken(prepared, taken)) is not None:
+        return Draft(Action.REFUSE, (reason,), matching=step)
     mapped = mapped_for(prepared, creating=True, taken=taken)
     if (draft := refused(mapped)) is not None:
         return draft
     changes = tuple(
         Change(path, None, value, redacted=path in mapped.redacted) for path, value in mapped.values.items()
     )
+    if taken:
+        step += unique_steps(prepared, mapped.values, taken)
     # The scope says why a person gets an account; "has none yet" does not.
     reasons = prepared.scope.reasons
     return Draft(Action.CREATE, reasons, LinkState.LIVE, mapped=mapped, changes=changes, matching=step)

@@ -12,6 +12,7 @@ import structlog
 
 from lockstep.engine.matching import matching_value
 from lockstep.engine.rules import ObjectMapping
+from lockstep.engine.unique_values import unique_mappings
 from lockstep.ports import TargetPage, TargetReader
 from lockstep.postgres.pool import Pool, transaction
 from lockstep.storage import dirty_marks, target_index
@@ -58,9 +59,10 @@ def _costs_more(page: TargetPage, asked_for: int) -> bool:
 
 def _rows(page: TargetPage, mapping: ObjectMapping) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
+    asked = [one.target for one in (*mapping.matching, *unique_mappings(mapping))]
     for account in page.accounts:
         document = {"resource": account.resource, "etag": account.etag}
-        values = {one.target: matching_value(account.resource, one.target) for one in mapping.matching}
+        values = {target: matching_value(account.resource, target) for target in asked}
         # An account without any matching value is kept under its id alone: it may be linked.
         found = {attribute: value for attribute, value in values.items() if value is not None} or {"": account.id}
         rows += [

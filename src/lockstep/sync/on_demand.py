@@ -19,6 +19,7 @@ from lockstep.sync.pipeline import Pipeline
 from lockstep.sync.planner import Planned, load, plan_one, prepare_one
 from lockstep.sync.services import Job, Services
 from lockstep.sync.slices import plan_slice
+from lockstep.sync.unique_values import ImaginedClaims
 
 ROUNDS = 4  # an answer that needs another look is looked at again, so often
 BUSY_WAIT_SECONDS = 0.2
@@ -143,4 +144,5 @@ async def preview(
     async with services.pool.connection() as connection:
         known = await load(connection, job, kind, ids)
     prepared = [prepare_one(known, job, one, moment, look=True) for one in ids if one in known.objects]
-    return [await plan_one(services.pool, job, one, reader) for one in prepared]
+    claims = ImaginedClaims(services.pool, job.id)
+    return [await plan_one(services.pool, job, one, reader, claims=claims) for one in prepared]

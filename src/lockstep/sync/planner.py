@@ -10,15 +10,18 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lockstep.directory.objects import read_objects
+from lockstep.engine.mapping import Taken
 from lockstep.engine.matching import Match, MatchQuery, choose_match, folded
 from lockstep.engine.moment import Moment
 from lockstep.engine.plan import NOT_READ, Observed, Prepared, Wanted, make_plan, prepare, wanted
-from lockstep.engine.records import Account, Lifecycle, Link, ObjectKind, Plan, SourceObject
+from lockstep.engine.records import Account, Action, Lifecycle, Link, ObjectKind, Plan, SourceObject
+from lockstep.engine.unique_values import unique_candidates, unique_mappings
 from lockstep.ports import TargetPage, TargetReader
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import links, operations, target_index
 from lockstep.storage.links import Holder
 from lockstep.sync.services import Job
+from lockstep.sync.unique_values import Claims, ImaginedClaims, Wish, choose, refused_lately, taken_by, wishes_of
 
 
 @dataclass(slots=True)
@@ -35,6 +38,9 @@ class Known:
     answers: dict[tuple[str, str], list[Account]] = field(default_factory=dict)
     indexed: dict[str, Account] = field(default_factory=dict)
     holders: dict[str, Holder] = field(default_factory=dict)
+    taken: dict[str, Taken] = field(
+        default_factory=dict
+    )  # by object: candidates for a unique value that it cannot have
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +113,31 @@ async def ask_index(connection: Connection, job: Job, known: Known, prepared: It
     if not known.has_index:
         return
     asking = [one for one in prepared if wanted(one) is not Wanted.NOTHING]
-    pairs = {(query.attribute, folded(query.attribute, query.value)) for one in asking for query in one.queries}
+    queries = [query for one in asking for query in (*one.queries, *unique_candidates(one))]
+    pairs = {(query.attribute, folded(query.attribute, query.value)) for query in queries}
     known.answers = await target_index.find(connection, job.id, known.kind, pairs) if pairs else {}
     found = {account.id for accounts in known.answers.values() for account in accounts}
     known.holders = await links.holders(connection, job.id, known.kind, found) if found else {}
+
+
+async def choose_from_index(job: Job, known: Known, prepared: Iterable[Prepared], claims: Claims) -> None:
+    """Choose unique values for those of many objects who will get an account, from the pages that were read."""
+    if not known.has_index or not unique_mappings(job.configuration.mapping_for(known.kind)):
+        return
+    wishes: dict[str, list[Wish]] = {}
+    for one in prepared:
+        try:
+            planned = plan_from_index(known, one) if unique_candidates(one) else None
+        except Exception:  # noqa: S112  # told when its own turn comes
+            continue
+        if planned is not None and planned.plan.action is Action.CREATE:
+            wishes[one.obj.id] = wishes_of(one)
+
+    async def is_in_use(attribute: str, value: str) -> bool:
+        return bool(known.answers.get((attribute, folded(attribute, value))))
+
+    await choose(known.kind, [wish for its in wishes.values() for wish in its], claims, is_in_use)
+    known.taken = {source_id: taken_by(its) for source_id, its in wishes.items()}
 
 
 def plan_from_index(known: Known, prepared: Prepared) -> Planned | None:
@@ -132,13 +159,22 @@ def plan_from_index(known: Known, prepared: Prepared) -> Planned | None:
             for query in prepared.queries
         ]
         match = choose_match(answers, _others(known.holders, prepared))
-    return Planned(make_plan(prepared, match=match, observed=observed), prepared, observed)
+    taken = known.taken.get(prepared.obj.id)
+    return Planned(make_plan(prepared, match=match, observed=observed, taken=taken), prepared, observed)
 
 
-async def plan_one(pool: Pool, job: Job, prepared: Prepared, reader: TargetReader, *, look: bool = False) -> Planned:
+async def plan_one(
+    pool: Pool,
+    job: Job,
+    prepared: Prepared,
+    reader: TargetReader,
+    *,
+    look: bool = False,
+    claims: Claims | None = None,
+) -> Planned:
     """Ask the application until the engine has all it wants, and plan. Raises TargetError when it cannot be read.
 
-    *look* reads the linked account even where the engine would trust what it knows.
+    *look* reads the linked account even where the engine would trust what it knows. Without *claims* nothing is claimed.
     """
     counting = CountingReader(reader)
     kind = prepared.obj.kind
@@ -151,7 +187,24 @@ async def plan_one(pool: Pool, job: Job, prepared: Prepared, reader: TargetReade
             observed = await counting.get(kind, prepared.link.target_id)
         else:
             match = await _ask(pool, job, prepared, counting)
-    return Planned(make_plan(prepared, match=match, observed=observed), prepared, observed, counting.requests)
+    plan = make_plan(prepared, match=match, observed=observed)
+    if plan.action is Action.CREATE and unique_candidates(prepared):
+        taken = await _choose(pool, job, prepared, counting, claims or ImaginedClaims(pool, job.id))
+        plan = make_plan(prepared, match=match, observed=observed, taken=taken)
+    return Planned(plan, prepared, observed, counting.requests)
+
+
+async def _choose(pool: Pool, job: Job, prepared: Prepared, reader: CountingReader, claims: Claims) -> Taken:
+    """Ask for one candidate after the other until one is free: as a rule, the first is."""
+    kind = prepared.obj.kind
+    async with pool.connection() as connection:
+        wishes = wishes_of(prepared, await refused_lately(connection, job.id, prepared))
+
+    async def is_in_use(attribute: str, value: str) -> bool:
+        return bool(await reader.find(kind, attribute, value))
+
+    await choose(kind, wishes, claims, is_in_use)
+    return taken_by(wishes)
 
 
 async def _ask(pool: Pool, job: Job, prepared: Prepared, reader: CountingReader) -> Match:

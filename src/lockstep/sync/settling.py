@@ -17,6 +17,7 @@ from lockstep.storage.operations import OpenOperation
 from lockstep.sync.outcomes import settled_row
 from lockstep.sync.planner import Planned, plan_one
 from lockstep.sync.services import Job
+from lockstep.sync.unique_values import StoredClaims
 from lockstep.sync.work import Look
 
 SECOND_LOOK_SECONDS = 0.5
@@ -29,10 +30,11 @@ async def settle_by_looking(pool: Pool, job: Job, work: Look, reader: TargetRead
     """
     created = [one for one in work.unsettled if one.action == Action.CREATE]
     changed = len(created) < len(work.unsettled)
-    planned = await plan_one(pool, job, work.prepared, reader, look=work.look or changed)
+    claims = StoredClaims(pool, job.id)
+    planned = await plan_one(pool, job, work.prepared, reader, look=work.look or changed, claims=claims)
     if created and planned.plan.action is Action.CREATE:
         await asyncio.sleep(SECOND_LOOK_SECONDS)
-        again = await plan_one(pool, job, work.prepared, reader)
+        again = await plan_one(pool, job, work.prepared, reader, claims=claims)
         planned = Planned(again.plan, again.prepared, again.observed, planned.requests + again.requests)
     return planned, _ends(work.unsettled, planned)
 

@@ -17,6 +17,7 @@ from lockstep.sync.pipeline import Pipeline
 from lockstep.sync.planner import Known
 from lockstep.sync.sending import is_on_demand
 from lockstep.sync.services import Job, Services
+from lockstep.sync.unique_values import StoredClaims
 from lockstep.sync.work import Look
 
 
@@ -48,6 +49,7 @@ async def _plan_kind(
                 except Exception:
                     pipeline.fault(claim)
         await planner.ask_index(connection, job, known, prepared.values())
+    await planner.choose_from_index(job, known, prepared.values(), StoredClaims(services.pool, job.id))
     asking = 0
     for claim in claims:
         if claim.source_id not in known.objects:

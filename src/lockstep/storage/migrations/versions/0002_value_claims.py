@@ -1,0 +1,10 @@
+"""Values that were chosen for somebody and that nobody else may be given."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
