@@ -29,7 +29,8 @@ async def replace_waiting(
 async def lock_references(connection: Connection, job: str) -> None:
     """Wait until no other transaction records waiting references or new links of *job*. Held until the transaction ends.
 
-    Otherwise one records that somebody waits while another links whom they wait for: neither would see the other.
+    Otherwise one records that somebody waits while another links whom they wait for: neither would see the other. The same goes for a
+    member who joins a group while another transaction links them: who reads the notes of members waits for such a one to end.
     """
     await connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 7))", (f"references {job}",))
 

@@ -12,7 +12,8 @@ from datetime import timedelta
 
 from lockstep.engine.records import LinkState, ObjectKind, Step, StepStatus, StepType
 from lockstep.ports import Answer, Target, Verdict
-from lockstep.storage import dirty, operations, provisioning_log, target_members
+from lockstep.postgres.pool import transaction
+from lockstep.storage import dirty, operations, provisioning_log, references, target_members
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
@@ -74,7 +75,9 @@ class MemberSync:
 
     async def run(self) -> MembersResult:
         """Send what differs until nothing does, or until an answer stops it."""
-        async with self.services.pool.connection() as connection:
+        # Whoever is being linked this moment is waited for: what is noted of them before must not be forgotten without them.
+        async with transaction(self.services.pool) as connection:
+            await references.lock_references(connection, self.job.id)
             seen = await target_members.newest_note(connection, self.job.id, self.claim.source_id)
         after = target_members.FIRST
         while True:

@@ -83,16 +83,18 @@ async def _write_references(connection: Connection, job: Job, ours: Sequence[Out
     with_references = [one for one in ours if one.waiting is not None]
     waiting = [row for one in with_references for row in one.waiting or ()]
     linked = [one.claim.source_id for one in ours if one.is_newly_linked]
-    if with_references:
+    groups = job.configuration.mapping_for(ObjectKind.GROUP)
+    has_groups = groups is not None and groups.enabled
+    if with_references or (linked and has_groups):
         await references.lock_references(connection, job.id)
+    if with_references:
         holders = [one.claim.source_id for one in with_references]
         await references.replace_waiting(connection, job.id, holders, waiting)
         if waiting:
             await references.wake_ready(connection, job.id, holders)
     if linked:
         await references.wake_holders(connection, job.id, linked)
-        groups = job.configuration.mapping_for(ObjectKind.GROUP)
-        if groups is not None and groups.enabled and groups.has_members:
+        if groups is not None and has_groups and groups.has_members:
             await target_members.note_groups_of(connection, job.id, linked)
 
 

@@ -1,0 +1,97 @@
+"""A membership and the account of its member come at the same moment, in every order: nobody is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from model_target import ModelTarget
+from sync_world import World, until
+from test_sync_groups import WITH_GROUPS, add_group, members_of, named, set_members
+
+from lockstep.postgres.pool import transaction
+from lockstep.sync.services import Services
+
+
+def another_worker(world: World) -> World:
+    mine = world.services
+    return replace(world, services=Services(mine.pool, mine.vault, mine.opener, mine.wake, times=mine.times))
+
+
+async def group_is_done_or_waits(world: World) -> bool:
+    """The other worker has either dealt with the group, or waits for the one that is linking."""
+    if await world.value("select exists (select from pg_locks where locktype = 'advisory' and not granted)"):
+        return True
+    return not await world.value("select exists (select from dirty where kind = 'Group')")
+
+
+async def test_member_who_joins_while_the_account_is_being_recorded_is_added(world: World, target: ModelTarget) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people([1])
+    await world.add_people([2], assigned=False)
+    await add_group(world, [1])
+    await world.sync()
+    other = another_worker(world)
+
+    async with transaction(world.pool) as stopped:
+        # The record of the new account stands still after it has looked for the groups of the person, before it can be seen.
+        await stopped.execute("lock table provisioning_log in exclusive mode")
+        await world.assign([2])
+        linking = asyncio.create_task(world.drain())
+        await until(lambda: is_waiting_for_the_log(world))
+        await set_members(world, added=[2])
+        grouping = asyncio.create_task(other.drain())
+        await until(lambda: group_is_done_or_waits(world))
+    await asyncio.gather(linking, grouping)
+    await world.drain()
+    await other.services.close()
+
+    assert await members_of(world, target) == named(1, 2)
+    assert await world.value("select count(*) from dirty_member") == 0
+
+
+async def is_waiting_for_the_log(world: World) -> bool:
+    return bool(
+        await world.value(
+            "select exists (select from pg_locks where relation = 'provisioning_log'::regclass and not granted)"
+        )
+    )
+
+
+async def test_account_that_is_recorded_after_the_membership_was_compared_is_added(
+    world: World, target: ModelTarget
+) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people([1])
+    await world.add_people([2], assigned=False)
+    await add_group(world, [1])
+    await world.sync()
+
+    await set_members(world, added=[2])
+    await world.drain()
+    assert await members_of(world, target) == named(1)
+    await world.assign([2])
+    await world.drain()
+
+    assert await members_of(world, target) == named(1, 2)
+
+
+async def test_member_who_leaves_while_the_account_is_being_made_is_not_added(
+    world: World, target: ModelTarget
+) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people([1])
+    await world.add_people([2], assigned=False)
+    await add_group(world, [1, 2])
+    await world.sync()
+    target.gate = asyncio.Event()
+
+    await world.assign([2])
+    linking = asyncio.create_task(world.drain())
+    await until(lambda: asyncio.sleep(0, target.requests["create"] + target.requests["find"] > 0))
+    await set_members(world, removed=[2])
+    target.gate.set()
+    await linking
+    await world.drain()
+
+    assert await members_of(world, target) == named(1)
