@@ -79,6 +79,18 @@ def test_profiles_are_the_documented_ones() -> None:
     assert list(PROFILES) == ["strict", "entra", "okta", "onelogin", "jumpcloud", "google", "lenient"]
 
 
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_key_that_is_a_path_is_never_dropped_in_silence(profile: str) -> None:
+    case = {"patch": [{"op": "replace", "value": {"name.familyName": "Berg"}}], "before": {"name": {"familyName": "A"}}}
+
+    try:
+        resource, _ = _outcome(case, profile)
+    except ScimError as refused:
+        assert refused.status == 400
+    else:
+        assert resource["name"] == {"familyName": "Berg"}
+
+
 def test_a_right_request_needs_no_tolerance() -> None:
     patch = {"schemas": [PATCH_URN], "Operations": [{"op": "replace", "path": "active", "value": False}]}
 

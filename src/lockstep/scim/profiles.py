@@ -25,7 +25,8 @@ class Profile:
         return tolerance in self.tolerances
 
 
-# Columns: entra, okta, onelogin, jumpcloud, google. Everything is forgiven by `lenient` and nothing by `strict`.
+# Columns: entra, okta, onelogin, jumpcloud, google. Everything is forgiven by `lenient` and nothing by `strict`. Where unknown
+# attributes are ignored, keys that are paths must be understood: a change would be dropped in silence otherwise.
 _TABLE: Final[dict[str, str]] = {
     #                          E O L J G
     "capitalised_names":      "x - - - -",
@@ -33,7 +34,7 @@ _TABLE: Final[dict[str, str]] = {
     "incomplete_envelope":    "x - x x x",
     "empty_path":             "- - x x -",
     "missing_value_clears":   "x - - - -",
-    "keys_as_paths":          "x x x - -",
+    "keys_as_paths":          "x x x x x",
     "read_only_values":       "x x x x x",
     "extension_without_urn":  "x - x - -",
     "remove_lists_values":    "x - x x -",
