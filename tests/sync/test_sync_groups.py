@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import uuid5
 
+import pytest
 from model_target import ModelTarget, answered
-from sync_world import CONFIG, NAMESPACE, USERS, World, person_id
+from sync_world import CONFIG, NAMESPACE, USERS, World, person_id, upn
 
 from lockstep.engine.records import ObjectKind
-from lockstep.ports import Verdict
+from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
 
 GROUP = ObjectKind.GROUP
@@ -136,3 +137,120 @@ async def test_uncertain_chunk_is_compared_again(world: World, target: ModelTarg
     assert await members_of(world, target) == named(*range(10))
     assert cycle.state == "succeeded"
     assert await world.value("select count(*) from operation where state in ('planned', 'ambiguous')") == 0
+
+
+def refusing(target: ModelTarget, *numbers: int, status: int = 400) -> None:
+    """The application takes no chunk in which one of these is."""
+    work = target.change_members
+
+    async def change_members(group_id: str, *, add: Sequence[str], remove: Sequence[str], operation_id: str) -> Answer:
+        names = {target.accounts[ObjectKind.USER][one]["userName"][6:11] for one in add}
+        if names & named(*numbers):
+            target.requests["members"] += 1
+            verdict = {404: Verdict.GONE, 409: Verdict.CONFLICT}.get(status, Verdict.REFUSED)
+            return answered(verdict, status=status, code="InvalidValue", detail="no such member")
+        return await work(group_id, add=add, remove=remove, operation_id=operation_id)
+
+    target.change_members = change_members  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+async def test_member_whom_the_application_refuses_holds_up_nobody_else(
+    world: World, target: ModelTarget, status: int
+) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people(range(150))
+    await add_group(world, range(150))
+    refusing(target, 3, 77, status=status)
+
+    cycle = await world.sync()
+
+    assert await members_of(world, target) == named(*range(150)) - named(3, 77)
+    assert cycle.counts["membersAdded"] == 148
+    assert cycle.counts["membersRefused"] == 2
+    assert (cycle.done, cycle.total) == (151, 151)
+    error = await world.value("select last_error from dirty where kind = 'Group'")
+    assert error["code"] == "InvalidValue"
+    assert "did not add 2 members" in error["reason"]
+    assert {upn(3) in error["reason"], upn(77) in error["reason"]} == {True}
+    failed = await world.rows("select reason from provisioning_log where kind = 'Group' and status = 'failure'")
+    assert len(failed) == 2
+
+
+async def test_refused_member_is_tried_again_and_does_not_slow_down_the_next_change(
+    world: World, target: ModelTarget
+) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people(range(150))
+    await add_group(world, range(100))
+    work = target.change_members
+    refusing(target, 3)
+    await world.sync()
+    target.requests.clear()
+
+    await set_members(world, added=range(100, 150))
+    await world.drain()
+    assert await members_of(world, target) == named(*range(150)) - named(3)
+    assert target.requests["members"] == 2  # the others, and the one alone
+
+    target.change_members = work  # type: ignore[method-assign]
+    await set_members(world, removed=[100])
+    await world.drain()
+    assert await members_of(world, target) == named(*range(150)) - named(100)
+    assert await world.value("select count(*) from dirty") == 0
+
+
+async def test_application_that_refuses_every_member_is_not_asked_for_each(world: World, target: ModelTarget) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people(range(100))
+    await add_group(world, range(100))
+    refusing(target, *range(100))
+
+    await world.sync()
+
+    assert target.requests["members"] < 60
+    assert (await world.value("select last_error from dirty where kind = 'Group'"))["reason"] == "no such member"
+
+
+async def test_group_that_is_gone_is_not_searched_for_a_member_to_blame(world: World, target: ModelTarget) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people(range(100))
+    await add_group(world, range(10))
+    await world.sync()
+    target.accounts[GROUP].clear()
+    target.requests.clear()
+
+    await set_members(world, added=range(10, 100))
+    await world.drain()
+
+    assert target.requests["members"] == 1
+    assert await world.value("select state from link where kind = 'Group'") == "lost"
+
+
+async def test_group_that_is_made_again_gets_all_its_members(world: World, target: ModelTarget) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people(range(3))
+    await add_group(world, range(3))
+    await world.sync()
+    await assign_group(world, assigned=False)
+    await world.drain()
+    assert target.accounts[GROUP] == {}
+    target.members.clear()
+
+    await assign_group(world, assigned=True)
+    await world.drain()
+
+    assert await members_of(world, target) == named(0, 1, 2)
+
+
+async def assign_group(world: World, *, assigned: bool) -> None:
+    change = (
+        "insert into assignment (app, principal_kind, principal_id) values (%s, 'Group', %s)"
+        if assigned
+        else "delete from assignment where app = %s and principal_id = %s"
+    )
+    async with transaction(world.pool) as connection:
+        await connection.execute(change, (world.app, SALES))
+        await connection.execute(
+            "select mark_dirty(id, 'Group', %s::uuid[], 1::smallint, 'assigned') from job where started", ([SALES],)
+        )

@@ -19,11 +19,12 @@ class MemberChange:
     member_id: str
     target_id: str
     is_added: bool
+    display: str = ""
 
 
 _DIFFERENCES = """
 with wanted as (
-    select member.member_id, link.target_id
+    select member.member_id, link.target_id, link.display
     from member join link on link.job = %(job)s and link.kind = member.member_kind and link.source_id = member.member_id
         and link.state in ('live', 'disabled')
     where member.group_id = %(group)s and member.member_kind = 'User' and member.member_id > %(after)s
@@ -32,17 +33,18 @@ with wanted as (
     where job = %(job)s and group_id = %(group)s and member_id > %(after)s
 )
 select coalesce(wanted.member_id, held.member_id)::text as member_id, coalesce(wanted.target_id, held.target_id),
-    wanted.member_id is not null as is_added
+    wanted.member_id is not null as is_added, coalesce(wanted.display, '')
 from wanted full join held on held.member_id = wanted.member_id
 where wanted.target_id is distinct from held.target_id
 order by 1
 limit %(limit)s
 """
 _NOTED_DIFFERENCES = """
-select noted.member_id::text, coalesce(wanted.target_id, held.target_id), wanted.target_id is not null as is_added
+select noted.member_id::text, coalesce(wanted.target_id, held.target_id), wanted.target_id is not null as is_added,
+    coalesce(wanted.display, '')
 from dirty_member as noted
 left join lateral (
-    select link.target_id
+    select link.target_id, link.display
     from member join link on link.job = %(job)s and link.kind = 'User' and link.source_id = member.member_id
         and link.state in ('live', 'disabled')
     where member.group_id = %(group)s and member.member_id = noted.member_id
@@ -79,6 +81,22 @@ async def newest_note(connection: Connection, job: str, group: str) -> int:
 async def forget_notes(connection: Connection, job: str, group: str, *, up_to: int) -> None:
     await connection.execute(
         "delete from dirty_member where job = %s and group_id = %s and version <= %s", (job, group, up_to)
+    )
+
+
+async def forget_members(connection: Connection, job: str, groups: Sequence[str]) -> None:
+    """These groups have another account from now on: what the last one held says nothing of it."""
+    await connection.execute(
+        "delete from target_member where job = %s and group_id = any(%s::uuid[])", (job, list(groups))
+    )
+
+
+async def note(connection: Connection, job: str, group: str, members: Sequence[str]) -> None:
+    """These members are looked at again with the group's next turn."""
+    await connection.execute(
+        """insert into dirty_member (job, group_id, member_id) select %s, %s, unnest(%s::uuid[])
+        on conflict (job, group_id, member_id) do update set version = nextval('dirty_version')""",
+        (job, group, list(members)),
     )
 
 

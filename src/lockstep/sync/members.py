@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from lockstep.engine.records import LinkState, ObjectKind, Step, StepStatus, StepType
-from lockstep.ports import Answer, Target, Verdict
+from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage import dirty, operations, provisioning_log, references, target_members
 from lockstep.storage.batches import Row
@@ -20,7 +20,7 @@ from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_members import MemberChange
 from lockstep.sync import outcomes
 from lockstep.sync.log_records import exchange_rows, new_id, step_row
-from lockstep.sync.outcomes import Outcome, settled_row
+from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
 from lockstep.sync.sending import failed_look
 from lockstep.sync.services import Job, Services
@@ -28,6 +28,8 @@ from lockstep.sync.services import Job, Services
 CHUNK = 100
 PAGE = 10_000
 _TOO_MUCH = frozenset({413})
+_ABOUT_MEMBERS = frozenset({400, 404, 409, 422})
+MOST_REFUSED = 20  # one by one; where it is more, it is not the members that the application does not like
 
 
 @dataclass(slots=True)
@@ -38,6 +40,10 @@ class MembersResult:
     removed: int = 0
     requests: int = 0
     answer: Answer | None = None
+    is_group_gone: bool = False
+    refused: dict[str, tuple[MemberChange, Answer]] = field(
+        default_factory=dict
+    )  # by member: what the application said
 
 
 @dataclass(slots=True)
@@ -61,8 +67,13 @@ class MemberSync:
     async def outcome(self) -> tuple[Outcome, Answer | None]:
         """Bring the members in step; what to record for the group, and the answer that stopped it, if one did."""
         result = await self.run()
-        counts = {"membersAdded": result.added, "membersRemoved": result.removed}
-        if result.answer is None:
+        counts = {"membersAdded": result.added, "membersRemoved": result.removed, "membersRefused": len(result.refused)}
+        if result.is_group_gone:
+            gone = outcomes.lost(self.claim, self.planned, "", moment=self.services.moment())
+            outcome = replace(gone, settled=())
+        elif result.answer is None and result.refused:
+            outcome = self._without_some()
+        elif result.answer is None:
             is_counted = outcomes.members_due(self.claim)
             counted = "" if is_counted else "updated" if any(counts.values()) else "unchanged"
             outcome = replace(outcomes.without_write(self.claim, self.planned), counted=counted)
@@ -92,23 +103,82 @@ class MemberSync:
             after = page[-1].member_id
         async with self.services.pool.connection() as connection:
             await target_members.forget_notes(connection, self.job.id, self.claim.source_id, up_to=seen)
+            if self.result.refused:
+                await target_members.note(connection, self.job.id, self.claim.source_id, list(self.result.refused))
         return self.result
 
+    def _without_some(self) -> Outcome:
+        """All are in step but those whom the application refused: they are tried again with the group, and apart from the others."""
+        refused = list(self.result.refused.values())
+        outcome = outcomes.refused(self.claim, self.planned, _refusal(refused), moment=self.services.moment())
+        assert outcome.postponed is not None  # noqa: S101
+        error = {**(outcome.postponed["last_error"] or {}), "refusedMembers": list(self.result.refused)}
+        counted = "" if outcomes.members_due(self.claim) else outcome.counted
+        return replace(outcome, counted=counted, postponed={**outcome.postponed, "last_error": error})
+
     async def _send_page(self, page: Sequence[MemberChange]) -> bool:
+        """Send what differs; those who were refused last time come last, so that they hold up nobody."""
+        doubtful = frozenset((self.claim.last_error or {}).get("refusedMembers") or ())
+        return await self._send_all([one for one in page if one.member_id not in doubtful]) and await self._send_all(
+            [one for one in page if one.member_id in doubtful]
+        )
+
+    async def _send_all(self, changes: Sequence[MemberChange]) -> bool:
         start = 0
-        while start < len(page):
-            part = page[start : start + self.chunk]
+        while start < len(changes):
+            part = changes[start : start + self.chunk]
             answer = await self._send_chunk(part)
-            if answer is None or answer.is_done:
-                if answer is None:
-                    return False
+            if answer is None:
+                return False
+            if answer.is_done:
                 start += len(part)
             elif _is_too_much(answer) and self.chunk > 1:
                 self.chunk = max(1, self.chunk // 2)
+            elif await self._is_about_members(answer):
+                if not await self._narrow_down(part, answer):
+                    return False
+                start += len(part)
             else:
-                self.result.answer = answer
+                self.result.answer = self.result.answer or answer
                 return False
         return True
+
+    async def _narrow_down(self, part: Sequence[MemberChange], answer: Answer) -> bool:
+        """*part* was refused with *answer*: halve it until only those are left out because of whom it was."""
+        if len(part) == 1:
+            self.result.refused[part[0].member_id] = (part[0], answer)
+            if len(self.result.refused) <= MOST_REFUSED:
+                return True
+            self.result.answer = answer  # then it is not about members
+            return False
+        middle = len(part) // 2
+        for half in (part[:middle], part[middle:]):
+            said = await self._send_chunk(half)
+            if said is None:
+                return False
+            if said.is_done:
+                continue
+            if not _may_be_about_members(said):
+                self.result.answer = said
+                return False
+            if not await self._narrow_down(half, said):
+                return False
+        return True
+
+    async def _is_about_members(self, answer: Answer) -> bool:
+        """Whether *answer* may be because of a member. Not found may be said of a member, or of the group itself."""
+        if not _may_be_about_members(answer):
+            return False
+        if answer.verdict is not Verdict.GONE:
+            return True
+        self.result.requests += 1
+        try:
+            found = await self.target.get(ObjectKind.GROUP, self.planned.plan.target_id)
+        except TargetError as failed:
+            self.result.answer = failed.answer
+            return False
+        self.result.is_group_gone = found is None
+        return found is not None
 
     async def _send_chunk(self, part: Sequence[MemberChange]) -> Answer | None:
         """Journal, send and record one chunk; None when the group is no longer ours."""
@@ -131,8 +201,9 @@ class MemberSync:
             await operations.settle(connection, self.job.id, [settled_row(operation_id, state, requests=1)])
             if answer.is_done:
                 await target_members.apply_changes(connection, self.job.id, self.claim.source_id, part)
-            record = self._log_row(operation_id, part, answer)
-            await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
+            if not _is_step_of_search(part, answer):
+                record = self._log_row(operation_id, part, answer)
+                await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
         if answer.is_done:
             self.result.added += sum(one.is_added for one in part)
             self.result.removed += sum(not one.is_added for one in part)
@@ -157,13 +228,15 @@ class MemberSync:
     def _log_row(self, operation_id: str, part: Sequence[MemberChange], answer: Answer) -> Row:
         added, removed = sum(one.is_added for one in part), sum(not one.is_added for one in part)
         text = f"{added} members added and {removed} removed." if answer.is_done else answer.detail
+        if len(part) == 1 and _may_be_about_members(answer):
+            text = _refusal([(part[0], answer)]).reason
         status = StepStatus.SUCCESS if answer.is_done else StepStatus.FAILURE
         step = Step("EntryExportUpdate", StepType.EXPORT, status, text)
         error = None
         if not answer.is_done:
             error = {
                 "errorCode": answer.code,
-                "reason": answer.detail,
+                "reason": text,
                 "errorCategory": "failure",
                 "additionalDetails": {},
                 "recommendedAction": answer.next_step,
@@ -207,6 +280,28 @@ def _member_rows(part: Sequence[MemberChange]) -> Iterator[Row]:
     for one in part:
         old, new = (None, one.target_id) if one.is_added else (one.target_id, None)
         yield {"displayName": "members", "oldValue": old, "newValue": new}
+
+
+def _refusal(refused: Sequence[tuple[MemberChange, Answer]]) -> Failure:
+    """Which members the application refused, and what it said of the first."""
+    change, answer = refused[0]
+    names = ", ".join(f"{one.display or one.member_id} ({one.target_id})" for one, _ in refused[:5])
+    names += f" and {len(refused) - 5} more" if len(refused) > 5 else ""
+    members = "1 member" if len(refused) == 1 else f"{len(refused)} members"
+    verb = "add" if change.is_added else "remove"
+    reason = f"The application did not {verb} {members}: {names}. It said: {answer.detail}"
+    return Failure(answer.code or "Conflict", reason, answer.next_step)
+
+
+def _is_step_of_search(part: Sequence[MemberChange], answer: Answer) -> bool:
+    """A refusal of many that is narrowed down is no news: that of the one whom it is about is."""
+    return len(part) > 1 and _may_be_about_members(answer)
+
+
+def _may_be_about_members(answer: Answer) -> bool:
+    last = answer.exchanges[-1] if answer.exchanges else None
+    is_refusal = answer.verdict in (Verdict.REFUSED, Verdict.CONFLICT, Verdict.GONE)
+    return is_refusal and last is not None and last.status in _ABOUT_MEMBERS
 
 
 def _is_too_much(answer: Answer) -> bool:

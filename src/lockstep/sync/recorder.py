@@ -92,6 +92,9 @@ async def _write_references(connection: Connection, job: Job, ours: Sequence[Out
         await references.replace_waiting(connection, job.id, holders, waiting)
         if waiting:
             await references.wake_ready(connection, job.id, holders)
+    new_groups = [one.claim.source_id for one in ours if one.is_newly_linked and one.claim.kind == ObjectKind.GROUP]
+    if new_groups:
+        await target_members.forget_members(connection, job.id, new_groups)
     if linked:
         await references.wake_holders(connection, job.id, linked)
         if groups is not None and has_groups and groups.has_members:
