@@ -25,9 +25,8 @@ from lockstep.postgres.pool import Pool, open_pool
 from lockstep.postgres.server import Server, running
 from lockstep.settings import Settings
 from lockstep.sources.registry import open_source
-from lockstep.sync.drive import Drive, open_drive
+from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services, Times
-from lockstep.sync.worker import run_worker
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Vault, open_vault
 
@@ -81,6 +80,8 @@ class House:
 
     async def work(self, services: Services, *, ready: asyncio.Event | None = None) -> None:
         """Run a worker in this process until `services.stopping` is set."""
+        from lockstep.sync.worker import run_worker  # most commands run none
+
         system = self.context(Actor("system"))
 
         async def import_source(name: str, **options: Any) -> None:
@@ -117,7 +118,7 @@ async def open_house(settings: Settings, *, main: bool, say: Say = quietly) -> A
         stack.push_async_callback(pool.close)
         targets = ScimTargets((*settings.outbound_allow, *_own_application(settings.data)))
         stack.push_async_callback(targets.close)
-        yield House(settings, server, pool, vault, load_gallery(), targets, await open_drive(pool))
+        yield House(settings, server, pool, vault, load_gallery(), targets, Drive(pool=pool))
 
 
 def _own_application(data: Path) -> tuple[str, ...]:

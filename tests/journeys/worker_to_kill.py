@@ -8,7 +8,7 @@ import sys
 
 from lockstep.postgres.database import Database
 from lockstep.postgres.pool import open_pool
-from lockstep.sync.drive import open_drive
+from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services, Times
 from lockstep.sync.worker import run_worker
 from lockstep.targets.opener import ScimTargets
@@ -19,7 +19,7 @@ TIMES = Times(deadline_seconds=1.5, lease_margin_seconds=0.5, lease_renewal_seco
 
 async def main(conninfo: str, key: str, origin: str) -> None:
     pool = await open_pool(Database("lockstep", "test", conninfo), max_size=6)
-    drive = await open_drive(pool)
+    drive = Drive(pool=pool)
     vault = Vault(parse_key(key, where="test"))
     services = Services(pool, vault, ScimTargets([origin]), drive.wake, times=TIMES)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, services.stopping.set)

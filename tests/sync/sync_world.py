@@ -21,7 +21,7 @@ from lockstep.storage.batches import as_rows
 from lockstep.sync import cycle as cycle_frame
 from lockstep.sync.connections import TOKEN
 from lockstep.sync.drain import drain_job
-from lockstep.sync.drive import Drive, open_drive
+from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services, Times
 from lockstep.vault import Secret, Vault, parse_key
 
@@ -164,7 +164,7 @@ class World:
 
 async def make_world(pool: Pool, target: ModelTarget, *, times: Times = FAST) -> World:
     vault = Vault(parse_key(secrets.token_hex(32), where="test"))
-    drive = await open_drive(pool)
+    drive = Drive(pool=pool)
     services = Services(pool, vault, ModelOpener(target), drive.wake, times=times)
     async with transaction(pool) as connection:
         await connection.execute(

@@ -178,7 +178,7 @@ async def test_tasks_of_a_dead_worker_do_not_stay(world: World) -> None:
         update procrastinate_jobs set status = 'doing', worker_id = dead.id from dead returning 1"""
     )
 
-    assert await rescue_stalled(world.drive.app) == 1
+    assert await rescue_stalled(await world.drive.app()) == 1
 
     assert await world.value("select count(*) from procrastinate_jobs where status = 'doing'") == 0
 

@@ -23,7 +23,7 @@ from lockstep.storage.jobs import JobRow
 from lockstep.sync import cycle as cycle_frame
 from lockstep.sync import on_demand
 from lockstep.sync.drain import drain_job
-from lockstep.sync.drive import open_drive
+from lockstep.sync.drive import Drive
 from lockstep.sync.on_demand import Pushed
 
 
@@ -252,4 +252,4 @@ async def _require_running(connection: Connection, job: str) -> None:
 
 async def _drain_here(context: Context, job: str) -> None:
     async with services_of(context) as services:
-        await drain_job(services, await open_drive(context.pool), job)
+        await drain_job(services, Drive(pool=context.pool), job)

@@ -7,14 +7,12 @@ A crash in between is closed by the sweep. At most one drain of a job waits (que
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
-
-import psycopg
-from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued
-from psycopg_pool import AsyncConnectionPool
+from typing import TYPE_CHECKING, Any
 
 from lockstep.postgres.pool import Pool
+
+if TYPE_CHECKING:
+    from procrastinate import App
 
 DRAIN_QUEUE = "drain"
 WORK_QUEUE = "work"
@@ -23,10 +21,21 @@ IMPORT_TASK = "import_source"
 
 
 class Drive:
-    """Defers tasks. Made on the process's pool; the worker's own app has connections of its own."""
+    """Defers tasks, through a worker's *app* or on the connections of *pool*; it needs no closing."""
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    def __init__(self, *, app: App | None = None, pool: Pool | None = None) -> None:
+        self._app = app
+        self._pool = pool
+
+    async def app(self) -> App:
+        """What tasks are deferred with, opened when it is first needed: most commands only look."""
+        if self._app is None:
+            from procrastinate import App, PsycopgConnector
+
+            connector = PsycopgConnector()
+            await connector.open_async(self._pool)
+            self._app = App(connector=connector)
+        return self._app
 
     async def wake(self, jobs: Collection[str]) -> None:
         """Have somebody drain *jobs*, soon. Call it after the commit that marked rows."""
@@ -46,36 +55,11 @@ class Drive:
     async def _defer(
         self, task: str, queue: str, queueing_lock: str, arguments: dict[str, Any], lock: str | None = None
     ) -> bool:
+        from procrastinate.exceptions import AlreadyEnqueued
+
+        app = await self.app()
         try:
-            await self.app.configure_task(task, queue=queue, queueing_lock=queueing_lock, lock=lock).defer_async(
-                **arguments
-            )
+            await app.configure_task(task, queue=queue, queueing_lock=queueing_lock, lock=lock).defer_async(**arguments)
         except AlreadyEnqueued:
             return False
         return True
-
-
-async def open_drive(pool: Pool) -> Drive:
-    """A drive that uses *pool* for its statements; it needs no closing."""
-    connector = PsycopgConnector()
-    await connector.open_async(pool)
-    return Drive(App(connector=connector))
-
-
-def connector_beside(pool: Pool, *, size: int = 4) -> PsycopgConnector:
-    """A connector with connections of its own to the same database: a worker listens on one for as long as it lives."""
-    kwargs = dict(pool.kwargs) if isinstance(pool.kwargs, dict) else {}
-    kwargs.pop("autocommit", None)  # Procrastinate gives it itself where it listens
-    return PsycopgConnector(
-        pool_factory=AsyncConnectionPool,
-        conninfo=str(pool.conninfo),
-        kwargs=kwargs,
-        configure=_configure,
-        min_size=1,
-        max_size=size,
-        name="lockstep worker",
-    )
-
-
-async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
-    await connection.set_autocommit(True)

@@ -15,9 +15,10 @@ from procrastinate import App, JobContext
 from procrastinate.jobs import Status
 
 from lockstep.storage import cycles, dirty, jobs, links, provisioning_log
+from lockstep.sync.connector import connector_beside
 from lockstep.sync.cycle import open_scheduled_cycle
 from lockstep.sync.drain import drain_job
-from lockstep.sync.drive import DRAIN_QUEUE, DRAIN_TASK, IMPORT_TASK, WORK_QUEUE, Drive, connector_beside
+from lockstep.sync.drive import DRAIN_QUEUE, DRAIN_TASK, IMPORT_TASK, WORK_QUEUE, Drive
 from lockstep.sync.services import Services
 
 log = structlog.get_logger()
@@ -37,7 +38,7 @@ def build_app(
 ) -> App:
     """The tasks, bound to *services*. *import_source* reads one source into the directory; *housekeeping* is run every hour."""
     app = App(connector=connector_beside(services.pool))
-    drive = Drive(app)
+    drive = Drive(app=app)
 
     @app.task(name=DRAIN_TASK, queue=DRAIN_QUEUE)
     async def drain(job: str, slot: int = 0) -> None:

@@ -59,7 +59,7 @@ async def _run_until_stopped(services: Services, app: App, *, concurrency: int, 
         ]
         stop = asyncio.create_task(services.stopping.wait())
         try:
-            await run_sweep(services, Drive(app), app)
+            await run_sweep(services, Drive(app=app), app)
             if ready is not None:
                 ready.set()
             await asyncio.wait([*workers, stop], return_when=asyncio.FIRST_COMPLETED)

@@ -6,26 +6,42 @@ Close it last: every target that it opened sends through its pool.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from lockstep.ports import Probe, Target, TargetOpener, TargetSettings
-from lockstep.targets import test_connection
-from lockstep.targets.http_client import HttpClient
 from lockstep.targets.outbound import OutboundRules
-from lockstep.targets.scim_target import ScimTarget
+
+if TYPE_CHECKING:
+    from lockstep.targets.http_client import HttpClient
 
 
 class ScimTargets(TargetOpener):
     """Opens SCIM applications. *outbound_allow* lists origins and networks beyond the internet."""
 
     def __init__(self, outbound_allow: Iterable[str] = (), *, client: HttpClient | None = None) -> None:
-        self.client = client or HttpClient(OutboundRules(outbound_allow))
+        self._rules = OutboundRules(outbound_allow)
+        self._client = client
+
+    @property
+    def client(self) -> HttpClient:
+        """The connections, made when something is opened: most commands never talk to an application."""
+        if self._client is None:
+            from lockstep.targets.http_client import HttpClient
+
+            self._client = HttpClient(self._rules)
+        return self._client
 
     def open(self, settings: TargetSettings) -> Target:
+        from lockstep.targets.scim_target import ScimTarget
+
         return ScimTarget(settings, self.client)
 
     async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]:
-        return await test_connection.test_connection(settings, self.client)
+        from lockstep.targets.test_connection import test_connection
+
+        return await test_connection(settings, self.client)
 
     async def close(self) -> None:
         """Close every connection of every target."""
-        await self.client.close()
+        if self._client is not None:
+            await self._client.close()
