@@ -1,0 +1,160 @@
+"""Matching and unique values end to end: real cycles of Lockstep into a real Documo over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sync_world import CONFIG, USERS, World, make_world, person_id, upn
+from tests.documo_sandbox import sandbox_targets
+
+from lockstep.engine.records import ObjectKind
+from lockstep.ports import Verdict
+from lockstep.postgres.pool import Pool
+from lockstep.sync import on_demand
+from lockstep.targets.scim_target import ScimTarget
+
+USER = ObjectKind.USER
+UNIQUE = 'SelectUniqueValue([givenName], Join(".", [givenName], [surname]), Join(".", [givenName], [surname], "2"))'
+
+
+@pytest.fixture(scope="module")
+async def tenants() -> AsyncIterator[list[ScimTarget]]:
+    async with sandbox_targets(20) as targets:
+        yield targets
+
+
+@pytest.fixture
+def documo(tenants: list[ScimTarget]) -> ScimTarget:
+    """A tenant of its own for each test."""
+    return tenants.pop()
+
+
+@pytest.fixture
+async def world(pool: Pool, documo: ScimTarget) -> AsyncIterator[World]:
+    world = await make_world(pool, documo)  # type: ignore[arg-type]
+    yield world
+    await world.services.close()
+
+
+def with_attributes(*more: dict[str, Any], **mapping: Any) -> dict[str, Any]:
+    return {**CONFIG, "mappings": [{**USERS, "attributes": [*USERS["attributes"], *more], **mapping}]}
+
+
+async def made(documo: ScimTarget, **values: object) -> str:
+    answer = await documo.create(USER, values, operation_id="test")
+    assert answer.verdict is Verdict.DONE, answer
+    assert answer.account is not None
+    return answer.account.id
+
+
+async def accounts(documo: ScimTarget) -> dict[str, dict[str, Any]]:
+    return {
+        str(account.resource["userName"]): dict(account.resource)
+        async for page in documo.pages(USER)
+        for account in page.accounts
+        if not str(account.resource["userName"]).startswith("admin")
+    }
+
+
+async def error_of(world: World, number: int) -> dict[str, Any]:
+    return dict(await world.value("select last_error from dirty where source_id = %s", person_id(number)))
+
+
+async def test_unique_values_of_the_initial_and_of_later_cycles(world: World, documo: ScimTarget) -> None:
+    await world.configure(with_attributes({"target": "nickName", "expression": UNIQUE}))
+    await made(documo, userName="x@contoso.com", nickName="IDA")
+    await world.add_people([1, 2], givenName="Ida", surname="Holm")
+    await world.sync()
+    await made(documo, userName="y@contoso.com", nickName="Eva")
+    await world.add_people([3], givenName="Eva", surname="Berg")
+    await world.drain()
+
+    found = await accounts(documo)
+    assert {found[upn(1)]["nickName"], found[upn(2)]["nickName"]} == {"Ida.Holm", "Ida.Holm.2"}
+    assert found[upn(3)]["nickName"] == "Eva.Berg"
+
+
+async def test_unique_user_name_of_a_deleted_account_that_no_search_shows(world: World, documo: ScimTarget) -> None:
+    """People are matched by their number; their names are made. The push says in its log what was chosen and why."""
+    rules = 'SelectUniqueValue(Join("@", [givenName], "x.org"), Join("@", [surname], "x.org"))'
+    attributes = [
+        {"target": "externalId", "source": "userPrincipalName", "match": 1},
+        {"target": "userName", "expression": rules},
+        USERS["attributes"][1],
+    ]
+    await world.configure({**CONFIG, "mappings": [{**USERS, "attributes": attributes}]})
+    await made(documo, userName="Ida@X.org")
+    await world.add_people([1], givenName="Ida", surname="Holm")
+    async with world.pool.connection() as connection:
+        job = await world.services.read_job(connection, world.job)
+
+    [pushed] = await on_demand.push(world.services, job, USER, [person_id(1)], initiated_by="anna")
+
+    assert "Holm@x.org" in await accounts(documo)
+    steps = [step["description"] for step in pushed.record["record"]["steps"]]
+    assert 'userName becomes "Holm@x.org": "Ida@x.org" is in use already.' in steps
+
+
+async def test_several_accounts_with_the_value_are_left_to_a_person(world: World, documo: ScimTarget) -> None:
+    await world.configure(with_attributes({"target": "externalId", "source": "employeeId", "match": 2}))
+    first = await made(documo, userName="a@contoso.com", externalId="7")
+    second = await made(documo, userName="b@contoso.com", externalId="7")
+    await world.sync()
+    await world.add_people([1], employeeId="7")
+    await world.drain()
+
+    error = await error_of(world, 1)
+    assert error["code"] == "DuplicateTargetEntries"
+    assert first in error["reason"]
+    assert second in error["reason"]
+    assert upn(1) not in await accounts(documo)
+
+
+async def test_account_of_somebody_else_is_not_taken_over(world: World, documo: ScimTarget) -> None:
+    await world.configure(with_attributes({"target": "externalId", "source": "employeeId", "match": 2}))
+    await world.add_people([1], employeeId="7")
+    await world.sync()
+    await world.add_people([2], employeeId="7")
+    await world.drain()
+
+    error = await error_of(world, 2)
+    assert error["code"] == "DuplicateSourceEntries"
+    assert upn(1) in error["reason"]
+    assert upn(2) not in await accounts(documo)
+
+
+async def test_first_attribute_with_an_answer_decides_and_the_source_may_be_an_expression(
+    world: World, documo: ScimTarget
+) -> None:
+    attributes = [
+        {"target": "externalId", "expression": 'Join("-", "E", [employeeId])', "match": 1},
+        {"target": "userName", "source": "userPrincipalName", "match": 2},
+        *USERS["attributes"][1:],
+    ]
+    await world.configure({**CONFIG, "mappings": [{**USERS, "attributes": attributes}]})
+    by_number = await made(documo, userName="old-name@contoso.com", externalId="E-7")
+    by_name = await made(documo, userName=upn(2))
+    await world.sync()
+    await world.add_people([1], employeeId="7")
+    await world.add_people([2], employeeId="8")
+    await world.drain()
+
+    found = await accounts(documo)
+    assert (found[upn(1)]["id"], found[upn(2)]["id"]) == (by_number, by_name)
+    assert "old-name@contoso.com" not in found
+
+
+@pytest.mark.parametrize("name", ['o"brien\\+1@contoso.com', "zoë 𝒜@contoso.com", 'x" or userName pr or "'])
+async def test_name_with_any_character_finds_its_account_and_no_other(
+    world: World, documo: ScimTarget, name: str
+) -> None:
+    await made(documo, userName="bystander@contoso.com")
+    await world.sync()
+    account = await made(documo, userName=name)
+    await world.add_people([1], userPrincipalName=name)
+    await world.drain()
+
+    assert await world.value("select target_id from link where source_id = %s", person_id(1)) == account
+    assert len(await accounts(documo)) == 2
