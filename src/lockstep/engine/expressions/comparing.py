@@ -26,6 +26,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
 }
 OPERATORS = tuple(_OPERATORS)
+_SHORT = 18  # such a number always fits 64 bits
+_LONGEST = 1_000  # reading a longer one would take long
 
 
 def compile_comparison(sign: str, left: Compiled, right: Compiled) -> Evaluate:
@@ -33,13 +35,22 @@ def compile_comparison(sign: str, left: Compiled, right: Compiled) -> Evaluate:
     compare = _OPERATORS[sign]
     if right.is_constant and sign in ("=", "<>"):
         fixed = read_right({}, None) or ""  # type: ignore[arg-type]
-        if parse_integer(fixed) is None:
+        if _number(fixed) is None:
             return lambda record, context: compare(read_left(record, context) or "", fixed)
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
         first, second = read_left(record, context) or "", read_right(record, context) or ""
-        number = parse_integer(first)
-        other = parse_integer(second) if number is not None else None
+        number = _number(first)
+        other = _number(second) if number is not None else None
         return compare(first, second) if other is None else compare(number, other)
 
     return evaluate
+
+
+def _number(text: str) -> int | None:
+    """The whole number that *text* is, also one that no function could take."""
+    if len(text) <= _SHORT:
+        return parse_integer(text)
+    digits = text.strip()
+    unsigned = digits[1:] if digits[:1] in ("+", "-") else digits
+    return int(digits) if len(unsigned) <= _LONGEST and unsigned.isascii() and unsigned.isdigit() else None

@@ -25,6 +25,9 @@ Evaluate: TypeAlias = Callable[[Record, EvaluationContext], Value]
 Observe: TypeAlias = Callable[[Expression, Evaluate], Evaluate]
 
 
+# From which argument on a function evaluates only what it needs: a mistake there may never happen.
+_BRANCHES = {"IIF": 1, "Switch": 1, "Coalesce": 1, "SelectUniqueValue": 1}
+
 # What constants are evaluated in: pure functions never look at it.
 NOWHERE = EvaluationContext(Moment(datetime.min.replace(tzinfo=UTC)))
 
@@ -112,6 +115,7 @@ class Compiler:
     text: str
     observe: Observe | None = None
     folded_errors: list[ExpressionError] = field(default_factory=list)
+    is_in_branch: bool = False  # what is being compiled may never be evaluated
 
     def compile(self, node: Expression, *, is_root: bool = False) -> Compiled:
         compiled = self._compile(node, is_root=is_root)
@@ -146,12 +150,28 @@ class Compiler:
 
     def _call(self, node: Call, *, is_root: bool) -> Compiled:
         function = link(node, self.text, is_root=is_root)
-        arguments = tuple(self.compile(argument) for argument in node.arguments)
+        arguments = tuple(self._branch(function, index, argument) for index, argument in enumerate(node.arguments))
         form = Form(node, arguments, function, self.text)
-        evaluate = function.form(form) if function.form else _plain(form)
+        try:
+            evaluate = function.form(form) if function.form else _plain(form)
+        except ExpressionError as error:
+            # A pattern that cannot be is refused wherever it stands; a value that does not fit, only once it is asked for.
+            if not self.is_in_branch or function.name == "Replace":
+                raise
+            self.folded_errors.append(error)
+            return Compiled(_failing(error), function.returns, node)
         compiled = Compiled(_located(evaluate, form), function.returns, node)
         constant_arguments = all(argument.is_constant for argument in arguments)
         return self._folded(compiled, function) if constant_arguments else compiled
+
+    def _branch(self, function: Function, index: int, argument: Expression) -> Compiled:
+        outside, self.is_in_branch = (
+            self.is_in_branch,
+            self.is_in_branch or index >= _BRANCHES.get(function.name, index + 1),
+        )
+        compiled = self.compile(argument)
+        self.is_in_branch = outside
+        return compiled
 
     def _folded(self, compiled: Compiled, function: Function) -> Compiled:
         if self.observe is not None or not function.pure or function.wants_context:
@@ -178,6 +198,13 @@ def read_attribute(name: str) -> Evaluate:
 
 def _nothing(record: Record, context: EvaluationContext) -> Value:
     return None
+
+
+def _failing(error: ExpressionError) -> Evaluate:
+    def fail(record: Record, context: EvaluationContext) -> Value:
+        raise error.with_traceback(None)
+
+    return fail
 
 
 def _keyword(word: str, node: Keyword) -> Compiled:

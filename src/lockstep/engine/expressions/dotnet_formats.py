@@ -33,7 +33,6 @@ STANDARD = {
     "y": "yyyy MMMM",
     "Y": "yyyy MMMM",
 }
-_IN_UTC = frozenset("rRuU")
 _SPECIFIERS = frozenset("dfFghHKmMstyz")
 MAX_FORMAT = 1_000
 
@@ -119,10 +118,16 @@ def _custom(form: str) -> list[Part]:
 
 
 def format_date(stamp: Stamp, form: str) -> str:
-    """*stamp* written as *form* says. The zone is not shifted, except by the formats whose meaning is UTC (R, u, U)."""
-    if form in _IN_UTC:
+    """*stamp* written as *form* says. The zone is not shifted, except by the format U: as in .NET, R and u only claim UTC."""
+    if form == "U":
         stamp = stamp.in_utc()
-    return within_limit("".join(_written(part, stamp) for part in parts_of(form)))
+    pieces: list[str] = []
+    for part in parts_of(form):
+        piece = _written(part, stamp)
+        if part.specifier == "F" and not piece and pieces and pieces[-1] == ".":
+            pieces.pop()  # without a fraction there is no point before it
+        pieces.append(piece)
+    return within_limit("".join(pieces))
 
 
 def _written(part: Part, stamp: Stamp) -> str:

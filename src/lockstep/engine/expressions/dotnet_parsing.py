@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 
 from lockstep.engine.expressions.dates import offset_minutes
 from lockstep.engine.expressions.dotnet_formats import DAYS, MONTHS, Part, Stamp, parts_of
@@ -52,11 +53,19 @@ def parse_date_exactly(text: str, form: str, styles: frozenset[str], now: dateti
         text = text.rstrip()
     reader = _Reader(text, wide or "AllowInnerWhite" in styles)
     try:
-        for part in parts_of(form):
+        parts = parts_of(form)
+        for part, following in zip_longest(parts, parts[1:]):
+            if (
+                part.literal == "."
+                and following
+                and following.specifier == "F"
+                and text[reader.at : reader.at + 1] != "."
+            ):
+                continue  # the point belongs to the fraction, and that may be missing
             reader.read(part)
         if reader.at != len(text):
             raise ValueError("more text")
-        stamp = reader.stamp(now)
+        stamp = reader.stamp(datetime.min if "NoCurrentDateDefault" in styles else now)
         if "AdjustToUniversal" in styles:
             stamp = stamp.in_utc()
     except (ValueError, OverflowError):
@@ -120,13 +129,7 @@ class _Reader:
                 self.zone(specifier, length)
 
     def stamp(self, now: datetime) -> Stamp:
-        hour = self.hour
-        if self.has_twelve_hours and not 1 <= hour <= 12:
-            raise ValueError("hour")
-        if self.afternoon is not None:
-            if hour > 12 or (hour == 0 and self.has_twelve_hours):
-                raise ValueError("hour")
-            hour = hour % 12 + (12 if self.afternoon else 0)
+        hour = self.full_hour()
         has_date = not (self.year is None and self.month is None and self.day is None)
         year = now.year if self.year is None else self.year
         month = (1 if has_date else now.month) if self.month is None else self.month
@@ -135,6 +138,16 @@ class _Reader:
         if self.weekday is not None and local.weekday() != self.weekday:
             raise ValueError("weekday")
         return Stamp(local, self.ticks, self.offset)
+
+    def full_hour(self) -> int:
+        if self.has_twelve_hours:
+            if self.hour > 12:
+                raise ValueError("hour")
+            # Without AM or PM it is the morning.
+            return self.hour % 12 + (12 if self.afternoon else 0)
+        if self.afternoon is not None and self.afternoon != (self.hour >= 12):
+            raise ValueError("hour and AM or PM")  # 3:00 PM in 24 hours
+        return self.hour
 
     def digits(self, least: int, most: int) -> str:
         end = self.at
@@ -183,7 +196,7 @@ class _Reader:
         if first not in ("+", "-"):
             raise ValueError("offset")
         self.at += 1
-        hours = self.digits(1 if length == 1 else 2, 2)
+        hours = self.digits(2 if length == 2 else 1, 2)
         minutes = ""
         if specifier == "K" or length >= 3:
             if self.text[self.at : self.at + 1] == ":":

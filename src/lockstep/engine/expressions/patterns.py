@@ -45,7 +45,11 @@ class Pattern:
         budget = MAX_WORK_OF_ALL // max(compiled.programsize, 1)
         found: list[Span] = []
         for match in compiled.finditer(text):
-            found.append(_span(match, compiled.groups))
+            span = _span(match, compiled.groups)
+            # The binding finds an empty match behind the place where it searched from (`$`, `(?m)^`) twice.
+            if found and found[-1].groups[0] == span.groups[0]:
+                continue
+            found.append(span)
             # Worst case: the engine looked at everything that was left to find this match.
             budget -= len(text) - match.start()
             if budget < 0:
