@@ -200,15 +200,17 @@ async def test_what_the_file_does_not_have_stays_until_it_is_pruned(context: Con
     assert [row.principal for row in await list_assignments(context, "documo")] == ["all-sales"]
 
 
-async def test_what_fails_says_that_the_rest_was_done(context: Context) -> None:
+async def test_what_fails_changes_nothing_at_all(context: Context) -> None:
     await apply_configuration(context, read(WHOLE), resolve=resolve)
-    text = HEAD + "  roles: [{value: member, displayName: Members}]\n"
+    new = HEAD.replace("name: documo", "name: another")
+    text = f"{new}---\n{HEAD}  roles: [{{value: member, displayName: Members}}]\n"
 
     with pytest.raises(LockstepError, match='The role "Admin" of Documo is held by 1 assignments') as refused:
         await apply_configuration(context, read(text), prune=True, resolve=resolve)
 
-    assert "Application documo was applied only in part" in refused.value.why
-    assert [role.display_name for role in await list_roles(context, "documo")] == ["Members", "Admin"]
+    assert "Application documo cannot become so; nothing was changed" in refused.value.why
+    assert [role.display_name for role in await list_roles(context, "documo")] == ["Admin", "Member"]
+    assert [app.name for app in await list_applications(context)] == ["documo"]
 
 
 async def test_another_role_in_the_file_replaces_the_role(context: Context) -> None:

@@ -1,7 +1,7 @@
-"""Carry out what configuration files change, through the same actions that a person uses, one after the other.
+"""Carry out what configuration files change, through the same actions that a person uses, in one transaction.
 
-The order keeps anybody from losing access in between: assignments come before the configuration that asks for them, and go after it.
-What fails leaves what was done before it; applying again goes on from there.
+All of it happens or nothing: what fails leaves everything as it was. Nobody is looked at before the commit, so nobody sees a
+state in between.
 """
 
 from __future__ import annotations
@@ -53,6 +53,18 @@ async def apply_configuration(
     *expected* are the changes that somebody has seen and agreed to. Raises LockstepError (conflict) when it would be others by now,
     and before anything is changed where a secret is missing.
     """
+    async with context.together() as all_or_nothing:
+        return await _apply(all_or_nothing, documents, prune=prune, resolve=resolve, expected=expected)
+
+
+async def _apply(
+    context: Context,
+    documents: Sequence[ConfigDocument],
+    *,
+    prune: bool,
+    resolve: Resolve,
+    expected: Sequence[ConfigChange] | None,
+) -> ConfigurationPlan:
     plan = await plan_configuration(context, documents, prune=prune, resolve=resolve)
     if expected is not None and plan.changes != tuple(expected):
         raise conflict(
@@ -187,6 +199,8 @@ def _by_key(some: Sequence[Json] | None) -> dict[tuple[str, str, str], Json]:
 
 
 def _placed(plan: DocumentPlan, error: LockstepError) -> LockstepError:
-    why = "; ".join(part for part in (error.why, f"{plan.document.title} was applied only in part") if part)
-    next_step = error.next_step or "Put it right and apply again: what is done is not done twice"
+    why = "; ".join(
+        part for part in (error.why, f"{plan.document.title} cannot become so; nothing was changed") if part
+    )
+    next_step = error.next_step or "Put it right and apply again"
     return LockstepError(error.kind, error.detail, why=why, next_step=next_step, code=error.code)

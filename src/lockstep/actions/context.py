@@ -6,9 +6,9 @@ drain only after the commit.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ from lockstep.engine.template import Template
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import TargetOpener
 from lockstep.postgres.pool import Connection, Pool, transaction
-from lockstep.storage import audit_log
+from lockstep.storage import audit_log, instance
 from lockstep.vault import Vault
 
 READ = "directory.read"
@@ -79,11 +79,15 @@ class Context:
     say: Callable[[str], None] = field(default=lambda _: None)
     on_progress: Callable[[Progress], None] = field(default=lambda _: None)
     purge_after: timedelta = PURGE_AFTER
+    within: Connection | None = None  # the transaction that several actions share
 
     @asynccontextmanager
     async def reading(self, permission: str = READ) -> AsyncIterator[Connection]:
         """A connection to read with, in one transaction, once the actor may."""
         self.actor.require(permission)
+        if self.within is not None:
+            yield self.within
+            return
         async with transaction(self.pool) as connection:
             yield connection
 
@@ -91,10 +95,24 @@ class Context:
     async def changing(self, permission: str) -> AsyncIterator[Edit]:
         """A transaction that changes the directory, once the actor may; touched jobs are woken after its commit."""
         self.actor.require(permission)
-        async with editing(self.pool, actor=self.actor.name) as edit:
+        async with editing(self.within or self.pool, actor=self.actor.name) as edit:
             yield edit
         if edit.touched:
             await self.after_commit(edit.touched)
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[Context]:
+        """A context whose actions happen all or not at all: one transaction, and jobs are woken after its commit."""
+        woken: set[str] = set()
+
+        async def later(touched: Iterable[str]) -> None:
+            woken.update(touched)
+
+        async with transaction(self.pool) as connection:
+            await instance.lock_directory(connection)
+            yield replace(self, within=connection, after_commit=later)
+        if woken:
+            await self.after_commit(frozenset(woken))
 
 
 async def audit(
