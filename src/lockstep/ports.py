@@ -160,6 +160,10 @@ class TargetOpener(Protocol):
 
     async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]: ...
 
+    async def test_deeply(self, settings: TargetSettings) -> Sequence[Probe]:
+        """Everything that provisioning would send, in accounts made for it and deleted again: only on somebody's explicit wish."""
+        raise NotImplementedError
+
 
 class Mailer(Protocol):
     async def send(self, *, to: str, subject: str, text: str) -> None: ...

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lockstep.actions.context import CREDENTIALS_WRITE, Context
+from lockstep.actions.context import CREDENTIALS_WRITE, Context, audit
 from lockstep.actions.jobs import new_services, read_job, require_credentials
-from lockstep.ports import Probe
+from lockstep.ports import Probe, TargetSettings
 from lockstep.storage import credentials, jobs
 from lockstep.sync.connections import read_target_settings
+from lockstep.sync.services import Job, Services
 
 
 async def test_connection(context: Context, app: str) -> Sequence[Probe]:
@@ -21,12 +22,7 @@ async def test_connection(context: Context, app: str) -> Sequence[Probe]:
     Raises LockstepError while there are no credentials. Nothing is written to the application.
     """
     services = new_services(context)
-    async with context.reading(CREDENTIALS_WRITE) as connection:
-        job = await read_job(context, connection, app)
-        await require_credentials(connection, job.row)
-        settings = await read_target_settings(
-            connection, job.row, job.configuration, context.vault, deadline_seconds=services.times.deadline_seconds
-        )
+    job, settings = await _settings(context, services, app)
     probes = await services.opener.test_connection(settings)
     async with context.changing(CREDENTIALS_WRITE) as edit:
         await credentials.save_test_result(edit.connection, job.row.app, {"probes": [as_row(one) for one in probes]})
@@ -35,6 +31,28 @@ async def test_connection(context: Context, app: str) -> Sequence[Probe]:
     if waited:
         await context.after_commit([job.id])
     return probes
+
+
+async def test_deeply(context: Context, app: str) -> Sequence[Probe]:
+    """Everything that provisioning would send to the application, in accounts made for it and deleted again.
+
+    It writes to the application, so somebody has to have asked for it. Raises LockstepError where it cannot be reached.
+    """
+    services = new_services(context)
+    job, settings = await _settings(context, services, app)
+    async with context.changing(CREDENTIALS_WRITE) as edit:
+        await audit(edit, "Test connection deeply", job.row.app_name)
+    return await services.opener.test_deeply(settings)
+
+
+async def _settings(context: Context, services: Services, app: str) -> tuple[Job, TargetSettings]:
+    async with context.reading(CREDENTIALS_WRITE) as connection:
+        job = await read_job(context, connection, app)
+        await require_credentials(connection, job.row)
+        settings = await read_target_settings(
+            connection, job.row, job.configuration, context.vault, deadline_seconds=services.times.deadline_seconds
+        )
+    return job, settings
 
 
 def as_row(probe: Probe) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from lockstep.actions import connection
 from lockstep.actions import credentials as actions
 from lockstep.actions.credentials import CredentialView
 from lockstep.cli import SuggestingGroup
-from lockstep.cli.output import Column, Output, hint, output_option
+from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run
 from lockstep.errors import EXIT_CODES, Kind, invalid
 from lockstep.ports import Probe
@@ -71,25 +72,45 @@ def show(app: str, output: Output) -> None:
 
 @creds.command("test")
 @click.argument("app")
+@click.option(
+    "--deep", is_flag=True, help="Write as well: make people and groups called lockstep-check-..., delete them."
+)
+@click.option("--yes", is_flag=True, help="Do not ask before --deep writes.")
 @output_option
-def test(app: str, output: Output) -> int:
-    """Test the connection step by step. Nothing is written to the application.
+def test(app: str, deep: bool, yes: bool, output: Output) -> int:
+    """Test the connection step by step. Nothing is written to the application, unless --deep is given.
 
     \b
     lockstep creds test documo
-    lockstep creds test documo -o json
+    lockstep creds test documo --deep
     """
+    if deep:
+        confirm(f"Make people and groups in {app} and delete them again?", yes=yes)
+        return _shown_deeply(run(lambda context: connection.test_deeply(context, app)), output)
     probes = run(lambda context: connection.test_connection(context, app))
-    rows = [connection.as_row(probe) | {"result": _result(probe), "tried": probe.tried} for probe in probes]
-    columns = [Column("result", "Result"), Column("name", "Probe"), Column("sentence", "What was found"),
-               Column("remedy", "What to do"), Column("seconds", "Seconds", is_wide=True)]  # fmt: skip
-    output.many(rows, columns)
+    _show_probes(probes, output)
     failed = next((probe for probe in probes if probe.tried and not probe.passed), None)
     if failed is None:
         hint(f"The connection works: {sum(probe.tried for probe in probes)} of {len(probes)} probes passed.")
         return 0
     hint(f"The connection does not work: {failed.sentence}. {failed.remedy}".strip())
     return EXIT_CODES[Kind.UNAUTHORIZED if failed.name == "Authentication" else Kind.UNREACHABLE]
+
+
+def _shown_deeply(probes: Sequence[Probe], output: Output) -> int:
+    _show_probes(probes, output)
+    failed = sum(probe.tried and not probe.passed for probe in probes)
+    hint(
+        f"{sum(probe.passed for probe in probes)} passed, {failed} failed, {sum(not p.tried for p in probes)} not tried."
+    )
+    return EXIT_CODES[Kind.PARTIAL] if failed else 0
+
+
+def _show_probes(probes: Sequence[Probe], output: Output) -> None:
+    rows = [connection.as_row(probe) | {"result": _result(probe), "tried": probe.tried} for probe in probes]
+    columns = [Column("result", "Result"), Column("name", "Probe"), Column("sentence", "What was found"),
+               Column("remedy", "What to do"), Column("seconds", "Seconds", is_wide=True)]  # fmt: skip
+    output.many(rows, columns)
 
 
 def _result(probe: Probe) -> str:

@@ -41,6 +41,11 @@ class ScimTargets(TargetOpener):
 
         return await test_connection(settings, self.client)
 
+    async def test_deeply(self, settings: TargetSettings) -> Sequence[Probe]:
+        from lockstep.targets.check.deep import test_deeply
+
+        return await test_deeply(settings, self.client)
+
     async def close(self) -> None:
         """Close every connection of every target."""
         if self._client is not None:
