@@ -11,6 +11,7 @@ from model_target import USER, ModelOpener, ModelTarget, answered
 from sync_world import World, person_id, until, upn
 
 from lockstep.ports import Answer, Verdict
+from lockstep.storage.target_state import BREAKS_AFTER
 from lockstep.sync import planner
 from lockstep.sync.drain import drain_job
 from lockstep.sync.services import Services
@@ -243,6 +244,30 @@ async def test_change_that_comes_while_an_object_is_sent_is_not_lost(world: Worl
     await drain
 
     assert target.people()[upn(1)]["name.familyName"] == "Second"
+
+
+async def test_people_whose_writes_always_fail_do_not_stop_the_others(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(10))
+    await world.sync()
+    poisoned = {
+        row[0]
+        for row in await world.rows("select target_id from link where display = any(%s)", [upn(1), upn(2), upn(3)])
+    }
+    assert len(poisoned) == 3
+    target.before = lambda verb, key: (
+        answered(Verdict.AMBIGUOUS, status=500, code="InternalServerError")
+        if verb == "update" and key in poisoned
+        else None
+    )
+
+    await world.change([1, 2, 3], surname="Never")
+    await world.drain()
+    await world.change([4], surname="Goes on")
+    await world.drain()
+
+    assert target.requests["update"] > BREAKS_AFTER
+    assert target.people()[upn(4)]["name.familyName"] == "Goes on"
+    assert await world.rows("select breaker, transport_failures from target_state where breaker <> 'closed'") == []
 
 
 async def test_convergence_under_random_faults(world: World, target: ModelTarget) -> None:

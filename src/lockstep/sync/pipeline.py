@@ -40,6 +40,7 @@ BATCH = 50
 BATCH_SECONDS = 0.02
 MOST_PER_SENDER = 4  # objects in memory whose outcome is open
 MOST_UNRECORDED = 200
+NO_ANSWER = frozenset({Verdict.UNREACHABLE, Verdict.AMBIGUOUS})
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the object's: the drain ends, and the sweep begins another
 SHORT_WAIT_SECONDS = 2.0  # for the application; anything longer gives the objects back
 
@@ -70,6 +71,7 @@ class Pipeline:
         self._leases = Leases(services, job.id, self.lease_seconds)
         self._undecided: set[int] = set()  # attempts in flight whose outcome is not known yet
         self._wait_until = 0.0
+        self._is_troubled = True  # whether failures on the way may be on record that a next answer ends
         self._guard = Guard(services)
         self._held_before: dict[int, HeldBefore] = {}  # by attempt: what of the object waits for a decision
         self._budget = Budget(services.pool, job.id, settings.requests_per_second)
@@ -191,6 +193,7 @@ class Pipeline:
             self.fault(work.claim)
             return
         else:
+            await self._answered()
             await self.sort_out(work.claim, planned, settled, was_created=is_ours(work, planned))
             return
         wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
@@ -233,6 +236,10 @@ class Pipeline:
 
     async def _notice(self, answer: Answer) -> None:
         """What an answer means for the whole application rather than for one object."""
+        if answer.verdict in NO_ANSWER:
+            self._is_troubled = True
+        elif answer.verdict is not Verdict.THROTTLED:
+            await self._answered()
         if answer.is_done:
             return
         found = await health.notice(self.services, self.job, answer)
@@ -241,6 +248,13 @@ class Pipeline:
         if found.stop:
             self.stop_claiming = found.stop
             self.changed.set()
+
+    async def _answered(self) -> None:
+        """The application gave an answer, if only a refusal: failures in a row are counted from the start."""
+        if self._is_troubled:
+            self._is_troubled = False
+            async with self.services.pool.connection() as connection:
+                await target_state.note_transport(connection, self.job.id, failures=0)
 
     async def _journal_writes(self) -> None:
         while True:
@@ -285,9 +299,7 @@ class Pipeline:
             return
         if state.seconds_to_wait:
             self.wait_for_target(state.seconds_to_wait)
-        if state.transport_failures and any(row["state"] == "confirmed" for one in batch for row in one.settled):
-            async with self.services.pool.connection() as connection:
-                await target_state.note_transport(connection, self.job.id, failures=0)
+        self._is_troubled = self._is_troubled or state.transport_failures > 0
 
     def _forget(self, claims: Iterable[Claim]) -> None:
         for claim in claims:
