@@ -50,8 +50,11 @@ class Clause:
             return self.operator.accepts_null
         if not isinstance(value, (tuple, list)):
             return self.test(value, moment.now)
+        items = [item for item in value if not is_empty(item)]
+        if not items:
+            return self.operator.accepts_null
         wants_all = self.quantifier == "all" or (not self.quantifier and self.operator.negative)
-        return (all if wants_all else any)(self.test(item, moment.now) for item in value if not is_empty(item))
+        return (all if wants_all else any)(self.test(item, moment.now) for item in items)
 
     def judge(self, record: Values, moment: Moment) -> list[Verdict]:
         if self.holds(record, moment):

@@ -80,39 +80,36 @@ def map_account(
     """
     if record is None:
         record = source_record(obj, configuration, is_soft_deleted=is_soft_deleted)
-    work = _Work(
-        record,
-        EvaluationContext(moment, (), configuration.default_domain),
-        generated,
-        account_ids,
-        creating,
-        taken or {},
-    )
-    values, read = work.values, record.get
-    for target, plain_source, attribute in mapping.flow:
-        # Most mappings copy a text, and most time would go into finding that out anew for every person.
-        if plain_source and only is None:
+    context = EvaluationContext(moment, (), configuration.default_domain)
+    work: _Work | None = None  # made for whoever is not quite ordinary
+    values: dict[str, Value] = {}
+    read = record.get
+    for target, plain_source, ignores_empty, quick_read, attribute in mapping.flow:
+        # Most mappings give a text as it is, and most time would go into finding that out anew for every person.
+        if only is not None:
+            if attribute.dependencies.isdisjoint(only):
+                continue
+        elif plain_source:
             value = read(plain_source)
             if value.__class__ is str and value:
                 values[target] = value
                 continue
-        if only is not None and attribute.dependencies.isdisjoint(only):
-            continue
+            if value is None and ignores_empty:
+                continue
+        elif quick_read is not None:
+            value = quick_read(record, context, account_ids)
+            if value is not None:
+                values[target] = value
+                continue
         if attribute.only_creates and not creating:
             continue
+        if work is None:
+            work = _Work(record, context, generated, account_ids, creating, taken or {}, values)
         problem = work.add(attribute)
         if problem is not None:
             return Mapped({}, problem=problem, redacted=frozenset(work.redacted))
-    problem = work.missing_required(mapping) if creating else None
-    return Mapped(
-        work.values,
-        frozenset(work.cleared),
-        frozenset(work.dropped),
-        tuple(work.missing),
-        work.made,
-        frozenset(work.redacted),
-        problem,
-    )
+    problem = _missing_required(mapping, values) if creating else None
+    return Mapped(values, problem=problem) if work is None else work.done(problem)
 
 
 def desired_hash(values: Values, cleared: Collection[str] = ()) -> str:
@@ -153,7 +150,7 @@ class _Work:
     account_ids: Mapping[str, str]
     creating: bool
     taken: Taken
-    values: dict[str, Value] = field(default_factory=dict)
+    values: dict[str, Value]
     cleared: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     missing: list[tuple[str, str]] = field(default_factory=list)
@@ -175,7 +172,7 @@ class _Work:
             return Reason(
                 "ImportSkipped", f"The mapping of {mapping.target} leaves this object out (IgnoreObjectFlow)."
             )
-        if is_empty(value):
+        if _holds_nothing(value):
             self._add_empty(mapping, value)
         elif mapping.is_reference:
             self._add_reference(mapping, value)
@@ -187,7 +184,7 @@ class _Work:
         match mapping.source:
             case Direct(attribute):
                 value = self.record.get(attribute)
-                return None if is_empty(value) else value
+                return None if _holds_nothing(value) else value
             case Constant(value):
                 return value
             case NoSource():
@@ -226,16 +223,15 @@ class _Work:
         if found:
             self.values[mapping.target] = tuple(found) if several else found[0]
 
-    def missing_required(self, mapping: ObjectMapping) -> Reason | None:
-        names = [m.target for m in mapping.flowing if m.attribute.required and m.target not in self.values]
-        if not names:
-            return None
-        which = " and ".join(names)
-        return Reason(
-            "MissingValues",
-            f"{which} must have a value in the application, and the mapping gives none.",
-            {"attributes": ", ".join(names)},
-            f"Give the person a value for {which}, or the mapping a default value.",
+    def done(self, problem: Reason | None) -> Mapped:
+        return Mapped(
+            self.values,
+            frozenset(self.cleared),
+            frozenset(self.dropped),
+            tuple(self.missing),
+            self.made,
+            frozenset(self.redacted),
+            problem,
         )
 
 
@@ -252,6 +248,24 @@ def typed(value: Value, attribute: TargetAttribute) -> Value:
     if attribute.type is AttributeType.STRING and isinstance(value, bool | int | float):
         return text_of(value)
     return value
+
+
+def _holds_nothing(value: Value) -> bool:
+    """Whether *value* is empty, or several values of which none is anything."""
+    return is_empty(value) or (isinstance(value, tuple | list) and all(is_empty(item) for item in value))
+
+
+def _missing_required(mapping: ObjectMapping, values: Values) -> Reason | None:
+    names = [m.target for m in mapping.flowing if m.attribute.required and m.target not in values]
+    if not names:
+        return None
+    which = " and ".join(names)
+    return Reason(
+        "MissingValues",
+        f"{which} must have a value in the application, and the mapping gives none.",
+        {"attributes": ", ".join(names)},
+        f"Give the person a value for {which}, or the mapping a default value.",
+    )
 
 
 def _failed(mapping: AttributeMapping, error: ExpressionError) -> Reason:

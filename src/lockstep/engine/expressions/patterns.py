@@ -180,11 +180,13 @@ def _substitution(template: str, at: int, groups: frozenset[str]) -> tuple[tuple
         end = template.find("}", at)
         name = template[at + 2 : end] if end > 0 else ""
         return (("group", name), end + 1) if name in groups else (("text", "$"), at + 1)
-    digits = template[at + 1 : at + 4]
-    for length in (3, 2, 1):
-        if len(digits) >= length and digits[:length] in groups and digits[:length].isdigit():
-            return ("group", digits[:length]), at + 1 + length
-    return ("text", "$"), at + 1
+    if following == "+":
+        return ("group", str(max(int(group) for group in groups if group.isdigit()))), at + 2
+    # All digits that follow are the number: with one group, $10 is no group and a zero, but stays as it is.
+    rest = template[at + 1 : at + 12]
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    number = digits.lstrip("0") or digits[:1]
+    return (("group", number), at + 1 + len(digits)) if number in groups else (("text", "$"), at + 1)
 
 
 def _filled(part: tuple[str, str], span: Span, pattern: Pattern, text: str) -> str:
