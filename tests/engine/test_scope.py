@@ -39,6 +39,15 @@ def test_operator(row: dict[str, Any]) -> None:
     assert decision.in_scope is row["passes"]
 
 
+@pytest.mark.parametrize("name", ["not_equals", "NOT EQUALS", "Is_Not_Null", "GREATER THAN OR EQUALS", "Ends With"])
+def test_an_operator_may_be_spelled_with_blanks_or_underscores(name: str) -> None:
+    value = None if "null" in name.lower() else "1"
+
+    decision = decide([{"title": "t", "all": [clause("x", name, value)]}], {"x": "21"})
+
+    assert decision.in_scope
+
+
 def test_every_operator_has_cases_for_both_answers() -> None:
     seen = {(row["op"], row["passes"]) for row in CASES}
 

@@ -98,7 +98,7 @@ def _group(part: Part, depth: int) -> Condition | None:
 def _clause(part: Part) -> Clause:
     attribute = part.text("attribute", required=True)
     name = part.text("operator", required=True)
-    operator = _OPERATOR_NAMES.get(name.lower())
+    operator = _OPERATOR_NAMES.get(_folded(name))
     if operator is None:
         raise part.error("operator", unknown_word(name, list(OPERATORS), "operator"))
     quantifier = part.text("of")
@@ -124,5 +124,9 @@ def _operand(part: Part, *, unary: bool, operator: str) -> str:
     return str(value)
 
 
-# Exported schemas spell some operators in other cases.
-_OPERATOR_NAMES = {name.lower(): name for name in OPERATORS}
+def _folded(name: str) -> str:
+    return name.lower().replace("_", " ")
+
+
+# Exported schemas spell some operators in other cases, and with an underscore or a blank between words.
+_OPERATOR_NAMES = {_folded(name): name for name in OPERATORS}
