@@ -5,7 +5,7 @@ Everything is compiled once, when the configuration is read: a decision evaluate
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from lockstep.engine.conditions import ScopingFilter
-from lockstep.engine.expressions import CompiledExpression
+from lockstep.engine.expressions import CompiledExpression, EvaluationContext, ExpressionError
 from lockstep.engine.generated import depends_on_today, is_generated
-from lockstep.engine.records import AppRole, ObjectKind, Value
+from lockstep.engine.records import AppRole, ObjectKind, Value, Values
 from lockstep.engine.target_attributes import AttributeType, TargetAttribute
 
 
@@ -90,6 +90,8 @@ class NoSource:
 
 
 MappingSource: TypeAlias = Direct | Constant | Expression | NoSource
+QuickRead: TypeAlias = Callable[[Values, EvaluationContext, Mapping[str, str]], Value]
+_TRUTH = {"True": True, "False": False}
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,25 @@ class AttributeMapping:
         )
         return self.source.attribute if is_plain and isinstance(self.source, Direct) else ""
 
-    @property
+    @cached_property
+    def ignores_empty(self) -> bool:
+        """An attribute without a value says nothing."""
+        return self.default is None and not self.clear_when_empty
+
+    @cached_property
+    def quick_read(self) -> QuickRead | None:
+        """Gives the value in the usual case, and None where more must be thought of; None itself where that is always so."""
+        if self.attribute.multi_valued or self.is_redacted or self.is_generated or self.only_creates:
+            return None
+        match self.source, self.attribute.type:
+            case Expression(compiled), AttributeType.STRING | AttributeType.BOOLEAN as kind:
+                return _quick_text(compiled, is_truth=kind is AttributeType.BOOLEAN)
+            case Direct(attribute), AttributeType.REFERENCE:
+                return _quick_reference(attribute)
+            case _:
+                return None
+
+    @cached_property
     def is_reference(self) -> bool:
         return self.attribute.type is AttributeType.REFERENCE
 
@@ -158,6 +178,29 @@ class AttributeMapping:
     def is_members(self) -> bool:
         """The members of a group: never part of an account's values, they travel on their own."""
         return self.target == "members"
+
+
+def _quick_text(compiled: CompiledExpression, *, is_truth: bool) -> QuickRead:
+    evaluate = compiled.evaluate
+
+    def read(record: Values, context: EvaluationContext, account_ids: Mapping[str, str]) -> Value:
+        try:
+            value = evaluate(record, context)
+        except ExpressionError:
+            return None  # evaluated again where the error is told
+        if value.__class__ is not str or not value:
+            return None
+        return _TRUTH.get(value) if is_truth else value
+
+    return read
+
+
+def _quick_reference(attribute: str) -> QuickRead:
+    def read(record: Values, context: EvaluationContext, account_ids: Mapping[str, str]) -> Value:
+        value = record.get(attribute)
+        return account_ids.get(value) if value.__class__ is str else None
+
+    return read
 
 
 @dataclass(frozen=True)
@@ -186,9 +229,9 @@ class ObjectMapping:
         return tuple(mapping for mapping in self.attributes if not mapping.is_members)
 
     @cached_property
-    def flow(self) -> tuple[tuple[str, str, AttributeMapping], ...]:
-        """Each of *flowing* with its target and plain source, so that a mapping run need not look them up."""
-        return tuple((mapping.target, mapping.plain_source, mapping) for mapping in self.flowing)
+    def flow(self) -> tuple[tuple[str, str, bool, QuickRead | None, AttributeMapping], ...]:
+        """Each of *flowing* with all that a mapping run would otherwise find out anew for every person."""
+        return tuple((m.target, m.plain_source, m.ignores_empty, m.quick_read, m) for m in self.flowing)
 
     @cached_property
     def matching(self) -> tuple[AttributeMapping, ...]:

@@ -31,4 +31,7 @@ def source_record(obj: SourceObject, configuration: JobConfiguration, *, is_soft
 
 
 def _roles(assignments: tuple[Assignment, ...], configuration: JobConfiguration) -> tuple[dict[str, str], ...]:
-    return roles_of(assignments, configuration.roles) if assignments else ()
+    if len(assignments) != 1:
+        return roles_of(assignments, configuration.roles)
+    role = configuration.roles_by_id.get(assignments[0].role_id)
+    return () if role is None else ({"id": role.id, "value": role.value, "displayName": role.display_name},)
