@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
+from lockstep.engine.target_attributes import TargetAttribute
 
 
 class Verdict(StrEnum):
@@ -162,6 +163,10 @@ class TargetOpener(Protocol):
 
     async def test_deeply(self, settings: TargetSettings) -> Sequence[Probe]:
         """Everything that provisioning would send, in accounts made for it and deleted again: only on somebody's explicit wish."""
+        raise NotImplementedError
+
+    async def discover(self, settings: TargetSettings, kind: ObjectKind) -> Sequence[TargetAttribute]:
+        """The attributes that the application says it has. Raises LockstepError where it does not tell."""
         raise NotImplementedError
 
 

@@ -22,7 +22,7 @@ async def test_connection(context: Context, app: str) -> Sequence[Probe]:
     Raises LockstepError while there are no credentials. Nothing is written to the application.
     """
     services = new_services(context)
-    job, settings = await _settings(context, services, app)
+    job, settings = await settings_of_target(context, services, app)
     probes = await services.opener.test_connection(settings)
     async with context.changing(CREDENTIALS_WRITE) as edit:
         await credentials.save_test_result(edit.connection, job.row.app, {"probes": [as_row(one) for one in probes]})
@@ -39,13 +39,14 @@ async def test_deeply(context: Context, app: str) -> Sequence[Probe]:
     It writes to the application, so somebody has to have asked for it. Raises LockstepError where it cannot be reached.
     """
     services = new_services(context)
-    job, settings = await _settings(context, services, app)
+    job, settings = await settings_of_target(context, services, app)
     async with context.changing(CREDENTIALS_WRITE) as edit:
         await audit(edit, "Test connection deeply", job.row.app_name)
     return await services.opener.test_deeply(settings)
 
 
-async def _settings(context: Context, services: Services, app: str) -> tuple[Job, TargetSettings]:
+async def settings_of_target(context: Context, services: Services, app: str) -> tuple[Job, TargetSettings]:
+    """The job of *app*, and all that opening it needs. Raises LockstepError while there are no credentials."""
     async with context.reading(CREDENTIALS_WRITE) as connection:
         job = await read_job(context, connection, app)
         await require_credentials(connection, job.row)

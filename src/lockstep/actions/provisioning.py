@@ -6,10 +6,11 @@ None of these sends anything itself, except a push: they change state, and wake 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, require_credentials, services_of
@@ -130,13 +131,28 @@ async def run(context: Context, app: str, *, full: bool = False) -> Cycle:
     return cycle
 
 
-async def retry(context: Context, app: str, *, users: Sequence[str] = ()) -> int:
-    """Try what failed again now, all of it or these people's; returns how many objects. What waits for approval stays."""
+async def clear_quarantine(context: Context, app: str) -> bool:
+    """Let a job in quarantine try again now; False where it is in none. Switched on or off, it stays so."""
+    async with context.changing(PROVISIONING_WRITE) as edit:
+        row = await job_row(edit.connection, app)
+        if row.quarantine is None:
+            return False
+        await _lift_quarantine(edit.connection, row, context.now())
+        await audit(edit, "Clear quarantine", row.app_name, before={"quarantine": row.quarantine.get("reason")})
+    await context.after_commit(frozenset({row.id}))
+    return True
+
+
+async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: str = "") -> int:
+    """Try what failed again now, all of it, these people's or what failed with *code*; returns how many objects.
+
+    What waits for approval stays.
+    """
     async with context.changing(PROVISIONING_WRITE) as edit:
         row = await job_row(edit.connection, app)
         ids = [(await find_person(edit.connection, name)).id for name in users] if users else None
-        count = await link_list.make_failed_due(edit.connection, row.id, ids)
-        await audit(edit, "Retry failed objects", row.app_name, after={"count": count})
+        count = await link_list.make_failed_due(edit.connection, row.id, ids, code=code)
+        await audit(edit, "Retry failed objects", row.app_name, after={"count": count, "code": code})
     await context.after_commit(frozenset({row.id}))
     return count
 
@@ -160,7 +176,7 @@ async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> Async
                     yield now
                 if now.ended_at is not None:
                     return
-                await _require_running(connection, cycle.job)
+                await _require_running(connection, cycle.job, context.now())
                 is_alone = not await jobs.has_live_worker(connection, silent_seconds=_WORKER_SILENT_SECONDS)
             if helps and is_alone and (helper is None or helper.done()):
                 if helper is not None:
@@ -236,11 +252,12 @@ async def _lift_quarantine(connection: Connection, row: JobRow, now: datetime) -
         await target_state.forget(connection, row.id)
 
 
-async def _require_running(connection: Connection, job: str) -> None:
+async def _require_running(connection: Connection, job: str, now: datetime) -> None:
     row = await jobs.read_job(connection, job)
     if row is None or not row.is_on:
         raise LockstepError(Kind.CONFLICT, "Provisioning was switched off, so the cycle does not go on")
-    if cycle_frame.is_held(row.quarantine):
+    # An attempt that is due decides by itself whether the quarantine goes on.
+    if cycle_frame.is_held(row.quarantine) and _is_ahead(row.quarantine, now):
         error = (row.quarantine or {}).get("error", {})
         raise LockstepError(
             Kind.HELD,
@@ -248,6 +265,11 @@ async def _require_running(connection: Connection, job: str) -> None:
             next_step=str(error.get("nextStep") or f"Correct the cause, then: lockstep start {row.app_name}"),
             code=str((row.quarantine or {}).get("reason", "")),
         )
+
+
+def _is_ahead(quarantine: Mapping[str, Any] | None, now: datetime) -> bool:
+    attempt = (quarantine or {}).get("nextAttempt")
+    return not attempt or datetime.fromisoformat(str(attempt)) > now
 
 
 async def _drain_here(context: Context, job: str) -> None:

@@ -43,6 +43,7 @@ COMMANDS: dict[str, str] = {
     "people": "lockstep.cli.people:people",
     "plan": "lockstep.cli.config:plan",
     "push": "lockstep.cli.push:push",
+    "quarantine": "lockstep.cli.quarantine:quarantine",
     "restart": "lockstep.cli.provision:restart",
     "retry": "lockstep.cli.provision:retry",
     "run": "lockstep.cli.provision:run",

@@ -33,7 +33,11 @@ def apps() -> None:
 @apps.command("templates")
 @output_option
 def templates(output: Output) -> None:
-    """List the gallery: applications that can be added."""
+    """List the gallery: applications that can be added.
+
+    \b
+    lockstep apps templates
+    """
     gallery = load_gallery()
     rows = []
     for name in gallery.names():
@@ -72,7 +76,11 @@ def add(template: str, name: str, display_name: str, output: Output) -> None:
 @apps.command("list")
 @output_option
 def list_(output: Output) -> None:
-    """List the applications."""
+    """List the applications.
+
+    \b
+    lockstep apps list -o json
+    """
     rows = [_row(app) for app in run(actions.list_applications)]
     columns = [Column("name", "Name"), Column("displayName", "Application"), Column("status", "Provisioning"),
                Column("scope", "Scope"), Column("template", "Template", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
@@ -83,7 +91,11 @@ def list_(output: Output) -> None:
 @click.argument("app")
 @output_option
 def show(app: str, output: Output) -> None:
-    """Show one application."""
+    """Show one application.
+
+    \b
+    lockstep apps show documo
+    """
     view = run(lambda context: actions.show_application(context, app))
     output.one(_view(view), text=_lines(view))
 
@@ -93,7 +105,11 @@ def show(app: str, output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 def delete(app: str, yes: bool, output: Output) -> None:
-    """Remove an application. Its accounts stay as they are."""
+    """Remove an application. Its accounts stay as they are.
+
+    \b
+    lockstep apps delete documo-2
+    """
     view = run(lambda context: actions.show_application(context, app))
     name = view.application.display_name
     confirm(f"Remove {name} with {view.assignment_count} assignments? Its accounts stay as they are.", yes=yes)
@@ -115,7 +131,11 @@ def roles() -> None:
 @click.argument("app")
 @output_option
 def roles_list(app: str, output: Output) -> None:
-    """List the roles, the strongest first."""
+    """List the roles, the strongest first.
+
+    \b
+    lockstep apps roles list documo
+    """
     found = run(lambda context: role_actions.list_roles(context, app))
     rows = [_role(role) | {"position": place} for place, role in enumerate(found, 1)]
     columns = [Column("position", "#"), Column("value", "Value"), Column("displayName", "Role"), Column("isEnabled", "Enabled"),
@@ -131,7 +151,11 @@ def roles_list(app: str, output: Output) -> None:
 @click.option("--position", type=click.IntRange(1), help="Its rank; 1 is the strongest. Last by default.")
 @output_option
 def roles_add(app: str, value: str, display_name: str, description: str, position: int | None, output: Output) -> None:
-    """Add a role."""
+    """Add a role.
+
+    \b
+    lockstep apps roles add documo auditor --display-name Auditor
+    """
     role = run(
         lambda context: role_actions.add_role(
             context, app, value, display_name=display_name, description=description, position=position
@@ -145,7 +169,11 @@ def roles_add(app: str, value: str, display_name: str, description: str, positio
 @click.argument("role")
 @output_option
 def roles_remove(app: str, role: str, output: Output) -> None:
-    """Remove a role that nobody holds."""
+    """Remove a role that nobody holds.
+
+    \b
+    lockstep apps roles remove documo auditor
+    """
     run(lambda context: role_actions.remove_role(context, app, role))
     output.one({"value": role}, text=f"Role {role} is removed from {app}.")
 
@@ -155,7 +183,11 @@ def roles_remove(app: str, role: str, output: Output) -> None:
 @click.argument("role")
 @output_option
 def roles_enable(app: str, role: str, output: Output) -> None:
-    """Switch a role on."""
+    """Switch a role on.
+
+    \b
+    lockstep apps roles enable documo auditor
+    """
     run(lambda context: role_actions.set_role_enabled(context, app, role, is_enabled=True))
     output.one({"value": role, "isEnabled": True}, text=f"Role {role} is on.")
 
@@ -165,7 +197,11 @@ def roles_enable(app: str, role: str, output: Output) -> None:
 @click.argument("role")
 @output_option
 def roles_disable(app: str, role: str, output: Output) -> None:
-    """Switch a role off: it is no longer sent."""
+    """Switch a role off: it is no longer sent.
+
+    \b
+    lockstep apps roles disable documo auditor
+    """
     run(lambda context: role_actions.set_role_enabled(context, app, role, is_enabled=False))
     output.one({"value": role, "isEnabled": False}, text=f"Role {role} is off.")
 
@@ -176,7 +212,11 @@ def roles_disable(app: str, role: str, output: Output) -> None:
 @click.argument("position", type=click.IntRange(1))
 @output_option
 def roles_move(app: str, role: str, position: int, output: Output) -> None:
-    """Give a role another rank; 1 is the strongest."""
+    """Give a role another rank; 1 is the strongest.
+
+    \b
+    lockstep apps roles move documo auditor 1
+    """
     run(lambda context: role_actions.move_role(context, app, role, position=position))
     output.one({"value": role, "position": position}, text=f"Role {role} is number {position}.")
 

@@ -50,7 +50,11 @@ def _principals(command: Any) -> Any:
 @_principals
 @output_option
 def add(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, output: Output) -> None:
-    """Assign; without a role it is default access. Members of a group are its direct members."""
+    """Assign; without a role it is default access. Members of a group are its direct members.
+
+    \b
+    lockstep assign add documo --group all-sales --role Member
+    """
     new = run(lambda context: actions.assign(context, app, users=users, groups=groups, role=role))
     _show(output, app, new, "assigned to")
     if len(new) < len(users) + len(groups):
@@ -62,7 +66,11 @@ def add(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | N
 @_principals
 @output_option
 def remove(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, output: Output) -> None:
-    """Take assignments back: all of somebody's, or those with one role."""
+    """Take assignments back: all of somebody's, or those with one role.
+
+    \b
+    lockstep assign remove documo --user kim.berg@contoso.test
+    """
     gone = run(lambda context: actions.unassign(context, app, users=users, groups=groups, role=role))
     _show(output, app, gone, "no longer assigned to")
 
@@ -71,7 +79,11 @@ def remove(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str 
 @click.argument("app")
 @output_option
 def list_(app: str, output: Output) -> None:
-    """List the assignments of an application."""
+    """List the assignments of an application.
+
+    \b
+    lockstep assign list documo
+    """
     rows = run(lambda context: actions.list_assignments(context, app))
     empty = f"Nobody is assigned. Assign somebody: lockstep assign {app} --group GROUP"
     output.many([_row(row) for row in rows], _COLUMNS, name="principal", empty=empty)

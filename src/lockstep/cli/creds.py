@@ -65,7 +65,11 @@ def set_(app: str, tenant_url: str | None, token_stdin: bool, token_file: Path |
 @click.argument("app")
 @output_option
 def show(app: str, output: Output) -> None:
-    """Show the tenant URL and whether there is a token."""
+    """Show the tenant URL and whether there is a token.
+
+    \b
+    lockstep creds show documo
+    """
     view = run(lambda context: actions.show_credentials(context, app))
     output.one(_row(app, view), text=_lines(app, view))
 

@@ -31,7 +31,11 @@ def groups() -> None:
 @click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True)
 @output_option
 def list_(search: str, deleted: bool, limit: int, output: Output) -> None:
-    """List groups by name."""
+    """List groups by name.
+
+    \b
+    lockstep groups list --search sales
+    """
     found = run(lambda context: actions.list_groups(context, search=search, is_deleted=deleted, limit=limit))
     rows = [_row(group) | {"members": count} for group, count in found]
     columns = [Column("displayName", "Group"), Column("members", "Members"), Column("description", "Description"),
@@ -43,7 +47,11 @@ def list_(search: str, deleted: bool, limit: int, output: Output) -> None:
 @click.argument("group")
 @output_option
 def show(group: str, output: Output) -> None:
-    """Show one group with its direct members."""
+    """Show one group with its direct members.
+
+    \b
+    lockstep groups show all-sales
+    """
     view = run(lambda context: actions.show_group(context, group, most_members=_MOST_MEMBERS))
     assigned = [{"application": one.app_name, "role": one.role_name} for one in view.assignments]
     lines = [f"{safe(view.group.display_name)}  {view.group.id}"]
@@ -59,7 +67,11 @@ def show(group: str, output: Output) -> None:
 @click.option("--description", default="")
 @output_option
 def create(name: str, description: str, output: Output) -> None:
-    """Make a group."""
+    """Make a group.
+
+    \b
+    lockstep groups create all-sales
+    """
     group = run(lambda context: actions.create_group(context, name, description=description))
     output.one(_row(group), text=f"Group {safe(group.display_name)} is made.")
 
@@ -69,7 +81,11 @@ def create(name: str, description: str, output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 def delete(group: str, yes: bool, output: Output) -> None:
-    """Put a group into the recycle bin. Its members lose what it gave them."""
+    """Put a group into the recycle bin. Its members lose what it gave them.
+
+    \b
+    lockstep groups delete all-sales
+    """
     confirm(f"Delete {group}? Its members lose what it gave them.", yes=yes)
     gone = run(lambda context: actions.delete_group(context, group))
     output.one(_row(gone), text=f"Group {safe(gone.display_name)} is deleted.")
@@ -79,7 +95,11 @@ def delete(group: str, yes: bool, output: Output) -> None:
 @click.argument("group")
 @output_option
 def restore(group: str, output: Output) -> None:
-    """Take a group out of the recycle bin, with its members and assignments."""
+    """Take a group out of the recycle bin, with its members and assignments.
+
+    \b
+    lockstep groups restore all-sales
+    """
     back = run(lambda context: actions.restore_group(context, group))
     output.one(_row(back), text=f"Group {safe(back.display_name)} is restored.")
 
@@ -90,7 +110,11 @@ def restore(group: str, output: Output) -> None:
 @click.option("--nested", is_flag=True, help="The members are groups.")
 @output_option
 def add_member(group: str, members: tuple[str, ...], nested: bool, output: Output) -> None:
-    """Add direct members."""
+    """Add direct members.
+
+    \b
+    lockstep groups add-member all-sales kim.berg@contoso.test
+    """
     added, _ = run(lambda context: actions.change_members(context, group, add=members, groups_too=nested))
     output.one({"group": group, "added": added}, text=f"{added} added to {group}.")
 
@@ -101,7 +125,11 @@ def add_member(group: str, members: tuple[str, ...], nested: bool, output: Outpu
 @click.option("--nested", is_flag=True, help="The members are groups.")
 @output_option
 def remove_member(group: str, members: tuple[str, ...], nested: bool, output: Output) -> None:
-    """Remove direct members."""
+    """Remove direct members.
+
+    \b
+    lockstep groups remove-member all-sales kim.berg@contoso.test
+    """
     _, removed = run(lambda context: actions.change_members(context, group, remove=members, groups_too=nested))
     output.one({"group": group, "removed": removed}, text=f"{removed} removed from {group}.")
 

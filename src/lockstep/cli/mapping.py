@@ -10,6 +10,7 @@ from lockstep.actions import mappings
 from lockstep.actions import settings as actions
 from lockstep.actions.lookup import unknown
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.mapping_attributes import attributes, evaluate
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.engine.records import ObjectKind
@@ -130,6 +131,10 @@ def lint(app: str, output: Output) -> int:
     ]
     output.many(rows, columns, name="place", empty="Nothing to remark.")
     return EXIT_CODES[Kind.INTERNAL] if any(one.severity == "error" for one in found) else 0
+
+
+map_.add_command(attributes)
+map_.add_command(evaluate)
 
 
 def _attributes(rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:

@@ -45,7 +45,11 @@ def list_(
     after: str,
     output: Output,
 ) -> None:
-    """List people by user principal name."""
+    """List people by user principal name.
+
+    \b
+    lockstep people list --search berg
+    """
     wanted = PersonFilter(
         search=search, source=source, department=department, app=app, is_deleted=deleted,
         is_enabled=False if disabled else None, limit=limit, after=after,
@@ -63,7 +67,11 @@ def list_(
 @click.option("--deleted", is_flag=True, help="Somebody in the recycle bin.")
 @output_option
 def show(person: str, deleted: bool, output: Output) -> None:
-    """Show one person whole: attributes, groups, assignments, history."""
+    """Show one person whole: attributes, groups, assignments, history.
+
+    \b
+    lockstep people show kim.berg@contoso.test
+    """
     view = run(lambda context: actions.show_person(context, person, is_deleted=deleted))
     output.one(_whole(view), text=_lines(view))
 
@@ -95,7 +103,11 @@ def set_(person: str, values: tuple[str, ...], output: Output) -> None:
 @click.argument("people", nargs=-1, required=True)
 @output_option
 def disable(people: tuple[str, ...], output: Output) -> None:
-    """Disable people: their accounts are disabled everywhere, at once."""
+    """Disable people: their accounts are disabled everywhere, at once.
+
+    \b
+    lockstep people disable kim.berg@contoso.test
+    """
     done = run(lambda context: actions.set_enabled(context, people, is_enabled=False))
     _said(output, done, "disabled")
 
@@ -104,7 +116,11 @@ def disable(people: tuple[str, ...], output: Output) -> None:
 @click.argument("people", nargs=-1, required=True)
 @output_option
 def enable(people: tuple[str, ...], output: Output) -> None:
-    """Enable people again."""
+    """Enable people again.
+
+    \b
+    lockstep people enable kim.berg@contoso.test
+    """
     done = run(lambda context: actions.set_enabled(context, people, is_enabled=True))
     _said(output, done, "enabled")
 
@@ -114,7 +130,11 @@ def enable(people: tuple[str, ...], output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 def delete(people: tuple[str, ...], yes: bool, output: Output) -> None:
-    """Put people into the recycle bin."""
+    """Put people into the recycle bin.
+
+    \b
+    lockstep people delete kim.berg@contoso.test
+    """
     confirm(f"Delete {', '.join(people[:5])}{' and others' if len(people) > 5 else ''}?", yes=yes)
     _said(output, run(lambda context: actions.delete(context, people)), "deleted")
     hint("Bring somebody back: lockstep people restore UPN")
@@ -124,7 +144,11 @@ def delete(people: tuple[str, ...], yes: bool, output: Output) -> None:
 @click.argument("people", nargs=-1, required=True)
 @output_option
 def restore(people: tuple[str, ...], output: Output) -> None:
-    """Take people out of the recycle bin."""
+    """Take people out of the recycle bin.
+
+    \b
+    lockstep people restore kim.berg@contoso.test
+    """
     _said(output, run(lambda context: actions.restore(context, people)), "restored")
 
 
@@ -133,7 +157,11 @@ def restore(people: tuple[str, ...], output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 def purge(people: tuple[str, ...], yes: bool, output: Output) -> None:
-    """Remove deleted people for good. There is no way back."""
+    """Remove deleted people for good. There is no way back.
+
+    \b
+    lockstep people purge kim.berg@contoso.test
+    """
     confirm(f"Remove {len(people)} people for good?", yes=yes)
     _said(output, run(lambda context: actions.purge(context, people)), "removed for good")
 

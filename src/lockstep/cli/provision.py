@@ -134,15 +134,16 @@ def restart(app: str, reset: str | None, yes: bool, output: Output) -> None:
 @click.command("retry")
 @click.argument("app")
 @click.option("--user", "users", multiple=True, metavar="UPN", help="Only this person. Repeatable.")
+@click.option("--code", default="", help="Only what failed with this code, as the log shows it.")
 @output_option
-def retry(app: str, users: tuple[str, ...], output: Output) -> None:
+def retry(app: str, users: tuple[str, ...], code: str, output: Output) -> None:
     """Try what failed again now, instead of at its next time.
 
     \b
     lockstep retry documo
     lockstep retry documo --user lee.wong@contoso.test
     """
-    count = with_context(lambda context: provisioning.retry(context, app, users=users))
+    count = with_context(lambda context: provisioning.retry(context, app, users=users, code=code))
     text = f"{count:,} failed objects are tried again now." if count else "Nothing that failed waits for another try."
     output.one({"application": app, "count": count}, text=text)
 

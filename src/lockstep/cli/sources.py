@@ -145,7 +145,11 @@ def import_(
 @sources.command("list")
 @output_option
 def list_(output: Output) -> None:
-    """List the sources."""
+    """List the sources.
+
+    \b
+    lockstep sources list
+    """
     views = run(actions.list_sources)
     columns = [Column("name", "Name"), Column("kind", "Kind"), Column("people", "People"), Column("groups", "Groups"),
                Column("waiting", "Waits for a decision"), Column("displayName", "Display name", is_wide=True)]  # fmt: skip
@@ -158,7 +162,11 @@ def list_(output: Output) -> None:
 @click.argument("name")
 @output_option
 def show(name: str, output: Output) -> None:
-    """Show one source: its files, what it has brought, what waits for a decision."""
+    """Show one source: its files, what it has brought, what waits for a decision.
+
+    \b
+    lockstep sources show hr
+    """
     _show(name, output)
 
 
@@ -166,7 +174,11 @@ def show(name: str, output: Output) -> None:
 @click.argument("name")
 @output_option
 def status(name: str, output: Output) -> None:
-    """Show whether something waits for a decision; exit code 6 if so."""
+    """Show whether something waits for a decision; exit code 6 if so.
+
+    \b
+    lockstep sources status hr
+    """
     if _show(name, output).holds:
         raise click.exceptions.Exit(EXIT_CODES[Kind.HELD])
 
@@ -176,7 +188,11 @@ def status(name: str, output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 def confirm_(name: str, yes: bool, output: Output) -> None:
-    """Let those leave whom the source no longer names."""
+    """Let those leave whom the source no longer names.
+
+    \b
+    lockstep sources confirm hr
+    """
     view = run(lambda context: actions.show_source(context, name))
     for hold in view.holds:
         hint(hold.reason)
@@ -190,7 +206,11 @@ def confirm_(name: str, yes: bool, output: Output) -> None:
 @click.argument("name")
 @output_option
 def reject(name: str, output: Output) -> None:
-    """Keep those whom the source no longer names."""
+    """Keep those whom the source no longer names.
+
+    \b
+    lockstep sources reject hr
+    """
     kept = run(lambda context: actions.reject_hold(context, name))
     output.one({"source": name, "kept": kept}, text=f"{kept:,} stay. Another import asks again.")
 
@@ -201,7 +221,11 @@ def reject(name: str, output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 def remove(name: str, with_objects: bool, yes: bool, output: Output) -> None:
-    """Forget a source."""
+    """Forget a source.
+
+    \b
+    lockstep sources remove hr
+    """
     if with_objects:
         view = run(lambda context: actions.show_source(context, name))
         confirm(f"Delete {view.counts['people']:,} people and {view.counts['groups']:,} groups of {name}?", yes=yes)

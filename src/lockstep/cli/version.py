@@ -13,5 +13,9 @@ from lockstep.cli.output import Output, output_option
 @click.command()
 @output_option
 def version(output: Output) -> None:
-    """Print the version."""
+    """Print the version.
+
+    \b
+    lockstep version -o json
+    """
     output.one({"version": __version__, "python": platform.python_version()}, text=__version__)

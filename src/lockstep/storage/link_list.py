@@ -52,14 +52,15 @@ async def active_people(connection: Connection, job: str) -> list[str]:
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None) -> int:
-    """Try failed objects (all of them without *ids*) again now; returns how many."""
+async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None, *, code: str = "") -> int:
+    """Try failed objects (all of them without *ids* and *code*) again now; returns how many."""
     cursor = await connection.execute(
         """update dirty set not_before = '-infinity'
         where job = %(job)s and failures > 0 and not_before > now() and lease_until is null
             and (%(ids)s::uuid[] is null and not_before < 'infinity' or source_id = any(%(ids)s::uuid[]))
+            and (%(code)s = '' or lower(last_error ->> 'code') = lower(%(code)s))
             and not exists (select from operation where operation.job = dirty.job and operation.kind = dirty.kind
                 and operation.source_id = dirty.source_id and operation.state = 'held')""",
-        {"job": job, "ids": None if ids is None else list(ids)},
+        {"job": job, "ids": None if ids is None else list(ids), "code": code},
     )
     return cursor.rowcount

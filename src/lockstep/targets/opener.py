@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.target_attributes import TargetAttribute
 from lockstep.ports import Probe, Target, TargetOpener, TargetSettings
 from lockstep.targets.outbound import OutboundRules
 
@@ -45,6 +47,11 @@ class ScimTargets(TargetOpener):
         from lockstep.targets.check.deep import test_deeply
 
         return await test_deeply(settings, self.client)
+
+    async def discover(self, settings: TargetSettings, kind: ObjectKind) -> Sequence[TargetAttribute]:
+        from lockstep.targets.discovery import discover
+
+        return await discover(settings, self.client, kind)
 
     async def close(self) -> None:
         """Close every connection of every target."""

@@ -1,0 +1,102 @@
+"""The attributes of an application that mappings may write: what it says itself, and what an administrator adds by hand.
+
+Reading them from the application changes nothing here; an attribute is stored only when somebody adds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from lockstep.actions.connection import settings_of_target
+from lockstep.actions.context import Context
+from lockstep.actions.jobs import new_services, read_job
+from lockstep.actions.lookup import find_person
+from lockstep.actions.mappings import read_mappings
+from lockstep.actions.settings import change_configuration
+from lockstep.directory.objects import read_objects
+from lockstep.engine.mapping import Mapped, map_account
+from lockstep.engine.mapping_json import attribute_to_json
+from lockstep.engine.prepare import prepare
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.target_attributes import AttributeType, TargetAttribute
+from lockstep.errors import not_found
+
+ACTIVITY = "Update attribute list"
+
+
+async def list_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
+    """What was added by hand, and what mappings write: name, type and whether it is mapped."""
+    mappings = [one for one in await read_mappings(context, app) if one["source"] == kind.value]
+    own = [attribute for one in mappings for attribute in one.get("attributeList", [])]
+    mapped = [str(attribute["target"]) for one in mappings for attribute in one.get("attributes", [])]
+    listed = {str(one["name"]).lower() for one in own}
+    rows = [*own, *({"name": name, "type": ""} for name in mapped if name.lower() not in listed)]
+    return [{**one, "mapped": str(one["name"]).lower() in {name.lower() for name in mapped}} for one in rows]
+
+
+async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
+    """What the application's own `/Schemas` shows. Raises LockstepError where it does not tell."""
+    services = new_services(context)
+    _, settings = await settings_of_target(context, services, app)
+    known = {str(one["name"]).lower(): one["mapped"] for one in await list_attributes(context, app, kind)}
+    found = await services.opener.discover(settings, kind)
+    return [attribute_to_json(one) | {"mapped": known.get(one.name.lower(), False)} for one in found]
+
+
+async def add_attribute(
+    context: Context, app: str, name: str, kind: ObjectKind, *, type_: AttributeType, multi_valued: bool = False
+) -> None:
+    """Put an attribute on the list, or change the type of one that is there."""
+    entry = attribute_to_json(replace(TargetAttribute(name), type=type_, multi_valued=multi_valued))
+
+    def changed(config: dict[str, Any]) -> None:
+        mapping = _mapping(config, kind)
+        rest = [one for one in mapping.get("attributeList", []) if one["name"].lower() != name.lower()]
+        mapping["attributeList"] = [*rest, entry]
+
+    await change_configuration(context, app, changed, activity=ACTIVITY)
+
+
+async def remove_attribute(context: Context, app: str, name: str, kind: ObjectKind) -> None:
+    """Take an attribute off the list. A mapping that writes it stays."""
+
+    def changed(config: dict[str, Any]) -> None:
+        mapping = _mapping(config, kind)
+        rest = [one for one in mapping.get("attributeList", []) if one["name"].lower() != name.lower()]
+        if len(rest) == len(mapping.get("attributeList", [])):
+            raise not_found(f"{name} is not on the list", next_step=f"See it: lockstep map attributes {app}")
+        mapping["attributeList"] = rest
+
+    await change_configuration(context, app, changed, activity=ACTIVITY)
+
+
+async def evaluate_mappings(context: Context, app: str, user: str, *, creating: bool) -> Mapped:
+    """What the mappings give for a person now. Nothing is asked of the application."""
+    async with context.reading() as connection:
+        person = await find_person(connection, user)
+        job = await read_job(context, connection, app)
+        obj = (await read_objects(connection, job.row.app, ObjectKind.USER, [person.id]))[person.id]
+    moment = new_services(context).moment()
+    mapping = job.configuration.mapping_for(ObjectKind.USER)
+    if mapping is None:
+        raise not_found(f"{app} has no mapping of people", next_step=f"See: lockstep map list {app}")
+    prepared = prepare(obj, None, job.configuration, moment)
+    return map_account(
+        obj,
+        mapping,
+        configuration=job.configuration,
+        moment=moment,
+        creating=creating,
+        is_soft_deleted=False,
+        generated={},
+        account_ids={},
+        record=prepared.record,
+    )
+
+
+def _mapping(config: dict[str, Any], kind: ObjectKind) -> dict[str, Any]:
+    for mapping in config.get("mappings", []):
+        if mapping.get("source", ObjectKind.USER) == kind:
+            return mapping  # type: ignore[no-any-return]  # the document's own part, to be changed in place
+    raise not_found(f"The application's configuration has no mapping of {kind}s")

@@ -1,0 +1,100 @@
+"""`lockstep map attributes` and `map eval`: what can be written in an application, and what would be written for somebody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lockstep.actions import mappings
+from lockstep.actions import mappings_attributes as actions
+from lockstep.actions.context import Context
+from lockstep.cli.output import Column, Output, hint, output_option, safe
+from lockstep.cli.session import run
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.target_attributes import AttributeType
+from lockstep.errors import EXIT_CODES, Kind
+
+_KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
+_COLUMNS = (Column("name", "Attribute there"), Column("type", "Type"), Column("mapped", "Mapped"))
+_VALUES = (Column("target", "Attribute there"), Column("value", "Value"), Column("note", "Note"))
+
+
+@click.command("attributes")
+@click.argument("app")
+@click.option("--discover", is_flag=True, help="Ask the application which attributes it has.")
+@click.option("--add", metavar="NAME", help="Put an attribute on the list by hand.")
+@click.option("--type", "type_", type=click.Choice([one.value for one in AttributeType]), default="String")
+@click.option("--multi-valued", is_flag=True, help="The added attribute has several values.")
+@click.option("--remove", metavar="NAME", help="Take an attribute off the list.")
+@click.option("--kind", type=click.Choice(list(_KINDS)), default="user", show_default=True)
+@output_option
+def attributes(
+    app: str,
+    discover: bool,
+    add: str | None,
+    type_: str,
+    multi_valued: bool,
+    remove: str | None,
+    kind: str,
+    output: Output,
+) -> None:
+    """List the attributes of an application that mappings can write.
+
+    \b
+    lockstep map attributes documo --discover
+    lockstep map attributes documo --add 'urn:example:1.0:User:badge' --type Integer
+    """
+    if sum((discover, add is not None, remove is not None)) > 1:
+        raise click.UsageError("Give one of --discover, --add and --remove")
+    wanted = _KINDS[kind]
+
+    async def work(context: Context) -> list[dict[str, Any]]:
+        if discover:
+            return await actions.discover_attributes(context, app, wanted)
+        if add:
+            type_of = AttributeType(type_)
+            await actions.add_attribute(context, app, add, wanted, type_=type_of, multi_valued=multi_valued)
+        if remove:
+            await actions.remove_attribute(context, app, remove, wanted)
+        return await actions.list_attributes(context, app, wanted)
+
+    output.many(run(work), _COLUMNS, name="name", empty=f"{app} has no attributes of {kind}s.")
+
+
+@click.command("eval")
+@click.argument("app")
+@click.option("--user", required=True, metavar="UPN", help="For whom.")
+@click.option("--updating", is_flag=True, help="As for an account that there is: without what is only for new ones.")
+@output_option
+def evaluate(app: str, user: str, updating: bool, output: Output) -> int:
+    """Show what the mappings give for somebody. Nothing is asked of the application or written to it.
+
+    \b
+    lockstep map eval documo --user anna.lindqvist@contoso.test
+    lockstep map eval documo --user anna.lindqvist@contoso.test --updating -o json
+    """
+
+    async def work(context: Context) -> tuple[Any, list[str]]:
+        rows = [one for one in await mappings.read_mappings(context, app) if one["source"] == ObjectKind.USER.value]
+        targets = [str(attribute["target"]) for one in rows for attribute in one.get("attributes", [])]
+        return await actions.evaluate_mappings(context, app, user, creating=not updating), targets
+
+    mapped, targets = run(work)
+    waiting = {target for target, _ in mapped.missing_references}
+    rows = [
+        {
+            "target": target,
+            "value": mapped.values.get(target),
+            "note": "cleared" if target in mapped.cleared
+            else "dropped" if target in mapped.dropped
+            else "waits for another account" if target in waiting
+            else "" if target in mapped.values else "nothing",
+        }
+        for target in targets
+    ]  # fmt: skip
+    output.many(rows, _VALUES, name="target", empty=f"{app} has no mappings.")
+    if mapped.problem is None:
+        return 0
+    hint(f"No account would be written: {safe(mapped.problem.text)} {safe(mapped.problem.next_step)}".rstrip())
+    return EXIT_CODES[Kind.INTERNAL]
