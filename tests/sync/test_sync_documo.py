@@ -11,7 +11,7 @@ from tests.documo_sandbox import sandbox_targets
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Verdict
-from lockstep.postgres.pool import Pool
+from lockstep.postgres.pool import Pool, transaction
 from lockstep.sync import on_demand
 from lockstep.targets.scim_target import ScimTarget
 
@@ -158,3 +158,87 @@ async def test_name_with_any_character_finds_its_account_and_no_other(
 
     assert await world.value("select target_id from link where source_id = %s", person_id(1)) == account
     assert len(await accounts(documo)) == 2
+
+
+async def test_rehired_person_gets_the_disabled_account_back(world: World, documo: ScimTarget) -> None:
+    """Under a new directory id, as HR systems do: the old one is in the recycle bin with its account disabled."""
+    await world.add_people([1])
+    await world.sync()
+    account = (await accounts(documo))[upn(1)]["id"]
+    await delete_person(world, 1)
+    await world.drain()
+    assert (await accounts(documo))[upn(1)]["active"] is False
+
+    await world.add_people([2], userPrincipalName=upn(1))
+    await world.drain()
+
+    found = await accounts(documo)
+    assert [one["id"] for one in found.values()] == [account], await error_of(world, 2)
+    assert found[upn(1)]["active"] is True
+    links = dict(await world.rows("select source_id::text, state from link"))
+    assert links == {person_id(1): "tombstone", person_id(2): "live"}
+    [(reason,)] = await world.rows(
+        "select record -> 'steps' from provisioning_log where source_id = %s order by id desc limit 1", person_id(2)
+    )
+    assert any(
+        f'It was that of "{upn(1)}", who has been deleted, and is taken over.' in step["description"] for step in reason
+    )
+
+
+async def test_rehire_in_the_moment_of_leaving_waits_for_the_leaving(world: World, documo: ScimTarget) -> None:
+    await world.add_people([1])
+    await world.sync()
+    account = (await accounts(documo))[upn(1)]["id"]
+    await delete_person(world, 1)
+    await world.add_people([2], userPrincipalName=upn(1))
+
+    await world.drain()
+
+    found = await accounts(documo)
+    assert [(one["id"], one["active"]) for one in found.values()] == [(account, True)]
+
+
+async def test_person_who_is_restored_does_not_get_back_what_somebody_else_has(
+    world: World, documo: ScimTarget
+) -> None:
+    await world.add_people([1])
+    await world.sync()
+    await delete_person(world, 1)
+    await world.drain()
+    await world.add_people([2], userPrincipalName=upn(1))
+    await world.drain()
+    before = await accounts(documo)
+
+    await delete_person(world, 1, restored=True)
+    await world.drain()
+
+    assert (await error_of(world, 1))["code"] == "DuplicateSourceEntries"
+    assert await accounts(documo) == before
+
+
+async def test_purge_of_the_former_owner_leaves_the_account_alone(world: World, documo: ScimTarget) -> None:
+    await world.add_people([1])
+    await world.sync()
+    await delete_person(world, 1)
+    await world.drain()
+    await world.add_people([2], userPrincipalName=upn(1))
+    await world.drain()
+
+    await world.rows("delete from person where id = %s returning 1", person_id(1))
+    await world.rows("select mark_dirty(%s, 'User', %s::uuid[], 1::smallint, 'purged')", world.job, [person_id(1)])
+    await world.drain()
+
+    assert (await accounts(documo))[upn(1)]["active"] is True
+
+
+async def delete_person(world: World, number: int, *, restored: bool = False) -> None:
+    async with transaction(world.pool) as connection:
+        await connection.execute(
+            """update person set deleted_at = case when not %s then now() end, version = nextval('object_version')
+            where id = %s""",
+            (restored, person_id(number)),
+        )
+        await connection.execute(
+            "select mark_dirty(id, 'User', %s::uuid[], 1::smallint, 'deleted') from job where id = %s",
+            ([person_id(number)], world.job),
+        )

@@ -254,3 +254,31 @@ async def assign_group(world: World, *, assigned: bool) -> None:
         await connection.execute(
             "select mark_dirty(id, 'Group', %s::uuid[], 1::smallint, 'assigned') from job where started", ([SALES],)
         )
+
+
+async def test_rehired_person_has_the_groups_of_now_and_not_those_of_before(world: World, target: ModelTarget) -> None:
+    """The former owner was in a group of which nobody has made the rehired person a member yet."""
+    await world.configure(WITH_GROUPS)
+    await world.add_people([1, 3])
+    await add_group(world, [1, 3])
+    await world.sync()
+    await delete_person(world, 1)
+    await world.drain()
+
+    await world.add_people([2], userPrincipalName=upn(1))
+    await world.drain()
+    assert await members_of(world, target) == named(3)
+    await set_members(world, added=[2])
+    await world.drain()
+
+    assert await members_of(world, target) == named(1, 3)
+    assert await world.value("select count(*) from link where state = 'live' and kind = 'User'") == 2
+
+
+async def delete_person(world: World, number: int) -> None:
+    async with transaction(world.pool) as connection:
+        await connection.execute("update person set deleted_at = now() where id = %s", (person_id(number),))
+        await connection.execute(
+            "select mark_dirty(id, 'User', %s::uuid[], 1::smallint, 'deleted') from job where started",
+            ([person_id(number)],),
+        )

@@ -34,6 +34,7 @@ class Draft:
     changes: tuple[Change, ...] = ()
     matching: tuple[Step, ...] = ()
     cause: str = ""
+    takes_over_from: str = ""
 
 
 def as_plan(prepared: Prepared, draft: Draft) -> Plan:
@@ -66,6 +67,7 @@ def as_plan(prepared: Prepared, draft: Draft) -> Plan:
         missing_references=mapped.missing_references,
         grants=any(_grants(change, prepared.mapping) for change in draft.changes),
         empties=any(is_empty(change.new) for change in draft.changes),
+        takes_over_from=draft.takes_over_from,
         claims_privileged=_claims_privileged(prepared, draft),
     )
 

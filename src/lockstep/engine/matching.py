@@ -6,7 +6,7 @@ never decided by us, and an account that belongs to somebody else is never taken
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -45,8 +45,11 @@ class NoMatch:
 
 @dataclass(frozen=True, slots=True)
 class OneMatch:
+    """*left_by*: somebody who has been deleted and left the account behind; "" where it belongs to nobody."""
+
     account: Account
     query: MatchQuery
+    left_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,12 @@ class ManyMatches:
 
 @dataclass(frozen=True, slots=True)
 class TakenMatch:
-    """The account belongs to somebody else already (*by* is how that one is shown)."""
+    """The account belongs to somebody else already (*by* is how that one is shown), who may be about to lose it."""
 
     account: Account
     by: str
     query: MatchQuery
+    is_leaving: bool = False
 
 
 Match: TypeAlias = NoMatch | OneMatch | ManyMatches | TakenMatch
@@ -94,17 +98,27 @@ def match_queries(
 
 
 def choose_match(
-    answers: Iterable[tuple[MatchQuery, Sequence[Account]]], linked_to: Mapping[str, str] | None = None
+    answers: Iterable[tuple[MatchQuery, Sequence[Account]]],
+    linked_to: Mapping[str, str] | None = None,
+    left_by: Mapping[str, str] | None = None,
+    leaving: Collection[str] = (),
 ) -> Match:
-    """What the answers mean; they come in order of precedence. *linked_to*: account id -> display of the object it is linked to."""
+    """What the answers mean; they come in order of precedence.
+
+    *linked_to*: account id -> display of the object it is linked to; *left_by*: the same of objects that have been deleted and left it;
+    *leaving*: accounts of objects that have been deleted and still hold them.
+    """
     owners = linked_to or {}
+    former = left_by or {}
     for query, accounts in answers:
         found = tuple({account.id: account for account in accounts}.values())
         if len(found) > 1:
             return ManyMatches(found, query)
         if found:
             owner = owners.get(found[0].id)
-            return TakenMatch(found[0], owner, query) if owner is not None else OneMatch(found[0], query)
+            if owner is not None:
+                return TakenMatch(found[0], owner, query, found[0].id in leaving)
+            return OneMatch(found[0], query, former.get(found[0].id, ""))
     return NO_MATCH
 
 

@@ -63,24 +63,32 @@ def _create(prepared: Prepared, match: NoMatch, taken: Taken | None) -> Draft:
 def _link(prepared: Prepared, match: OneMatch) -> Draft:
     assert prepared.mapping is not None  # noqa: S101
     step = (matching_step(match, prepared.queries),)
-    account = match.account
+    account, former = match.account, match.left_by
     mapped = mapped_for(prepared, creating=False)
     if (draft := refused(mapped)) is not None:
         return draft
     changes = difference(prepared, mapped, held_values(prepared.mapping, account.resource))
-    found = Reason(
-        "Matched",
-        f'The account "{account.display}" ({account.id}) has the same {match.query.attribute}.',
-        {"attribute": match.query.attribute, "targetId": account.id},
-    )
+    found = _found(match)
     if changes and not may(prepared, "update"):
         reasons = (found, flag_is_off(prepared, "update", wish="Would be updated"))
-        return Draft(Action.LINK, reasons, LinkState.LIVE, account.id, account, matching=step)
+        return Draft(Action.LINK, reasons, LinkState.LIVE, account.id, account, matching=step, takes_over_from=former)
     if not changes:
-        return Draft(Action.LINK, (found,), LinkState.LIVE, account.id, account, mapped, matching=step)
+        return Draft(
+            Action.LINK, (found,), LinkState.LIVE, account.id, account, mapped, matching=step, takes_over_from=former
+        )
     action = Action.ENABLE if turns_on(changes) else Action.UPDATE
     reasons = (found, differs(changes))
-    return Draft(action, reasons, LinkState.LIVE, account.id, account, mapped, changes, matching=step)
+    return Draft(action, reasons, LinkState.LIVE, account.id, account, mapped, changes, step, takes_over_from=former)
+
+
+def _found(match: OneMatch) -> Reason:
+    account, attribute = match.account, match.query.attribute
+    details = {"attribute": attribute, "targetId": account.id}
+    text = f'The account "{account.display}" ({account.id}) has the same {attribute}.'
+    if not match.left_by:
+        return Reason("Matched", text, details)
+    text += f' It was that of "{match.left_by}", who has been deleted, and is taken over.'
+    return Reason("Rehired", text, {**details, "formerOwner": match.left_by})
 
 
 def _unmatchable(prepared: Prepared) -> Draft:
@@ -106,6 +114,15 @@ def _too_many(prepared: Prepared, match: ManyMatches) -> Reason:
 
 
 def _taken(match: TakenMatch) -> Reason:
+    if match.is_leaving:
+        text = f"The account {match.account.id} has the same {match.query.attribute}, "
+        text += f'but "{match.by}", who has been deleted, has not left it yet.'
+        return Reason(
+            "FormerOwnerLeaving",
+            text,
+            {"targetId": match.account.id, "linkedTo": match.by, "attribute": match.query.attribute},
+            "Nothing to do: it is tried again in a moment. If it stays so, see whether their deactivation is held for approval.",
+        )
     return Reason(
         "DuplicateSourceEntries",
         f'The account {match.account.id} has the same {match.query.attribute}, but belongs to "{match.by}".',

@@ -236,6 +236,7 @@ class Plan:
     held_action: Action | None = None  # what HELD keeps back
     grants: bool = False  # gives a privileged value to an account that does not hold it
     empties: bool = False  # takes away the value of an attribute
+    takes_over_from: str = ""  # who was deleted and left the account that the object gets now
     claims_privileged: bool = False  # links an account with more power there than the object is assigned
 
     @property

@@ -22,6 +22,15 @@ class Holder:
     target_id: str
     display: str
     state: LinkState
+    is_deleted: bool = False  # from the directory
+    has_left: bool = False  # and nothing is to be done to the account any more
+
+
+_IS_DELETED = """(link.kind = 'User'
+    and not exists (select from person where person.id = link.source_id and person.deleted_at is null))"""
+_HAS_LEFT = f"""({_IS_DELETED} and link.state in ('disabled', 'released')
+    and not exists (select from dirty
+        where dirty.job = link.job and dirty.kind = link.kind and dirty.source_id = link.source_id))"""
 
 
 async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Link]:
@@ -56,11 +65,24 @@ async def target_ids(connection: Connection, job: str, ids: Iterable[str]) -> di
 async def holders(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, Holder]:
     """Who holds these accounts, by account id."""
     cursor = await connection.execute(
-        "select source_id::text, target_id, display, state from link "
+        f"select source_id::text, target_id, display, state, {_IS_DELETED}, {_HAS_LEFT} from link "  # noqa: S608
         "where job = %s and kind = %s and target_id = any(%s) and state <> 'tombstone'",
         (job, kind, list(accounts)),
     )
-    return {row[1]: Holder(row[0], row[1], row[2], LinkState(row[3])) for row in await cursor.fetchall()}
+    return {
+        row[1]: Holder(row[0], row[1], row[2], LinkState(row[3]), row[4], row[5]) for row in await cursor.fetchall()
+    }
+
+
+async def bury_links(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, str]:
+    """Let go of these accounts where their holder has left; returns the former holder of each that is free now."""
+    cursor = await connection.execute(
+        f"""update link set state = 'tombstone', review_at = null, cause = 'takenOver', updated_at = now()
+        where job = %s and kind = %s and target_id = any(%s) and {_HAS_LEFT}
+        returning target_id, source_id::text""",  # noqa: S608
+        (job, kind, list(accounts)),
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
 
 
 async def save_links(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -91,6 +91,25 @@ async def forget_members(connection: Connection, job: str, groups: Sequence[str]
     )
 
 
+async def hand_over(connection: Connection, job: str, former: str, new: str) -> None:
+    """The account of *former* is that of *new* now, and so is its place in groups, until they are compared with the directory."""
+    await connection.execute(
+        """with held as (
+            delete from target_member where job = %(job)s and member_id = %(former)s returning group_id, target_id
+        ), handed as (
+            insert into target_member (job, group_id, member_id, target_id)
+            select %(job)s, group_id, %(new)s, target_id from held
+            on conflict (job, group_id, member_id) do update set target_id = excluded.target_id
+        ), noted as (
+            insert into dirty_member (job, group_id, member_id) select %(job)s, group_id, %(new)s from held
+            on conflict (job, group_id, member_id) do update set version = nextval('dirty_version')
+            returning group_id
+        )
+        select mark_dirty(%(job)s, 'Group', array_agg(group_id), 5::smallint, 'members') from noted having count(*) > 0""",
+        {"job": job, "former": former, "new": new},
+    )
+
+
 async def note(connection: Connection, job: str, group: str, members: Sequence[str]) -> None:
     """These members are looked at again with the group's next turn."""
     await connection.execute(

@@ -36,7 +36,9 @@ MOST_UNCERTAIN_LOOKS = 8  # with doubling waits, before an application that neve
 MOST_LOOKS_AGAIN = 4  # in a row, before an object that keeps conflicting counts as failed
 PARKED = "infinity"
 # The application's trouble rather than the object's: tried a few times quickly before the long waits begin.
-TRANSIENT = frozenset({"InternalServerError", "TooManyRequests", "Timeout", "WebExceptionProtocolError"})
+TRANSIENT = frozenset(
+    {"InternalServerError", "TooManyRequests", "Timeout", "WebExceptionProtocolError", "FormerOwnerLeaving"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Outcome:
     counted: str = ""
     link: Row | None = None
     forgets_link: bool = False
+    takes_over: bool = False
     is_newly_linked: bool = False
     settled: tuple[Row, ...] = ()
     held: Row | None = None
@@ -91,6 +94,7 @@ def without_write(claim: Claim, planned: Planned) -> Outcome:
         claim,
         counted=COUNTED[plan.action],
         link=link_row(planned, None) if touches_link(planned) else None,
+        takes_over=bool(plan.takes_over_from),
         is_newly_linked=plan.link_to is not None,
         waiting=waiting_rows(planned),
         requests=planned.requests,
@@ -106,6 +110,7 @@ def written(claim: Claim, planned: Planned, operation_id: str, answer: Answer) -
         claim,
         counted=COUNTED[plan.action],
         link=link_row(planned, answer),
+        takes_over=bool(plan.takes_over_from),
         is_newly_linked=plan.action is Action.CREATE or plan.link_to is not None,
         settled=(settled_row(operation_id, "confirmed", target_id=target_id, requests=requests_of(answer)),),
         waiting=waiting_rows(planned),

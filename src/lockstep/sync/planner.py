@@ -158,7 +158,7 @@ def plan_from_index(known: Known, prepared: Prepared) -> Planned | None:
             (query, known.answers.get((query.attribute, folded(query.attribute, query.value)), []))
             for query in prepared.queries
         ]
-        match = choose_match(answers, _others(known.holders, prepared))
+        match = choose_match(answers, *_owners(known.holders, prepared))
     taken = known.taken.get(prepared.obj.id)
     return Planned(make_plan(prepared, match=match, observed=observed, taken=taken), prepared, observed)
 
@@ -220,13 +220,14 @@ async def _ask(pool: Pool, job: Job, prepared: Prepared, reader: CountingReader)
     if found:
         async with pool.connection() as connection:
             held = await links.holders(connection, job.id, kind, found)
-    return choose_match(answers, _others(held, prepared))
+    return choose_match(answers, *_owners(held, prepared))
 
 
-def _others(held: Mapping[str, Holder], prepared: Prepared) -> dict[str, str]:
-    """Accounts that belong to others than the object itself, with how their holder is shown."""
-    return {
-        account: holder.display or holder.source_id
-        for account, holder in held.items()
-        if holder.source_id != prepared.obj.id
-    }
+def _owners(held: Mapping[str, Holder], prepared: Prepared) -> tuple[dict[str, str], dict[str, str], set[str]]:
+    """Accounts that belong to others than the object itself, those that others left, and those that others are leaving."""
+    others = [holder for holder in held.values() if holder.source_id != prepared.obj.id]
+    return (
+        {one.target_id: one.display or one.source_id for one in others if not one.has_left},
+        {one.target_id: one.display or one.source_id for one in others if one.has_left},
+        {one.target_id for one in others if one.is_deleted and not one.has_left},
+    )

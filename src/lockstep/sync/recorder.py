@@ -16,6 +16,7 @@ import structlog
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import cycles, dirty, links, operations, provisioning_log, references, target_members
+from lockstep.storage.batches import Row
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_state import TargetState, read_state
 from lockstep.sync.outcomes import Failure, Outcome
@@ -55,6 +56,9 @@ async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSt
 
 async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skipped: dict[str, str]) -> None:
     new_links = [one.link for one in ours if one.link is not None]
+    for one in ours:
+        if one.takes_over and one.link is not None:
+            await _take_over(connection, job, one.link)
     if new_links:
         await links.save_links(connection, job.id, new_links)
     settled = [row for one in ours for row in one.settled]
@@ -77,6 +81,13 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
     if records:
         await provisioning_log.append(connection, job.id, job.row.app, records)
     await _count(connection, ours)
+
+
+async def _take_over(connection: Connection, job: Job, link: Row) -> None:
+    """Free the account of whom it belonged to; where they came back meanwhile they keep it, and the new link is refused."""
+    freed = await links.bury_links(connection, job.id, link["kind"], [link["target_id"]])
+    for former in freed.values():
+        await target_members.hand_over(connection, job.id, former, link["source_id"])
 
 
 async def _write_references(connection: Connection, job: Job, ours: Sequence[Outcome]) -> None:
