@@ -12,6 +12,7 @@ from tests.documo_sandbox import sandbox_targets
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Verdict
 from lockstep.postgres.pool import Pool, transaction
+from lockstep.storage import operations
 from lockstep.sync import on_demand
 from lockstep.targets.scim_target import ScimTarget
 
@@ -242,3 +243,54 @@ async def delete_person(world: World, number: int, *, restored: bool = False) ->
             "select mark_dirty(id, 'User', %s::uuid[], 1::smallint, 'deleted') from job where id = %s",
             ([person_id(number)], world.job),
         )
+
+
+POWER = {
+    "target": 'roles[primary eq "True"].value',
+    "expression": "SingleAppRoleAssignment([appRoleAssignments])",
+    "privileged": ["Admin"],
+}
+
+
+@pytest.mark.parametrize("is_equal", [True, False], ids=["nothing to write", "something to write"])
+@pytest.mark.parametrize("in_first_cycle", [True, False])
+async def test_match_onto_an_account_with_more_power_is_held_until_somebody_approves(
+    world: World, documo: ScimTarget, in_first_cycle: bool, is_equal: bool
+) -> None:
+    """Whoever gets the name of an administrator into the directory must not get the administrator's account."""
+    await world.configure(with_attributes(POWER))
+    names = {"name.givenName": "Given1", "name.familyName": "Sur1"} if is_equal else {"name.givenName": "The boss"}
+    await made(documo, userName=upn(1), active=True, **names, **{'roles[primary eq "True"].value': "Admin"})
+    if not in_first_cycle:
+        await world.sync()
+    before = await accounts(documo)
+
+    await world.add_people([1, 2])
+    await (world.sync() if in_first_cycle else world.drain())
+
+    found = await accounts(documo)
+    assert found[upn(1)] == before[upn(1)]
+    assert upn(2) in found
+    [(held, code)] = await world.rows("select id::text, error ->> 'code' from operation where state = 'held'")
+    assert code == "PrivilegedMatch"
+    assert await world.value("select count(*) from link where source_id = %s", person_id(1)) == 0
+
+    async with transaction(world.pool) as connection:
+        await operations.decide_held(connection, world.job, decision="approved", actor="anna", ids=[held])
+    await world.drain()
+
+    assert await world.value("select target_id from link where source_id = %s", person_id(1)) == before[upn(1)]["id"]
+    assert (await accounts(documo))[upn(1)]["name"]["givenName"] == "Given1"
+
+
+async def test_change_of_a_person_whose_match_is_held_does_not_let_them_in(world: World, documo: ScimTarget) -> None:
+    await world.configure(with_attributes(POWER))
+    await made(documo, userName=upn(1), active=True, **{'roles[primary eq "True"].value': "Admin"})
+    await world.add_people([1])
+    await world.sync()
+
+    await world.change([1], surname="Another")
+    await world.drain()
+
+    assert await world.value("select count(*) from link") == 0
+    assert await world.value("select count(*) from operation where state = 'held'") == 1
