@@ -5,6 +5,7 @@ A link decides who an account belongs to, so every change of one is audited, and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +13,16 @@ from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, read_job, services_of
 from lockstep.actions.previews import find_anybody, read_failed
 from lockstep.directory.edit import Edit
-from lockstep.engine.records import Lane, LinkState, ObjectKind
+from lockstep.directory.objects import read_objects
+from lockstep.engine.reconcile import Suggestion, search_words, suggest_owners
+from lockstep.engine.records import Account, Lane, LinkState, ObjectKind, SourceObject
 from lockstep.errors import conflict, not_found
 from lockstep.ports import TargetError
-from lockstep.storage import dirty_marks, link_list, links
+from lockstep.postgres.pool import Connection
+from lockstep.storage import dirty_marks, link_list, links, orphan_owners
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.link_list import LinkRow
+from lockstep.sync.services import Job
 
 _USER = ObjectKind.USER
 
@@ -29,6 +34,7 @@ class Orphan:
     kind: str
     target_id: str
     display: str
+    owners: tuple[Suggestion, ...] = ()  # who may own it, best first
 
 
 async def list_links(context: Context, app: str, *, user: str = "", state: str = "", limit: int = 100) -> list[LinkRow]:
@@ -54,12 +60,18 @@ async def list_orphans(context: Context, app: str) -> list[Orphan]:
                             held = await links.holders(
                                 connection, job.id, kind.value, [one.id for one in page.accounts]
                             )
-                        found += [
-                            Orphan(kind.value, one.id, one.display) for one in page.accounts if one.id not in held
-                        ]
+                            free = [one for one in page.accounts if one.id not in held]
+                            people = await _possible_owners(connection, job, free) if kind is _USER else ()
+                        found += [Orphan(kind.value, one.id, one.display, suggest_owners(one, people)) for one in free]
             except TargetError as failed:
                 raise read_failed(failed) from None
     return found
+
+
+async def _possible_owners(connection: Connection, job: Job, accounts: Sequence[Account]) -> Sequence[SourceObject]:
+    words = frozenset[str]().union(*(search_words(account) for account in accounts))
+    ids = await orphan_owners.people_without_account(connection, job.id, words) if words else []
+    return list((await read_objects(connection, job.row.app, _USER, ids)).values()) if ids else ()
 
 
 async def choose_link(context: Context, app: str, user: str, target_id: str) -> LinkRow:

@@ -52,9 +52,22 @@ def links(app: str, user: str, state: str | None, orphans: bool, choose: str, fo
 
 def _orphans(app: str, output: Output) -> None:
     found = run(lambda context: actions.list_orphans(context, app))
-    rows = [{"kind": one.kind, "account": one.target_id, "name": one.display} for one in found]
-    columns = [Column("name", "Account name"), Column("kind", "Kind"), Column("account", "Account")]
+    rows = [
+        {
+            "kind": one.kind,
+            "account": one.target_id,
+            "name": one.display,
+            "owner": one.owners[0].display if one.owners else "",
+            "why": one.owners[0].why if one.owners else "",
+            "owners": [{"name": owner.display, "score": owner.score, "why": owner.why} for owner in one.owners],
+        }
+        for one in found
+    ]
+    columns = [Column("name", "Account name"), Column("kind", "Kind"), Column("account", "Account"),
+               Column("owner", "Perhaps of"), Column("why", "Because of")]  # fmt: skip
     output.many(rows, columns, name="account", empty="Every account belongs to somebody.")
+    if any(one.owners for one in found):
+        hint(f"Where it is right: lockstep links {app} --user UPN --choose ACCOUNT")
 
 
 def _change(app: str, user: str, choose: str, output: Output, *, yes: bool) -> None:

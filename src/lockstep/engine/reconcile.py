@@ -98,6 +98,14 @@ def suggest_owners(account: Account, people: Iterable[SourceObject]) -> tuple[Su
     return tuple(sorted(found, key=lambda suggestion: (-suggestion.score, suggestion.display))[:MOST_SUGGESTIONS])
 
 
+def search_words(account: Account) -> frozenset[str]:
+    """By which words a directory is searched for those who may own *account*: whoever has none of them is no suggestion."""
+    marks = _marks_of_account(account)
+    family = read_path(account.resource, "name.familyName")
+    words = marks["address"] | marks["alias"] | marks["display"] | marks["number"]
+    return words if family is MISSING else words | {_folded(family)}
+
+
 # What is compared, how much an agreement says, and how it is told.
 _POINTS = {"address": 90, "alias": 60, "names": 60, "display": 50, "number": 90}
 _TOLD = {

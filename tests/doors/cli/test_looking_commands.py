@@ -125,6 +125,21 @@ def test_links_are_listed_forgotten_and_chosen(started: Lockstep, documo: Documo
     assert started("links", "documo", "-o", "json").json["items"][0]["account"] == account
 
 
+def test_account_of_nobody_is_shown_with_who_may_own_it(started: Lockstep, documo: DocumoThere) -> None:
+    started("pause", "documo")
+    started("links", "documo", "--user", upn("anna"), "--forget", "--yes")
+
+    shown = started("links", "documo", "--orphans")
+    rows = started("links", "documo", "--orphans", "-o", "json").json["items"]
+
+    [row] = [row for row in rows if row["account"] == documo.users()[upn("anna")]["id"]]
+    assert (row["owner"], row["owners"][0]["score"] >= 90) == (upn("anna"), True)
+    assert "the same address" in row["why"]
+    assert "the same address" in shown.out
+    assert "--choose ACCOUNT" in shown.err
+    assert [row["owner"] for row in rows if row["name"].startswith("admin@")] == [""]
+
+
 def test_explain_says_the_gate_that_failed_and_what_would_change_it_without_credentials(contoso: Lockstep) -> None:
     said = contoso("explain", upn("kim.berg"), "--app", "documo")
 

@@ -1,0 +1,26 @@
+"""People who may own an account that belongs to nobody: those without an account of their own who share a word with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lockstep.postgres.pool import Connection
+
+MOST_PEOPLE = 2_000
+
+
+async def people_without_account(connection: Connection, job: str, words: Iterable[str]) -> list[str]:
+    """The ids of people whose address, its first part, display name, last name or number is one of *words* (in small letters)."""
+    cursor = await connection.execute(
+        """select id::text from person
+        where deleted_at is null
+            and array[lower(user_principal_name), lower(split_part(user_principal_name, '@', 1)),
+                lower(attributes ->> 'mail'), lower(split_part(attributes ->> 'mail', '@', 1)),
+                lower(attributes ->> 'displayName'), lower(attributes ->> 'surname'),
+                lower(attributes ->> 'employeeId'), lower(attributes ->> 'mailNickname')] && %(words)s::text[]
+            and not exists (select from link where link.job = %(job)s and link.kind = 'User' and link.source_id = person.id
+                and link.state <> 'tombstone')
+        order by id limit %(most)s""",
+        {"job": job, "words": list(words), "most": MOST_PEOPLE},
+    )
+    return [row[0] for row in await cursor.fetchall()]
