@@ -23,7 +23,7 @@ from lockstep.actions.credentials import set_credentials
 from lockstep.actions.groups import create_group
 from lockstep.actions.roles import list_roles
 from lockstep.actions.settings import change_settings, list_mappings, set_mapping, set_scope, show_settings
-from lockstep.actions.sources import import_source, save_source, show_source
+from lockstep.actions.sources import import_source, list_sources, save_source, show_source
 from lockstep.engine.config_file import ConfigDocument, read_documents
 from lockstep.errors import Kind, LockstepError
 from lockstep.targets.opener import ScimTargets
@@ -211,6 +211,46 @@ async def test_what_fails_changes_nothing_at_all(context: Context) -> None:
     assert "Application documo cannot become so; nothing was changed" in refused.value.why
     assert [role.display_name for role in await list_roles(context, "documo")] == ["Admin", "Member"]
     assert [app.name for app in await list_applications(context)] == ["documo"]
+
+
+async def test_files_that_speak_for_the_organisation_prune_applications_and_sources_they_do_not_name(
+    context: Context, hub: Hub
+) -> None:
+    await apply_configuration(context, read(WHOLE), resolve=resolve)
+    await add_application(context, "custom-scim", name="old")
+    config = {"files": [{"path": "nowhere.csv", "kind": "people"}]}
+    await save_source(replace(context, open_source=lambda *_: ()), "gone", kind="csv", config=config)
+    whole = f"apiVersion: lockstep/v1\nkind: Tenant\nmetadata: {{name: contoso}}\nspec: {{}}\n---\n{HEAD}"
+    names = [one.source.name for one in await list_sources(context)]
+    sources = "".join(
+        f"---\napiVersion: lockstep/v1\nkind: Source\nmetadata: {{name: {name}}}\nspec: {{type: csv, connection: {{}}}}\n"
+        for name in names
+        if name not in ("gone", "lockstep")
+    )
+    documents = [one for one in read(whole + sources) if one.kind != "Source"]
+    named = [replace(one, spec={"type": "csv"}) for one in read(whole + sources) if one.kind == "Source"]
+
+    shown = await plan_configuration(context, [*documents, *named], resolve=resolve)
+    assert [change.line for change in shown.changes if not change.place] == [
+        "- Application old   (stays; --prune removes it)",
+        "- Source gone   (stays; --prune removes it)",
+    ]
+    assert [change.line for change in (await plan_configuration(context, read(HEAD))).changes] == []
+
+    with pytest.raises(LockstepError, match="2 things would be removed; without being told so, at most 1"):
+        await apply_configuration(context, [*documents, *named], prune=True, most_removals=1)
+    assert len(await list_applications(context)) == 2
+
+    await apply_configuration(context, [*documents, *named], prune=True)
+    assert [app.name for app in await list_applications(context)] == ["documo"]
+    assert "gone" not in [one.source.name for one in await list_sources(context)]
+
+
+async def test_a_source_whose_people_are_still_there_is_never_pruned(context: Context) -> None:
+    whole = "apiVersion: lockstep/v1\nkind: Tenant\nmetadata: {name: contoso}\nspec: {}\n"
+
+    with pytest.raises(LockstepError, match="hr has brought 2 people"):
+        await apply_configuration(context, read(whole), prune=True)
 
 
 async def test_another_role_in_the_file_replaces_the_role(context: Context) -> None:

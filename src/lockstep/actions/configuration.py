@@ -1,6 +1,7 @@
 """Configuration as code: what files would change.
 
-Planning only reads. A file manages what it names: an application that no file names is left alone, and so is a section that is not there.
+Planning only reads. A file manages what it names: a section that is not there is left alone, and so is an application that no file names,
+unless the files speak for the whole organisation, because one of them is its Tenant document.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from lockstep.actions.configuration_state import (
 )
 from lockstep.actions.context import CREDENTIALS_WRITE, Context
 from lockstep.actions.credentials import MASK, checked_url, origin
+from lockstep.actions.groups import LOCAL_SOURCE
 from lockstep.actions.jobs import job_row
 from lockstep.actions.lookup import find_group, find_person
 from lockstep.actions.settings import NOT_DECIDING
@@ -44,6 +46,7 @@ Resolve = Callable[[str], Secret | None]
 class DocumentPlan:
     """What one document changes. *spec*: the sections that differ, as they will be; *current*: what is in force.
 
+    *is_gone*: the files speak for everything and do not have it; pruning removes it.
     *looked_at_again*: about how many objects are evaluated again when this is saved; only what then differs is written.
     """
 
@@ -54,6 +57,7 @@ class DocumentPlan:
     current: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     looked_at_again: int = 0
+    is_gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,27 @@ async def plan_configuration(
                 case DocumentKind.APPLICATION:
                     await _check_source(connection, document, declared)
                     plans.append(await _application(context, connection, document, prune=prune, resolve=resolve))
+        if any(one.kind is DocumentKind.TENANT for one in documents):
+            plans += await _not_named(connection, documents, prune=prune)
     return ConfigurationPlan(tuple(plans))
+
+
+async def _not_named(connection: Connection, documents: Sequence[ConfigDocument], *, prune: bool) -> list[DocumentPlan]:
+    """What there is and no document speaks of: applications, then sources."""
+    named = {(one.kind, one.name) for one in documents}
+    there = [
+        *((DocumentKind.APPLICATION, app.name) for app in await applications.list_applications(connection)),
+        *(
+            (DocumentKind.SOURCE, one.name)
+            for one in await sources.list_sources(connection)
+            if one.name != LOCAL_SOURCE
+        ),
+    ]
+    gone = [ConfigDocument(kind, name, {}) for kind, name in there if (kind, name) not in named]
+    return [
+        DocumentPlan(one, False, (ConfigChange(Sign.REMOVE, one.title, "", is_kept=not prune),), {}, {}, is_gone=True)
+        for one in gone
+    ]
 
 
 def _tenant(document: ConfigDocument) -> DocumentPlan:

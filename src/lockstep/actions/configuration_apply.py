@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lockstep.actions import provisioning
-from lockstep.actions.applications import add_application
+from lockstep.actions.applications import add_application, remove_application
 from lockstep.actions.assignments import assign, unassign
 from lockstep.actions.configuration import (
     ConfigurationPlan,
@@ -25,15 +25,16 @@ from lockstep.actions.context import Context
 from lockstep.actions.credentials import check_token, set_credentials
 from lockstep.actions.roles import import_manifest, list_roles
 from lockstep.actions.settings import change_configuration
-from lockstep.actions.sources import save_source
+from lockstep.actions.sources import remove_source, save_source
 from lockstep.directory.roles import to_manifest
-from lockstep.engine.config_change import ConfigChange
+from lockstep.engine.config_change import ConfigChange, Sign
 from lockstep.engine.config_file import ConfigDocument, DocumentKind
 from lockstep.engine.config_sections import assignment_key, role_key
-from lockstep.errors import LockstepError, conflict, invalid
+from lockstep.errors import Kind, LockstepError, conflict, invalid
 from lockstep.storage.applications import RoleRow
 from lockstep.vault import Secret
 
+MOST_REMOVALS = 10
 ACTIVITY = "Apply configuration file"
 _CREDENTIALS = "credentials."
 _DEFAULT_ACCESS = "default access"
@@ -47,41 +48,59 @@ async def apply_configuration(
     prune: bool = False,
     resolve: Resolve = no_secrets,
     expected: Sequence[ConfigChange] | None = None,
+    most_removals: int = MOST_REMOVALS,
 ) -> ConfigurationPlan:
     """Make what is in force say what *documents* say; returns what was done. *prune*: what they do not have, goes.
 
+    More than *most_removals* are refused: a file that was cut off looks like one that wants everything gone.
     *expected* are the changes that somebody has seen and agreed to. Raises LockstepError (conflict) when it would be others by now,
     and before anything is changed where a secret is missing.
     """
     async with context.together() as all_or_nothing:
-        return await _apply(all_or_nothing, documents, prune=prune, resolve=resolve, expected=expected)
+        plan = await plan_configuration(all_or_nothing, documents, prune=prune, resolve=resolve)
+        if expected is not None and plan.changes != tuple(expected):
+            raise conflict(
+                "What is in force has changed since this was planned",
+                next_step="Look at what would change now: lockstep plan FILES",
+                code="StalePlan",
+            )
+        _check_removals(plan, most_removals)
+        await _apply(all_or_nothing, plan, resolve)
+    return plan
 
 
-async def _apply(
-    context: Context,
-    documents: Sequence[ConfigDocument],
-    *,
-    prune: bool,
-    resolve: Resolve,
-    expected: Sequence[ConfigChange] | None,
-) -> ConfigurationPlan:
-    plan = await plan_configuration(context, documents, prune=prune, resolve=resolve)
-    if expected is not None and plan.changes != tuple(expected):
-        raise conflict(
-            "What is in force has changed since this was planned",
-            next_step="Look at what would change now: lockstep plan FILES",
-            code="StalePlan",
-        )
+async def _apply(context: Context, plan: ConfigurationPlan, resolve: Resolve) -> None:
     tokens = {one.document.name: _token(one, resolve) for one in plan.documents}
     for one in plan.documents:
         try:
-            if one.document.kind is DocumentKind.SOURCE:
+            if one.is_gone:
+                await _remove(context, one)
+            elif one.document.kind is DocumentKind.SOURCE:
                 await _apply_source(context, one)
             elif one.document.kind is DocumentKind.APPLICATION:
                 await _apply_application(context, one, tokens[one.document.name])
         except LockstepError as error:
             raise _placed(one, error) from None
-    return plan
+
+
+def _check_removals(plan: ConfigurationPlan, most: int) -> None:
+    count = sum(change.sign is Sign.REMOVE for change in plan.effective)
+    if count > most:
+        raise LockstepError(
+            Kind.HELD,
+            f"{count:,} things would be removed; without being told so, at most {most:,} are",
+            next_step=f"If all of them are to go: lockstep apply FILES --prune --most-removals {count}",
+            code="TooManyRemovals",
+        )
+
+
+async def _remove(context: Context, plan: DocumentPlan) -> None:
+    if any(change.is_kept for change in plan.changes):
+        return
+    if plan.document.kind is DocumentKind.APPLICATION:
+        await remove_application(context, plan.document.name)
+    else:
+        await remove_source(context, plan.document.name)
 
 
 async def _apply_source(context: Context, plan: DocumentPlan) -> None:

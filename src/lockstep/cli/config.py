@@ -13,7 +13,7 @@ import click
 import orjson
 
 from lockstep.actions.configuration import ConfigurationPlan, plan_configuration
-from lockstep.actions.configuration_apply import apply_configuration
+from lockstep.actions.configuration_apply import MOST_REMOVALS, apply_configuration
 from lockstep.actions.configuration_export import export_application, export_entra_schema
 from lockstep.actions.context import Context
 from lockstep.cli.config_files import files_of, read_files, resolve_reference, text_of_file
@@ -73,8 +73,11 @@ def diff(files: tuple[str, ...], detailed_exitcode: bool, output: Output) -> Non
 @prune_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@click.option(
+    "--most-removals", type=click.IntRange(0), default=MOST_REMOVALS, show_default=True, help="More are refused."
+)
 @output_option
-def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, output: Output) -> None:
+def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_removals: int, output: Output) -> None:
     """Make what is in force say what configuration files say.
 
     \b
@@ -90,7 +93,12 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, output:
 
     async def work(context: Context) -> ConfigurationPlan:
         return await apply_configuration(
-            context, documents, prune=prune, resolve=resolve_reference, expected=found.changes
+            context,
+            documents,
+            prune=prune,
+            resolve=resolve_reference,
+            expected=found.changes,
+            most_removals=most_removals,
         )
 
     done = run(work)
