@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -135,6 +136,18 @@ def lockstep(ctx: click.Context, data: Path | None, color: str, no_progress: boo
     lockstep apps add documo
     """
     ctx.obj = Globals(data, color, not no_progress)
+    ctx.color = wants_colour(color, os.environ, is_terminal=sys.stdout.isatty())
+
+
+def wants_colour(flag: str, environment: Mapping[str, str], *, is_terminal: bool) -> bool:
+    """The flag first, then NO_COLOR, CLICOLOR_FORCE, TERM=dumb; otherwise colour is for terminals."""
+    if flag != "auto":
+        return flag == "always"
+    if environment.get("NO_COLOR"):
+        return False
+    if environment.get("CLICOLOR_FORCE", "0") not in ("", "0"):
+        return True
+    return is_terminal and environment.get("TERM") != "dumb"
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from lockstep.actions.configuration_export import export_application, export_ent
 from lockstep.actions.context import Context
 from lockstep.cli.config_files import files_of, read_files, resolve_reference, text_of_file
 from lockstep.cli.config_import import imported
-from lockstep.cli.output import Output, confirm, hint, output_option, safe
+from lockstep.cli.output import Output, confirm, hint, output_option, safe, with_sign_colour
 from lockstep.cli.session import run
 from lockstep.engine.config_change import Sign
 from lockstep.engine.config_file import ConfigDocument
@@ -190,7 +190,7 @@ def _show(found: ConfigurationPlan, output: Output) -> None:
         "notes": [f"{one.document.title}: {note}" for one in found.documents for note in one.notes],
         "evaluatedAgain": {one.document.name: one.looked_at_again for one in found.documents if one.looked_at_again},
     }
-    output.one(rows, text=[safe(line) for line in _lines(found)])
+    output.one(rows, text=[with_sign_colour(safe(line)) for line in _lines(found)])
     for one in found.documents:
         for note in one.notes:
             hint(f"note: {one.document.title}: {note}")

@@ -16,6 +16,7 @@ import click
 import orjson
 
 FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown")
+SIGN_COLOURS = {"+ ": "green", "~ ": "yellow", "o ": "yellow", "- ": "red", "! ": "red"}
 FORMAT_VERSION = "1.0"
 Row = Mapping[str, Any]
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -90,6 +91,18 @@ def output_option(command: Command) -> Command:
     return click.option("-q", "--quiet", is_flag=True, is_eager=True, help="Print ids only.")(command)
 
 
+def shows_colour() -> bool:
+    """Whether this command's output is coloured, as its flags and the environment say."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.color)
+
+
+def with_sign_colour(line: str) -> str:
+    """*line*, coloured by the sign that it begins with. What the sign says does not need the colour."""
+    colour = SIGN_COLOURS.get(line.lstrip()[:2])
+    return click.style(line, fg=colour) if colour and shows_colour() else line
+
+
 def hint(text: str) -> None:
     """Something beside the data: on stderr."""
     click.echo(safe(text), err=True)
@@ -139,14 +152,18 @@ def _rich_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    is_terminal = sys.stdout.isatty()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold" if is_terminal else "")
+    is_terminal, colours = sys.stdout.isatty(), shows_colour()
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold" if colours else "")
     for title in titles:
         table.add_column(title, no_wrap=not is_terminal, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # Text: names are not markup
     console = Console(
-        file=sys.stdout, width=None if is_terminal else 100_000, no_color=not is_terminal, highlight=False
+        file=sys.stdout,
+        width=None if is_terminal else 100_000,
+        no_color=not colours,
+        force_terminal=colours,
+        highlight=False,
     )
     if is_terminal:
         console.print(table)
