@@ -12,6 +12,7 @@ from sync_world import CONFIG, NAMESPACE, USERS, World, person_id, upn
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
+from lockstep.storage import target_members
 
 GROUP = ObjectKind.GROUP
 GROUPS = {
@@ -282,3 +283,40 @@ async def delete_person(world: World, number: int) -> None:
             "select mark_dirty(id, 'User', %s::uuid[], 1::smallint, 'deleted') from job where started",
             ([person_id(number)],),
         )
+
+
+async def test_member_whose_account_is_another_now_takes_its_place(world: World, target: ModelTarget) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people([1, 2, 3])
+    await add_group(world, [1, 2, 3])
+    await world.sync()
+    other = target.add({"userName": "person00009@contoso.com"})
+
+    await relink(world, {1: other})
+    await world.drain()
+
+    assert await members_of(world, target) == named(2, 3, 9)
+
+
+async def test_members_who_change_places_both_stay(world: World, target: ModelTarget) -> None:
+    """One of them is forgotten by the group before the other is known to have the account."""
+    await world.configure(WITH_GROUPS)
+    await world.add_people([1, 2, 3])
+    await add_group(world, [1, 2, 3])
+    await world.sync()
+    accounts = dict(await world.rows("select display, target_id from link where kind = 'User'"))
+    other = target.add({"userName": "person00009@contoso.com"})
+
+    await relink(world, {1: other, 2: accounts[upn(1)]})
+    await world.drain()
+
+    assert await members_of(world, target) == named(1, 3, 9)
+
+
+async def relink(world: World, accounts: dict[int, str]) -> None:
+    async with transaction(world.pool) as connection:
+        for number, account in accounts.items():
+            await connection.execute(
+                "update link set target_id = %s where source_id = %s", (account, person_id(number))
+            )
+        await target_members.note_groups_of(connection, world.job, [person_id(number) for number in accounts])

@@ -19,7 +19,7 @@ from lockstep.engine.records import Account, Lane, LinkState, ObjectKind, Source
 from lockstep.errors import conflict, not_found
 from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection
-from lockstep.storage import dirty_marks, link_list, links, orphan_owners
+from lockstep.storage import dirty_marks, link_list, links, orphan_owners, target_members
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.link_list import LinkRow
 from lockstep.sync.services import Job
@@ -104,6 +104,9 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
         }  # fmt: skip
         await links.save_links(edit.connection, job.id, [chosen])
         await _look_again(edit, job.row, person.id, "linkChosen")
+        groups = job.configuration.mapping_for(ObjectKind.GROUP)
+        if job.row.started and groups is not None and groups.enabled and groups.has_members:
+            await target_members.note_groups_of(edit.connection, job.id, [person.id])
         await audit(edit, "Choose account", f"{app}: {person.user_principal_name}", after={"account": target_id})
         [row] = await link_list.list_links(edit.connection, job.id, source_id=person.id)
     await context.after_commit(frozenset({job.id}))

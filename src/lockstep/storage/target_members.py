@@ -14,15 +14,25 @@ from lockstep.storage.batches import only_row
 
 @dataclass(frozen=True, slots=True)
 class MemberChange:
-    """One member that is to be added to, or removed from, the application's group."""
+    """One member that is to be added to, or removed from, the application's group.
+
+    A removal whose *former_id* is empty is only forgotten: another member has the account meanwhile.
+    """
 
     member_id: str
     target_id: str
     is_added: bool
     display: str = ""
+    former_id: str = ""  # the account that stood for the member, and stands for none of the group's members now
 
 
-_DIFFERENCES = """
+_FORMER = """coalesce((
+    select held.target_id where held.target_id is distinct from wanted.target_id and not exists (
+        select from member as other join link on link.job = %(job)s and link.kind = 'User' and link.source_id = other.member_id
+            and link.state in ('live', 'disabled')
+        where other.group_id = %(group)s and link.target_id = held.target_id)
+), '')"""
+_DIFFERENCES = f"""
 with wanted as (
     select member.member_id, link.target_id, link.display
     from member join link on link.job = %(job)s and link.kind = member.member_kind and link.source_id = member.member_id
@@ -33,15 +43,16 @@ with wanted as (
     where job = %(job)s and group_id = %(group)s and member_id > %(after)s
 )
 select coalesce(wanted.member_id, held.member_id)::text as member_id, coalesce(wanted.target_id, held.target_id),
-    wanted.member_id is not null as is_added, coalesce(wanted.display, '')
+    wanted.member_id is not null as is_added, coalesce(wanted.display, ''),
+    {_FORMER}
 from wanted full join held on held.member_id = wanted.member_id
 where wanted.target_id is distinct from held.target_id
 order by 1
 limit %(limit)s
-"""
-_NOTED_DIFFERENCES = """
+"""  # noqa: S608
+_NOTED_DIFFERENCES = f"""
 select noted.member_id::text, coalesce(wanted.target_id, held.target_id), wanted.target_id is not null as is_added,
-    coalesce(wanted.display, '')
+    coalesce(wanted.display, ''), {_FORMER}
 from dirty_member as noted
 left join lateral (
     select link.target_id, link.display
@@ -55,7 +66,7 @@ where noted.job = %(job)s and noted.group_id = %(group)s and noted.member_id > %
     and wanted.target_id is distinct from held.target_id
 order by noted.member_id
 limit %(limit)s
-"""
+"""  # noqa: S608
 FIRST = "00000000-0000-0000-0000-000000000000"
 
 

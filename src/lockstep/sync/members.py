@@ -190,7 +190,7 @@ class MemberSync:
         answer = await self.target.change_members(
             self.planned.plan.target_id,
             add=[one.target_id for one in part if one.is_added],
-            remove=[one.target_id for one in part if not one.is_added],
+            remove=[one.former_id for one in part if one.former_id],
             operation_id=operation_id,
         )
         self.result.requests += max(1, len(answer.exchanges))
@@ -201,6 +201,8 @@ class MemberSync:
             await operations.settle(connection, self.job.id, [settled_row(operation_id, state, requests=1)])
             if answer.is_done:
                 await target_members.apply_changes(connection, self.job.id, self.claim.source_id, part)
+                etag = answer.account.etag if answer.account is not None else ""
+                await links.save_etag(connection, self.job.id, ObjectKind.GROUP, self.claim.source_id, etag)
             if not _is_step_of_search(part, answer):
                 record = self._log_row(operation_id, part, answer)
                 await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
@@ -221,7 +223,7 @@ class MemberSync:
             "before": None,
             "after": {
                 "add": [one.target_id for one in part if one.is_added],
-                "remove": [one.target_id for one in part if not one.is_added],
+                "remove": [one.former_id for one in part if one.former_id],
             },
         }
 
