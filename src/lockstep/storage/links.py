@@ -104,6 +104,13 @@ async def save_links(connection: Connection, job: str, rows: Sequence[Mapping[st
     )
 
 
+async def save_etag(connection: Connection, job: str, kind: ObjectKind, source_id: str, etag: str) -> None:
+    """Remember the account's version after a write that changed nothing that the link holds; empty: not known."""
+    await connection.execute(
+        "update link set etag = %s where job = %s and kind = %s and source_id = %s", (etag, job, kind.value, source_id)
+    )
+
+
 async def remove_links(connection: Connection, job: str, pairs: Iterable[tuple[str, str]]) -> None:
     """Forget links of (kind, directory id)."""
     rows = as_rows({"kind": kind, "source_id": source_id} for kind, source_id in pairs)

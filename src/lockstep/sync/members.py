@@ -13,7 +13,7 @@ from datetime import timedelta
 from lockstep.engine.records import LinkState, ObjectKind, Step, StepStatus, StepType
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.postgres.pool import transaction
-from lockstep.storage import dirty, operations, provisioning_log, references, target_members
+from lockstep.storage import dirty, links, operations, provisioning_log, references, target_members
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
@@ -201,6 +201,8 @@ class MemberSync:
             await operations.settle(connection, self.job.id, [settled_row(operation_id, state, requests=1)])
             if answer.is_done:
                 await target_members.apply_changes(connection, self.job.id, self.claim.source_id, part)
+                etag = answer.account.etag if answer.account is not None else ""
+                await links.save_etag(connection, self.job.id, ObjectKind.GROUP, self.claim.source_id, etag)
                 etag = answer.account.etag if answer.account is not None else ""
                 await links.save_etag(connection, self.job.id, ObjectKind.GROUP, self.claim.source_id, etag)
             if not _is_step_of_search(part, answer):

@@ -1,0 +1,190 @@
+"""Documo and a strict SCIM server that is not ours as Lockstep's two applications, with an ear on the wire to each.
+
+Every request passes a proxy of ours that counts it, and that a test can tell to misbehave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from tests.hub import write_csv
+
+from lockstep.actions import applications, credentials, provisioning, sources, status
+from lockstep.actions import settings as settings_actions
+from lockstep.actions.context import Actor, Context
+from lockstep.postgres import embedded
+from lockstep.settings import load_settings
+from lockstep.storage.cycles import Cycle
+from lockstep.vault import Secret
+from lockstep.wiring import open_house
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "targets"))
+
+from target_servers import TOKEN_FOR_SCIM2, scim2_server, serving
+
+DOCUMO, STRICT = "documo", "strict"
+Forward = Callable[[], Awaitable[web.StreamResponse]]
+Trouble = Callable[[web.Request, Forward], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Wire:
+    """The way to one application: what was sent, and what goes wrong on the way."""
+
+    token: str
+    upstream: str  # the application's own origin
+    path: str
+    url: str = ""
+    sent: list[tuple[str, str, Any]] = field(default_factory=list)
+    trouble: Trouble | None = None
+
+    @property
+    def writes(self) -> list[tuple[str, str, Any]]:
+        return [one for one in self.sent if one[0] != "GET"]
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        self.sent.append((request.method, request.raw_path.removeprefix(self.path), json.loads(body) if body else None))
+
+        async def forward() -> web.StreamResponse:
+            headers = {
+                name: request.headers[name]
+                for name in ("Authorization", "Content-Type", "Accept", "If-Match")
+                if name in request.headers
+            }
+            address = self.upstream + request.raw_path
+            async with (
+                aiohttp.ClientSession() as session,
+                session.request(request.method, address, data=body or None, headers=headers) as answer,
+            ):
+                kept = {
+                    name: answer.headers[name]
+                    for name in ("Content-Type", "ETag", "Retry-After")
+                    if name in answer.headers
+                }
+                return web.Response(status=answer.status, body=await answer.read(), headers=kept)
+
+        return await (self.trouble(request, forward) if self.trouble else forward())
+
+    async def listed(self, kind: str = "Users") -> dict[str, Any]:
+        """Every account or group by its name, asked past the proxy."""
+        found: dict[str, Any] = {}
+        name = "userName" if kind == "Users" else "displayName"
+        seen = 0
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.token}"}) as session:
+            while True:
+                query = {"startIndex": str(seen + 1), "count": "100"}
+                async with session.get(f"{self.upstream}{self.path}/{kind}", params=query) as response:
+                    page = await response.json(content_type=None)
+                for one in page.get("Resources", []):
+                    assert one[name] not in found, "there twice"
+                    found[one[name]] = one
+                seen += len(page.get("Resources", []))
+                if seen >= page["totalResults"]:
+                    return {key: one for key, one in found.items() if not key.endswith("@sandbox.example")}
+
+    async def ask(self, method: str, path: str, body: Any = None) -> int:
+        """What somebody else does in the application, past the proxy."""
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/scim+json"}
+        data = json.dumps(body) if body is not None else None
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.request(method, f"{self.upstream}{self.path}{path}", data=data) as answer,
+        ):
+            await answer.read()
+            return answer.status
+
+
+@dataclass
+class Stage:
+    context: Context
+    wires: Mapping[str, Wire]
+    file: Path
+    people: dict[str, Mapping[str, str]] = field(default_factory=dict)
+
+    async def have(self, people: Iterable[Mapping[str, str]]) -> None:
+        """The file says this of them now, says of the others what it said, and is imported."""
+        self.people |= {one["id"]: one for one in people}
+        write_csv(self.file, self.people.values())
+        await sources.import_source(self.context, "hr")
+
+    async def cycle(self, app: str) -> Cycle:
+        states = [state async for state in provisioning.follow(self.context, await provisioning.run(self.context, app))]
+        return states[-1]
+
+    async def settle(self, apps: Sequence[str] = ()) -> None:
+        """A cycle everywhere, after which nothing has failed and nothing waits."""
+        for app in apps or self.wires:
+            cycle = await self.cycle(app)
+            now = await status.show_status(self.context, app)
+            assert (cycle.counts.get("failed", 0), now.escrowed, now.waiting) == (0, 0, 0), (app, dict(cycle.counts))
+
+    def forget_requests(self) -> None:
+        for wire in self.wires.values():
+            wire.sent.clear()
+
+
+@asynccontextmanager
+async def open_stage(template: str = "custom-scim", *, scope: str = "assigned") -> AsyncIterator[Stage]:
+    """Both applications, connected through *template* and switched on, nobody in them."""
+    folder = Path(tempfile.mkdtemp(prefix="l2"))
+    folder.chmod(0o711)
+    sandbox = subprocess.Popen(
+        [Path(sys.executable).with_name("documo"), "sandbox", "--rate", "0"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert sandbox.stdout is not None
+        ready = json.loads(await asyncio.to_thread(sandbox.stdout.readline))
+        async with scim2_server() as strict:
+            origin = ready["base_url"].removesuffix("/scim/v2")
+            wires = {
+                DOCUMO: Wire(ready["token"], origin, "/scim/v2"),
+                STRICT: Wire(TOKEN_FOR_SCIM2, strict, ""),
+            }
+            async with _listening(wires), _house(folder, wires) as context:
+                write_csv(folder / "data" / "people.csv", [])
+                await sources.save_source(
+                    context, "hr", kind="csv", config={"files": [{"path": str(folder / "data" / "people.csv")}]}
+                )
+                for app, wire in wires.items():
+                    await applications.add_application(context, template, name=app)
+                    await credentials.set_credentials(
+                        context, app, tenant_url=wire.url, secret_token=Secret(wire.token)
+                    )
+                    await settings_actions.change_settings(context, app, scope=scope, status="on")
+                yield Stage(context, wires, folder / "data" / "people.csv")
+    finally:
+        sandbox.terminate()
+        sandbox.wait(timeout=30)
+        embedded.remove(folder / "data")
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+@asynccontextmanager
+async def _listening(wires: Mapping[str, Wire]) -> AsyncIterator[None]:
+    async with contextlib.AsyncExitStack() as stack:
+        for wire in wires.values():
+            server = await stack.enter_async_context(serving(wire.handle))
+            wire.url = server.origin + wire.path
+        yield
+
+
+@asynccontextmanager
+async def _house(folder: Path, wires: Mapping[str, Wire]) -> AsyncIterator[Context]:
+    origins = tuple(wire.url.removesuffix("/scim/v2") for wire in wires.values())
+    settings = replace(load_settings({}, {"data": folder / "data"}), outbound_allow=origins)
+    async with open_house(settings, main=True) as house:
+        yield house.context(Actor("test"))
