@@ -12,6 +12,7 @@ from typing import Any
 
 from lockstep.engine.configuration import AttributeMapping, JobConfiguration, ObjectMapping
 from lockstep.engine.configuration_json import configuration_from_json
+from lockstep.engine.entra_shape import check_shape
 from lockstep.engine.entra_source import (
     Unsupported,
     attribute_from_entra,
@@ -52,6 +53,7 @@ def import_schema(schema: Mapping[str, Any]) -> Imported:
     """Read an exported schema. Raises ConfigurationError where it is none."""
     if not isinstance(schema, Mapping) or not isinstance(schema.get("synchronizationRules"), list):
         raise ConfigurationError("synchronizationRules", "this is no synchronization schema: it has no list of rules")
+    check_shape(schema)
     found = Imported({"mappings": []})
     rules = []
     for index, rule in enumerate(schema["synchronizationRules"]):
