@@ -203,8 +203,6 @@ class MemberSync:
                 await target_members.apply_changes(connection, self.job.id, self.claim.source_id, part)
                 etag = answer.account.etag if answer.account is not None else ""
                 await links.save_etag(connection, self.job.id, ObjectKind.GROUP, self.claim.source_id, etag)
-                etag = answer.account.etag if answer.account is not None else ""
-                await links.save_etag(connection, self.job.id, ObjectKind.GROUP, self.claim.source_id, etag)
             if not _is_step_of_search(part, answer):
                 record = self._log_row(operation_id, part, answer)
                 await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
