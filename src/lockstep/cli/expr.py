@@ -23,7 +23,7 @@ from lockstep.cli.expr_show import (
     value_text,
 )
 from lockstep.engine.expressions import EvaluationContext, compile_expression, explain
-from lockstep.engine.expressions.cases import Failure, Malformed, Report, plain, run_cases
+from lockstep.engine.expressions.cases import Failure, Report, plain, run_cases
 from lockstep.engine.expressions.catalogue import CATALOGUE
 from lockstep.engine.expressions.dates import parse_date
 from lockstep.engine.expressions.linking import nearest
@@ -165,7 +165,9 @@ def test(ctx: click.Context, files: tuple[str, ...], output: str) -> None:
     for line in malformed:
         click.echo(f"{line.file}:{line.line}: not a case: {line.detail}", err=True)
     if output == "json":
-        click.echo(_json(_report_as_json(passed, failures, malformed)))
+        for failure in (one for one in failures if one.detail):
+            click.echo(f"{failure.file}:{failure.line}: {failure.detail}", err=True)
+        click.echo(_json(_report_as_json(passed, failures)))
     else:
         for failure in failures:
             click.echo(_failure_text(failure))
@@ -192,7 +194,7 @@ def _failure_text(failure: Failure) -> str:
     )
 
 
-def _report_as_json(passed: int, failures: list[Failure], malformed: list[Malformed]) -> dict[str, Any]:
+def _report_as_json(passed: int, failures: list[Failure]) -> dict[str, Any]:
     rows = [
         {
             "file": failure.file,
@@ -201,14 +203,10 @@ def _report_as_json(passed: int, failures: list[Failure], malformed: list[Malfor
             "expr": failure.expression,
             "expected": failure.expected,
             "actual": failure.actual,
-            **({"detail": failure.detail} if failure.detail else {}),
         }
         for failure in failures
     ]
-    report: dict[str, Any] = {"passed": passed, "failed": len(failures), "failures": rows}
-    if malformed:
-        report["malformed"] = [{"file": row.file, "line": row.line, "detail": row.detail} for row in malformed]
-    return report
+    return {"passed": passed, "failed": len(failures), "failures": rows}
 
 
 def _line(value: Any) -> str:

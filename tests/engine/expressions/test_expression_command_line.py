@@ -195,6 +195,18 @@ def test_malformed_line_is_told_by_number_the_rest_runs_and_the_end_is_64() -> N
     assert result.stdout.splitlines()[-1] == "1 passed, 1 failed"
 
 
+def test_json_has_the_same_keys_whatever_went_wrong() -> None:
+    refused = '{"expr": "Left(", "in": {}, "out": "x"}\n'
+
+    result = run("test", "-", "-o", "json", stdin=GOOD + "nonsense\n" + BAD + refused)
+
+    report = orjson.loads(result.stdout)
+    assert result.exit_code == 64
+    assert set(report) == {"passed", "failed", "failures"}
+    assert [set(row) for row in report["failures"]] == [{"file", "line", "id", "expr", "expected", "actual"}] * 2
+    assert "-:2: not a case: " in result.stderr and "-:4: " in result.stderr
+
+
 def test_file_that_cannot_be_read_ends_with_64(tmp_path: Path) -> None:
     result = run("test", str(tmp_path / "missing"))
 
