@@ -1,0 +1,203 @@
+"""An account's life, from its making to its end, in Documo and in a strict SCIM server: each step once, and nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from aiohttp import web
+from tests.hub import guid, person, upn
+from two_applications import DOCUMO, Stage, Wire, open_stage
+
+from lockstep.actions import assignments, people, provisioning
+from lockstep.actions import settings as settings_actions
+from lockstep.actions.logs import list_log
+from lockstep.actions.provisioning import ResetScope
+
+Forward = Callable[[], Awaitable[web.StreamResponse]]
+
+
+@pytest.fixture(scope="module")
+async def stage() -> AsyncIterator[Stage]:
+    async with open_stage() as made:
+        yield made
+
+
+async def assign(stage: Stage, *names: str) -> None:
+    for app in stage.wires:
+        await assignments.assign(stage.context, app, users=[upn(name) for name in names])
+
+
+async def unassign(stage: Stage, *names: str) -> None:
+    for app in stage.wires:
+        await assignments.unassign(stage.context, app, users=[upn(name) for name in names])
+
+
+async def newcomer(stage: Stage, name: str, **values: str) -> None:
+    """Somebody who has an account in both applications."""
+    await stage.have([person(name, **values)])
+    await assign(stage, name)
+    await stage.settle()
+    stage.forget_requests()
+
+
+async def states(stage: Stage, name: str) -> set[tuple[str, bool]]:
+    """Who the account is, and whether it may be used, in each application."""
+    return {(app, (await wire.listed())[upn(name)]["active"]) for app, wire in stage.wires.items()}
+
+
+def everywhere(stage: Stage, *, active: bool) -> set[tuple[str, bool]]:
+    return {(app, active) for app in stage.wires}
+
+
+def methods(wire: Wire) -> list[str]:
+    return [method for method, _, _ in wire.sent]
+
+
+async def test_one_account_from_creation_to_purge(stage: Stage) -> None:
+    await newcomer(stage, "lena")
+    ids = {app: (await wire.listed())[upn("lena")]["id"] for app, wire in stage.wires.items()}
+
+    await people.set_person(stage.context, upn("lena"), {"surname": "Married"})
+    await stage.settle()
+    for wire in stage.wires.values():
+        assert (await wire.listed())[upn("lena")]["name"]["familyName"] == "Married"
+
+    for is_enabled in (False, True):
+        await people.set_enabled(stage.context, [upn("lena")], is_enabled=is_enabled)
+        await stage.settle()
+        assert await states(stage, "lena") == everywhere(stage, active=is_enabled)
+
+    await unassign(stage, "lena")
+    await stage.settle()
+    assert await states(stage, "lena") == everywhere(stage, active=False)
+    await assign(stage, "lena")
+    await stage.settle()
+    assert await states(stage, "lena") == everywhere(stage, active=True)
+
+    await people.delete(stage.context, [upn("lena")])
+    await stage.settle()
+    assert await states(stage, "lena") == everywhere(stage, active=False)
+    await people.restore(stage.context, [upn("lena")])
+    await stage.settle()
+    assert await states(stage, "lena") == everywhere(stage, active=True)
+    for app, wire in stage.wires.items():
+        assert (await wire.listed())[upn("lena")]["id"] == ids[app]
+        assert set(methods(wire)) == {"PATCH"}, "one account all the time, and nothing read"
+        assert len(wire.sent) == 7
+
+    await people.delete(stage.context, [upn("lena")])
+    await people.purge(stage.context, [upn("lena")])
+    await stage.settle()
+    for wire in stage.wires.values():
+        assert upn("lena") not in await wire.listed()
+
+
+async def test_account_that_somebody_deleted_in_the_application_is_not_made_again_unasked(stage: Stage) -> None:
+    await newcomer(stage, "lost")
+    for wire in stage.wires.values():
+        await wire.ask("DELETE", f"/Users/{(await wire.listed())[upn('lost')]['id']}")
+
+    await people.set_person(stage.context, upn("lost"), {"surname": "Changed"})
+
+    for app, wire in stage.wires.items():
+        await stage.cycle(app)
+        assert upn("lost") not in await wire.listed()
+        (record, *_) = await list_log(stage.context, app=app, limit=1)
+        assert record.error_code == "InvalidAnchor"
+    await forget(stage, "lost")
+
+
+async def forget(stage: Stage, name: str) -> None:
+    """Whoever failed on purpose is taken out, so that the next test begins with nothing waiting."""
+    await unassign(stage, name)
+    for app in stage.wires:
+        await stage.cycle(app)
+
+
+async def test_mapping_changed_mid_life_writes_only_whose_value_changes_and_reads_nothing(stage: Stage) -> None:
+    await newcomer(stage, "sales1")
+    await newcomer(stage, "hr1", department="HR")
+    expression = 'IIF([department]="HR", "People and culture", "")'
+
+    for app in stage.wires:
+        await settings_actions.set_mapping(
+            stage.context, app, "title", {"expression": f"IgnoreFlowIfNullOrEmpty({expression})", "source": None}
+        )
+    await stage.settle()
+
+    for wire in stage.wires.values():
+        assert methods(wire) == ["PATCH"]
+        assert (await wire.listed())[upn("hr1")]["title"] == "People and culture"
+
+
+async def test_restart_does_everything_again_without_a_second_account(stage: Stage) -> None:
+    await newcomer(stage, "again")
+    before = {app: set(await wire.listed()) for app, wire in stage.wires.items()}
+
+    for app in stage.wires:
+        await provisioning.restart(stage.context, app, [ResetScope.FULL])
+    await stage.settle()
+
+    for app, wire in stage.wires.items():
+        assert set(await wire.listed()) == before[app]
+        assert "POST" not in methods(wire)
+
+
+async def test_rehired_person_gets_the_old_account_back(stage: Stage) -> None:
+    await newcomer(stage, "rehired")
+    ids = {app: (await wire.listed())[upn("rehired")]["id"] for app, wire in stage.wires.items()}
+    stage.people.pop(guid("rehired"))
+    await people.delete(stage.context, [upn("rehired")])
+    await stage.settle()
+
+    await stage.have([person("rehired", id=guid("rehired, the second time"))])
+    await assign(stage, "rehired")
+    await stage.settle()
+
+    assert await states(stage, "rehired") == everywhere(stage, active=True)
+    for app, wire in stage.wires.items():
+        assert (await wire.listed())[upn("rehired")]["id"] == ids[app]
+
+
+@pytest.mark.parametrize("fault", ["503", "429", "done but never told"])
+async def test_deactivation_survives_what_happens_on_the_way(stage: Stage, fault: str) -> None:
+    name = f"leaver{fault[:3]}".strip()
+    await newcomer(stage, name)
+    wire = stage.wires[DOCUMO]
+    left = [fault]
+
+    async def trouble(request: web.Request, forward: Forward) -> web.StreamResponse:
+        if request.method != "PATCH" or not left:
+            return await forward()
+        if left.pop() == "done but never told":
+            await forward()
+            assert request.transport is not None
+            request.transport.abort()
+        return web.Response(status=429 if fault == "429" else 503, headers={"Retry-After": "1"})
+
+    wire.trouble = trouble
+    await people.set_enabled(stage.context, [upn(name)], is_enabled=False)
+    await stage.settle()
+
+    assert left == []
+    assert await states(stage, name) == everywhere(stage, active=False)
+    assert len(wire.writes) == (1 if fault == "done but never told" else 2)
+
+
+async def test_second_person_who_claims_an_account_is_refused(stage: Stage) -> None:
+    expression = 'IIF([department]="Twins", Append([surname], "@one.test"), [userPrincipalName])'
+    for app in stage.wires:
+        await settings_actions.set_mapping(stage.context, app, "userName", {"expression": expression, "source": None})
+    await stage.have(person(name, surname="same", department="Twins") for name in ("first", "second"))
+    await assign(stage, "first")
+    await stage.settle()
+    stage.forget_requests()
+
+    await assign(stage, "second")
+
+    for app, wire in stage.wires.items():
+        await stage.cycle(app)
+        (record, *_) = await list_log(stage.context, app=app, limit=1)
+        assert record.error_code == "DuplicateSourceEntries"
+        assert wire.writes == []
