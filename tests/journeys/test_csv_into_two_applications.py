@@ -185,3 +185,28 @@ async def test_role_is_added_to_an_account_that_has_none(stage: Stage) -> None:
 async def test_second_cycle_writes_nothing(stage: Stage) -> None:
     for app in stage.urls:
         assert (await stage.cycle(app)).requests == 0
+
+
+async def test_role_that_is_taken_and_replaced_leaves_the_account(stage: Stage) -> None:
+    somebody = list(enabled(stage))[6]
+    await assignments.assign(stage.context, "documo", users=[somebody], role="Editor")
+    await stage.settle()
+
+    await assignments.unassign(stage.context, "documo", users=[somebody], role="Editor")
+    await assignments.assign(stage.context, "documo", users=[somebody], role="Viewer")
+    await stage.settle()
+
+    held = (await stage.accounts("documo"))[somebody]["roles"]
+    assert [(role["value"], role["primary"]) for role in held] == [("Viewer", True)]
+
+
+async def test_emptied_attribute_is_cleared_where_the_mapping_says_so(stage: Stage) -> None:
+    somebody, other = list(enabled(stage))[7:9]
+    await settings_actions.set_mapping(stage.context, "custom-scim", "title", {"clearWhenEmpty": True})
+
+    await people.set_person(stage.context, somebody, {"jobTitle": ""})
+    await stage.settle()
+
+    accounts = await stage.accounts("custom-scim")
+    assert not accounts[somebody].get("title")
+    assert accounts[other]["title"] == stage.people[other]["jobTitle"]
