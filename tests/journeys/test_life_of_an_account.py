@@ -201,3 +201,24 @@ async def test_second_person_who_claims_an_account_is_refused(stage: Stage) -> N
         (record, *_) = await list_log(stage.context, app=app, limit=1)
         assert record.error_code == "DuplicateSourceEntries"
         assert wire.writes == []
+
+
+async def test_person_whom_two_accounts_match_is_refused_and_nothing_is_written(stage: Stage) -> None:
+    for app, wire in stage.wires.items():
+        await settings_actions.set_mapping(stage.context, app, "displayName", {"match": 2})
+        for number in range(2):
+            body = {
+                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+                "userName": f"there-before-{number}@contoso.test",
+                "displayName": "Found Twice",
+            }
+            assert await wire.ask("POST", "/Users", body) == 201
+    await stage.have([person("ambiguous", displayName="Found Twice")])
+    await assign(stage, "ambiguous")
+    stage.forget_requests()
+
+    for app, wire in stage.wires.items():
+        await stage.cycle(app)
+        (record, *_) = await list_log(stage.context, app=app, limit=1)
+        assert (record.error_code, record.source_display) == ("DuplicateTargetEntries", upn("ambiguous"))
+        assert wire.writes == []
