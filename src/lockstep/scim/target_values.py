@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, ValuePath
@@ -50,6 +51,7 @@ class ResolvedPath(NamedTuple):
         return element_described_by(self.path.filter, self.attribute)
 
 
+@lru_cache(maxsize=4096)
 def resolve_path(text: str, definition: ResourceDefinition) -> ResolvedPath:
     """Read a target path; names and filter values get the spelling and type that the schema declares."""
     path = parse_path(text, lenient=True)

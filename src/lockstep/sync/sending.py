@@ -166,7 +166,8 @@ def planned_now(
         outcome = outcomes.refused(claim, planned, failure, moment=moment)
     else:
         outcome = outcomes.without_write(claim, planned)
-    outcome = replace(outcome, settled=settled)
+    if settled:
+        outcome = replace(outcome, settled=settled)
     if plan.action is Action.NONE and not is_on_demand(claim):
         return outcome  # in step: no news
     record = record_of(plan, change_id=change_id, cycle=claim.cycle, initiated_by=initiated_by, failure=failure)
