@@ -5,6 +5,8 @@ from __future__ import annotations
 from model_target import USER, ModelTarget
 from sync_world import CONFIG, USERS, World, upn
 
+from lockstep.storage import target_index
+
 
 async def test_initial_cycle_creates_everybody_once_with_one_request_each(world: World, target: ModelTarget) -> None:
     await world.add_people(range(200))
@@ -185,3 +187,17 @@ async def test_log_record_tells_steps_changes_and_the_account(world: World, targ
     ]  # fmt: skip
     assert {"displayName": "userName", "oldValue": None, "newValue": upn(1)} in record["modifiedProperties"]
     assert record["exchanges"][0]["status"] == 200 or record["exchanges"][0]["status"] == 201
+
+
+async def test_accounts_read_for_an_older_configuration_are_not_trusted(world: World) -> None:
+    await world.start()
+    cycle = (await world.cycle()).id
+    async with world.pool.connection() as connection:
+        await target_index.begin(connection, world.job, USER.value, cycle=cycle)
+        await target_index.finish(connection, world.job, USER.value)
+        assert await target_index.complete_kinds(connection, world.job, cycle=cycle) == {USER.value}
+
+    await world.configure(CONFIG)
+
+    async with world.pool.connection() as connection:
+        assert await target_index.complete_kinds(connection, world.job, cycle=cycle) == frozenset()

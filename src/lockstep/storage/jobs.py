@@ -102,7 +102,11 @@ async def save_configuration(
     author: str,
     comment: str = "",
 ) -> int:
-    """Add a version and make it the one in force; returns its number."""
+    """Add a version and make it the one in force; returns its number.
+
+    What was read of the application for the old version is not trusted any more: it may hold other attributes than are asked for now.
+    """
+    await connection.execute("update target_index_state set complete = false where job = %s", (job,))
     cursor = await connection.execute(
         """with next as (
             update job set config_version = config_version + 1, dependencies = %(dependencies)s, syncs_all = %(syncs_all)s
