@@ -71,6 +71,11 @@ class Edit:
         groups = await marks.write_member_marks(self.connection, edges)
         self._mark(groups, reason="members", lane=Lane.MEMBERS)
 
+    async def mark_group_names(self, edges: Sequence[Edge], *, reason: str) -> None:
+        """Mark people of groups that have another name, where somebody asks for memberships by name."""
+        if self.jobs_started and edges:
+            self._mark(await marks.touched_by_group_names(self.connection, edges), reason=reason)
+
     async def mark_assignment(
         self, app: str, kind: str, principal: str, *, reason: str, is_leaving: bool = False
     ) -> None:

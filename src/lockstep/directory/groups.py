@@ -50,6 +50,11 @@ async def write_groups(edit: Edit, writes: Sequence[GroupWrite]) -> None:
             edges = await store.edges_of_groups(edit.connection, [write.after.id for write in part])
             reason = "group deleted" if is_leaving else "group restored"
             await edit.mark_edges(edges, reason=reason, is_leaving=is_leaving)
+    renamed = [
+        write.after.id for write in rest if write.before and write.before.display_name != write.after.display_name
+    ]
+    if renamed and edit.jobs_started:
+        await edit.mark_group_names(await store.edges_of_groups(edit.connection, renamed), reason="group renamed")
 
 
 async def delete_groups(edit: Edit, groups: Iterable[GroupRow], *, at: datetime, by_source: bool = False) -> int:

@@ -17,9 +17,12 @@ from lockstep.storage.people import PersonRow
 
 
 async def read_objects(
-    connection: Connection, app: str, kind: ObjectKind, ids: Sequence[str]
+    connection: Connection, app: str, kind: ObjectKind, ids: Sequence[str], *, with_groups: bool = True
 ) -> dict[str, SourceObject]:
-    """By id, those of *ids* that are not purged, as *app*'s decisions see them."""
+    """By id, those of *ids* that are not purged, as *app*'s decisions see them.
+
+    *with_groups*: with the groups that people are in, where a decision may ask for memberships.
+    """
     rows: dict[str, PersonRow] | dict[str, GroupRow]
     if kind is ObjectKind.USER:
         rows = await people_store.read_people(connection, ids)
@@ -28,9 +31,12 @@ async def read_objects(
     if not rows:
         return {}
     held = await read_entitlements(connection, app, list(rows))
+    groups = await memberships(connection, app, list(rows)) if with_groups and kind is ObjectKind.USER else {}
     roles = {role.id: role for role in await read_app_roles(connection, app) if role.is_enabled}
     return {
-        key: _person(row, held.get(key, ()), roles) if isinstance(row, PersonRow) else _group(row, held.get(key, ()))
+        key: _person(row, held.get(key, ()), roles, groups.get(key, ()))
+        if isinstance(row, PersonRow)
+        else _group(row, held.get(key, ()))
         for key, row in rows.items()
     }
 
@@ -46,10 +52,20 @@ async def read_entitlements(connection: Connection, app: str, ids: Sequence[str]
     found: dict[str, list[Assignment]] = {}
     for row in await assignments.entitlements(connection, app, ids):
         found.setdefault(row.object_id, []).append(Assignment(row.role_id, row.via_group, row.via_group_name))
-    return {key: tuple(held) for key, held in found.items()}
+    return {key: tuple(dict.fromkeys(held)) for key, held in found.items()}  # two nested groups may give the same
 
 
-def _person(row: PersonRow, held: tuple[Assignment, ...], roles: dict[str, AppRole]) -> SourceObject:
+async def memberships(connection: Connection, app: str, people: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """By person, the ids and display names of the groups that they are in, as *app* sees it (nested groups or not)."""
+    found: dict[str, list[str]] = {}
+    for person, group, name in await group_store.groups_of_people(connection, app, people):
+        found.setdefault(person, []).extend((group, name))
+    return {person: tuple(names) for person, names in found.items()}
+
+
+def _person(
+    row: PersonRow, held: tuple[Assignment, ...], roles: dict[str, AppRole], groups: tuple[str, ...]
+) -> SourceObject:
     ids = dict.fromkeys(one.role_id for one in held if one.role_id != DEFAULT_ACCESS)
     shown = tuple(
         {"id": role.id, "value": role.value, "displayName": role.display_name}
@@ -68,6 +84,7 @@ def _person(row: PersonRow, held: tuple[Assignment, ...], roles: dict[str, AppRo
         version=row.version,
         assignments=held,
         references={"manager": row.manager_id} if row.manager_id else {},
+        groups=groups,
     )
 
 

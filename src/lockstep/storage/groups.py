@@ -1,4 +1,4 @@
-"""Groups and their direct members. Nested groups are kept as such; nothing here resolves them."""
+"""Groups and their members. Nested groups are kept as such; the table nested_group, kept by triggers, says who is below whom."""
 
 # ruff: noqa: S608  # statements are put together from constants of this module; a row that must be there is there
 from __future__ import annotations
@@ -170,6 +170,25 @@ async def edges_of_members(connection: Connection, members: Sequence[str]) -> li
             (list(members),),
         )
         return await cursor.fetchall()
+
+
+async def groups_of_people(connection: Connection, app: str, people: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Person, group and its name, for every group that *people* are in: directly, or below it where *app* flattens nested groups."""
+    cursor = await connection.execute(
+        """select one.member_id::text, grp.id::text, grp.display_name
+        from (
+            select member_id, group_id from member where member_id = any(%(people)s::uuid[])
+            union
+            select member.member_id, nested_group.root
+            from member join nested_group on nested_group.group_id = member.group_id
+            where member.member_id = any(%(people)s::uuid[])
+                and exists (select from job where job.app::text = %(app)s and job.nested_groups)
+        ) as one
+        join grp on grp.id = one.group_id and grp.deleted_at is null
+        order by 1, 3, 2""",
+        {"app": app, "people": list(people)},
+    )
+    return await cursor.fetchall()
 
 
 async def add_edges(connection: Connection, edges: Iterable[Edge], *, generation: int = 0) -> list[Edge]:

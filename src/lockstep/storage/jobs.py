@@ -109,7 +109,8 @@ async def save_configuration(
     await connection.execute("update target_index_state set complete = false where job = %s", (job,))
     cursor = await connection.execute(
         """with next as (
-            update job set config_version = config_version + 1, dependencies = %(dependencies)s, syncs_all = %(syncs_all)s
+            update job set config_version = config_version + 1, dependencies = %(dependencies)s, syncs_all = %(syncs_all)s,
+                nested_groups = coalesce((%(config)s::jsonb -> 'nestedGroups')::boolean, false)
             where id = %(job)s returning config_version
         )
         insert into config_version (job, version, config, author, comment)

@@ -33,6 +33,16 @@ _LINKED = """exists (select from link where link.job = job.id and link.kind = {k
     and link.state <> 'tombstone')"""
 
 
+_MEMBERS_OF_INTEREST = f"""select distinct job.id as job, 'User' as kind, reached.person::text as id,
+        {_LINKED.format(kind="'User'", id="reached.person")} as is_linked
+    from reached
+    join job on job.started and job.dependencies->'User' ? 'memberOf' and (job.nested_groups or not reached.is_nested)
+    where job.syncs_all
+        or {_LINKED.format(kind="'User'", id="reached.person")}
+        or exists (select from effective_assignment
+            where effective_assignment.app = job.app and effective_assignment.object_id = reached.person)"""
+
+
 async def are_jobs_started(connection: Connection) -> bool:
     cursor = await connection.execute("select exists (select from job where started)")
     row = await cursor.fetchone()
@@ -59,18 +69,52 @@ async def touched_by_changes(connection: Connection, kind: str, rows: Sequence[M
     )
 
 
+# Whom memberships reach: people who are members themselves, and, where some job flattens nested groups, people of the groups
+# below; in the group of the membership, and in all above it.
+_REACHED = """
+    given as (
+        select * from unnest(%(groups)s::uuid[], %(members)s::uuid[], %(kinds)s::text[]) as given (group_id, member_id, kind)
+    ),
+    people as (
+        select member_id as person, group_id, true as is_direct from given where kind = 'User'
+        union
+        select member.member_id, given.group_id, false
+        from given cross join lateral groups_below(array[given.member_id]) as below (id)
+        join member on member.group_id = below.id and member.member_kind = 'User'
+        where given.kind = 'Group' and exists (select from job where nested_groups)
+    ),
+    above as (
+        select one.group_id, above.id as root
+        from (select distinct group_id from given) as one cross join lateral groups_above(array[one.group_id]) as above (id)
+        where exists (select from job where nested_groups)
+    ),
+    reached as (
+        select person, group_id as root, false as is_nested from people where is_direct
+        union
+        select people.person, above.root, true from people join above on above.group_id = people.group_id
+    )
+"""
+
+
 async def touched_by_edges(connection: Connection, edges: Sequence[Edge]) -> list[Hit]:
-    """The people whose assignments *edges*, memberships that began or ended, give or take away."""
-    groups, members = _people(edges)
+    """The people whose assignments or memberships *edges*, memberships that began or ended, give or take away."""
     return await _hits(
         connection,
-        f"""select distinct job.id as job, 'User' as kind, given.member_id::text as id,
-            {_LINKED.format(kind="'User'", id="given.member_id")} as is_linked
-        from unnest(%(groups)s::uuid[], %(members)s::uuid[]) as given (group_id, member_id)
-        join assignment on assignment.principal_id = given.group_id and assignment.principal_kind = 'Group'
-        join job on job.app = assignment.app and job.started""",
-        {"groups": groups, "members": members},
+        f"""with {_REACHED}
+        select distinct job.id as job, 'User' as kind, reached.person::text as id,
+            {_LINKED.format(kind="'User'", id="reached.person")} as is_linked
+        from reached
+        join assignment on assignment.principal_id = reached.root and assignment.principal_kind = 'Group'
+        join job on job.app = assignment.app and job.started and (job.nested_groups or not reached.is_nested)
+        union
+        {_MEMBERS_OF_INTEREST}""",
+        _edge_columns(edges),
     )
+
+
+async def touched_by_group_names(connection: Connection, edges: Sequence[Edge]) -> list[Hit]:
+    """The people of groups that have another name, where a job asks for memberships by name."""
+    return await _hits(connection, f"with {_REACHED} {_MEMBERS_OF_INTEREST}", _edge_columns(edges))
 
 
 async def touched_by_assignment(connection: Connection, app: str, kind: str, principal: str) -> list[Hit]:
@@ -80,8 +124,8 @@ async def touched_by_assignment(connection: Connection, app: str, kind: str, pri
         f"""with reached as (
             select %(principal)s::uuid as id, %(kind)s::text as kind
             union
-            select member_id, member_kind from member
-            where group_id = %(principal)s and member_kind = 'User' and %(kind)s = 'Group'
+            select person, 'User' from job cross join lateral members_for(job.id, %(principal)s) as person
+            where job.app = %(app)s and %(kind)s = 'Group'
         )
         select job.id as job, reached.kind, reached.id::text as id, {_LINKED.format(kind="reached.kind", id="reached.id")} as is_linked
         from reached join job on job.app = %(app)s and job.started
@@ -105,23 +149,21 @@ async def touched_by_roles(connection: Connection, app: str, roles: Sequence[str
 
 async def write_member_marks(connection: Connection, edges: Sequence[Edge]) -> list[Hit]:
     """Note changed members for every job with a live account of their group; returns those groups."""
-    ordered = sorted({(edge.group_id, edge.member_id) for edge in edges})
-    await connection.execute(
-        """insert into dirty_member (job, group_id, member_id)
-        select job.id, given.group_id, given.member_id
-        from unnest(%s::uuid[], %s::uuid[]) as given (group_id, member_id)
-        join link on link.kind = 'Group' and link.source_id = given.group_id and link.state = 'live'
-        join job on job.id = link.job and job.started
-        order by 1, 2, 3
-        on conflict (job, group_id, member_id) do update set version = nextval('dirty_version')""",
-        ([group for group, _ in ordered], [member for _, member in ordered]),
-    )
     return await _hits(
         connection,
-        """select job.id as job, 'Group' as kind, link.source_id::text as id, true as is_linked
-        from link join job on job.id = link.job and job.started
-        where link.kind = 'Group' and link.state = 'live' and link.source_id = any(%(groups)s::uuid[])""",
-        {"groups": list({edge.group_id for edge in edges})},
+        f"""with {_REACHED},
+        noted as (
+            insert into dirty_member (job, group_id, member_id)
+            select distinct job.id, reached.root, reached.person
+            from reached
+            join link on link.kind = 'Group' and link.source_id = reached.root and link.state = 'live'
+            join job on job.id = link.job and job.started and (job.nested_groups or not reached.is_nested)
+            order by 1, 2, 3
+            on conflict (job, group_id, member_id) do update set version = nextval('dirty_version')
+            returning job, group_id
+        )
+        select distinct job, 'Group' as kind, group_id::text as id, true as is_linked from noted""",
+        _edge_columns(edges),
     )
 
 
@@ -148,6 +190,9 @@ async def _hits(connection: Connection, query: str, parameters: Mapping[str, Any
         return await cursor.fetchall()
 
 
-def _people(edges: Sequence[Edge]) -> tuple[list[str], list[str]]:
-    people = [edge for edge in edges if edge.member_kind == "User"]
-    return [edge.group_id for edge in people], [edge.member_id for edge in people]
+def _edge_columns(edges: Sequence[Edge]) -> dict[str, list[str]]:
+    return {
+        "groups": [edge.group_id for edge in edges],
+        "members": [edge.member_id for edge in edges],
+        "kinds": [edge.member_kind for edge in edges],
+    }

@@ -28,16 +28,20 @@ class MemberChange:
 
 _FORMER = """coalesce((
     select held.target_id where held.target_id is distinct from wanted.target_id and not exists (
-        select from member as other join link on link.job = %(job)s and link.kind = 'User' and link.source_id = other.member_id
-            and link.state in ('live', 'disabled')
-        where other.group_id = %(group)s and link.target_id = held.target_id)
+        select from link join member as other on other.member_id = link.source_id
+        left join nested_group on nested_group.root = %(group)s and nested_group.group_id = other.group_id
+        left join job on job.id = link.job and job.nested_groups
+        where link.job = %(job)s and link.kind = 'User' and link.state in ('live', 'disabled')
+            and link.target_id = held.target_id
+            and (other.group_id = %(group)s or nested_group.root is not null and job.id is not null))
 ), '')"""
 _DIFFERENCES = f"""
 with wanted as (
-    select member.member_id, link.target_id, link.display
-    from member join link on link.job = %(job)s and link.kind = member.member_kind and link.source_id = member.member_id
+    select one.member_id, link.target_id, link.display
+    from members_for(%(job)s, %(group)s) as one (member_id)
+    join link on link.job = %(job)s and link.kind = 'User' and link.source_id = one.member_id
         and link.state in ('live', 'disabled')
-    where member.group_id = %(group)s and member.member_kind = 'User' and member.member_id > %(after)s
+    where one.member_id > %(after)s
 ), held as (
     select member_id, target_id from target_member
     where job = %(job)s and group_id = %(group)s and member_id > %(after)s
@@ -56,9 +60,10 @@ select noted.member_id::text, coalesce(wanted.target_id, held.target_id), wanted
 from dirty_member as noted
 left join lateral (
     select link.target_id, link.display
-    from member join link on link.job = %(job)s and link.kind = 'User' and link.source_id = member.member_id
+    from members_for(%(job)s, %(group)s) as one (member_id)
+    join link on link.job = %(job)s and link.kind = 'User' and link.source_id = one.member_id
         and link.state in ('live', 'disabled')
-    where member.group_id = %(group)s and member.member_id = noted.member_id
+    where one.member_id = noted.member_id
 ) as wanted on true
 left join target_member as held on held.job = noted.job and held.group_id = noted.group_id
     and held.member_id = noted.member_id
@@ -155,6 +160,13 @@ async def note_groups_of(connection: Connection, job: str, members: Sequence[str
             insert into dirty_member (job, group_id, member_id)
             select %(job)s, member.group_id, member.member_id
             from member join link on link.job = %(job)s and link.kind = 'Group' and link.source_id = member.group_id
+                and link.state = 'live'
+            where member.member_id = any(%(members)s::uuid[])
+            union
+            select %(job)s, nested_group.root, member.member_id
+            from member join nested_group on nested_group.group_id = member.group_id
+            join job on job.id = %(job)s and job.nested_groups
+            join link on link.job = job.id and link.kind = 'Group' and link.source_id = nested_group.root
                 and link.state = 'live'
             where member.member_id = any(%(members)s::uuid[])
             order by 1, 2, 3

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lockstep.directory.objects import read_objects
+from lockstep.engine.conditions import MEMBER_OF
 from lockstep.engine.mapping import Taken
 from lockstep.engine.matching import Match, MatchQuery, choose_match, folded
 from lockstep.engine.moment import Moment
 from lockstep.engine.plan import NOT_READ, Observed, Prepared, Wanted, make_plan, prepare, wanted
 from lockstep.engine.records import Account, Action, Lifecycle, Link, ObjectKind, Plan, SourceObject
+from lockstep.engine.rules import dependencies
 from lockstep.engine.unique_values import unique_candidates, unique_mappings
 from lockstep.ports import TargetPage, TargetReader
 from lockstep.postgres.pool import Connection, Pool
@@ -84,7 +86,8 @@ async def load(
 ) -> Known:
     """Read everything that plans of these objects need. *index_of*: the kinds whose accounts were read by pages."""
     has_index = kind in index_of
-    objects = dict(await read_objects(connection, job.row.app, kind, ids))
+    asks_for_groups = MEMBER_OF in dependencies(job.configuration, kind)
+    objects = dict(await read_objects(connection, job.row.app, kind, ids, with_groups=asks_for_groups))
     known_links = await links.read_links(connection, job.id, kind, ids)
     for purged in known_links.keys() - objects.keys():
         # The directory has forgotten it, and its link has not.

@@ -1,0 +1,10 @@
+"""Nested groups, for the jobs that ask for them."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
