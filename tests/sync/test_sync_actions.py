@@ -249,3 +249,13 @@ async def test_held_deletes_are_listed_and_rejected_ones_stay(
     assert decided.count == 20
     assert all(values["active"] for values in target.people().values())
     assert (await status.show_status(context, "model")).held == 0
+
+
+async def test_settings_of_nested_groups_and_the_deletion_threshold_are_kept(context: Context, world: World) -> None:
+    view = await settings.change_settings(context, "model", nested_groups=True, deletion_threshold=5)
+    assert (view.nested_groups, view.deletion_threshold) == (True, 5)
+    assert await world.value("select nested_groups from job")
+
+    view = await settings.change_settings(context, "model", nested_groups=False, deletion_threshold=0)
+    assert (view.nested_groups, view.deletion_threshold) == (False, None)
+    assert not await world.value("select nested_groups from job")

@@ -40,6 +40,8 @@ class SettingsView:
     notification_email: str
     email_on_failure: bool
     interval: timedelta | None
+    nested_groups: bool
+    deletion_threshold: int | None
     version: int
 
 
@@ -59,10 +61,13 @@ async def change_settings(
     notification_email: str | None = None,
     email_on_failure: bool | None = None,
     interval: timedelta | None = None,
+    nested_groups: bool | None = None,
+    deletion_threshold: int | None = None,
 ) -> SettingsView:
     """Change what is given and leave the rest. Raises LockstepError for values that cannot be; then nothing is changed.
 
-    From *all* to *assigned*, everybody who is not assigned becomes a leaver. Status on and off is `start` and `pause`.
+    From *all* to *assigned*, everybody who is not assigned becomes a leaver. Status on and off is `start` and `pause`. A
+    *deletion_threshold* of 0 switches the guard off.
     """
     if mode is not None and mode != "automatic":
         raise invalid(f'There is no mode "{mode}"', next_step="The mode is automatic; to stop for now: --status off")
@@ -72,7 +77,9 @@ async def change_settings(
         raise invalid(f'There is no scope "{scope}"', next_step="The scope is assigned or all")
     if interval is not None and interval < SHORTEST_INTERVAL:
         raise invalid("The interval is too short", next_step="It is at least 1m; changes are sent at once anyway")
-    given: Config = {"mode": mode, "scope": scope, "emailOnFailure": email_on_failure}
+    given: Config = {
+        "mode": mode, "scope": scope, "emailOnFailure": email_on_failure, "nestedGroups": nested_groups,
+    }  # fmt: skip
     if notification_email is not None:
         given["notificationEmail"] = checked_email(notification_email)
 
@@ -80,6 +87,8 @@ async def change_settings(
         config.update({key: value for key, value in given.items() if value is not None})
         if interval is not None:
             config["schedule"] = {**config.get("schedule", {}), "interval": print_duration(interval)}
+        if deletion_threshold is not None:
+            config["deletions"] = {**config.get("deletions", {}), "threshold": deletion_threshold or None}
 
     await change_configuration(context, app, changed, activity="Update provisioning setting or credentials")
     if status == "on":
@@ -243,5 +252,7 @@ def _view(job: Job) -> SettingsView:
         notification_email=settings.notification_email or "",
         email_on_failure=bool(settings.email_on_failure),
         interval=settings.interval,
+        nested_groups=job.configuration.nested_groups,
+        deletion_threshold=job.configuration.deletions.threshold,
         version=job.row.config_version,
     )

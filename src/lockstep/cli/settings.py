@@ -22,6 +22,15 @@ from lockstep.cli.times import LENGTH, length_text
 @click.option("--scope", metavar="assigned|all", help="Only who is assigned, or everybody.")
 @click.option("--status", metavar="on|off", help="Switch provisioning on or off.")
 @click.option("--interval", type=LENGTH, metavar="LENGTH", help="The longest time between two cycles, for example 40m.")
+@click.option(
+    "--nested-groups/--no-nested-groups", default=None, help="Whether people of groups in a group count as its members."
+)
+@click.option(
+    "--deletion-threshold",
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    help="More disables and deletes than this at once are held for approval; 0 switches that off.",
+)
 @output_option
 def settings(app: str, output: Output, **given: Any) -> None:
     """Show the settings of an application's provisioning, or change what is given.
@@ -48,6 +57,8 @@ def _row(view: SettingsView) -> dict[str, Any]:
         "notificationEmail": view.notification_email,
         "emailOnFailure": view.email_on_failure,
         "interval": length_text(view.interval) or None,
+        "nestedGroups": view.nested_groups,
+        "deletionThreshold": view.deletion_threshold,
         "version": view.version,
     }
 
@@ -58,6 +69,8 @@ def _lines(view: SettingsView) -> list[str]:
         ("mode", view.mode), ("status", view.status),
         ("scope", "everybody" if view.scope == "all" else "assigned people and groups"),
         ("notify", view.notification_email or "nobody"), ("on failure", "e-mail" if view.email_on_failure else "no e-mail"),
+        ("nested", "people of groups in a group are its members" if view.nested_groups else "groups in groups are ignored"),
+        ("deletions", f"held above {view.deletion_threshold}" if view.deletion_threshold else "never held"),
         ("interval", length_text(interval) or "as the server says; changes are sent at once"), ("version", view.version),
     ]  # fmt: skip
     return [view.app] + [f"  {label:<11} {safe(text)}" for label, text in pairs]
