@@ -26,6 +26,7 @@ from lockstep.sync.slices import plan_slice
 
 log = structlog.get_logger()
 
+ROOM_PARTS = 4  # a slice is claimed as soon as one part is free: with larger slices senders wait for plans
 LARGEST_LOCAL_SLICE = 500  # while nobody needs the application
 OLDEST_EVERY = 10  # of so many slices, one is for those who waited longest, whatever their lane
 RECHECK_SECONDS = 5.0
@@ -127,7 +128,7 @@ class Drain:
         if self.pipeline.seconds_to_wait:
             await self._wait(min(self.pipeline.seconds_to_wait, RECHECK_SECONDS))
             return False
-        if self.pipeline.room() < self.room // 2:
+        if self.pipeline.room() < self.room // ROOM_PARTS:
             await self._wait(RECHECK_SECONDS)
             return False
         return True
@@ -209,7 +210,7 @@ class Drain:
 
     async def _ask_for_help(self, claimed: int) -> None:
         """A big job is drained by several workers: the next task for it may be taken on another machine."""
-        if claimed < self.room // 2 or time.monotonic() - self._asked_for_help_at < HELP_EVERY_SECONDS:
+        if claimed < self.room // ROOM_PARTS or time.monotonic() - self._asked_for_help_at < HELP_EVERY_SECONDS:
             return
         self._asked_for_help_at = time.monotonic()
         await self.drive.defer_drain(self.job.id, slot=1)

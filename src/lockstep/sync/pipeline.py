@@ -116,7 +116,7 @@ class Pipeline:
         if outcome.claim.attempt in self._held_before and outcome.is_done:
             outcome = replace(outcome, withdraws_hold=True)
         self._records.put(outcome)
-        if len(self._undecided) <= MOST_PER_SENDER * self.settings.concurrency // 2:
+        if len(self._undecided) <= (MOST_PER_SENDER - 1) * self.settings.concurrency:
             self.changed.set()
 
     @property
