@@ -1,0 +1,100 @@
+"""For the tests of those who make SCIM clients: a throw-away Documo, as a pytest fixture and as a context manager.
+
+In `conftest.py`: `pytest_plugins = ["documo.testing"]`. A test then takes `documo_sandbox` and calls it for as many servers as it needs;
+each is a process of its own with a database of its own, and gone when the test is over.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+END_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One customer of the sandbox: where its SCIM service is, and the key of its administrator."""
+
+    base_url: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A running Documo; *base_url* and *token* are those of the first tenant."""
+
+    base_url: str
+    token: str
+    profile: str
+    pid: int
+    tenants: tuple[Tenant, ...]
+
+
+StartSandbox = Callable[..., Sandbox]
+
+
+@contextmanager
+def sandbox(
+    *,
+    profile: str = "lenient",
+    rate: int = 0,
+    users: int = 0,
+    tenants: int = 1,
+    faults: Sequence[Mapping[str, Any]] = (),
+    seed: int = 0,
+) -> Iterator[Sandbox]:
+    """A Documo for the length of the block.
+
+    *rate* is requests per second and tenant (0: no limit), *faults* the rules of a faults file. Raises RuntimeError with what the
+    sandbox said where it does not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="documo-faults-") as folder:
+        command = [
+            str(Path(sys.executable).with_name("documo")), "sandbox", "--profile", profile, "--rate", str(rate),
+            "--users", str(users), "--tenants", str(tenants), "--seed", str(seed),
+        ]  # fmt: skip
+        if faults:
+            file = Path(folder) / "faults.yaml"
+            file.write_text(json.dumps({"faults": list(faults)}))  # JSON is YAML
+            command += ["--faults", str(file)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                yield _ready(process)
+            finally:
+                _end(process)
+
+
+@pytest.fixture
+def documo_sandbox() -> Iterator[StartSandbox]:
+    """Start sandboxes: takes what `sandbox` takes; all of them end with the test."""
+    with ExitStack() as stack:
+        yield lambda **wanted: stack.enter_context(sandbox(**wanted))
+
+
+def _ready(process: subprocess.Popen[str]) -> Sandbox:
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        said = process.stderr.read().strip() if process.stderr else ""
+        raise RuntimeError(f"The sandbox did not start: {said}")
+    told = json.loads(line)
+    tenants = tuple(Tenant(one["base_url"], one["token"]) for one in told["tenants"])
+    return Sandbox(told["base_url"], told["token"], told["profile"], told["pid"], tenants)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.communicate(timeout=END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
