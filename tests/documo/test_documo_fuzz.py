@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -134,7 +136,21 @@ requests = st.one_of(
 
 @pytest.mark.parametrize("number", [200, pytest.param(20_000, marks=pytest.mark.full)])
 async def test_no_request_gets_a_5xx_or_a_byte_of_another_tenant(documo: Documo, number: int) -> None:
-    mine, other = await documo.client("Alpha"), await documo.client("Beta")
+    await survive(documo, number)
+
+
+@pytest.mark.soak
+async def test_no_request_of_an_hour_gets_a_5xx_or_a_byte_of_another_tenant(documo: Documo) -> None:
+    ends = time.monotonic() + float(os.environ.get("LOCKSTEP_SOAK_SECONDS", "3600"))
+    round_number = 0
+    while time.monotonic() < ends:
+        round_number += 1
+        await survive(documo, 2_000, suffix=str(round_number))
+
+
+async def survive(documo: Documo, number: int, *, suffix: str = "") -> None:
+    """*number* requests to one tenant beside another; afterwards both have what they had."""
+    mine, other = await documo.client(f"Alpha{suffix}"), await documo.client(f"Beta{suffix}")
     await other.user(CANARY, displayName=CANARY)
     await other.group(CANARY)
     survivor = await mine.user("survivor@x.org")

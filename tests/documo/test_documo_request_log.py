@@ -69,3 +69,11 @@ async def test_another_accounts_log_is_not_seen(api: Client) -> None:
 
     async with api.store.tenant(api.account.id + 1) as connection:
         assert await table.rows(connection, api.account.id) == []
+
+
+async def test_request_whose_path_is_not_utf8_is_logged_too(api: Client) -> None:
+    reply = await api.send("GET", "/Users/%FF")
+
+    (entry,) = await logged(api, "GET")
+    assert (reply.status, entry["status"]) == (400, 400)
+    assert "/Users/" in entry["path"]

@@ -213,7 +213,7 @@ async def test_me_is_the_member_whose_key_it_is(api: Client) -> None:
     [
         ("GET", "/Nothing", None, 404),
         ("GET", "/Users/no-such-id", None, 404),
-        ("GET", "/Users/%FF", None, 404),
+        ("GET", "/Users/%FF", None, 400),
         ("DELETE", "/Users", None, 405),
         ("POST", "/Users", b"{", 400),
         ("POST", "/Users", b"[]", 400),

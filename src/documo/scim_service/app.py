@@ -105,6 +105,8 @@ class ScimApp:
         path: str = scope["path"]
         raw_path: bytes = scope.get("raw_path") or path.encode()
         local = raw_path.partition(b"?")[0][len(SCIM_PATH) :]
+        request = Request(scope["method"], path, scope["query_string"], headers, b"", base_url, caller)
+        seen.request = request
         try:
             segments = (
                 [unquote(part, errors="strict") for part in local.decode("ascii").strip("/").split("/")]
@@ -112,9 +114,7 @@ class ScimApp:
                 else []
             )
         except (UnicodeDecodeError, ValueError):
-            raise ScimError(404, "", "The path is not UTF-8.") from None
-        request = Request(scope["method"], path, scope["query_string"], headers, b"", base_url, caller)
-        seen.request = request
+            raise ScimError(400, "", "The path is not UTF-8: escape each byte of it as %XX.") from None
         wait = caller.tenant.bucket.take()
         if wait:
             return _throttled(wait)
