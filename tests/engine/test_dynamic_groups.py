@@ -57,6 +57,7 @@ def test_rule_written_and_read_again_is_the_same() -> None:
     "condition",
     [
         {"memberOf": "Other"},
+        {"attribute": "manager.department", "operator": "EQUALS", "value": "Sales"},
         {"attribute": "IsSoftDeleted", "operator": "IS TRUE"},
         {"attribute": "a", "operator": "EQUAL"},
     ],

@@ -16,6 +16,7 @@ from lockstep.engine.rules import (
     configuration_from_json,
     configuration_to_json,
     dependencies,
+    manager_attributes,
 )
 
 DOCUMENTED = yaml.safe_load(
@@ -174,6 +175,15 @@ def test_dependencies_are_what_mappings_filters_and_matching_read() -> None:
         "accountEnabled", "department", "givenName", "surname", "userPrincipalName",
     }  # fmt: skip
     assert dependencies(config, ObjectKind.GROUP) == frozenset()
+
+
+def test_attribute_of_the_manager_depends_on_who_the_manager_is() -> None:
+    asking = {"target": "title", "expression": "[manager.department]"}
+    config = read({**UNUSUAL, "mappings": [{**UNUSUAL["mappings"][0], "attributes": [asking]}]})  # type: ignore[index]
+
+    assert {"manager", "manager.department"} <= dependencies(config, ObjectKind.USER)
+    assert manager_attributes(config, ObjectKind.USER) == {"department"}
+    assert manager_attributes(read(DOCUMENTED), ObjectKind.USER) == frozenset()
 
 
 def test_membership_and_start_date_are_dependencies() -> None:

@@ -20,8 +20,9 @@ from lockstep.engine.lint import lint
 from lockstep.engine.mapping_json import mapping_to_json
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind, SourceObject
-from lockstep.engine.rules import ObjectMapping, dependencies
+from lockstep.engine.rules import ObjectMapping, dependencies, manager_attributes
 from lockstep.engine.scope import FILTERED, UNASSIGNED, ScopeDecision, decide_scope
+from lockstep.engine.source_record import OF_MANAGER
 from lockstep.engine.strict_json import Part
 from lockstep.errors import not_found
 from lockstep.postgres.pool import Connection
@@ -30,7 +31,7 @@ from lockstep.storage.people import PersonFilter
 from lockstep.sync.services import Job
 
 _SLICE = 500
-_EXTENSION = "extension_"
+_EXTENSIONS = ("extension_", f"{OF_MANAGER}extension_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,15 @@ async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
     configuration = job.configuration
-    known = {ObjectKind.USER: {*PERSON_ATTRIBUTES, "id"}, ObjectKind.GROUP: {*GROUP_ATTRIBUTES, "id"}}
+    known = {ObjectKind.USER: {*people_names(), "id"}, ObjectKind.GROUP: {*GROUP_ATTRIBUTES, "id"}}
     for kind, names in known.items():
-        names.update(name for name in dependencies(configuration, kind) if name.startswith(_EXTENSION))
+        names.update(name for name in dependencies(configuration, kind) if name.startswith(_EXTENSIONS))
     return lint(configuration, source_attributes=known)
+
+
+def people_names() -> set[str]:
+    """The attributes of people that there are, those of the manager among them."""
+    return {*PERSON_ATTRIBUTES, *(OF_MANAGER + name for name in (*PERSON_ATTRIBUTES, "accountEnabled"))}
 
 
 async def decide_for(
@@ -70,7 +76,9 @@ async def decide_for(
         job = await read_job(context, connection, app)
         mapping = _people_mapping(job, filters)
         person = await find_anybody(connection, user)
-        obj = (await read_objects(connection, job.row.app, ObjectKind.USER, [person.id]))[person.id]
+        wanted = _of_manager(job, mapping)
+        found = await read_objects(connection, job.row.app, ObjectKind.USER, [person.id], manager_attributes=wanted)
+        obj = found[person.id]
     moment = new_services(context).moment()
     return person.user_principal_name, decide_scope(obj, mapping, job.configuration, moment=moment)
 
@@ -84,7 +92,7 @@ async def count_scope(context: Context, app: str, *, filters: Sequence[Mapping[s
         job = await read_job(context, connection, app)
         mapping = _people_mapping(job, filters)
         linked = set(await link_list.active_people(connection, job.id))
-        async for obj in _everybody(connection, job):
+        async for obj in _everybody(connection, job, _of_manager(job, mapping)):
             decision = _decide(obj, mapping, job, moment)
             counts[decision.cause] += 1
             if not decision.in_scope and obj.id in linked:
@@ -92,11 +100,18 @@ async def count_scope(context: Context, app: str, *, filters: Sequence[Mapping[s
     return ScopeCounts(sum(counts.values()), counts[""], counts[UNASSIGNED], counts[FILTERED], tuple(leavers))
 
 
-async def _everybody(connection: Connection, job: Job) -> AsyncIterator[SourceObject]:
+def _of_manager(job: Job, mapping: ObjectMapping) -> frozenset[str]:
+    """What *mapping*, which may hold filters that are only tried, asks of managers."""
+    return manager_attributes(replace(job.configuration, objects=(mapping,)), ObjectKind.USER)
+
+
+async def _everybody(connection: Connection, job: Job, wanted: frozenset[str]) -> AsyncIterator[SourceObject]:
     after = ""
     while rows := await people.list_people(connection, PersonFilter(limit=_SLICE, after=after)):
         after = rows[-1].user_principal_name
-        for obj in (await read_objects(connection, job.row.app, ObjectKind.USER, [row.id for row in rows])).values():
+        ids = [row.id for row in rows]
+        found = await read_objects(connection, job.row.app, ObjectKind.USER, ids, manager_attributes=wanted)
+        for obj in found.values():
             yield obj
 
 

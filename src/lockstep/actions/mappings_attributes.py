@@ -19,6 +19,7 @@ from lockstep.engine.mapping import Mapped, map_account
 from lockstep.engine.mapping_json import attribute_to_json
 from lockstep.engine.prepare import prepare
 from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules import manager_attributes
 from lockstep.engine.target_attributes import AttributeType, TargetAttribute
 from lockstep.errors import not_found
 
@@ -76,7 +77,9 @@ async def evaluate_mappings(context: Context, app: str, user: str, *, creating: 
     async with context.reading() as connection:
         person = await find_person(connection, user)
         job = await read_job(context, connection, app)
-        obj = (await read_objects(connection, job.row.app, ObjectKind.USER, [person.id]))[person.id]
+        wanted = manager_attributes(job.configuration, ObjectKind.USER)
+        found = await read_objects(connection, job.row.app, ObjectKind.USER, [person.id], manager_attributes=wanted)
+        obj = found[person.id]
     moment = new_services(context).moment()
     mapping = job.configuration.mapping_for(ObjectKind.USER)
     if mapping is None:

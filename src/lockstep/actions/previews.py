@@ -13,11 +13,12 @@ from typing import Any
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import new_services, read_job, services_of
 from lockstep.actions.lookup import find_group, find_person
+from lockstep.directory.attributes import PERSON_ATTRIBUTES
 from lockstep.directory.objects import read_objects
 from lockstep.engine.explain import Explanation, explain
 from lockstep.engine.prepare import prepare
 from lockstep.engine.records import DEFAULT_ACCESS, Account, Lifecycle, ObjectKind, Plan
-from lockstep.engine.rules import JobConfiguration
+from lockstep.engine.rules import JobConfiguration, manager_attributes
 from lockstep.engine.source_record import source_record
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import Target, TargetError, TargetPage, Verdict
@@ -89,7 +90,9 @@ async def expression_record(context: Context, user: str, app: str = "") -> Mappi
         record: Mapping[str, Any] | None = None
         for name in names:
             job = await read_job(context, connection, name)
-            obj = (await read_objects(connection, job.row.app, ObjectKind.USER, [person.id]))[person.id]
+            wanted = {*PERSON_ATTRIBUTES, *manager_attributes(job.configuration, ObjectKind.USER)}
+            found = await read_objects(connection, job.row.app, ObjectKind.USER, [person.id], manager_attributes=wanted)
+            obj = found[person.id]
             if record is None or obj.assignments:
                 moment = new_services(context).moment()
                 record = prepare(obj, None, job.configuration, moment).record

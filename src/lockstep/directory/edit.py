@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
-from lockstep.engine.records import Lane
+from lockstep.engine.records import Lane, ObjectKind
 from lockstep.postgres.pool import Connection, Pool, transaction
 from lockstep.storage import changes, instance, marks
 from lockstep.storage.groups import Edge
@@ -62,6 +62,8 @@ class Edit:
             self._mark(
                 await marks.touched_by_changes(self.connection, kind, rows), reason=reason, is_leaving=is_leaving
             )
+            if kind == ObjectKind.USER:
+                self._mark(await marks.touched_by_managers(self.connection, rows), reason="manager")
 
     async def mark_edges(self, edges: Sequence[Edge], *, reason: str, is_leaving: bool = False) -> None:
         """Mark people who gain or lose assignments by memberships that began or ended, and the groups that show them."""

@@ -5,9 +5,12 @@ Purged ones are absent from the answer. The members of groups are not read: they
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from lockstep.engine.records import DEFAULT_ACCESS, AppRole, Assignment, Lifecycle, ObjectKind, SourceObject
+from lockstep.engine.source_record import OF_MANAGER
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, assignments
 from lockstep.storage import groups as group_store
@@ -17,11 +20,18 @@ from lockstep.storage.people import PersonRow
 
 
 async def read_objects(
-    connection: Connection, app: str, kind: ObjectKind, ids: Sequence[str], *, with_groups: bool = True
+    connection: Connection,
+    app: str,
+    kind: ObjectKind,
+    ids: Sequence[str],
+    *,
+    with_groups: bool = True,
+    manager_attributes: Collection[str] = (),
 ) -> dict[str, SourceObject]:
     """By id, those of *ids* that are not purged, as *app*'s decisions see them.
 
     *with_groups*: with the groups that people are in, where a decision may ask for memberships.
+    *manager_attributes*: those of the manager that a decision reads, here as `manager.<attribute>`; one more statement.
     """
     rows: dict[str, PersonRow] | dict[str, GroupRow]
     if kind is ObjectKind.USER:
@@ -33,12 +43,13 @@ async def read_objects(
     held = await read_entitlements(connection, app, list(rows))
     groups = await memberships(connection, app, list(rows)) if with_groups and kind is ObjectKind.USER else {}
     roles = {role.id: role for role in await read_app_roles(connection, app) if role.is_enabled}
-    return {
+    objects = {
         key: _person(row, held.get(key, ()), roles, groups.get(key, ()))
         if isinstance(row, PersonRow)
         else _group(row, held.get(key, ()))
         for key, row in rows.items()
     }
+    return await _with_managers(connection, objects, manager_attributes) if manager_attributes else objects
 
 
 async def read_app_roles(connection: Connection, app: str) -> tuple[AppRole, ...]:
@@ -61,6 +72,25 @@ async def memberships(connection: Connection, app: str, people: Sequence[str]) -
     for person, group, name in await group_store.groups_of_people(connection, app, people):
         found.setdefault(person, []).extend((group, name))
     return {person: tuple(names) for person, names in found.items()}
+
+
+async def _with_managers(
+    connection: Connection, objects: dict[str, SourceObject], names: Collection[str]
+) -> dict[str, SourceObject]:
+    ids = {one.references["manager"] for one in objects.values() if "manager" in one.references}
+    managers = await people_store.read_people(connection, list(ids)) if ids else {}
+    shown = {key: dict(_of_manager(row, names)) for key, row in managers.items()}
+    return {
+        key: replace(one, attributes={**one.attributes, **shown.get(one.references.get("manager", ""), {})})
+        for key, one in objects.items()
+    }
+
+
+def _of_manager(row: PersonRow, names: Collection[str]) -> Iterable[tuple[str, Any]]:
+    attributes = {**row.attributes, "objectId": row.id, "accountEnabled": row.account_enabled}
+    for name in names:
+        if (value := attributes.get(name)) is not None:
+            yield OF_MANAGER + name, tuple(value) if isinstance(value, list) else value
 
 
 def _person(

@@ -14,6 +14,7 @@ from lockstep.engine.conditions import MEMBER_OF, ScopingFilter, attributes_of, 
 from lockstep.engine.filter_json import filter_from_json, filter_to_json
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Lifecycle, ObjectKind, SourceObject
+from lockstep.engine.source_record import OF_MANAGER
 from lockstep.engine.strict_json import ConfigurationError, Part
 
 # Computed for one application each, so a group that belongs to none cannot read them.
@@ -48,6 +49,8 @@ def rule_from_json(value: Sequence[Mapping[str, Any]]) -> MembershipRule:
     rule = MembershipRule(tuple(filter_from_json(Part(one, f"rule[{index}]")) for index, one in enumerate(value)))
     if MEMBER_OF in rule.dependencies:
         raise ConfigurationError("rule", "a membership cannot depend on memberships: it would never settle")
+    if any(name.startswith(OF_MANAGER) for name in rule.dependencies):
+        raise ConfigurationError("rule", "a membership cannot depend on attributes of the manager")
     if unknown := sorted(rule.dependencies & PER_APPLICATION):
         raise ConfigurationError("rule", f"{unknown[0]} belongs to one application; a group does not know it")
     return rule

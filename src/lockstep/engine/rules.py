@@ -29,6 +29,7 @@ from lockstep.engine.configuration import (
 )
 from lockstep.engine.configuration_json import configuration_from_json, configuration_to_json
 from lockstep.engine.records import ObjectKind
+from lockstep.engine.source_record import MANAGER, OF_MANAGER
 from lockstep.engine.strict_json import ConfigurationError
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "configuration_from_json",
     "configuration_to_json",
     "dependencies",
+    "manager_attributes",
 ]
 
 # What the directory itself knows of an object; expressions see it, and changes of it always count.
@@ -69,4 +71,12 @@ def dependencies(configuration: JobConfiguration, kind: ObjectKind) -> frozenset
     mapped = (attribute.dependencies for attribute in mapping.attributes)
     filtered = (attributes_of(scoping.condition) for scoping in mapping.scoping_filters)
     start = {configuration.start.attribute} if configuration.start else set()
-    return frozenset({"accountEnabled"}).union(start, *mapped, *filtered) - (COMPUTED - {"accountEnabled"})
+    found = frozenset({"accountEnabled"}).union(start, *mapped, *filtered) - (COMPUTED - {"accountEnabled"})
+    return found | {MANAGER} if any(name.startswith(OF_MANAGER) for name in found) else found
+
+
+def manager_attributes(configuration: JobConfiguration, kind: ObjectKind) -> frozenset[str]:
+    """What decisions ask of the manager: `department` where something reads `manager.department`."""
+    return frozenset(
+        name.removeprefix(OF_MANAGER) for name in dependencies(configuration, kind) if name.startswith(OF_MANAGER)
+    )

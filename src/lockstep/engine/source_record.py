@@ -14,6 +14,8 @@ from lockstep.engine.records import Assignment, SourceObject
 from lockstep.engine.roles import roles_of
 
 IS_SOFT_DELETED = "IsSoftDeleted"
+MANAGER = "manager"
+OF_MANAGER = f"{MANAGER}."  # manager.department: an attribute of whom the reference names
 
 
 def source_record(obj: SourceObject, configuration: JobConfiguration, *, is_soft_deleted: bool) -> dict[str, Any]:

@@ -69,6 +69,27 @@ async def touched_by_changes(connection: Connection, kind: str, rows: Sequence[M
     )
 
 
+async def touched_by_managers(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Hit]:
+    """Who reports to one of *rows* (id, changed: attribute names), where a job reads one of them as `manager.<attribute>`."""
+    return await _hits(
+        connection,
+        f"""with given as (
+            select report.id, array(select 'manager.' || name from unnest(given.changed) as name) as changed
+            from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, changed text[])
+            join person as report on report.manager_id = given.id
+            where exists (select from job cross join lateral jsonb_array_elements_text(job.dependencies->'User') as name
+                where job.started and starts_with(name, 'manager.'))
+        )
+        select job.id as job, 'User' as kind, given.id::text as id, {_LINKED.format(kind="'User'", id="given.id")} as is_linked
+        from given join job on job.started and job.dependencies->'User' ?| given.changed
+        where job.syncs_all
+            or {_LINKED.format(kind="'User'", id="given.id")}
+            or exists (select from effective_assignment
+                where effective_assignment.app = job.app and effective_assignment.object_id = given.id)""",
+        {"rows": as_rows(rows)},
+    )
+
+
 # Whom memberships reach: people who are members themselves, and, where some job flattens nested groups, people of the groups
 # below; in the group of the membership, and in all above it.
 _REACHED = """

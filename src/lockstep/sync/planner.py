@@ -16,7 +16,7 @@ from lockstep.engine.matching import Match, MatchQuery, choose_match, folded
 from lockstep.engine.moment import Moment
 from lockstep.engine.plan import NOT_READ, Observed, Prepared, Wanted, make_plan, prepare, wanted
 from lockstep.engine.records import Account, Action, Lifecycle, Link, ObjectKind, Plan, SourceObject
-from lockstep.engine.rules import dependencies
+from lockstep.engine.rules import dependencies, manager_attributes
 from lockstep.engine.unique_values import unique_candidates, unique_mappings
 from lockstep.ports import TargetPage, TargetReader
 from lockstep.postgres.pool import Connection, Pool
@@ -87,7 +87,12 @@ async def load(
     """Read everything that plans of these objects need. *index_of*: the kinds whose accounts were read by pages."""
     has_index = kind in index_of
     asks_for_groups = MEMBER_OF in dependencies(job.configuration, kind)
-    objects = dict(await read_objects(connection, job.row.app, kind, ids, with_groups=asks_for_groups))
+    of_manager = manager_attributes(job.configuration, kind)
+    objects = dict(
+        await read_objects(
+            connection, job.row.app, kind, ids, with_groups=asks_for_groups, manager_attributes=of_manager
+        )
+    )
     known_links = await links.read_links(connection, job.id, kind, ids)
     for purged in known_links.keys() - objects.keys():
         # The directory has forgotten it, and its link has not.

@@ -1,0 +1,98 @@
+"""Attributes of the manager in mappings and filters: whoever reports to somebody follows what changes there."""
+
+from __future__ import annotations
+
+import pytest
+from model_target import ModelTarget
+from sync_world import CONFIG, USERS, World, person_id, upn
+
+from lockstep.actions import people
+from lockstep.actions.context import Actor, Context
+from lockstep.actions.mappings import count_scope, lint_mappings
+from lockstep.actions.previews import expression_record
+from lockstep.gallery.loader import load_gallery
+from lockstep.sources.registry import open_source
+
+TITLE = {"target": "title", "expression": 'Append("Under ", [manager.department])'}
+IN_SALES = {"title": "Sales", "all": [{"attribute": "manager.department", "operator": "EQUALS", "value": "Sales"}]}
+MAPPED = {**CONFIG, "mappings": [{**USERS, "attributes": [*USERS["attributes"], TITLE]}]}
+FILTERED = {**CONFIG, "mappings": [{**USERS, "scopingFilters": [IN_SALES]}]}
+
+
+@pytest.fixture
+def context(world: World) -> Context:
+    return Context(
+        pool=world.pool,
+        actor=Actor("anna"),
+        vault=world.services.vault,
+        gallery=load_gallery(),
+        open_source=open_source,
+        opener=world.services.opener,
+        after_commit=world.drive.wake,
+    )
+
+
+async def staff(context: Context, world: World) -> None:
+    """0 is the manager of 1; 2 has none."""
+    await world.add_people(range(3), department="Sales")
+    await people.set_person(context, upn(1), {"manager": upn(0)})
+
+
+async def test_mapping_follows_an_attribute_of_the_manager(context: Context, world: World, target: ModelTarget) -> None:
+    await world.configure(MAPPED)
+    await staff(context, world)
+    await world.sync()
+    assert target.people()[upn(1)]["title"] == "Under Sales"
+
+    await people.set_person(context, upn(0), {"department": "Legal"})
+    await world.drain()
+    assert target.people()[upn(1)]["title"] == "Under Legal"
+
+    await people.set_person(context, upn(2), {"department": "Harbour"})
+    await people.set_person(context, upn(1), {"manager": upn(2)})
+    await world.drain()
+    assert target.people()[upn(1)]["title"] == "Under Harbour"
+    assert (await expression_record(context, upn(1)))["manager.department"] == "Harbour"
+
+
+async def test_filter_follows_an_attribute_of_the_manager(context: Context, world: World, target: ModelTarget) -> None:
+    await world.configure(FILTERED)
+    await staff(context, world)
+    await world.sync()
+    assert set(target.people()) == {upn(1)}
+
+    await people.set_person(context, upn(0), {"department": "Legal"})
+    await world.drain()
+
+    assert target.people()[upn(1)]["active"] is False
+
+
+@pytest.mark.parametrize(("name", "marked"), [("department", True), ("jobTitle", False)])
+async def test_only_attributes_that_are_read_of_the_manager_mark_the_reports(
+    context: Context, world: World, name: str, marked: bool
+) -> None:
+    await world.configure(MAPPED)
+    await staff(context, world)
+    await world.sync()
+
+    await people.set_person(context, upn(0), {name: "Other"})
+
+    ids = [one for (one,) in await world.rows("select source_id::text from dirty")]
+    assert (person_id(1) in ids, person_id(2) in ids) == (marked, False)
+
+
+async def test_filter_by_the_manager_that_is_only_tried_is_counted(context: Context, world: World) -> None:
+    await staff(context, world)
+
+    assert (await count_scope(context, "model", filters=[IN_SALES])).in_scope == 1
+
+
+async def test_lint_knows_the_attributes_of_managers(context: Context, world: World) -> None:
+    wrong = {**TITLE, "expression": "[manager.departmant]"}
+    await world.configure(MAPPED)
+    before = [one.message for one in await lint_mappings(context, "model")]
+    await world.configure({**MAPPED, "mappings": [{**USERS, "attributes": [*USERS["attributes"], wrong]}]})
+    after = [one.message for one in await lint_mappings(context, "model")]
+
+    assert not [message for message in before if "manager" in message]
+    assert [message for message in after if "did you mean [manager.department]" in message]
