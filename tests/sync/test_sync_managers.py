@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from model_target import ModelTarget
 from sync_world import CONFIG, USERS, World, person_id, upn
+from test_sync_groups import WITH_GROUPS
 
-from lockstep.actions import people
+from lockstep.actions import assignments, groups, people
 from lockstep.actions.context import Actor, Context
-from lockstep.actions.mappings import count_scope, lint_mappings
+from lockstep.actions.mappings import count_scope, decide_for, lint_mappings
 from lockstep.actions.previews import expression_record
+from lockstep.engine.records import ObjectKind
 from lockstep.gallery.loader import load_gallery
 from lockstep.sources.registry import open_source
 
@@ -85,6 +87,30 @@ async def test_filter_by_the_manager_that_is_only_tried_is_counted(context: Cont
     await staff(context, world)
 
     assert (await count_scope(context, "model", filters=[IN_SALES])).in_scope == 1
+
+
+async def test_who_would_newly_leave_is_told_from_those_who_are_out_already(context: Context, world: World) -> None:
+    await staff(context, world)
+    await world.sync()
+    await world.unassign([2])
+
+    asked = await count_scope(context, "model", filters=[IN_SALES])
+    stored = await count_scope(context, "model")
+
+    assert (asked.leavers, asked.already_out) == ((upn(0),), 1)
+    assert (stored.leavers, stored.already_out) == ((), 1)
+
+
+async def test_scope_is_decided_for_a_group_by_the_filters_of_groups(context: Context, world: World) -> None:
+    await world.configure(WITH_GROUPS)
+    await groups.create_group(context, "staff")
+    await assignments.assign(context, "model", groups=["staff"])
+    no_staff = {"title": "t", "all": [{"attribute": "displayName", "operator": "NOT EQUALS", "value": "staff"}]}
+
+    name, decision = await decide_for(context, "model", "staff", kind=ObjectKind.GROUP)
+    _, tried = await decide_for(context, "model", "staff", kind=ObjectKind.GROUP, filters=[no_staff])
+
+    assert (name, decision.in_scope, tried.in_scope) == ("staff", True, False)
 
 
 async def test_lint_knows_the_attributes_of_managers(context: Context, world: World) -> None:

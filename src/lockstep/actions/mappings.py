@@ -11,6 +11,7 @@ from typing import Any
 
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import new_services, read_job
+from lockstep.actions.lookup import find_group
 from lockstep.actions.previews import find_anybody
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
 from lockstep.directory.objects import read_objects
@@ -36,13 +37,15 @@ _EXTENSIONS = ("extension_", f"{OF_MANAGER}extension_")
 
 @dataclass(frozen=True, slots=True)
 class ScopeCounts:
-    """How everybody in the directory stands. *leavers*: people with a live account who are not in scope."""
+    """How everybody in the directory stands. *leavers*: people with a live account who are in scope as it is stored,
+    and not by the filters asked about. *already_out*: those with a live account who are out of scope by both."""
 
     people: int
     in_scope: int
     unassigned: int
     filtered: int
     leavers: tuple[str, ...]
+    already_out: int = 0
 
 
 async def read_mappings(context: Context, app: str) -> list[dict[str, Any]]:
@@ -69,35 +72,46 @@ def people_names() -> set[str]:
 
 
 async def decide_for(
-    context: Context, app: str, user: str, *, filters: Sequence[Mapping[str, Any]] | None = None
+    context: Context,
+    app: str,
+    name: str,
+    *,
+    kind: ObjectKind = ObjectKind.USER,
+    filters: Sequence[Mapping[str, Any]] | None = None,
 ) -> tuple[str, ScopeDecision]:
-    """One person's name and whether they are in scope, by the stored filters or by *filters*."""
+    """The name of one person or group and whether they are in scope, by the stored filters or by *filters*."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
-        mapping = _people_mapping(job, filters)
-        person = await find_anybody(connection, user)
+        mapping = _mapping(job, kind, filters)
+        found = await (find_anybody if kind is ObjectKind.USER else find_group)(connection, name)
         wanted = _of_manager(job, mapping)
-        found = await read_objects(connection, job.row.app, ObjectKind.USER, [person.id], manager_attributes=wanted)
-        obj = found[person.id]
+        objects = await read_objects(connection, job.row.app, kind, [found.id], manager_attributes=wanted)
+        obj = objects[found.id]
     moment = new_services(context).moment()
-    return person.user_principal_name, decide_scope(obj, mapping, job.configuration, moment=moment)
+    return obj.display, decide_scope(obj, mapping, job.configuration, moment=moment)
 
 
 async def count_scope(context: Context, app: str, *, filters: Sequence[Mapping[str, Any]] | None = None) -> ScopeCounts:
-    """How many people pass the stored filters, or *filters*, and who has an account and would not."""
+    """How many people pass the stored filters, or *filters*, and who has an account and would leave by them."""
     counts = {"": 0, UNASSIGNED: 0, FILTERED: 0}
     leavers: list[str] = []
+    already_out = 0
     moment = new_services(context).moment()
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
-        mapping = _people_mapping(job, filters)
+        saved, mapping = _mapping(job, ObjectKind.USER, None), _mapping(job, ObjectKind.USER, filters)
         linked = set(await link_list.active_people(connection, job.id))
-        async for obj in _everybody(connection, job, _of_manager(job, mapping)):
+        async for obj in _everybody(connection, job, _of_manager(job, saved) | _of_manager(job, mapping)):
             decision = _decide(obj, mapping, job, moment)
             counts[decision.cause] += 1
-            if not decision.in_scope and obj.id in linked:
+            if decision.in_scope or obj.id not in linked:
+                continue
+            if mapping is not saved and _decide(obj, saved, job, moment).in_scope:
                 leavers.append(obj.display)
-    return ScopeCounts(sum(counts.values()), counts[""], counts[UNASSIGNED], counts[FILTERED], tuple(leavers))
+            else:
+                already_out += 1
+    numbers = (sum(counts.values()), counts[""], counts[UNASSIGNED], counts[FILTERED])
+    return ScopeCounts(*numbers, tuple(leavers), already_out)
 
 
 def _of_manager(job: Job, mapping: ObjectMapping) -> frozenset[str]:
@@ -119,10 +133,11 @@ def _decide(obj: SourceObject, mapping: ObjectMapping, job: Job, moment: Moment)
     return decide_scope(obj, mapping, job.configuration, moment=moment)
 
 
-def _people_mapping(job: Job, filters: Sequence[Mapping[str, Any]] | None) -> ObjectMapping:
-    mapping = job.configuration.mapping_for(ObjectKind.USER)
+def _mapping(job: Job, kind: ObjectKind, filters: Sequence[Mapping[str, Any]] | None) -> ObjectMapping:
+    mapping = job.configuration.mapping_for(kind)
     if mapping is None:
-        raise not_found(f"The configuration of {job.row.app_display_name} has no mapping of people")
+        what = "people" if kind is ObjectKind.USER else "groups"
+        raise not_found(f"The configuration of {job.row.app_display_name} has no mapping of {what}")
     if filters is None:
         return mapping
     compiled = tuple(filter_from_json(Part(one, f"scopingFilters[{place}]")) for place, one in enumerate(filters))

@@ -74,7 +74,7 @@ def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: 
         leavers = run(lambda context: mappings.count_scope(context, app, filters=wanted)).leavers
         if leavers:
             confirm(
-                f"{len(leavers):,} people who have an account are not in this scope ({_some(leavers)}). Go on?", yes=yes
+                f"{len(leavers):,} people who have an account would leave the scope ({_some(leavers)}). Go on?", yes=yes
             )
     run(lambda context: actions.set_scope(context, app, wanted, kind=_KINDS[kind]))
     found, stored = run(lambda context: actions.show_scope(context, app, kind=_KINDS[kind]))
@@ -84,19 +84,25 @@ def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: 
 @scope.command("test")
 @click.argument("app")
 @click.option("--user", default="", metavar="UPN", help="Which clause decides for one person.")
+@click.option("--group", default="", metavar="NAME", help="Which clause decides for one group.")
 @click.option("--filter", "texts", multiple=True, metavar="TEXT", help="Try these filters instead; nothing is stored.")
 @click.option("--file", metavar="YAML", help="Try the filters of a file instead.")
 @output_option
-def test(app: str, user: str, texts: tuple[str, ...], file: str | None, output: Output) -> None:
-    """Say who is in scope: everybody in numbers, or one person clause by clause. Nothing is written.
+def test(app: str, user: str, group: str, texts: tuple[str, ...], file: str | None, output: Output) -> None:
+    """Say who is in scope: everybody in numbers, or one person or group clause by clause. Nothing is written.
 
     \b
     lockstep scope test documo --user kim.berg@contoso.test
     lockstep scope test documo --filter 'Sales only: department EQUALS "Sales"'
     """
+    if user and group:
+        raise click.UsageError("Give --user or --group, not both")
     filters = _given(texts, file)
-    if user:
-        name, decision = run(lambda context: mappings.decide_for(context, app, user, filters=filters))
+    if user or group:
+        kind = _KINDS["group" if group else "user"]
+        name, decision = run(
+            lambda context: mappings.decide_for(context, app, user or group, kind=kind, filters=filters)
+        )
         row = _decision(name, decision)
         output.one(row, text=[safe(line) for line in _decision_lines(row)])
         return
@@ -148,6 +154,7 @@ def _counts(app: str, counts: ScopeCounts) -> dict[str, Any]:
         "filtered": counts.filtered,
         "leaving": len(counts.leavers),
         "leavers": list(counts.leavers),
+        "alreadyOut": counts.already_out,
     }
 
 
@@ -156,7 +163,8 @@ def _count_lines(counts: ScopeCounts) -> list[str]:
         f"{counts.in_scope:,} of {counts.people:,} people are in scope",
         f"  {counts.unassigned:,} are not assigned",
         f"  {counts.filtered:,} pass no scoping filter",
-        f"  {len(counts.leavers):,} have an account and are not in scope",
+        f"  {len(counts.leavers):,} have an account and would newly leave the scope",
+        f"  {counts.already_out:,} have an account and are out of scope already",
     ]
 
 
