@@ -21,15 +21,13 @@ from lockstep.cli.times import LENGTH, length_text
 @click.option("--email-on-failure/--no-email-on-failure", default=None, help="Whether mail is sent on failures.")
 @click.option("--scope", metavar="assigned|all", help="Only who is assigned, or everybody.")
 @click.option("--status", metavar="on|off", help="Switch provisioning on or off.")
-@click.option("--interval", type=LENGTH, metavar="LENGTH", help="The longest time between two cycles, for example 40m.")
-@click.option(
-    "--nested-groups/--no-nested-groups", default=None, help="Whether people of groups in a group count as its members."
-)
+@click.option("--interval", type=LENGTH, metavar="LENGTH", help="Between two cycles at most: 40m.")
+@click.option("--nested-groups/--no-nested-groups", default=None, help="Count people of nested groups.")
 @click.option(
     "--deletion-threshold",
     type=click.IntRange(0),
     metavar="NUMBER",
-    help="More disables and deletes than this at once are held for approval; 0 switches that off.",
+    help="Hold more disables and deletes than this; 0: never.",
 )
 @output_option
 def settings(app: str, output: Output, **given: Any) -> None:
