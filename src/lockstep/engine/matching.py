@@ -68,6 +68,7 @@ class TakenMatch:
     by: str
     query: MatchQuery
     is_leaving: bool = False
+    is_under_way: bool = False  # another object is being given it at this moment, and is not on record yet
 
 
 Match: TypeAlias = NoMatch | OneMatch | ManyMatches | TakenMatch
@@ -102,11 +103,12 @@ def choose_match(
     linked_to: Mapping[str, str] | None = None,
     left_by: Mapping[str, str] | None = None,
     leaving: Collection[str] = (),
+    under_way: Collection[str] = (),
 ) -> Match:
     """What the answers mean; they come in order of precedence.
 
     *linked_to*: account id -> display of the object it is linked to; *left_by*: the same of objects that have been deleted and left it;
-    *leaving*: accounts of objects that have been deleted and still hold them.
+    *leaving*: accounts of objects that have been deleted and still hold them; *under_way*: accounts that another object is being given.
     """
     owners = linked_to or {}
     former = left_by or {}
@@ -118,6 +120,8 @@ def choose_match(
             owner = owners.get(found[0].id)
             if owner is not None:
                 return TakenMatch(found[0], owner, query, found[0].id in leaving)
+            if found[0].id in under_way:
+                return TakenMatch(found[0], "another object", query, is_under_way=True)
             return OneMatch(found[0], query, former.get(found[0].id, ""))
     return NO_MATCH
 

@@ -14,6 +14,8 @@ from lockstep.engine.records import Action, Change, LinkState, Reason, Step
 from lockstep.engine.steps import matching_step
 from lockstep.engine.unique_values import all_taken, unique_steps
 
+UNDER_WAY = "AccountUnderWay"
+
 
 def plan_new(prepared: Prepared, match: Match | None, taken: Taken | None) -> Draft:
     """Create, link, or say why neither. Raises ValueError where the application was not asked although it had to be."""
@@ -114,6 +116,13 @@ def _too_many(prepared: Prepared, match: ManyMatches) -> Reason:
 
 
 def _taken(match: TakenMatch) -> Reason:
+    if match.is_under_way:
+        return Reason(
+            UNDER_WAY,
+            f"The account {match.account.id} has the same {match.query.attribute}, and another object is being given it.",
+            {"targetId": match.account.id, "attribute": match.query.attribute},
+            f"Nothing to do: it is tried again in a moment. If it stays so, two objects have the same {match.query.attribute}.",
+        )
     if match.is_leaving:
         text = f"The account {match.account.id} has the same {match.query.attribute}, "
         text += f'but "{match.by}", who has been deleted, has not left it yet.'

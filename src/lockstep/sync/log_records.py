@@ -109,6 +109,19 @@ def _error(plan: Plan, failure: Failure | None, status: str) -> dict[str, Any] |
     }
 
 
+def as_failure(row: Mapping[str, Any], failure: Failure) -> dict[str, Any]:
+    """The same event where it turned out that it cannot be kept, although the application did its part."""
+    error = {
+        "errorCode": failure.code,
+        "reason": failure.reason,
+        "additionalDetails": {},
+        "errorCategory": "failure",
+        "recommendedAction": failure.next_step,
+    }
+    record = {**row["record"], "errorInformation": error}
+    return {**row, "status": "failure", "error_code": failure.code, "reason": failure.reason, "record": record}
+
+
 def step_row(step: Step) -> dict[str, Any]:
     return {
         "name": step.name,

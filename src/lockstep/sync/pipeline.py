@@ -18,15 +18,16 @@ import structlog
 
 from lockstep.engine.records import Action
 from lockstep.ports import Answer, Target, TargetError, TargetSettings, Verdict
-from lockstep.storage import operations, target_state
+from lockstep.storage import operations, target_state, under_way
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
 from lockstep.sync import health, members, outcomes, sending
 from lockstep.sync.budget import Budget
+from lockstep.sync.contenders import Contenders
 from lockstep.sync.guarding import Guard, HeldBefore
 from lockstep.sync.leases import Leases
-from lockstep.sync.log_records import new_id
+from lockstep.sync.log_records import as_failure, new_id
 from lockstep.sync.outcomes import Failure, Outcome, refused
 from lockstep.sync.planner import Planned
 from lockstep.sync.recorder import record, unrecordable
@@ -42,6 +43,7 @@ MOST_PER_SENDER = 4  # objects in memory whose outcome is open
 MOST_UNRECORDED = 200
 NO_ANSWER = frozenset({Verdict.UNREACHABLE, Verdict.AMBIGUOUS})
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the object's: the drain ends, and the sweep begins another
+CONTENDER_WAIT = timedelta(seconds=0.1)  # doubled with every look
 SHORT_WAIT_SECONDS = 2.0  # for the application; anything longer gives the objects back
 
 
@@ -74,6 +76,7 @@ class Pipeline:
         self._is_troubled = True  # whether failures on the way may be on record that a next answer ends
         self._guard = Guard(services)
         self._held_before: dict[int, HeldBefore] = {}  # by attempt: what of the object waits for a decision
+        self._contenders = Contenders()
         self._budget = Budget(services.pool, job.id, settings.requests_per_second)
         self._queue = WorkQueue()
         self._journal: Batches[Write] = Batches(most=BATCH, wait_seconds=0)
@@ -109,6 +112,9 @@ class Pipeline:
         self._queue.put(work)
 
     def write(self, work: Write) -> None:
+        if not self._contenders.enter(work.claim.attempt, work.planned):
+            self._look_again_soon(work, "Another object is being given the same account")
+            return
         self._journal.put(work)
 
     def done(self, outcome: Outcome) -> None:
@@ -213,6 +219,8 @@ class Pipeline:
             self._queue.put(Members(claim, planned))
         elif planned.plan.action.writes:
             self.write(Write(claim, planned, new_id(), tuple(settled)))
+        elif sending.waits_for_another(claim, planned):
+            self._look_again_soon(Write(claim, planned, new_id(), tuple(settled)), planned.plan.reason.text)
         else:
             outcome = sending.planned_now(
                 claim,
@@ -259,18 +267,31 @@ class Pipeline:
     async def _journal_writes(self) -> None:
         while True:
             batch = await self._journal.take()
+            rows = [sending.journal_row(write) for write in batch]
+            taking = [row for write, row in zip(batch, rows, strict=True) if write.planned.plan.link_to is not None]
             async with pipelined(self.services.pool) as connection:
-                journalled = await operations.journal(
-                    connection,
-                    self.job.id,
-                    [sending.journal_row(write) for write in batch],
-                    owner=self.services.owner,
-                )
+                too_late = await under_way.lock_accounts(connection, self.job.id, taking) if taking else set()
+                rows = [row for row in rows if row["id"] not in too_late]
+                journalled = await operations.journal(connection, self.job.id, rows, owner=self.services.owner)
             for write in batch:
                 if write.operation_id in journalled:
                     self._queue.put(write)
+                elif write.operation_id in too_late:
+                    self._look_again_soon(write, "Another object was given the account")
                 else:  # taken over by somebody else
                     self._forget([write.claim])
+
+    def _look_again_soon(self, work: Write, reason: str) -> None:
+        self.done(
+            outcomes.look_again(
+                work.claim,
+                reason,
+                after=CONTENDER_WAIT,
+                moment=self.services.moment(),
+                settled=work.settled,
+                requests=work.planned.requests,
+            )
+        )
 
     async def _record_outcomes(self) -> None:
         while True:
@@ -291,11 +312,9 @@ class Pipeline:
             # Somebody else was linked to the account while we looked, or the application said what cannot be stored: this one is refused.
             one = batch[0]
             failure = unrecordable(violated)
-            await record(
-                self.services.pool,
-                self.job,
-                [refused(one.claim, None, failure, moment=self.services.moment(), settled=one.settled)],
-            )
+            outcome = refused(one.claim, None, failure, moment=self.services.moment(), settled=one.settled)
+            log_row = as_failure(one.log, failure) if one.log is not None else None
+            await record(self.services.pool, self.job, [replace(outcome, log=log_row, requests=one.requests)])
             return
         if state.seconds_to_wait:
             self.wait_for_target(state.seconds_to_wait)
@@ -307,4 +326,5 @@ class Pipeline:
             self._undecided.discard(claim.attempt)
             self._held_before.pop(claim.attempt, None)
             self._leases.drop(claim.attempt)
+            self._contenders.leave(claim.attempt)
         self.changed.set()

@@ -22,6 +22,7 @@ from lockstep.ports import TargetPage, TargetReader
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import links, operations, target_index
 from lockstep.storage.links import Holder
+from lockstep.storage.under_way import wanted_by_others
 from lockstep.sync.services import Job
 from lockstep.sync.unique_values import Claims, ImaginedClaims, Wish, choose, refused_lately, taken_by, wishes_of
 
@@ -225,10 +226,15 @@ async def _ask(pool: Pool, job: Job, prepared: Prepared, reader: CountingReader)
             break
     found = {account.id for _, accounts in answers for account in accounts}
     held: dict[str, Holder] = {}
+    others: set[str] = set()
     if found:
         async with pool.connection() as connection:
+            asked = answers[-1][0]
+            others = await wanted_by_others(
+                connection, job.id, kind, prepared.obj.id, found, attribute=asked.attribute, value=asked.value
+            )
             held = await links.holders(connection, job.id, kind, found)
-    return choose_match(answers, *_owners(held, prepared))
+    return choose_match(answers, *_owners(held, prepared), under_way=others)
 
 
 def _owners(held: Mapping[str, Holder], prepared: Prepared) -> tuple[dict[str, str], dict[str, str], set[str]]:

@@ -13,6 +13,7 @@ from datetime import timedelta
 import structlog
 
 from lockstep.engine.moment import Moment
+from lockstep.engine.plan_new import UNDER_WAY
 from lockstep.engine.records import Action
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.storage.batches import Row
@@ -179,6 +180,12 @@ def _held_row(claim: Claim, planned: Planned, operation_id: str) -> Row:
     row = journal_row(Write(claim, planned, operation_id))
     action = planned.plan.held_action or planned.plan.action
     return {**row, "action": action.value, "error": {"code": reason.code, "reason": reason.text}}
+
+
+def waits_for_another(claim: Claim, planned: Planned) -> bool:
+    """Whether another object is being given the account, so that this one can be decided in a moment."""
+    is_under_way = planned.plan.action is Action.REFUSE and planned.plan.reason.code == UNDER_WAY
+    return is_under_way and outcomes.looks_so_far(claim) < outcomes.MOST_UNCERTAIN_LOOKS
 
 
 def is_approved(claim: Claim) -> bool:
