@@ -16,6 +16,7 @@ from typing import Any
 from lockstep.actions import sources as source_actions
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.jobs import new_services
+from lockstep.directory.dynamic_groups import refresh_due
 from lockstep.directory.intake import IntakeOptions, Progress
 from lockstep.directory.lifecycle import purge_due
 from lockstep.gallery.loader import Gallery, load_gallery
@@ -87,6 +88,9 @@ class House:
         async def import_source(name: str, **options: Any) -> None:
             await source_actions.import_source(system, name, options=IntakeOptions(**options) if options else None)
 
+        async def follow_rules() -> None:
+            await self.drive.wake(await refresh_due(self.pool, system.now()))
+
         async def purge() -> None:
             _, touched = await purge_due(self.pool, system.now(), after=self.settings.purge_after)
             await self.drive.wake(touched)
@@ -94,7 +98,7 @@ class House:
         await run_worker(
             services,
             import_source=import_source,
-            housekeeping=(purge,),
+            housekeeping=(purge, follow_rules),
             concurrency=self.settings.worker_concurrency,
             ready=ready,
         )

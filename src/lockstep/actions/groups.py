@@ -10,6 +10,8 @@ from typing import Any
 from lockstep.actions.context import PEOPLE_WRITE, Context, audit
 from lockstep.actions.lookup import find_group, find_person
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, parse_value
+from lockstep.directory.dynamic_groups import refresh_group, refuse_by_hand
+from lockstep.directory.edit import Edit
 from lockstep.directory.groups import GROUP, GroupWrite, add_members, delete_groups, remove_members, write_groups
 from lockstep.directory.people import USER
 from lockstep.errors import conflict, invalid
@@ -52,22 +54,27 @@ async def show_group(context: Context, name: str, *, most_members: int = 1000) -
 async def create_group(context: Context, name: str, *, description: str = "") -> GroupRow:
     """Make a group. Raises LockstepError when there is one of that name."""
     async with context.changing(PEOPLE_WRITE) as edit:
-        try:
-            display_name = parse_value(GROUP_ATTRIBUTES["displayName"], name)
-        except ValueError as wrong:
-            raise invalid(f"The name of the group {wrong}") from None
-        if not display_name:
-            raise invalid("A group needs a name")
-        if await groups.find_groups(edit.connection, display_name):
-            raise conflict(f"There is a group called {display_name} already", next_step="Choose another name")
-        await _ensure_local_source(edit.connection)
-        group_id = str(uuid.uuid4())
-        attributes = {"displayName": display_name, "securityEnabled": True} | (
-            {"description": description} if description else {}
-        )
-        group = GroupRow(group_id, LOCAL_SOURCE, group_id, display_name, attributes)
-        await write_groups(edit, [GroupWrite(group)])
-        await audit(edit, "Add group", display_name, after=attributes)
+        return await add_group(edit, name, description=description)
+
+
+async def add_group(edit: Edit, name: str, *, description: str = "") -> GroupRow:
+    """Make a group in an edit that is under way. Raises LockstepError when there is one of that name."""
+    try:
+        display_name = parse_value(GROUP_ATTRIBUTES["displayName"], name)
+    except ValueError as wrong:
+        raise invalid(f"The name of the group {wrong}") from None
+    if not display_name:
+        raise invalid("A group needs a name")
+    if await groups.find_groups(edit.connection, display_name):
+        raise conflict(f"There is a group called {display_name} already", next_step="Choose another name")
+    await _ensure_local_source(edit.connection)
+    group_id = str(uuid.uuid4())
+    attributes = {"displayName": display_name, "securityEnabled": True} | (
+        {"description": description} if description else {}
+    )
+    group = GroupRow(group_id, LOCAL_SOURCE, group_id, display_name, attributes)
+    await write_groups(edit, [GroupWrite(group)])
+    await audit(edit, "Add group", display_name, after=attributes)
     return group
 
 
@@ -81,11 +88,12 @@ async def delete_group(context: Context, name: str) -> GroupRow:
 
 
 async def restore_group(context: Context, name: str) -> GroupRow:
-    """Take a group out of the recycle bin, with its members and assignments."""
+    """Take a group out of the recycle bin, with its members and assignments; a rule is asked again for everybody."""
     async with context.changing(PEOPLE_WRITE) as edit:
         group = await find_group(edit.connection, name, is_deleted=True)
         after = replace(group, deleted_at=None)
         await write_groups(edit, [GroupWrite(after, group)])
+        await refresh_group(edit, group.id)
         await audit(edit, "Restore group", group.display_name, after={"id": group.id})
     return after
 
@@ -96,6 +104,7 @@ async def change_members(
     """Add and remove direct members by user principal name (by group name with *groups_too*); returns how many changed."""
     async with context.changing(PEOPLE_WRITE) as edit:
         group = await find_group(edit.connection, name)
+        refuse_by_hand(group)
         coming = [await _edge(edit.connection, group, one, is_group=groups_too) for one in add]
         going = [await _edge(edit.connection, group, one, is_group=groups_too) for one in remove]
         added = await add_members(edit, coming)

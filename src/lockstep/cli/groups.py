@@ -6,10 +6,13 @@ from typing import Any
 
 import click
 
+from lockstep.actions import group_rules
 from lockstep.actions import groups as actions
 from lockstep.actions.groups import GroupRow
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.group_rules import FILTER_HELP, rule
 from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
+from lockstep.cli.scope_text import filter_text, filters_given
 from lockstep.cli.session import run
 
 _MOST_MEMBERS = 1000
@@ -25,6 +28,9 @@ def groups() -> None:
     """
 
 
+groups.add_command(rule)
+
+
 @groups.command("list")
 @click.option("--search", default="", help="Part of the name.")
 @click.option("--deleted", is_flag=True, help="Those in the recycle bin.")
@@ -38,7 +44,8 @@ def list_(search: str, deleted: bool, limit: int, output: Output) -> None:
     """
     found = run(lambda context: actions.list_groups(context, search=search, is_deleted=deleted, limit=limit))
     rows = [_row(group) | {"members": count} for group, count in found]
-    columns = [Column("displayName", "Group"), Column("members", "Members"), Column("description", "Description"),
+    columns = [Column("displayName", "Group"), Column("members", "Members"), Column("membershipType", "Membership"),
+               Column("description", "Description"),
                Column("source", "Source", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
     output.many(rows, columns, name="displayName", empty="No group is like that.")
 
@@ -55,6 +62,7 @@ def show(group: str, output: Output) -> None:
     view = run(lambda context: actions.show_group(context, group, most_members=_MOST_MEMBERS))
     assigned = [{"application": one.app_name, "role": one.role_name} for one in view.assignments]
     lines = [f"{safe(view.group.display_name)}  {view.group.id}"]
+    lines += [f"  rule  {safe(filter_text(one))}" for one in view.group.rule or ()]
     lines += [f"  assigned to {one['application']} ({one['role']})" for one in assigned]
     lines += [f"  {safe(one['name'])}{'  (group)' if one['kind'] == 'Group' else ''}" for one in view.members]
     output.one(_row(view.group) | {"members": view.members, "assignments": assigned}, text=lines)
@@ -65,15 +73,26 @@ def show(group: str, output: Output) -> None:
 @groups.command("create")
 @click.argument("name")
 @click.option("--description", default="")
+@click.option("--filter", "texts", multiple=True, metavar="TEXT", help=f"Members by rule. {FILTER_HELP}")
+@click.option("--file", metavar="YAML", help="Members by the rule in a file: a list of filters; - reads stdin.")
 @output_option
-def create(name: str, description: str, output: Output) -> None:
-    """Make a group.
+def create(name: str, description: str, texts: tuple[str, ...], file: str | None, output: Output) -> None:
+    """Make a group; with filters, one whose members a rule decides.
 
     \b
     lockstep groups create all-sales
+    lockstep groups create sales --filter 'Sales: department EQUALS "Sales"'
     """
-    group = run(lambda context: actions.create_group(context, name, description=description))
-    output.one(_row(group), text=f"Group {safe(group.display_name)} is made.")
+    rule_given = filters_given(texts, file)
+    if rule_given is None:
+        group = run(lambda context: actions.create_group(context, name, description=description))
+        output.one(_row(group), text=f"Group {safe(group.display_name)} is made.")
+        return
+    group, effect = run(
+        lambda context: group_rules.create_dynamic_group(context, name, rule_given, description=description)
+    )
+    row = _row(group) | {"membershipType": "dynamic", "membershipRule": rule_given, "members": effect.members}
+    output.one(row, text=f"Group {safe(group.display_name)} is made. By its rule it has {effect.members:,} members.")
 
 
 @groups.command("delete")
@@ -140,5 +159,7 @@ def _row(group: GroupRow) -> dict[str, Any]:
         "displayName": group.display_name,
         "description": group.attributes.get("description"),
         "source": group.source,
+        "membershipType": "dynamic" if group.is_dynamic else "assigned",
+        "membershipRule": group.rule,
         "deletedAt": group.deleted_at.isoformat(timespec="seconds") if group.deleted_at else None,
     }

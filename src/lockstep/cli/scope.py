@@ -12,16 +12,14 @@ from lockstep.actions import mappings
 from lockstep.actions import settings as actions
 from lockstep.actions.mappings import ScopeCounts
 from lockstep.cli import SuggestingGroup
-from lockstep.cli.config_files import text_of_file
 from lockstep.cli.output import Output, confirm, hint, output_option, safe
-from lockstep.cli.scope_text import filter_from_text, filter_text, filters_from_yaml
+from lockstep.cli.scope_text import Filters, filter_text, filters_given
 from lockstep.cli.session import run
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.scope import ScopeDecision
 
 _SHOWN = 10
 _KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
-Filters = list[dict[str, Any]]
 
 
 @click.group("scope", cls=SuggestingGroup)
@@ -66,7 +64,7 @@ def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: 
     lockstep scope set documo --filter 'Sales only: department EQUALS "Sales" and country IS NOT NULL'
     lockstep scope set documo --file filters.yaml
     """
-    filters = _given(texts, file)
+    filters = filters_given(texts, file)
     if (filters is None) != clear:
         raise click.UsageError("Give --filter, --file or --clear, one of them")
     wanted = filters or []
@@ -97,7 +95,7 @@ def test(app: str, user: str, group: str, texts: tuple[str, ...], file: str | No
     """
     if user and group:
         raise click.UsageError("Give --user or --group, not both")
-    filters = _given(texts, file)
+    filters = filters_given(texts, file)
     if user or group:
         kind = _KINDS["group" if group else "user"]
         name, decision = run(
@@ -110,14 +108,6 @@ def test(app: str, user: str, group: str, texts: tuple[str, ...], file: str | No
     output.one(_counts(app, counts), text=_count_lines(counts))
     if counts.leavers:
         hint(f"They have an account and would lose it: {_some(counts.leavers)}")
-
-
-def _given(texts: Sequence[str], file: str | None) -> Filters | None:
-    if texts and file:
-        raise click.UsageError("Give --filter or --file, not both")
-    if file:
-        return filters_from_yaml(text_of_file(file), file)
-    return [filter_from_text(text) for text in texts] if texts else None
 
 
 def _show(app: str, found: str, filters: Filters, output: Output) -> None:

@@ -9,11 +9,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import click
+
+from lockstep.cli.config_files import text_of_file
 from lockstep.engine.config_yaml import read_yaml
 from lockstep.engine.operators import OPERATORS
 from lockstep.errors import invalid
 
 EXAMPLE = """'Sales only: department EQUALS "Sales" and country IS NOT NULL'"""
+Filters = list[dict[str, Any]]
 _TITLE = re.compile(r"\s*([^:\"']+?)\s*:\s*(.+)", re.DOTALL)
 _AND = re.compile(r"\s+and\s+(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)", re.IGNORECASE)
 _NAMES = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in sorted(OPERATORS, key=len, reverse=True))
@@ -31,6 +35,15 @@ def filter_from_text(text: str) -> dict[str, Any]:
 def filter_text(scoping: Mapping[str, Any]) -> str:
     """*scoping* as one would type it; parts that have no such form stay as they are in the file."""
     return f"{scoping.get('title', '')}: " + " and ".join(_condition_text(part) for part in scoping.get("all", []))
+
+
+def filters_given(texts: Sequence[str], file: str | None) -> Filters | None:
+    """The filters that were typed or stand in a file; None without either. Raises for both, and for what is no filter."""
+    if texts and file:
+        raise click.UsageError("Give --filter or --file, not both")
+    if file:
+        return filters_from_yaml(text_of_file(file), file)
+    return [filter_from_text(text) for text in texts] if texts else None
 
 
 def filters_from_yaml(text: str, file: str) -> list[dict[str, Any]]:

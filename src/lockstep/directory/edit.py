@@ -12,6 +12,7 @@ from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
+from lockstep.engine.dynamic_groups import MembershipRule
 from lockstep.engine.records import Lane, ObjectKind
 from lockstep.postgres.pool import Connection, Pool, transaction
 from lockstep.storage import changes, instance, marks
@@ -29,6 +30,7 @@ class Edit:
     actor: str
     jobs_started: bool = False
     touched: Touched = frozenset()
+    rules: dict[str, MembershipRule] | None = None  # of all dynamic groups, once somebody asked
     _changes: list[dict[str, Any]] = field(default_factory=list)
     _marks: dict[tuple[str, str, str], tuple[int, set[str]]] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from lockstep.directory.attributes import check_user_principal_name, near_attributes, parse_value, person_attribute
+from lockstep.directory.dynamic_groups import refresh_people
 from lockstep.directory.edit import Edit
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import conflict, invalid
@@ -61,6 +62,7 @@ async def write_people(edit: Edit, writes: Sequence[PersonWrite]) -> None:
     await _note(edit, off, what="updated", reason="disabled", concerns_all=True, is_leaving=True)
     await _note(edit, on, what="updated", reason="enabled", concerns_all=True)
     await _note(edit, rest, what="updated", reason="changed")
+    await _follow_rules(edit, writes)
 
 
 async def set_attributes(edit: Edit, person: PersonRow, texts: Mapping[str, str]) -> PersonRow:
@@ -180,6 +182,18 @@ async def _note(
         edit.record(USER, write.after.id, what, changed=changed, before=before if write.before else None, after=after)
         rows.append({"id": write.after.id, "changed": changed, "concerns_all": concerns_all})
     await edit.mark_changed(USER, rows, reason=reason, is_leaving=is_leaving)
+
+
+async def _follow_rules(edit: Edit, writes: Sequence[PersonWrite]) -> None:
+    """Dynamic groups: everything counts of who is new or back, what changed of the others."""
+    changed: dict[str, list[str]] = {}
+    live = [write for write in writes if write.after.deleted_at is None]
+    for write in live:
+        if write.before is None or write.before.deleted_at is not None:
+            changed[write.after.id] = []
+        elif names := difference(write.before, write.after)[0]:
+            changed[write.after.id] = names
+    await refresh_people(edit, [write.after for write in live if write.after.id in changed], changed)
 
 
 async def _refuse_taken_name(edit: Edit, person: PersonRow) -> None:

@@ -61,11 +61,20 @@ def rule_to_json(rule: MembershipRule) -> list[dict[str, Any]]:
     return [filter_to_json(scoping) for scoping in rule.filters]
 
 
+def is_member(obj: SourceObject, rule: MembershipRule, moment: Moment) -> tuple[bool, datetime | None]:
+    """Whether *obj* is a member, and when time alone may change that; without the reason, for many."""
+    if not _may_be_member(obj):
+        return False, None
+    record = _record(obj)
+    review_at = earliest(*(scoping.condition.flips_at(record, moment) for scoping in rule.filters))
+    return any(scoping.condition.holds(record, moment) for scoping in rule.filters), review_at
+
+
 def decide_membership(obj: SourceObject, rule: MembershipRule, moment: Moment) -> Membership:
     """Whether *obj* is a member, with the reason."""
-    if obj.kind is not ObjectKind.USER or obj.lifecycle is not Lifecycle.ACTIVE:
+    if not _may_be_member(obj):
         return Membership(False, "Only people who are in the directory are members.")
-    record = {**obj.attributes, **obj.references, "accountEnabled": obj.account_enabled, "objectId": obj.id}
+    record = _record(obj)
     review_at = earliest(*(scoping.condition.flips_at(record, moment) for scoping in rule.filters))
     for scoping in rule.filters:
         if scoping.condition.holds(record, moment):
@@ -74,3 +83,11 @@ def decide_membership(obj: SourceObject, rule: MembershipRule, moment: Moment) -
     closest = min(failed, key=len, default=[])
     why = " and ".join(verdict.why for verdict in closest[:3])
     return Membership(False, f"No filter matches: {why}." if why else "The rule has no filter.", review_at)
+
+
+def _may_be_member(obj: SourceObject) -> bool:
+    return obj.kind is ObjectKind.USER and obj.lifecycle is Lifecycle.ACTIVE
+
+
+def _record(obj: SourceObject) -> dict[str, Any]:
+    return {**obj.attributes, **obj.references, "accountEnabled": obj.account_enabled, "objectId": obj.id}

@@ -26,6 +26,11 @@ class GroupRow:
     attributes: Mapping[str, Any]
     deleted_at: datetime | None = None
     version: int = 0
+    rule: Sequence[Mapping[str, Any]] | None = None  # scoping filters that decide who is a member
+
+    @property
+    def is_dynamic(self) -> bool:
+        return self.rule is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Edge:
     member_kind: str
 
 
-_COLUMNS = "id::text, source, anchor, display_name, attributes, deleted_at, version"
+_COLUMNS = "id::text, source, anchor, display_name, attributes, deleted_at, version, rule"
 _SHAPE = """jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, source text, anchor text, display_name text, attributes jsonb,
     deleted_at timestamptz, row_hash text, generation bigint)"""
 

@@ -198,6 +198,15 @@ async def groups_of(connection: Connection, person: str) -> list[tuple[str, str]
     return [(row[0], row[1]) for row in await cursor.fetchall()]
 
 
+async def live_people_after(connection: Connection, after: str, *, limit: int) -> list[PersonRow]:
+    """People who are not in the recycle bin, in the order of their ids, from behind *after* on."""
+    async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
+        await cursor.execute(
+            f"select {_COLUMNS} from person where id > %s and deleted_at is null order by id limit %s", (after, limit)
+        )
+        return await cursor.fetchall()
+
+
 async def due_for_purge(connection: Connection, before: datetime, *, limit: int) -> list[PersonRow]:
     """People who were deleted before *before*."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:

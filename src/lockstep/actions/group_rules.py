@@ -1,0 +1,103 @@
+"""Dynamic groups: a rule, written like scoping filters, decides who is a member. Look at its effect before it has one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lockstep.actions.context import PEOPLE_WRITE, Context, audit
+from lockstep.actions.groups import LOCAL_SOURCE, add_group
+from lockstep.actions.lookup import find_group, find_person
+from lockstep.directory import dynamic_groups
+from lockstep.directory.attributes import near_attributes, person_attribute
+from lockstep.directory.dynamic_groups import RuleEffect as RuleEffect
+from lockstep.engine.dynamic_groups import Membership, decide_membership, rule_from_json
+from lockstep.engine.moment import Moment
+from lockstep.errors import conflict, invalid
+from lockstep.storage.groups import GroupRow
+
+Rule = Sequence[Mapping[str, Any]]
+_ALWAYS_THERE = frozenset({"objectId", "manager"})
+
+
+def check_rule(rule: Rule) -> None:
+    """Raises LockstepError for a rule that cannot be, or that asks for an attribute that nobody has."""
+    compiled = rule_from_json(rule)
+    if not compiled.filters:
+        raise invalid("A rule needs at least one filter", next_step="To have members added by hand, clear the rule")
+    for name in sorted(compiled.dependencies - _ALWAYS_THERE):
+        attribute = person_attribute(name)
+        if attribute is None or attribute.name != name:
+            near = [attribute.name] if attribute else near_attributes(name)
+            raise invalid(
+                f'People have no attribute "{name}"',
+                next_step=f"Did you mean {' or '.join(near)}?" if near else "See: lockstep people show UPN",
+            )
+
+
+async def create_dynamic_group(
+    context: Context, name: str, rule: Rule, *, description: str = ""
+) -> tuple[GroupRow, RuleEffect]:
+    """Make a group whose members *rule* decides."""
+    check_rule(rule)
+    async with context.changing(PEOPLE_WRITE) as edit:
+        group = await add_group(edit, name, description=description)
+        effect = await dynamic_groups.set_rule(edit, group, rule)
+    return group, effect
+
+
+async def show_rule(context: Context, name: str) -> GroupRow:
+    async with context.reading() as connection:
+        return await find_group(connection, name)
+
+
+async def effect_of_rule(context: Context, name: str, rule: Rule | None = None) -> tuple[GroupRow, RuleEffect]:
+    """Who would join and leave if *rule* (the group's own without one) were asked now. Nothing is written."""
+    if rule is not None:
+        check_rule(rule)
+    async with context.reading() as connection:
+        group = await find_group(connection, name)
+        wanted = rule if rule is not None else _rule_of(group)
+        return group, await dynamic_groups.effect_of(connection, group.id, wanted, context.now())
+
+
+async def decide_for(context: Context, name: str, user: str, rule: Rule | None = None) -> Membership:
+    """Whether *rule* (the group's own without one) makes *user* a member, and why."""
+    if rule is not None:
+        check_rule(rule)
+    async with context.reading() as connection:
+        group = await find_group(connection, name)
+        person = await find_person(connection, user)
+        compiled = rule_from_json(rule if rule is not None else _rule_of(group))
+        return decide_membership(dynamic_groups.as_object(person), compiled, Moment(context.now()))
+
+
+async def set_rule(context: Context, name: str, rule: Rule | None) -> tuple[GroupRow, RuleEffect]:
+    """Let *rule* decide who is a member, at once; None: the members stay, and are changed by hand from now on."""
+    if rule is not None:
+        check_rule(rule)
+    async with context.changing(PEOPLE_WRITE) as edit:
+        group = await find_group(edit.connection, name)
+        if group.source != LOCAL_SOURCE:
+            raise conflict(
+                f"{group.display_name} comes from the source {group.source}, which says who its members are",
+                next_step="Make a group of your own: lockstep groups create NAME --filter TEXT",
+            )
+        effect = await dynamic_groups.set_rule(edit, group, rule)
+        await audit(
+            edit,
+            "Update group",
+            group.display_name,
+            before={"membershipRule": group.rule},
+            after={"membershipRule": None if rule is None else list(rule)},
+        )
+    return group, effect
+
+
+def _rule_of(group: GroupRow) -> Rule:
+    if group.rule is None:
+        raise conflict(
+            f"{group.display_name} has no rule",
+            next_step=f"Try one with --filter, or set it: lockstep groups rule set {group.display_name} --filter TEXT",
+        )
+    return group.rule

@@ -1,0 +1,125 @@
+"""`lockstep groups rule`: groups whose members a rule decides."""
+
+from __future__ import annotations
+
+import click
+
+from lockstep.actions import group_rules as actions
+from lockstep.actions.group_rules import RuleEffect
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.output import Output, confirm, hint, output_option, safe
+from lockstep.cli.scope_text import filter_text, filters_given
+from lockstep.cli.session import run
+
+_SHOWN = 10
+FILTER_HELP = "TITLE: ATTRIBUTE OPERATOR VALUE and ... Repeatable: one filter is enough."
+
+
+@click.group("rule", cls=SuggestingGroup)
+def rule() -> None:
+    """Let a rule decide who is a member of a group.
+
+    \b
+    lockstep groups rule set sales --filter 'Sales: department EQUALS "Sales"'
+    lockstep groups rule test sales --user anna.lindqvist@contoso.test
+    """
+
+
+@rule.command("show")
+@click.argument("group")
+@output_option
+def show(group: str, output: Output) -> None:
+    """Show the rule of a group.
+
+    \b
+    lockstep groups rule show sales
+    """
+    found = run(lambda context: actions.show_rule(context, group))
+    lines = [safe(filter_text(one)) for one in found.rule or ()]
+    output.one(
+        {"group": found.display_name, "membershipRule": found.rule},
+        text=lines or f"{safe(found.display_name)} has no rule: its members are added by hand or by its source.",
+    )
+
+
+@rule.command("set")
+@click.argument("group")
+@click.option("--filter", "texts", multiple=True, metavar="TEXT", help=FILTER_HELP)
+@click.option("--file", metavar="YAML", help="A list of filters; - reads stdin.")
+@click.option("--yes", is_flag=True, help="Do not ask, also where members would leave.")
+@output_option
+def set_(group: str, texts: tuple[str, ...], file: str | None, yes: bool, output: Output) -> None:
+    """Let filters over people's attributes decide who is a member, from now on. Asks before anybody leaves.
+
+    \b
+    lockstep groups rule set sales --filter 'Sales: department EQUALS "Sales"'
+    lockstep groups rule set sales --file rule.yaml
+    """
+    filters = filters_given(texts, file)
+    if filters is None:
+        raise click.UsageError("Give --filter or --file")
+    _, effect = run(lambda context: actions.effect_of_rule(context, group, filters))
+    if effect.leavers:
+        confirm(f"{len(effect.leavers):,} members would leave {group} ({_some(effect.leavers)}). Go on?", yes=yes)
+    found, done = run(lambda context: actions.set_rule(context, group, filters))
+    _told(found.display_name, done, output, "The rule is set:", "joined", "left")
+
+
+@rule.command("clear")
+@click.argument("group")
+@output_option
+def clear(group: str, output: Output) -> None:
+    """Take the rule away. The members stay, and are added and removed by hand from now on.
+
+    \b
+    lockstep groups rule clear sales
+    """
+    found, _ = run(lambda context: actions.set_rule(context, group, None))
+    name = found.display_name
+    output.one({"group": name, "membershipRule": None}, text=f"{safe(name)} has no rule any more. Its members stay.")
+
+
+@rule.command("test")
+@click.argument("group")
+@click.option("--user", default="", metavar="UPN", help="What the rule says of one person, and why.")
+@click.option("--filter", "texts", multiple=True, metavar="TEXT", help="Try these filters instead; nothing is stored.")
+@click.option("--file", metavar="YAML", help="Try the filters of a file instead.")
+@output_option
+def test(group: str, user: str, texts: tuple[str, ...], file: str | None, output: Output) -> None:
+    """Say who is a member by the rule: everybody in numbers, or one person with the reason. Nothing is written.
+
+    \b
+    lockstep groups rule test sales --user kim.berg@contoso.test
+    lockstep groups rule test sales --filter 'Sales: department EQUALS "Sales"'
+    """
+    filters = filters_given(texts, file)
+    if user:
+        membership = run(lambda context: actions.decide_for(context, group, user, filters))
+        verdict = "is a member" if membership.is_member else "is not a member"
+        row = {"group": group, "user": user, "isMember": membership.is_member, "reason": membership.why}
+        output.one(row, text=f"{safe(user)} {verdict}: {safe(membership.why)}")
+        return
+    found, effect = run(lambda context: actions.effect_of_rule(context, group, filters))
+    _told(found.display_name, effect, output, "By the rule:", "would join", "would leave")
+
+
+def _told(name: str, effect: RuleEffect, output: Output, begin: str, joined: str, left: str) -> None:
+    joiners, leavers = len(effect.joiners), len(effect.leavers)
+    row = {
+        "group": name,
+        "members": effect.members,
+        "joiners": list(effect.joiners.values())[:1000],
+        "leavers": list(effect.leavers.values())[:1000],
+        "joinersCount": joiners,
+        "leaversCount": leavers,
+    }
+    text = f"{begin} {safe(name)} has {effect.members:,} members; {joiners:,} {joined}, {leavers:,} {left}."
+    output.one(row, text=text)
+    if effect.leavers:
+        hint(f"{left.capitalize()}: {_some(effect.leavers)}")
+
+
+def _some(people: dict[str, str]) -> str:
+    names = list(people.values())
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -1,0 +1,10 @@
+"""Groups whose members a rule decides."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
