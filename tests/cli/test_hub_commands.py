@@ -206,3 +206,30 @@ def test_version_and_help_open_nothing_and_load_little() -> None:
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert said.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("query", "form", "shown"),
+    [
+        ("items[].userPrincipalName", "table", "anna@contoso.test\nbo@contoso.test\nkim.berg@contoso.test\n"),
+        ("items[?department=='Sales'] | length(@)", "table", "3\n"),
+        ("items[:1].[userPrincipalName, accountEnabled]", "table", "anna@contoso.test\ttrue\n"),
+        ("items[0].department", "json", '"Sales"\n'),
+        ("items[0].[department]", "yaml", "- Sales\n"),
+        ("items[:1].{upn: userPrincipalName}", "jsonl", '{"upn":"anna@contoso.test"}\n'),
+        ("nothing.there", "table", "\n"),
+    ],
+)
+def test_a_query_shows_what_it_finds_in_the_json_form(contoso: Lockstep, query: str, form: str, shown: str) -> None:
+    said = contoso("people", "list", "--query", query, "-o", form)
+
+    assert (said.code, said.out) == (0, shown)
+
+
+@pytest.mark.parametrize("query", ["items[", "length(formatVersion, `1`)"])
+def test_a_query_that_cannot_be_asked_is_refused_with_an_example_or_a_reason(contoso: Lockstep, query: str) -> None:
+    said = contoso("people", "list", "--query", query)
+
+    assert (said.code, said.out) == (64, "")
+    assert "query" in said.err.lower()
+    assert "Traceback" not in said.err

@@ -37,10 +37,13 @@ class Output:
 
     form: str = "table"
     quiet: bool = False
+    query: str = ""  # JMESPath, asked of what the JSON form shows
 
     def many(self, rows: Sequence[Row], columns: Sequence[Column], *, name: str = "name", empty: str = "") -> None:
         """A list. *name* is the key that `-o name` and `-q` print; *empty* is said on stderr where there is nothing."""
-        if self.quiet or self.form == "name":
+        if self.query:
+            self._answer({"formatVersion": FORMAT_VERSION, "items": list(rows)})
+        elif self.quiet or self.form == "name":
             for row in rows:
                 click.echo(safe(row.get("id" if self.quiet and "id" in row else name)))
         elif self.form == "json":
@@ -58,7 +61,9 @@ class Output:
 
     def one(self, row: Row, *, text: str | Sequence[str]) -> None:
         """One thing: *row* for machines, *text* for people."""
-        if self.form == "json":
+        if self.query:
+            self._answer({"formatVersion": FORMAT_VERSION, **row})
+        elif self.form == "json":
             _json({"formatVersion": FORMAT_VERSION, **row})
         elif self.form == "jsonl":
             click.echo(orjson.dumps(row, default=str))
@@ -72,12 +77,28 @@ class Output:
             for line in [text] if isinstance(text, str) else text:
                 click.echo(line)
 
+    def _answer(self, document: Row) -> None:
+        """What the query finds in *document*: as JSON or YAML where that was asked for, else in lines that a script can read."""
+        import jmespath  # only who asks needs it
+
+        try:
+            found = jmespath.search(self.query, orjson.loads(orjson.dumps(document, default=str)))
+        except jmespath.exceptions.JMESPathError as wrong:
+            raise click.UsageError(f"The query does not fit: {str(wrong).splitlines()[0]}") from None
+        if self.form == "json":
+            _json(found)
+        elif self.form == "yaml":
+            _yaml(found)
+        else:
+            for one in found if isinstance(found, list) else [found]:
+                click.echo(_line(one) if self.form != "jsonl" else orjson.dumps(one))
+
 
 def output_option(command: Command) -> Command:
-    """Give *command* `-o` and `-q`; it receives `output`."""
+    """Give *command* `-o`, `--query` and `-q`; it receives `output`."""
 
     def chosen(ctx: click.Context, _: click.Parameter, value: str) -> Output:
-        return Output(value, bool(ctx.params.pop("quiet", False)))
+        return Output(value, bool(ctx.params.pop("quiet", False)), ctx.params.pop("query", None) or "")
 
     command = click.option(
         "-o",
@@ -88,7 +109,26 @@ def output_option(command: Command) -> Command:
         help="How to show it.",
         show_choices=True,
     )(command)
+    command = click.option(
+        "--query",
+        metavar="JMESPATH",
+        is_eager=True,
+        callback=_checked_query,
+        help="Show only what this finds in the JSON form.",
+    )(command)
     return click.option("-q", "--quiet", is_flag=True, is_eager=True, help="Print ids only.")(command)
+
+
+def _checked_query(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    import jmespath
+
+    try:
+        jmespath.compile(value)
+    except jmespath.exceptions.JMESPathError as wrong:
+        raise click.BadParameter(f"{str(wrong).splitlines()[0]}. Example: --query 'items[].id'") from None
+    return value
 
 
 def shows_colour() -> bool:
@@ -176,6 +216,15 @@ def _rich_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def _no_formula(cell: str) -> str:
     # A spreadsheet would calculate it.
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t")) and not cell.lstrip("+-").isdigit() else cell
+
+
+def _line(value: Any) -> str:
+    """A value of a query's answer in one line: plain where it is one, with tabs between where it is a list, else JSON."""
+    if isinstance(value, list) and not any(isinstance(one, list | dict) for one in value):
+        return "\t".join(_line(one) for one in value)
+    if isinstance(value, list | dict | bool):
+        return orjson.dumps(value).decode()
+    return safe(value)
 
 
 def _json(value: Any) -> None:
