@@ -168,3 +168,60 @@ def test_what_is_imported_is_in_canonical_form(say: Say) -> None:
 
     assert say(config.fmt, "-", stdin=text).stdout == text
     assert len(read_documents(text, "a.yaml")) == 1
+
+
+WHOLE = f"""\
+apiVersion: lockstep/v1
+kind: Tenant
+metadata: {{name: contoso, labels: {{region: eu}}}}
+spec:
+  notifications:
+    email: [idm-team@contoso.test]
+    webhook: {{url: https://hooks.contoso.test/lockstep, secretRef: env:HOOK_SECRET}}
+    on: [failure, quarantine]
+---
+apiVersion: lockstep/v1
+kind: Source
+metadata: {{name: hr, labels: {{owner: people-team}}}}
+spec:
+  type: csv
+  connection: {{files: [{{path: people.csv}}]}}
+---
+{FILE.replace("{name: documo}", "{name: documo, labels: {tier: production}}")}"""
+
+
+def test_the_whole_organisation_is_exported_and_plans_to_no_changes(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("id,userPrincipalName\n", encoding="utf-8")
+    (tmp_path / "whole.yaml").write_text(WHOLE, encoding="utf-8")
+    assert say(config.plan, "whole.yaml", "--detailed-exitcode").exit_code == 2
+    assert say(config.apply, "whole.yaml", "--yes").exit_code == 0
+    assert say(config.plan, "whole.yaml", "--detailed-exitcode").exit_code == 0
+
+    text = say(config.export, "--all").stdout
+    (tmp_path / "again.yaml").write_text(text, encoding="utf-8")
+
+    assert say(config.plan, "again.yaml", "--prune", "--detailed-exitcode").exit_code == 0
+    assert say(config.fmt, "--diff", "again.yaml").stdout == ""
+    tenant, source, app = read_documents(text, "again.yaml")
+    assert (tenant.name, dict(tenant.labels)) == ("contoso", {"region": "eu"})
+    assert tenant.spec["notifications"]["webhook"]["secretRef"] == "env:HOOK_SECRET"
+    assert (dict(source.labels), dict(app.labels)) == ({"owner": "people-team"}, {"tier": "production"})
+
+
+def test_another_notification_is_a_change_and_what_the_file_leaves_out_stays(say: Say, tmp_path: Path) -> None:
+    file = tmp_path / "tenant.yaml"
+    head = "apiVersion: lockstep/v1\nkind: Tenant\nmetadata: {name: contoso}\nspec:"
+    file.write_text(f"{head}\n  notifications: {{email: [a@contoso.test], on: [failure]}}\n", encoding="utf-8")
+    assert say(config.apply, "tenant.yaml", "--yes").exit_code == 0
+
+    file.write_text(f"{head} {{}}\n", encoding="utf-8")
+    assert say(config.plan, "tenant.yaml", "--detailed-exitcode").exit_code == 0
+    file.write_text(f"{head}\n  notifications: {{email: [b@contoso.test], on: [failure]}}\n", encoding="utf-8")
+    planned = say(config.plan, "tenant.yaml")
+
+    assert '~ notifications.email: ["a@contoso.test"] -> ["b@contoso.test"]' in planned.stdout
+
+
+@pytest.mark.parametrize("arguments", [(), ("documo", "--all"), ("--all", "--format", "entra-json")])
+def test_export_wants_an_application_or_everything(say: Say, arguments: tuple[str, ...]) -> None:
+    assert say(config.export, *arguments).exit_code == 2  # of the library; the program itself makes it 64

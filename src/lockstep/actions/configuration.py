@@ -33,12 +33,13 @@ from lockstep.engine.rules import configuration_from_json
 from lockstep.engine.strict_json import unknown_word
 from lockstep.errors import LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection
-from lockstep.storage import applications, assignments, credentials, links, people, sources
+from lockstep.storage import applications, assignments, credentials, links, people, sources, tenant
 from lockstep.storage.applications import ApplicationRow
 from lockstep.storage.people import PersonFilter
 from lockstep.sync.connections import TOKEN
 from lockstep.vault import Secret
 
+LABELS = "metadata.labels"
 Resolve = Callable[[str], Secret | None]
 
 
@@ -96,7 +97,7 @@ async def plan_configuration(
         for document in sorted(documents, key=lambda one: order.index(one.kind)):
             match document.kind:
                 case DocumentKind.TENANT:
-                    plans.append(_tenant(document))
+                    plans.append(await _tenant(connection, document, prune=prune))
                 case DocumentKind.SOURCE:
                     plans.append(await _source(context, connection, document, prune=prune))
                 case DocumentKind.APPLICATION:
@@ -125,9 +126,24 @@ async def _not_named(connection: Connection, documents: Sequence[ConfigDocument]
     ]
 
 
-def _tenant(document: ConfigDocument) -> DocumentPlan:
-    notes = ("The notifications of a tenant are checked, but not stored.",) if document.spec else ()
-    return DocumentPlan(document, False, (), {}, document.spec, notes)
+async def _tenant(connection: Connection, document: ConfigDocument, *, prune: bool) -> DocumentPlan:
+    stored = await tenant.read_tenant(connection)
+    found = difference(document, stored.settings, prune=prune)
+    changes = list(found.changes)
+    if stored.name != document.name:
+        changes.insert(
+            0, ConfigChange(Sign.CHANGE, document.title, "metadata.name", stored.name or None, document.name)
+        )
+    return DocumentPlan(
+        document, False, (*changes, *_label_changes(document, stored.labels)), found.spec, stored.settings
+    )
+
+
+def _label_changes(document: ConfigDocument, stored: Mapping[str, str]) -> list[ConfigChange]:
+    """Labels that the file gives; without any it leaves those that there are."""
+    if not document.labels or document.labels == stored:
+        return []
+    return [ConfigChange(Sign.CHANGE, document.title, LABELS, dict(stored) or None, dict(document.labels))]
 
 
 async def _source(context: Context, connection: Connection, document: ConfigDocument, *, prune: bool) -> DocumentPlan:
@@ -140,7 +156,8 @@ async def _source(context: Context, connection: Connection, document: ConfigDocu
     else:
         current = source_spec(known)
         found = difference(document, current, prune=prune)
-        plan = DocumentPlan(document, False, found.changes, found.spec, current)
+        labels = _label_changes(document, await tenant.read_labels(connection, "Source", document.name))
+        plan = DocumentPlan(document, False, (*found.changes, *labels), found.spec, current)
     if plan.changes:
         try:
             context.open_source(spec["type"], source_config({**plan.current, **spec}), {})
@@ -182,6 +199,7 @@ async def _application(
     changes = list(found.changes)
     if app is None:
         changes.insert(0, ConfigChange(Sign.ADD, document.title, "", new={"template": template.id}))
+    changes += _label_changes(document, await tenant.read_labels(connection, "Application", document.name))
     secret, more = await _secret_change(context, connection, document, app, resolve)
     return DocumentPlan(
         document,

@@ -14,6 +14,7 @@ from lockstep.actions import provisioning
 from lockstep.actions.applications import add_application, remove_application
 from lockstep.actions.assignments import assign, unassign
 from lockstep.actions.configuration import (
+    LABELS,
     ConfigurationPlan,
     DocumentPlan,
     Resolve,
@@ -21,6 +22,7 @@ from lockstep.actions.configuration import (
     plan_configuration,
 )
 from lockstep.actions.configuration_state import source_config
+from lockstep.actions.configuration_tenant import save_labels, save_tenant
 from lockstep.actions.context import Context
 from lockstep.actions.credentials import check_token, set_credentials
 from lockstep.actions.roles import import_manifest, list_roles
@@ -75,10 +77,14 @@ async def _apply(context: Context, plan: ConfigurationPlan, resolve: Resolve) ->
         try:
             if one.is_gone:
                 await _remove(context, one)
+            elif one.document.kind is DocumentKind.TENANT:
+                await save_tenant(context, one)
             elif one.document.kind is DocumentKind.SOURCE:
                 await _apply_source(context, one)
             elif one.document.kind is DocumentKind.APPLICATION:
                 await _apply_application(context, one, tokens[one.document.name])
+            if any(change.place == LABELS for change in one.changes) or (one.is_new and one.document.labels):
+                await save_labels(context, one)
         except LockstepError as error:
             raise _placed(one, error) from None
 

@@ -7,26 +7,51 @@ from __future__ import annotations
 
 from typing import Any
 
-from lockstep.actions.configuration_state import application_spec
+from lockstep.actions.configuration_state import application_spec, source_spec
 from lockstep.actions.context import Context
+from lockstep.actions.groups import LOCAL_SOURCE
 from lockstep.actions.jobs import job_row
 from lockstep.actions.lookup import find_application
 from lockstep.engine.config_file import ConfigDocument, DocumentKind
+from lockstep.engine.config_sections import tenant_from_json
 from lockstep.engine.config_write import write_documents
 from lockstep.engine.entra_schema import export_schema
 from lockstep.engine.rules import configuration_from_json
-from lockstep.storage import credentials
+from lockstep.engine.strict_json import Part
+from lockstep.postgres.pool import Connection
+from lockstep.storage import applications, credentials, sources, tenant
+from lockstep.storage.applications import ApplicationRow
 
 
 async def export_application(context: Context, name: str) -> str:
     """The application as YAML. Raises LockstepError for one that there is not."""
     async with context.reading() as connection:
         app = await find_application(connection, name)
-        spec = await application_spec(connection, app, await job_row(connection, app.name))
-        credential = await credentials.read_credential(connection, app.id)
-        if credential is not None and credential.has_secret:
-            spec["credentials"]["secretTokenRef"] = token_reference(app.name)
-    return write_documents([ConfigDocument(DocumentKind.APPLICATION, app.name, spec)])
+        return write_documents([await _application(connection, app)])
+
+
+async def export_everything(context: Context) -> str:
+    """The whole organisation as YAML: what holds for all, sources, applications. People and groups are not configuration."""
+    async with context.reading() as connection:
+        stored = await tenant.read_tenant(connection)
+        settings = tenant_from_json(Part(dict(stored.settings), "spec"))  # its keys in the order that a file has
+        documents = [ConfigDocument(DocumentKind.TENANT, stored.name or "organisation", settings, stored.labels)]
+        for source in await sources.list_sources(connection):
+            if source.name != LOCAL_SOURCE:
+                labels = await tenant.read_labels(connection, "Source", source.name)
+                documents.append(ConfigDocument(DocumentKind.SOURCE, source.name, source_spec(source), labels))
+        for app in await applications.list_applications(connection):
+            documents.append(await _application(connection, app))
+    return write_documents(documents)
+
+
+async def _application(connection: Connection, app: ApplicationRow) -> ConfigDocument:
+    spec = await application_spec(connection, app, await job_row(connection, app.name))
+    credential = await credentials.read_credential(connection, app.id)
+    if credential is not None and credential.has_secret:
+        spec["credentials"]["secretTokenRef"] = token_reference(app.name)
+    labels = await tenant.read_labels(connection, "Application", app.name)
+    return ConfigDocument(DocumentKind.APPLICATION, app.name, spec, labels)
 
 
 async def export_entra_schema(context: Context, name: str) -> dict[str, Any]:

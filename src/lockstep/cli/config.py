@@ -14,7 +14,7 @@ import orjson
 
 from lockstep.actions.configuration import ConfigurationPlan, plan_configuration
 from lockstep.actions.configuration_apply import MOST_REMOVALS, apply_configuration
-from lockstep.actions.configuration_export import export_application, export_entra_schema
+from lockstep.actions.configuration_export import export_application, export_entra_schema, export_everything
 from lockstep.actions.context import Context
 from lockstep.cli.config_files import files_of, read_files, resolve_reference, text_of_file
 from lockstep.cli.config_import import imported
@@ -106,17 +106,25 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
 
 
 @click.command("export")
-@click.argument("app")
+@click.argument("app", required=False, default="")
+@click.option("--all", "everything", is_flag=True, help="The whole organisation: settings, sources, applications.")
 @click.option("--format", "form", type=click.Choice(["yaml", "entra-json"]), default="yaml", help="What to write.")
-def export(app: str, form: str) -> None:
-    """Print an application as a configuration file, or as the schema that Entra would have.
+def export(app: str, everything: bool, form: str) -> None:
+    """Print an application, or everything, as a configuration file; or the schema that Entra would have.
 
     \b
     lockstep export documo > documo.yaml
+    lockstep export --all > contoso.yaml
     lockstep export documo --format entra-json > schema.json
     """
+    if bool(app) == everything:
+        raise click.UsageError("Name an application, or give --all")
+    if everything and form != "yaml":
+        raise click.UsageError("Entra has a schema for one application only: leave out --all and name it")
 
     async def work(context: Context) -> str:
+        if everything:
+            return await export_everything(context)
         if form == "yaml":
             return await export_application(context, app)
         schema = await export_entra_schema(context, app)

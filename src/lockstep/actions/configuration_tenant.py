@@ -1,0 +1,34 @@
+"""Keep what configuration files say of the whole organisation, and the labels that they give."""
+
+from __future__ import annotations
+
+from lockstep.actions.configuration import DocumentPlan
+from lockstep.actions.context import APPLICATIONS_WRITE, Context, audit
+from lockstep.engine.config_file import DocumentKind
+from lockstep.storage import tenant
+from lockstep.storage.tenant import TenantRow
+
+ACTIVITY = "Apply configuration file"
+
+
+async def save_tenant(context: Context, plan: DocumentPlan) -> None:
+    if not plan.changes:
+        return
+    document = plan.document
+    async with context.changing(APPLICATIONS_WRITE) as edit:
+        stored = await tenant.read_tenant(edit.connection)
+        settings = {**stored.settings, **plan.spec}
+        await tenant.save_tenant(edit.connection, TenantRow(document.name, settings, document.labels or stored.labels))
+        before = {"name": stored.name, **stored.settings}
+        await audit(edit, ACTIVITY, document.title, before=before, after={"name": document.name, **settings})
+
+
+async def save_labels(context: Context, plan: DocumentPlan) -> None:
+    """The labels of an application or a source; those of the tenant are kept with it."""
+    document = plan.document
+    if document.kind is DocumentKind.TENANT:
+        return
+    async with context.changing(APPLICATIONS_WRITE) as edit:
+        before = await tenant.read_labels(edit.connection, document.kind.value, document.name)
+        await tenant.save_labels(edit.connection, document.kind.value, document.name, document.labels)
+        await audit(edit, ACTIVITY, document.title, before={"labels": before}, after={"labels": dict(document.labels)})

@@ -1,0 +1,48 @@
+"""What is kept of the organisation as a whole, and the labels of what configuration files can name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_json, only_row
+
+_TABLES = {"Application": "application", "Source": "source"}
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRow:
+    """*name* is "" until a file has given one."""
+
+    name: str
+    settings: Mapping[str, Any]
+    labels: Mapping[str, str]
+
+
+async def read_tenant(connection: Connection) -> TenantRow:
+    cursor = await connection.execute("select name, settings, labels from instance")
+    return TenantRow(*await only_row(cursor))
+
+
+async def save_tenant(connection: Connection, row: TenantRow) -> None:
+    await connection.execute(
+        "update instance set name = %s, settings = %s::jsonb, labels = %s::jsonb",
+        (row.name, as_json(dict(row.settings)), as_json(dict(row.labels))),
+    )
+
+
+async def read_labels(connection: Connection, kind: str, name: str) -> dict[str, str]:
+    """The labels of an application or a source; none of one that there is not."""
+    query = sql.SQL("select labels from {} where name = %s").format(sql.Identifier(_TABLES[kind]))
+    cursor = await connection.execute(query, (name,))
+    row = await cursor.fetchone()
+    return dict(row[0]) if row else {}
+
+
+async def save_labels(connection: Connection, kind: str, name: str, labels: Mapping[str, str]) -> None:
+    query = sql.SQL("update {} set labels = %s::jsonb where name = %s").format(sql.Identifier(_TABLES[kind]))
+    await connection.execute(query, (as_json(dict(labels)), name))
