@@ -106,8 +106,8 @@ def output_option(command: Command) -> Command:
         type=click.Choice(FORMS),
         default="table",
         callback=chosen,
-        help="How to show it.",
-        show_choices=True,
+        metavar="FORM",
+        help="|".join(FORMS),
     )(command)
     command = click.option(
         "--query",
