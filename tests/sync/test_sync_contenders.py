@@ -8,6 +8,7 @@ import pytest
 from model_target import ModelTarget
 from sync_world import CONFIG, USERS, World, person_id, until, upn
 
+from lockstep.engine.matching import MatchQuery, match_key
 from lockstep.ports import Answer, Verdict
 
 SAME = "same@contoso.com"
@@ -79,6 +80,46 @@ async def test_an_application_without_unique_values_gets_one_account_for_one_mat
     assert cycle.counts == {"created": 1, "failed": 1}
 
 
+async def test_who_comes_much_later_in_the_initial_cycle_finds_the_account_that_was_made_meanwhile(
+    world: World, target: ModelTarget
+) -> None:
+    """The pages that were read at its start do not show it."""
+    await world.configure(BY_EXTERNAL_ID)
+    await world.add_people(range(400))
+    async with world.pool.connection() as connection:
+        await connection.execute(
+            """update person set attributes = attributes
+                || jsonb_build_object('employeeId', 'E-' || (regexp_replace(user_principal_name, '\\D', '', 'g')::int % 390))"""
+        )
+
+    cycle = await world.sync()
+
+    assert len(target.people()) == 390
+    assert cycle.counts == {"created": 390, "failed": 10}
+    assert target.requests["find"] <= 10 * 4
+
+
+async def test_a_create_is_not_sent_while_another_worker_makes_the_same(world: World, target: ModelTarget) -> None:
+    await world.configure(BY_EXTERNAL_ID)
+    await world.sync()
+    await world.rows(
+        """insert into operation (id, job, kind, source_id, target_id, action, state, attempt, match_key)
+        values (gen_random_uuid(), %s, 'User', %s, '', 'create', 'planned', 1, %s) returning 1""",
+        world.job,
+        person_id(1),
+        match_key(MatchQuery("externalId", "E-1", 1)),
+    )
+    await world.add_people([2], employeeId="E-1")
+
+    drain = asyncio.create_task(world.drain())
+    await until(lambda: _looked(target, 3))
+    assert not target.people()
+    await world.rows("update operation set state = 'dropped' returning 1")
+    await drain
+
+    assert list(target.people()) == [upn(2)]
+
+
 async def test_an_account_that_another_worker_is_giving_to_somebody_is_left_alone(
     world: World, target: ModelTarget
 ) -> None:
@@ -87,12 +128,11 @@ async def test_an_account_that_another_worker_is_giving_to_somebody_is_left_alon
     await world.sync()
     target.add({"userName": SAME, "active": True, "name.givenName": "Given1", "name.familyName": "Sur1"})
     await world.rows(
-        """insert into operation (id, job, kind, source_id, target_id, action, state, attempt, after)
-        values (gen_random_uuid(), %s, 'User', %s, '', 'create', 'planned', 1, jsonb_build_object('userName', %s::text))
-        returning 1""",
+        """insert into operation (id, job, kind, source_id, target_id, action, state, attempt, match_key)
+        values (gen_random_uuid(), %s, 'User', %s, '', 'create', 'planned', 1, %s) returning 1""",
         world.job,
         person_id(1),
-        SAME.upper(),
+        match_key(MatchQuery("userName", SAME.upper(), 1)),
     )
     await world.add_people([2])
 

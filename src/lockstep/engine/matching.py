@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, TypeAlias
 
 from lockstep.engine.configuration import (
@@ -134,6 +135,12 @@ def matching_value(resource: Mapping[str, Any], attribute: str) -> str | None:
     return folded(attribute, text_of(value))
 
 
+def match_key(query: MatchQuery) -> str:
+    """What *query* asks for, as the journal remembers it: of one length, and without anybody's value in it."""
+    asked = f"{query.attribute}\0{folded(query.attribute, query.value)}"
+    return blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
 def folded(attribute: str, value: str) -> str:
     """*value* as an index holds it: most attributes compare without regard to case."""
     return value if attribute.lower() in EXACT else value.casefold()
@@ -162,6 +169,7 @@ __all__ = [
     "TakenMatch",
     "choose_match",
     "folded",
+    "match_key",
     "match_queries",
     "matching_value",
 ]

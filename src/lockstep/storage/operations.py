@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 from lockstep.engine.safeguards import Counts, Tally
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows, only_row
+from lockstep.storage.under_way import older_rival
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +34,38 @@ class OpenOperation:
     planned_at: datetime
 
 
-async def journal(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]], *, owner: str) -> set[str]:
+async def journal(
+    connection: Connection, job: str, rows: Sequence[Mapping[str, Any]], *, owner: str
+) -> tuple[set[str], set[str]]:
     """Write operations (id, kind, source_id, target_id, cycle, action, attempt, before, after, ...) as planned.
 
-    Returns the ids that were written: only those may be sent, the others' leases are no longer ours.
+    Returns the ids that were written, which may be sent, and those whose account another object is just getting (*match_key*).
+    The leases of all others are no longer ours.
     """
     cursor = await connection.execute(
-        """insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after, grants,
-            empties, decision)
-        select given.id, %(job)s, given.kind, given.source_id, given.target_id, given.cycle, given.action, 'planned',
-            given.attempt, given.before, given.after, coalesce(given.grants, false), coalesce(given.empties, false),
-            given.decision
-        from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text, cycle bigint,
-            action text, attempt bigint, before jsonb, after jsonb, grants boolean, empties boolean, decision text)
-        join dirty on dirty.job = %(job)s and dirty.kind = given.kind and dirty.source_id = given.source_id
-            and dirty.attempt = given.attempt and dirty.lease_owner = %(owner)s and dirty.lease_until > now()
-        returning id::text""",
+        f"""with given as materialized (
+            select * from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text,
+                cycle bigint, action text, attempt bigint, before jsonb, after jsonb, grants boolean, empties boolean,
+                decision text, match_key text)
+        ), rival as (
+            select given.id from given where given.match_key is not null and {older_rival("given")}
+        ), written as (
+            insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after, grants,
+                empties, decision, match_key)
+            select given.id, %(job)s, given.kind, given.source_id, given.target_id, given.cycle, given.action, 'planned',
+                given.attempt, given.before, given.after, coalesce(given.grants, false), coalesce(given.empties, false),
+                given.decision, given.match_key
+            from given
+            join dirty on dirty.job = %(job)s and dirty.kind = given.kind and dirty.source_id = given.source_id
+                and dirty.attempt = given.attempt and dirty.lease_owner = %(owner)s and dirty.lease_until > now()
+            where given.id not in (select rival.id from rival)
+            returning id
+        )
+        select id::text, true from written union all select id::text, false from rival""",  # noqa: S608
         {"job": job, "rows": as_rows(rows), "owner": owner},
     )
-    return {row[0] for row in await cursor.fetchall()}
+    found = await cursor.fetchall()
+    return {row[0] for row in found if row[1]}, {row[0] for row in found if not row[1]}
 
 
 async def open_operations(

@@ -1,6 +1,7 @@
 """Whom an account is being given to at this moment: what is journalled and not on record yet.
 
 A link says who has an account; until it is written only the journal knows. So the journal is read before the links, never after.
+Of two objects whose creates both have an unknown end, the one whose operation is older goes first: neither waits for ever.
 """
 
 from __future__ import annotations
@@ -11,36 +12,43 @@ from typing import Any
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows
 
-_OPEN = "('planned', 'ambiguous')"
+IS_OPEN = "state in ('planned', 'ambiguous')"
+
+
+def older_rival(given: str) -> str:
+    """SQL: whether somebody else creates what the row *given* (kind, source_id, match_key) would create."""
+    return f"""exists (select from operation other
+        where other.job = %(job)s and other.kind = {given}.kind and other.match_key = {given}.match_key
+            and other.source_id <> {given}.source_id and other.{IS_OPEN}
+            and other.planned_at <= coalesce((
+                select min(mine.planned_at) from operation mine
+                where mine.job = %(job)s and mine.kind = {given}.kind and mine.source_id = {given}.source_id
+                    and mine.{IS_OPEN}), 'infinity'))"""  # noqa: S608  # no text of anybody's in it
 
 
 async def wanted_by_others(
-    connection: Connection, job: str, kind: str, source_id: str, accounts: Iterable[str], *, attribute: str, value: str
+    connection: Connection, job: str, kind: str, source_id: str, accounts: Iterable[str], match_key: str
 ) -> set[str]:
-    """Those of *accounts*, all found by *attribute* = *value*, that another object is being given or has perhaps just made.
-
-    Of two objects whose operations both have an unknown end, the one whose operation is older goes first.
-    """
+    """Those of *accounts*, all found by what *match_key* stands for, that others are being given or have perhaps just made."""
     cursor = await connection.execute(
-        f"""with mine as (
-            select min(planned_at) as since from operation
-            where job = %(job)s and kind = %(kind)s and source_id = %(source_id)s and state in {_OPEN}
-        )
-        select distinct account from operation other
-        cross join mine
-        cross join unnest(%(accounts)s::text[]) as account
-        where other.job = %(job)s and other.kind = %(kind)s and other.source_id <> %(source_id)s
-            and other.state in {_OPEN} and other.planned_at <= coalesce(mine.since, 'infinity')
-            and (other.target_id = account
-                or other.action = 'create' and lower(other.after ->> %(attribute)s) = lower(%(value)s))""",  # noqa: S608
-        {
-            "job": job,
-            "kind": kind,
-            "source_id": source_id,
-            "accounts": list(accounts),
-            "attribute": attribute,
-            "value": value,
-        },
+        f"""select account from unnest(%(accounts)s::text[]) as account
+        cross join (values (%(kind)s::text, %(source_id)s::uuid, %(match_key)s::text)) as given (kind, source_id, match_key)
+        where {older_rival("given")}
+            or exists (select from operation other
+                where other.job = %(job)s and other.kind = given.kind and other.target_id = account
+                    and other.source_id <> given.source_id and other.{IS_OPEN})""",  # noqa: S608
+        {"job": job, "kind": kind, "source_id": source_id, "accounts": list(accounts), "match_key": match_key},
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def made_in_cycle(connection: Connection, job: str, kind: str, cycle: int, keys: Iterable[str]) -> set[str]:
+    """Those of *keys* that somebody got an account by in this cycle, or is getting one."""
+    cursor = await connection.execute(
+        """select distinct match_key from operation
+        where job = %s and kind = %s and match_key = any(%s) and cycle = %s
+            and state in ('planned', 'ambiguous', 'confirmed')""",
+        (job, kind, list(keys), cycle),
     )
     return {row[0] for row in await cursor.fetchall()}
 
@@ -64,7 +72,7 @@ async def lock_accounts(connection: Connection, job: str, wanted: Sequence[Mappi
         from jsonb_to_recordset(%(rows)s::jsonb) as given (id text, kind text, source_id uuid, target_id text)
         where exists (select from operation other
                 where other.job = %(job)s and other.kind = given.kind and other.target_id = given.target_id
-                    and other.source_id <> given.source_id and other.state in {_OPEN})
+                    and other.source_id <> given.source_id and other.{IS_OPEN})
             or exists (select from link
                 where link.job = %(job)s and link.kind = given.kind and link.target_id = given.target_id
                     and link.source_id <> given.source_id and link.state in ('live', 'lost'))""",  # noqa: S608

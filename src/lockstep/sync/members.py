@@ -185,7 +185,8 @@ class MemberSync:
         operation_id = new_id()
         async with pipelined(self.services.pool) as connection:
             row = self._journal_row(operation_id, part)
-            if operation_id not in await operations.journal(connection, self.job.id, [row], owner=self.services.owner):
+            written, _ = await operations.journal(connection, self.job.id, [row], owner=self.services.owner)
+            if operation_id not in written:
                 return None
         answer = await self.target.change_members(
             self.planned.plan.target_id,

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import structlog
 
+from lockstep.engine.plan_new import UNDER_WAY
 from lockstep.engine.records import Action
 from lockstep.ports import Answer, Target, TargetError, TargetSettings, Verdict
 from lockstep.storage import operations, target_state, under_way
@@ -272,16 +273,22 @@ class Pipeline:
             async with pipelined(self.services.pool) as connection:
                 too_late = await under_way.lock_accounts(connection, self.job.id, taking) if taking else set()
                 rows = [row for row in rows if row["id"] not in too_late]
-                journalled = await operations.journal(connection, self.job.id, rows, owner=self.services.owner)
+                journalled, rivals = await operations.journal(connection, self.job.id, rows, owner=self.services.owner)
             for write in batch:
                 if write.operation_id in journalled:
                     self._queue.put(write)
-                elif write.operation_id in too_late:
+                elif write.operation_id in too_late | rivals:
                     self._look_again_soon(write, "Another object was given the account")
                 else:  # taken over by somebody else
                     self._forget([write.claim])
 
     def _look_again_soon(self, work: Write, reason: str) -> None:
+        """Wait for whoever was first, but not for ever: then the object fails, and is tried again like others that do."""
+        if outcomes.looks_so_far(work.claim) >= outcomes.MOST_UNCERTAIN_LOOKS:
+            failure = Failure(UNDER_WAY, reason, "Nothing to do: it is tried again.")
+            moment = self.services.moment()
+            self.done(refused(work.claim, work.planned, failure, moment=moment, settled=work.settled))
+            return
         self.done(
             outcomes.look_again(
                 work.claim,

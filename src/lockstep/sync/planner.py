@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from lockstep.directory.objects import read_objects
 from lockstep.engine.conditions import MEMBER_OF
 from lockstep.engine.mapping import Taken
-from lockstep.engine.matching import Match, MatchQuery, choose_match, folded
+from lockstep.engine.matching import Match, MatchQuery, choose_match, folded, match_key
 from lockstep.engine.moment import Moment
 from lockstep.engine.plan import NOT_READ, Observed, Prepared, Wanted, make_plan, prepare, wanted
 from lockstep.engine.records import Account, Action, Lifecycle, Link, ObjectKind, Plan, SourceObject
@@ -22,7 +22,7 @@ from lockstep.ports import TargetPage, TargetReader
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import links, operations, target_index
 from lockstep.storage.links import Holder
-from lockstep.storage.under_way import wanted_by_others
+from lockstep.storage.under_way import made_in_cycle, wanted_by_others
 from lockstep.sync.services import Job
 from lockstep.sync.unique_values import Claims, ImaginedClaims, Wish, choose, refused_lately, taken_by, wishes_of
 
@@ -41,6 +41,7 @@ class Known:
     answers: dict[tuple[str, str], list[Account]] = field(default_factory=dict)
     indexed: dict[str, Account] = field(default_factory=dict)
     holders: dict[str, Holder] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)  # match keys of accounts that were made since the pages were read
     taken: dict[str, Taken] = field(
         default_factory=dict
     )  # by object: candidates for a unique value that it cannot have
@@ -117,7 +118,9 @@ def prepare_one(known: Known, job: Job, id: str, moment: Moment, *, look: bool) 
     return prepare(known.objects[id], known.links.get(id), job.configuration, moment, known.account_ids, look=must_look)
 
 
-async def ask_index(connection: Connection, job: Job, known: Known, prepared: Iterable[Prepared]) -> None:
+async def ask_index(
+    connection: Connection, job: Job, known: Known, prepared: Iterable[Prepared], cycle: int | None
+) -> None:
     """Answer the questions of many objects from the pages that were read, in two queries."""
     if not known.has_index:
         return
@@ -127,6 +130,9 @@ async def ask_index(connection: Connection, job: Job, known: Known, prepared: It
     known.answers = await target_index.find(connection, job.id, known.kind, pairs) if pairs else {}
     found = {account.id for accounts in known.answers.values() for account in accounts}
     known.holders = await links.holders(connection, job.id, known.kind, found) if found else {}
+    keys = {match_key(one.queries[0]) for one in asking if one.queries}
+    if keys and cycle is not None:
+        known.made = await made_in_cycle(connection, job.id, known.kind, cycle, keys)
 
 
 async def choose_from_index(job: Job, known: Known, prepared: Iterable[Prepared], claims: Claims) -> None:
@@ -163,6 +169,8 @@ def plan_from_index(known: Known, prepared: Prepared) -> Planned | None:
         observed = known.indexed[prepared.obj.id]
         want = wanted(prepared, observed=observed)
     if want is Wanted.MATCH:
+        if prepared.queries and match_key(prepared.queries[0]) in known.made:
+            return None
         answers = [
             (query, known.answers.get((query.attribute, folded(query.attribute, query.value)), []))
             for query in prepared.queries
@@ -229,10 +237,9 @@ async def _ask(pool: Pool, job: Job, prepared: Prepared, reader: CountingReader)
     others: set[str] = set()
     if found:
         async with pool.connection() as connection:
-            asked = answers[-1][0]
-            others = await wanted_by_others(
-                connection, job.id, kind, prepared.obj.id, found, attribute=asked.attribute, value=asked.value
-            )
+            # Creates are remembered by the first thing that they are asked for by.
+            first = match_key(prepared.queries[0])
+            others = await wanted_by_others(connection, job.id, kind, prepared.obj.id, found, first)
             held = await links.holders(connection, job.id, kind, found)
     return choose_match(answers, *_owners(held, prepared), under_way=others)
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import structlog
 
+from lockstep.engine.matching import match_key
 from lockstep.engine.moment import Moment
 from lockstep.engine.plan_new import UNDER_WAY
 from lockstep.engine.records import Action
@@ -138,6 +139,7 @@ def journal_row(write: Write) -> Row:
     """The operation as Transaction A writes it."""
     plan = write.planned.plan
     before, after = changes_document(plan.changes)
+    queries = write.planned.prepared.queries
     return {
         "id": write.operation_id,
         "kind": plan.kind.value,
@@ -150,6 +152,7 @@ def journal_row(write: Write) -> Row:
         "after": after,
         "grants": plan.grants,
         "empties": plan.empties,
+        "match_key": match_key(queries[0]) if plan.action is Action.CREATE and queries else None,
         "decision": "approved" if is_approved(write.claim) else None,
     }
 

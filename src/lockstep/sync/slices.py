@@ -48,7 +48,7 @@ async def _plan_kind(
                     prepared[claim.source_id] = planner.prepare_one(known, job, claim.source_id, moment, look=look)
                 except Exception:
                     pipeline.fault(claim)
-        await planner.ask_index(connection, job, known, prepared.values())
+        await planner.ask_index(connection, job, known, prepared.values(), cycle)
     await planner.choose_from_index(job, known, prepared.values(), StoredClaims(services.pool, job.id))
     asking = 0
     for claim in claims:
