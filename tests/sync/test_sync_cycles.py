@@ -201,3 +201,14 @@ async def test_accounts_read_for_an_older_configuration_are_not_trusted(world: W
 
     async with world.pool.connection() as connection:
         assert await target_index.complete_kinds(connection, world.job, cycle=cycle) == frozenset()
+
+
+async def test_the_next_cycle_is_due_after_the_interval_and_at_most_the_jitter_later(world: World) -> None:
+    await world.configure({**CONFIG, "schedule": {"interval": "PT1H", "jitter": "PT10M"}})
+    waits = set()
+    for _ in range(8):
+        await world.sync()
+        waits.add(await world.value("select extract(epoch from next_cycle_at - now())::float from job"))
+
+    assert all(3590 < wait <= 3600 + 600 for wait in waits)
+    assert max(waits) - min(waits) > 5  # drawn anew each time

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from model_target import USER, ModelOpener, ModelTarget, answered
-from sync_world import World, person_id, until, upn
+from sync_world import CONFIG, FAST, World, make_world, person_id, until, upn
 
 from lockstep.ports import Answer, Verdict
+from lockstep.postgres.pool import Pool
 from lockstep.storage.target_state import BREAKS_AFTER
 from lockstep.sync import planner
 from lockstep.sync.drain import drain_job
@@ -151,6 +153,33 @@ async def test_refused_person_waits_for_six_hours_and_stops_nobody(world: World,
         "select not_before - first_failed_at, failures, last_error ->> 'code' from dirty"
     )
     assert (wait, failures, error) == (timedelta(hours=6), 1, "SchemaAttributeNotFound")
+
+
+@pytest.mark.parametrize(("most", "waits_long"), [(0, True), (1, True), (None, False)])
+async def test_what_fails_for_a_moment_is_tried_as_often_as_the_configuration_says(
+    pool: Pool, target: ModelTarget, most: int | None, waits_long: bool
+) -> None:
+    """No more than that before the long waits begin; by default five times."""
+    world = await make_world(pool, target, times=replace(FAST, ambiguous_wait_seconds=0.0005))
+    if most is not None:
+        await world.configure({**CONFIG, "limits": {"maxRetries": most}})
+    target.before = lambda verb, key: (
+        answered(Verdict.AMBIGUOUS, status=500, code="InternalServerError") if verb == "create" else None
+    )
+    await world.add_people([1])
+    await world.start()
+    drain = asyncio.create_task(world.drain())
+
+    await until(lambda: _has_failed(world, 2 if most is None else most + 1))
+    wait = await world.value("select not_before - first_failed_at from dirty")
+    drain.cancel()
+
+    assert (wait >= timedelta(hours=6)) is waits_long
+    await world.services.close()
+
+
+async def _has_failed(world: World, times: int) -> bool:
+    return int(await world.value("select coalesce(max(failures), 0) from dirty")) >= times
 
 
 async def test_everything_sent_is_in_the_journal_before(world: World, target: ModelTarget) -> None:

@@ -83,6 +83,19 @@ async def test_group_is_created_and_then_filled_in_chunks(world: World, target: 
     assert (cycle.done, cycle.total) == (251, 251)
 
 
+async def test_members_go_as_many_to_a_request_as_the_application_is_said_to_take(
+    world: World, target: ModelTarget
+) -> None:
+    await world.configure({**WITH_GROUPS, "limits": {"membersPerPatch": 1}})
+    await world.add_people(range(7))
+    await add_group(world, range(7))
+
+    await world.sync()
+
+    assert await members_of(world, target) == named(*range(7))
+    assert target.requests["members"] == 7
+
+
 async def test_removing_one_member_keeps_the_others_and_costs_one_request(world: World, target: ModelTarget) -> None:
     await world.configure(WITH_GROUPS)
     await world.add_people(range(30))

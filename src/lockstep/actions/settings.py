@@ -23,6 +23,7 @@ from lockstep.errors import invalid, not_found
 from lockstep.storage import jobs
 from lockstep.storage.jobs import JobRow
 from lockstep.sync.cycle import mark_everybody
+from lockstep.sync.members import CHUNK
 from lockstep.sync.services import Job
 
 Config = dict[str, Any]
@@ -42,6 +43,7 @@ class SettingsView:
     interval: timedelta | None
     nested_groups: bool
     deletion_threshold: int | None
+    members_per_patch: int
     version: int
 
 
@@ -63,6 +65,7 @@ async def change_settings(
     interval: timedelta | None = None,
     nested_groups: bool | None = None,
     deletion_threshold: int | None = None,
+    members_per_patch: int | None = None,
 ) -> SettingsView:
     """Change what is given and leave the rest. Raises LockstepError for values that cannot be; then nothing is changed.
 
@@ -89,6 +92,8 @@ async def change_settings(
             config["schedule"] = {**config.get("schedule", {}), "interval": print_duration(interval)}
         if deletion_threshold is not None:
             config["deletions"] = {**config.get("deletions", {}), "threshold": deletion_threshold or None}
+        if members_per_patch is not None:
+            config["limits"] = {**config.get("limits", {}), "membersPerPatch": members_per_patch}
 
     await change_configuration(context, app, changed, activity="Update provisioning setting or credentials")
     if status == "on":
@@ -254,5 +259,6 @@ def _view(job: Job) -> SettingsView:
         interval=settings.interval,
         nested_groups=job.configuration.nested_groups,
         deletion_threshold=job.configuration.deletions.threshold,
+        members_per_patch=job.configuration.limits.members_per_patch or CHUNK,
         version=job.row.config_version,
     )

@@ -27,8 +27,9 @@ from lockstep.cli.times import LENGTH, length_text
     "--deletion-threshold",
     type=click.IntRange(0),
     metavar="NUMBER",
-    help="Hold more disables and deletes than this; 0: never.",
+    help="Most leavers at once; 0: no limit.",
 )
+@click.option("--members-per-patch", type=click.IntRange(1, 1000), metavar="NUMBER", help="Of a group, in one request.")
 @output_option
 def settings(app: str, output: Output, **given: Any) -> None:
     """Show the settings of an application's provisioning, or change what is given.
@@ -57,6 +58,7 @@ def _row(view: SettingsView) -> dict[str, Any]:
         "interval": length_text(view.interval) or None,
         "nestedGroups": view.nested_groups,
         "deletionThreshold": view.deletion_threshold,
+        "membersPerPatch": view.members_per_patch,
         "version": view.version,
     }
 
@@ -69,6 +71,7 @@ def _lines(view: SettingsView) -> list[str]:
         ("notify", view.notification_email or "nobody"), ("on failure", "e-mail" if view.email_on_failure else "no e-mail"),
         ("nested", "people of groups in a group are its members" if view.nested_groups else "groups in groups are ignored"),
         ("deletions", f"held above {view.deletion_threshold}" if view.deletion_threshold else "never held"),
+        ("members", f"up to {view.members_per_patch} of a group in one request"),
         ("interval", length_text(interval) or "as the server says; changes are sent at once"), ("version", view.version),
     ]  # fmt: skip
     return [view.app] + [f"  {label:<11} {safe(text)}" for label, text in pairs]

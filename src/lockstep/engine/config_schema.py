@@ -119,6 +119,7 @@ def _provisioning() -> Schema:
                 "requestsPerSecond": {"type": "number", "exclusiveMinimum": 0},
                 "concurrency": _number(1, 1_000),
                 "maxRetries": _number(0, 100),
+                "membersPerPatch": _number(1, 1_000),
             }
         ),
         "deletions": _deletions(),

@@ -288,7 +288,8 @@ class Limits:
 
     requests_per_second: float | None = None
     concurrency: int | None = None
-    max_retries: int | None = None
+    max_retries: int | None = None  # quick tries of what failed because the application was down or busy
+    members_per_patch: int | None = None  # of a group, in one request; 1 for applications that take one at a time
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,7 @@ def _limits(part: Part) -> Limits:
         requests_per_second=rate,
         concurrency=part.number("concurrency", 1, least=1, most=1_000) if "concurrency" in part else None,
         max_retries=part.number("maxRetries", 0, most=100) if "maxRetries" in part else None,
+        members_per_patch=part.number("membersPerPatch", 1, least=1, most=1_000) if "membersPerPatch" in part else None,
     )
     part.done()
     return limits
@@ -160,6 +161,7 @@ def _limits_to_json(limits: Limits) -> dict[str, Any]:
         "requestsPerSecond": limits.requests_per_second,
         "concurrency": limits.concurrency,
         "maxRetries": limits.max_retries,
+        "membersPerPatch": limits.members_per_patch,
     }
     return {key: value for key, value in found.items() if value is not None}
 

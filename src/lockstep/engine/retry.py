@@ -19,15 +19,21 @@ LONGEST_QUICK_WAIT = 60.0
 
 
 def retry_at(
-    first_failed_at: datetime, failures: int, *, destructive: bool, moment: Moment, transient: bool = False
+    first_failed_at: datetime,
+    failures: int,
+    *,
+    destructive: bool,
+    moment: Moment,
+    transient: bool = False,
+    quick_tries: int = QUICK_TRIES,
 ) -> datetime | None:
     """Return when a failed object is tried again, or None when we give up.
 
     Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure; gives up after 28 days (never for a disable or
-    delete). A *transient* failure (the application was down or busy) is tried 5 times quickly before, after random waits of up to
-    1, 2, 4, ... 60 s. *failures* counts from 1. Times are aware UTC.
+    delete). A *transient* failure (the application was down or busy) is tried *quick_tries* times quickly before, after random
+    waits of up to 1, 2, 4, ... 60 s. *failures* counts from 1. Times are aware UTC.
     """
-    if transient and failures <= QUICK_TRIES:
+    if transient and failures <= quick_tries:
         return moment.now + timedelta(seconds=_quick_wait(failures, moment))
     at = next(time for time in _ladder(first_failed_at) if time > moment.now)
     gave_up = at - first_failed_at > GIVE_UP_AFTER

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -153,8 +153,14 @@ async def close(services: Services, job: Job) -> None:
         await health.lift_quarantine(services, job)
 
 
-def interval_of(services: Services, job: Job) -> Any:
-    return job.configuration.settings.interval or services.times.cycle_interval
+def interval_of(services: Services, job: Job) -> timedelta:
+    """Until the next cycle at the latest. With a jitter, a little more, so that applications behind one service do not begin together."""
+    settings = job.configuration.settings
+    interval = settings.interval or services.times.cycle_interval
+    if not settings.jitter:
+        return interval
+    draw = int.from_bytes(services.moment().random_bytes("jitter", 4)) / 2**32
+    return interval + settings.jitter * draw
 
 
 def _health(counts: Mapping[str, int]) -> Health:

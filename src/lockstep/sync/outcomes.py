@@ -126,8 +126,12 @@ def refused(
     first = claim.first_failed_at or moment.now
     failures = claim.failures + 1
     is_transient = failure.code in TRANSIENT
-    due = retry_at(first, failures, destructive=is_destructive, moment=moment, transient=is_transient)
-    is_soon = is_transient and failures <= QUICK_TRIES  # the cycle waits for it
+    most = planned.prepared.configuration.limits.max_retries if planned is not None else None
+    quick = QUICK_TRIES if most is None else most
+    due = retry_at(
+        first, failures, destructive=is_destructive, moment=moment, transient=is_transient, quick_tries=quick
+    )
+    is_soon = is_transient and failures <= quick  # the cycle waits for it
     postponed = _postponed(
         claim,
         due.isoformat() if due else PARKED,

@@ -179,7 +179,10 @@ class Pipeline:
         await self._notice(answer)
 
     async def _sync_members(self, work: Members) -> None:
-        run = members.MemberSync(self.services, self.job, self.target, work.claim, work.planned, self.initiated_by)
+        chunk = self.job.configuration.limits.members_per_patch or members.CHUNK
+        run = members.MemberSync(
+            self.services, self.job, self.target, work.claim, work.planned, self.initiated_by, chunk=chunk
+        )
         outcome, answer = await run.outcome()
         self.done(outcome)
         if answer is not None:
