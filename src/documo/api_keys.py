@@ -65,18 +65,24 @@ async def create_key(
     expires_at = datetime.now(UTC) + expires_in if expires_in else None
     secret = new_key()
     async with store.tenant(tenant_id) as connection:
-        if member:
-            owner = await members_table.find_member(connection, tenant_id, member)
-            missing = f"There is no member {member[:200]!r}"
-        else:
-            known = await known_role(connection, tenant_id, role or "Admin")
-            owner = await members_table.find_with_role(connection, tenant_id, known)
-            missing = f"No active member has the role {known}"
-        if owner is None:
-            raise not_found(missing, next_step="documo members list")
+        owner = await owner_of_key(connection, tenant_id, member=member, role=role)
         made = NewKey(new_id(), name or "key", secret[:12], secret, checked, expires_at)
         await table.insert(connection, tenant_id, owner, made, hash_of(secret), kind=kind)
     return made
+
+
+async def owner_of_key(connection: table.Connection, tenant_id: int, *, member: str, role: str) -> str:
+    """The id of *member*, or of the first active member in *role*. Raises LockstepError when there is none."""
+    if member:
+        owner = await members_table.find_member(connection, tenant_id, member)
+        missing = f"There is no member {member[:200]!r}"
+    else:
+        known = await known_role(connection, tenant_id, role or "Admin")
+        owner = await members_table.find_with_role(connection, tenant_id, known)
+        missing = f"No active member has the role {known}"
+    if owner is None:
+        raise not_found(missing, next_step="documo members list")
+    return owner
 
 
 async def list_keys(store: Store, tenant_id: int) -> list[table.KeyRow]:

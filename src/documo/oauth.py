@@ -19,6 +19,7 @@ from documo.identifiers import new_id, new_key, read_id
 from documo.scim_service.tenants import Tenants
 from documo.store import keys as table
 from documo.store.database import Store
+from documo.trusted_issuers import looks_like_jwt
 
 LIFE = timedelta(hours=1)
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -36,7 +37,8 @@ def token_endpoint(store: Store, tenants: Tenants) -> Callable[[Request], Awaita
         if form.get("grant_type") != "client_credentials":
             return _error(400, "unsupported_grant_type")
         client_id, secret = _credentials(request, form)
-        caller = await tenants.caller(secret.encode("utf-8", "replace")) if secret else None
+        given = secret.encode("utf-8", "replace")
+        caller = await tenants.caller(given) if given and not looks_like_jwt(given) else None
         if caller is None or read_id(client_id) != caller.principal.key_id or caller.principal.kind == "token":
             return _error(401, "invalid_client")
         wait = caller.tenant.bucket.take()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lockstep.postgres.database import Database
 
@@ -98,3 +100,20 @@ def test_version_is_printed_for_people_and_for_machines(documo_command: Any) -> 
         documo_command("version").stdout.strip()
         == orjson.loads(documo_command("version", "-o", "json").stdout)["version"]
     )
+
+
+def test_an_issuer_is_trusted_by_command_and_listed_like_a_key(documo_command: Any, tmp_path: Path) -> None:
+    documo_command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+    keys = tmp_path / "keys.json"
+    public = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    x = base64.urlsafe_b64encode(public).rstrip(b"=").decode()
+    keys.write_text(orjson.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]}).decode(), encoding="utf-8")
+    wanted = ("keys", "trust", "--issuer", "https://sts.example/", "--audience", "documo", "--jwks")
+
+    said = documo_command(*wanted, str(keys)).stdout
+    listed = orjson.loads(documo_command("keys", "list", "-o", "json").stdout)["keys"]
+    keys.write_text("not json", encoding="utf-8")
+
+    assert said == "Tokens of https://sts.example/ for documo are accepted (1 keys).\n"
+    assert [key["key"] for key in listed if key["kind"] == "issuer"] == ["signed tokens"]
+    assert "The file is no JSON" in documo_command(*wanted, str(keys), code=64).stderr

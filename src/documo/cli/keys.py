@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
+import orjson
 
 from documo import api_keys as rules
+from documo import trusted_issuers
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import Output, data_option, output_option, with_store
 from documo.settings import Settings
 from documo.store.database import Store
 from documo.store.keys import KeyRow
+from lockstep.errors import invalid
 
 COLUMNS = ("id", "name", "key", "scopes", "state", "expires_at", "last_used_at", "last_used_address", "last_used_agent")
 
@@ -95,6 +98,41 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings
     _print_key(with_store(settings, work), output)
 
 
+@keys.command()
+@account_option
+@click.option("--issuer", required=True, metavar="URL", help="The claim iss of the tokens.")
+@click.option("--audience", required=True, help="The claim aud of the tokens; each account needs its own.")
+@click.option("--jwks", "file", required=True, type=click.File("rb"), help="The issuer's public keys; - reads stdin.")
+@click.option("--name", default="", help="What the trust is for.")
+@click.option("--member", default="", metavar="EMAIL", help="As whom the tokens act.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(rules.SCOPES), help="May be given several times.")
+@data_option
+@output_option
+def trust(
+    account: str | None, issuer: str, audience: str, file: BinaryIO, name: str, member: str, scopes: tuple[str, ...],
+    settings: Settings, output: Output,
+) -> None:  # fmt: skip
+    """Accept tokens (JWT) that an issuer signs, as if they were a key. `keys revoke` ends it.
+
+    \b
+    documo keys trust --issuer https://sts.windows.net/TENANT-ID/ --audience https://documo.example --jwks keys.json
+    """
+    try:
+        jwks = orjson.loads(file.read(1_000_000))
+    except orjson.JSONDecodeError:
+        raise invalid("The file is no JSON", next_step='Give the issuer\'s JWKS: {"keys": [...]}') from None
+
+    async def work(store: Store) -> trusted_issuers.Trust:
+        tenant = await only_account(store, account)
+        return await trusted_issuers.trust_issuer(
+            store, tenant.id, issuer=issuer, audience=audience, jwks=jwks, name=name, member=member,
+            scopes=scopes or rules.DEFAULT_SCOPES,
+        )  # fmt: skip
+
+    made = with_store(settings, work)
+    output.one(asdict(made), text=f"Tokens of {made.issuer} for {made.audience} are accepted ({made.keys} keys).")
+
+
 def _print_key(key: rules.NewKey, output: Output) -> None:
     shown: dict[str, Any] = {
         "id": key.id, "name": key.name, "key": key.secret, "scopes": list(key.scopes), "expiresAt": key.expires_at,
@@ -105,6 +143,7 @@ def _print_key(key: rules.NewKey, output: Output) -> None:
 
 def _described(key: KeyRow) -> dict[str, Any]:
     shown = asdict(key)
-    shown["key"] = f"{shown.pop('prefix')}...{shown.pop('last_four')}"
+    prefix, last_four = shown.pop("prefix"), shown.pop("last_four")
+    shown["key"] = "signed tokens" if key.kind == "issuer" else f"{prefix}...{last_four}"
     shown["state"] = "revoked" if key.revoked_at else "active"
     return shown

@@ -22,6 +22,7 @@ from documo.store import domains as domains_table
 from documo.store import keys as keys_table
 from documo.store.database import Store
 from documo.store.keys import Principal
+from documo.trusted_issuers import looks_like_jwt, principal_of
 from lockstep.postgres.pool import connection_options
 from lockstep.scim.profiles import Profile, profile_named
 from lockstep.scim.registry import SchemaRegistry
@@ -67,7 +68,10 @@ class Tenants:
         self._generation = 0
 
     async def caller(self, token: bytes) -> Caller | None:
-        """Whom the bearer token stands for, or None when it is not, or no longer, good for anything."""
+        """Whom the bearer token stands for, or None when it is not, or no longer, good for anything.
+
+        Raises ScimError 401, with the reason, for a signed token that is not accepted.
+        """
         known = self._callers.get(token)
         if known is not None and known[0] > time.monotonic():
             expires_at = known[1].principal.expires_at
@@ -130,6 +134,8 @@ class Tenants:
         generation, until = self._generation, time.monotonic() + self._trust
         async with self._store.control() as connection:
             principal = await keys_table.principal(connection, hash_of(token))
+        if principal is None and looks_like_jwt(token):
+            principal = await principal_of(self._store, token)
         if principal is None:
             return None
         caller = Caller(principal, await self.tenant(principal.tenant_id))

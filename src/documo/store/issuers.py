@@ -1,0 +1,59 @@
+"""SQL of trusted issuers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerRow:
+    """A trust that is in force. *hash* finds the principal that it stands for."""
+
+    key_id: str
+    tenant_id: int
+    issuer: str
+    audience: str
+    jwks: Mapping[str, Any]
+    hash: bytes
+
+
+_SELECT = """select k.id::text as key_id, k.tenant_id, i.issuer, i.audience, i.jwks, k.hash
+    from trusted_issuers i join api_keys k on k.id = i.key_id
+    where k.revoked_at is null and (k.expires_at is null or k.expires_at > now())"""
+
+
+async def insert(connection: Connection, key_id: str, *, issuer: str, audience: str, jwks: Mapping[str, Any]) -> None:
+    await connection.execute(
+        "insert into trusted_issuers (key_id, issuer, audience, jwks) values (%s, %s, %s, %s::jsonb)",
+        (key_id, issuer, audience, orjson.dumps(jwks).decode()),
+    )
+
+
+async def of_token(connection: Connection, issuer: str, audiences: Sequence[str]) -> list[IssuerRow]:
+    """Who trusts tokens of *issuer* for one of *audiences*: one account, or nobody."""
+    cursor = connection.cursor(row_factory=class_row(IssuerRow))
+    await cursor.execute(
+        f"{_SELECT} and i.issuer = %s and i.audience = any(%s)",  # a constant of this module
+        (issuer, list(audiences)),
+    )
+    return await cursor.fetchall()
+
+
+async def replace(connection: Connection, key_id: str, *, jwks: Mapping[str, Any], scopes: Sequence[str]) -> None:
+    """Other keys for a trust. Its scopes are written too, so that every process hears of it."""
+    await connection.execute(
+        "update trusted_issuers set jwks = %s::jsonb where key_id = %s", (orjson.dumps(jwks).decode(), key_id)
+    )
+    await connection.execute("update api_keys set scopes = %s where id = %s", (list(scopes), key_id))
+
+
+async def lock(connection: Connection) -> None:
+    """One trust is made at a time, so that no two accounts get the same issuer and audience."""
+    await connection.execute("select pg_advisory_xact_lock(hashtext('documo.trusted_issuers'))")
