@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from documo.http_protocol import OneWriteProtocol
 from documo.oauth import token_endpoint
 from documo.request_log import RequestLog
 from documo.scim_service.app import Hosts, Receive, ScimApp, Scope, Send
@@ -83,7 +84,7 @@ async def serving(
     app = make_app(store, tenants, Service(store, cursor_key, tenants.forget), request_log, settings, port)
     server = _Server(
         uvicorn.Config(
-            wrap(app), loop="none", http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False,
+            wrap(app), loop="none", http=OneWriteProtocol, lifespan="off", log_config=None, access_log=False, server_header=False,
             date_header=True, timeout_graceful_shutdown=5, proxy_headers=False,
         )
     )  # fmt: skip
