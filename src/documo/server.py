@@ -81,14 +81,15 @@ async def serving(
         cursor_key = await secrets_table.secret(connection, "cursor", 32)
     tenants = Tenants(store, rate_override=settings.rate_override)
     request_log = RequestLog(store)
-    app = make_app(store, tenants, Service(store, cursor_key, tenants.forget), request_log, settings, port)
+    service = Service(store, cursor_key, tenants.forget)
+    app = make_app(store, tenants, service, request_log, settings, port)
     server = _Server(
         uvicorn.Config(
             wrap(app), loop="none", http=OneWriteProtocol, lifespan="off", log_config=None, access_log=False, server_header=False,
             date_header=True, timeout_graceful_shutdown=5, proxy_headers=False,
         )
     )  # fmt: skip
-    tasks = [asyncio.create_task(work) for work in (tenants.listen(), request_log.run())]
+    tasks = [asyncio.create_task(work) for work in (tenants.listen(), request_log.run(), service.statistics.run())]
     serve = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         while not server.started:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from documo.scim_service.filter_sql import FilterCompiler
 from documo.scim_service.order import order_of
 from documo.store import pages
 from documo.store.round_trip import one_trip
+from documo.store.statistics import FIRST_ROWS
 from lockstep.scim.filters import parse_filter
 from lockstep.scim.registry import default_registry
 
@@ -102,3 +104,18 @@ async def test_the_first_page_of_a_sorted_list_walks_an_index(crowd: Client, sor
 
     assert index in plan
     assert '"Sort Method"' not in plan
+
+
+async def test_the_planner_hears_of_new_people_before_autovacuum_comes(api: Client) -> None:
+    async def known() -> float:
+        async with api.store.control() as connection:
+            cursor = await connection.execute("select reltuples from pg_class where oid = 'resources'::regclass")
+            (count,) = await cursor.fetchone() or (0,)
+            return float(count)
+
+    assert await known() <= 0
+    await asyncio.gather(*(api.user(f"new{number}@contoso.example") for number in range(FIRST_ROWS)))
+
+    async with asyncio.timeout(10):
+        while await known() < FIRST_ROWS / 2:
+            await asyncio.sleep(0.02)

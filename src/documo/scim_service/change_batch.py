@@ -59,8 +59,15 @@ class Change:
 
     def named_members(self) -> set[str]:
         """The ids that would become members."""
-        lists = [c.members for c in self.members if isinstance(c, AddMembers | ReplaceMembers)]
-        return {found for members in lists for member in members if (found := read_id(member.value))}
+        return {found for members in self._lists() for member in members if (found := read_id(member.value))}
+
+    @property
+    def new_members(self) -> int:
+        """How many rows of members this may make."""
+        return sum(len(members) for members in self._lists())
+
+    def _lists(self) -> list[tuple[Member, ...]]:
+        return [c.members for c in self.members if isinstance(c, AddMembers | ReplaceMembers)]
 
 
 class Changed(NamedTuple):

@@ -14,6 +14,7 @@ from documo.store import resources
 from documo.store.database import Store
 from documo.store.resources import Row
 from documo.store.round_trip import one_trip
+from documo.store.statistics import Statistics
 
 
 class Service:
@@ -22,6 +23,7 @@ class Service:
     def __init__(self, store: Store, cursor_key: bytes, forget: Callable[[], None]) -> None:
         self.store = store
         self.forget = forget
+        self.statistics = Statistics(store)
         self.cursor_key = cursor_key
         self.by_id: Collector[str, Row | None] = Collector(self._read)
         self.by_name: Collector[str, Row | None] = Collector(self._read_by_name)
@@ -46,7 +48,11 @@ class Service:
         return [found.get(name) for name in names]
 
     async def _create(self, key: Hashable, creations: Sequence[Creation]) -> Sequence[Row | Exception]:
-        return await run_creates(self.store, creations)
+        answers = await run_creates(self.store, creations)
+        self.statistics.wrote(len(creations))
+        return answers
 
     async def _change(self, key: Hashable, changes: Sequence[Change]) -> Sequence[Changed | Exception]:
-        return await run_changes(self.store, changes)
+        answers = await run_changes(self.store, changes)
+        self.statistics.wrote(sum(change.new_members for change in changes))
+        return answers
