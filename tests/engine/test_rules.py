@@ -25,7 +25,7 @@ mode: automatic
 status: "on"
 scope: assigned
 schedule: { interval: PT40M, jitter: PT2M }
-limits: { requestsPerSecond: 10, concurrency: 4, maxRetries: 8 }
+limits: { requestsPerSecond: 10, concurrency: 4, maxRetries: 8, membersPerPatch: 25 }
 deletions: { threshold: 500, thresholdPercent: 20, onOutOfScope: disable, onSourceDeleted: disable, deleteAfter: P30D }
 notificationEmail: idm-team@contoso.com
 emailOnFailure: true

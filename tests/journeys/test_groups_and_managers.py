@@ -12,6 +12,7 @@ from tests.hub import guid, person, upn
 from two_applications import DOCUMO, Stage, Wire, open_stage
 
 from lockstep.actions import assignments, groups, people
+from lockstep.actions import settings as settings_actions
 from lockstep.actions.context import PEOPLE_WRITE
 from lockstep.actions.lookup import find_group
 from lockstep.directory.groups import GroupWrite, write_groups
@@ -111,6 +112,24 @@ async def test_members_who_come_and_go_together_share_one_patch(stage: Stage, te
     for wire in stage.wires.values():
         assert await members_of(wire, team) == upns("cleo", "dan", "eva", "fay")
         assert [method for method, _, _ in wire.sent] == ["PATCH"]
+
+
+async def test_members_go_one_to_a_patch_where_the_setting_says_so(stage: Stage, team: str) -> None:
+    for app in stage.wires:
+        await settings_actions.change_settings(stage.context, app, members_per_patch=1)
+    await groups.change_members(stage.context, team, add=[upn("ada"), upn("ben"), upn("cleo")])
+    await assign(stage, *STAFF)
+    await stage.settle()
+    stage.forget_requests()
+
+    await groups.change_members(stage.context, team, add=[upn("dan"), upn("eva")], remove=[upn("ada")])
+    await stage.settle()
+    for app in stage.wires:
+        await settings_actions.change_settings(stage.context, app, members_per_patch=100)
+
+    for wire in stage.wires.values():
+        assert await members_of(wire, team) == upns("ben", "cleo", "dan", "eva")
+        assert [(method, len(body["Operations"])) for method, _, body in wire.sent] == [("PATCH", 1)] * 3
 
 
 async def test_rename_of_a_group_is_one_request(stage: Stage, team: str) -> None:
