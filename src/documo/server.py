@@ -19,6 +19,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from documo.event_delivery import EventDelivery
+from documo.event_poll import poll_endpoint
+from documo.event_streams import EventKeys, event_keys
 from documo.http_protocol import OneWriteProtocol
 from documo.oauth import token_endpoint
 from documo.request_log import RequestLog
@@ -29,6 +32,7 @@ from documo.settings import SCIM_PATH, Settings
 from documo.store import secrets as secrets_table
 from documo.store.database import Store
 from lockstep.errors import conflict
+from lockstep.targets.outbound import OutboundRules
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -48,7 +52,13 @@ class Running:
 
 
 def make_app(
-    store: Store, tenants: Tenants, service: Service, request_log: RequestLog, settings: Settings, port: int
+    store: Store,
+    tenants: Tenants,
+    service: Service,
+    request_log: RequestLog,
+    settings: Settings,
+    port: int,
+    keys: EventKeys,
 ) -> App:
     """The whole application: the SCIM service directly, everything else through Starlette."""
     public_url = settings.public_url or f"http://{settings.host}:{port}"
@@ -56,6 +66,8 @@ def make_app(
     others = Starlette(
         routes=[
             Route("/oauth/token", token_endpoint(store, tenants), methods=["POST"]),
+            Route("/events/{stream}", poll_endpoint(store, tenants, keys, public_url), methods=["POST"]),
+            Route("/.well-known/jwks.json", _answering(keys.signer.jwks)),
             Route("/healthz", _healthy),
         ]
     )
@@ -82,14 +94,18 @@ async def serving(
     tenants = Tenants(store, rate_override=settings.rate_override)
     request_log = RequestLog(store)
     service = Service(store, cursor_key, tenants.forget)
-    app = make_app(store, tenants, service, request_log, settings, port)
+    keys = await event_keys(store)
+    app = make_app(store, tenants, service, request_log, settings, port, keys)
+    issuer = settings.public_url or f"http://{settings.host}:{port}"
+    delivery = EventDelivery(store, tenants, keys, OutboundRules(settings.outbound_allow), issuer)
     server = _Server(
         uvicorn.Config(
             wrap(app), loop="none", http=OneWriteProtocol, lifespan="off", log_config=None, access_log=False, server_header=False,
             date_header=True, timeout_graceful_shutdown=5, proxy_headers=False,
         )
     )  # fmt: skip
-    tasks = [asyncio.create_task(work) for work in (tenants.listen(), request_log.run(), service.statistics.run())]
+    background = (tenants.listen(), request_log.run(), service.statistics.run(), delivery.run())
+    tasks = [asyncio.create_task(work) for work in background]
     serve = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         while not server.started:
@@ -97,7 +113,7 @@ async def serving(
                 await serve
                 raise conflict("The HTTP server stopped before it began")
             await asyncio.sleep(0.005)
-        yield Running(settings.public_url or f"http://{settings.host}:{port}", port)
+        yield Running(issuer, port)
     finally:
         server.should_exit = True
         await asyncio.gather(serve, return_exceptions=True)
@@ -151,6 +167,13 @@ def _listen(settings: Settings) -> socket.socket:
     listener.listen(2048)
     listener.setblocking(False)
     return listener
+
+
+def _answering(body: object) -> Callable[[Request], Awaitable[JSONResponse]]:
+    async def answer(_: Request) -> JSONResponse:
+        return JSONResponse(body)
+
+    return answer
 
 
 async def _healthy(request: Request) -> JSONResponse:

@@ -28,6 +28,7 @@ class Settings:
     public_url: str = ""
     urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     rate_override: int | None = None
+    outbound_allow: tuple[str, ...] = ()  # where events may be sent beyond the internet: origins and networks
 
 
 def read_settings(
@@ -48,6 +49,7 @@ def read_settings(
         public_url=checked_url(public_url or environment.get("DOCUMO_PUBLIC_URL") or ""),
         urls=urls,
         rate_override=rate,
+        outbound_allow=tuple(environment.get("DOCUMO_OUTBOUND_ALLOW", "").replace(",", " ").split()),
     )
 
 

@@ -117,3 +117,20 @@ def test_an_issuer_is_trusted_by_command_and_listed_like_a_key(documo_command: A
     assert said == "Tokens of https://sts.example/ for documo are accepted (1 keys).\n"
     assert [key["key"] for key in listed if key["kind"] == "issuer"] == ["signed tokens"]
     assert "The file is no JSON" in documo_command(*wanted, str(keys), code=64).stderr
+
+
+def test_streams_are_added_listed_and_removed_by_command(documo_command: Any) -> None:
+    documo_command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+    polled = documo_command("events", "add", "--poll", "--audience", "app").stdout.strip()
+    secret = documo_command("events", "add", "--webhook", "https://app.example/hook").stdout.strip()
+    inside = documo_command("events", "add", "--push", "http://127.0.0.1:9/", code=64).stderr
+    documo_command("events", "add", "--poll", "--push", "https://app.example/", code=64)
+
+    streams = orjson.loads(documo_command("events", "list", "-o", "json").stdout)["streams"]
+    documo_command("events", "remove", polled)
+
+    assert {one["delivery"]: one["waiting"] for one in streams} == {"poll": 0, "webhook": 0}
+    assert secret.startswith("whsec_") and secret not in str(streams)
+    assert "is not https" in inside
+    assert len(orjson.loads(documo_command("events", "list", "-o", "json").stdout)["streams"]) == 1
+    documo_command("events", "remove", polled, code=5)

@@ -12,6 +12,7 @@ import click
 from documo import __version__
 from documo.cli.accounts import accounts
 from documo.cli.domains import domains
+from documo.cli.events import events
 from documo.cli.keys import keys
 from documo.cli.members import members
 from documo.cli.output import Output, output_option
@@ -40,7 +41,7 @@ def version(output: Output) -> None:
     output.one({"version": __version__}, text=__version__)
 
 
-for command in (accounts, members, keys, domains, requests, serve, sandbox):
+for command in (accounts, members, keys, domains, events, requests, serve, sandbox):
     documo.add_command(command)
 
 

@@ -6,6 +6,7 @@ import orjson
 
 from documo.scim_service.exchange import Answer, Request
 from documo.scim_service.query import MAX_PAGE, PAGE_SIZE
+from documo.security_events import EVENT_URIS
 from lockstep.scim.discovery import (
     ServiceFacts,
     resource_type_body,
@@ -53,7 +54,8 @@ def describe(request: Request, segments: list[str]) -> Answer:
     name, registry, base = segments[0].lower(), request.tenant.registry, request.base_url
     which = "/".join(segments[1:])
     if name in CONFIG and not which:
-        return _answer(service_provider_config(FACTS, base))
+        told = {"asyncRequest": "none", "eventUris": list(EVENT_URIS)} if request.tenant.has_streams else None
+        return _answer({**service_provider_config(FACTS, base), **({"securityEvents": told} if told else {})})
     if name == TYPES:
         if not which:
             return _answer(resource_types_body(registry, base))

@@ -19,6 +19,7 @@ from documo.scim_service.rate import TokenBucket
 from documo.scim_service.registries import registry_of
 from documo.store import accounts as accounts_table
 from documo.store import domains as domains_table
+from documo.store import events as events_table
 from documo.store import keys as keys_table
 from documo.store.database import Store
 from documo.store.keys import Principal
@@ -40,6 +41,7 @@ class Tenant:
     roles: tuple[tuple[str, str], ...]
     profile: Profile
     bucket: TokenBucket
+    has_streams: bool = False  # of events
 
     @property
     def id(self) -> int:
@@ -97,11 +99,17 @@ class Tenants:
         async with self._store.tenant(tenant_id) as connection:
             row = await accounts_table.account_row(connection, str(tenant_id))
             roles = await accounts_table.role_rows(connection, tenant_id)
+            streams = await events_table.rows(connection, tenant_id)
         if row is None:
             raise LookupError(tenant_id)
         account = account_of(row)
         tenant = Tenant(
-            account, registry_of(account.custom), tuple(roles), profile_named(account.profile), self._bucket(account)
+            account,
+            registry_of(account.custom),
+            tuple(roles),
+            profile_named(account.profile),
+            self._bucket(account),
+            has_streams=bool(streams),
         )
         self._tenants[tenant_id] = until, tenant
         return tenant

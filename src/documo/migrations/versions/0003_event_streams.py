@@ -1,0 +1,10 @@
+"""Streams of security events: what changed, for whoever wants to follow."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
