@@ -163,6 +163,30 @@ async def test_a_change_of_one_member_does_not_send_a_large_group_back(api: Clie
     assert (reply.status, reply.raw) == (204, b"") and reply.headers["ETag"]
 
 
+async def test_a_group_is_made_with_its_members_at_once(api: Client) -> None:
+    people = [await api.user(f"u{number}@x.org") for number in range(3)]
+    body = {"schemas": [GROUP], "displayName": "Whole", "members": [{"value": person} for person in people]}
+
+    reply = await api.send("POST", "/Groups", body)
+
+    assert reply.body["meta"]["version"] == '"1"'
+    assert reply.body == (await api.get(f"/Groups/{reply.body['id']}")).body
+    assert {member["value"] for member in reply.body["members"]} == set(people)
+
+
+async def test_a_group_that_conflicts_adds_no_member_to_anything(api: Client) -> None:
+    anna = await api.user("anna@x.org")
+    await api.group("Sales")
+
+    reply = await api.send(
+        "POST", "/Groups", {"schemas": [GROUP], "displayName": "sales", "members": [{"value": anna}]}
+    )
+
+    assert reply.status == 409
+    (rows,) = await one_trip(api.store, api.account.id, [("select count(*) from group_members", ())])
+    assert rows[0][0] == 0
+
+
 async def test_excluded_members_are_not_read(documo_database: Database) -> None:
     # One connection, so that what it has counted is told by itself.
     async with open_store(documo_database, max_size=1) as store, documo_on(store) as documo:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
-from documo.scim_service.change_batch import Change, Decision
+from documo.identifiers import read_id
+from documo.scim_service.change_batch import checked_members
 from documo.scim_service.create_batch import Creation
 from documo.scim_service.derive import columns_of, unique_attribute
 from documo.scim_service.exchange import Answer, Place, Request
@@ -14,42 +13,44 @@ from documo.scim_service.incoming import hash_password, read_resource
 from documo.scim_service.member_check import refuse_unknown_members
 from documo.scim_service.render import one_answer
 from documo.scim_service.service import Service
-from documo.store.resources import Row, Stored
-from lockstep.scim.members import AddMembers
+from documo.store.resources import Row
+from lockstep.scim.errors import invalid_value
 from lockstep.scim.messages import SearchRequest, search_from_query
 
 
 async def create(service: Service, request: Request, place: Place) -> Answer:
     """Make the resource in the body; 201 with it, when it is durable."""
     search = search_from_query(request.parameters()) if request.query else SearchRequest()
-    row = await create_resource(service, request, place, request.json(), resource_id=request.resource_id)
-    return await one_answer(service.store, request, row, place, search, status=201)
+    row, members = await create_resource(service, request, place, request.json(), resource_id=request.resource_id)
+    return await one_answer(service.store, request, row, place, search, status=201, members=members)
 
 
-async def create_resource(service: Service, request: Request, place: Place, body: Any, *, resource_id: str = "") -> Row:
-    """Make the resource in *body*, under *resource_id* where that was chosen before. Raises ScimError."""
-    incoming = read_resource(request, place, body)
-    if incoming.members:
-        await refuse_unknown_members(service.store, request.tenant, incoming.members)
+async def create_resource(
+    service: Service, request: Request, place: Place, body: Any, *, resource_id: str = ""
+) -> tuple[Row, list[tuple[str, str]] | None]:
+    """Make the resource in *body*, under *resource_id* where that was chosen before. Raises ScimError.
+
+    With it come the (id, kind) pairs of a group's members.
+    """
+    tenant, incoming = request.tenant, read_resource(request, place, body)
+    wanted = incoming.members or ()
+    if wanted:
+        await refuse_unknown_members(service.store, tenant, wanted)
+    member_ids = tuple(found for member in wanted if (found := read_id(member.value)))
+    if resource_id and resource_id in member_ids:
+        raise invalid_value("A group cannot be a member of itself.", "members.value")
     unique = unique_attribute(place.definition)
     creation = Creation(
-        request.tenant,
+        tenant,
         place.kind,
         incoming.document,
-        columns_of(incoming.document, place.definition, request.tenant),
+        columns_of(incoming.document, place.definition, tenant),
         unique.name if unique else "",
         await hash_password(incoming.password),
         resource_id,
+        member_ids,
     )
-    row = await service.creates.ask((request.tenant.id, place.kind), creation)
-    if not incoming.members:
-        return row
-
-    def touch(stored: Stored) -> Decision:
-        document = orjson.loads(stored.document)
-        return Decision(document, columns_of(document, place.definition, request.tenant, with_search=False))
-
-    change = Change(
-        request.tenant, place.kind, row.id, touch, (AddMembers(incoming.members),), tolerances=request.tolerances
-    )
-    return (await service.changes.ask(request.tenant.id, change)).row
+    made = await service.creates.ask((tenant.id, place.kind), creation)
+    if place.kind != "Group":
+        return made.row, None
+    return made.row, checked_members(wanted, made.kinds, tenant, tolerances=request.tolerances)

@@ -6,7 +6,7 @@ an account that was made in Documo itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,10 +15,10 @@ import psycopg
 
 from documo.identifiers import new_id
 from documo.scim_service.tenants import Tenant
-from documo.store import resources
+from documo.store import group_members, resources
 from documo.store.database import Store
 from documo.store.resources import Columns, Row
-from documo.store.round_trip import Statement, Transaction, one_trip, open_transaction
+from documo.store.round_trip import Rows, Statement, Transaction, one_trip, open_transaction
 from lockstep.scim.errors import ScimError, uniqueness_error
 
 
@@ -33,6 +33,14 @@ class Creation:
     unique_name_path: str = ""
     password_hash: str | None = None
     id: str = ""  # chosen before, by a bulk request whose operations refer to each other
+    member_ids: tuple[str, ...] = ()
+
+
+class Made(NamedTuple):
+    """A resource that was made; *kinds* holds at least those of its wanted members that exist."""
+
+    row: Row
+    kinds: Mapping[str, str]
 
 
 class _Namesake(NamedTuple):
@@ -44,29 +52,43 @@ class _Namesake(NamedTuple):
     document: str
 
 
-async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Row | Exception]:
-    """The row of each creation, or why it was refused. What is answered is durable."""
+async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Made | Exception]:
+    """What came of each creation, or why it was refused. What is answered is durable."""
     tenant, kind = creations[0].tenant, creations[0].kind
     if tenant.account.seats is not None and kind == "User":
         return [await _create_within_seats(store, creation) for creation in creations]
     ids = [creation.id or new_id() for creation in creations]
     told = [resources.tell(tenant.id)] if kind == "Role" else []
-    rows, *_ = await one_trip(store, tenant.id, [_statement(creations, ids), *told])
-    made: dict[str, str] = dict(rows)
-    answers: list[Row | Exception] = []
+    hold_days = _hold_days(tenant) if kind == "User" else None
+    statements = _statements(creations, ids, hold_days)
+    results = await one_trip(store, tenant.id, [*statements, *told])
+    made, kinds = _outcome(results[: len(statements)])
+    answers: list[Made | Exception] = []
     for creation, resource_id in zip(creations, ids, strict=True):
         created = made.get(resource_id)
-        answers.append(_row(creation, resource_id, created) if created else await _settle(store, creation))
+        answers.append(_made(creation, resource_id, created, kinds) if created else await _settle(store, creation))
     return answers
 
 
-def _statement(creations: Sequence[Creation], ids: Sequence[str]) -> Statement:
-    tenant, kind = creations[0].tenant, creations[0].kind
+def _statements(creations: Sequence[Creation], ids: Sequence[str], hold_days: int | None) -> list[Statement]:
+    """Create them all, and then the members of those that were made, in one transaction."""
+    tenant_id, kind = creations[0].tenant.id, creations[0].kind
     items = [
         resources.item_of(resource_id, c.document, c.columns, password_hash=c.password_hash)
         for c, resource_id in zip(creations, ids, strict=True)
     ]
-    return resources.create(tenant.id, kind, items, hold_days=_hold_days(tenant) if kind == "User" else None)
+    create = resources.create(tenant_id, kind, items, hold_days=hold_days)
+    pairs = [(group, member) for c, group in zip(creations, ids, strict=True) for member in c.member_ids]
+    if not pairs:
+        return [create]
+    # Whoever changes members locks them before anything else, so nobody waits for another in a circle.
+    known = group_members.known_members(tenant_id, sorted({member for _, member in pairs}))
+    return [known, create, group_members.add_known(tenant_id, pairs)]
+
+
+def _outcome(results: Sequence[Rows]) -> tuple[dict[str, str], dict[str, str]]:
+    """When each resource was made, and the kinds of the members: the results of `_statements`."""
+    return (dict(results[1]), dict(results[0])) if len(results) > 1 else (dict(results[0]), {})
 
 
 def _hold_days(tenant: Tenant) -> int | None:
@@ -75,12 +97,12 @@ def _hold_days(tenant: Tenant) -> int | None:
     return account.undelete_days if account.hold_names or account.restore_policy != "new" else None
 
 
-def _row(creation: Creation, resource_id: str, created: str, *, version: int = 1, modified: str = "") -> Row:
+def _made(creation: Creation, resource_id: str, created: str, kinds: Mapping[str, str]) -> Made:
     text = orjson.dumps(creation.document).decode()
-    return Row(resource_id, creation.kind, version, text, created, modified or created)
+    return Made(Row(resource_id, creation.kind, 1, text, created, created), kinds)
 
 
-async def _create_within_seats(store: Store, creation: Creation) -> Row | Exception:
+async def _create_within_seats(store: Store, creation: Creation) -> Made | Exception:
     tenant = creation.tenant
     async with open_transaction(store, tenant.id) as transaction:
         if creation.columns.active:
@@ -88,8 +110,9 @@ async def _create_within_seats(store: Store, creation: Creation) -> Row | Except
             if full is not None:
                 return full
         resource_id = creation.id or new_id()
-        (rows,) = await transaction.send(_statement([creation], [resource_id]), commit=True)
-    return _row(creation, resource_id, rows[0][1]) if rows else await _settle(store, creation)
+        results = await transaction.send(*_statements([creation], [resource_id], _hold_days(tenant)), commit=True)
+    made, kinds = _outcome(results)
+    return _made(creation, resource_id, made[resource_id], kinds) if made else await _settle(store, creation)
 
 
 async def seats_error(transaction: Transaction, tenant: Tenant, *, wanted: int = 1) -> ScimError | None:
@@ -109,7 +132,7 @@ async def seats_error(transaction: Transaction, tenant: Tenant, *, wanted: int =
     )
 
 
-async def _settle(store: Store, creation: Creation) -> Row | Exception:
+async def _settle(store: Store, creation: Creation) -> Made | Exception:
     """Decide about a creation whose unique name is, or was, somebody's."""
     taken = _taken(creation)
     name = creation.columns.unique_name
@@ -121,7 +144,7 @@ async def _settle(store: Store, creation: Creation) -> Row | Exception:
         return taken  # somebody else was given the name while we were about to restore who had it
 
 
-async def _settle_name(store: Store, creation: Creation, name: str, taken: ScimError) -> Row | Exception:
+async def _settle_name(store: Store, creation: Creation, name: str, taken: ScimError) -> Made | Exception:
     tenant = creation.tenant
     async with open_transaction(store, tenant.id) as transaction:
         (rows,) = await transaction.send(
@@ -154,16 +177,14 @@ def _name_is_free(namesake: _Namesake, creation: Creation) -> bool:
     return not account.hold_names and (account.restore_policy != "conflict" or namesake.source == "local")
 
 
-async def _insert(transaction: Transaction, creation: Creation, taken: ScimError) -> Row | Exception:
+async def _insert(transaction: Transaction, creation: Creation, taken: ScimError) -> Made | Exception:
     resource_id = creation.id or new_id()
-    item = resources.item_of(resource_id, creation.document, creation.columns, password_hash=creation.password_hash)
-    (rows,) = await transaction.send(
-        resources.create(creation.tenant.id, creation.kind, [item], hold_days=None), commit=True
-    )
-    return _row(creation, resource_id, rows[0][1]) if rows else taken
+    results = await transaction.send(*_statements([creation], [resource_id], None), commit=True)
+    made, kinds = _outcome(results)
+    return _made(creation, resource_id, made[resource_id], kinds) if made else taken
 
 
-async def _restore(transaction: Transaction, creation: Creation, namesake: _Namesake) -> Row:
+async def _restore(transaction: Transaction, creation: Creation, namesake: _Namesake) -> Made:
     tenant_id = creation.tenant.id
     version = namesake.version + 1
     item = resources.item_of(
@@ -174,7 +195,7 @@ async def _restore(transaction: Transaction, creation: Creation, namesake: _Name
         statements.append(resources.count_change(tenant_id, creation.kind, 1))
     statements.append(resources.read(tenant_id, [namesake.id]))
     results = await transaction.send(*statements, commit=True)
-    return Row(*results[-1][0])
+    return Made(Row(*results[-1][0]), {})
 
 
 def _taken(creation: Creation) -> ScimError:

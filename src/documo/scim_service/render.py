@@ -26,18 +26,27 @@ _MANAGER_MARK = '"manager"'
 
 
 async def rendered(
-    store: Store, request: Request, rows: Sequence[Row], places: Mapping[str, Place], search: SearchRequest
+    store: Store,
+    request: Request,
+    rows: Sequence[Row],
+    places: Mapping[str, Place],
+    search: SearchRequest,
+    *,
+    members: Sequence[tuple[str, str]] | None = None,
 ) -> list[str]:
-    """The JSON text of each resource, with what is not in its row: members of groups, names of managers."""
+    """The JSON text of each resource, with what is not in its row: members of groups, names of managers.
+
+    *members* are (id, kind) pairs of those in the one group among *rows*, where they are known already.
+    """
     choices = {kind: projection_of(place.definition, search) for kind, place in places.items()}
     named = _shows_names(request, search)
-    members = await _members(store, request, rows, choices, with_names=named)
+    lists = await _members(store, request, rows, choices, with_names=named, known=members)
     managers = await _managers(store, request, rows) if named else {}
     indirect = await _indirect_groups(store, request, rows, choices)
     texts = []
     for row in rows:
         groups = indirect.get(row.id, []) if indirect is not None else _direct_groups(row)
-        extra = {"members": members.get(row.id, "[]")} if row.kind == "Group" and members is not None else {}
+        extra = {"members": lists.get(row.id, "[]")} if row.kind == "Group" and lists is not None else {}
         if groups:
             extra["groups"] = _groups_json(groups, request.base_url)
         texts.append(_text(row, places[row.kind], request.base_url, choices[row.kind], extra, managers))
@@ -45,10 +54,17 @@ async def rendered(
 
 
 async def one_answer(
-    store: Store, request: Request, row: Row, place: Place, search: SearchRequest, *, status: int = 200
+    store: Store,
+    request: Request,
+    row: Row,
+    place: Place,
+    search: SearchRequest,
+    *,
+    status: int = 200,
+    members: Sequence[tuple[str, str]] | None = None,
 ) -> Answer:
-    """The answer that shows one resource."""
-    (text,) = await rendered(store, request, [row], {row.kind: place}, search)
+    """The answer that shows one resource; *members* as for `rendered`."""
+    (text,) = await rendered(store, request, [row], {row.kind: place}, search, members=members)
     return Answer(
         status, text.encode(), etag=etag_of(row.version), location=location_of(request.base_url, place, row.id)
     )
@@ -124,17 +140,32 @@ def _complete_manager(document: dict[str, Any], base_url: str, managers: Mapping
 
 
 async def _members(
-    store: Store, request: Request, rows: Sequence[Row], choices: Mapping[str, Projection | None], *, with_names: bool
+    store: Store,
+    request: Request,
+    rows: Sequence[Row],
+    choices: Mapping[str, Projection | None],
+    *,
+    with_names: bool,
+    known: Sequence[tuple[str, str]] | None,
 ) -> dict[str, str] | None:
     choice = choices.get("Group")
     ids = [row.id for row in rows if row.kind == "Group"]
     if not ids or (choice is not None and not choice.wants("members")):
         return None
+    if known is not None and not (with_names and known):
+        return {ids[0]: _members_json(known, request.base_url)}
     tenant_id = request.tenant.id
     (found,) = await one_trip(
         store, tenant_id, [group_members.members_json(tenant_id, ids, request.base_url, with_names=with_names)]
     )
     return dict(found)
+
+
+def _members_json(members: Sequence[tuple[str, str]], base_url: str) -> str:
+    """What `group_members.members_json` says of these members."""
+    return orjson.dumps(
+        [{"value": i, "$ref": f"{base_url}/{kind}s/{i}", "type": kind} for i, kind in sorted(members)]
+    ).decode()
 
 
 async def _managers(store: Store, request: Request, rows: Sequence[Row]) -> dict[str, str | None]:

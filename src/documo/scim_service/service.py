@@ -7,7 +7,7 @@ from typing import Any
 
 from documo.scim_service.change_batch import Change, Changed, run_changes
 from documo.scim_service.collect import Collector
-from documo.scim_service.create_batch import Creation, run_creates
+from documo.scim_service.create_batch import Creation, Made, run_creates
 from documo.scim_service.exchange import Place
 from documo.scim_service.tenants import Tenant
 from documo.store import resources
@@ -27,7 +27,7 @@ class Service:
         self.cursor_key = cursor_key
         self.by_id: Collector[str, Row | None] = Collector(self._read)
         self.by_name: Collector[str, Row | None] = Collector(self._read_by_name)
-        self.creates: Collector[Creation, Row] = Collector(self._create)
+        self.creates: Collector[Creation, Made] = Collector(self._create)
         self.changes: Collector[Change, Changed] = Collector(self._change)
 
     def places(self, tenant: Tenant) -> dict[str, Place]:
@@ -47,9 +47,9 @@ class Service:
         found = {row[0]: Row(*row[1:]) for row in rows}
         return [found.get(name) for name in names]
 
-    async def _create(self, key: Hashable, creations: Sequence[Creation]) -> Sequence[Row | Exception]:
+    async def _create(self, key: Hashable, creations: Sequence[Creation]) -> Sequence[Made | Exception]:
         answers = await run_creates(self.store, creations)
-        self.statistics.wrote(len(creations))
+        self.statistics.wrote(sum(1 + len(creation.member_ids) for creation in creations))
         return answers
 
     async def _change(self, key: Hashable, changes: Sequence[Change]) -> Sequence[Changed | Exception]:

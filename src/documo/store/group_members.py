@@ -29,6 +29,17 @@ def add(tenant_id: int, group_id: str, members: Sequence[tuple[str, str]]) -> St
     )
 
 
+def add_known(tenant_id: int, pairs: Sequence[tuple[str, str]]) -> Statement:
+    """Add (group id, member id) pairs whose group was made in this transaction; what is no user or group is left out."""
+    return (
+        "insert into group_members (tenant_id, group_id, member_id, member_kind)"
+        " select m.tenant_id, p.group_id, m.id, m.kind from unnest(%s::uuid[], %s::uuid[]) as p(group_id, member_id)"
+        " join resources m on m.tenant_id = %s and m.id = p.member_id and m.deleted_at is null and m.kind in ('User', 'Group')"
+        " where exists (select 1 from resources g where g.tenant_id = %s and g.id = p.group_id) on conflict do nothing",
+        ([group for group, _ in pairs], [member for _, member in pairs], tenant_id, tenant_id),
+    )
+
+
 def remove(tenant_id: int, group_id: str, ids: Sequence[str]) -> Statement:
     """Remove members; a row for each that was one."""
     # One id is asked for as such: for a list of one, PostgreSQL before 17 reads the whole group while it has no statistics.
