@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import pytest
 from lockstep.engine.records import Lane
 from lockstep.postgres.database import Database
 from lockstep.postgres.pool import Connection, open_pool
-from lockstep.storage import dirty, dirty_marks
+from lockstep.storage import cycles, dirty, dirty_marks
 
 JOB = "scim.t.a"
 
@@ -139,3 +140,70 @@ async def test_everything_of_a_job_goes_with_it(connection: Connection) -> None:
     for table in ("job", "dirty", "link", "operation"):
         cursor = await connection.execute(f"select count(*) from {table}")  # type: ignore[arg-type]
         assert (await cursor.fetchone())[0] == 0  # type: ignore[index]
+
+
+@pytest.fixture
+async def other(lockstep_database: Database, connection: Connection) -> AsyncIterator[Connection]:
+    """A second worker's connection."""
+    pool = await open_pool(lockstep_database, max_size=1)
+    async with pool.connection() as second:
+        yield second
+    await pool.close()
+
+
+async def test_renewal_waits_for_nobody_who_records(connection: Connection, other: Connection) -> None:
+    """It would hold the rows that it has for as long, and a recorder that waits for those would wait in a circle."""
+    await mark(connection, 1, 2, 3)
+    claims = await dirty.claim(connection, JOB, owner="me", limit=10, lease_seconds=60)
+    recorded = next(one for one in claims if one.source_id == number(2))
+
+    async with other.transaction():
+        await dirty.fence(other, JOB, [recorded])
+        async with asyncio.timeout(5):
+            renewed = await dirty.renew(connection, JOB, [one.attempt for one in claims], owner="me", lease_seconds=60)
+
+    assert renewed == {one.attempt for one in claims} - {recorded.attempt}
+
+
+@pytest.mark.parametrize("statement", ["adopt_due", "make_escrow_due", "set_cycle", "release_cycle"])
+async def test_many_rows_are_taken_in_the_order_of_their_ids(
+    connection: Connection, other: Connection, statement: str
+) -> None:
+    for one in (3, 2, 1):  # so that they lie in the table the other way round
+        await mark(connection, one)
+    claims = await dirty.claim(connection, JOB, owner="me", limit=10, lease_seconds=60)
+    cycle = await cycles.open_on_demand(connection, JOB)
+    if statement == "make_escrow_due":
+        await connection.execute(
+            "update dirty set failures = 1, lease_until = null, not_before = now() + interval '1 hour'"
+        )
+    if statement == "release_cycle":
+        await dirty_marks.set_cycle(connection, JOB, [one.attempt for one in claims], cycle=cycle)
+    calls = {
+        "adopt_due": lambda: dirty_marks.adopt_due(connection, JOB, cycle=cycle),
+        "make_escrow_due": lambda: dirty_marks.make_escrow_due(connection, JOB, cycle=cycle),
+        "set_cycle": lambda: dirty_marks.set_cycle(connection, JOB, [one.attempt for one in claims], cycle=cycle),
+        "release_cycle": lambda: dirty_marks.release_cycle(connection, cycle),
+    }
+    first, *later = sorted(claims, key=lambda one: one.source_id)
+
+    async with other.transaction():
+        await dirty.fence(other, JOB, [first])
+        waiting = asyncio.create_task(calls[statement]())  # type: ignore[arg-type]
+        await _until_somebody_waits(other)
+        await other.execute("set local lock_timeout = '2s'")
+        assert len(await dirty.fence(other, JOB, later)) == 2
+    await waiting
+
+
+async def _until_somebody_waits(connection: Connection) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            cursor = await connection.execute(
+                """select exists (
+                    select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+                )"""
+            )
+            row = await cursor.fetchone()
+            if row and row[0]:
+                return

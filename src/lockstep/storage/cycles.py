@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json, only_row
+from lockstep.storage.dirty_marks import release_cycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ async def open_on_demand(connection: Connection, job: str) -> int:
 
 async def close_on_demand(connection: Connection, cycle: int) -> None:
     """End the frame of an on-demand run; what it could not finish belongs to nobody."""
-    await connection.execute("update dirty set cycle = null where cycle = %s", (cycle,))
+    await release_cycle(connection, cycle)
     await connection.execute(
         """update cycle set ended_at = clock_timestamp(), phase = 'done', total = done, state = case
             when coalesce((counts ->> 'failed')::bigint, 0) > 0 then 'entryLevelErrors' else 'succeeded' end
@@ -157,11 +158,10 @@ async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
 
 async def cancel(connection: Connection, job: str, *, state: str, error: Mapping[str, Any] | None = None) -> None:
     """End the running cycle without its work being done; its objects stay dirty and go to the next one."""
-    await connection.execute(
-        """with ended as (
-            update cycle set state = %(state)s, ended_at = clock_timestamp(), error = %(error)s
-            where job = %(job)s and state = 'running' and kind <> 'onDemand' returning id
-        )
-        update dirty set cycle = null from ended where dirty.cycle = ended.id""",
+    cursor = await connection.execute(
+        """update cycle set state = %(state)s, ended_at = clock_timestamp(), error = %(error)s
+        where job = %(job)s and state = 'running' and kind <> 'onDemand' returning id""",
         {"job": job, "state": state, "error": None if error is None else as_json(error)},
     )
+    for (cycle,) in await cursor.fetchall():
+        await release_cycle(connection, cycle)

@@ -109,12 +109,17 @@ async def claim_one(
 async def renew(
     connection: Connection, job: str, attempts: Sequence[int], *, owner: str, lease_seconds: float
 ) -> frozenset[int]:
-    """Push the end of our leases out; returns those that are still ours."""
+    """Push the end of our leases out; returns those that are still ours and that nobody writes this moment."""
+    # Waiting for a row while holding others could close a circle with those who record, and would let the other leases run out.
     cursor = await connection.execute(
-        """update dirty set lease_until = now() + make_interval(secs => %s)
-        where job = %s and lease_owner = %s and attempt = any(%s)
-        returning attempt""",
-        (lease_seconds, job, owner, list(attempts)),
+        """with mine as (
+            select job, kind, source_id from dirty where job = %s and lease_owner = %s and attempt = any(%s)
+            for update skip locked
+        )
+        update dirty set lease_until = now() + make_interval(secs => %s) from mine
+        where dirty.job = mine.job and dirty.kind = mine.kind and dirty.source_id = mine.source_id
+        returning dirty.attempt""",
+        (job, owner, list(attempts), lease_seconds),
     )
     return frozenset(row[0] for row in await cursor.fetchall())
 

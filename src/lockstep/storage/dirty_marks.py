@@ -1,6 +1,6 @@
 """Put objects into the dirty set, make those due that wait, and count them in a cycle.
 
-Rows are taken in the order of their ids, so that two markers never wait for each other in a circle.
+Rows are taken in the order of their kinds and ids, here as everywhere, so that nobody waits for another in a circle.
 """
 
 from __future__ import annotations
@@ -12,6 +12,14 @@ from psycopg import sql
 from lockstep.engine.records import Lane
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import only_row
+
+_IN_ORDER = """with wanted as (
+        select job, kind, source_id from dirty where {which}
+        order by kind, source_id
+        for update
+    )
+    update dirty set {change} from wanted
+    where dirty.job = wanted.job and dirty.kind = wanted.kind and dirty.source_id = wanted.source_id"""
 
 
 async def mark(connection: Connection, job: str, kind: str, ids: Sequence[str], *, lane: Lane, reason: str) -> int:
@@ -65,17 +73,25 @@ async def mark_all(
 async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *, cycle: int) -> None:
     """Count our claims in *cycle*."""
     await connection.execute(
-        "update dirty set cycle = %s where job = %s and attempt = any(%s) and cycle is null",
-        (cycle, job, list(attempts)),
+        _IN_ORDER.format(
+            which="job = %(job)s and attempt = any(%(attempts)s) and cycle is null", change="cycle = %(cycle)s"
+        ),
+        {"job": job, "attempts": list(attempts), "cycle": cycle},
     )
 
 
 async def adopt_due(connection: Connection, job: str, *, cycle: int) -> int:
     """Count everything that is due, and belongs to no cycle yet, in *cycle*; returns how many."""
     cursor = await connection.execute(
-        "update dirty set cycle = %s where job = %s and cycle is null and not_before <= now()", (cycle, job)
+        _IN_ORDER.format(which="job = %(job)s and cycle is null and not_before <= now()", change="cycle = %(cycle)s"),
+        {"job": job, "cycle": cycle},
     )
     return cursor.rowcount
+
+
+async def release_cycle(connection: Connection, cycle: int) -> None:
+    """What *cycle* did not finish belongs to no cycle any more."""
+    await connection.execute(_IN_ORDER.format(which="cycle = %(cycle)s", change="cycle = null"), {"cycle": cycle})
 
 
 async def count_of_cycle(connection: Connection, kind: str, *, cycle: int) -> int:
@@ -87,8 +103,10 @@ async def count_of_cycle(connection: Connection, kind: str, *, cycle: int) -> in
 async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> int:
     """Try everything that failed again, now, as part of *cycle*; returns how many."""
     cursor = await connection.execute(
-        """update dirty set not_before = '-infinity', cycle = %(cycle)s
-        where job = %(job)s and failures > 0 and not_before > now() and not_before < 'infinity' and lease_until is null""",
+        _IN_ORDER.format(
+            which="job = %(job)s and failures > 0 and not_before > now() and not_before < 'infinity' and lease_until is null",
+            change="not_before = '-infinity', cycle = %(cycle)s",
+        ),
         {"job": job, "cycle": cycle},
     )
     return cursor.rowcount
