@@ -248,3 +248,17 @@ async def test_search_by_post_answers_like_the_list(people: Client) -> None:
 
     assert [user["userName"] for user in of_type.body["Resources"]] == ["dora"]
     assert everywhere.body["Resources"] == of_type.body["Resources"]
+
+
+@pytest.mark.parametrize("sharing", [1, 2, 5])
+async def test_everybody_with_an_external_id_is_found_however_many_share_it(api: Client, sharing: int) -> None:
+    ids = [await api.user(f"u{number}@x.org", externalId="Same") for number in range(sharing)]
+    await api.user("other@x.org", externalId="same")
+
+    whole = await api.find('externalId eq "Same"')
+    first = await api.get("/Users", filter='externalId eq "Same"', count="1")
+    of_groups = await api.find('externalId eq "Same"', "/Groups")
+
+    assert (whole.ids, whole.body["totalResults"]) == (ids, sharing)
+    assert (first.ids, first.body["totalResults"]) == (ids[:1], sharing)
+    assert of_groups.body["totalResults"] == 0

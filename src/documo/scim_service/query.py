@@ -19,7 +19,7 @@ from documo.scim_service.exchange import Answer, Place, Request
 from documo.scim_service.filter_sql import Compiled, FilterCompiler
 from documo.scim_service.order import order_of
 from documo.scim_service.render import rendered
-from documo.scim_service.service import Service
+from documo.scim_service.service import NAMESAKES, Service
 from documo.search_document import fold_text
 from documo.store import lookups, pages
 from documo.store.resources import Row
@@ -48,9 +48,8 @@ async def search_resources(service: Service, request: Request, places: Sequence[
 async def search(service: Service, request: Request, places: Sequence[Place], wanted: SearchRequest) -> Answer:
     """One page of the resources at *places* that match."""
     trees = _filters(request, places, wanted.filter)
-    named = await _by_name(service, request, places, wanted, trees)
-    if named is not None:
-        rows = [named] if named.id else []
+    rows = await _at_once(service, request, places, wanted, trees)
+    if rows is not None:
         return await _answer(service, request, rows, places, wanted, len(rows))
     query = _Query(service, request, places, wanted)
     try:
@@ -74,24 +73,30 @@ def _filters(request: Request, places: Sequence[Place], text: str | None) -> lis
     return trees
 
 
-_NOBODY = Row("", "", 0, "", "", "")
-
-
-async def _by_name(
+async def _at_once(
     service: Service, request: Request, places: Sequence[Place], wanted: SearchRequest, trees: Sequence[Filter | None]
-) -> Row | None:
-    """The answer to the question that clients ask most, `userName eq "x"`, got together with others; None when it is another."""
+) -> list[Row] | None:
+    """The answer to the questions that clients ask most, `userName eq "x"` and `externalId eq "x"`, got together with others.
+
+    None when the question is another, or too many have that external id.
+    """
     tree = trees[0]
     if len(places) != 1 or not isinstance(tree, Comparison) or tree.op != "eq" or not isinstance(tree.value, str):
         return None
     if wanted.sort_by or wanted.cursor is not None or wanted.start_index != 1 or wanted.count == 0:
         return None
-    unique = unique_attribute(places[0].definition)
-    target = places[0].definition.find(tree.path)
-    if unique is None or target is None or target.attribute is not unique:
+    definition, key = places[0].definition, (request.tenant.id, places[0].kind)
+    target = definition.find(tree.path)
+    attribute = target.attribute if target is not None and not target.urn and target.sub is None else None
+    if attribute is None:
         return None
-    name = fold_text(tree.value, unique)
-    return await service.by_name.ask((request.tenant.id, places[0].kind), name) or _NOBODY
+    if attribute is unique_attribute(definition):
+        row = await service.by_name.ask(key, fold_text(tree.value, attribute))
+        return [row] if row is not None else []
+    if attribute.name == "externalId":
+        rows = await service.by_external_id.ask(key, tree.value)
+        return rows if len(rows) < NAMESAKES and (wanted.count is None or len(rows) <= wanted.count) else None
+    return None
 
 
 class _Query:

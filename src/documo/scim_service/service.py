@@ -16,6 +16,8 @@ from documo.store.resources import Row
 from documo.store.round_trip import one_trip
 from documo.store.statistics import Statistics
 
+NAMESAKES = 3  # so many that share an external id are read at once
+
 
 class Service:
     """Made once for a process. *forget* drops what the process has cached of tenants."""
@@ -27,6 +29,7 @@ class Service:
         self.cursor_key = cursor_key
         self.by_id: Collector[str, Row | None] = Collector(self._read)
         self.by_name: Collector[str, Row | None] = Collector(self._read_by_name)
+        self.by_external_id: Collector[str, list[Row]] = Collector(self._read_by_external_id)
         self.creates: Collector[Creation, Made] = Collector(self._create)
         self.changes: Collector[Change, Changed] = Collector(self._change)
 
@@ -46,6 +49,17 @@ class Service:
         (rows,) = await one_trip(self.store, tenant_id, [resources.read_by_name(tenant_id, kind, names)])
         found = {row[0]: Row(*row[1:]) for row in rows}
         return [found.get(name) for name in names]
+
+    async def _read_by_external_id(self, key: Hashable, external_ids: Sequence[str]) -> Sequence[list[Row]]:
+        place: Any = key
+        tenant_id, kind = place
+        # Each once: two clients may ask for the same one at the same time.
+        statement = resources.read_by_external_id(tenant_id, kind, sorted(set(external_ids)), NAMESAKES)
+        (rows,) = await one_trip(self.store, tenant_id, [statement])
+        found: dict[str, list[Row]] = {}
+        for row in rows:
+            found.setdefault(row[0], []).append(Row(*row[1:]))
+        return [found.get(external_id, []) for external_id in external_ids]
 
     async def _create(self, key: Hashable, creations: Sequence[Creation]) -> Sequence[Made | Exception]:
         answers = await run_creates(self.store, creations)

@@ -158,6 +158,16 @@ def read_by_name(tenant_id: int, kind: str, names: Sequence[str]) -> Statement:
     )
 
 
+def read_by_external_id(tenant_id: int, kind: str, external_ids: Sequence[str], limit: int) -> Statement:
+    """The external id, then `Row`, of at most *limit* that live for each."""
+    return (
+        f"select n.value, {COLUMNS_AND_GROUPS} from unnest(%s::text[]) as n(value) cross join lateral ("  # noqa: S608 -- constants
+        "select * from resources e where e.tenant_id = %s and e.kind = %s and e.external_id = n.value and e.deleted_at is null"
+        " order by e.id limit %s) r",
+        (list(external_ids), tenant_id, kind, limit),
+    )
+
+
 def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
     """Rows of `Stored`, locked in the order of their ids, so that two batches never wait for each other in a circle."""
     return (
