@@ -12,7 +12,7 @@ from documo_client import Client
 from documo.demo_people import add_people
 from documo.scim_service.filter_sql import FilterCompiler
 from documo.scim_service.order import order_of
-from documo.store import pages
+from documo.store import pages, resources
 from documo.store.round_trip import one_trip
 from documo.store.statistics import FIRST_ROWS
 from lockstep.scim.filters import parse_filter
@@ -114,8 +114,11 @@ async def test_the_planner_hears_of_new_people_before_autovacuum_comes(api: Clie
             return float(count)
 
     assert await known() <= 0
-    await asyncio.gather(*(api.user(f"new{number}@contoso.example") for number in range(FIRST_ROWS)))
+    names = [f"new{number}@contoso.example" for number in range(FIRST_ROWS)]
+    await asyncio.gather(*(api.user(name) for name in names))
 
     async with asyncio.timeout(10):
         while await known() < FIRST_ROWS / 2:
             await asyncio.sleep(0.02)
+    question = resources.read_by_name(api.account.id, "User", names[:16])
+    assert "resources_unique_name" in await plan_of(api, question)

@@ -14,9 +14,9 @@ import psycopg
 from documo.store.database import Store
 
 FIRST_ROWS, FACTOR = 200, 4
-# The columns that are searched and no others: sampling documents would cost more than all of these.
+# All that conditions speak of, deleted_at above all, which stands in every one. Sampling documents would cost more than all the rest.
 _TABLES = {
-    "resources": "(tenant_id, id, kind, unique_name, external_id, display_name)",
+    "resources": "(tenant_id, id, kind, unique_name, external_id, display_name, active, created_at, last_modified, deleted_at)",
     "resource_search": "(tenant_id, id, kind)",
     "group_members": "",
 }
