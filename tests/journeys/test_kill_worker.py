@@ -75,8 +75,8 @@ class Workers:
         self.command = [sys.executable, str(HERE / "worker_to_kill.py"), database.conninfo, key, origin]
         self.running: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> subprocess.Popen[bytes]:
-        worker = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
+    def start(self, *options: str) -> subprocess.Popen[bytes]:
+        worker = subprocess.Popen([*self.command, *options], stdout=subprocess.DEVNULL)
         self.running.append(worker)
         return worker
 
@@ -176,6 +176,38 @@ async def test_everybody_exists_exactly_once_after_kills(
     await kill_at_random_moments(world, workers, application, seed=seed, kills=2)
 
     await everybody_is_right(world, application)
+
+
+async def test_leaver_whose_disable_was_journaled_but_never_sent_is_disabled_after_the_restart(
+    world: World, workers: Workers, application: Application
+) -> None:
+    await world.add_people(range(3))
+    await world.start()
+    worker = workers.start()
+    await until(lambda: is_settled(world), seconds=30)
+    workers.kill(worker)
+
+    await world.unassign([1])
+    worker = workers.start("--hold-updates")
+    await until(lambda: is_journaled(world), seconds=30)
+    workers.kill(worker)
+    state = await application.state()
+    assert all(user["active"] for user in state["users"])
+    assert await is_journaled(world)
+    workers.start()
+    await until(lambda: is_settled(world), seconds=30)
+    workers.stop_all()
+
+    state = await application.state()
+    assert {user["userName"]: user["active"] for user in state["users"]} == {
+        upn(0): True, upn(1): False, upn(2): True,
+    }  # fmt: skip
+    assert await world.value("select count(*) from operation where state in ('planned', 'ambiguous')") == 0
+
+
+async def is_journaled(world: World) -> bool:
+    """Whether the journal has a disable of which nobody knows the end."""
+    return bool(await world.value("select count(*) from operation where action = 'disable' and state = 'planned'"))
 
 
 @pytest.mark.soak

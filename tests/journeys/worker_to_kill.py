@@ -1,27 +1,45 @@
-"""A worker in a process of its own, to be killed: `python worker_to_kill.py CONNINFO KEY ORIGIN`."""
+"""A worker in a process of its own, to be killed: `python worker_to_kill.py CONNINFO KEY ORIGIN [--hold-updates]`.
+
+With --hold-updates it stops for good where a change, journaled already, would be sent.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import sys
+from typing import Any, NoReturn
 
+from lockstep.ports import Target, TargetSettings
 from lockstep.postgres.database import Database
 from lockstep.postgres.pool import open_pool
 from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services, Times
 from lockstep.sync.worker import run_worker
 from lockstep.targets.opener import ScimTargets
+from lockstep.targets.scim_target import ScimTarget
 from lockstep.vault import Vault, parse_key
 
 TIMES = Times(deadline_seconds=1.5, lease_margin_seconds=0.5, lease_renewal_seconds=0.3, ambiguous_wait_seconds=0.1)
 
 
-async def main(conninfo: str, key: str, origin: str) -> None:
+class Holding(ScimTarget):
+    async def update(self, *_: Any, **__: Any) -> NoReturn:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("unreachable")
+
+
+class HoldingTargets(ScimTargets):
+    def open(self, settings: TargetSettings) -> Target:
+        return Holding(settings, self.client)
+
+
+async def main(conninfo: str, key: str, origin: str, hold: str = "") -> None:
     pool = await open_pool(Database("lockstep", "test", conninfo), max_size=6)
     drive = Drive(pool=pool)
     vault = Vault(parse_key(key, where="test"))
-    services = Services(pool, vault, ScimTargets([origin]), drive.wake, times=TIMES)
+    targets = (HoldingTargets if hold else ScimTargets)([origin])
+    services = Services(pool, vault, targets, drive.wake, times=TIMES)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, services.stopping.set)
     await run_worker(services)
     await pool.close()
