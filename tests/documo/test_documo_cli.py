@@ -116,7 +116,7 @@ def test_an_issuer_is_trusted_by_command_and_listed_like_a_key(documo_command: A
 
     assert said == "Tokens of https://sts.example/ for documo are accepted (1 keys).\n"
     assert [key["key"] for key in listed if key["kind"] == "issuer"] == ["signed tokens"]
-    assert "The file is no JSON" in documo_command(*wanted, str(keys), code=64).stderr
+    assert "no public keys that can be read" in documo_command(*wanted, str(keys), code=64).stderr
 
 
 def test_streams_are_added_listed_and_removed_by_command(documo_command: Any) -> None:

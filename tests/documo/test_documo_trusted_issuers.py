@@ -8,15 +8,19 @@ import hmac
 import json
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from documo_client import USER, Client, Documo
 
 from documo import api_keys, members
+from documo.issuer_keys import read_keys
 from documo.trusted_issuers import trust_issuer
 from lockstep.errors import LockstepError
 
@@ -189,3 +193,58 @@ async def test_tokens_of_somebody_who_is_no_admin_do_not_provision(api: Client, 
     )
 
     assert (await with_token(api, issuer.token()).get("/Users")).status == 403
+
+
+def pem_of(key: Any) -> bytes:
+    return bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+
+def certificate_of(key: Any) -> bytes:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "signer")])
+    begun = datetime.now(UTC) - timedelta(days=1)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, begun, begun + timedelta(days=9))
+    return made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "make", "form"),
+    [
+        ("RS256", lambda: rsa.generate_private_key(65537, 2048), pem_of),
+        ("RS256", lambda: rsa.generate_private_key(65537, 2048), certificate_of),
+        ("ES384", lambda: ec.generate_private_key(ec.SECP384R1()), pem_of),
+        ("EdDSA", ed25519.Ed25519PrivateKey.generate, pem_of),
+    ],
+)
+async def test_keys_given_as_pem_check_signatures(api: Client, algorithm: str, make: Any, form: Any) -> None:
+    signer, stranger = Issuer(make(), algorithm), Issuer(make(), algorithm)
+    other = ec.generate_private_key(ec.SECP256R1())
+    jwks = read_keys(b"a comment\n" + pem_of(other) + form(signer.key))
+
+    await trust_issuer(api.store, api.account.id, issuer=ISSUER, audience=AUDIENCE, jwks=jwks)
+
+    assert (await with_token(api, signer.token()).get("/Users")).status == 200
+    assert "not signed by a key" in await refusal(api, stranger.token())
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"neither", "no public keys that can be read"),
+        (b"[]", "no public keys that can be read"),
+        (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "no public keys that can be read"),
+        (pem_of(dsa.generate_private_key(1024)), "no token is signed with"),
+        (pem_of(ec.generate_private_key(ec.SECP256K1())), "no token is signed with"),
+    ],
+)
+def test_a_file_without_usable_keys_is_refused_with_the_reason(data: bytes, says: str) -> None:
+    with pytest.raises(LockstepError, match=says):
+        read_keys(data)
+
+
+def test_a_private_key_is_refused_and_not_repeated() -> None:
+    private = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    with pytest.raises(LockstepError, match="holds a private key") as refused:
+        read_keys(private)
+
+    assert private.splitlines()[1].decode() not in str(refused.value)

@@ -7,17 +7,16 @@ from datetime import timedelta
 from typing import Any, BinaryIO
 
 import click
-import orjson
 
 from documo import api_keys as rules
 from documo import trusted_issuers
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import Output, data_option, output_option, with_store
+from documo.issuer_keys import read_keys
 from documo.settings import Settings
 from documo.store.database import Store
 from documo.store.keys import KeyRow
-from lockstep.errors import invalid
 
 COLUMNS = ("id", "name", "key", "scopes", "state", "expires_at", "last_used_at", "last_used_address", "last_used_agent")
 
@@ -102,7 +101,10 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings
 @account_option
 @click.option("--issuer", required=True, metavar="URL", help="The claim iss of the tokens.")
 @click.option("--audience", required=True, help="The claim aud of the tokens; each account needs its own.")
-@click.option("--jwks", "file", required=True, type=click.File("rb"), help="The issuer's public keys; - reads stdin.")
+@click.option(
+    "--jwks", "--pem", "file", required=True, type=click.File("rb"),
+    help="The issuer's public keys, as a JWKS document or as PEM (keys, certificates); - reads stdin.",
+)  # fmt: skip
 @click.option("--name", default="", help="What the trust is for.")
 @click.option("--member", default="", metavar="EMAIL", help="As whom the tokens act.")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(rules.SCOPES), help="May be given several times.")
@@ -116,11 +118,9 @@ def trust(
 
     \b
     documo keys trust --issuer https://sts.windows.net/TENANT-ID/ --audience https://documo.example --jwks keys.json
+    documo keys trust --issuer https://ci.example --audience https://documo.example --pem signer.pem
     """
-    try:
-        jwks = orjson.loads(file.read(1_000_000))
-    except orjson.JSONDecodeError:
-        raise invalid("The file is no JSON", next_step='Give the issuer\'s JWKS: {"keys": [...]}') from None
+    jwks = read_keys(file.read(1_000_000))
 
     async def work(store: Store) -> trusted_issuers.Trust:
         tenant = await only_account(store, account)

@@ -1,0 +1,65 @@
+"""Read the public keys of an issuer from what its admin has in hand: a JWKS document, or PEM with keys and certificates.
+
+A private key is refused aloud and never stored: whoever pastes one should learn of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from lockstep.errors import LockstepError, invalid
+
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re.S)
+_EC_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+
+
+def read_keys(data: bytes) -> Mapping[str, Any]:
+    """The JWKS (RFC 7517) that a file holds or whose keys its PEM blocks are. Raises LockstepError when it is neither."""
+    if b"PRIVATE KEY-----" in data:
+        raise invalid(
+            "The file holds a private key", next_step="Give the public key or the certificate; keep the private one"
+        )
+    blocks = [(found[1].decode(), found[0]) for found in _BLOCK.finditer(data)]
+    if blocks:
+        return {"keys": [_jwk(kind, block) for kind, block in blocks]}
+    try:
+        jwks = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise _unreadable() from None
+    if not isinstance(jwks, dict):
+        raise _unreadable()
+    return jwks
+
+
+def _jwk(kind: str, block: bytes) -> dict[str, Any]:
+    """One key as JWK. RSA keys count as RS256: PEM does not say, and it is what issuers sign with."""
+    try:
+        key = (
+            x509.load_pem_x509_certificate(block).public_key() if kind == "CERTIFICATE" else load_pem_public_key(block)
+        )
+    except ValueError:
+        raise _unreadable() from None
+    if isinstance(key, rsa.RSAPublicKey):
+        return {**RSAAlgorithm.to_jwk(key, as_dict=True), "alg": "RS256"}
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _EC_ALGORITHMS:
+        return {**ECAlgorithm.to_jwk(key, as_dict=True), "alg": _EC_ALGORITHMS[key.curve.name]}
+    if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        return {**OKPAlgorithm.to_jwk(key, as_dict=True), "alg": "EdDSA"}
+    raise invalid(
+        "A key in the file is of a kind that no token is signed with", next_step="Give an RSA, EC or EdDSA key"
+    )
+
+
+def _unreadable() -> LockstepError:
+    return invalid(
+        "The file holds no public keys that can be read",
+        next_step='Give the issuer\'s JWKS, {"keys": [...]}, or PEM with public keys or certificates',
+    )
