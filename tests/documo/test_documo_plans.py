@@ -14,7 +14,7 @@ from documo.scim_service.filter_sql import FilterCompiler
 from documo.scim_service.order import order_of
 from documo.store import pages, resources
 from documo.store.round_trip import one_trip
-from documo.store.statistics import FIRST_ROWS
+from documo.store.statistics import FIRST_ROWS, Statistics
 from lockstep.scim.filters import parse_filter
 from lockstep.scim.registry import default_registry
 
@@ -114,11 +114,17 @@ async def test_the_planner_hears_of_new_people_before_autovacuum_comes(api: Clie
             return float(count)
 
     assert await known() <= 0
-    names = [f"new{number}@contoso.example" for number in range(FIRST_ROWS)]
-    await asyncio.gather(*(api.user(name) for name in names))
+    await asyncio.gather(*(api.user(f"new{number}@contoso.example") for number in range(FIRST_ROWS)))
 
     async with asyncio.timeout(10):
         while await known() < FIRST_ROWS / 2:
             await asyncio.sleep(0.02)
-    question = resources.read_by_name(api.account.id, "User", names[:16])
-    assert "resources_unique_name" in await plan_of(api, question)
+
+
+async def test_what_is_sampled_is_enough_to_find_many_people_by_name_through_the_index(api: Client) -> None:
+    await add_people(api.store, api.account.id, 3000, seed=1)
+
+    await Statistics(api.store).refresh()
+
+    names = [f"user{number}@sandbox.example" for number in range(16)]
+    assert "resources_unique_name" in await plan_of(api, resources.read_by_name(api.account.id, "User", names))
