@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from model_target import ModelTarget
+from model_target import USER, ModelTarget
 from sync_world import CONFIG, USERS, World, person_id, until, upn
 
 from lockstep.engine.matching import MatchQuery, match_key
@@ -107,7 +107,7 @@ async def test_a_create_is_not_sent_while_another_worker_makes_the_same(world: W
         values (gen_random_uuid(), %s, 'User', %s, '', 'create', 'planned', 1, %s) returning 1""",
         world.job,
         person_id(1),
-        match_key(MatchQuery("externalId", "E-1", 1)),
+        match_key(world.job, USER, MatchQuery("externalId", "E-1", 1)),
     )
     await world.add_people([2], employeeId="E-1")
 
@@ -132,7 +132,7 @@ async def test_an_account_that_another_worker_is_giving_to_somebody_is_left_alon
         values (gen_random_uuid(), %s, 'User', %s, '', 'create', 'planned', 1, %s) returning 1""",
         world.job,
         person_id(1),
-        match_key(MatchQuery("userName", SAME.upper(), 1)),
+        match_key(world.job, USER, MatchQuery("userName", SAME.upper(), 1)),
     )
     await world.add_people([2])
 

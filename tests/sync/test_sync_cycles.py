@@ -5,7 +5,8 @@ from __future__ import annotations
 from model_target import USER, ModelTarget
 from sync_world import CONFIG, USERS, World, upn
 
-from lockstep.storage import target_index
+from lockstep.postgres.pool import transaction
+from lockstep.storage import dirty, dirty_marks, target_index
 
 
 async def test_initial_cycle_creates_everybody_once_with_one_request_each(world: World, target: ModelTarget) -> None:
@@ -212,3 +213,23 @@ async def test_the_next_cycle_is_due_after_the_interval_and_at_most_the_jitter_l
 
     assert all(3590 < wait <= 3600 + 600 for wait in waits)
     assert max(waits) - min(waits) > 5  # drawn anew each time
+
+
+async def test_a_few_of_many_due_objects_are_found_without_reading_them_all(world: World) -> None:
+    """The table was empty a moment ago, and PostgreSQL would plan for that."""
+    await world.add_people(range(dirty_marks.MANY))
+    async with transaction(world.pool) as connection:
+        marked = await dirty_marks.mark_all(
+            connection, world.job, world.app, "User", everybody=True, cycle=None, reason="test"
+        )
+        cursor = await connection.execute("select reltuples from pg_class where oid = 'dirty'::regclass")
+        assert (await cursor.fetchone())[0] >= marked == dirty_marks.MANY  # type: ignore[index]
+    async with world.pool.connection() as connection:
+        claims = await dirty.claim(connection, world.job, owner="us", limit=10, lease_seconds=60)
+        cursor = await connection.execute(
+            "explain " + dirty._BY_LANE,
+            {"job": world.job, "owner": "us", "limit": 10, "lease_seconds": 60, "up_to_lane": 9},
+        )
+        claiming = "\n".join(row[0] for row in await cursor.fetchall())
+    assert len({claim.source_id for claim in claims}) == 10
+    assert "Tid Scan" in claiming and "Seq Scan on dirty" not in claiming

@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from lockstep.engine.dynamic_groups import MembershipRule
 from lockstep.engine.records import Lane, ObjectKind
 from lockstep.postgres.pool import Connection, Pool, transaction
-from lockstep.storage import changes, instance, marks
+from lockstep.storage import changes, dirty_marks, instance, marks
 from lockstep.storage.groups import Edge
 from lockstep.storage.marks import Hit
 
@@ -101,6 +101,7 @@ class Edit:
                 for (job, kind, object_id), (lane, reasons) in self._marks.items()
             ]
             await marks.write_marks(self.connection, rows)
+            await dirty_marks.refresh_statistics(self.connection, len(rows))
         self.touched = frozenset(job for job, _, _ in self._marks)
 
     def _mark(self, hits: Iterable[Hit], *, reason: str, is_leaving: bool = False, lane: Lane | None = None) -> None:

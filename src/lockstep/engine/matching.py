@@ -22,7 +22,7 @@ from lockstep.engine.configuration import (
 from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, ExpressionError
 from lockstep.engine.moment import Moment
 from lockstep.engine.operators import is_empty, text_of
-from lockstep.engine.records import Account, SourceObject, Value, Values
+from lockstep.engine.records import Account, ObjectKind, SourceObject, Value, Values
 from lockstep.engine.source_record import source_record
 from lockstep.scim.target_values import MISSING, read_path
 
@@ -135,9 +135,9 @@ def matching_value(resource: Mapping[str, Any], attribute: str) -> str | None:
     return folded(attribute, text_of(value))
 
 
-def match_key(query: MatchQuery) -> str:
-    """What *query* asks for, as the journal remembers it: of one length, and without anybody's value in it."""
-    asked = f"{query.attribute}\0{folded(query.attribute, query.value)}"
+def match_key(job: str, kind: ObjectKind, query: MatchQuery) -> str:
+    """What *query* asks for in one application, as the journal remembers it: of one length, and without anybody's value in it."""
+    asked = f"{job}\0{kind.value}\0{query.attribute}\0{folded(query.attribute, query.value)}"
     return blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

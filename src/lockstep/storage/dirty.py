@@ -38,7 +38,7 @@ class Claim:
 
 _CLAIM = """
 with due as (
-    select job, kind, source_id, lease_owner is not null as was_leased, cycle is null as is_adopted
+    select ctid as place, lease_owner is not null as was_leased, cycle is null as is_adopted
     from dirty
     where job = %(job)s and lane <= %(up_to_lane)s and not_before <= now()
         and (lease_until is null or lease_until < now())
@@ -53,7 +53,7 @@ update dirty set
     cycle = coalesce(dirty.cycle, (select id from cycle
         where cycle.job = %(job)s and state = 'running' and kind <> 'onDemand'))
 from due
-where dirty.job = due.job and dirty.kind = due.kind and dirty.source_id = due.source_id
+where dirty.ctid = due.place  -- locked a moment ago, so it stays there
 returning dirty.kind, dirty.source_id::text, dirty.lane, dirty.reasons, dirty.version, dirty.attempt, dirty.failures,
     dirty.first_failed_at, dirty.last_error, dirty.cycle, due.was_leased, due.is_adopted
 """

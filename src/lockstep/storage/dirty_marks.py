@@ -13,6 +13,7 @@ from lockstep.engine.records import Lane
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import only_row
 
+MANY = 500
 _IN_ORDER = """with wanted as (
         select job, kind, source_id from dirty where {which}
         order by kind, source_id
@@ -67,7 +68,22 @@ async def mark_all(
         ).format(in_scope=sql.SQL(in_scope)),
         {"job": job, "app": app, "kind": kind, "cycle": cycle, "reason": reason},
     )
+    await refresh_statistics(connection, cursor.rowcount)
     return cursor.rowcount
+
+
+async def refresh_statistics(connection: Connection, marked: int) -> None:
+    """After many marks, tell the planner how many there are now: for a table that was empty it would read all for each of a few.
+
+    Whoever finds another at it passes on: waiting here, with rows locked, could close a circle.
+    """
+    if marked < MANY:
+        return
+    cursor = await connection.execute(
+        "select reltuples < %s from pg_class where oid = 'dirty'::regclass", (2 * marked,)
+    )
+    if (await only_row(cursor))[0]:
+        await connection.execute("analyze (skip_locked) dirty")
 
 
 async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *, cycle: int) -> None:

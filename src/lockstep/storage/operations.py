@@ -40,7 +40,8 @@ async def journal(
     """Write operations (id, kind, source_id, target_id, cycle, action, attempt, before, after, ...) as planned.
 
     Returns the ids that were written, which may be sent, and those whose account another object is just getting (*match_key*).
-    The leases of all others are no longer ours.
+    The leases of all others are no longer ours. Leases and rivals are asked for row by row (hence the limits): joined, a planner
+    whose statistics are old reads all that is due.
     """
     cursor = await connection.execute(
         f"""with given as materialized (
@@ -56,9 +57,11 @@ async def journal(
                 given.attempt, given.before, given.after, coalesce(given.grants, false), coalesce(given.empties, false),
                 given.decision, given.match_key
             from given
-            join dirty on dirty.job = %(job)s and dirty.kind = given.kind and dirty.source_id = given.source_id
-                and dirty.attempt = given.attempt and dirty.lease_owner = %(owner)s and dirty.lease_until > now()
-            where given.id not in (select rival.id from rival)
+            where given.id not in (select rival.id from rival) and coalesce((
+                select true from dirty
+                where dirty.job = %(job)s and dirty.kind = given.kind and dirty.source_id = given.source_id
+                    and dirty.attempt = given.attempt and dirty.lease_owner = %(owner)s and dirty.lease_until > now()
+                limit 1), false)
             returning id
         )
         select id::text, true from written union all select id::text, false from rival""",  # noqa: S608

@@ -16,14 +16,17 @@ IS_OPEN = "state in ('planned', 'ambiguous')"
 
 
 def older_rival(given: str) -> str:
-    """SQL: whether somebody else creates what the row *given* (kind, source_id, match_key) would create."""
-    return f"""exists (select from operation other
-        where other.job = %(job)s and other.kind = {given}.kind and other.match_key = {given}.match_key
+    """SQL: whether somebody else creates what the row *given* (kind, source_id, match_key) would create.
+
+    With a limit it stays a question for each row, answered by the index; as a join it would read the whole journal.
+    """
+    return f"""coalesce((select true from operation other
+        where other.match_key = {given}.match_key
             and other.source_id <> {given}.source_id and other.{IS_OPEN}
             and other.planned_at <= coalesce((
                 select min(mine.planned_at) from operation mine
                 where mine.job = %(job)s and mine.kind = {given}.kind and mine.source_id = {given}.source_id
-                    and mine.{IS_OPEN}), 'infinity'))"""  # noqa: S608  # no text of anybody's in it
+                    and mine.{IS_OPEN}), 'infinity') limit 1), false)"""  # noqa: S608  # no text of anybody's in it
 
 
 async def wanted_by_others(
@@ -42,13 +45,12 @@ async def wanted_by_others(
     return {row[0] for row in await cursor.fetchall()}
 
 
-async def made_in_cycle(connection: Connection, job: str, kind: str, cycle: int, keys: Iterable[str]) -> set[str]:
+async def made_in_cycle(connection: Connection, cycle: int, keys: Iterable[str]) -> set[str]:
     """Those of *keys* that somebody got an account by in this cycle, or is getting one."""
     cursor = await connection.execute(
         """select distinct match_key from operation
-        where job = %s and kind = %s and match_key = any(%s) and cycle = %s
-            and state in ('planned', 'ambiguous', 'confirmed')""",
-        (job, kind, list(keys), cycle),
+        where match_key = any(%s) and cycle = %s and state in ('planned', 'ambiguous', 'confirmed')""",
+        (list(keys), cycle),
     )
     return {row[0] for row in await cursor.fetchall()}
 

@@ -271,7 +271,7 @@ class Pipeline:
     async def _journal_writes(self) -> None:
         while True:
             batch = await self._journal.take()
-            rows = [sending.journal_row(write) for write in batch]
+            rows = [sending.journal_row(self.job.id, write) for write in batch]
             taking = [row for write, row in zip(batch, rows, strict=True) if write.planned.plan.link_to is not None]
             async with pipelined(self.services.pool) as connection:
                 too_late = await under_way.lock_accounts(connection, self.job.id, taking) if taking else set()

@@ -41,7 +41,7 @@ class Known:
     answers: dict[tuple[str, str], list[Account]] = field(default_factory=dict)
     indexed: dict[str, Account] = field(default_factory=dict)
     holders: dict[str, Holder] = field(default_factory=dict)
-    made: set[str] = field(default_factory=set)  # match keys of accounts that were made since the pages were read
+    made: set[str] = field(default_factory=set)  # objects whose account may have been made since the pages were read
     taken: dict[str, Taken] = field(
         default_factory=dict
     )  # by object: candidates for a unique value that it cannot have
@@ -130,9 +130,10 @@ async def ask_index(
     known.answers = await target_index.find(connection, job.id, known.kind, pairs) if pairs else {}
     found = {account.id for accounts in known.answers.values() for account in accounts}
     known.holders = await links.holders(connection, job.id, known.kind, found) if found else {}
-    keys = {match_key(one.queries[0]) for one in asking if one.queries}
+    keys = {one.obj.id: match_key(job.id, known.kind, one.queries[0]) for one in asking if one.queries}
     if keys and cycle is not None:
-        known.made = await made_in_cycle(connection, job.id, known.kind, cycle, keys)
+        made = await made_in_cycle(connection, cycle, keys.values())
+        known.made = {source_id for source_id, key in keys.items() if key in made}
 
 
 async def choose_from_index(job: Job, known: Known, prepared: Iterable[Prepared], claims: Claims) -> None:
@@ -169,7 +170,7 @@ def plan_from_index(known: Known, prepared: Prepared) -> Planned | None:
         observed = known.indexed[prepared.obj.id]
         want = wanted(prepared, observed=observed)
     if want is Wanted.MATCH:
-        if prepared.queries and match_key(prepared.queries[0]) in known.made:
+        if prepared.obj.id in known.made:
             return None
         answers = [
             (query, known.answers.get((query.attribute, folded(query.attribute, query.value)), []))
@@ -238,7 +239,7 @@ async def _ask(pool: Pool, job: Job, prepared: Prepared, reader: CountingReader)
     if found:
         async with pool.connection() as connection:
             # Creates are remembered by the first thing that they are asked for by.
-            first = match_key(prepared.queries[0])
+            first = match_key(job.id, kind, prepared.queries[0])
             others = await wanted_by_others(connection, job.id, kind, prepared.obj.id, found, first)
             held = await links.holders(connection, job.id, kind, found)
     return choose_match(answers, *_owners(held, prepared), under_way=others)

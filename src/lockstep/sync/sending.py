@@ -135,7 +135,7 @@ def _logged(
     return replace(outcome, log=record, settled=(*more, *outcome.settled), requests=outcome.requests + requests)
 
 
-def journal_row(write: Write) -> Row:
+def journal_row(job: str, write: Write) -> Row:
     """The operation as Transaction A writes it."""
     plan = write.planned.plan
     before, after = changes_document(plan.changes)
@@ -152,7 +152,7 @@ def journal_row(write: Write) -> Row:
         "after": after,
         "grants": plan.grants,
         "empties": plan.empties,
-        "match_key": match_key(queries[0]) if plan.action is Action.CREATE and queries else None,
+        "match_key": match_key(job, plan.kind, queries[0]) if plan.action is Action.CREATE and queries else None,
         "decision": "approved" if is_approved(write.claim) else None,
     }
 
@@ -180,7 +180,7 @@ def planned_now(
 
 def _held_row(claim: Claim, planned: Planned, operation_id: str) -> Row:
     reason = planned.plan.reason
-    row = journal_row(Write(claim, planned, operation_id))
+    row = journal_row("", Write(claim, planned, operation_id))  # nothing is under way while it is held
     action = planned.plan.held_action or planned.plan.action
     return {**row, "action": action.value, "error": {"code": reason.code, "reason": reason.text}}
 
