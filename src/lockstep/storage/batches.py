@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 import orjson
 import psycopg
 
 from lockstep.errors import Kind, LockstepError
+
+ID_LENGTH = 36
 
 Row = Mapping[str, Any]  # one row as a statement takes it
 
@@ -24,6 +27,14 @@ def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
 def as_json(value: object) -> str:
     """The parameter for a single `jsonb` column."""
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def as_id(name: str) -> UUID | None:
+    """What somebody wrote, as the id that it may be. Compared with an id column, so that its index is used."""
+    try:
+        return UUID(name) if len(name) == ID_LENGTH else None
+    except ValueError:
+        return None
 
 
 async def only_row(

@@ -11,7 +11,7 @@ from typing import Any
 from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
-from lockstep.storage.batches import as_rows
+from lockstep.storage.batches import as_id, as_rows
 from lockstep.storage.people import KnownRow
 
 
@@ -70,10 +70,10 @@ async def find_groups(connection: Connection, name: str, *, is_deleted: bool = F
     async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from grp
-            where (lower(display_name) = lower(%(name)s) or id::text = lower(%(name)s))
-                and (deleted_at is not null) = %(is_deleted)s
+            where (lower(display_name) = lower(%(name)s) or id = %(id)s)
+                and deleted_at is {"not null" if is_deleted else "null"}
             order by deleted_at desc nulls first, id""",
-            {"name": name, "is_deleted": is_deleted},
+            {"name": name, "id": as_id(name)},
         )
         return await cursor.fetchall()
 

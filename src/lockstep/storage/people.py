@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
-from lockstep.storage.batches import as_rows
+from lockstep.storage.batches import as_id, as_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,10 @@ async def find_person(connection: Connection, name: str, *, is_deleted: bool = F
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from person
-            where (lower(user_principal_name) = lower(%(name)s) or id::text = lower(%(name)s))
-                and (deleted_at is not null) = %(is_deleted)s
+            where (lower(user_principal_name) = lower(%(name)s) or id = %(id)s)
+                and deleted_at is {"not null" if is_deleted else "null"}
             order by deleted_at desc nulls first limit 1""",
-            {"name": name, "is_deleted": is_deleted},
+            {"name": name, "id": as_id(name)},
         )
         return await cursor.fetchone()
 
