@@ -1,6 +1,7 @@
 """Ask DNS for TXT records: one question over UDP, so that no resolver library is needed.
 
-What comes back is only compared with a proof; an answer that is not ours (another id or question) is ignored.
+What comes back is only compared with a proof; an answer that is not ours (another id or question) is ignored. A name server that fails
+counts like one that is silent: only "there is no such name" is an answer of no records.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import struct
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from lockstep.errors import unreachable
+from lockstep.errors import invalid, unreachable
 
 TXT, INTERNET = 16, 1
+NO_ERROR, NO_SUCH_NAME = 0, 3
 TIMEOUT_SECONDS, TRIES = 2.0, 3
 
 
@@ -21,30 +24,35 @@ async def txt_records(name: str, *, name_server: str | None = None) -> list[str]
     """The TXT records of *name*; empty when there are none. Raises LockstepError when no name server answers."""
     server = name_server or _system_name_server()
     address, _, port = server.partition("#")
-    loop = asyncio.get_running_loop()
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise invalid(f"{server[:80]!r} is no name server", next_step="Write it as 192.0.2.1 or 192.0.2.1#5353")
     for _ in range(TRIES):
-        number = secrets.randbelow(65536)
-        transport, protocol = await loop.create_datagram_endpoint(
-            partial(_Question, number), remote_addr=(address, int(port or 53))
-        )
-        try:
-            transport.sendto(_question(number, name))
-            return _read_answer(await asyncio.wait_for(protocol.answer, TIMEOUT_SECONDS))
-        except (TimeoutError, OSError):
-            continue
-        finally:
-            transport.close()
+        with suppress(TimeoutError, OSError):
+            answer = await _ask(_question(secrets.randbelow(65536), name), address, int(port or 53))
+            if answer[3] & 0x0F in (NO_ERROR, NO_SUCH_NAME):
+                return _read_answer(answer)
     raise unreachable(f"The name server {server} did not answer", next_step="Name another: --name-server ADDRESS")
 
 
+async def _ask(question: bytes, address: str, port: int) -> bytes:
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.create_datagram_endpoint(partial(_Question, question), remote_addr=(address, port))
+    try:
+        transport.sendto(question)
+        return await asyncio.wait_for(protocol.answer, TIMEOUT_SECONDS)
+    finally:
+        transport.close()
+
+
 class _Question(asyncio.DatagramProtocol):
-    def __init__(self, number: int) -> None:
-        self._number = number
+    def __init__(self, question: bytes) -> None:
+        self._question = question
         self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def datagram_received(self, data: bytes, addr: object) -> None:
-        is_ours = len(data) >= 12 and struct.unpack_from("!H", data)[0] == self._number and data[2] & 0x80
-        if is_ours and not self.answer.done():
+        asked = data[12 : len(self._question)].lower() == self._question[12:].lower()
+        is_ours = len(data) >= 12 and data[:2] == self._question[:2] and data[2] & 0x80
+        if is_ours and asked and not self.answer.done():
             self.answer.set_result(data)
 
     def error_received(self, exc: Exception) -> None:

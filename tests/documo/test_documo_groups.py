@@ -112,6 +112,25 @@ async def test_deleting_a_group_takes_it_from_its_members(api: Client) -> None:
     assert "groups" not in (await api.get(f"/Users/{anna}")).body
 
 
+async def test_joining_and_leaving_a_group_changes_the_version_of_the_group_alone(api: Client) -> None:
+    anna = await api.user("anna@x.org")
+    group = await api.group("Sales")
+    alone, empty = await api.get(f"/Users/{anna}"), await api.get(f"/Groups/{group}")
+
+    await api.patch(f"/Groups/{group}", {"op": "add", "path": "members", "value": [{"value": anna}]})
+    joined, filled = await api.get(f"/Users/{anna}"), await api.get(f"/Groups/{group}")
+    await api.patch(f"/Groups/{group}", {"op": "remove", "path": f'members[value eq "{anna}"]'})
+    left, emptied = await api.get(f"/Users/{anna}"), await api.get(f"/Groups/{group}")
+
+    assert [entry["value"] for entry in joined.body["groups"]] == [group]
+    assert "groups" not in alone.body and "groups" not in left.body
+    assert alone.body["meta"] == joined.body["meta"] == left.body["meta"]
+    assert len({reply.headers["ETag"] for reply in (empty, filled, emptied)}) == 3
+    guarded = {"If-Match": alone.headers["ETag"]}
+    change = {"op": "replace", "path": "title", "value": "x"}
+    assert (await api.patch(f"/Users/{anna}", change, headers=guarded)).status == 200
+
+
 async def test_a_member_who_does_not_exist_is_left_out_unless_the_profile_is_strict(documo: Documo) -> None:
     lenient, strict = await documo.client("Lenient"), await documo.client("Strict", profile="strict")
     nobody = "0190a0b0-0000-7000-8000-000000000000"

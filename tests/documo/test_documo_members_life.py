@@ -138,6 +138,24 @@ async def test_a_role_given_through_the_filtered_path_is_created_and_shown_as_se
     assert reply.body["roles"] == [{"primary": True, "value": "editor"}]
 
 
+async def test_the_default_role_counts_but_is_not_shown_and_clearing_roles_stays_clear(api: Client) -> None:
+    user = await api.user("anna@x.org")
+    primary = 'roles[primary eq "True"].value'
+    given = await api.patch(f"/Users/{user}", {"op": "Add", "path": primary, "value": "Editor"})
+    cleared = await api.patch(f"/Users/{user}", {"op": "Replace", "path": "roles", "value": []})
+    again = await api.patch(f"/Users/{user}", {"op": "Replace", "path": "roles", "value": []})
+
+    await change_account(api.store, "Contoso", {"default_role": "Viewer"})
+
+    shown = await api.get(f"/Users/{user}")
+    listed = await members.list_members(api.store, api.account.id, default_role="Viewer", deleted=False)
+    assert [entry["value"] for entry in given.body["roles"]] == ["Editor"]
+    assert "roles" not in cleared.body and "roles" not in shown.body
+    assert cleared.headers["ETag"] == again.headers["ETag"] == shown.headers["ETag"] != given.headers["ETag"]
+    assert (await api.find('roles.value eq "Viewer"')).ids == [] == (await api.find('roles.value eq "Member"')).ids
+    assert [member.role for member in listed if member.id == user] == ["Viewer"]
+
+
 async def test_the_role_admin_cannot_be_removed_over_scim(api: Client) -> None:
     roles = (await api.get("/Roles")).body["Resources"]
     admin = next(role["id"] for role in roles if role["value"] == "Admin")

@@ -1,0 +1,159 @@
+"""Custom API domains: proved by a TXT record that a name server on loopback holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from typing import cast
+
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+from documo_client import Client, Documo
+
+from documo import domains
+from documo.dns_txt import txt_records
+from lockstep.errors import LockstepError
+
+HOST = "scim.contoso.example"
+
+
+@dataclass
+class NameServer(asyncio.DatagramProtocol):
+    """Answers from *records*; every question that it understood is kept."""
+
+    records: dict[str, list[str]] = field(default_factory=dict)
+    rcode: dns.rcode.Rcode = dns.rcode.NOERROR
+    noise: list[bytes] = field(default_factory=list)
+    is_silent: int = 0
+    questions: list[str] = field(default_factory=list)
+    address: str = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+        host, port = transport.get_extra_info("sockname")
+        self.address = f"{host}#{port}"
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        question = dns.message.from_wire(data)
+        name = question.question[0].name.to_text(omit_final_dot=True)
+        self.questions.append(name)
+        if len(self.questions) <= self.is_silent:
+            return
+        for text in ("of-another-id", "of-another-name"):
+            self._transport.sendto(_answer(question, [text], forged=text), addr)
+        for datagram in self.noise:
+            self._transport.sendto(datagram, addr)
+        self._transport.sendto(_answer(question, self.records.get(name, []), rcode=self.rcode), addr)
+
+
+def _answer(
+    question: dns.message.Message, texts: Iterable[str], *, rcode: dns.rcode.Rcode = dns.rcode.NOERROR, forged: str = ""
+) -> bytes:
+    if forged == "of-another-name":
+        question = dns.message.make_query("other.example", "TXT", id=question.id)
+    response = dns.message.make_response(question)
+    response.id ^= 1 if forged == "of-another-id" else 0
+    response.set_rcode(rcode)
+    name = question.question[0].name
+    texts = [" ".join(f'"{text[at : at + 200]}"' for at in range(0, len(text), 200)) for text in texts]
+    if texts:
+        response.answer.append(dns.rrset.from_text(name, 60, "IN", "TXT", *texts))
+        response.answer.append(dns.rrset.from_text(name, 60, "IN", "CNAME", "elsewhere.example."))
+    return response.to_wire()
+
+
+@pytest.fixture
+async def name_server() -> AsyncIterator[NameServer]:
+    loop = asyncio.get_running_loop()
+    transport, server = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
+    assert server.address  # without one the system's name server would be asked
+    yield server
+    transport.close()
+
+
+async def status_under(client: Client, host: str) -> int:
+    return (await client.send("GET", "/Users", headers={"Host": host})).status
+
+
+async def test_a_domain_is_served_from_the_moment_its_proof_stands_in_dns(api: Client, name_server: NameServer) -> None:
+    made = await domains.set_domain(api.store, api.account.id, HOST)
+    name_server.records[f"_documo.{HOST}"] = ["v=spf1 -all", "documo-proof=of-somebody-else"]
+    before = await status_under(api, HOST)
+
+    with pytest.raises(LockstepError, match="does not hold the proof yet") as refused:
+        await domains.verify_domain(api.store, api.account.id, HOST, name_server=name_server.address)
+    refused_status = await status_under(api, HOST)
+    name_server.records[f"_documo.{HOST}"].append(made.proof)
+    verified = await domains.verify_domain(api.store, api.account.id, HOST, name_server=name_server.address)
+
+    assert (before, refused_status, made.verified, verified.verified) == (421, 421, False, True)
+    assert "of-somebody-else" in str(refused.value.why) and made.proof in str(refused.value.next_step)
+    assert set(name_server.questions) == {f"_documo.{HOST}"}
+    async with asyncio.timeout(5):
+        while await status_under(api, HOST) != 200:
+            await asyncio.sleep(0.01)
+
+
+async def test_the_proof_of_one_account_does_not_verify_for_another(documo: Documo, name_server: NameServer) -> None:
+    mine, other = await documo.client("Alpha"), await documo.client("Beta")
+    made = await domains.set_domain(mine.store, mine.account.id, HOST)
+    name_server.records[f"_documo.{HOST}"] = [made.proof]
+
+    with pytest.raises(LockstepError, match="has no domain"):
+        await domains.verify_domain(other.store, other.account.id, HOST, name_server=name_server.address)
+
+    assert name_server.questions == []
+
+
+async def test_long_texts_are_put_together_and_what_is_not_ours_is_ignored(name_server: NameServer) -> None:
+    long = "x" * 450
+    name_server.records["a.example"] = [long, "short"]
+    name_server.noise = [b"", b"\x00", b"\xff" * 40]
+
+    assert sorted(await txt_records("a.example", name_server=name_server.address)) == ["short", long]
+
+
+async def test_a_name_that_is_not_there_has_no_records(name_server: NameServer) -> None:
+    name_server.rcode = dns.rcode.NXDOMAIN
+
+    assert await txt_records("nowhere.example", name_server=name_server.address) == []
+
+
+async def test_a_lost_answer_is_asked_for_again(name_server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("documo.dns_txt.TIMEOUT_SECONDS", 0.1)
+    name_server.records["a.example"] = ["found"]
+    name_server.is_silent = 1
+
+    assert await txt_records("a.example", name_server=name_server.address) == ["found"]
+    assert len(name_server.questions) == 2
+
+
+@pytest.mark.parametrize("rcode", [dns.rcode.SERVFAIL, dns.rcode.REFUSED])
+async def test_a_name_server_that_fails_has_not_answered(name_server: NameServer, rcode: dns.rcode.Rcode) -> None:
+    name_server.rcode = rcode
+
+    with pytest.raises(LockstepError, match="did not answer"):
+        await txt_records("a.example", name_server=name_server.address)
+
+    assert len(name_server.questions) == 3
+
+
+@pytest.mark.parametrize(
+    ("server", "says"), [("127.0.0.1#x", "is no name server"), ("127.0.0.1#70000", "is no name server")]
+)
+async def test_an_address_that_is_none_is_refused_in_words(server: str, says: str) -> None:
+    with pytest.raises(LockstepError, match=says):
+        await txt_records("a.example", name_server=server)
+
+
+async def test_a_port_where_nobody_listens_is_told() -> None:
+    loop = asyncio.get_running_loop()
+    transport, gone = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
+    transport.close()
+    assert gone.address
+
+    with pytest.raises(LockstepError, match="did not answer"):
+        await txt_records("a.example", name_server=gone.address)
