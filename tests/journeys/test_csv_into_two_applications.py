@@ -210,3 +210,25 @@ async def test_emptied_attribute_is_cleared_where_the_mapping_says_so(stage: Sta
     accounts = await stage.accounts("custom-scim")
     assert not accounts[somebody].get("title")
     assert accounts[other]["title"] == stage.people[other]["jobTitle"]
+
+
+async def test_from_all_to_assigned_costs_nothing_for_the_assigned_and_unassigning_disables(stage: Stage) -> None:
+    somebody, *others = enabled(stage)
+    for app in stage.urls:
+        await assignments.assign(stage.context, app, users=[somebody, *others])
+    await stage.settle()
+    for app in stage.urls:
+        await settings_actions.change_settings(stage.context, app, scope="assigned")
+        assert (await stage.cycle(app)).requests == 0
+    before = {app: await stage.accounts(app) for app in stage.urls}
+
+    for app in stage.urls:
+        await assignments.unassign(stage.context, app, users=[somebody])
+    await stage.settle()
+
+    for app in stage.urls:
+        now = await stage.accounts(app)
+        assert (before[app][somebody]["active"], now[somebody]["active"]) == (True, False)
+        assert {name: now[name]["meta"] for name in now if name != somebody} == {
+            name: before[app][name]["meta"] for name in before[app] if name != somebody
+        }
