@@ -31,6 +31,7 @@ async def stage(open_once: Stage, request: pytest.FixtureRequest) -> AsyncIterat
     target, mapping = (PRIMARY, SINGLE) if request.param == "one role" else ("roles", ALL)
     await settings_actions.set_mapping(open_once.context, STRICT, target, mapping)
     yield open_once
+    await settings_actions.change_settings(open_once.context, STRICT, nested_groups=False)
     await settings_actions.set_mapping(open_once.context, STRICT, target, None)
 
 
@@ -108,4 +109,3 @@ async def test_role_through_a_nested_group_is_held_only_while_the_setting_is_on(
     await groups.change_members(stage.context, inner, remove=[upn(somebody)])
     await stage.settle([STRICT])
     assert await held(stage, somebody) == []
-    await settings_actions.change_settings(stage.context, STRICT, nested_groups=False)
