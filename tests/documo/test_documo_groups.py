@@ -193,6 +193,18 @@ async def test_a_group_is_made_with_its_members_at_once(api: Client) -> None:
     assert {member["value"] for member in reply.body["members"]} == set(people)
 
 
+async def test_the_answer_to_a_change_of_members_is_what_a_read_shows(api: Client) -> None:
+    people = [await api.user(f"u{number}@x.org") for number in range(4)]
+    group = await api.group("Sales", people[0])
+    inner = await api.group("Inner")
+    added = [{"value": member} for member in (people[2], inner, people[1])]
+
+    reply = await api.patch(f"/Groups/{group}", {"op": "add", "path": "members", "value": added})
+
+    assert reply.body == (await api.get(f"/Groups/{group}")).body
+    assert {member["value"] for member in reply.body["members"]} == {*people[:3], inner}
+
+
 async def test_a_group_that_conflicts_adds_no_member_to_anything(api: Client) -> None:
     anna = await api.user("anna@x.org")
     await api.group("Sales")

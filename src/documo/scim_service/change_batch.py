@@ -18,7 +18,7 @@ from documo.scim_service.create_batch import seats_error
 from documo.scim_service.exchange import Conditions, check_conditions
 from documo.scim_service.incoming import hash_password
 from documo.scim_service.tenants import Tenant
-from documo.store import group_members, lookups, resources
+from documo.store import group_members, resources
 from documo.store.database import Store
 from documo.store.resources import Columns, Row, Stored
 from documo.store.round_trip import Statement, Transaction, open_transaction
@@ -71,10 +71,10 @@ class Change:
 
 
 class Changed(NamedTuple):
-    """The resource after the change, and whether a group is small enough to be shown whole."""
+    """The resource after the change, and (id, kind) of the members of a group that is small enough to be shown whole."""
 
     row: Row
-    has_few_members: bool
+    members: list[tuple[str, str]] | None
 
 
 async def run_changes(store: Store, changes: Sequence[Change]) -> list[Changed | Exception]:
@@ -178,15 +178,13 @@ class _Batch:
         groups = list(
             dict.fromkeys(change.id for change in changes if change.kind == "Group" and change.id in self._stored)
         )
-        statements += [lookups.has_few_members(tenant_id, group_id, FEW_MEMBERS) for group_id in groups]
+        statements += [group_members.few_members(tenant_id, group_id, FEW_MEMBERS) for group_id in groups]
         results = await self._transaction.send(*statements, commit=True)
         at = len(self._member_statements)
         times = {row[0]: row[2] for row in results[at]} if self._items else {}
-        few = dict(zip(groups, (bool(rows[0][0]) for rows in results[len(results) - len(groups) :]), strict=True))
+        few = dict(zip(groups, (rows[0][0] for rows in results[len(results) - len(groups) :]), strict=True))
         return [
-            answer
-            if isinstance(answer, Exception)
-            else _changed(answer, times.get(answer.id), few.get(answer.id, True))
+            answer if isinstance(answer, Exception) else _changed(answer, times.get(answer.id), few.get(answer.id))
             for answer in answers
         ]
 
@@ -236,7 +234,7 @@ def checked_members(
     return pairs
 
 
-def _changed(stored: Stored, modified: str | None, has_few_members: bool) -> Changed:
+def _changed(stored: Stored, modified: str | None, members: list[list[str]] | None) -> Changed:
     row = Row(
         stored.id,
         stored.kind,
@@ -246,4 +244,4 @@ def _changed(stored: Stored, modified: str | None, has_few_members: bool) -> Cha
         modified or stored.modified,
         stored.groups,
     )
-    return Changed(row, has_few_members)
+    return Changed(row, [(member, kind) for member, kind in members] if members is not None else None)

@@ -26,9 +26,10 @@ async def patch(service: Service, request: Request, place: Place, resource_id: s
     search = search_from_query(request.parameters()) if request.query else SearchRequest()
     changed = await patch_resource(service, request, place, resource_id, request.json())
     chosen = search.attributes or search.excluded
-    if not chosen and (request.tenant.account.patch_answer == "nothing" or not changed.has_few_members):
+    is_large = place.kind == "Group" and changed.members is None
+    if not chosen and (request.tenant.account.patch_answer == "nothing" or is_large):
         return Answer(204, etag=etag_of(changed.row.version))
-    return await one_answer(service.store, request, changed.row, place, search)
+    return await one_answer(service.store, request, changed.row, place, search, members=changed.members)
 
 
 async def patch_resource(service: Service, request: Request, place: Place, resource_id: str, body: Any) -> Changed:

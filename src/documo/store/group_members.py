@@ -76,6 +76,15 @@ def members_json(tenant_id: int, group_ids: Sequence[str], base_url: str, *, wit
     )
 
 
+def few_members(tenant_id: int, group_id: str, limit: int) -> Statement:
+    """One row: a JSON list of [id, kind] where a group has at most *limit* members, null where it has more."""
+    return (
+        "select case when count(*) <= %s then coalesce(json_agg(json_build_array(member_id, member_kind)), '[]') end"
+        " from (select member_id, member_kind from group_members where tenant_id = %s and group_id = %s limit %s) as few",
+        (limit, tenant_id, group_id, limit + 1),
+    )
+
+
 def groups_of(tenant_id: int, member_ids: Sequence[str]) -> Statement:
     """(member id, group id, group name, direct) with the groups that contain a member's groups."""
     return (

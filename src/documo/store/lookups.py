@@ -23,11 +23,3 @@ def totals(tenant_id: int, kinds: Sequence[str]) -> Statement:
         "select coalesce(sum(total), 0)::bigint from resource_counts where tenant_id = %s and kind = any(%s)",
         (tenant_id, list(kinds)),
     )
-
-
-def has_few_members(tenant_id: int, group_id: str, limit: int) -> Statement:
-    """One row that says whether a group has at most *limit* members."""
-    return (
-        "select count(*) <= %s from (select 1 from group_members where tenant_id = %s and group_id = %s limit %s) as few",
-        (limit, tenant_id, group_id, limit + 1),
-    )
