@@ -83,6 +83,20 @@ async def test_role_that_is_changed_and_then_revoked_leaves_the_account(stage: S
     assert (await stage.wires[STRICT].listed())[upn(somebody)]["active"] is True
 
 
+@pytest.mark.parametrize("stage", ["one role"], indirect=True)
+async def test_one_role_stays_where_none_takes_its_place_and_the_mapping_does_not_clear(
+    stage: Stage, somebody: str
+) -> None:
+    await settings_actions.set_mapping(stage.context, STRICT, PRIMARY, {"clearWhenEmpty": None})
+    await give(stage, somebody, "Writer")
+    await stage.settle([STRICT])
+
+    await take(stage, somebody, "Writer")
+    await stage.settle([STRICT])
+
+    assert await held(stage, somebody) == ["Writer"]
+
+
 async def test_role_of_a_group_comes_and_goes_with_the_membership(stage: Stage, somebody: str) -> None:
     writers = await team(stage, role="Writer")
     await groups.change_members(stage.context, writers, add=[upn(somebody)])
