@@ -202,7 +202,8 @@ def _taken(creation: Creation) -> ScimError:
     path = creation.unique_name_path or "id"
     value = creation.document.get(path)
     shown = f"{path} {value!r}" if isinstance(value, str) else path
-    return uniqueness_error(
-        f"{shown[:300]} is taken by another {creation.kind}. Find it with a filter and change it, or choose another value.",
-        path,
-    )
+    cure = "Find it with a filter and change it, or choose another value."
+    account = creation.tenant.account
+    if account.hold_names or account.restore_policy == "conflict":
+        cure += " If no filter finds it, it is that of a deleted one, whom an admin can bring back."
+    return uniqueness_error(f"{shown[:300]} is taken by another {creation.kind}. {cure}", path)
