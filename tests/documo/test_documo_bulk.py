@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -101,3 +102,31 @@ async def test_no_bulk_within_bulk(api: Client) -> None:
     (outcome,) = await bulk(api, {"method": "POST", "path": "/Bulk", "bulkId": "b", "data": {"schemas": [BULK]}})
 
     assert outcome["status"] == "404"
+
+
+async def test_a_body_that_is_too_large_is_taken_so_that_its_sender_can_read_why_not(api: Client) -> None:
+    host, port = api.url.split("/")[2].split(":")
+    head = f"POST /scim/v2/Bulk HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {api.token}\r\n"
+    reader, writer = await asyncio.open_connection(host, int(port))
+    size = 12_000_000
+
+    writer.write(f"{head}Content-Length: {size}\r\n\r\n".encode())
+    for _ in range(size // 1_000_000):  # a client that looks at the answer when all is sent
+        writer.write(b"x" * 1_000_000)
+        await writer.drain()
+    first = await reader.readline()
+    writer.close()
+
+    assert first.split()[1] == b"413"
+
+
+async def test_a_sender_who_asks_first_is_told_at_once(api: Client) -> None:
+    host, port = api.url.split("/")[2].split(":")
+    head = f"POST /scim/v2/Bulk HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {api.token}\r\n"
+    reader, writer = await asyncio.open_connection(host, int(port))
+
+    writer.write(f"{head}Expect: 100-continue\r\nContent-Length: 12000000\r\n\r\n".encode())
+    first = await asyncio.wait_for(reader.readline(), 10)
+    writer.close()
+
+    assert first.split()[1] == b"413"

@@ -91,6 +91,31 @@ def test_key_that_is_a_path_is_never_dropped_in_silence(profile: str) -> None:
         assert resource["name"] == {"familyName": "Berg"}
 
 
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_key_with_brackets_is_never_dropped_in_silence(profile: str) -> None:
+    home, work = {"type": "home", "value": "h@x.org"}, {"type": "work", "value": "w@x.org"}
+    value = {'emails[type eq "work"].value': "new@x.org", "title": "T"}
+    case = {"patch": [{"op": "replace", "value": value}], "before": {"emails": [home, work]}}
+
+    try:
+        resource, _ = _outcome(case, profile)
+    except ScimError as refused:
+        assert refused.status == 400
+    else:
+        assert resource["emails"] == [home, {**work, "value": "new@x.org"}] and resource["title"] == "T"
+
+
+def test_key_with_brackets_creates_its_element_and_must_be_readable() -> None:
+    value = {'emails[type eq "work"].value': "new@x.org", 'roles[primary eq "True"].value': "Editor"}
+    resource, _ = _outcome({"patch": [{"op": "Add", "value": value}], "before": {}}, "entra")
+
+    assert resource["emails"] == [{"type": "work", "value": "new@x.org"}]
+    assert resource["roles"] == [{"primary": True, "value": "Editor"}]
+    with pytest.raises(ScimError) as refused:
+        _outcome({"patch": [{"op": "Add", "value": {"emails[type eq": "x"}}], "before": {}}, "entra")
+    assert refused.value.scim_type == "invalidPath"
+
+
 def test_a_right_request_needs_no_tolerance() -> None:
     patch = {"schemas": [PATCH_URN], "Operations": [{"op": "replace", "path": "active", "value": False}]}
 

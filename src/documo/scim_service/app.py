@@ -31,6 +31,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+MOST_DISCARDED = 64 * 1024 * 1024
 _CONTENT_TYPE = (b"content-type", MEDIA_TYPE)
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="Documo"')
 
@@ -163,6 +164,8 @@ def _throttled(seconds: float) -> Answer:
 async def _body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > limit:
+        if int(declared) <= MOST_DISCARDED and b"expect" not in headers:
+            await _discard(receive)
         raise ScimError(413, "", f"The body has {int(declared)} bytes; at most {limit} are read.")
     message = await receive()
     body: bytes = message.get("body", b"")
@@ -178,6 +181,12 @@ async def _body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> by
         if size > limit:
             raise ScimError(413, "", f"The body has more than {limit} bytes.")
     return b"".join(parts)
+
+
+async def _discard(receive: Receive) -> None:
+    """Take a body that nobody wants: most clients read the answer only once they could send everything."""
+    while (await receive()).get("more_body"):
+        pass
 
 
 async def _send(send: Send, answer: Answer) -> None:

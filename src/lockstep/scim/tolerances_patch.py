@@ -14,7 +14,7 @@ from lockstep.scim.errors import ScimError, invalid_value
 from lockstep.scim.filters import Comparison
 from lockstep.scim.names import AttributePath, parse_name
 from lockstep.scim.operations import Operation
-from lockstep.scim.paths import Path
+from lockstep.scim.paths import Path, parse_path
 from lockstep.scim.registry import ResourceDefinition
 from lockstep.scim.selections import element_described_by
 from lockstep.scim.target_values import typed_filter
@@ -61,7 +61,7 @@ RAW_TOLERANCES: Final[tuple[RawTolerance, ...]] = (
 
 
 def keys_as_paths(operation: Operation, definition: ResourceDefinition) -> Operation | list[Operation]:
-    """`"value": {"name.familyName": ..., "urn:...:User:department": ...}` without path: Microsoft Entra, Okta."""
+    """`"value": {"name.familyName": ..., "urn:...:User:department": ...}` without path, also with brackets: Entra, Okta."""
     if operation.path is not None or not isinstance(operation.value, dict):
         return operation
     plain: dict[str, Any] = {}
@@ -157,16 +157,22 @@ OPERATION_TOLERANCES: Final[tuple[OperationTolerance, ...]] = (
 
 
 def _key_path(name: str, definition: ResourceDefinition) -> Path | None:
-    """The path that a key of a value stands for; None for a plain attribute, a whole extension and what is neither."""
+    """The path that a key of a value stands for; None for a plain attribute, a whole extension and what is neither.
+
+    Raises ScimError invalidPath for a key with a bracket that cannot be read: it is no attribute that could be unknown.
+    """
+    if "[" in name:
+        path = parse_path(name, lenient=True)
+        return path if definition.find(path.name) is not None else None
     if "." not in name and ":" not in name:
         return None
     if definition.extension(name) is not None or name.lower() == definition.schema.id.lower():
         return None
     try:
-        path = parse_name(name)
+        plain = parse_name(name)
     except ScimError:
         return None
-    return Path(path.name, path.sub, path.schema) if definition.find(path) is not None else None
+    return Path(plain.name, plain.sub, plain.schema) if definition.find(plain) is not None else None
 
 
 def _is_read_only(name: str, definition: ResourceDefinition) -> bool:
