@@ -38,6 +38,11 @@ def hash_of(secret: str | bytes) -> bytes:
     return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).digest()
 
 
+def looks_like_jwt(token: bytes) -> bool:
+    """Whether *token* has the form of a JWS (RFC 7515, section 3.1); our own keys never have."""
+    return token.startswith(b"eyJ") and token.count(b".") == 2
+
+
 def checked_scopes(scopes: Sequence[str]) -> tuple[str, ...]:
     """The scopes in their order. Raises LockstepError for an unknown one, or none."""
     unknown = [scope for scope in scopes if scope not in SCOPES]

@@ -10,6 +10,7 @@ import asyncio
 import time
 from contextlib import suppress
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import orjson
 import psycopg
@@ -22,8 +23,10 @@ from documo.store import events as table
 from documo.store.database import Store
 from documo.store.events import StreamRow
 from lockstep.postgres.pool import Connection, connection_options
-from lockstep.targets.http_client import HttpClient, WireError
 from lockstep.targets.outbound import OutboundRules
+
+if TYPE_CHECKING:
+    from lockstep.targets.http_client import HttpClient
 
 log = structlog.get_logger("documo.events")
 
@@ -44,7 +47,8 @@ class EventDelivery:
         self._tenants = tenants
         self._keys = keys
         self._issuer = issuer
-        self._client = HttpClient(rules)
+        self._rules = rules
+        self._client: HttpClient | None = None
         self._woken = asyncio.Event()
 
     async def run(self) -> None:
@@ -69,7 +73,8 @@ class EventDelivery:
         finally:
             listener.cancel()
             await asyncio.gather(listener, return_exceptions=True)
-            await self._client.close()
+            if self._client is not None:
+                await self._client.close()
 
     async def _serve_one(self) -> bool:
         """Serve one stream that has something to send; False where there is none."""
@@ -102,6 +107,9 @@ class EventDelivery:
 
     async def _send(self, stream: StreamRow, event: StreamEvent) -> tuple[str, bool] | None:
         """None when the receiver has it; otherwise why not, and whether it is this very event that it refuses."""
+        from lockstep.targets.http_client import HttpClient, WireError  # only who sends needs it
+
+        self._client = self._client or HttpClient(self._rules)
         tenant = await self._tenants.tenant(stream.tenant_id)
         said = claims(event, stream, tenant.registry, self._issuer)
         if stream.delivery == "push":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from documo.identifiers import read_id
 from documo.security_events import Signer, StreamEvent, claims_of, webhook_secret
@@ -26,18 +27,23 @@ class NewStream:
     secret: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EventKeys:
     """What events are signed with, shared by all processes of a service."""
 
-    signer: Signer
+    seed: bytes
     webhook_master: bytes
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Made when somebody needs it."""
+        return Signer(self.seed)
 
 
 async def event_keys(store: Store) -> EventKeys:
     async with store.control() as connection:
         seed = await secrets_table.secret(connection, "event signing", 32)
-        return EventKeys(Signer(seed), await secrets_table.secret(connection, "webhooks", 32))
+        return EventKeys(seed, await secrets_table.secret(connection, "webhooks", 32))
 
 
 async def add_stream(

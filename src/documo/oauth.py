@@ -14,12 +14,11 @@ from urllib.parse import parse_qsl, unquote
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from documo.api_keys import NewKey, hash_of
+from documo.api_keys import NewKey, hash_of, looks_like_jwt
 from documo.identifiers import new_id, new_key, read_id
 from documo.scim_service.tenants import Tenants
 from documo.store import keys as table
 from documo.store.database import Store
-from documo.trusted_issuers import looks_like_jwt
 
 LIFE = timedelta(hours=1)
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import jwt
 import orjson
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 PREFIX = "urn:ietf:params:scim:event:"
 EVENT_URIS = tuple(
@@ -45,9 +43,11 @@ class StreamEvent:
 
 
 class Signer:
-    """The key that signs SETs, and what receivers check them with."""
+    """The key that signs SETs, and what receivers check them with. Cryptography is loaded by whoever has a stream."""
 
     def __init__(self, seed: bytes) -> None:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         public = self._key.public_key().public_bytes_raw()
         x = urlsafe_b64encode(public).rstrip(b"=").decode()
@@ -59,6 +59,8 @@ class Signer:
         }
 
     def sign(self, claims: Mapping[str, Any]) -> str:
+        import jwt
+
         return jwt.encode(dict(claims), self._key, "EdDSA", headers={"typ": SET_TYPE, "kid": self.key_id})
 
 

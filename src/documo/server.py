@@ -67,7 +67,7 @@ def make_app(
         routes=[
             Route("/oauth/token", token_endpoint(store, tenants), methods=["POST"]),
             Route("/events/{stream}", poll_endpoint(store, tenants, keys, public_url), methods=["POST"]),
-            Route("/.well-known/jwks.json", _answering(keys.signer.jwks)),
+            Route("/.well-known/jwks.json", _answering(lambda: keys.signer.jwks)),
             Route("/healthz", _healthy),
         ]
     )
@@ -169,9 +169,9 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def _answering(body: object) -> Callable[[Request], Awaitable[JSONResponse]]:
+def _answering(body: Callable[[], object]) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def answer(_: Request) -> JSONResponse:
-        return JSONResponse(body)
+        return JSONResponse(body())
 
     return answer
 

@@ -48,11 +48,6 @@ class Trust:
     keys: int
 
 
-def looks_like_jwt(token: bytes) -> bool:
-    """Whether *token* has the form of a JWS (RFC 7515, section 3.1); our own keys never have."""
-    return token.startswith(b"eyJ") and token.count(b".") == 2
-
-
 async def trust_issuer(
     store: Store,
     tenant_id: int,
