@@ -11,6 +11,7 @@ import uvloop
 
 from lockstep.api.health import serving_health
 from lockstep.cli.events import log_to_stderr
+from lockstep.cli.garbage import settle_garbage
 from lockstep.cli.output import hint
 from lockstep.cli.session import globals_of
 from lockstep.cli.stopping import either, until_stopped
@@ -73,6 +74,7 @@ async def _until_stopped(house: House, ready_line: str, *, has_worker: bool) -> 
     try:
         if has_worker:
             await either(ready.wait(), task)
+        settle_garbage()
         hint(ready_line)
         await until_stopped(task)
         hint("Stopping: finishing what is under way")

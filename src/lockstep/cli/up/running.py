@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lockstep.api.health import free_port, serving_health
+from lockstep.cli.garbage import settle_garbage
 from lockstep.cli.stopping import either
 from lockstep.cli.up.documo_process import DocumoProcess, start_documo
 from lockstep.settings import Settings
@@ -48,6 +49,7 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
         try:
             async with serving_health(house.pool, host=host, port=port):
                 await either(ready.wait(), worker)
+                settle_garbage()
                 yield Running(house, documo, services, worker, port)
         finally:
             services.stopping.set()

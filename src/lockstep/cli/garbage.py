@@ -1,0 +1,17 @@
+"""How a process that works for long collects its garbage: seldom, and without what lives as long as the process.
+
+Plans, requests and rows leave no circles behind, so what Python's default collects ever so often is nothing, at a fifth of the CPU of a cycle.
+"""
+
+from __future__ import annotations
+
+import gc
+
+YOUNG_OBJECTS = 50_000  # instead of 700
+
+
+def settle_garbage() -> None:
+    """To be called once, when everything that stays has been loaded."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
