@@ -197,6 +197,8 @@ def _claims_privileged(prepared: Prepared, draft: Draft) -> bool:
 
 def _gives_power(attribute: AttributeMapping, value: object) -> bool:
     """Applications do not tell Admin from admin, so neither does the guard."""
+    if not attribute.privileged:
+        return False
     items = value if isinstance(value, tuple | list) else (value,)
     powers = {power.casefold() for power in attribute.privileged}
     return any(text_of(item).casefold() in powers for item in items if item is not None)
