@@ -94,6 +94,22 @@ def test_returning_persons_disabled_account_is_found_and_enabled_not_duplicated(
     assert (made.action, made.changes) == (Action.ENABLE, (Change("active", False, True),))
 
 
+def test_forgotten_link_of_somebody_wanted_is_made_anew_by_matching() -> None:
+    forgotten = link("live", is_forgotten=True)
+
+    assert wanted(prepare(person(), forgotten, configuration(), MOMENT)) is Wanted.MATCH
+    made = plan(linked=forgotten, match=one(account("u-2", **RESOURCE)))
+    assert (made.action, made.link_state) == (Action.LINK, LinkState.LIVE)
+    assert made.link_to is not None
+    assert made.link_to.id == "u-2"
+
+
+def test_forgotten_link_of_somebody_who_leaves_still_leads_to_the_account() -> None:
+    leaving = plan(person(account_enabled=False), link("live", is_forgotten=True))
+
+    assert (leaving.action, leaving.target_id) == (Action.DISABLE, "u-1")
+
+
 def test_several_matches_are_refused_with_the_candidates() -> None:
     query = prepare(person(), None, configuration(), MOMENT).queries[0]
 

@@ -96,6 +96,81 @@ async def test_restart_that_forgets_the_links_matches_everybody_again(
     assert (await world.cycle()).counts == {"linked": 4}
 
 
+async def test_restart_that_forgets_only_the_links_looks_at_everybody_again(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people(range(4))
+    await provisioning.start(context, "model")
+    await world.drain()
+
+    await provisioning.restart(context, "model", {ResetScope.CONNECTOR_DATA_STORE})
+    await world.drain()
+
+    cycle = await world.cycle()
+    assert (cycle.kind, cycle.counts) == ("initial", {"linked": 4})
+    assert await world.value("select count(*) from link where is_forgotten") == 0
+
+
+async def test_whoever_leaves_before_being_matched_anew_loses_the_account(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people(range(4))
+    await provisioning.start(context, "model")
+    await world.drain()
+
+    await provisioning.restart(context, "model", {ResetScope.CONNECTOR_DATA_STORE})
+    await world.unassign([1])
+    await world.drain()
+
+    active = {one["userName"]: one["active"] for one in target.accounts[USER].values()}
+    assert active == {upn(number): number != 1 for number in range(4)}
+
+
+async def test_links_that_were_crossed_are_put_right_by_forgetting_them(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people(range(2))
+    await provisioning.start(context, "model")
+    await world.drain()
+    right = dict(await world.rows("select source_id::text, target_id from link"))
+    await world.rows("delete from link returning 1")
+    crossed = zip(right, reversed(right.values()), strict=True)
+    for source_id, target_id in crossed:
+        await world.rows(
+            "insert into link (job, kind, source_id, target_id, state) values (%s, 'User', %s, %s, 'live') returning 1",
+            world.job, source_id, target_id,
+        )  # fmt: skip
+
+    await provisioning.restart(context, "model", {ResetScope.CONNECTOR_DATA_STORE})
+    await world.drain()
+
+    assert dict(await world.rows("select source_id::text, target_id from link")) == right
+    assert (await world.cycle()).counts == {"linked": 2}
+
+
+async def test_forgotten_link_leads_nowhere_once_its_account_is_anothers(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people(range(2))
+    await provisioning.start(context, "model")
+    await world.drain()
+    await world.unassign([1])
+    await world.drain()
+    account = await world.value("select target_id from link where source_id = %s", person_id(0))
+    await world.rows(
+        "update link set target_id = %s, is_forgotten = true where source_id = %s returning 1", account, person_id(1)
+    )
+
+    await world.rows(
+        "update person set deleted_at = now() - interval '90 days' where id = %s returning 1", person_id(1)
+    )
+    await world.unassign([1])
+    await world.drain()
+
+    assert target.accounts[USER][account]["active"] is True
+    assert (await world.cycle()).counts == {"skipped": 1}
+
+
 async def test_restart_retries_those_who_failed(context: Context, world: World, target: ModelTarget) -> None:
     await world.add_people(range(2))
     target.before = lambda verb, key: (

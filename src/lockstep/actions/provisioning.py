@@ -85,7 +85,10 @@ async def pause(context: Context, app: str) -> JobRow:
 
 
 async def restart(context: Context, app: str, scopes: Collection[ResetScope] = USUAL_RESTART) -> JobRow:
-    """Begin again, and forget what *scopes* say. Always switches on as well. Links stay unless ConnectorDataStore is given."""
+    """Begin again, and forget what *scopes* say. Always switches on as well. Links stay unless ConnectorDataStore is given.
+
+    Without a position or links to go on from there is an initial cycle; with other scopes it goes on from where it was.
+    """
     wanted = _FULL if ResetScope.FULL in scopes else frozenset(scopes)
     async with context.changing(PROVISIONING_WRITE) as edit:
         connection = edit.connection
@@ -101,7 +104,7 @@ async def restart(context: Context, app: str, scopes: Collection[ResetScope] = U
             await links.forget_links(connection, row.id)
         if ResetScope.FORCE_DELETES in wanted:
             await operations.decide_held(connection, row.id, decision="approved", actor=context.actor.name)
-        if ResetScope.WATERMARK in wanted or not row.started:
+        if wanted & {ResetScope.WATERMARK, ResetScope.CONNECTOR_DATA_STORE} or not row.started:
             await cycle_frame.begin_initial(connection, row.id)
         await audit(
             edit, "Enable/restart provisioning configuration", row.app_name, after={"resetScope": sorted(wanted)}

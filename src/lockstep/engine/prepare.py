@@ -79,6 +79,9 @@ def prepare(
     record = source_record(obj, configuration, is_soft_deleted=False)
     scope = decide_scope(obj, mapping, configuration, moment=moment, record=record)
     intent = decide_intent(obj, scope, link, configuration, moment)
+    if link is not None and link.is_forgotten and intent.kind is IntentKind.PROVISION:
+        link = None
+        intent = decide_intent(obj, scope, link, configuration, moment)
     wants_account = intent.kind is IntentKind.PROVISION
     queries, problem = _queries(obj, mapping, configuration, moment, record) if wants_account else ((), None)
     # Matching reads the person as wanted; from here on the record says whether access is to end.

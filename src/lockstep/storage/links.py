@@ -34,11 +34,14 @@ _HAS_LEFT = f"""({_IS_DELETED} and link.state in ('disabled', 'released')
 
 
 async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Link]:
-    """The links of *ids*, by directory id; an object without link is absent."""
+    """The links of *ids*, by directory id; an object without link is absent. A forgotten link whose account is another's now is none."""
     cursor = await connection.execute(
         """select kind, source_id::text, target_id, state, base, desired_hash, config_version, etag, observed_at, generated,
-            review_at, cause
-        from link where job = %s and kind = %s and source_id = any(%s::uuid[])""",
+            review_at, cause, is_forgotten
+        from link where job = %s and kind = %s and source_id = any(%s::uuid[])
+            and not (is_forgotten and exists (select from link other
+                where other.job = link.job and other.kind = link.kind and other.target_id = link.target_id
+                    and other.state <> 'tombstone' and not other.is_forgotten))""",
         (job, kind, list(ids)),
     )
     return {row[1]: link_from(row) for row in await cursor.fetchall()}
@@ -48,7 +51,7 @@ def link_from(row: Sequence[Any]) -> Link:
     return Link(
         kind=ObjectKind(row[0]), source_id=row[1], target_id=row[2], state=LinkState(row[3]), base=row[4],
         desired_hash=row[5], config_version=row[6], etag=row[7], observed_at=row[8], generated=row[9], review_at=row[10],
-        cause=row[11],
+        cause=row[11], is_forgotten=row[12],
     )  # fmt: skip
 
 
@@ -63,10 +66,10 @@ async def target_ids(connection: Connection, job: str, ids: Iterable[str]) -> di
 
 
 async def holders(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, Holder]:
-    """Who holds these accounts, by account id."""
+    """Who holds these accounts, by account id; forgotten links do not."""
     cursor = await connection.execute(
         f"select source_id::text, target_id, display, state, {_IS_DELETED}, {_HAS_LEFT} from link "  # noqa: S608
-        "where job = %s and kind = %s and target_id = any(%s) and state <> 'tombstone'",
+        "where job = %s and kind = %s and target_id = any(%s) and state <> 'tombstone' and not is_forgotten",
         (job, kind, list(accounts)),
     )
     return {
@@ -78,7 +81,7 @@ async def bury_links(connection: Connection, job: str, kind: str, accounts: Iter
     """Let go of these accounts where their holder has left; returns the former holder of each that is free now."""
     cursor = await connection.execute(
         f"""update link set state = 'tombstone', review_at = null, cause = 'takenOver', updated_at = now()
-        where job = %s and kind = %s and target_id = any(%s) and {_HAS_LEFT}
+        where job = %s and kind = %s and target_id = any(%s) and not is_forgotten and {_HAS_LEFT}
         returning target_id, source_id::text""",  # noqa: S608
         (job, kind, list(accounts)),
     )
@@ -89,17 +92,17 @@ async def save_links(connection: Connection, job: str, rows: Sequence[Mapping[st
     """Insert or replace links. *rows* have the table's columns. Raises UniqueViolation when an account is taken."""
     await connection.execute(
         """insert into link (job, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
-            observed_at, generated, cause, review_at)
+            observed_at, generated, cause, review_at, is_forgotten)
         select %(job)s, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
-            now(), generated, cause, review_at
+            now(), generated, cause, review_at, coalesce(is_forgotten, false)
         from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid, target_id text, state text,
             display text, base jsonb, desired_hash text, config_version integer, etag text, generated jsonb, cause text,
-            review_at timestamptz)
+            review_at timestamptz, is_forgotten boolean)
         on conflict (job, kind, source_id) do update set
             target_id = excluded.target_id, state = excluded.state, display = excluded.display, base = excluded.base,
             desired_hash = excluded.desired_hash, config_version = excluded.config_version, etag = excluded.etag,
             observed_at = excluded.observed_at, generated = excluded.generated, cause = excluded.cause,
-            review_at = excluded.review_at, updated_at = now()""",
+            review_at = excluded.review_at, is_forgotten = excluded.is_forgotten, updated_at = now()""",
         {"job": job, "rows": as_rows(rows)},
     )
 
@@ -122,8 +125,12 @@ async def remove_links(connection: Connection, job: str, pairs: Iterable[tuple[s
 
 
 async def forget_links(connection: Connection, job: str) -> int:
-    """Forget every link of *job* (restart with ConnectorDataStore); returns how many."""
-    cursor = await connection.execute("delete from link where job = %s", (job,))
+    """Let every link of *job* be made anew (restart with ConnectorDataStore); returns how many.
+
+    Until its object has been matched, a link still leads to the account of somebody who leaves. It holds the account against nobody.
+    """
+    await connection.execute("delete from link where job = %s and state = 'tombstone'", (job,))
+    cursor = await connection.execute("update link set is_forgotten = true where job = %s", (job,))
     await connection.execute("delete from target_member where job = %s", (job,))
     await connection.execute("delete from waiting_reference where job = %s", (job,))
     return cursor.rowcount
@@ -135,12 +142,6 @@ async def count_links(connection: Connection, job: str) -> dict[str, int]:
         "select kind, count(*) from link where job = %s and state in ('live', 'disabled') group by kind", (job,)
     )
     return {row[0]: row[1] for row in await cursor.fetchall()}
-
-
-async def has_links(connection: Connection, job: str) -> bool:
-    cursor = await connection.execute("select exists (select from link where job = %s)", (job,))
-    row = await cursor.fetchone()
-    return bool(row and row[0])
 
 
 async def mark_reviews_due(connection: Connection) -> list[str]:

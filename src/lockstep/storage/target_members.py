@@ -32,7 +32,7 @@ _FORMER = """coalesce((
         left join nested_group on nested_group.root = %(group)s and nested_group.group_id = other.group_id
         left join job on job.id = link.job and job.nested_groups
         where link.job = %(job)s and link.kind = 'User' and link.state in ('live', 'disabled')
-            and link.target_id = held.target_id
+            and link.target_id = held.target_id and not link.is_forgotten
             and (other.group_id = %(group)s or nested_group.root is not null and job.id is not null))
 ), '')"""
 _DIFFERENCES = f"""

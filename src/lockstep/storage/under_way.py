@@ -77,7 +77,8 @@ async def lock_accounts(connection: Connection, job: str, wanted: Sequence[Mappi
                     and other.source_id <> given.source_id and other.{IS_OPEN})
             or exists (select from link
                 where link.job = %(job)s and link.kind = given.kind and link.target_id = given.target_id
-                    and link.source_id <> given.source_id and link.state in ('live', 'lost'))""",  # noqa: S608
+                    and link.source_id <> given.source_id and link.state in ('live', 'lost')
+                    and not link.is_forgotten)""",  # noqa: S608
         {"job": job, "rows": rows},
     )
     return {row[0] for row in await cursor.fetchall()}

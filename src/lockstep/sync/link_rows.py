@@ -55,6 +55,7 @@ def link_row(planned: Planned, answer: Answer | None) -> Row | None:
         "generated": {**(old.generated if old else {}), **plan.generated},
         "cause": plan.cause,
         "review_at": plan.review_at,
+        "is_forgotten": old is not None and old.is_forgotten,
     }
 
 
