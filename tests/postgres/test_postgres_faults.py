@@ -121,6 +121,24 @@ def test_pid_file_that_names_a_stranger_does_not_keep_the_server_from_starting(
     assert again.postmaster.pid != os.getpid()
 
 
+def test_killed_server_that_nobody_has_reaped_does_not_keep_the_next_from_starting(
+    made_folder: Path, hold: Callable[..., Holder], fast: Options
+) -> None:
+    server = attach(made_folder, options=fast)  # PostgreSQL is our child: dead, it stays a zombie until we ask for it
+    killed = server.postmaster.pid
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: not is_running(killed))
+    os.kill(killed, 0)
+
+    holder = hold(made_folder)
+    conninfo = holder.facts()["conninfo"]
+
+    with psycopg.connect(conninfo) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+    assert holder.leave() == 0
+    server.leave()
+
+
 @pytest.mark.parametrize("written_bytes", [0, 40, 200])
 def test_start_that_is_killed_half_way_leaves_a_folder_that_starts(
     data_folder: Path, hold: Callable[..., Holder], written_bytes: int, fast: Options

@@ -20,7 +20,7 @@ from pathlib import Path
 from lockstep.errors import Kind, LockstepError, conflict
 from lockstep.postgres.identity import ServerUser, plain_environment
 from lockstep.postgres.locks import give_to_owner_of_folder
-from lockstep.postgres.processes import arguments_of, is_running, working_in
+from lockstep.postgres.processes import PROC, arguments_of, is_running, working_in
 from lockstep.postgres.programs import Programs, major_version
 
 SUPERUSER = "postgres"
@@ -28,6 +28,7 @@ SOCKET_FOLDER_PREFIX = "lockstep-"
 ROLES = ("lockstep", "documo")
 LARGEST_LOG_BYTES = 5_000_000
 RECOVERY_SECONDS = 600.0
+_NAMED = 'lock file "postmaster.pid" already exists'
 
 # Small and durable. Statements and values stay out of the server's log: they hold people's data.
 SETTINGS = """
@@ -148,11 +149,13 @@ def start(
         if (ready := _wait_until_ready(folder, child, say)) is not None:
             return ready, child
         words = log.read_bytes()[said_from:].decode(errors="replace")
-        if "is still in use" not in words or time.monotonic() > give_up_at:
+        passes = "is still in use" in words or (_NAMED in words and not _is_named_running(folder))
+        if not passes or time.monotonic() > give_up_at:
             raise LockstepError(
                 Kind.INTERNAL, f"PostgreSQL did not start on {folder}", why=_last_words(words), next_step=f"Read {log}"
             )
         _end_orphans(folder)  # backends that have not noticed yet that their server was killed
+        _forget_unburied(folder)
         time.sleep(0.05)
 
 
@@ -236,6 +239,20 @@ def _forget_stranger(folder: Path) -> None:
     """
     lines = _pid_file(folder)
     if lines and is_running(int(lines[0])) and not _serves(int(lines[0]), folder):
+        (folder / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _is_named_running(folder: Path) -> bool:
+    lines = _pid_file(folder)
+    return bool(lines) and is_running(int(lines[0]))
+
+
+def _forget_unburied(folder: Path) -> None:
+    """Remove a `postmaster.pid` whose process is dead but not reaped: PostgreSQL takes it for running, where nobody reaps for ever.
+
+    Only where it can be seen that no orphan of it is left.
+    """
+    if PROC.exists() and not _is_named_running(folder) and not working_in(folder):
         (folder / "postmaster.pid").unlink(missing_ok=True)
 
 
