@@ -247,6 +247,38 @@ async def test_member_that_is_no_longer_named_is_taken_out(hub: Hub, tmp_path: P
     assert [one["name"] for one in (await groups.show_group(hub.context, "team")).members] == [upn("anna")]
 
 
+async def test_file_of_one_groups_members_says_nothing_about_other_groups(hub: Hub, tmp_path: Path) -> None:
+    write_csv(tmp_path / "p.csv", [person("anna"), person("bo")])
+    both = [{"id": guid(name), "displayName": name} for name in ("team", "other")]
+    write_csv(tmp_path / "g.csv", both, columns=("id", "displayName"))
+    columns = ("id", "userPrincipalName", "displayName", "userType", "accountEnabled")  # as Entra downloads them
+    rows = [{name: person(who)[name] for name in columns if name != "userType"} for who in ("anna", "bo")]
+    whole = write_csv(tmp_path / "m.csv", rows, columns=columns)
+    fewer = write_csv(tmp_path / "m1.csv", rows[:1], columns=columns)
+    files = [{"path": str(tmp_path / name)} for name in ("p.csv", "g.csv")]
+    files += [{"path": str(whole), "group": name} for name in ("team", "other")]
+    await sources.import_source(hub.context, "hr", config={"files": files})
+
+    [result] = await sources.import_source(hub.context, "hr", config={"files": [{"path": str(fewer), "group": "team"}]})
+
+    assert (result.removed, result.unchanged, result.ignored) == (1, 1, ())
+    members = {name: await groups.show_group(hub.context, name) for name in ("team", "other")}
+    assert {name: [one["name"] for one in view.members] for name, view in members.items()} == {
+        "team": [upn("anna")],
+        "other": [upn("anna"), upn("bo")],
+    }
+
+
+async def test_members_of_a_group_that_the_source_does_not_have_are_refused(hub: Hub, tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "m.csv", [{"userPrincipalName": upn("anna")}], columns=("id", "userPrincipalName"))
+
+    with pytest.raises(LockstepError) as refused:
+        await sources.import_source(hub.context, "hr", config={"files": [{"path": str(file), "group": "nobody"}]})
+
+    assert 'The source hr has no group "nobody"' in refused.value.detail
+    assert "lockstep sources import groups.csv --source hr" in refused.value.next_step
+
+
 async def test_import_that_was_cut_off_between_pages_ends_the_same_when_it_is_run_again(
     hub: Hub, tmp_path: Path
 ) -> None:

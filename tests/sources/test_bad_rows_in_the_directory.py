@@ -87,6 +87,7 @@ class BreaksOff:
     kind = PassKind.PEOPLE
     key = "id"
     is_full = True
+    only_group = ""
     ignored: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:

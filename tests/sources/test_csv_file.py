@@ -86,7 +86,8 @@ def test_missing_file_is_not_found(tmp_path: Path) -> None:
 
 
 HEADERS = {
-    "no column to know people by": ("name,department", "no list of people", "name, department"),
+    "no column to know people by": ("name,department", "no column userPrincipalName", "name, department"),
+    "nothing that is known": ("name,colour", "no list of people", "name, colour"),
     "a column twice": ("userPrincipalName,mail,mail", '"mail" occurs twice', ""),
     "two columns for one attribute": (
         "userPrincipalName,officeLocation,office",
@@ -264,6 +265,22 @@ async def test_groups_and_members_are_told_apart_by_their_headers(tmp_path: Path
     assert isinstance(group, GroupLine)
     assert (group.key, group.values) == ("g1", {"displayName": "team", "description": "The team"})
     assert member == MemberLine(2, "team", "anna@x.test")
+
+
+async def test_list_of_people_without_its_key_column_is_refused_and_no_list_of_groups(tmp_path: Path) -> None:
+    people = write(tmp_path / "p.csv", "displayName,surname,givenName,userType\nAnna Lind,Lind,Anna,Member\n")
+
+    with pytest.raises(LockstepError) as refused:
+        open_csv(people)
+
+    assert refused.value.detail == "The file has no column userPrincipalName"
+
+
+@pytest.mark.parametrize("header", ["E-mail,First name", "E-mail,displayName"])
+async def test_map_tells_what_a_file_holds(tmp_path: Path, header: str) -> None:
+    reading = open_csv(write(tmp_path / "p.csv", f"{header}\na@x.test,A\n"), mapping={"E-mail": "userPrincipalName"})
+
+    assert reading.kind is PassKind.PEOPLE
 
 
 async def test_same_row_has_the_same_digest_and_another_map_another(tmp_path: Path) -> None:

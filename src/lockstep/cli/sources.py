@@ -89,6 +89,9 @@ def add(
     "--kind", type=click.Choice([str(kind) for kind in PassKind]), help="What FILE holds; found out by default."
 )
 @click.option(
+    "--group", default="", metavar="NAME", help="FILE lists the members of this group (Entra: Download members)."
+)
+@click.option(
     "--max-drop", type=click.FloatRange(0, 100), default=10.0, show_default=True, help="Percent that may leave at once."
 )
 @click.option(
@@ -101,7 +104,7 @@ def add(
 @_csv_options
 @output_option
 def import_(
-    what: str, source: str, kind: str | None, max_drop: float, max_drop_count: int,
+    what: str, source: str, kind: str | None, group: str, max_drop: float, max_drop_count: int,
     mapping: tuple[str, ...], encoding: str, delimiter: str, partial: bool, output: Output,
 ) -> None:  # fmt: skip
     """Read a source, or a CSV file, into the directory.
@@ -111,15 +114,18 @@ def import_(
     \b
     lockstep sources import hr
     lockstep sources import people.csv --map "E-mail=userPrincipalName"
+    lockstep sources import sales-members.csv --group Sales
     """
+    if group and kind not in (None, str(PassKind.MEMBERS)):
+        raise click.UsageError(f"--group names whose members FILE lists, so it cannot hold {kind}")
     options = IntakeOptions(Guard(percent=max_drop, least=max_drop_count))
     path = Path(what)
-    files = [{"path": str(path.absolute()), "kind": kind}]
+    files = [{"path": str(path.absolute()), "kind": kind} | ({"group": group} if group else {})]
     looks_like_a_name = not path.exists() and not path.suffix and "/" not in what
 
     async def work(context: Context) -> tuple[str, list[PassResult]]:
         known = {view.source.name for view in await actions.list_sources(context)}
-        if what in known and not source:
+        if what in known and not source and not group:
             return what, await actions.import_source(context, what, options=options)
         if looks_like_a_name:
             await actions.show_source(context, what)  # there is none: says so, with what was probably meant

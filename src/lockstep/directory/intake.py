@@ -12,6 +12,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from lockstep.directory.attributes import shown
 from lockstep.directory.edit import Edit, editing
 from lockstep.directory.groups import delete_groups, remove_members
 from lockstep.directory.intake_groups import GroupIntake
@@ -19,7 +20,7 @@ from lockstep.directory.intake_members import MemberIntake
 from lockstep.directory.intake_people import PersonIntake
 from lockstep.directory.people import delete_people
 from lockstep.directory.rows import PassKind, PassResult, SourcePass
-from lockstep.errors import LockstepError, conflict
+from lockstep.errors import LockstepError, conflict, not_found
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import groups as group_store
 from lockstep.storage import people as people_store
@@ -104,8 +105,10 @@ class _Walk:
     options: IntakeOptions
     after_commit: AfterCommit
     generation: int = 0
+    only_group: str | None = None  # its id: nobody is missed in another
 
     async def run(self) -> None:
+        self.only_group = await self._find_group()
         self.generation = await store.begin_pass(self.connection, self.source)
         taker = self._taker()
         is_whole = await self._read(taker)
@@ -119,6 +122,18 @@ class _Walk:
             await store.refresh_statistics(self.connection, KINDS[self.reading.kind])
         if is_whole and self.reading.is_full and not (self.result.held or self.result.unproven):
             await store.complete_pass(self.connection, self.source, self.generation)
+
+    async def _find_group(self) -> str | None:
+        name = self.reading.only_group
+        if not name:
+            return None
+        found = await group_store.ids_of_keys(self.connection, self.source, [name])
+        if name not in found:
+            raise not_found(
+                f'The source {self.source} has no group "{shown(name)}" (its id, or a name that only one of its groups has)',
+                next_step=f"Import the list of groups first: lockstep sources import groups.csv --source {self.source}",
+            )
+        return found[name]
 
     def _taker(self) -> PersonIntake | GroupIntake | MemberIntake:
         with_what = (self.source, self.generation, self.result, self.options.most_details)
@@ -154,7 +169,7 @@ class _Walk:
         if self.result.unproven:
             return
         if kind == "Member":
-            missing, present = await store.count_unseen_edges(self.connection, self.source)
+            missing, present = await store.count_unseen_edges(self.connection, self.source, self.only_group)
         else:
             missing, present = await store.count_unseen(self.connection, self.source, kind)
         before = present - self.result.created - self.result.restored
@@ -165,20 +180,21 @@ class _Walk:
             async with self.connection.transaction():
                 await store.hold_leavers(
                     self.connection, self.source, kind, generation=self.generation, missing=missing, present=before,
-                    reason=self.result.held,
+                    reason=self.result.held, only_group=self.only_group,
                 )  # fmt: skip
             return
         await store.lift_hold(self.connection, self.source, kind)
         while await self._remove_some(kind):
             pass
         if kind == "Member":
-            await store.forget_unseen_awaited(self.connection, self.source)
+            await store.forget_unseen_awaited(self.connection, self.source, self.only_group)
 
     async def _remove_some(self, kind: str) -> int:
         size = self.options.page_size
         async with self._editing() as edit:
             if kind == "Member":
-                edges = [Edge(*row) for row in await store.unseen_edges(self.connection, self.source, limit=size)]
+                rows = await store.unseen_edges(self.connection, self.source, self.only_group, limit=size)
+                edges = [Edge(*row) for row in rows]
                 removed = await remove_members(edit, edges)
             else:
                 ids = await store.unseen(self.connection, self.source, kind, limit=size)

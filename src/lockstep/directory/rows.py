@@ -77,7 +77,10 @@ class Page:
 
 
 class SourcePass(Protocol):
-    """One reading of one kind of object. *is_full*: who is not in it is gone from the source."""
+    """One reading of one kind of object. *is_full*: who is not in it is gone from the source.
+
+    *only_group*: the key of the one group whose members are read, so that nobody is missed in another; "" is all groups.
+    """
 
     @property
     def kind(self) -> PassKind: ...
@@ -89,6 +92,9 @@ class SourcePass(Protocol):
 
     @property
     def is_full(self) -> bool: ...
+
+    @property
+    def only_group(self) -> str: ...
 
     @property
     def ignored(self) -> tuple[str, ...]:

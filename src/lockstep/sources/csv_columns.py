@@ -50,12 +50,20 @@ class Columns:
     count: int = 0
 
 
-def guess_kind(header: Sequence[str]) -> PassKind:
-    """What a file holds, by its header. Raises LockstepError when it is neither people nor groups nor members."""
-    names = {_folded(name) for name in header}
+def guess_kind(header: Sequence[str], mapping: Mapping[str, str]) -> PassKind:
+    """What a file holds, by its header and the administrator's map. Raises LockstepError when it can be nothing that we read.
+
+    A column that only people have makes it a list of people: without its key column that is refused, and never a list of groups.
+    """
+    columns = [name.strip() for name in header]
+    mapped = _mapped(columns, mapping)
+    meanings = [mapped.get(name, name) for name in columns]
+    names = {_folded(meaning) for meaning in meanings}
     if names & set(_GROUP_END) and names & set(_MEMBER_END):
         return PassKind.MEMBERS
-    if names & {"userprincipalname", "upn"}:
+    if names & {"userprincipalname", "upn"} or any(
+        person_attribute(meaning) is not None and group_attribute(meaning) is None for meaning in meanings
+    ):
         return PassKind.PEOPLE
     if "displayname" in names:
         return PassKind.GROUPS
@@ -67,9 +75,16 @@ def guess_kind(header: Sequence[str]) -> PassKind:
 
 
 def read_header(
-    header: Sequence[str], kind: PassKind, *, mapping: Mapping[str, str] | None = None, key: str = ""
+    header: Sequence[str],
+    kind: PassKind,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    key: str = "",
+    one_group: bool = False,
 ) -> Columns:
     """What the columns mean. *mapping*: column to attribute; *key*: the column that tells rows apart, if it is settled.
+
+    *one_group*: members of one group, which no column names.
 
     Raises LockstepError for a column that occurs twice or is missing.
     """
@@ -77,7 +92,7 @@ def read_header(
     _refuse_twice(names)
     mapped = _mapped(names, mapping or {})
     if kind is PassKind.MEMBERS:
-        return _member_columns(names, mapped)
+        return _member_columns(names, mapped, one_group=one_group)
     find = person_attribute if kind is PassKind.PEOPLE else group_attribute
     attributes, ignored, manager = _attributes(names, mapped, find, kind)
     needed = "userPrincipalName" if kind is PassKind.PEOPLE else "displayName"
@@ -141,18 +156,24 @@ def _key(
     return next(place for place, _, attribute in attributes if attribute.name == needed), needed
 
 
-def _member_columns(names: list[str], mapped: Mapping[str, str]) -> Columns:
+def _member_columns(names: list[str], mapped: Mapping[str, str], *, one_group: bool) -> Columns:
     by_meaning = {_folded(mapped.get(name, name)): place for place, name in reversed(list(enumerate(names)))}
     group = next((by_meaning[name] for name in _GROUP_END if name in by_meaning), None)
     member = next((by_meaning[name] for name in _MEMBER_END if name in by_meaning), None)
+    if one_group:
+        group = -1
     if group is None:
-        raise _missing("groupId or groupDisplayName", names, "--map COLUMN=group")
+        raise _missing(
+            "groupId or groupDisplayName", names, "--map COLUMN=group, or the group of the whole file: --group NAME"
+        )
     if member is None:
         raise _missing("memberId or userPrincipalName", names, "--map COLUMN=member")
     known = {*_GROUP_END, *_MEMBER_END, "displayname", "grouptype", "membertype", "memberdisplayname"}
     ignored = tuple(
         name for place, name in enumerate(names) if place not in (group, member) and _folded(name) not in known
     )
+    if one_group:  # the people themselves come from another file
+        ignored = ()
     return Columns(member, MEMBER_END, group=group, member=member, ignored=ignored, count=len(names))
 
 

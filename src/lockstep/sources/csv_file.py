@@ -36,6 +36,7 @@ class CsvPass:
     kind: PassKind
     columns: Columns
     is_full: bool = True
+    only_group: str = ""
     _fingerprint: bytes = field(default=b"", repr=False)
 
     @property
@@ -99,8 +100,8 @@ class CsvPass:
             key = _readable(row[columns.key]) if len(row) > columns.key and len(row) < columns.count else ""
             raise _Unusable(number, "", f"has {len(row)} cells, the header has {columns.count}", key)
         if self.kind is PassKind.MEMBERS:
-            group, member = _cell(number, "group", row[columns.group]), _cell(number, "member", row[columns.member])
-            return MemberLine(number, key_of(group), key_of(member))
+            group = self.only_group or key_of(_cell(number, "group", row[columns.group]))
+            return MemberLine(number, group, key_of(_cell(number, "member", row[columns.member])))
         upn = self._user_principal_name(row)
         key = _cell(number, columns.key_name, row[columns.key], upn=upn)
         values = self._values(number, row, key, upn)
@@ -165,11 +166,14 @@ def open_csv(
     kind: PassKind | None = None,
     mapping: Mapping[str, str] | None = None,
     keys: Mapping[str, str] | None = None,
+    group: str = "",
     is_full: bool = True,
     encoding: str = "",
     delimiter: str = "",
 ) -> CsvPass:
     """Open *path* and read its header. *keys*: for each kind, the column that objects have been told apart by until now.
+
+    *group*: the file lists the members of this one group.
 
     Raises LockstepError when the file is no CSV, is empty, or lacks a column that is needed.
     """
@@ -187,8 +191,8 @@ def open_csv(
             next_step="Export the list as CSV",
             code="NotCsv",
         )
-    kind = kind or guess_kind(header)
-    columns = read_header(header, kind, mapping=mapping, key=(keys or {}).get(kind, ""))
+    kind = PassKind.MEMBERS if group else kind or guess_kind(header, mapping or {})
+    columns = read_header(header, kind, mapping=mapping, key=(keys or {}).get(kind, ""), one_group=bool(group))
     meaning = [
         kind,
         columns.key_name,
@@ -196,7 +200,7 @@ def open_csv(
         columns.manager is not None,
     ]
     fingerprint = hashlib.blake2b(orjson.dumps(meaning), digest_size=32).digest()
-    return CsvPass(path, form, kind, columns, is_full, fingerprint)
+    return CsvPass(path, form, kind, columns, is_full, key_of(group), fingerprint)
 
 
 def _cell(number: int, name: str, text: str, *, upn: str = "") -> str:

@@ -27,7 +27,7 @@ class SourceKind:
 
 
 def _open_csv_files(config: Mapping[str, Any], keys: Mapping[str, str]) -> list[SourcePass]:
-    """The passes of `files` ([{path, kind?}]): people first, then groups, then members, whatever the order they are given in."""
+    """The passes of `files` ([{path, kind?, group?}]): people first, then groups, then members, whatever the order they are given in."""
     files = config.get("files") or []
     if not files:
         raise invalid("The source has no file", next_step="Name one: lockstep sources add NAME --people FILE")
@@ -37,6 +37,7 @@ def _open_csv_files(config: Mapping[str, Any], keys: Mapping[str, str]) -> list[
             kind=PassKind(file["kind"]) if file.get("kind") else None,
             mapping=config.get("map"),
             keys=keys,
+            group=file.get("group") or "",
             is_full=not config.get("partial"),
             encoding=config.get("encoding", ""),
             delimiter=config.get("delimiter", ""),

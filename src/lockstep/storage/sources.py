@@ -186,6 +186,7 @@ async def unseen(connection: Connection, source: str, kind: str, *, limit: int) 
 
 _EDGE_UNSEEN = """not exists (select from seen_edge
     where seen_edge.group_id = member.group_id and seen_edge.member_key = member.member_id::text)"""
+_IN_GROUP = "(%(group)s::uuid is null or member.group_id = %(group)s)"
 _HELD = {
     kind: f"""select %(hold)s, object.id, null from {table} as object
     where object.source = %(source)s and object.deleted_at is null
@@ -193,12 +194,12 @@ _HELD = {
     for kind, table in _TABLES.items()
 } | {
     "Member": f"""select %(hold)s, member.group_id, member.member_id from member join grp on grp.id = member.group_id
-    where grp.source = %(source)s and grp.deleted_at is null and {_EDGE_UNSEEN}"""
+    where grp.source = %(source)s and grp.deleted_at is null and {_IN_GROUP} and {_EDGE_UNSEEN}"""
 }
 
 
-async def count_unseen_edges(connection: Connection, source: str) -> tuple[int, int]:
-    """How many memberships in live groups of *source* this pass did not see, and how many there are.
+async def count_unseen_edges(connection: Connection, source: str, group: str | None) -> tuple[int, int]:
+    """How many memberships in live groups of *source* (or in *group* alone) this pass did not see, and how many there are.
 
     Those of deleted people do not count: they left with their people, who were guarded themselves.
     """
@@ -206,31 +207,35 @@ async def count_unseen_edges(connection: Connection, source: str) -> tuple[int, 
         f"""select count(*) filter (where {_EDGE_UNSEEN}), count(*)
         from member join grp on grp.id = member.group_id
         left join person on person.id = member.member_id
-        where grp.source = %s and grp.deleted_at is null and person.deleted_at is null""",
-        (source,),
+        where grp.source = %(source)s and grp.deleted_at is null and person.deleted_at is null and {_IN_GROUP}""",
+        {"source": source, "group": group},
     )
     row = await cursor.fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-async def unseen_edges(connection: Connection, source: str, *, limit: int) -> list[tuple[str, str, str]]:
-    """Memberships in live groups of *source* that this pass did not see."""
+async def unseen_edges(
+    connection: Connection, source: str, group: str | None, *, limit: int
+) -> list[tuple[str, str, str]]:
+    """Memberships in live groups of *source* (or in *group* alone) that this pass did not see."""
     cursor = await connection.execute(
         f"""select member.group_id::text, member.member_id::text, member.member_kind
         from member join grp on grp.id = member.group_id
-        where grp.source = %s and grp.deleted_at is null and {_EDGE_UNSEEN} order by 1, 2 limit %s""",
-        (source, limit),
+        where grp.source = %(source)s and grp.deleted_at is null and {_IN_GROUP} and {_EDGE_UNSEEN}
+        order by 1, 2 limit %(limit)s""",
+        {"source": source, "group": group, "limit": limit},
     )
     return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 
 
-async def forget_unseen_awaited(connection: Connection, source: str) -> None:
+async def forget_unseen_awaited(connection: Connection, source: str, group: str | None) -> None:
     """Stop waiting for members that this pass no longer named."""
     await connection.execute(
         """delete from awaited_member using grp
-        where grp.id = awaited_member.group_id and grp.source = %s and not exists (select from seen_edge
+        where grp.id = awaited_member.group_id and grp.source = %(source)s
+            and (%(group)s::uuid is null or grp.id = %(group)s) and not exists (select from seen_edge
             where seen_edge.group_id = awaited_member.group_id and seen_edge.member_key = awaited_member.member_anchor)""",
-        (source,),
+        {"source": source, "group": group},
     )
 
 
@@ -246,7 +251,15 @@ async def open_holds(connection: Connection, source: str = "") -> list[HoldRow]:
 
 
 async def hold_leavers(
-    connection: Connection, source: str, kind: str, *, generation: int, missing: int, present: int, reason: str
+    connection: Connection,
+    source: str,
+    kind: str,
+    *,
+    generation: int,
+    missing: int,
+    present: int,
+    reason: str,
+    only_group: str | None = None,
 ) -> None:
     """Open a hold, or bring the open one up to date, with those who would leave by what this pass has seen."""
     cursor = await connection.execute(
@@ -260,7 +273,8 @@ async def hold_leavers(
     assert row is not None, "an upsert returns its row"
     await connection.execute("delete from source_hold_object where hold = %s", (row[0],))
     await connection.execute(
-        "insert into source_hold_object (hold, object_id, member_id) " + _HELD[kind], {"hold": row[0], "source": source}
+        "insert into source_hold_object (hold, object_id, member_id) " + _HELD[kind],
+        {"hold": row[0], "source": source, "group": only_group},
     )
 
 
