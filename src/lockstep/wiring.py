@@ -120,12 +120,12 @@ async def open_house(settings: Settings, *, main: bool, say: Say = quietly) -> A
         await migrate(database, MIGRATIONS, say=say)
         pool = await open_pool(database, max_size=settings.pool_size)
         stack.push_async_callback(pool.close)
-        targets = ScimTargets((*settings.outbound_allow, *_own_application(settings.data)))
+        targets = ScimTargets((*settings.outbound_allow, *own_application(settings.data)))
         stack.push_async_callback(targets.close)
         yield House(settings, server, pool, vault, load_gallery(), targets, Drive(pool=pool))
 
 
-def _own_application(data: Path) -> tuple[str, ...]:
+def own_application(data: Path) -> tuple[str, ...]:
     """The origin of the Documo that `up` runs on this data folder, which its commands may reach as well."""
     try:
         return (str(json.loads((data / OWN_APPLICATION).read_text())["origin"]),)

@@ -13,6 +13,7 @@ from lockstep.actions import assignments, people, provisioning
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.logs import list_log
 from lockstep.actions.provisioning import ResetScope
+from lockstep.storage.provisioning_log import LogFilter
 
 Forward = Callable[[], Awaitable[web.StreamResponse]]
 
@@ -89,8 +90,10 @@ async def test_one_account_from_creation_to_purge(stage: Stage) -> None:
     await people.delete(stage.context, [upn("lena")])
     await people.purge(stage.context, [upn("lena")])
     await stage.settle()
-    for wire in stage.wires.values():
+    for app, wire in stage.wires.items():
         assert upn("lena") not in await wire.listed()
+        [deleted] = await list_log(stage.context, LogFilter(person=upn("lena"), action="delete"), app=app)
+        assert deleted.source_display == upn("lena"), "the directory has forgotten the name, and the log has not"
 
 
 async def test_account_that_somebody_deleted_in_the_application_is_not_made_again_unasked(stage: Stage) -> None:

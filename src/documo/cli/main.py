@@ -72,6 +72,12 @@ def run(arguments: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return 0
+    except Exception as fault:
+        from lockstep.faults import as_error  # nobody should need it
+
+        told = as_error(fault)
+        _show(told.detail, why=told.why, next_step=told.next_step)
+        return told.exit_code
     return result if isinstance(result, int) else 0
 
 

@@ -68,7 +68,7 @@ async def _database(connection: Connection) -> list[Finding]:
 
 async def _worker(connection: Connection) -> Finding:
     if await jobs.has_live_worker(connection, silent_seconds=_WORKER_SILENT_SECONDS):
-        return Finding("worker", Level.OK, "a worker gives signs of life")
+        return Finding("worker", Level.OK, f"a worker gave signs of life within {_WORKER_SILENT_SECONDS:.0f} s")
     return Finding("worker", Level.WARN, "no worker is running, so nothing is provisioned", "Start one: lockstep serve")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from lockstep.storage import instance, provisioning_log
 from lockstep.storage.provisioning_log import LogFilter, LogRow
 
 _FOLLOW_SECONDS = 0.5
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 async def list_log(
@@ -29,8 +31,10 @@ async def list_log(
 
 async def show_log(context: Context, change_id: str) -> list[LogRow]:
     """The records of one change, oldest first. Raises LockstepError when there are none."""
-    async with context.reading() as connection:
-        found = await provisioning_log.read_log(connection, LogFilter(change_id=change_id), limit=50)
+    found: list[LogRow] = []
+    if _GUID.fullmatch(change_id):
+        async with context.reading() as connection:
+            found = await provisioning_log.read_log(connection, LogFilter(change_id=change_id), limit=50)
     if not found:
         raise not_found(f"The log has no change {change_id}", next_step="See: lockstep logs")
     return found[::-1]

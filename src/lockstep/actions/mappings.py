@@ -11,13 +11,13 @@ from typing import Any
 
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import new_services, read_job
-from lockstep.actions.lookup import find_group
+from lockstep.actions.lookup import find_group, unknown
 from lockstep.actions.previews import find_anybody
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
 from lockstep.directory.objects import read_objects
 from lockstep.engine.filter_json import filter_from_json
 from lockstep.engine.findings import Finding
-from lockstep.engine.lint import lint
+from lockstep.engine.lint import ALWAYS_KNOWN, lint
 from lockstep.engine.mapping_json import mapping_to_json
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind, SourceObject
@@ -69,6 +69,13 @@ async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
 def people_names() -> set[str]:
     """The attributes of people that there are, those of the manager among them."""
     return {*PERSON_ATTRIBUTES, *(OF_MANAGER + name for name in (*PERSON_ATTRIBUTES, "accountEnabled"))}
+
+
+def check_source(kind: ObjectKind, name: str) -> None:
+    """Raise LockstepError, with what was probably meant, where objects of *kind* have no attribute *name*."""
+    known = ALWAYS_KNOWN | (people_names() if kind is ObjectKind.USER else {*GROUP_ATTRIBUTES, "id"})
+    if name not in known and not name.startswith(_EXTENSIONS):
+        raise unknown("attribute of the directory", name, sorted(known), otherwise="See: lockstep expr functions")
 
 
 async def decide_for(

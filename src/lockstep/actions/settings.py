@@ -16,10 +16,11 @@ from lockstep.actions import provisioning
 from lockstep.actions.applications import dependencies_of
 from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, new_services
+from lockstep.actions.mappings import check_source
 from lockstep.engine.durations import print_duration
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules import AttributeMapping, JobConfiguration, ObjectMapping, Scope
-from lockstep.errors import invalid, not_found
+from lockstep.errors import conflict, invalid, not_found
 from lockstep.storage import jobs
 from lockstep.storage.jobs import JobRow
 from lockstep.sync.cycle import mark_everybody
@@ -136,9 +137,25 @@ async def set_mapping(
         for key in [key for key, value in known.items() if value is None]:
             del known[key]
 
-    job = await change_configuration(context, app, changed, activity="Update attribute mappings or scope")
+    def checked(config: Config) -> None:
+        had_a_match = _has_match(config, kind)
+        changed(config)
+        if had_a_match and not _has_match(config, kind):
+            raise conflict(
+                f"{target} is the only attribute by which accounts are matched",
+                why="Without one nobody can be recognised in the application, and nobody is created",
+                next_step=f"Mark another one first: lockstep map set {app} ATTRIBUTE --match 1",
+            )
+
+    if changes is not None and changes.get("source"):
+        check_source(kind, str(changes["source"]))
+    job = await change_configuration(context, app, checked, activity="Update attribute mappings or scope")
     mapping = job.configuration.mapping_for(kind)
     return mapping.by_target.get(target) if mapping is not None else None
+
+
+def _has_match(config: Config, kind: ObjectKind) -> bool:
+    return any(one.get("match") for one in _object_mapping(config, kind).get("attributes", []))
 
 
 async def set_mapping_options(

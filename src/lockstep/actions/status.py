@@ -75,7 +75,7 @@ async def _status(connection: Connection, row: JobRow) -> JobStatus:
         display_name=row.app_display_name,
         job=row.id,
         code=code,
-        sentence=_sentence(row, code, running, last),
+        sentence=_sentence(row, code, running, last, failing=backlog.escrowed),
         running=running,
         last=last,
         links=await links.count_links(connection, row.id),
@@ -96,7 +96,7 @@ def _code(row: JobRow) -> str:
     return "Active" if row.started else "NotRun"
 
 
-def _sentence(row: JobRow, code: str, running: Cycle | None, last: Cycle | None) -> str:
+def _sentence(row: JobRow, code: str, running: Cycle | None, last: Cycle | None, *, failing: int) -> str:
     if code == "Quarantine":
         error = (row.quarantine or {}).get("error", {})
         return f"In quarantine: {error.get('message', 'the application cannot be provisioned')}"
@@ -108,5 +108,6 @@ def _sentence(row: JobRow, code: str, running: Cycle | None, last: Cycle | None)
         return f"{running.kind.capitalize()} cycle: {min(running.done, running.total)} of {running.total} objects."
     if last is None:
         return "The first cycle has not ended yet."
-    failed = last.counts.get("failed", 0)
-    return f"In step, but {failed} objects failed." if failed else "In step."
+    if failing:
+        return f"In step, but for {failing} object{'s' if failing > 1 else ''} that failed and will be tried again."
+    return "In step."

@@ -177,6 +177,12 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # nobody reads any more: no word about it
         return 0
+    except Exception as fault:
+        from lockstep.faults import as_error  # nobody should need it
+
+        told = as_error(fault)
+        show_error(told.detail, why=told.why, next_step=told.next_step)
+        return told.exit_code
     return result if isinstance(result, int) else 0
 
 

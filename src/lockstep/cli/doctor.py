@@ -21,7 +21,7 @@ from lockstep.cli.session import session, settings_of
 from lockstep.errors import LockstepError
 from lockstep.postgres.migrate import revisions_of
 from lockstep.settings import Settings
-from lockstep.wiring import MIGRATIONS
+from lockstep.wiring import MIGRATIONS, own_application
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_SPACE = 1 << 30
@@ -103,7 +103,7 @@ def _space(settings: Settings) -> Finding:
 
 
 def _outbound(settings: Settings) -> Iterator[Finding]:
-    allowed = settings.outbound_allow
+    allowed = (*settings.outbound_allow, *own_application(settings.data))
     wide = [word for word in allowed if "://" not in word and ipaddress.ip_network(word).prefixlen == 0]
     if wide:
         yield Finding("outbound", Level.WARN, f"{', '.join(wide)} allows every address, those of this machine too",

@@ -328,6 +328,7 @@ class JobConfiguration:
     default_domain: str | None = None
     settings: JobSettings = JobSettings()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    app_name: str = "APP"  # as commands name the application
 
     @cached_property
     def _by_kind(self) -> Mapping[ObjectKind, ObjectMapping]:

@@ -101,9 +101,8 @@ def plan_lost(prepared: Prepared, link: Link) -> Draft:
     if prepared.configuration.deletions.on_lost is OnLost.FORGET:
         reason = Reason("InvalidAnchor", f"{text} By policy the link is forgotten.")
         return Draft(Action.RELEASE, (reason,), LinkState.TOMBSTONE, link.target_id, cause="lost")
-    next_step = (
-        f"Find out who deleted it. To create it again: lockstep links APP --user {prepared.obj.display} --forget"
-    )
+    forget = f"lockstep links {prepared.configuration.app_name} --user {prepared.obj.display} --forget"
+    next_step = f"Find out who deleted it. To create it again: {forget}"
     reason = Reason("InvalidAnchor", text, {"targetId": link.target_id}, next_step)
     return Draft(Action.REFUSE, (reason,), LinkState.LOST, link.target_id, cause="lost")
 

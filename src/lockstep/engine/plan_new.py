@@ -111,7 +111,7 @@ def _too_many(prepared: Prepared, match: ManyMatches) -> Reason:
         "DuplicateTargetEntries",
         f"{len(ids)} accounts match on {match.query.attribute}: {', '.join(ids[:10])}.",
         {"candidates": ", ".join(ids[:10]), "attribute": match.query.attribute},
-        f"Choose one: lockstep links APP --user {prepared.obj.display} --choose {ids[0]}",
+        f"Choose one: lockstep links {prepared.configuration.app_name} --user {prepared.obj.display} --choose {ids[0]}",
     )
 
 

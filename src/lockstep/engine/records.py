@@ -99,6 +99,7 @@ class Link:
     generated: Values = field(default_factory=dict)
     review_at: datetime | None = None
     cause: str = ""  # why it is in this state: unassigned, filtered, disabled, deleted, purged, ...
+    display: str = ""  # the object's name when the link was last written
     is_forgotten: bool = False  # whoever should have an account is matched anew; whoever should not, loses this one
 
 

@@ -79,6 +79,9 @@ def _inside(obj: SourceObject, passed: ScopingFilter | None) -> Reason:
 
 
 def _unassigned(obj: SourceObject) -> Reason:
+    if obj.lifecycle is Lifecycle.PURGED:
+        text = f"{_noun(obj)} was purged from the directory, and assignments with it."
+        return Reason("NotEffectivelyEntitled", text, {"gate": "assigned"})
     return Reason(
         "NotEffectivelyEntitled",
         f"{_noun(obj)} is not assigned to the application, neither directly nor through a group.",

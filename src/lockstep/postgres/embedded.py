@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -213,14 +214,23 @@ def attach(data: Path, *, options: Options | None = None, say: Say = quietly) ->
     return server
 
 
-def remove(data: Path) -> None:
-    """Delete the data folder of an ended temporary server, and what had to be kept elsewhere for it."""
-    record = places.read_record(data)
-    if record is not None and find_postmaster(record.cluster) is None:
-        shutil.rmtree(record.cluster, ignore_errors=True)
-        if record.socket_folder is not None:
-            shutil.rmtree(record.socket_folder, ignore_errors=True)
-    shutil.rmtree(data, ignore_errors=True)
+def remove(data: Path, *, patience_seconds: float = 20.0) -> None:
+    """Delete the data folder of a temporary server, and what had to be kept elsewhere for it; a server still at it is stopped.
+
+    Whoever was interrupted while starting or stopping may write for another moment, so it is looked at until nothing comes back.
+    """
+    give_up_at = time.monotonic() + patience_seconds
+    while True:
+        record = places.read_record(data)
+        if record is not None:
+            stop(record.cluster, None)
+            shutil.rmtree(record.cluster, ignore_errors=True)
+            if record.socket_folder is not None:
+                shutil.rmtree(record.socket_folder, ignore_errors=True)
+        shutil.rmtree(data, ignore_errors=True)
+        if not data.exists() or time.monotonic() > give_up_at:
+            return
+        time.sleep(0.05)
 
 
 def make_database(connection: psycopg.Connection[tuple[object, ...]], name: str, *, role: str | None = None) -> None:

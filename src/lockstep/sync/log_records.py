@@ -23,7 +23,6 @@ _ACTIONS: Mapping[Action, str] = {
     Action.ENABLE: "update",
     Action.DISABLE: "disable",
     Action.DELETE: "delete",
-    Action.HELD: "stagedDelete",
 }
 
 
@@ -55,9 +54,7 @@ def record_of(
         "id": new_id(),
         "change_id": change_id,
         "cycle": cycle,
-        "action": _ACTIONS.get(plan.held_action or plan.action, "other")
-        if plan.action is not Action.HELD
-        else "stagedDelete",
+        "action": _action(plan),
         "status": status,
         "kind": plan.kind.value,
         "source_id": plan.source_id,
@@ -75,6 +72,13 @@ def record_of(
             "exchanges": exchange_rows(answer, whole=status == "failure" or initiated_by != SYSTEM),
         },
     }
+
+
+def _action(plan: Plan) -> str:
+    """Entra's word; a held loss of access is a staged delete."""
+    if plan.action is Action.HELD and plan.held_action in (None, Action.DISABLE, Action.DELETE):
+        return "stagedDelete"
+    return _ACTIONS.get(plan.held_action or plan.action, "other")
 
 
 def _status(plan: Plan, answer: Answer | None, failure: Failure | None) -> str:

@@ -98,7 +98,8 @@ async def load(
     known_links = await links.read_links(connection, job.id, kind, ids)
     for purged in known_links.keys() - objects.keys():
         # The directory has forgotten it, and its link has not.
-        objects[purged] = SourceObject(kind, purged, known_links[purged].target_id, {}, lifecycle=Lifecycle.PURGED)
+        link = known_links[purged]
+        objects[purged] = SourceObject(kind, purged, link.display or link.target_id, {}, lifecycle=Lifecycle.PURGED)
     referenced = {other for one in objects.values() for other in one.references.values()}
     return Known(
         kind,

@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from lockstep.engine.moment import Moment
@@ -95,8 +95,9 @@ class Services:
         if configuration is None:
             template = self.template_of(row.template)
             attributes = template.attributes if template is not None else None
-            configuration = configuration_from_json(
-                row.config, version=row.config_version, roles=roles, attributes=attributes
+            configuration = replace(
+                configuration_from_json(row.config, version=row.config_version, roles=roles, attributes=attributes),
+                app_name=row.app_name,
             )
             self._configurations = {old: kept for old, kept in self._configurations.items() if old[0] != row.id}
             self._configurations[key] = configuration

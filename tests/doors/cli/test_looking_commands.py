@@ -57,15 +57,37 @@ def test_settings_show_and_change_what_is_given(contoso: Lockstep) -> None:
 
 
 def test_mapping_is_added_linted_and_taken_away(contoso: Lockstep) -> None:
-    added = contoso("map", "set", "documo", "title", "--source", "jobTitel", "--default", "Employee")
+    added = contoso("map", "set", "documo", "title", "--expression", "[jobTitel]", "--default", "Employee")
     listed = contoso("map", "list", "documo", "-o", "json").json["items"][-1]
     linted = contoso("map", "lint", "documo", "-o", "json").json["items"]
     removed = contoso("map", "set", "documo", "title", "--remove")
     gone = contoso("map", "show", "documo", "title")
 
     assert (added.code, removed.code, gone.code) == (0, 0, 5)
-    assert (listed["target"], listed["source"], listed["default"]) == ("title", "jobTitel", "Employee")
-    assert any('did you mean "jobTitle"?' in one["message"] for one in linted)
+    assert (listed["target"], listed["expression"], listed["default"]) == ("title", "[jobTitel]", "Employee")
+    assert any("jobTitel" in one["message"] for one in linted)
+
+
+def test_mapping_from_an_attribute_that_there_is_not_is_refused(contoso: Lockstep) -> None:
+    refused = contoso("map", "set", "documo", "title", "--source", "jobTitel")
+
+    assert refused.code == 5
+    assert "Did you mean jobTitle?" in refused.err
+
+
+@pytest.mark.parametrize("change", [("--remove",), ("--match", "0")])
+def test_the_only_matching_attribute_stays_one(contoso: Lockstep, change: tuple[str, ...]) -> None:
+    refused = contoso("map", "set", "documo", "userName", *change)
+
+    assert refused.code == 7
+    assert "userName is the only attribute by which accounts are matched" in refused.err
+    assert contoso("map", "show", "documo", "userName", "-o", "json").json["match"] == 1
+
+
+def test_log_has_no_change_of_a_name_that_is_no_id(started: Lockstep) -> None:
+    refused = started("logs", "show", "123")
+
+    assert (refused.code, refused.err.splitlines()[0]) == (5, "error: The log has no change 123")
 
 
 def test_scope_is_tried_before_it_is_set_and_nobody_loses_an_account_unasked(started: Lockstep) -> None:
