@@ -276,6 +276,12 @@ async def test_list_of_people_without_its_key_column_is_refused_and_no_list_of_g
     assert refused.value.detail == "The file has no column userPrincipalName"
 
 
+async def test_entras_list_of_groups_is_a_list_of_groups(tmp_path: Path) -> None:
+    header = "id,displayName,groupType,membershipType,source,mail,securityEnabled,mailEnabled,isAssignableToRole,onPremisesSyncEnabled"
+
+    assert open_csv(write(tmp_path / "g.csv", f"{header}\n")).kind is PassKind.GROUPS
+
+
 @pytest.mark.parametrize("header", ["E-mail,First name", "E-mail,displayName"])
 async def test_map_tells_what_a_file_holds(tmp_path: Path, header: str) -> None:
     reading = open_csv(write(tmp_path / "p.csv", f"{header}\na@x.test,A\n"), mapping={"E-mail": "userPrincipalName"})

@@ -75,7 +75,7 @@ def check_source(kind: ObjectKind, name: str) -> None:
     """Raise LockstepError, with what was probably meant, where objects of *kind* have no attribute *name*."""
     known = ALWAYS_KNOWN | (people_names() if kind is ObjectKind.USER else {*GROUP_ATTRIBUTES, "id"})
     if name not in known and not name.startswith(_EXTENSIONS):
-        raise unknown("attribute of the directory", name, sorted(known), otherwise="See: lockstep expr functions")
+        raise unknown("attribute of the directory", name, sorted(known), otherwise="See: lockstep people attributes")
 
 
 async def decide_for(

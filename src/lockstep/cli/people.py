@@ -11,6 +11,7 @@ from lockstep.actions.people import PersonFilter, PersonRow, PersonView
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
 from lockstep.cli.session import run
+from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
 from lockstep.errors import invalid
 
 
@@ -60,6 +61,23 @@ def list_(
     output.many([_row(person) for person in found], columns, name="userPrincipalName", empty="Nobody is like that.")
     if len(found) == limit:
         hint(f"There may be more: --after {found[-1].user_principal_name}")
+
+
+@people.command("attributes")
+@click.option("--groups", is_flag=True, help="Those of groups.")
+@output_option
+def attributes(groups: bool, output: Output) -> None:
+    """List the attributes that people have, as mappings, filters and files name them.
+
+    \b
+    lockstep people attributes
+    lockstep people attributes --groups -o json
+    """
+    known = GROUP_ATTRIBUTES if groups else PERSON_ATTRIBUTES
+    rows = [{"name": one.name, "type": one.type.value, "maxLength": one.max_length} for one in known.values()]
+    columns = [Column("name", "Name"), Column("type", "Type"), Column("maxLength", "Longest")]
+    output.many(rows, columns, name="name")
+    hint("Extension attributes are named extension_APPID_NAME, with the 32 hexadecimal digits of an application's id.")
 
 
 @people.command("show")

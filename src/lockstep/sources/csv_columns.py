@@ -33,6 +33,10 @@ _MEMBER_END = (
     "upn",
 )
 _KEYS = ("id", "objectid")
+_ONLY_PEOPLE = frozenset(
+    {"givenname", "firstname", "surname", "lastname", "usertype", "jobtitle", "department", "accountenabled", "usagelocation",
+     "employeeid", "mobilephone", "mobile", "manager"}
+)  # fmt: skip
 _MANAGERS = ("manager", "managerid", "manageruserprincipalname", "managerupn")
 
 
@@ -61,9 +65,7 @@ def guess_kind(header: Sequence[str], mapping: Mapping[str, str]) -> PassKind:
     names = {_folded(meaning) for meaning in meanings}
     if names & set(_GROUP_END) and names & set(_MEMBER_END):
         return PassKind.MEMBERS
-    if names & {"userprincipalname", "upn"} or any(
-        person_attribute(meaning) is not None and group_attribute(meaning) is None for meaning in meanings
-    ):
+    if names & {"userprincipalname", "upn"} or names & _ONLY_PEOPLE:
         return PassKind.PEOPLE
     if "displayname" in names:
         return PassKind.GROUPS
@@ -199,7 +201,7 @@ def _mapped(names: list[str], mapping: Mapping[str, str]) -> dict[str, str]:
             near = near_attributes(meaning)
             raise invalid(
                 f'There is no attribute "{shown(meaning)}" to map {exact} to',
-                next_step=f"Did you mean {' or '.join(near)}?" if near else "See: lockstep help attributes",
+                next_step=f"Did you mean {' or '.join(near)}?" if near else "See: lockstep people attributes",
             )
         found[exact] = meaning
     return found
