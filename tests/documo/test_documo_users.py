@@ -239,6 +239,38 @@ async def test_every_mistake_is_an_error_of_the_protocol(
     assert reply.body["status"] == str(status) and reply.body["detail"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("DELETE", "/Users", "GET, POST, HEAD"), ("POST", "/Schemas", "GET, HEAD"), ("GET", "/Users/.search", "POST")],
+)
+async def test_refused_method_is_answered_with_those_that_are_possible(
+    api: Client, method: str, path: str, allowed: str
+) -> None:
+    reply = await api.send(method, path)
+
+    assert (reply.status, reply.headers["Allow"]) == (405, allowed)
+
+
+async def test_head_answers_like_get_without_the_body(api: Client) -> None:
+    whole = await api.get("/Me")
+
+    head = await api.send("HEAD", "/Me")
+    after = await api.get("/Me")
+
+    assert (head.status, head.headers["ETag"]) == (200, whole.headers["ETag"])
+    assert head.headers["Content-Length"] == whole.headers["Content-Length"]
+    assert not head.body
+    assert after.body == whole.body, "the connection is still in step"
+
+
+async def test_count_and_start_index_have_no_largest_number(api: Client) -> None:
+    everybody = await api.get("/Users?count=99999999999999999999")
+    nobody = await api.get("/Users?startIndex=99999999999999999999")
+
+    assert len(everybody.body["Resources"]) == everybody.body["totalResults"] > 0
+    assert nobody.body["Resources"] == []
+
+
 async def test_other_media_types_are_refused(api: Client) -> None:
     reply = await api.send("POST", "/Users", raw=b"<user/>", headers={"Content-Type": "text/xml"})
 

@@ -168,7 +168,7 @@ def test_query_string(query: dict[str, str], search: SearchRequest) -> None:
     assert search_from_query(query) == search
 
 
-@pytest.mark.parametrize("query", [{"count": "ten"}, {"startIndex": "1.5"}, {"sortOrder": "up"}, {"count": "9" * 40}])
+@pytest.mark.parametrize("query", [{"count": "ten"}, {"startIndex": "1.5"}, {"sortOrder": "up"}, {"count": "--5"}])
 def test_query_string_that_makes_no_sense(query: dict[str, str]) -> None:
     with pytest.raises(ScimError):
         search_from_query(query)

@@ -16,7 +16,7 @@ import psycopg
 import structlog
 
 from documo.request_log import Entry, RequestLog
-from documo.scim_service.exchange import MEDIA_TYPE, Answer, Request
+from documo.scim_service.exchange import MEDIA_TYPE, Answer, MethodNotAllowed, Request
 from documo.scim_service.routes import dispatch
 from documo.scim_service.service import Service
 from documo.scim_service.tenants import Caller, Tenants
@@ -106,7 +106,8 @@ class ScimApp:
         path: str = scope["path"]
         raw_path: bytes = scope.get("raw_path") or path.encode()
         local = raw_path.partition(b"?")[0][len(SCIM_PATH) :]
-        request = Request(scope["method"], path, scope["query_string"], headers, b"", base_url, caller)
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]  # the server sends no body then
+        request = Request(method, path, scope["query_string"], headers, b"", base_url, caller)
         seen.request = request
         try:
             segments = (
@@ -150,6 +151,8 @@ def error_answer(error: LockstepError) -> Answer:
     """The answer for an error that a client may read."""
     known = error if isinstance(error, ScimError) else ScimError(503 if error.retryable else 400, "", error.detail)
     headers: tuple[tuple[bytes, bytes], ...] = (_CHALLENGE,) if known.status == 401 else ()
+    if isinstance(known, MethodNotAllowed):
+        headers = ((b"allow", ", ".join(known.allowed).encode()),)
     if known.status == 503:
         headers = ((b"retry-after", b"1"),)
     return Answer(known.status, orjson.dumps(known.error_body()), headers=headers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from documo.scim_service.exchange import Answer, Request
+from documo.scim_service.exchange import Answer, MethodNotAllowed, Request
 from documo.scim_service.query import MAX_PAGE, PAGE_SIZE
 from documo.security_events import EVENT_URIS
 from lockstep.scim.discovery import (
@@ -47,7 +47,7 @@ def is_discovery(segment: str) -> bool:
 def describe(request: Request, segments: list[str]) -> Answer:
     """The answer of a discovery endpoint."""
     if request.method != "GET":
-        raise ScimError(405, "", f"{request.method} is not possible here: discovery is read with GET.")
+        raise MethodNotAllowed(request.method, ("GET",))
     # RFC 7644, section 4: a filter here would suggest that what is left out does not exist.
     if b"filter=" in request.query.lower():
         raise ScimError(403, "", "Discovery endpoints take no filter.")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -36,6 +36,14 @@ class Answer:
     etag: str = ""
     location: str = ""
     headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class MethodNotAllowed(ScimError):
+    """405, with the methods that the place knows; whatever can be read can be asked for without its body too (RFC 9110, section 9.1)."""
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        self.allowed = [*allowed, "HEAD"] if "GET" in allowed else list(allowed)
+        super().__init__(405, "", f"{method} is not possible here; possible: {', '.join(self.allowed)}.")
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from documo.members import ADMIN
 from documo.scim_service import bulk, discovery
 from documo.scim_service.create import create
 from documo.scim_service.delete import delete
-from documo.scim_service.exchange import Answer, Place, Request
+from documo.scim_service.exchange import Answer, MethodNotAllowed, Place, Request
 from documo.scim_service.patch import patch
 from documo.scim_service.query import list_resources, search_resources
 from documo.scim_service.read import read
@@ -119,7 +119,7 @@ async def _everywhere(service: Service, request: Request, first: str) -> Answer:
 
 def _only(request: Request, *methods: str) -> None:
     if request.method not in methods:
-        raise ScimError(405, "", f"{request.method} is not possible here; possible: {', '.join(methods)}.")
+        raise MethodNotAllowed(request.method, methods)
 
 
 def _check_media_type(request: Request) -> None:

@@ -5,6 +5,7 @@ Errors and PATCH bodies have rooms of their own: `errors` and `operations`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
@@ -16,6 +17,10 @@ LIST_URN: Final = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 SEARCH_URN: Final = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 BULK_REQUEST_URN: Final = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 BULK_RESPONSE_URN: Final = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
+_MOST_DIGITS = 12
+_ENDLESS = 2**31 - 1  # nobody has so many: larger numbers mean "all"
 
 
 Method = Literal["POST", "PUT", "PATCH", "DELETE"]
@@ -142,13 +147,10 @@ def _whole_number(parameters: Mapping[str, Any], name: str) -> int | None:
     if value is None or value == "":
         return None
     # Some clients send these numbers as texts in a body too.
-    if isinstance(value, str) and value.lstrip("-").isdecimal() and value.isascii() and len(value) < 12:
-        try:
-            return int(value)
-        except ValueError:
-            pass
+    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+        value = int(value[:_MOST_DIGITS])  # more is as good as endless
     if type(value) is int:
-        return value
+        return max(-_ENDLESS, min(value, _ENDLESS))
     raise invalid_value(f"{name} must be a whole number.", name)
 
 
