@@ -131,6 +131,13 @@ async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> in
 async def forget_escrow(connection: Connection, job: str) -> int:
     """Forget what failed and stop retrying it. What changed since is no failure and stays."""
     cursor = await connection.execute(
-        "delete from dirty where job = %s and failures > 0 and lease_until is null and not_before > now()", (job,)
+        """with failed as (
+            select job, kind, source_id from dirty
+            where job = %s and failures > 0 and lease_until is null and not_before > now()
+            order by kind, source_id for update
+        )
+        delete from dirty using failed
+        where dirty.job = failed.job and dirty.kind = failed.kind and dirty.source_id = failed.source_id""",
+        (job,),
     )
     return cursor.rowcount

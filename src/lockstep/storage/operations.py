@@ -183,6 +183,15 @@ async def decide_held(
 
     Approved objects become dirty again and pass the guard once; rejected ones stay as they are until something changes.
     """
+    given = {"job": job, "decision": decision, "actor": actor, "ids": None if ids is None else list(ids)}
+    # As a drain does: the rows of the objects first, in their order, then what was planned for them.
+    await connection.execute(
+        """select from dirty join operation using (job, kind, source_id)
+        where dirty.job = %(job)s and operation.state = 'held'
+            and (%(ids)s::uuid[] is null or operation.id = any(%(ids)s::uuid[]))
+        order by dirty.kind, dirty.source_id for update of dirty""",
+        given,
+    )
     cursor = await connection.execute(
         """with decided as (
             update operation set state = 'dropped', decision = %(decision)s, decided_by = %(actor)s,
@@ -203,7 +212,7 @@ async def decide_held(
             returning 1
         )
         select count(*) from decided""",
-        {"job": job, "decision": decision, "actor": actor, "ids": None if ids is None else list(ids)},
+        given,
     )
     row = await cursor.fetchone()
     return int(row[0]) if row else 0
