@@ -208,6 +208,12 @@ def test_the_whole_organisation_is_exported_and_plans_to_no_changes(say: Say, tm
     assert (dict(source.labels), dict(app.labels)) == ({"owner": "people-team"}, {"tier": "production"})
 
 
+def test_organisation_without_a_name_is_exported_and_plans_to_no_changes(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "again.yaml").write_text(say(config.export, "--all").stdout, encoding="utf-8")
+
+    assert say(config.plan, "again.yaml", "--prune", "--detailed-exitcode").exit_code == 0
+
+
 def test_another_notification_is_a_change_and_what_the_file_leaves_out_stays(say: Say, tmp_path: Path) -> None:
     file = tmp_path / "tenant.yaml"
     head = "apiVersion: lockstep/v1\nkind: Tenant\nmetadata: {name: contoso}\nspec:"

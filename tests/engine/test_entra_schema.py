@@ -80,11 +80,12 @@ def test_what_is_not_carried_out_is_reported_with_its_place() -> None:
 
     assert [(f.severity, f.place) for f in read()[0].findings] == [
         ("kept", f"{first}.scope.inputFilterGroups"),
+        ("kept", f"{first}.attributeMappings[2].flowBehavior"),
         ("error", f"{first}.attributeMappings[4]"),
         ("warning", f"{first}.attributeMappings[5]"),
         ("kept", "synchronizationRules[0].objectMappings[2]"),
     ]
-    assert "there is no function NoSuchFunction" in read()[0].findings[1].message
+    assert "there is no function NoSuchFunction" in read()[0].findings[2].message
     assert read()[0].mapped == 7
 
 

@@ -41,7 +41,6 @@ def test_gallery_has_no_findings(name: str) -> None:
         ([USER_NAME], {}, "warning", "mappings[0]", "deleted instead of disabled"),
         ([USER_NAME, {"target": "active", "constant": "True"}], {}, "warning", "mappings[0]", "nobody is ever disabled"),
         ([USER_NAME, ACTIVE], {"mapping": {"actions": ["create", "update"]}}, "warning", "mappings[0].actions", "purged people"),
-        ([USER_NAME, ACTIVE, {"target": "id", "source": "mail"}], {}, "error", "mappings[0].attributes[2].target", "id belongs"),
         ([{**USER_NAME, "apply": "createOnly"}, ACTIVE], {}, "warning", "mappings[0].attributes[0].apply", "goes stale"),
         ([*ATTRIBUTES], {"scope": "all"}, "warning", "mappings[0].attributes[4]", "with the scope all"),
         (
@@ -134,3 +133,11 @@ def test_target_that_the_application_does_not_have_is_noticed() -> None:
 
 def test_switched_off_mapping_is_not_judged() -> None:
     assert found(USER_NAME, mapping={"enabled": False}) == []
+
+
+def test_unknown_attribute_in_the_expression_of_a_filter_is_noticed() -> None:
+    filters = [{"title": "mail", "all": [{"expression": "IsPresent([mai])"}]}]
+    [(severity, place, message)] = found(*ATTRIBUTES, mapping={"scopingFilters": filters}, known=True)
+
+    assert (severity, place) == ("warning", "mappings[0].scopingFilters[0].expression")
+    assert "did you mean [mail]" in message

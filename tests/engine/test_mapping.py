@@ -41,6 +41,18 @@ def test_mapping(row: dict[str, Any]) -> None:
     assert answers == [row["create"], row["update"]]
 
 
+@pytest.mark.parametrize(
+    "mapping", [{"expression": 'Split([department], ";")'}, {"source": "department", "apply": "multiValueAddOnly"}]
+)
+def test_mapping_that_gives_several_values_makes_an_undeclared_attribute_multi_valued(mapping: dict[str, Any]) -> None:
+    config = configuration(USER_NAME, {"target": "urn:x:tags", **mapping}, {"target": "title", **mapping})
+    mapped = map_person(config, person(ANNA | {"department": "one"}))
+
+    several = {attribute.target: attribute.attribute.multi_valued for attribute in users(config).attributes}
+    assert several == {"userName": False, "urn:x:tags": True, "title": False}
+    assert mapped.values["title"] == "one", "what the schema declares stays as it says"
+
+
 def test_is_soft_deleted_is_true_for_whoever_must_have_no_access() -> None:
     mapped = map_person(configuration(), person(), creating=False, is_soft_deleted=True)
 

@@ -135,6 +135,10 @@ def mapping_with(**attribute: Any) -> dict[str, Any]:
     ("value", "place", "message"),
     [
         ({"scop": "all"}, "scop", 'unknown key "scop", did you mean "scope"?'),
+        ({"mappings": [{"name": "u", "attributes": [{"target": "id", "source": "mail"}]}]}, "mappings[0].attributes[0].target",
+         "id belongs to the application"),
+        ({"mappings": [{"name": "u", "attributes": [{"target": "meta.created", "source": "mail"}]}]},
+         "mappings[0].attributes[0].target", "meta.created belongs to the application"),
         ({"scope": "everybody"}, "scope", 'unknown value "everybody", possible: assigned, all'),
         ({"deletions": {"treshold": 5}}, "deletions.treshold", 'unknown key "treshold", did you mean "threshold"?'),
         ({"deletions": {"threshold": "5"}}, "deletions.threshold", 'a whole number from 1 to 2,147,483,648 is needed, got "5"'),

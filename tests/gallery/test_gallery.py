@@ -77,7 +77,7 @@ def test_unknown_application_is_refused_with_what_was_meant() -> None:
     ("right", "wrong", "message"),
     [
         ("source: givenName", "sorce: givenName", 'line 40: provisioning.mappings[0].attributes[2].sorce: unknown key "sorce"'),
-        ("displayName: Documo", "dispayName: Documo", "displayName: a text is needed"),
+        ("displayName: Documo", "dispayName: Documo", "displayName: is missing; a text is needed"),
         ("Switch(", "Swich(", "line 39: provisioning.mappings[0].attributes[1].expression: "),
         ("target: name.givenName", "target: name.given", 'unknown target attribute "name.given", did you mean "name.givenName"?'),
         ("groups: false", "groups: maybe", "line 8: capabilities.groups: true or false is needed"),

@@ -130,7 +130,7 @@ async def _tenant(connection: Connection, document: ConfigDocument, *, prune: bo
     stored = await tenant.read_tenant(connection)
     found = difference(document, stored.settings, prune=prune)
     changes = list(found.changes)
-    if stored.name != document.name:
+    if (stored.name or tenant.UNNAMED) != document.name:
         changes.insert(
             0, ConfigChange(Sign.CHANGE, document.title, "metadata.name", stored.name or None, document.name)
         )

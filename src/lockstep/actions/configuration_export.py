@@ -35,7 +35,7 @@ async def export_everything(context: Context) -> str:
     async with context.reading() as connection:
         stored = await tenant.read_tenant(connection)
         settings = tenant_from_json(Part(dict(stored.settings), "spec"))  # its keys in the order that a file has
-        documents = [ConfigDocument(DocumentKind.TENANT, stored.name or "organisation", settings, stored.labels)]
+        documents = [ConfigDocument(DocumentKind.TENANT, stored.name or tenant.UNNAMED, settings, stored.labels)]
         for source in await sources.list_sources(connection):
             if source.name != LOCAL_SOURCE:
                 labels = await tenant.read_labels(connection, "Source", source.name)

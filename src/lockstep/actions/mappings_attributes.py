@@ -1,6 +1,7 @@
 """The attributes of an application that mappings may write: what it says itself, and what an administrator adds by hand.
 
-Reading them from the application changes nothing here; an attribute is stored only when somebody adds it.
+What an application says of its own attributes is put on the list, so that mappings write them in their types; an entry that somebody
+made by hand stays as it is.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from lockstep.engine.mapping_json import attribute_to_json
 from lockstep.engine.prepare import prepare
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules import manager_attributes
-from lockstep.engine.target_attributes import AttributeType, TargetAttribute
+from lockstep.engine.target_attributes import AttributeType, TargetAttribute, is_declared
 from lockstep.errors import not_found
 
 ACTIVITY = "Update attribute list"
@@ -37,11 +38,26 @@ async def list_attributes(context: Context, app: str, kind: ObjectKind) -> list[
 
 
 async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
-    """What the application's own `/Schemas` shows. Raises LockstepError where it does not tell."""
+    """What the application's own `/Schemas` shows. Raises LockstepError where it does not tell.
+
+    Attributes that no SCIM schema declares are put on the list, with their types.
+    """
     services = new_services(context)
     _, settings = await settings_of_target(context, services, app)
     known = {str(one["name"]).lower(): one["mapped"] for one in await list_attributes(context, app, kind)}
     found = await services.opener.discover(settings, kind)
+    # How a value is written is all that is taken over: that an application requires something does not make a mapping of it.
+    own = [one for one in found if not is_declared(one.name, kind)]
+    listed = [TargetAttribute(one.name, one.type, multi_valued=one.multi_valued) for one in own]
+
+    def changed(config: dict[str, Any]) -> None:
+        mapping = _mapping(config, kind)
+        there = {str(one["name"]).lower() for one in mapping.get("attributeList", [])}
+        new = [attribute_to_json(one) for one in listed if one.name.lower() not in there]
+        if new:
+            mapping["attributeList"] = [*mapping.get("attributeList", []), *new]
+
+    await change_configuration(context, app, changed, activity=ACTIVITY)
     return [attribute_to_json(one) | {"mapped": known.get(one.name.lower(), False)} for one in found]
 
 

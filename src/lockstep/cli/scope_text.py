@@ -72,7 +72,14 @@ def _clause(text: str) -> dict[str, Any]:
 
 
 def _condition_text(part: Mapping[str, Any]) -> str:
-    if "attribute" not in part:
-        return str(dict(part))
+    if "memberOf" in part:
+        return f'member of "{part["memberOf"]}"'
+    if "expression" in part:
+        return f"expression {part['expression']}"
+    if "not" in part:
+        return f"not ({_condition_text(part['not'])})"
+    for word, joint in (("all", " and "), ("any", " or ")):
+        if word in part:
+            return "(" + joint.join(_condition_text(one) for one in part[word]) + ")"
     value = f' "{part["value"]}"' if part.get("value") not in (None, "") else ""
     return f"{part['attribute']} {part['operator']}{value}"

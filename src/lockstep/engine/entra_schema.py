@@ -7,7 +7,7 @@ left away: a filter that we cannot judge switches its mapping off, because guess
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lockstep.engine.configuration import AttributeMapping, JobConfiguration, ObjectMapping
@@ -105,7 +105,11 @@ def _object(found: Imported, theirs: Mapping[str, Any], place: str, known: list[
         ours |= {"scopingFilters": [], "enabled": False}
     ours["attributes"], unmapped = _attributes(found, theirs.get("attributeMappings") or [], place, kind, known)
     matching = {attribute["target"] for attribute in ours["attributes"] if attribute.get("match")}
-    ours["attributeList"] = [attribute_to_json(a) for a in known if says_more(a, kind, is_matching=a.name in matching)]
+    # Entra's schema does not say what can be filtered by, and what Entra matches by can be.
+    described = [replace(a, filterable=True) if a.name in matching else a for a in known]
+    ours["attributeList"] = [
+        attribute_to_json(a) for a in described if says_more(a, kind, is_matching=a.name in matching)
+    ]
     _keep_the_rest(ours, theirs, mapping_id, unmapped)
     found.provisioning["mappings"].append(ours)
     return {"id": mapping_id}
@@ -224,6 +228,10 @@ def _attributes(
             found.report("error", where, f"{theirs.get('targetAttributeName')} is not mapped: {message}")
             unmapped.append({"index": index, "kept": theirs})
             continue
+        if theirs.get("flowBehavior") == "FlowAlways":
+            found.report(
+                "kept", f"{where}.flowBehavior", "FlowAlways is kept; here a value flows when it differs, always"
+            )
         if tree_differs(theirs.get("source") or {}):
             found.report("warning", where, "the parsed tree differs from the text of the expression; the text is used")
         attributes.append(ours)

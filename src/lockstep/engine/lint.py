@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from lockstep.engine.conditions import AllOf, AnyOf, Clause, Condition, NotThis
+from lockstep.engine.conditions import AllOf, AnyOf, Clause, Condition, ExpressionClause, NotThis
 from lockstep.engine.configuration import (
     Apply,
     AttributeMapping,
@@ -86,8 +86,6 @@ def _object(
 
 
 def _attribute(mapping: AttributeMapping, place: str, configuration: JobConfiguration) -> Iterator[Finding]:
-    if mapping.target == "id":
-        yield Finding("error", f"{place}.target", "id belongs to the application and cannot be written")
     if mapping.match and not mapping.attribute.filterable:
         message = f"the application does not filter by {mapping.target}, so matching by it fails"
         yield Finding("error", f"{place}.match", message)
@@ -122,15 +120,23 @@ def _names(
         message = unknown_word(mapping.source.attribute, sorted(known), "source attribute")
         yield Finding("warning", f"{place}.source", message)
     if isinstance(mapping.source, Expression):
-        for found in check(mapping.source.text, known):
-            if found.severity is Severity.INFORMATION:
-                continue
-            message = f"{found.message}, at character {found.position}"
-            yield Finding(str(found.severity), f"{place}.expression", message, found.suggestion)
+        yield from _expression(mapping.source.text, f"{place}.expression", known)
+
+
+def _expression(text: str, place: str, known: Collection[str] | None) -> Iterator[Finding]:
+    for found in check(text, known):
+        if found.severity is Severity.INFORMATION:
+            continue
+        message = f"{found.message}, at character {found.position}"
+        yield Finding(str(found.severity), place, message, found.suggestion)
 
 
 def _condition(condition: Condition, place: str, sources: Collection[str] | None) -> Iterator[Finding]:
     match condition:
+        case ExpressionClause(compiled):
+            yield from _expression(
+                compiled.text, f"{place}.expression", None if sources is None else ALWAYS_KNOWN.union(sources)
+            )
         case AllOf(parts) | AnyOf(parts):
             for part in parts:
                 yield from _condition(part, place, sources)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lockstep.engine.configuration import (
@@ -21,7 +22,7 @@ from lockstep.engine.expressions import ExpressionError, compile_expression
 from lockstep.engine.filter_json import filter_from_json, filter_to_json
 from lockstep.engine.records import ObjectKind, Value
 from lockstep.engine.strict_json import Part, unknown_word
-from lockstep.engine.target_attributes import AttributeType, TargetAttribute, attribute_named
+from lockstep.engine.target_attributes import AttributeType, TargetAttribute, attribute_named, is_declared
 from lockstep.scim.errors import ScimError
 from lockstep.scim.paths import parse_path
 
@@ -108,13 +109,17 @@ def _attribute(part: Part, kind: ObjectKind, known: Sequence[TargetAttribute]) -
     target = _target_path(part, "target")
     match = part.number("match", 0, most=1_000)
     drift = Drift.REPORT if target == "active" else Drift.ENFORCE
+    source, apply = _source(part), part.word("apply", Apply, Apply.ALWAYS)
+    attribute = attribute_named(target, kind, known, is_matching=match > 0)
+    if _means_several(source, apply) and not is_declared(target, kind, known):
+        attribute = replace(attribute, multi_valued=True)
     mapping = AttributeMapping(
         target=target,
-        source=_source(part),
-        attribute=attribute_named(target, kind, known, is_matching=match > 0),
+        source=source,
+        attribute=attribute,
         default=_value(part, "default"),
         match=match,
-        apply=part.word("apply", Apply, Apply.ALWAYS),
+        apply=apply,
         flow=part.word("flow", Flow, Flow.WHEN_CHANGED),
         clear_when_empty=part.boolean("clearWhenEmpty", default=False),
         redact=part.boolean("redact", default=False),
@@ -130,6 +135,13 @@ def _attribute(part: Part, kind: ObjectKind, known: Sequence[TargetAttribute]) -
     if match and isinstance(mapping.source, NoSource):
         raise part.error("match", "a matching attribute needs a source: source, constant or expression")
     return mapping
+
+
+def _means_several(source: MappingSource, apply: Apply) -> bool:
+    """Whether a mapping shows that the application's attribute has several values, where nothing else says what it is."""
+    if apply is Apply.MULTI_VALUE_ADD_ONLY:
+        return True
+    return isinstance(source, Expression) and source.compiled.gives_several
 
 
 def _source(part: Part) -> MappingSource:
@@ -162,6 +174,8 @@ def _value(part: Part, key: str) -> Value:
 
 def _target_path(part: Part, key: str) -> str:
     text = part.text(key, required=True)
+    if key == "target" and text.partition(".")[0].lower() in ("id", "meta"):
+        raise part.error(key, f"{text} belongs to the application and cannot be written")
     try:
         parse_path(text, lenient=True)
     except ScimError as error:

@@ -60,6 +60,16 @@ def attribute_named(
     return _from_schema(path, kind, is_matching)
 
 
+def is_declared(path: str, kind: ObjectKind, known: Sequence[TargetAttribute] = ()) -> bool:
+    """Whether a list or the SCIM schema says what *path* is; otherwise only the mapping can tell."""
+    if any(attribute.name.lower() == path.lower() for attribute in known):
+        return True
+    try:
+        return resolve_path(path, default_registry().resource(kind.value)).leaf is not None
+    except ScimError:
+        return False
+
+
 def says_more(attribute: TargetAttribute, kind: ObjectKind, *, is_matching: bool) -> bool:
     """Whether a configuration must carry *attribute*, because the SCIM schema alone would say something else of it."""
     usual = attribute_named(attribute.name, kind, is_matching=is_matching)

@@ -14,6 +14,9 @@ from lockstep.storage.batches import as_json, only_row
 _TABLES = {"Application": "application", "Source": "source"}
 
 
+UNNAMED = "organisation"  # what files call it until somebody gives it a name
+
+
 @dataclass(frozen=True, slots=True)
 class TenantRow:
     """*name* is "" until a file has given one."""

@@ -99,6 +99,8 @@ def test_malformed_lines_are_told_by_number_and_the_rest_runs() -> None:
         {"expr": "Now()", "now": "noon", "out": "x"},
         {"expr": "Now()", "taken": "x", "out": "x"},
         {"expr": "Now()", "in": ["x"], "out": "x"},
+        {"expr": "Now()", "in": [], "out": "x"},
+        {"expr": "Now()", "taken": "", "out": "x"},
         {"expr": "Now()", "out": {"regex": "("}},
     ],
 )

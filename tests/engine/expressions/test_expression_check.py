@@ -58,7 +58,7 @@ def test_constant_of_the_wrong_kind_is_an_error() -> None:
 
 
 def test_constant_part_that_always_fails_is_a_warning() -> None:
-    assert messages('IIF([country]="SE", Item(Split("a,b", ","), 3), "x")', Severity.WARNING) == [
+    assert messages('Switch([country], "x", "SE", Item(Split("a,b", ","), 3))', Severity.WARNING) == [
         "this always fails: Item found no value number 3: the attribute has 2 values"
     ]
 
@@ -88,7 +88,7 @@ def test_iif_that_asks_for_emptiness_is_a_warning_with_the_switch_to_write(text:
 
 
 def test_iif_on_an_attribute_tells_what_absence_means() -> None:
-    assert messages('IIF([country]="USA",[country],[department])', Severity.INFORMATION) == [
+    assert messages('IIF([country]="USA",[country],[department])', Severity.WARNING) == [
         'where [country] is absent, the condition compares an empty text ""; Entra refuses the object'
     ]
 

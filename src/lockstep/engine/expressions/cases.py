@@ -96,10 +96,12 @@ def read_case(line: str, number: int, now: datetime) -> Case:
         raise ValueError('"expr" must be the text of an expression')
     if "out" not in row:
         raise ValueError('"out" is missing')
-    record = row.get("in") or {}
+    record = row.get("in")
+    record = {} if record is None else record
     if not isinstance(record, dict):
         raise ValueError('"in" must be an object of attributes and values')
-    taken = row.get("taken") or []
+    taken = row.get("taken")
+    taken = [] if taken is None else taken
     if not isinstance(taken, list) or not all(isinstance(value, str) for value in taken):
         raise ValueError('"taken" must be a list of texts')
     identifier = None if row.get("id") is None else str(row["id"])

@@ -127,7 +127,7 @@ def _iif(node: Call) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, condition.position, message, f'Switch([{name}], [{name}], "", "Other")')
     elif sides:
         message = f'where [{name}] is absent, the condition compares an empty text ""; Entra refuses the object'
-        yield Finding(Severity.INFORMATION, condition.position, message, f'Switch([{name}], ..., "", ...)')
+        yield Finding(Severity.WARNING, condition.position, message, f'Switch([{name}], ..., "", ...)')
 
 
 def _switch(node: Call) -> Iterator[Finding]:

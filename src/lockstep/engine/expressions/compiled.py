@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from lockstep.engine.expressions import functions as _functions
+from lockstep.engine.expressions.catalogue import CATALOGUE, Kind
 from lockstep.engine.expressions.compiler import Compiler, Evaluate
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionError
@@ -53,6 +54,12 @@ class CompiledExpression:
     def attribute(self) -> str | None:
         """The attribute's name where the expression is nothing but `[attribute]`: read it directly."""
         return self.tree.name if isinstance(self.tree, Attribute) else None
+
+    @property
+    def gives_several(self) -> bool:
+        """Whether the value is a list, however many there are."""
+        function = CATALOGUE.get(self.tree.name) if isinstance(self.tree, Call) else None
+        return function is not None and function.returns is Kind.VALUES
 
     @property
     def is_redacted(self) -> bool:
