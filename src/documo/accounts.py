@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from documo.members import ADMIN, DEFAULT_ROLES, create_local_member
-from documo.scim_service.registries import Custom, registry_of
+from documo.scim_service.registries import Custom, check_custom
 from documo.store import accounts as table
 from documo.store.database import Store
 from lockstep.errors import conflict, invalid, not_found
@@ -109,7 +109,7 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in settings.items():
         if key == "custom":
-            registry_of(value)  # refuses what is no schema
+            check_custom(value)
             values.update(value.columns())
             continue
         if key not in SETTABLE:

@@ -26,7 +26,7 @@ _KEYS = frozenset(
 
 @dataclass(slots=True)
 class Rule:
-    """When a rule applies, and what it does. *nth* counts the requests that match, from 1."""
+    """When a rule applies, and what it does. *nth* counts, from 1, the requests that match and that no rule before it took."""
 
     do: str
     method: str = ""
@@ -80,7 +80,7 @@ def _rule(item: Any, number: int) -> Rule:
             next_step=f"Keys: {', '.join(sorted(_KEYS))}",
         )
     try:
-        return Rule(
+        rule = Rule(
             do=str(item["do"]), method=str(item.get("method", "")).upper(), path=re.compile(str(item.get("path", ""))),
             nth=int(item.get("nth", 0)), every=int(item.get("every", 0)), probability=float(item.get("probability", 1.0)),
             times=int(item.get("times", 0)), status=int(item.get("status", 503)),
@@ -89,6 +89,20 @@ def _rule(item: Any, number: int) -> Rule:
         )  # fmt: skip
     except (TypeError, ValueError, AttributeError, re.error) as error:
         raise invalid(f"Fault {number} has a value that cannot be read", why=str(error)) from None
+    for key, (least, most) in _RANGES.items():
+        if key in item and not least <= getattr(rule, key) <= most:
+            raise invalid(f"Fault {number}: {key} must be from {least} to {most}")
+    return rule
+
+
+_RANGES = {
+    "status": (200, 599),
+    "probability": (0, 1),
+    "nth": (1, 10**9),
+    "every": (1, 10**9),
+    "times": (1, 10**9),
+    "seconds": (0, 3600),
+}
 
 
 class FaultInjector:

@@ -130,3 +130,38 @@ async def test_a_sender_who_asks_first_is_told_at_once(api: Client) -> None:
     writer.close()
 
     assert first.split()[1] == b"413"
+
+
+async def test_group_that_cannot_have_its_members_is_not_made_and_the_others_are(api: Client) -> None:
+    before, itself, after = await bulk(
+        api,
+        make("Users", "u1", userName="before@x.org"),
+        make("Groups", "g1", displayName="Itself", members=[{"value": "bulkId:g1"}]),
+        make("Users", "u2", userName="after@x.org"),
+    )
+
+    assert [before["status"], itself["status"], after["status"]] == ["201", "400", "201"]
+    assert itself["response"]["detail"] == "A group cannot be a member of itself."
+    assert (await api.find('displayName eq "Itself"', "/Groups")).ids == []
+
+
+async def test_group_of_a_circle_that_the_request_deletes_again_keeps_nobody_from_an_answer(api: Client) -> None:
+    outcomes = await bulk(
+        api,
+        make("Groups", "g1", displayName="One", members=[{"value": "bulkId:g2"}]),
+        make("Groups", "g2", displayName="Two", members=[{"value": "bulkId:g1"}]),
+        {"method": "DELETE", "path": "/Groups/bulkId:g2"},
+    )
+
+    assert [outcome["status"] for outcome in outcomes] == ["201", "201", "204"]
+
+
+async def test_versions_of_a_circle_are_those_that_are_left(api: Client) -> None:
+    outcomes = await bulk(
+        api,
+        make("Groups", "g1", displayName="One", members=[{"value": "bulkId:g2"}]),
+        make("Groups", "g2", displayName="Two", members=[{"value": "bulkId:g1"}]),
+    )
+
+    for outcome in outcomes:
+        assert (await api.get(f"/Groups/{id_of(outcome)}")).headers["ETag"] == outcome["version"]

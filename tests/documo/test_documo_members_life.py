@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
-from documo_client import USER, Client, Documo
+from documo_client import GROUP, USER, Client, Documo
 
 from documo import members
-from documo.accounts import change_account
+from documo.accounts import change_account, checked_settings
+from documo.scim_service.registries import Custom
 from lockstep.errors import LockstepError
 
 
@@ -74,6 +76,61 @@ async def test_a_held_name_stays_taken_after_the_person_is_gone(documo: Documo) 
     await leave(api, await api.user("anna@x.org"), "delete")
 
     assert await post(api, "anna@x.org") == (409, "uniqueness")
+
+
+async def test_a_held_name_is_not_given_to_another_member_by_a_change(documo: Documo) -> None:
+    api = await documo.client(restore_policy="new", hold_names=True)
+    await leave(api, await api.user("anna@x.org"), "delete")
+    other = await api.user("bo@x.org")
+
+    patched = await api.patch(f"/Users/{other}", {"op": "replace", "path": "userName", "value": "Anna@x.org"})
+    put = await api.send("PUT", f"/Users/{other}", {"schemas": [USER], "userName": "anna@x.org"})
+    itself = await api.patch(f"/Users/{other}", {"op": "replace", "path": "userName", "value": "BO@x.org"})
+
+    assert (patched.status, put.status, itself.status) == (409, 409, 200)
+    assert "The new userName is taken" in patched.body["detail"]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "remove", "path": "active"},
+        {"op": "replace", "path": "active", "value": None},
+        {"op": "replace", "value": {"active": None}},
+    ],
+)
+async def test_whether_a_member_is_active_is_not_taken_away(api: Client, operation: dict[str, Any]) -> None:
+    user = await api.user("anna@x.org")
+    await leave(api, user, "deactivate")
+
+    reply = await api.patch(f"/Users/{user}", operation)
+
+    assert (reply.status, reply.body["active"]) == (200, False)
+    assert (await api.find(f'id eq "{user}" and active eq false')).ids == [user]
+
+
+@pytest.mark.parametrize("profile", ["lenient", "strict", "okta"])
+async def test_attributes_below_the_urn_of_the_core_schema_are_those_of_the_resource(
+    documo: Documo, profile: str
+) -> None:
+    api = await documo.client(profile=profile)
+    user = await api.user("anna@x.org")
+    group = await api.group("Team")
+
+    by_key = await api.patch(f"/Users/{user}", {"op": "replace", "value": {USER: {"title": "Head"}}})
+    by_path = await api.patch(f"/Users/{user}", {"op": "add", "path": USER, "value": {"nickName": "Ann"}})
+    members = await api.patch(f"/Groups/{group}", {"op": "add", "value": {GROUP: {"members": [{"value": user}]}}})
+
+    assert [reply.status for reply in (by_key, by_path, members)] == [200, 200, 200]
+    assert (by_path.body["title"], by_path.body["nickName"]) == ("Head", "Ann")
+    assert await api.member_ids(group) == {user}
+
+
+async def test_read_of_a_version_that_is_no_more_is_refused(api: Client) -> None:
+    user = await api.user("anna@x.org")
+
+    assert (await api.send("GET", f"/Users/{user}", headers={"If-Match": '"9"'})).status == 412
+    assert (await api.send("GET", f"/Users/{user}", headers={"If-Match": '"1"'})).status == 200
 
 
 async def test_undelete_brings_a_person_back_under_the_same_id(api: Client) -> None:
@@ -166,8 +223,6 @@ async def test_the_role_admin_cannot_be_removed_over_scim(api: Client) -> None:
 async def test_an_account_has_its_own_schemas(documo: Documo) -> None:
     api, other = await documo.client("Alpha"), await documo.client("Beta")
     urn = "urn:alpha:params:scim:schemas:Badge"
-    from documo.scim_service.registries import Custom
-
     schema = {
         "id": urn,
         "name": "Badge",
@@ -190,3 +245,36 @@ async def test_an_account_has_its_own_schemas(documo: Documo) -> None:
     assert (await api.find(f'{urn}:badgeNumber eq "b-7"')).ids == [user]
     assert (await other.get(f"/Schemas/{urn}")).status == 404
     assert urn not in str((await other.get("/ResourceTypes")).body)
+
+
+DEVICE = {
+    "id": "urn:x:Device",
+    "name": "Device",
+    "attributes": [{"name": "serial", "type": "string", "uniqueness": "server"}],
+}
+TYPE = {"name": "Device", "endpoint": "/Devices", "schema": "urn:x:Device"}
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ([], "must be an object"),
+        ({"schemas": 5}, "schemas must be a list"),
+        ({"extensions": ["x"]}, "names a resource and a schema"),
+        ({"extensions": [{}]}, "names a resource and a schema"),
+        ({"bogus": 1}, "unknown key 'bogus'"),
+        ({"schemas": [DEVICE], "resourceTypes": [{**TYPE, "endpoint": "/Me"}]}, "belongs to the protocol"),
+        (
+            {"schemas": [{**DEVICE, "attributes": [{"name": "id", "type": "string"}]}]},
+            "id is an attribute of every resource",
+        ),
+        ({"schemas": [DEVICE]}, "serial cannot be unique"),
+    ],
+)
+def test_schemas_that_cannot_be_served_as_they_say_are_refused(document: Any, sentence: str) -> None:
+    with pytest.raises(LockstepError, match=sentence):
+        checked_settings({"custom": Custom.read(document)})
+
+
+def test_a_resource_type_of_ones_own_may_have_one_unique_text() -> None:
+    assert checked_settings({"custom": Custom.read({"schemas": [DEVICE], "resourceTypes": [TYPE]})})

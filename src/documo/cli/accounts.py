@@ -13,6 +13,8 @@ from documo.cli.output import Output, data_option, output_option, with_store
 from documo.scim_service.registries import Custom
 from documo.settings import Settings
 from lockstep.errors import invalid
+from lockstep.scim.normalize import describe_tolerance
+from lockstep.scim.profiles import profile_named
 
 COLUMNS = ("id", "name", "plan", "seats", "profile", "default_role", "restore_policy", "rate_per_second")
 
@@ -63,6 +65,17 @@ def show(name: str, settings: Settings, output: Output) -> None:
     output.one(described(with_store(settings, lambda store: rules.find_account(store, name))))
 
 
+@accounts.command()
+@click.argument("name")
+@data_option
+@output_option
+def tolerances(name: str, settings: Settings, output: Output) -> None:
+    """List what the account's profile forgives, and which clients need that; the request log names what was applied."""
+    profile = profile_named(with_store(settings, lambda store: rules.find_account(store, name)).profile)
+    rows = [{"name": one, "meaning": describe_tolerance(one)} for one in sorted(profile.tolerances)]
+    output.many("tolerances", rows, ("name", "meaning"))
+
+
 @accounts.command("set")
 @click.argument("name")
 @click.option("--profile", type=click.Choice(rules.PROFILES))
@@ -104,6 +117,4 @@ def _custom(raw: bytes) -> Custom:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise invalid("The schemas file is not JSON", why=str(error)) from None
-    if not isinstance(body, dict):
-        raise invalid("The schemas file must be an object with schemas, resourceTypes and extensions")
-    return Custom.of(body.get("schemas"), body.get("resourceTypes"), body.get("extensions"))
+    return Custom.read(body)

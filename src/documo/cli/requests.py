@@ -41,7 +41,7 @@ def requests(
 @account_option
 @data_option
 def curl(request_id: str, account: str | None, settings: Settings) -> None:
-    """Print a request as a curl command; the key comes from $DOCUMO_KEY."""
+    """Print a request as a curl command; $DOCUMO_API_URL is Documo's address (https://...), $DOCUMO_KEY the key."""
     entry = with_store(settings, lambda store: _entry(store, account, request_id))
     click.echo(as_curl(entry))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -45,7 +46,7 @@ class _Bulk:
     ids: dict[str, str] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
-    later: list[tuple[str, list[Any]]] = field(default_factory=list)
+    later: list[tuple[BulkOperation, str, list[Any]]] = field(default_factory=list)
     errors: int = 0
 
     async def run(self) -> Answer:
@@ -59,10 +60,24 @@ class _Bulk:
                 break
             results = await asyncio.gather(*(self._outcome(self.operations[at]) for at in group))
             outcomes |= dict(zip(group, results, strict=True))
-        for path, members in self.later:
-            body = patch_body([{"op": "add", "path": "members", "value": self._resolved(members)}])
-            await self._send("PATCH", path, body, "")
+        at = {id(operation): number for number, operation in enumerate(self.operations)}
+        for operation, path, members in self.later:
+            outcomes[at[id(operation)]] |= await self._complete(operation, path, members)
         return Answer(200, orjson.dumps(bulk_response([outcomes[at] for at in sorted(outcomes)])))
+
+    async def _complete(self, operation: BulkOperation, path: str, members: Sequence[Any]) -> dict[str, Any]:
+        """Add the members that did not exist when a group was made; one that cannot have them is not made at all."""
+        body = patch_body([{"op": "add", "path": "members", "value": self._resolved(list(members))}])
+        try:
+            answer = await self._send("PATCH", path, body, "")
+        except (LockstepError, psycopg.Error) as error:
+            known = _scim_error(error)
+            if known.status == 404:  # another operation of the request has deleted it, as it was asked to
+                return {}
+            with suppress(LockstepError, psycopg.Error):
+                await self._send("DELETE", path, None, "")
+            return {"status": str(known.status), "response": known.error_body()}
+        return {"version": answer.etag} if answer.etag else {}
 
     def _order(self) -> list[int]:
         """The operations, each after those it refers to; a circle is cut where it was entered."""
@@ -132,7 +147,7 @@ class _Bulk:
         self.ids[operation.bulk_id] = resource_id
         self.made.add(operation.bulk_id)
         if waiting:
-            self.later.append((f"{path}/{resource_id}", waiting))
+            self.later.append((operation, f"{path}/{resource_id}", waiting))
         return answer, answer.location
 
     async def _send(self, method: str, path: str, data: Any, version: str, *, resource_id: str = "") -> Answer:

@@ -15,9 +15,11 @@ import psycopg
 
 from documo.identifiers import read_id
 from documo.scim_service.create_batch import seats_error
+from documo.scim_service.derive import columns_of
 from documo.scim_service.exchange import Conditions, check_conditions
 from documo.scim_service.incoming import hash_password
 from documo.scim_service.tenants import Tenant
+from documo.scim_service.unique_names import unique_attribute
 from documo.store import group_members, resources
 from documo.store.database import Store
 from documo.store.resources import Columns, Row, Stored
@@ -86,7 +88,7 @@ async def run_changes(store: Store, changes: Sequence[Change]) -> list[Changed |
             return [answer for change in changes for answer in await run_changes(store, [change])]
         if isinstance(refused, psycopg.errors.DeadlockDetected):
             return await _run(store, changes)
-        return [uniqueness_error(f"Another {changes[0].kind} has this name already. Choose another value.")]
+        return [_name_is_taken(changes[0])]
 
 
 async def _run(store: Store, changes: Sequence[Change]) -> list[Changed | Exception]:
@@ -144,12 +146,26 @@ class _Batch:
             full = await seats_error(self._transaction, self._tenant)
             if full is not None:
                 raise full
+        if await self._is_held(change, stored, decision.columns):
+            raise _name_is_taken(change)
         if change.kind == "User" and stored.active and not now_active:
             self._ended.append(change.id)
         if decision.columns.role != stored.role:
             self._other_role.append(change.id)
         self._member_statements += statements
         return self._put(stored, decision.document, decision.columns, password_hash)
+
+    async def _is_held(self, change: Change, stored: Stored, columns: Columns) -> bool:
+        """Whether the new name is kept for a deleted member, who may come back."""
+        account, name = self._tenant.account, columns.unique_name
+        if change.kind != "User" or not account.hold_names or name is None:
+            return False
+        definition = self._tenant.registry.resource(change.kind)
+        if columns_of(orjson.loads(stored.document), definition, self._tenant, with_search=False).unique_name == name:
+            return False
+        statement = resources.lock_namesake(self._tenant.id, change.kind, name, account.undelete_days)
+        (rows,) = await self._transaction.send(statement)
+        return bool(rows)
 
     def _put(self, stored: Stored, document: dict[str, Any], columns: Columns, password_hash: str | None) -> Stored:
         version = stored.version + 1
@@ -232,6 +248,14 @@ def checked_members(
         elif UNKNOWN_MEMBERS not in tolerances:
             tolerances.append(UNKNOWN_MEMBERS)
     return pairs
+
+
+def _name_is_taken(change: Change) -> ScimError:
+    unique = unique_attribute(change.tenant.registry.resource(change.kind))
+    name = unique.name if unique is not None else "id"
+    return uniqueness_error(
+        f"The new {name} is taken by another {change.kind}, or by a deleted one whose name is kept.", name
+    )
 
 
 def _changed(stored: Stored, modified: str | None, members: list[list[str]] | None) -> Changed:

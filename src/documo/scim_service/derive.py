@@ -5,11 +5,11 @@ What is derived is written together with the document, so the two never disagree
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from documo.members import role_of
 from documo.scim_service.tenants import Tenant
+from documo.scim_service.unique_names import unique_attribute
 from documo.search_document import search_document
 from documo.store.resources import Columns
 from lockstep.scim.registry import ResourceDefinition
@@ -30,12 +30,6 @@ def columns_of(
         role=role_of(document, tenant.roles) if is_user else None,
         search=search_document(document, definition) if with_search else None,
     )
-
-
-@lru_cache(maxsize=256)
-def unique_attribute(definition: ResourceDefinition) -> Attribute | None:
-    """The attribute that no two resources of this type may share, or None."""
-    return next((a for a in definition.schema.attributes if a.uniqueness != "none" and a.type == "string"), None)
 
 
 def _folded(document: dict[str, Any], attribute: Attribute | None) -> str | None:

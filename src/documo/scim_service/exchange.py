@@ -136,6 +136,12 @@ def check_conditions(conditions: Conditions, version: int) -> None:
         )
 
 
+def check_reading(conditions: Conditions, version: int) -> None:
+    """Raise ScimError 412 where a read asks for a version that is no more."""
+    if conditions.if_match:
+        check_conditions(Conditions(if_match=conditions.if_match), version)
+
+
 def is_unchanged(condition: str, version: int) -> bool:
     """Whether *condition*, an If-None-Match header, names *version*."""
     return bool(condition) and (condition == "*" or etag_of(version) in _tags(condition))

@@ -30,7 +30,7 @@ from documo.scim_service.conditions import (
     text_condition,
 )
 from documo.scim_service.containment import necessary_content
-from documo.scim_service.derive import unique_attribute
+from documo.scim_service.unique_names import unique_attribute
 from lockstep.scim.comparisons import operand
 from lockstep.scim.errors import invalid_filter
 from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, Value, ValuePath

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from psycopg.sql import SQL, Composable, Literal
 
 from documo.scim_service.cursors import Position
-from documo.scim_service.derive import unique_attribute
+from documo.scim_service.unique_names import unique_attribute
 from lockstep.scim.errors import invalid_value
 from lockstep.scim.names import parse_name
 from lockstep.scim.registry import ResourceDefinition, Target

@@ -14,12 +14,12 @@ import psycopg
 from psycopg.sql import SQL, Composable, Literal
 
 from documo.scim_service.cursors import Position, seal, unseal
-from documo.scim_service.derive import unique_attribute
 from documo.scim_service.exchange import Answer, Place, Request
 from documo.scim_service.filter_sql import Compiled, FilterCompiler
 from documo.scim_service.order import order_of
 from documo.scim_service.render import rendered
 from documo.scim_service.service import NAMESAKES, Service
+from documo.scim_service.unique_names import unique_attribute
 from documo.search_document import fold_text
 from documo.store import lookups, pages
 from documo.store.resources import Row

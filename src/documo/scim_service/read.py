@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from documo.scim_service.exchange import Answer, Place, Request, etag_of, is_unchanged
+from documo.scim_service.exchange import Answer, Place, Request, check_reading, etag_of, is_unchanged
 from documo.scim_service.render import one_answer
 from documo.scim_service.service import Service
 from lockstep.scim.errors import not_found
@@ -14,6 +14,7 @@ async def read(service: Service, request: Request, place: Place, resource_id: st
     row = await service.by_id.ask(request.tenant.id, resource_id)
     if row is None or row.kind != place.kind:
         raise not_found(f"There is no {place.kind} {resource_id[:100]!r}.")
+    check_reading(request.conditions, row.version)
     if is_unchanged(request.conditions.if_none_match, row.version):
         return Answer(304, etag=etag_of(row.version))
     search = search_from_query(request.parameters()) if request.query else SearchRequest()

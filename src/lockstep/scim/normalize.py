@@ -52,12 +52,12 @@ class NormalizedFilter(NamedTuple):
 def normalize_patch(body: Any, profile: Profile, definition: ResourceDefinition) -> NormalizedPatch:
     """The operations of a PatchOp body as the RFC would have them. Raises ScimError for what the profile does not forgive."""
     if not profile.tolerances:
-        return NormalizedPatch(read_operations(body), ())
+        return NormalizedPatch([_unwrapped(one, definition) for one in read_operations(body)], ())
     applied: set[str] = set()
     items = raw_operations(body, any_case=True)
     if incomplete_envelope(body):
         if not profile.allows("incomplete_envelope"):
-            return NormalizedPatch(read_operations(body), ())
+            return NormalizedPatch([_unwrapped(one, definition) for one in read_operations(body)], ())
         applied.add("incomplete_envelope")
     tolerances = _value_tolerances(profile)
     operations = [
@@ -65,12 +65,15 @@ def normalize_patch(body: Any, profile: Profile, definition: ResourceDefinition)
         for item in items
         for operation in _forgiven(_read_item(item, profile, definition, applied), profile, definition, applied)
     ]
-    return NormalizedPatch(operations, tuple(sorted(applied)))
+    return NormalizedPatch([_unwrapped(one, definition) for one in operations], tuple(sorted(applied)))
 
 
 def normalize_resource(body: Any, profile: Profile, definition: ResourceDefinition) -> NormalizedResource:
     """The body of a create or replace as the RFC would have it; what is not forgiven is left for `validate_resource`."""
-    if not isinstance(body, dict) or not profile.tolerances:
+    if not isinstance(body, dict):
+        return NormalizedResource(body, ())
+    body = without_core_container(body, definition)
+    if not profile.tolerances:
         return NormalizedResource(body, ())
     applied: set[str] = set()
     right: Mapping[str, Any] = body
@@ -103,6 +106,23 @@ def normalize_filter(text: str, profile: Profile, definition: ResourceDefinition
             applied.add(tolerance.__name__)
             tree = right
     return NormalizedFilter(tree, tuple(sorted(applied)))
+
+
+def without_core_container(value: Any, definition: ResourceDefinition) -> Any:
+    """*value* with the attributes that stand below the core schema's own URN, as an extension's do, where they belong."""
+    urn = definition.schema.id
+    if not isinstance(value, dict) or not isinstance(value.get(urn), dict):
+        return value
+    return {**{name: item for name, item in value.items() if name != urn}, **value[urn]}
+
+
+def _unwrapped(operation: Operation, definition: ResourceDefinition) -> Operation:
+    path = operation.path
+    if path is not None and path.filter is None and str(path.name).lower() == definition.schema.id.lower():
+        path = None
+    value = without_core_container(operation.value, definition) if path is None else operation.value
+    unchanged = path is operation.path and value is operation.value
+    return operation if unchanged else replace(operation, path=path, value=value)
 
 
 def media_type_is_accepted(content_type: str, profile: Profile) -> bool:

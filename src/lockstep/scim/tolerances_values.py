@@ -98,6 +98,10 @@ def roles_as_json_text(value: Any, attribute: Attribute, listed: bool) -> Any:
     display = inner.get("displayName") or inner.get("display")
     if isinstance(display, str):
         result.setdefault("display", display)
+    if isinstance(inner.get("type"), str):
+        result.setdefault("type", inner["type"])
+    if isinstance(inner.get("primary"), bool):
+        result.setdefault("primary", inner["primary"])
     return result
 
 
