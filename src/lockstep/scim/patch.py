@@ -19,7 +19,7 @@ from lockstep.scim.element_changes import (
 from lockstep.scim.errors import invalid_path, invalid_value, mutability_error, no_target
 from lockstep.scim.filters import Filter
 from lockstep.scim.operations import Op, Operation
-from lockstep.scim.patch_result import PatchResult, touched_attributes
+from lockstep.scim.patch_result import PatchResult, check_parts, touched_attributes
 from lockstep.scim.registry import ResourceDefinition, Target
 from lockstep.scim.schema import Attribute
 from lockstep.scim.selections import element_described_by, selection_of
@@ -46,6 +46,7 @@ def apply_patch(
     if not touched:
         return PatchResult(result, changed=False, touched=())
     check_required(result, definition)
+    check_parts(result, touched, definition)
     result["schemas"] = schemas_of(result, definition)
     return PatchResult(result, changed=True, touched=touched)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lockstep.scim.errors import invalid_value
 from lockstep.scim.registry import ResourceDefinition
 
 
@@ -33,3 +34,21 @@ def touched_attributes(
         old, new = old or {}, new or {}
         touched += [f"{name}:{key}" for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key)]
     return tuple(touched)
+
+
+def check_parts(resource: Mapping[str, Any], touched: tuple[str, ...], definition: ResourceDefinition) -> None:
+    """Refuse a changed complex value in which a required sub-attribute has none, as a create or replace of it would be."""
+    for name in touched:
+        urn, _, own = name.rpartition(":") if name not in resource else ("", "", name)
+        attribute = definition.attribute(own, urn)
+        if attribute is None or not attribute.is_complex:
+            continue
+        value = (resource.get(urn) or {}).get(own) if urn else resource.get(own)
+        needed = [sub.name for sub in attribute.sub_attributes if sub.required and not sub.read_only]
+        for element in value if isinstance(value, list) else [value]:
+            missing = next(
+                (sub for sub in needed if isinstance(element, dict) and element.get(sub) in (None, "")), None
+            )
+            if missing is not None:
+                place = f"{name}.{missing}"
+                raise invalid_value(f"{place} is required: send a value.", place)
