@@ -122,7 +122,9 @@ async def test_an_exported_application_plans_to_no_changes(context: Context) -> 
     await change_settings(context, "documo", scope="all", notification_email="a@b.test", email_on_failure=True)
     await set_mapping(context, "documo", "name.givenName", {"constant": "on", "default": "007"})
     await set_scope(
-        context, "documo", [{"title": "no", "all": [{"memberOf": "x"}, {"not": {"expression": "IsPresent([mail])"}}]}]
+        context,
+        "documo",
+        [{"title": "no", "all": [{"memberOf": "all-sales"}, {"not": {"expression": "IsPresent([mail])"}}]}],
     )
 
     for app in ("documo", "custom-scim"):

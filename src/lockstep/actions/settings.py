@@ -16,8 +16,10 @@ from lockstep.actions import provisioning
 from lockstep.actions.applications import dependencies_of
 from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, new_services
+from lockstep.actions.lookup import find_group
 from lockstep.actions.mappings import check_source
 from lockstep.engine.durations import print_duration
+from lockstep.engine.filter_json import groups_named
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules import AttributeMapping, JobConfiguration, ObjectMapping, Scope
 from lockstep.errors import conflict, invalid, not_found
@@ -192,7 +194,13 @@ async def show_scope(
 async def set_scope(
     context: Context, app: str, filters: Sequence[Mapping[str, Any]], *, kind: ObjectKind = ObjectKind.USER
 ) -> JobConfiguration:
-    """Make *filters* all the scoping filters of one kind; none lets everybody pass. Raises LockstepError for a mistake."""
+    """Make *filters* all the scoping filters of one kind; none lets everybody pass.
+
+    Raises LockstepError for a mistake, and for a membership in a group that there is not: nobody would pass.
+    """
+    async with context.reading() as connection:
+        for name in dict.fromkeys(named for one in filters for named in groups_named(one)):
+            await find_group(connection, name)
 
     def changed(config: Config) -> None:
         _object_mapping(config, kind)["scopingFilters"] = [dict(one) for one in filters]

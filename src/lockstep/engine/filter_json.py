@@ -6,6 +6,7 @@ A filter is `{title, all: [condition, ...]}`. A condition is a clause `{attribut
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lockstep.engine.conditions import (
@@ -130,3 +131,15 @@ def _folded(name: str) -> str:
 
 # Exported schemas spell some operators in other cases, and with an underscore or a blank between words.
 _OPERATOR_NAMES = {_folded(name): name for name in OPERATORS}
+
+
+def groups_named(condition: Any) -> Iterator[str]:
+    """The groups whose membership a filter or condition asks for, wherever in it; *condition* may hold mistakes."""
+    if isinstance(condition, Mapping):
+        if isinstance(condition.get("memberOf"), str):
+            yield condition["memberOf"]
+        for key in ("all", "any", "not"):
+            yield from groups_named(condition.get(key))
+    elif isinstance(condition, Sequence) and not isinstance(condition, str):
+        for one in condition:
+            yield from groups_named(one)

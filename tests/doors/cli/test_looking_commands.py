@@ -90,6 +90,16 @@ def test_log_has_no_change_of_a_name_that_is_no_id(started: Lockstep) -> None:
     assert (refused.code, refused.err.splitlines()[0]) == (5, "error: The log has no change 123")
 
 
+def test_scope_by_a_group_that_there_is_not_is_refused(contoso: Lockstep, tmp_path: Path) -> None:
+    file = tmp_path / "scope.yaml"
+    file.write_text("- title: team\n  all:\n    - not: {any: [{memberOf: nope}]}\n", encoding="utf-8")
+
+    refused = contoso("scope", "set", "documo", "--file", str(file), "--yes")
+
+    assert (refused.code, refused.err.splitlines()[0]) == (5, 'error: There is no group "nope"')
+    assert contoso("scope", "show", "documo", "-o", "json").json["scopingFilters"] == []
+
+
 def test_scope_is_tried_before_it_is_set_and_nobody_loses_an_account_unasked(started: Lockstep) -> None:
     nobody = 'Sales only: department EQUALS "Nowhere and beyond" and surname IS NOT NULL'
 
