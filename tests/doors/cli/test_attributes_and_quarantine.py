@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 from tests.doors.cli.conftest import DocumoThere, Lockstep
 from tests.hub import upn
 
+from documo.accounts import change_account
+from documo.scim_service.registries import Custom
+from documo.store.database import open_store
+from lockstep.postgres.database import Database
+
+BADGE = "urn:acme:params:scim:schemas:Badge"
 SAME_NAME = ("map", "set", "documo", "userName", "--expression", '"same@contoso.test"')
 
 
@@ -18,6 +27,27 @@ def test_the_attributes_that_an_application_has_are_asked_of_it(connected: Locks
     assert not rows["nickName"]["mapped"]
     assert "name.familyName" in rows and "id" not in rows
     assert "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department" in rows
+
+
+def test_what_an_application_says_of_its_own_attributes_is_put_on_the_list(
+    connected: Lockstep, documo_database: Database
+) -> None:
+    attributes = [{"name": "badge", "type": "integer"}, {"name": "tags", "type": "string", "multiValued": True}]
+    custom = Custom.of([{"id": BADGE, "attributes": attributes}], [], [{"resource": "User", "schema": BADGE}])
+
+    async def declare() -> None:
+        async with open_store(documo_database) as store:
+            await change_account(store, "Contoso", {"custom": custom})
+
+    asyncio.run(declare())
+    give_up_at = time.monotonic() + 20
+    while BADGE not in connected("map", "attributes", "documo", "--discover").out:
+        assert time.monotonic() < give_up_at, "Documo does not show the schema"
+
+    rows = {row["name"]: row for row in connected("map", "attributes", "documo", "-o", "json").json["items"]}
+    assert rows[f"{BADGE}:badge"]["type"] == "Integer"
+    assert rows[f"{BADGE}:tags"]["multiValued"] is True
+    assert "displayName" not in rows, "what SCIM declares needs no entry"
 
 
 def test_an_attribute_added_by_hand_is_on_the_list_and_can_be_mapped(contoso: Lockstep) -> None:
