@@ -194,7 +194,7 @@ def strip_spaces(source: str | None) -> str | None:
     text("culture", "such as tr-TR; left out, no culture's rules", optional=True),
     returns=Kind.TEXT,
     meaning="The source in lower case.",
-    remarks="A pure change of case reaches the target only where its attribute is marked as exact case.",
+    remarks="A pure change of case reaches the target unless its attribute is marked as not exact in case, as userName is.",
     examples=[
         Example(
             'ToLower(Join("@", NormalizeDiacritics(StripSpaces(Join(".",  [PreferredFirstName], [PreferredLastName]))), "contoso.com"))',
@@ -213,7 +213,7 @@ def to_lower(source: str | None, culture: str | None = None) -> str | None:
     text("culture", "such as tr-TR; left out, no culture's rules", optional=True),
     returns=Kind.TEXT,
     meaning="The source in upper case.",
-    remarks="A pure change of case reaches the target only where its attribute is marked as exact case.",
+    remarks="A pure change of case reaches the target unless its attribute is marked as not exact in case, as userName is.",
     examples=[Example('ToUpper("se")', "SE")],
 )
 def to_upper(source: str | None, culture: str | None = None) -> str | None:
