@@ -63,6 +63,28 @@ def test_constant_part_that_always_fails_is_a_warning() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('Append(FormatDateTime("xx", , "yyyy", "yyyy"), [mail])', "FormatDateTime cannot read"),
+        ("RandomString(3, 1, 1, 1, 1)", "RandomString needs a length of at least 4"),
+    ],
+)
+def test_call_on_constants_that_always_fails_is_a_warning_also_where_it_looks_at_time_or_chance(
+    text: str, message: str
+) -> None:
+    [said] = messages(text, Severity.WARNING)
+
+    assert said.startswith(f"this always fails: {message}")
+
+
+@pytest.mark.parametrize(
+    "text", ["Now()", "RandomString(10, 1, 1, 1, 1)", 'FormatDateTime(Error("x"), , "yyyy", "yyyy")']
+)
+def test_call_on_constants_that_may_succeed_is_none(text: str) -> None:
+    assert messages(text, Severity.WARNING) == []
+
+
 def test_error_function_may_always_fail() -> None:
     assert messages('Coalesce([mail], Error("no mail"))', Severity.WARNING) == []
 

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from lockstep.engine.expressions.catalogue import CATALOGUE, Kind
 from lockstep.engine.expressions.compiled import compile_tree
 from lockstep.engine.expressions.compiler import Compiler
+from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionError
 from lockstep.engine.expressions.functions.roles import ROLE_FUNCTIONS
 from lockstep.engine.expressions.linking import nearest, problems
 from lockstep.engine.expressions.parser import parse
 from lockstep.engine.expressions.tree import Attribute, Call, Comparison, Expression, Text, children, walk
+from lockstep.engine.moment import Moment
 
+_SOME_TIME = EvaluationContext(Moment(datetime(2020, 2, 29, 12, tzinfo=UTC), b"check"))
+_MAY_FAIL = ("Error", "SelectUniqueValue")
 EMPTINESS = ("IsNull", "IsNullOrEmpty", "IsPresent")
 ROLES = "appRoleAssignments"
 REFERENCES = ("manager",)
@@ -83,8 +88,31 @@ def _compiled(tree: Expression, text: str) -> list[Finding]:
     compiler.compile(tree, is_root=True)
     return [
         Finding(Severity.WARNING, error.position, f"this always fails: {error.message}", error.expected)
-        for error in compiler.folded_errors
+        for error in (*compiler.folded_errors, *_never_succeeding(tree, text))
     ]
+
+
+def _never_succeeding(tree: Expression, text: str) -> Iterator[ExpressionError]:
+    """What fails on constants alone, of the calls that are not folded because they look at the time or at chance."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, Call) or not _looks_at_constants_only(node):
+            waiting.extend(children(node))
+            continue
+        try:
+            compile_tree(node, text).evaluate({}, _SOME_TIME)
+        except ExpressionError as error:
+            yield error
+
+
+def _looks_at_constants_only(node: Call) -> bool:
+    function = CATALOGUE.get(node.name)
+    if function is None or (function.pure and not function.wants_context):
+        return False
+    return not any(
+        isinstance(part, Attribute) or (isinstance(part, Call) and part.name in _MAY_FAIL) for part in walk(node)
+    )
 
 
 def _unknown_attributes(tree: Expression, known: Collection[str]) -> Iterator[Finding]:
