@@ -83,18 +83,21 @@ class Tenants:
 
     async def domain_owner(self, host: str) -> int | None:
         """The tenant whose verified custom domain *host* is, or None."""
-        if self._domains is None or self._domains[0] < time.monotonic():
-            until = time.monotonic() + self._trust
-            async with self._store.control() as connection:
-                self._domains = until, await domains_table.verified(connection)
-        return self._domains[1].get(host)
+        if self._domains is not None and self._domains[0] >= time.monotonic():
+            return self._domains[1].get(host)
+        generation, until = self._generation, time.monotonic() + self._trust
+        async with self._store.control() as connection:
+            domains = await domains_table.verified(connection)
+        if generation == self._generation:  # a change that came while we were reading may be one that we have not seen
+            self._domains = until, domains
+        return domains.get(host)
 
     async def tenant(self, tenant_id: int) -> Tenant:
         """The tenant of that number, which must exist."""
         known = self._tenants.get(tenant_id)
         if known is not None and known[0] > time.monotonic():
             return known[1]
-        until = time.monotonic() + self._trust
+        generation, until = self._generation, time.monotonic() + self._trust
         async with self._store.tenant(tenant_id) as connection:
             row = await accounts_table.account_row(connection, str(tenant_id))
             roles = await accounts_table.role_rows(connection, tenant_id)
@@ -110,7 +113,8 @@ class Tenants:
             self._bucket(account),
             has_streams=bool(streams),
         )
-        self._tenants[tenant_id] = until, tenant
+        if generation == self._generation:
+            self._tenants[tenant_id] = until, tenant
         return tenant
 
     def forget(self) -> None:
@@ -148,7 +152,6 @@ class Tenants:
         if principal is None:
             return None
         caller = Caller(principal, await self.tenant(principal.tenant_id))
-        # A change that came while we were reading may be one that we have not seen.
         if generation == self._generation:
             if len(self._callers) > 10_000:
                 self._callers.clear()
