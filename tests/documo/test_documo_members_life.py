@@ -99,14 +99,21 @@ async def test_a_held_name_is_not_given_to_another_member_by_a_change(documo: Do
         {"op": "replace", "value": {"active": None}},
     ],
 )
-async def test_whether_a_member_is_active_is_not_taken_away(api: Client, operation: dict[str, Any]) -> None:
+async def test_member_who_is_disabled_stays_so_when_active_is_unassigned(
+    api: Client, operation: dict[str, Any]
+) -> None:
     user = await api.user("anna@x.org")
     await leave(api, user, "deactivate")
 
     reply = await api.patch(f"/Users/{user}", operation)
 
-    assert (reply.status, reply.body["active"]) == (200, False)
-    assert (await api.find(f'id eq "{user}" and active eq false')).ids == [user]
+    later = await api.patch(f"/Users/{user}", {"op": "add", "path": "title", "value": "Head"})
+    listed = await members.list_members(api.store, api.account.id, default_role="Member", deleted=False)
+    assert (reply.status, "active" in reply.body, later.status) == (200, False, 200)
+    assert [one.active for one in listed if one.id == user] == [False]
+    assert (await api.patch(f"/Users/{user}", {"op": "add", "path": "active", "value": True})).body["active"] is True
+    listed = await members.list_members(api.store, api.account.id, default_role="Member", deleted=False)
+    assert [one.active for one in listed if one.id == user] == [True]
 
 
 @pytest.mark.parametrize("profile", ["lenient", "strict", "okta"])

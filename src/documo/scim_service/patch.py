@@ -44,14 +44,14 @@ async def patch_resource(service: Service, request: Request, place: Place, resou
         refuse_change_of_role(place, before, tenant)
         result = apply_patch(before, rest, definition, unknown=tenant.profile.unknown)
         document = result.resource
-        if "active" in before and definition.attribute("active") is not None:
-            # Whether somebody may sign in is said with true or false, and never by taking the answer away.
-            document.setdefault("active", before["active"])
         password = take_password(document) if place.kind == "User" else None
-        if (not result.changed or document == before) and not members:
+        if not result.changed and not members:
             return Decision()
         searched = any(name.partition(".")[0] not in ELSEWHERE for name in result.touched)
         columns = columns_of(document, definition, tenant, with_search=searched)
+        if "active" not in document:
+            # Whether somebody may sign in is changed by true or false, and never by taking the answer away.
+            columns = columns._replace(active=stored.active)
         return Decision(document, columns, password)
 
     change = Change(tenant, place.kind, resource_id, decide, tuple(members), request.conditions, request.tolerances)
