@@ -60,7 +60,7 @@ async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
     configuration = job.configuration
-    known = {ObjectKind.USER: {*people_names(), "id"}, ObjectKind.GROUP: {*GROUP_ATTRIBUTES, "id"}}
+    known = {kind: _source_names(kind) for kind in ObjectKind}
     for kind, names in known.items():
         names.update(name for name in dependencies(configuration, kind) if name.startswith(_EXTENSIONS))
     return lint(configuration, source_attributes=known)
@@ -71,9 +71,14 @@ def people_names() -> set[str]:
     return {*PERSON_ATTRIBUTES, *(OF_MANAGER + name for name in (*PERSON_ATTRIBUTES, "accountEnabled"))}
 
 
+def _source_names(kind: ObjectKind) -> set[str]:
+    return {"id", *(people_names() if kind is ObjectKind.USER else GROUP_ATTRIBUTES)}
+
+
 def check_source(kind: ObjectKind, name: str) -> None:
     """Raise LockstepError, with what was probably meant, where objects of *kind* have no attribute *name*."""
-    known = ALWAYS_KNOWN | (people_names() if kind is ObjectKind.USER else {*GROUP_ATTRIBUTES, "id"})
+    known = ALWAYS_KNOWN | _source_names(kind)
+    name = name.removeprefix("[").removesuffix("]")
     if name not in known and not name.startswith(_EXTENSIONS):
         raise unknown("attribute of the directory", name, sorted(known), otherwise="See: lockstep people attributes")
 

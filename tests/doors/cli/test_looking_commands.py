@@ -75,6 +75,11 @@ def test_mapping_from_an_attribute_that_there_is_not_is_refused(contoso: Lockste
     assert "Did you mean jobTitle?" in refused.err
 
 
+@pytest.mark.parametrize("source", ["id", "[jobTitle]", "manager.department", f"extension_{'0' * 32}_costCenter"])
+def test_mapping_from_everything_that_expressions_can_read_is_taken(contoso: Lockstep, source: str) -> None:
+    assert contoso("map", "set", "documo", "title", "--source", source).code == 0
+
+
 @pytest.mark.parametrize("change", [("--remove",), ("--match", "0")])
 def test_the_only_matching_attribute_stays_one(contoso: Lockstep, change: tuple[str, ...]) -> None:
     refused = contoso("map", "set", "documo", "userName", *change)
