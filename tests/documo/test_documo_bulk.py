@@ -142,6 +142,7 @@ async def test_group_that_cannot_have_its_members_is_not_made_and_the_others_are
 
     assert [before["status"], itself["status"], after["status"]] == ["201", "400", "201"]
     assert itself["response"]["detail"] == "A group cannot be a member of itself."
+    assert itself.keys() == {"method", "bulkId", "status", "response"}
     assert (await api.find('displayName eq "Itself"', "/Groups")).ids == []
 
 

@@ -125,6 +125,9 @@ async def test_attributes_below_the_urn_of_the_core_schema_are_those_of_the_reso
     group = await api.group("Team")
 
     by_key = await api.patch(f"/Users/{user}", {"op": "replace", "value": {USER: {"title": "Head"}}})
+    texts = {"op": "Replace", "value": {USER.lower(): {"active": "False"}}}
+    if profile == "lenient":
+        assert (await api.patch(f"/Users/{user}", texts)).body["active"] is False, "forgiven there as anywhere else"
     by_path = await api.patch(f"/Users/{user}", {"op": "add", "path": USER, "value": {"nickName": "Ann"}})
     members = await api.patch(f"/Groups/{group}", {"op": "add", "value": {GROUP: {"members": [{"value": user}]}}})
 

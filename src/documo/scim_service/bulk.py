@@ -46,7 +46,7 @@ class _Bulk:
     ids: dict[str, str] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
-    later: list[tuple[BulkOperation, str, list[Any]]] = field(default_factory=list)
+    later: list[tuple[str, str, list[Any]]] = field(default_factory=list)  # bulkId, path, members
     errors: int = 0
 
     async def run(self) -> Answer:
@@ -60,24 +60,28 @@ class _Bulk:
                 break
             results = await asyncio.gather(*(self._outcome(self.operations[at]) for at in group))
             outcomes |= dict(zip(group, results, strict=True))
-        at = {id(operation): number for number, operation in enumerate(self.operations)}
-        for operation, path, members in self.later:
-            outcomes[at[id(operation)]] |= await self._complete(operation, path, members)
+        by_bulk_id = {outcome.get("bulkId"): outcome for outcome in outcomes.values() if outcome["method"] == "POST"}
+        for bulk_id, path, members in self.later:
+            await self._complete(by_bulk_id[bulk_id], path, members)
         return Answer(200, orjson.dumps(bulk_response([outcomes[at] for at in sorted(outcomes)])))
 
-    async def _complete(self, operation: BulkOperation, path: str, members: Sequence[Any]) -> dict[str, Any]:
+    async def _complete(self, outcome: dict[str, Any], path: str, members: list[Any]) -> None:
         """Add the members that did not exist when a group was made; one that cannot have them is not made at all."""
-        body = patch_body([{"op": "add", "path": "members", "value": self._resolved(list(members))}])
+        body = patch_body([{"op": "add", "path": "members", "value": self._resolved(members)}])
         try:
             answer = await self._send("PATCH", path, body, "")
         except (LockstepError, psycopg.Error) as error:
             known = _scim_error(error)
             if known.status == 404:  # another operation of the request has deleted it, as it was asked to
-                return {}
+                return
             with suppress(LockstepError, psycopg.Error):
                 await self._send("DELETE", path, None, "")
-            return {"status": str(known.status), "response": known.error_body()}
-        return {"version": answer.etag} if answer.etag else {}
+            for name in ("location", "version"):
+                outcome.pop(name, None)
+            outcome.update(status=str(known.status), response=known.error_body())
+            return
+        if answer.etag:
+            outcome["version"] = answer.etag
 
     def _order(self) -> list[int]:
         """The operations, each after those it refers to; a circle is cut where it was entered."""
@@ -147,7 +151,7 @@ class _Bulk:
         self.ids[operation.bulk_id] = resource_id
         self.made.add(operation.bulk_id)
         if waiting:
-            self.later.append((operation, f"{path}/{resource_id}", waiting))
+            self.later.append((operation.bulk_id, f"{path}/{resource_id}", waiting))
         return answer, answer.location
 
     async def _send(self, method: str, path: str, data: Any, version: str, *, resource_id: str = "") -> Answer:

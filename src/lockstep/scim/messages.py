@@ -19,7 +19,7 @@ BULK_REQUEST_URN: Final = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 BULK_RESPONSE_URN: Final = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+")
-_MOST_DIGITS = 12
+_MOST_DIGITS = 100
 _ENDLESS = 2**31 - 1  # nobody has so many: larger numbers mean "all"
 
 
@@ -148,7 +148,7 @@ def _whole_number(parameters: Mapping[str, Any], name: str) -> int | None:
         return None
     # Some clients send these numbers as texts in a body too.
     if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
-        value = int(value[:_MOST_DIGITS])  # more is as good as endless
+        value = int(value) if len(value) <= _MOST_DIGITS else -_ENDLESS if value.startswith("-") else _ENDLESS
     if type(value) is int:
         return max(-_ENDLESS, min(value, _ENDLESS))
     raise invalid_value(f"{name} must be a whole number.", name)

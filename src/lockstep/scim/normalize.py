@@ -52,27 +52,29 @@ class NormalizedFilter(NamedTuple):
 def normalize_patch(body: Any, profile: Profile, definition: ResourceDefinition) -> NormalizedPatch:
     """The operations of a PatchOp body as the RFC would have them. Raises ScimError for what the profile does not forgive."""
     if not profile.tolerances:
-        return NormalizedPatch([_unwrapped(one, definition) for one in read_operations(body)], ())
+        return _as_it_is(body, definition)
     applied: set[str] = set()
     items = raw_operations(body, any_case=True)
     if incomplete_envelope(body):
         if not profile.allows("incomplete_envelope"):
-            return NormalizedPatch([_unwrapped(one, definition) for one in read_operations(body)], ())
+            return _as_it_is(body, definition)
         applied.add("incomplete_envelope")
     tolerances = _value_tolerances(profile)
     operations = [
         _with_forgiven_value(operation, definition, tolerances, applied)
         for item in items
-        for operation in _forgiven(_read_item(item, profile, definition, applied), profile, definition, applied)
+        for operation in _forgiven(
+            _unwrapped(_read_item(item, profile, definition, applied), definition), profile, definition, applied
+        )
     ]
-    return NormalizedPatch([_unwrapped(one, definition) for one in operations], tuple(sorted(applied)))
+    return NormalizedPatch(operations, tuple(sorted(applied)))
 
 
 def normalize_resource(body: Any, profile: Profile, definition: ResourceDefinition) -> NormalizedResource:
     """The body of a create or replace as the RFC would have it; what is not forgiven is left for `validate_resource`."""
     if not isinstance(body, dict):
         return NormalizedResource(body, ())
-    body = without_core_container(body, definition)
+    body = _without_core_container(body, definition)
     if not profile.tolerances:
         return NormalizedResource(body, ())
     applied: set[str] = set()
@@ -108,19 +110,24 @@ def normalize_filter(text: str, profile: Profile, definition: ResourceDefinition
     return NormalizedFilter(tree, tuple(sorted(applied)))
 
 
-def without_core_container(value: Any, definition: ResourceDefinition) -> Any:
+def _as_it_is(body: Any, definition: ResourceDefinition) -> NormalizedPatch:
+    return NormalizedPatch([_unwrapped(one, definition) for one in read_operations(body)], ())
+
+
+def _without_core_container(value: Any, definition: ResourceDefinition) -> Any:
     """*value* with the attributes that stand below the core schema's own URN, as an extension's do, where they belong."""
-    urn = definition.schema.id
-    if not isinstance(value, dict) or not isinstance(value.get(urn), dict):
+    if not isinstance(value, dict):
         return value
-    return {**{name: item for name, item in value.items() if name != urn}, **value[urn]}
+    urn = definition.schema.id.lower()
+    own = next((name for name, item in value.items() if name.lower() == urn and isinstance(item, dict)), None)
+    return value if own is None else {**{name: value[name] for name in value if name != own}, **value[own]}
 
 
 def _unwrapped(operation: Operation, definition: ResourceDefinition) -> Operation:
     path = operation.path
     if path is not None and path.filter is None and str(path.name).lower() == definition.schema.id.lower():
         path = None
-    value = without_core_container(operation.value, definition) if path is None else operation.value
+    value = _without_core_container(operation.value, definition) if path is None else operation.value
     unchanged = path is operation.path and value is operation.value
     return operation if unchanged else replace(operation, path=path, value=value)
 
