@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 from contextlib import suppress
 
@@ -16,6 +15,7 @@ from documo.log_setup import log_to_stderr
 from documo.server import Running, serving, until_orphaned, until_stopped
 from documo.settings import DEFAULT_PORT, Settings, read_settings
 from documo.store.database import running_store
+from lockstep.garbage import settle_garbage
 
 
 @click.command()
@@ -48,13 +48,6 @@ async def _serve(settings: Settings, output: Output, ready_fd: int | None, *, pa
             settle_garbage()
             _say_ready(running, output, ready_fd)
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-
-
-def settle_garbage() -> None:
-    """Let the garbage collector leave alone what lives as long as the process, and come less often: requests leave no circles."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def _say_ready(running: Running, output: Output, ready_fd: int | None) -> None:

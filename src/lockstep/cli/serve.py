@@ -11,10 +11,10 @@ import uvloop
 
 from lockstep.api.health import serving_health
 from lockstep.cli.events import log_to_stderr
-from lockstep.cli.garbage import settle_garbage
 from lockstep.cli.output import hint
 from lockstep.cli.session import globals_of
 from lockstep.cli.stopping import either, until_stopped
+from lockstep.garbage import settle_garbage
 from lockstep.settings import Settings, load_settings
 from lockstep.wiring import House, open_house
 

@@ -3,4 +3,3 @@
 alter table link add column is_forgotten boolean not null default false;
 drop index link_target;
 create unique index link_target on link (job, kind, target_id) where state <> 'tombstone' and not is_forgotten;
-create index link_forgotten on link (job, kind, target_id) where is_forgotten;
