@@ -269,6 +269,32 @@ async def test_file_of_one_groups_members_says_nothing_about_other_groups(hub: H
     }
 
 
+async def test_one_groups_members_decide_nothing_about_what_is_held_in_another(hub: Hub, tmp_path: Path) -> None:
+    people = many(30)
+    write_csv(tmp_path / "p.csv", people)
+    both = [{"id": guid(name), "displayName": name} for name in ("team", "other")]
+    write_csv(tmp_path / "g.csv", both, columns=("id", "displayName"))
+    everybody = write_csv(tmp_path / "m.csv", [{"id": one["id"]} for one in people], columns=("id",))
+    nobody = write_csv(tmp_path / "m0.csv", [], columns=("id",))
+
+    async def members_of(group: str, path: Path) -> PassResult:
+        files = [{"path": str(path), "group": group}]
+        [result] = await sources.import_source(hub.context, "hr", config={"files": files})
+        return result
+
+    await sources.import_source(
+        hub.context, "hr", config={"files": [{"path": str(tmp_path / n)} for n in ("p.csv", "g.csv")]}
+    )
+    for group in ("team", "other"):
+        await members_of(group, everybody)
+    assert (await members_of("team", nobody)).held
+
+    assert not (await members_of("other", everybody)).held
+    assert len((await sources.show_source(hub.context, "hr")).holds) == 1, "what is held of the team still waits"
+    assert not (await members_of("team", everybody)).held
+    assert (await sources.show_source(hub.context, "hr")).holds == []
+
+
 async def test_members_of_a_group_that_the_source_does_not_have_are_refused(hub: Hub, tmp_path: Path) -> None:
     file = write_csv(tmp_path / "m.csv", [{"userPrincipalName": upn("anna")}], columns=("id", "userPrincipalName"))
 

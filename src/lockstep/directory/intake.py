@@ -183,7 +183,7 @@ class _Walk:
                     reason=self.result.held, only_group=self.only_group,
                 )  # fmt: skip
             return
-        await store.lift_hold(self.connection, self.source, kind)
+        await store.lift_hold(self.connection, self.source, kind, self.only_group)
         while await self._remove_some(kind):
             pass
         if kind == "Member":

@@ -271,7 +271,10 @@ async def hold_leavers(
     )
     row = await cursor.fetchone()
     assert row is not None, "an upsert returns its row"
-    await connection.execute("delete from source_hold_object where hold = %s", (row[0],))
+    await connection.execute(
+        "delete from source_hold_object where hold = %(hold)s and (%(group)s::uuid is null or object_id = %(group)s)",
+        {"hold": row[0], "group": only_group},
+    )
     await connection.execute(
         "insert into source_hold_object (hold, object_id, member_id) " + _HELD[kind],
         {"hold": row[0], "source": source, "group": only_group},
@@ -296,8 +299,20 @@ async def decide_hold(connection: Connection, hold: str, decision: str, *, actor
     )
 
 
-async def lift_hold(connection: Connection, source: str, kind: str) -> None:
-    """Remove an open hold that has lost its cause: a later pass was complete and nobody is missing in number."""
+async def lift_hold(connection: Connection, source: str, kind: str, group: str | None = None) -> None:
+    """Remove an open hold that has lost its cause: a later pass was complete and nobody is missing in number.
+
+    A pass over the members of one *group* says nothing of what is held in others.
+    """
+    given = {"source": source, "kind": kind, "group": group}
     await connection.execute(
-        "delete from source_hold where source = %s and kind = %s and decided_at is null", (source, kind)
+        """delete from source_hold_object using source_hold as hold
+        where hold.id = source_hold_object.hold and hold.source = %(source)s and hold.kind = %(kind)s
+            and hold.decided_at is null and (%(group)s::uuid is null or source_hold_object.object_id = %(group)s)""",
+        given,
+    )
+    await connection.execute(
+        """delete from source_hold as hold where source = %(source)s and kind = %(kind)s and decided_at is null
+            and not exists (select from source_hold_object where source_hold_object.hold = hold.id)""",
+        given,
     )
