@@ -257,3 +257,20 @@ def test_refusal_says_what_to_do() -> None:
     assert caught.value.next_step == (
         "If this application runs inside your network, add https://10.0.0.5:443 to LOCKSTEP_OUTBOUND_ALLOW"
     )
+
+
+METADATA = [
+    "169.254.169.254", "169.254.170.2", "fe80::1", "fd00:ec2::254", "fd20:ce::254", "168.63.129.16", "100.100.100.200", "192.0.0.192",
+    "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", METADATA)
+def test_a_link_local_or_metadata_address_is_refused_whatever_is_allowed(address: str) -> None:
+    literal = f"[{address}]" if ":" in address else address
+    rules = OutboundRules(("https://app.internal:8443", f"http://{literal}:80", "0.0.0.0/0", "::/0"))
+    with pytest.raises(Blocked, match="never connected"):
+        rules.check_address("app.internal", 8443, ip_address(address))
+    with pytest.raises(Blocked, match="never connected"):
+        rules.check_url(f"http://{literal}:80/scim/v2/")
+    rules.check_address("app.internal", 8443, ip_address("10.1.2.3"))

@@ -47,6 +47,20 @@ _NEVER_PUBLIC: tuple[IPNetwork, ...] = tuple(
         "ff00::/8",
     )
 )
+# Where clouds answer whoever asks from inside with the credentials of the machine: allowed by nobody.
+_METADATA: tuple[IPNetwork, ...] = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "169.254.0.0/16",  # link-local: AWS, Azure, Google, Oracle and most others
+        "fe80::/10",  # link-local
+        "fd00:ec2::/32",  # AWS: 254 is the metadata, 253 the name server
+        "fd20:ce::254/128",  # Google
+        "168.63.129.16/32",  # Azure
+        "100.100.100.200/32",  # Alibaba
+        "192.0.0.192/32",  # Oracle, older machines
+    )
+)
+_TRANSLATED = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96"))
 _PLAIN = re.compile(r"[!-\[\]-~]*")  # printable ASCII but the backslash
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
@@ -102,6 +116,9 @@ class OutboundRules:
     def _judged(self, url: str) -> Place:
         place = _split(url)
         if place.origin in self._origins:
+            address = _literal(place.host)
+            if address is not None:
+                _refuse_metadata(place.host, address)
             return place
         if place.scheme != "https":
             raise Blocked(
@@ -114,7 +131,11 @@ class OutboundRules:
         return place
 
     def check_address(self, host: str, port: int, address: IPAddress) -> None:
-        """Raises Blocked when *address*, which *host* stands for, is inside the house and not allowed there."""
+        """Raises Blocked when *address*, which *host* stands for, is inside the house and not allowed there.
+
+        Link-local addresses and those of cloud metadata are refused even where `outbound_allow` lists the host or a network around them.
+        """
+        _refuse_metadata(host, address)
         if (host, port) in self._doors or any(_within(address, network) for network in self._networks):
             return
         if is_public(address):
@@ -125,6 +146,27 @@ class OutboundRules:
             f"{named}{address}, which is {_sort_of(address)} and not an address on the internet",
             f"If this application runs inside your network, add https://{shown}:{port} to LOCKSTEP_OUTBOUND_ALLOW",
         )
+
+
+def _refuse_metadata(host: str, address: IPAddress) -> None:
+    """Raises Blocked for an address where a cloud hands out credentials, also one that is wrapped in IPv6."""
+    if not any(_within(inner, network) for inner in _unwrapped(address) for network in _METADATA):
+        return
+    named = "" if _literal(host) is not None else f"{host} stands for "
+    raise Blocked(
+        f"{named}{address}, which is a link-local address or that of a cloud's metadata, and is never connected to",
+        "Give the application an address of its own; LOCKSTEP_OUTBOUND_ALLOW cannot allow this one",
+    )
+
+
+def _unwrapped(address: IPAddress) -> tuple[IPAddress, ...]:
+    """*address*, and the IPv4 address that is hidden in it."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return (address,)
+    hidden = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if any(address in network for network in _TRANSLATED):
+        hidden.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return (address, *(inner for inner in hidden if inner is not None))
 
 
 def is_public(address: IPAddress) -> bool:
