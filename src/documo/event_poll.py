@@ -18,7 +18,8 @@ from documo.security_events import StreamEvent
 from documo.store import events as table
 from documo.store.database import Store
 from documo.store.events import StreamRow
-from lockstep.scim.errors import ScimError
+from lockstep.scim.errors import ScimError, invalid_syntax, too_large
+from lockstep.serving.bodies import BodyCutShort, BodyTooLarge, read_body
 
 MOST_EVENTS = 100
 WAIT_SECONDS = 20.0
@@ -35,9 +36,13 @@ def poll_endpoint(
     async def poll(request: Request) -> JSONResponse:
         try:
             caller = await _caller(request, tenants)
-            wanted = _wanted(await request.body())
+            wanted = _wanted(await read_body(request.receive, request.headers.raw, LARGEST_BODY))
         except ScimError as refused:
             return _error(refused)
+        except BodyTooLarge as refused:
+            return _error(too_large(str(refused)))
+        except BodyCutShort as refused:
+            return _error(invalid_syntax(str(refused)))
         stream_id = read_id(request.path_params["stream"])
         async with store.control() as connection:
             stream = await table.stream(connection, caller.tenant.id, stream_id) if stream_id else None
@@ -72,8 +77,6 @@ class _Wanted:
 
 
 def _wanted(body: bytes) -> _Wanted:
-    if len(body) > LARGEST_BODY:
-        raise ScimError(413, "", f"The body has more than {LARGEST_BODY} bytes.")
     try:
         given = orjson.loads(body or b"{}")
     except orjson.JSONDecodeError:

@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from documo.scim_service.app import Receive, Scope, Send
 from lockstep.errors import invalid
+from lockstep.serving.bodies import Receive, Scope, Send
 
 ACTIONS = ("status", "delay", "drop_before", "drop_after", "truncate", "html", "content_type", "stale", "duplicate")
 _KEYS = frozenset(

@@ -19,8 +19,10 @@ from documo.identifiers import new_id, new_key, read_id
 from documo.scim_service.tenants import Tenants
 from documo.store import keys as table
 from documo.store.database import Store
+from lockstep.serving.bodies import BodyCutShort, BodyTooLarge, read_body
 
 LIFE = timedelta(hours=1)
+LARGEST_BODY = 10_000
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -28,9 +30,14 @@ def token_endpoint(store: Store, tenants: Tenants) -> Callable[[Request], Awaita
     """The endpoint `/oauth/token`."""
 
     async def token(request: Request) -> JSONResponse:
-        body = await request.body()
         try:
-            form = dict(parse_qsl(body[:10_000].decode("ascii"), keep_blank_values=True, max_num_fields=20))
+            body = await read_body(request.receive, request.headers.raw, LARGEST_BODY)
+        except BodyTooLarge:
+            return _error(413, "invalid_request")
+        except BodyCutShort:
+            return _error(400, "invalid_request")
+        try:
+            form = dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=20))
         except (UnicodeDecodeError, ValueError):
             return _error(400, "invalid_request")
         if form.get("grant_type") != "client_credentials":

@@ -22,11 +22,12 @@ from documo.accounts import create_account
 from documo.api_keys import create_key
 from documo.demo_people import add_people
 from documo.faults import FaultInjector, read_faults
-from documo.server import App, serving, until_orphaned, until_stopped
+from documo.server import serving, until_orphaned, until_stopped
 from documo.settings import Settings
 from documo.store.database import Store, open_store
 from lockstep.postgres import embedded
 from lockstep.postgres.server import running
+from lockstep.serving.bodies import App
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-import uvicorn
+import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -22,19 +21,20 @@ from starlette.routing import Route
 from documo.event_delivery import EventDelivery
 from documo.event_poll import poll_endpoint
 from documo.event_streams import EventKeys, event_keys
-from documo.http_protocol import OneWriteProtocol
 from documo.oauth import token_endpoint
 from documo.request_log import RequestLog
-from documo.scim_service.app import Hosts, Receive, ScimApp, Scope, Send
+from documo.scim_service.app import Hosts, ScimApp
+from documo.scim_service.exchange import MEDIA_TYPE
 from documo.scim_service.service import Service
 from documo.scim_service.tenants import Tenants
 from documo.settings import SCIM_PATH, Settings
 from documo.store import secrets as secrets_table
 from documo.store.database import Store
-from lockstep.errors import conflict
+from lockstep.scim.errors import ScimError
+from lockstep.serving.bodies import App, Receive, Scope, Send
+from lockstep.serving.refusals import Refusal
+from lockstep.serving.server import listen, plain_text, serving_http
 from lockstep.targets.outbound import OutboundRules
-
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PARENT_SECONDS = 0.5
 
@@ -87,7 +87,11 @@ async def serving(
     store: Store, settings: Settings, *, wrap: Callable[[App], App] = lambda app: app
 ) -> AsyncIterator[Running]:
     """Serve for the length of the block. Raises LockstepError when the port is taken."""
-    listener = _listen(settings)
+    listener = listen(
+        settings.host,
+        settings.port,
+        next_step="Stop the other program, or choose another port: documo serve --port PORT",
+    )
     port = int(listener.getsockname()[1])
     async with store.control() as connection:
         cursor_key = await secrets_table.secret(connection, "cursor", 32)
@@ -98,29 +102,22 @@ async def serving(
     app = make_app(store, tenants, service, request_log, settings, port, keys)
     issuer = settings.public_url or f"http://{settings.host}:{port}"
     delivery = EventDelivery(store, tenants, keys, OutboundRules(settings.outbound_allow), issuer)
-    server = _Server(
-        uvicorn.Config(
-            wrap(app), loop="none", http=OneWriteProtocol, lifespan="off", log_config=None, access_log=False, server_header=False,
-            date_header=True, timeout_graceful_shutdown=5, proxy_headers=False,
-        )
-    )  # fmt: skip
     background = (tenants.listen(), request_log.run(), service.statistics.run(), delivery.run())
     tasks = [asyncio.create_task(work) for work in background]
-    serve = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        while not server.started:
-            if serve.done():
-                await serve
-                raise conflict("The HTTP server stopped before it began")
-            await asyncio.sleep(0.005)
-        yield Running(issuer, port)
+        async with serving_http(wrap(app), listener, limits=settings.limits, render=refusal_answer):
+            yield Running(issuer, port)
     finally:
-        server.should_exit = True
-        await asyncio.gather(serve, return_exceptions=True)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        listener.close()
+
+
+def refusal_answer(refusal: Refusal) -> tuple[bytes, bytes]:
+    """Media type and body of what is refused before the application hears of it: a SCIM error wherever SCIM is spoken."""
+    if refusal.path.startswith((SCIM_PATH, "/events/")):
+        return MEDIA_TYPE, orjson.dumps(ScimError(refusal.status, "", refusal.detail).error_body())
+    return plain_text(refusal)
 
 
 async def until_stopped() -> None:
@@ -141,32 +138,6 @@ async def until_orphaned(parent: int) -> None:
     """Wait until the process *parent*, which started this one, has gone."""
     while os.getppid() == parent:  # noqa: ASYNC110 -- nobody tells a process that its parent has gone
         await asyncio.sleep(PARENT_SECONDS)
-
-
-class _Server(uvicorn.Server):
-    """Signals are our business, not uvicorn's."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as refused:
-        listener.close()
-        raise conflict(
-            f"Cannot listen on {settings.host}:{settings.port}",
-            why=refused.strerror or str(refused),
-            next_step="Stop the other program, or choose another port: documo serve --port PORT",
-        ) from refused
-    listener.listen(2048)
-    listener.setblocking(False)
-    return listener
 
 
 def _answering(body: Callable[[], object]) -> Callable[[Request], Awaitable[JSONResponse]]:

@@ -5,13 +5,15 @@ The public URL is configuration: nothing that a request says ends up in a link.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from lockstep.errors import invalid
+from lockstep.serving.limits import Limits
 
 DEFAULT_DATA = "./lockstep-data"
 DEFAULT_PORT = 8081
@@ -29,6 +31,7 @@ class Settings:
     urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     rate_override: int | None = None
     outbound_allow: tuple[str, ...] = ()  # where events may be sent beyond the internet: origins and networks
+    limits: Limits = field(default_factory=Limits)  # of the HTTP server
 
 
 def read_settings(
@@ -50,7 +53,49 @@ def read_settings(
         urls=urls,
         rate_override=rate,
         outbound_allow=tuple(environment.get("DOCUMO_OUTBOUND_ALLOW", "").replace(",", " ").split()),
+        limits=limits_from(environment),
     )
+
+
+def limits_from(environment: Mapping[str, str]) -> Limits:
+    """The limits of the HTTP server. Raises LockstepError for a number or an address that is none.
+
+    DOCUMO_MAX_CONNECTIONS (2000): connections at once, fewer where `ulimit -n` is low.
+    DOCUMO_MAX_CONNECTIONS_PER_ADDRESS (256): of these, from one address.
+    DOCUMO_TRUSTED_PROXIES (none): addresses and networks of reverse proxies. Their X-Forwarded-For says who asks, and the limit per
+    address does not hold for them.
+    """
+    default = Limits()
+    return replace(
+        default,
+        connections=_number(environment, "DOCUMO_MAX_CONNECTIONS", default.connections),
+        connections_per_address=_number(
+            environment, "DOCUMO_MAX_CONNECTIONS_PER_ADDRESS", default.connections_per_address
+        ),
+        trusted_proxies=_networks(environment, "DOCUMO_TRUSTED_PROXIES"),
+    )
+
+
+def _number(environment: Mapping[str, str], variable: str, default: int) -> int:
+    text = environment.get(variable, "").strip()
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:7]) <= 1_000_000:
+        raise invalid(f"{variable} must be a whole number from 1 to 1000000")
+    return int(text[:7])
+
+
+def _networks(environment: Mapping[str, str], variable: str) -> tuple[str, ...]:
+    words = environment.get(variable, "").replace(",", " ").split()
+    for word in words:
+        try:
+            ipaddress.ip_network(word, strict=False)
+        except ValueError:
+            raise invalid(
+                f"{variable}: {word[:100]!r} is neither an address nor a network",
+                next_step="Write addresses such as 192.0.2.10 and networks such as 10.0.0.0/8",
+            ) from None
+    return tuple(words)
 
 
 def checked_url(url: str) -> str:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 from urllib.parse import unquote
 
 import orjson
@@ -22,16 +20,12 @@ from documo.scim_service.service import Service
 from documo.scim_service.tenants import Caller, Tenants
 from documo.settings import SCIM_PATH
 from lockstep.errors import LockstepError
-from lockstep.scim.errors import ScimError
+from lockstep.scim.errors import ScimError, invalid_syntax, too_large
 from lockstep.scim.limits import MAX_BODY_BYTES, MAX_BULK_BYTES
+from lockstep.serving.bodies import BodyCutShort, BodyTooLarge, Receive, Scope, Send, read_body
 
 log = structlog.get_logger("documo.scim")
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-MOST_DISCARDED = 64 * 1024 * 1024
 _CONTENT_TYPE = (b"content-type", MEDIA_TYPE)
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="Documo"')
 
@@ -165,31 +159,12 @@ def _throttled(seconds: float) -> Answer:
 
 
 async def _body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
-    declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > limit:
-        if int(declared) <= MOST_DISCARDED and b"expect" not in headers:
-            await _discard(receive)
-        raise ScimError(413, "", f"The body has {int(declared)} bytes; at most {limit} are read.")
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ScimError(400, "invalidSyntax", "The body ended early.")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            raise ScimError(413, "", f"The body has more than {limit} bytes.")
-    return b"".join(parts)
-
-
-async def _discard(receive: Receive) -> None:
-    """Take a body that nobody wants: most clients read the answer only once they could send everything."""
-    while (await receive()).get("more_body"):
-        pass
+    try:
+        return await read_body(receive, headers.items(), limit)
+    except BodyTooLarge as error:
+        raise too_large(str(error)) from None
+    except BodyCutShort as error:
+        raise invalid_syntax(str(error)) from None
 
 
 async def _send(send: Send, answer: Answer) -> None:

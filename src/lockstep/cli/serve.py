@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 import uvloop
 
-from lockstep.api.health import serving_health
 from lockstep.cli.events import log_to_stderr
 from lockstep.cli.output import hint
 from lockstep.cli.session import globals_of
 from lockstep.cli.stopping import either, until_stopped
 from lockstep.garbage import settle_garbage
+from lockstep.serving.health import serving_health
 from lockstep.settings import Settings, load_settings
 from lockstep.wiring import House, open_house
 

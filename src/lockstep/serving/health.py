@@ -9,17 +9,20 @@ from contextlib import asynccontextmanager, closing
 
 import psycopg
 import psycopg_pool
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from lockstep import __version__
-from lockstep.errors import conflict
 from lockstep.postgres.pool import Pool
+from lockstep.serving.limits import Limits
+from lockstep.serving.server import listen, serving_http
 
 READY_WITHIN_SECONDS = 2.0
+LIMITS = Limits(
+    head_bytes=16_384, target_bytes=8_192, discarded_bytes=65_536, connections=200, connections_per_address=100
+)
 ROOT = f"Lockstep {__version__}. Administration: the lockstep command. Health: /healthz and /readyz.\n"
 
 
@@ -46,18 +49,9 @@ def health_app(pool: Pool) -> Starlette:
 @asynccontextmanager
 async def serving_health(pool: Pool, *, host: str, port: int) -> AsyncIterator[None]:
     """Answer on *host* and *port* for the length of the block. Raises LockstepError when the port is taken."""
-    if is_taken(host, port):
-        raise conflict(f"Port {port} on {host} is in use", next_step="Choose another one: --port N")
-    config = uvicorn.Config(
-        health_app(pool), host=host, port=port, log_level="warning", access_log=False, lifespan="off"
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server._serve(), name="health")  # serve() would take the process's signals
-    try:
+    listener = listen(host, port, next_step="Stop the other program, or choose another port: --port N")
+    async with serving_http(health_app(pool), listener, limits=LIMITS):
         yield
-    finally:
-        server.should_exit = True
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def is_taken(host: str, port: int) -> bool:

@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lockstep.api.health import free_port, serving_health
 from lockstep.cli.stopping import either
 from lockstep.cli.up.documo_process import DocumoProcess, start_documo
 from lockstep.garbage import settle_garbage
+from lockstep.serving.health import free_port, serving_health
 from lockstep.settings import Settings
 from lockstep.sync.services import Services
 from lockstep.wiring import OWN_APPLICATION, House, Say, open_house

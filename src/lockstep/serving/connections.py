@@ -1,0 +1,124 @@
+"""All connections of one server: how many there are, whose, and which of them wait for their client.
+
+One task looks at the deadlines of all connections, so that a request costs no timer of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from typing import Protocol
+
+import structlog
+
+from lockstep.serving.limits import Limits
+from lockstep.serving.refusals import Refusal
+
+log = structlog.get_logger("lockstep.serving")
+
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+LINES_PER_SECOND = 20
+
+
+class Connection(Protocol):
+    """What is asked of a connection."""
+
+    address: str
+
+    def look(self, now: float) -> None:
+        """Act on every deadline that has passed at *now*, in seconds of the event loop."""
+
+    def make_room(self) -> None:
+        """Go, although the client has done nothing wrong."""
+
+
+class Connections:
+    """Lets connections in while there is room. Raises ValueError for a trusted proxy that is no address or network."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._most = limits.most_connections
+        self._trusted = tuple(ipaddress.ip_network(text, strict=False) for text in limits.trusted_proxies)
+        self._open: set[Connection] = set()
+        self._by_address: dict[str, int] = {}
+        self._quiet: dict[Connection, None] = {}  # no request under way; the one that is longest so comes first
+        self._lines = 0
+        self._unlogged = 0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def enter(self, connection: Connection) -> str:
+        """Count *connection* in; otherwise say why there is no room. One that waits for its client goes for one that comes."""
+        address = connection.address
+        mine = self._by_address.get(address, 0)
+        if mine >= self.limits.connections_per_address and not self.is_trusted(address):
+            return f"There are {mine} connections from this address, which is the most that are served at once."
+        if len(self._open) >= self._most:
+            oldest = next(iter(self._quiet), None)
+            if oldest is None:
+                return f"There are {len(self._open)} connections, which is the most that are served at once."
+            oldest.make_room()
+            self.leave(oldest)
+        self._open.add(connection)
+        self._by_address[address] = self._by_address.get(address, 0) + 1
+        self._quiet[connection] = None
+        return ""
+
+    def leave(self, connection: Connection) -> None:
+        """*connection* is gone, or as good as gone."""
+        self._quiet.pop(connection, None)
+        if connection not in self._open:
+            return
+        self._open.discard(connection)
+        left = self._by_address[connection.address] - 1
+        if left:
+            self._by_address[connection.address] = left
+        else:
+            del self._by_address[connection.address]
+
+    def busy(self, connection: Connection) -> None:
+        """A request of *connection* is under way."""
+        self._quiet.pop(connection, None)
+
+    def quiet(self, connection: Connection) -> None:
+        """*connection* waits for its client again."""
+        if connection in self._open:
+            self._quiet[connection] = None
+
+    def is_trusted(self, address: str) -> bool:
+        """Whether *address* is one of the trusted proxies."""
+        if not self._trusted:
+            return False
+        try:
+            known = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(known.version == network.version and known in network for network in self._trusted)
+
+    async def watch(self) -> None:
+        """Look at every connection's deadlines until cancelled."""
+        limits, loop = self.limits, asyncio.get_running_loop()
+        shortest = min(limits.head_seconds, limits.body_seconds, limits.answer_seconds, limits.linger_seconds)
+        last_line = loop.time()
+        while True:
+            await asyncio.sleep(min(0.5, shortest / 4))
+            now = loop.time()
+            for connection in list(self._open):
+                connection.look(now)
+            if now - last_line >= 1.0:
+                last_line, self._lines = now, 0
+                if self._unlogged:
+                    log.warning("requests_refused", count=self._unlogged)
+                    self._unlogged = 0
+
+    def note(self, refusal: Refusal, address: str) -> None:
+        """Log a refusal; of many in one second, the rest is only counted."""
+        if self._lines >= LINES_PER_SECOND:
+            self._unlogged += 1
+            return
+        self._lines += 1
+        log.warning(
+            "request_refused", status=refusal.status, reason=refusal.detail, address=address, method=refusal.method,
+            path=refusal.path[:200],
+        )  # fmt: skip

@@ -1,0 +1,64 @@
+"""What is refused before an application hears of it: the answer, and the rules of RFC 9112 that httptools does not keep. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that the connection gives itself. *method* and *path* are "" until they are known."""
+
+    status: int
+    detail: str
+    method: str = ""
+    path: str = ""
+
+    def about(self, method: str, path: str) -> Refusal:
+        """The same, of a request whose method and path are known."""
+        return replace(self, method=method, path=path)
+
+
+class Refused(Exception):
+    """Ends the reading of a request."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.refusal = Refusal(status, detail)
+
+
+def check_head(version: str, headers: Headers) -> None:
+    """Raise Refused for a head of *version* ("1.1") that two servers could read differently; names are in lower case."""
+    if version not in ("1.1", "1.0"):
+        raise Refused(505, f"HTTP/{version} is not spoken here: use HTTP/1.1.")
+    hosts, codings = 0, []
+    for name, value in headers:
+        if name == b"host":
+            hosts += 1
+        elif name == b"transfer-encoding":
+            codings.append(value.strip().lower())
+    # RFC 9112, section 3.2
+    if hosts > 1 or (hosts == 0 and version == "1.1"):
+        raise Refused(400, f"A request has one Host header field, this one has {hosts}.")
+    if not codings:
+        return
+    # RFC 9112, section 6.1
+    if version == "1.0":
+        raise Refused(400, "HTTP/1.0 knows no Transfer-Encoding.")
+    if codings != [b"chunked"]:
+        raise Refused(501, "The only Transfer-Encoding that is read here is chunked.")
+
+
+def without_upgrade(method: bytes, target: bytes, headers: Headers) -> bytes:
+    """The head of a request without its offer of another protocol."""
+    lines = [b"%s %s HTTP/1.1" % (method, target)]
+    for name, value in headers:
+        if name == b"connection":
+            options = [option for option in value.split(b",") if option.strip().lower() != b"upgrade"]
+            value = b",".join(options)
+        if name != b"upgrade":
+            lines.append(name + b": " + value)
+    return b"\r\n".join([*lines, b"", b""])

@@ -1,0 +1,102 @@
+"""Run uvicorn: on a socket of ours, with our limits, without its signals, its log and its lifespan."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Generator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+
+from lockstep.errors import conflict
+from lockstep.serving.bodies import App, Receive, Scope, Send
+from lockstep.serving.connections import Connections
+from lockstep.serving.limits import Limits
+from lockstep.serving.protocol import Render, finish_early, protocol_for
+from lockstep.serving.refusals import Refusal
+
+BACKLOG = 2048
+
+
+def listen(host: str, port: int, *, next_step: str) -> socket.socket:
+    """A socket that listens; port 0 is any free one. Raises LockstepError, with *next_step*, where it is taken."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as refused:
+        listener.close()
+        raise conflict(
+            f"Cannot listen on {host}:{port}", why=refused.strerror or str(refused), next_step=next_step
+        ) from refused
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def plain_text(refusal: Refusal) -> tuple[bytes, bytes]:
+    """A refusal for people."""
+    return b"text/plain; charset=utf-8", f"{refusal.detail}\n".encode()
+
+
+@asynccontextmanager
+async def serving_http(
+    app: App, listener: socket.socket, *, limits: Limits, render: Render = plain_text
+) -> AsyncIterator[Connections]:
+    """Serve *app* for the length of the block; at its end, requests under way have `stop_seconds`.
+
+    *render* makes media type and body of what is refused before *app* hears of it.
+    """
+    registry = Connections(limits)
+    server = _Server(_config(app, registry, render))
+    watch = asyncio.create_task(registry.watch(), name="connections")
+    serve = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    try:
+        started = asyncio.create_task(server.listening.wait())
+        await asyncio.wait([serve, started], return_when=asyncio.FIRST_COMPLETED)
+        started.cancel()
+        if serve.done():
+            await serve
+            raise conflict("The HTTP server stopped before it began")
+        yield registry
+    finally:
+        server.should_exit = True
+        await asyncio.gather(serve, return_exceptions=True)
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        listener.close()
+
+
+def _config(app: App, registry: Connections, render: Render) -> uvicorn.Config:
+    limits = registry.limits
+
+    async def stopping_early(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            # Only a server that stops cancels its requests: one that took too long still gets an answer.
+            await finish_early(send, render(Refusal(503, "The service is stopping. Try again in a moment.")))
+
+    return uvicorn.Config(
+        stopping_early, loop="none", http=protocol_for(registry, render), ws="none", lifespan="off", log_config=None,
+        access_log=False, server_header=False, date_header=True, timeout_keep_alive=limits.idle_seconds,  # type: ignore[arg-type]
+        timeout_graceful_shutdown=limits.stop_seconds,  # type: ignore[arg-type]
+        proxy_headers=bool(limits.trusted_proxies), forwarded_allow_ips=list(limits.trusted_proxies),
+    )  # fmt: skip
+
+
+class _Server(uvicorn.Server):
+    """Signals are our business, not uvicorn's."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
