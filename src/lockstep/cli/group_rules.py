@@ -8,8 +8,9 @@ from lockstep.actions import group_rules as actions
 from lockstep.actions.group_rules import RuleEffect
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Output, confirm, hint, output_option, safe
-from lockstep.cli.scope_text import filter_text, filters_given
+from lockstep.cli.scope_text import filters_given
 from lockstep.cli.session import run
+from lockstep.engine.filter_text import filter_text
 
 _SHOWN = 10
 FILTER_HELP = "TITLE: ATTRIBUTE OPERATOR VALUE and ... Repeatable: one filter is enough."

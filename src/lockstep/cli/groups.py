@@ -12,8 +12,9 @@ from lockstep.actions.groups import GroupRow
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.group_rules import FILTER_HELP, rule
 from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
-from lockstep.cli.scope_text import filter_text, filters_given
+from lockstep.cli.scope_text import filters_given
 from lockstep.cli.session import run
+from lockstep.engine.filter_text import filter_text
 
 _MOST_MEMBERS = 1000
 

@@ -13,8 +13,9 @@ from lockstep.actions import settings as actions
 from lockstep.actions.mappings import ScopeCounts
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Output, confirm, hint, output_option, safe
-from lockstep.cli.scope_text import Filters, filter_text, filters_given
+from lockstep.cli.scope_text import Filters, filters_given
 from lockstep.cli.session import run
+from lockstep.engine.filter_text import filter_text
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.scope import ScopeDecision
 
