@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 from tests.hub import Hub, guid, person, upn, write_csv
 
@@ -106,6 +108,28 @@ async def test_role_that_is_off_cannot_be_assigned(contoso: Hub) -> None:
 
     with pytest.raises(LockstepError, match="switched off"):
         await assignments.assign(contoso.context, "documo", users=[upn("anna")], role="Viewer")
+
+
+async def test_role_name_that_two_roles_share_is_refused_with_their_values(contoso: Hub) -> None:
+    await roles.import_manifest(contoso.context, "documo", manifest_of_the_case())
+
+    with pytest.raises(LockstepError, match='2 roles are called "Contract Manager"') as refused:
+        await assignments.assign(contoso.context, "documo", users=[upn("anna")], role="Contract Manager")
+    [row] = await assignments.assign(contoso.context, "documo", users=[upn("anna")], role="cm2")
+
+    assert (refused.value.next_step, row.role_value) == ("Name one by its value: cm1, cm2", "cm2")
+
+
+async def test_role_for_applications_is_not_assigned_to_people_or_groups(contoso: Hub) -> None:
+    await roles.import_manifest(contoso.context, "documo", manifest_of_the_case())
+
+    with pytest.raises(LockstepError, match="is for applications, not for people or groups"):
+        await assignments.assign(contoso.context, "documo", users=[upn("anna")], role="Daemon")
+
+
+def manifest_of_the_case() -> dict[str, Any]:
+    case = orjson.loads((Path(__file__).parents[1] / "cases" / "engine-07-roles-one-name.json").read_bytes())
+    return {"appRoles": [{**role, "id": guid(role["value"])} for role in case["manifest"]["appRoles"]]}
 
 
 async def test_unassigning_takes_one_role_or_all(contoso: Hub) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lockstep.actions.context import APPLICATIONS_WRITE, Context, audit
 from lockstep.actions.lookup import find_application, unknown
-from lockstep.directory.roles import from_manifest, new_role, replace_roles, to_manifest
+from lockstep.directory.roles import find_role, from_manifest, new_role, replace_roles, to_manifest
 from lockstep.errors import conflict
 from lockstep.storage import applications
 from lockstep.storage.applications import RoleRow
@@ -99,8 +99,7 @@ async def _change(context: Context, app: str, change: Callable[[list[RoleRow]], 
 
 
 def _find(roles: list[RoleRow], wanted: str) -> RoleRow:
-    folded = wanted.strip().lower()
-    for role in roles:
-        if folded in (role.value.lower(), role.display_name.lower(), role.id):
-            return role
+    role = find_role(roles, wanted)
+    if role is not None:
+        return role
     raise unknown("role", wanted, [role.value for role in roles], otherwise="See: lockstep apps roles list APP")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lockstep.directory.edit import Edit
+from lockstep.directory.roles import find_role
 from lockstep.engine.records import DEFAULT_ACCESS
 from lockstep.errors import invalid, not_found
 from lockstep.storage import assignments as store
@@ -20,24 +21,37 @@ ASSIGNMENT = "Assignment"
 def choose_role(roles: Sequence[RoleRow], wanted: str | None, app: ApplicationRow) -> str:
     """The id of the role that *wanted* means: its value, name or id in any case; default access without one.
 
-    Raises LockstepError for a role that there is not or that is switched off.
+    Raises LockstepError for a role that is unknown, ambiguous, switched off or meant for applications.
     """
     if not wanted or wanted == DEFAULT_ACCESS or wanted.lower() == "default access":
         return DEFAULT_ACCESS
-    folded = wanted.strip().lower()
-    for role in roles:
-        if folded in (role.value.lower(), role.display_name.lower(), role.id):
-            if not role.is_enabled:
-                raise invalid(
-                    f'The role "{role.display_name}" of {app.display_name} is switched off',
-                    next_step=f"Switch it on: lockstep apps roles enable {app.name} {role.value}",
-                )
-            return role.id
-    named = ", ".join(role.value or role.display_name for role in roles if role.is_enabled)
+    role = find_role(roles, wanted)
+    if role is not None:
+        _check_assignable(role, app)
+        return role.id
+    named = ", ".join(role.value or role.display_name for role in roles if role.is_enabled and _is_for_people(role))
     raise not_found(
         f'{app.display_name} has no role "{wanted}"',
         next_step=f"Its roles are: {named}" if named else f"Add it: lockstep apps roles add {app.name} {wanted}",
     )
+
+
+def _check_assignable(role: RoleRow, app: ApplicationRow) -> None:
+    if not role.is_enabled:
+        raise invalid(
+            f'The role "{role.display_name}" of {app.display_name} is switched off',
+            next_step=f"Switch it on: lockstep apps roles enable {app.name} {role.value}",
+        )
+    if not _is_for_people(role):
+        raise invalid(
+            f'The role "{role.display_name}" of {app.display_name} is for applications, not for people or groups',
+            why=f"Its allowed member types are: {', '.join(role.allowed_member_types)}",
+            next_step=f"See: lockstep apps roles list {app.name}",
+        )
+
+
+def _is_for_people(role: RoleRow) -> bool:
+    return "User" in role.allowed_member_types
 
 
 async def assign(edit: Edit, app: ApplicationRow, *, kind: str, principal: str, role: str) -> bool:

@@ -50,6 +50,22 @@ async def replace_roles(edit: Edit, app: ApplicationRow, roles: Sequence[RoleRow
     await edit.mark_roles(app.id, touched, reason="roles changed")
 
 
+def find_role(roles: Sequence[RoleRow], wanted: str) -> RoleRow | None:
+    """The role that *wanted* means: its id or value, else its name, in any letter case; None for an unknown one.
+
+    Raises LockstepError where several roles have that name.
+    """
+    folded = wanted.strip().lower()
+    exact = [role for role in roles if folded and folded in (role.id, role.value.lower())]
+    found = exact or [role for role in roles if role.display_name.lower() == folded]
+    if len(found) > 1:
+        values = ", ".join(role.value or role.id for role in found)
+        raise conflict(
+            f'{len(found)} roles are called "{found[0].display_name}"', next_step=f"Name one by its value: {values}"
+        )
+    return found[0] if found else None
+
+
 def new_role(value: str, *, display_name: str = "", description: str = "") -> RoleRow:
     return RoleRow(str(uuid.uuid4()), value.strip(), display_name.strip() or value.strip(), description)
 
