@@ -54,7 +54,8 @@ are in UTC; date functions give UTC in the form `M/d/yyyy h:mm:ss tt`. FormatDat
 
 Regular expressions are .NET's as far as they can run in linear time: groups `(?<name>...)`, replacements `${name}`, `$1`, `$$`, `$&`.
 Groups without a name are counted first, as in .NET. `\\d`, `\\w`, `\\s` know all of Unicode, `\\b` knows ASCII. Not possible, and refused
-with the place in the pattern: lookahead, lookbehind, backreferences, atomic groups, conditionals, the subtraction of classes.
+with the place in the pattern: lookahead, lookbehind, backreferences, atomic groups, conditionals, the subtraction of classes. A scoping
+filter takes lookaheads at the beginning of its pattern: `^(?!svc_).*@contoso\\.com$`.
 
 ## Trying and testing
 

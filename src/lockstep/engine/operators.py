@@ -14,7 +14,7 @@ from typing import TypeAlias
 from lockstep.engine.durations import parse_duration
 from lockstep.engine.expressions.dates import parse_date
 from lockstep.engine.expressions.errors import Trouble
-from lockstep.engine.expressions.patterns import compile_pattern
+from lockstep.engine.expressions.full_match import compile_full_match
 from lockstep.engine.records import Value
 
 Test: TypeAlias = Callable[[Value, datetime], bool]
@@ -80,13 +80,13 @@ def _truth(wanted: str) -> Callable[[str], Test]:
 def _pattern(*, wanted: bool) -> Callable[[str], Test]:
     def compile_test(operand: str) -> Test:
         try:
-            pattern = compile_pattern(operand)
+            pattern = compile_full_match(operand)
         except Trouble as trouble:
             raise BadOperand(trouble.message) from None
 
         def test(value: Value, now: datetime) -> bool:
             try:
-                return pattern.is_full_match(text_of(value)) is wanted
+                return pattern.holds(text_of(value)) is wanted
             except Trouble:
                 # Too long for this pattern: then neither it nor its negation is known to hold.
                 return False

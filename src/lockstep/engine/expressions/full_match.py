@@ -1,0 +1,86 @@
+"""Whether a .NET pattern matches a whole text, with lookaheads at its beginning: `^(?!svc_).*@contoso\\.com$`.
+
+RE2 has no lookahead. At the beginning of a pattern that must match from the first character, one is a second question about the same
+text: does it, or does it not, begin with this? Anywhere else a lookahead stays refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lockstep.engine.expressions.patterns import Pattern, compile_pattern
+
+_BEGINNING = re.compile(r"(\(\?[imnsx]+\))?(\^|\\A)?")
+_LOOKAHEADS = {"(?!": False, "(?=": True}
+
+
+@dataclass(frozen=True, slots=True)
+class FullMatch:
+    """*beginnings*: patterns that the text must, or must not, begin with."""
+
+    rest: Pattern
+    beginnings: tuple[tuple[Pattern, bool], ...] = ()
+
+    def holds(self, text: str) -> bool:
+        """Whether all of *text* is matched. Raises Trouble where that would be too much work."""
+        return all(p.is_full_match(text) is wanted for p, wanted in self.beginnings) and self.rest.is_full_match(text)
+
+
+def compile_full_match(source: str) -> FullMatch:
+    """Raises Trouble, with the offset in the pattern, for what RE2 cannot do."""
+    beginning = _BEGINNING.match(source)
+    flags, at = ((beginning[1] or ""), beginning.end()) if beginning else ("", 0)
+    found: list[tuple[str, bool]] = []
+    while (wanted := _LOOKAHEADS.get(source[at : at + 3])) is not None:
+        end = _closing(source, at)
+        if end is None:
+            break
+        found.append((source[at + 3 : end], wanted))
+        at = end + 1
+    if not found or _is_repeated(source, at) or _has_alternatives(source[at:]):
+        return FullMatch(compile_pattern(source))
+    beginnings = tuple((compile_pattern(f"{flags}(?:{inner})[\\s\\S]*"), wanted) for inner, wanted in found)
+    return FullMatch(compile_pattern(flags + source[at:]), beginnings)
+
+
+def _closing(source: str, begin: int) -> int | None:
+    """Where the group that opens at *begin* closes."""
+    depth = 0
+    for at, letter in _letters(source, begin):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0:
+            return at
+    return None
+
+
+def _has_alternatives(source: str) -> bool:
+    """Whether `|` stands outside every group: then a lookahead in front belongs to the first alternative alone."""
+    depth = 0
+    for _, letter in _letters(source, 0):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "|" and depth == 0:
+            return True
+    return False
+
+
+def _is_repeated(source: str, at: int) -> bool:
+    return source[at : at + 1] in ("*", "+", "?", "{") and at < len(source)
+
+
+def _letters(source: str, begin: int) -> list[tuple[int, str]]:
+    """The characters from *begin* that are neither escaped nor inside a class."""
+    found, at, in_class = [], begin, False
+    while at < len(source):
+        letter = source[at]
+        if letter == "\\":
+            at += 2
+            continue
+        if in_class:
+            in_class = letter != "]" or source[at - 1] == "[" or source[at - 2 : at] == "[^"
+        elif letter == "[":
+            in_class = True
+        else:
+            found.append((at, letter))
+        at += 1
+    return found
