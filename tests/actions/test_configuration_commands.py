@@ -19,6 +19,7 @@ from lockstep.postgres.database import Database
 HEAD = "apiVersion: lockstep/v1\nkind: Application\nmetadata: {name: documo}\nspec:\n  template: documo\n"
 FILE = HEAD + "  credentials: {tenantUrl: https://api.documo.test/scim/v2, secretTokenRef: env:DOCUMO_SCIM_TOKEN}\n"
 ENTRA = Path(__file__).parents[1] / "engine" / "cases" / "entra_schema.json"
+CASES = Path(__file__).parents[1] / "cases"
 Say = Callable[..., Result]
 
 
@@ -150,8 +151,66 @@ def test_what_is_no_schema_is_refused(say: Say, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{", encoding="utf-8")
     (tmp_path / "b.json").write_text("{}", encoding="utf-8")
 
-    assert refused(say(config.import_, "a.json")).detail.startswith("a.json:1:2: this is no JSON")
-    assert "no synchronization schema" in refused(say(config.import_, "b.json")).detail
+    assert refused(say(config.import_, "a.json")).detail.startswith("a.json:1:2: this is not valid JSON")
+    assert "not a synchronization schema" in refused(say(config.import_, "b.json")).detail
+
+
+@pytest.mark.parametrize("file", sorted(CASES.glob("entra-*.json")), ids=lambda file: file.stem)
+def test_schema_is_read_as_graph_or_powershell_wrote_it(say: Say, file: Path) -> None:
+    said = say(config.import_, str(file))
+
+    assert said.exit_code == 0
+    assert "0 not carried out until somebody decides." in said.stderr
+    assert "source: userPrincipalName" in said.stdout
+
+
+def test_schema_inside_the_answer_of_graph_is_found(say: Say, tmp_path: Path) -> None:
+    schema = orjson.loads((CASES / "entra-01-pascal-case.json").read_bytes())
+    (tmp_path / "jobs.json").write_bytes(orjson.dumps({"value": [{"id": "scim.1", "schema": schema}]}))
+    (tmp_path / "two.json").write_bytes(orjson.dumps({"value": [{"schema": schema}, {"schema": schema}]}))
+
+    assert "source: userPrincipalName" in say(config.import_, "jobs.json").stdout
+    assert "2 schemas are in this file" in refused(say(config.import_, "two.json")).detail
+
+
+def test_schema_that_powershell_cut_off_says_how_to_write_it_whole(say: Say, tmp_path: Path) -> None:
+    cut = {"SynchronizationRules": [{"Name": "USER_OUTBOUND", "ObjectMappings": "System.Object[]"}]}
+    (tmp_path / "cut.json").write_bytes(orjson.dumps(cut))
+
+    error = refused(say(config.import_, "cut.json"))
+
+    assert (error.detail, error.next_step) == (
+        "synchronizationRules[0].objectMappings: a list is needed; PowerShell cut this part off",
+        "Write it with: ConvertTo-Json -Depth 20",
+    )
+
+
+def test_known_names_in_another_letter_case_are_read_and_unknown_ones_are_reported(say: Say, tmp_path: Path) -> None:
+    case = orjson.loads((CASES / "engine-05-issoftdeleted-case.json").read_bytes())
+    schema = orjson.loads((CASES / "entra-01-pascal-case.json").read_bytes())
+    mappings = schema["SynchronizationRules"][0]["ObjectMappings"][0]["AttributeMappings"]
+    mappings.append(case["mapping"])
+    mappings.append({"TargetAttributeName": "title", "Source": {"Expression": 'Join("-", [GivenName], [shoeSize])'}})
+    (tmp_path / "a.json").write_bytes(orjson.dumps(schema))
+
+    said = say(config.import_, "a.json")
+
+    assert 'Switch([IsSoftDeleted], , "False", "True", "True", "False")' in said.stdout
+    assert 'Join("-", [givenName], [shoeSize])' in said.stdout
+    assert 'unknown source attribute "shoeSize"' in said.stderr
+    (tmp_path / "a.yaml").write_text(said.stdout.replace("[shoeSize]", "[surname]"), encoding="utf-8")
+    assert say(config.apply, "a.yaml", "--yes").exit_code == 0
+
+
+def test_file_that_names_an_unknown_source_attribute_is_refused_with_its_place(say: Say, tmp_path: Path) -> None:
+    attribute = "{target: userName, match: 1, source: Mail}"
+    mapping = f"  provisioning: {{mappings: [{{name: P, source: User, target: User, attributes: [{attribute}]}}]}}\n"
+    (tmp_path / "a.yaml").write_text(HEAD + mapping, encoding="utf-8")
+
+    for command, more in ((config.plan, ()), (config.apply, ("--yes",))):
+        detail = refused(say(command, "a.yaml", *more)).detail
+        assert detail.startswith("a.yaml:6:")
+        assert detail.endswith('unknown source attribute "Mail", did you mean "mail"?')
 
 
 def test_a_reference_gives_the_secret_without_the_line_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

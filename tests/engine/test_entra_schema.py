@@ -155,5 +155,5 @@ def test_condition_that_entra_does_not_have_is_not_exported_quietly() -> None:
 
 @pytest.mark.parametrize("value", [{}, {"synchronizationRules": {}}, {"value": []}])
 def test_what_is_no_schema_is_refused(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="no synchronization schema"):
+    with pytest.raises(ConfigurationError, match="not a synchronization schema"):
         import_schema(value)

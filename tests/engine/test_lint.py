@@ -57,11 +57,11 @@ def test_gallery_has_no_findings(name: str) -> None:
         ),
         (
             [USER_NAME, ACTIVE, {"target": "title", "source": "surnam"}], {},
-            "warning", "mappings[0].attributes[2].source", 'did you mean "surname"',
+            "error", "mappings[0].attributes[2].source", 'did you mean "surname"',
         ),
         (
             [USER_NAME, ACTIVE, {"target": "title", "expression": "ToUpper([surnam])"}], {},
-            "warning", "mappings[0].attributes[2].expression", "did you mean [surname]",
+            "error", "mappings[0].attributes[2].expression", 'did you mean "surname"',
         ),
     ],
 )  # fmt: skip
@@ -139,5 +139,5 @@ def test_unknown_attribute_in_the_expression_of_a_filter_is_noticed() -> None:
     filters = [{"title": "mail", "all": [{"expression": "IsPresent([mai])"}]}]
     [(severity, place, message)] = found(*ATTRIBUTES, mapping={"scopingFilters": filters}, known=True)
 
-    assert (severity, place) == ("warning", "mappings[0].scopingFilters[0].expression")
-    assert "did you mean [mail]" in message
+    assert (severity, place) == ("error", "mappings[0].scopingFilters[0].expression")
+    assert 'did you mean "mail"' in message

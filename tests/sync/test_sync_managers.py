@@ -121,4 +121,4 @@ async def test_lint_knows_the_attributes_of_managers(context: Context, world: Wo
     after = [one.message for one in await lint_mappings(context, "model")]
 
     assert not [message for message in before if "manager" in message]
-    assert [message for message in after if "did you mean [manager.department]" in message]
+    assert [message for message in after if 'did you mean "manager.department"' in message]

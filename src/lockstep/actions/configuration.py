@@ -23,6 +23,7 @@ from lockstep.actions.credentials import MASK, checked_url, origin
 from lockstep.actions.groups import LOCAL_SOURCE
 from lockstep.actions.jobs import job_row
 from lockstep.actions.lookup import find_group, find_person
+from lockstep.actions.mappings import new_unknown_names
 from lockstep.actions.settings import NOT_DECIDING
 from lockstep.engine.config_change import ConfigChange, Sign
 from lockstep.engine.config_difference import difference
@@ -191,6 +192,7 @@ async def _application(
             detail = f"{app.name} was made from the template {app.template}, which cannot be changed to {template.id}"
             raise document.wrong("spec.template", conflict(detail, next_step="Give the new application another name"))
     document = await _with_stored_names(connection, document, current)
+    _refuse_unknown_names(document, current)
     notes = [*(_display_name_notes(document, current) if app else []), *_lint_notes(document)]
     compared = ConfigDocument(
         document.kind, document.name, {k: v for k, v in document.spec.items() if k != "displayName"}
@@ -217,6 +219,15 @@ def _display_name_notes(document: ConfigDocument, current: Mapping[str, Any]) ->
     if name in (None, current["displayName"]):
         return []
     return [f'The display name stays "{current["displayName"]}": it is given when an application is added.']
+
+
+def _refuse_unknown_names(document: ConfigDocument, current: Mapping[str, Any]) -> None:
+    """Raise for a source attribute that does not exist and that nothing stored names, at its place in the file."""
+    stored = configuration_from_json(current.get("provisioning", {}), version=0)
+    wanted = configuration_from_json(document.spec.get("provisioning", {}), version=0)
+    for found in new_unknown_names(stored, wanted):
+        error = invalid(found.message, next_step="See: lockstep people attributes")
+        raise document.wrong(f"spec.provisioning.{found.place}", error)
 
 
 def _lint_notes(document: ConfigDocument) -> list[str]:
@@ -261,15 +272,14 @@ async def _stored_assignment(
         raise document.wrong(f"{place}.{'group' if 'group' in one else 'user'}", error) from None
     if "role" in one:
         wanted = one["role"].lower()
-        names = {
-            name.lower(): role for role in reversed(roles) for name in (role["displayName"], role["value"]) if name
-        }
-        if wanted not in names:
-            known = [role["value"] or role["displayName"] for role in roles]
-            raise document.wrong(
-                f"{place}.role", invalid(unknown_word(one["role"], list(dict.fromkeys(known)), "role"))
-            )
-        stored["role"] = names[wanted]["value"] or names[wanted]["displayName"]
+        known = {(role["value"] or role["displayName"]).lower(): role for role in reversed(roles)}
+        named = [role for role in known.values() if role["displayName"].lower() == wanted]
+        found = [known[wanted]] if wanted in known else named
+        if len(found) != 1:
+            names = [role["value"] or role["displayName"] for role in (named or known.values())]
+            what = f'{len(named)} roles are called "{one["role"]}": {", ".join(names)}' if named else ""
+            raise document.wrong(f"{place}.role", invalid(what or unknown_word(one["role"], names, "role")))
+        stored["role"] = found[0]["value"] or found[0]["displayName"]
     return stored
 
 

@@ -8,31 +8,26 @@ from typing import Any
 from lockstep.actions.context import PEOPLE_WRITE, Context, audit
 from lockstep.actions.groups import LOCAL_SOURCE, add_group
 from lockstep.actions.lookup import find_group, find_person
+from lockstep.actions.mappings import SOURCE_NAMES, refuse_unknown
 from lockstep.directory import dynamic_groups
-from lockstep.directory.attributes import near_attributes, person_attribute
 from lockstep.directory.dynamic_groups import RuleEffect as RuleEffect
 from lockstep.engine.dynamic_groups import Membership, decide_membership, rule_from_json
 from lockstep.engine.moment import Moment
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.source_names import unknown_in_condition
 from lockstep.errors import conflict, invalid
 from lockstep.storage.groups import GroupRow
 
 Rule = Sequence[Mapping[str, Any]]
-_ALWAYS_THERE = frozenset({"objectId", "manager"})
 
 
 def check_rule(rule: Rule) -> None:
-    """Raises LockstepError for a rule that cannot be, or that asks for an attribute that nobody has."""
+    """Raise LockstepError for an invalid rule, and for an unknown attribute, with what was probably meant."""
     compiled = rule_from_json(rule)
     if not compiled.filters:
         raise invalid("A rule needs at least one filter", next_step="To have members added by hand, clear the rule")
-    for name in sorted(compiled.dependencies - _ALWAYS_THERE):
-        attribute = person_attribute(name)
-        if attribute is None or attribute.name != name:
-            near = [attribute.name] if attribute else near_attributes(name)
-            raise invalid(
-                f'People have no attribute "{name}"',
-                next_step=f"Did you mean {' or '.join(near)}?" if near else "See: lockstep people show UPN",
-            )
+    for index, scoping in enumerate(compiled.filters):
+        refuse_unknown(unknown_in_condition(scoping.condition, f"rule[{index}]", SOURCE_NAMES[ObjectKind.USER]))
 
 
 async def create_dynamic_group(

@@ -5,34 +5,34 @@ Trying filters changes nothing: they are compiled in place of the stored ones, a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import new_services, read_job
-from lockstep.actions.lookup import find_group, unknown
+from lockstep.actions.lookup import find_group
 from lockstep.actions.previews import find_anybody
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
 from lockstep.directory.objects import read_objects
 from lockstep.engine.filter_json import filter_from_json
 from lockstep.engine.findings import Finding
-from lockstep.engine.lint import ALWAYS_KNOWN, lint
+from lockstep.engine.lint import lint
 from lockstep.engine.mapping_json import mapping_to_json
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind, SourceObject
-from lockstep.engine.rules import ObjectMapping, dependencies, manager_attributes
+from lockstep.engine.rules import JobConfiguration, ObjectMapping, manager_attributes
 from lockstep.engine.scope import FILTERED, UNASSIGNED, ScopeDecision, decide_scope
+from lockstep.engine.source_names import unknown_source_names
 from lockstep.engine.source_record import OF_MANAGER
 from lockstep.engine.strict_json import Part
-from lockstep.errors import not_found
+from lockstep.errors import invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import link_list, people
 from lockstep.storage.people import PersonFilter
 from lockstep.sync.services import Job
 
 _SLICE = 500
-_EXTENSIONS = ("extension_", f"{OF_MANAGER}extension_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +59,43 @@ async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
     """What cannot work in the configuration, and what probably was not meant."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
-    configuration = job.configuration
-    known = {kind: _source_names(kind) for kind in ObjectKind}
-    for kind, names in known.items():
-        names.update(name for name in dependencies(configuration, kind) if name.startswith(_EXTENSIONS))
-    return lint(configuration, source_attributes=known)
+    return lint(job.configuration, source_attributes=SOURCE_NAMES)
 
 
-def people_names() -> set[str]:
-    """The attributes of people that there are, those of the manager among them."""
-    return {*PERSON_ATTRIBUTES, *(OF_MANAGER + name for name in (*PERSON_ATTRIBUTES, "accountEnabled"))}
+def source_names(kind: ObjectKind) -> frozenset[str]:
+    """The attributes that objects of *kind* can have in the directory, the manager's among them."""
+    if kind is ObjectKind.GROUP:
+        return frozenset({"id", *GROUP_ATTRIBUTES})
+    return frozenset(
+        {"id", *PERSON_ATTRIBUTES, *(OF_MANAGER + name for name in (*PERSON_ATTRIBUTES, "accountEnabled"))}
+    )
 
 
-def _source_names(kind: ObjectKind) -> set[str]:
-    return {"id", *(people_names() if kind is ObjectKind.USER else GROUP_ATTRIBUTES)}
+SOURCE_NAMES = {kind: source_names(kind) for kind in ObjectKind}
 
 
-def check_source(kind: ObjectKind, name: str) -> None:
-    """Raise LockstepError, with what was probably meant, where objects of *kind* have no attribute *name*."""
-    known = ALWAYS_KNOWN | _source_names(kind)
-    name = name.removeprefix("[").removesuffix("]")
-    if name not in known and not name.startswith(_EXTENSIONS):
-        raise unknown("attribute of the directory", name, sorted(known), otherwise="See: lockstep people attributes")
+def new_unknown_names(before: JobConfiguration | None, after: JobConfiguration) -> tuple[Finding, ...]:
+    """The source attributes that do not exist and that *before* did not name: a change that brings one in is refused.
+
+    What was stored before the rule stays usable, so that an old mistake never blocks an unrelated change; `map lint` names it.
+    """
+    known = set() if before is None else {one.message for one in unknown_source_names(before, SOURCE_NAMES)}
+    return tuple(one for one in unknown_source_names(after, SOURCE_NAMES) if one.message not in known)
+
+
+def refuse_unknown_names(before: JobConfiguration | None, after: JobConfiguration) -> None:
+    """Raise LockstepError for the first name that `new_unknown_names` finds."""
+    refuse_unknown(new_unknown_names(before, after))
+
+
+def refuse_unknown(findings: Iterable[Finding]) -> None:
+    """Raise LockstepError for the first of *findings*, each an unknown source attribute."""
+    for found in findings:
+        raise invalid(
+            f"{found.message[0].upper()}{found.message[1:]}",
+            why=f"It would be empty for everybody; it is named in {found.place}",
+            next_step="See: lockstep people attributes",
+        )
 
 
 async def decide_for(
@@ -153,4 +168,6 @@ def _mapping(job: Job, kind: ObjectKind, filters: Sequence[Mapping[str, Any]] | 
     if filters is None:
         return mapping
     compiled = tuple(filter_from_json(Part(one, f"scopingFilters[{place}]")) for place, one in enumerate(filters))
-    return replace(mapping, scoping_filters=compiled)
+    tried = replace(mapping, scoping_filters=compiled)
+    refuse_unknown_names(job.configuration, replace(job.configuration, objects=(tried,)))
+    return tried

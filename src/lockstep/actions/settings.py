@@ -17,7 +17,7 @@ from lockstep.actions.applications import dependencies_of
 from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, new_services
 from lockstep.actions.lookup import find_group
-from lockstep.actions.mappings import check_source
+from lockstep.actions.mappings import refuse_unknown_names
 from lockstep.engine.durations import print_duration
 from lockstep.engine.filter_json import groups_named
 from lockstep.engine.records import ObjectKind
@@ -149,8 +149,6 @@ async def set_mapping(
                 next_step=f"Mark another one first: lockstep map set {app} ATTRIBUTE --match 1",
             )
 
-    if changes is not None and changes.get("source"):
-        check_source(kind, str(changes["source"]))
     job = await change_configuration(context, app, checked, activity="Update attribute mappings or scope")
     mapping = job.configuration.mapping_for(kind)
     return mapping.by_target.get(target) if mapping is not None else None
@@ -223,7 +221,9 @@ async def change_configuration(context: Context, app: str, change: Callable[[Con
         change(after)
         if after == before:
             return await services.compiled(edit.connection, row)
+        stored = await services.compiled(edit.connection, row)
         job = await services.compiled(edit.connection, _with(row, after))
+        refuse_unknown_names(stored.configuration, job.configuration)
         await jobs.save_configuration(
             edit.connection,
             row.id,

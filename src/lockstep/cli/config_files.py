@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,14 +38,14 @@ def files_of(name: str) -> list[str]:
 
 def text_of_file(name: str) -> str:
     """The text of one file, or of stdin (`-`). Raises LockstepError where it cannot be read."""
-    if name == STDIN:
-        return sys.stdin.read()
     try:
-        return Path(name).read_text(encoding="utf-8-sig")
+        data = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+        # PowerShell 5 writes UTF-16 with a byte order mark.
+        return data.decode("utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except FileNotFoundError:
         raise not_found(f"There is no file {name}") from None
     except UnicodeDecodeError:
-        raise invalid(f"{name} is not UTF-8", next_step="Save it as UTF-8") from None
+        raise invalid(f"{name} is neither UTF-8 nor UTF-16", next_step="Save it as UTF-8") from None
     except OSError as error:
         raise invalid(f"{name} cannot be read: {error.strerror}") from None
 

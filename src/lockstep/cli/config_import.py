@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 
 from lockstep.actions.configuration_export import token_reference
+from lockstep.actions.mappings import SOURCE_NAMES
 from lockstep.engine.config_file import ConfigDocument, DocumentKind
 from lockstep.engine.config_sections import provisioning_from_json
 from lockstep.engine.config_write import write_documents
@@ -22,10 +23,10 @@ def imported(text: str, file: str, *, app: str, template: str = "") -> tuple[str
     try:
         schema = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise invalid(f"{file}:{error.lineno}:{error.colno}: this is no JSON: {error.msg}") from None
+        raise invalid(f"{file}:{error.lineno}:{error.colno}: this is not valid JSON: {error.msg}") from None
     gallery = load_gallery()
     entry = gallery.template(template or (app if app in gallery.names() else USUAL_TEMPLATE))
-    found = import_schema(schema)
+    found = import_schema(schema, SOURCE_NAMES)
     url = {"tenantUrl": entry.tenant_url.default} if entry.tenant_url.default else {}
     credentials = {"authentication": "bearer", **url, "secretTokenRef": token_reference(app)}
     spec = {

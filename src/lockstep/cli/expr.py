@@ -28,6 +28,8 @@ from lockstep.engine.expressions.catalogue import CATALOGUE
 from lockstep.engine.expressions.dates import parse_date
 from lockstep.engine.expressions.linking import nearest
 from lockstep.engine.moment import Moment
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.source_names import unknown_in_expression
 from lockstep.errors import invalid
 
 USAGE = 64
@@ -92,6 +94,7 @@ def evaluate(
     record = dict(_person(ctx, user)) if user else {}
     record.update(_settings(settings))
     context = EvaluationContext(Moment(_time(now), expression.encode("utf-8", "replace")), taken=frozenset(taken))
+    _check_names(expression, record, has_person=bool(user))
     if explains:
         told = explain(expression, record, context)
         click.echo(_json(explained_as_json(told)) if output == "json" else "\n".join(explained_lines(told)))
@@ -224,6 +227,17 @@ def _time(text: str | None) -> datetime:
     if time is None:
         raise click.BadParameter(f"{text!r} is no date or time such as 2021-07-02T15:33:38Z", param_hint="--now")
     return time
+
+
+def _check_names(expression: str, record: Mapping[str, Any], *, has_person: bool) -> None:
+    """Refuse what a person of the directory cannot have; where attributes were typed, say that it is read as empty."""
+    from lockstep.actions.mappings import SOURCE_NAMES, refuse_unknown
+
+    unknown = list(unknown_in_expression(expression, "the expression", SOURCE_NAMES[ObjectKind.USER] | record.keys()))
+    if has_person:
+        refuse_unknown(unknown)
+    for found in unknown:
+        click.echo(f"note: {found.message} It is read as empty.", err=True)
 
 
 def _settings(settings: tuple[str, ...]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from lockstep.engine.configuration import AttributeMapping, JobConfiguration, ObjectMapping
 from lockstep.engine.configuration_json import configuration_from_json
-from lockstep.engine.entra_shape import check_shape
+from lockstep.engine.entra_shape import check_shape, unwrapped
 from lockstep.engine.entra_source import (
     Unsupported,
     attribute_from_entra,
@@ -26,6 +26,14 @@ from lockstep.engine.findings import Finding
 from lockstep.engine.kept_parts import give_back, keep
 from lockstep.engine.mapping_json import attribute_from_json, attribute_to_json
 from lockstep.engine.records import ObjectKind
+from lockstep.engine.source_names import (
+    SourceAttributes,
+    expression_in_known_case,
+    in_known_case,
+    is_known,
+    unknown_in_expression,
+    unknown_source_name,
+)
 from lockstep.engine.strict_json import ConfigurationError, Part
 from lockstep.engine.target_attributes import TargetAttribute, says_more
 
@@ -39,6 +47,7 @@ class Imported:
 
     provisioning: dict[str, Any]
     findings: list[Finding] = field(default_factory=list)
+    source_names: SourceAttributes = field(default_factory=dict)
 
     def report(self, severity: str, place: str, message: str) -> None:
         self.findings.append(Finding(severity, place, message))
@@ -49,12 +58,15 @@ class Imported:
         return sum(len(mapping["attributes"]) for mapping in self.provisioning["mappings"])
 
 
-def import_schema(schema: Mapping[str, Any]) -> Imported:
-    """Read an exported schema. Raises ConfigurationError where it is none."""
-    if not isinstance(schema, Mapping) or not isinstance(schema.get("synchronizationRules"), list):
-        raise ConfigurationError("synchronizationRules", "this is no synchronization schema: it has no list of rules")
+def import_schema(document: Any, source_names: SourceAttributes | None = None) -> Imported:
+    """Read an exported schema. Raises ConfigurationError where *document* is not one.
+
+    *source_names*: the attributes of the directory. Those that the schema spells in another letter case are taken for them; unknown
+    ones are reported.
+    """
+    schema = unwrapped(document)
     check_shape(schema)
-    found = Imported({"mappings": []})
+    found = Imported({"mappings": []}, source_names=source_names or {})
     rules = []
     for index, rule in enumerate(schema["synchronizationRules"]):
         skeleton = {key: value for key, value in rule.items() if key != "objectMappings"}
@@ -99,7 +111,7 @@ def _object(found: Imported, theirs: Mapping[str, Any], place: str, known: list[
         "target": str(theirs.get("targetObjectName") or ""),
         "enabled": bool(theirs.get("enabled", True)),
         "actions": _actions(theirs.get("flowTypes")),
-        "scopingFilters": _filters(found, theirs.get("scope"), f"{place}.scope"),
+        "scopingFilters": _filters(found, theirs.get("scope"), f"{place}.scope", kind),
     }
     if ours["scopingFilters"] is None:
         ours |= {"scopingFilters": [], "enabled": False}
@@ -191,7 +203,7 @@ def _actions(flow_types: Any) -> list[str]:
     return [action for name, action in ACTIONS.items() if name in wanted]
 
 
-def _filters(found: Imported, scope: Any, place: str) -> list[dict[str, Any]] | None:
+def _filters(found: Imported, scope: Any, place: str, kind: ObjectKind) -> list[dict[str, Any]] | None:
     """Our filters, or None where one of them cannot be judged."""
     for name in ("inputFilterGroups", "categoryFilterGroups"):
         if scope and scope.get(name):
@@ -200,7 +212,10 @@ def _filters(found: Imported, scope: Any, place: str) -> list[dict[str, Any]] | 
     for index, group in enumerate((scope or {}).get("groups") or []):
         where = f"{place}.groups[{index}]"
         try:
-            clauses = [clause_from_entra(theirs) for theirs in group.get("clauses") or []]
+            clauses = [
+                _in_known_case(found, clause_from_entra(theirs), "attribute", f"{where}.clauses[{number}]", kind)
+                for number, theirs in enumerate(group.get("clauses") or [])
+            ]
             ours = {"title": str(group.get("name") or f"Filter {index + 1}"), "all": clauses}
             filter_from_json(Part(ours))
         except (Unsupported, ConfigurationError) as error:
@@ -220,6 +235,8 @@ def _attributes(
         where = f"{place}.attributeMappings[{index}]"
         try:
             ours = attribute_from_entra(theirs)
+            for key in ("source", "expression"):
+                _in_known_case(found, ours, key, where, kind)
             # Read together with those before it, so that a target that is mapped twice is found out.
             together = {"name": "check", "source": kind.value, "attributes": [*attributes, ours]}
             configuration_from_json({"mappings": [together]}, version=0)
@@ -236,6 +253,25 @@ def _attributes(
             found.report("warning", where, "the parsed tree differs from the text of the expression; the text is used")
         attributes.append(ours)
     return attributes, unmapped
+
+
+def _in_known_case(found: Imported, ours: dict[str, Any], key: str, place: str, kind: ObjectKind) -> dict[str, Any]:
+    """*ours* with the names under *key* as the directory spells them; reports what was respelled and what is unknown."""
+    known = found.source_names.get(kind)
+    if known is None or key not in ours:
+        return ours
+    read = ours[key]
+    if key == "expression":
+        ours[key] = expression_in_known_case(read, known)
+        unknown = [one.message for one in unknown_in_expression(ours[key], place, known)]
+    else:
+        ours[key] = in_known_case(read, known)
+        unknown = [] if is_known(ours[key], known) else [unknown_source_name(ours[key], known)]
+    if ours[key] != read:
+        found.report("warning", place, f"{read} is read as {ours[key]}: names of attributes are case-sensitive here")
+    for message in unknown:
+        found.report("warning", place, f"{message} It is empty for everybody.")
+    return ours
 
 
 def _target_attributes(

@@ -79,11 +79,11 @@ def tree_differs(source: Mapping[str, Any]) -> bool:
 
 def clause_from_entra(theirs: Mapping[str, Any]) -> dict[str, Any]:
     """Our JSON of one filter clause. Raises Unsupported."""
-    values = (theirs.get("targetOperand") or {}).get("values") or []
+    values = [one for one in (theirs.get("targetOperand") or {}).get("values") or [] if one is not None]
     if len(values) > 1:
         raise Unsupported(f"a clause with {len(values)} values")
     ours = {"attribute": str(theirs.get("sourceOperandName") or ""), "operator": str(theirs.get("operatorName") or "")}
-    return ours | ({"value": str(values[0])} if values and values[0] not in (None, "") else {})
+    return ours | ({"value": str(values[0])} if values and values[0] != "" else {})
 
 
 def filter_to_entra(scoping: ScopingFilter) -> dict[str, Any]:

@@ -22,14 +22,11 @@ from lockstep.engine.expressions.check import Severity, check
 from lockstep.engine.findings import Finding
 from lockstep.engine.mapping import DISABLING
 from lockstep.engine.records import ObjectKind
+from lockstep.engine.source_names import ROLES, SourceAttributes, unknown_in_attribute, unknown_in_condition
 from lockstep.engine.source_record import IS_SOFT_DELETED
 from lockstep.engine.strict_json import unknown_word
 from lockstep.engine.target_attributes import AttributeType, TargetAttribute
 
-ROLES = "appRoleAssignments"
-ALWAYS_KNOWN = frozenset({"accountEnabled", "objectId", IS_SOFT_DELETED, ROLES, "manager", "members", "memberOf"})
-
-SourceAttributes = Mapping[ObjectKind, Collection[str]]
 AttributeLists = Mapping[ObjectKind, Collection[TargetAttribute]]
 
 
@@ -51,9 +48,14 @@ def lint(
         for number, attribute in enumerate(mapping.attributes):
             where = f"{place}.attributes[{number}]"
             found += _attribute(attribute, where, configuration)
-            found += _names(attribute, where, sources, targets)
+            found += _target_name(attribute, where, targets)
+            found += () if sources is None else unknown_in_attribute(attribute, where, sources)
+            if isinstance(attribute.source, Expression):
+                found += _expression(attribute.source.text, f"{where}.expression")
         for number, scoping in enumerate(mapping.scoping_filters):
-            found += _condition(scoping.condition, f"{place}.scopingFilters[{number}]", sources)
+            where = f"{place}.scopingFilters[{number}]"
+            found += () if sources is None else unknown_in_condition(scoping.condition, where, sources)
+            found += _condition(scoping.condition, where)
     return tuple(found)
 
 
@@ -106,49 +108,37 @@ def _attribute(mapping: AttributeMapping, place: str, configuration: JobConfigur
         yield Finding("warning", f"{place}.default", f"{mapping.target} is a truth value; the default is none")
 
 
-def _names(
-    mapping: AttributeMapping,
-    place: str,
-    sources: Collection[str] | None,
-    targets: Collection[TargetAttribute] | None,
+def _target_name(
+    mapping: AttributeMapping, place: str, targets: Collection[TargetAttribute] | None
 ) -> Iterator[Finding]:
     if targets is not None and (names := [attribute.name for attribute in targets]) and mapping.target not in names:
-        message = f"{unknown_word(mapping.target, names, 'target attribute')} (SchemaAttributeNotFound)"
+        message = (
+            f"{unknown_word(mapping.target, names, 'target attribute', lists_known=False)} (SchemaAttributeNotFound)"
+        )
         yield Finding("warning", f"{place}.target", message)
-    known = None if sources is None else ALWAYS_KNOWN.union(sources)
-    if isinstance(mapping.source, Direct) and known is not None and mapping.source.attribute not in known:
-        message = unknown_word(mapping.source.attribute, sorted(known), "source attribute")
-        yield Finding("warning", f"{place}.source", message)
-    if isinstance(mapping.source, Expression):
-        yield from _expression(mapping.source.text, f"{place}.expression", known)
 
 
-def _expression(text: str, place: str, known: Collection[str] | None) -> Iterator[Finding]:
-    for found in check(text, known):
+def _expression(text: str, place: str) -> Iterator[Finding]:
+    for found in check(text):
         if found.severity is Severity.INFORMATION:
             continue
         message = f"{found.message}, at character {found.position}"
         yield Finding(str(found.severity), place, message, found.suggestion)
 
 
-def _condition(condition: Condition, place: str, sources: Collection[str] | None) -> Iterator[Finding]:
+def _condition(condition: Condition, place: str) -> Iterator[Finding]:
     match condition:
         case ExpressionClause(compiled):
-            yield from _expression(
-                compiled.text, f"{place}.expression", None if sources is None else ALWAYS_KNOWN.union(sources)
-            )
+            yield from _expression(compiled.text, f"{place}.expression")
         case AllOf(parts) | AnyOf(parts):
             for part in parts:
-                yield from _condition(part, place, sources)
+                yield from _condition(part, place)
         case NotThis(part):
-            yield from _condition(part, place, sources)
+            yield from _condition(part, place)
         case Clause(attribute):
             if attribute in (IS_SOFT_DELETED, ROLES):
                 message = f"{attribute} is computed from the scope and cannot decide it"
                 yield Finding("error", place, message)
-            elif sources is not None and attribute not in ALWAYS_KNOWN and attribute not in sources:
-                message = unknown_word(attribute, sorted(sources), "source attribute")
-                yield Finding("warning", place, message)
             if condition.operator.negative and not condition.operator.accepts_null:
                 message = (
                     f"{condition.label}: an object without {attribute} does not pass, although the clause is negative"

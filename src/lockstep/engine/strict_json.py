@@ -130,13 +130,13 @@ class Part:
                 raise ConfigurationError(self.place_of(str(key)), unknown_word(str(key), sorted(self._asked), "key"))
 
 
-def unknown_word(word: str, known: Sequence[str], what: str = "value") -> str:
-    """`unknown key "expresion", did you mean "expression"?`, or the list of what is possible."""
+def unknown_word(word: str, known: Sequence[str], what: str = "value", *, lists_known: bool = True) -> str:
+    """`unknown key "expresion", did you mean "expression"?`, or the list of what is possible unless it is long."""
     folded = {name.lower(): name for name in known}
     close = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
     if close:
         return f'unknown {what} "{word[:60]}", did you mean "{folded[close[0]]}"?'
-    return f'unknown {what} "{word[:60]}", possible: {", ".join(known)}'
+    return f'unknown {what} "{word[:60]}"' + (f", possible: {', '.join(known)}" if lists_known else ".")
 
 
 def _kind(value: Any) -> str:

@@ -57,22 +57,46 @@ def test_settings_show_and_change_what_is_given(contoso: Lockstep) -> None:
 
 
 def test_mapping_is_added_linted_and_taken_away(contoso: Lockstep) -> None:
-    added = contoso("map", "set", "documo", "title", "--expression", "[jobTitel]", "--default", "Employee")
+    added = contoso(
+        "map",
+        "set",
+        "documo",
+        "title",
+        "--expression",
+        'IIF([jobTitle] = "", "-", [jobTitle])',
+        "--default",
+        "Employee",
+    )
     listed = contoso("map", "list", "documo", "-o", "json").json["items"][-1]
     linted = contoso("map", "lint", "documo", "-o", "json").json["items"]
     removed = contoso("map", "set", "documo", "title", "--remove")
     gone = contoso("map", "show", "documo", "title")
 
     assert (added.code, removed.code, gone.code) == (0, 0, 5)
-    assert (listed["target"], listed["expression"], listed["default"]) == ("title", "[jobTitel]", "Employee")
-    assert any("jobTitel" in one["message"] for one in linted)
+    assert (listed["target"], listed["default"]) == ("title", "Employee")
+    assert listed["expression"] == 'IIF([jobTitle] = "", "-", [jobTitle])'
+    assert any("[jobTitle]" in one["message"] for one in linted)
 
 
-def test_mapping_from_an_attribute_that_there_is_not_is_refused(contoso: Lockstep) -> None:
-    refused = contoso("map", "set", "documo", "title", "--source", "jobTitel")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["map", "set", "documo", "title", "--source", "JobTitle"],
+        ["map", "set", "documo", "title", "--expression", 'Join("-", [givenName], [JobTitle])'],
+        ["scope", "set", "documo", "--filter", 'X: JobTitle EQUALS "Sales"', "--yes"],
+        ["scope", "test", "documo", "--filter", 'X: JobTitle EQUALS "Sales"'],
+        ["groups", "create", "sales", "--filter", 'X: JobTitle EQUALS "Sales"'],
+        ["expr", "eval", "[JobTitle]", "--user", "kim.berg@contoso.test"],
+    ],
+    ids=lambda arguments: " ".join(arguments[:2]),
+)
+def test_unknown_source_attribute_is_refused_at_every_door_with_what_was_meant(
+    contoso: Lockstep, arguments: list[str]
+) -> None:
+    refused = contoso(*arguments)
 
-    assert refused.code == 5
-    assert "Did you mean jobTitle?" in refused.err
+    assert (refused.code, refused.out) == (64, "")
+    assert 'nknown source attribute "JobTitle", did you mean "jobTitle"?' in refused.err
 
 
 @pytest.mark.parametrize("source", ["id", "[jobTitle]", "manager.department", f"extension_{'0' * 32}_costCenter"])
@@ -219,7 +243,7 @@ def test_doctor_fails_for_a_key_that_others_can_read(started: Lockstep, tmp_path
         (["settings", "documo", "--scope", "everyone"], 64, "assigned or all"),
         (["settings", "documo", "--interval", "30"], 64, "40m"),
         (["scope", "set", "documo", "--filter", "department EQUALS IT"], 64, "has no title"),
-        (["scope", "set", "documo", "--filter", "IT: department IST IT"], 64, "is no clause"),
+        (["scope", "set", "documo", "--filter", "IT: department IST IT"], 64, "an operator must follow department"),
         (["links", "documo", "--forget"], 64, "--user"),
         (["logs", "show", "01a20663-178b-7dd8-b287-119a58a26065"], 5, "lockstep logs"),
         (["logs", "shw"], 64, 'Did you mean "show"?'),

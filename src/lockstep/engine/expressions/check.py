@@ -1,12 +1,12 @@
 """Judge an expression without evaluating it: errors that make it impossible, and warnings about what probably was not meant.
 
-Whatever evaluates is accepted here: only what compiling refuses is an error. An attribute that is not known is a warning, because a
-directory may learn it later.
+Everything that evaluates is accepted here: only what compiling refuses is an error. Whether attributes exist depends on the directory:
+`engine.source_names` says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,7 +17,7 @@ from lockstep.engine.expressions.compiler import Compiler
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionError
 from lockstep.engine.expressions.functions.roles import ROLE_FUNCTIONS
-from lockstep.engine.expressions.linking import nearest, problems
+from lockstep.engine.expressions.linking import problems
 from lockstep.engine.expressions.parser import parse
 from lockstep.engine.expressions.tree import Attribute, Call, Comparison, Expression, Text, children, walk
 from lockstep.engine.moment import Moment
@@ -51,8 +51,8 @@ class Finding:
     suggestion: str = ""
 
 
-def check(text: str, known_attributes: Collection[str] | None = None, *, syncs_all: bool = False) -> list[Finding]:
-    """Every finding, in the order of the text. *known_attributes* None: any name may exist.
+def check(text: str, *, syncs_all: bool = False) -> list[Finding]:
+    """Every finding, in the order of the text.
 
     *syncs_all* says that the job's scope is everybody, not only those who are assigned: role functions have little to say then.
     """
@@ -63,8 +63,6 @@ def check(text: str, known_attributes: Collection[str] | None = None, *, syncs_a
     found = [_finding(error) for error in _impossible(tree, text)]
     if not found:
         found = _compiled(tree, text)
-    if known_attributes is not None:
-        found += _unknown_attributes(tree, known_attributes)
     found += _traps(tree, syncs_all=syncs_all)
     return sorted(found, key=lambda finding: (finding.position, finding.severity != Severity.ERROR))
 
@@ -113,15 +111,6 @@ def _looks_at_constants_only(node: Call) -> bool:
     return not any(
         isinstance(part, Attribute) or (isinstance(part, Call) and part.name in _MAY_FAIL) for part in walk(node)
     )
-
-
-def _unknown_attributes(tree: Expression, known: Collection[str]) -> Iterator[Finding]:
-    for node in walk(tree):
-        if isinstance(node, Attribute) and node.name not in known:
-            meant = nearest(node.name, known)
-            hint = f"; did you mean [{meant}]" if meant else ""
-            message = f"the source has no attribute {node.name[:60]}{hint}"
-            yield Finding(Severity.WARNING, node.position, message, f"[{meant}]" if meant else "")
 
 
 def _traps(tree: Expression, *, syncs_all: bool) -> Iterator[Finding]:
