@@ -154,10 +154,18 @@ class TargetSettings:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Turns(Protocol):
+    """Asked by a target for every single request, at the moment when it leaves."""
+
+    async def spend(self) -> float:
+        """Count a request that goes out now; returns 0, or for how many seconds it must not go out."""
+        ...
+
+
 class TargetOpener(Protocol):
     """How the inner rooms get at applications without knowing any adapter."""
 
-    def open(self, settings: TargetSettings) -> Target: ...
+    def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target: ...
 
     async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]: ...
 

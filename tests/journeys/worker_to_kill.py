@@ -10,7 +10,7 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-from lockstep.ports import Target, TargetSettings
+from lockstep.ports import Target, TargetSettings, Turns
 from lockstep.postgres.database import Database
 from lockstep.postgres.pool import open_pool
 from lockstep.sync.drive import Drive
@@ -30,8 +30,8 @@ class Holding(ScimTarget):
 
 
 class HoldingTargets(ScimTargets):
-    def open(self, settings: TargetSettings) -> Target:
-        return Holding(settings, self.client)
+    def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target:
+        return Holding(settings, self.client, turns)
 
 
 async def main(conninfo: str, key: str, origin: str, hold: str = "") -> None:

@@ -6,10 +6,11 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
-from lockstep.ports import Answer, Exchange, Probe, Target, TargetError, TargetPage, TargetSettings, Verdict
+from lockstep.ports import Answer, Exchange, Probe, Target, TargetError, TargetPage, TargetSettings, Turns, Verdict
 
 USER = ObjectKind.USER
 Fault = Callable[[str, str], Answer | None]
@@ -186,14 +187,65 @@ def answered(verdict: Verdict, **more: Any) -> Answer:
     return Answer(verdict, exchanges=(Exchange("POST", "/model", more.pop("status", None), 0.001),), **more)
 
 
+class TakingTurns:
+    """One worker's way to the model: every request takes its turn first, as in the real adapter."""
+
+    def __init__(self, target: ModelTarget, turns: Turns) -> None:
+        self._target = target
+        self._turns = turns
+
+    async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
+        await self._read()
+        return await self._target.find(kind, attribute, value)
+
+    async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
+        await self._read()
+        return await self._target.get(kind, target_id)
+
+    async def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
+        pages = self._target.pages(kind)
+        while True:
+            await self._read()
+            try:
+                page = await anext(pages)
+            except StopAsyncIteration:
+                return
+            yield page
+            if page.is_last:
+                return
+
+    async def create(self, kind: ObjectKind, values: Values, **more: Any) -> Answer:
+        return await self._too_soon() or await self._target.create(kind, values, **more)
+
+    async def update(self, kind: ObjectKind, target_id: str, changes: Sequence[Change], **more: Any) -> Answer:
+        return await self._too_soon() or await self._target.update(kind, target_id, changes, **more)
+
+    async def delete(self, kind: ObjectKind, target_id: str, **more: Any) -> Answer:
+        return await self._too_soon() or await self._target.delete(kind, target_id, **more)
+
+    async def change_members(self, group_id: str, **more: Any) -> Answer:
+        return await self._too_soon() or await self._target.change_members(group_id, **more)
+
+    async def close(self) -> None:
+        await self._target.close()
+
+    async def _read(self) -> None:
+        if too_soon := await self._too_soon():
+            raise TargetError(too_soon)
+
+    async def _too_soon(self) -> Answer | None:
+        seconds = await self._turns.spend()
+        return Answer(Verdict.THROTTLED, retry_at=datetime.now(UTC) + timedelta(seconds=seconds)) if seconds else None
+
+
 class ModelOpener:
     """Opens the one model."""
 
     def __init__(self, target: ModelTarget) -> None:
         self.target = target
 
-    def open(self, settings: TargetSettings) -> Target:
-        return self.target
+    def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target:
+        return TakingTurns(self.target, turns) if turns is not None else self.target
 
     async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]:
         return (Probe("Authentication", self.target.is_down is None, "The credentials were tried"),)

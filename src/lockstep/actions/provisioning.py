@@ -6,11 +6,10 @@ None of these sends anything itself, except a push: they change state, and wake 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, require_credentials, services_of
@@ -25,6 +24,7 @@ from lockstep.sync import cycle as cycle_frame
 from lockstep.sync import on_demand
 from lockstep.sync.drain import drain_job
 from lockstep.sync.drive import Drive
+from lockstep.sync.judging import is_attempt_due, is_held
 from lockstep.sync.on_demand import Pushed
 
 
@@ -179,7 +179,7 @@ async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> Async
                     yield now
                 if now.ended_at is not None:
                     return
-                await _require_running(connection, cycle.job, context.now())
+                await _require_running(connection, cycle.job)
                 is_alone = not await jobs.has_live_worker(connection, silent_seconds=_WORKER_SILENT_SECONDS)
             if helps and is_alone and (helper is None or helper.done()):
                 if helper is not None:
@@ -250,17 +250,20 @@ async def _decide(context: Context, app: str, decision: str, ids: Sequence[str] 
 
 async def _lift_quarantine(connection: Connection, row: JobRow, now: datetime) -> None:
     if row.quarantine is not None:
-        # The next drain probes at once; only that ends the quarantine.
+        # The next drain tries at once; only its success ends the quarantine.
         await jobs.set_quarantine(connection, row.id, {**row.quarantine, "nextAttempt": now.isoformat()})
         await target_state.forget(connection, row.id)
+        if not is_held(row.quarantine):
+            await dirty_marks.make_some_failed_due(connection, row.id)
+            await dirty_marks.make_slowed_due(connection, row.id)
 
 
-async def _require_running(connection: Connection, job: str, now: datetime) -> None:
+async def _require_running(connection: Connection, job: str) -> None:
     row = await jobs.read_job(connection, job)
     if row is None or not row.is_on:
         raise LockstepError(Kind.CONFLICT, "Provisioning was switched off, so the cycle does not go on")
     # An attempt that is due decides by itself whether the quarantine goes on.
-    if cycle_frame.is_held(row.quarantine) and _is_ahead(row.quarantine, now):
+    if is_held(row.quarantine) and not is_attempt_due(row.quarantine):
         error = (row.quarantine or {}).get("error", {})
         raise LockstepError(
             Kind.HELD,
@@ -268,11 +271,6 @@ async def _require_running(connection: Connection, job: str, now: datetime) -> N
             next_step=str(error.get("nextStep") or f"Correct the cause, then: lockstep start {row.app_name}"),
             code=str((row.quarantine or {}).get("reason", "")),
         )
-
-
-def _is_ahead(quarantine: Mapping[str, Any] | None, now: datetime) -> bool:
-    attempt = (quarantine or {}).get("nextAttempt")
-    return not attempt or datetime.fromisoformat(str(attempt)) > now
 
 
 async def _drain_here(context: Context, job: str) -> None:

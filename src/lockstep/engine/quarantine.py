@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lockstep.engine.moment import Moment
+from lockstep.engine.patience import growing_pause
 
 SERIES_ENDS_AFTER = timedelta(days=28)
 PROBE_FIRST = timedelta(minutes=5)
@@ -75,17 +76,24 @@ def decide_quarantine(counts: Health, thresholds: Thresholds | None = None) -> Q
 
 
 def next_attempt(
-    reason: QuarantineReason, series_count: int, moment: Moment, *, leavers_waiting: bool = False
+    reason: QuarantineReason,
+    series_count: int,
+    moment: Moment,
+    *,
+    leavers_waiting: bool = False,
+    needs_somebody: bool = True,
 ) -> datetime:
     """When the job is tried again. *series_count* is 1 for the first attempt in this quarantine.
 
-    Counts: from 40 minutes, doubled each time, to once a day. Credentials: 5 minutes, doubled to 1 hour while leavers wait and to a
-    day otherwise: a probe costs one request, and leavers keep access until it succeeds.
+    Counts: from 40 minutes, doubled each time, to once a day. Otherwise 5 minutes, doubled to 1 hour while leavers wait (a probe costs
+    one request, and they keep access until it succeeds) or where it may pass by itself; to a day where it *needs somebody*: refused
+    credentials are tried at once when new ones come.
     """
-    steps = min(max(series_count, 1) - 1, 20)
+    tries = max(series_count, 1)
     if reason is QuarantineReason.EXCEPTION:
-        return moment.now + min(PROBE_FIRST * (1 << steps), PROBE_LONGEST if leavers_waiting else DAILY)
-    return moment.now + min(CYCLE * (1 << steps), DAILY)
+        longest = PROBE_LONGEST if leavers_waiting or not needs_somebody else DAILY
+        return moment.now + growing_pause(tries, first=PROBE_FIRST, longest=longest)
+    return moment.now + growing_pause(tries, first=CYCLE, longest=DAILY)
 
 
 def holds_everything(reason: QuarantineReason) -> bool:

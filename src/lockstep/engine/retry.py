@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from lockstep.engine.moment import Moment
+from lockstep.engine.patience import growing_pause
 
 LADDER = (timedelta(hours=6), timedelta(hours=12), timedelta(hours=24))
 DAY = timedelta(hours=24)
 GIVE_UP_AFTER = timedelta(days=28)
 QUICK_TRIES = 5
-LONGEST_QUICK_WAIT = 60.0
+FIRST_QUICK_WAIT = timedelta(seconds=1)
+LONGEST_QUICK_WAIT = timedelta(seconds=60)
 
 
 def retry_at(
@@ -49,6 +51,6 @@ def _ladder(first_failed_at: datetime) -> Iterator[datetime]:
 
 def _quick_wait(failures: int, moment: Moment) -> float:
     # Full jitter: a thousand objects that failed together must not come back together.
-    longest = min(LONGEST_QUICK_WAIT, float(2 ** (failures - 1)))
+    longest = growing_pause(failures, first=FIRST_QUICK_WAIT, longest=LONGEST_QUICK_WAIT).total_seconds()
     draw = int.from_bytes(moment.random_bytes(f"retry|{failures}", 4)) / 2**32
     return longest * draw

@@ -111,6 +111,11 @@ async def set_phase(connection: Connection, cycle: int, phase: str) -> None:
     await connection.execute("update cycle set phase = %s where id = %s and state = 'running'", (phase, cycle))
 
 
+async def note_trouble(connection: Connection, cycle: int, error: Mapping[str, Any]) -> None:
+    """What went wrong on the way of a cycle that goes on nevertheless."""
+    await connection.execute("update cycle set error = %s where id = %s", (as_json(error), cycle))
+
+
 async def set_total(connection: Connection, cycle: int, total: int) -> None:
     await connection.execute("update cycle set total = %s where id = %s", (total, cycle))
 

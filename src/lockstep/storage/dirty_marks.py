@@ -128,6 +128,39 @@ async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> in
     return cursor.rowcount
 
 
+async def make_some_failed_due(connection: Connection, job: str, *, limit: int | None = None) -> int:
+    """Try those who failed again now, or only *limit* of them, the longest failing first; returns how many.
+
+    What was given up comes again, too; what waits for approval has not failed and stays.
+    """
+    cursor = await connection.execute(
+        """with chosen as (
+            select job, kind, source_id from dirty
+            where job = %(job)s and failures > 0 and not_before > now() and lease_until is null
+            order by first_failed_at, kind, source_id limit %(limit)s
+        ), locked as (
+            select job, kind, source_id from dirty where (job, kind, source_id) in (select * from chosen)
+            order by kind, source_id for update
+        )
+        update dirty set not_before = '-infinity' from locked
+        where dirty.job = locked.job and dirty.kind = locked.kind and dirty.source_id = locked.source_id""",
+        {"job": job, "limit": limit},
+    )
+    return cursor.rowcount
+
+
+async def make_slowed_due(connection: Connection, job: str) -> int:
+    """What a quarantine has put off, without having failed, is due again; returns how many."""
+    cursor = await connection.execute(
+        _IN_ORDER.format(
+            which="job = %(job)s and last_error -> 'isSlowed' = 'true' and not_before > now() and lease_until is null",
+            change="not_before = '-infinity'",
+        ),
+        {"job": job},
+    )
+    return cursor.rowcount
+
+
 async def forget_escrow(connection: Connection, job: str) -> int:
     """Forget what failed and stop retrying it. What changed since is no failure and stays."""
     cursor = await connection.execute(

@@ -105,11 +105,13 @@ async def save_configuration(
     """Add a version and make it the one in force; returns its number.
 
     What was read of the application for the old version is not trusted any more: it may hold other attributes than are asked for now.
+    A job in quarantine tries again now: the old version may have been the cause.
     """
     await connection.execute("update target_index_state set complete = false where job = %s", (job,))
     cursor = await connection.execute(
         """with next as (
             update job set config_version = config_version + 1, dependencies = %(dependencies)s, syncs_all = %(syncs_all)s,
+                quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now())),
                 nested_groups = coalesce((%(config)s::jsonb -> 'nestedGroups')::boolean, false)
             where id = %(job)s returning config_version
         )
@@ -146,6 +148,15 @@ async def set_next_cycle(connection: Connection, job: str, interval: timedelta) 
     await connection.execute("update job set next_cycle_at = now() + %s where id = %s", (interval, job))
 
 
+async def set_next_cycle_at(connection: Connection, job: str, at: datetime) -> None:
+    await connection.execute("update job set next_cycle_at = %s where id = %s", (at, job))
+
+
+async def lock_job(connection: Connection, job: str) -> None:
+    """Let nobody else judge the health of *job* until the transaction ends."""
+    await connection.execute("select from job where id = %s for no key update", (job,))
+
+
 async def set_quarantine(connection: Connection, job: str, quarantine: Mapping[str, Any] | None) -> None:
     await connection.execute(
         "update job set quarantine = %s where id = %s", (None if quarantine is None else as_json(quarantine), job)
@@ -168,9 +179,10 @@ async def note_probe(connection: Connection, job: str) -> None:
 
 
 async def jobs_with_due_cycle(connection: Connection) -> list[str]:
-    """Jobs that are on and have not had a cycle for their interval."""
+    """Jobs that are on and have not had a cycle for their interval, or whose quarantine is to be tried."""
     cursor = await connection.execute(
-        "select id from job where status = 'on' and started and coalesce(next_cycle_at, now()) <= now()"
+        """select id from job where status = 'on' and started and (coalesce(next_cycle_at, now()) <= now()
+            or (quarantine ->> 'nextAttempt')::timestamptz <= now())"""
     )
     return [row[0] for row in await cursor.fetchall()]
 

@@ -5,66 +5,113 @@ One row per job; it is read with every batch that is recorded, so that a Retry-A
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
 
+from lockstep.engine.patience import TOLERATED, growing_pause
 from lockstep.postgres.pool import Connection
-from lockstep.storage.batches import only_row
+from lockstep.storage.batches import as_json, only_row
 
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    seconds_to_wait: float  # 0: ask at will
-    breaker: str
-    transport_failures: int
+    """*seconds_to_wait*: nothing is sent for so long; 0: ask at will. *pauses*: how many in a row were made for want of an answer."""
+
+    seconds_to_wait: float = 0.0
+    failures: int = 0
+    trouble: Mapping[str, Any] | None = None
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether an answer would be news."""
+        return self.failures > 0 or self.trouble is not None
+
+    @property
+    def pauses(self) -> int:
+        return int((self.trouble or {}).get("pauses", 0))
+
+
+_SELECT = """select greatest(0, extract(epoch from coalesce(not_before, '-infinity') - clock_timestamp())), transport_failures,
+    trouble from target_state where job = %s"""
 
 
 async def read_state(connection: Connection, job: str) -> TargetState:
-    cursor = await connection.execute(
-        """select extract(epoch from greatest(now(), not_before, case when breaker = 'open' then breaker_until end) - now()),
-            breaker, transport_failures
-        from target_state where job = %s and (not_before > now() or breaker_until > now() or transport_failures > 0)""",
-        (job,),
-    )
+    return await _state(connection, _SELECT, job)
+
+
+async def _state(connection: Connection, statement: LiteralString, job: str) -> TargetState:
+    cursor = await connection.execute(statement, (job,))
     row = await cursor.fetchone()
-    return TargetState(float(row[0]), row[1], row[2]) if row else TargetState(0.0, "closed", 0)
+    return TargetState(float(row[0]), row[1], row[2]) if row else TargetState()
 
 
-async def wait_until(connection: Connection, job: str, not_before: datetime) -> None:
-    """Nobody asks the application before *not_before* (429 and 503 with Retry-After)."""
-    await connection.execute(
-        """insert into target_state (job, not_before) values (%s, %s)
-        on conflict (job) do update set not_before = greatest(target_state.not_before, excluded.not_before)""",
-        (job, not_before),
-    )
+async def note_unanswered(
+    connection: Connection, job: str, error: Mapping[str, Any], *, first_pause: timedelta, is_general: bool
+) -> TargetState:
+    """A request was not answered usably: count it, and pause where there were too many in a row; returns how it stands now.
 
-
-BREAKS_AFTER = 10  # transport failures in a row
-
-
-async def note_transport(connection: Connection, job: str, *, failures: int) -> None:
-    """Count transport failures in a row; *failures* 0 means the application answered. The tenth opens the breaker.
-
-    Open for 30 seconds, twice as long each time, 10 minutes at most.
+    *is_general*: it asked about the application rather than about one object, so that it alone is enough for a pause. What was under
+    way when a pause began does not make it longer.
     """
-    if failures == 0:
+    await connection.execute("insert into target_state (job) values (%s) on conflict do nothing", (job,))
+    before = await _state(connection, _SELECT + " for update", job)
+    if before.seconds_to_wait:
+        return before
+    failures = max(before.failures + 1, TOLERATED + 1 if is_general else 0)
+    if failures <= TOLERATED:
+        await connection.execute("update target_state set transport_failures = %s where job = %s", (failures, job))
+        return replace(before, failures=failures)
+    return await _pause(connection, job, before, failures, error, growing_pause(before.pauses + 1, first=first_pause))
+
+
+async def note_throttled(
+    connection: Connection, job: str, error: Mapping[str, Any], *, seconds: float | None, first_pause: timedelta
+) -> TargetState:
+    """The application asked to be left alone for *seconds* (None: it did not say how long); returns how it stands now.
+
+    What it asks for is kept, and from the second time in a row on it is at least the growing pause: an application that says
+    "0 seconds" each time is not asked again and again.
+    """
+    await connection.execute("insert into target_state (job) values (%s) on conflict do nothing", (job,))
+    before = await _state(connection, _SELECT + " for update", job)
+    asked = first_pause if seconds is None else timedelta(seconds=seconds)
+    if before.seconds_to_wait:
+        longest = max(asked, timedelta(seconds=before.seconds_to_wait))
+        await _quiet(connection, job, longest)
+        return replace(before, seconds_to_wait=longest.total_seconds())
+    pause = max(asked, growing_pause(before.pauses, first=first_pause))
+    return await _pause(connection, job, before, before.failures, error, pause)
+
+
+async def _pause(
+    connection: Connection, job: str, before: TargetState, failures: int, error: Mapping[str, Any], pause: timedelta
+) -> TargetState:
+    since = (before.trouble or {}).get("since") or datetime.now(UTC).isoformat()
+    trouble = {**error, "since": since, "pauses": before.pauses + 1}
+    await connection.execute(
+        "update target_state set transport_failures = %s, trouble = %s where job = %s",
+        (failures, as_json(trouble), job),
+    )
+    await _quiet(connection, job, pause)
+    return TargetState(pause.total_seconds(), failures, trouble)
+
+
+async def _quiet(connection: Connection, job: str, pause: timedelta) -> None:
+    await connection.execute(
+        "update target_state set not_before = greatest(not_before, clock_timestamp() + %s) where job = %s", (pause, job)
+    )
+
+
+async def note_answered(connection: Connection, job: str) -> TargetState:
+    """The application answered, if only with a refusal: pauses begin short again. Returns how it stood before."""
+    before = await _state(connection, _SELECT + " for update", job)
+    if before.is_troubled:
         await connection.execute(
-            "update target_state set transport_failures = 0, breaker = 'closed', breaker_until = null "
-            "where job = %s and transport_failures > 0",
-            (job,),
+            "update target_state set transport_failures = 0, trouble = null where job = %s", (job,)
         )
-        return
-    await connection.execute(
-        """insert into target_state (job, transport_failures) values (%(job)s, %(failures)s)
-        on conflict (job) do update set transport_failures = target_state.transport_failures + excluded.transport_failures""",
-        {"job": job, "failures": failures},
-    )
-    await connection.execute(
-        """update target_state set breaker = 'open',
-            breaker_until = now() + least(600, 30 * power(2, least(6, transport_failures / %(limit)s - 1))) * interval '1 second'
-        where job = %(job)s and transport_failures >= %(limit)s and (breaker_until is null or breaker_until < now())""",
-        {"job": job, "limit": BREAKS_AFTER},
-    )
+    return before
 
 
 async def forget(connection: Connection, job: str) -> None:

@@ -5,29 +5,33 @@ What is done never depends on the frame; it counts, and the initial one marks ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import structlog
 
-from lockstep.engine.quarantine import Health, QuarantineReason, decide_quarantine, gives_up, holds_everything
+from lockstep.engine.patience import growing_pause
+from lockstep.engine.quarantine import QuarantineReason
 from lockstep.engine.records import Lane, ObjectKind
-from lockstep.engine.rules import Scope
+from lockstep.engine.rules import ObjectMapping, Scope
 from lockstep.errors import LockstepError
 from lockstep.ports import Answer, Target, TargetError, TargetReader, Verdict
 from lockstep.postgres.pool import Connection, transaction
-from lockstep.storage import cycles, dirty_marks, instance, jobs
+from lockstep.storage import cycles, dirty_marks, instance, jobs, target_state
 from lockstep.storage.dirty import Claim
-from lockstep.sync import health
-from lockstep.sync.indexing import read_index
+from lockstep.sync import health, judging
+from lockstep.sync.indexing import INCOMPATIBLE, read_index
+from lockstep.sync.judging import is_attempt_due, is_held
 from lockstep.sync.services import Job, Services
 
 log = structlog.get_logger()
 
 PREPARING = frozenset({"source", "scope", "match"})
+MOST_LISTING_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +94,35 @@ async def _prepare(services: Services, job: Job, target: Target) -> bool:
             await mark_everybody(connection, job, cycle=cycle.id, reason="initialCycle")
             await cycles.set_phase(connection, cycle.id, "match")
     for mapping in job.configuration.objects:
-        if not mapping.enabled:
-            continue
-        try:
-            requests = await read_index(services.pool, job, mapping, target, cycle=cycle.id)
-        except TargetError as failed:
-            found = await health.notice(services, job, failed.answer)
-            log.warning("index_not_read", job=job.id, kind=mapping.source.value, detail=failed.answer.detail)
-            if found.stop or found.seconds_to_wait or failed.answer.verdict in (Verdict.UNREACHABLE, Verdict.AMBIGUOUS):
-                return False  # tried again when the application can be reached
-            requests = 1  # it does not list its accounts: everybody is asked for
-        async with services.pool.connection() as connection:
-            await cycles.count(connection, cycle.id, requests=requests)
+        if mapping.enabled and not await _read_list(services, job, mapping, target, cycle=cycle.id):
+            return False
     async with services.pool.connection() as connection:
         await cycles.set_phase(connection, cycle.id, "write")
+    return True
+
+
+async def _read_list(services: Services, job: Job, mapping: ObjectMapping, target: Target, *, cycle: int) -> bool:
+    """Read the accounts of one kind, or give the list up and say so; False when the application cannot be asked at all now."""
+    for tries in range(1, MOST_LISTING_TRIES + 1):
+        try:
+            requests = await read_index(services, job, mapping, target, cycle=cycle)
+        except TargetError as failed:
+            answer = failed.answer
+        else:
+            async with services.pool.connection() as connection:
+                await cycles.count(connection, cycle, requests=requests)
+            return True
+        log.warning("list_not_read", job=job.id, kind=mapping.source.value, tries=tries, detail=answer.detail)
+        if answer.verdict is Verdict.REFUSED:
+            break  # it does not list its accounts
+        if answer.verdict is not Verdict.AMBIGUOUS:
+            await health.notice(services, job, answer, is_general=True)
+            return False
+        if tries < MOST_LISTING_TRIES:
+            await asyncio.sleep(growing_pause(tries, first=services.times.first_pause).total_seconds())
+    async with transaction(services.pool) as connection:
+        await health.log_listing_given_up(connection, job, mapping.source, answer)
+        await cycles.note_trouble(connection, cycle, health.error_row(answer))
     return True
 
 
@@ -137,20 +156,20 @@ async def mark_everybody(connection: Connection, job: Job, *, cycle: int | None,
 
 
 async def close(services: Services, job: Job) -> None:
-    """End the running cycle if nothing belongs to it any more, and judge the job's health by what it met."""
-    async with services.pool.connection() as connection:
+    """End the running cycle if nothing belongs to it any more, and judge the job's health, in one transaction.
+
+    Whoever sees that a cycle has ended sees what came of it, too.
+    """
+    async with transaction(services.pool) as connection:
         running = await cycles.running_cycle(connection, job.id)
         ended = await cycles.close_if_done(connection, running.id) if running is not None else None
         if ended is None:
             return
         await jobs.set_next_cycle(connection, job.id, interval_of(services, job))
+        woken = await judging.judge(connection, services, job, ended)
     log.info("cycle_ended", job=job.id, cycle=ended.id, kind=ended.kind, state=ended.state, counts=dict(ended.counts))
-    reason = decide_quarantine(_health(ended.counts))
-    if reason is not None:
-        text = f"{ended.counts.get('failed', 0)} of {ended.done} objects failed in this cycle"
-        await health.quarantine(services, job, reason, Answer(Verdict.REFUSED, code=reason.value, detail=text))
-    elif job.row.quarantine is not None:
-        await health.lift_quarantine(services, job)
+    if woken:
+        await services.wake({job.id})
 
 
 def interval_of(services: Services, job: Job) -> timedelta:
@@ -163,29 +182,25 @@ def interval_of(services: Services, job: Job) -> timedelta:
     return interval + settings.jitter * draw
 
 
-def _health(counts: Mapping[str, int]) -> Health:
-    worked = ("created", "updated", "enabled", "disabled", "deleted", "linked", "unchanged", "released")
-    return Health(successes=sum(counts.get(name, 0) for name in worked), failures=counts.get("failed", 0))
-
-
 async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
-    """Open the incremental cycle that is due, with everything that failed before in it.
+    """Open the incremental cycle that is due, with what is due in it: what failed before comes at its own time.
 
-    False where a quarantine of four weeks switches the job off instead.
+    False where a quarantine lets nothing be sent. In one for failure counts a few of those who failed are tried.
     """
     async with transaction(services.pool) as connection:
         job = await services.read_job(connection, job_id)
-        began = (job.row.quarantine or {}).get("seriesBegan")
-        if began is not None and gives_up(datetime.fromisoformat(began), services.moment()):
-            await jobs.set_status(connection, job_id, "off", actor="system (four weeks in quarantine)")
-            return False
-        await open_incremental(connection, job)
         await jobs.set_next_cycle(connection, job_id, interval_of(services, job))
+        if is_held(job.row.quarantine):
+            return False
+        if job.row.quarantine is not None:
+            await dirty_marks.make_some_failed_due(connection, job_id, limit=judging.SAMPLE)
+        cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
+        await cycles.count(connection, cycle.id, total=await dirty_marks.adopt_due(connection, job.id, cycle=cycle.id))
     return True
 
 
 async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
-    """The running cycle, or a new incremental one; what failed before is due now and belongs to it."""
+    """The running cycle, or a new incremental one, because somebody asked for it: all that failed before is tried in it."""
     cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
     retried = await dirty_marks.make_escrow_due(connection, job.id, cycle=cycle.id)
     fresh = await dirty_marks.adopt_due(connection, job.id, cycle=cycle.id)
@@ -194,47 +209,54 @@ async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
 
 
 async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
-    """Whether the application may be written to: not in a quarantine that holds everything, and its probe passes when one is due."""
+    """Whether the application may be written to: nobody asked for quiet, no quarantine holds everything, and its probe passes if due.
+
+    An application that did not answer is asked by one probe before it gets work again.
+    """
     quarantine = job.row.quarantine
+    if is_held(quarantine) and not is_attempt_due(quarantine):
+        return False
+    asked_at = time.monotonic()
+    async with services.pool.connection() as connection:
+        state = await target_state.read_state(connection, job.id)
+    turns = services.turns(job)
+    turns.learn(state, asked_at=asked_at)
+    if turns.quiet_seconds:
+        return False
     if is_held(quarantine):
-        if quarantine and _is_ahead(quarantine.get("nextAttempt")):
-            return False
-        if not await probe(services, job, target):
+        if not await probe(services, job, target, in_quarantine=True):
             return False
         await health.lift_quarantine(services, job)
+        turns.forget()
         return True
     last = job.row.last_probe_at
-    if last is not None and datetime.now(UTC) - last < services.times.probe_interval:
-        return True
-    return await probe(services, job, target)
+    is_fresh = last is not None and datetime.now(UTC) - last < services.times.probe_interval
+    return (is_fresh and not state.pauses) or await probe(services, job, target)
 
 
-def is_held(quarantine: Mapping[str, Any] | None) -> bool:
-    """Whether a quarantine lets nothing through, leavers included."""
-    return quarantine is not None and holds_everything(QuarantineReason(quarantine["reason"]))
+async def probe(services: Services, job: Job, target: TargetReader, *, in_quarantine: bool = False) -> bool:
+    """Ask for somebody who cannot exist: 200 with an empty list is what a working application answers.
 
-
-def _is_ahead(moment: str | None) -> bool:
-    return moment is not None and datetime.fromisoformat(moment) > datetime.now(UTC)
-
-
-async def probe(services: Services, job: Job, target: TargetReader) -> bool:
-    """Ask for somebody who cannot exist: 200 with an empty list is what a working application answers."""
+    An answer that is no list of SCIM quarantines at once, with the sentence of the connection test: what stands there is something
+    else. No answer, a failing server and a busy one make a pause; *in_quarantine* they prolong it.
+    """
     users = job.configuration.mapping_for(ObjectKind.USER)
     attribute = users.matching[0].target if users is not None and users.matching else "userName"
+    await services.turns(job).wait()
     try:
         await target.find(ObjectKind.USER, attribute, str(uuid4()))
     except TargetError as failed:
         answer = failed.answer
-        if answer.verdict is Verdict.REFUSED:
-            # Where a list is expected, anything else means that no SCIM service answers there.
+        is_no_scim = answer.verdict is Verdict.REFUSED or answer.code == INCOMPATIBLE
+        if is_no_scim or (in_quarantine and answer.verdict is not Verdict.THROTTLED):
             await health.quarantine(services, job, QuarantineReason.EXCEPTION, answer)
-            return False
-        await health.notice(services, job, answer)
+        else:
+            await health.notice(services, job, answer, is_general=True)
         return False
     except LockstepError as refused:
         await health.notice(services, job, Answer(Verdict.BLOCKED, detail=refused.detail, next_step=refused.next_step))
         return False
+    await health.answered(services, job)
     async with services.pool.connection() as connection:
         await jobs.note_probe(connection, job.id)
     return True

@@ -20,6 +20,7 @@ from lockstep.storage.pipelines import pipelined
 from lockstep.sync import cycle as cycle_frame
 from lockstep.sync import health
 from lockstep.sync.drive import Drive
+from lockstep.sync.judging import is_held
 from lockstep.sync.pipeline import Pipeline
 from lockstep.sync.services import Job, Services
 from lockstep.sync.slices import plan_slice
@@ -76,7 +77,9 @@ class Drain:
         self.room = 4 * settings.concurrency
         self._slices = 0
         self._is_quiet = False  # the last slice needed no application
+        self._was_quiet = False
         self._asked_for_help_at = 0.0
+        self._prepare_after = 0.0
         self._preparing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -104,7 +107,7 @@ class Drain:
                 return
 
     async def _drain_what_is_due(self) -> None:
-        if not await cycle_frame.may_go_on(self.services, self.job, self.target):
+        if not await self._may_go_on():
             return
         while not self._must_stop():
             if not await self._find_room():
@@ -120,14 +123,36 @@ class Drain:
         await self._flush()
         await cycle_frame.close(self.services, self.job)
 
+    async def _may_go_on(self) -> bool:
+        """Whether there may be work; where the application wants quiet for a moment only, that is waited for here."""
+        while not await cycle_frame.may_go_on(self.services, self.job, self.target):
+            quiet = self.pipeline.seconds_to_wait
+            if not 0 < quiet <= self.services.times.longest_wait_seconds or self._must_stop():
+                return False
+            await self._wait(quiet)
+            async with self.services.pool.connection() as connection:
+                self.job = self.pipeline.job = await self.services.read_job(connection, self.job.id)
+            if not self.job.row.is_on:
+                return False
+        return True
+
     def _must_stop(self) -> bool:
         return bool(self.services.stopping.is_set() or self.pipeline.stop_claiming)
 
     async def _find_room(self) -> bool:
         """Whether another slice may be claimed now; waits while the pipeline is full or the application wants quiet."""
         if self.pipeline.seconds_to_wait:
+            self._was_quiet = True
             await self._wait(min(self.pipeline.seconds_to_wait, RECHECK_SECONDS))
             return False
+        if self._was_quiet:
+            # One probe goes first: what is down still must not meet everything that waits.
+            self._was_quiet = False
+            if not await cycle_frame.may_go_on(self.services, self.job, self.target):
+                self._was_quiet = True
+                if not self.pipeline.seconds_to_wait:
+                    self.pipeline.stop_claiming = "quarantine"
+                return False
         if self.pipeline.room() < self.room // ROOM_PARTS:
             await self._wait(RECHECK_SECONDS)
             return False
@@ -153,7 +178,7 @@ class Drain:
             )
             # Read after the claim: whatever marked these rows is in what we read now.
             self.job = self.pipeline.job = await self.services.read_job(connection, self.job.id)
-            if not self.job.row.is_on or cycle_frame.is_held(self.job.row.quarantine):
+            if not self.job.row.is_on or is_held(self.job.row.quarantine):
                 self.pipeline.stop_claiming = "paused"
                 await dirty.release(connection, self.job.id, claims)
                 return []
@@ -163,13 +188,13 @@ class Drain:
         return claims
 
     def _prepare_if_needed(self, frame: cycle_frame.Frame) -> None:
-        if frame.needs_preparation and self._preparing is None:
+        if frame.needs_preparation and self._preparing is None and time.monotonic() >= self._prepare_after:
             self._preparing = asyncio.create_task(self._prepare(), name=f"prepare {self.job.id}")
 
     async def _prepare(self) -> None:
         try:
             if not await cycle_frame.prepare(self.services, self.job, self.target):
-                self.pipeline.wait_for_target(PREPARE_AGAIN_SECONDS)
+                self._prepare_after = time.monotonic() + PREPARE_AGAIN_SECONDS
         finally:
             self._preparing = None
             self.poked.set()
@@ -177,8 +202,9 @@ class Drain:
 
     async def _wait_for_due(self) -> bool:
         """Wait for what is due within a minute; False when there is nothing to wait for."""
-        if self._preparing is not None:
-            await self._wait(RECHECK_SECONDS)
+        until_prepared = self._prepare_after - time.monotonic()
+        if self._preparing is not None or until_prepared > 0:
+            await self._wait(RECHECK_SECONDS if self._preparing is not None else until_prepared)
             return True
         async with self.services.pool.connection() as connection:
             seconds = await dirty.seconds_until_due(connection, self.job.id)

@@ -1,32 +1,32 @@
 """Read an application's accounts by pages, so that the first cycle asks for nobody one by one.
 
 The index counts only with a proof of completeness: the last page was seen, and as many accounts came as were announced. Without it
-everybody is asked for; a half-read list must never look like "there is no such account".
+everybody is asked for; a half-read list must never look like "there is no such account". A list that cannot be read after a few
+tries is given up: nobody waits for it for ever.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import structlog
-
 from lockstep.engine.matching import matching_value
 from lockstep.engine.rules import ObjectMapping
 from lockstep.engine.unique_values import unique_mappings
-from lockstep.ports import TargetPage, TargetReader
-from lockstep.postgres.pool import Pool, transaction
+from lockstep.ports import Answer, TargetError, TargetPage, TargetReader, Verdict
+from lockstep.postgres.pool import transaction
 from lockstep.storage import dirty_marks, target_index
-from lockstep.sync.services import Job
+from lockstep.sync.services import Job, Services
 
-log = structlog.get_logger()
+INCOMPATIBLE = "SystemForCrossDomainIdentityManagementServiceIncompatible"
 
 
-async def read_index(pool: Pool, job: Job, mapping: ObjectMapping, reader: TargetReader, *, cycle: int) -> int:
-    """Read the accounts of one kind; returns the requests sent. Raises TargetError when a page cannot be read.
+async def read_index(services: Services, job: Job, mapping: ObjectMapping, reader: TargetReader, *, cycle: int) -> int:
+    """Read the accounts of one kind; returns the requests sent.
 
-    Where listing would cost more requests than asking for everybody, it is given up after the first page.
+    Where listing would cost more requests than asking for everybody, it is given up after the first page. Raises TargetError when a
+    page cannot be read, or the list cannot be proved whole.
     """
-    kind = mapping.source
+    kind, pool, turns = mapping.source, services.pool, services.turns(job)
     async with pool.connection() as connection:
         if kind.value in await target_index.complete_kinds(connection, job.id, cycle=cycle):
             return 0
@@ -35,6 +35,7 @@ async def read_index(pool: Pool, job: Job, mapping: ObjectMapping, reader: Targe
         await target_index.begin(connection, job.id, kind.value, cycle=cycle)
     seen: set[str] = set()
     pages, announced, was_last = 0, None, False
+    await turns.wait()
     async for page in reader.pages(kind):
         pages += 1
         seen.update(account.id for account in page.accounts)
@@ -43,12 +44,18 @@ async def read_index(pool: Pool, job: Job, mapping: ObjectMapping, reader: Targe
             return pages
         async with transaction(pool) as connection:
             await target_index.add_page(connection, job.id, kind.value, _rows(page, mapping))
-    if was_last and (announced is None or len(seen) >= announced):
-        async with pool.connection() as connection:
-            await target_index.finish(connection, job.id, kind.value)
-    else:
-        log.warning("listing_incomplete", job=job.id, kind=kind.value, seen=len(seen), announced=announced)
+        if not page.is_last:
+            await turns.wait()
+    if not was_last or (announced is not None and len(seen) < announced):
+        raise TargetError(_incomplete(job, len(seen), announced))
+    async with pool.connection() as connection:
+        await target_index.finish(connection, job.id, kind.value)
     return pages
+
+
+def _incomplete(job: Job, seen: int, announced: int | None) -> Answer:
+    detail = f"{job.row.app_display_name} lists {seen} different accounts, but announced {announced}"
+    return Answer(Verdict.AMBIGUOUS, code=INCOMPATIBLE, detail=detail)
 
 
 def _costs_more(page: TargetPage, asked_for: int) -> bool:

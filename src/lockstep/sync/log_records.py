@@ -14,9 +14,11 @@ from typing import Any
 from lockstep.engine.records import Action, Change, Plan, Step
 from lockstep.engine.steps import REDACTED, export_step
 from lockstep.ports import Answer, Exchange
+from lockstep.storage.dirty import Claim
 from lockstep.sync.outcomes import Failure
 
 SYSTEM = "system"
+APPLICATION = "Application"  # the kind of records that are about no object
 _ACTIONS: Mapping[Action, str] = {
     Action.CREATE: "create",
     Action.UPDATE: "update",
@@ -113,16 +115,61 @@ def _error(plan: Plan, failure: Failure | None, status: str) -> dict[str, Any] |
     }
 
 
-def as_failure(row: Mapping[str, Any], failure: Failure) -> dict[str, Any]:
-    """The same event where it turned out that it cannot be kept, although the application did its part."""
-    error = {
+def record_of_application(display: str, answer: Answer, *, begins: str = "") -> dict[str, Any]:
+    """The row of what concerns an application as a whole: it does not answer, or it is left alone."""
+    failure = Failure(answer.code, f"{begins}{answer.detail}", answer.next_step)
+    return _failed_row(failure, answer, kind=APPLICATION, source_id=None, display=display)
+
+
+def record_of_failure(
+    claim: Claim, failure: Failure, answer: Answer | None = None, *, display: str = "", initiated_by: str = SYSTEM
+) -> dict[str, Any]:
+    """The row of an object that failed before it had a plan: it could not be looked at, or its outcome not be kept."""
+    row = _failed_row(failure, answer, kind=claim.kind, source_id=claim.source_id, display=display)
+    return {**row, "cycle": claim.cycle, "initiated_by": initiated_by}
+
+
+def _failed_row(
+    failure: Failure, answer: Answer | None, *, kind: str, source_id: str | None, display: str
+) -> dict[str, Any]:
+    seconds = sum(one.seconds for one in answer.exchanges) if answer is not None else 0.0
+    return {
+        "id": new_id(),
+        "change_id": new_id(),
+        "cycle": None,
+        "action": "other",
+        "status": "failure",
+        "kind": kind,
+        "source_id": source_id,
+        "source_display": display,
+        "target_id": "",
+        "target_display": "",
+        "error_code": failure.code,
+        "reason": failure.reason,
+        "duration_ms": int(seconds * 1000),
+        "initiated_by": SYSTEM,
+        "record": {
+            "steps": [],
+            "modifiedProperties": [],
+            "errorInformation": _error_information(failure),
+            "exchanges": exchange_rows(answer, whole=True),
+        },
+    }
+
+
+def _error_information(failure: Failure) -> dict[str, Any]:
+    return {
         "errorCode": failure.code,
         "reason": failure.reason,
         "additionalDetails": {},
         "errorCategory": "failure",
         "recommendedAction": failure.next_step,
     }
-    record = {**row["record"], "errorInformation": error}
+
+
+def as_failure(row: Mapping[str, Any], failure: Failure) -> dict[str, Any]:
+    """The same event where it turned out that it cannot be kept, although the application did its part."""
+    record = {**row["record"], "errorInformation": _error_information(failure)}
     return {**row, "status": "failure", "error_code": failure.code, "reason": failure.reason, "record": record}
 
 

@@ -112,7 +112,8 @@ class MemberSync:
         refused = list(self.result.refused.values())
         outcome = outcomes.refused(self.claim, self.planned, _refusal(refused), moment=self.services.moment())
         assert outcome.postponed is not None  # noqa: S101
-        error = {**(outcome.postponed["last_error"] or {}), "refusedMembers": list(self.result.refused)}
+        of_members = {"refusedMembers": list(self.result.refused), "isReference": True}
+        error = {**(outcome.postponed["last_error"] or {}), **of_members}
         counted = "" if outcomes.members_due(self.claim) else outcome.counted
         return replace(outcome, counted=counted, postponed={**outcome.postponed, "last_error": error})
 
@@ -183,6 +184,8 @@ class MemberSync:
     async def _send_chunk(self, part: Sequence[MemberChange]) -> Answer | None:
         """Journal, send and record one chunk; None when the group is no longer ours."""
         operation_id = new_id()
+        # Before the journal: what stands there is sent without delay.
+        await self.services.turns(self.job).wait()
         async with pipelined(self.services.pool) as connection:
             row = self._journal_row(operation_id, part)
             written, _ = await operations.journal(connection, self.job.id, [row], owner=self.services.owner)

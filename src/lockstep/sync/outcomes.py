@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lockstep.engine.moment import Moment
+from lockstep.engine.patience import growing_pause
 from lockstep.engine.records import Action, LinkState
 from lockstep.engine.retry import QUICK_TRIES, retry_at
 from lockstep.ports import Answer, Verdict
@@ -34,6 +35,7 @@ COUNTED: Mapping[Action, str] = {
 }
 MOST_UNCERTAIN_LOOKS = 8  # with doubling waits, before an application that never answers counts as failed
 MOST_LOOKS_AGAIN = 4  # in a row, before an object that keeps conflicting counts as failed
+LONGEST_OF_LOOKS = 32  # times the first
 PARKED = "infinity"
 # The application's trouble rather than the object's: tried a few times quickly before the long waits begin.
 TRANSIENT = frozenset(
@@ -132,12 +134,15 @@ def refused(
         first, failures, destructive=is_destructive, moment=moment, transient=is_transient, quick_tries=quick
     )
     is_soon = is_transient and failures <= quick  # the cycle waits for it
+    error = failure.as_row()
+    if planned is not None and _is_about_references(planned):
+        error["isReference"] = True
     postponed = _postponed(
         claim,
         due.isoformat() if due else PARKED,
         failures=failures,
         first=first,
-        error=failure.as_row(),
+        error=error,
         keeps_cycle=is_soon,
     )
     link = link_row(planned, None) if planned is not None and becomes_lost(planned) else None
@@ -146,12 +151,23 @@ def refused(
     return Outcome(claim, counted=counted, link=link, settled=settled, postponed=postponed, requests=requests)
 
 
+def _is_about_references(planned: Planned) -> bool:
+    """Whether all that was to be changed points at other objects: then the account itself is as it should be."""
+    mapping = planned.prepared.mapping
+    references = {one.target for one in mapping.flowing if one.is_reference} if mapping is not None else set()
+    return bool(planned.plan.changes) and all(change.path in references for change in planned.plan.changes)
+
+
 def look_again(
     claim: Claim, reason: str, *, after: timedelta, moment: Moment, settled: tuple[Row, ...], requests: int
 ) -> Outcome:
     """Nothing is decided: the object is planned again, by looking at the application, after a moment."""
     looks = int((claim.last_error or {}).get("looks", 0)) + 1
-    due = (moment.now + after * 2 ** min(looks - 1, 5)).isoformat() if after else "-infinity"
+    due = (
+        (moment.now + growing_pause(looks, first=after, longest=LONGEST_OF_LOOKS * after)).isoformat()
+        if after
+        else "-infinity"
+    )
     error = {"code": "LookAgain", "reason": reason, "looks": looks, "look": True}
     postponed = _postponed(
         claim, due, failures=claim.failures, first=claim.first_failed_at, error=error, keeps_cycle=True
@@ -170,6 +186,18 @@ def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[Row, ...] = (
         keeps_cycle=True,
     )
     return Outcome(claim, settled=settled, postponed=postponed, requests=requests)
+
+
+def slowed(claim: Claim, *, due: datetime) -> Outcome:
+    """Too many fail, so what gives or changes accounts waits until *due*; what failed before keeps its own reason."""
+    error = {
+        **(claim.last_error or {"code": "Quarantine", "reason": "Waits for the end of the quarantine"}),
+        "isSlowed": True,
+    }
+    postponed = _postponed(
+        claim, due.isoformat(), failures=claim.failures, first=claim.first_failed_at, error=error, keeps_cycle=False
+    )
+    return Outcome(claim, counted="postponed", postponed=postponed)
 
 
 def held_back(claim: Claim, planned: Planned, operation: Row) -> Outcome:

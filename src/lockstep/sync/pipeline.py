@@ -19,12 +19,11 @@ import structlog
 from lockstep.engine.plan_new import UNDER_WAY
 from lockstep.engine.records import Action
 from lockstep.ports import Answer, Target, TargetError, TargetSettings, Verdict
-from lockstep.storage import operations, target_state, under_way
+from lockstep.storage import operations, under_way
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
 from lockstep.sync import health, members, outcomes, sending
-from lockstep.sync.budget import Budget
 from lockstep.sync.contenders import Contenders
 from lockstep.sync.guarding import Guard, HeldBefore
 from lockstep.sync.leases import Leases
@@ -42,7 +41,7 @@ BATCH = 50
 BATCH_SECONDS = 0.02
 MOST_PER_SENDER = 4  # objects in memory whose outcome is open
 MOST_UNRECORDED = 200
-NO_ANSWER = frozenset({Verdict.UNREACHABLE, Verdict.AMBIGUOUS})
+NO_ANSWER = frozenset({Verdict.UNREACHABLE, Verdict.AMBIGUOUS, Verdict.THROTTLED})
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the object's: the drain ends, and the sweep begins another
 CONTENDER_WAIT = timedelta(seconds=0.1)  # doubled with every look
 SHORT_WAIT_SECONDS = 2.0  # for the application; anything longer gives the objects back
@@ -73,12 +72,11 @@ class Pipeline:
         self.stop_claiming = ""  # why, once it is so
         self._leases = Leases(services, job.id, self.lease_seconds)
         self._undecided: set[int] = set()  # attempts in flight whose outcome is not known yet
-        self._wait_until = 0.0
         self._is_troubled = True  # whether failures on the way may be on record that a next answer ends
         self._guard = Guard(services)
         self._held_before: dict[int, HeldBefore] = {}  # by attempt: what of the object waits for a decision
         self._contenders = Contenders()
-        self._budget = Budget(services.pool, job.id, settings.requests_per_second)
+        self._turns = services.turns(job)
         self._queue = WorkQueue()
         self._journal: Batches[Write] = Batches(most=BATCH, wait_seconds=0)
         self._records: Batches[Outcome] = Batches(most=BATCH, wait_seconds=BATCH_SECONDS)
@@ -129,17 +127,14 @@ class Pipeline:
     @property
     def seconds_to_wait(self) -> float:
         """How long the application must not be asked."""
-        return max(0.0, self._wait_until - time.monotonic())
-
-    def wait_for_target(self, seconds: float) -> None:
-        self._wait_until = max(self._wait_until, time.monotonic() + seconds)
+        return self._turns.quiet_seconds
 
     async def _serve(self) -> None:
         while True:
             work = await self._queue.get()
             if work.claim.attempt not in self.in_flight:
                 continue
-            await self._budget.take()
+            await self._turns.wait()
             if not await self._may_send(work):
                 continue
             if isinstance(work, Write):
@@ -250,23 +245,19 @@ class Pipeline:
         """What an answer means for the whole application rather than for one object."""
         if answer.verdict in NO_ANSWER:
             self._is_troubled = True
-        elif answer.verdict is not Verdict.THROTTLED:
+        else:
             await self._answered()
         if answer.is_done:
             return
-        found = await health.notice(self.services, self.job, answer)
-        if found.seconds_to_wait:
-            self.wait_for_target(found.seconds_to_wait)
-        if found.stop:
-            self.stop_claiming = found.stop
+        if stop := await health.notice(self.services, self.job, answer):
+            self.stop_claiming = stop
             self.changed.set()
 
     async def _answered(self) -> None:
         """The application gave an answer, if only a refusal: failures in a row are counted from the start."""
         if self._is_troubled:
             self._is_troubled = False
-            async with self.services.pool.connection() as connection:
-                await target_state.note_transport(connection, self.job.id, failures=0)
+            await health.answered(self.services, self.job)
 
     async def _journal_writes(self) -> None:
         while True:
@@ -312,6 +303,7 @@ class Pipeline:
             self._forget([one.claim for one in batch])
 
     async def _record(self, batch: Sequence[Outcome]) -> None:
+        asked_at = time.monotonic()
         try:
             state = await record(self.services.pool, self.job, batch)
         except (psycopg.errors.UniqueViolation, psycopg.DataError) as violated:
@@ -326,9 +318,8 @@ class Pipeline:
             log_row = as_failure(one.log, failure) if one.log is not None else None
             await record(self.services.pool, self.job, [replace(outcome, log=log_row, requests=one.requests)])
             return
-        if state.seconds_to_wait:
-            self.wait_for_target(state.seconds_to_wait)
-        self._is_troubled = self._is_troubled or state.transport_failures > 0
+        self._turns.learn(state, asked_at=asked_at)
+        self._is_troubled = self._is_troubled or state.is_troubled
 
     def _forget(self, claims: Iterable[Claim]) -> None:
         for claim in claims:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from lockstep.engine.moment import Moment
+from lockstep.engine.patience import FIRST_PAUSE
 from lockstep.engine.records import AppRole
 from lockstep.engine.rules import JobConfiguration, configuration_from_json
 from lockstep.engine.template import Template
@@ -21,6 +22,7 @@ from lockstep.ports import Target, TargetOpener, TargetSettings
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import jobs
 from lockstep.sync.connections import read_target_settings
+from lockstep.sync.turns import Turns
 from lockstep.vault import Vault
 
 AfterCommit = Callable[[Collection[str]], Awaitable[None]]
@@ -50,6 +52,7 @@ class Times:
     lease_renewal_seconds: float = 5.0
     ambiguous_wait_seconds: float = 1.0
     longest_wait_seconds: float = 60.0
+    first_pause: timedelta = FIRST_PAUSE  # for an application that does not answer; it grows from here
 
 
 @dataclass(slots=True)
@@ -79,6 +82,7 @@ class Services:
     )  # those that run in this process, and how to wake them
     _configurations: dict[tuple[str, int, tuple[AppRole, ...]], JobConfiguration] = field(default_factory=dict)
     _targets: dict[str, _OpenTarget] = field(default_factory=dict)
+    _turns: dict[str, Turns] = field(default_factory=dict)
 
     async def read_job(self, connection: Connection, job: str) -> Job:
         """The job with its configuration in force. Raises LockstepError when there is no such job."""
@@ -122,13 +126,22 @@ class Services:
             if known is not None:
                 known.is_outdated = True
                 await self._close_unused(known)
-            known = self._targets[job.id] = _OpenTarget(settings, self.opener.open(settings))
+            known = self._targets[job.id] = _OpenTarget(settings, self.opener.open(settings, self.turns(job)))
         known.users += 1
         try:
             yield known.target, settings
         finally:
             known.users -= 1
             await self._close_unused(known)
+
+    def turns(self, job: Job) -> Turns:
+        """Whose turn it is: one for all in this process who send to the application of *job*."""
+        rate = job.configuration.limits.requests_per_second
+        turns = self._turns.get(job.id)
+        if turns is None:
+            turns = self._turns[job.id] = Turns(self.pool, job.id, rate)
+        turns.rate = rate
+        return turns
 
     async def _close_unused(self, known: _OpenTarget) -> None:
         if known.is_outdated and known.users == 0:

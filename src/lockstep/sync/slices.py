@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lockstep.engine.intent import IntentKind
 from lockstep.engine.plan import Prepared
 from lockstep.engine.records import ObjectKind
 from lockstep.storage import target_index
 from lockstep.storage.dirty import Claim
-from lockstep.sync import outcomes, planner
+from lockstep.sync import judging, outcomes, planner
 from lockstep.sync.outcomes import Outcome
 from lockstep.sync.pipeline import Pipeline
 from lockstep.sync.planner import Known
@@ -19,6 +20,8 @@ from lockstep.sync.sending import is_on_demand
 from lockstep.sync.services import Job, Services
 from lockstep.sync.unique_values import StoredClaims
 from lockstep.sync.work import Look
+
+LOSES_ACCESS = frozenset({IntentKind.DISABLE, IntentKind.DELETE})
 
 
 async def plan_slice(services: Services, job: Job, pipeline: Pipeline, claims: Sequence[Claim]) -> int:
@@ -63,6 +66,10 @@ async def _plan_kind(
 
 
 async def _hand_on(pipeline: Pipeline, known: Known, claim: Claim, prepared: Prepared) -> int:
+    due = judging.slowed_until(pipeline.job.row.quarantine)
+    if due is not None and prepared.intent.kind not in LOSES_ACCESS and not is_on_demand(claim):
+        pipeline.done(outcomes.slowed(claim, due=due))
+        return 0
     unsettled = tuple(known.open_operations.get(claim.source_id, ()))
     looks = outcomes.wants_look(claim) or is_on_demand(claim)
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.target_attributes import TargetAttribute
-from lockstep.ports import Probe, Target, TargetOpener, TargetSettings
+from lockstep.ports import Probe, Target, TargetOpener, TargetSettings, Turns
 from lockstep.targets.outbound import OutboundRules
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ class ScimTargets(TargetOpener):
             self._client = HttpClient(self._rules)
         return self._client
 
-    def open(self, settings: TargetSettings) -> Target:
+    def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target:
         from lockstep.targets.scim_target import ScimTarget
 
-        return ScimTarget(settings, self.client)
+        return ScimTarget(settings, self.client, turns)
 
     async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]:
         from lockstep.targets.test_connection import test_connection

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
-from lockstep.ports import Answer, Exchange, Target, TargetError, TargetPage, TargetSettings, Verdict
+from lockstep.ports import Answer, Exchange, Target, TargetError, TargetPage, TargetSettings, Turns, Verdict
 from lockstep.targets.http_client import HttpClient, Response, WireError
 from lockstep.targets.listing import Dishonest, Listing, read_found
 from lockstep.targets.pacing import Pace, TooSoon
@@ -37,10 +37,11 @@ LONGEST_WAIT_FOR_TURN = 2.0
 
 
 class ScimTarget(Target):
-    """One application. *client* is shared with others and closed by who made it."""
+    """One application. *client* is shared with others and closed by who made it; *turns* is asked for every request."""
 
-    def __init__(self, settings: TargetSettings, client: HttpClient) -> None:
+    def __init__(self, settings: TargetSettings, client: HttpClient, turns: Turns | None = None) -> None:
         self.settings = settings
+        self._turns = turns
         self._client = client
         self._tenant = read_tenant_url(settings.tenant_url, settings.patch_mode)
         self._pace = Pace(settings.requests_per_second, settings.concurrency)
@@ -146,6 +147,9 @@ class ScimTarget(Target):
         longest_wait = min(LONGEST_WAIT_FOR_TURN, self.settings.deadline_seconds / 4)
         try:
             async with self._pace.turn(longest_wait=longest_wait):
+                # Last of all: meanwhile another worker may have been asked to wait.
+                if self._turns is not None and (wait := await self._turns.spend()) > 0:
+                    raise TooSoon(wait)
                 response = await self._client.send(
                     request.method,
                     url,

@@ -1,0 +1,42 @@
+"""How many of a job's objects fail at present, and how many are as they should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import only_row
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """*references*: objects whose own account is right, but for a manager or member that the application refuses."""
+
+    base: int
+    references: int
+
+    @property
+    def total(self) -> int:
+        return self.base + self.references
+
+
+async def count_failing(connection: Connection, job: str) -> Failing:
+    """Objects whose last try failed, given up ones included."""
+    cursor = await connection.execute(
+        """select count(*) filter (where last_error -> 'isReference' is distinct from 'true'),
+            count(*) filter (where last_error -> 'isReference' = 'true')
+        from dirty where job = %s and failures > 0""",
+        (job,),
+    )
+    return Failing(*await only_row(cursor))
+
+
+async def count_working(connection: Connection, job: str) -> int:
+    """Linked objects that do not fail."""
+    cursor = await connection.execute(
+        """select count(*) from link where job = %(job)s and state <> 'tombstone'
+            and not exists (select from dirty where dirty.job = %(job)s and dirty.kind = link.kind
+                and dirty.source_id = link.source_id and dirty.failures > 0)""",
+        {"job": job},
+    )
+    return int((await only_row(cursor))[0])

@@ -1,0 +1,237 @@
+"""An application that does not answer usably is asked after growing pauses, whatever is asked; people are told why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from scripted_scim import LIST, Answer, ScriptedScim, saying, scim, scripted_scim
+from sync_world import CONFIG, FAST, USERS, World, make_world, person_id, upn
+
+from lockstep.postgres.pool import Pool, transaction
+from lockstep.sync.drain import drain_job
+from lockstep.sync.services import Services
+from lockstep.targets.opener import ScimTargets
+
+CASES = Path(__file__).parents[1] / "cases"
+NEVER_AGAIN = replace(FAST, first_pause=timedelta(hours=1), ambiguous_wait_seconds=3600.0)
+GROUPS: dict[str, Any] = {
+    "name": "Groups", "source": "Group",
+    "attributes": [{"target": "displayName", "source": "displayName", "match": 1}, {"target": "members", "source": "members"}],
+}  # fmt: skip
+NO_QUICK_TRIES = {**CONFIG, "limits": {"maxRetries": 0}}
+
+
+@pytest.fixture
+async def application() -> AsyncIterator[ScriptedScim]:
+    async with scripted_scim() as application:
+        yield application
+
+
+@pytest.fixture
+async def world(pool: Pool, application: ScriptedScim) -> AsyncIterator[World]:
+    world = await make_world(pool, None, times=FAST)  # type: ignore[arg-type]
+    await world.rows("update credential set tenant_url = %s returning 1", f"{application.origin}/scim/v2")
+    await world.configure(NO_QUICK_TRIES)
+    targets = ScimTargets([application.origin])
+    world.services.opener = targets
+    yield world
+    await world.services.close()
+    await targets.close()
+
+
+async def drain_as_new_processes(world: World, times: int, **changed: Any) -> None:
+    """What `run --wait` and restarts do: each drain knows nothing of the one before."""
+    for _ in range(times):
+        services = Services(
+            world.pool, world.services.vault, world.services.opener, world.drive.wake,
+            times=replace(world.services.times, **changed),
+        )  # fmt: skip
+        await drain_job(services, world.drive, world.job)
+
+
+HTML = saying(200, "<html>Sign in</html>", content_type="text/html")
+PROBES = {
+    "200 text/html": HTML,
+    "200 with an empty body": saying(200),
+    "204": saying(204),
+    "200 []": saying(200, "[]"),
+    '200 {"Resources":[]} without totalResults': saying(200, '{"Resources":[]}'),
+    '200 {"totalResults":"many"}': saying(200, '{"totalResults":"many"}'),
+    "200 truncated JSON": saying(200, '{"totalResults":0,"Resou'),
+}
+
+
+def test_every_probe_of_the_case_is_tried() -> None:
+    case = json.loads((CASES / "engine-01-unreadable-probe.json").read_bytes())
+
+    assert sorted(next(iter(value for value in case.values() if isinstance(value, list)))) == sorted(PROBES)
+
+
+@pytest.mark.parametrize("said", PROBES)
+async def test_probe_that_cannot_be_read_quarantines_with_the_sentence_of_the_connection_test(
+    world: World, application: ScriptedScim, said: str
+) -> None:
+    application.answers["probe"] = PROBES[said]
+    await world.add_people([1])
+    await world.start()
+
+    await drain_as_new_processes(world, 10)
+
+    assert application.asked["probe"] == 1
+    quarantine = await world.value("select quarantine from job")
+    assert quarantine["reason"] == "EncounteredQuarantineException"
+    assert quarantine["error"]["code"] == "SystemForCrossDomainIdentityManagementServiceIncompatible"
+    assert "Model answered GET" in quarantine["error"]["message"]
+    assert await world.rows("select kind, source_display, error_code from provisioning_log") == [
+        ("Application", "Model", quarantine["error"]["code"])
+    ]
+
+
+async def repeats_itself(request: web.Request) -> web.StreamResponse:
+    page = [{"id": f"x{number}", "userName": f"other{number}"} for number in range(2)]
+    return scim({"schemas": [LIST], "totalResults": 5, "Resources": page})
+
+
+LISTINGS: dict[str, Answer] = {
+    "500": saying(500),
+    "200 text/html": HTML,
+    "200 []": saying(200, "[]"),
+    "no totalResults": saying(200, '{"Resources":[]}'),
+    "totalResults greater than what it shows": saying(200, '{"totalResults":9,"Resources":[]}'),
+    "the same first 100 of 250 whatever startIndex says": repeats_itself,
+    "a resource without id": saying(200, '{"totalResults":1,"Resources":[{"userName":"x"}]}'),
+}
+
+
+def test_every_listing_of_the_case_is_tried_but_that_with_numbers() -> None:
+    case = json.loads((CASES / "engine-02-unprovable-listing.json").read_bytes())
+
+    listings = next(iter(value for value in case.values() if isinstance(value, list)))
+    assert set(listings) - set(LISTINGS) == {"a JSON number as id"}
+
+
+@pytest.mark.parametrize("said", LISTINGS)
+async def test_list_that_cannot_be_proved_whole_is_given_up_and_everybody_is_asked_for(
+    world: World, application: ScriptedScim, said: str
+) -> None:
+    application.answers["listing"] = LISTINGS[said]
+    world.services.times = replace(FAST, first_pause=timedelta(milliseconds=10))
+    await world.add_people(range(5))
+
+    cycle = await world.sync()
+
+    assert application.user_names == {upn(number) for number in range(5)}
+    assert application.asked["listing"] <= 6  # three tries of at most two pages
+    assert cycle.state == "succeeded"
+    assert cycle.error is not None
+    reason = await world.value("select reason from provisioning_log where kind = 'Application'")
+    assert reason.startswith("The list of people cannot be used, so each is asked for: Model ")
+
+
+async def cause(world: World, kind: str) -> None:
+    """A change whose provisioning sends a request of *kind*."""
+    if kind in ("probe", "search", "create"):
+        await world.add_people([2])
+    elif kind == "delete":
+        await world.rows(
+            "update person set deleted_at = now() - interval '60 days' where id = %s returning 1", person_id(1)
+        )
+        await world.change([1], surname="Gone")
+    elif kind == "members":
+        async with transaction(world.pool) as connection:
+            parameters = {"group": person_id(9), "member": person_id(1), "job": world.job}
+            await connection.execute(
+                "insert into member (group_id, member_id, member_kind) values (%(group)s, %(member)s, 'User')",
+                parameters,
+            )
+            await connection.execute(
+                "insert into dirty_member (job, group_id, member_id) values (%(job)s, %(group)s, %(member)s)",
+                parameters,
+            )
+            await connection.execute(
+                "select mark_dirty(%(job)s, 'Group', array[%(group)s]::uuid[], 5::smallint, 'members')", parameters
+            )
+    else:
+        await world.change([1], surname="Renamed")
+    if kind == "probe":
+        await world.rows("update job set last_probe_at = null returning 1")
+    if kind == "get":
+        await world.rows("""update dirty set last_error = '{"look": true}' returning 1""")
+
+
+@pytest.mark.parametrize("kind", ["probe", "search", "get", "create", "update", "delete", "members"])
+async def test_nonsense_is_not_asked_for_again_and_again(world: World, application: ScriptedScim, kind: str) -> None:
+    await world.configure({**NO_QUICK_TRIES, "mappings": [USERS, GROUPS]})
+    async with transaction(world.pool) as connection:
+        await connection.execute(
+            """insert into grp (id, source, anchor, display_name, attributes)
+            values (%s, 'admin', 'g', 'Team', '{"displayName": "Team"}')""",
+            (person_id(9),),
+        )
+        await connection.execute(
+            "insert into assignment (app, principal_kind, principal_id) values (%s, 'Group', %s)",
+            (world.app, person_id(9)),
+        )
+    await world.add_people([1])
+    await world.sync()
+    application.asked.clear()
+    application.answers[kind] = saying(500, "<html>Oops</html>", content_type="text/html")
+    await cause(world, kind)
+
+    world.services.times = NEVER_AGAIN
+    await drain_as_new_processes(world, 20)
+
+    assert application.asked[kind] == 1
+    assert sum(application.asked.values()) <= 6
+
+
+async def test_retry_after_is_kept_by_those_who_know_nothing_of_it(world: World, application: ScriptedScim) -> None:
+    application.answers["probe"] = saying(429, **{"Retry-After": "3600"})
+    await world.add_people([1])
+    await world.start()
+
+    await drain_as_new_processes(world, 20)
+
+    assert application.asked["probe"] == 1
+
+
+async def test_retry_after_of_nothing_does_not_make_a_loop(world: World, application: ScriptedScim) -> None:
+    application.answers["probe"] = saying(503, **{"Retry-After": "0"})
+    await world.add_people([1])
+    await world.start()
+
+    await drain_as_new_processes(world, 20, first_pause=timedelta(hours=1))
+
+    assert application.asked["probe"] == 2
+
+
+async def test_outage_that_lasts_becomes_a_quarantine(world: World, application: ScriptedScim) -> None:
+    application.answers["probe"] = saying(502)
+    await world.add_people([1])
+    await world.start()
+
+    await drain_as_new_processes(world, 10, first_pause=timedelta(milliseconds=1))
+
+    assert application.asked["probe"] == 6
+    assert await world.value("select quarantine ->> 'reason' from job") == "EncounteredQuarantineException"
+
+
+async def test_first_answer_ends_the_pauses(world: World, application: ScriptedScim) -> None:
+    application.answers["probe"] = saying(502)
+    await world.add_people([1])
+    await world.start()
+    await drain_as_new_processes(world, 1, first_pause=timedelta(hours=1))
+    del application.answers["probe"]
+    await world.rows("update target_state set not_before = now() returning 1")
+
+    await world.drain()
+
+    assert application.user_names == {upn(1)}
+    assert await world.rows("select transport_failures, trouble from target_state") == [(0, None)]
