@@ -34,7 +34,6 @@ HEAD = "apiVersion: lockstep/v1\nkind: Application\nmetadata: {name: documo}\nsp
 WHOLE = (
     HEAD
     + """\
-  source: hr
   credentials: {tenantUrl: https://api.documo.test/scim/v2, secretTokenRef: env:DOCUMO_SCIM_TOKEN}
   roles:
     - {value: admin, displayName: Admin}
@@ -272,7 +271,6 @@ async def test_another_role_in_the_file_replaces_the_role(context: Context) -> N
         (HEAD + "  assignments: [{group: all-sale}]\n", "a.yaml:6:18", "all-sales"),
         (HEAD + "  assignments: [{user: kin@contoso.test}]\n", "a.yaml:6:18", "kim@contoso.test"),
         (HEAD + "  assignments: [{group: all-sales, role: Membre}]\n", "a.yaml:6:36", "Member"),
-        (HEAD + "  source: hrr\n", "a.yaml:6:3", "hr"),
         (HEAD.replace("template: documo", "template: documoo"), "a.yaml:5:3", "documo"),
         (HEAD + "  credentials: {tenantUrl: ftp://x}\n", "a.yaml:6:17", "tenant URL"),
     ],

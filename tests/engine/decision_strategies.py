@@ -95,7 +95,7 @@ def configurations(draw: st.DrawFn, *, deletes: bool | None = None, plain: bool 
             "onSourceDisabled": draw(leaving),
             "onSourceDeleted": draw(leaving),
             "onPurged": draw(leaving),
-            "onLost": draw(st.sampled_from(["hold", "recreate", "forget"])),
+            "onLost": draw(st.sampled_from(["report", "recreate", "forget"])),
             "deleteAfterPurge": draw(st.booleans()),
         },
     )

@@ -26,7 +26,8 @@ def somebody(row: dict[str, Any]) -> SourceObject:
 def decide(row: dict[str, Any]) -> Intent:
     config = configuration(deletions=row.get("policy", {}), **START)
     scope = ScopeDecision(row["scope"] == "in", "" if row["scope"] == "in" else row["scope"], (Reason("s", "scope"),))
-    return decide_intent(somebody(row), scope, link(row["link"]) if row["link"] else None, config, MOMENT)
+    linked = link(row["link"], cause=row.get("linkCause", "")) if row["link"] else None
+    return decide_intent(somebody(row), scope, linked, config, MOMENT)
 
 
 @pytest.mark.parametrize("row", CASES, ids=lambda row: f"{name_of(row)} {row['row']}")
@@ -43,7 +44,8 @@ def test_case_is_decided_by_the_row_it_names(row: dict[str, Any]) -> None:
     config = configuration(deletions=row.get("policy", {}), **START)
     state = LinkState(row["link"]) if row["link"] else None
 
-    decided = row_for(person_state(somebody(row), config, MOMENT)[0], state, in_scope=row["scope"] == "in")
+    who = person_state(somebody(row), config, MOMENT)[0]
+    decided = row_for(who, state, in_scope=row["scope"] == "in", left_before="linkCause" in row)
 
     assert decided.name == row["row"]
 
@@ -64,8 +66,8 @@ def test_table_has_a_row_for_everything() -> None:
 
 def test_every_row_decides_something() -> None:
     decided = {
-        row_for(who, state, in_scope=in_scope).name
-        for who, state, in_scope in product(Person, [None, *LinkState], (True, False))
+        row_for(who, state, in_scope=in_scope, left_before=left_before).name
+        for who, state, in_scope, left_before in product(Person, [None, *LinkState], (True, False), (True, False))
     }
 
     assert decided == {row.name for row in TABLE}

@@ -96,6 +96,22 @@ async def test_one_account_from_creation_to_purge(stage: Stage) -> None:
         assert deleted.source_display == upn("lena"), "the directory has forgotten the name, and the log has not"
 
 
+async def test_account_of_a_person_who_was_unassigned_first_outlives_the_purge_disabled(stage: Stage) -> None:
+    await newcomer(stage, "olga")
+    await unassign(stage, "olga")
+    await stage.settle()
+    await people.delete(stage.context, [upn("olga")])
+    await stage.settle()
+    sent = {app: len(wire.sent) for app, wire in stage.wires.items()}
+
+    await people.purge(stage.context, [upn("olga")])
+    await stage.settle()
+
+    for app, wire in stage.wires.items():
+        assert (await wire.listed())[upn("olga")]["active"] is False
+        assert "DELETE" not in methods(wire)[sent[app] :]
+
+
 async def test_account_that_somebody_deleted_in_the_application_is_not_made_again_unasked(stage: Stage) -> None:
     await newcomer(stage, "lost")
     for wire in stage.wires.values():

@@ -94,7 +94,6 @@ async def plan_configuration(
     order = list(DocumentKind)
     plans = []
     async with context.reading() as connection:
-        declared = {one.name for one in documents if one.kind is DocumentKind.SOURCE}
         for document in sorted(documents, key=lambda one: order.index(one.kind)):
             match document.kind:
                 case DocumentKind.TENANT:
@@ -102,7 +101,6 @@ async def plan_configuration(
                 case DocumentKind.SOURCE:
                     plans.append(await _source(context, connection, document, prune=prune))
                 case DocumentKind.APPLICATION:
-                    await _check_source(connection, document, declared)
                     plans.append(await _application(context, connection, document, prune=prune, resolve=resolve))
         if any(one.kind is DocumentKind.TENANT for one in documents):
             plans += await _not_named(connection, documents, prune=prune)
@@ -165,13 +163,6 @@ async def _source(context: Context, connection: Connection, document: ConfigDocu
         except LockstepError as error:
             raise document.wrong("spec.connection", error) from None
     return plan
-
-
-async def _check_source(connection: Connection, document: ConfigDocument, declared: set[str]) -> None:
-    name = document.spec.get("source")
-    known = declared | {one.name for one in await sources.list_sources(connection)}
-    if name and name not in known:
-        raise document.wrong("spec.source", invalid(unknown_word(name, sorted(known), "source")))
 
 
 async def _application(

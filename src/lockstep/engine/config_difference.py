@@ -17,7 +17,7 @@ from lockstep.engine.config_sections import assignment_key, role_key
 Json = dict[str, Any]
 Inner = Callable[["Comparison", str, Json, Json], Json]
 # What a file refers to, but the server does not know: compared where the values are, or nowhere.
-NOT_COMPARED = frozenset({"source", "template", "authentication", "secretTokenRef"})
+NOT_COMPARED = frozenset({"template", "authentication", "secretTokenRef"})
 NEVER_STORED = frozenset({"default"})
 
 

@@ -99,7 +99,6 @@ def _application() -> Schema:
     keys = {
         "template": TEXT | {"description": "The gallery entry: lockstep apps templates"},
         "displayName": TEXT,
-        "source": TEXT,
         "credentials": _object(credentials),
         "roles": _list(_object(role)) | {"description": "The order is the precedence."},
         "assignments": _list(assignment),

@@ -54,9 +54,14 @@ def source_from_json(part: Part) -> dict[str, Any]:
 
 def application_from_json(part: Part) -> dict[str, Any]:
     spec: dict[str, Any] = {"template": part.text("template", required=True).lower()}
-    for key in ("displayName", "source"):
-        if key in part:
-            spec[key] = part.text(key)
+    if "source" in part:
+        raise part.error(
+            "source",
+            "an application takes people from the whole directory, whichever source they came from",
+            next_step="Leave it out, and say who is provisioned with assignments or scoping filters",
+        )
+    if "displayName" in part:
+        spec["displayName"] = part.text("displayName")
     if "credentials" in part:
         spec["credentials"] = _credentials(part.part("credentials"))
     if part.raw("roles") is not None:

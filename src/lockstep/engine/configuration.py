@@ -60,7 +60,7 @@ class OnLeaving(StrEnum):
 class OnLost(StrEnum):
     """What happens when a linked account has vanished from the application."""
 
-    HOLD = "hold"
+    REPORT = "report"  # the failure is reported; the person has no account until somebody forgets the link
     RECREATE = "recreate"
     FORGET = "forget"
 
@@ -270,7 +270,7 @@ class DeletionPolicy:
     on_purged: OnLeaving = OnLeaving.DELETE
     delete_after: timedelta | None = timedelta(days=30)  # counted from the deletion in the source
     delete_after_purge: bool = False  # also accounts that were released when their person left the scope
-    on_lost: OnLost = OnLost.HOLD
+    on_lost: OnLost = OnLost.REPORT
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Decide what should become of an object's account: provision, disable, delete, leave, release, wait, or nothing.
 
 One table, read from the top: the first row that fits decides. A row names the policy that may choose among its intents. Being out of
-scope is not the same as being gone: only who is deleted in the source loses the account for good.
+scope is not the same as being gone: only people who are deleted in the source lose the account for good. An account that was disabled
+because its person left the scope is not managed from then on, as in Entra: a later deletion of the person sends nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from lockstep.engine.expressions.dates import parse_date
 from lockstep.engine.moment import Moment
 from lockstep.engine.operators import text_of
 from lockstep.engine.records import Lifecycle, Link, LinkState, ObjectKind, Reason, SourceObject
-from lockstep.engine.scope import ScopeDecision
+from lockstep.engine.scope import FILTERED, UNASSIGNED, ScopeDecision
 
 
 class IntentKind(StrEnum):
@@ -71,9 +72,15 @@ class Row:
     cause: str = ""  # "" takes that of the scope
     policy: Callable[[JobConfiguration], str] = field(default=lambda configuration: "")
     code: str = ""
+    left_before: bool = False  # only for accounts that were disabled because their person left the scope
 
-    def fits(self, person: Person, link: LinkState | None, *, in_scope: bool) -> bool:
-        return person in self.people and link in self.links and self.in_scope in (None, in_scope)
+    def fits(self, person: Person, link: LinkState | None, *, in_scope: bool, left_before: bool = False) -> bool:
+        return (
+            person in self.people
+            and link in self.links
+            and self.in_scope in (None, in_scope)
+            and (left_before or not self.left_before)
+        )
 
 
 _ALL = frozenset(Person)
@@ -129,6 +136,16 @@ TABLE: tuple[Row, ...] = (
         "The account was released when the person left the scope, and nobody asks for it again.",
     ),
     Row(
+        "deleted after it left the scope", frozenset({Person.DELETED}), False, frozenset({LinkState.DISABLED}),
+        {"": IntentKind.DISABLE}, "The account was disabled when the person left the scope, and stays so.", left_before=True,
+    ),
+    Row(
+        "gone after it left the scope", frozenset({Person.OVERDUE, Person.PURGED}), None, frozenset({LinkState.DISABLED}),
+        {"False": IntentKind.LEAVE, "True": IntentKind.DELETE},
+        "The account was disabled when the person left the scope; since then it is not managed.",
+        policy=lambda configuration: str(configuration.deletions.delete_after_purge), left_before=True,
+    ),
+    Row(
         "purged", frozenset({Person.PURGED}), None, _LINKED, _DOWN,
         "Purged people lose their account.", cause="purged",
         policy=lambda configuration: configuration.deletions.on_purged.value,
@@ -167,19 +184,21 @@ def decide_intent(
 ) -> Intent:
     """The intent of the first row that fits; the table has a row for everything."""
     person, review_at = person_state(obj, configuration, moment)
-    row = row_for(person, link.state if link else None, in_scope=scope.in_scope)
+    left_before = link is not None and link.state is LinkState.DISABLED and link.cause in (UNASSIGNED, FILTERED)
+    row = row_for(person, link.state if link else None, in_scope=scope.in_scope, left_before=left_before)
     kind = row.choices[row.policy(configuration)]
+    keeps_cause = left_before and not scope.in_scope and kind in (IntentKind.DISABLE, IntentKind.LEAVE)
     return Intent(
         kind,
-        row.cause or scope.cause,
+        link.cause if link is not None and keeps_cause else row.cause or scope.cause,
         _reasons(row, person, scope, obj),
         _review(kind, person, review_at, scope.review_at),
     )
 
 
-def row_for(person: Person, link: LinkState | None, *, in_scope: bool) -> Row:
-    """The row that decides."""
-    return next(row for row in TABLE if row.fits(person, link, in_scope=in_scope))
+def row_for(person: Person, link: LinkState | None, *, in_scope: bool, left_before: bool = False) -> Row:
+    """The row that decides. *left_before*: the account was disabled because its person left the scope."""
+    return next(row for row in TABLE if row.fits(person, link, in_scope=in_scope, left_before=left_before))
 
 
 def person_state(obj: SourceObject, configuration: JobConfiguration, moment: Moment) -> tuple[Person, datetime | None]:

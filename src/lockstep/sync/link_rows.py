@@ -23,6 +23,7 @@ def touches_link(planned: Planned) -> bool:
         return plan.link_to is not None
     return (
         link.state is not plan.link_state
+        or (plan.link_state is LinkState.DISABLED and link.cause != plan.cause)
         or link.review_at != plan.review_at
         or bool(plan.desired_hash and link.desired_hash != plan.desired_hash)
     )

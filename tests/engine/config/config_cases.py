@@ -36,7 +36,6 @@ kind: Application
 metadata: { name: documo, labels: { tier: production } }
 spec:
   template: documo                # gallery template, pins defaults
-  source: hr-directory
   credentials:
     authentication: bearer
     tenantUrl: https://api.documo.com/scim/v2

@@ -62,6 +62,7 @@ def test_a_section_that_is_left_out_is_not_managed() -> None:
         ("- { group: documo-admins, role: admin }", "- { role: admin }", "{ role: admin }", "either a group or a user"),
         ("[failure, quarantine", "[failure, quarantene", "quarantene", 'did you mean "quarantine"?'),
         ("mode: automatic", "mode: manual", "mode: manual", "possible: automatic"),
+        ("template: documo ", "source: hr\n  template: documo ", "source: hr", "from the whole directory"),
     ],
 )
 def test_a_mistake_is_told_with_its_line_column_and_what_was_meant(old: str, new: str, there: str, words: str) -> None:
