@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lockstep.directory.rows import BadRow, GroupLine, MemberLine, Page, PassKind, PersonLine
 from lockstep.errors import LockstepError
-from lockstep.sources.csv_file import open_csv
+from lockstep.sources.csv_file import CsvPass
+from lockstep.sources.csv_open import CsvOptions
+from lockstep.sources.csv_open import open_csv as open_whole
 
 ENTRA = (
     "userPrincipalName,displayName,surname,mail,givenName,id,userType,jobTitle,department,accountEnabled,usageLocation,"
@@ -17,8 +20,12 @@ ENTRA = (
 ANNA = "00000000-0000-4000-8000-00000000000a"
 
 
-async def read(path: Path, **options: object) -> tuple[list[object], list[BadRow], Page]:
-    reading = open_csv(path, **options)  # type: ignore[arg-type]
+def open_csv(path: Path, *, kind: PassKind | None = None, **options: Any) -> CsvPass:
+    return open_whole(path, kind=kind, options=CsvOptions(**options))
+
+
+async def read(path: Path, **options: Any) -> tuple[list[object], list[BadRow], Page]:
+    reading = open_csv(path, **options)
     pages = [page async for page in reading.pages(100)]
     lines = [line for page in pages for line in page.lines]
     return lines, [row for page in pages for row in page.bad], pages[-1]
@@ -87,7 +94,7 @@ def test_missing_file_is_not_found(tmp_path: Path) -> None:
 
 HEADERS = {
     "no column to know people by": ("name,department", "no column userPrincipalName", "name, department"),
-    "nothing that is known": ("name,colour", "no list of people", "name, colour"),
+    "nothing that is known": ("name,colour", "not a list of people", "name, colour"),
     "a column twice": ("userPrincipalName,mail,mail", '"mail" occurs twice', ""),
     "two columns for one attribute": (
         "userPrincipalName,officeLocation,office",
@@ -132,7 +139,13 @@ BAD_ROWS = {
     "no key": (",anna@x.test,True,", BadRow(2, "id", "is empty", "", "anna@x.test")),
     "an enabled flag that is neither": (
         f"{ANNA},anna@x.test,perhaps,",
-        BadRow(2, "accountEnabled", 'must be True or False, not "perhaps"', ANNA, "anna@x.test"),
+        BadRow(
+            2,
+            "accountEnabled",
+            'must be True or False, not "perhaps"; say what it means: --value "accountEnabled:perhaps=false"',
+            ANNA,
+            "anna@x.test",
+        ),
     ),
     "no enabled flag": (
         f"{ANNA},anna@x.test,,",
@@ -148,7 +161,7 @@ BAD_ROWS = {
     ),
     "too few cells": (f"{ANNA},anna@x.test", BadRow(2, "", "has 2 cells, the header has 4", ANNA)),
     "too many cells": (f"{ANNA},anna@x.test,True,x,y", BadRow(2, "", "has 5 cells, the header has 4")),
-    "a stray quote": (f'{ANNA},"anna"x@x.test,True,', BadRow(2, "", "is no CSV: ',' expected after '\"'")),
+    "a stray quote": (f'{ANNA},"anna"x@x.test,True,', BadRow(2, "", "is not CSV: ',' expected after '\"'")),
 }
 
 
@@ -166,19 +179,24 @@ async def test_bad_row_is_reported_and_the_rest_is_read(case: str, tmp_path: Pat
 
 async def test_bytes_that_are_no_text_cost_one_row(tmp_path: Path) -> None:
     file = tmp_path / "p.csv"
-    file.write_bytes(b"id,userPrincipalName,department\nk1,a@x.test,Caf\xe9\nk2,b@x.test,Sales\n")
+    file.write_bytes(
+        "id,userPrincipalName,department\nk1,a@x.test,Caf\udce9\nk2,b@x.test,Café\nk3,c@x.test,Öl\n".encode(
+            errors="surrogateescape"
+        )
+    )
 
     lines, bad, _ = await read(file)
 
-    assert bad == [BadRow(2, "department", "holds bytes that are no text in this encoding", "k1", "a@x.test")]
-    assert len(lines) == 1
+    reason = "is not valid UTF-8; name the encoding of the file: --encoding cp1252"
+    assert bad == [BadRow(2, "department", reason, "k1", "a@x.test")]
+    assert len(lines) == 2
 
 
 async def test_unreadable_manager_costs_one_row(tmp_path: Path) -> None:
     file = tmp_path / "p.csv"
     file.write_bytes(b"id,userPrincipalName,manager\nk1,a@x.test,J\xfcrgen\nk2,b@x.test,k1\n")
 
-    lines, bad, page = await read(file)
+    lines, bad, page = await read(file, encoding="utf-8")
 
     assert [(row.line, row.column, row.key) for row in bad] == [(2, "manager", "k1")]
     assert (len(lines), page.is_last) == (1, True)

@@ -32,15 +32,22 @@ class SourceView:
 
 
 async def save_source(
-    context: Context, name: str, *, kind: str, config: Mapping[str, Any], display_name: str = "", replaces: bool = False
-) -> SourceRecord:
-    """Register a source. Its files are looked at first: what cannot be read is refused now and not at night."""
+    context: Context, name: str, *, kind: str, config: Mapping[str, Any], display_name: str = "", replaces: bool = False,
+    is_kept: bool = True,
+) -> SourceRecord:  # fmt: skip
+    """Register a source. Its files are looked at first: what cannot be read is refused now and not at night.
+
+    *is_kept*: its files are there tomorrow; those of a pipe are not, and are not remembered.
+    """
     context.actor.require(SOURCES_WRITE)
     if not _NAME.fullmatch(name) or name == LOCAL_SOURCE:
         raise invalid(
-            f'"{name}" cannot be the name of a source', why="Letters, digits, dots and hyphens; lockstep is taken"
+            f'"{name}" cannot be the name of a source',
+            why="Letters, digits, dots, hyphens and underscores are possible; lockstep is taken",
         )
     context.open_source(kind, config, {})
+    if not is_kept:
+        config = {key: value for key, value in config.items() if key != "files"}
     async with context.changing(SOURCES_WRITE) as edit:
         before = await store.read_source(edit.connection, name)
         if before and not replaces:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,13 @@ import click
 
 from lockstep.actions import sources as actions
 from lockstep.actions.context import Context
-from lockstep.actions.sources import SourceView, counts_of
+from lockstep.actions.sources import SourceView
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
 from lockstep.cli.session import run
-from lockstep.directory.intake import Guard, IntakeOptions
-from lockstep.directory.rows import PassKind, PassResult
-from lockstep.errors import EXIT_CODES, Kind, invalid
-
-DEFAULT_SOURCE = "csv"
-_SHOWN_BAD_ROWS = 10
+from lockstep.cli.source_import import import_
+from lockstep.cli.source_options import ReadingOptions, config_from, reading_options
+from lockstep.errors import EXIT_CODES, Kind
 
 file_option = click.Path(path_type=Path, dir_okay=False)
 
@@ -34,17 +30,7 @@ def sources() -> None:
     """
 
 
-def _csv_options(command: Any) -> Any:
-    for option in (
-        click.option(
-            "--map", "mapping", multiple=True, metavar="COLUMN=ATTRIBUTE", help="What a column means. Repeatable."
-        ),
-        click.option("--encoding", default="", help="Of the file; found out by default."),
-        click.option("--delimiter", default="", help="Of the file; found out by default."),
-        click.option("--partial", is_flag=True, help="Who is not in the file stays."),
-    ):
-        command = option(command)
-    return command
+sources.add_command(import_)
 
 
 @sources.command("add")
@@ -54,11 +40,11 @@ def _csv_options(command: Any) -> Any:
 @click.option("--members", type=file_option, help="A CSV file of group members.")
 @click.option("--display-name", default="", help="As it is shown.")
 @click.option("--replace", "replaces", is_flag=True, help="Overwrite a source of that name.")
-@_csv_options
+@reading_options
 @output_option
 def add(
     name: str, people: Path | None, groups: Path | None, members: Path | None, display_name: str, replaces: bool,
-    mapping: tuple[str, ...], encoding: str, delimiter: str, partial: bool, output: Output,
+    output: Output, **reading: Any,
 ) -> None:  # fmt: skip
     """Register a source of CSV files.
 
@@ -70,7 +56,7 @@ def add(
              for path, kind in ((people, "people"), (groups, "groups"), (members, "members")) if path]  # fmt: skip
     if not files:
         raise click.UsageError("Name a file: --people FILE")
-    config = _config(files, mapping, encoding, delimiter, partial)
+    config = config_from(files, ReadingOptions(**reading))
 
     async def work(context: Context) -> None:
         await actions.save_source(
@@ -80,72 +66,6 @@ def add(
     run(work)
     output.one({"name": name, "kind": "csv", "config": config}, text=f"Source {name} is registered.")
     hint(f"Next: lockstep sources import {name}")
-
-
-@sources.command("import")
-@click.argument("what", metavar="SOURCE|FILE")
-@click.option("--source", default="", help=f"The source that FILE belongs to (default: {DEFAULT_SOURCE}).")
-@click.option(
-    "--kind", type=click.Choice([str(kind) for kind in PassKind]), help="What FILE holds; found out by default."
-)
-@click.option(
-    "--group", default="", metavar="NAME", help="FILE lists the members of this group (Entra: Download members)."
-)
-@click.option(
-    "--max-drop", type=click.FloatRange(0, 100), default=10.0, show_default=True, help="Percent that may leave at once."
-)
-@click.option(
-    "--max-drop-count",
-    type=click.IntRange(1),
-    default=20,
-    show_default=True,
-    help="So many may always leave, less one.",
-)
-@_csv_options
-@output_option
-def import_(
-    what: str, source: str, kind: str | None, group: str, max_drop: float, max_drop_count: int,
-    mapping: tuple[str, ...], encoding: str, delimiter: str, partial: bool, output: Output,
-) -> None:  # fmt: skip
-    """Read a source, or a CSV file, into the directory.
-
-    Who is no longer in a whole file leaves; if that would be too many at once, nobody does until you confirm.
-
-    \b
-    lockstep sources import hr
-    lockstep sources import people.csv --map "E-mail=userPrincipalName"
-    lockstep sources import sales-members.csv --group Sales
-    """
-    if group and kind not in (None, str(PassKind.MEMBERS)):
-        raise click.UsageError(f"--group names whose members FILE lists, so it cannot hold {kind}")
-    options = IntakeOptions(Guard(percent=max_drop, least=max_drop_count))
-    path = Path(what)
-    files = [{"path": str(path.absolute()), "kind": kind} | ({"group": group} if group else {})]
-    looks_like_a_name = not path.exists() and not path.suffix and "/" not in what
-
-    async def work(context: Context) -> tuple[str, list[PassResult]]:
-        known = {view.source.name for view in await actions.list_sources(context)}
-        if what in known and not source and not group:
-            return what, await actions.import_source(context, what, options=options)
-        if looks_like_a_name:
-            await actions.show_source(context, what)  # there is none: says so, with what was probably meant
-        config = _config(files, mapping, encoding, delimiter, partial)
-        name = source or DEFAULT_SOURCE
-        if name not in known:
-            await actions.save_source(context, name, kind="csv", config=config)
-        return name, await actions.import_source(context, name, config=config, options=options)
-
-    name, results = run(work, label="Importing")
-    output.one(
-        {
-            "source": name,
-            "passes": [{"kind": str(one.kind), **counts_of(one), "badRows": _bad(one)} for one in results],
-        },
-        text=[_summary(one) for one in results],
-    )
-    _explain(name, results)
-    if code := _exit_code(results):
-        raise click.exceptions.Exit(code)
 
 
 @sources.command("list")
@@ -255,20 +175,6 @@ def _show(name: str, output: Output) -> SourceView:
     return view
 
 
-def _config(
-    files: Sequence[Mapping[str, str | None]], mapping: Sequence[str], encoding: str, delimiter: str, partial: bool
-) -> dict[str, Any]:
-    columns = {}
-    for one in mapping:
-        column, equals, attribute = one.rpartition("=")
-        if not equals or not column:
-            raise invalid(f'"{one}" is no map', next_step="Write it as --map COLUMN=ATTRIBUTE")
-        columns[column] = attribute
-    config: dict[str, Any] = {"files": list(files)}
-    texts = {"map": columns, "encoding": encoding, "delimiter": "\t" if delimiter in ("tab", "\\t") else delimiter}
-    return config | {name: value for name, value in texts.items() if value} | ({"partial": True} if partial else {})
-
-
 def _row(view: SourceView) -> dict[str, Any]:
     return {
         "name": view.source.name,
@@ -278,44 +184,3 @@ def _row(view: SourceView) -> dict[str, Any]:
         "groups": view.counts["groups"],
         "waiting": "; ".join(hold.reason for hold in view.holds),
     }
-
-
-def _summary(result: PassResult) -> str:
-    counts = [
-        (result.created, "added" if result.kind is PassKind.MEMBERS else "created"), (result.updated, "updated"),
-        (result.restored, "restored"), (result.removed, "removed"), (result.unchanged, "unchanged"),
-        (result.awaited, "waiting for people who are not there yet"), (result.bad, "bad rows"),
-    ]  # fmt: skip
-    return f"{result.kind:<8} {result.read:>9,} read: " + (
-        ", ".join(f"{n:,} {word}" for n, word in counts if n) or "nothing"
-    )
-
-
-def _bad(result: PassResult) -> list[dict[str, Any]]:
-    return [{"line": row.line, "column": row.column, "reason": row.reason, "key": row.key} for row in result.bad_rows]
-
-
-def _explain(name: str, results: Sequence[PassResult]) -> None:
-    """What is remarkable, on stderr."""
-    for result in results:
-        for row in result.bad_rows[:_SHOWN_BAD_ROWS]:
-            hint(f"  line {row.line}{f', {row.column}' if row.column else ''}: {row.reason}")
-        if result.bad > _SHOWN_BAD_ROWS:
-            hint(f"  ... and {result.bad - _SHOWN_BAD_ROWS:,} more bad rows (up to 100 of them: -o json)")
-        if result.bad:
-            hint("  The people of bad rows stay as they were.")
-        if result.ignored:
-            hint(f"  Columns that mean nothing here: {', '.join(result.ignored)}")
-        if result.error:
-            hint(f"  {result.error}. Nobody was removed.")
-        elif result.unproven:
-            hint(f"  Nobody was removed: {result.unproven}.")
-        if result.held:
-            hint(f"  Nobody was removed: {result.held}.")
-            hint(f"  Decide: lockstep sources confirm {name}   or   lockstep sources reject {name}")
-
-
-def _exit_code(results: Sequence[PassResult]) -> int:
-    if any(result.held for result in results):
-        return EXIT_CODES[Kind.HELD]
-    return EXIT_CODES[Kind.PARTIAL] if any(result.bad or result.error for result in results) else 0

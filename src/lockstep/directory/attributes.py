@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+from lockstep.directory.dates import ANY_FORM, DateForm, orders_of, read_date
 
 
 class AttributeType(StrEnum):
@@ -21,6 +23,31 @@ class AttributeType(StrEnum):
     INTEGER = "Integer"
     DATE_TIME = "DateTime"
     STRINGS = "String[]"
+
+
+class Cause(StrEnum):
+    """Why a value cannot be taken, so that many refusals for one cause can be told and mended together."""
+
+    BYTES = "bytes"  # of a file, that are not text in its encoding
+    CONTROL = "control"
+    LENGTH = "length"
+    WORD = "word"  # neither true nor false
+    NUMBER = "number"
+    DATE = "date"
+    FORM = "form"
+    EMPTY = "empty"
+    CELLS = "cells"  # of a row: too many, too few, or not CSV at all
+    TWICE = "twice"
+    TAKEN = "taken"
+    UNKNOWN = "unknown"
+
+
+class UnreadableValue(ValueError):
+    """A value that an attribute cannot hold. Its text is the reason, to be put behind the attribute's name."""
+
+    def __init__(self, cause: Cause, reason: str) -> None:
+        super().__init__(reason)
+        self.cause = cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +107,7 @@ GROUP_ATTRIBUTES: Mapping[str, Attribute] = _table(
     "onPremisesSyncEnabled bool", "onPremisesSamAccountName", "isAssignableToRole bool", "theme 64",
 )  # fmt: skip
 
-# Graph's and other exports' names for the same attributes.
+# Graph's and other exports' names for the same attributes, without blanks and marks.
 ALIASES: Mapping[str, str] = {
     "mobilephone": "mobile",
     "businessphone": "telephoneNumber",
@@ -90,19 +117,43 @@ ALIASES: Mapping[str, str] = {
     "office": "physicalDeliveryOfficeName",
     "title": "jobTitle",
     "email": "mail",
+    "emailaddress": "mail",
+    "mailaddress": "mail",
     "firstname": "givenName",
     "lastname": "surname",
     "familyname": "surname",
     "upn": "userPrincipalName",
     "username": "userPrincipalName",
-    "blockcredential": "",  # the opposite of accountEnabled: never taken by mistake
+    "fax": "facsimileTelephoneNumber",
+    "phonenumber": "telephoneNumber",
+    "whencreated": "createdDateTime",
+    "lastdirsynctime": "onPremisesLastSyncDateTime",
+    "lastpasswordchangetimestamp": "lastPasswordChangeDateTime",
+    "enabled": "accountEnabled",
+    "signinallowed": "accountEnabled",
+    "signinstatus": "accountEnabled",
 }
+
+# Names for the opposite of accountEnabled, without blanks and marks: "yes" there means that the account is disabled.
+INVERSE_OF_ENABLED = frozenset(
+    {"blockcredential", "blocksignin", "blocksigninyesno", "signinblocked", "isblocked", "isdisabled", "accountdisabled"}
+)  # fmt: skip
 
 _EXTENSION = re.compile(r"extension_[0-9a-fA-F]{32}_[A-Za-z][A-Za-z0-9_]{0,119}")
 _FOLDED = {name.lower(): attribute for name, attribute in PERSON_ATTRIBUTES.items()}
 _FOLDED_GROUPS = {name.lower(): attribute for name, attribute in GROUP_ATTRIBUTES.items()}
-_WORDS = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
-_DATES = ("%Y-%m-%d", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y")
+# Yes and no, and what Excel writes for TRUE and FALSE, in the languages where a word means one of them only.
+_TRUE = "true yes 1 y wahr ja vrai oui verdadero sí si vero sì verdadeiro sim waar sant tosi kyllä sand prawda tak pravda ano igaz igen"
+_FALSE = "false no 0 n falsch nein faux non falso não nao onwaar nee falskt nej epätosi ei falsk nei fałsz nie nepravda ne hamis nem"
+WORDS: Mapping[str, bool] = dict.fromkeys(_TRUE.split(), True) | dict.fromkeys(_FALSE.split(), False)
+# What is said of an account and cannot be taken for its opposite.
+ACCOUNT_WORDS: Mapping[str, bool] = {"enabled": True, "active": True, "allowed": True, "disabled": False, "inactive": False,
+                                     "blocked": False, "not allowed": False}  # fmt: skip
+# Compared letter by letter by whatever reads them: what cannot be seen in them is taken away.
+_IDENTIFIERS = frozenset(
+    {"userPrincipalName", "originalUserPrincipalName", "mail", "mailNickname", "employeeId", "immutableId"}
+)
+_SEPARATOR = re.compile(r";|\+(?=(?:smtp|sip|x500):)", re.IGNORECASE)  # the second in Microsoft 365's proxy addresses
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MOST_VALUES = 200
 
@@ -112,7 +163,7 @@ def person_attribute(name: str) -> Attribute | None:
     if _EXTENSION.fullmatch(name):
         return Attribute(name)
     folded = name.strip().lower()
-    return _FOLDED.get(folded) or PERSON_ATTRIBUTES.get(ALIASES.get(folded, ""))
+    return _FOLDED.get(folded) or PERSON_ATTRIBUTES.get(ALIASES.get(squeezed(name), ""))
 
 
 def group_attribute(name: str) -> Attribute | None:
@@ -121,47 +172,71 @@ def group_attribute(name: str) -> Attribute | None:
     return _FOLDED_GROUPS.get(name.strip().lower())
 
 
+def squeezed(name: str) -> str:
+    """*name* as headers are compared: small letters and digits alone."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def plain(text: str) -> str:
+    """*text* as identifiers are compared: composed (NFC), without characters that cannot be seen (Unicode's Cf), not surrounded."""
+    if text.isascii():
+        return text.strip()
+    seen = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+    return unicodedata.normalize("NFC", seen).strip()
+
+
 def near_attributes(name: str) -> list[str]:
     """Known attributes of people whose names are like *name*."""
     found = difflib.get_close_matches(name.lower(), sorted(_FOLDED), n=3, cutoff=0.6)
     return [_FOLDED[one].name for one in found]
 
 
-def parse_value(attribute: Attribute, text: str) -> Any:
-    """The value that *text* spells; None for empty text. Raises ValueError with the reason in plain words."""
+def parse_value(attribute: Attribute, text: str, dates: DateForm = ANY_FORM) -> Any:
+    """The value that *text* spells; None for empty text. Texts are composed (NFC). Raises UnreadableValue."""
     text = text.strip()
     if not text:
         return None
-    # surrogates: bytes of a file that were no text in its encoding
-    if any("\ud800" <= letter <= "\udfff" for letter in text) if not text.isascii() else False:
-        raise ValueError("holds bytes that are no text in this encoding")
+    if not text.isascii():
+        # surrogates: bytes of a file that were not text in its encoding
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise UnreadableValue(Cause.BYTES, "holds bytes that are not text in this encoding")
+        text = plain(text) if attribute.name in _IDENTIFIERS else unicodedata.normalize("NFC", text)
     if _CONTROL.search(text):
-        raise ValueError("holds a control character")
+        raise UnreadableValue(Cause.CONTROL, "holds a control character")
     match attribute.type:
         case AttributeType.STRING:
             return _short(attribute, text)
         case AttributeType.BOOLEAN:
-            if text.lower() not in _WORDS:
-                raise ValueError(f'must be True or False, not "{shown(text)}"')
-            return _WORDS[text.lower()]
+            return parse_boolean(attribute, text)
         case AttributeType.INTEGER:
             if not re.fullmatch(r"-?\d{1,18}", text, re.ASCII):
-                raise ValueError(f'must be a whole number, not "{shown(text)}"')
+                raise UnreadableValue(Cause.NUMBER, f'must be a whole number, not "{shown(text)}"')
             return int(text)
         case AttributeType.DATE_TIME:
-            return _date(text)
+            return _date(text, dates)
         case AttributeType.STRINGS:
-            values = [_short(attribute, part.strip()) for part in text.strip("[]").split(";") if part.strip()]
+            values = [_short(attribute, part.strip()) for part in _SEPARATOR.split(text.strip("[]")) if part.strip()]
             if len(values) > _MOST_VALUES:
-                raise ValueError(f"holds {len(values)} values, at most {_MOST_VALUES} are possible")
+                raise UnreadableValue(Cause.LENGTH, f"holds {len(values)} values, at most {_MOST_VALUES} are possible")
             return values or None
 
 
+def parse_boolean(attribute: Attribute, text: str) -> bool:
+    """What *text* says: yes or no in several languages; of accounts also Active, Disabled and their like. Raises UnreadableValue."""
+    word = text.strip().casefold()
+    found = WORDS.get(word)
+    if found is None and attribute.name == "accountEnabled":
+        found = ACCOUNT_WORDS.get(word)
+    if found is None:
+        raise UnreadableValue(Cause.WORD, f'must be True or False, not "{shown(text)}"')
+    return found
+
+
 def check_user_principal_name(name: str) -> None:
-    """Raise ValueError unless *name* has the form name@domain."""
+    """Raise UnreadableValue unless *name* has the form name@domain."""
     local, _, domain = name.rpartition("@")
     if not local or not domain or any(letter.isspace() for letter in name):
-        raise ValueError(f'must have the form name@domain, not "{shown(name)}"')
+        raise UnreadableValue(Cause.FORM, f'must have the form name@domain, not "{shown(name)}"')
 
 
 def shown(text: str, *, limit: int = 60) -> str:
@@ -172,23 +247,18 @@ def shown(text: str, *, limit: int = 60) -> str:
 
 def _short(attribute: Attribute, text: str) -> str:
     if len(text) > attribute.max_length:
-        raise ValueError(f"has {len(text)} characters, at most {attribute.max_length} are possible")
+        raise UnreadableValue(Cause.LENGTH, f"has {len(text)} characters, at most {attribute.max_length} are possible")
     return text
 
 
-def _date(text: str) -> str:
-    """An aware UTC time in ISO form; a time without a zone is taken for UTC."""
-    moment: datetime | None = None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        for form in _DATES:
-            try:
-                moment = datetime.strptime(text, form)
-                break
-            except ValueError:
-                continue
-    if moment is None:
-        raise ValueError(f'must be a date such as 2026-03-31 or 2026-03-31T08:00:00Z, not "{shown(text)}"')
-    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return aware.isoformat(timespec="seconds").replace("+00:00", "Z")
+def _date(text: str, form: DateForm) -> str:
+    found = read_date(text, form)
+    if found is None and form.order is None and len(orders_of(text)) > 1:
+        raise UnreadableValue(
+            Cause.DATE, f'is two dates, by whether the day or the month comes first: "{shown(text)}"; write 2026-03-31'
+        )
+    if found is None:
+        raise UnreadableValue(
+            Cause.DATE, f'must be a date such as 2026-03-31 or 2026-03-31T08:00:00Z, not "{shown(text)}"'
+        )
+    return found

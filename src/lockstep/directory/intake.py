@@ -19,8 +19,8 @@ from lockstep.directory.intake_groups import GroupIntake
 from lockstep.directory.intake_members import MemberIntake
 from lockstep.directory.intake_people import PersonIntake
 from lockstep.directory.people import delete_people
-from lockstep.directory.rows import PassKind, PassResult, SourcePass
-from lockstep.errors import LockstepError, conflict, not_found
+from lockstep.directory.rows import PassKind, PassResult, SourcePass, Survey
+from lockstep.errors import LockstepError, conflict, invalid, not_found
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import groups as group_store
 from lockstep.storage import people as people_store
@@ -30,6 +30,7 @@ from lockstep.storage.groups import Edge
 PAGE_SIZE = 1000
 KINDS = {PassKind.PEOPLE: "User", PassKind.GROUPS: "Group", PassKind.MEMBERS: "Member"}
 _MANY = 1000  # from so many on, plans made for the tables of before are bad ones
+_MANY_ALIKE = 5  # bad rows: fewer may each be a mistake of its own
 NOUNS = {"User": "people", "Group": "groups", "Member": "memberships"}
 
 AfterCommit = Callable[[Collection[str]], Awaitable[None]]
@@ -109,10 +110,11 @@ class _Walk:
 
     async def run(self) -> None:
         self.only_group = await self._find_group()
+        refuse_unreadable(await self.reading.survey())
         self.generation = await store.begin_pass(self.connection, self.source)
         taker = self._taker()
         is_whole = await self._read(taker)
-        self.result.ignored = self.reading.ignored
+        self.result.ignored, self.result.notes = self.reading.ignored, self.reading.notes
         if is_whole and self.reading.is_full:
             await self._remove_missing()
         if isinstance(taker, PersonIntake) and taker.postponed:
@@ -209,6 +211,20 @@ class _Walk:
         if edit.touched:
             self.result.touched |= edit.touched
             await self.after_commit(edit.touched)
+
+
+def refuse_unreadable(survey: Survey) -> None:
+    """Raise LockstepError where most rows are bad for one reason: the file was read wrongly, and none of it is written."""
+    worst = survey.worst
+    if worst is None or survey.alike < _MANY_ALIKE or survey.alike * 2 <= survey.rows:
+        return
+    where = f", {worst.column}" if worst.column else ""
+    raise invalid(
+        f"{survey.alike:,} of {survey.rows:,} rows cannot be read for one reason; nothing was imported",
+        why=f"Line {worst.line}{where}: {worst.reason}",
+        next_step=survey.cure,
+        code="MostRowsBad",
+    )
 
 
 async def delete_objects(edit: Edit, kind: str, ids: list[str]) -> int:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
+from lockstep.directory.attributes import Cause, plain
+
 
 class PassKind(StrEnum):
     """What a pass brings. They are taken in this order."""
@@ -63,6 +65,22 @@ class BadRow:
     reason: str
     key: str = ""
     user_principal_name: str = ""
+    cause: Cause = field(default=Cause.UNKNOWN, compare=False)
+    word: str = field(default="", compare=False)  # what the cell said, where it is neither true nor false
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a look through a whole source found before anything of it is written.
+
+    *worst*: of the most frequent cause, an example; *alike* counts the rows that have it in the same column.
+    """
+
+    rows: int = 0
+    bad: int = 0
+    alike: int = 0
+    worst: BadRow | None = None
+    cure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +119,15 @@ class SourcePass(Protocol):
         """Columns that mean nothing to us."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What an administrator should know of how the source is read, in sentences; complete after the survey."""
+        ...
+
+    async def survey(self) -> Survey:
+        """Look through the source before anything is written. Raises LockstepError where it can be read in two ways."""
+        ...
+
     def pages(self, size: int) -> AsyncGenerator[Page, None]:
         """Pages of at most *size* rows. Raises OSError or LockstepError in the middle when the source fails."""
         ...
@@ -121,6 +148,7 @@ class PassResult:
     bad: int = 0
     bad_rows: list[BadRow] = field(default_factory=list)
     ignored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     held: str = ""  # why nobody was made a leaver: the source shrank
     missing: int = 0
     unproven: str = ""  # why this pass says nothing about who is missing
@@ -134,6 +162,9 @@ class PassResult:
 
 
 def key_of(text: str) -> str:
-    """The spelling under which keys are compared: GUIDs and user principal names in lower case, everything else as it is."""
-    key = text.strip()
+    """The spelling under which keys are compared: GUIDs and user principal names in lower case, everything else as it is.
+
+    Composed (NFC), and without characters that cannot be seen.
+    """
+    key = plain(text)
     return key.lower() if "@" in key or (len(key) == 36 and key.count("-") == 4) else key

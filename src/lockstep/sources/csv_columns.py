@@ -1,43 +1,70 @@
-"""What the columns of a CSV header mean: Entra's own names, Graph's other names, and the administrator's map.
+"""What the columns of a CSV header mean: Entra's own names, the names of other exports, and the administrator's map.
 
-A column that means nothing is ignored and named in the result. Two columns for one attribute are refused: nobody could say which
-one counts.
+Case, blanks and marks in a header do not matter. A column without a meaning is ignored and named in the result. What the
+administrator says wins over an exact name, and that over another name for the same; two that are equal are refused.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
-from lockstep.directory.attributes import Attribute, group_attribute, near_attributes, person_attribute, shown
-from lockstep.directory.rows import PassKind
-from lockstep.errors import LockstepError, invalid
-
-KEY = "id"
-MANAGER = "manager"
-GROUP_END = "group"
-MEMBER_END = "member"
-
-# The names that exports give to the ends of a membership and to keys, folded as `_folded` does.
-_GROUP_END = ("groupid", "groupobjectid", "group", "groupdisplayname", "groupname")
-_MEMBER_END = (
-    "memberid",
-    "memberobjectid",
-    "userid",
-    "id",
-    "objectid",
-    "member",
-    "userprincipalname",
-    "memberuserprincipalname",
-    "upn",
+from lockstep.directory.attributes import (
+    INVERSE_OF_ENABLED,
+    PERSON_ATTRIBUTES,
+    Attribute,
+    group_attribute,
+    person_attribute,
+    shown,
+    squeezed,
 )
-_KEYS = ("id", "objectid")
-_ONLY_PEOPLE = frozenset(
-    {"givenname", "firstname", "surname", "lastname", "usertype", "jobtitle", "department", "accountenabled", "usagelocation",
-     "employeeid", "mobilephone", "mobile", "manager"}
+from lockstep.directory.rows import PassKind
+from lockstep.errors import invalid
+from lockstep.sources.csv_names import (
+    ENABLED,
+    GROUP_ENDS,
+    KEY,
+    KEYS,
+    MANAGERS,
+    MEMBER_END,
+    MEMBER_ENDS,
+    ColumnMap,
+    bare_name,
+    clean_names,
+    mapped_names,
+    missing_column,
+    refuse_twice,
+)
+
+# Numbers that a person keeps for life, under the names that they have in personnel systems.
+_STABLE = frozenset(
+    {"employeeid", "employeenumber", "employeeno", "empid", "personnelnumber", "personalnr", "personalnummer", "persnr", "staffid",
+     "mitarbeiternr", "mitarbeiternummer", "workerid", "matricule", "immutableid", "sourceanchor", "onpremisesimmutableid",
+     "onpremisessecurityidentifier", "securityidentifier", "objectguid", "guid", "uuid"}
 )  # fmt: skip
-_MANAGERS = ("manager", "managerid", "manageruserprincipalname", "managerupn")
+# Columns that may say whose account is disabled, with words of their own.
+_STATES = frozenset({"status", "userstatus", "accountstatus", "employeestatus", "employmentstatus", "active", "aktiv", "isactive",
+                     "gesperrt", "blocked", "disabled", "deaktiviert", "locked"})  # fmt: skip
+
+
+class Claim(IntEnum):
+    """How strong a column's claim to an attribute is."""
+
+    OTHER_NAME = 1
+    EXACT_NAME = 2
+    MAPPED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeColumn:
+    """A column that holds an attribute. *is_inverse*: it says the opposite."""
+
+    place: int
+    name: str
+    attribute: Attribute
+    is_inverse: bool = False
+    claim: Claim = Claim.OTHER_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +73,32 @@ class Columns:
 
     key: int
     key_name: str
-    attributes: tuple[tuple[int, str, Attribute], ...] = ()  # (column, its name in the file, attribute)
+    attributes: tuple[AttributeColumn, ...] = ()
     manager: int | None = None
     group: int = -1
     member: int = -1
     ignored: tuple[str, ...] = ()
     count: int = 0
+    names: tuple[str, ...] = ()
 
+    @property
+    def stable(self) -> str:
+        """A column with a number for life that could be the key, or nothing."""
+        return next((name for name in self.names if squeezed(bare_name(name)) in _STABLE), "")
 
-def guess_kind(header: Sequence[str], mapping: Mapping[str, str]) -> PassKind:
-    """What a file holds, by its header and the administrator's map. Raises LockstepError when it can be nothing that we read.
-
-    A column that only people have makes it a list of people: without its key column that is refused, and never a list of groups.
-    """
-    columns = [name.strip() for name in header]
-    mapped = _mapped(columns, mapping)
-    meanings = [mapped.get(name, name) for name in columns]
-    names = {_folded(meaning) for meaning in meanings}
-    if names & set(_GROUP_END) and names & set(_MEMBER_END):
-        return PassKind.MEMBERS
-    if names & {"userprincipalname", "upn"} or names & _ONLY_PEOPLE:
-        return PassKind.PEOPLE
-    if "displayname" in names:
-        return PassKind.GROUPS
-    raise invalid(
-        "The file is no list of people, groups or members",
-        why=f"Its columns are: {_listed(header)}",
-        next_step="Say what it holds and map its columns: --kind people --map COLUMN=userPrincipalName",
-    )
+    @property
+    def state(self) -> str:
+        """An ignored column that may say whose account is disabled, while no other does, or nothing."""
+        if any(column.attribute.name == ENABLED for column in self.attributes):
+            return ""
+        return next((name for name in self.ignored if squeezed(name) in _STATES), "")
 
 
 def read_header(
     header: Sequence[str],
     kind: PassKind,
     *,
-    mapping: Mapping[str, str] | None = None,
+    mapping: ColumnMap | None = None,
     key: str = "",
     one_group: bool = False,
 ) -> Columns:
@@ -90,148 +108,140 @@ def read_header(
 
     Raises LockstepError for a column that occurs twice or is missing.
     """
-    names = [name.strip() for name in header]
-    _refuse_twice(names)
-    mapped = _mapped(names, mapping or {})
+    names = clean_names(header)
+    refuse_twice(names)
+    mapped = mapped_names(names, mapping or {})
     if kind is PassKind.MEMBERS:
         return _member_columns(names, mapped, one_group=one_group)
-    find = person_attribute if kind is PassKind.PEOPLE else group_attribute
+    find = attribute_of_people if kind is PassKind.PEOPLE else _group_attribute
     attributes, ignored, manager = _attributes(names, mapped, find, kind)
     needed = "userPrincipalName" if kind is PassKind.PEOPLE else "displayName"
-    if needed not in {attribute.name for _, _, attribute in attributes}:
-        raise _missing(needed, header, f"--map COLUMN={needed}")
+    if needed not in {column.attribute.name for column in attributes}:
+        raise missing_column(needed, header, f"--map COLUMN={needed}")
     place, name = _key(names, mapped, key, needed, attributes)
     ignored = tuple(one for one in ignored if names.index(one) != place)
-    return Columns(place, name, attributes, manager, ignored=ignored, count=len(names))
+    return Columns(place, name, attributes, manager, ignored=ignored, count=len(names), names=tuple(names))
+
+
+def key_column(names: Sequence[str], mapping: ColumnMap) -> str:
+    """The column that the administrator's map makes the key, or nothing."""
+    for name, meanings in mapped_names(list(names), mapping).items():
+        if any(squeezed(meaning) in KEYS for meaning in meanings):
+            return name
+    return ""
 
 
 def _attributes(
-    names: list[str], mapped: Mapping[str, str], find: Callable[[str], Attribute | None], kind: PassKind
-) -> tuple[tuple[tuple[int, str, Attribute], ...], tuple[str, ...], int | None]:
-    found: dict[str, tuple[int, str, Attribute]] = {}
-    ignored: list[str] = []
+    names: list[str], mapped: Mapping[str, tuple[str, ...]], find: Callable[[str], Attribute | None], kind: PassKind
+) -> tuple[tuple[AttributeColumn, ...], tuple[str, ...], int | None]:
+    found: dict[str, AttributeColumn] = {}
+    losers: list[int] = []
+    used: set[int] = set()
     manager = None
     for place, name in enumerate(names):
-        meaning = mapped.get(name, name)
-        if kind is PassKind.PEOPLE and _folded(meaning) in _MANAGERS:
-            manager = place
-            continue
-        attribute = find(meaning)
-        if attribute is None:
-            ignored.append(name)
-            continue
-        other = found.get(attribute.name)
-        if other and other[1] != attribute.name and name == attribute.name:
-            ignored.append(other[1])  # the exact name wins over another name for the same
-        elif other and other[1] == attribute.name and name not in mapped:
-            ignored.append(name)
-            continue
-        elif other:
-            raise invalid(
-                f"The columns {shown(other[1])} and {shown(name)} both mean {attribute.name}",
-                next_step="Leave one of them out of the file",
-            )
-        found[attribute.name] = (place, name, attribute)
-    return tuple(found.values()), tuple(ignored), manager
+        for meaning in _meanings(name, mapped, find):
+            if kind is PassKind.PEOPLE and squeezed(meaning) in MANAGERS:
+                manager = place
+                used.add(place)
+                continue
+            is_inverse = kind is PassKind.PEOPLE and squeezed(meaning) in INVERSE_OF_ENABLED
+            attribute = PERSON_ATTRIBUTES[ENABLED] if is_inverse else find(meaning)
+            if attribute is None:
+                continue
+            exact = Claim.EXACT_NAME if name == attribute.name else Claim.OTHER_NAME
+            new = AttributeColumn(place, name, attribute, is_inverse, Claim.MAPPED if name in mapped else exact)
+            old = found.get(attribute.name)
+            winner = new if old is None else _stronger(old, new)
+            if old is not None:
+                losers.append(old.place if winner is new else place)
+            found[attribute.name] = winner
+    used |= {column.place for column in found.values()}
+    ignored = tuple(name for place, name in enumerate(names) if place not in used or place in set(losers) - used)
+    return tuple(sorted(found.values(), key=lambda column: column.place)), ignored, manager
+
+
+def _meanings(
+    name: str, mapped: Mapping[str, tuple[str, ...]], find: Callable[[str], Attribute | None]
+) -> tuple[str, ...]:
+    """What a column may mean. As the key alone it keeps what its name says: the key is not an attribute of its own."""
+    given = mapped.get(name)
+    if given is None:
+        return (bare_name(name),)
+    others = tuple(meaning for meaning in given if squeezed(meaning) not in KEYS)
+    return others or ((bare_name(name),) if given != ("",) and find(bare_name(name)) else ())
+
+
+def _stronger(old: AttributeColumn, new: AttributeColumn) -> AttributeColumn:
+    contradicts = old.is_inverse != new.is_inverse and Claim.MAPPED not in (old.claim, new.claim)
+    if old.claim is new.claim or contradicts:
+        raise invalid(
+            f"The columns {shown(old.name)} and {shown(new.name)} both mean {new.attribute.name}",
+            next_step=f"Leave one of them out of the file, or say which one counts: --map COLUMN={new.attribute.name}",
+        )
+    return max(old, new, key=lambda column: column.claim)
+
+
+def attribute_of_people(name: str) -> Attribute | None:
+    if squeezed(name) in INVERSE_OF_ENABLED:
+        return PERSON_ATTRIBUTES[ENABLED]
+    return person_attribute(name) or person_attribute(squeezed(name))
+
+
+def _group_attribute(name: str) -> Attribute | None:
+    return group_attribute(name) or group_attribute(squeezed(name))
 
 
 def _key(
     names: list[str],
-    mapped: Mapping[str, str],
+    mapped: Mapping[str, tuple[str, ...]],
     key: str,
     needed: str,
-    attributes: tuple[tuple[int, str, Attribute], ...],
+    attributes: tuple[AttributeColumn, ...],
 ) -> tuple[int, str]:
     """The column of the key, and the name that it is remembered by: the one that is settled, else `id`, else the name."""
-    by_meaning = {_folded(mapped.get(name, name)): place for place, name in enumerate(names)}
-    if key:
-        if key == needed:
-            return next(place for place, _, attribute in attributes if attribute.name == needed), needed
-        if _folded(key) not in by_meaning:
-            raise _missing(
-                key, names, f"--map COLUMN={key}", why=f"People of this source have been told apart by {key} until now"
-            )
-        return by_meaning[_folded(key)], key
-    for name in _KEYS:
-        if name in by_meaning:
-            return by_meaning[name], KEY
-    return next(place for place, _, attribute in attributes if attribute.name == needed), needed
+    place_of_name = next(column.place for column in attributes if column.attribute.name == needed)
+    named = [place for place, name in enumerate(names) if any(squeezed(one) in KEYS for one in mapped.get(name, ()))]
+    by_name = {squeezed(bare_name(name)): place for place, name in enumerate(names) if name not in mapped}
+    found = named[0] if named else next((by_name[name] for name in KEYS if name in by_name), None)
+    if key == needed and named:
+        raise invalid(
+            f"The objects of this source have been told apart by {needed} until now, not by {shown(names[named[0]])}",
+            why="With another key everybody would be a leaver and a joiner",
+            next_step=f'Change the key first: lockstep sources rekey SOURCE --key "{shown(names[named[0]])}"',
+        )
+    if key == needed or (not key and found is None):
+        return place_of_name, needed
+    if found is None:
+        raise missing_column(
+            key, names, f"--map COLUMN={key}", why=f"People of this source have been told apart by {key} until now"
+        )
+    return found, key or KEY
 
 
-def _member_columns(names: list[str], mapped: Mapping[str, str], *, one_group: bool) -> Columns:
-    by_meaning = {_folded(mapped.get(name, name)): place for place, name in reversed(list(enumerate(names)))}
-    group = next((by_meaning[name] for name in _GROUP_END if name in by_meaning), None)
-    member = next((by_meaning[name] for name in _MEMBER_END if name in by_meaning), None)
+def _member_columns(names: list[str], mapped: Mapping[str, tuple[str, ...]], *, one_group: bool) -> Columns:
+    by_meaning = {
+        squeezed(meaning): place
+        for place, name in reversed(list(enumerate(names)))
+        for meaning in mapped.get(name, (bare_name(name),))
+    }
+    group = next((by_meaning[name] for name in GROUP_ENDS if name in by_meaning), None)
+    member = next((by_meaning[name] for name in MEMBER_ENDS if name in by_meaning), None)
     if one_group:
         group = -1
     if group is None:
-        raise _missing(
+        raise missing_column(
             "groupId or groupDisplayName", names, "--map COLUMN=group, or the group of the whole file: --group NAME"
         )
     if member is None:
-        raise _missing("memberId or userPrincipalName", names, "--map COLUMN=member")
-    known = {*_GROUP_END, *_MEMBER_END, "displayname", "grouptype", "membertype", "memberdisplayname"}
+        raise missing_column("memberId or userPrincipalName", names, "--map COLUMN=member")
+    known = {*GROUP_ENDS, *MEMBER_ENDS, "displayname", "grouptype", "membertype", "memberdisplayname"}
     ignored = tuple(
-        name for place, name in enumerate(names) if place not in (group, member) and _folded(name) not in known
+        name
+        for place, name in enumerate(names)
+        if place not in (group, member) and squeezed(bare_name(name)) not in known
     )
     if one_group:  # the people themselves come from another file
         ignored = ()
-    return Columns(member, MEMBER_END, group=group, member=member, ignored=ignored, count=len(names))
-
-
-def _mapped(names: list[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    """The map by the columns' exact names. Raises LockstepError for a column or attribute that there is not."""
-    special = {KEY, MANAGER, GROUP_END, MEMBER_END}
-    found = {}
-    for column, meaning in mapping.items():
-        exact = next((name for name in names if name == column or name.lower() == column.strip().lower()), None)
-        if exact is None:
-            near = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
-            raise invalid(
-                f'The file has no column "{shown(column)}"',
-                why=f"Its columns are: {_listed(names)}",
-                next_step=f"Did you mean {near[0]}?" if near else "Correct the map",
-            )
-        if (
-            meaning
-            and meaning not in special
-            and person_attribute(meaning) is None
-            and group_attribute(meaning) is None
-        ):
-            near = near_attributes(meaning)
-            raise invalid(
-                f'There is no attribute "{shown(meaning)}" to map {exact} to',
-                next_step=f"Did you mean {' or '.join(near)}?" if near else "See: lockstep people attributes",
-            )
-        found[exact] = meaning
-    return found
-
-
-def _refuse_twice(names: list[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        folded = name if name.startswith("extension_") else name.lower()  # their case matters
-        if name and folded in seen:
-            raise invalid(
-                f'The column "{shown(name)}" occurs twice in the header', next_step="Rename or remove one of the two"
-            )
-        seen.add(folded)
-
-
-def _missing(name: str, header: Sequence[str], cure: str, *, why: str = "") -> LockstepError:
-    found = f"Its columns are: {_listed(header)}"
-    return invalid(
-        f"The file has no column {name}",
-        why=f"{why}. {found}" if why else found,
-        next_step=f"Name the column that holds it: {cure}",
-        code="MissingColumn",
+    return Columns(
+        member, MEMBER_END, group=group, member=member, ignored=ignored, count=len(names), names=tuple(names)
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    short = [shown(name, limit=40) or "(no name)" for name in names[:40]]
-    return ", ".join(short) + (f" and {len(names) - 40} more" if len(names) > 40 else "")
-
-
-def _folded(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter.isalnum())

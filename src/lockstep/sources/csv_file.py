@@ -1,7 +1,7 @@
 """Read people, groups and members from a CSV file: the format of *Download users* in Entra's admin centre, or any other by a map.
 
-The file is streamed. A bad row is reported and its person still counts as seen; a file that is cut off says nothing about who is
-missing.
+The file is streamed, twice: a survey before anything is written, then the reading. A bad row is reported and its person still
+counts as seen; a file that is cut off, or that changes while it is read, says nothing about who is missing.
 """
 
 from __future__ import annotations
@@ -10,21 +10,32 @@ import asyncio
 import csv
 import hashlib
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from dataclasses import dataclass, field
-from io import BufferedReader
+from dataclasses import dataclass, field, replace
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import Any, cast
 
 import orjson
 
-from lockstep.directory.attributes import check_user_principal_name, parse_value, shown
-from lockstep.directory.rows import BadRow, GroupLine, Line, MemberLine, Page, PassKind, PersonLine, key_of
-from lockstep.errors import LockstepError, invalid
-from lockstep.sources.csv_columns import Columns, guess_kind, read_header
-from lockstep.sources.csv_text import TextForm, open_text, records, sniff
+from lockstep.directory.attributes import (
+    AttributeType,
+    Cause,
+    UnreadableValue,
+    check_user_principal_name,
+    shown,
+)
+from lockstep.directory.dates import ANY_FORM, DateForm, DayOrder, orders_of
+from lockstep.directory.rows import BadRow, GroupLine, Line, MemberLine, Page, PassKind, PersonLine, Survey, key_of
+from lockstep.errors import LockstepError
+from lockstep.sources.csv_cells import CellReader, ReadCell
+from lockstep.sources.csv_columns import Columns
+from lockstep.sources.csv_names import KEY
+from lockstep.sources.csv_survey import DateEvidence, Findings
+from lockstep.sources.csv_text import TextForm, open_text, records
 
 _LONGEST_KEY = 1024
 _PAGES_AHEAD = 2
+_EXAMPLE = "Example:"  # the row that Entra's templates bring
 
 
 @dataclass(slots=True)
@@ -35,9 +46,14 @@ class CsvPass:
     form: TextForm
     kind: PassKind
     columns: Columns
+    cells: list[CellReader]
     is_full: bool = True
     only_group: str = ""
+    is_first: bool = False  # no key is settled yet
+    _surveyed: Survey | None = field(default=None, repr=False)
+    _reads: list[tuple[int, str, str, ReadCell]] = field(default_factory=list, repr=False)
     _fingerprint: bytes = field(default=b"", repr=False)
+    _state: tuple[int, int] = field(default=(0, 0), repr=False)
 
     @property
     def key(self) -> str:
@@ -47,8 +63,93 @@ class CsvPass:
     def ignored(self) -> tuple[str, ...]:
         return self.columns.ignored
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        found = [self.form.note] if self.form.note else []
+        if self.kind is PassKind.PEOPLE:
+            found += self._notes_on_people()
+        return tuple(found)
+
+    def _notes_on_people(self) -> Iterator[str]:
+        state, stable = self.columns.state, self.columns.stable
+        if state:
+            yield (
+                f"The column {shown(state)} is ignored; if it says whose account is disabled: "
+                f'--map "{shown(state)}=accountEnabled", and what its words mean: --value "{shown(state)}:WORD=false"'
+            )
+        if self.is_first and self.key != KEY:
+            better = f"{shown(stable)} looks like a better key" if stable else "A number for life is a better key"
+            yield (
+                f"People are recognised by {self.key}, so a renamed person is a leaver and a joiner. "
+                f'{better}: --map "{shown(stable) or "COLUMN"}=id"'
+            )
+
+    async def survey(self) -> Survey:
+        """Look through the file. Raises LockstepError where its dates can be read in two ways."""
+        if self._surveyed is None:
+            self._state = _state(self.path)
+            self._surveyed = await asyncio.to_thread(self._look_through)
+        return self._surveyed
+
+    def _look_through(self) -> Survey:
+        found = Findings()
+        dates = {
+            one.column.place: DateEvidence(one.column.name)
+            for one in self.cells
+            if one.column.attribute.type is AttributeType.DATE_TIME and one.dates == ANY_FORM
+        }
+        self._settle({})
+        with open_text(self.path, self.form) as file:
+            for number, row in self._rows(file):
+                found.rows += 1
+                self._look_at(number, row, found, dates)
+        self._settle({place: evidence.order() for place, evidence in dates.items()})
+        return found.survey()
+
+    def _look_at(
+        self, number: int, row: list[str] | csv.Error, found: Findings, dates: Mapping[int, DateEvidence]
+    ) -> None:
+        if isinstance(row, list):
+            for place, evidence in dates.items():
+                if place < len(row) and row[place]:
+                    evidence.add(row[place].strip(), number)
+        try:
+            self._line(number, row, with_digest=False)
+        except _Unusable as wrong:
+            # How such a date is meant, only the whole column can tell.
+            if not (wrong.row.cause is Cause.DATE and orders_of(wrong.row.word)):
+                found.reject(wrong.row)
+
+    def _settle(self, orders: Mapping[int, DayOrder | None]) -> None:
+        """Make the functions that read cells, with the *orders* of dates that columns have shown."""
+        self.cells = [
+            replace(one, dates=DateForm(order)) if (order := orders.get(one.column.place)) else one
+            for one in self.cells
+        ]
+        self._reads = [
+            (one.column.place, one.column.name, one.column.attribute.name, one.reader()) for one in self.cells
+        ]
+        meaning = [
+            self.kind,
+            self.columns.key_name,
+            [[one.column.attribute.name, one.column.is_inverse, dict(one.words), one.dates.order, one.dates.pattern]
+             for one in self.cells],
+            self.columns.manager is not None,
+        ]  # fmt: skip
+        self._fingerprint = hashlib.blake2b(orjson.dumps(meaning), digest_size=32).digest()
+
+    def _rows(self, file: TextIOWrapper) -> Iterator[tuple[int, list[str] | csv.Error]]:
+        """The rows behind the header that say something."""
+        rows = records(file, self.form)
+        next(rows, None)  # the header, read when the file was opened
+        for number, row in rows:
+            if isinstance(row, list) and (not "".join(row).strip() or row[0].startswith(_EXAMPLE)):
+                continue
+            yield number, row
+
     async def pages(self, size: int) -> AsyncGenerator[Page, None]:
         """Read in a thread, at most two pages ahead."""
+        await self.survey()
         queue: asyncio.Queue[Page | BaseException | None] = asyncio.Queue(_PAGES_AHEAD)
         reader = asyncio.create_task(self._fill(queue, size))
         try:
@@ -72,46 +173,49 @@ class CsvPass:
     def _read(self, size: int) -> Iterator[Page]:
         lines: list[Line] = []
         bad: list[BadRow] = []
-        total = max(self.path.stat().st_size, 1)
-        unproven = ""
+        total = max(self._state[0], 1)
+        last: BadRow | None = None
         with open_text(self.path, self.form) as file:
-            rows = records(file, self.form)
-            next(rows)  # the header, read when the file was opened
-            for number, row in rows:
-                unproven = ""
+            for number, row in self._rows(file):
+                last = None
                 try:
-                    if isinstance(row, csv.Error):
-                        raise _Unusable(number, "", f"is no CSV: {row}")
-                    if not any(row):
-                        continue
                     lines.append(self._line(number, row))
                 except _Unusable as wrong:
-                    bad.append(wrong.row)
-                    unproven = f"The file may be cut off: line {number} {wrong.row.reason}"
+                    last = wrong.row
+                    bad.append(last)
                 if len(lines) + len(bad) >= size:
                     yield Page(tuple(lines), tuple(bad), min(cast("BufferedReader", file.buffer).tell() / total, 1.0))
                     lines, bad = [], []
-        # Only a last row that is not usable looks like a file that broke off.
-        yield Page(tuple(lines), tuple(bad), 1.0, is_last=True, unproven=unproven)
+        yield Page(tuple(lines), tuple(bad), 1.0, is_last=True, unproven=self._unproven(last))
 
-    def _line(self, number: int, row: list[str]) -> Line:
+    def _unproven(self, last: BadRow | None) -> str:
+        """Why the end of the file does not prove that it is whole, or nothing. *last*: the last row, where it is unusable."""
+        if _state(self.path) != self._state:
+            return "The file changed while it was read"
+        # A value that cannot be read in a row that is whole is no sign of a file that broke off.
+        if last is not None and (last.cause is Cause.CELLS or not _ends_with_a_line_end(self.path)):
+            return f"The file may be cut off: line {last.line} {last.reason}"
+        return ""
+
+    def _line(self, number: int, row: list[str] | csv.Error, *, with_digest: bool = True) -> Line:
+        if isinstance(row, csv.Error):
+            raise _Unusable(number, "", f"is not CSV: {row}", cause=Cause.CELLS)
         columns = self.columns
         if len(row) != columns.count and not (len(row) > columns.count and not any(row[columns.count :])):
             key = _readable(row[columns.key]) if len(row) > columns.key and len(row) < columns.count else ""
-            raise _Unusable(number, "", f"has {len(row)} cells, the header has {columns.count}", key)
+            cells = f"{len(row)} cell" if len(row) == 1 else f"{len(row)} cells"
+            raise _Unusable(number, "", f"has {cells}, the header has {columns.count}", key, cause=Cause.CELLS)
         if self.kind is PassKind.MEMBERS:
             group = self.only_group or key_of(_cell(number, "group", row[columns.group]))
             return MemberLine(number, group, key_of(_cell(number, "member", row[columns.member])))
         upn = self._user_principal_name(row)
-        key = _cell(number, columns.key_name, row[columns.key], upn=upn)
+        key = key_of(_cell(number, columns.key_name, row[columns.key], upn=upn))
         values = self._values(number, row, key, upn)
         manager = self._manager(number, row, key, upn)
-        digest = self._digest(row)
+        digest = self._digest(row) if with_digest else b""
         if self.kind is PassKind.GROUPS:
-            return GroupLine(number, key_of(key), values, digest)
-        return PersonLine(
-            number, key_of(key), values, digest, manager or None, says_manager=columns.manager is not None
-        )
+            return GroupLine(number, key, values, digest)
+        return PersonLine(number, key, values, digest, manager or None, says_manager=columns.manager is not None)
 
     def _manager(self, number: int, row: list[str], key: str, upn: str) -> str:
         if self.columns.manager is None or not row[self.columns.manager].strip():
@@ -119,104 +223,85 @@ class CsvPass:
         try:
             return _readable(_cell(number, "manager", row[self.columns.manager]))
         except _Unusable as wrong:
-            raise _Unusable(number, "manager", wrong.row.reason, key_of(key), upn) from None
+            raise _Unusable(number, "manager", wrong.row.reason, key, upn, cause=wrong.row.cause) from None
 
     def _values(self, number: int, row: list[str], key: str, upn: str) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for place, name, attribute in self.columns.attributes:
+        for place, name, attribute, read in self._reads:
             try:
-                values[attribute.name] = parse_value(attribute, row[place])
-            except ValueError as wrong:
-                raise _Unusable(number, name, str(wrong), key_of(key), upn) from None
+                values[attribute] = read(row[place])
+            except UnreadableValue as wrong:
+                raise self._unusable(number, name, row[place], wrong, key, upn) from None
         needed = "userPrincipalName" if self.kind is PassKind.PEOPLE else "displayName"
         if values.get(needed) is None:
-            raise _Unusable(number, needed, "is empty", key_of(key))
+            raise _Unusable(number, needed, "is empty", key, cause=Cause.EMPTY)
         if self.kind is PassKind.PEOPLE:
             try:
                 check_user_principal_name(values["userPrincipalName"])
-            except ValueError as wrong:
-                raise _Unusable(number, "userPrincipalName", str(wrong), key_of(key)) from None
+            except UnreadableValue as wrong:
+                raise _Unusable(number, "userPrincipalName", str(wrong), key, cause=wrong.cause) from None
             if "accountEnabled" in values and values["accountEnabled"] is None:
-                raise _Unusable(number, "accountEnabled", "is empty; it must be True or False", key_of(key), upn)
+                reason = "is empty; it must be True or False"
+                raise _Unusable(number, "accountEnabled", reason, key, upn, cause=Cause.EMPTY)
         return values
 
+    def _unusable(self, number: int, name: str, text: str, wrong: UnreadableValue, key: str, upn: str) -> _Unusable:
+        reason = str(wrong)
+        if wrong.cause is Cause.BYTES:
+            reason = f"is not valid {self.form.encoding.upper()}; name the encoding of the file: --encoding cp1252"
+        if wrong.cause is Cause.WORD:
+            reason = f'{reason}; say what it means: --value "{shown(name)}:{shown(text.strip())}=false"'
+        return _Unusable(number, name, reason, key, upn, cause=wrong.cause, word=text.strip())
+
     def _user_principal_name(self, row: list[str]) -> str:
-        for place, _, attribute in self.columns.attributes:
-            if attribute.name == "userPrincipalName":
-                return _readable(row[place])
+        for column in self.columns.attributes:
+            if column.attribute.name == "userPrincipalName":
+                return _readable(row[column.place])
         return ""
 
     def _digest(self, row: list[str]) -> bytes:
         # What was read and how: another map makes every row a new one.
-        used = [row[place] for place, _, _ in self.columns.attributes]
+        used = [row[place] for place, _, _, _ in self._reads]
         if self.columns.manager is not None:
             used.append(row[self.columns.manager])
-        return hashlib.blake2b("\x1f".join(used).encode(), key=self._fingerprint, digest_size=16).digest()
+        text = "\x1f".join(used).encode(errors="surrogatepass")
+        return hashlib.blake2b(text, key=self._fingerprint, digest_size=16).digest()
 
 
 class _Unusable(Exception):
-    def __init__(self, line: int, column: str, reason: str, key: str = "", upn: str = "") -> None:
+    def __init__(
+        self, line: int, column: str, reason: str, key: str = "", upn: str = "", *, cause: Cause, word: str = ""
+    ) -> None:
         super().__init__(reason)
-        self.row = BadRow(line, column, reason, key, upn)
+        self.row = BadRow(line, column, reason, key, upn, cause, word)
 
 
-def open_csv(
-    path: Path,
-    *,
-    kind: PassKind | None = None,
-    mapping: Mapping[str, str] | None = None,
-    keys: Mapping[str, str] | None = None,
-    group: str = "",
-    is_full: bool = True,
-    encoding: str = "",
-    delimiter: str = "",
-) -> CsvPass:
-    """Open *path* and read its header. *keys*: for each kind, the column that objects have been told apart by until now.
+def _state(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
-    *group*: the file lists the members of this one group.
 
-    Raises LockstepError when the file is no CSV, is empty, or lacks a column that is needed.
-    """
-    form = sniff(path, encoding=encoding, delimiter=delimiter)
-    try:
-        with open_text(path, form) as file:
-            _, header = next(records(file, form))
-    except (LookupError, UnicodeError):
-        raise invalid(
-            f"{path.name} cannot be read as {form.encoding}", next_step="Name its encoding: --encoding cp1252"
-        ) from None
-    if isinstance(header, csv.Error) or len(header) > 2000:
-        raise invalid(
-            f"{path.name} is not a CSV file: its first line is no header",
-            next_step="Export the list as CSV",
-            code="NotCsv",
-        )
-    kind = PassKind.MEMBERS if group else kind or guess_kind(header, mapping or {})
-    columns = read_header(header, kind, mapping=mapping, key=(keys or {}).get(kind, ""), one_group=bool(group))
-    meaning = [
-        kind,
-        columns.key_name,
-        [attribute.name for _, _, attribute in columns.attributes],
-        columns.manager is not None,
-    ]
-    fingerprint = hashlib.blake2b(orjson.dumps(meaning), digest_size=32).digest()
-    return CsvPass(path, form, kind, columns, is_full, key_of(group), fingerprint)
+def _ends_with_a_line_end(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(file.tell() - 4, 0))
+        return file.read().rstrip(b"\0").endswith((b"\n", b"\r"))
 
 
 def _cell(number: int, name: str, text: str, *, upn: str = "") -> str:
     """A cell that must say something readable."""
     text = text.strip()
     if not text:
-        raise _Unusable(number, name, "is empty", upn=upn)
+        raise _Unusable(number, name, "is empty", upn=upn, cause=Cause.EMPTY)
     if len(text) > _LONGEST_KEY:
-        raise _Unusable(number, name, f"has {len(text)} characters, at most {_LONGEST_KEY} are possible", upn=upn)
+        reason = f"has {len(text)} characters, at most {_LONGEST_KEY} are possible"
+        raise _Unusable(number, name, reason, upn=upn, cause=Cause.LENGTH)
     if not _readable(text):
-        raise _Unusable(number, name, f'holds bytes that are no text: "{shown(text)}"', upn=upn)
+        raise _Unusable(number, name, f'holds bytes that are not text: "{shown(text)}"', upn=upn, cause=Cause.BYTES)
     return text
 
 
 def _readable(text: str) -> str:
-    """*text* without what surrounds it, or nothing where it holds bytes that are no text."""
-    text = text.strip()
+    """*text* as a key, or nothing where it holds bytes that are not text."""
     is_text = text.isascii() or not any("\ud800" <= letter <= "\udfff" or letter == "\ufffd" for letter in text)
     return key_of(text) if is_text and "\0" not in text else ""

@@ -1,24 +1,26 @@
-"""Open a file as CSV text: find its encoding and its delimiter, and say plainly when it is no CSV at all.
+"""Open a file as CSV text: find its encoding, its delimiter and where its header is, and say plainly when it is not CSV at all.
 
-Bytes that are no text in the encoding survive as surrogates, so that one bad cell costs one row and not the file.
+Bytes that are not text in the encoding survive as surrogates, so that one bad cell costs one row and not the file.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
+import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import TextIOWrapper
+from itertools import islice
 from pathlib import Path
 
 from lockstep.errors import LockstepError, invalid, not_found
+from lockstep.sources.csv_encoding import check_encoding, find_encoding
 
 SNIFFED_BYTES = 65_536
 LARGEST_CELL = 1_000_000
 DELIMITERS = (",", ";", "\t", "|")
 
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _OTHER_FILES = (
     (b"PK\x03\x04", "an Excel workbook or ZIP archive", "Save it as CSV UTF-8 (Excel: File > Save As) and import that"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Save it as CSV UTF-8 (Excel: File > Save As) and import that"),
@@ -26,45 +28,65 @@ _OTHER_FILES = (
     (b"\x1f\x8b", "a gzip archive", "Unpack it first: gunzip FILE"),
     (b"{", "JSON", "Export the list as CSV"),
 )
+# Before the header: Excel's hint of the delimiter, PowerShell's type, the version of Entra's templates for bulk operations.
+_PROLOGUE = re.compile(r'"?(?:sep=(?P<delimiter>.)|#TYPE\b.*|version:\s*v?\d[\d.]*)"?[,;\t|\s]*', re.IGNORECASE)
+_MOST_PROLOGUE_LINES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class TextForm:
-    """How a file is read."""
+    """How a file is read. *prologue*: lines before the header that say how the file was made; *note*: what was guessed."""
 
     encoding: str
     delimiter: str
+    prologue: int = 0
+    note: str = ""
 
 
 def sniff(path: Path, *, encoding: str = "", delimiter: str = "") -> TextForm:
-    """How *path* is to be read. Raises LockstepError when it is missing, empty or no CSV."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(SNIFFED_BYTES)
-    except FileNotFoundError:
-        raise not_found(f"There is no file {path}", next_step="Check the path") from None
-    except OSError as refused:
-        raise invalid(f"{path} cannot be read", why=refused.strerror or "") from None
-    if not head.strip():
+    """How *path* is to be read. Raises LockstepError when it is missing, empty or not CSV, or when its encoding must be named."""
+    check_delimiter(delimiter)
+    named = check_encoding(encoding) if encoding else ""
+    head = _head(path)
+    if not head.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").strip():
         raise _no_csv(path, "it is empty", "Export the list again")
-    found = encoding or _encoding(path, head)
+    _refuse_other_files(path, head)
+    found, note = (named, "") if named else find_encoding(path, head)
     text = head.decode(found, "surrogateescape" if found.startswith("utf-8") else "replace")
     _refuse_markup(path, text)
-    return TextForm(found, delimiter or _delimiter(text))
+    if named and len(text) > 40 and text.count("\ufffd") * 5 > len(text):
+        raise invalid(
+            f"{path.name} is not text in the encoding {encoding}", next_step="Leave --encoding out, or name another"
+        )
+    prologue, hinted = _prologue(text)
+    body = "".join(text.splitlines(keepends=True)[prologue:]) if prologue else text
+    return TextForm(found, delimiter or hinted or guess_delimiter(body), prologue, note)
+
+
+def check_delimiter(delimiter: str) -> None:
+    """Raise LockstepError unless *delimiter* is empty, which is to find it out, or one character that can divide cells."""
+    if delimiter and (len(delimiter) > 1 or delimiter.isalnum() or delimiter in '"\r\n\0 '):
+        raise invalid(
+            f'"{delimiter}" cannot be the delimiter of a CSV file',
+            why="A delimiter is one character, and not a letter, a digit, a quote or a blank",
+            next_step="Leave --delimiter out to have it found out, or give it as --delimiter ';' or --delimiter tab",
+        )
 
 
 def open_text(path: Path, form: TextForm) -> TextIOWrapper:
     """*path* as text, newlines untouched as the csv module wants them."""
-    errors = "surrogateescape" if form.encoding.startswith("utf-8") else "replace"
+    errors = "replace" if form.encoding.startswith("utf-16") else "surrogateescape"
     return path.open(encoding=form.encoding, errors=errors, newline="")
 
 
 def records(file: TextIOWrapper, form: TextForm) -> Iterator[tuple[int, list[str] | csv.Error]]:
-    """Each record with the line it begins on. A record that is no CSV comes as its error, and reading goes on."""
+    """Each record with the line it begins on, from the header on. One that is not CSV comes as its error, and reading goes on."""
     csv.field_size_limit(LARGEST_CELL)
+    for _ in islice(file, form.prologue):
+        pass
     reader = csv.reader(file, delimiter=form.delimiter, strict=True)
     while True:
-        line = reader.line_num + 1
+        line = form.prologue + reader.line_num + 1
         try:
             yield line, next(reader)
         except StopIteration:
@@ -73,35 +95,8 @@ def records(file: TextIOWrapper, form: TextForm) -> Iterator[tuple[int, list[str
             yield line, wrong
 
 
-def _encoding(path: Path, head: bytes) -> str:
-    for bom, name in _BOMS:
-        if head.startswith(bom):
-            return name
-    for magic, what, cure in _OTHER_FILES:
-        if head.startswith(magic):
-            raise _no_csv(path, f"it is {what}", cure)
-    even, odd = head[0:4000:2], head[1:4000:2]
-    if odd.count(0) > len(odd) * 0.6:
-        return "utf-16-le"
-    if even.count(0) > len(even) * 0.6:
-        return "utf-16-be"
-    # One NUL is one bad cell; in the header, or often, it is no text at all.
-    if b"\0" in head.split(b"\n", 1)[0] or head.count(0) * 50 > len(head):
-        raise _no_csv(path, "it is a binary file", "Export the list as CSV")
-    return "utf-8"
-
-
-def _refuse_markup(path: Path, text: str) -> None:
-    start = text.lstrip("\ufeff \t\r\n")[:200].lower()
-    if start.startswith(("<!doctype", "<html", "<?xml", "<head", "<body")):
-        kind = "a web page" if "html" in start else "XML"
-        raise _no_csv(
-            path, f"it is {kind}", "Was it saved from a sign-in page? Download the list again while signed in"
-        )
-
-
-def _delimiter(text: str) -> str:
-    """The delimiter that the header uses most, outside quotes."""
+def guess_delimiter(text: str) -> str:
+    """The delimiter that the first line uses most, outside quotes."""
     header, in_quotes = [], False
     for letter in text.lstrip("\ufeff\r\n"):
         if letter == '"':
@@ -111,6 +106,57 @@ def _delimiter(text: str) -> str:
         elif not in_quotes:
             header.append(letter)
     return max(DELIMITERS, key=header.count)  # the first one where none occurs
+
+
+def _head(path: Path) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+            raise invalid(
+                f"{path} is {what}",
+                why="A source is read more than once",
+                next_step="Save the list to a file, or pipe it in: lockstep sources import - < FILE",
+            )
+        with path.open("rb") as file:
+            return file.read(SNIFFED_BYTES)
+    except FileNotFoundError:
+        raise not_found(f"There is no file {path}", next_step="Check the path") from None
+    except (OSError, ValueError) as refused:
+        reason = refused.strerror if isinstance(refused, OSError) else "its name holds a NUL character"
+        raise invalid(f"{path.name} cannot be read", why=reason or "") from None
+
+
+def _refuse_other_files(path: Path, head: bytes) -> None:
+    for magic, what, cure in _OTHER_FILES:
+        if head.startswith(magic):
+            raise _no_csv(path, f"it is {what}", cure)
+    even, odd = head[0:4000:2], head[1:4000:2]
+    is_wide = head.startswith((b"\xff\xfe", b"\xfe\xff")) or max(odd.count(0), even.count(0)) > len(odd) * 0.6
+    # One NUL is one bad cell; in the header, or often, it is no text at all.
+    if not is_wide and (b"\0" in head.split(b"\n", 1)[0] or head.count(0) * 50 > len(head)):
+        raise _no_csv(path, "it is a binary file", "Export the list as CSV")
+
+
+def _prologue(text: str) -> tuple[int, str]:
+    """How many lines stand before the header, and the delimiter that one of them names."""
+    delimiter, lines = "", 0
+    for line in text.lstrip("\ufeff").splitlines()[:_MOST_PROLOGUE_LINES]:
+        found = _PROLOGUE.fullmatch(line)
+        if found is None:
+            break
+        lines += 1
+        delimiter = found["delimiter"] or delimiter
+    return lines, delimiter if delimiter and not delimiter.isalnum() else ""
+
+
+def _refuse_markup(path: Path, text: str) -> None:
+    start = text.lstrip("\ufeff \t\r\n")[:200].lower()
+    if start.startswith(("<!doctype", "<html", "<?xml", "<head", "<body")):
+        kind = "a web page" if "html" in start else "XML"
+        raise _no_csv(
+            path, f"it is {kind}", "Was it saved from a sign-in page? Download the list again while signed in"
+        )
 
 
 def _no_csv(path: Path, what: str, cure: str) -> LockstepError:

@@ -6,13 +6,14 @@ A new kind is a row here; its module needs a function that checks the configurat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lockstep.directory.rows import PassKind, SourcePass
 from lockstep.errors import invalid
-from lockstep.sources.csv_file import open_csv
+from lockstep.sources.csv_names import find_column
+from lockstep.sources.csv_open import CsvOptions, header_of, open_csv
 
 Opener = Callable[[Mapping[str, Any], Mapping[str, str]], Sequence[SourcePass]]
 
@@ -31,21 +32,51 @@ def _open_csv_files(config: Mapping[str, Any], keys: Mapping[str, str]) -> list[
     files = config.get("files") or []
     if not files:
         raise invalid("The source has no file", next_step="Name one: lockstep sources add NAME --people FILE")
+    paths = [Path(file["path"]) for file in files]
+    options = _options_of_each(paths, csv_options(config, keys))
     passes = [
         open_csv(
-            Path(file["path"]),
+            path,
             kind=PassKind(file["kind"]) if file.get("kind") else None,
-            mapping=config.get("map"),
-            keys=keys,
             group=file.get("group") or "",
-            is_full=not config.get("partial"),
-            encoding=config.get("encoding", ""),
-            delimiter=config.get("delimiter", ""),
+            options=one,
         )
-        for file in files
+        for file, path, one in zip(files, paths, options, strict=True)
     ]
     order = list(PassKind)
     return sorted(passes, key=lambda reading: order.index(reading.kind))
+
+
+def csv_options(config: Mapping[str, Any], keys: Mapping[str, str]) -> CsvOptions:
+    """What a source's configuration says of its files."""
+    return CsvOptions(
+        mapping=config.get("map") or {},
+        values=config.get("values") or {},
+        date_formats=config.get("dateFormats") or {},
+        keys=keys,
+        encoding=config.get("encoding", ""),
+        delimiter=config.get("delimiter", ""),
+        is_full=not config.get("partial"),
+    )
+
+
+def _options_of_each(paths: Sequence[Path], options: CsvOptions) -> list[CsvOptions]:
+    """What is said of the columns that each file has; one file has to have each of them. A column of no file is refused."""
+    said = {*options.mapping, *options.values, *(column for column in options.date_formats if column)}
+    if len(paths) == 1 or not said:
+        return [options for _ in paths]
+    headers = [header_of(path, options) for path in paths]
+    everywhere = list(dict.fromkeys(name for header in headers for name in header))
+    columns = {column: find_column(everywhere, column) for column in said} | {"": ""}
+    return [
+        replace(
+            options,
+            mapping={one: meaning for one, meaning in options.mapping.items() if columns[one] in header},
+            values={one: words for one, words in options.values.items() if columns[one] in header},
+            date_formats={one: form for one, form in options.date_formats.items() if columns[one] in ("", *header)},
+        )
+        for header in headers
+    ]
 
 
 KINDS: Mapping[str, SourceKind] = {"csv": SourceKind("csv", "CSV files", _open_csv_files)}

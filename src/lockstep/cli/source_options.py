@@ -1,0 +1,106 @@
+"""The options that say how a source's CSV files are read, and the configuration that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from lockstep.errors import LockstepError, invalid
+from lockstep.sources.csv_text import check_delimiter
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """How CSV files are read, as it was typed."""
+
+    mapping: tuple[str, ...]
+    values: tuple[str, ...]
+    date_formats: tuple[str, ...]
+    encoding: str
+    delimiter: str
+    partial: bool
+
+
+def reading_options(command: Any) -> Any:
+    """Give *command* the options of `ReadingOptions`, under their own names; `chosen_reading` gathers them."""
+    for option in (
+        click.option("--partial", is_flag=True, help="Keep those who are not in the file."),
+        click.option("--delimiter", default="", help="Of the file, such as ';' or tab; detected by default."),
+        click.option("--encoding", default="", help="Of the file, such as cp1252; detected by default."),
+        click.option(
+            "--date-format", "date_formats", multiple=True, metavar="[COLUMN:]FORMAT",
+            help="How dates are written, such as DD/MM/YYYY. Repeatable.",
+        ),
+        click.option(
+            "--value", "values", multiple=True, metavar="COLUMN:WORD=VALUE",
+            help='What a word of a column means, such as "status:Suspended=false". Repeatable.',
+        ),
+        click.option(
+            "--map", "mapping", multiple=True, metavar="COLUMN=ATTRIBUTE",
+            help="What a column means; COLUMN=id makes it the key. Repeatable, also for one column.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def config_from(files: Sequence[Mapping[str, str | None]], reading: ReadingOptions) -> dict[str, Any]:
+    """A source's configuration. Raises LockstepError for an option that is not written as it should be."""
+    delimiter = "\t" if reading.delimiter in ("tab", "\\t") else reading.delimiter
+    check_delimiter(delimiter)
+    given = {
+        "map": _columns(reading.mapping),
+        "values": _words(reading.values),
+        "dateFormats": _formats(reading.date_formats),
+        "encoding": reading.encoding,
+        "delimiter": delimiter,
+        "partial": reading.partial,
+    }
+    return {"files": list(files)} | {name: value for name, value in given.items() if value}
+
+
+def overlaid(registered: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is *registered*, with what was *given* for this time; files stay the registered ones."""
+    merged = dict(registered)
+    for name, value in given.items():
+        if name != "files":
+            merged[name] = {**merged.get(name, {}), **value} if isinstance(value, dict) else value
+    return merged
+
+
+def _columns(texts: Sequence[str]) -> dict[str, str | list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        column, equals, attribute = text.rpartition("=")
+        if not equals or not column:
+            raise _badly_written("--map", text, "COLUMN=ATTRIBUTE")
+        found.setdefault(column, []).append(attribute.strip())
+    return {column: names[0] if len(names) == 1 else names for column, names in found.items()}
+
+
+def _words(texts: Sequence[str]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for text in texts:
+        place, equals, value = text.rpartition("=")
+        column, colon, word = place.partition(":")
+        if not equals or not colon or not column or not word:
+            raise _badly_written("--value", text, "COLUMN:WORD=VALUE")
+        found.setdefault(column, {})[word] = value.strip()
+    return found
+
+
+def _formats(texts: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        column, colon, form = text.partition(":")
+        # A colon may also stand in a time: DD/MM/YYYY HH:mm
+        names_column = bool(colon) and not any(token in column for token in ("DD", "MM", "YY", "%"))
+        found[column if names_column else ""] = form if names_column else text
+    return found
+
+
+def _badly_written(option: str, text: str, form: str) -> LockstepError:
+    return invalid(f'{option} "{text}" is not of the form {form}', next_step=f"Write it as {option} {form}")

@@ -1,0 +1,159 @@
+"""Read dates as files write them: the forms that mean one day only, and `3/4/2026`, which means two.
+
+Whether the day or the month comes first is settled for a whole column, by a date in it that can be read in one way only, or by an
+administrator. It is never settled value by value: half of a column would be read the other way round.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+
+class DayOrder(StrEnum):
+    """What comes first in 3/4/2026."""
+
+    DAY_FIRST = "DD/MM/YYYY"
+    MONTH_FIRST = "MM/DD/YYYY"
+
+
+@dataclass(frozen=True, slots=True)
+class DateForm:
+    """How the dates of a column are written. *order* None: not settled. *pattern*: for `strptime`, tried before anything else."""
+
+    order: DayOrder | None = None
+    pattern: str = ""
+
+
+ANY_FORM = DateForm()
+
+_TIME = (
+    r"(?:[ T,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?)?"
+)
+_NUMERIC = re.compile(r"(?P<first>\d{1,2})(?P<mark>[/.-])(?P<next>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})" + _TIME)
+_YEAR_FIRST = re.compile(r"(?P<year>\d{4})(?P<mark>[/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})" + _TIME)
+_DAY_NAMED = re.compile(r"(?P<day>\d{1,2})[ .-]+(?P<name>[A-Za-z]{3,9})[ .,-]+(?P<year>\d{4}|\d{2})" + _TIME)
+_NAME_FIRST = re.compile(r"(?P<name>[A-Za-z]{3,9})[ .-]+(?P<day>\d{1,2})(?:,|[ -]) ?(?P<year>\d{4})" + _TIME)
+_GENERALIZED = re.compile(r"(\d{14})(?:[.,]\d+)?Z")  # RFC 4517, section 3.3.13, as LDAP exports it
+_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+           "december")  # fmt: skip
+_TOKENS = (
+    ("YYYY", "%Y"),
+    ("YY", "%y"),
+    ("MMM", "%b"),
+    ("MM", "%m"),
+    ("DD", "%d"),
+    ("HH", "%H"),
+    ("mm", "%M"),
+    ("ss", "%S"),
+)
+_LATEST_SHORT_YEAR = 40  # 26 is 2026, 55 is 1955
+
+
+def read_date(text: str, form: DateForm = ANY_FORM) -> str | None:
+    """The time that *text* means, in UTC and ISO form; None where it means none, or more than one by *form*.
+
+    A time without a zone is taken for UTC.
+    """
+    moment = _moment(text, form)
+    if moment is None:
+        return None
+    try:
+        aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        return None
+    return aware.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def orders_of(text: str) -> frozenset[DayOrder]:
+    """In which orders *text* is a date: one where it proves its order, both where it is open, none where the order does not matter."""
+    found = _NUMERIC.fullmatch(text)
+    if found is None or found["mark"] == "." or found["first"].lstrip("0") == found["next"].lstrip("0"):
+        return frozenset()
+    return frozenset(order for order in DayOrder if _numeric(found, order) is not None)
+
+
+def is_clocked_in_halves(text: str) -> bool:
+    """Whether *text* has AM or PM, as Entra's downloads write times: month first, where nothing else is proved."""
+    found = _NUMERIC.fullmatch(text)
+    return bool(found and found["half"])
+
+
+def form_from_text(text: str) -> DateForm | None:
+    """The form that `DD.MM.YYYY` or `%d.%m.%Y` describes; None where it does not name a day, a month and a year."""
+    pattern = text.strip()
+    if "%" not in pattern:
+        for token, directive in _TOKENS:
+            pattern = pattern.replace(token, directive)
+    names = re.findall(r"%(.)", pattern)
+    if not ("d" in names and {"Y", "y"} & set(names) and {"m", "b", "B"} & set(names)) or set(names) - set(
+        "dmbBYyHMSpIfz"
+    ):
+        return None
+    numeric = "m" in names
+    order = None
+    if numeric:
+        order = DayOrder.DAY_FIRST if names.index("d") < names.index("m") else DayOrder.MONTH_FIRST
+    return DateForm(order, pattern)
+
+
+def _moment(text: str, form: DateForm) -> datetime | None:
+    if form.pattern:
+        try:
+            return datetime.strptime(text, form.pattern)
+        except ValueError:
+            pass  # an ISO date in such a column still means what it says
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    if found := _GENERALIZED.fullmatch(text):
+        return _built(found[1][:4], found[1][4:6], found[1][6:8], time=tuple(found[1][n : n + 2] for n in (8, 10, 12)))
+    if found := _NUMERIC.fullmatch(text):
+        order = DayOrder.DAY_FIRST if found["mark"] == "." else form.order
+        if order is None:
+            orders = [one for one in DayOrder if _numeric(found, one) is not None]
+            same_day = found["first"].lstrip("0") == found["next"].lstrip("0")
+            order = orders[0] if orders and (len(orders) == 1 or same_day) else None
+        return _numeric(found, order) if order else None
+    if found := _YEAR_FIRST.fullmatch(text):
+        return _built(found["year"], found["month"], found["day"], time=_time(found))
+    if found := _DAY_NAMED.fullmatch(text) or _NAME_FIRST.fullmatch(text):
+        return _built(found["year"], _month(found["name"]), found["day"], time=_time(found))
+    return None
+
+
+def _numeric(found: re.Match[str], order: DayOrder) -> datetime | None:
+    day, month = found["first"], found["next"]
+    if order is DayOrder.MONTH_FIRST:
+        day, month = month, day
+    return _built(found["year"], month, day, time=_time(found))
+
+
+def _time(found: re.Match[str]) -> tuple[str, ...]:
+    if not found["hour"]:
+        return ()
+    hour = found["hour"]
+    if found["half"]:
+        if not 1 <= int(hour) <= 12:
+            return ("99",)  # refused as no hour of a day
+        hour = str(int(hour) % 12 + (12 if found["half"].lower() == "p" else 0))
+    return (hour, found["minute"], found["second"] or "0")
+
+
+def _month(name: str) -> str:
+    places = [place for place, month in enumerate(_MONTHS, 1) if month.startswith(name.lower())]
+    return str(places[0]) if len(places) == 1 else "0"
+
+
+def _built(year: str, month: str, day: str, *, time: tuple[str, ...] = ()) -> datetime | None:
+    number = int(year)
+    if len(year) == 2:
+        number += 2000 if number <= _LATEST_SHORT_YEAR else 1900
+    hour, minute, second = (int(part) for part in (*time, "0", "0", "0")[:3])
+    try:
+        return datetime(number, int(month), int(day), hour, minute, second)
+    except ValueError:
+        return None

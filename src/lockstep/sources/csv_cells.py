@@ -1,0 +1,108 @@
+"""Turn the cells of one column into values of its attribute: the words of the administrator first, then what everybody writes.
+
+A word that nobody has explained never means that an account is enabled: its row is bad and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.directory.attributes import AttributeType, parse_boolean, parse_value, plain, shown
+from lockstep.directory.dates import ANY_FORM, DateForm, form_from_text
+from lockstep.errors import invalid
+from lockstep.sources.csv_columns import AttributeColumn
+from lockstep.sources.csv_names import ENABLED, find_column
+
+Words = Mapping[str, Mapping[str, str]]  # column to word to value
+ReadCell = Callable[[str], Any]
+
+_STATES = {"enabled": True, "disabled": False}
+
+
+@dataclass(frozen=True, slots=True)
+class CellReader:
+    """How the cells of one column are read. *dates* is settled by a survey of the column."""
+
+    column: AttributeColumn
+    words: Mapping[str, str]  # in small letters
+    dates: DateForm = ANY_FORM
+
+    def reader(self) -> ReadCell:
+        """The function that reads one cell: its value, None where it is empty. It raises UnreadableValue."""
+        attribute, words, dates = self.column.attribute, self.words, self.dates
+        if attribute.type is AttributeType.BOOLEAN:
+            return self._boolean_reader()
+        longest = attribute.max_length
+        is_text = attribute.type is AttributeType.STRING
+
+        def read(text: str) -> Any:
+            if words:
+                text = words.get(plain(text).casefold(), text)
+            if is_text and text.isascii() and text.isprintable() and len(text) <= longest:
+                return text.strip() or None
+            return parse_value(attribute, text, dates)
+
+        return read
+
+    def _boolean_reader(self) -> ReadCell:
+        attribute, is_inverse = self.column.attribute, self.column.is_inverse
+        explained = {word: self._meaning(word, value) for word, value in self.words.items()}
+        known: dict[str, bool | None] = {"": None}  # few different cells, many times
+
+        def read(text: str) -> bool | None:
+            if text not in known:
+                word = plain(text).casefold()
+                if word in explained:
+                    known[text] = explained[word]
+                else:
+                    value = parse_value(attribute, text)
+                    known[text] = value if value is None or not is_inverse else not value
+            return known[text]
+
+        return read
+
+    def _meaning(self, word: str, value: str) -> bool:
+        """What a word means for the attribute. Of a column that says the opposite, "true" could be either: it is asked."""
+        name = self.column.attribute.name
+        if name == ENABLED and value.casefold() in _STATES:
+            return _STATES[value.casefold()]
+        if self.column.is_inverse:
+            raise invalid(
+                f'"{shown(word)}" of the column {shown(self.column.name)} cannot mean "{shown(value)}"',
+                why="The column says who is blocked, so true could mean either",
+                next_step=f'Write: --value "{self.column.name}:{word}=disabled" or =enabled',
+            )
+        try:
+            return parse_boolean(self.column.attribute, value)
+        except ValueError:
+            raise invalid(
+                f'"{shown(word)}" of the column {shown(self.column.name)} cannot mean "{shown(value)}"',
+                next_step=f'Write: --value "{self.column.name}:{word}=true" or =false',
+            ) from None
+
+
+def cell_readers(
+    columns: Sequence[AttributeColumn], names: Sequence[str], words: Words, date_formats: Mapping[str, str]
+) -> list[CellReader]:
+    """A reader for each of *columns*. *date_formats*: by column, "" for all. Raises LockstepError for what names no column."""
+    explained: dict[str, dict[str, str]] = {}
+    for column, meanings in words.items():
+        exact = find_column(names, column)
+        explained.setdefault(exact, {}).update({plain(word).casefold(): value for word, value in meanings.items()})
+    forms: dict[str, DateForm] = {}
+    for column, text in date_formats.items():
+        form = form_from_text(text)
+        if form is None:
+            raise invalid(
+                f'"{shown(text)}" is not a date format',
+                next_step="Write it with DD, MM and YYYY, for example: --date-format DD/MM/YYYY",
+            )
+        forms[find_column(names, column) if column else ""] = form
+    readers = [
+        CellReader(one, explained.get(one.name, {}), forms.get(one.name, forms.get("", ANY_FORM))) for one in columns
+    ]
+    for reader in readers:
+        reader.reader()  # a word that cannot mean what it is said to mean is refused now
+    return readers

@@ -1,0 +1,138 @@
+"""Find out in which encoding a file is written; where that cannot be known, say how it would read in each and have it named.
+
+Only what is certain is taken: a byte order mark, valid UTF-8, UTF-16 without a mark, and Windows-1252 whose every letter is one of
+Western Europe. A name that is read in the wrong encoding goes wrongly spelled into every application, so nothing else is guessed.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from lockstep.directory.attributes import shown
+from lockstep.errors import LockstepError, invalid
+
+WESTERN = "cp1252"
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_CHUNK_BYTES = 1 << 20
+_MOST_LINES = 2000
+_CANDIDATES = (WESTERN, "cp1250", "cp1254", "cp1251", "cp1253", "cp850", "cp932", "gb18030", "big5", "cp949")
+# Not among them: Icelandic letters and carons, which is how Turkish, Czech and Mac text look when it is taken for Windows-1252.
+_WESTERN_LETTERS = frozenset("äöüÄÖÜßàâáãåæçèéêëìíîïñòóôõøùúûÿœÀÂÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕØÙÚÛŒªº")
+_WESTERN_MARKS = frozenset("\xa0’‘´“”„–—…·•°§€£©®™«»¡¿")
+_APOSTROPHES = frozenset("’´·-")
+_MOST_IN_ROWS = 0.2  # of the letters beyond ASCII; text of another alphabet has most of them there
+
+
+def check_encoding(name: str) -> str:
+    """*name* as Python knows it. Raises LockstepError for an encoding of text that does not exist."""
+    try:
+        found = codecs.lookup(name)
+    except (LookupError, ValueError):
+        found = None
+    # Codecs such as base64 do not make text of bytes.
+    if found is None or not getattr(found, "_is_text_encoding", True):
+        raise invalid(
+            f'There is no encoding "{shown(name)}"',
+            next_step="Use a name such as utf-8, cp1252, iso-8859-15 or utf-16",
+            code="UnknownEncoding",
+        )
+    return found.name
+
+
+def find_encoding(path: Path, head: bytes) -> tuple[str, str]:
+    """The encoding of *path*, which begins with *head*, and a sentence for the administrator where it was a guess.
+
+    Raises LockstepError where it has to be named.
+    """
+    for bom, name in _BOMS:
+        if head.startswith(bom):
+            return name, ""
+    even, odd = head[0:4000:2], head[1:4000:2]
+    if odd.count(0) > len(odd) * 0.6:
+        return "utf-16-le", ""
+    if even.count(0) > len(even) * 0.6:
+        return "utf-16-be", ""
+    if _is_utf8(path):
+        return "utf-8", ""
+    lines = list(islice(_lines_beyond_ascii(path), _MOST_LINES))
+    if sum(_decodes(line, "utf-8") for _, line in lines) * 2 > len(lines):
+        return "utf-8", ""  # a few broken cells cost their rows
+    if all(_reads_western(line) for _, line in lines) and not _is_crowded([line for _, line in lines]):
+        return WESTERN, "Read as Windows-1252 (cp1252), because it is not UTF-8; if names look wrong: --encoding NAME"
+    raise _unclear(path, lines)
+
+
+def _is_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        try:
+            while chunk := file.read(_CHUNK_BYTES):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
+def _lines_beyond_ascii(path: Path) -> Iterator[tuple[int, bytes]]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.isascii():
+                yield number, line.rstrip(b"\r\n")
+
+
+def _decodes(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _reads_western(line: bytes) -> bool:
+    """Whether every character of *line* is one that Western Europe writes, and stands where it can."""
+    if not _decodes(line, WESTERN):
+        return False
+    text = f" {line.decode(WESTERN)} "
+    for place, letter in enumerate(text):
+        if letter.isascii() or letter in _WESTERN_LETTERS or letter in _APOSTROPHES:
+            continue
+        if letter not in _WESTERN_MARKS or (text[place - 1].isalpha() and text[place + 1].isalpha()):
+            return False
+    return True
+
+
+def _is_crowded(lines: list[bytes]) -> bool:
+    """Whether letters beyond ASCII stand in rows, three and more, as those of other alphabets do."""
+    high = sum(byte > 127 for line in lines for byte in line)
+    in_rows = sum(
+        line[place] > 127 and line[place - 1] > 127 and line[place - 2] > 127
+        for line in lines
+        for place in range(2, len(line))
+    )
+    return in_rows > high * _MOST_IN_ROWS
+
+
+def _unclear(path: Path, lines: list[tuple[int, bytes]]) -> LockstepError:
+    number, line = max(lines[:200], key=lambda one: sum(byte > 127 for byte in one[1]))
+    readings: dict[str, str] = {}
+    for name in _CANDIDATES:
+        text = line.decode(name, "replace")
+        if "�" not in text and text.isprintable():
+            readings.setdefault(shown(_part(text), limit=40), name)
+    told = "; ".join(f"{name}: {text}" for text, name in list(readings.items())[:5])
+    return invalid(
+        f"The encoding of {path.name} is not clear: it is not UTF-8",
+        why=f"Line {number} reads {told}" if told else f"Line {number} is not text in any encoding that is known here",
+        next_step=f"Name the one that reads right: --encoding {next(iter(readings.values()), WESTERN)}",
+        code="EncodingUnclear",
+    )
+
+
+def _part(text: str) -> str:
+    """The part of a line that shows the encoding best: around its first letter beyond ASCII."""
+    first = next(place for place, letter in enumerate(text) if not letter.isascii())
+    return text[max(first - 12, 0) : first + 24]

@@ -1,0 +1,62 @@
+"""What a CSV file holds, by its header: people, groups, or members of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lockstep.directory.attributes import squeezed
+from lockstep.directory.rows import PassKind
+from lockstep.errors import LockstepError, invalid
+from lockstep.sources.csv_columns import attribute_of_people
+from lockstep.sources.csv_names import (
+    ENABLED,
+    GROUP_ENDS,
+    MEMBER_ENDS,
+    ColumnMap,
+    bare_name,
+    clean_names,
+    listed,
+    mapped_names,
+)
+
+_ONLY_PEOPLE = frozenset(
+    {"givenname", "firstname", "surname", "lastname", "usertype", "jobtitle", "department", "accountenabled", "usagelocation",
+     "employeeid", "mobilephone", "mobile", "manager"}
+)  # fmt: skip
+_DOWNLOADED_MEMBERS = frozenset({"isuser", "isgroup", "isguest"})  # Entra: Download members
+_TEMPLATE_MEMBER = "memberobjectidorupn"  # Entra: Bulk import of group members
+
+
+def guess_kind(header: Sequence[str], mapping: ColumnMap) -> PassKind:
+    """What a file holds, by its header and the administrator's map. Raises LockstepError when it can be nothing that we read.
+
+    A column that only people have makes it a list of people: without its key column that is refused, and never a list of groups.
+    """
+    columns = clean_names(header)
+    mapped = mapped_names(columns, mapping)
+    names = {squeezed(meaning) for name in columns for meaning in mapped.get(name, (bare_name(name),))}
+    if names & set(GROUP_ENDS) and names & set(MEMBER_ENDS):
+        return PassKind.MEMBERS
+    known = {attribute.name for name in names if (attribute := attribute_of_people(name))}
+    if "userPrincipalName" in known or names & _ONLY_PEOPLE or ENABLED in known:
+        if names & _DOWNLOADED_MEMBERS or _TEMPLATE_MEMBER in names:
+            raise _members_of_which_group()
+        return PassKind.PEOPLE
+    if _TEMPLATE_MEMBER in names:
+        raise _members_of_which_group()
+    if "displayname" in names:
+        return PassKind.GROUPS
+    raise invalid(
+        "The file is not a list of people, groups or members",
+        why=f"Its columns are: {listed(header)}",
+        next_step="Say what it holds and map its columns: --kind people --map COLUMN=userPrincipalName",
+        code="UnknownHeader",
+    )
+
+
+def _members_of_which_group() -> LockstepError:
+    return invalid(
+        "The file is a list of members and does not say of which group",
+        why="It has the columns of Entra's Download members",
+        next_step="Name the group: --group NAME; if it is a list of all people: --kind people",
+    )

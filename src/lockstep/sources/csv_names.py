@@ -1,0 +1,133 @@
+"""The names in a CSV header: cleaned, found again however an administrator spells them, and what the administrator's map makes of them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+
+from lockstep.directory.attributes import (
+    INVERSE_OF_ENABLED,
+    group_attribute,
+    near_attributes,
+    person_attribute,
+    plain,
+    shown,
+    squeezed,
+)
+from lockstep.errors import LockstepError, invalid
+
+KEY = "id"
+MANAGER = "manager"
+GROUP_END = "group"
+MEMBER_END = "member"
+BLOCK_CREDENTIAL = "blockCredential"  # accountEnabled, the other way round
+ENABLED = "accountEnabled"
+
+ColumnMap = Mapping[str, str | Sequence[str]]  # column to attribute, or to several
+
+# The names that exports give to the ends of a membership and to keys, as `squeezed` writes them.
+GROUP_ENDS = ("groupid", "groupobjectid", "group", "groupdisplayname", "groupname")
+MEMBER_ENDS = (
+    "memberid",
+    "memberobjectid",
+    "memberobjectidorupn",
+    "userid",
+    "id",
+    "objectid",
+    "member",
+    "userprincipalname",
+    "memberuserprincipalname",
+    "upn",
+)
+KEYS = ("id", "objectid")
+MANAGERS = ("manager", "managerid", "manageruserprincipalname", "managerupn")
+_IN_BRACKETS = re.compile(r"\[([A-Za-z][A-Za-z0-9_]*)\]")
+
+
+def clean_names(header: Sequence[str]) -> list[str]:
+    """The names of *header* without what cannot be seen."""
+    return [plain(name) for name in header]
+
+
+def bare_name(name: str) -> str:
+    """What a header names: the attribute in brackets, as Entra's templates have it, else itself.
+
+    `Block sign in (Yes/No) [accountEnabled] Required` names the attribute and asks for its opposite.
+    """
+    found = _IN_BRACKETS.search(name)
+    if found is None:
+        return name
+    if squeezed(found[1]) == squeezed(ENABLED) and squeezed(name[: found.start()]).startswith("block"):
+        return BLOCK_CREDENTIAL
+    return found[1]
+
+
+def mapped_names(names: list[str], mapping: ColumnMap) -> dict[str, tuple[str, ...]]:
+    """The map by the columns' exact names. Raises LockstepError for a column or attribute that does not exist."""
+    found: dict[str, tuple[str, ...]] = {}
+    for column, given in mapping.items():
+        exact = find_column(names, column)
+        meanings = (given,) if isinstance(given, str) else tuple(given)
+        for meaning in meanings:
+            _check_meaning(exact, meaning)
+        found[exact] = (*found.get(exact, ()), *meanings)
+    return found
+
+
+def find_column(names: Sequence[str], column: str) -> str:
+    """The column of *names* that *column* means. Raises LockstepError where there is none, with what was probably meant."""
+    wanted = plain(column)
+    by_likeness = (
+        lambda name: name == wanted,
+        lambda name: name.lower() == wanted.lower(),
+        lambda name: squeezed(name) == squeezed(wanted) != "",
+    )
+    for is_like in by_likeness:
+        if exact := next((name for name in names if is_like(name)), None):
+            return exact
+    near = difflib.get_close_matches(column, list(names), n=1, cutoff=0.5)
+    raise invalid(
+        f'The file has no column "{shown(column)}"',
+        why=f"Its columns are: {listed(names)}",
+        next_step=f"Did you mean {near[0]}?" if near else "Correct the name of the column",
+        code="NoSuchColumn",
+    )
+
+
+def _check_meaning(column: str, meaning: str) -> None:
+    special = {squeezed(one) for one in (*KEYS, *MANAGERS, *GROUP_ENDS, *MEMBER_ENDS, MANAGER, *INVERSE_OF_ENABLED)}
+    known = not meaning or squeezed(meaning) in special
+    if known or person_attribute(meaning) is not None or group_attribute(meaning) is not None:
+        return
+    near = near_attributes(meaning)
+    raise invalid(
+        f'There is no attribute "{shown(meaning)}" to map {column} to',
+        next_step=f"Did you mean {' or '.join(near)}?" if near else "See: lockstep people attributes",
+    )
+
+
+def refuse_twice(names: list[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        folded = name if name.startswith("extension_") else name.lower()  # their case matters
+        if name and folded in seen:
+            raise invalid(
+                f'The column "{shown(name)}" occurs twice in the header', next_step="Rename or remove one of the two"
+            )
+        seen.add(folded)
+
+
+def missing_column(name: str, header: Sequence[str], cure: str, *, why: str = "") -> LockstepError:
+    found = f"Its columns are: {listed(header)}"
+    return invalid(
+        f"The file has no column {name}",
+        why=f"{why}. {found}" if why else found,
+        next_step=f"Name the column that holds it: {cure}",
+        code="MissingColumn",
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    short = [shown(name, limit=40) or "(no name)" for name in names[:40]]
+    return ", ".join(short) + (f" and {len(names) - 40} more" if len(names) > 40 else "")

@@ -1,0 +1,115 @@
+"""Open a CSV file: what it holds, where its header is, and what each column means.
+
+A line above the header, such as a title, is named as the cause when nothing else can be made of the file.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+from lockstep.directory.attributes import shown
+from lockstep.directory.rows import PassKind, key_of
+from lockstep.errors import LockstepError, invalid
+from lockstep.sources.csv_cells import Words, cell_readers
+from lockstep.sources.csv_columns import Columns, read_header
+from lockstep.sources.csv_file import CsvPass
+from lockstep.sources.csv_kinds import guess_kind
+from lockstep.sources.csv_names import ColumnMap, clean_names
+from lockstep.sources.csv_text import TextForm, guess_delimiter, open_text, records, sniff
+
+_MOST_COLUMNS = 2000
+_MOST_TITLE_LINES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class CsvOptions:
+    """What an administrator has said of a source's files.
+
+    *mapping*: column to attribute or attributes. *values*: column to word to what it means. *date_formats*: by column, "" for all.
+    *keys*: for each kind, the column that objects have been told apart by until now.
+    """
+
+    mapping: ColumnMap = field(default_factory=dict)
+    values: Words = field(default_factory=dict)
+    date_formats: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
+    encoding: str = ""
+    delimiter: str = ""
+    is_full: bool = True
+
+
+def open_csv(
+    path: Path, *, kind: PassKind | None = None, group: str = "", options: CsvOptions | None = None
+) -> CsvPass:
+    """Open *path* and read its header. *group*: the file lists the members of this one group.
+
+    Raises LockstepError when the file is not CSV, is empty, or lacks a column that is needed.
+    """
+    options = options or CsvOptions()
+    form = sniff(path, encoding=options.encoding, delimiter=options.delimiter)
+    header = first_row(path, form)
+    try:
+        kind, columns = _columns(header, kind, group, options)
+    except LockstepError as refused:
+        raise _under_a_title(path, form, kind, group, options) or refused from None
+    readers = cell_readers(columns.attributes, columns.names, options.values, options.date_formats)
+    is_first = kind not in options.keys
+    return CsvPass(path, form, kind, columns, readers, options.is_full, key_of(group), is_first)
+
+
+def header_of(path: Path, options: CsvOptions) -> list[str]:
+    """The names of the columns of *path*. Raises LockstepError when it is not CSV."""
+    return clean_names(first_row(path, sniff(path, encoding=options.encoding, delimiter=options.delimiter)))
+
+
+def first_row(path: Path, form: TextForm) -> list[str]:
+    """The header. Raises LockstepError where there is none."""
+    try:
+        with open_text(path, form) as file:
+            _, header = next(records(file, form), (0, []))
+    except (LookupError, UnicodeError):
+        raise invalid(
+            f"{path.name} cannot be read as {form.encoding}", next_step="Name its encoding: --encoding cp1252"
+        ) from None
+    if isinstance(header, csv.Error) or not header or len(header) > _MOST_COLUMNS:
+        raise invalid(
+            f"{path.name} is not a CSV file: its first line is not a header",
+            next_step="Export the list as CSV",
+            code="NotCsv",
+        )
+    return header
+
+
+def _columns(header: list[str], kind: PassKind | None, group: str, options: CsvOptions) -> tuple[PassKind, Columns]:
+    found = PassKind.MEMBERS if group else kind or guess_kind(header, options.mapping)
+    key = options.keys.get(found, "")
+    return found, read_header(header, found, mapping=options.mapping, key=key, one_group=bool(group))
+
+
+def _under_a_title(
+    path: Path, form: TextForm, kind: PassKind | None, group: str, options: CsvOptions
+) -> LockstepError | None:
+    """The error that names a title as the cause, where a header stands some lines below."""
+    with open_text(path, form) as file:
+        lines = list(islice(file, form.prologue + _MOST_TITLE_LINES))
+    for number, line in enumerate(lines[form.prologue + 1 :], form.prologue + 2):
+        if not line.strip():
+            continue
+        delimiter = options.delimiter or guess_delimiter(line)
+        try:
+            row = next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter))
+            _columns(row, kind, group, replace(options, delimiter=delimiter))
+        except (LockstepError, csv.Error):
+            continue
+        title = shown(lines[form.prologue].strip().strip(";,\t|"))
+        return invalid(
+            f'{path.name} begins with a title: "{title}"',
+            why=f"The names of the columns are on line {number}",
+            next_step=f"Remove the lines above line {number}",
+            code="TitleAboveHeader",
+        )
+    return None

@@ -1,0 +1,103 @@
+"""Look through a whole file before anything of it is written: how its dates are meant, and whether most of it is unreadable.
+
+What only the whole file can tell: 25/03/2026 in the last row says how to read 03/04/2026 in the first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from lockstep.directory.attributes import Cause, shown
+from lockstep.directory.dates import DayOrder, is_clocked_in_halves, orders_of
+from lockstep.directory.rows import BadRow, Survey
+from lockstep.errors import LockstepError, invalid
+
+_MOST_WORDS = 8
+
+
+@dataclass(slots=True)
+class DateEvidence:
+    """What the dates of one column say of their order, each with the line of an example."""
+
+    column: str
+    proofs: dict[DayOrder, tuple[str, int]] = field(default_factory=dict)
+    open: tuple[str, int] | None = None
+    is_open_without_halves: bool = False
+
+    def add(self, text: str, line: int) -> None:
+        orders = orders_of(text)
+        if len(orders) == 1:
+            self.proofs.setdefault(next(iter(orders)), (text, line))
+        elif orders:
+            self.open = self.open or (text, line)
+            if not is_clocked_in_halves(text):
+                self.is_open_without_halves = True
+
+    def order(self) -> DayOrder | None:
+        """The one order that the column can have; None where it does not matter. Raises LockstepError where it must be named."""
+        if len(self.proofs) == 2:
+            (day, day_line), (month, month_line) = self.proofs[DayOrder.DAY_FIRST], self.proofs[DayOrder.MONTH_FIRST]
+            raise self._unclear(
+                f'Line {day_line} has "{shown(day)}", where the day comes first, and line {month_line} "{shown(month)}"',
+                "Write the dates in one form, best 2026-03-31",
+            )
+        if self.proofs:
+            return next(iter(self.proofs))
+        if self.open is None:
+            return None
+        if not self.is_open_without_halves:
+            return DayOrder.MONTH_FIRST  # 3/4/2026 8:12:00 AM, as Entra's downloads have it
+        text, line = self.open
+        cure = " or ".join(f'--date-format "{self.column}:{order.value}"' for order in DayOrder)
+        raise self._unclear(
+            f'"{shown(text)}" on line {line} is two dates, and no other date of the column proves which', cure
+        )
+
+    def _unclear(self, why: str, cure: str) -> LockstepError:
+        return invalid(
+            f"The dates of the column {shown(self.column)} can be read in two ways",
+            why=why,
+            next_step=cure,
+            code="DatesUnclear",
+        )
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the rows of a file have shown so far."""
+
+    rows: int = 0
+    causes: Counter[tuple[str, Cause]] = field(default_factory=Counter)
+    examples: dict[tuple[str, Cause], BadRow] = field(default_factory=dict)
+    words: dict[str, dict[str, None]] = field(default_factory=dict)  # by column, in the order they came
+
+    def reject(self, row: BadRow) -> None:
+        kind = (row.column, row.cause)
+        self.causes[kind] += 1
+        self.examples.setdefault(kind, row)
+        if row.cause is Cause.WORD and len(self.words.setdefault(row.column, {})) < _MOST_WORDS:
+            self.words[row.column][row.word] = None
+
+    def survey(self) -> Survey:
+        bad = self.causes.total()
+        if not bad:
+            return Survey(self.rows)
+        kind, alike = self.causes.most_common(1)[0]
+        return Survey(self.rows, bad, alike, self.examples[kind], self._cure(*kind))
+
+    def _cure(self, column: str, cause: Cause) -> str:
+        match cause:
+            case Cause.BYTES:
+                return "Name the encoding of the file: --encoding cp1252"
+            case Cause.WORD:
+                words = [f'--value "{column}:{shown(word)}=true"' for word in self.words.get(column, {})]
+                return f"Say what the words mean (=true or =false): {' '.join(words)}"
+            case Cause.DATE:
+                return f'Say how its dates are written: --date-format "{column}:DD.MM.YYYY"'
+            case Cause.CELLS:
+                return "Name the delimiter: --delimiter ';'"
+            case Cause.EMPTY | Cause.FORM:
+                return f"Map the column that holds it: --map COLUMN={column}"
+            case _:
+                return "Correct the column, or leave it out of the file"

@@ -1,0 +1,69 @@
+"""Files that can be read only once: standard input, pipes, `<(command)`. A source is read twice, so they are saved first.
+
+Nobody is waited for without end: a pipe that nobody writes to is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from lockstep.errors import invalid
+
+STANDARD_INPUT = "-"
+_SAME = frozenset({STANDARD_INPUT, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
+_FIRST_BYTE_SECONDS = 10.0
+
+
+def is_piped(name: str) -> bool:
+    """Whether *name* is standard input or something else that is read once."""
+    if name in _SAME:
+        return True
+    try:
+        mode = Path(name).stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
+
+
+@contextmanager
+def regular_file(name: str, *, first_byte_seconds: float = _FIRST_BYTE_SECONDS) -> Iterator[Path]:
+    """*name* as a regular file: itself, or a copy of what it gives, which only its owner may read and which goes afterwards.
+
+    Raises LockstepError where nothing comes.
+    """
+    if not is_piped(name):
+        yield Path(name)
+        return
+    shown = "standard input" if name in _SAME else name
+    with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
+        copy = Path(folder) / ("standard-input.csv" if name in _SAME else Path(name).name)
+        with _opened(name, shown) as source, copy.open("wb") as target:
+            if not select.select([source], [], [], first_byte_seconds)[0]:
+                raise invalid(
+                    f"Nothing came from {shown} within {first_byte_seconds:g} seconds",
+                    next_step="Start what writes to it first, or name a file",
+                )
+            os.set_blocking(source.fileno(), True)
+            shutil.copyfileobj(source, target)
+        yield copy
+
+
+def _opened(name: str, shown: str) -> BinaryIO:
+    if name in _SAME:
+        if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+            raise invalid("Nothing is piped in", next_step="Pipe the list in: lockstep sources import - < FILE")
+        return os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+    try:
+        # Without O_NONBLOCK, opening a FIFO that nobody writes to would not return.
+        return os.fdopen(os.open(name, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)
+    except OSError as refused:
+        raise invalid(f"{shown} cannot be read", why=refused.strerror or "") from None
