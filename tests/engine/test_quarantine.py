@@ -12,7 +12,6 @@ from lockstep.engine.quarantine import (
     Health,
     QuarantineReason,
     decide_quarantine,
-    gives_up,
     holds_everything,
     next_attempt,
 )
@@ -46,6 +45,5 @@ def test_only_refused_credentials_hold_leavers_back() -> None:
     assert [reason for reason in QuarantineReason if holds_everything(reason)] == [QuarantineReason.EXCEPTION]
 
 
-def test_job_is_switched_off_after_four_weeks() -> None:
-    assert not gives_up(NOW - timedelta(days=28), MOMENT)
-    assert gives_up(NOW - timedelta(days=28, seconds=1), MOMENT)
+def test_what_may_pass_by_itself_is_probed_hourly() -> None:
+    assert next_attempt(QuarantineReason.EXCEPTION, 50, MOMENT, needs_somebody=False) == NOW + timedelta(hours=1)

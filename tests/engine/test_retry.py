@@ -11,9 +11,9 @@ from lockstep.engine.moment import Moment
 from lockstep.engine.retry import retry_at
 
 
-def hours_until(hours_since_first: float, failures: int, *, destructive: bool = False) -> float | None:
+def hours_until(hours_since_first: float, failures: int, *, may_give_up: bool = True) -> float | None:
     moment = Moment(NOW + timedelta(hours=hours_since_first), b"s")
-    at = retry_at(NOW, failures, destructive=destructive, moment=moment)
+    at = retry_at(NOW, failures, may_give_up=may_give_up, moment=moment)
     return None if at is None else (at - NOW) / timedelta(hours=1)
 
 
@@ -39,25 +39,25 @@ def test_waits_count_from_the_first_failure_and_end_after_28_days(
     assert hours_until(since_first, failures) == next_try
 
 
-def test_disable_or_delete_is_never_given_up() -> None:
-    assert hours_until(28 * 24, 31, destructive=True) == 29 * 24
-    assert hours_until(365 * 24, 400, destructive=True) == 366 * 24
+def test_what_may_not_be_given_up_is_tried_daily_for_ever() -> None:
+    assert hours_until(28 * 24, 31, may_give_up=False) == 29 * 24
+    assert hours_until(365 * 24, 400, may_give_up=False) == 366 * 24
 
 
 @pytest.mark.parametrize(("failures", "longest"), [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16)])
 def test_transient_failure_is_tried_again_within_seconds(failures: int, longest: int) -> None:
     for seed in (b"a", b"b", b"c"):
-        at = retry_at(NOW, failures, destructive=False, moment=Moment(NOW, seed), transient=True)
+        at = retry_at(NOW, failures, may_give_up=True, moment=Moment(NOW, seed), transient=True)
 
         assert at is not None
         assert timedelta(0) <= at - NOW <= timedelta(seconds=longest)
 
 
 def test_transient_failures_do_not_come_back_together() -> None:
-    waits = {retry_at(NOW, 5, destructive=False, moment=Moment(NOW, bytes([n])), transient=True) for n in range(50)}
+    waits = {retry_at(NOW, 5, may_give_up=True, moment=Moment(NOW, bytes([n])), transient=True) for n in range(50)}
 
     assert len(waits) > 40
 
 
 def test_sixth_transient_failure_waits_like_any_other() -> None:
-    assert retry_at(NOW, 6, destructive=False, moment=Moment(NOW, b"s"), transient=True) == NOW + timedelta(hours=6)
+    assert retry_at(NOW, 6, may_give_up=True, moment=Moment(NOW, b"s"), transient=True) == NOW + timedelta(hours=6)

@@ -1,7 +1,9 @@
 """Decide whether a job goes into quarantine, and when it is tried again there.
 
 Refused credentials quarantine at once, whatever the counts. Failures of references (a manager or member without an account) are counted
-apart: a missing manager must not trip it. Small jobs would never reach the large numbers, so they have a rule of their own.
+apart: a missing manager must not trip it. Small jobs would never reach the large numbers, so they have a rule of their own. Failures
+are compared with all objects of the job, not with those of one cycle, and however long it lasts a quarantine never switches a job off:
+leavers would keep access for ever.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ from enum import StrEnum
 from lockstep.engine.moment import Moment
 from lockstep.engine.patience import growing_pause
 
-SERIES_ENDS_AFTER = timedelta(days=28)
 PROBE_FIRST = timedelta(minutes=5)
 PROBE_LONGEST = timedelta(hours=1)
 CYCLE = timedelta(minutes=40)
@@ -44,7 +45,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a cycle met. *failures* are objects in escrow without *reference_failures*."""
+    """How a job's objects stand. *successes* are linked and in order, *failures* those in escrow without *reference_failures*."""
 
     successes: int = 0
     failures: int = 0
@@ -99,8 +100,3 @@ def next_attempt(
 def holds_everything(reason: QuarantineReason) -> bool:
     """Whether leavers wait as well: only where nothing can be sent at all."""
     return reason is QuarantineReason.EXCEPTION
-
-
-def gives_up(series_began: datetime, moment: Moment) -> bool:
-    """Whether the job is switched off: more than four weeks in quarantine."""
-    return moment.now - series_began > SERIES_ENDS_AFTER

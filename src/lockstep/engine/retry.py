@@ -1,6 +1,7 @@
 """Say when a failed object is tried again. Each wait counts from the *first* failure, not from the last.
 
-A disable or delete is never given up: whoever has left must not keep access because an application was down for a month.
+Only a create or update is ever given up, and only where it is known to be one: people who have left must not keep access because an
+application was down for a month, or because we failed before we knew what was to be done for them.
 """
 
 from __future__ import annotations
@@ -24,22 +25,22 @@ def retry_at(
     first_failed_at: datetime,
     failures: int,
     *,
-    destructive: bool,
+    may_give_up: bool,
     moment: Moment,
     transient: bool = False,
     quick_tries: int = QUICK_TRIES,
 ) -> datetime | None:
     """Return when a failed object is tried again, or None when we give up.
 
-    Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure; gives up after 28 days (never for a disable or
-    delete). A *transient* failure (the application was down or busy) is tried *quick_tries* times quickly before, after random
+    Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure; after 28 days gives up where it *may give up*.
+    A *transient* failure (the application was down or busy) is tried *quick_tries* times quickly before, after random
     waits of up to 1, 2, 4, ... 60 s. *failures* counts from 1. Times are aware UTC.
     """
     if transient and failures <= quick_tries:
         return moment.now + timedelta(seconds=_quick_wait(failures, moment))
     at = next(time for time in _ladder(first_failed_at) if time > moment.now)
     gave_up = at - first_failed_at > GIVE_UP_AFTER
-    return None if gave_up and not destructive else at
+    return None if gave_up and may_give_up else at
 
 
 def _ladder(first_failed_at: datetime) -> Iterator[datetime]:

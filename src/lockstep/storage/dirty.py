@@ -206,16 +206,26 @@ async def seconds_until_due(connection: Connection, job: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """*waiting*: to be looked at now, or being looked at. *escrowed*: failed, tried again later."""
+    """*waiting*: to be looked at now, or being looked at. *escrowed*: failed, tried again later. *scheduled*: people without an
+    account who may get one when a date comes. *slowed*: put off by a quarantine. *leavers*: of the failed, whose access was to end.
+    """
 
     waiting: int
     escrowed: int
+    scheduled: int
+    slowed: int
+    leavers: int
 
 
 async def backlog(connection: Connection, job: str) -> Backlog:
     cursor = await connection.execute(
-        """select count(*) filter (where failures = 0 and not_before < 'infinity'), count(*) filter (where failures > 0)
-        from dirty where job = %s""",
+        """select count(*) filter (where failures = 0 and not_before < 'infinity' and not is_scheduled and not is_slowed),
+            count(*) filter (where failures > 0), count(*) filter (where is_scheduled),
+            count(*) filter (where is_slowed and failures = 0), count(*) filter (where failures > 0 and lane = 1)
+        from dirty,
+            lateral (select not_before > now() and coalesce(last_error ? 'isScheduled', false) as is_scheduled,
+                not_before > now() and coalesce(last_error ? 'isSlowed', false) as is_slowed) as why
+        where job = %s""",
         (job,),
     )
     return Backlog(*await only_row(cursor))

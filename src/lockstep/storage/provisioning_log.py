@@ -118,6 +118,17 @@ async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Se
     return {row[0]: row[1] for row in await cursor.fetchall()}
 
 
+async def source_names(connection: Connection, kind: str, ids: Sequence[str]) -> dict[str, str]:
+    """How people or groups of the directory are shown; those that are gone are absent."""
+    statement = (
+        "select id::text, user_principal_name from person where id = any(%s::uuid[])"
+        if kind == "User"
+        else "select id::text, display_name from grp where id = any(%s::uuid[])"
+    )
+    cursor = await connection.execute(statement, (list(ids),))
+    return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
 async def application_names(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     """How applications are shown; those that were removed are absent."""
     cursor = await connection.execute(

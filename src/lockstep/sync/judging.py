@@ -52,10 +52,13 @@ async def judge(connection: Connection, services: Services, job: Job, ended: Cyc
     found = await failing.count_failing(connection, job.id)
     reason = await _reason(connection, job, found)
     if reason is None:
-        if before is not None:
-            await health.end_quarantine(connection, job)
-            await dirty_marks.make_slowed_due(connection, job.id)
-        return before is not None
+        if before is None:
+            return False
+        await health.end_quarantine(connection, job)
+        await dirty_marks.make_slowed_due(connection, job.id)
+        if _mostly_worked(ended.counts):
+            await dirty_marks.make_some_failed_due(connection, job.id)
+        return True
     if before is not None and not is_attempt_due(before):
         await jobs.set_next_cycle_at(connection, job.id, datetime.fromisoformat(before["nextAttempt"]))
         return False

@@ -79,7 +79,10 @@ class MemberSync:
             outcome = replace(outcomes.without_write(self.claim, self.planned), counted=counted)
         else:
             wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
-            outcome = failed_look(self.claim, result.answer, moment=self.services.moment(), wait=wait)
+            outcome = failed_look(
+                self.claim, result.answer, moment=self.services.moment(), wait=wait,
+                prepared=self.planned.prepared, initiated_by=self.initiated_by,
+            )  # fmt: skip
         more = {name: count for name, count in counts.items() if count}
         requests = self.planned.requests + result.requests
         return replace(outcome, requests=requests, more_counts=more), result.answer
@@ -115,7 +118,7 @@ class MemberSync:
         of_members = {"refusedMembers": list(self.result.refused), "isReference": True}
         error = {**(outcome.postponed["last_error"] or {}), **of_members}
         counted = "" if outcomes.members_due(self.claim) else outcome.counted
-        return replace(outcome, counted=counted, postponed={**outcome.postponed, "last_error": error})
+        return replace(outcome, counted=counted, postponed={**outcome.postponed, "last_error": error}, is_logged=True)
 
     async def _send_page(self, page: Sequence[MemberChange]) -> bool:
         """Send what differs; those who were refused last time come last, so that they hold up nobody."""

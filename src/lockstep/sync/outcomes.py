@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from lockstep.engine.intent import IntentKind
 from lockstep.engine.moment import Moment
 from lockstep.engine.patience import growing_pause
+from lockstep.engine.plan import Prepared
 from lockstep.engine.records import Action, LinkState
 from lockstep.engine.retry import QUICK_TRIES, retry_at
 from lockstep.ports import Answer, Verdict
@@ -65,10 +67,19 @@ class Outcome:
     waiting: tuple[Row, ...] | None = None
     requests: int = 0
     more_counts: Mapping[str, int] = field(default_factory=dict)
+    is_logged: bool = False  # what failed stands in the log already
 
     @property
     def is_done(self) -> bool:
         return self.postponed is None
+
+    @property
+    def failed_now(self) -> Failure | None:
+        """Why it goes to the retry list; None where it does not."""
+        if self.postponed is None or self.postponed["failures"] <= self.claim.failures:
+            return None
+        error = self.postponed["last_error"] or {}
+        return Failure(str(error.get("code", "")), str(error.get("reason", "")), str(error.get("nextStep", "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +101,12 @@ def settled_row(
 
 
 def without_write(claim: Claim, planned: Planned) -> Outcome:
-    """The outcome of a plan that needs no request: in step, linked, released, skipped."""
+    """The outcome of a plan that needs no request: in step, linked, released, skipped.
+
+    Time alone may give an account to somebody who has none: a link remembers when, and without one the dirty row does.
+    """
     plan = planned.plan
+    waits_until = plan.review_at if not planned.prepared.is_linked and plan.link_to is None else None
     return Outcome(
         claim,
         counted=COUNTED[plan.action],
@@ -99,8 +114,14 @@ def without_write(claim: Claim, planned: Planned) -> Outcome:
         takes_over=bool(plan.takes_over_from),
         is_newly_linked=plan.link_to is not None,
         waiting=waiting_rows(planned),
+        postponed=_scheduled(claim, waits_until) if waits_until is not None else None,
         requests=planned.requests,
     )
+
+
+def _scheduled(claim: Claim, at: datetime) -> Row:
+    error = {"code": "Scheduled", "reason": "It is decided again when its time comes", "isScheduled": True}
+    return _postponed(claim, at.isoformat(), failures=0, first=None, error=error)
 
 
 def written(claim: Claim, planned: Planned, operation_id: str, answer: Answer) -> Outcome:
@@ -121,18 +142,23 @@ def written(claim: Claim, planned: Planned, operation_id: str, answer: Answer) -
 
 
 def refused(
-    claim: Claim, planned: Planned | None, failure: Failure, *, moment: Moment, settled: tuple[Row, ...] = ()
+    claim: Claim,
+    planned: Planned | None,
+    failure: Failure,
+    *,
+    moment: Moment,
+    settled: tuple[Row, ...] = (),
+    prepared: Prepared | None = None,
 ) -> Outcome:
-    """The object's own fault: it goes to the retry list; a disable or delete is never given up."""
-    is_destructive = planned is not None and planned.plan.action.is_destructive
+    """The object's own fault: it goes to the retry list. It may be given up only where it is known that it is to have an account."""
+    known = planned.prepared if planned is not None else prepared
+    may_give_up = known is not None and known.intent.kind is IntentKind.PROVISION
     first = claim.first_failed_at or moment.now
     failures = claim.failures + 1
     is_transient = failure.code in TRANSIENT
     most = planned.prepared.configuration.limits.max_retries if planned is not None else None
     quick = QUICK_TRIES if most is None else most
-    due = retry_at(
-        first, failures, destructive=is_destructive, moment=moment, transient=is_transient, quick_tries=quick
-    )
+    due = retry_at(first, failures, may_give_up=may_give_up, moment=moment, transient=is_transient, quick_tries=quick)
     is_soon = is_transient and failures <= quick  # the cycle waits for it
     error = failure.as_row()
     if planned is not None and _is_about_references(planned):

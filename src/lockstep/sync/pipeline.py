@@ -202,7 +202,11 @@ class Pipeline:
             await self.sort_out(work.claim, planned, settled, was_created=is_ours(work, planned))
             return
         wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
-        self.done(sending.failed_look(work.claim, answer, moment=moment, wait=wait))
+        self.done(
+            sending.failed_look(
+                work.claim, answer, moment=moment, wait=wait, prepared=work.prepared, initiated_by=self.initiated_by
+            )
+        )
         await self._notice(answer)
 
     async def sort_out(

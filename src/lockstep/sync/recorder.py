@@ -19,6 +19,7 @@ from lockstep.storage import cycles, dirty, links, operations, provisioning_log,
 from lockstep.storage.batches import Row
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_state import TargetState, read_state
+from lockstep.sync.log_records import record_of_failure
 from lockstep.sync.outcomes import Failure, Outcome
 from lockstep.sync.services import Job
 
@@ -78,9 +79,25 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
         await dirty.postpone(connection, job.id, postponed)
     await _write_references(connection, job, ours)
     records = [one.log for one in ours if one.log is not None and not _is_repeated_skip(one.log, skipped)]
+    records += await _unlogged_failures(connection, ours)
     if records:
         await provisioning_log.append(connection, job.id, job.row.app, records)
     await _count(connection, ours)
+
+
+async def _unlogged_failures(connection: Connection, ours: Sequence[Outcome]) -> list[Row]:
+    """No failure without a record: those that nobody wrote one for, because there was no plan, get a plain one."""
+    failed = [one for one in ours if one.log is None and one.failed_now and not one.is_logged]
+    records: list[Row] = []
+    for kind in {one.claim.kind for one in failed}:
+        of_kind = [one for one in failed if one.claim.kind == kind]
+        names = await provisioning_log.source_names(connection, kind, [one.claim.source_id for one in of_kind])
+        records += [
+            record_of_failure(one.claim, one.failed_now, display=names.get(one.claim.source_id, ""))
+            for one in of_kind
+            if one.failed_now is not None
+        ]
+    return records
 
 
 async def _take_over(connection: Connection, job: Job, link: Row) -> None:

@@ -14,13 +14,14 @@ import structlog
 
 from lockstep.engine.matching import match_key
 from lockstep.engine.moment import Moment
+from lockstep.engine.plan import Prepared
 from lockstep.engine.plan_new import UNDER_WAY
 from lockstep.engine.records import Action
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.sync import outcomes
-from lockstep.sync.log_records import changes_document, record_of
+from lockstep.sync.log_records import SYSTEM, changes_document, record_of, record_of_failure
 from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
 from lockstep.sync.work import Write
@@ -97,7 +98,15 @@ def outcome_of(
             return _logged(refused, write, answer, failure, seconds, initiated_by, requests=requests)
 
 
-def failed_look(claim: Claim, answer: Answer, *, moment: Moment, wait: timedelta) -> Outcome:
+def failed_look(
+    claim: Claim,
+    answer: Answer,
+    *,
+    moment: Moment,
+    wait: timedelta,
+    prepared: Prepared | None = None,
+    initiated_by: str = SYSTEM,
+) -> Outcome:
     """The outcome where the application could not be read: nothing is known, so nothing is decided."""
     match answer.verdict:
         case Verdict.THROTTLED:
@@ -109,7 +118,9 @@ def failed_look(claim: Claim, answer: Answer, *, moment: Moment, wait: timedelta
             return outcomes.look_again(claim, answer.detail, after=wait, moment=moment, settled=(), requests=1)
         case _:
             failure = Failure(answer.code or "InternalServerError", answer.detail, answer.next_step)
-            return outcomes.refused(claim, None, failure, moment=moment)
+            display = prepared.obj.display if prepared is not None else ""
+            record = record_of_failure(claim, failure, answer, display=display, initiated_by=initiated_by)
+            return replace(outcomes.refused(claim, None, failure, moment=moment, prepared=prepared), log=record)
 
 
 def _logged(
