@@ -15,6 +15,7 @@ from documo.identifiers import read_id
 from documo.members import ADMIN
 from documo.scim_service.tenants import Caller, Tenants
 from documo.security_events import StreamEvent
+from documo.sign_ins import RefusedSignIns
 from documo.store import events as table
 from documo.store.database import Store
 from documo.store.events import StreamRow
@@ -29,7 +30,7 @@ MOST_ACKS = 1_000
 
 
 def poll_endpoint(
-    store: Store, tenants: Tenants, keys: EventKeys, issuer: str
+    store: Store, tenants: Tenants, keys: EventKeys, issuer: str, refused: RefusedSignIns
 ) -> Callable[[Request], Awaitable[JSONResponse]]:
     """The endpoint `/events/{stream}`."""
 
@@ -37,12 +38,14 @@ def poll_endpoint(
         try:
             caller = await _caller(request, tenants)
             wanted = _wanted(await read_body(request.receive, request.headers.raw, LARGEST_BODY))
-        except ScimError as refused:
-            return _error(refused)
-        except BodyTooLarge as refused:
-            return _error(too_large(str(refused)))
-        except BodyCutShort as refused:
-            return _error(invalid_syntax(str(refused)))
+        except ScimError as error:
+            if error.status == 401 and "authorization" in request.headers:
+                await refused.note(request.client.host if request.client else "", "/events")
+            return _error(error)
+        except BodyTooLarge as error:
+            return _error(too_large(str(error)))
+        except BodyCutShort as error:
+            return _error(invalid_syntax(str(error)))
         stream_id = read_id(request.path_params["stream"])
         async with store.control() as connection:
             stream = await table.stream(connection, caller.tenant.id, stream_id) if stream_id else None

@@ -14,9 +14,10 @@ from urllib.parse import parse_qsl, unquote
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from documo.api_keys import NewKey, hash_of, looks_like_jwt
+from documo.api_keys import SCOPES, NewKey, hash_of, looks_like_jwt
 from documo.identifiers import new_id, new_key, read_id
 from documo.scim_service.tenants import Tenants
+from documo.sign_ins import RefusedSignIns
 from documo.store import keys as table
 from documo.store.database import Store
 from lockstep.serving.bodies import BodyCutShort, BodyTooLarge, read_body
@@ -26,7 +27,9 @@ LARGEST_BODY = 10_000
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-def token_endpoint(store: Store, tenants: Tenants) -> Callable[[Request], Awaitable[JSONResponse]]:
+def token_endpoint(
+    store: Store, tenants: Tenants, refused: RefusedSignIns
+) -> Callable[[Request], Awaitable[JSONResponse]]:
     """The endpoint `/oauth/token`."""
 
     async def token(request: Request) -> JSONResponse:
@@ -46,12 +49,15 @@ def token_endpoint(store: Store, tenants: Tenants) -> Callable[[Request], Awaita
         given = secret.encode("utf-8", "replace")
         caller = await tenants.caller(given) if given and not looks_like_jwt(given) else None
         if caller is None or read_id(client_id) != caller.principal.key_id or caller.principal.kind == "token":
+            await refused.note(request.client.host if request.client else "", "/oauth/token")
             return _error(401, "invalid_client")
         wait = caller.tenant.bucket.take()
         if wait:
             return JSONResponse({"error": "slow_down"}, 429, {**_NO_STORE, "Retry-After": str(max(1, round(wait)))})
         wanted = frozenset(form.get("scope", "").split()) or caller.principal.scopes
-        if not wanted <= caller.principal.scopes:
+        # A key with the scope admin may do all that the others allow, so a token of it may be any of them.
+        granted = frozenset(SCOPES) if "admin" in caller.principal.scopes else caller.principal.scopes
+        if not wanted <= granted:
             return _error(400, "invalid_scope")
         made = NewKey(new_id(), "token", "", new_key(), tuple(sorted(wanted)), datetime.now(UTC) + LIFE)
         async with store.control() as connection:

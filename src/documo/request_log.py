@@ -43,6 +43,8 @@ _CLIENTS = (
     (re.compile("curl", re.I), "curl"),
 )
 _SECRETS = (b"password", b"secret", b"dk_live_")
+_ATTRIBUTE = re.compile(r"(urn:[\w:.-]*:)?password\Z", re.I)
+_JWT = re.compile(rb"eyJ[\w-]{8,}\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,30 +178,51 @@ def redacted(body: bytes) -> str | None:
 def _shown_path(path: str) -> str:
     """The path with its query, unless that asks about a secret: what it compares with may be one."""
     name, mark, query = path.partition("?")
-    shown = f"{name}?***" if mark and _may_hold_secret(unquote_to_bytes(query)) else path
+    shown = (
+        f"{_without_key(name)}?***" if mark and _holds_secret_in_url(query) else f"{_without_key(name)}{mark}{query}"
+    )
     # PostgreSQL stores no NUL; one in a path must not cost a whole batch of entries.
     return shown.replace("\x00", "\ufffd")
+
+
+def _without_key(path: str) -> str:
+    """A path without the parts that may be a key: some clients are set up with a key in the URL."""
+    if not _holds_secret_in_url(path):
+        return path
+    return "/".join("***" if _holds_secret_in_url(part) else part for part in path.split("/"))
+
+
+def _holds_secret_in_url(text: str) -> bool:
+    # Unescaped twice, because the server has done it once for the path and a client may do it once too often.
+    return _may_hold_secret(unquote_to_bytes(unquote_to_bytes(text)))
 
 
 def _may_hold_secret(text: bytes) -> bool:
     # Every body comes by here: three plain searches are many times faster than one expression that ignores case.
     folded = text.lower()
-    return any(secret in folded for secret in _SECRETS)
+    return any(secret in folded for secret in _SECRETS) or (b"eyJ" in text and _JWT.search(text) is not None)
 
 
-def _without_secrets(value: Any, name: str = "") -> Any:
+def _without_secrets(value: Any) -> Any:
     if isinstance(value, dict):
-        path = value.get("path")
-        hidden = isinstance(path, str) and _may_hold_secret(path.encode())
-        return {
-            key: "***"
-            if _may_hold_secret(key.encode()) or (hidden and key.lower() == "value")
-            else _without_secrets(item)
+        # Names count in any case, as the service reads them: `Path` and `Value` are what older Entra jobs send.
+        hidden = any(
+            isinstance(item, str) and key.lower() == "path" and _may_hold_secret(item.encode())
             for key, item in value.items()
-        }
+        )
+        return {key: _shown_item(key, item, hidden=hidden) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_secrets(item) for item in value]
     return "***" if isinstance(value, str) and _may_hold_secret(value.encode()) else value
+
+
+def _shown_item(name: str, item: Any, *, hidden: bool) -> Any:
+    folded = name.lower()
+    if folded == "path" and isinstance(item, str) and _ATTRIBUTE.match(item):
+        return item  # the name of an attribute is no secret, and says what was changed
+    if _may_hold_secret(name.encode()) or (hidden and folded not in ("op", "path")):
+        return "***"
+    return _without_secrets(item)
 
 
 def _row(entry: Entry) -> dict[str, Any]:
@@ -215,8 +238,8 @@ def _row(entry: Entry) -> dict[str, Any]:
         "client": client_guess(entry.user_agent),
         "tolerances": list(entry.tolerances),
         "address": entry.address,
-        "user_agent": entry.user_agent[:500],
-        "request_type": entry.request_type[:200],
+        "user_agent": _without_key(entry.user_agent)[:500],
+        "request_type": _without_key(entry.request_type)[:200],
         "request_body": redacted(entry.request_body),
         "response_body": redacted(entry.response_body),
     }

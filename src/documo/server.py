@@ -23,11 +23,13 @@ from documo.event_poll import poll_endpoint
 from documo.event_streams import EventKeys, event_keys
 from documo.oauth import token_endpoint
 from documo.request_log import RequestLog
-from documo.scim_service.app import Hosts, ScimApp
+from documo.scim_service.app import ScimApp
 from documo.scim_service.exchange import MEDIA_TYPE
+from documo.scim_service.hosts import Hosts
 from documo.scim_service.service import Service
 from documo.scim_service.tenants import Tenants
 from documo.settings import SCIM_PATH, Settings
+from documo.sign_ins import RefusedSignIns
 from documo.store import secrets as secrets_table
 from documo.store.database import Store
 from lockstep.scim.errors import ScimError
@@ -62,11 +64,12 @@ def make_app(
 ) -> App:
     """The whole application: the SCIM service directly, everything else through Starlette."""
     public_url = settings.public_url or f"http://{settings.host}:{port}"
-    scim = ScimApp(service, tenants, Hosts(public_url, f"{settings.host}:{port}", tenants), request_log)
+    refused = RefusedSignIns()
+    scim = ScimApp(service, tenants, Hosts(public_url, f"{settings.host}:{port}", tenants), request_log, refused)
     others = Starlette(
         routes=[
-            Route("/oauth/token", token_endpoint(store, tenants), methods=["POST"]),
-            Route("/events/{stream}", poll_endpoint(store, tenants, keys, public_url), methods=["POST"]),
+            Route("/oauth/token", token_endpoint(store, tenants, refused), methods=["POST"]),
+            Route("/events/{stream}", poll_endpoint(store, tenants, keys, public_url, refused), methods=["POST"]),
             Route("/.well-known/jwks.json", _answering(lambda: keys.signer.jwks)),
             Route("/healthz", _healthy),
         ]
@@ -90,7 +93,7 @@ async def serving(
     listener = listen(
         settings.host,
         settings.port,
-        next_step="Stop the other program, or choose another port: documo serve --port PORT",
+        next_step="Stop the other program, or choose another port with --port PORT",
     )
     port = int(listener.getsockname()[1])
     async with store.control() as connection:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
-from documo_client import Client, Documo
+from documo_client import Client, Documo, documo_on
 
 from documo import domains
 from documo.dns_txt import txt_records
+from documo.store.database import Store
 from lockstep.errors import LockstepError
 
 HOST = "scim.contoso.example"
@@ -95,6 +96,46 @@ async def test_a_domain_is_served_from_the_moment_its_proof_stands_in_dns(api: C
     async with asyncio.timeout(5):
         while await status_under(api, HOST) != 200:
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("public_url", ["", "https://api.documo.example", "https://api.documo.example:8443"])
+async def test_addresses_in_answers_never_come_from_the_request(store: Store, public_url: str) -> None:
+    async with documo_on(store, public_url=public_url) as documo:
+        api = replace(await documo.client(), url=f"http://127.0.0.1:{documo.running.port}/scim/v2")
+        await domains.set_domain(store, api.account.id, HOST, vouched=True)
+        scheme, port = public_url.partition("://")[0] or "http", public_url.rpartition("example")[2]
+        own = f"{scheme}://{HOST}{port or ('' if public_url else f':{documo.running.port}')}/scim/v2/"
+        served = (HOST, HOST.upper(), f"{HOST}.", f"{HOST}:1", f"{HOST}:65535")
+        odd = (
+            ":80@evil.example",
+            ":80/evil?",
+            ':x"><script>',
+            ":99999",
+            ":",
+            ":0",
+            ":-1",
+            ":1:2",
+            ":\u00b2",
+            "@evil.example",
+        )
+
+        for host in served:
+            (user,) = (await api.send("GET", "/Users", headers={"Host": host})).body["Resources"]
+            assert user["meta"]["location"] == f"{own}Users/{user['id']}", host
+        for suffix in odd:
+            reply = await api.send("GET", "/Users", headers={"Host": HOST + suffix})
+            assert reply.status in (400, 421), suffix
+
+
+async def test_two_host_headers_are_refused(api: Client) -> None:
+    host, _, port = api.url.removeprefix("http://").partition("/")[0].partition(":")
+    head = f"GET /scim/v2/Users HTTP/1.1\r\nHost: {host}:{port}\r\nHost: {HOST}\r\nAuthorization: Bearer {api.token}\r\n\r\n"
+    reader, writer = await asyncio.open_connection(host, int(port))
+
+    writer.write(head.encode())
+
+    assert b" 400 " in await reader.readline()
+    writer.close()
 
 
 async def test_the_proof_of_one_account_does_not_verify_for_another(documo: Documo, name_server: NameServer) -> None:

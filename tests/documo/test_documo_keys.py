@@ -12,6 +12,7 @@ from documo_client import USER, Client, Documo, documo_on
 
 from documo import api_keys, domains, members
 from documo.accounts import change_account
+from documo.sign_ins import FREE, MOST_ADDRESSES, RefusedSignIns, seconds_to_wait
 from documo.store.database import Store
 from lockstep.errors import LockstepError
 
@@ -164,6 +165,85 @@ async def test_client_credentials_give_a_token_that_ends_with_its_key(api: Clien
         return (await client.get("/Users")).status == 401
 
     await until(is_refused)
+
+
+async def granted(client: Client, documo: Documo, **form: str) -> tuple[int, dict[str, str]]:
+    """What /oauth/token says to the client's own key."""
+    (key, *_) = await api_keys.list_keys(client.store, client.account.id)
+    data = {"grant_type": "client_credentials", "client_id": key.id, "client_secret": client.token, **form}
+    async with client.session.post(documo.running.api_url + "/oauth/token", data=data) as response:
+        return response.status, await response.json()
+
+
+async def test_a_token_ends_with_its_rotated_key_and_not_before(api: Client, documo: Documo) -> None:
+    (old,) = await api_keys.list_keys(api.store, api.account.id)
+    _, first = await granted(api, documo)
+    token = with_token(api, first["access_token"])
+
+    await api_keys.rotate_key(api.store, api.account.id, old.id, overlap=timedelta(hours=1))
+    during = [(await client.get("/Users")).status for client in (api, token)]
+    await api_keys.rotate_key(api.store, api.account.id, old.id, overlap=timedelta())
+
+    async def both_are_refused() -> bool:
+        return [(await client.get("/Users")).status for client in (api, token)] == [401, 401]
+
+    assert during == [200, 200]
+    await until(both_are_refused)
+
+
+async def test_an_admin_key_gets_narrower_tokens_and_no_other_key_gets_wider_ones(api: Client, documo: Documo) -> None:
+    status, answer = await granted(api, documo, scope="read")
+    narrow = with_token(api, answer["access_token"])
+    reader = await documo.client("Reader", scopes=("read",))
+
+    assert (status, answer["scope"]) == (200, "read")
+    assert (await narrow.get("/Users")).status == 200
+    assert (await narrow.send("POST", "/Users", {"schemas": [USER], "userName": "a@x.org"})).status == 403
+    for scope in ("users", "admin", "read admin"):
+        assert (await granted(reader, documo, scope=scope))[0] == 400, scope
+    assert (await granted(api, documo, scope="everything"))[0] == 400
+
+
+async def test_refused_credentials_are_counted_and_said_at_every_door(
+    api: Client, documo: Documo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = with_token(api, "dk_live_" + "0" * 64)
+
+    replies = [(await wrong.get("/Users")).status for _ in range(2)]
+    async with api.session.post(
+        documo.running.api_url + "/events/x", headers={"Authorization": f"Bearer {wrong.token}"}
+    ) as response:
+        polled = response.status
+    refused, _ = await granted(wrong, documo)
+    async with api.session.get(api.url + "/Users") as response:
+        without = response.status
+
+    said = [line for line in capsys.readouterr().out.splitlines() if "sign_in_refused" in line]
+    assert (replies, refused, polled, without) == ([401] * 2, 401, 401, 401)
+    assert ["count=1 " in said[0], "count=2 " in said[1], "count=4 " in said[2], len(said)] == [True, True, True, 3]
+    assert "127.0.0.1" in said[0] and "/oauth/token" in said[2] and wrong.token not in "".join(said)
+    assert (await api.get("/Users")).status == 200
+
+
+def test_wrong_credentials_wait_longer_and_longer_and_addresses_are_forgotten() -> None:
+    refused = RefusedSignIns()
+
+    counts = [refused.count("192.0.2.1", at=0.0) for _ in range(FREE + 3)]
+    for number in range(MOST_ADDRESSES):
+        refused.count(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", at=1.0)
+
+    assert counts == list(range(1, FREE + 4))
+    assert [seconds_to_wait(count) for count in (1, FREE, FREE + 1, FREE + 2, FREE + 3, 10**9)] == [
+        0,
+        0,
+        0.1,
+        0.2,
+        0.4,
+        2.0,
+    ]
+    assert refused.count("192.0.2.1", at=2.0) == 1, "forgotten for the ten thousand that came after it"
+    assert [refused.count("192.0.2.1", at=at) for at in (3.0, 700.0)] == [2, 1], "quiet for ten minutes"
+    assert [refused.count(address, at=3.0) for address in ("2001:db8::1", "2001:db8::2")] == [1, 2]
 
 
 async def test_a_full_bucket_answers_429_with_the_time_to_wait(documo: Documo) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from documo_client import USER, Client
+import pytest
+from documo_client import PATCH, USER, Client
 
 from documo.cli.requests import as_curl
 from documo.replay import replay_request
 from documo.store import request_log as table
+
+SECRET = "MixedCasePw-1234567"
+BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
 
 async def logged(api: Client, method: str, number: int = 1) -> list[dict[str, Any]]:
@@ -35,6 +39,56 @@ async def test_secrets_never_reach_the_log(api: Client) -> None:
 
     text = repr(entries)
     assert secret not in text and api.token not in text and "***" in text
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "Replace", "Path": "password", "Value": SECRET},
+        {"OP": "replace", "PATH": "PassWord", "VALUE": SECRET},
+        {"op": "replace", "path": f"{USER}:password", "value": SECRET},
+        {"op": "replace", "pa\u0074h": "password", "value": SECRET},
+        {"op": "add", "value": {USER: {"Password": SECRET}}},
+        {"op": "add", "value": {"password": [{"value": SECRET}]}},
+        {"op": "add", "path": f'emails[value eq "{SECRET}" and password eq "x"]', "value": "x"},
+    ],
+)
+async def test_passwords_are_hidden_whatever_the_spelling_of_their_names(
+    api: Client, operation: dict[str, Any]
+) -> None:
+    user = await api.user("a@x.org")
+    bulk = {"method": "PATCH", "path": f"/Users/{user}", "data": {"schemas": [PATCH], "Operations": [operation]}}
+
+    await api.patch(f"/Users/{user}", operation)
+    await api.send("POST", "/Bulk", {"schemas": [BULK], "Operations": [bulk]})
+
+    entries = await logged(api, "PATCH") + await logged(api, "POST", 2)
+    assert SECRET not in repr(entries) and "***" in repr(entries)
+
+
+async def test_request_that_set_a_password_can_be_replayed(api: Client) -> None:
+    user = await api.user("a@x.org")
+    await api.patch(f"/Users/{user}", {"op": "Replace", "Path": "password", "Value": SECRET})
+    (entry,) = await logged(api, "PATCH")
+
+    async with api.store.tenant(api.account.id) as connection:
+        whole = await table.entry(connection, api.account.id, entry["id"])
+    assert whole is not None and "password" in whole["request_body"]
+
+    assert (await replay_request(api.store, api.account.id, whole))["status"] == 200
+
+
+async def test_a_key_in_a_url_or_a_user_agent_is_not_logged(api: Client) -> None:
+    jwt = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln"
+    key, escaped = api.token, "%" + f"{ord('d'):x}" + api.token[1:]
+    for path in (f"/Users/{key}", f"/{key}/Users", f"/Users/{escaped}", f"/Users?token={key}", f"/Users?t={escaped}"):
+        await api.send("GET", path, headers={"User-Agent": f"client/{key}"})
+    await api.send("GET", f"/Users/{jwt}")
+
+    entries = await logged(api, "GET", 6)
+
+    assert len(entries) == 6 and all(part not in repr(entries) for part in (key, key[4:], jwt))
+    assert all(entry["path"].startswith("/scim/v2/") for entry in entries)
 
 
 async def test_replay_shows_the_present_answer_and_leaves_nothing(api: Client) -> None:

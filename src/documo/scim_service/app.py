@@ -15,10 +15,12 @@ import structlog
 
 from documo.request_log import Entry, RequestLog
 from documo.scim_service.exchange import MEDIA_TYPE, Answer, MethodNotAllowed, Request
+from documo.scim_service.hosts import Hosts
 from documo.scim_service.routes import dispatch
 from documo.scim_service.service import Service
 from documo.scim_service.tenants import Caller, Tenants
 from documo.settings import SCIM_PATH
+from documo.sign_ins import RefusedSignIns
 from lockstep.errors import LockstepError
 from lockstep.scim.errors import ScimError, invalid_syntax, too_large
 from lockstep.scim.limits import MAX_BODY_BYTES, MAX_BULK_BYTES
@@ -30,36 +32,13 @@ _CONTENT_TYPE = (b"content-type", MEDIA_TYPE)
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="Documo"')
 
 
-class Hosts:
-    """Which Host headers are served, and the base URL that answers carry: the configured one, or the tenant's own domain."""
-
-    def __init__(self, public_url: str, listening: str, tenants: Tenants) -> None:
-        self._tenants = tenants
-        self.base_url = public_url + SCIM_PATH
-        scheme, _, host = public_url.partition("://")
-        self._scheme = scheme
-        port = listening.rpartition(":")[2]
-        own = {host, listening, f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"}
-        self._own = {name.encode() for name in own}
-
-    async def base_url_for(self, host: bytes) -> tuple[str, int | None]:
-        """The base URL, and the only tenant that it serves or None. Raises ScimError 421 for a host that is nobody's."""
-        if host in self._own:
-            return self.base_url, None
-        name = host.decode("latin-1").lower()
-        if name.encode() in self._own:
-            return self.base_url, None
-        domain = name.partition(":")[0].rstrip(".")
-        owner = await self._tenants.domain_owner(domain)
-        if owner is None:
-            raise ScimError(421, "", "This host is not served here: use the API URL of your account's settings.")
-        return f"{self._scheme}://{name}{SCIM_PATH}", owner
-
-
 class ScimApp:
     """ASGI: `/scim/v2` and everything below it."""
 
-    def __init__(self, service: Service, tenants: Tenants, hosts: Hosts, request_log: RequestLog) -> None:
+    def __init__(
+        self, service: Service, tenants: Tenants, hosts: Hosts, request_log: RequestLog, refused: RefusedSignIns
+    ) -> None:
+        self._refused = refused
         self._service = service
         self._tenants = tenants
         self._hosts = hosts
@@ -90,12 +69,15 @@ class ScimApp:
         except Exception:
             log.exception("request_failed", method=scope["method"])
             answer = error_answer(ScimError(500, "", "Something went wrong on our side. Try again, or ask Documo."))
+        if answer.status == 401 and b"authorization" in headers:
+            client = scope.get("client")
+            await self._refused.note(client[0] if client else "", SCIM_PATH)
         await _send(send, answer)
         if seen.request is not None:
             self._request_log.add(Entry.of(seen.request, answer, scope, headers, seconds=time.perf_counter() - begun))
 
     async def _answer(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], seen: _Seen) -> Answer:
-        base_url, only_tenant = await self._hosts.base_url_for(headers.get(b"host", b""))
+        base_url, only_tenant = await self._hosts.base_url_for(scope["headers"])
         caller = await self._caller(headers, only_tenant)
         path: str = scope["path"]
         raw_path: bytes = scope.get("raw_path") or path.encode()

@@ -6,7 +6,7 @@ the others untouched. Members of groups are locked before groups, here and on de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,13 +18,15 @@ from documo.scim_service.create_batch import seats_error
 from documo.scim_service.derive import columns_of
 from documo.scim_service.exchange import Conditions, check_conditions
 from documo.scim_service.incoming import hash_password
+from documo.scim_service.member_check import checked_members
+from documo.scim_service.memberships import Memberships, questions
 from documo.scim_service.tenants import Tenant
 from documo.scim_service.unique_names import unique_attribute
 from documo.store import group_members, resources
 from documo.store.database import Store
 from documo.store.resources import Columns, Row, Stored
 from documo.store.round_trip import Statement, Transaction, open_transaction
-from lockstep.scim.errors import ScimError, invalid_value, not_found, uniqueness_error
+from lockstep.scim.errors import ScimError, not_found, uniqueness_error
 from lockstep.scim.members import (
     AddMembers,
     Member,
@@ -33,14 +35,17 @@ from lockstep.scim.members import (
     RemoveMembers,
     ReplaceMembers,
 )
+from lockstep.scim.registry import ResourceDefinition
 
 FEW_MEMBERS = 100
-UNKNOWN_MEMBERS = "unknown_members_left_out"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a resource. *document* None leaves it as it is; *columns* are those of the new document."""
+    """What becomes of a resource. *document* None leaves it as it is; *columns* are those of the new document.
+
+    Members are changed beside it, by what `Change` says of them.
+    """
 
     document: dict[str, Any] | None = None
     columns: Columns | None = None
@@ -62,6 +67,15 @@ class Change:
     def named_members(self) -> set[str]:
         """The ids that would become members."""
         return {found for members in self._lists() for member in members if (found := read_id(member.value))}
+
+    def touched_members(self) -> set[str]:
+        """The ids whose membership would begin or end, other than by replacing all."""
+        removed = [value for c in self.members if isinstance(c, RemoveMembers) for value in c.values]
+        return self.named_members() | {found for value in removed if (found := read_id(value))}
+
+    @property
+    def replaces_members(self) -> bool:
+        return any(isinstance(c, ReplaceMembers | RemoveAllMembers) for c in self.members)
 
     @property
     def new_members(self) -> int:
@@ -106,6 +120,7 @@ class _Batch:
         self._transaction = transaction
         self._stored: dict[str, Stored] = {}
         self._kinds: dict[str, str] = {}
+        self._memberships = Memberships(())
         self._items: dict[str, dict[str, Any]] = {}
         self._member_statements: list[Statement] = []
         self._ended: list[str] = []
@@ -124,12 +139,12 @@ class _Batch:
     async def _lock(self, changes: Sequence[Change]) -> None:
         ids = {change.id for change in changes}
         named = set().union(*(change.named_members() for change in changes))
-        statements = [resources.lock(self._tenant.id, sorted(ids))]
-        if named:
-            statements.insert(0, group_members.known_members(self._tenant.id, sorted(named)))
-        *known, locked = await self._transaction.send(*statements)
-        self._kinds = dict(known[0]) if known else {}
-        self._stored = {row[0]: Stored(*row) for row in locked}
+        known = [group_members.known_members(self._tenant.id, sorted(named))] if named else []
+        asked = _membership_questions(self._tenant.id, changes)
+        results = await self._transaction.send(*known, resources.lock(self._tenant.id, sorted(ids)), *asked)
+        self._kinds = dict(results[0]) if known else {}
+        self._stored = {row[0]: Stored(*row) for row in results[len(known)]}
+        self._memberships = Memberships(results[len(known) + 1 :])
 
     async def _decide(self, change: Change) -> Stored:
         stored = self._stored.get(change.id)
@@ -139,29 +154,33 @@ class _Batch:
         decision = change.decide(stored)
         statements = self._member_changes(change)
         password_hash = await hash_password(decision.password)
-        if decision.document is None or decision.columns is None:
-            return stored
-        now_active = decision.columns.active
+        document, columns = decision.document, decision.columns
+        if document is None or columns is None:
+            if not statements:
+                return stored
+            document = orjson.loads(stored.document)
+            columns = columns_of(document, self._definition(change), self._tenant, with_search=False)
+        now_active = columns.active
         if change.kind == "User" and now_active and not stored.active:
             full = await seats_error(self._transaction, self._tenant)
             if full is not None:
                 raise full
-        if await self._is_held(change, stored, decision.columns):
+        if await self._is_held(change, stored, columns):
             raise _name_is_taken(change)
         if change.kind == "User" and stored.active and not now_active:
             self._ended.append(change.id)
-        if decision.columns.role != stored.role:
+        if columns.role != stored.role:
             self._other_role.append(change.id)
         self._member_statements += statements
-        return self._put(stored, decision.document, decision.columns, password_hash)
+        return self._put(stored, document, columns, password_hash)
 
     async def _is_held(self, change: Change, stored: Stored, columns: Columns) -> bool:
         """Whether the new name is kept for a deleted member, who may come back."""
         account, name = self._tenant.account, columns.unique_name
         if change.kind != "User" or not account.hold_names or name is None:
             return False
-        definition = self._tenant.registry.resource(change.kind)
-        if columns_of(orjson.loads(stored.document), definition, self._tenant, with_search=False).unique_name == name:
+        before = columns_of(orjson.loads(stored.document), self._definition(change), self._tenant, with_search=False)
+        if before.unique_name == name:
             return False
         statement = resources.lock_namesake(self._tenant.id, change.kind, name, account.undelete_days)
         (rows,) = await self._transaction.send(statement)
@@ -204,50 +223,46 @@ class _Batch:
             for answer in answers
         ]
 
+    def _definition(self, change: Change) -> ResourceDefinition:
+        return self._tenant.registry.resource(change.kind)
+
     def _member_changes(self, change: Change) -> list[Statement]:
-        tenant_id, group_id, statements = self._tenant.id, change.id, []
-        for member_change in change.members:
+        """The statements of what changes; none for members who are there, or gone, already. Raises ScimError before anything is noted."""
+        tenant_id, group_id, known = self._tenant.id, change.id, self._memberships
+        statements: list[Statement] = []
+        for member_change, pairs in [(one, self._wanted(change, one)) for one in change.members]:
             match member_change:
-                case AddMembers(members):
-                    statements.append(group_members.add(tenant_id, group_id, self._pairs(change, members)))
+                case AddMembers():
+                    if known.add(group_id, {member for member, _ in pairs}):
+                        statements.append(group_members.add(tenant_id, group_id, pairs))
                 case RemoveMembers(values):
                     ids = [found for value in values if (found := read_id(value))]
-                    statements.append(group_members.remove(tenant_id, group_id, ids))
-                case ReplaceMembers(members):
-                    pairs = self._pairs(change, members)
-                    statements.append(group_members.keep_only(tenant_id, group_id, [pair[0] for pair in pairs]))
-                    statements.append(group_members.add(tenant_id, group_id, pairs))
-                case RemoveAllMembers():
-                    statements.append(group_members.keep_only(tenant_id, group_id, []))
+                    if known.remove(group_id, set(ids)):
+                        statements.append(group_members.remove(tenant_id, group_id, ids))
+                case ReplaceMembers() | RemoveAllMembers():
+                    if known.replace(group_id, {member for member, _ in pairs}):
+                        statements.append(group_members.keep_only(tenant_id, group_id, [member for member, _ in pairs]))
+                        statements += [group_members.add(tenant_id, group_id, pairs)] if pairs else []
         return statements
+
+    def _wanted(self, change: Change, member_change: MemberChange) -> list[tuple[str, str]]:
+        """(id, kind) of those who become members."""
+        if isinstance(member_change, AddMembers | ReplaceMembers):
+            return self._pairs(change, member_change.members)
+        return []
 
     def _pairs(self, change: Change, members: Sequence[Member]) -> list[tuple[str, str]]:
         return checked_members(members, self._kinds, self._tenant, group_id=change.id, tolerances=change.tolerances)
 
 
-def checked_members(
-    members: Sequence[Member], kinds: Mapping[str, str], tenant: Tenant, *, tolerances: list[str], group_id: str = ""
-) -> list[tuple[str, str]]:
-    """(id, kind) of the members that exist.
-
-    One that does not is left out, and noted among *tolerances*: clients push members and leavers in no order, and one who is gone
-    must not keep a hundred others out. The strict profile refuses it with ScimError("invalidValue").
-    """
-    pairs = []
-    for member in members:
-        member_id = read_id(member.value) or ""
-        kind = kinds.get(member_id)
-        if member_id == group_id and group_id:
-            raise invalid_value("A group cannot be a member of itself.", "members.value")
-        if kind is not None:
-            pairs.append((member_id, kind))
-        elif not tenant.profile.tolerances:
-            raise invalid_value(
-                f"There is no user or group {member.value[:100]!r} to be a member. Create it first.", "members.value"
-            )
-        elif UNKNOWN_MEMBERS not in tolerances:
-            tolerances.append(UNKNOWN_MEMBERS)
-    return pairs
+def _membership_questions(tenant_id: int, changes: Sequence[Change]) -> list[Statement]:
+    """What must be known of the groups among *changes* to say whether members change."""
+    named: dict[str, set[str]] = {}
+    for change in changes:
+        if change.members:
+            named.setdefault(change.id, set()).update(change.touched_members())
+    replaced = {change.id for change in changes if change.replaces_members}
+    return questions(tenant_id, named, sorted(replaced)) if named else []
 
 
 def _name_is_taken(change: Change) -> ScimError:

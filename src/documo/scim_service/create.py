@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from documo.identifiers import read_id
-from documo.scim_service.change_batch import checked_members
 from documo.scim_service.create_batch import Creation
 from documo.scim_service.derive import columns_of
 from documo.scim_service.exchange import Answer, Place, Request
 from documo.scim_service.incoming import hash_password, read_resource
-from documo.scim_service.member_check import refuse_unknown_members
+from documo.scim_service.member_check import checked_members, refuse_unknown_members
 from documo.scim_service.render import one_answer
 from documo.scim_service.service import Service
 from documo.scim_service.unique_names import unique_attribute

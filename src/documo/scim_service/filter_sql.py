@@ -134,7 +134,8 @@ class FilterCompiler:
                 SQL("r.document->'schemas'"), element_condition(SQL("e.item"), None, leaf, comparison.op, value)
             )
         if name == "active" and attribute.type == "boolean":
-            return scalar_condition(SQL("r.document->'active'"), leaf, comparison.op, value)
+            # Where it was unassigned, the member is as active as before, and found as such.
+            return scalar_condition(SQL("to_jsonb(r.active)"), leaf, comparison.op, value)
         if name in ("members", "groups") and sub is not None:
             return self._membership(name, sub, comparison.op, value)
         if name == "externalId":

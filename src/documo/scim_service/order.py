@@ -110,7 +110,7 @@ def _sort_key(sort_by: str, definition: ResourceDefinition) -> tuple[Composable 
         if name == "displayName":
             return SQL("r.display_name"), "text"
         if name == "active":
-            return SQL("(r.document->>'active')"), "text"
+            return SQL("r.active::text"), "text"
     return _document_key(target)
 
 

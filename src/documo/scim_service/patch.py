@@ -45,7 +45,7 @@ async def patch_resource(service: Service, request: Request, place: Place, resou
         result = apply_patch(before, rest, definition, unknown=tenant.profile.unknown)
         document = result.resource
         password = take_password(document) if place.kind == "User" else None
-        if not result.changed and not members:
+        if not result.changed and password is None:
             return Decision()
         searched = any(name.partition(".")[0] not in ELSEWHERE for name in result.touched)
         columns = columns_of(document, definition, tenant, with_search=searched)

@@ -35,9 +35,11 @@ async def replace_resource(service: Service, request: Request, place: Place, res
     def decide(stored: Stored) -> Decision:
         before = orjson.loads(stored.document)
         refuse_change_of_role(place, before, tenant)
-        incoming = read_resource(request, place, body, stored=before)
+        # A member whose `active` was unassigned is as active as before: see `patch`.
+        known = {"active": stored.active, **before} if place.kind == "User" else before
+        incoming = read_resource(request, place, body, stored=known)
         del request.tolerances[noted:]
-        if incoming.document == before and incoming.password is None and not members:
+        if incoming.document == before and incoming.password is None:
             return Decision()
         return Decision(incoming.document, columns_of(incoming.document, definition, tenant), incoming.password)
 

@@ -76,6 +76,24 @@ def members_json(tenant_id: int, group_ids: Sequence[str], base_url: str, *, wit
     )
 
 
+def present(tenant_id: int, pairs: Sequence[tuple[str, str]]) -> Statement:
+    """Those of *pairs*, (group id, member id), that are memberships."""
+    # A subquery for each pair: the planner would read whole groups for a join while it has no statistics.
+    return (
+        "select p.group_id::text, p.member_id::text from unnest(%s::uuid[], %s::uuid[]) as p(group_id, member_id)"
+        " where (select true from group_members m where m.tenant_id = %s and m.group_id = p.group_id and m.member_id = p.member_id)",
+        ([group for group, _ in pairs], [member for _, member in pairs], tenant_id),
+    )
+
+
+def sizes(tenant_id: int, group_ids: Sequence[str]) -> Statement:
+    """(group id, number of members) of groups that have any."""
+    return (
+        "select group_id::text, count(*) from group_members where tenant_id = %s and group_id = any(%s::uuid[]) group by 1",
+        (tenant_id, list(group_ids)),
+    )
+
+
 def few_members(tenant_id: int, group_id: str, limit: int) -> Statement:
     """One row: a JSON list of [id, kind] where a group has at most *limit* members, null where it has more."""
     return (

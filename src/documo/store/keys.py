@@ -101,9 +101,10 @@ async def revoke(connection: Connection, tenant_id: int, key_id: str) -> None:
 
 
 async def expire(connection: Connection, tenant_id: int, key_id: str, at: datetime) -> None:
+    """Let a key end at *at*, and the tokens that were got with it no later."""
     await connection.execute(
-        "update api_keys set expires_at = least(expires_at, %s) where tenant_id = %s and id = %s",
-        (at, tenant_id, key_id),
+        "update api_keys set expires_at = least(expires_at, %s) where tenant_id = %s and (id = %s or client_id = %s)",
+        (at, tenant_id, key_id, key_id),
     )
 
 

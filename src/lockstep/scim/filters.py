@@ -78,7 +78,7 @@ Filter = Comparison | Present | And | Or | Not | ValuePath
 def parse_filter(text: str, *, lenient: bool = False) -> Filter:
     """Read a filter, from a cache when the text was seen before.
 
-    *lenient* also takes a value without quotes as a text. Raises ScimError("invalidFilter") with the position;
+    *lenient* also takes a value without quotes, or in other quotes than ", as a text. Raises ScimError("invalidFilter") with the position;
     refuses more than 50 comparisons and brackets nested deeper than 16.
     """
     if not isinstance(text, str) or len(text) > MAX_LENGTH:
@@ -106,7 +106,7 @@ def print_filter(filter: Filter) -> str:
 
 @lru_cache(maxsize=8192)
 def _parse_cached(text: str, lenient: bool) -> Filter:
-    reader = FilterReader(tokenize(text, invalid_filter), lenient=lenient)
+    reader = FilterReader(tokenize(text, invalid_filter, any_quotes=lenient), lenient=lenient)
     result = reader.read_filter()
     reader.expect("end", "the end of the filter")
     return result

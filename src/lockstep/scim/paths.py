@@ -40,7 +40,7 @@ class Path:
 def parse_path(text: str, *, lenient: bool = False) -> Path:
     """Read a path, from a cache when the text was seen before; raises ScimError("invalidPath") with the position.
 
-    *lenient* also takes filter values without quotes.
+    *lenient* also takes filter values without quotes, or in other quotes than ".
     """
     if not isinstance(text, str) or len(text) > MAX_LENGTH:
         raise invalid_path(f"A path is a text of at most {MAX_LENGTH} characters.")
@@ -59,7 +59,7 @@ def _parse_cached(text: str, lenient: bool) -> Path:
 
 
 def _parse_value_path(text: str, *, lenient: bool) -> Path:
-    reader = FilterReader(tokenize(text, invalid_path), lenient=lenient)
+    reader = FilterReader(tokenize(text, invalid_path, any_quotes=lenient), lenient=lenient)
     name = parse_name(reader.expect("word", "an attribute name").text)
     if name.sub or not name.name:
         raise invalid_path("A filter in brackets follows an attribute, not a sub-attribute.")

@@ -18,6 +18,18 @@ END = "end"
 # A word is everything up to a space, a quote or a bracket: names, URNs, operators, numbers and unquoted values alike.
 _TOKEN = re.compile(r'\s*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<punct>[()\[\]])|(?P<word>[^\s"()\[\]]+)|(?P<end>\Z))')
 
+# Quotes of other keyboards and languages. The closing one is followed by what ends a value, so that 'O'Neil' is one text.
+_SINGLE, _DOUBLE = (
+    "'\u2018\u2019\u201a\u201b\u2039\u203a`\u00b4\uff07",
+    '"\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02',
+)
+OTHER_QUOTES = frozenset((_SINGLE + _DOUBLE).replace('"', ""))
+_OTHER_STRING = re.compile(
+    rf"\s*(?P<string>(?:[{_SINGLE}](?:\\.|[^\\])*?[{_SINGLE}]|[{_DOUBLE[1:]}](?:\\.|[^\\])*?[{_DOUBLE}]))(?=[\s()\[\]]|\Z)",
+    re.DOTALL,
+)
+_ESCAPED = re.compile(rf"\\([\\{_SINGLE}{_DOUBLE}])")
+
 
 class Token(NamedTuple):
     """*kind* is "word", "string", "end", or the bracket itself; *text* is a string's decoded value."""
@@ -27,11 +39,19 @@ class Token(NamedTuple):
     position: int
 
 
-def tokenize(text: str, error: Callable[[str], ScimError]) -> list[Token]:
-    """All tokens of *text*, the last of kind "end". What cannot be read raises *error* with the position."""
+def tokenize(text: str, error: Callable[[str], ScimError], *, any_quotes: bool = False) -> list[Token]:
+    """All tokens of *text*, the last of kind "end". What cannot be read raises *error* with the position.
+
+    *any_quotes* takes single and typographic quotes for quotes; what they enclose is taken as it stands.
+    """
     tokens: list[Token] = []
     at = 0
     while True:
+        if any_quotes and (other := _OTHER_STRING.match(text, at)):
+            inner = _ESCAPED.sub(r"\1", other["string"][1:-1])
+            tokens.append(Token("string", inner, other.start("string") + 1))
+            at = other.end()
+            continue
         match = _TOKEN.match(text, at)
         if match is None:
             start = at + len(text[at:]) - len(text[at:].lstrip())
@@ -41,6 +61,8 @@ def tokenize(text: str, error: Callable[[str], ScimError]) -> list[Token]:
         value = match.group(kind)
         if kind == "string":
             tokens.append(Token("string", _decode(value, start, error), start + 1))
+        elif any_quotes and kind == "word" and value[0] in OTHER_QUOTES:
+            raise error(f"A text in quotes has no end, at character {start + 1}.")
         elif kind == "punct":
             tokens.append(Token(value, value, start + 1))
         else:

@@ -17,7 +17,7 @@ MEDIA_TYPES: Final = ("application/scim+json", "application/json")
 
 
 def unquoted_filter_values(text: str) -> Filter:
-    """`externalId eq jyoung` instead of `externalId eq "jyoung"`: Microsoft Entra's older jobs, scripts."""
+    """`externalId eq jyoung` or `eq 'jyoung'` instead of `eq "jyoung"`: Microsoft Entra's older jobs, scripts, word processors."""
     return parse_filter(text, lenient=True)
 
 

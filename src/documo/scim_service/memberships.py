@@ -1,0 +1,52 @@
+"""Tell whether a change of members changes anything, from the rows of the groups under lock.
+
+A change that changes nothing leaves version and time as they are (RFC 7644, section 3.5.2.1). Only the members that a change names are
+looked up, so the answer costs the same whatever the size of the group; a list that replaces all also needs to know how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from documo.store import group_members
+from documo.store.round_trip import Rows, Statement
+
+
+def questions(tenant_id: int, named: Mapping[str, Iterable[str]], replaced: Sequence[str]) -> list[Statement]:
+    """What `Memberships` needs to know: the ids that changes name, by group, and the groups whose members are replaced."""
+    pairs = [(group_id, member) for group_id, members in named.items() for member in members]
+    return [group_members.present(tenant_id, pairs), group_members.sizes(tenant_id, replaced)]
+
+
+class Memberships:
+    """The members of the groups in one batch, as each change leaves them to the next. *answers* are those to `questions`."""
+
+    def __init__(self, answers: Sequence[Rows]) -> None:
+        present, sizes = answers if answers else ((), ())
+        self._present: dict[str, set[str]] = {}
+        for group_id, member in present:
+            self._present.setdefault(group_id, set()).add(member)
+        self._unnamed = {group_id: size - len(self._present.get(group_id, ())) for group_id, size in sizes}
+
+    def add(self, group_id: str, members: set[str]) -> bool:
+        """Whether one of *members* was none before."""
+        present = self._present.setdefault(group_id, set())
+        if members <= present:
+            return False
+        present |= members
+        return True
+
+    def remove(self, group_id: str, members: set[str]) -> bool:
+        """Whether one of *members* was one before."""
+        present = self._present.setdefault(group_id, set())
+        if present.isdisjoint(members):
+            return False
+        present -= members
+        return True
+
+    def replace(self, group_id: str, members: set[str]) -> bool:
+        """Whether the members were others than *members* before."""
+        if not self._unnamed.get(group_id) and self._present.get(group_id, set()) == members:
+            return False
+        self._present[group_id], self._unnamed[group_id] = set(members), 0
+        return True
