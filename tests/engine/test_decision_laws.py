@@ -173,7 +173,7 @@ def test_hold_never_lets_more_leavers_through_than_allowed(
     link = Link(ObjectKind.USER, "p-1", "u-1", LinkState.LIVE, {"userName": "x", "active": True})
     plan = planned(who, link, config, {"u-1": {"id": "u-1", "userName": "x", "active": True}})
 
-    released = hold_or_release(plan, Counts(day=Tally(destructive=before), live_links=live), config)
+    released = hold_or_release(plan, Counts(day=Tally(losses=before), live_links=live), config)
 
     if released.action.is_destructive:
         assert before < 500

@@ -39,7 +39,17 @@ def test_gallery_has_no_findings(name: str) -> None:
     [
         ([{**USER_NAME, "match": 0}, ACTIVE], {}, "error", "mappings[0]", "no mapping is marked for matching"),
         ([USER_NAME], {}, "warning", "mappings[0]", "deleted instead of disabled"),
-        ([USER_NAME, {"target": "active", "constant": "True"}], {}, "warning", "mappings[0]", "nobody is ever disabled"),
+        ([USER_NAME, {"target": "active", "constant": "True"}], {}, "warning", "mappings[0]", "always true, so nobody is ever disabled"),
+        ([USER_NAME, {"target": "active", "constant": "False"}], {}, "error", "mappings[0]", "always false, so everybody"),
+        ([USER_NAME, {"target": "active", "constant": "maybe"}], {}, "error", "mappings[0]", "neither true nor false"),
+        (
+            [USER_NAME, {"target": "active", "expression": 'Switch([IsSoftDeleted], , "False", "False", "True", "True")'}],
+            {}, "error", "mappings[0]", "active is false for people who should have access",
+        ),
+        (
+            [USER_NAME, {"target": "active", "expression": 'Switch([IsSoftDeleted], , "False", "True", "True", "True")'}],
+            {}, "error", "mappings[0]", "active is true for people who have left",
+        ),
         ([USER_NAME, ACTIVE], {"mapping": {"actions": ["create", "update"]}}, "warning", "mappings[0].actions", "purged people"),
         ([{**USER_NAME, "apply": "createOnly"}, ACTIVE], {}, "warning", "mappings[0].attributes[0].apply", "goes stale"),
         ([*ATTRIBUTES], {"scope": "all"}, "warning", "mappings[0].attributes[4]", "with the scope all"),

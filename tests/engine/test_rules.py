@@ -58,7 +58,7 @@ UNUSUAL = {
         "threshold": None, "thresholdPercent": None, "percentFrom": 3, "onOutOfScope": "keep", "onSourceDisabled": "keep",
         "onSourceDeleted": "delete", "onPurged": "disable", "deleteAfter": None, "deleteAfterPurge": True, "onLost": "recreate",
     },
-    "guards": {"privilegeGrants": 5, "emptiedAttributes": None, "percent": 50},
+    "guards": {"privilegeGrants": 5, "emptiedAttributes": None, "matchingValues": 9, "percent": 50},
     "startDate": {"attribute": "employeeHireDate", "leadTime": "P7DT12H"},
     "nestedGroups": True,
     "defaultDomain": "contoso.com",

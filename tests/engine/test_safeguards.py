@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from decision_cases import ADMIN, ATTRIBUTES, MEMBER, MOMENT, account, configuration, person
+from decision_cases import ADMIN, ANNA, ATTRIBUTES, MEMBER, MOMENT, account, configuration, person
 
 from lockstep.engine.matching import OneMatch
 from lockstep.engine.plan import make_plan, prepare
-from lockstep.engine.records import Action, Assignment, ObjectKind, Plan, Reason
+from lockstep.engine.records import Action, Assignment, Change, Link, LinkState, ObjectKind, Plan, Reason
 from lockstep.engine.rules import JobConfiguration
-from lockstep.engine.safeguards import Counts, Tally, hold_or_release
+from lockstep.engine.safeguards import Counts, Tally, hold_or_release, tally_of
 
 
 def planned(action: Action = Action.DISABLE, **more: Any) -> Plan:
@@ -28,28 +28,28 @@ def is_held(plan: Plan, counts: Counts, config: JobConfiguration | None = None, 
 def test_more_leavers_than_the_threshold_in_any_window_are_held(window: str, action: Action) -> None:
     plan = planned(action)
 
-    assert not is_held(plan, Counts(**{window: Tally(destructive=499)}, live_links=1_000_000))
-    assert is_held(plan, Counts(**{window: Tally(destructive=500)}, live_links=1_000_000))
+    assert not is_held(plan, Counts(**{window: Tally(losses=499)}, live_links=1_000_000))
+    assert is_held(plan, Counts(**{window: Tally(losses=500)}, live_links=1_000_000))
 
 
 def test_what_waits_behind_a_leaver_counts_with_it() -> None:
-    counts = Counts(cycle=Tally(destructive=10), live_links=1_000)
+    counts = Counts(cycle=Tally(losses=10), live_links=1_000)
     config = configuration(deletions={"threshold": 50})
 
-    assert not is_held(planned(), replace(counts, waiting=Tally(destructive=39)), config)
-    assert is_held(planned(), replace(counts, waiting=Tally(destructive=40)), config)
+    assert not is_held(planned(), replace(counts, waiting=Tally(losses=39)), config)
+    assert is_held(planned(), replace(counts, waiting=Tally(losses=40)), config)
     assert not is_held(planned(), replace(counts, waiting=Tally(grants=400, empties=400)), config)
 
 
 def test_more_leavers_than_the_percentage_are_held_from_ten_on() -> None:
-    assert not is_held(planned(), Counts(cycle=Tally(destructive=8), live_links=20))
-    assert is_held(planned(), Counts(cycle=Tally(destructive=9), live_links=20))
-    assert not is_held(planned(), Counts(cycle=Tally(destructive=19), live_links=100))
-    assert is_held(planned(), Counts(cycle=Tally(destructive=20), live_links=100))
+    assert not is_held(planned(), Counts(cycle=Tally(losses=8), live_links=20))
+    assert is_held(planned(), Counts(cycle=Tally(losses=9), live_links=20))
+    assert not is_held(planned(), Counts(cycle=Tally(losses=19), live_links=100))
+    assert is_held(planned(), Counts(cycle=Tally(losses=20), live_links=100))
 
 
 def test_small_start_with_two_people_is_not_held() -> None:
-    assert not is_held(planned(), Counts(cycle=Tally(destructive=1), live_links=2))
+    assert not is_held(planned(), Counts(cycle=Tally(losses=1), live_links=2))
 
 
 def test_leavers_dripping_in_one_per_cycle_are_held_by_the_day() -> None:
@@ -68,50 +68,114 @@ def test_leavers_dripping_in_one_per_cycle_are_held_by_the_day() -> None:
     "action", [Action.CREATE, Action.UPDATE, Action.ENABLE, Action.NONE, Action.SKIP, Action.RELEASE]
 )
 def test_hold_stops_only_leavers(action: Action) -> None:
-    assert not is_held(planned(action), Counts(cycle=Tally(destructive=10_000), live_links=10))
+    assert not is_held(planned(action), Counts(cycle=Tally(losses=10_000), live_links=10))
 
 
 def test_held_plan_keeps_what_it_would_do_and_says_why() -> None:
-    held = hold_or_release(planned(), Counts(day=Tally(destructive=500), live_links=100_000), configuration())
+    held = hold_or_release(planned(), Counts(day=Tally(losses=500), live_links=100_000), configuration())
 
     assert (held.action, held.held_action, held.reason.code) == (Action.HELD, Action.DISABLE, "TooManyDeletes")
     assert held.reason.text == (
-        "Held for approval: with this one 501 accounts disabled or deleted in the last 24 hours, 500 are allowed."
+        "Held for approval: with this one, 501 accounts would be disabled or deleted within 24 hours; the limit is 500."
     )
     assert held.steps[-1].name == "EntrySynchronizationHold"
 
 
 def test_approved_plan_is_let_through() -> None:
-    assert not is_held(planned(), Counts(day=Tally(destructive=9_999), live_links=10), approved=True)
+    assert not is_held(planned(), Counts(day=Tally(losses=9_999), live_links=10), approved=True)
 
 
 def test_threshold_can_be_switched_off() -> None:
     config = configuration(deletions={"threshold": None})
 
-    assert not is_held(planned(), Counts(cycle=Tally(destructive=100_000), live_links=10), config)
+    assert not is_held(planned(), Counts(cycle=Tally(losses=100_000), live_links=10), config)
 
 
 def test_percentage_alone_can_be_switched_off() -> None:
     config = configuration(deletions={"thresholdPercent": None})
 
-    assert not is_held(planned(), Counts(cycle=Tally(destructive=50), live_links=10), config)
-    assert is_held(planned(), Counts(cycle=Tally(destructive=500), live_links=10), config)
+    assert not is_held(planned(), Counts(cycle=Tally(losses=50), live_links=10), config)
+    assert is_held(planned(), Counts(cycle=Tally(losses=500), live_links=10), config)
 
 
 def test_many_privileged_values_are_held() -> None:
     config = configuration(guards={"privilegeGrants": 5})
-    grant = planned(Action.UPDATE, grants=True)
+    grant = planned(Action.UPDATE, grants=("the role Admin",))
 
     assert not is_held(grant, Counts(hour=Tally(grants=4), live_links=1_000), config)
     assert is_held(grant, Counts(hour=Tally(grants=5), live_links=1_000), config)
     assert not is_held(planned(Action.UPDATE), Counts(hour=Tally(grants=500), live_links=1_000), config)
 
 
-def test_first_cycle_is_not_held_for_its_share_of_privileged_people() -> None:
-    grant = planned(Action.CREATE, grants=True)
+def test_new_accounts_with_power_are_compared_with_new_accounts_from_ten_on() -> None:
+    grant = planned(Action.CREATE, grants=("the role Admin",))
 
-    assert not is_held(grant, Counts(cycle=Tally(grants=100), live_links=100))
-    assert is_held(grant, Counts(cycle=Tally(grants=500), live_links=100_000))
+    assert not is_held(grant, Counts(cycle=Tally(grants=8, creates=8, new_grants=8)))
+    assert is_held(grant, Counts(cycle=Tally(grants=9, creates=9, new_grants=9)))
+    assert not is_held(grant, Counts(cycle=Tally(grants=9, creates=99, new_grants=9), live_links=10))
+    assert not is_held(planned(Action.CREATE), Counts(cycle=Tally(grants=9, creates=9, new_grants=9)))
+
+
+def test_new_accounts_with_power_that_wait_count() -> None:
+    grant = planned(Action.CREATE, grants=("the role Admin",))
+    waiting = Tally(grants=449, creates=449, new_grants=449)
+
+    held = hold_or_release(grant, Counts(waiting=waiting), configuration())
+
+    assert held.reason.text == (
+        "Held for approval: with this one and 449 more waiting, 450 accounts would get the role Admin in this cycle; "
+        "the limit is 50."
+    )
+
+
+@pytest.mark.parametrize("path", ["active", "urn:ietf:params:scim:schemas:core:2.0:User:active", "Active"])
+@pytest.mark.parametrize(
+    ("old", "new", "ends"),
+    [(True, False, True), ("True", "False", True), (True, None, True), (None, False, True), (False, True, False),
+     (False, False, False), ("False", None, False), (True, "True", False)],
+)  # fmt: skip
+def test_account_that_is_switched_off_is_a_loss_whatever_the_action_is_called(
+    path: str, old: Any, new: Any, ends: bool
+) -> None:
+    change = (Change(path, old, new),)
+
+    assert tally_of(planned(Action.UPDATE, changes=change)).losses == int(ends)
+    assert tally_of(planned(Action.CREATE, changes=change)).losses == 0
+    assert tally_of(planned(Action.SKIP, changes=change)).losses == 0
+
+
+@pytest.mark.parametrize("window", ["cycle", "hour", "day"])
+def test_changed_matching_values_are_held_in_any_window(window: str) -> None:
+    rename = planned(Action.UPDATE, renames=("userName",))
+
+    assert not is_held(rename, Counts(**{window: Tally(renames=19)}, live_links=100))
+    held = hold_or_release(rename, Counts(**{window: Tally(renames=20)}, live_links=100), configuration())
+    assert held.reason.code == "TooManyRenames"
+    assert "21 accounts would get another userName" in held.reason.text
+    off = configuration(guards={"matchingValues": None, "percent": None})
+    assert not is_held(rename, Counts(**{window: Tally(renames=20_000)}, live_links=100), off)
+
+
+def renamed(before: str | None, after: str) -> Plan:
+    link = Link(ObjectKind.USER, "p-1", "u-1", LinkState.LIVE, {"userName": before} if before else {"active": True})
+    return make_plan(prepare(person({**ANNA, "userPrincipalName": after}), link, configuration(), MOMENT))
+
+
+def test_matching_value_that_was_empty_or_differs_in_case_alone_is_not_renamed() -> None:
+    assert renamed("old@contoso.com", "new@contoso.com").renames == ("userName",)
+    assert renamed(None, "new@contoso.com").renames == ()
+    assert renamed("NEW@contoso.com", "new@contoso.com").renames == ()
+
+
+def test_power_is_seen_by_whatever_path_the_attribute_is_written() -> None:
+    roles = {"target": "roles", "expression": "AppRoleAssignmentsComplex([appRoleAssignments])"}
+    guarded = {**ATTRIBUTES[-1], "apply": "createOnly", "privileged": ["admin"]}
+    found = configuration(*ATTRIBUTES[:-1], guarded, roles)
+    link = Link(ObjectKind.USER, "p-1", "u-1", LinkState.LIVE, {"userName": "anna@contoso.com"})
+
+    assert make_plan(prepare(person(assignments=(Assignment(ADMIN.id),)), link, found, MOMENT)).grants == (
+        "the role admin",
+    )
 
 
 def test_many_emptied_attributes_are_held() -> None:
@@ -124,9 +188,11 @@ def test_many_emptied_attributes_are_held() -> None:
 def test_only_what_is_let_through_is_counted() -> None:
     counts = Counts()
 
-    assert counts.with_plan(planned(Action.HELD, grants=True, empties=True)) == counts
-    assert counts.with_plan(planned(Action.DISABLE)).day == Tally(destructive=1)
-    assert counts.with_plan(planned(Action.UPDATE, grants=True, empties=True)).hour == Tally(0, 1, 1)
+    assert counts.with_plan(planned(Action.HELD, grants=("the role Admin",), empties=True)) == counts
+    assert counts.with_plan(planned(Action.DISABLE)).day == Tally(losses=1)
+    assert counts.with_plan(planned(Action.UPDATE, grants=("the role Admin",), empties=True)).hour == Tally(
+        grants=1, empties=1
+    )
 
 
 ROLE = 'roles[primary eq "True"].value'

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from model_target import ModelTarget
-from sync_world import World, upn
+from sync_world import CONFIG, USERS, World, upn
 
 from lockstep.storage import operations
 
@@ -48,8 +50,8 @@ async def test_hold_says_how_many_wait(world: World, target: ModelTarget) -> Non
 
     reasons = await world.rows("select distinct error ->> 'reason' from operation where state = 'held'")
     assert (
-        "Held for approval: with this one and 19 more that wait 20 accounts disabled or deleted in this cycle, "
-        "more than 20 % of 60 linked accounts.",
+        "Held for approval: with this one and 19 more waiting, 20 accounts would be disabled or deleted in this cycle; "
+        "the limit is 20% of 60 linked accounts.",
     ) in reasons
 
 
@@ -134,3 +136,139 @@ async def test_rejected_leavers_stay_and_do_not_count_against_the_next(world: Wo
 
     assert disabled(target) == {upn(50), upn(51)}
     assert await held(world) == 0
+
+
+ROLE = 'roles[primary eq "True"].value'
+SWAPPED = 'Switch([IsSoftDeleted], , "False", "False", "True", "True")'
+
+
+def mapped(*attributes: dict[str, Any]) -> dict[str, Any]:
+    """The usual configuration, with these mappings in place of those of the same target."""
+    targets = {one["target"] for one in attributes}
+    kept = [one for one in USERS["attributes"] if one["target"] not in targets]
+    return {"scope": "assigned", "mappings": [{**USERS, "attributes": [*kept, *attributes]}]}
+
+
+async def reconfigure(world: World, numbers: range, config: dict[str, Any]) -> None:
+    await world.configure(config)
+    await world.change(numbers)
+    await world.drain()
+
+
+async def codes(world: World) -> set[str]:
+    return {code for (code,) in await world.rows("select error ->> 'code' from operation where state = 'held'")}
+
+
+@pytest.mark.parametrize("source", [{"constant": "False"}, {"constant": False}, {"expression": SWAPPED}])
+async def test_mapping_that_switches_everybody_off_is_held(
+    world: World, target: ModelTarget, source: dict[str, Any]
+) -> None:
+    await world.add_people(range(40))
+    await world.sync()
+
+    await reconfigure(world, range(40), mapped({"target": "active", **source}))
+
+    assert disabled(target) == set()
+    assert await held(world) == 40
+    assert await codes(world) == {"TooManyDeletes"}
+    await world.configure(CONFIG)
+    await world.change(range(40))
+    await world.drain()
+    assert await held(world) == 0, "what is held goes away with its cause"
+    assert disabled(target) == set()
+
+
+async def test_accounts_switched_off_one_by_one_are_held_by_the_hour(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(40))
+    await world.sync()
+    await world.configure(mapped({"target": "active", "constant": "False"}))
+
+    for number in range(20):
+        await world.change([number])
+        await world.drain()
+
+    # Nine are below the number from which the percentage counts.
+    assert len(disabled(target)) == 9
+    assert await held(world) == 11
+
+
+async def test_first_cycle_that_gives_everybody_power_gives_it_to_nobody(world: World, target: ModelTarget) -> None:
+    await world.configure(mapped({"target": ROLE, "constant": "Admin", "privileged": ["Admin"]}))
+    await world.add_people(range(45))
+
+    cycle = await world.sync()
+
+    assert target.people() == {}
+    assert cycle.counts == {"held": 45}
+    assert await codes(world) == {"TooManyGrants"}
+    assert await decide(world, "approved") == 45
+    await world.drain()
+    assert len(target.people()) == 45
+
+
+async def test_new_accounts_with_power_among_many_others_are_not_held(world: World, target: ModelTarget) -> None:
+    role = {"target": ROLE, "source": "jobTitle", "privileged": ["Admin"]}
+    await world.configure(mapped(role))
+    await world.add_people(range(12), jobTitle="Admin")
+    await world.add_people(range(12, 80), jobTitle="Member")
+
+    await world.sync()
+
+    assert len(target.people()) == 80
+    assert await held(world) == 0
+
+
+async def test_new_accounts_with_power_that_drip_in_are_held_by_the_hour(world: World, target: ModelTarget) -> None:
+    await world.configure(mapped({"target": ROLE, "constant": "Admin", "privileged": ["Admin"]}))
+    await world.start()
+
+    for number in range(14):
+        await world.add_people([number])
+        await world.drain()
+
+    assert len(target.people()) == 9
+    assert await held(world) == 5
+
+
+async def test_another_user_name_for_everybody_is_held(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(40))
+    await world.sync()
+    before = set(target.people())
+
+    await world.change(range(40), userPrincipalName="the-same-for-all@contoso.com")
+    await world.configure(
+        mapped({"target": "userName", "expression": 'Append([givenName], "@contoso.com")', "match": 1})
+    )
+    await world.change(range(40), surname="Changed")
+    await world.drain()
+
+    assert set(target.people()) == before
+    assert await held(world) == 40
+    assert await codes(world) == {"TooManyRenames"}
+
+
+async def test_people_who_marry_are_renamed(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(40))
+    await world.sync()
+
+    for number in range(5):
+        await world.change([number], userPrincipalName=f"married{number}@contoso.com")
+    await world.drain()
+
+    assert await held(world) == 0
+    assert {f"married{number}@contoso.com" for number in range(5)} <= set(target.people())
+
+
+async def test_another_change_of_somebody_who_is_held_goes_through_where_no_guard_minds(
+    world: World, target: ModelTarget
+) -> None:
+    await world.add_people(range(40))
+    await world.sync()
+    await reconfigure(world, range(40), mapped({"target": "active", "constant": "False"}))
+    await world.configure(CONFIG)
+
+    await world.change([3], surname="Married")
+    await world.drain()
+
+    assert target.people()[upn(3)]["name.familyName"] == "Married"
+    assert await held(world) == 39

@@ -122,7 +122,14 @@ def _provisioning() -> Schema:
             }
         ),
         "deletions": _deletions(),
-        "guards": _object({"privilegeGrants": _or_off(1), "emptiedAttributes": _or_off(1), "percent": _or_off(1, 100)}),
+        "guards": _object(
+            {
+                "privilegeGrants": _or_off(1),
+                "emptiedAttributes": _or_off(1),
+                "matchingValues": _or_off(1),
+                "percent": _or_off(1, 100),
+            }
+        ),
         "startDate": _object({"attribute": TEXT, "leadTime": DURATION}, "attribute"),
         "nestedGroups": BOOLEAN,
         "defaultDomain": TEXT,

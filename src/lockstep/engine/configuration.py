@@ -224,6 +224,16 @@ class ObjectMapping:
         return {mapping.target: mapping for mapping in self.attributes}
 
     @cached_property
+    def powers(self) -> Mapping[str, Mapping[str, str]]:
+        """By target: the privileged values of its attribute, folded. A value is one by whatever path it is written."""
+        found: dict[str, dict[str, str]] = {}
+        for one in self.attributes:
+            found.setdefault(_attribute_of(one.target), {}).update(
+                {power.casefold(): power for power in one.privileged}
+            )
+        return {one.target: found[_attribute_of(one.target)] for one in self.attributes}
+
+    @cached_property
     def flowing(self) -> tuple[AttributeMapping, ...]:
         """The mappings of an account's own values: all but the members of a group."""
         return tuple(mapping for mapping in self.attributes if not mapping.is_members)
@@ -254,6 +264,12 @@ class ObjectMapping:
         return any(mapping.is_members for mapping in self.attributes)
 
 
+def _attribute_of(target: str) -> str:
+    """The attribute that *target* is a part of: `roles` of `roles[primary eq "True"].value`."""
+    name = target.partition("[")[0].casefold()
+    return name if name.startswith("urn:") else name.partition(".")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class DeletionPolicy:
     """What becomes of leavers' accounts, and how many may go before somebody has to approve.
@@ -275,10 +291,11 @@ class DeletionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """How many people may be given a privileged value, or lose an attribute, before somebody has to approve."""
+    """How many may get a privileged value, lose a value, or change what they are matched by, before somebody has to approve."""
 
-    privilege_grants: int | None = 500
+    privilege_grants: int | None = 50
     emptied_attributes: int | None = 500
+    matching_values: int | None = 500
     percent: int | None = 20
 
 

@@ -119,6 +119,7 @@ def _guards(part: Part) -> Guards:
     guards = Guards(
         privilege_grants=_optional(part, "privilegeGrants", default.privilege_grants, least=1),
         emptied_attributes=_optional(part, "emptiedAttributes", default.emptied_attributes, least=1),
+        matching_values=_optional(part, "matchingValues", default.matching_values, least=1),
         percent=_optional(part, "percent", default.percent, least=1, most=100),
     )
     part.done()
@@ -131,6 +132,7 @@ def _guards_to_json(guards: Guards) -> dict[str, Any] | None:
     return {
         "privilegeGrants": guards.privilege_grants,
         "emptiedAttributes": guards.emptied_attributes,
+        "matchingValues": guards.matching_values,
         "percent": guards.percent,
     }
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lockstep.engine.conditions import earliest, next_day
-from lockstep.engine.configuration import AttributeMapping, Drift, ObjectMapping
+from lockstep.engine.configuration import Drift, ObjectMapping
 from lockstep.engine.diff import changes_between, same_value
 from lockstep.engine.intent import IntentKind
 from lockstep.engine.mapping import DISABLING, Mapped, Taken, held_values, map_account
 from lockstep.engine.operators import is_empty, text_of
 from lockstep.engine.prepare import Observed, Prepared
-from lockstep.engine.records import Account, Action, Change, LinkState, Plan, Reason, Step, Values
+from lockstep.engine.records import Account, Action, Change, LinkState, Plan, Reason, Step, Value, Values
 from lockstep.engine.source_record import IS_SOFT_DELETED
 from lockstep.engine.steps import decision_step, import_step, reference_steps, scoping_step
 
@@ -65,8 +66,9 @@ def as_plan(prepared: Prepared, draft: Draft) -> Plan:
         cause=draft.cause or prepared.intent.cause,
         review_at=earliest(prepared.intent.review_at, _today(prepared)),
         missing_references=mapped.missing_references,
-        grants=any(_grants(change, prepared.mapping) for change in draft.changes),
+        grants=_grants(draft.changes, prepared.mapping),
         empties=any(is_empty(change.new) for change in draft.changes),
+        renames=_renames(draft, prepared.mapping),
         takes_over_from=draft.takes_over_from,
         claims_privileged=_claims_privileged(prepared, draft),
     )
@@ -174,31 +176,52 @@ def _target_id(prepared: Prepared, draft: Draft) -> str:
     return prepared.link.target_id
 
 
-def _grants(change: Change, mapping: ObjectMapping | None) -> bool:
-    attribute = mapping.by_target[change.path] if mapping else None
-    return attribute is not None and _gives_power(attribute, change.new) and not _gives_power(attribute, change.old)
+def _grants(changes: tuple[Change, ...], mapping: ObjectMapping | None) -> tuple[str, ...]:
+    """The power that *changes* give, as a sentence names it."""
+    given: list[str] = []
+    for change in changes:
+        powers = mapping.powers.get(change.path, {}) if mapping else {}
+        if powers and not _found_in(powers, change.old):
+            noun = "role" if change.path.casefold().startswith("roles") else f"{change.path} value"
+            given += [f"the {noun} {power}" for power in _found_in(powers, change.new)]
+    return tuple(dict.fromkeys(given))
+
+
+def _renames(draft: Draft, mapping: ObjectMapping | None) -> tuple[str, ...]:
+    """The matching attributes by which an account that is there will not be found any more."""
+    if mapping is None or draft.action is Action.CREATE:
+        return ()
+    matching = {attribute.target for attribute in mapping.matching}
+    return tuple(change.path for change in draft.changes if change.path in matching and not is_empty(change.old))
 
 
 def _claims_privileged(prepared: Prepared, draft: Draft) -> bool:
     """A match on a name must not hand over, or take from its owner, an account that can do more than the object may."""
     if draft.link_to is None or prepared.mapping is None or prepared.is_linked:
         return False
-    guarded = [attribute for attribute in prepared.mapping.flowing if attribute.privileged]
+    guarded = {path: powers for path, powers in prepared.mapping.powers.items() if powers}
     if not guarded:
         return False
     held = held_values(prepared.mapping, draft.link_to.resource)
     desired = mapped_for(prepared, creating=False).values
     return any(
-        _gives_power(attribute, held.get(attribute.target))
-        and not _gives_power(attribute, desired.get(attribute.target))
-        for attribute in guarded
+        _found_in(powers, held.get(path)) and not _found_in(powers, desired.get(path))
+        for path, powers in guarded.items()
     )
 
 
-def _gives_power(attribute: AttributeMapping, value: object) -> bool:
-    """Applications do not tell Admin from admin, so neither does the guard."""
-    if not attribute.privileged:
-        return False
-    items = value if isinstance(value, tuple | list) else (value,)
-    powers = {power.casefold() for power in attribute.privileged}
-    return any(text_of(item).casefold() in powers for item in items if item is not None)
+def _found_in(powers: Mapping[str, str], value: Value) -> list[str]:
+    """The privileged values in *value*. Applications do not tell Admin from admin, so neither does the guard."""
+    return [powers[text] for text in dict.fromkeys(_texts(value)) if text in powers]
+
+
+def _texts(value: Value) -> Iterator[str]:
+    """Every text in *value*, folded: a role may be a text, an element with a value, or several."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _texts(item)
+    elif value is not None:
+        yield text_of(value).casefold()

@@ -20,7 +20,7 @@ from lockstep.engine.configuration import (
 )
 from lockstep.engine.expressions.check import Severity, check
 from lockstep.engine.findings import Finding
-from lockstep.engine.mapping import DISABLING
+from lockstep.engine.lint_switch import check_switch
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.source_names import ROLES, SourceAttributes, unknown_in_attribute, unknown_in_condition
 from lockstep.engine.source_record import IS_SOFT_DELETED
@@ -67,17 +67,7 @@ def _object(
             "no mapping is marked for matching, so nobody can be recognised in the application and nobody is created"
         )
         yield Finding("error", place, message, "Mark a unique attribute, for example userName, with match: 1.")
-    switch = mapping.deactivation
-    if mapping.source is ObjectKind.USER and switch is None:
-        message = "no mapping writes active, so whoever leaves the scope is deleted instead of disabled"
-        yield Finding(
-            "warning", place, message, 'Map active as Switch([IsSoftDeleted], , "False", "True", "True", "False").'
-        )
-    if switch is not None and switch.dependencies.isdisjoint(DISABLING):
-        message = "the mapping of active does not read IsSoftDeleted, so nobody is ever disabled"
-        yield Finding(
-            "warning", place, message, 'Map active as Switch([IsSoftDeleted], , "False", "True", "True", "False").'
-        )
+    yield from check_switch(mapping, place)
     if configuration.deletions.on_purged.value == "delete" and "delete" not in mapping.actions:
         message = "Delete is not ticked, so accounts of purged people stay in the application, disabled"
         yield Finding("warning", f"{place}.actions", message)

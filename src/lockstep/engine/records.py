@@ -139,6 +139,21 @@ class Change:
     new: Value
     redacted: bool = False
 
+    @property
+    def switches_off(self) -> bool:
+        """Whether it takes `active` from an account, under the attribute's plain or its full name."""
+        if self.path.rpartition(":")[2].casefold() != "active":
+            return False
+        return not _is_true(self.new) and not _is_false(self.old)
+
+
+def _is_true(value: Value) -> bool:
+    return value is True or str(value).casefold() == "true"
+
+
+def _is_false(value: Value) -> bool:
+    return value is False or str(value).casefold() == "false"
+
 
 class Action(StrEnum):
     """What a plan does. Shown with one sign everywhere: + create, ~ update, o disable, - delete, = link, . none, ! refuse."""
@@ -236,10 +251,18 @@ class Plan:
         tuple[str, str], ...
     ] = ()  # (target path, directory id of the object that has no account yet)
     held_action: Action | None = None  # what HELD keeps back
-    grants: bool = False  # gives a privileged value to an account that does not hold it
+    grants: tuple[str, ...] = ()  # privileged values given to an account that does not hold them: "the role Admin"
     empties: bool = False  # takes away the value of an attribute
+    renames: tuple[str, ...] = ()  # the paths by which accounts are matched whose value changes
     takes_over_from: str = ""  # who was deleted and left the account that the object gets now
     claims_privileged: bool = False  # links an account with more power there than the object is assigned
+
+    @property
+    def ends_access(self) -> bool:
+        """Whether somebody who could sign in could not afterwards, by whatever action: deleted, disabled or switched off."""
+        if not self.action.writes or self.action is Action.CREATE:
+            return False
+        return self.action.is_destructive or any(change.switches_off for change in self.changes)
 
     @property
     def reason(self) -> Reason:

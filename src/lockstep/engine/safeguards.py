@@ -1,6 +1,7 @@
-"""Hold a plan back where too much would happen at once: disables and deletes, privileged values given, attributes emptied.
+"""Hold a plan back where too much would happen at once: access ended, power given, values emptied, accounts renamed.
 
-Counted in three windows (this cycle, one hour, one day), because cycles of one object would never reach a limit per cycle. The
+What counts is what a change *does*, not what it is called: an account is switched off by a disable, by an update that says so and by a
+deletion. Counted in three windows (this cycle, one hour, one day), because cycles of one object would never reach a limit per cycle. The
 percentage counts only from a few operations on, or a start with two people would be held. A match with an account of more power is
 held whatever the counts. What waits behind a plan counts with it, so that of a department unassigned by mistake nobody goes, and not
 everybody up to the limit. A hold stops only the plan it holds.
@@ -9,28 +10,61 @@ everybody up to the limit. A hold stops only the plan it holds.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
+from enum import StrEnum
 
 from lockstep.engine.configuration import JobConfiguration
 from lockstep.engine.records import Account, Action, Plan, Reason, Step, StepStatus, StepType
 
 
+class GuardCode(StrEnum):
+    """What a guard limits; the code of its reason."""
+
+    LOSSES = "TooManyDeletes"  # accounts disabled, switched off or deleted
+    GRANTS = "TooManyGrants"  # accounts that get a privileged value
+    EMPTIED = "TooManyEmptied"  # accounts that lose a value
+    RENAMES = "TooManyRenames"  # accounts whose matching value changes
+    MATCH = "PrivilegedMatch"  # an account of more power is about to be linked
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What happened in one window, in objects: disables and deletes, grants of privilege, emptied attributes."""
+    """What happened in one window, in objects. *new_grants* are those of the grants that come with a new account."""
 
-    destructive: int = 0
+    losses: int = 0
     grants: int = 0
     empties: int = 0
+    renames: int = 0
+    creates: int = 0
+    new_grants: int = 0
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(self.destructive + other.destructive, self.grants + other.grants, self.empties + other.empties)
+        return Tally(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
 
     def __sub__(self, other: Tally) -> Tally:
-        return Tally(self.destructive - other.destructive, self.grants - other.grants, self.empties - other.empties)
+        return Tally(*(one - less for one, less in zip(astuple(self), astuple(other), strict=True)))
 
     def __bool__(self) -> bool:
-        return bool(self.destructive or self.grants or self.empties)
+        """Whether a guard limits any of it; a new account as such is limited by none."""
+        return bool(self.losses or self.grants or self.empties or self.renames)
+
+    def larger(self, other: Tally) -> Tally:
+        """The larger number of each."""
+        return Tally(*map(max, astuple(self), astuple(other)))
+
+    def of(self, code: GuardCode) -> int:
+        """The number that the guard with *code* limits."""
+        match code:
+            case GuardCode.LOSSES:
+                return self.losses
+            case GuardCode.GRANTS:
+                return self.grants
+            case GuardCode.EMPTIED:
+                return self.empties
+            case GuardCode.RENAMES:
+                return self.renames
+            case GuardCode.MATCH:
+                return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +78,24 @@ class Counts:
     waiting: Tally = field(default_factory=Tally)
 
     def windows(self) -> Iterator[tuple[str, Tally]]:
-        yield "this cycle", self.cycle
-        yield "the last hour", self.hour
-        yield "the last 24 hours", self.day
+        yield "in this cycle", self.cycle
+        yield "within an hour", self.hour
+        yield "within 24 hours", self.day
 
     def with_plan(self, plan: Plan) -> Counts:
         """The counts after *plan* was let through."""
-        if not plan.action.writes:
-            return self
-        return replace(self, cycle=_after(self.cycle, plan), hour=_after(self.hour, plan), day=_after(self.day, plan))
+        tally = tally_of(plan)
+        return replace(self, cycle=self.cycle + tally, hour=self.hour + tally, day=self.day + tally)
 
 
 @dataclass(frozen=True, slots=True)
 class _Guard:
-    """One limit: what it counts, how much of it is allowed, and how a hold is told."""
+    """One limit: how much is allowed, and what would happen to the accounts, as a hold tells it."""
 
-    code: str
+    code: GuardCode
     what: str
     count: int | None
     percent: int | None
-    percent_from: int
 
 
 def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration, *, approved: bool = False) -> Plan:
@@ -72,11 +104,9 @@ def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration,
         return plan
     if plan.claims_privileged and plan.link_to is not None:
         return held(plan, _privileged_match(plan.link_to))
-    if not plan.action.writes:
-        return plan
-    for guard, waiting, tallies in _guards(plan, counts, configuration):
-        for window, before in tallies:
-            reason = _exceeds(guard, before, waiting, window, counts.live_links)
+    for guard in _guards(plan, configuration):
+        for window, before in counts.windows():
+            reason = _exceeds(guard, plan, before, counts, window, configuration.deletions.percent_from)
             if reason is not None:
                 return held(plan, reason)
     return plan
@@ -95,9 +125,31 @@ def held(plan: Plan, reason: Reason) -> Plan:
     )
 
 
+def codes_of(plan: Plan) -> frozenset[str]:
+    """The guards that have anything to say about *plan*."""
+    tally = tally_of(plan)
+    found = {code.value for code in GuardCode if tally.of(code)}
+    return frozenset(found | {GuardCode.MATCH.value} if plan.claims_privileged else found)
+
+
+def tally_of(plan: Plan) -> Tally:
+    """What *plan* is to the guards; nothing for most plans."""
+    if not plan.action.writes:
+        return Tally()
+    is_new = plan.action is Action.CREATE
+    return Tally(
+        int(plan.ends_access),
+        int(bool(plan.grants)),
+        int(plan.empties),
+        int(bool(plan.renames)),
+        int(is_new),
+        int(is_new and bool(plan.grants)),
+    )
+
+
 def _privileged_match(account: Account) -> Reason:
     return Reason(
-        "PrivilegedMatch",
+        GuardCode.MATCH.value,
         f'Held for approval: the account "{account.display}" ({account.id}) matches, but has more power in the application than '
         "this person is assigned.",
         {"targetId": account.id},
@@ -105,57 +157,47 @@ def _privileged_match(account: Account) -> Reason:
     )
 
 
-def _guards(
-    plan: Plan, counts: Counts, configuration: JobConfiguration
-) -> Iterator[tuple[_Guard, int, list[tuple[str, int]]]]:
+def _guards(plan: Plan, configuration: JobConfiguration) -> Iterator[_Guard]:
     deletions, guards = configuration.deletions, configuration.guards
-    if plan.action.is_destructive:
-        guard = _Guard(
-            "TooManyDeletes",
-            "accounts disabled or deleted",
-            deletions.threshold,
-            deletions.threshold_percent if deletions.threshold is not None else None,
-            deletions.percent_from,
-        )
-        yield guard, counts.waiting.destructive, [(name, tally.destructive) for name, tally in counts.windows()]
-        return
-    # Among new accounts there is nothing to compare with: only the number counts.
-    percent = None if plan.action is Action.CREATE else guards.percent
-    if plan.grants:
-        guard = _Guard(
-            "TooManyGrants", "privileged values given", guards.privilege_grants, percent, deletions.percent_from
-        )
-        yield guard, counts.waiting.grants, [(name, tally.grants) for name, tally in counts.windows()]
-    if plan.empties:
-        guard = _Guard(
-            "TooManyEmptied", "accounts that lose a value", guards.emptied_attributes, percent, deletions.percent_from
-        )
-        yield guard, counts.waiting.empties, [(name, tally.empties) for name, tally in counts.windows()]
+    tally = tally_of(plan)
+    if tally.losses:
+        percent = deletions.threshold_percent if deletions.threshold is not None else None
+        yield _Guard(GuardCode.LOSSES, "be disabled or deleted", deletions.threshold, percent)
+    if tally.grants:
+        what = f"get {' and '.join(plan.grants)}"
+        yield _Guard(GuardCode.GRANTS, what, guards.privilege_grants, guards.percent)
+    if tally.empties:
+        yield _Guard(GuardCode.EMPTIED, "lose a value", guards.emptied_attributes, guards.percent)
+    if tally.renames:
+        what = f"get another {' and another '.join(plan.renames)}"
+        yield _Guard(GuardCode.RENAMES, what, guards.matching_values, guards.percent)
 
 
-def _exceeds(guard: _Guard, before: int, waiting: int, window: str, live_links: int) -> Reason | None:
-    number = before + 1 + waiting
-    one = f"with this one and {waiting:,} more that wait" if waiting else "with this one"
-    details = {"window": window, "count": str(number), "liveLinks": str(live_links)}
-    next_step = "Approve it, or correct what causes it: lockstep deletes list APP"
+def _exceeds(guard: _Guard, plan: Plan, before: Tally, counts: Counts, window: str, percent_from: int) -> Reason | None:
+    now, waiting = tally_of(plan), counts.waiting
+    number = (before + now + waiting).of(guard.code)
     if guard.count is not None and number > guard.count:
-        text = f"Held for approval: {one} {number:,} {guard.what} in {window}, {guard.count:,} are allowed."
-        return Reason(guard.code, text, {**details, "threshold": str(guard.count)}, next_step)
-    if guard.percent is not None and number >= guard.percent_from and number * 100 > guard.percent * live_links:
-        text = (
-            f"Held for approval: {one} {number:,} {guard.what} in {window}, more than {guard.percent} % "
-            f"of {live_links:,} linked accounts."
-        )
-        return Reason(guard.code, text, {**details, "thresholdPercent": str(guard.percent)}, next_step)
-    return None
+        return _reason(guard, number, waiting, window, f"the limit is {guard.count:,}", {"threshold": str(guard.count)})
+    if guard.percent is None:
+        return None
+    part, of, named = number, counts.live_links, "linked accounts"
+    if guard.code is GuardCode.GRANTS and now.creates:
+        # New accounts are compared with new accounts: at a first start there are no others.
+        part = (before + now + waiting).new_grants
+        of, named = (before + now + waiting).creates, "new accounts"
+    if part < percent_from or part * 100 <= guard.percent * of:
+        return None
+    limit = f"the limit is {guard.percent}% of {of:,} {named}"
+    return _reason(guard, part, waiting, window, limit, {"thresholdPercent": str(guard.percent), "of": str(of)})
 
 
-def tally_of(plan: Plan) -> Tally:
-    """What *plan* is to the guards; nothing for most plans."""
-    if not plan.action.writes:
-        return Tally()
-    return Tally(int(plan.action.is_destructive), int(plan.grants), int(plan.empties))
-
-
-def _after(tally: Tally, plan: Plan) -> Tally:
-    return tally + tally_of(plan)
+def _reason(guard: _Guard, number: int, waiting: Tally, window: str, limit: str, details: dict[str, str]) -> Reason:
+    others = waiting.of(guard.code)
+    one = f"with this one and {others:,} more waiting" if others else "with this one"
+    accounts = "account" if number == 1 else "accounts"
+    return Reason(
+        guard.code.value,
+        f"Held for approval: {one}, {number:,} {accounts} would {guard.what} {window}; {limit}.",
+        {"window": window, "count": str(number), "what": guard.what, **details},
+        "Approve it, or correct what causes it: lockstep deletes list APP",
+    )

@@ -46,16 +46,16 @@ async def journal(
     cursor = await connection.execute(
         f"""with given as materialized (
             select * from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text,
-                cycle bigint, action text, attempt bigint, before jsonb, after jsonb, grants boolean, empties boolean,
-                decision text, match_key text)
+                cycle bigint, action text, attempt bigint, before jsonb, after jsonb, ends_access boolean, grants boolean,
+                empties boolean, renames boolean, decision text, match_key text)
         ), rival as (
             select given.id from given where given.match_key is not null and {older_rival("given")}
         ), written as (
-            insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after, grants,
-                empties, decision, match_key)
+            insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after,
+                ends_access, grants, empties, renames, decision, match_key)
             select given.id, %(job)s, given.kind, given.source_id, given.target_id, given.cycle, given.action, 'planned',
-                given.attempt, given.before, given.after, coalesce(given.grants, false), coalesce(given.empties, false),
-                given.decision, given.match_key
+                given.attempt, given.before, given.after, coalesce(given.ends_access, false), coalesce(given.grants, false),
+                coalesce(given.empties, false), coalesce(given.renames, false), given.decision, given.match_key
             from given
             where given.id not in (select rival.id from rival) and coalesce((
                 select true from dirty
@@ -221,27 +221,26 @@ async def decide_held(
 async def guarded_counts(connection: Connection, job: str, *, cycle: int | None) -> Counts:
     """What the guards count: what was sent lately without somebody's approval, against how many links there are."""
     cursor = await connection.execute(
-        """with guarded as (
-            select action in ('disable', 'delete') as destructive, grants, empties, planned_at, operation.cycle
+        """select part.name, sum(losses), sum(grants), sum(empties), sum(renames), sum(creates), sum(new_grants)
+        from (
+            select (action in ('disable', 'delete') or ends_access)::integer as losses, grants::integer, empties::integer,
+                renames::integer, (action = 'create')::integer as creates,
+                (grants and action = 'create')::integer as new_grants,
+                planned_at > now() - interval '1 hour' as in_hour, coalesce(cycle = %(cycle)s, false) as in_cycle
             from operation
-            where job = %(job)s and (action in ('disable', 'delete') or grants or empties)
-                and state in ('planned', 'confirmed', 'ambiguous') and decision is null
+            where job = %(job)s and state in ('planned', 'confirmed', 'ambiguous') and decision is null
+                and (action in ('disable', 'delete', 'create') or ends_access or grants or empties or renames)
                 and planned_at > now() - interval '24 hours'
-        )
-        select
-            count(*) filter (where destructive and cycle = %(cycle)s),
-            count(*) filter (where grants and cycle = %(cycle)s),
-            count(*) filter (where empties and cycle = %(cycle)s),
-            count(*) filter (where destructive and planned_at > now() - interval '1 hour'),
-            count(*) filter (where grants and planned_at > now() - interval '1 hour'),
-            count(*) filter (where empties and planned_at > now() - interval '1 hour'),
-            count(*) filter (where destructive),
-            count(*) filter (where grants),
-            count(*) filter (where empties),
-            (select count(*) from link where job = %(job)s and state in ('live', 'disabled', 'tombstone')
-                and (state <> 'tombstone' or updated_at > now() - interval '24 hours'))
-        from guarded""",
+        ) as guarded,
+        lateral (values ('cycle', in_cycle), ('hour', in_hour), ('day', true)) as part (name, counts)
+        where part.counts group by part.name""",
         {"job": job, "cycle": cycle},
     )
-    row = await only_row(cursor)
-    return Counts(Tally(*row[0:3]), Tally(*row[3:6]), Tally(*row[6:9]), row[9])
+    found = {str(name): Tally(*map(int, numbers)) for name, *numbers in await cursor.fetchall()}
+    live = await connection.execute(
+        """select count(*) from link where job = %s and state in ('live', 'disabled', 'tombstone')
+            and (state <> 'tombstone' or updated_at > now() - interval '24 hours')""",
+        (job,),
+    )
+    cycle_tally, hour, day = (found.get(name, Tally()) for name in ("cycle", "hour", "day"))
+    return Counts(cycle_tally, hour, day, int((await only_row(live))[0]))

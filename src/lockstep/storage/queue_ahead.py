@@ -1,4 +1,7 @@
-"""The linked objects that wait for their turn: what could still be disabled, deleted or emptied behind the write at hand."""
+"""The objects that wait for their turn: what else could be done behind the write at hand.
+
+Those that have an account could still be disabled, deleted or emptied; those without one could still be given power.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ from lockstep.storage.batches import only_row
 # An operation that is open is counted where the guards count what was sent.
 _WAITING = """
 from dirty
-join link on link.job = dirty.job and link.kind = dirty.kind and link.source_id = dirty.source_id
-    and link.state in ('live', 'disabled')
 where dirty.job = %(job)s and dirty.lane <= %(up_to_lane)s and dirty.not_before <= now() and dirty.version > %(after)s
     and not dirty.reasons @> '{approved}'
+    and %(linked)s = exists (select from link where link.job = dirty.job and link.kind = dirty.kind
+        and link.source_id = dirty.source_id and link.state in ('live', 'disabled'))
     and not exists (select from operation where operation.job = dirty.job and operation.kind = dirty.kind
         and operation.source_id = dirty.source_id and operation.state in ('planned', 'ambiguous'))
 """
@@ -29,23 +32,23 @@ class Waiting:
     version: int
 
 
-async def count_waiting(connection: Connection, job: str, *, up_to_lane: int, after: int) -> int:
-    """How many linked objects are due that were marked after version *after*."""
+async def count_waiting(connection: Connection, job: str, *, up_to_lane: int, linked: bool, after: int) -> int:
+    """How many objects, linked or not, are due that were marked after version *after*."""
     cursor = await connection.execute(
         f"select count(*) {_WAITING}",  # a constant of this module
-        {"job": job, "up_to_lane": up_to_lane, "after": after},
+        {"job": job, "up_to_lane": up_to_lane, "linked": linked, "after": after},
     )
     return int((await only_row(cursor))[0])
 
 
 async def read_waiting(
-    connection: Connection, job: str, *, up_to_lane: int, after: int, limit: int
+    connection: Connection, job: str, *, up_to_lane: int, linked: bool, after: int, limit: int
 ) -> Sequence[Waiting]:
     """The next of them, in the order in which they were marked."""
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         await cursor.execute(
             "select dirty.kind, dirty.source_id::text, dirty.version "  # a constant of this module
             f"{_WAITING} order by dirty.version limit %(limit)s",
-            {"job": job, "up_to_lane": up_to_lane, "after": after, "limit": limit},
+            {"job": job, "up_to_lane": up_to_lane, "linked": linked, "after": after, "limit": limit},
         )
         return await cursor.fetchall()

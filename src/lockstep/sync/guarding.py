@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from lockstep.engine.records import Action, Lane, Plan, Reason
-from lockstep.engine.safeguards import Counts, Tally, held, hold_or_release, tally_of
+from lockstep.engine.safeguards import Counts, GuardCode, Tally, codes_of, held, hold_or_release, tally_of
 from lockstep.storage import operations
 from lockstep.storage.dirty import Claim
-from lockstep.sync.foresight import Foresight
+from lockstep.sync.foresight import Foresight, Queue
 from lockstep.sync.planner import Planned
 from lockstep.sync.sending import is_approved
 from lockstep.sync.services import Job, Services
@@ -44,26 +44,31 @@ class Guard:
         """*planned*, or the same held for approval. Costs nothing for a plan that no guard looks at."""
         plan = planned.plan
         if not (tally_of(plan) or plan.claims_privileged):
+            if plan.action is Action.CREATE:  # what new accounts with power are compared with
+                self._counts = self._counts.with_plan(plan)
+                self._ahead.decided(plan, passed=True)
             return planned
         await self._refresh(job, claim.cycle)
-        checked = await self._check(job, claim, plan, held_before)
+        checked = await self._check(job, claim, planned, held_before)
         self._counts = self._counts.with_plan(checked)
         self._ahead.decided(plan, passed=checked is plan)
         return planned if checked is plan else replace(planned, plan=checked)
 
-    async def _check(self, job: Job, claim: Claim, plan: Plan, held_before: HeldBefore | None) -> Plan:
+    async def _check(self, job: Job, claim: Claim, planned: Planned, held_before: HeldBefore | None) -> Plan:
+        plan = planned.plan
         if is_approved(claim):
             return plan
-        if held_before is not None and held_before[0] == plan.action.value:
+        if held_before is not None and _is_the_same(held_before, plan):
             return held(plan, _undecided(held_before[1]))
         checked = hold_or_release(plan, self._counts, job.configuration)
         if checked.action is Action.HELD or claim.lane == Lane.ON_DEMAND.number:
             return checked
         if self._ahead.waiting(plan) is None:
-            bound = replace(self._counts, waiting=await self._ahead.at_most(job, claim.lane))
+            queue = Queue.behind(claim, planned.prepared)
+            bound = replace(self._counts, waiting=await self._ahead.at_most(job, queue))
             if hold_or_release(plan, bound, job.configuration) is plan:
                 return plan
-            await self._ahead.read(job, claim.lane)
+            await self._ahead.read(job, queue, cycle=claim.cycle)
         waiting = self._ahead.waiting(plan) or Tally()
         return hold_or_release(plan, replace(self._counts, waiting=waiting), job.configuration)
 
@@ -74,9 +79,9 @@ class Guard:
             read = await operations.guarded_counts(connection, job.id, cycle=cycle)
         ours = self._counts
         self._counts = Counts(
-            _larger(read.cycle, ours.cycle) if cycle == self._cycle else read.cycle,
-            _larger(read.hour, ours.hour),
-            _larger(read.day, ours.day),
+            read.cycle.larger(ours.cycle) if cycle == self._cycle else read.cycle,
+            read.hour.larger(ours.hour),
+            read.day.larger(ours.day),
             read.live_links,
         )
         self._cycle, self._read_at = cycle, time.monotonic()
@@ -92,7 +97,7 @@ def _undecided(error: Mapping[str, Any]) -> Reason:
     )
 
 
-def _larger(one: Tally, other: Tally) -> Tally:
-    return Tally(
-        max(one.destructive, other.destructive), max(one.grants, other.grants), max(one.empties, other.empties)
-    )
+def _is_the_same(held_before: HeldBefore, plan: Plan) -> bool:
+    """Whether *plan* does what was held: the same action, for which the same guard was responsible."""
+    action, error = held_before
+    return action == plan.action.value and error.get("code", GuardCode.LOSSES) in codes_of(plan)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lockstep.engine.records import Action, Change, Plan, Step
+from lockstep.engine.safeguards import GuardCode
 from lockstep.engine.steps import REDACTED, export_step
 from lockstep.ports import Answer, Exchange
 from lockstep.storage.dirty import Claim
@@ -78,7 +79,7 @@ def record_of(
 
 def _action(plan: Plan) -> str:
     """Entra's word; a held loss of access is a staged delete."""
-    if plan.action is Action.HELD and plan.held_action in (None, Action.DISABLE, Action.DELETE):
+    if plan.action is Action.HELD and (plan.held_action is None or plan.reason.code == GuardCode.LOSSES):
         return "stagedDelete"
     return _ACTIONS.get(plan.held_action or plan.action, "other")
 

@@ -161,8 +161,10 @@ def journal_row(job: str, write: Write) -> Row:
         "attempt": write.claim.attempt,
         "before": before,
         "after": after,
-        "grants": plan.grants,
+        "ends_access": plan.ends_access,
+        "grants": bool(plan.grants),
         "empties": plan.empties,
+        "renames": bool(plan.renames),
         "match_key": match_key(job, plan.kind, queries[0]) if plan.action is Action.CREATE and queries else None,
         "decision": "approved" if is_approved(write.claim) else None,
     }
@@ -193,7 +195,17 @@ def _held_row(claim: Claim, planned: Planned, operation_id: str) -> Row:
     reason = planned.plan.reason
     row = journal_row("", Write(claim, planned, operation_id))  # nothing is under way while it is held
     action = planned.plan.held_action or planned.plan.action
-    return {**row, "action": action.value, "error": {"code": reason.code, "reason": reason.text}}
+    why = next(iter(planned.plan.reasons[1:]), reason)
+    error = {
+        "code": reason.code,
+        "reason": reason.text,
+        "display": planned.plan.display,
+        "details": dict(reason.details),
+        "grants": list(planned.plan.grants),
+        "why": why.text,
+        "cause": planned.plan.cause,
+    }
+    return {**row, "action": action.value, "error": error}
 
 
 def waits_for_another(claim: Claim, planned: Planned) -> bool:

@@ -1,0 +1,10 @@
+"""What a write does, whatever its action is called: it ends access, or changes what an account is matched by."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
