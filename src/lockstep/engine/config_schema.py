@@ -12,9 +12,10 @@ from typing import Any
 from lockstep.engine.config_file import API_VERSION, DocumentKind
 from lockstep.engine.config_secrets import REFERENCE
 from lockstep.engine.config_sections import AUTHENTICATIONS, EVENTS, MODES, SOURCE_TYPES
-from lockstep.engine.configuration import Apply, Drift, Flow, OnLeaving, OnLost, Scope
+from lockstep.engine.configuration import Apply, Drift, Flow, Scope
 from lockstep.engine.mapping_json import ACTIONS
 from lockstep.engine.operators import OPERATORS
+from lockstep.engine.policies import OnLeaving, OnLost
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.target_attributes import AttributeType
 

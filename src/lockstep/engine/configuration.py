@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from lockstep.engine.conditions import ScopingFilter
 from lockstep.engine.expressions import CompiledExpression, EvaluationContext, ExpressionError
 from lockstep.engine.generated import depends_on_today, is_generated
+from lockstep.engine.policies import DeletionPolicy, Guards
 from lockstep.engine.records import AppRole, ObjectKind, Value, Values
 from lockstep.engine.target_attributes import AttributeType, TargetAttribute
 
@@ -47,22 +48,6 @@ class Drift(StrEnum):
     ENFORCE = "enforce"
     REPORT = "report"
     ADOPT = "adopt"
-
-
-class OnLeaving(StrEnum):
-    """What happens to the account of a person who is out of scope, disabled, deleted or purged."""
-
-    DISABLE = "disable"
-    DELETE = "delete"
-    KEEP = "keep"  # out of scope: release the account (SkipOutOfScopeDeletions); otherwise leave it as it is
-
-
-class OnLost(StrEnum):
-    """What happens when a linked account has vanished from the application."""
-
-    REPORT = "report"  # the failure is reported; the person has no account until somebody forgets the link
-    RECREATE = "recreate"
-    FORGET = "forget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,35 +256,6 @@ def _attribute_of(target: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class DeletionPolicy:
-    """What becomes of leavers' accounts, and how many may go before somebody has to approve.
-
-    *threshold* None switches the guard off. *percent* counts from *percent_from* operations on.
-    """
-
-    threshold: int | None = 500
-    threshold_percent: int | None = 20
-    percent_from: int = 10
-    on_out_of_scope: OnLeaving = OnLeaving.DISABLE
-    on_source_disabled: OnLeaving = OnLeaving.DISABLE
-    on_source_deleted: OnLeaving = OnLeaving.DISABLE
-    on_purged: OnLeaving = OnLeaving.DELETE
-    delete_after: timedelta | None = timedelta(days=30)  # counted from the deletion in the source
-    delete_after_purge: bool = False  # also accounts that were released when their person left the scope
-    on_lost: OnLost = OnLost.REPORT
-
-
-@dataclass(frozen=True, slots=True)
-class Guards:
-    """How many may get a privileged value, lose a value, or change what they are matched by, before somebody has to approve."""
-
-    privilege_grants: int | None = 50
-    emptied_attributes: int | None = 500
-    matching_values: int | None = 500
-    percent: int | None = 20
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """The pace towards the application. None leaves it to the application's own description."""
 
@@ -336,8 +292,8 @@ class JobConfiguration:
     version: int
     scope: Scope = Scope.ASSIGNED
     objects: tuple[ObjectMapping, ...] = ()
-    deletions: DeletionPolicy = DeletionPolicy()
-    guards: Guards = Guards()
+    deletions: DeletionPolicy = field(default_factory=DeletionPolicy)
+    guards: Guards = field(default_factory=Guards)
     limits: Limits = Limits()
     start: StartPolicy | None = None
     roles: tuple[AppRole, ...] = ()

@@ -9,18 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lockstep.engine.configuration import (
-    DeletionPolicy,
-    Guards,
     JobConfiguration,
     JobSettings,
     Limits,
-    OnLeaving,
-    OnLost,
     Scope,
     StartPolicy,
 )
 from lockstep.engine.durations import print_duration
 from lockstep.engine.mapping_json import mapping_from_json, mapping_to_json
+from lockstep.engine.policies import DeletionPolicy, Guards, OnLeaving, OnLost
 from lockstep.engine.records import AppRole, ObjectKind
 from lockstep.engine.strict_json import Part
 from lockstep.engine.target_attributes import TargetAttribute

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lockstep.engine.configuration import OnLost
 from lockstep.engine.drafting import (
     Draft,
     difference,
@@ -23,6 +22,7 @@ from lockstep.engine.drafting import (
 )
 from lockstep.engine.operators import text_of
 from lockstep.engine.plan_new import refused
+from lockstep.engine.policies import OnLost
 from lockstep.engine.prepare import NOT_READ, Observed, Prepared
 from lockstep.engine.records import Account, Action, Link, LinkState, Reason, Values
 from lockstep.engine.steps import linked_step

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
-from lockstep.engine.configuration import JobConfiguration, ObjectMapping, OnLost
+from lockstep.engine.configuration import JobConfiguration, ObjectMapping
 from lockstep.engine.expressions import ExpressionError
 from lockstep.engine.intent import Intent, IntentKind, decide_intent
 from lockstep.engine.matching import Match, MatchQuery, match_queries
 from lockstep.engine.moment import Moment
+from lockstep.engine.policies import OnLost
 from lockstep.engine.records import Account, Link, LinkState, ObjectKind, Reason, SourceObject
 from lockstep.engine.scope import ScopeDecision, decide_scope
 from lockstep.engine.source_record import IS_SOFT_DELETED, source_record

@@ -10,24 +10,21 @@ from lockstep.engine.configuration import (
     Apply,
     AttributeMapping,
     Constant,
-    DeletionPolicy,
     Direct,
     Drift,
     Expression,
     Flow,
-    Guards,
     JobConfiguration,
     JobSettings,
     Limits,
     MappingSource,
     NoSource,
     ObjectMapping,
-    OnLeaving,
-    OnLost,
     Scope,
     StartPolicy,
 )
 from lockstep.engine.configuration_json import configuration_from_json, configuration_to_json
+from lockstep.engine.policies import DeletionPolicy, Guards, OnLeaving, OnLost
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.source_record import MANAGER, OF_MANAGER
 from lockstep.engine.strict_json import ConfigurationError
