@@ -9,11 +9,20 @@ import os
 import tempfile
 import traceback
 
-from lockstep.errors import Kind, LockstepError
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from lockstep.errors import Kind, LockstepError, unreachable
 
 
 def as_error(fault: Exception) -> LockstepError:
-    """*fault* in the one form of all errors; its trace is in a file that only its owner can read."""
+    """*fault* in the one form of all errors; where it is ours, its trace is in a file that only its owner can read."""
+    if is_lost_database(fault):
+        return unreachable(
+            "The database went away while the command was at work",
+            why="PostgreSQL was stopped, restarted or lost",
+            next_step="Try again when it answers: lockstep doctor",
+        )
     kind = type(fault).__name__
     try:
         number, name = tempfile.mkstemp(prefix="lockstep-fault-", suffix=".txt")
@@ -23,3 +32,18 @@ def as_error(fault: Exception) -> LockstepError:
         return LockstepError(Kind.INTERNAL, "This is a mistake in Lockstep", why=kind, next_step="Report it")
     next_step = f"Report it with what {name} says; it may hold names and values of yours"
     return LockstepError(Kind.INTERNAL, "This is a mistake in Lockstep", why=kind, next_step=next_step)
+
+
+def is_lost_database(fault: BaseException) -> bool:
+    """Whether all that went wrong is that PostgreSQL hung up or takes no connection."""
+    if isinstance(fault, BaseExceptionGroup):
+        return all(is_lost_database(one) for one in fault.exceptions)
+    if isinstance(fault, PoolTimeout):
+        return True
+    if isinstance(fault, psycopg.OperationalError):
+        # Without a code there was no answer; classes 08 and 57P are lost connections and shutdowns.
+        return fault.sqlstate is None or fault.sqlstate.startswith(("08", "57P"))
+    if isinstance(fault, psycopg.InterfaceError):
+        return "closed" in str(fault)
+    cause = fault.__cause__
+    return type(fault).__name__ == "ConnectorException" and cause is not None and is_lost_database(cause)

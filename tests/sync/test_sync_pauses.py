@@ -14,7 +14,13 @@ from aiohttp import web
 from scripted_scim import LIST, Answer, ScriptedScim, saying, scim, scripted_scim
 from sync_world import CONFIG, FAST, USERS, World, make_world, person_id, upn
 
+from lockstep.actions.context import Actor, Context
+from lockstep.actions.health import examine
+from lockstep.actions.status import status_of
+from lockstep.gallery.loader import load_gallery
 from lockstep.postgres.pool import Pool, transaction
+from lockstep.sources.registry import open_source
+from lockstep.storage import jobs
 from lockstep.sync.drain import drain_job
 from lockstep.sync.services import Services
 from lockstep.targets.opener import ScimTargets
@@ -235,3 +241,29 @@ async def test_first_answer_ends_the_pauses(world: World, application: ScriptedS
 
     assert application.user_names == {upn(1)}
     assert await world.rows("select transport_failures, trouble from target_state") == [(0, None)]
+
+
+async def test_application_that_cannot_be_reached_is_in_status_doctor_and_log(
+    world: World, application: ScriptedScim
+) -> None:
+    context = Context(world.pool, Actor("anna"), world.services.vault, load_gallery(), open_source)
+    application.answers["probe"] = saying(502)
+    await world.add_people([1])
+    await world.start()
+
+    await drain_as_new_processes(world, 1, first_pause=timedelta(hours=1))
+
+    async with world.pool.connection() as connection:
+        row = await jobs.read_job(connection, world.job)
+        assert row is not None
+        await connection.execute("insert into procrastinate_workers default values")
+        stands = (await status_of(connection, row)).headline
+    assert (stands.standing, stands.exit_code, stands.sends) == ("noAnswer", 69, False)
+    assert "Model failed at GET" in stands.sentence and "HTTP 502" in stands.sentence
+    assert stands.sentence.endswith("It is tried again in 10 minutes.")
+    (finding,) = [one for one in await examine(context) if one.name == "app model"]
+    assert (finding.level, finding.text) == ("FAIL", stands.sentence)
+    assert (
+        await world.value("select count(*) from provisioning_log where kind = 'Application' and status = 'failure'")
+        == 1
+    )

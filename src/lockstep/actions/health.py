@@ -5,15 +5,18 @@ An application that was never connected is a warning; one that refused its last 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
 from lockstep.actions.context import Context
+from lockstep.actions.status import WORKER_SILENT_SECONDS, status_of
+from lockstep.engine.headline import Standing
 from lockstep.postgres.pool import Connection
 from lockstep.storage import credentials, jobs
 from lockstep.storage.jobs import JobRow
 
-_WORKER_SILENT_SECONDS = 30.0
+_FAILS = frozenset({Standing.STOPPED, Standing.SLOWED, Standing.NO_ANSWER})
 _OLDEST_POSTGRES = 150_000
 
 
@@ -33,10 +36,12 @@ class Finding:
     remedy: str = ""
 
 
-async def has_worker(context: Context) -> bool:
-    """Whether some worker, anywhere, gives signs of life."""
+async def left_undone(context: Context, touched: Collection[str]) -> list[str]:
+    """The names of those of the jobs *touched* that have work for a worker while none is running anywhere."""
     async with context.reading() as connection:
-        return await jobs.has_live_worker(connection, silent_seconds=_WORKER_SILENT_SECONDS)
+        if await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS):
+            return []
+        return await jobs.applications_with_work(connection, touched)
 
 
 async def examine(context: Context) -> list[Finding]:
@@ -67,8 +72,8 @@ async def _database(connection: Connection) -> list[Finding]:
 
 
 async def _worker(connection: Connection) -> Finding:
-    if await jobs.has_live_worker(connection, silent_seconds=_WORKER_SILENT_SECONDS):
-        return Finding("worker", Level.OK, f"a worker gave signs of life within {_WORKER_SILENT_SECONDS:.0f} s")
+    if await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS):
+        return Finding("worker", Level.OK, f"a worker gave signs of life within {WORKER_SILENT_SECONDS:.0f} s")
     return Finding("worker", Level.WARN, "no worker is running, so nothing is provisioned", "Start one: lockstep serve")
 
 
@@ -78,12 +83,9 @@ async def _application(connection: Connection, row: JobRow) -> Finding:
     if credential is None or not credential.has_secret:
         remedy = f"Give them: lockstep creds set {row.app_name} --tenant-url URL --token-stdin"
         return Finding(name, Level.FAIL if row.status == "on" else Level.WARN, "has no credentials", remedy)
-    if row.quarantine is not None:
-        error = row.quarantine.get("error", {})
-        return Finding(
-            name, Level.FAIL, f"in quarantine: {error.get('message', '')}",
-            str(error.get("nextStep") or f"Correct the cause, then: lockstep start {row.app_name}"),
-        )  # fmt: skip
+    stands = (await status_of(connection, row)).headline
+    if stands.standing in _FAILS:
+        return Finding(name, Level.FAIL, stands.sentence, stands.next_step)
     test = f"lockstep creds test {row.app_name}"
     if credential.test_result is None:
         return Finding(
@@ -94,5 +96,7 @@ async def _application(connection: Connection, row: JobRow) -> Finding:
     if failed is not None:
         remedy = f"{failed.get('remedy') or 'Correct it'}; then: {test}"
         return Finding(name, Level.FAIL, f"its last connection test failed: {failed.get('sentence', '')}", remedy)
+    if stands.exit_code and row.status == "on" and stands.standing is not Standing.NO_WORKER:
+        return Finding(name, Level.WARN, stands.sentence, stands.next_step)
     state = "on" if row.is_on else "off"
     return Finding(name, Level.OK, f"connection tested, {len(tried)} of {len(tried)} passed; provisioning is {state}")

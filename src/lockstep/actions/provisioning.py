@@ -6,6 +6,7 @@ None of these sends anything itself, except a push: they change state, and wake 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,6 +44,7 @@ class ResetScope(StrEnum):
 USUAL_RESTART = frozenset({ResetScope.QUARANTINE_STATE, ResetScope.WATERMARK, ResetScope.ESCROWS})
 _FULL = USUAL_RESTART | {ResetScope.CONNECTOR_DATA_STORE}
 _POLL_SECONDS = 0.1
+_HELP_AGAIN_SECONDS = 1.0
 _WORKER_SILENT_SECONDS = 15.0
 
 
@@ -167,7 +169,9 @@ async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> Async
     or quarantined, because then it does not end.
     """
     helper: asyncio.Task[None] | None = None
+    helped_at = 0.0
     last: Cycle | None = None
+    told = ""
     try:
         while True:
             async with context.pool.connection() as connection:
@@ -180,10 +184,13 @@ async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> Async
                 if now.ended_at is not None:
                     return
                 await _require_running(connection, cycle.job)
+                told = await _tell_of_trouble(context, connection, cycle.job, told)
                 is_alone = not await jobs.has_live_worker(connection, silent_seconds=_WORKER_SILENT_SECONDS)
-            if helps and is_alone and (helper is None or helper.done()):
+            is_idle = helper is None or (helper.done() and time.monotonic() - helped_at > _HELP_AGAIN_SECONDS)
+            if helps and is_alone and is_idle:
                 if helper is not None:
                     helper.result()
+                helped_at = time.monotonic()
                 helper = asyncio.create_task(_drain_here(context, cycle.job))
             await asyncio.sleep(_POLL_SECONDS)
     finally:
@@ -271,6 +278,15 @@ async def _require_running(connection: Connection, job: str) -> None:
             next_step=str(error.get("nextStep") or f"Correct the cause, then: lockstep start {row.app_name}"),
             code=str((row.quarantine or {}).get("reason", "")),
         )
+
+
+async def _tell_of_trouble(context: Context, connection: Connection, job: str, told: str) -> str:
+    """Say why nothing moves while the application does not answer, once for each reason; returns what was said last."""
+    state = await target_state.read_state(connection, job)
+    message = str((state.trouble or {}).get("message", ""))
+    if message and message != told:
+        context.say(f"{message}. It is asked again after growing pauses.")
+    return message or told
 
 
 async def _drain_here(context: Context, job: str) -> None:

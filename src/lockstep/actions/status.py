@@ -2,41 +2,64 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
+from lockstep.engine.headline import Facts, Headline, counted, headline
 from lockstep.postgres.pool import Connection
-from lockstep.storage import cycles, dirty, jobs, links, operations
+from lockstep.storage import cycles, dirty, jobs, links, operations, target_state
 from lockstep.storage.cycles import Cycle
+from lockstep.storage.dirty import Backlog
 from lockstep.storage.jobs import JobRow
+from lockstep.storage.target_state import TargetState
+from lockstep.sync.judging import is_held
+
+WORKER_SILENT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """One job. *code* is Graph's: NotConfigured, NotRun, Active, Paused, Quarantine.
+    """One job. *code* is Graph's: NotConfigured, NotRun, Active, Paused, Quarantine; *headline* says how it stands in truth.
 
-    *links* counts linked accounts by kind. *waiting* are due or leased objects, *escrowed* failed ones that are tried again later,
-    *held* writes that wait for approval.
+    *links* counts linked accounts by kind, *backlog* what waits, fails or has its time ahead. *held* writes wait for approval,
+    *rejected* ones were refused by somebody and are still wanted, *maybe_created* were sent and never answered. *trouble* is the last
+    answer of an application that does not answer usably, with the seconds until it is asked again.
     """
 
     app: str
     display_name: str
     job: str
     code: str
-    sentence: str
+    headline: Headline
     running: Cycle | None
     last: Cycle | None
     links: Mapping[str, int]
-    waiting: int
-    escrowed: int
+    backlog: Backlog
     held: int
+    rejected: int
+    maybe_created: int
+    has_worker: bool
     next_cycle_at: datetime | None
     steady_at: datetime | None
     quarantine: Mapping[str, Any] | None
+    trouble: Mapping[str, Any] | None
+
+    @property
+    def sentence(self) -> str:
+        return self.headline.sentence
+
+    @property
+    def waiting(self) -> int:
+        return self.backlog.waiting
+
+    @property
+    def escrowed(self) -> int:
+        return self.backlog.escrowed
 
     @property
     def progress(self) -> tuple[int, int, str]:
@@ -48,13 +71,13 @@ class JobStatus:
 
 async def show_status(context: Context, app: str) -> JobStatus:
     async with context.reading() as connection:
-        return await _status(connection, await job_row(connection, app))
+        return await status_of(connection, await job_row(connection, app))
 
 
 async def list_status(context: Context) -> list[JobStatus]:
     """All applications, by name."""
     async with context.reading() as connection:
-        return [await _status(connection, row) for row in await jobs.read_jobs(connection)]
+        return [await status_of(connection, row) for row in await jobs.read_jobs(connection)]
 
 
 async def list_cycles(context: Context, app: str, *, limit: int = 20) -> list[Cycle]:
@@ -64,27 +87,51 @@ async def list_cycles(context: Context, app: str, *, limit: int = 20) -> list[Cy
         return await cycles.latest_cycles(connection, row.id, limit=limit)
 
 
-async def _status(connection: Connection, row: JobRow) -> JobStatus:
+async def status_of(connection: Connection, row: JobRow) -> JobStatus:
+    """How the job of *row* stands."""
     latest = await cycles.latest_cycles(connection, row.id, limit=5)
     running = await cycles.running_cycle(connection, row.id)
     last = next((one for one in latest if one.ended_at is not None and one.kind != "onDemand"), None)
     backlog = await dirty.backlog(connection, row.id)
-    code = _code(row)
+    open_writes = await operations.count_undecided(connection, row.id)
+    state = await target_state.read_state(connection, row.id)
+    has_worker = backlog.leased > 0 or await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS)
+    facts = Facts(
+        row.app_name,
+        is_on=row.status == "on",
+        is_started=row.started,
+        paused_by=row.paused_by or "",
+        has_worker=has_worker,
+        held=open_writes.held,
+        rejected=open_writes.rejected,
+        maybe_created=open_writes.maybe_created,
+        failing=backlog.escrowed,
+        leavers_failing=backlog.leavers,
+        waiting=backlog.waiting,
+        slowed=backlog.slowed,
+        cycle=running.kind if running is not None else "",
+        done=running.done if running is not None else 0,
+        total=running.total if running is not None else 0,
+        had_cycle=last is not None,
+    )
     return JobStatus(
         app=row.app_name,
         display_name=row.app_display_name,
         job=row.id,
-        code=code,
-        sentence=_sentence(row, code, running, last, failing=backlog.escrowed),
+        code=_code(row),
+        headline=headline(_with_health(facts, row, state, datetime.now(UTC))),
         running=running,
         last=last,
         links=await links.count_links(connection, row.id),
-        waiting=backlog.waiting,
-        escrowed=backlog.escrowed,
-        held=await operations.count_held(connection, row.id),
+        backlog=backlog,
+        held=open_writes.held,
+        rejected=open_writes.rejected,
+        maybe_created=open_writes.maybe_created,
+        has_worker=has_worker,
         next_cycle_at=row.next_cycle_at,
         steady_at=row.steady_at,
         quarantine=row.quarantine,
+        trouble=_trouble(state),
     )
 
 
@@ -96,18 +143,42 @@ def _code(row: JobRow) -> str:
     return "Active" if row.started else "NotRun"
 
 
-def _sentence(row: JobRow, code: str, running: Cycle | None, last: Cycle | None, *, failing: int) -> str:
-    if code == "Quarantine":
-        error = (row.quarantine or {}).get("error", {})
-        return f"In quarantine: {error.get('message', 'the application cannot be provisioned')}"
-    if code == "Paused":
-        return f"Paused by {row.paused_by or 'an administrator'}; nothing is sent until it is switched on."
-    if code == "NotConfigured":
-        return "Provisioning has not been switched on yet."
-    if running is not None and running.total:
-        return f"{running.kind.capitalize()} cycle: {min(running.done, running.total)} of {running.total} objects."
-    if last is None:
-        return "The first cycle has not ended yet."
-    if failing:
-        return f"In step, but for {failing} object{'s' if failing > 1 else ''} that failed and will be tried again."
-    return "In step."
+def _trouble(state: TargetState) -> Mapping[str, Any] | None:
+    if state.trouble is None:
+        return None
+    return {**state.trouble, "secondsToWait": math.ceil(state.seconds_to_wait)}
+
+
+def _with_health(facts: Facts, row: JobRow, state: TargetState, now: datetime) -> Facts:
+    if row.quarantine is not None:
+        error = row.quarantine.get("error") or {}
+        left = datetime.fromisoformat(row.quarantine["nextAttempt"]) - now
+        return replace(
+            facts,
+            quarantine=str(error.get("message") or "the application cannot be provisioned"),
+            quarantine_holds_all=is_held(row.quarantine),
+            remedy=str(error.get("nextStep") or ""),
+            next_attempt=_ahead(left.total_seconds()),
+        )
+    if state.trouble is not None:
+        so_far = now - datetime.fromisoformat(state.trouble["since"])
+        return replace(
+            facts,
+            trouble=str(state.trouble.get("message") or "The application does not answer"),
+            trouble_for=about(so_far.total_seconds()),
+            remedy=str(state.trouble.get("nextStep") or ""),
+            next_attempt=_ahead(state.seconds_to_wait),
+        )
+    return facts
+
+
+def _ahead(seconds: float) -> str:
+    return "now" if seconds <= 0 else f"in {about(seconds)}"
+
+
+def about(seconds: float) -> str:
+    """A length of time as one says it: "less than a minute", "5 minutes", "3 hours"."""
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= 0.99 * length:
+            return counted(round(seconds / length), unit)
+    return "less than a minute"

@@ -13,20 +13,23 @@ from typing import Any
 
 import click
 
-from lockstep.actions import health, logs, provisioning
+from lockstep.actions import logs, provisioning
 from lockstep.actions.context import Context
 from lockstep.actions.provisioning import USUAL_RESTART, ResetScope
+from lockstep.actions.status import show_status
 from lockstep.cli.output import Output, confirm, hint, output_option, safe
 from lockstep.cli.progress import ProgressLine
 from lockstep.cli.session import globals_of
 from lockstep.cli.session import run as with_context
 from lockstep.cli.times import LENGTH, iso, length_text
+from lockstep.engine.headline import Headline, Standing
 from lockstep.errors import EXIT_CODES, Kind
 from lockstep.storage.cycles import Cycle
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.provisioning_log import LogFilter, LogRow
 
 TIMED_OUT = 8
+_NEEDS_A_DECISION = frozenset({Standing.HELD, Standing.STOPPED, Standing.SLOWED})
 _ORDER = ("created", "linked", "updated", "enabled", "disabled", "deleted", "unchanged", "skipped", "held", "failed")
 _RESETS = {
     "full": ResetScope.FULL,
@@ -54,9 +57,8 @@ def run(app: str, full: bool, wait: bool, timeout: timedelta | None, output: Out
     shows_progress = globals_of().shows_progress
     began = time.monotonic()
 
-    async def work(context: Context) -> tuple[Cycle, list[LogRow], bool, bool]:
+    async def work(context: Context) -> tuple[Cycle, list[LogRow], bool, Headline]:
         cycle = await provisioning.run(context, app, full=full)
-        has_worker = follows or await health.has_worker(context)
         is_late = False
         if follows:
             with ProgressLine(app, is_on=shows_progress) as line:
@@ -71,16 +73,20 @@ def run(app: str, full: bool, wait: bool, timeout: timedelta | None, output: Out
         if cycle.ended_at is not None and cycle.counts.get("failed"):
             wanted = LogFilter(cycle=cycle.id, status="failure")
             failures = await logs.list_log(context, wanted, app=app, limit=1000)
-        return cycle, failures, is_late, has_worker
+        return cycle, failures, is_late, (await show_status(context, app)).headline
 
-    cycle, failures, is_late, has_worker = with_context(work)
+    cycle, failures, is_late, stands = with_context(work)
     output.one(cycle_row(cycle) | {"failures": _grouped(failures)}, text=_run_lines(app, cycle, failures, began))
     if is_late and timeout is not None:
         hint(f"Not finished after {length_text(timeout)}; the work continues. Watch it: lockstep status {app} --watch")
         return TIMED_OUT
-    if not has_worker:
-        hint(f"No worker is running, so nothing happens yet. Do the work here: lockstep run {app} --wait")
-    return EXIT_CODES[Kind.PARTIAL] if cycle.ended_at and cycle.counts.get("failed") else 0
+    if cycle.ended_at is None:
+        return 0
+    if stands.standing in _NEEDS_A_DECISION:
+        hint(f"{stands.sentence} {stands.next_step}")
+        return EXIT_CODES[Kind.HELD]
+    is_partial = cycle.counts.get("failed") or stands.standing is Standing.MAYBE_CREATED
+    return EXIT_CODES[Kind.PARTIAL] if is_partial else 0
 
 
 @click.command("start")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -16,6 +16,7 @@ from typing import TypeVar
 import click
 
 from lockstep.actions.context import Actor, Context
+from lockstep.actions.health import left_undone
 from lockstep.cli import Globals
 from lockstep.cli.events import events_on_stderr
 from lockstep.cli.output import hint
@@ -43,16 +44,34 @@ def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "") -> Ans
     settings, flags = settings_of(), globals_of()
 
     async def all_of_it() -> Answer:
+        touched: set[str] = set()
         async with session(settings) as (_, context):
+
+            async def remember(jobs: Collection[str]) -> None:
+                touched.update(jobs)
+                await context.after_commit(jobs)
+
             with ProgressLine(label, is_on=bool(label) and flags.shows_progress) as line:
 
                 def show(progress: Progress) -> None:
                     line.show(progress.read, fraction=progress.fraction, label=f"{label} {progress.kind}")
 
-                return await work(replace(context, on_progress=show))
+                answer = await work(replace(context, on_progress=show, after_commit=remember))
+            await _tell_of_missing_worker(context, touched)
+            return answer
 
     with events_on_stderr(settings):
         return asyncio.run(all_of_it())
+
+
+async def _tell_of_missing_worker(context: Context, touched: Collection[str]) -> None:
+    """Whoever changed something is told where nothing comes of it."""
+    names = await left_undone(context, touched) if touched else []
+    if names:
+        hint(
+            f"No worker is running, so nothing is sent to {', '.join(names)} yet. Start one: lockstep serve. "
+            f"Or do the work here: lockstep run {names[0]} --wait"
+        )
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """`lockstep status` and `lockstep cycles`: how an application's provisioning stands.
 
-For one application the exit code says it, too: 6 in quarantine or while writes wait for approval.
+For one application the exit code says it, too: 0 is in step or at work, anything else means that somebody is needed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lockstep.cli.output import Column, Output, output_option, safe
 from lockstep.cli.provision import counts_text, cycle_row
 from lockstep.cli.session import run
 from lockstep.cli.times import iso, stamp
-from lockstep.errors import EXIT_CODES, Kind
+from lockstep.engine.headline import counted
 from lockstep.storage.cycles import Cycle
 
 _WATCH_SECONDS = 0.5
@@ -52,8 +52,7 @@ def status(app: str | None, watch: bool, output: Output) -> int:
         run(lambda context: _watch(context, read, app, output))
     found = run(read)
     _show(found, app, output)
-    needs_somebody = bool(app) and any(one.quarantine or one.held for one in found)
-    return EXIT_CODES[Kind.HELD] if needs_somebody else 0
+    return found[0].headline.exit_code if app else 0
 
 
 @click.command("cycles")
@@ -106,17 +105,26 @@ def _row(one: JobStatus) -> dict[str, Any]:
         "displayName": one.display_name,
         "job": one.job,
         "code": one.code,
+        "standing": one.headline.standing.value,
         "sentence": one.sentence,
+        "nextStep": one.headline.next_step,
+        "worker": one.has_worker,
         "progress": {"done": done, "total": total, "phase": phase} if one.running else None,
         "runningCycle": cycle_row(one.running) if one.running else None,
         "lastCycle": cycle_row(one.last) if one.last else None,
         "links": dict(one.links),
         "waiting": one.waiting,
         "failing": one.escrowed,
+        "failingLeavers": one.backlog.leavers,
+        "scheduled": one.backlog.scheduled,
+        "slowed": one.backlog.slowed,
         "held": one.held,
+        "rejected": one.rejected,
+        "maybeCreated": one.maybe_created,
         "nextCycleDateTime": iso(one.next_cycle_at),
         "steadyDateTime": iso(one.steady_at),
         "quarantine": one.quarantine,
+        "trouble": one.trouble,
     }
 
 
@@ -130,14 +138,20 @@ def _texts(one: JobStatus) -> dict[str, Any]:
 
 
 def _lines(one: JobStatus) -> list[str]:
-    links = ", ".join(f"{number:,} {kind.lower()}s" for kind, number in one.links.items())
+    links = ", ".join(counted(number, kind.lower()) for kind, number in one.links.items())
+    backlog = one.backlog
     pairs = [
+        ("what to do", one.headline.next_step),
         ("progress", _progress(one.running)),
         ("last cycle", _cycle_text(one.last) if one.last else "none has ended yet"),
         ("linked", links or "nobody"),
-        ("waiting", f"{one.waiting:,} objects"),
-        ("failing", f"{one.escrowed:,} objects   lockstep logs --app {one.app} --status failure" if one.escrowed else "none"),
-        ("held", f"{one.held:,} writes wait for approval   lockstep deletes list {one.app}" if one.held else "none"),
+        ("waiting", counted(one.waiting, "object")),
+        ("later", f"{counted(backlog.scheduled, 'object')} when a date comes" if backlog.scheduled else ""),
+        ("slowed", f"{counted(backlog.slowed, 'object')} until the quarantine ends" if backlog.slowed else ""),
+        ("failing", _failing(one)),
+        ("held", f"{counted(one.held, 'write')} for approval   lockstep deletes list {one.app}" if one.held else "none"),
+        ("rejected", counted(one.rejected, "write") if one.rejected else ""),
+        ("unknown", f"whether {counted(one.maybe_created, 'account')} exist" if one.maybe_created else ""),
         ("next cycle", _next_cycle(one)),
         *_quarantine(one),
     ]  # fmt: skip
@@ -145,15 +159,20 @@ def _lines(one: JobStatus) -> list[str]:
     return [safe(heading), f"  {safe(one.sentence)}"] + [f"  {label:<12} {safe(text)}" for label, text in pairs if text]
 
 
+def _failing(one: JobStatus) -> str:
+    if not one.escrowed:
+        return "none"
+    leavers = f", {one.backlog.leavers:,} of them should have lost access" if one.backlog.leavers else ""
+    return f"{counted(one.escrowed, 'object')}{leavers}   lockstep logs --app {one.app} --status failure"
+
+
 def _quarantine(one: JobStatus) -> list[tuple[str, str]]:
     if one.quarantine is None:
         return []
-    error = one.quarantine.get("error", {})
     attempt = str(one.quarantine.get("nextAttempt", ""))
     return [
-        ("quarantine", f"{one.quarantine.get('reason', '')}: {error.get('message', '')}"),
+        ("quarantine", str(one.quarantine.get("reason", ""))),
         ("next attempt", stamp(datetime.fromisoformat(attempt)) if attempt else ""),
-        ("what to do", str(error.get("nextStep") or f"Correct the cause, then: lockstep start {one.app}")),
     ]
 
 
@@ -174,7 +193,8 @@ def _cycle_text(cycle: Cycle) -> str:
 def _next_cycle(one: JobStatus) -> str:
     if one.code in ("Paused", "NotConfigured"):
         return f"when switched on   lockstep start {one.app}"
-    return f"{stamp(one.next_cycle_at) or 'when the first has ended'}; changes are sent at once"
+    at = stamp(one.next_cycle_at) or "when the first has ended"
+    return f"{at}; changes are sent at once" if one.headline.sends else at
 
 
 def _cycle_texts(cycle: Cycle) -> dict[str, Any]:

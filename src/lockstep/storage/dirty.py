@@ -206,8 +206,10 @@ async def seconds_until_due(connection: Connection, job: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """*waiting*: to be looked at now, or being looked at. *escrowed*: failed, tried again later. *scheduled*: people without an
-    account who may get one when a date comes. *slowed*: put off by a quarantine. *leavers*: of the failed, whose access was to end.
+    """*waiting*: to be looked at now, or being looked at. *escrowed*: failed, tried again later.
+
+    *scheduled*: people without an account who may get one when a date comes. *slowed*: put off by a quarantine. *leavers*: of the
+    failed, those whose access was to end. *leased*: being worked on this moment.
     """
 
     waiting: int
@@ -215,13 +217,15 @@ class Backlog:
     scheduled: int
     slowed: int
     leavers: int
+    leased: int
 
 
 async def backlog(connection: Connection, job: str) -> Backlog:
     cursor = await connection.execute(
         """select count(*) filter (where failures = 0 and not_before < 'infinity' and not is_scheduled and not is_slowed),
             count(*) filter (where failures > 0), count(*) filter (where is_scheduled),
-            count(*) filter (where is_slowed and failures = 0), count(*) filter (where failures > 0 and lane = 1)
+            count(*) filter (where is_slowed and failures = 0), count(*) filter (where failures > 0 and lane = 1),
+            count(*) filter (where lease_until > now())
         from dirty,
             lateral (select not_before > now() and coalesce(last_error ? 'isScheduled', false) as is_scheduled,
                 not_before > now() and coalesce(last_error ? 'isSlowed', false) as is_slowed) as why

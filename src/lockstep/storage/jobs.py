@@ -5,7 +5,7 @@ Configuration versions are only ever added: whoever claimed objects under a vers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -183,6 +183,20 @@ async def jobs_with_due_cycle(connection: Connection) -> list[str]:
     cursor = await connection.execute(
         """select id from job where status = 'on' and started and (coalesce(next_cycle_at, now()) <= now()
             or (quarantine ->> 'nextAttempt')::timestamptz <= now())"""
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def applications_with_work(connection: Connection, among: Collection[str]) -> list[str]:
+    """The names of the applications of jobs *among* that are on and have something to do now."""
+    cursor = await connection.execute(
+        """select application.name from job join application on application.id = job.app
+        where job.id = any(%s) and status = 'on' and started and (
+            exists (select from dirty where dirty.job = job.id and not_before <= now()
+                and (lease_until is null or lease_until < now()))
+            or exists (select from cycle where cycle.job = job.id and state = 'running' and kind <> 'onDemand'))
+        order by application.name""",
+        (list(among),),
     )
     return [row[0] for row in await cursor.fetchall()]
 

@@ -171,9 +171,35 @@ async def withdraw_held(connection: Connection, job: str, objects: Sequence[Mapp
     )
 
 
-async def count_held(connection: Connection, job: str) -> int:
-    cursor = await connection.execute("select count(*) from operation where job = %s and state = 'held'", (job,))
-    return int((await only_row(cursor))[0])
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """*held*: wait for a decision. *rejected*: disables and deletes that somebody rejected, whose account is live still, and which
+    nothing has brought up again since.
+
+    *maybe_created*: creates without an answer for longer than any request takes.
+    """
+
+    held: int
+    rejected: int
+    maybe_created: int
+
+
+async def count_undecided(connection: Connection, job: str) -> Undecided:
+    cursor = await connection.execute(
+        """select (select count(*) from operation where job = %(job)s and state = 'held'),
+            (select count(distinct (rejected.kind, rejected.source_id)) from operation as rejected
+                join link on link.job = rejected.job and link.kind = rejected.kind and link.source_id = rejected.source_id
+                    and link.state = 'live'
+                where rejected.job = %(job)s and rejected.decision = 'rejected' and rejected.action in ('disable', 'delete')
+                    and not exists (select from change where change.object_id = rejected.source_id
+                        and change.at > rejected.settled_at)
+                    and not exists (select from cycle where cycle.job = rejected.job and cycle.kind = 'initial'
+                        and cycle.started_at > rejected.settled_at)),
+            (select count(*) from operation where job = %(job)s and state in ('planned', 'ambiguous') and action = 'create'
+                and planned_at < now() - interval '1 minute')""",
+        {"job": job},
+    )
+    return Undecided(*await only_row(cursor))
 
 
 async def decide_held(

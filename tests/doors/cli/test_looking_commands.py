@@ -22,7 +22,8 @@ def test_status_lists_applications_and_shows_one(started: Lockstep) -> None:
     as_json = started("status", "-o", "json").json["items"][0]
 
     assert table.out.splitlines()[1].split()[:2] == ["documo", "Active"]
-    assert (one.code, "In step." in one.out) == (0, True)
+    assert (one.code, "No worker is running, so nothing is sent." in one.out) == (69, True)
+    assert as_json["standing"] == "noWorker"
     assert (as_json["links"], as_json["waiting"], as_json["lastCycle"]["counts"]) == ({"User": 2}, 0, {"created": 2})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 from tests.doors.cli.conftest import DocumoThere, Lockstep
@@ -203,3 +204,50 @@ def test_held_leavers_are_listed_and_disabled_only_after_approval(
     assert approved.json["count"] == held
     assert len(active_before) >= held + 2
     assert sorted(name for name, one in documo.users().items() if one["active"]) == [upn("anna"), upn("bo")]
+
+
+def test_who_changes_something_is_told_that_no_worker_is_running(started: Lockstep) -> None:
+    said = started("people", "disable", upn("anna"))
+
+    assert said.code == 0
+    assert "No worker is running, so nothing is sent to documo yet." in said.err
+
+
+def test_nothing_is_said_of_workers_where_nothing_waits_for_one(started: Lockstep) -> None:
+    started("people", "disable", upn("anna"))
+
+    said = started("run", "documo", "--wait")
+
+    assert said.code == 0
+    assert "worker" not in said.err
+
+
+def test_run_that_leaves_writes_held_ends_with_6(connected: Lockstep, tmp_path: Path) -> None:
+    crowd = [f"p{number}" for number in range(12)]
+    everybody = write_csv(tmp_path / "crowd.csv", [person(name) for name in (*crowd, "anna", "bo", "kim.berg")])
+    connected("sources", "import", str(everybody))
+    users = [part for name in crowd for part in ("--user", upn(name))]
+    connected("assign", "documo", *users)
+    connected("start", "documo")
+    connected("run", "documo", "--wait")
+    connected("assign", "remove", "documo", *users)
+
+    said = connected("run", "documo", "--wait")
+
+    assert said.code == 6
+    assert "for approval" in said.err and "lockstep deletes list documo" in said.err
+
+    connected("deletes", "reject", "documo", "--yes")
+    after = connected("status", "documo", "-o", "json")
+    assert after.json["rejected"] > 0
+    assert (connected("run", "documo", "--wait").code, after.code) == (0, 69)
+
+
+def test_paused_application_does_not_promise_to_send_changes(started: Lockstep) -> None:
+    started("pause", "documo")
+
+    said = started("status", "documo")
+
+    assert said.code == 6
+    assert "Paused by " in said.out
+    assert "changes are sent at once" not in said.out

@@ -1,0 +1,238 @@
+"""Say in one sentence how an application's provisioning stands. Pure: facts in, headline out.
+
+"In step" is said only where it is true: everything that keeps somebody from having what they should have has a headline of its own, and
+the first that applies, in the order of this table, is the one that is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lockstep.errors import EXIT_CODES, Kind
+
+
+class Standing(StrEnum):
+    """What the headline is about, as machines read it."""
+
+    NOT_SWITCHED_ON = "notSwitchedOn"
+    PAUSED = "paused"
+    STOPPED = "quarantined"  # nothing is sent, leavers included
+    NO_WORKER = "noWorker"
+    NO_ANSWER = "noAnswer"
+    SLOWED = "slowed"  # in a quarantine through which leavers flow
+    HELD = "held"
+    MAYBE_CREATED = "maybeCreated"
+    RUNNING = "running"
+    FAILING = "failing"
+    REJECTED = "rejected"
+    FIRST_CYCLE = "firstCycle"
+    WAITING = "waiting"
+    IN_STEP = "inStep"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is so now. Numbers are of objects, *held* and *rejected* of writes.
+
+    *waiting* is due now; *leavers_failing* are those of *failing* whose access was to end. *quarantine* and *trouble* are the sentences of
+    the last answer, "" where there is neither; *next_attempt* ("in 5 minutes") and *trouble_for* ("2 hours") are as a person reads them.
+    """
+
+    app: str
+    is_on: bool = True
+    is_started: bool = True
+    paused_by: str = ""
+    has_worker: bool = True
+    quarantine: str = ""
+    quarantine_holds_all: bool = False
+    trouble: str = ""
+    trouble_for: str = ""
+    next_attempt: str = ""
+    remedy: str = ""
+    held: int = 0
+    rejected: int = 0
+    maybe_created: int = 0
+    failing: int = 0
+    leavers_failing: int = 0
+    waiting: int = 0
+    slowed: int = 0
+    cycle: str = ""  # the kind of the running one
+    done: int = 0
+    total: int = 0
+    had_cycle: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """*exit_code* is 0 where nobody is needed. *sends*: whether a change of now would be sent at once."""
+
+    standing: Standing
+    sentence: str
+    next_step: str
+    exit_code: int
+    sends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    standing: Standing
+    applies: Callable[[Facts], bool]
+    sentence: Callable[[Facts], str]
+    next_step: Callable[[Facts], str] = lambda facts: ""
+    kind: Kind | None = None
+
+
+def headline(facts: Facts) -> Headline:
+    """The first row of the table that applies."""
+    row = next(row for row in _TABLE if row.applies(facts))
+    code = EXIT_CODES[row.kind] if row.kind is not None else 0
+    sends = facts.is_on and facts.has_worker and not facts.quarantine and not facts.trouble
+    return Headline(row.standing, row.sentence(facts), row.next_step(facts), code, sends)
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 object", "2 objects"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _plain(sentence: str) -> str:
+    return sentence.rstrip(". ")
+
+
+def _waits(facts: Facts) -> str:
+    waiting = facts.waiting + facts.slowed
+    if not waiting:
+        return ""
+    return f" {counted(waiting, 'object')} {'waits' if waiting == 1 else 'wait'}."
+
+
+def _also(facts: Facts) -> str:
+    """What keeps everything else from being sent while somebody decides."""
+    if not facts.has_worker:
+        return f" No worker is running, so nothing is sent.{_waits(facts)}"
+    trouble = facts.trouble or (f"In quarantine: {facts.quarantine}" if facts.quarantine else "")
+    return f" {_plain(trouble)}.{_waits(facts)}" if trouble else ""
+
+
+def _failing(facts: Facts) -> str:
+    verb = "fails" if facts.failing == 1 else "fail"
+    text = f"{counted(facts.failing, 'object')} {verb} and will be tried again."
+    if facts.leavers_failing:
+        text += f" {facts.leavers_failing:,} of them should have lost access."
+    return text
+
+
+def _again(facts: Facts) -> str:
+    return f" It is tried again {facts.next_attempt}." if facts.next_attempt else ""
+
+
+def _correct(facts: Facts) -> str:
+    return facts.remedy or f"Correct the cause, then: lockstep start {facts.app}"
+
+
+_TABLE: tuple[_Row, ...] = (
+    _Row(
+        Standing.NOT_SWITCHED_ON,
+        lambda facts: not facts.is_on and not facts.is_started,
+        lambda facts: "Provisioning has not been switched on yet.",
+        lambda facts: f"Switch it on: lockstep start {facts.app}",
+        Kind.HELD,
+    ),
+    _Row(
+        Standing.PAUSED,
+        lambda facts: not facts.is_on,
+        lambda facts: (
+            f"Paused by {facts.paused_by or 'an administrator'}: nothing is sent until it is switched on.{_waits(facts)}"
+        ),
+        lambda facts: f"Switch it on: lockstep start {facts.app}",
+        Kind.HELD,
+    ),
+    _Row(
+        Standing.STOPPED,
+        lambda facts: bool(facts.quarantine) and facts.quarantine_holds_all,
+        lambda facts: f"In quarantine: {_plain(facts.quarantine)}. Nothing is sent.{_waits(facts)}{_again(facts)}",
+        _correct,
+        Kind.HELD,
+    ),
+    _Row(
+        Standing.HELD,
+        lambda facts: facts.held > 0,
+        lambda facts: f"{counted(facts.held, 'write')} {'waits' if facts.held == 1 else 'wait'} for approval.{_also(facts)}",
+        lambda facts: f"Decide: lockstep deletes list {facts.app}",
+        Kind.HELD,
+    ),
+    _Row(
+        Standing.NO_WORKER,
+        lambda facts: not facts.has_worker,
+        lambda facts: f"No worker is running, so nothing is sent.{_waits(facts)}",
+        lambda facts: f"Start one: lockstep serve. Or do the work now: lockstep run {facts.app} --wait",
+        Kind.UNREACHABLE,
+    ),
+    _Row(
+        Standing.NO_ANSWER,
+        lambda facts: bool(facts.trouble),
+        lambda facts: (
+            f"{_plain(facts.trouble)}."
+            + (f" It has been so for {facts.trouble_for}." if facts.trouble_for else "")
+            + _waits(facts)
+            + _again(facts)
+        ),
+        lambda facts: facts.remedy or f"See what it answers: lockstep creds test {facts.app}",
+        Kind.UNREACHABLE,
+    ),
+    _Row(
+        Standing.SLOWED,
+        lambda facts: bool(facts.quarantine),
+        lambda facts: (
+            f"In quarantine: {_plain(facts.quarantine)}. Only those who lose access are dealt with."
+            f"{_waits(facts)}{_again(facts)}"
+        ),
+        _correct,
+        Kind.HELD,
+    ),
+    _Row(
+        Standing.MAYBE_CREATED,
+        lambda facts: facts.maybe_created > 0,
+        lambda facts: (
+            f"Whether {counted(facts.maybe_created, 'account')} {'was' if facts.maybe_created == 1 else 'were'} created "
+            "is not known yet."
+        ),
+        lambda facts: f"See: lockstep logs --app {facts.app} --status failure",
+        Kind.PARTIAL,
+    ),
+    _Row(
+        Standing.RUNNING,
+        lambda facts: bool(facts.cycle) and facts.total > 0,
+        lambda facts: f"{facts.cycle.capitalize()} cycle: {min(facts.done, facts.total):,} of {counted(facts.total, 'object')}.",
+    ),
+    _Row(
+        Standing.FAILING,
+        lambda facts: facts.failing > 0,
+        _failing,
+        lambda facts: f"See why: lockstep logs --app {facts.app} --status failure",
+        Kind.PARTIAL,
+    ),
+    _Row(
+        Standing.REJECTED,
+        lambda facts: facts.rejected > 0,
+        lambda facts: (
+            f"In step, but for {counted(facts.rejected, 'write')} that {'was' if facts.rejected == 1 else 'were'} rejected: "
+            f"{'that account stays' if facts.rejected == 1 else 'those accounts stay'} active."
+        ),
+        lambda facts: f"Look at everybody again: lockstep run {facts.app} --full",
+        Kind.PARTIAL,
+    ),
+    _Row(
+        Standing.FIRST_CYCLE,
+        lambda facts: not facts.had_cycle,
+        lambda facts: "The first cycle has not ended yet.",
+    ),
+    _Row(
+        Standing.WAITING,
+        lambda facts: facts.waiting > 0,
+        lambda facts: f"{counted(facts.waiting, 'object')} {'is' if facts.waiting == 1 else 'are'} being dealt with.",
+    ),
+    _Row(Standing.IN_STEP, lambda facts: True, lambda facts: "In step."),
+)  # fmt: skip

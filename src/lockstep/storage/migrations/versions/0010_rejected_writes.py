@@ -1,0 +1,10 @@
+"""What was rejected is counted whenever somebody looks."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0010"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)

@@ -1,0 +1,77 @@
+"""One sentence for how provisioning stands, and "in step" only where it is true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lockstep.engine.headline import Facts, headline
+
+ROWS: list[tuple[dict[str, Any], str, int, str]] = [
+    ({}, "inStep", 0, "In step."),
+    ({"is_on": False, "is_started": False}, "notSwitchedOn", 6, "Provisioning has not been switched on yet."),
+    (
+        {"is_on": False, "paused_by": "kim", "waiting": 1},
+        "paused", 6, "Paused by kim: nothing is sent until it is switched on. 1 object waits.",
+    ),
+    (
+        {"quarantine": "The key was revoked", "quarantine_holds_all": True, "has_worker": False, "next_attempt": "in 5 minutes"},
+        "quarantined", 6, "In quarantine: The key was revoked. Nothing is sent. It is tried again in 5 minutes.",
+    ),
+    ({"has_worker": False, "waiting": 2}, "noWorker", 69, "No worker is running, so nothing is sent. 2 objects wait."),
+    ({"has_worker": False}, "noWorker", 69, "No worker is running, so nothing is sent."),
+    (
+        {"trouble": "Documo cannot be reached: it is refused", "trouble_for": "2 minutes", "failing": 3},
+        "noAnswer", 69, "Documo cannot be reached: it is refused. It has been so for 2 minutes.",
+    ),
+    (
+        {"quarantine": "15 of 30 objects fail", "slowed": 4, "failing": 15},
+        "slowed", 6, "In quarantine: 15 of 30 objects fail. Only those who lose access are dealt with. 4 objects wait.",
+    ),
+    ({"held": 501, "failing": 2}, "held", 6, "501 writes wait for approval."),
+    (
+        {"held": 2, "has_worker": False, "waiting": 1},
+        "held", 6, "2 writes wait for approval. No worker is running, so nothing is sent. 1 object waits.",
+    ),
+    (
+        {"held": 2, "trouble": "Documo cannot be reached: it is refused."},
+        "held", 6, "2 writes wait for approval. Documo cannot be reached: it is refused.",
+    ),
+    ({"held": 1}, "held", 6, "1 write waits for approval."),
+    ({"maybe_created": 1}, "maybeCreated", 3, "Whether 1 account was created is not known yet."),
+    ({"cycle": "initial", "done": 3, "total": 9, "failing": 1, "had_cycle": False}, "running", 0, "Initial cycle: 3 of 9 objects."),
+    ({"failing": 1}, "failing", 3, "1 object fails and will be tried again."),
+    (
+        {"failing": 12, "leavers_failing": 2},
+        "failing", 3, "12 objects fail and will be tried again. 2 of them should have lost access.",
+    ),
+    ({"rejected": 29}, "rejected", 3, "In step, but for 29 writes that were rejected: those accounts stay active."),
+    ({"had_cycle": False}, "firstCycle", 0, "The first cycle has not ended yet."),
+    ({"waiting": 1}, "waiting", 0, "1 object is being dealt with."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("facts", "standing", "exit_code", "sentence"), ROWS)
+def test_headline(facts: dict[str, Any], standing: str, exit_code: int, sentence: str) -> None:
+    found = headline(Facts("documo", **facts))
+
+    assert (found.standing, found.exit_code, found.sentence) == (standing, exit_code, sentence)
+
+
+@pytest.mark.parametrize(("facts", "standing"), [(row[0], row[1]) for row in ROWS])
+def test_whatever_needs_somebody_says_what_to_do(facts: dict[str, Any], standing: str) -> None:
+    found = headline(Facts("documo", **facts))
+
+    assert bool(found.next_step) == (found.exit_code != 0)
+
+
+def test_changes_are_said_to_be_sent_where_they_are() -> None:
+    assert headline(Facts("documo", held=3, failing=1)).sends
+
+
+@pytest.mark.parametrize("name", ["notSwitchedOn", "paused", "quarantined", "noWorker", "noAnswer", "slowed"])
+def test_changes_are_not_said_to_be_sent_where_they_are_not(name: str) -> None:
+    facts = next(row[0] for row in ROWS if row[1] == name)
+
+    assert not headline(Facts("documo", **facts)).sends
