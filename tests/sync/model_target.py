@@ -104,6 +104,15 @@ class ModelTarget:
         def work() -> Answer:
             if target_id not in self.accounts[kind]:
                 return self._answer("PATCH", Verdict.GONE, 404)
+            new_name = next(
+                (str(one.new) for one in changes if one.path in ("userName", "displayName") and one.new), ""
+            )
+            if new_name and kind is USER:
+                holder = self._names.get((kind, new_name.lower()))
+                if holder in self.accounts[kind] and holder != target_id:
+                    return self._answer("PATCH", Verdict.CONFLICT, 409, detail=f"{new_name} exists")
+                self._names.pop((kind, str(self.accounts[kind][target_id].get("userName")).lower()), None)
+                self._names[kind, new_name.lower()] = target_id
             for change in changes:
                 if change.new is None:
                     self.accounts[kind][target_id].pop(change.path, None)

@@ -44,6 +44,7 @@ FAST = Times(
     lease_renewal_seconds=0.5,
     probe_interval=timedelta(hours=1),
     first_pause=timedelta(seconds=0.1),
+    late_arrival_seconds=0.3,
 )
 
 

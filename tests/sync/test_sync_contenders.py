@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from model_target import USER, ModelTarget
 from sync_world import CONFIG, USERS, World, person_id, until, upn
 
 from lockstep.engine.matching import MatchQuery, match_key
+from lockstep.engine.records import ObjectKind, Values
 from lockstep.ports import Answer, Verdict
 
 SAME = "same@contoso.com"
@@ -179,8 +181,14 @@ async def test_what_an_account_turned_out_to_be_taken_by_is_in_the_log(world: Wo
     """The last line: the application gave two people one id, and the database refuses the second link."""
     await world.add_people([1])
     await world.sync()
-    real = target.add
-    target.add = lambda values, kind=None: "u_1" if values["userName"] == upn(2) else real(values)  # type: ignore[method-assign, assignment, misc]
+    real = target.create
+
+    async def create(kind: ObjectKind, values: Values, *, operation_id: str) -> Answer:
+        answer = await real(kind, values, operation_id=operation_id)
+        assert answer.account is not None
+        return replace(answer, account=replace(answer.account, id="u_1"))
+
+    target.create = create  # type: ignore[method-assign]
     await world.add_people([2])
 
     await world.drain()

@@ -20,6 +20,7 @@ from lockstep.engine.steps import decision_step, import_step, reference_steps, s
 # Never returned by any application: what we wrote last is all that anybody knows.
 UNREADABLE = frozenset({"password"})
 NO_VALUES = Mapped({})
+DRIFT = "Drift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def without_drift(
         shown = "[Redact]" if change.redacted else text_of(change.old)
         what = "is left so" if mapping.drift is Drift.ADOPT else "is reported and left so"
         text = f"{change.path} was changed in the application to {shown!r}; by this mapping's drift rule it {what}."
-        reasons.append(Reason("Drift", text, {"attribute": change.path, "drift": mapping.drift.value}))
+        reasons.append(Reason(DRIFT, text, {"attribute": change.path, "drift": mapping.drift.value}))
     return tuple(kept), tuple(reasons)
 
 

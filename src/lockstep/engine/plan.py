@@ -10,6 +10,8 @@ has vanished is not "no match": creating it again would hide a deletion.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lockstep.engine.drafting import Draft, as_plan
 from lockstep.engine.intent import IntentKind
 from lockstep.engine.mapping import Taken
@@ -17,7 +19,7 @@ from lockstep.engine.matching import Match
 from lockstep.engine.plan_linked import plan_delete, plan_disable, plan_lost, plan_provision, plan_release
 from lockstep.engine.plan_new import plan_new
 from lockstep.engine.prepare import NOT_READ, NotRead, Observed, Prepared, Wanted, prepare, recreates, wanted
-from lockstep.engine.records import Action, Link, LinkState, Plan, Values
+from lockstep.engine.records import Account, Action, Link, LinkState, Plan, Values
 
 __all__ = ["NOT_READ", "NotRead", "Observed", "Prepared", "Wanted", "make_plan", "prepare", "wanted"]
 
@@ -36,6 +38,8 @@ def make_plan(
     """
     if wanted(prepared, match=match, observed=observed) is Wanted.LOOK:
         raise ValueError("a plan for this object needs to know what its account holds")
+    if isinstance(observed, Account):
+        prepared = _found_again(prepared)
     return as_plan(prepared, _draft(prepared, match, observed, held_values, taken))
 
 
@@ -58,6 +62,15 @@ def _draft(
             return plan_release(prepared, link)
         case _:
             return Draft(_left_alone(link), (), link.state, link.target_id)
+
+
+def _found_again(prepared: Prepared) -> Prepared:
+    """An account that counted as lost is there, and its owner should have none: they leave it as everybody does."""
+    link = prepared.link
+    if link is None or link.state is not LinkState.LOST or prepared.intent.kind is not IntentKind.RELEASE:
+        return prepared
+    live = replace(link, state=LinkState.LIVE)
+    return prepare(prepared.obj, live, prepared.configuration, prepared.moment, prepared.account_ids, look=True)
 
 
 def _provision(

@@ -49,7 +49,9 @@ def plan_provision(prepared: Prepared, link: Link, observed: Observed, held: Val
         again = Reason("Matched", f"The account {link.target_id} was linked before and is there.")
         draft = replace(draft, action=Action.LINK, reasons=(again,), link_to=observed)
     if not changes:
-        return replace(draft, reasons=(*draft.reasons, *drift))
+        # What the application changed is what there is to say; "as it should be" would hide it.
+        is_only_drift = bool(drift) and draft.reasons == (IN_STEP,)
+        return replace(draft, reasons=drift if is_only_drift else (*draft.reasons, *drift))
     if not may(prepared, "update"):
         return not_written(replace(draft, reasons=(flag_is_off(prepared, "update", wish="Would be updated"),)))
     action = Action.ENABLE if turns_on(changes) or link.state is LinkState.DISABLED else Action.UPDATE

@@ -137,10 +137,12 @@ def _queries(
 def _must_look(link: Link | None, intent: Intent, *, look: bool) -> bool:
     if link is None or link.state is LinkState.TOMBSTONE:
         return False
+    if link.state is LinkState.LOST:
+        return True  # it may have come back, and somebody who has left must not keep it then
     if intent.kind not in (IntentKind.PROVISION, IntentKind.DISABLE):
         return False
     # Without a base, or after we let go of the account, we do not know what it holds.
-    return look or not link.base or link.state in (LinkState.RELEASED, LinkState.LOST)
+    return look or not link.base or link.state is LinkState.RELEASED
 
 
 def _unmapped(obj: SourceObject, link: Link | None, configuration: JobConfiguration, moment: Moment) -> Prepared:

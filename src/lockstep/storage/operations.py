@@ -32,6 +32,8 @@ class OpenOperation:
     attempt: int
     after: Mapping[str, Any] | None
     planned_at: datetime
+    queries: Sequence[Mapping[str, str]] | None = None
+    error: Mapping[str, Any] | None = None
 
 
 async def journal(
@@ -47,15 +49,17 @@ async def journal(
         f"""with given as materialized (
             select * from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text,
                 cycle bigint, action text, attempt bigint, before jsonb, after jsonb, ends_access boolean, grants boolean,
-                empties boolean, renames boolean, decision text, match_key text)
+                empties boolean, renames boolean, decision text, match_key text,
+                other_keys text[], queries jsonb)
         ), rival as (
             select given.id from given where given.match_key is not null and {older_rival("given")}
         ), written as (
             insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after,
-                ends_access, grants, empties, renames, decision, match_key)
+                ends_access, grants, empties, renames, decision, match_key, other_keys, queries)
             select given.id, %(job)s, given.kind, given.source_id, given.target_id, given.cycle, given.action, 'planned',
                 given.attempt, given.before, given.after, coalesce(given.ends_access, false), coalesce(given.grants, false),
-                coalesce(given.empties, false), coalesce(given.renames, false), given.decision, given.match_key
+                coalesce(given.empties, false), coalesce(given.renames, false), given.decision, given.match_key,
+                given.other_keys, given.queries
             from given
             where given.id not in (select rival.id from rival) and coalesce((
                 select true from dirty
@@ -77,7 +81,8 @@ async def open_operations(
     """What is open for these objects, oldest first, by directory id."""
     async with connection.cursor(row_factory=class_row(OpenOperation)) as cursor:
         await cursor.execute(
-            """select id::text, kind, source_id::text, target_id, action, state, attempt, after, planned_at
+            """select id::text, kind, source_id::text, target_id, action, state, attempt, after, planned_at,
+                queries, error
             from operation
             where job = %s and kind = %s and source_id = any(%s::uuid[]) and state in ('planned', 'ambiguous')
             order by planned_at""",
@@ -103,6 +108,55 @@ async def settle(connection: Connection, job: str, rows: Sequence[Mapping[str, A
         where operation.id = given.id and operation.job = %(job)s""",
         {"job": job, "rows": as_rows(rows)},
     )
+
+
+async def reopen(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Answers that came after the object was taken over: the operations (id, target_id) happened after all.
+
+    They are open again, and their objects are looked at; returns how many. What is confirmed already stays so.
+    """
+    cursor = await connection.execute(
+        """with late as (
+            update operation set state = 'ambiguous', settled_at = null,
+                target_id = case when given.target_id <> '' then given.target_id else operation.target_id end
+            from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, target_id text)
+            where operation.id = given.id and operation.job = %(job)s
+                and operation.state in ('planned', 'ambiguous', 'dropped')
+            returning operation.kind, operation.source_id
+        ), marked as (
+            select mark_dirty(%(job)s, kind, array_agg(source_id), 1::smallint, 'lateAnswer') from late group by kind
+        )
+        select (select count(*) from late), (select count(*) from marked)""",
+        {"job": job, "rows": as_rows(rows)},
+    )
+    return int((await only_row(cursor))[0])
+
+
+async def mark_forgotten(connection: Connection) -> list[str]:
+    """Mark objects with an open operation that nobody would look at; returns the jobs touched."""
+    cursor = await connection.execute(
+        """with forgotten as (
+            select job, kind, source_id from operation
+            where state in ('planned', 'ambiguous') and planned_at < now() - interval '1 minute'
+                and not exists (select from dirty where dirty.job = operation.job and dirty.kind = operation.kind
+                    and dirty.source_id = operation.source_id)
+        ), marked as (
+            select job, mark_dirty(job, kind, array_agg(source_id), 1::smallint, 'openOperation') from forgotten
+            group by job, kind
+        )
+        select distinct job from marked"""
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def count_maybe_created(connection: Connection, job: str) -> int:
+    """How many creates have had an unknown end for a while: their accounts may exist, and nobody is linked to them."""
+    cursor = await connection.execute(
+        """select count(*) from operation where job = %s and action = 'create' and state in ('planned', 'ambiguous')
+            and planned_at < now() - interval '1 minute'""",
+        (job,),
+    )
+    return int((await only_row(cursor))[0])
 
 
 async def hold(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -5,11 +5,12 @@ The usual question costs the change, not the group: only members noted in dirty_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lockstep.postgres.pool import Connection
-from lockstep.storage.batches import only_row
+from lockstep.storage.batches import as_rows, only_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,14 @@ with wanted as (
         and link.state in ('live', 'disabled')
     where one.member_id > %(after)s
 ), held as (
-    select member_id, target_id from target_member
+    select member_id, target_id, is_sure from target_member
     where job = %(job)s and group_id = %(group)s and member_id > %(after)s
 )
 select coalesce(wanted.member_id, held.member_id)::text as member_id, coalesce(wanted.target_id, held.target_id),
     wanted.member_id is not null as is_added, coalesce(wanted.display, ''),
     {_FORMER}
 from wanted full join held on held.member_id = wanted.member_id
-where wanted.target_id is distinct from held.target_id
+where wanted.target_id is distinct from held.target_id or not held.is_sure
 order by 1
 limit %(limit)s
 """  # noqa: S608
@@ -68,7 +69,7 @@ left join lateral (
 left join target_member as held on held.job = noted.job and held.group_id = noted.group_id
     and held.member_id = noted.member_id
 where noted.job = %(job)s and noted.group_id = %(group)s and noted.member_id > %(after)s
-    and wanted.target_id is distinct from held.target_id
+    and (wanted.target_id is distinct from held.target_id or not held.is_sure)
 order by noted.member_id
 limit %(limit)s
 """  # noqa: S608
@@ -143,7 +144,7 @@ async def apply_changes(connection: Connection, job: str, group: str, changes: S
         await connection.execute(
             """insert into target_member (job, group_id, member_id, target_id)
             select %s, %s, unnest(%s::uuid[]), unnest(%s::text[])
-            on conflict (job, group_id, member_id) do update set target_id = excluded.target_id""",
+            on conflict (job, group_id, member_id) do update set target_id = excluded.target_id, is_sure = true""",
             (job, group, [one.member_id for one in added], [one.target_id for one in added]),
         )
     if removed:
@@ -151,6 +152,26 @@ async def apply_changes(connection: Connection, job: str, group: str, changes: S
             "delete from target_member where job = %s and group_id = %s and member_id = any(%s::uuid[])",
             (job, group, removed),
         )
+
+
+async def mark_unsure(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Whether the application's groups have these members (group, member, account) is not known: what is wanted is sent again.
+
+    Somebody who is wanted no more is taken out, although it may never have been accepted that they came in.
+    """
+    await connection.execute(
+        """with given as (
+            select distinct on ("group", member) "group" as group_id, member as member_id, account
+            from jsonb_to_recordset(%(rows)s::jsonb) as given ("group" uuid, member uuid, account text)
+        ), noted as (
+            insert into dirty_member (job, group_id, member_id) select %(job)s, group_id, member_id from given order by 2, 3
+            on conflict (job, group_id, member_id) do update set version = nextval('dirty_version')
+        )
+        insert into target_member (job, group_id, member_id, target_id, is_sure)
+        select %(job)s, group_id, member_id, account, false from given order by 2, 3
+        on conflict (job, group_id, member_id) do update set is_sure = false""",
+        {"job": job, "rows": as_rows(rows)},
+    )
 
 
 async def note_groups_of(connection: Connection, job: str, members: Sequence[str]) -> None:

@@ -5,11 +5,15 @@ The base is what is known to have been accepted: what was sent, overlaid with wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
+from lockstep.engine.configuration import Drift, Expression, ObjectMapping
+from lockstep.engine.diff import same_value
 from lockstep.engine.mapping import base_after, held_values
-from lockstep.engine.records import Link, LinkState, Plan
+from lockstep.engine.plan import Prepared
+from lockstep.engine.records import Account, Link, LinkState, Plan, Values
+from lockstep.engine.settlement import Sent
 from lockstep.ports import Answer
 from lockstep.storage.batches import Row
 from lockstep.sync.planner import Planned
@@ -39,7 +43,7 @@ def link_row(planned: Planned, answer: Answer | None) -> Row | None:
     plan, prepared = planned.plan, planned.prepared
     account = answer.account if answer is not None else None
     target_id = account.id if account is not None else plan.link_to.id if plan.link_to else plan.target_id
-    if not target_id or plan.link_state is None:
+    if not target_id or plan.link_state is None or planned.is_stray:
         return None
     etag = account.etag if account is not None else planned.current.etag if planned.current else ""
     old = prepared.link if prepared.is_linked and prepared.link and prepared.link.target_id == target_id else None
@@ -60,18 +64,85 @@ def link_row(planned: Planned, answer: Answer | None) -> Row | None:
     }
 
 
+def made_link(prepared: Prepared, account: Account, base: Values, made_by: Sent | None) -> Link:
+    """The link to an account that an operation with an unknown end has made or taken. It is planned from *base* next."""
+    return Link(
+        prepared.obj.kind,
+        prepared.obj.id,
+        account.id,
+        LinkState.LIVE,
+        base,
+        config_version=prepared.configuration.version,
+        etag=account.etag,
+        generated=_generated(prepared.mapping, made_by) if made_by is not None and prepared.mapping is not None else {},
+        cause=prepared.intent.cause,
+        display=prepared.obj.display,
+    )
+
+
+def settled_link(link: Link) -> Row:
+    """The row of a link whose operations were settled."""
+    return {
+        "kind": link.kind.value,
+        "source_id": link.source_id,
+        "target_id": link.target_id,
+        "state": link.state.value,
+        "display": link.display,
+        "base": link.base,
+        "desired_hash": link.desired_hash,
+        "config_version": link.config_version,
+        "etag": link.etag,
+        "generated": link.generated,
+        "cause": link.cause,
+        "review_at": link.review_at,
+        "is_forgotten": link.is_forgotten,
+    }
+
+
+def _generated(mapping: ObjectMapping, made_by: Sent) -> Values:
+    """The values that were made for the account, so that they stay."""
+    return {
+        one.target: {"value": made_by.after[one.target], "expression": one.source.compiled.text}
+        for one in mapping.flowing
+        if one.is_generated and isinstance(one.source, Expression) and made_by.after.get(one.target) is not None
+    }
+
+
 def _base(planned: Planned, old: Link | None, returned: Mapping[str, Any] | None) -> Mapping[str, Any]:
     mapping = planned.prepared.mapping
     if mapping is None:
         return old.base if old else {}
     plan: Plan = planned.plan
     seen = planned.current
-    base = {**(old.base if old else {}), **(held_values(mapping, seen.resource) if seen else {})}
-    if not plan.changes:
-        return base
+    base: Values = {**(old.base if old else {}), **(held_values(mapping, seen.resource) if seen else {})}
     cleared = {change.path for change in plan.changes if change.new is None}
     sent = {change.path: change.new for change in plan.changes if change.new is not None}
-    return base_after(mapping, base, sent, cleared, returned)
+    if plan.changes:
+        base = base_after(mapping, base, sent, cleared, returned)
+    return {**base, **_not_agreed(planned, old, base, sent.keys() | cleared)}
+
+
+def _not_agreed(planned: Planned, old: Link | None, base: Values, written: Set[str]) -> Values:
+    """What the application changed on its own where the mapping leaves that so: it was never agreed, and stays visible as drift."""
+    mapping = planned.prepared.mapping
+    if (
+        old is None
+        or mapping is None
+        or old.state is not LinkState.LIVE
+        or planned.plan.link_state is not LinkState.LIVE
+    ):
+        return {}
+    desired = planned.plan.desired
+    return {
+        one.target: old.base[one.target]
+        for one in mapping.flowing
+        if one.drift is not Drift.ENFORCE
+        and one.target not in written
+        and one.target in old.base
+        and one.target in desired
+        and same_value(old.base[one.target], desired[one.target], one)
+        and not same_value(base.get(one.target), desired[one.target], one)
+    }
 
 
 def waiting_rows(planned: Planned) -> tuple[Row, ...] | None:

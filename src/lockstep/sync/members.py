@@ -22,11 +22,12 @@ from lockstep.sync import outcomes
 from lockstep.sync.log_records import exchange_rows, new_id, step_row
 from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
-from lockstep.sync.sending import failed_look
+from lockstep.sync.sending import GONE_TEXT, failed_look
 from lockstep.sync.services import Job, Services
 
 CHUNK = 100
 PAGE = 10_000
+NO_END = frozenset({Verdict.AMBIGUOUS, Verdict.THROTTLED})  # of the latter, 503 may come from a proxy in front
 _TOO_MUCH = frozenset({413})
 _ABOUT_MEMBERS = frozenset({400, 404, 409, 422})
 MOST_REFUSED = 20  # one by one; where it is more, it is not the members that the application does not like
@@ -62,15 +63,22 @@ class MemberSync:
     @property
     def noted_only(self) -> bool:
         """Whether comparing the members that were noted as changed is enough: nothing but members brought us here."""
-        return list(self.claim.reasons) == ["members"] and not outcomes.members_due(self.claim)
+        is_about_members = list(self.claim.reasons) == ["members"] and not outcomes.members_due(self.claim)
+        return is_about_members and not outcomes.was_settled(self.claim)
 
     async def outcome(self) -> tuple[Outcome, Answer | None]:
         """Bring the members in step; what to record for the group, and the answer that stopped it, if one did."""
         result = await self.run()
         counts = {"membersAdded": result.added, "membersRemoved": result.removed, "membersRefused": len(result.refused)}
         if result.is_group_gone:
-            gone = outcomes.lost(self.claim, self.planned, "", moment=self.services.moment())
-            outcome = replace(gone, settled=())
+            outcome = outcomes.look_again(
+                self.claim,
+                GONE_TEXT,
+                after=timedelta(seconds=self.services.times.ambiguous_wait_seconds),
+                moment=self.services.moment(),
+                settled=(),
+                requests=0,
+            )
         elif result.answer is None and result.refused:
             outcome = self._without_some()
         elif result.answer is None:
@@ -202,8 +210,13 @@ class MemberSync:
         )
         self.result.requests += max(1, len(answer.exchanges))
         async with pipelined(self.services.pool) as connection:
+            is_unknown = not answer.is_done and answer.verdict in NO_END
             if self.claim.attempt not in await dirty.fence(connection, self.job.id, [self.claim]):
+                # Whoever has the group now must not count on what it held before this request.
+                await operations.reopen(connection, self.job.id, [{"id": operation_id, "target_id": ""}])
                 return None
+            if is_unknown:
+                await target_members.mark_unsure(connection, self.job.id, self._member_rows(part))
             state = "confirmed" if answer.is_done else "dropped"
             await operations.settle(connection, self.job.id, [settled_row(operation_id, state, requests=1)])
             if answer.is_done:
@@ -231,8 +244,13 @@ class MemberSync:
             "after": {
                 "add": [one.target_id for one in part if one.is_added],
                 "remove": [one.former_id for one in part if one.former_id],
+                "members": self._member_rows(part),
             },
         }
+
+    def _member_rows(self, part: Sequence[MemberChange]) -> list[Row]:
+        group = self.claim.source_id
+        return [{"group": group, "member": one.member_id, "account": one.target_id} for one in part]
 
     def _log_row(self, operation_id: str, part: Sequence[MemberChange], answer: Answer) -> Row:
         added, removed = sum(one.is_added for one in part), sum(not one.is_added for one in part)

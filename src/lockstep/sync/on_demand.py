@@ -14,6 +14,7 @@ from lockstep.engine.records import ObjectKind
 from lockstep.ports import TargetReader
 from lockstep.storage import cycles, dirty
 from lockstep.storage.dirty import Claim
+from lockstep.sync import outcomes
 from lockstep.sync.outcomes import Outcome
 from lockstep.sync.pipeline import Pipeline
 from lockstep.sync.planner import Planned, load, plan_one, prepare_one
@@ -53,7 +54,7 @@ async def push(
 
     def note(outcome: Outcome) -> None:
         error = (outcome.postponed or {}).get("last_error") or {}
-        if outcome.counted or not error.get("look"):
+        if outcome.counted or not outcomes.is_undecided(outcome):
             problem = str(error.get("reason", "")) if not outcome.log else ""
             results[outcome.claim.source_id] = Pushed(
                 outcome.claim.source_id, outcome.counted, outcome.log or {}, problem

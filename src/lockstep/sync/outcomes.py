@@ -14,7 +14,7 @@ from lockstep.engine.intent import IntentKind
 from lockstep.engine.moment import Moment
 from lockstep.engine.patience import growing_pause
 from lockstep.engine.plan import Prepared
-from lockstep.engine.records import Action, LinkState
+from lockstep.engine.records import Action
 from lockstep.engine.retry import QUICK_TRIES, retry_at
 from lockstep.ports import Answer, Verdict
 from lockstep.storage.batches import Row
@@ -39,6 +39,8 @@ MOST_UNCERTAIN_LOOKS = 8  # with doubling waits, before an application that neve
 MOST_LOOKS_AGAIN = 4  # in a row, before an object that keeps conflicting counts as failed
 LONGEST_OF_LOOKS = 32  # times the first
 PARKED = "infinity"
+LOOK_AGAIN = "LookAgain"
+SETTLED = "Settled"
 # The application's trouble rather than the object's: tried a few times quickly before the long waits begin.
 TRANSIENT = frozenset(
     {"InternalServerError", "TooManyRequests", "Timeout", "WebExceptionProtocolError", "FormerOwnerLeaving"}
@@ -49,6 +51,7 @@ TRANSIENT = frozenset(
 class Outcome:
     """Everything that Transaction B writes for one object.
 
+    *unsure_members* (group, member, account) may or may not be in the application's group.
     *postponed* keeps the dirty row (with these columns); without it the object is done. *counted* is "" where the cycle does not
     count it yet. *withdraws_hold*: what of the object waited for a decision needs none any more.
     """
@@ -63,8 +66,10 @@ class Outcome:
     held: Row | None = None
     withdraws_hold: bool = False
     log: Row | None = None
+    more_logs: tuple[Row, ...] = ()  # further records, of what was found to have happened before
     postponed: Row | None = None
     waiting: tuple[Row, ...] | None = None
+    unsure_members: tuple[Row, ...] = ()
     requests: int = 0
     more_counts: Mapping[str, int] = field(default_factory=dict)
     is_logged: bool = False  # what failed stands in the log already
@@ -121,7 +126,7 @@ def without_write(claim: Claim, planned: Planned) -> Outcome:
 
 def _scheduled(claim: Claim, at: datetime) -> Row:
     error = {"code": "Scheduled", "reason": "It is decided again when its time comes", "isScheduled": True}
-    return _postponed(claim, at.isoformat(), failures=0, first=None, error=error)
+    return postponed_row(claim, at.isoformat(), failures=0, first=None, error=error)
 
 
 def written(claim: Claim, planned: Planned, operation_id: str, answer: Answer) -> Outcome:
@@ -149,10 +154,14 @@ def refused(
     moment: Moment,
     settled: tuple[Row, ...] = (),
     prepared: Prepared | None = None,
+    is_unsettled: bool = False,
 ) -> Outcome:
-    """The object's own fault: it goes to the retry list. It may be given up only where it is known that it is to have an account."""
+    """The object's own fault: it goes to the retry list.
+
+    It may be given up only where it is known that it is to have an account, and where nothing that was sent before is open.
+    """
     known = planned.prepared if planned is not None else prepared
-    may_give_up = known is not None and known.intent.kind is IntentKind.PROVISION
+    may_give_up = known is not None and known.intent.kind is IntentKind.PROVISION and not is_unsettled
     first = claim.first_failed_at or moment.now
     failures = claim.failures + 1
     is_transient = failure.code in TRANSIENT
@@ -163,7 +172,7 @@ def refused(
     error = failure.as_row()
     if planned is not None and _is_about_references(planned):
         error["isReference"] = True
-    postponed = _postponed(
+    postponed = postponed_row(
         claim,
         due.isoformat() if due else PARKED,
         failures=failures,
@@ -194,8 +203,9 @@ def look_again(
         if after
         else "-infinity"
     )
-    error = {"code": "LookAgain", "reason": reason, "looks": looks, "look": True}
-    postponed = _postponed(
+    did = str((claim.last_error or {}).get("did") or "")
+    error: Row = {"code": LOOK_AGAIN, "reason": reason, "looks": looks, "look": True} | ({"did": did} if did else {})
+    postponed = postponed_row(
         claim, due, failures=claim.failures, first=claim.first_failed_at, error=error, keeps_cycle=True
     )
     return Outcome(claim, settled=settled, postponed=postponed, requests=requests)
@@ -203,7 +213,7 @@ def look_again(
 
 def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[Row, ...] = (), requests: int = 0) -> Outcome:
     """Nothing happened (throttled, unreachable, stopping): the object is free again, due at once or at *due*."""
-    postponed = _postponed(
+    postponed = postponed_row(
         claim,
         due.isoformat() if due else "-infinity",
         failures=claim.failures,
@@ -220,7 +230,7 @@ def slowed(claim: Claim, *, due: datetime) -> Outcome:
         **(claim.last_error or {"code": "Quarantine", "reason": "Waits for the end of the quarantine"}),
         "isSlowed": True,
     }
-    postponed = _postponed(
+    postponed = postponed_row(
         claim, due.isoformat(), failures=claim.failures, first=claim.first_failed_at, error=error, keeps_cycle=False
     )
     return Outcome(claim, counted="postponed", postponed=postponed)
@@ -229,41 +239,37 @@ def slowed(claim: Claim, *, due: datetime) -> Outcome:
 def held_back(claim: Claim, planned: Planned, operation: Row) -> Outcome:
     """Waits for approval: parked until somebody decides or something changes."""
     error = {"code": planned.plan.reason.code, "reason": planned.plan.reason.text, "held": True}
-    postponed = _postponed(claim, PARKED, failures=0, first=None, error=error)
+    postponed = postponed_row(claim, PARKED, failures=0, first=None, error=error)
     return Outcome(claim, counted="held", held=operation, postponed=postponed, requests=planned.requests)
 
 
-def lost(claim: Claim, planned: Planned, operation_id: str, *, moment: Moment) -> Outcome:
-    """The application does not know the linked account any more: remembered as lost, then planned again."""
-    settled = (settled_row(operation_id, "refused", requests=1, error={"code": "InvalidAnchor"}),)
-    again = look_again(
-        claim,
-        "The linked account is gone",
-        after=timedelta(0),
-        moment=moment,
-        settled=settled,
-        requests=planned.requests + 1,
-    )
-    row = link_row(planned, None)
-    return replace(again, link={**row, "state": LinkState.LOST.value} if row else None)
+def unlinked(outcome: Outcome) -> tuple[Row, ...]:
+    """What is known of the operations of an outcome that cannot be recorded as it is: a create has made some account all the same."""
+    if outcome.counted != COUNTED[Action.CREATE]:
+        return () if outcome.is_newly_linked and outcome.counted == "" else outcome.settled
+    return tuple(settled_row(row["id"], "ambiguous", requests=row["request_count"]) for row in outcome.settled)
 
 
-def as_created(outcome: Outcome) -> Outcome:
-    """Told as what it was: a create whose answer was lost, found again by looking."""
-    log = None if outcome.log is None else {**outcome.log, "action": "create"}
-    return replace(outcome, counted=COUNTED[Action.CREATE], log=log)
+def is_undecided(outcome: Outcome) -> bool:
+    """Whether the object is looked at again before anything can be said of it."""
+    return ((outcome.postponed or {}).get("last_error") or {}).get("code") in (LOOK_AGAIN, SETTLED)
 
 
 def with_members_due(outcome: Outcome, moment: Moment) -> Outcome:
     """The group's own outcome, its dirty row kept: the members come next, now that the account is on record."""
     error = {"code": "MembersDue", "reason": "Its members are compared next", "members": True}
-    row = _postponed(outcome.claim, "-infinity", failures=0, first=None, error=error, keeps_cycle=True)
+    row = postponed_row(outcome.claim, "-infinity", failures=0, first=None, error=error, keeps_cycle=True)
     return replace(outcome, postponed=row)
 
 
 def members_due(claim: Claim) -> bool:
     """Whether the group's own account was dealt with and counted by the claim before."""
     return bool((claim.last_error or {}).get("members"))
+
+
+def was_settled(claim: Claim) -> bool:
+    """Whether operations with an unknown end were settled by the claim before."""
+    return (claim.last_error or {}).get("code") == SETTLED
 
 
 def requests_of(answer: Answer) -> int:
@@ -280,7 +286,7 @@ def looks_so_far(claim: Claim) -> int:
     return int((claim.last_error or {}).get("looks", 0))
 
 
-def _postponed(
+def postponed_row(
     claim: Claim,
     not_before: str,
     *,

@@ -18,22 +18,21 @@ import structlog
 
 from lockstep.engine.plan_new import UNDER_WAY
 from lockstep.engine.records import Action
-from lockstep.ports import Answer, Target, TargetError, TargetSettings, Verdict
+from lockstep.ports import Answer, Target, TargetSettings, Verdict
 from lockstep.storage import operations, under_way
-from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
-from lockstep.sync import health, members, outcomes, sending
+from lockstep.sync import health, members, outcomes, sending, settled_outcomes
 from lockstep.sync.contenders import Contenders
 from lockstep.sync.guarding import Guard, HeldBefore
 from lockstep.sync.leases import Leases
 from lockstep.sync.log_records import as_failure, new_id
+from lockstep.sync.looks import Unreadable, look
 from lockstep.sync.outcomes import Failure, Outcome, refused
 from lockstep.sync.planner import Planned
 from lockstep.sync.recorder import record, unrecordable
 from lockstep.sync.services import Job, Services
-from lockstep.sync.settling import is_ours, settle_by_looking
-from lockstep.sync.work import Batches, Look, Members, Work, WorkQueue, Write
+from lockstep.sync.work import Batches, Look, Members, Settle, Work, WorkQueue, Write
 
 log = structlog.get_logger()
 
@@ -107,7 +106,7 @@ class Pipeline:
         """Something of the object waits for a decision already."""
         self._held_before[claim.attempt] = held
 
-    def look(self, work: Look) -> None:
+    def look(self, work: Look | Settle) -> None:
         self._queue.put(work)
 
     def write(self, work: Write) -> None:
@@ -118,6 +117,7 @@ class Pipeline:
 
     def done(self, outcome: Outcome) -> None:
         self._undecided.discard(outcome.claim.attempt)
+        outcome = settled_outcomes.with_settled_before(outcome)
         if outcome.claim.attempt in self._held_before and outcome.is_done:
             outcome = replace(outcome, withdraws_hold=True)
         self._records.put(outcome)
@@ -139,7 +139,7 @@ class Pipeline:
                 continue
             if isinstance(work, Write):
                 await self._send(work)
-            elif isinstance(work, Look):
+            elif isinstance(work, Look | Settle):
                 await self._look(work)
             else:
                 await self._sync_members(work)
@@ -152,7 +152,7 @@ class Pipeline:
         is_stopping = self.stop_claiming or self.services.stopping.is_set()
         if is_lease_long_enough and not is_stopping and not self.seconds_to_wait:
             return True
-        settled = (*work.settled, outcomes.settled_row(work.operation_id, "dropped")) if isinstance(work, Write) else ()
+        settled = (outcomes.settled_row(work.operation_id, "dropped"),) if isinstance(work, Write) else ()
         due = datetime.now(UTC) + timedelta(seconds=self.seconds_to_wait) if self.seconds_to_wait else None
         self.done(outcomes.not_sent(work.claim, due=due, settled=settled))
         return False
@@ -168,9 +168,9 @@ class Pipeline:
             wait=timedelta(seconds=self.services.times.ambiguous_wait_seconds),
             initiated_by=self.initiated_by,
         )
-        if answer.is_done and members.has_members(work.planned):
+        if outcome.is_done and members.has_members(work.planned):
             outcome = outcomes.with_members_due(outcome, self.services.moment())
-        self.done(outcome)
+        self.done(settled_outcomes.object_next(outcome, work.planned))
         await self._notice(answer)
 
     async def _sync_members(self, work: Members) -> None:
@@ -183,47 +183,41 @@ class Pipeline:
         if answer is not None:
             await self._notice(answer)
 
-    async def _look(self, work: Look) -> None:
-        moment = self.services.moment()
+    async def _look(self, work: Look | Settle) -> None:
         try:
-            async with asyncio.timeout(self.settings.deadline_seconds):
-                planned, settled = await settle_by_looking(self.services.pool, self.job, work, self.target)
-        except TargetError as failed:
-            answer = failed.answer
-        except TimeoutError:
-            answer = Answer(Verdict.AMBIGUOUS, code="Timeout", detail="The application did not answer in time")
+            found = await look(
+                self.services,
+                self.job,
+                work,
+                self.target,
+                deadline_seconds=self.settings.deadline_seconds,
+                initiated_by=self.initiated_by,
+            )
         except DATABASE_TROUBLE:
             raise
         except Exception:
             self.fault(work.claim)
             return
-        else:
-            await self._answered()
-            await self.sort_out(work.claim, planned, settled, was_created=is_ours(work, planned))
+        if isinstance(found, Unreadable):
+            self.done(found.outcome)
+            await self._notice(found.answer)
             return
-        wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
-        self.done(
-            sending.failed_look(
-                work.claim, answer, moment=moment, wait=wait, prepared=work.prepared, initiated_by=self.initiated_by
-            )
-        )
-        await self._notice(answer)
+        await self._answered()
+        if isinstance(found, Outcome):
+            self.done(found)
+        else:
+            await self.sort_out(work.claim, found)
 
-    async def sort_out(
-        self, claim: Claim, planned: Planned, settled: Sequence[Row] = (), *, was_created: bool = False
-    ) -> None:
-        """Send a plan on its way, past the guards: to the journal where it writes, else to the records.
-
-        *was_created*: the account that was found is the one that an operation with an unknown end has made.
-        """
+    async def sort_out(self, claim: Claim, planned: Planned) -> None:
+        """Send a plan on its way, past the guards: to the journal where it writes, else to the records."""
         held_before = self._held_before.get(claim.attempt)
         planned = await self._guard.pass_or_hold(self.job, claim, planned, held_before)
-        if planned.plan.action is Action.NONE and members.has_members(planned) and not settled:
+        if planned.plan.action is Action.NONE and members.has_members(planned):
             self._queue.put(Members(claim, planned))
         elif planned.plan.action.writes:
-            self.write(Write(claim, planned, new_id(), tuple(settled)))
+            self.write(Write(claim, planned, new_id()))
         elif sending.waits_for_another(claim, planned):
-            self._look_again_soon(Write(claim, planned, new_id(), tuple(settled)), planned.plan.reason.text)
+            self._look_again_soon(Write(claim, planned, new_id()), planned.plan.reason.text)
         else:
             outcome = sending.planned_now(
                 claim,
@@ -231,10 +225,7 @@ class Pipeline:
                 moment=self.services.moment(),
                 change_id=new_id(),
                 initiated_by=self.initiated_by,
-                settled=tuple(settled),
             )
-            if was_created:
-                outcome = outcomes.as_created(outcome)
             if members.has_members(planned) and outcome.is_done:
                 outcome = outcomes.with_members_due(outcome, self.services.moment())
             self.done(outcome)
@@ -285,7 +276,7 @@ class Pipeline:
         if outcomes.looks_so_far(work.claim) >= outcomes.MOST_UNCERTAIN_LOOKS:
             failure = Failure(UNDER_WAY, reason, "Nothing to do: it is tried again.")
             moment = self.services.moment()
-            self.done(refused(work.claim, work.planned, failure, moment=moment, settled=work.settled))
+            self.done(refused(work.claim, work.planned, failure, moment=moment))
             return
         self.done(
             outcomes.look_again(
@@ -293,7 +284,7 @@ class Pipeline:
                 reason,
                 after=CONTENDER_WAIT,
                 moment=self.services.moment(),
-                settled=work.settled,
+                settled=(),
                 requests=work.planned.requests,
             )
         )
@@ -318,7 +309,8 @@ class Pipeline:
             # Somebody else was linked to the account while we looked, or the application said what cannot be stored: this one is refused.
             one = batch[0]
             failure = unrecordable(violated)
-            outcome = refused(one.claim, None, failure, moment=self.services.moment(), settled=one.settled)
+            still_open = outcomes.unlinked(one)
+            outcome = refused(one.claim, None, failure, moment=self.services.moment(), settled=still_open)
             log_row = as_failure(one.log, failure) if one.log is not None else None
             await record(self.services.pool, self.job, [replace(outcome, log=log_row, requests=one.requests)])
             return

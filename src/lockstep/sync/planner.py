@@ -6,7 +6,7 @@ gets a `TargetReader`, so planning cannot write, by type.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lockstep.directory.objects import read_objects
@@ -22,7 +22,8 @@ from lockstep.ports import TargetPage, TargetReader
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import links, operations, target_index
 from lockstep.storage.links import Holder
-from lockstep.storage.under_way import made_in_cycle, wanted_by_others
+from lockstep.storage.under_way import Candidate, made_in_cycle, wanted_by_others
+from lockstep.sync.accounts import known_queries, read_account
 from lockstep.sync.services import Job
 from lockstep.sync.unique_values import Claims, ImaginedClaims, Wish, choose, refused_lately, taken_by, wishes_of
 
@@ -42,6 +43,7 @@ class Known:
     indexed: dict[str, Account] = field(default_factory=dict)
     holders: dict[str, Holder] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)  # objects whose account may have been made since the pages were read
+    contested: set[tuple[str, str]] = field(default_factory=set)  # (object, account) that another object is being given
     taken: dict[str, Taken] = field(
         default_factory=dict
     )  # by object: candidates for a unique value that it cannot have
@@ -55,6 +57,9 @@ class Planned:
     prepared: Prepared
     observed: Observed = NOT_READ
     requests: int = 0
+    is_stray: bool = (
+        False  # it is about an account beside the linked one, which a create of ours made for the same object
+    )
 
     @property
     def current(self) -> Account | None:
@@ -96,21 +101,30 @@ async def load(
         )
     )
     known_links = await links.read_links(connection, job.id, kind, ids)
-    for purged in known_links.keys() - objects.keys():
-        # The directory has forgotten it, and its link has not.
-        link = known_links[purged]
-        objects[purged] = SourceObject(kind, purged, link.display or link.target_id, {}, lifecycle=Lifecycle.PURGED)
+    unsettled = await operations.open_operations(connection, job.id, kind, ids)
+    for purged in (known_links.keys() | unsettled.keys()) - objects.keys():
+        # The directory has forgotten it, and its link, or the journal, has not.
+        display = _remembered_name(known_links.get(purged), unsettled.get(purged, ()))
+        objects[purged] = SourceObject(kind, purged, display or purged, {}, lifecycle=Lifecycle.PURGED)
     referenced = {other for one in objects.values() for other in one.references.values()}
     return Known(
         kind,
         objects,
         known_links,
         await links.target_ids(connection, job.id, referenced) if referenced else {},
-        await operations.open_operations(connection, job.id, kind, ids),
+        unsettled,
         await operations.held_among(connection, job.id, kind, ids),
         has_index,
         indexed=await target_index.newer_than_links(connection, job.id, kind, ids) if has_index and known_links else {},
     )
+
+
+def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOperation]) -> str:
+    """How an object that the directory has forgotten was called."""
+    if link is not None:
+        return link.display or link.target_id
+    values = unsettled[-1].after or {}
+    return str(values.get("userName") or values.get("displayName") or unsettled[-1].target_id)
 
 
 def prepare_one(known: Known, job: Job, id: str, moment: Moment, *, look: bool) -> Prepared:
@@ -130,11 +144,22 @@ async def ask_index(
     pairs = {(query.attribute, folded(query.attribute, query.value)) for query in queries}
     known.answers = await target_index.find(connection, job.id, known.kind, pairs) if pairs else {}
     found = {account.id for accounts in known.answers.values() for account in accounts}
-    known.holders = await links.holders(connection, job.id, known.kind, found) if found else {}
+    if found:
+        # The journal before the links: whoever is recorded in between is found in one of them.
+        candidates = [one for each in asking for one in _candidates(job, known, each)]
+        known.contested = await wanted_by_others(connection, job.id, known.kind.value, candidates)
+        known.holders = await links.holders(connection, job.id, known.kind, found)
     keys = {one.obj.id: match_key(job.id, known.kind, one.queries[0]) for one in asking if one.queries}
     if keys and cycle is not None:
         made = await made_in_cycle(connection, cycle, keys.values())
         known.made = {source_id for source_id, key in keys.items() if key in made}
+
+
+def _candidates(job: Job, known: Known, prepared: Prepared) -> Iterator[Candidate]:
+    """The accounts that the pages showed for the questions of one object."""
+    for query in prepared.queries:
+        for account in known.answers.get((query.attribute, folded(query.attribute, query.value)), ()):
+            yield Candidate(prepared.obj.id, account.id, (match_key(job.id, known.kind, query),))
 
 
 async def choose_from_index(job: Job, known: Known, prepared: Iterable[Prepared], claims: Claims) -> None:
@@ -177,7 +202,8 @@ def plan_from_index(known: Known, prepared: Prepared) -> Planned | None:
             (query, known.answers.get((query.attribute, folded(query.attribute, query.value)), []))
             for query in prepared.queries
         ]
-        match = choose_match(answers, *_owners(known.holders, prepared))
+        under_way = {account for source_id, account in known.contested if source_id == prepared.obj.id}
+        match = choose_match(answers, *_owners(known.holders, prepared), under_way=under_way)
     taken = known.taken.get(prepared.obj.id)
     return Planned(make_plan(prepared, match=match, observed=observed, taken=taken), prepared, observed)
 
@@ -196,14 +222,13 @@ async def plan_one(
     *look* reads the linked account even where the engine would trust what it knows. Without *claims* nothing is claimed.
     """
     counting = CountingReader(reader)
-    kind = prepared.obj.kind
     match: Match | None = None
     observed: Observed = NOT_READ
     if look and prepared.is_linked and prepared.link is not None:
-        observed = await counting.get(kind, prepared.link.target_id)
+        observed = await _read_linked(prepared, prepared.link, counting)
     while (want := wanted(prepared, match=match, observed=observed)) is not Wanted.NOTHING:
         if want is Wanted.LOOK and prepared.link is not None:
-            observed = await counting.get(kind, prepared.link.target_id)
+            observed = await _read_linked(prepared, prepared.link, counting)
         else:
             match = await _ask(pool, job, prepared, counting)
     plan = make_plan(prepared, match=match, observed=observed)
@@ -211,6 +236,10 @@ async def plan_one(
         taken = await _choose(pool, job, prepared, counting, claims or ImaginedClaims(pool, job.id))
         plan = make_plan(prepared, match=match, observed=observed, taken=taken)
     return Planned(plan, prepared, observed, counting.requests)
+
+
+async def _read_linked(prepared: Prepared, link: Link, reader: TargetReader) -> Account | None:
+    return await read_account(reader, prepared.obj.kind, link.target_id, known_queries(prepared.mapping, link.base))
 
 
 async def _choose(pool: Pool, job: Job, prepared: Prepared, reader: CountingReader, claims: Claims) -> Taken:
@@ -239,9 +268,9 @@ async def _ask(pool: Pool, job: Job, prepared: Prepared, reader: CountingReader)
     others: set[str] = set()
     if found:
         async with pool.connection() as connection:
-            # Creates are remembered by the first thing that they are asked for by.
-            first = match_key(job.id, kind, prepared.queries[0])
-            others = await wanted_by_others(connection, job.id, kind, prepared.obj.id, found, first)
+            keys = tuple(match_key(job.id, kind, query) for query in prepared.queries)
+            candidates = [Candidate(prepared.obj.id, account, keys) for account in found]
+            others = {account for _, account in await wanted_by_others(connection, job.id, kind.value, candidates)}
             held = await links.holders(connection, job.id, kind, found)
     return choose_match(answers, *_owners(held, prepared), under_way=others)
 

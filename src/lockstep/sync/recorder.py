@@ -49,10 +49,23 @@ async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSt
         ours = [one for one in outcomes if one.claim.attempt in valid]
         if len(ours) < len(outcomes):
             log.warning("late_outcomes_refused", job=job.id, refused=len(outcomes) - len(ours))
+            await _reopen(connection, job, [one for one in outcomes if one.claim.attempt not in valid])
         skipped = await _skips_logged_before(connection, job, ours)
         if ours:
             await _write(connection, job, ours, skipped)
         return await read_state(connection, job.id)
+
+
+async def _reopen(connection: Connection, job: Job, late: Sequence[Outcome]) -> None:
+    """A late answer changes nothing by itself, but what it says happened must be looked for by whoever has the object now."""
+    rows = [
+        {"id": row["id"], "target_id": row["target_id"]}
+        for one in late
+        for row in one.settled
+        if row["state"] == "confirmed"
+    ]
+    if rows:
+        await operations.reopen(connection, job.id, rows)
 
 
 async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skipped: dict[str, str]) -> None:
@@ -78,7 +91,11 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
     if postponed:
         await dirty.postpone(connection, job.id, postponed)
     await _write_references(connection, job, ours)
-    records = [one.log for one in ours if one.log is not None and not _is_repeated_skip(one.log, skipped)]
+    unsure = [row for one in ours for row in one.unsure_members]
+    if unsure:
+        await target_members.mark_unsure(connection, job.id, unsure)
+    records = [row for one in ours for row in one.more_logs]
+    records += [one.log for one in ours if one.log is not None and not _is_repeated_skip(one.log, skipped)]
     records += await _unlogged_failures(connection, ours)
     if records:
         await provisioning_log.append(connection, job.id, job.row.app, records)

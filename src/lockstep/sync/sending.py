@@ -12,11 +12,13 @@ from datetime import timedelta
 
 import structlog
 
+from lockstep.engine.drafting import DRIFT
 from lockstep.engine.matching import match_key
 from lockstep.engine.moment import Moment
 from lockstep.engine.plan import Prepared
 from lockstep.engine.plan_new import UNDER_WAY
 from lockstep.engine.records import Action
+from lockstep.engine.settlement import Sent, answers_to, resembles
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
@@ -27,6 +29,9 @@ from lockstep.sync.planner import Planned
 from lockstep.sync.work import Write
 
 log = structlog.get_logger()
+
+GONE_TEXT = "The application says that the account is not there"
+OTHER_TEXT = "The application answered with another account than the one that was to be created"
 
 
 async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answer:
@@ -64,22 +69,39 @@ def outcome_of(
     """What to record for *answer*. *wait*: how long after an ambiguous answer the application is looked at."""
     claim, planned, operation = write.claim, write.planned, write.operation_id
     requests = outcomes.requests_of(answer)
+    looks = outcomes.looks_so_far(claim)
 
     def settled(state: str) -> tuple[Row, ...]:
-        error = None if state == "confirmed" else {"code": answer.code, "detail": answer.detail}
-        return (*write.settled, settled_row(operation, state, requests=requests, error=error))
+        status = answer.exchanges[-1].status if answer.exchanges else None
+        error = None if state == "confirmed" else {"code": answer.code, "detail": answer.detail, "status": status}
+        return (settled_row(operation, state, requests=requests, error=error),)
 
     match answer.verdict:
+        case Verdict.DONE_ALREADY if planned.plan.action is Action.DELETE and looks < outcomes.MOST_LOOKS_AGAIN:
+            # Not found is no proof that it is gone: it is read before anybody believes it.
+            return outcomes.look_again(
+                claim, GONE_TEXT, after=wait, moment=moment, settled=settled("ambiguous"), requests=requests
+            )
+        case Verdict.DONE if planned.plan.action is Action.CREATE and not _is_answer_to(planned, answer):
+            if looks < outcomes.MOST_LOOKS_AGAIN:
+                return outcomes.look_again(
+                    claim, OTHER_TEXT, after=wait, moment=moment, settled=settled("ambiguous"), requests=requests
+                )
+            failure = Failure("OtherAccount", OTHER_TEXT, "Report it to the makers of the application.")
+            other = outcomes.refused(claim, planned, failure, moment=moment, settled=settled("ambiguous"))
+            return _logged(other, write, answer, failure, seconds, initiated_by, requests=requests)
         case Verdict.DONE | Verdict.DONE_ALREADY:
             outcome = outcomes.written(claim, planned, operation, answer)
-            return _logged(outcome, write, answer, None, seconds, initiated_by, more=write.settled)
-        case Verdict.GONE if planned.plan.action is not Action.CREATE:
-            return outcomes.lost(claim, planned, operation, moment=moment)
-        case Verdict.CONFLICT | Verdict.STALE if outcomes.looks_so_far(claim) < outcomes.MOST_LOOKS_AGAIN:
+            return _logged(outcome, write, answer, None, seconds, initiated_by)
+        case Verdict.GONE if planned.plan.action is not Action.CREATE and looks < outcomes.MOST_LOOKS_AGAIN:
+            return outcomes.look_again(
+                claim, GONE_TEXT, after=wait, moment=moment, settled=settled("refused"), requests=requests
+            )
+        case Verdict.CONFLICT | Verdict.STALE if looks < outcomes.MOST_LOOKS_AGAIN:
             return outcomes.look_again(
                 claim, answer.detail, after=timedelta(0), moment=moment, settled=settled("refused"), requests=requests
             )
-        case Verdict.AMBIGUOUS if outcomes.looks_so_far(claim) < outcomes.MOST_UNCERTAIN_LOOKS:
+        case Verdict.AMBIGUOUS if looks < outcomes.MOST_UNCERTAIN_LOOKS:
             return outcomes.look_again(
                 claim, answer.detail, after=wait, moment=moment, settled=settled("ambiguous"), requests=requests
             )
@@ -98,6 +120,15 @@ def outcome_of(
             return _logged(refused, write, answer, failure, seconds, initiated_by, requests=requests)
 
 
+def _is_answer_to(planned: Planned, answer: Answer) -> bool:
+    """Whether the account that a create was answered with is the one that was sent, as far as it shows."""
+    account, mapping = answer.account, planned.prepared.mapping
+    if account is None or mapping is None:
+        return account is not None
+    sent = Sent("", Action.CREATE, account.id, planned.plan.desired, planned.prepared.queries)
+    return answers_to(sent.queries, account) or resembles(sent, account, mapping)
+
+
 def failed_look(
     claim: Claim,
     answer: Answer,
@@ -106,6 +137,7 @@ def failed_look(
     wait: timedelta,
     prepared: Prepared | None = None,
     initiated_by: str = SYSTEM,
+    is_unsettled: bool = False,
 ) -> Outcome:
     """The outcome where the application could not be read: nothing is known, so nothing is decided."""
     match answer.verdict:
@@ -120,7 +152,10 @@ def failed_look(
             failure = Failure(answer.code or "InternalServerError", answer.detail, answer.next_step)
             display = prepared.obj.display if prepared is not None else ""
             record = record_of_failure(claim, failure, answer, display=display, initiated_by=initiated_by)
-            return replace(outcomes.refused(claim, None, failure, moment=moment, prepared=prepared), log=record)
+            refused = outcomes.refused(
+                claim, None, failure, moment=moment, prepared=prepared, is_unsettled=is_unsettled
+            )
+            return replace(refused, log=record)
 
 
 def _logged(
@@ -131,7 +166,6 @@ def _logged(
     seconds: float,
     initiated_by: str,
     *,
-    more: tuple[Row, ...] = (),
     requests: int = 0,
 ) -> Outcome:
     record = record_of(
@@ -143,14 +177,15 @@ def _logged(
         failure=failure,
         seconds=seconds,
     )
-    return replace(outcome, log=record, settled=(*more, *outcome.settled), requests=outcome.requests + requests)
+    return replace(outcome, log=record, requests=outcome.requests + requests)
 
 
 def journal_row(job: str, write: Write) -> Row:
     """The operation as Transaction A writes it."""
     plan = write.planned.plan
     before, after = changes_document(plan.changes)
-    queries = write.planned.prepared.queries
+    queries = write.planned.prepared.queries if plan.action is Action.CREATE else ()
+    keys = [match_key(job, plan.kind, query) for query in queries]
     return {
         "id": write.operation_id,
         "kind": plan.kind.value,
@@ -165,14 +200,14 @@ def journal_row(job: str, write: Write) -> Row:
         "grants": bool(plan.grants),
         "empties": plan.empties,
         "renames": bool(plan.renames),
-        "match_key": match_key(job, plan.kind, queries[0]) if plan.action is Action.CREATE and queries else None,
+        "match_key": keys[0] if keys else None,
+        "other_keys": keys[1:] or None,
+        "queries": [{"attribute": one.attribute, "value": one.value} for one in queries] or None,
         "decision": "approved" if is_approved(write.claim) else None,
     }
 
 
-def planned_now(
-    claim: Claim, planned: Planned, *, moment: Moment, change_id: str, initiated_by: str, settled: tuple[Row, ...] = ()
-) -> Outcome:
+def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: str, initiated_by: str) -> Outcome:
     """The outcome of a plan that needs no request; refusals go to the retry list, what is held is parked."""
     plan = planned.plan
     failure = None
@@ -183,9 +218,8 @@ def planned_now(
         outcome = outcomes.refused(claim, planned, failure, moment=moment)
     else:
         outcome = outcomes.without_write(claim, planned)
-    if settled:
-        outcome = replace(outcome, settled=settled)
-    if plan.action is Action.NONE and not is_on_demand(claim):
+    is_drift = plan.reason.code == DRIFT
+    if plan.action is Action.NONE and not is_on_demand(claim) and not is_drift:
         return outcome  # in step: no news
     record = record_of(plan, change_id=change_id, cycle=claim.cycle, initiated_by=initiated_by, failure=failure)
     return replace(outcome, log=record)

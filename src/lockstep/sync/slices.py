@@ -19,7 +19,7 @@ from lockstep.sync.planner import Known
 from lockstep.sync.sending import is_on_demand
 from lockstep.sync.services import Job, Services
 from lockstep.sync.unique_values import StoredClaims
-from lockstep.sync.work import Look
+from lockstep.sync.work import Look, Settle
 
 LOSES_ACCESS = frozenset({IntentKind.DISABLE, IntentKind.DELETE})
 
@@ -77,8 +77,11 @@ async def _hand_on(pipeline: Pipeline, known: Known, claim: Claim, prepared: Pre
     except Exception:
         pipeline.fault(claim)
         return 0
+    if unsettled:
+        pipeline.look(Settle(claim, prepared, unsettled))
+        return 1
     if planned is None:
-        pipeline.look(Look(claim, prepared, unsettled, look=looks))
+        pipeline.look(Look(claim, prepared, look=looks))
         return 1
     await pipeline.sort_out(claim, planned)
     return int(planned.plan.action.writes)

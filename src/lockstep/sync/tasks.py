@@ -14,7 +14,7 @@ import structlog
 from procrastinate import App, JobContext
 from procrastinate.jobs import Status
 
-from lockstep.storage import cycles, dirty, jobs, links, provisioning_log
+from lockstep.storage import cycles, dirty, jobs, links, operations, provisioning_log
 from lockstep.sync.connector import connector_beside
 from lockstep.sync.cycle import open_scheduled_cycle
 from lockstep.sync.drain import drain_job
@@ -73,6 +73,7 @@ async def run_sweep(services: Services, drive: Drive, app: App | None = None) ->
         await rescue_stalled(app)
     async with services.pool.connection() as connection:
         await links.mark_reviews_due(connection)
+        await operations.mark_forgotten(connection)
         due = await dirty.jobs_with_due_work(connection)
     await drive.wake(due)
     return due

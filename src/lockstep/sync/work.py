@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
 from lockstep.engine.plan import Prepared
-from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.storage.operations import OpenOperation
 from lockstep.sync.planner import Planned
@@ -17,22 +16,29 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """An object whose plan needs the application: a match, a fresh reading, or an operation that nobody knows the end of."""
+    """An object whose plan needs the application: a match, or a fresh reading."""
 
     claim: Claim
     prepared: Prepared
-    unsettled: tuple[OpenOperation, ...] = ()
     look: bool = False
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """An object with operations that nobody knows the end of: they are settled before anything is planned."""
+
+    claim: Claim
+    prepared: Prepared
+    unsettled: tuple[OpenOperation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
-    """A plan that is sent once it is in the journal, under *operation_id*. *settled*: what the look before it settled."""
+    """A plan that is sent once it is in the journal, under *operation_id*."""
 
     claim: Claim
     planned: Planned
     operation_id: str
-    settled: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class Members:
     planned: Planned
 
 
-Work: TypeAlias = Look | Write | Members
+Work: TypeAlias = Look | Settle | Write | Members
 
 
 @dataclass(order=True, slots=True)

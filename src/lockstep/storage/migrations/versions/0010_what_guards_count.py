@@ -2,8 +2,8 @@
 
 from lockstep.postgres.revisions import run_sql_beside
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:
