@@ -85,3 +85,16 @@ def test_every_requirement_is_pinned_with_a_hash_and_no_index() -> None:
         assert text.count("--hash=sha256:") >= len(
             [line for line in text.splitlines() if line and not line.startswith(" ")]
         )
+
+
+def test_migrations_are_one_chain() -> None:
+    """Two of one number would leave every database at the older of them."""
+    for folder in ("src/lockstep/storage/migrations/versions", "src/documo/migrations/versions"):
+        found = [
+            (name.group(1), before.group(1) if before else "")
+            for file in sorted((ROOT / folder).glob("[0-9]*.py"))
+            if (name := re.search(r'^revision = "(\d+)"', text := file.read_text(), re.M))
+            for before in (re.search(r'^down_revision = "(\d+)"', text, re.M),)
+        ]
+        assert [before for _, before in found] == ["", *(name for name, _ in found[:-1])]
+        assert [name for name, _ in found] == sorted({name for name, _ in found})
