@@ -19,6 +19,7 @@ from lockstep.actions.jobs import new_services
 from lockstep.directory.dynamic_groups import refresh_due
 from lockstep.directory.intake import IntakeOptions, Progress
 from lockstep.directory.lifecycle import purge_due
+from lockstep.errors import LockstepError
 from lockstep.gallery.loader import Gallery, load_gallery
 from lockstep.postgres.embedded import Options
 from lockstep.postgres.migrate import migrate
@@ -81,12 +82,18 @@ class House:
 
     async def work(self, services: Services, *, ready: asyncio.Event | None = None) -> None:
         """Run a worker in this process until `services.stopping` is set."""
+        import structlog
+
         from lockstep.sync.worker import run_worker  # most commands run none
 
         system = self.context(Actor("system"))
+        log = structlog.get_logger()
 
         async def import_source(name: str, **options: Any) -> None:
-            await source_actions.import_source(system, name, options=IntakeOptions(**options) if options else None)
+            try:
+                await source_actions.import_source(system, name, options=IntakeOptions(**options) if options else None)
+            except LockstepError as refused:  # noted with the source; read again after its interval
+                log.warning("source_not_read", source=name, reason=refused.detail)
 
         async def follow_rules() -> None:
             await self.drive.wake(await refresh_due(self.pool, system.now()))

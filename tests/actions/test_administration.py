@@ -10,7 +10,17 @@ import orjson
 import pytest
 from tests.hub import Hub, guid, person, upn, write_csv
 
-from lockstep.actions import applications, assignments, credentials, groups, people, roles, sources
+from lockstep.actions import (
+    applications,
+    assignments,
+    credentials,
+    groups,
+    people,
+    roles,
+    source_decisions,
+    source_keys,
+    sources,
+)
 from lockstep.actions.context import READ, Actor
 from lockstep.errors import Kind, LockstepError
 from lockstep.storage import audit_log
@@ -298,8 +308,11 @@ WRITES = {
     "make a group": lambda hub, context: groups.create_group(context, "x"),
     "change members": lambda hub, context: groups.change_members(context, "all-sales", add=[upn("anna")]),
     "import": lambda hub, context: sources.import_source(context, "hr"),
-    "confirm": lambda hub, context: sources.confirm_hold(context, "hr"),
-    "reject": lambda hub, context: sources.reject_hold(context, "hr"),
+    "confirm": lambda hub, context: source_decisions.confirm_hold(context, "hr"),
+    "rekey": lambda hub, context: source_keys.rekey_source(context, "hr", "id"),
+    "rename": lambda hub, context: source_keys.rename_source(context, "hr", "people"),
+    "rehearse": lambda hub, context: sources.rehearse_import(context, "hr"),
+    "reject": lambda hub, context: source_decisions.reject_hold(context, "hr"),
     "remove a source": lambda hub, context: sources.remove_source(context, "hr"),
 }
 

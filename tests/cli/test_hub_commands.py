@@ -66,7 +66,7 @@ def test_import_counts_on_stdout_and_explains_on_stderr(lockstep: Lockstep, tmp_
 
     said = lockstep("sources", "import", str(write_csv(tmp_path / "people.csv", rows)))
 
-    assert (said.code, said.out) == (3, "people           2 read: 1 created, 1 bad rows\n")
+    assert (said.code, said.out) == (3, "people           2 read: 1 created, 1 bad row\n")
     assert 'line 3, accountEnabled: must be True or False, not "perhaps"' in said.err
 
 
@@ -88,7 +88,7 @@ def test_source_that_shrank_ends_with_6_until_somebody_decides(lockstep: Lockste
     confirmed = lockstep("sources", "confirm", "csv", "--yes")
 
     assert (held.code, waiting.code, unasked.code, confirmed.code) == (6, 6, 64, 0)
-    assert "47 of 50 people (94 %) are not in the source any more" in held.err
+    assert "47 of 50 people (94%) are not in the source any more" in held.err
     assert "give --yes" in unasked.err
     assert confirmed.out == "47 have left.\n"
     assert lockstep("sources", "status", "csv").code == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.hub import HEADER, Hub, guid, person, upn, write_csv
 
-from lockstep.actions import applications, assignments, groups, people, sources
+from lockstep.actions import applications, assignments, groups, people, source_decisions, sources
 from lockstep.directory.intake import IntakeOptions
 from lockstep.directory.rows import PassResult
 from lockstep.errors import LockstepError
@@ -135,20 +135,20 @@ async def test_confirming_lets_exactly_those_leave_whom_the_pass_missed(hub: Hub
     await bring(hub, write_csv(tmp_path / "all.csv", many(100)))
     await bring(hub, write_csv(tmp_path / "less.csv", many(3)))
 
-    left = await sources.confirm_hold(hub.context, "hr")
+    done = await source_decisions.confirm_hold(hub.context, "hr")
 
-    assert (left, await names(hub)) == (97, {"p0", "p1", "p2"})
+    assert (done.left, await names(hub)) == (97, {"p0", "p1", "p2"})
     with pytest.raises(LockstepError, match="Nothing of hr waits"):
-        await sources.confirm_hold(hub.context, "hr")
+        await source_decisions.confirm_hold(hub.context, "hr")
 
 
 async def test_rejecting_keeps_everybody(hub: Hub, tmp_path: Path) -> None:
     await bring(hub, write_csv(tmp_path / "all.csv", many(100)))
     await bring(hub, write_csv(tmp_path / "less.csv", many(3)))
 
-    kept = await sources.reject_hold(hub.context, "hr")
+    done = await source_decisions.reject_hold(hub.context, "hr")
 
-    assert (kept, len(await names(hub))) == (97, 100)
+    assert (done.kept, len(await names(hub))) == (97, 100)
 
 
 async def test_hold_ends_by_itself_when_the_source_is_whole_again(hub: Hub, tmp_path: Path) -> None:

@@ -1,24 +1,27 @@
-"""Sources: register them, import from them, decide what happens to the leavers of a source that shrank."""
+"""Sources: register them, look at them, read them into the directory or show what that would do, remove them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from lockstep.actions.context import SOURCES_WRITE, Context, audit
 from lockstep.actions.groups import LOCAL_SOURCE
 from lockstep.actions.lookup import find_source
-from lockstep.directory.groups import remove_members
-from lockstep.directory.intake import IntakeOptions, delete_objects, take_pass
-from lockstep.directory.rows import PassResult
-from lockstep.errors import conflict, invalid, not_found
+from lockstep.directory.intake import IntakeOptions, delete_objects, rehearsing, take_pass
+from lockstep.directory.rows import PassResult, SourcePass
+from lockstep.engine.durations import parse_duration
+from lockstep.errors import LockstepError, conflict, invalid
+from lockstep.postgres.pool import Connection, Pool
+from lockstep.storage import source_holds
 from lockstep.storage import sources as store
-from lockstep.storage.groups import Edge
-from lockstep.storage.sources import HoldRow, SourceRecord
+from lockstep.storage.source_holds import HoldRow
+from lockstep.storage.sources import SourceRecord
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _BATCH = 500
 
 
@@ -30,6 +33,28 @@ class SourceView:
     counts: Mapping[str, int]
     holds: Sequence[HoldRow]
 
+    @property
+    def every(self) -> timedelta | None:
+        """How often a worker reads it; None: only by hand."""
+        return parse_duration(str(self.source.config.get("every") or ""))
+
+    @property
+    def read_at(self) -> datetime | None:
+        text = (self.source.watermark or {}).get("readAt")
+        return datetime.fromisoformat(text) if text else None
+
+    @property
+    def next_read_at(self) -> datetime | None:
+        """When a worker reads it next; a time in the past: as soon as one runs."""
+        if self.every is None:
+            return None
+        return self.read_at + self.every if self.read_at else self.source.created_at
+
+    @property
+    def failure(self) -> str:
+        """Why the last reading failed, or nothing."""
+        return str((self.source.watermark or {}).get("failure") or "")
+
 
 async def save_source(
     context: Context, name: str, *, kind: str, config: Mapping[str, Any], display_name: str = "", replaces: bool = False,
@@ -40,12 +65,14 @@ async def save_source(
     *is_kept*: its files are there tomorrow; those of a pipe are not, and are not remembered.
     """
     context.actor.require(SOURCES_WRITE)
-    if not _NAME.fullmatch(name) or name == LOCAL_SOURCE:
+    if not NAME.fullmatch(name) or name == LOCAL_SOURCE:
         raise invalid(
             f'"{name}" cannot be the name of a source',
             why="Letters, digits, dots, hyphens and underscores are possible; lockstep is taken",
         )
-    context.open_source(kind, config, {})
+    async with context.reading(SOURCES_WRITE) as connection:
+        known = await store.read_source(connection, name)
+    context.open_source(kind, config, (known.watermark or {}).get("keys", {}) if known else {})
     if not is_kept:
         config = {key: value for key, value in config.items() if key != "files"}
     async with context.changing(SOURCES_WRITE) as edit:
@@ -62,7 +89,7 @@ async def save_source(
 
 async def list_sources(context: Context) -> list[SourceView]:
     async with context.reading() as connection:
-        holds = await store.open_holds(connection)
+        holds = await source_holds.open_holds(connection)
         return [
             SourceView(
                 one,
@@ -76,7 +103,9 @@ async def list_sources(context: Context) -> list[SourceView]:
 async def show_source(context: Context, name: str) -> SourceView:
     async with context.reading() as connection:
         source = await find_source(connection, name)
-        return SourceView(source, await store.count_objects(connection, name), await store.open_holds(connection, name))
+        return SourceView(
+            source, await store.count_objects(connection, name), await source_holds.open_holds(connection, name)
+        )
 
 
 async def import_source(
@@ -86,25 +115,56 @@ async def import_source(
 
     Stops after a pass that failed on the way: who is in a group can only be told once the people are there.
     """
-    async with context.reading(SOURCES_WRITE) as connection:
-        source = await find_source(connection, name)
-    keys = dict((source.watermark or {}).get("keys", {}))
-    passes = context.open_source(source.kind, config if config is not None else source.config, keys)
-    options = replace(options or IntakeOptions(), on_progress=context.on_progress)
-    results: list[PassResult] = []
-    for reading in passes:
-        result = await take_pass(
-            context.pool, name, reading, actor=context.actor.name, options=options, after_commit=context.after_commit
-        )
-        results.append(result)
-        if result.read > result.bad:
-            keys[str(reading.kind)] = reading.key
-        if result.error:
-            break
     async with context.changing(SOURCES_WRITE) as edit:
-        await store.save_watermark(edit.connection, name, {**(source.watermark or {}), "keys": keys})
+        source = await find_source(edit.connection, name)
+        # Noted before it is read: a file that cannot be read is tried again after its interval, and not every minute.
+        await store.note_reading(edit.connection, name, {"readAt": context.now().isoformat(), "failure": None})
+    keys = dict((source.watermark or {}).get("keys", {}))
+    try:
+        passes = context.open_source(source.kind, config if config is not None else source.config, keys)
+        results = await _take(context, context.pool, name, passes, options or IntakeOptions())
+    except LockstepError as refused:
+        await _note_failure(context, name, refused.detail)
+        raise
+    settled = {str(one.kind): one.key for one, result in zip(passes, results, strict=False) if result.read > result.bad}
+    failure = next((result.error for result in results if result.error), None)
+    async with context.changing(SOURCES_WRITE) as edit:
+        await store.note_reading(edit.connection, name, {"keys": keys | settled, "failure": failure})
         await audit(edit, "Import source", name, after={str(result.kind): counts_of(result) for result in results})
     return results
+
+
+async def import_file(
+    context: Context,
+    name: str,
+    config: Mapping[str, Any],
+    *,
+    is_kept: bool,
+    options: IntakeOptions | None = None,
+) -> list[PassResult]:
+    """Read the file of *config* into the source *name*, which is registered with it if it is new.
+
+    *is_kept*: the file is there tomorrow.
+    """
+    async with context.reading(SOURCES_WRITE) as connection:
+        is_new = await store.read_source(connection, name) is None
+    if is_new:
+        await save_source(context, name, kind="csv", config=config, is_kept=is_kept)
+    return await import_source(context, name, config=config, options=options)
+
+
+async def rehearse_import(
+    context: Context, name: str, *, config: Mapping[str, Any] | None = None, options: IntakeOptions | None = None
+) -> list[PassResult]:
+    """What an import would do, by doing it in a transaction that is undone. A source that is not registered needs *config*."""
+    context.actor.require(SOURCES_WRITE)
+    async with rehearsing(context.pool) as connection:
+        if config is not None and await store.read_source(connection, name) is None:
+            await store.save_source(connection, name, kind="csv", display_name=name, config={})
+        source = await find_source(connection, name)
+        keys = dict((source.watermark or {}).get("keys", {}))
+        passes = context.open_source(source.kind, config if config is not None else source.config, keys)
+        return await _take(context, connection, name, passes, options or IntakeOptions(), is_rehearsal=True)
 
 
 def counts_of(result: PassResult) -> dict[str, Any]:
@@ -120,25 +180,8 @@ def counts_of(result: PassResult) -> dict[str, Any]:
         "bad": result.bad,
     }
     texts = {"held": result.held, "unproven": result.unproven, "error": result.error}
-    return counts | {name: text for name, text in texts.items() if text}
-
-
-async def confirm_hold(context: Context, name: str) -> int:
-    """Let those leave whom the source no longer names; returns how many left."""
-    holds = await _holds(context, name)
-    left = 0
-    for hold in holds:
-        while some := await _let_some_leave(context, hold):
-            left += some[1]
-    await _decide(context, holds, "confirmed", left=left)
-    return left
-
-
-async def reject_hold(context: Context, name: str) -> int:
-    """Keep everybody whom the source no longer names, until it names them again or another import asks; returns how many."""
-    holds = await _holds(context, name)
-    await _decide(context, holds, "rejected", left=0)
-    return sum(hold.missing for hold in holds)
+    renamings = {"renamings": len(result.renamings)} if result.renamings else {}
+    return counts | {name: text for name, text in texts.items() if text} | renamings
 
 
 async def remove_source(context: Context, name: str, *, with_objects: bool = False) -> int:
@@ -171,30 +214,27 @@ async def remove_source(context: Context, name: str, *, with_objects: bool = Fal
     return removed
 
 
-async def _holds(context: Context, name: str) -> list[HoldRow]:
-    async with context.reading(SOURCES_WRITE) as connection:
-        await find_source(connection, name)
-        holds = await store.open_holds(connection, name)
-    if not holds:
-        raise not_found(f"Nothing of {name} waits for a decision", next_step=f"See: lockstep sources status {name}")
-    return holds
+async def _take(
+    context: Context,
+    database: Pool | Connection,
+    name: str,
+    passes: Sequence[SourcePass],
+    options: IntakeOptions,
+    *,
+    is_rehearsal: bool = False,
+) -> list[PassResult]:
+    options = replace(options, on_progress=context.on_progress)
+    after_commit = {} if is_rehearsal else {"after_commit": context.after_commit}
+    results: list[PassResult] = []
+    for reading in passes:
+        results.append(
+            await take_pass(database, name, reading, actor=context.actor.name, options=options, **after_commit)
+        )
+        if results[-1].error:
+            break
+    return results
 
 
-async def _let_some_leave(context: Context, hold: HoldRow) -> tuple[int, int] | None:
-    """Some of those whom *hold* keeps: how many were looked at and how many left. None when nobody is kept any more."""
+async def _note_failure(context: Context, name: str, failure: str) -> None:
     async with context.changing(SOURCES_WRITE) as edit:
-        held = await store.held_objects(edit.connection, hold.id, limit=_BATCH)
-        if not held:
-            return None
-        if hold.kind == "Member":
-            edges = [Edge(group, member, "User") for group, member in held if member]
-            return len(held), await remove_members(edit, edges)
-        return len(held), await delete_objects(edit, hold.kind, [one for one, _ in held])
-
-
-async def _decide(context: Context, holds: Sequence[HoldRow], decision: str, *, left: int) -> None:
-    async with context.changing(SOURCES_WRITE) as edit:
-        for hold in holds:
-            await store.decide_hold(edit.connection, hold.id, decision, actor=context.actor.name)
-            after = {"decision": decision, "kind": hold.kind, "missing": hold.missing, "left": left}
-            await audit(edit, "Decide on a source that shrank", hold.source, after=after)
+        await store.note_reading(edit.connection, name, {"failure": failure})

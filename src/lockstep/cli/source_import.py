@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import click
 from lockstep.actions import sources as actions
 from lockstep.actions.context import Context
 from lockstep.actions.sources import counts_of
-from lockstep.cli.output import Output, hint, output_option
+from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
 from lockstep.directory.intake import Guard, IntakeOptions
@@ -21,6 +21,9 @@ from lockstep.sources.piped import is_piped, regular_file
 
 DEFAULT_SOURCE = "csv"
 _SHOWN_BAD_ROWS = 10
+_SHOWN_LEAVERS = 10
+_NAMED = {False: 100, True: 100_000}  # people by name in the result; a dry run is made for them
+_SIGNS = {"created": "+", "restored": "+", "updated": "~", "removed": "-", "missing": "o"}
 
 
 @click.command("import")
@@ -42,50 +45,51 @@ _SHOWN_BAD_ROWS = 10
     show_default=True,
     help="Always allow fewer leavers than this.",
 )
+@click.option("--dry-run", is_flag=True, help="Show who would come, change and leave. Nothing is changed.")
 @reading_options
 @output_option
 def import_(
     what: str, source: str, kind: str | None, group: str, max_drop: float, max_drop_count: int,
-    output: Output, **reading: Any,
+    dry_run: bool, output: Output, **reading: Any,
 ) -> None:  # fmt: skip
     """Read a source, or a CSV file, into the directory; - is standard input.
 
     Those who are no longer in a whole file leave. If too many would leave at once, all stay until you confirm.
 
     \b
-    lockstep sources import hr
+    lockstep sources import hr --dry-run
     lockstep sources import people.csv --map "E-mail=userPrincipalName" --map "Personnel no=id"
     lockstep sources import sales-members.csv --group Sales
     """
     if group and kind not in (None, str(PassKind.MEMBERS)):
         raise click.UsageError(f"--group names whose members FILE lists, so it cannot hold {kind}")
-    options = IntakeOptions(Guard(percent=max_drop, least=max_drop_count))
+    options = IntakeOptions(Guard(percent=max_drop, least=max_drop_count), most_named=_NAMED[dry_run])
     given = config_from([], ReadingOptions(**reading))
 
     async def work(context: Context) -> tuple[str, list[PassResult]]:
         known = {view.source.name: view.source for view in await actions.list_sources(context)}
         if what in known and not source and not group:
             config = overlaid(known[what].config, given)
-            return what, await actions.import_source(context, what, config=config, options=options)
+            take = actions.rehearse_import if dry_run else actions.import_source
+            return what, await take(context, what, config=config, options=options)
         if _looks_like_a_name(what):
             await actions.show_source(context, what)  # there is none: says so, with what was probably meant
         name = source or DEFAULT_SOURCE
         with regular_file(what) as path:
             file = {"path": str(path.absolute()), "kind": kind} | ({"group": group} if group else {})
             config = {**given, "files": [file]}
-            if name not in known:
-                await actions.save_source(context, name, kind="csv", config=config, is_kept=not is_piped(what))
-            return name, await actions.import_source(context, name, config=config, options=options)
+            if dry_run:
+                return name, await actions.rehearse_import(context, name, config=config, options=options)
+            kept = not is_piped(what)
+            return name, await actions.import_file(context, name, config, is_kept=kept, options=options)
 
-    name, results = run(work, label="Importing")
-    output.one(
-        {
-            "source": name,
-            "passes": [{"kind": str(one.kind), **counts_of(one), "badRows": _bad(one)} for one in results],
-        },
-        text=[_summary(one) for one in results],
-    )
-    _explain(name, results)
+    name, results = run(work, label="Looking" if dry_run else "Importing")
+    text = [_summary(one, is_rehearsal=dry_run) for one in results]
+    text += [line for one in results for line in _names(one, everybody=dry_run)]
+    output.one({"source": name, "dryRun": dry_run, "passes": [_row(one) for one in results]}, text=text)
+    _explain(name, results, is_rehearsal=dry_run)
+    if dry_run:
+        hint("Nothing was changed.")
     if code := _exit_code(results):
         raise click.exceptions.Exit(code)
 
@@ -95,22 +99,50 @@ def _looks_like_a_name(what: str) -> bool:
     return not is_piped(what) and not path.suffix and "/" not in what and not path.exists()
 
 
-def _summary(result: PassResult) -> str:
+def _summary(result: PassResult, *, is_rehearsal: bool) -> str:
     counts = [
         (result.created, "added" if result.kind is PassKind.MEMBERS else "created"), (result.updated, "updated"),
         (result.restored, "restored"), (result.removed, "removed"), (result.unchanged, "unchanged"),
-        (result.awaited, "waiting for people who are not there yet"), (result.bad, "bad rows"),
+        (len(result.renamings), "with a new key"), (result.awaited, "waiting for people who are not there yet"),
+        (result.bad, "bad row" if result.bad == 1 else "bad rows"),
     ]  # fmt: skip
-    return f"{result.kind:<8} {result.read:>9,} read: " + (
-        ", ".join(f"{n:,} {word}" for n, word in counts if n) or "nothing"
-    )
+    done = ", ".join(f"{n:,} {word}" for n, word in counts if n) or "nothing"
+    return f"{result.kind:<8} {result.read:>9,} read: {'would be ' if is_rehearsal else ''}{done}"
+
+
+def _names(result: PassResult, *, everybody: bool) -> Iterator[str]:
+    """Those who came, changed and left; of an import that was done only the few who left."""
+    left = [one for one in result.movements if one.what == "removed"]
+    if not everybody and len(left) > _SHOWN_LEAVERS:
+        return
+    for one in result.movements if everybody else left:
+        name = one.name if one.display == one.name else f"{one.name}  {one.display}"
+        changed = f"  ({', '.join(one.changed)})" if one.changed else ""
+        yield safe(f"  {_SIGNS[one.what]} {one.what:<9} {name}{changed}")
+
+
+def _row(result: PassResult) -> dict[str, Any]:
+    return {
+        "kind": str(result.kind),
+        **counts_of(result),
+        "badRows": _bad(result),
+        "notes": list(result.notes),
+        "changes": [
+            {"what": one.what, "name": one.name, "displayName": one.display, "changed": list(one.changed)}
+            for one in result.movements
+        ],
+        "renamings": [
+            {"name": one.old_name, "newName": one.new_name, "newKey": one.new_key, "employeeId": one.employee_id}
+            for one in result.renamings
+        ],
+    }
 
 
 def _bad(result: PassResult) -> list[dict[str, Any]]:
     return [{"line": row.line, "column": row.column, "reason": row.reason, "key": row.key} for row in result.bad_rows]
 
 
-def _explain(name: str, results: Sequence[PassResult]) -> None:
+def _explain(name: str, results: Sequence[PassResult], *, is_rehearsal: bool) -> None:
     """What is remarkable, on stderr."""
     for result in results:
         for row in result.bad_rows[:_SHOWN_BAD_ROWS]:
@@ -127,12 +159,23 @@ def _explain(name: str, results: Sequence[PassResult]) -> None:
             hint(f"  {result.error}. Nobody was removed.")
         elif result.unproven:
             hint(f"  Nobody was removed: {result.unproven}.")
+        if result.taken_by:
+            [other, *_] = sorted(result.taken_by, key=lambda one: -result.taken_by[one])
+            hint(f"  If they are the same people: lockstep sources rename {other} {name}, then import again")
         if result.held:
             hint(f"  Nobody was removed: {result.held}.")
-            hint(f"  Decide: lockstep sources confirm {name}   or   lockstep sources reject {name}")
+        for one in result.renamings[:_SHOWN_BAD_ROWS]:
+            hint(
+                f"  {one.old_name} is missing and {one.new_name} is new, both with the employee id {one.employee_id}: "
+                "neither was removed or created."
+            )
+        if (result.held or result.renamings) and not is_rehearsal:
+            hint(
+                f"  See who it is about, and decide: lockstep sources confirm {name}   or   lockstep sources reject {name}"
+            )
 
 
 def _exit_code(results: Sequence[PassResult]) -> int:
-    if any(result.held for result in results):
+    if any(result.held or result.renamings for result in results):
         return EXIT_CODES[Kind.HELD]
     return EXIT_CODES[Kind.PARTIAL] if any(result.bad or result.error for result in results) else 0

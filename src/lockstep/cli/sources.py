@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from lockstep.actions import source_decisions as decisions
+from lockstep.actions import source_keys as keys
 from lockstep.actions import sources as actions
 from lockstep.actions.context import Context
 from lockstep.actions.sources import SourceView
@@ -14,8 +18,14 @@ from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.source_import import import_
-from lockstep.cli.source_options import ReadingOptions, config_from, reading_options
+from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
+from lockstep.cli.times import LENGTH, iso, length_text, stamp
+from lockstep.engine.durations import print_duration
 from lockstep.errors import EXIT_CODES, Kind
+from lockstep.storage.source_holds import RENAMING
+
+_SHOWN_HELD = 25
+_HELD_SIGNS = {RENAMING: "="}
 
 file_option = click.Path(path_type=Path, dir_okay=False)
 
@@ -39,24 +49,29 @@ sources.add_command(import_)
 @click.option("--groups", type=file_option, help="A CSV file of groups.")
 @click.option("--members", type=file_option, help="A CSV file of group members.")
 @click.option("--display-name", default="", help="As it is shown.")
+@click.option("--every", type=LENGTH, help="Let the worker read it again after this long, such as 15m.")
 @click.option("--replace", "replaces", is_flag=True, help="Overwrite a source of that name.")
 @reading_options
 @output_option
 def add(
-    name: str, people: Path | None, groups: Path | None, members: Path | None, display_name: str, replaces: bool,
-    output: Output, **reading: Any,
+    name: str, people: Path | None, groups: Path | None, members: Path | None, display_name: str, every: timedelta | None,
+    replaces: bool, output: Output, **reading: Any,
 ) -> None:  # fmt: skip
     """Register a source of CSV files.
 
     \b
-    lockstep sources add hr --people people.csv
-    lockstep sources add hr --people staff.csv --map "E-mail=userPrincipalName"
+    lockstep sources add hr --people people.csv --every 15m
+    lockstep sources add hr --people staff.csv --map "E-mail=userPrincipalName" --map "Personnel no=id"
     """
     files = [{"path": str(path.absolute()), "kind": kind}
              for path, kind in ((people, "people"), (groups, "groups"), (members, "members")) if path]  # fmt: skip
     if not files:
         raise click.UsageError("Name a file: --people FILE")
     config = config_from(files, ReadingOptions(**reading))
+    if every is not None:
+        if every < timedelta(minutes=1):
+            raise click.UsageError("--every is at least 1m")
+        config["every"] = print_duration(every)
 
     async def work(context: Context) -> None:
         await actions.save_source(
@@ -65,7 +80,9 @@ def add(
 
     run(work)
     output.one({"name": name, "kind": "csv", "config": config}, text=f"Source {name} is registered.")
-    hint(f"Next: lockstep sources import {name}")
+    if every is not None:
+        hint(f"A worker reads it now and then every {length_text(every)}.")
+    hint(f"Next: lockstep sources import {name}{' --dry-run' if every is None else ''}")
 
 
 @sources.command("list")
@@ -77,8 +94,16 @@ def list_(output: Output) -> None:
     lockstep sources list
     """
     views = run(actions.list_sources)
-    columns = [Column("name", "Name"), Column("kind", "Kind"), Column("people", "People"), Column("groups", "Groups"),
-               Column("waiting", "Waits for a decision"), Column("displayName", "Display name", is_wide=True)]  # fmt: skip
+    columns = [
+        Column("name", "Name"),
+        Column("kind", "Kind"),
+        Column("people", "People"),
+        Column("groups", "Groups"),
+        Column("readAt", "Read"),
+        Column("waiting", "Waits for a decision"),
+        Column("failure", "Failed", is_wide=True),
+        Column("displayName", "Display name", is_wide=True),
+    ]
     output.many(
         [_row(view) for view in views], columns, empty="No source yet. Add one: lockstep sources import people.csv"
     )
@@ -114,31 +139,98 @@ def status(name: str, output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 def confirm_(name: str, yes: bool, output: Output) -> None:
-    """Let those leave whom the source no longer names.
+    """Confirm what waits: removals of a source that shrank, people who have a new key.
+
+    Those who are no longer in the source leave; those who have a new key keep their accounts under it.
 
     \b
     lockstep sources confirm hr
     """
     view = run(lambda context: actions.show_source(context, name))
+    held = run(lambda context: decisions.who_is_held(context, name))
     for hold in view.holds:
-        hint(hold.reason)
-    if view.holds:
-        confirm(f"Let {sum(hold.missing for hold in view.holds):,} leave?", yes=yes)
-    left = run(lambda context: actions.confirm_hold(context, name))
-    output.one({"source": name, "left": left}, text=f"{left:,} have left.")
+        hint(f"{hold.reason}.")
+        for one in held.get(hold.kind, [])[:_SHOWN_HELD]:
+            hint(f"  {_HELD_SIGNS.get(hold.kind, '-')} {one}")
+        if hold.missing > _SHOWN_HELD:
+            hint(f"  ... and {hold.missing - _SHOWN_HELD:,} more: lockstep sources status {name} -o json")
+    leavers = sum(hold.missing for hold in view.holds if hold.kind != RENAMING)
+    renamed = sum(hold.missing for hold in view.holds if hold.kind == RENAMING)
+    asked = [f"remove {leavers:,}"] * bool(leavers) + [f"let {renamed:,} keep their accounts under a new key"] * bool(
+        renamed
+    )
+    if asked:
+        confirm(f"{' and '.join(asked).capitalize()}?", yes=yes)
+    done = run(lambda context: decisions.confirm_hold(context, name))
+    text = [f"{done.left:,} have left."] if leavers else []
+    text += (
+        [f"{done.renamed:,} with a new key. Read their new values: lockstep sources import {name}"] if renamed else []
+    )
+    output.one({"source": name, "left": done.left, "renamed": done.renamed}, text=text)
 
 
 @sources.command("reject")
 @click.argument("name")
 @output_option
 def reject(name: str, output: Output) -> None:
-    """Keep those whom the source no longer names.
+    """Reject what waits: nobody leaves, and people who seemed to have a new key are different people.
 
     \b
     lockstep sources reject hr
     """
-    kept = run(lambda context: actions.reject_hold(context, name))
-    output.one({"source": name, "kept": kept}, text=f"{kept:,} stay. Another import asks again.")
+    done = run(lambda context: decisions.reject_hold(context, name))
+    text = [f"{done.kept:,} stay. The next import asks again."] if done.kept else []
+    text += (
+        [f"{done.told_apart:,} told apart: the next import removes one and creates the other."]
+        if done.told_apart
+        else []
+    )
+    output.one({"source": name, "kept": done.kept, "toldApart": done.told_apart}, text=text)
+
+
+@sources.command("rename")
+@click.argument("name")
+@click.argument("new_name")
+@output_option
+def rename(name: str, new_name: str, output: Output) -> None:
+    """Rename a source. A registered source that has brought nobody takes over its people.
+
+    \b
+    lockstep sources rename csv hr
+    """
+    run(lambda context: keys.rename_source(context, name, new_name))
+    output.one({"name": new_name, "before": name}, text=f"Source {name} is called {new_name} now.")
+
+
+@sources.command("rekey")
+@click.argument("name")
+@click.option("--key", required=True, metavar="COLUMN", help="The column that tells people apart from now on.")
+@click.option(
+    "--file", type=file_option, help="A file with both the old and the new key (default: the registered one)."
+)
+@reading_options
+@output_option
+def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any) -> None:
+    """Recognise the people of a source by another column. Nobody leaves and nobody is created.
+
+    \b
+    lockstep sources rekey hr --key "Personnel no"
+    """
+    given = config_from([{"path": str(file.absolute()), "kind": "people"}] if file else [], ReadingOptions(**reading))
+
+    async def work(context: Context) -> keys.Rekeyed:
+        registered = (await actions.show_source(context, name)).source.config
+        config = overlaid(registered, given) | ({"files": given["files"]} if file else {})
+        return await keys.rekey_source(context, name, key, config=config)
+
+    done = run(work)
+    text = [f"{done.people:,} people of {name} are recognised by {safe(key)} now."]
+    text += (
+        [f"{done.absent:,} are not in the file: they keep the old key and leave at the next import."]
+        if done.absent
+        else []
+    )
+    output.one({"name": name, "key": key, "people": done.people, "absent": done.absent}, text=text)
 
 
 @sources.command("remove")
@@ -161,18 +253,34 @@ def remove(name: str, with_objects: bool, yes: bool, output: Output) -> None:
 
 def _show(name: str, output: Output) -> SourceView:
     view = run(lambda context: actions.show_source(context, name))
-    row = _row(view) | {"config": dict(view.source.config), "keys": (view.source.watermark or {}).get("keys", {})}
+    held = run(lambda context: decisions.who_is_held(context, name)) if view.holds else {}
+    row = _row(view) | {
+        "config": dict(view.source.config),
+        "keys": (view.source.watermark or {}).get("keys", {}),
+        "held": held,
+    }
     lines = [
         f"{view.source.name}  {view.source.kind}",
         f"  people   {view.counts['people']:,}",
         f"  groups   {view.counts['groups']:,}",
     ]
     lines += [f"  {file['kind'] or 'file':<8} {safe(file['path'])}" for file in view.source.config.get("files", [])]
+    lines += [f"  key      {safe(key)}  ({kind})" for kind, key in row["keys"].items()]
+    lines += _reading_lines(view)
     lines += [f"  waits    {hold.reason}" for hold in view.holds]
     output.one(row, text=lines)
     if view.holds:
         hint(f"Decide: lockstep sources confirm {name}   or   lockstep sources reject {name}")
     return view
+
+
+def _reading_lines(view: SourceView) -> Iterator[str]:
+    if view.read_at:
+        yield f"  read     {stamp(view.read_at)}{'  failed: ' + safe(view.failure) if view.failure else ''}"
+    if view.every and view.next_read_at:
+        yield f"  next     {stamp(view.next_read_at)}, then every {length_text(view.every)}, while a worker runs"
+    elif view.source.config.get("files"):
+        yield "  next     by hand only; --every lets a worker read it"
 
 
 def _row(view: SourceView) -> dict[str, Any]:
@@ -183,4 +291,7 @@ def _row(view: SourceView) -> dict[str, Any]:
         "people": view.counts["people"],
         "groups": view.counts["groups"],
         "waiting": "; ".join(hold.reason for hold in view.holds),
+        "readAt": iso(view.read_at),
+        "nextReadAt": iso(view.next_read_at),
+        "failure": view.failure,
     }

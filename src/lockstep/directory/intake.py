@@ -7,10 +7,12 @@ broken or half read file makes nobody a leaver. Run again after any interruption
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from psycopg_pool import AsyncConnectionPool
 
 from lockstep.directory.attributes import shown
 from lockstep.directory.edit import Edit, editing
@@ -19,11 +21,12 @@ from lockstep.directory.intake_groups import GroupIntake
 from lockstep.directory.intake_members import MemberIntake
 from lockstep.directory.intake_people import PersonIntake
 from lockstep.directory.people import delete_people
-from lockstep.directory.rows import PassKind, PassResult, SourcePass, Survey
+from lockstep.directory.rows import PassKind, PassResult, Renaming, SourcePass, Survey
 from lockstep.errors import LockstepError, conflict, invalid, not_found
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import groups as group_store
 from lockstep.storage import people as people_store
+from lockstep.storage import source_holds
 from lockstep.storage import sources as store
 from lockstep.storage.groups import Edge
 
@@ -68,6 +71,7 @@ class IntakeOptions:
     guard: Guard = Guard()
     page_size: int = PAGE_SIZE
     most_details: int = 100
+    most_named: int = 100
     on_progress: Callable[[Progress], None] = lambda _: None
 
 
@@ -76,7 +80,7 @@ async def nothing_to_defer(_: Collection[str]) -> None:
 
 
 async def take_pass(
-    pool: Pool,
+    database: Pool | Connection,
     source: str,
     reading: SourcePass,
     *,
@@ -84,13 +88,15 @@ async def take_pass(
     options: IntakeOptions | None = None,
     after_commit: AfterCommit = nothing_to_defer,
 ) -> PassResult:
-    """Take *reading* in. A source that fails on the way leaves what was read and an `error` in the result.
+    """Take *reading* in, on a connection of its own or on one that the caller holds.
+
+    A source that fails on the way leaves what was read and an `error` in the result.
 
     Raises LockstepError when another import of the same source is under way.
     """
     options = options or IntakeOptions()
-    result = PassResult(reading.kind, ignored=reading.ignored)
-    async with _alone(pool, source) as connection:
+    result = PassResult(reading.kind, ignored=reading.ignored, most_named=options.most_named)
+    async with _alone(database, source) as connection:
         walk = _Walk(connection, source, reading, result, actor, options, after_commit)
         await walk.run()
     return result
@@ -115,6 +121,8 @@ class _Walk:
         taker = self._taker()
         is_whole = await self._read(taker)
         self.result.ignored, self.result.notes = self.reading.ignored, self.reading.notes
+        if isinstance(taker, PersonIntake):
+            await self._settle_renamings(taker)
         if is_whole and self.reading.is_full:
             await self._remove_missing()
         if isinstance(taker, PersonIntake) and taker.postponed:
@@ -122,7 +130,8 @@ class _Walk:
                 await taker.take_postponed(edit)
         if self.result.created + self.result.removed >= _MANY:
             await store.refresh_statistics(self.connection, KINDS[self.reading.kind])
-        if is_whole and self.reading.is_full and not (self.result.held or self.result.unproven):
+        has_waiting = self.result.held or self.result.renamings or self.result.unproven
+        if is_whole and self.reading.is_full and not has_waiting:
             await store.complete_pass(self.connection, self.source, self.generation)
 
     async def _find_group(self) -> str | None:
@@ -166,6 +175,15 @@ class _Walk:
             self.result.error = failed.detail
         return is_whole and not self.result.error
 
+    async def _settle_renamings(self, taker: PersonIntake) -> None:
+        async with self._editing() as edit:
+            await taker.settle_renamings(edit)
+            found = self.result.renamings
+            await source_holds.hold_renamings(
+                edit.connection, self.source, generation=self.generation, present=len(found),
+                reason=renamings_reason(found), new_keys={one.person: one.new_key for one in found},
+            )  # fmt: skip
+
     async def _remove_missing(self) -> None:
         kind = KINDS[self.reading.kind]
         if self.result.unproven:
@@ -180,12 +198,13 @@ class _Walk:
         if is_empty or self.options.guard.stops(kind, missing=missing, before=before):
             self.result.held = _reason(kind, missing=missing, before=before, is_empty=is_empty)
             async with self.connection.transaction():
-                await store.hold_leavers(
+                await source_holds.hold_leavers(
                     self.connection, self.source, kind, generation=self.generation, missing=missing, present=before,
                     reason=self.result.held, only_group=self.only_group,
                 )  # fmt: skip
+            await self._name_missing(kind, "missing", limit=self.result.most_named)
             return
-        await store.lift_hold(self.connection, self.source, kind, self.only_group)
+        await source_holds.lift_hold(self.connection, self.source, kind, self.only_group)
         while await self._remove_some(kind):
             pass
         if kind == "Member":
@@ -200,9 +219,23 @@ class _Walk:
                 removed = await remove_members(edit, edges)
             else:
                 ids = await store.unseen(self.connection, self.source, kind, limit=size)
+                await self._name_missing(kind, "removed", limit=size)
                 removed = await delete_objects(edit, kind, ids)
         self.result.removed += removed
         return removed
+
+    async def _name_missing(self, kind: str, what: str, *, limit: int) -> None:
+        if kind == "Member" or len(self.result.movements) >= self.result.most_named:
+            return
+        ids = await store.unseen(self.connection, self.source, kind, limit=limit)
+        if kind == "User":
+            people = await people_store.read_people(self.connection, ids)
+            for person in sorted(people.values(), key=lambda one: one.user_principal_name.lower()):
+                self.result.name(what, person.user_principal_name, person.display)
+            return
+        groups = await group_store.read_groups(self.connection, ids)
+        for group in sorted(groups.values(), key=lambda one: one.display_name.lower()):
+            self.result.name(what, group.display_name, group.display_name)
 
     @asynccontextmanager
     async def _editing(self) -> AsyncIterator[Edit]:
@@ -237,18 +270,35 @@ async def delete_objects(edit: Edit, kind: str, ids: list[str]) -> int:
     return await delete_groups(edit, groups.values(), at=at, by_source=True)
 
 
+def renamings_reason(found: Sequence[Renaming]) -> str:
+    """Why people are held who may have a new key, with the first of them."""
+    if not found:
+        return ""
+    some = "; ".join(f"{one.old_name} as {one.new_name} (employee id {one.employee_id})" for one in found[:5])
+    noun = "1 person seems" if len(found) == 1 else f"{len(found):,} people seem"
+    return f"{noun} to have a new key: {some}{'; ...' if len(found) > 5 else ''}"
+
+
 def _reason(kind: str, *, missing: int, before: int, is_empty: bool) -> str:
     noun = NOUNS[kind]
     if is_empty:
         return f"The source named none of its {before:,} {noun}"
-    return f"{missing:,} of {before:,} {noun} ({missing * 100 / max(before, 1):.0f} %) are not in the source any more"
+    return f"{missing:,} of {before:,} {noun} ({missing * 100 / max(before, 1):.0f}%) are not in the source any more"
 
 
 @asynccontextmanager
-async def _alone(pool: Pool, source: str) -> AsyncIterator[Connection]:
+async def rehearsing(pool: Pool) -> AsyncIterator[Connection]:
+    """A transaction that is undone at its end, so that a pass in it shows what it would do. Other changes wait meanwhile."""
+    async with pool.connection() as connection:
+        async with connection.transaction(force_rollback=True):
+            yield connection
+
+
+@asynccontextmanager
+async def _alone(database: Pool | Connection, source: str) -> AsyncIterator[Connection]:
     """A connection for one pass; nobody else takes a pass of that source meanwhile."""
     number = zlib.crc32(f"pass of {source}".encode())
-    async with pool.connection() as connection:
+    async with _connected(database) as connection:
         cursor = await connection.execute("select pg_try_advisory_lock(%s)", (number,))
         row = await cursor.fetchone()
         if not row or not row[0]:
@@ -261,3 +311,12 @@ async def _alone(pool: Pool, source: str) -> AsyncIterator[Connection]:
         finally:
             await connection.execute("select pg_advisory_unlock(%s)", (number,))
             await connection.execute("drop table if exists seen, seen_edge")
+
+
+@asynccontextmanager
+async def _connected(database: Pool | Connection) -> AsyncIterator[Connection]:
+    if isinstance(database, AsyncConnectionPool):
+        async with database.connection() as connection:
+            yield connection
+    else:
+        yield database

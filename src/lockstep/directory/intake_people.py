@@ -7,16 +7,19 @@ those who left have given theirs up.
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from lockstep.directory.attributes import Cause
 from lockstep.directory.edit import Edit
 from lockstep.directory.groups import add_members
 from lockstep.directory.intake_seen import first_of_each
 from lockstep.directory.people import USER, PersonWrite, difference, with_attributes, write_people
-from lockstep.directory.rows import BadRow, Page, PassResult, PersonLine, key_of
+from lockstep.directory.rows import BadRow, Page, PassResult, PersonLine, Renaming, key_of
 from lockstep.storage import groups as group_store
 from lockstep.storage import people as store
+from lockstep.storage import person_keys, source_holds
 from lockstep.storage import sources as source_store
 from lockstep.storage.people import PersonRow
 
@@ -32,13 +35,36 @@ class PersonIntake:
     result: PassResult
     most_details: int
     postponed: list[PersonLine] = field(default_factory=list)
+    suspects: list[tuple[PersonLine, Renaming, str]] = field(
+        default_factory=list
+    )  # with the key of the one they may be
 
     async def take(self, edit: Edit, page: Page) -> None:
         lines = [line for line in page.lines if isinstance(line, PersonLine)]
         self.result.read += len(lines) + len(page.bad)
         await self._see_bad(edit, page.bad)
         first = await first_of_each(edit, USER, lines, self._reject)
-        await self._store(edit, first, is_last_try=False)
+        await self._store(edit, first, is_last_try=False, asks_for_renamings=True)
+
+    async def settle_renamings(self, edit: Edit) -> None:
+        """Decide on newcomers who have the employee id of somebody: held where that one is missing, else they are somebody else.
+
+        Those who are held count as seen, and so do they for whom they may be.
+        """
+        suspects, self.suspects = self.suspects, []
+        if not suspects:
+            return
+        seen = await source_store.seen_keys(edit.connection, USER, [anchor for _, _, anchor in suspects])
+        refused = await source_holds.refused_renamings(edit.connection, self.source)
+        taken = Counter(one.person for _, one, _ in suspects)
+        others: list[PersonLine] = []
+        for line, one, anchor in suspects:
+            if anchor in seen or taken[one.person] > 1 or (one.person, one.new_key) in refused:
+                others.append(line)
+            else:
+                self.result.renamings.append(one)
+                await source_store.note_seen(edit.connection, USER, {anchor: line.line})
+        await self._store(edit, others, is_last_try=False)
 
     async def take_postponed(self, edit: Edit) -> None:
         """Those whose name was taken, once more, now that everybody else is in place."""
@@ -59,10 +85,16 @@ class PersonIntake:
         if seen:
             await source_store.note_seen(edit.connection, USER, seen)
 
-    async def _store(self, edit: Edit, lines: Sequence[PersonLine], *, is_last_try: bool) -> None:
+    async def _store(
+        self, edit: Edit, lines: Sequence[PersonLine], *, is_last_try: bool, asks_for_renamings: bool = False
+    ) -> None:
         known = await store.known(edit.connection, self.source, {line.key: line.digest for line in lines})
         moved = [line for line in lines if line.key not in known or not known[line.key].is_same]
         self.result.unchanged += len(lines) - len(moved)
+        if asks_for_renamings:
+            new = [line for line in moved if line.key not in known]
+            aside = await self._set_aside(edit, new)
+            moved = [line for line in moved if line.key not in aside]
         if not moved:
             return
         before = await store.read_people(edit.connection, [known[line.key].id for line in moved if line.key in known])
@@ -78,6 +110,23 @@ class PersonIntake:
         await write_people(edit, accepted)
         self._count(accepted)
         await self._answer_waiting(edit, accepted)
+
+    async def _set_aside(self, edit: Edit, new: Sequence[PersonLine]) -> set[str]:
+        """Keys of newcomers whose employee id one other person of this source has: the end of the pass tells who they are."""
+        numbers = {str(line.values["employeeId"]) for line in new if line.values.get("employeeId")}
+        if not numbers or len(self.suspects) >= _MOST_POSTPONED:
+            return set()
+        holders = await person_keys.holders_of_employee_ids(edit.connection, self.source, numbers)
+        aside = set()
+        for line in new:
+            number = str(line.values.get("employeeId") or "")
+            found = holders.get(number, [])
+            if len(found) == 1:
+                person, anchor, old_name = found[0]
+                new_name = str(line.values.get("userPrincipalName"))
+                self.suspects.append((line, Renaming(person, old_name, new_name, line.key, number), anchor))
+                aside.add(line.key)
+        return aside
 
     async def _new_ids(self, edit: Edit, keys: Sequence[str]) -> dict[str, str]:
         """A source that names its objects by GUID keeps them; everybody else gets a new one."""
@@ -131,15 +180,22 @@ class PersonIntake:
             if not refused:
                 return [write for _, write in writes]
             writes = [(line, write) for line, write in writes if write.after.id not in refused]
-            for line, holder in refused.values():
-                self._postpone(line, holder, is_last_try=is_last_try)
+            if is_last_try or len(self.postponed) >= _MOST_POSTPONED:
+                await self._refuse_names(edit, list(refused.values()))
+            else:
+                self.postponed.extend(line for line, _ in refused.values())
 
-    def _postpone(self, line: PersonLine, holder: str, *, is_last_try: bool) -> None:
-        if not is_last_try and len(self.postponed) < _MOST_POSTPONED:
-            self.postponed.append(line)
-            return
-        name = line.values.get("userPrincipalName")
-        self._reject(BadRow(line.line, "userPrincipalName", f"{name} belongs to another person ({holder})", line.key))
+    async def _refuse_names(self, edit: Edit, refused: Sequence[tuple[PersonLine, str]]) -> None:
+        holders = await store.read_people(edit.connection, [holder for _, holder in refused])
+        for line, holder in refused:
+            name = line.values.get("userPrincipalName")
+            other = holders.get(holder)
+            source = other.source if other else self.source
+            if source != self.source:
+                self.result.taken_by[source] = self.result.taken_by.get(source, 0) + 1
+            of_source = f" of the source {source}" if source != self.source else ""
+            reason = f"{name} belongs to another person{of_source} ({holder})"
+            self._reject(BadRow(line.line, "userPrincipalName", reason, line.key, cause=Cause.TAKEN))
 
     async def _answer_waiting(self, edit: Edit, writes: Sequence[PersonWrite]) -> None:
         """Reports and groups that named these people before they came."""
@@ -165,14 +221,20 @@ class PersonIntake:
 
     def _count(self, writes: Iterable[PersonWrite]) -> None:
         for write in writes:
+            changed: list[str] = []
             if write.before is None:
+                what = "created"
                 self.result.created += 1
             elif write.before.deleted_at is not None:
+                what = "restored"
                 self.result.restored += 1
-            elif difference(write.before, write.after)[0]:
+            elif changed := difference(write.before, write.after)[0]:
+                what = "updated"
                 self.result.updated += 1
             else:
                 self.result.unchanged += 1
+                continue
+            self.result.name(what, write.after.user_principal_name, write.after.display, changed)
 
     def _reject(self, row: BadRow) -> None:
         self.result.reject(row, most=self.most_details)

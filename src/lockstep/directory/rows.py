@@ -5,7 +5,7 @@ A bad row still says that its person is there (*key*). Where not even the key ca
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
@@ -133,6 +133,27 @@ class SourcePass(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What a pass did to one person or group: created, updated, restored, removed; *changed*: attributes that differ."""
+
+    what: str
+    name: str
+    display: str
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """A newcomer who has the employee id of somebody who is missing: probably the same person under a new key."""
+
+    person: str  # the id of whom the directory knows
+    old_name: str
+    new_name: str
+    new_key: str
+    employee_id: str
+
+
 @dataclass(slots=True)
 class PassResult:
     """What a pass did. For members, created and removed count memberships."""
@@ -154,6 +175,16 @@ class PassResult:
     unproven: str = ""  # why this pass says nothing about who is missing
     error: str = ""  # the source failed on the way
     touched: frozenset[str] = frozenset()
+    movements: list[Movement] = field(default_factory=list)  # the first *most_named* of them
+    most_named: int = 100
+    renamings: list[Renaming] = field(default_factory=list)  # held: neither created nor removed
+    taken_by: dict[str, int] = field(
+        default_factory=dict
+    )  # source to how many names its people hold that this one wants
+
+    def name(self, what: str, name: str, display: str, changed: Iterable[str] = ()) -> None:
+        if len(self.movements) < self.most_named:
+            self.movements.append(Movement(what, name, display, tuple(changed)))
 
     def reject(self, row: BadRow, *, most: int) -> None:
         self.bad += 1

@@ -36,7 +36,10 @@ class PersonRow:
 
     @property
     def display(self) -> str:
-        return str(self.attributes.get("displayName") or self.user_principal_name)
+        """As tables show a person: the display name, else given name and surname, else the user principal name."""
+        names = (self.attributes.get("givenName"), self.attributes.get("surname"))
+        full_name = " ".join(str(name) for name in names if name)
+        return str(self.attributes.get("displayName") or full_name or self.user_principal_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,18 @@ async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) 
         {"keys": wanted, "source": source},
     )
     return dict(await cursor.fetchall())  # an anchor comes last and wins
+
+
+async def find_by_any_name(connection: Connection, name: str, *, limit: int) -> list[PersonRow]:
+    """Live people who are called exactly *name*: employee id, mail, display name, given name and surname; accents do not matter."""
+    async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
+        await cursor.execute(
+            f"""select {_COLUMNS} from person
+            where deleted_at is null and position(E'\n' || folded(%s) || E'\n' in search_text) > 0
+            order by lower(user_principal_name) limit %s""",
+            (" ".join(name.split()), limit),
+        )
+        return await cursor.fetchall()
 
 
 async def taken_ids(connection: Connection, ids: Iterable[str]) -> set[str]:
@@ -265,8 +280,9 @@ def _conditions(wanted: PersonFilter) -> tuple[list[sql.SQL], dict[str, Any]]:
     if wanted.search:
         conditions.append(
             sql.SQL(
-                """(lower(person.user_principal_name) like %(search)s or lower(person.attributes->>'displayName') like %(search)s
-                or lower(person.attributes->>'mail') like %(search)s)"""
+                # Every word of it, in any order.
+                "person.search_text like all(select '%%' || replace(replace(replace(folded(word), '\\', '\\\\'), '%%', '\\%%'), '_', '\\_')"
+                " || '%%' from unnest(%(words)s::text[]) as word)"
             )
         )
     if wanted.source:
@@ -289,7 +305,7 @@ def _conditions(wanted: PersonFilter) -> tuple[list[sql.SQL], dict[str, Any]]:
     if wanted.ids:
         conditions.append(sql.SQL("person.id = any(%(ids)s::uuid[])"))
     parameters = {name: getattr(wanted, name) for name in wanted.__slots__} | {"ids": list(wanted.ids)}
-    return conditions, parameters | {"search": f"%{_like(wanted.search.lower())}%"}
+    return conditions, parameters | {"words": wanted.search.split()}
 
 
 def _like(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Sources of people and groups, their passes, and the holds that a source that shrank leaves.
+"""Sources of people and groups, and their passes.
 
 What a pass has seen is noted in temporary tables of the connection that does the pass: a row that did not change is not written,
 not even to say that it was seen.
@@ -32,23 +32,8 @@ class SourceRecord:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class HoldRow:
-    """Leavers that wait for a decision because too many of them came at once."""
-
-    id: str
-    source: str
-    kind: str
-    generation: int
-    missing: int
-    present: int
-    reason: str
-    created_at: datetime
-
-
 _SOURCE = "name, kind, display_name, config, generation, completed_generation, watermark, created_at"
-_TABLES = {"User": "person", "Group": "grp"}
-_HOLD = "id::text, source, kind, generation, missing, present, reason, created_at"
+TABLES = {"User": "person", "Group": "grp"}
 
 
 async def read_source(connection: Connection, name: str) -> SourceRecord | None:
@@ -74,8 +59,48 @@ async def save_source(
     )
 
 
-async def save_watermark(connection: Connection, name: str, watermark: Mapping[str, Any]) -> None:
-    await connection.execute("update source set watermark = %s where name = %s", (as_json(watermark), name))
+async def save_config(connection: Connection, name: str, config: Mapping[str, Any]) -> None:
+    await connection.execute("update source set config = %s where name = %s", (as_json(config), name))
+
+
+async def note_reading(connection: Connection, name: str, noted: Mapping[str, Any]) -> None:
+    """Note how a source was read, beside what is known: `keys` (by kind), `readAt`, `failure`."""
+    await connection.execute(
+        "update source set watermark = coalesce(watermark, '{}') || %s::jsonb where name = %s", (as_json(noted), name)
+    )
+
+
+async def due_for_reading(connection: Connection) -> list[str]:
+    """Sources whose interval has passed since they were read, those that were never read first."""
+    cursor = await connection.execute(
+        """select name from source
+        where config->>'every' is not null
+            and coalesce((watermark->>'readAt')::timestamptz + (config->>'every')::interval, '-infinity') <= now()
+        order by watermark->>'readAt' nulls first, name"""
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def rename_source(connection: Connection, name: str, new_name: str, *, is_taken_over: bool) -> None:
+    """Give a source another name with all that it has brought. *is_taken_over*: by a source of that name, which keeps its configuration."""
+    if is_taken_over:
+        await connection.execute(
+            "update source set watermark = coalesce(watermark, '{}') || coalesce((select watermark from source where name = %s), '{}')"
+            " where name = %s",
+            (name, new_name),
+        )
+        await connection.execute("delete from source_hold where source = %s", (new_name,))
+    else:
+        await connection.execute(
+            """insert into source (name, kind, display_name, config, generation, completed_generation, watermark, created_at)
+            select %(new)s, kind, case display_name when name then %(new)s else display_name end, config, generation,
+                completed_generation, watermark, created_at
+            from source where name = %(old)s""",
+            {"old": name, "new": new_name},
+        )
+    for table in ("person", "grp", "source_hold", "awaited_member"):
+        await connection.execute(f"update {table} set source = %s where source = %s", (new_name, name))
+    await connection.execute("delete from source where name = %s", (name,))
 
 
 async def remove_source(connection: Connection, name: str, *, heir: str) -> None:
@@ -92,7 +117,7 @@ async def remove_source(connection: Connection, name: str, *, heir: str) -> None
 async def live_objects(connection: Connection, name: str, kind: str, *, limit: int) -> list[str]:
     """Ids of live people or groups of a source."""
     cursor = await connection.execute(
-        f"select id::text from {_TABLES[kind]} where source = %s and deleted_at is null order by id limit %s",
+        f"select id::text from {TABLES[kind]} where source = %s and deleted_at is null order by id limit %s",
         (name, limit),
     )
     return [row[0] for row in await cursor.fetchall()]
@@ -164,7 +189,7 @@ async def count_unseen(connection: Connection, source: str, kind: str) -> tuple[
     """How many live objects of *source* this pass did not see, and how many live ones there are."""
     cursor = await connection.execute(
         f"""select count(*) filter (where seen.key is null), count(*)
-        from {_TABLES[kind]} as object left join seen on seen.kind = %(kind)s and seen.key = object.anchor
+        from {TABLES[kind]} as object left join seen on seen.kind = %(kind)s and seen.key = object.anchor
         where object.source = %(source)s and object.deleted_at is null""",
         {"source": source, "kind": kind},
     )
@@ -175,7 +200,7 @@ async def count_unseen(connection: Connection, source: str, kind: str) -> tuple[
 async def unseen(connection: Connection, source: str, kind: str, *, limit: int) -> list[str]:
     """Ids of live objects of *source* that this pass did not see."""
     cursor = await connection.execute(
-        f"""select object.id::text from {_TABLES[kind]} as object
+        f"""select object.id::text from {TABLES[kind]} as object
         where object.source = %(source)s and object.deleted_at is null
             and not exists (select from seen where seen.kind = %(kind)s and seen.key = object.anchor)
         order by object.id limit %(limit)s""",
@@ -184,18 +209,9 @@ async def unseen(connection: Connection, source: str, kind: str, *, limit: int) 
     return [row[0] for row in await cursor.fetchall()]
 
 
-_EDGE_UNSEEN = """not exists (select from seen_edge
+EDGE_UNSEEN = """not exists (select from seen_edge
     where seen_edge.group_id = member.group_id and seen_edge.member_key = member.member_id::text)"""
-_IN_GROUP = "(%(group)s::uuid is null or member.group_id = %(group)s)"
-_HELD = {
-    kind: f"""select %(hold)s, object.id, null from {table} as object
-    where object.source = %(source)s and object.deleted_at is null
-        and not exists (select from seen where seen.kind = '{kind}' and seen.key = object.anchor)"""
-    for kind, table in _TABLES.items()
-} | {
-    "Member": f"""select %(hold)s, member.group_id, member.member_id from member join grp on grp.id = member.group_id
-    where grp.source = %(source)s and grp.deleted_at is null and {_IN_GROUP} and {_EDGE_UNSEEN}"""
-}
+IN_GROUP = "(%(group)s::uuid is null or member.group_id = %(group)s)"
 
 
 async def count_unseen_edges(connection: Connection, source: str, group: str | None) -> tuple[int, int]:
@@ -204,10 +220,10 @@ async def count_unseen_edges(connection: Connection, source: str, group: str | N
     Those of deleted people do not count: they left with their people, who were guarded themselves.
     """
     cursor = await connection.execute(
-        f"""select count(*) filter (where {_EDGE_UNSEEN}), count(*)
+        f"""select count(*) filter (where {EDGE_UNSEEN}), count(*)
         from member join grp on grp.id = member.group_id
         left join person on person.id = member.member_id
-        where grp.source = %(source)s and grp.deleted_at is null and person.deleted_at is null and {_IN_GROUP}""",
+        where grp.source = %(source)s and grp.deleted_at is null and person.deleted_at is null and {IN_GROUP}""",
         {"source": source, "group": group},
     )
     row = await cursor.fetchone()
@@ -221,7 +237,7 @@ async def unseen_edges(
     cursor = await connection.execute(
         f"""select member.group_id::text, member.member_id::text, member.member_kind
         from member join grp on grp.id = member.group_id
-        where grp.source = %(source)s and grp.deleted_at is null and {_IN_GROUP} and {_EDGE_UNSEEN}
+        where grp.source = %(source)s and grp.deleted_at is null and {IN_GROUP} and {EDGE_UNSEEN}
         order by 1, 2 limit %(limit)s""",
         {"source": source, "group": group, "limit": limit},
     )
@@ -239,80 +255,7 @@ async def forget_unseen_awaited(connection: Connection, source: str, group: str 
     )
 
 
-async def open_holds(connection: Connection, source: str = "") -> list[HoldRow]:
-    """Holds that nobody has decided yet, of one source or of all."""
-    async with connection.cursor(row_factory=class_row(HoldRow)) as cursor:
-        await cursor.execute(
-            f"""select {_HOLD} from source_hold
-            where decided_at is null and (%(source)s = '' or source = %(source)s) order by source, kind""",
-            {"source": source},
-        )
-        return await cursor.fetchall()
-
-
-async def hold_leavers(
-    connection: Connection,
-    source: str,
-    kind: str,
-    *,
-    generation: int,
-    missing: int,
-    present: int,
-    reason: str,
-    only_group: str | None = None,
-) -> None:
-    """Open a hold, or bring the open one up to date, with those who would leave by what this pass has seen."""
-    cursor = await connection.execute(
-        """insert into source_hold (source, kind, generation, missing, present, reason) values (%s, %s, %s, %s, %s, %s)
-        on conflict (source, kind) where decided_at is null do update set generation = excluded.generation,
-            missing = excluded.missing, present = excluded.present, reason = excluded.reason, created_at = now()
-        returning id""",
-        (source, kind, generation, missing, present, reason),
-    )
-    row = await cursor.fetchone()
-    assert row is not None, "an upsert returns its row"
-    await connection.execute(
-        "delete from source_hold_object where hold = %(hold)s and (%(group)s::uuid is null or object_id = %(group)s)",
-        {"hold": row[0], "group": only_group},
-    )
-    await connection.execute(
-        "insert into source_hold_object (hold, object_id, member_id) " + _HELD[kind],
-        {"hold": row[0], "source": source, "group": only_group},
-    )
-
-
-async def held_objects(connection: Connection, hold: str, *, limit: int) -> list[tuple[str, str | None]]:
-    """Take up to *limit* of those whom a hold keeps out of the list: (object id, member id where a membership is held)."""
-    cursor = await connection.execute(
-        """with taken as (select ctid from source_hold_object where hold = %s limit %s)
-        delete from source_hold_object using taken where source_hold_object.ctid = taken.ctid
-        returning object_id::text, member_id::text""",
-        (hold, limit),
-    )
-    return [(row[0], row[1]) for row in await cursor.fetchall()]
-
-
-async def decide_hold(connection: Connection, hold: str, decision: str, *, actor: str) -> None:
-    await connection.execute(
-        "update source_hold set decided_at = now(), decision = %s, decided_by = %s where id = %s",
-        (decision, actor, hold),
-    )
-
-
-async def lift_hold(connection: Connection, source: str, kind: str, group: str | None = None) -> None:
-    """Remove an open hold that has lost its cause: a later pass was complete and nobody is missing in number.
-
-    A pass over the members of one *group* says nothing of what is held in others.
-    """
-    given = {"source": source, "kind": kind, "group": group}
-    await connection.execute(
-        """delete from source_hold_object using source_hold as hold
-        where hold.id = source_hold_object.hold and hold.source = %(source)s and hold.kind = %(kind)s
-            and hold.decided_at is null and (%(group)s::uuid is null or source_hold_object.object_id = %(group)s)""",
-        given,
-    )
-    await connection.execute(
-        """delete from source_hold as hold where source = %(source)s and kind = %(kind)s and decided_at is null
-            and not exists (select from source_hold_object where source_hold_object.hold = hold.id)""",
-        given,
-    )
+async def seen_keys(connection: Connection, kind: str, keys: Iterable[str]) -> set[str]:
+    """Those of *keys* that this pass has read."""
+    cursor = await connection.execute("select key from seen where kind = %s and key = any(%s)", (kind, list(keys)))
+    return {row[0] for row in await cursor.fetchall()}

@@ -14,7 +14,7 @@ import structlog
 from procrastinate import App, JobContext
 from procrastinate.jobs import Status
 
-from lockstep.storage import cycles, dirty, jobs, links, operations, provisioning_log
+from lockstep.storage import cycles, dirty, jobs, links, operations, provisioning_log, sources
 from lockstep.sync.connector import connector_beside
 from lockstep.sync.cycle import open_scheduled_cycle
 from lockstep.sync.drain import drain_job
@@ -91,7 +91,7 @@ async def rescue_stalled(app: App) -> int:
 
 
 async def run_schedule(services: Services, drive: Drive) -> list[str]:
-    """Open a cycle for every job that has not had one for its interval; returns those jobs."""
+    """Open a cycle for every job that has not had one for its interval, and read every source again that is due; returns the jobs."""
     opened = []
     async with services.pool.connection() as connection:
         due = await jobs.jobs_with_due_cycle(connection)
@@ -99,6 +99,10 @@ async def run_schedule(services: Services, drive: Drive) -> list[str]:
         if await open_scheduled_cycle(services, job):
             opened.append(job)
     await drive.wake(opened)
+    async with services.pool.connection() as connection:
+        unread = await sources.due_for_reading(connection)
+    for source in unread:
+        await drive.defer_import(source)
     return opened
 
 

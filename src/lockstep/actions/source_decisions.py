@@ -1,0 +1,97 @@
+"""Decide what a source's holds are about: leavers of a source that shrank, people who may have a new key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lockstep.actions.context import SOURCES_WRITE, Context, audit
+from lockstep.actions.lookup import find_source
+from lockstep.directory.groups import remove_members
+from lockstep.directory.intake import delete_objects
+from lockstep.errors import not_found
+from lockstep.storage import person_keys, source_holds
+from lockstep.storage.groups import Edge
+from lockstep.storage.source_holds import RENAMING, HoldRow
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a decision did. *left*: people, groups and memberships that left; *renamed*: people who have a new key."""
+
+    left: int = 0
+    kept: int = 0
+    renamed: int = 0
+    told_apart: int = 0  # people who are not those they seemed to be
+
+
+async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> dict[str, list[str]]:
+    """By kind of hold, those whom the open holds of a source are about."""
+    async with context.reading() as connection:
+        await find_source(connection, name)
+        return {
+            hold.kind: await source_holds.names_held(connection, hold.id, limit=limit)
+            for hold in await source_holds.open_holds(connection, name)
+        }
+
+
+async def confirm_hold(context: Context, name: str) -> Decision:
+    """Remove those whom the source no longer names, and give those who have a new key that key: they keep their accounts."""
+    holds = await _holds(context, name)
+    left = renamed = 0
+    for hold in holds:
+        if hold.kind == RENAMING:
+            renamed += await _give_new_keys(context, hold)
+            continue
+        while some := await _let_some_leave(context, hold):
+            left += some[1]
+    await _decide(context, holds, "confirmed", left=left)
+    return Decision(left=left, renamed=renamed)
+
+
+async def reject_hold(context: Context, name: str) -> Decision:
+    """Keep those whom the source no longer names, until another import asks; who seemed to be renamed is two people from now on."""
+    holds = await _holds(context, name)
+    await _decide(context, holds, "rejected", left=0)
+    return Decision(
+        kept=sum(hold.missing for hold in holds if hold.kind != RENAMING),
+        told_apart=sum(hold.missing for hold in holds if hold.kind == RENAMING),
+    )
+
+
+async def _holds(context: Context, name: str) -> list[HoldRow]:
+    async with context.reading(SOURCES_WRITE) as connection:
+        await find_source(connection, name)
+        holds = await source_holds.open_holds(connection, name)
+    if not holds:
+        raise not_found(f"Nothing of {name} waits for a decision", next_step=f"See: lockstep sources status {name}")
+    return holds
+
+
+async def _give_new_keys(context: Context, hold: HoldRow) -> int:
+    async with context.changing(SOURCES_WRITE) as edit:
+        return await person_keys.give_new_keys(
+            edit.connection, hold.source, await source_holds.held_renamings(edit.connection, hold.id)
+        )
+
+
+async def _let_some_leave(context: Context, hold: HoldRow) -> tuple[int, int] | None:
+    """Some of those whom *hold* keeps: how many were looked at and how many left. None when nobody is kept any more."""
+    async with context.changing(SOURCES_WRITE) as edit:
+        held = await source_holds.held_objects(edit.connection, hold.id, limit=_BATCH)
+        if not held:
+            return None
+        if hold.kind == "Member":
+            edges = [Edge(group, member, "User") for group, member in held if member]
+            return len(held), await remove_members(edit, edges)
+        return len(held), await delete_objects(edit, hold.kind, [one for one, _ in held])
+
+
+async def _decide(context: Context, holds: Sequence[HoldRow], decision: str, *, left: int) -> None:
+    async with context.changing(SOURCES_WRITE) as edit:
+        for hold in holds:
+            await source_holds.decide_hold(edit.connection, hold.id, decision, actor=context.actor.name)
+            after = {"decision": decision, "kind": hold.kind, "missing": hold.missing, "left": left}
+            await audit(edit, "Decide on what a source holds", hold.source, after=after)

@@ -1,0 +1,139 @@
+"""Give a source another name, or another key column and everybody the key that it holds: nobody leaves, nobody is created."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.actions.context import SOURCES_WRITE, Context, audit
+from lockstep.actions.groups import LOCAL_SOURCE
+from lockstep.actions.lookup import find_source
+from lockstep.actions.sources import NAME, show_source
+from lockstep.directory.attributes import shown, squeezed
+from lockstep.directory.rows import BadRow, PassKind, PersonLine, SourcePass
+from lockstep.errors import conflict, invalid
+from lockstep.storage import person_keys
+from lockstep.storage import sources as store
+from lockstep.storage.sources import SourceRecord
+
+_ID = "id"
+_NAME = "userPrincipalName"
+_PAGE = 1000
+_PEOPLE = str(PassKind.PEOPLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """*absent*: people of the source whom its file does not name; they keep their key and leave at the next import."""
+
+    people: int
+    absent: int
+    key: str
+
+
+async def rename_source(context: Context, name: str, new_name: str) -> SourceRecord:
+    """Give a source another name, with all that it has brought. A registered source that has brought nobody takes it over.
+
+    So the people of a first import by hand become those of a source that is registered afterwards.
+    """
+    if not NAME.fullmatch(new_name) or LOCAL_SOURCE in (name, new_name) or name == new_name:
+        raise invalid(f'The source {name} cannot be renamed to "{new_name}"', next_step="Choose another name")
+    async with context.changing(SOURCES_WRITE) as edit:
+        await find_source(edit.connection, name)
+        heir = await store.read_source(edit.connection, new_name)
+        counts = await store.count_objects(edit.connection, new_name)
+        if any(counts.values()):
+            raise conflict(
+                f"The source {new_name} has brought people or groups of its own",
+                why="Two sources cannot become one: their keys may not mean the same people",
+                next_step=f"See them: lockstep people list --source {new_name}",
+            )
+        await store.rename_source(edit.connection, name, new_name, is_taken_over=heir is not None)
+        await audit(edit, "Rename source", new_name, before={"name": name}, after={"name": new_name})
+    return (await show_source(context, new_name)).source
+
+
+async def rekey_source(context: Context, name: str, column: str, *, config: Mapping[str, Any] | None = None) -> Rekeyed:
+    """Tell the people of a source apart by *column* from now on. *config* overrides the registered one, for this reading.
+
+    Raises LockstepError, and changes nothing, where a row has no key, or two rows have one.
+    """
+    async with context.reading(SOURCES_WRITE) as connection:
+        source = await find_source(connection, name)
+    keys = dict((source.watermark or {}).get("keys", {}))
+    if _PEOPLE not in keys:
+        raise conflict(
+            f"Nobody has been imported from {name} yet",
+            next_step=f'The first import settles the key: lockstep sources import {name} --map "{column}=id"',
+        )
+    old_config = dict(config or source.config)
+    new_config, settled = _with_key(old_config, column)
+    old = await _keys_by_line(_people_pass(context, source.kind, old_config, keys))
+    new = await _keys_by_line(_people_pass(context, source.kind, new_config, settled))
+    pairs = {old[line]: new[line] for line in old if line in new}
+    missing = [line for line in old if line not in new]
+    if missing or len(set(pairs.values())) < len(pairs):
+        raise _unfit(column, missing, pairs)
+    async with context.changing(SOURCES_WRITE) as edit:
+        changed = await person_keys.replace_keys(edit.connection, name, pairs)
+        counts = await store.count_objects(edit.connection, name)
+        registered = dict(source.config)
+        if "map" in new_config or "map" in registered:
+            registered["map"] = new_config.get("map", {})
+        await store.save_config(edit.connection, name, registered)
+        await store.note_reading(edit.connection, name, {"keys": keys | settled})
+        after = {"key": column, "people": changed}
+        await audit(edit, "Change key of source", name, before={"key": keys[_PEOPLE]}, after=after)
+    return Rekeyed(changed, counts["people"] - changed, column)
+
+
+def _with_key(config: Mapping[str, Any], column: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The configuration in which *column* is the key, and the key that is settled by it."""
+    maps = {}
+    for name, given in dict(config.get("map") or {}).items():
+        meanings = [given] if isinstance(given, str) else list(given)
+        if left := [one for one in meanings if squeezed(one) not in (_ID, "objectid")]:
+            maps[name] = left[0] if len(left) == 1 else left
+    if squeezed(column) == squeezed(_NAME):
+        return {**config, "map": maps}, {_PEOPLE: _NAME}
+    own = next((name for name in maps if squeezed(name) == squeezed(column)), column)
+    before = maps.get(own, [])
+    maps[own] = [_ID, *([before] if isinstance(before, str) else before)]
+    if len(maps[own]) == 1:
+        maps[own] = _ID
+    return {**config, "map": maps}, {_PEOPLE: _ID}
+
+
+def _people_pass(context: Context, kind: str, config: Mapping[str, Any], keys: Mapping[str, str]) -> SourcePass:
+    found = [one for one in context.open_source(kind, config, keys) if one.kind is PassKind.PEOPLE]
+    if len(found) != 1:
+        raise invalid(
+            "The source has no file of people" if not found else "The source has several files of people",
+            next_step="Name the file: lockstep sources rekey SOURCE --key COLUMN --file FILE",
+        )
+    return found[0]
+
+
+async def _keys_by_line(reading: SourcePass) -> dict[int, str]:
+    found: dict[int, str] = {}
+    unread: list[BadRow] = []
+    async for page in reading.pages(_PAGE):
+        found |= {line.line: line.key for line in page.lines if isinstance(line, PersonLine)}
+        unread += page.bad
+        if page.unproven:
+            raise invalid("The file is not whole; nothing was changed", why=page.unproven)
+    return found
+
+
+def _unfit(column: str, missing: list[int], pairs: Mapping[str, str]) -> Exception:
+    seen: dict[str, str] = {}
+    twice = next(((seen[key], old, key) for old, key in pairs.items() if seen.setdefault(key, old) != old), None)
+    why = f"Line {missing[0]} has none" if missing else ""
+    if twice:
+        why = f'{twice[0]} and {twice[1]} have the same, "{shown(twice[2])}"'
+    return invalid(
+        f"The column {shown(column)} cannot be the key; nothing was changed",
+        why=why,
+        next_step="Choose a column that holds a value of its own for everybody, or correct the file",
+    )

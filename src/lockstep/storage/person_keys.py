@@ -1,0 +1,62 @@
+"""The keys that sources tell people apart by, and the employee ids that may say who a newcomer is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import psycopg
+
+from lockstep.errors import conflict
+from lockstep.postgres.pool import Connection
+
+
+async def holders_of_employee_ids(
+    connection: Connection, source: str, numbers: Iterable[str]
+) -> dict[str, list[tuple[str, str, str]]]:
+    """Employee id to the live people of *source* who have it: id, anchor, user principal name."""
+    cursor = await connection.execute(
+        """select attributes->>'employeeId', id::text, anchor, user_principal_name from person
+        where source = %s and deleted_at is null and attributes ? 'employeeId' and attributes->>'employeeId' = any(%s)""",
+        (source, list(set(numbers))),
+    )
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for number, *holder in await cursor.fetchall():
+        found.setdefault(number, []).append((holder[0], holder[1], holder[2]))
+    return found
+
+
+async def give_new_keys(connection: Connection, source: str, keys: Mapping[str, str]) -> int:
+    """Give people of *source* other keys, by id; returns how many have theirs. Their rows are read as new ones the next time."""
+    cursor = await connection.execute(
+        """update person set anchor = given.key, row_hash = null, version = nextval('object_version'), updated_at = now()
+        from unnest(%(ids)s::uuid[], %(keys)s::text[]) as given (id, key)
+        where person.id = given.id and person.source = %(source)s
+            and not exists (select from person other where other.source = %(source)s and other.anchor = given.key)""",
+        {"source": source, "ids": list(keys), "keys": list(keys.values())},
+    )
+    return cursor.rowcount
+
+
+async def replace_keys(connection: Connection, source: str, keys: Mapping[str, str]) -> int:
+    """Give people of *source* other keys, by the old one; returns how many have theirs. Keys may change hands among them.
+
+    Raises LockstepError where somebody else of the source has one of the new keys.
+    """
+    # In two steps: in one statement the index would see a key that changes hands twice.
+    cursor = await connection.execute(
+        """update person set anchor = E'\n' || given.new, row_hash = null, version = nextval('object_version'), updated_at = now()
+        from unnest(%(old)s::text[], %(new)s::text[]) as given (old, new)
+        where person.source = %(source)s and person.anchor = given.old""",
+        {"source": source, "old": list(keys), "new": list(keys.values())},
+    )
+    changed = cursor.rowcount
+    try:
+        await connection.execute(
+            "update person set anchor = substr(anchor, 2) where source = %s and starts_with(anchor, E'\n')", (source,)
+        )
+    except psycopg.errors.UniqueViolation:
+        raise conflict(
+            f"Somebody of {source} who is not in its file has one of the new keys; nothing was changed",
+            next_step=f"Import the file first, so that those who are not in it leave: lockstep sources import {source}",
+        ) from None
+    return changed
