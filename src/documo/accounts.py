@@ -104,6 +104,19 @@ async def change_account(store: Store, name: str, settings: Mapping[str, Any]) -
     return await find_account(store, str(account.id))
 
 
+async def account_with_members(store: Store, name: str) -> tuple[Account, int]:
+    """The account and the number of its members. Raises LockstepError when there is none."""
+    account = await find_account(store, name)
+    async with store.tenant(account.id) as connection:
+        return account, await table.member_count(connection, account.id)
+
+
+async def delete_account(store: Store, account_id: int) -> None:
+    """Delete an account with all that belongs to it, in one transaction."""
+    async with store.tenant(account_id) as connection:
+        await table.delete_account(connection, account_id)
+
+
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings as columns. Raises LockstepError that names the setting and what it may be."""
     values: dict[str, Any] = {}

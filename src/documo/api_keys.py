@@ -80,13 +80,14 @@ async def owner_of_key(connection: table.Connection, tenant_id: int, *, member: 
     """The id of *member*, or of the first active member in *role*. Raises LockstepError when there is none."""
     if member:
         owner = await members_table.find_member(connection, tenant_id, member)
-        missing = f"There is no member {member[:200]!r}"
+        missing, cure = f"There is no member {member[:200]!r}", "documo members list"
     else:
         known = await known_role(connection, tenant_id, role or "Admin")
         owner = await members_table.find_with_role(connection, tenant_id, known)
         missing = f"No active member has the role {known}"
+        cure = f"documo members enable MEMBER, undelete MEMBER, or set-role MEMBER {known}"
     if owner is None:
-        raise not_found(missing, next_step="documo members list")
+        raise not_found(missing, next_step=cure)
     return owner
 
 
@@ -96,11 +97,12 @@ async def list_keys(store: Store, tenant_id: int) -> list[table.KeyRow]:
         return await table.rows(connection, tenant_id)
 
 
-async def revoke_key(store: Store, tenant_id: int, which: str) -> None:
-    """End a key, named by its id, name or prefix, at once. Raises LockstepError when none or several are meant."""
+async def revoke_key(store: Store, tenant_id: int, which: str) -> table.KeyRow:
+    """End a key, named by its id, name or prefix, at once; the key. Raises LockstepError when none or several are meant."""
     async with store.control() as connection:
         key = await _one_key(connection, tenant_id, which)
         await table.revoke(connection, tenant_id, key.id)
+    return key
 
 
 async def rotate_key(store: Store, tenant_id: int, which: str, *, overlap: timedelta) -> NewKey:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 
@@ -20,6 +20,17 @@ from lockstep.postgres.pool import Connection
 ADMIN = "Admin"
 DEFAULT_ROLES = (("Admin", "Admin"), ("Editor", "Editor"), ("Member", "Member"), ("Viewer", "Viewer"))
 USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
+
+
+class TenantFacts(Protocol):
+    """What of an account the rules for its members need."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def default_role(self) -> str: ...
+    @property
+    def seats(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +87,47 @@ async def list_members(store: Store, tenant_id: int, *, default_role: str, delet
     return [MemberSummary(**{**row, "role": row["role"] or default_role}) for row in rows]
 
 
-async def set_role(store: Store, tenant_id: int, who: str, role: str) -> None:
-    """Give a member a role. Raises LockstepError for an unknown member or role."""
-    async with store.tenant(tenant_id) as connection:
-        known = await known_role(connection, tenant_id, role)
-        member_id = await _member_id(connection, tenant_id, who)
-        await table.set_role(connection, tenant_id, member_id, known)
+async def set_role(store: Store, tenant: TenantFacts, who: str, role: str, *, force: bool = False) -> None:
+    """Give a member a role. Raises LockstepError for an unknown member or role, and for the last Admin unless *force*."""
+    async with store.tenant(tenant.id) as connection:
+        known = await known_role(connection, tenant.id, role)
+        member_id = await _member_id(connection, tenant.id, who)
+        if known != ADMIN and not force:
+            await _refuse_last_admin(connection, tenant, member_id, who)
+        await table.set_role(connection, tenant.id, member_id, known)
 
 
-async def disable(store: Store, tenant_id: int, who: str) -> int:
-    """Make a member inactive and end its keys, in one transaction; the number of keys that ended."""
-    async with store.tenant(tenant_id) as connection:
-        member_id = await _member_id(connection, tenant_id, who)
-        await table.set_active(connection, tenant_id, member_id, active=False)
-        return await table.end_keys(connection, tenant_id, [member_id])
+async def disable(store: Store, tenant: TenantFacts, who: str, *, force: bool = False) -> int:
+    """Make a member inactive and end its keys, in one transaction; the number of keys that ended.
+
+    Raises LockstepError for an unknown member, and for the last Admin unless *force*.
+    """
+    async with store.tenant(tenant.id) as connection:
+        member_id = await _member_id(connection, tenant.id, who)
+        if not force:
+            await _refuse_last_admin(connection, tenant, member_id, who)
+        await table.set_active(connection, tenant.id, member_id, active=False)
+        return await table.end_keys(connection, tenant.id, [member_id])
+
+
+async def enable(store: Store, tenant: TenantFacts, who: str) -> None:
+    """Make a member active again. Raises LockstepError for an unknown member, and where all seats are taken. Keys do not come back."""
+    async with store.tenant(tenant.id) as connection:
+        member_id = await _member_id(connection, tenant.id, who)
+        if tenant.seats is not None and await table.seats_taken(connection, tenant.id, but=member_id) >= tenant.seats:
+            raise conflict(
+                f"All {tenant.seats} seats of the account are taken",
+                next_step="documo members disable another one, or documo accounts set NAME --seats NUMBER",
+            )
+        await table.set_active(connection, tenant.id, member_id, active=True)
+
+
+async def show(store: Store, tenant: TenantFacts, who: str) -> dict[str, Any]:
+    """What is known of a member. Raises LockstepError for an unknown one."""
+    async with store.tenant(tenant.id) as connection:
+        member_id = await _member_id(connection, tenant.id, who)
+        row = await table.member_row(connection, tenant.id, member_id)
+    return {**row, "role": row["role"] or tenant.default_role}
 
 
 async def undelete(store: Store, tenant_id: int, who: str, *, window_days: int) -> None:
@@ -128,6 +166,15 @@ def role_of(document: Mapping[str, Any], roles: Sequence[tuple[str, str]]) -> st
     given = [item for item in document.get("roles") or () if isinstance(item, dict) and item.get("value")]
     chosen = next((item for item in given if item.get("primary") is True), given[0] if len(given) == 1 else None)
     return match_role(str(chosen["value"]), roles) if chosen else None
+
+
+async def _refuse_last_admin(connection: Connection, tenant: TenantFacts, member_id: str, who: str) -> None:
+    others = await table.active_admins(connection, tenant.id, ADMIN, tenant.default_role)
+    if others == [member_id]:
+        raise conflict(
+            f"{who[:200]} is the only active Admin of the account: without one nobody can provision or make keys",
+            next_step="Make another member Admin first (documo members set-role), or add --force",
+        )
 
 
 async def _member_id(connection: Connection, tenant_id: int, who: str) -> str:

@@ -104,7 +104,9 @@ async def serving(
     keys = await event_keys(store)
     app = make_app(store, tenants, service, request_log, settings, port, keys)
     issuer = settings.public_url or f"http://{settings.host}:{port}"
-    delivery = EventDelivery(store, tenants, keys, OutboundRules(settings.outbound_allow), issuer)
+    delivery = EventDelivery(
+        store, tenants, keys, OutboundRules(settings.outbound_allow, setting="DOCUMO_OUTBOUND_ALLOW"), issuer
+    )
     background = (tenants.listen(), request_log.run(), service.statistics.run(), delivery.run())
     tasks = [asyncio.create_task(work) for work in background]
     try:

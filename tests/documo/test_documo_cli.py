@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import subprocess
 import sys
+from asyncio import to_thread
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,11 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from rich.cells import cell_len
 
+from documo.cli.main import run
 from lockstep.postgres.database import Database
 
 DOCUMO = Path(sys.executable).parent / "documo"
@@ -37,6 +42,19 @@ def documo_command(data_folder: Path) -> Any:
         return ended
 
     return run
+
+
+@pytest.fixture
+def command(data_folder: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    """A command in this process, which is quicker than one of its own."""
+
+    def run_here(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        ended = run([*arguments, "--data", str(data_folder)])
+        said = capsys.readouterr()
+        assert ended == code, said.err
+        return subprocess.CompletedProcess(arguments, ended, said.out, said.err)
+
+    return run_here
 
 
 @pytest.fixture
@@ -83,12 +101,12 @@ async def test_from_an_empty_folder_to_the_first_request(documo_command: Any, se
     assert key["key"] not in made.stderr
 
 
-def test_mistakes_are_explained_on_stderr_with_their_exit_code(documo_command: Any) -> None:
-    usage = documo_command("accounts", "create", code=64)
-    missing = documo_command("accounts", "show", "Nobody", code=5)
-    documo_command("accounts", "create", "Contoso", "--admin", "a@x.org")
-    taken = documo_command("accounts", "create", "CONTOSO", "--admin", "a@x.org", code=7)
-    unknown = documo_command("keys", "create", "--scope", "everything", code=64)
+def test_mistakes_are_explained_on_stderr_with_their_exit_code(command: Any) -> None:
+    usage = command("accounts", "create", code=64)
+    missing = command("accounts", "show", "Nobody", code=5)
+    command("accounts", "create", "Contoso", "--admin", "a@x.org")
+    taken = command("accounts", "create", "CONTOSO", "--admin", "a@x.org", code=7)
+    unknown = command("keys", "create", "--scope", "everything", code=64)
 
     for ended in (usage, missing, taken, unknown):
         assert ended.stdout == "" and ended.stderr.startswith("error: ") and "Traceback" not in ended.stderr
@@ -102,35 +120,176 @@ def test_version_is_printed_for_people_and_for_machines(documo_command: Any) -> 
     )
 
 
-def test_an_issuer_is_trusted_by_command_and_listed_like_a_key(documo_command: Any, tmp_path: Path) -> None:
-    documo_command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+def test_an_issuer_is_trusted_by_command_and_listed_like_a_key(command: Any, tmp_path: Path) -> None:
+    command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
     keys = tmp_path / "keys.json"
     public = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
     x = base64.urlsafe_b64encode(public).rstrip(b"=").decode()
     keys.write_text(orjson.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]}).decode(), encoding="utf-8")
     wanted = ("keys", "trust", "--issuer", "https://sts.example/", "--audience", "documo", "--jwks")
 
-    said = documo_command(*wanted, str(keys)).stdout
-    listed = orjson.loads(documo_command("keys", "list", "-o", "json").stdout)["keys"]
+    said = command(*wanted, str(keys)).stdout
+    listed = orjson.loads(command("keys", "list", "-o", "json").stdout)["keys"]
     keys.write_text("not json", encoding="utf-8")
 
-    assert said == "Tokens of https://sts.example/ for documo are accepted (1 keys).\n"
+    assert said == "Tokens of https://sts.example/ for documo are accepted (1 key).\n"
     assert [key["key"] for key in listed if key["kind"] == "issuer"] == ["signed tokens"]
-    assert "no public keys that can be read" in documo_command(*wanted, str(keys), code=64).stderr
+    assert "no public keys that can be read" in command(*wanted, str(keys), code=64).stderr
 
 
-def test_streams_are_added_listed_and_removed_by_command(documo_command: Any) -> None:
-    documo_command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
-    polled = documo_command("events", "add", "--poll", "--audience", "app").stdout.strip()
-    secret = documo_command("events", "add", "--webhook", "https://app.example/hook").stdout.strip()
-    inside = documo_command("events", "add", "--push", "http://127.0.0.1:9/", code=64).stderr
-    documo_command("events", "add", "--poll", "--push", "https://app.example/", code=64)
+def test_streams_are_added_listed_and_removed_by_command(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+    polled = command("events", "add", "--poll", "--audience", "app").stdout.strip()
+    secret = command("events", "add", "--webhook", "https://app.example/hook").stdout.strip()
+    inside = command("events", "add", "--push", "http://127.0.0.1:9/", code=64).stderr
+    command("events", "add", "--poll", "--push", "https://app.example/", code=64)
 
-    streams = orjson.loads(documo_command("events", "list", "-o", "json").stdout)["streams"]
-    documo_command("events", "remove", polled)
+    streams = orjson.loads(command("events", "list", "-o", "json").stdout)["streams"]
+    command("events", "remove", polled)
 
     assert {one["delivery"]: one["waiting"] for one in streams} == {"poll": 0, "webhook": 0}
     assert secret.startswith("whsec_") and secret not in str(streams)
     assert "is not https" in inside
-    assert len(orjson.loads(documo_command("events", "list", "-o", "json").stdout)["streams"]) == 1
-    documo_command("events", "remove", polled, code=5)
+    assert len(orjson.loads(command("events", "list", "-o", "json").stdout)["streams"]) == 1
+    command("events", "remove", polled, code=5)
+
+
+def test_advice_after_a_mistake_names_the_whole_command_and_the_right_setting(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+
+    assert "next  documo accounts create --help" in command("accounts", "create", code=64).stderr
+    assert "next  documo members set-role --help" in command("members", "set-role", code=64).stderr
+    for url in ("http://192.0.2.1/", "https://10.0.0.1/", "https://localhost/hook", "https://a.localhost/hook"):
+        refused = command("events", "add", "--push", url, code=64).stderr
+        assert "DOCUMO_OUTBOUND_ALLOW" in refused and "LOCKSTEP" not in refused, url
+
+
+def test_commands_in_a_folder_without_data_say_so_and_make_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DOCUMO_DATABASE_URL")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    for arguments in (["requests"], ["accounts", "list"], ["keys", "create"], ["members", "list"]):
+        assert run([*arguments, "--data", str(tmp_path / "nowhere")]) == 5
+        assert f"There is no Documo data in {tmp_path / 'nowhere'}" in capsys.readouterr().err
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_last_admin_keeps_role_and_access_without_force_and_can_be_brought_back(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+    command("keys", "create", "--name", "first")
+
+    for arguments in (("disable", "ada@contoso.test"), ("set-role", "ada@contoso.test", "Viewer")):
+        refused = command("members", *arguments, code=7).stderr
+        assert "only active Admin" in refused and "--force" in refused
+    disabled = command("members", "disable", "ada@contoso.test", "--force").stderr
+    stuck = command("keys", "create", code=5).stderr
+    command("members", "enable", "ADA@contoso.test")
+    command("members", "set-role", "ada@contoso.test", "Viewer", "--force")
+    command("members", "set-role", "ada@contoso.test", "admin")
+    command("members", "add", "bo@contoso.test", "--role", "Admin")
+    command("members", "disable", "ada@contoso.test")
+
+    shown = orjson.loads(command("members", "show", "ada@contoso.test", "-o", "json").stdout)
+    assert disabled == "ada@contoso.test is inactive; 1 API key ended.\n"
+    assert "No active member has the role Admin" in stuck and "members enable" in stuck
+    assert (shown["role"], shown["active"], shown["source"], shown["keys"]) == ("Admin", False, "local", 0)
+    command("keys", "create", "--member", "bo@contoso.test")
+
+
+def test_seats_count_when_a_member_is_enabled(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "ada@contoso.test", "--seats", "2")
+    command("members", "add", "bo@contoso.test")
+    command("members", "disable", "bo@contoso.test")
+    command("members", "enable", "bo@contoso.test")
+    command("members", "disable", "bo@contoso.test")
+    command("accounts", "set", "Contoso", "--seats", "1")
+
+    assert "All 1 seats" in command("members", "enable", "bo@contoso.test", code=7).stderr
+
+
+def test_roles_are_listed_added_and_removed_by_command(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+    command("roles", "add", "Auditor", "--display", "Revision")
+    command("members", "add", "bo@contoso.test", "--role", "revision")
+
+    listed = orjson.loads(command("roles", "list", "-o", "json").stdout)["roles"]
+    in_use = command("roles", "remove", "Auditor", code=7).stderr
+    command("members", "set-role", "bo@contoso.test", "Member")
+    command("roles", "remove", "auditor")
+
+    counts = {role["value"]: (role["members"], role["is_default"]) for role in listed}
+    assert counts == {
+        "Admin": (1, False), "Editor": (0, False), "Member": (0, True), "Viewer": (0, False), "Auditor": (1, False)
+    }  # fmt: skip
+    assert "have the role Auditor" in in_use
+    for role, code in (("Admin", 7), ("Member", 7), ("Auditor", 64)):
+        command("roles", "remove", role, code=code)
+    command("roles", "add", "ADMIN", code=7)
+
+
+def test_an_account_is_deleted_whole_and_only_when_that_is_meant(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+    command("accounts", "create", "Fabrikam", "--admin", "bo@fabrikam.test")
+    command("keys", "create", "--account", "Contoso")
+    command("events", "add", "--poll", "--account", "Contoso")
+    command("domains", "set", "scim.contoso.test", "--vouched", "--account", "Contoso")
+
+    asked = command("accounts", "delete", "Contoso", code=64).stderr
+    command("accounts", "delete", "contoso", "--yes")
+
+    assert "with 1 member?" in asked and "--yes" in asked
+    assert [one["name"] for one in orjson.loads(command("accounts", "list", "-o", "json").stdout)["accounts"]] == [
+        "Fabrikam"
+    ]
+    command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+    command("domains", "set", "scim.contoso.test", "--account", "Contoso")
+    assert len(orjson.loads(command("members", "list", "--account", "Contoso", "-o", "json").stdout)["members"]) == 1
+
+
+def test_revoking_a_key_says_which_one_ended(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+    key = orjson.loads(command("keys", "create", "--name", "entra", "-o", "json").stdout)
+
+    said = command("keys", "revoke", key["id"])
+
+    assert said.stderr.startswith("Revoked entra (dk_live_") and key["key"] not in said.stderr and said.stdout == ""
+
+
+async def test_the_request_log_is_chosen_from_and_printed_as_one_document(command: Any, serving: Any) -> None:
+    await to_thread(command, "accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+    key = (await to_thread(command, "keys", "create")).stdout.strip()
+    ready = await to_thread(serving)
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
+        for path in ("/Users", "/Users/nobody", "/Nothing"):
+            await (await session.get(ready["scimUrl"] + path)).read()
+    found: list[dict[str, Any]] = []
+    async with asyncio.timeout(20):
+        while len(found) < 3:
+            found = orjson.loads((await to_thread(command, "requests", "-o", "json")).stdout)["requests"]
+
+    chosen = await to_thread(command, "requests", "--status", "4XX", "--since", "1h", "-o", "json")
+    missing = orjson.loads(chosen.stdout)
+    as_yaml = yaml.safe_load((await to_thread(command, "requests", "--status", "200", "-o", "yaml")).stdout)
+    later = orjson.loads((await to_thread(command, "requests", "--since", "2999-01-01", "-o", "json")).stdout)
+    entry = await to_thread(command, "requests", "show", missing["requests"][0]["id"], "-o", "json")
+    shown = orjson.loads(entry.stdout)
+
+    assert [entry["status"] for entry in found] == [200, 404, 404]
+    assert [entry["status"] for entry in missing["requests"]] == [404, 404]
+    assert [entry["path"] for entry in as_yaml["requests"]] == ["/scim/v2/Users"] and later["requests"] == []
+    assert shown["path"] == "/scim/v2/Users/nobody" and "There is no User" in shown["response_body"]
+    for wrong in (("--status", "600"), ("--since", "yesterday"), ("--tail", "-o", "json")):
+        await to_thread(command, "requests", *wrong, code=64)
+
+
+def test_tables_align_names_of_any_script(command: Any) -> None:
+    command("accounts", "create", "\u5c71\u7530\u5546\u4e8b", "--admin", "a@x.test")
+    command("accounts", "create", "Contoso", "--admin", "b@x.test")
+
+    header, first, second = command("accounts", "list").stdout.splitlines()
+
+    at = header.index("PLAN")
+    assert cell_len(first[: first.index("standard")]) == cell_len(second[: second.index("standard")]) == at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from documo_client import GROUP, USER, Client, Documo
 
 from documo import members
 from documo.accounts import change_account, checked_settings
+from documo.api_keys import create_key
 from documo.scim_service.registries import Custom
 from lockstep.errors import LockstepError
 
@@ -56,7 +58,7 @@ async def test_new_policy_gives_a_deleted_person_a_new_id(documo: Documo) -> Non
 async def test_an_account_made_in_documo_is_never_taken_over(documo: Documo, policy: str) -> None:
     api = await documo.client(restore_policy=policy)
     local = await members.add_member(api.store, api.account.id, "local@x.org", role="Admin")
-    await members.disable(api.store, api.account.id, "local@x.org")
+    await members.disable(api.store, api.account, "local@x.org")
 
     answer = await post(api, "local@x.org", title="Mine now")
 
@@ -288,3 +290,65 @@ def test_schemas_that_cannot_be_served_as_they_say_are_refused(document: Any, se
 
 def test_a_resource_type_of_ones_own_may_have_one_unique_text() -> None:
     assert checked_settings({"custom": Custom.read({"schemas": [DEVICE], "resourceTypes": [TYPE]})})
+
+
+@pytest.mark.parametrize("profile", ["strict", "lenient", "entra"])
+async def test_the_only_admin_cannot_be_disabled_demoted_or_deleted_over_scim(documo: Documo, profile: str) -> None:
+    api = await documo.client(profile=profile)
+    me = f"/Users/{(await api.get('/Me')).body['id']}"
+    name = (await api.get(me)).body["userName"]
+
+    replies = [
+        await api.patch(me, {"op": "replace", "path": "active", "value": False}),
+        await api.patch(me, {"op": "replace", "path": "roles", "value": [{"value": "Viewer", "primary": True}]}),
+        await api.patch(me, {"op": "remove", "path": "roles"}),
+        await api.send("PUT", me, {"schemas": [USER], "userName": name}),
+        await api.send("DELETE", me),
+    ]
+
+    assert [(reply.status, reply.body["scimType"]) for reply in replies] == [(400, "mutability")] * 5
+    assert "only active Admin" in replies[0].body["detail"] and name in replies[0].body["detail"]
+    assert (await api.patch(me, {"op": "replace", "path": "title", "value": "Head"})).status in (200, 204)
+    await members.add_member(api.store, api.account.id, "second@x.org", role="Admin")
+    assert (await api.send("DELETE", me)).status == 204
+
+
+async def test_of_two_admins_who_are_disabled_at_once_one_stays(documo: Documo) -> None:
+    for number in range(5):
+        api = await documo.client(f"Account{number}")
+        await members.add_member(api.store, api.account.id, "second@x.org", role="Admin")
+        users = (await api.get("/Users")).ids
+
+        replies = await asyncio.gather(
+            *(api.patch(f"/Users/{user}", {"op": "replace", "path": "active", "value": False}) for user in users)
+        )
+
+        listed = await members.list_members(api.store, api.account.id, default_role="Member", deleted=False)
+        assert [one.active for one in listed].count(True) == 1, [reply.status for reply in replies]
+
+
+async def test_a_deleted_admin_comes_back_with_his_role_and_gets_a_new_key(documo: Documo) -> None:
+    api = await documo.client()
+    await members.add_member(api.store, api.account.id, "second@x.org", role="Admin")
+    (second,) = (await api.find('userName eq "second@x.org"')).ids
+    await api.send("DELETE", f"/Users/{second}")
+
+    await members.undelete(api.store, api.account.id, "second@x.org", window_days=30)
+
+    made = await create_key(api.store, api.account.id, member="second@x.org")
+    assert (await replace(api, token=made.secret).get(f"/Users/{second}")).body["roles"][0]["value"] == "Admin"
+
+
+async def test_a_member_made_by_hand_is_matched_changed_and_disabled_by_provisioning(api: Client) -> None:
+    await members.add_member(api.store, api.account.id, "bo@x.org", role="Editor")
+    (bo,) = (await api.find('userName eq "BO@x.org"')).ids
+
+    taken = await api.send("POST", "/Users", {"schemas": [USER], "userName": "bo@x.org"})
+    changed = await api.patch(f"/Users/{bo}", {"op": "replace", "path": "externalId", "value": "e1"})
+    disabled = await api.patch(f"/Users/{bo}", {"op": "replace", "path": "active", "value": False})
+    again = await api.send("POST", "/Users", {"schemas": [USER], "userName": "bo@x.org"})
+
+    listed = await members.list_members(api.store, api.account.id, default_role="Member", deleted=False)
+    assert (taken.status, changed.status, disabled.status) == (409, 200, 200)
+    assert again.status == 409, "a create never takes over what was made by hand"
+    assert [(one.source, one.active, one.role) for one in listed if one.id == bo] == [("local", False, "Editor")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ import orjson
 
 from documo import accounts as rules
 from documo.accounts import Account
-from documo.cli.output import Output, data_option, output_option, with_store
+from documo.cli.output import Output, counted, data_option, output_option, with_store
 from documo.scim_service.registries import Custom
 from documo.settings import Settings
 from lockstep.errors import invalid
@@ -43,7 +44,9 @@ def create(
     if rate is not None:
         wanted |= {"rate_per_second": rate, "rate_burst": max(1, 2 * rate)}
     given = {key: value for key, value in wanted.items() if value is not None}
-    account = with_store(settings, lambda store: rules.create_account(store, chosen, admin=admin, settings=given))
+    account = with_store(
+        settings, lambda store: rules.create_account(store, chosen, admin=admin, settings=given), creates=True
+    )
     output.one({**described(account), "admin": admin}, text=f"Account {account.name} ({account.id}) with admin {admin}")
 
 
@@ -83,7 +86,9 @@ def tolerances(name: str, settings: Settings, output: Output) -> None:
 @click.option("--seats", type=click.IntRange(0), help="How many members may be active; 0 = any number.")
 @click.option("--default-role")
 @click.option(
-    "--restore-policy", type=click.Choice(rules.CHOICES["restore_policy"]), help="POST for a member who left."
+    "--restore-policy",
+    type=click.Choice(rules.CHOICES["restore_policy"]),
+    help="What POST does with the user name of a former member.",
 )
 @click.option("--hold-names/--free-names", default=None, help="Keep the names of deleted members.")
 @click.option("--undelete-days", type=click.IntRange(0, 3650))
@@ -105,6 +110,22 @@ def set_(name: str, schemas: Any, settings: Settings, output: Output, **given: A
         values["custom"] = _custom(schemas.read())
     account = with_store(settings, lambda store: rules.change_account(store, name, values))
     output.one(described(account))
+
+
+@accounts.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@data_option
+def delete(name: str, yes: bool, settings: Settings) -> None:
+    """Delete an account with its members, groups, keys and log, for good."""
+    account, members = with_store(settings, lambda store: rules.account_with_members(store, name))
+    question = f"Delete the account {account.name} with {counted(members, 'member')}? This cannot be undone."
+    if not yes:
+        if not sys.stdin.isatty():
+            raise invalid(question, next_step="Not a terminal, cannot ask: add --yes to go on")
+        click.confirm(question, abort=True, err=True)
+    with_store(settings, lambda store: rules.delete_account(store, account.id))
+    click.echo(f"Deleted the account {account.name}.", err=True)
 
 
 def described(account: Account) -> dict[str, Any]:

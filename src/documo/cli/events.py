@@ -49,7 +49,7 @@ def add(
         tenant = await only_account(store, account)
         return await rules.add_stream(
             store, tenant.id, delivery=delivery, url=push or webhook, audience=audience, name=name,
-            rules=OutboundRules(settings.outbound_allow),
+            rules=OutboundRules(settings.outbound_allow, setting="DOCUMO_OUTBOUND_ALLOW"),
         )  # fmt: skip
 
     made = with_store(settings, work)

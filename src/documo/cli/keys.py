@@ -12,7 +12,7 @@ from documo import api_keys as rules
 from documo import trusted_issuers
 from documo.accounts import only_account
 from documo.cli.members import account_option
-from documo.cli.output import Output, data_option, output_option, with_store
+from documo.cli.output import Output, counted, data_option, output_option, with_store
 from documo.issuer_keys import read_keys
 from documo.settings import Settings
 from documo.store.database import Store
@@ -73,10 +73,11 @@ def list_(account: str | None, settings: Settings, output: Output) -> None:
 def revoke(key: str, account: str | None, settings: Settings) -> None:
     """End a key at once. KEY is its id, its name or its beginning."""
 
-    async def work(store: Store) -> None:
-        await rules.revoke_key(store, (await only_account(store, account)).id, key)
+    async def work(store: Store) -> KeyRow:
+        return await rules.revoke_key(store, (await only_account(store, account)).id, key)
 
-    with_store(settings, work)
+    ended = _described(with_store(settings, work))
+    click.echo(f"Revoked {ended['name']} ({ended['key']}): requests with it get 401 from now on.", err=True)
 
 
 @keys.command()
@@ -88,7 +89,7 @@ def revoke(key: str, account: str | None, settings: Settings) -> None:
 @data_option
 @output_option
 def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings, output: Output) -> None:
-    """Make a successor of a key and print it."""
+    """Replace a key and print the new one."""
 
     async def work(store: Store) -> rules.NewKey:
         tenant = await only_account(store, account)
@@ -106,7 +107,7 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings
     help="The issuer's public keys, as a JWKS document or as PEM (keys, certificates); - reads stdin.",
 )  # fmt: skip
 @click.option("--name", default="", help="What the trust is for.")
-@click.option("--member", default="", metavar="EMAIL", help="As whom the tokens act.")
+@click.option("--member", default="", metavar="EMAIL", help="Member on whose behalf the tokens act.")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(rules.SCOPES), help="May be given several times.")
 @data_option
 @output_option
@@ -130,7 +131,9 @@ def trust(
         )  # fmt: skip
 
     made = with_store(settings, work)
-    output.one(asdict(made), text=f"Tokens of {made.issuer} for {made.audience} are accepted ({made.keys} keys).")
+    output.one(
+        asdict(made), text=f"Tokens of {made.issuer} for {made.audience} are accepted ({counted(made.keys, 'key')})."
+    )
 
 
 def _print_key(key: rules.NewKey, output: Output) -> None:

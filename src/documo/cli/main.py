@@ -17,6 +17,7 @@ from documo.cli.keys import keys
 from documo.cli.members import members
 from documo.cli.output import Output, output_option
 from documo.cli.requests import requests
+from documo.cli.roles import roles
 from documo.cli.sandbox import sandbox
 from documo.cli.serve import serve
 from lockstep.errors import EXIT_CODES, Kind, LockstepError
@@ -41,7 +42,7 @@ def version(output: Output) -> None:
     output.one({"version": __version__}, text=__version__)
 
 
-for command in (accounts, members, keys, domains, events, requests, serve, sandbox):
+for command in (accounts, members, roles, keys, domains, events, requests, serve, sandbox):
     documo.add_command(command)
 
 
@@ -55,12 +56,16 @@ def run(arguments: list[str]) -> int:
     try:
         result = documo.main(arguments, prog_name="documo", standalone_mode=False)
     except click.exceptions.Abort:
+        click.echo("Nothing changed.", err=True)
         return INTERRUPTED
     except click.exceptions.Exit as ended:
         return ended.exit_code
+    except click.exceptions.NoArgsIsHelpError as asked:
+        click.echo(asked.format_message())
+        return EXIT_CODES[Kind.INVALID]
     except click.UsageError as wrong:
-        context = f"documo {wrong.ctx.info_name} --help" if wrong.ctx and wrong.ctx.parent else "documo --help"
-        _show(wrong.format_message().rstrip("."), next_step=context)
+        path = wrong.ctx.command_path if wrong.ctx else "documo"
+        _show(wrong.format_message().rstrip("."), next_step=f"{path} --help")
         return EXIT_CODES[Kind.INVALID]
     except click.ClickException as wrong:
         _show(wrong.format_message())

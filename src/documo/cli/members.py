@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import click
 
 from documo import members as rules
 from documo.accounts import Account, only_account
-from documo.cli.output import Output, data_option, output_option, with_store
+from documo.cli.output import Output, counted, data_option, output_option, with_store
 from documo.settings import Settings
 from documo.store.database import Store
 
 COLUMNS = ("id", "user_name", "name", "role", "active", "source")
 account_option = click.option("--account", metavar="NAME", help="The account; may be left out when there is only one.")
+force_option = click.option("--force", is_flag=True, help="Even where this is the only active Admin of the account.")
 
 
 @click.group()
@@ -59,35 +61,64 @@ def add(
     output.one({"id": member_id, "userName": email, "role": role}, text=f"Added {email} ({member_id})")
 
 
+@members.command()
+@click.argument("member")
+@account_option
+@data_option
+@output_option
+def show(member: str, account: str | None, settings: Settings, output: Output) -> None:
+    """Show one member: role, groups, keys. MEMBER is a user name or an id."""
+
+    async def work(store: Store) -> dict[str, Any]:
+        return await rules.show(store, await only_account(store, account), member)
+
+    output.one(with_store(settings, work))
+
+
 @members.command("set-role")
 @click.argument("member")
 @click.argument("role")
+@force_option
 @account_option
 @data_option
-def set_role(member: str, role: str, account: str | None, settings: Settings) -> None:
+def set_role(member: str, role: str, force: bool, account: str | None, settings: Settings) -> None:
     """Give a member a role."""
 
     async def work(store: Store) -> None:
-        tenant = await only_account(store, account)
-        await rules.set_role(store, tenant.id, member, role)
+        await rules.set_role(store, await only_account(store, account), member, role, force=force)
 
     with_store(settings, work)
+    click.echo(f"{member} has the role {role}.", err=True)
+
+
+@members.command()
+@click.argument("member")
+@force_option
+@account_option
+@data_option
+def disable(member: str, force: bool, account: str | None, settings: Settings) -> None:
+    """Make a member inactive; its API keys end with it."""
+
+    async def work(store: Store) -> int:
+        return await rules.disable(store, await only_account(store, account), member, force=force)
+
+    ended = with_store(settings, work)
+    keys = f"; {counted(ended, 'API key')} ended" if ended else ""
+    click.echo(f"{member} is inactive{keys}.", err=True)
 
 
 @members.command()
 @click.argument("member")
 @account_option
 @data_option
-def disable(member: str, account: str | None, settings: Settings) -> None:
-    """Make a member inactive; its API keys end with it."""
+def enable(member: str, account: str | None, settings: Settings) -> None:
+    """Make a member active again. Its former API keys stay ended."""
 
-    async def work(store: Store) -> int:
-        tenant = await only_account(store, account)
-        return await rules.disable(store, tenant.id, member)
+    async def work(store: Store) -> None:
+        await rules.enable(store, await only_account(store, account), member)
 
-    ended = with_store(settings, work)
-    if ended:
-        click.echo(f"{ended} API keys of {member} ended", err=True)
+    with_store(settings, work)
+    click.echo(f"{member} is active.", err=True)
 
 
 @members.command()

@@ -13,7 +13,9 @@ import orjson
 import yaml
 
 from documo.settings import Settings, read_settings
-from documo.store.database import Store, running_store
+from documo.store.database import DATABASE, Store, running_store
+from lockstep.errors import not_found
+from lockstep.postgres.places import read_record
 
 FORMATS = ("table", "json", "jsonl", "yaml")
 FORMAT_VERSION = "1.0"
@@ -44,9 +46,13 @@ class Output:
         else:
             self._machine({"formatVersion": FORMAT_VERSION, name: [dict(item) for item in items]})
 
-    def line(self, item: Mapping[str, Any], text: str) -> None:
-        """Print one line of a stream."""
-        click.echo(text if self.format == "table" else orjson.dumps(item, default=str).decode())
+    def lines(self, name: str, items: Sequence[Mapping[str, Any]], text: Callable[[Mapping[str, Any]], str]) -> None:
+        """Print a list under *name*; a person sees one line of *text* for each."""
+        if self.format != "table":
+            self.many(name, items, ())
+            return
+        for item in items:
+            click.echo(text(item))
 
     def _machine(self, document: Mapping[str, Any]) -> None:
         if self.format == "yaml":
@@ -78,14 +84,37 @@ def data_option(command: Callable[..., R]) -> Callable[..., R]:
     return with_settings
 
 
-def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]]) -> R:
-    """Run *work* on the store that *settings* name, attached to or started for as long as it takes."""
+def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]], *, creates: bool = False) -> R:
+    """Run *work* on the store that *settings* name, attached to or started for as long as it takes.
+
+    Raises LockstepError where there is none yet, unless it *creates* one.
+    """
+    if not creates:
+        _require_data(settings)
 
     async def run() -> R:
         async with running_store(settings, main=False, max_size=2) as store:
             return await work(store)
 
     return asyncio.run(run())
+
+
+def _require_data(settings: Settings) -> None:
+    """Raise LockstepError for a folder without Documo's data: a command in the wrong folder must not look like a loss of everything."""
+    if settings.urls:
+        return
+    folder = settings.data.expanduser().resolve()
+    record = read_record(folder)
+    if record is None or DATABASE not in record.databases:
+        raise not_found(
+            f"There is no Documo data in {folder}",
+            next_step="Name its folder with --data FOLDER (a sandbox prints its own), or begin: documo accounts create",
+        )
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 key`, `2 keys`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def moment(value: datetime | None) -> str:
@@ -100,11 +129,19 @@ def _pairs(item: Mapping[str, Any]) -> str:
 
 def _table(items: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     rows = [[_cell(item.get(column)) for column in columns] for item in items]
-    widths = [
-        max(len(column), *(len(row[at]) for row in rows)) if rows else len(column) for at, column in enumerate(columns)
-    ]
+    widths = [max([len(column), *(_width(row[at]) for row in rows)]) for at, column in enumerate(columns)]
     for cells in ([column.upper() for column in columns], *rows):
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+        line = (cell + " " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True))
+        click.echo("  ".join(line).rstrip())
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes: two for an ideograph, none for a combining mark."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # most tables need none of it
+
+    return cell_len(text)
 
 
 def _cell(value: Any) -> str:

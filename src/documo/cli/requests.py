@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -16,7 +19,7 @@ from documo.replay import replay_request
 from documo.settings import Settings
 from documo.store import request_log as table
 from documo.store.database import Store
-from lockstep.errors import not_found
+from lockstep.errors import invalid, not_found
 
 TAIL_SECONDS = 0.5
 
@@ -24,16 +27,33 @@ TAIL_SECONDS = 0.5
 @click.group(invoke_without_command=True)
 @click.option("--tail", is_flag=True, help="Go on showing requests as they come.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--status", metavar="STATUS", default="", help="Only those answered so: 401, 4xx, 5xx.")
+@click.option("--since", metavar="TIME", default="", help="Only those since then: 15m, 2h, 3d, or a time in ISO 8601.")
 @account_option
 @data_option
 @output_option
 @click.pass_context
 def requests(
-    context: click.Context, tail: bool, limit: int, account: str | None, settings: Settings, output: Output
-) -> None:
+    context: click.Context, tail: bool, limit: int, status: str, since: str, account: str | None, settings: Settings,
+    output: Output,
+) -> None:  # fmt: skip
     """The SCIM requests of the last seven days."""
-    if context.invoked_subcommand is None:
-        with_store(settings, lambda store: _show(store, account, output, limit=limit, tail=tail))
+    if context.invoked_subcommand is not None:
+        return
+    if tail and output.format in ("json", "yaml"):
+        raise invalid("A list that goes on has no end to close the document", next_step="Use -o jsonl with --tail")
+    wanted = _Wanted(limit, _statuses(status), _moment(since))
+    with_store(settings, lambda store: _show(store, account, output, wanted, tail=tail))
+
+
+@requests.command()
+@click.argument("request_id")
+@account_option
+@data_option
+@output_option
+def show(request_id: str, account: str | None, settings: Settings, output: Output) -> None:
+    """Show one request whole: what came, and what was answered. REQUEST_ID is its id or the beginning of it."""
+    output.one(with_store(settings, lambda store: _entry(store, account, request_id)))
 
 
 @requests.command()
@@ -71,15 +91,51 @@ def as_curl(entry: Mapping[str, Any]) -> str:
     return " ".join([*parts, '"$DOCUMO_API_URL"' + shlex.quote(str(entry["path"]))])
 
 
-async def _show(store: Store, account: str | None, output: Output, *, limit: int, tail: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which requests to show."""
+
+    limit: int
+    statuses: tuple[int, int]
+    since: datetime | None
+
+
+def _statuses(text: str) -> tuple[int, int]:
+    """The least and greatest status that `404` or `4xx` means; all for ""."""
+    if not text:
+        return 0, 999
+    if not re.fullmatch(r"[1-5](\d\d|xx)", text.lower(), re.ASCII):
+        raise invalid(f"{text[:20]!r} is not a status", next_step="Write it as 404 or 4xx")
+    return int(text.lower().replace("xx", "00")), int(text.lower().replace("xx", "99"))
+
+
+def _moment(text: str) -> datetime | None:
+    """The time that `15m`, `2h`, `3d` or a time in ISO 8601 means; without a zone it is UTC."""
+    if not text:
+        return None
+    ago = re.fullmatch(r"(\d{1,6})([mhd])", text.strip().lower(), re.ASCII)
+    if ago is not None:
+        unit = {"m": "minutes", "h": "hours", "d": "days"}[ago[2]]
+        return datetime.now(UTC) - timedelta(**{unit: int(ago[1])})
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise invalid(
+            f"{text[:40]!r} is not a time", next_step="Write it as 15m, 2h, 3d or 2026-01-31T08:30:00"
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+async def _show(store: Store, account: str | None, output: Output, wanted: _Wanted, *, tail: bool) -> None:
     tenant = await only_account(store, account)
     after = ""
     while True:
         async with store.tenant(tenant.id) as connection:
-            found = await table.rows(connection, tenant.id, after=after, limit=limit)
-        for entry in found:
-            output.line(entry, _line(entry))
-            after = entry["id"]
+            found = await table.rows(
+                connection, tenant.id, after=after, limit=wanted.limit, statuses=wanted.statuses, since=wanted.since
+            )
+        output.lines("requests", found, _line)
+        after = found[-1]["id"] if found else after
         if not tail:
             return
         await asyncio.sleep(TAIL_SECONDS)

@@ -20,6 +20,7 @@ from documo.scim_service.exchange import Conditions, check_conditions
 from documo.scim_service.incoming import hash_password
 from documo.scim_service.member_check import checked_members
 from documo.scim_service.memberships import Memberships, questions
+from documo.scim_service.protected import Admins
 from documo.scim_service.tenants import Tenant
 from documo.scim_service.unique_names import unique_attribute
 from documo.store import group_members, resources
@@ -121,6 +122,7 @@ class _Batch:
         self._stored: dict[str, Stored] = {}
         self._kinds: dict[str, str] = {}
         self._memberships = Memberships(())
+        self._admins = Admins(tenant, transaction)
         self._items: dict[str, dict[str, Any]] = {}
         self._member_statements: list[Statement] = []
         self._ended: list[str] = []
@@ -167,6 +169,11 @@ class _Batch:
                 raise full
         if await self._is_held(change, stored, columns):
             raise _name_is_taken(change)
+        if change.kind == "User":
+            was_admin = self._admins.is_one(stored.role, active=stored.active)
+            is_admin = self._admins.is_one(columns.role, active=now_active)
+            name, path = str(document.get("userName")), "roles" if now_active else "active"
+            await self._admins.change(before=was_admin, after=is_admin, name=name, path=path)
         if change.kind == "User" and stored.active and not now_active:
             self._ended.append(change.id)
         if columns.role != stored.role:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from documo.scim_service.exchange import Answer, Place, Request, check_conditions
-from documo.scim_service.protected import refuse_change_of_role
+from documo.scim_service.protected import Admins, refuse_change_of_role
 from documo.scim_service.service import Service
 from documo.store import resources
 from documo.store.resources import Stored
@@ -22,7 +22,12 @@ async def delete(service: Service, request: Request, place: Place, resource_id: 
         if stored is None or stored.kind != place.kind:
             raise not_found(f"There is no {place.kind} {resource_id[:100]!r}.")
         check_conditions(request.conditions, stored.version)
-        refuse_change_of_role(place, orjson.loads(stored.document), tenant)
+        document = orjson.loads(stored.document)
+        refuse_change_of_role(place, document, tenant)
+        if place.kind == "User":
+            admins, name = Admins(tenant, transaction), str(document.get("userName"))
+            was_admin = admins.is_one(stored.role, active=stored.active)
+            await admins.change(before=was_admin, after=False, name=name, path="")
         statements = resources.soft_delete(tenant.id, stored.id, stored.kind)
         if place.kind == "Role":
             statements.append(resources.tell(tenant.id))

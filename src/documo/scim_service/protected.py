@@ -1,4 +1,7 @@
-"""Keep the roles that Documo itself relies on: without Admin nobody could provision, without the default role nobody had one."""
+"""Keep what Documo itself relies on: the roles Admin and default, and the last Admin of an account.
+
+Without an Admin nobody could provision and no key could be made, so a client that disables everybody must stop before the last one.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from typing import Any
 from documo.members import ADMIN
 from documo.scim_service.exchange import Place
 from documo.scim_service.tenants import Tenant
-from lockstep.scim.errors import ScimError
+from documo.store import resources
+from documo.store.round_trip import Transaction
+from lockstep.scim.errors import ScimError, mutability_error
 
 
 def refuse_change_of_role(place: Place, document: Mapping[str, Any], tenant: Tenant) -> None:
@@ -17,3 +22,32 @@ def refuse_change_of_role(place: Place, document: Mapping[str, Any], tenant: Ten
         raise ScimError(
             403, "", f"The role {document['value']} belongs to Documo and cannot be changed or deleted.", "value"
         )
+
+
+class Admins:
+    """How many active Admins the account has, in one transaction: counted when one would go, and current from then on."""
+
+    def __init__(self, tenant: Tenant, transaction: Transaction) -> None:
+        self._tenant = tenant
+        self._transaction = transaction
+        self._counted: int | None = None
+        self._changes = 0  # by what is decided already and not written yet
+
+    def is_one(self, role: str | None, *, active: bool) -> bool:
+        """Whether a member with *role*, None for the account's default, may provision."""
+        return active and (role or self._tenant.account.default_role) == ADMIN
+
+    async def change(self, *, before: bool, after: bool, name: str, path: str) -> None:
+        """Note that a member was and is an active Admin. Raises ScimError("mutability") for the last one, called *name*."""
+        if before and not after:
+            if self._counted is None:
+                _, counted = await self._transaction.send(
+                    *resources.active_admins(self._tenant.id, ADMIN, self._tenant.account.default_role)
+                )
+                self._counted = int(counted[0][0])
+            if self._counted + self._changes <= 1:
+                raise mutability_error(
+                    f"{name[:200]} is the only active Admin of the account and keeps that role: make another member Admin first.",
+                    path,
+                )
+        self._changes += int(after) - int(before)

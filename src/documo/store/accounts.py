@@ -51,6 +51,27 @@ async def account_rows(connection: Connection) -> list[dict[str, Any]]:
     return await cursor.fetchall()
 
 
+async def member_count(connection: Connection, tenant_id: int) -> int:
+    cursor = await connection.execute(
+        "select count(*) from resources where tenant_id = %s and kind = 'User' and deleted_at is null", (tenant_id,)
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+async def delete_account(connection: Connection, tenant_id: int) -> None:
+    """Delete every row of an account; in the tenant's transaction, because the wall hides them from any other."""
+    for name in (
+        "group_members", "resource_search", "resource_counts", "resources", "request_log", "event_streams", "api_keys",
+        "domains",
+    ):  # fmt: skip
+        await connection.execute(
+            sql.SQL("delete from {} where tenant_id = %s").format(sql.Identifier(name)), (tenant_id,)
+        )
+    await connection.execute("delete from accounts where id = %s", (tenant_id,))
+    await connection.execute("select pg_notify('documo_changed', %s)", (str(tenant_id),))
+
+
 async def insert_roles(connection: Connection, tenant_id: int, roles: Iterable[tuple[str, str]]) -> None:
     """The roles that every account begins with, as SCIM resources of type Role."""
     for value, display in roles:

@@ -16,6 +16,7 @@ from lockstep.postgres.pool import Connection, Pool, open_pool, transaction
 from lockstep.postgres.server import running
 
 PACKAGE = "documo.migrations"
+DATABASE = "documo"
 SET_TENANT = "select set_config('documo.tenant', %s, true)"
 
 
@@ -91,6 +92,6 @@ async def open_store(database: Database, *, max_size: int = 8) -> AsyncIterator[
 @asynccontextmanager
 async def running_store(settings: Settings, *, main: bool, max_size: int = 8) -> AsyncIterator[Store]:
     """The store of the data folder or server that *settings* name; the embedded server is started or attached to."""
-    async with running(settings.data, main=main, product="documo", databases=("documo",), urls=settings.urls) as server:
-        async with open_store(server.database("documo"), max_size=max_size) as store:
+    async with running(settings.data, main=main, product="documo", databases=(DATABASE,), urls=settings.urls) as server:
+        async with open_store(server.database(DATABASE), max_size=max_size) as store:
             yield store

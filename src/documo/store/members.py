@@ -48,6 +48,46 @@ async def member_rows(connection: Connection, tenant_id: int, *, deleted: bool) 
     return await cursor.fetchall()
 
 
+async def member_row(connection: Connection, tenant_id: int, member_id: str) -> dict[str, Any]:
+    """One living member with its groups and the number of its keys."""
+    cursor = connection.cursor(row_factory=dict_row)
+    await cursor.execute(
+        "select r.id::text, r.document->>'userName' as user_name, r.external_id, r.document->>'displayName' as name, r.role,"
+        " (select coalesce(array_agg(e.item->>'value'), '{}') from jsonb_array_elements(r.document->'roles') as e(item))"
+        " as given_roles, r.active, r.source, r.created_at, r.last_modified, r.version,"
+        " (select coalesce(array_agg(g.document->>'displayName' order by g.id), '{}') from group_members m join resources g"
+        " on g.tenant_id = m.tenant_id and g.id = m.group_id where m.tenant_id = r.tenant_id and m.member_id = r.id) as groups,"
+        " (select count(*) from api_keys k where k.tenant_id = r.tenant_id and k.member_id = r.id and k.revoked_at is null"
+        " and k.kind <> 'token' and (k.expires_at is null or k.expires_at > now())) as keys"
+        " from resources r where r.tenant_id = %s and r.id = %s",
+        (tenant_id, member_id),
+    )
+    row = await cursor.fetchone()
+    return row or {}
+
+
+async def active_admins(connection: Connection, tenant_id: int, admin: str, default_role: str) -> list[str]:
+    """Two of the active Admins, or all; others who count them wait until this transaction ends."""
+    await connection.execute("select pg_advisory_xact_lock(7341, %s)", (tenant_id,))
+    cursor = await connection.execute(
+        "select id::text from resources where tenant_id = %s and (role = %s or (role is null and %s))"
+        " and kind in ('User', 'Operator') and active and deleted_at is null limit 2",
+        (tenant_id, admin, default_role == admin),
+    )
+    return [str(row[0]) for row in await cursor.fetchall()]
+
+
+async def seats_taken(connection: Connection, tenant_id: int, *, but: str) -> int:
+    """How many members are active without *but*; others who count them wait until this transaction ends."""
+    await connection.execute("select pg_advisory_xact_lock(7340, %s)", (tenant_id,))
+    cursor = await connection.execute(
+        "select count(*) from resources where tenant_id = %s and kind = 'User' and active and deleted_at is null and id <> %s",
+        (tenant_id, but),
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
 async def find_member(connection: Connection, tenant_id: int, who: str) -> str | None:
     """The id of the living member with that id or user name."""
     cursor = await connection.execute(

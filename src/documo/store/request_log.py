@@ -33,14 +33,23 @@ async def insert(connection: Connection, entries: Sequence[dict[str, Any]]) -> N
     await connection.execute(_INSERT, (orjson.dumps(entries).decode(),))
 
 
-async def rows(connection: Connection, tenant_id: int, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
-    """The newest entries, oldest first; only those after the entry *after* when it is given."""
+async def rows(
+    connection: Connection,
+    tenant_id: int,
+    *,
+    after: str = "",
+    limit: int = 50,
+    statuses: tuple[int, int] = (0, 999),
+    since: datetime | None = None,
+) -> list[dict[str, Any]]:
+    """The newest entries, oldest first: those after the entry *after*, with a status in the range, not before *since*."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         "select * from (select id, at, method, path, status, milliseconds, key_id::text, client, tolerances, address,"
         " user_agent, request_type, request_body, response_body from request_log where tenant_id = %s and id > %s"
+        " and status between %s and %s and at >= coalesce(%s, '-infinity'::timestamptz)"
         " order by id desc limit %s) newest order by id",
-        (tenant_id, after, limit),
+        (tenant_id, after, *statuses, since, limit),
     )
     return await cursor.fetchall()
 

@@ -242,6 +242,18 @@ def seats_taken(tenant_id: int) -> list[Statement]:
     ]
 
 
+def active_admins(tenant_id: int, admin: str, default_role: str) -> list[Statement]:
+    """How many there are; the second statement's row. Others who count them wait until this transaction ends."""
+    return [
+        ("select pg_advisory_xact_lock(7341, %s)", (tenant_id,)),
+        (
+            "select count(*) from resources where tenant_id = %s and (role = %s or (role is null and %s)) and kind in ('User', 'Operator')"
+            " and active and deleted_at is null",
+            (tenant_id, admin, default_role == admin),
+        ),
+    ]
+
+
 def tell(tenant_id: int) -> Statement:
     """Make every process forget what it knows of the tenant, once this is committed."""
     return "select pg_notify('documo_changed', %s)", (str(tenant_id),)

@@ -97,7 +97,7 @@ def claim_main(data: Path, product: str) -> FileLock:
         lock.close()
         raise conflict(
             f"{product.capitalize()} is already running in {data} (process {pid or 'unknown'})",
-            next_step=f"Stop it first, or give this one a data folder of its own: {product} --data FOLDER",
+            next_step="Stop it first, or give this one a data folder of its own with --data FOLDER",
         )
     lock.note(str(os.getpid()))
     return lock

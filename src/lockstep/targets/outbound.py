@@ -91,10 +91,11 @@ class Place:
 class OutboundRules:
     """What may leave, from `outbound_allow`: origins such as `http://127.0.0.1:8081`, networks such as `10.0.0.0/8`.
 
-    Raises ValueError for an entry that is neither.
+    *setting* is the name of the environment variable that holds them, for advice. Raises ValueError for an entry that is neither.
     """
 
-    def __init__(self, allow: Iterable[str] = ()) -> None:
+    def __init__(self, allow: Iterable[str] = (), *, setting: str = "LOCKSTEP_OUTBOUND_ALLOW") -> None:
+        self._setting = setting
         entries = [entry.strip() for entry in allow if entry.strip()]
         places = [_split(entry) for entry in entries if "://" in entry]
         self._origins = frozenset(place.origin for place in places)
@@ -123,9 +124,9 @@ class OutboundRules:
         if place.scheme != "https":
             raise Blocked(
                 f"{place.origin} is not https, so the secret token would travel in the clear",
-                f"Use https, or, on a network that you trust, add {place.origin} to LOCKSTEP_OUTBOUND_ALLOW",
+                f"Use https, or, on a network that you trust, add {place.origin} to {self._setting}",
             )
-        address = _literal(place.host)
+        address = _literal(place.host) or _loopback_of(place.host)
         if address is not None:
             self.check_address(place.host, place.port, address)
         return place
@@ -144,7 +145,7 @@ class OutboundRules:
         shown = f"[{host}]" if ":" in host else host
         raise Blocked(
             f"{named}{address}, which is {_sort_of(address)} and not an address on the internet",
-            f"If this application runs inside your network, add https://{shown}:{port} to LOCKSTEP_OUTBOUND_ALLOW",
+            f"If this application runs inside your network, add https://{shown}:{port} to {self._setting}",
         )
 
 
@@ -155,7 +156,7 @@ def _refuse_metadata(host: str, address: IPAddress) -> None:
     named = "" if _literal(host) is not None else f"{host} stands for "
     raise Blocked(
         f"{named}{address}, which is a link-local address or that of a cloud's metadata, and is never connected to",
-        "Give the application an address of its own; LOCKSTEP_OUTBOUND_ALLOW cannot allow this one",
+        "Give the application an address of its own; no setting allows this one",
     )
 
 
@@ -230,6 +231,11 @@ def _literal(host: str) -> IPAddress | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
+
+
+def _loopback_of(host: str) -> IPAddress | None:
+    """What `localhost` and the names below it stand for, whatever a resolver says (RFC 6761, section 6.3)."""
+    return ipaddress.IPv4Address("127.0.0.1") if host == "localhost" or host.endswith(".localhost") else None
 
 
 def _within(address: IPAddress, network: IPNetwork) -> bool:
