@@ -93,7 +93,7 @@ class Settings:
     )
     outbound_allow: tuple[str, ...] = field(
         default=(),
-        metadata=_from("LOCKSTEP_OUTBOUND_ALLOW", "Origins or networks inside the house that may be reached", _allowed),
+        metadata=_from("LOCKSTEP_OUTBOUND_ALLOW", "Private origins and networks that may be reached", _allowed),
     )
     worker_concurrency: int = field(
         default=4, metadata=_from("LOCKSTEP_WORKER_CONCURRENCY", "Tasks that one worker runs at once", _whole(1, 64))

@@ -133,7 +133,9 @@ def parse_key(text: str, *, where: str) -> VaultKey:
     except (ValueError, binascii.Error):
         material = b""
     if len(material) != KEY_BYTES:
-        raise invalid(f"{where} is no key of {KEY_BYTES} bytes", next_step="Make one with: openssl rand -base64 32")
+        raise invalid(
+            f"{where} is not a valid key of {KEY_BYTES} bytes", next_step="Make one with: openssl rand -base64 32"
+        )
     return VaultKey(material, hashlib.sha256(b"lockstep key id\0" + material).digest()[:KEY_ID_BYTES])
 
 

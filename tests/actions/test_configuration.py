@@ -206,7 +206,7 @@ async def test_what_fails_changes_nothing_at_all(context: Context) -> None:
     new = HEAD.replace("name: documo", "name: another")
     text = f"{new}---\n{HEAD}  roles: [{{value: member, displayName: Members}}]\n"
 
-    with pytest.raises(LockstepError, match='The role "Admin" of Documo is held by 1 assignments') as refused:
+    with pytest.raises(LockstepError, match='The role "Admin" of Documo is held by 1 assignment') as refused:
         await apply_configuration(context, read(text), prune=True, resolve=resolve)
 
     assert "Application documo cannot become so; nothing was changed" in refused.value.why
@@ -238,7 +238,7 @@ async def test_files_that_speak_for_the_organisation_prune_applications_and_sour
     ]
     assert [change.line for change in (await plan_configuration(context, read(HEAD))).changes] == []
 
-    with pytest.raises(LockstepError, match="2 things would be removed; without being told so, at most 1"):
+    with pytest.raises(LockstepError, match="This would remove 2 items; the limit is 1"):
         await apply_configuration(context, [*documents, *named], prune=True, most_removals=1)
     assert len(await list_applications(context)) == 2
 

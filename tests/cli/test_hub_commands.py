@@ -89,7 +89,7 @@ def test_source_that_shrank_ends_with_6_until_somebody_decides(lockstep: Lockste
 
     assert (held.code, waiting.code, unasked.code, confirmed.code) == (6, 6, 64, 0)
     assert "47 of 50 people (94%) are not in the source any more" in held.err
-    assert "give --yes" in unasked.err
+    assert "Add --yes" in unasked.err
     assert confirmed.out == "47 have left.\n"
     assert lockstep("sources", "status", "csv").code == 0
 
@@ -117,10 +117,10 @@ def test_registered_source_is_imported_by_its_name(lockstep: Lockstep, tmp_path:
         (["sources", "import", "hr"], 5, 'There is no source "hr"'),
         (["assign", "documo", "--user", "kim.borg@contoso.test"], 5, "Did you mean kim.berg@contoso.test?"),
         (["assign", "documo", "--group", "nobody"], 5, 'There is no group "nobody"'),
-        (["assign", "documo"], 64, "Nobody was named"),
+        (["assign", "documo"], 64, "No person or group is named"),
         (["apps", "add", "dokumo"], 5, "documo"),
         (["apps", "add", "documo"], 7, "--name documo-2"),
-        (["apps", "delete", "documo"], 64, "give --yes"),
+        (["apps", "delete", "documo"], 64, "Add --yes"),
         (["ap"], 64, 'Did you mean "apps"?'),
         (["apps", "lst"], 64, 'Did you mean "list"?'),
         (["people", "list", "--nope"], 64, "No such option"),

@@ -146,7 +146,7 @@ def mapping_with(**attribute: Any) -> dict[str, Any]:
         ({"deletions": {"deleteAfter": "30 days"}}, "deletions.deleteAfter", 'a duration such as "P30D"'),
         ({"limits": {"requestsPerSecond": 0}}, "limits.requestsPerSecond", "a number above 0"),
         ({"mappings": {}}, "mappings", "a list is needed, got an object"),
-        ({"mappings": [{}]}, "mappings[0].name", "a text is needed"),
+        ({"mappings": [{}]}, "mappings[0].name", "is missing"),
         ({"mappings": [{"name": "n", "source": "Person"}]}, "mappings[0].source", 'unknown value "Person"'),
         ({"mappings": [{"name": "n", "actions": ["add"]}]}, "mappings[0].actions[0]", 'unknown action "add"'),
         (mapping_with(target="active", expresion="x"), "mappings[0].attributes[1].expresion", 'did you mean "expression"?'),

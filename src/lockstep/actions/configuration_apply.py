@@ -35,6 +35,7 @@ from lockstep.engine.config_sections import assignment_key, role_key
 from lockstep.errors import Kind, LockstepError, conflict, invalid
 from lockstep.storage.applications import RoleRow
 from lockstep.vault import Secret
+from lockstep.wording import counted
 
 MOST_REMOVALS = 10
 ACTIVITY = "Apply configuration file"
@@ -94,7 +95,7 @@ def _check_removals(plan: ConfigurationPlan, most: int) -> None:
     if count > most:
         raise LockstepError(
             Kind.HELD,
-            f"{count:,} things would be removed; without being told so, at most {most:,} are",
+            f"This would remove {counted(count, 'item')}; the limit is {most:,} unless you raise it",
             next_step=f"If all of them are to go: lockstep apply FILES --prune --most-removals {count}",
             code="TooManyRemovals",
         )

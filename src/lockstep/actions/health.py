@@ -73,7 +73,7 @@ async def _database(connection: Connection) -> list[Finding]:
 
 async def _worker(connection: Connection) -> Finding:
     if await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS):
-        return Finding("worker", Level.OK, f"a worker gave signs of life within {WORKER_SILENT_SECONDS:.0f} s")
+        return Finding("worker", Level.OK, f"a worker was active in the last {WORKER_SILENT_SECONDS:.0f} s")
     return Finding("worker", Level.WARN, "no worker is running, so nothing is provisioned", "Start one: lockstep serve")
 
 

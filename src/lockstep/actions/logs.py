@@ -10,12 +10,14 @@ from typing import Any
 
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
-from lockstep.errors import not_found
+from lockstep.errors import conflict, not_found
 from lockstep.storage import instance, provisioning_log
 from lockstep.storage.provisioning_log import LogFilter, LogRow
 
 _FOLLOW_SECONDS = 0.5
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_PAGE = 1_000
+_MOST_OF_ONE_CHANGE = 50
+_BEGINNING = re.compile(r"[0-9a-f-]{8,36}")
 
 
 async def list_log(
@@ -29,14 +31,36 @@ async def list_log(
         return await provisioning_log.read_log(connection, query, limit=limit)
 
 
-async def show_log(context: Context, change_id: str) -> list[LogRow]:
-    """The records of one change, oldest first. Raises LockstepError when there are none."""
+async def pages_of_log(
+    context: Context, wanted: LogFilter | None = None, *, app: str = "", size: int = _PAGE
+) -> AsyncIterator[list[LogRow]]:
+    """Every record that passes, newest first, at most *size* to a page."""
+    query = wanted or LogFilter()
+    while page := await list_log(context, query, app=app, limit=min(size, _PAGE)):
+        yield page
+        query = replace(query, below_seq=page[-1].seq)
+
+
+async def show_log(context: Context, name: str) -> list[LogRow]:
+    """The records of one change, oldest first. *name*: the number of a record, a change id or its beginning.
+
+    Raises LockstepError when there are none, or when several changes begin like that.
+    """
+    folded = name.strip().lower()
     found: list[LogRow] = []
-    if _GUID.fullmatch(change_id):
-        async with context.reading() as connection:
-            found = await provisioning_log.read_log(connection, LogFilter(change_id=change_id), limit=50)
+    async with context.reading() as connection:
+        if folded.isdecimal() and len(folded) < 18:
+            numbered = await provisioning_log.read_log(connection, LogFilter(seq=int(folded)), limit=1)
+            folded = numbered[0].change_id if numbered else folded
+        if _BEGINNING.fullmatch(folded):
+            wanted = LogFilter(change_id=folded)
+            found = await provisioning_log.read_log(connection, wanted, limit=_MOST_OF_ONE_CHANGE)
     if not found:
-        raise not_found(f"The log has no change {change_id}", next_step="See: lockstep logs")
+        raise not_found(f"The log has no change {name}", next_step="See: lockstep logs")
+    if len({row.change_id for row in found}) > 1:
+        raise conflict(
+            f"Several changes begin with {name}", next_step="Give more of the id, or the number of the record"
+        )
     return found[::-1]
 
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "apply": "lockstep.cli.config:apply",
     "apps": "lockstep.cli.apps:apps",
     "assign": "lockstep.cli.assign:assign",
+    "audit": "lockstep.cli.audit:audit",
     "creds": "lockstep.cli.creds:creds",
     "cycles": "lockstep.cli.status:cycles",
     "deletes": "lockstep.cli.deletes:deletes",
@@ -36,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "expr": "lockstep.cli.expr:expr",
     "fmt": "lockstep.cli.config:fmt",
     "groups": "lockstep.cli.groups:groups",
+    "help": "lockstep.cli.help:help_",
     "import": "lockstep.cli.config:import_",
     "links": "lockstep.cli.links:links",
     "logs": "lockstep.cli.logs:logs",
@@ -164,6 +166,9 @@ def run(arguments: list[str]) -> int:
         return INTERRUPTED
     except click.exceptions.Exit as ended:
         return ended.exit_code
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message())  # a group without a command: its help, and nothing went wrong
+        return 0
     except click.UsageError as wrong:
         where = wrong.ctx.command_path if wrong.ctx else "lockstep"
         show_error(wrong.format_message().rstrip("."), next_step=f"{where} --help")

@@ -18,6 +18,7 @@ from lockstep.cli.output import Column, Output, confirm, hint, output_option, sa
 from lockstep.cli.session import run
 from lockstep.errors import invalid
 from lockstep.gallery.loader import load_gallery
+from lockstep.wording import counted
 
 
 @click.group(cls=SuggestingGroup)
@@ -112,7 +113,9 @@ def delete(app: str, yes: bool, output: Output) -> None:
     """
     view = run(lambda context: actions.show_application(context, app))
     name = view.application.display_name
-    confirm(f"Remove {name} with {view.assignment_count} assignments? Its accounts stay as they are.", yes=yes)
+    confirm(
+        f"Remove {name} with {counted(view.assignment_count, 'assignment')}? Its accounts stay as they are.", yes=yes
+    )
     removed = run(lambda context: actions.remove_application(context, app))
     output.one({"name": removed.name, "id": removed.id}, text=f"{name} is removed. Nobody's account was touched.")
 
@@ -291,7 +294,7 @@ def _lines(view: ApplicationView) -> list[str]:
     pairs = [
         ("provisioning", row["status"]), ("scope", row["scope"]), ("tenant URL", row["tenantUrl"] or "not set"),
         ("secret token", row["secretToken"] or "not set"), ("roles", ", ".join(role.display_name for role in view.roles)),
-        ("assigned", f"{view.assignment_count:,} assignments, {view.person_count:,} people"), ("job", row["job"]),
+        ("assigned", f"{counted(view.assignment_count, 'assignment')}, {counted(view.person_count, 'person')}"), ("job", row["job"]),
         ("more", row["documentation"]),
     ]  # fmt: skip
     return lines + [f"  {label:<13} {safe(text)}" for label, text in pairs if text]

@@ -11,6 +11,7 @@ from lockstep.actions.assignments import AssignmentRow
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option
 from lockstep.cli.session import run
+from lockstep.wording import counted
 
 _COLUMNS = [Column("principal", "Name"), Column("kind", "Kind"), Column("role", "Role"), Column("since", "Since", is_wide=True),
             Column("id", "Id", is_wide=True)]  # fmt: skip
@@ -57,8 +58,9 @@ def add(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | N
     """
     new = run(lambda context: actions.assign(context, app, users=users, groups=groups, role=role))
     _show(output, app, new, "assigned to")
-    if len(new) < len(users) + len(groups):
-        hint(f"{len(users) + len(groups) - len(new)} of them were assigned already.")
+    if already := len(users) + len(groups) - len(new):
+        as_role = f" with the role {role}" if role else ""
+        hint(f"Nothing changed for {counted(already, 'person') if not groups else already}: already assigned{as_role}.")
 
 
 @assign.command("remove")

@@ -23,6 +23,7 @@ from lockstep.cli.session import run
 from lockstep.engine.config_change import Sign
 from lockstep.engine.config_file import ConfigDocument
 from lockstep.engine.config_write import format_text
+from lockstep.wording import counted
 
 CHANGES_PRESENT = 2
 
@@ -78,7 +79,7 @@ def diff(files: tuple[str, ...], detailed_exitcode: bool, output: Output) -> Non
 )
 @output_option
 def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_removals: int, output: Output) -> None:
-    """Make what is in force say what configuration files say.
+    """Apply configuration files.
 
     \b
     lockstep apply contoso.yaml
@@ -89,7 +90,7 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
     _show(found, output)
     if dry_run or not found.effective:
         return
-    confirm(f"Make {_count(len(found.effective), 'change')}?", yes=yes)
+    confirm(f"Make {counted(len(found.effective), 'change')}?", yes=yes)
 
     async def work(context: Context) -> ConfigurationPlan:
         return await apply_configuration(
@@ -177,7 +178,7 @@ def fmt(files: tuple[str, ...], check: bool, shows_diff: bool) -> None:
         if not check:
             Path(file).write_text(after, encoding="utf-8")
     if check and differing:
-        hint(f"{_count(differing, 'file')} not in canonical form. Write it: lockstep fmt FILES")
+        hint(f"{counted(differing, 'file')} not in canonical form. Write it: lockstep fmt FILES")
         raise click.exceptions.Exit(1)
 
 
@@ -212,7 +213,7 @@ def _lines(found: ConfigurationPlan) -> list[str]:
         if one.changes:
             lines += [one.document.title, *(f"  {change.line}" for change in one.changes)]
         if one.looked_at_again:
-            objects = _count(one.looked_at_again, "object")
+            objects = counted(one.looked_at_again, "object")
             lines.append(f"  Saving evaluates about {objects} again; only what then differs is written.")
     return [*lines, "", f"Plan: {_totals(found)}."]
 
@@ -225,10 +226,6 @@ def _totals(found: ConfigurationPlan) -> str:
 
 def _number(found: ConfigurationPlan, sign: Sign) -> int:
     return sum(1 for change in found.effective if change.sign is sign)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 _DONE = ((Sign.ADD, "added"), (Sign.CHANGE, "changed"), (Sign.REMOVE, "removed"))

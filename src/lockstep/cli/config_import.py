@@ -14,6 +14,7 @@ from lockstep.engine.findings import Finding
 from lockstep.engine.strict_json import Part
 from lockstep.errors import invalid
 from lockstep.gallery.loader import load_gallery
+from lockstep.wording import counted
 
 USUAL_TEMPLATE = "custom-scim"
 
@@ -43,8 +44,8 @@ def _report(found: Imported, credentials: dict[str, str]) -> list[str]:
         for severity in ("error", "warning", "kept")
     }
     lines = [
-        f"{found.mapped} attributes are mapped.",
-        *_listed("not carried out until somebody decides", groups["error"]),
+        f"Mapped {counted(found.mapped, 'attribute')}.",
+        *_listed("need a decision", groups["error"]),
         *_listed("to look at", groups["warning"]),
         *_listed("kept for the way back, but not used here", groups["kept"]),
     ]
@@ -53,4 +54,7 @@ def _report(found: Imported, credentials: dict[str, str]) -> list[str]:
 
 
 def _listed(what: str, findings: list[Finding]) -> list[str]:
-    return [f"{len(findings)} {what}{':' if findings else '.'}", *(f"  {one.place}: {one.message}" for one in findings)]
+    return [
+        f"{counted(len(findings), 'item')} {what}{':' if findings else '.'}",
+        *(f"  {one.place}: {one.message}" for one in findings),
+    ]

@@ -109,9 +109,9 @@ def _outbound(settings: Settings) -> Iterator[Finding]:
         yield Finding("outbound", Level.WARN, f"{', '.join(wide)} allows every address, those of this machine too",
                       "Name only what is needed in LOCKSTEP_OUTBOUND_ALLOW")  # fmt: skip
     elif allowed:
-        yield Finding("outbound", Level.OK, f"inside the house only {', '.join(allowed)} may be reached")
+        yield Finding("outbound", Level.OK, f"private addresses allowed: {', '.join(allowed)}")
     else:
-        yield Finding("outbound", Level.OK, "no address inside the house may be reached")
+        yield Finding("outbound", Level.OK, "private addresses are blocked")
 
 
 async def _house(settings: Settings) -> list[Finding]:

@@ -11,6 +11,7 @@ from lockstep.cli.output import Output, confirm, hint, output_option, safe
 from lockstep.cli.scope_text import filters_given
 from lockstep.cli.session import run
 from lockstep.engine.filter_text import filter_text
+from lockstep.wording import counted
 
 _SHOWN = 10
 FILTER_HELP = "TITLE: ATTRIBUTE OPERATOR VALUE and ... Repeatable: one filter is enough."
@@ -114,7 +115,7 @@ def _told(name: str, effect: RuleEffect, output: Output, begin: str, joined: str
         "joinersCount": joiners,
         "leaversCount": leavers,
     }
-    text = f"{begin} {safe(name)} has {effect.members:,} members; {joiners:,} {joined}, {leavers:,} {left}."
+    text = f"{begin} {safe(name)} has {counted(effect.members, 'member')}; {joiners:,} {joined}, {leavers:,} {left}."
     output.one(row, text=text)
     if effect.leavers:
         hint(f"{left.capitalize()}: {_some(effect.leavers)}")

@@ -15,6 +15,7 @@ from lockstep.cli.output import Column, Output, confirm, hint, output_option, sa
 from lockstep.cli.scope_text import filters_given
 from lockstep.cli.session import run
 from lockstep.engine.filter_text import filter_text
+from lockstep.wording import counted
 
 _MOST_MEMBERS = 1000
 
@@ -87,13 +88,15 @@ def create(name: str, description: str, texts: tuple[str, ...], file: str | None
     rule_given = filters_given(texts, file)
     if rule_given is None:
         group = run(lambda context: actions.create_group(context, name, description=description))
-        output.one(_row(group), text=f"Group {safe(group.display_name)} is made.")
+        output.one(_row(group), text=f"Created group {safe(group.display_name)}.")
         return
     group, effect = run(
         lambda context: group_rules.create_dynamic_group(context, name, rule_given, description=description)
     )
     row = _row(group) | {"membershipType": "dynamic", "membershipRule": rule_given, "members": effect.members}
-    output.one(row, text=f"Group {safe(group.display_name)} is made. By its rule it has {effect.members:,} members.")
+    output.one(
+        row, text=f"Created group {safe(group.display_name)}; its rule matches {counted(effect.members, 'person')}."
+    )
 
 
 @groups.command("delete")

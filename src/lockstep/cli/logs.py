@@ -6,8 +6,6 @@ JSON is Microsoft Graph's shape (provisioningObjectSummary), so that what reads 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -15,27 +13,36 @@ import click
 from lockstep.actions import logs as actions
 from lockstep.actions.context import Context
 from lockstep.cli import SuggestingGroup
-from lockstep.cli.output import Column, Output, output_option, safe
+from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.plans import change_lines
 from lockstep.cli.session import run
-from lockstep.cli.times import LENGTH, stamp
+from lockstep.cli.times import TIME, iso, local_time
 from lockstep.storage.provisioning_log import LogFilter, LogRow
 
-_COLUMNS = [Column("at", "Time"), Column("status", "Status"), Column("action", "Action"), Column("name", "Who"),
-            Column("account", "Account", is_wide=True), Column("reason", "Why"), Column("code", "Code", is_wide=True),
-            Column("milliseconds", "ms", is_wide=True), Column("by", "By", is_wide=True), Column("changeId", "Change")]  # fmt: skip
+_COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Column("status", "Status"), Column("action", "Action"),
+            Column("name", "Who"), Column("account", "Account", is_wide=True), Column("reason", "Why"),
+            Column("application", "Application", is_wide=True), Column("changes", "Old and new values", is_wide=True),
+            Column("code", "Code", is_wide=True), Column("milliseconds", "ms", is_wide=True), Column("by", "By", is_wide=True),
+            Column("changeId", "Change", is_wide=True)]  # fmt: skip
 _STATUSES = ["success", "failure", "warning", "skipped"]
 _ACTIONS = ["create", "update", "disable", "delete", "stagedDelete", "other"]
 
 
 @click.group("logs", cls=SuggestingGroup, invoke_without_command=True)
 @click.option("--app", default="", help="Only one application.")
-@click.option("--user", default="", help="By name, id or account.")
-@click.option("--status", type=click.Choice(_STATUSES))
-@click.option("--action", type=click.Choice(_ACTIONS), metavar="create|update|disable|delete|other")
-@click.option("--since", type=LENGTH, metavar="LENGTH", help="Only this long ago or newer: 10m, 2h, 7d.")
+@click.option("--user", default="", help="By name (also an earlier one), id or account.")
+@click.option("--status", type=click.Choice(_STATUSES), metavar="STATUS", help="success, failure, warning, skipped.")
+@click.option(
+    "--action",
+    type=click.Choice(_ACTIONS),
+    metavar="ACTION",
+    help="create, update, disable, delete, stagedDelete, other.",
+)
+@click.option("--since", type=TIME, metavar="TIME", help="Only newer ones: 2h, 7d, 1w, 2026-11-01.")
+@click.option("--until", type=TIME, metavar="TIME", help="Only older ones.")
 @click.option("--follow", is_flag=True, help="Go on with new ones, until Ctrl-C.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="At most so many; 0: all.")
+@click.option("--after", type=click.IntRange(1), metavar="NUMBER", help="Go on after this record, with older ones.")
 @output_option
 @click.pass_context
 def logs(ctx: click.Context, /, **given: Any) -> None:
@@ -43,7 +50,7 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
 
     \b
     lockstep logs --app documo --status failure --since 2h
-    lockstep logs show 0193f0c2-6b1e-7c3a-9d5e-2f8a4b7c1d00
+    lockstep logs --action disable --since 2026-11-01 --limit 0 -o csv
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -52,22 +59,28 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
     if given["follow"]:
         run(lambda context: _follow(context, wanted, given["app"], output))
         return
-    _list(run(lambda context: _read(context, wanted, given["app"], given["limit"], output)), output)
+    limit = given["limit"] or None
+    rows, next_number = run(lambda context: _read(context, wanted, given["app"], limit, output))
+    output.many(rows, _COLUMNS, name="changeId", empty="No log entries match.")
+    if next_number is not None:
+        hint(f"There are more. Go on with: --after {next_number}, or show all: --limit 0")
 
 
 @logs.command("show")
-@click.argument("change_id", metavar="CHANGE")
+@click.argument("change", metavar="NUMBER|CHANGE")
 @output_option
-def show(change_id: str, output: Output) -> None:
-    """Show one change whole: its steps, what was modified, and what was said over the wire.
+def show(change: str, output: Output) -> None:
+    """Show one change in full: its steps, what was modified, and the HTTP exchange.
+
+    NUMBER is the first column of the list. A change id may be cut short.
 
     \b
-    lockstep logs show 0193f0c2-6b1e-7c3a-9d5e-2f8a4b7c1d00
-    lockstep logs show 0193f0c2-6b1e-7c3a-9d5e-2f8a4b7c1d00 -o json
+    lockstep logs show 4711
+    lockstep logs show 0193f0c2-6b1e -o json
     """
 
     async def work(context: Context) -> tuple[list[LogRow], list[dict[str, Any]]]:
-        rows = await actions.show_log(context, change_id)
+        rows = await actions.show_log(context, change)
         return rows, await actions.as_graph(context, rows)
 
     rows, graph = run(work)
@@ -78,9 +91,19 @@ def show(change_id: str, output: Output) -> None:
         click.echo("\n".join(_lines(row)))
 
 
-async def _read(context: Context, wanted: LogFilter, app: str, limit: int, output: Output) -> list[dict[str, Any]]:
-    rows = await actions.list_log(context, wanted, app=app, limit=limit)
-    return await _rows(context, rows, output)
+async def _read(
+    context: Context, wanted: LogFilter, app: str, limit: int | None, output: Output
+) -> tuple[list[dict[str, Any]], int | None]:
+    """The rows to show, and the number after which more would come; None where these are all."""
+    found: list[LogRow] = []
+    size = {} if limit is None else {"size": limit + 1}
+    async for page in actions.pages_of_log(context, wanted, app=app, **size):
+        found += page
+        if limit is not None and len(found) > limit:
+            break
+    shown = found if limit is None else found[:limit]
+    more = shown[-1].seq if len(found) > len(shown) else None
+    return await _rows(context, shown, output), more
 
 
 async def _follow(context: Context, wanted: LogFilter, app: str, output: Output) -> None:
@@ -89,40 +112,41 @@ async def _follow(context: Context, wanted: LogFilter, app: str, output: Output)
         if streams:
             Output("jsonl").many(await _rows(context, [row], Output("jsonl")), _COLUMNS)
         else:
-            one = _row(row)
+            one = _row(row) | {"at": local_time(iso(row.at) or "")}
             shown = [safe(one[key]) for key in ("at", "status", "action", "name", "reason")]
             click.echo(f"{shown[0]}  {shown[1]:<8} {shown[2]:<8} {shown[3]}   {shown[4]}")
         sys.stdout.flush()
 
 
 async def _rows(context: Context, rows: list[LogRow], output: Output) -> list[dict[str, Any]]:
-    if output.form in ("json", "jsonl", "yaml") and not output.quiet:
-        return await actions.as_graph(context, rows)
-    return [_row(row) for row in rows]
-
-
-def _list(rows: Sequence[dict[str, Any]], output: Output) -> None:
-    output.many(rows, _COLUMNS, name="changeId", empty="The log has nothing like that.")
+    graph = await actions.as_graph(context, rows)
+    if output.query or (output.form in ("json", "jsonl", "yaml") and not output.quiet):
+        return graph
+    return [_row(row, one["targetSystem"]["displayName"]) for row, one in zip(rows, graph, strict=True)]
 
 
 def _filter(given: dict[str, Any]) -> LogFilter:
-    since: timedelta | None = given["since"]
     return LogFilter(
         person=given["user"] or None,
         status=given["status"],
         action=given["action"],
-        after=datetime.now(UTC) - since if since else None,
+        after=given["since"],
+        before=given["until"],
+        below_seq=given["after"],
     )
 
 
-def _row(row: LogRow) -> dict[str, Any]:
+def _row(row: LogRow, application: str = "") -> dict[str, Any]:
     return {
-        "at": stamp(row.at),
+        "number": row.seq,
+        "at": iso(row.at),
         "status": row.status,
         "action": row.action,
         "name": row.source_display or row.source_id or row.target_id,
         "account": row.target_display or row.target_id,
         "reason": row.reason,
+        "application": application,
+        "changes": "; ".join(_value_changes(row)),
         "code": row.error_code,
         "milliseconds": row.duration_ms,
         "by": row.initiated_by,
@@ -130,10 +154,15 @@ def _row(row: LogRow) -> dict[str, Any]:
     }
 
 
+def _value_changes(row: LogRow) -> list[str]:
+    changes = row.record.get("modifiedProperties") or []
+    return [f"{one['displayName']}: {one.get('oldValue')} -> {one.get('newValue')}" for one in changes]
+
+
 def _lines(row: LogRow) -> list[str]:
     record = row.record
     lines = [f"{row.status} {row.action}  {row.source_display}   {row.reason}"]
-    pairs = [("time", stamp(row.at)), ("change", row.change_id), ("account", f"{row.target_display} {row.target_id}".strip()),
+    pairs = [("time", iso(row.at)), ("change", row.change_id), ("account", f"{row.target_display} {row.target_id}".strip()),
              ("took", f"{row.duration_ms} ms"), ("by", row.initiated_by)]  # fmt: skip
     lines += [f"  {label:<8} {text}" for label, text in pairs if text]
     for number, step in enumerate(record.get("steps") or [], 1):

@@ -17,8 +17,8 @@ from lockstep.engine.records import ObjectKind
 from lockstep.errors import EXIT_CODES, Kind
 
 _KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
-_COLUMNS = [Column("target", "Attribute there"), Column("value", "Comes from"), Column("match", "Match"),
-            Column("apply", "Applies"), Column("default", "Default", is_wide=True), Column("kind", "Kind", is_wide=True)]  # fmt: skip
+_COLUMNS = [Column("target", "Target attribute"), Column("value", "Source"), Column("match", "Match"),
+            Column("apply", "Apply"), Column("default", "Default", is_wide=True), Column("kind", "Kind", is_wide=True)]  # fmt: skip
 
 
 @click.group("map", cls=SuggestingGroup)
@@ -112,7 +112,7 @@ def set_(app: str, target: str, kind: str, remove: bool, output: Output, **given
 @click.argument("app")
 @output_option
 def lint(app: str, output: Output) -> int:
-    """Look the mappings and filters over: what cannot work, and what probably was not meant.
+    """Check mappings and filters for errors and likely mistakes.
 
     \b
     lockstep map lint documo
@@ -129,7 +129,7 @@ def lint(app: str, output: Output) -> int:
         Column("message", "What"),
         Column("nextStep", "What to do"),
     ]
-    output.many(rows, columns, name="place", empty="Nothing to remark.")
+    output.many(rows, columns, name="place", empty="No problems found.")
     return EXIT_CODES[Kind.INTERNAL] if any(one.severity == "error" for one in found) else 0
 
 

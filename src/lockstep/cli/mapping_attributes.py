@@ -16,8 +16,8 @@ from lockstep.engine.target_attributes import AttributeType
 from lockstep.errors import EXIT_CODES, Kind
 
 _KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
-_COLUMNS = (Column("name", "Attribute there"), Column("type", "Type"), Column("mapped", "Mapped"))
-_VALUES = (Column("target", "Attribute there"), Column("value", "Value"), Column("note", "Note"))
+_COLUMNS = (Column("name", "Target attribute"), Column("type", "Type"), Column("mapped", "Mapped"))
+_VALUES = (Column("target", "Target attribute"), Column("value", "Value"), Column("note", "Note"))
 
 
 @click.command("attributes")

@@ -15,20 +15,24 @@ from typing import Any, TypeVar
 import click
 import orjson
 
+from lockstep.errors import invalid
+
 FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown")
 SIGN_COLOURS = {"+ ": "green", "~ ": "yellow", "o ": "yellow", "- ": "red", "! ": "red"}
 FORMAT_VERSION = "1.0"
+DECLINED = 130  # a question was answered with no
 Row = Mapping[str, Any]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table. *is_wide*: only in the wide form, and where nothing needs to fit."""
+    """One column of a table. *is_wide*: only in the wide form, and where nothing needs to fit. *show*: how people read its value."""
 
     key: str
     title: str
     is_wide: bool = False
+    show: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class Output:
             click.echo(empty or "Nothing found.", err=True)
         else:
             shown = [column for column in columns if self.form != "table" or not column.is_wide]
-            _print_table(self.form, shown, [[safe(row.get(column.key)) for column in shown] for row in rows])
+            is_read = self.form in ("table", "wide")
+            _print_table(self.form, shown, [[_cell(row, column, is_read=is_read) for column in shown] for row in rows])
 
     def one(self, row: Row, *, text: str | Sequence[str]) -> None:
         """One thing: *row* for machines, *text* for people."""
@@ -153,9 +158,10 @@ def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError(f"{question} There is nobody to ask: give {flag} to go on")
+        raise invalid(f"{question} Not a terminal, so nobody can be asked", next_step=f"Add {flag} to continue")
     if not click.confirm(question, err=True):
-        raise click.exceptions.Abort
+        hint("Nothing changed.")
+        raise click.exceptions.Exit(DECLINED)
 
 
 def safe(value: Any) -> str:
@@ -169,6 +175,11 @@ def safe(value: Any) -> str:
     if isinstance(value, Mapping):
         return orjson.dumps(value, default=str).decode()
     return "".join(letter if letter.isprintable() else " " for letter in str(value))
+
+
+def _cell(row: Row, column: Column, *, is_read: bool) -> str:
+    text = safe(row.get(column.key))
+    return column.show(text) if column.show is not None and is_read else text
 
 
 def _print_table(form: str, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:

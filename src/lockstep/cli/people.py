@@ -58,7 +58,7 @@ def list_(
     found = run(lambda context: actions.list_people(context, wanted))
     columns = [Column("userPrincipalName", "User principal name"), Column("displayName", "Name"), Column("department", "Department"),
                Column("accountEnabled", "Enabled"), Column("source", "Source", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
-    output.many([_row(person) for person in found], columns, name="userPrincipalName", empty="Nobody is like that.")
+    output.many([_row(person) for person in found], columns, name="userPrincipalName", empty="No people match.")
     if len(found) == limit:
         hint(f"There may be more: --after {found[-1].user_principal_name}")
 

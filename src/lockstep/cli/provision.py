@@ -108,7 +108,7 @@ def start(app: str, output: Output) -> None:
 @click.argument("app")
 @output_option
 def pause(app: str, output: Output) -> None:
-    """Switch provisioning off. Links, retries and positions stay.
+    """Switch provisioning off. Links, pending retries and progress are kept.
 
     \b
     lockstep pause documo

@@ -33,7 +33,7 @@ def push(app: str, users: tuple[str, ...], groups: tuple[str, ...], dry_run: boo
     lockstep push documo kim.berg@contoso.test --dry-run
     """
     if not users and not groups:
-        raise click.UsageError("Nobody was named. Give USER or --group NAME")
+        raise click.UsageError("No person is named. Give USER or --group NAME")
     if dry_run:
         return _preview(app, users, groups, output)
     done = run(lambda context: provisioning.push(context, app, users=users, groups=groups))

@@ -27,9 +27,14 @@ from lockstep.cli.times import LENGTH, length_text
     "--deletion-threshold",
     type=click.IntRange(0),
     metavar="NUMBER",
-    help="Most leavers at once; 0: no limit.",
+    help="Hold more at once; 0: no limit.",
 )
-@click.option("--members-per-patch", type=click.IntRange(1, 1000), metavar="NUMBER", help="Of a group, in one request.")
+@click.option(
+    "--members-per-patch",
+    type=click.IntRange(1, 1000),
+    metavar="NUMBER",
+    help="Maximum group members per PATCH request.",
+)
 @output_option
 def settings(app: str, output: Output, **given: Any) -> None:
     """Show the settings of an application's provisioning, or change what is given.

@@ -1,6 +1,6 @@
-"""Times and lengths of time in commands: typed as `40m`, shown in UTC.
+"""Times and lengths of time in commands: typed as `40m` or as a date, shown in the local zone; for machines in UTC.
 
-A length without its unit is refused: nobody can say whether 30 means seconds or days.
+A length without its unit is refused: 30 could mean seconds or days.
 """
 
 from __future__ import annotations
@@ -11,24 +11,42 @@ from typing import Any
 
 import click
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class LengthOfTime(click.ParamType[timedelta]):
-    """A length of time such as 30s, 40m, 2h or 7d."""
+    """A length of time such as 30s, 40m, 2h, 7d or 1w."""
 
     name = "length"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
             return value
-        found = re.fullmatch(r"(\d{1,6})\s*([smhd])", str(value).strip(), re.ASCII)
+        found = re.fullmatch(r"(\d{1,6})\s*([smhdw])", str(value).strip(), re.ASCII)
         if not found:
-            self.fail(f'"{value}" is no length of time such as 30s, 40m, 2h or 7d', param, ctx)
+            self.fail(f'"{value}" is not a valid length of time; examples: 30s, 40m, 2h, 7d, 1w', param, ctx)
         return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
+class PointInTime(click.ParamType[datetime]):
+    """How long ago (2h, 7d, 1w), a day (2026-11-01, which begins at midnight) or a time (2026-11-01T08:00), in the local zone."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        text = str(value).strip()
+        if re.fullmatch(r"\d+\s*[a-z]", text, re.ASCII):
+            return datetime.now(UTC) - LENGTH.convert(text, param, ctx)
+        try:
+            return datetime.fromisoformat(text).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail(f'"{value}" is not a valid time; examples: 2h, 7d, 1w, 2026-11-01, 2026-11-01T08:00', param, ctx)
+
+
 LENGTH = LengthOfTime()
+TIME = PointInTime()
 
 
 def length_text(length: timedelta | None) -> str:
@@ -45,6 +63,14 @@ def length_text(length: timedelta | None) -> str:
 def stamp(at: datetime | None) -> str:
     """*at* for a table; empty where there is none."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
+
+
+def local_time(text: str) -> str:
+    """The time that `iso` wrote, as a person reads it: in the local zone, without the date where it is today's."""
+    if not text:
+        return ""
+    at = datetime.fromisoformat(text).astimezone()
+    return at.strftime("%H:%M:%S") if at.date() == datetime.now().astimezone().date() else at.strftime("%Y-%m-%d %H:%M")
 
 
 def iso(at: datetime | None) -> str | None:

@@ -14,6 +14,7 @@ from lockstep.engine.roles import roles_from_manifest
 from lockstep.errors import conflict, invalid
 from lockstep.storage import applications as store
 from lockstep.storage.applications import ApplicationRow, RoleRow
+from lockstep.wording import counted
 
 APP_ROLE = "AppRole"
 MAX_VALUE = 120
@@ -28,8 +29,9 @@ async def replace_roles(edit: Edit, app: ApplicationRow, roles: Sequence[RoleRow
     for gone in [role for role in before if role.id not in after_by_id]:
         holders = await store.count_holders(edit.connection, app.id, gone.id)
         if holders:
+            held = counted(holders, "assignment")
             raise conflict(
-                f'The role "{gone.display_name}" of {app.display_name} is held by {holders} assignments',
+                f'The role "{gone.display_name}" of {app.display_name} is held by {held}',
                 next_step=f"Take them back first: lockstep assign list {app.name}",
             )
     touched = [

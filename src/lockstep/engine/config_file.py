@@ -98,7 +98,7 @@ def _document(origin: YamlDocument) -> ConfigDocument:
         labels = metadata.part("labels").whole()
         for key, value in labels.items():
             if not isinstance(value, str):
-                raise ConfigurationError(f"metadata.labels.{key}", "a text is needed")
+                raise ConfigurationError(f"metadata.labels.{key}", "must be text")
         metadata.done()
         spec = _SECTIONS[kind](part.part("spec"))
         part.done()

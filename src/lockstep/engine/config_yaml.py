@@ -63,7 +63,7 @@ def read_yaml(text: str, file: str) -> tuple[YamlDocument, ...]:
     except yaml.MarkedYAMLError as error:
         raise _syntax(file, error) from None
     except yaml.YAMLError as error:
-        raise wrong(file, (1, 1), f"this is no YAML: {' '.join(str(error).split())[:200]}") from None
+        raise wrong(file, (1, 1), f"this is not valid YAML: {' '.join(str(error).split())[:200]}") from None
     return tuple(document for node in nodes if (document := _Builder(file).document(node)) is not None)
 
 
@@ -90,7 +90,7 @@ def _syntax(file: str, error: yaml.MarkedYAMLError) -> LockstepError:
     position = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     problem = f"{error.context}: {error.problem}" if error.context else str(error.problem)
     hint = "Indent with spaces" if "'\\t'" in problem else ""
-    return wrong(file, position, f"this is no YAML: {problem[:300]}", next_step=hint)
+    return wrong(file, position, f"this is not valid YAML: {problem[:300]}", next_step=hint)
 
 
 def _start(node: Any) -> Position:

@@ -67,8 +67,8 @@ class Part:
         if value is None and not required:
             return default
         if not isinstance(value, str) or (required and not value):
-            missing = "is missing; a text is needed" if key not in self._value else "a text is needed"
-            raise self.error(key, missing if value is None else f"a text is needed, got {_kind(value)}")
+            missing = "is missing" if key not in self._value else "must not be empty"
+            raise self.error(key, missing if value in (None, "") else f"must be text, got {_kind(value)}")
         return value
 
     def boolean(self, key: str, *, default: bool) -> bool:

@@ -71,7 +71,7 @@ def read_template(text: str, file: str) -> Template:
     try:
         return template_from_json(yaml.safe_load(text))
     except yaml.YAMLError as error:
-        raise invalid(f"{file}: this is no YAML: {error}", code="InvalidTemplate") from None
+        raise invalid(f"{file}: this is not valid YAML: {error}", code="InvalidTemplate") from None
     except ConfigurationError as error:
         line = line_of(text, error.place)
         raise _located(error, f"{file}, line {line}" if line else file) from None

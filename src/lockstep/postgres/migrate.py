@@ -55,8 +55,10 @@ async def migrate(database: Database, package: str, *, say: Callable[[str], None
         version = await _version_of(connection)
         if not _is_behind(version, revisions, database):
             return False
-        waiting = [number for number in revisions.numbers if version is None or number > version]
-        say(f"Bringing the database {database.name} up to date: {len(waiting)} steps, to {revisions.newest}")
+        if version is None:
+            say(f"Setting up the database {database.name}")
+        else:
+            say(f"Upgrading the database {database.name} from version {version} to {revisions.newest}")
         await asyncio.to_thread(_upgrade, database, revisions)
         return True
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from psycopg import sql
 from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
@@ -79,13 +80,42 @@ async def read_entries(connection: Connection, *, after: int = 0, limit: int = 1
         return await cursor.fetchall()
 
 
-async def newest_entries(connection: Connection, *, limit: int = 100) -> list[AuditRow]:
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """What to read; absent means all. *actor*, *activity* and *object* are parts of the text, in any letter case."""
+
+    actor: str | None = None
+    activity: str | None = None
+    object: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+    below_seq: int | None = None
+    seq: int | None = None
+
+
+_CONDITIONS: Mapping[str, str] = {
+    "actor": "strpos(lower(actor), lower(%(actor)s)) > 0",
+    "activity": "strpos(lower(activity), lower(%(activity)s)) > 0",
+    "object": "strpos(lower(object), lower(%(object)s)) > 0",
+    "after": "at >= %(after)s",
+    "before": "at < %(before)s",
+    "below_seq": "seq < %(below_seq)s",
+    "seq": "seq = %(seq)s",
+}
+
+
+async def newest_entries(
+    connection: Connection, wanted: AuditFilter | None = None, *, limit: int = 100
+) -> list[AuditRow]:
+    """The newest *limit* entries that pass, newest first."""
+    given = {name: value for name in _CONDITIONS if (value := getattr(wanted or AuditFilter(), name)) is not None}
+    conditions = sql.SQL(" and ").join(sql.SQL(_CONDITIONS[name]) for name in given) if given else sql.SQL("true")
+    statement = sql.SQL(
+        """select seq, at, actor, activity, object, before, after, prev_hash, hash from audit_log
+        where {} order by seq desc limit %(limit)s"""
+    ).format(conditions)
     async with connection.cursor(row_factory=class_row(AuditRow)) as cursor:
-        await cursor.execute(
-            """select seq, at, actor, activity, object, before, after, prev_hash, hash from audit_log
-            order by seq desc limit %s""",
-            (limit,),
-        )
+        await cursor.execute(statement, given | {"limit": limit})
         return await cursor.fetchall()
 
 

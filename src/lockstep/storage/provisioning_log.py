@@ -56,7 +56,7 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """What to read; absent means all. *person* is compared with the source's display name, its id and the account's name."""
+    """What to read; absent means all. *person* is a name or id of today or of earlier: all records of the same object are found."""
 
     job: str | None = None
     person: str | None = None
@@ -65,7 +65,8 @@ class LogFilter:
     action: str | None = None
     error_code: str | None = None
     cycle: int | None = None
-    change_id: str | None = None
+    change_id: str | None = None  # or its beginning
+    seq: int | None = None
     after: datetime | None = None
     before: datetime | None = None
     below_seq: int | None = None
@@ -74,14 +75,17 @@ class LogFilter:
 
 _CONDITIONS: Mapping[str, str] = {
     "job": "job = %(job)s",
-    "person": "(lower(source_display) = lower(%(person)s) or lower(target_display) = lower(%(person)s) "
-    "or source_id::text = lower(%(person)s) or target_id = %(person)s)",
+    "person": """(lower(source_display) = lower(%(person)s) or lower(target_display) = lower(%(person)s)
+        or source_id::text = lower(%(person)s) or target_id = %(person)s
+        or source_id in (select source_id from provisioning_log as named where lower(named.source_display) = lower(%(person)s))
+        or source_id in (select id from person where lower(user_principal_name) = lower(%(person)s)))""",
     "source_id": "source_id = %(source_id)s",
     "status": "status = %(status)s",
     "action": "action = %(action)s",
     "error_code": "error_code = %(error_code)s",
     "cycle": "cycle = %(cycle)s",
-    "change_id": "change_id = %(change_id)s",
+    "change_id": "change_id::text like %(change_id)s || '%%'",
+    "seq": "seq = %(seq)s",
     "after": "at >= %(after)s",
     "before": "at < %(before)s",
     "below_seq": "seq < %(below_seq)s",

@@ -207,7 +207,7 @@ class ConnectionTest:
 
     def _tell_latency(self) -> None:
         median = statistics.median(self._seconds)
-        sentence = f"Half of the answers came within {median * 1000:.0f} ms"
+        sentence = f"Median response time: {median * 1000:.0f} ms"
         remedy = f"{self._settings.display_name} is slow: cycles will take long" if median > SLOW_SECONDS else ""
         self._probes.append(Probe("Latency", True, sentence, remedy, median))
 

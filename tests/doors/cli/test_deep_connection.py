@@ -12,7 +12,7 @@ def test_the_deep_test_is_never_begun_unasked(connected: Lockstep, documo: Docum
     said = connected("creds", "test", "documo", "--deep")
 
     assert said.code == 64
-    assert "give --yes" in said.err
+    assert "Add --yes" in said.err
     assert documo.users() == {}
 
 

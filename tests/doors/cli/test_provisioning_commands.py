@@ -154,7 +154,7 @@ def test_restart_that_forgets_links_asks_and_adopts_the_accounts_again(started: 
     ran = started("run", "documo", "--wait", "-o", "json")
 
     assert (unasked.code, asked.code, ran.code) == (64, 0, 0)
-    assert "give --yes" in unasked.err
+    assert "Add --yes" in unasked.err
     assert started("links", "documo", "-o", "json").json["items"][0]["state"] == "live"
     assert {name: one["id"] for name, one in documo.users().items()} == before
 

@@ -1,0 +1,44 @@
+"""Read the audit log: who changed what, when, from which value to which; and prove that nothing in it was altered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lockstep.actions.context import Context
+from lockstep.errors import not_found
+from lockstep.storage import audit_log
+from lockstep.storage.audit_log import AuditFilter as AuditFilter
+from lockstep.storage.audit_log import AuditRow as AuditRow
+from lockstep.storage.audit_log import ChainBreak as ChainBreak
+
+_PAGE = 1_000
+
+
+async def list_entries(context: Context, wanted: AuditFilter, *, limit: int | None = None) -> list[AuditRow]:
+    """The newest *limit* entries that pass, or all of them; newest first."""
+    found: list[AuditRow] = []
+    query = wanted
+    async with context.reading() as connection:
+        while limit is None or len(found) < limit:
+            size = _PAGE if limit is None else min(_PAGE, limit - len(found))
+            page = await audit_log.newest_entries(connection, query, limit=size)
+            found += page
+            if len(page) < size:
+                break
+            query = replace(query, below_seq=page[-1].seq)
+    return found
+
+
+async def show_entry(context: Context, number: int) -> AuditRow:
+    """Raises LockstepError for a number that no entry has."""
+    async with context.reading() as connection:
+        found = await audit_log.newest_entries(connection, AuditFilter(seq=number), limit=1)
+    if not found:
+        raise not_found(f"The audit log has no entry {number}", next_step="See: lockstep audit")
+    return found[0]
+
+
+async def verify(context: Context) -> ChainBreak | None:
+    """None when every entry is as it was written and none is missing in between."""
+    async with context.reading() as connection:
+        return await audit_log.verify(connection)

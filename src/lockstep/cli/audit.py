@@ -1,0 +1,133 @@
+"""`lockstep audit`: who changed what, when, from which value to which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from lockstep.actions import audit as actions
+from lockstep.actions.audit import AuditFilter, AuditRow
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.output import Column, Output, hint, output_option, safe
+from lockstep.cli.session import run
+from lockstep.cli.times import TIME, iso, local_time
+from lockstep.errors import conflict
+
+_COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Column("actor", "Who"), Column("activity", "Activity"),
+            Column("object", "Object"), Column("before", "Before", is_wide=True), Column("after", "After", is_wide=True)]  # fmt: skip
+
+
+@click.group("audit", cls=SuggestingGroup, invoke_without_command=True)
+@click.option("--actor", metavar="TEXT", help="Part of who did it.")
+@click.option("--activity", metavar="TEXT", help="Part of the activity, for example mappings, credentials, deletes.")
+@click.option("--object", "target", metavar="TEXT", help="Part of the name of what was changed.")
+@click.option("--since", type=TIME, metavar="TIME", help="Only newer entries: 2h, 7d, 1w, 2026-11-01.")
+@click.option("--until", type=TIME, metavar="TIME", help="Only older entries.")
+@click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="At most so many; 0: all.")
+@click.option("--after", type=click.IntRange(1), metavar="NUMBER", help="Go on after this entry, with older ones.")
+@output_option
+@click.pass_context
+def audit(ctx: click.Context, /, **given: Any) -> None:
+    """Show who changed what, newest first.
+
+    \b
+    lockstep audit --activity mappings --since 7d
+    lockstep audit verify
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    output: Output = given["output"]
+    wanted = AuditFilter(
+        actor=given["actor"],
+        activity=given["activity"],
+        object=given["target"],
+        after=given["since"],
+        before=given["until"],
+        below_seq=given["after"],
+    )
+    limit = int(given["limit"]) or None
+    found = run(lambda context: actions.list_entries(context, wanted, limit=None if limit is None else limit + 1))
+    shown = found[:limit]
+    output.many([_row(one) for one in shown], _COLUMNS, name="number", empty="No audit entries match.")
+    if len(found) > len(shown):
+        hint(f"There are more. Go on with: --after {shown[-1].seq}, or show all: --limit 0")
+
+
+@audit.command("show")
+@click.argument("number", type=click.IntRange(1))
+@output_option
+def show(number: int, output: Output) -> None:
+    """Show one entry in full, with the values before and after.
+
+    \b
+    lockstep audit show 4711
+    """
+    found = run(lambda context: actions.show_entry(context, number))
+    output.one(_row(found), text=[safe(line) for line in _lines(found)])
+
+
+@audit.command("verify")
+@output_option
+def verify(output: Output) -> None:
+    """Check the hashes: that every entry is as it was written, and that none is missing in between.
+
+    \b
+    lockstep audit verify
+    """
+    broken = run(actions.verify)
+    if broken is not None:
+        raise conflict(
+            f"The audit log does not hold at entry {broken.seq}: {broken.why}",
+            next_step="Compare it with a backup: somebody has written to the database past Lockstep",
+        )
+    output.one({"intact": True}, text="Every entry is as it was written, and none is missing.")
+
+
+def _row(entry: AuditRow) -> dict[str, Any]:
+    return {
+        "number": entry.seq,
+        "at": iso(entry.at),
+        "actor": entry.actor,
+        "activity": entry.activity,
+        "object": entry.object,
+        "before": entry.before,
+        "after": entry.after,
+        "hash": bytes(entry.hash).hex(),
+    }
+
+
+def _lines(entry: AuditRow) -> Iterator[str]:
+    yield f"{entry.activity}   {entry.object}"
+    yield f"  time     {iso(entry.at)}"
+    yield f"  who      {entry.actor}"
+    yield f"  entry    {entry.seq}, hash {bytes(entry.hash).hex()}"
+    before, after = _flat(entry.before), _flat(entry.after)
+    for key in dict.fromkeys((*before, *after)):
+        if before.get(key) == after.get(key):
+            continue
+        if key not in before:
+            yield f"  + {key}: {after[key]}"
+        elif key not in after:
+            yield f"  - {key}: {before[key]}"
+        else:
+            yield f"  ~ {key}: {before[key]} -> {after[key]}"
+
+
+def _flat(value: Any, place: str = "") -> dict[str, str]:
+    """Every leaf of *value* by its path."""
+    if isinstance(value, dict):
+        inner = [_flat(one, f"{place}.{key}" if place else str(key)) for key, one in value.items()]
+    elif isinstance(value, list):
+        inner = [_flat(one, f"{place}[{_name(one, index)}]") for index, one in enumerate(value)]
+    else:
+        return {} if value is None else {place: safe(value)}
+    return {key: text for part in inner for key, text in part.items()}
+
+
+def _name(value: Any, index: int) -> str:
+    """How an element of a list is told from others: by what it names, else by its place."""
+    if isinstance(value, dict):
+        return str(next((value[key] for key in ("target", "title", "name", "value") if value.get(key)), index))
+    return str(index)

@@ -1,0 +1,103 @@
+"""`lockstep help`: the help of any command, and the pages that belong to no single one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+
+import click
+
+from lockstep.engine.filter_text import EXAMPLE
+from lockstep.engine.operators import OPERATORS
+from lockstep.errors import EXIT_CODES, Kind, invalid
+from lockstep.settings import Settings
+
+
+@click.command("help")
+@click.argument("words", nargs=-1, metavar="[COMMAND|TOPIC]")
+@click.pass_context
+def help_(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Show the help of a command, or a topic: exit-codes, expressions, filters, environment.
+
+    \b
+    lockstep help scope set
+    lockstep help filters
+    """
+    if len(words) == 1 and words[0] in _TOPICS:
+        click.echo("\n".join(_TOPICS[words[0]]()))
+        return
+    parent = ctx.find_root()
+    for word in words:
+        command = parent.command
+        found = command.get_command(parent, word) if isinstance(command, click.Group) else None
+        if found is None:
+            raise invalid(f'There is no help for "{" ".join(words)}"', next_step=f"Topics: {', '.join(_TOPICS)}")
+        parent = click.Context(found, info_name=word, parent=parent)
+    click.echo(parent.command.get_help(parent))
+
+
+def _exit_codes() -> Iterator[str]:
+    yield "Exit codes:"
+    yield "    0  done"
+    for code, kinds in sorted(_by_code().items()):
+        yield f"  {code:>3}  {', '.join(kinds)}"
+    yield "  130  interrupted, or a question was answered with no"
+    yield "status and run have more: see docs/cli.md"
+
+
+def _by_code() -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for kind, code in EXIT_CODES.items():
+        found.setdefault(code, []).append(_MEANINGS[kind])
+    return found
+
+
+_MEANINGS: dict[Kind, str] = {
+    Kind.INVALID: "a mistake on the command line or in a file",
+    Kind.UNAUTHORIZED: "credentials were refused",
+    Kind.FORBIDDEN: "not permitted",
+    Kind.NOT_FOUND: "a name that does not exist",
+    Kind.CONFLICT: "it changed in between, or the value is taken",
+    Kind.UNREACHABLE: "a server does not answer",
+    Kind.THROTTLED: "asked to slow down",
+    Kind.HELD: "writes wait for approval, or quarantine",
+    Kind.PARTIAL: "finished, some objects failed",
+    Kind.INTERNAL: "a bug in Lockstep",
+}
+
+
+def _expressions() -> Iterator[str]:
+    yield "Mapping expressions are Microsoft Entra's:"
+    yield "  [attribute]          a value of the person or group"
+    yield '  "text"  12           constants'
+    yield '  Join(" ", [givenName], [surname])'
+    yield '  Switch([IsSoftDeleted], , "False", "True", "True", "False")'
+    yield "Functions: lockstep expr functions [NAME]     Try one: lockstep expr eval EXPRESSION --user UPN --explain"
+
+
+def _filters() -> Iterator[str]:
+    yield "A scoping filter is TITLE: ATTRIBUTE OPERATOR VALUE and ..."
+    yield f"  {EXAMPLE}"
+    yield "All clauses of a filter must pass; of several filters one is enough. Quote a value that holds `and` or `or`;"
+    yield 'double a quote inside quotes: "the ""boss""".'
+    width = max(len(name) for name in OPERATORS)
+    for operator in OPERATORS.values():
+        yield f"  {operator.name:<{width}}  {operator.meaning}"
+
+
+def _environment() -> Iterator[str]:
+    yield "Environment variables:"
+    known = [
+        (one.metadata["variable"], one.metadata["meaning"]) for one in fields(Settings) if "variable" in one.metadata
+    ]
+    width = max(len(variable) for variable, _ in known)
+    for variable, meaning in known:
+        yield f"  {variable:<{width}}  {meaning}"
+
+
+_TOPICS: dict[str, Callable[[], Iterator[str]]] = {
+    "exit-codes": _exit_codes,
+    "expressions": _expressions,
+    "filters": _filters,
+    "environment": _environment,
+}

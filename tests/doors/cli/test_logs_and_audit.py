@@ -1,0 +1,133 @@
+"""What auditors ask: who was changed and by which change, from which value to which; nothing is left out in silence."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.doors.cli.conftest import Lockstep
+from tests.hub import upn
+
+from lockstep.cli.times import local_time
+
+
+def test_log_says_that_there_is_more_and_goes_on_where_it_ended(started: Lockstep) -> None:
+    first = started("logs", "--limit", "1", "-o", "csv")
+    [row] = csv.DictReader(io.StringIO(first.out))
+    rest = started("logs", "--after", row["number"], "-o", "csv")
+    everything = started("logs", "--limit", "0", "-o", "csv")
+
+    assert f"--after {row['number']}" in first.err
+    assert (rest.err, everything.err) == ("", "")
+    assert everything.out.splitlines() == [*first.out.splitlines(), *rest.out.splitlines()[1:]]
+
+
+def test_csv_of_the_log_names_the_application_and_the_values(started: Lockstep) -> None:
+    rows = list(csv.DictReader(io.StringIO(started("logs", "--user", upn("anna"), "-o", "csv").out)))
+
+    assert [(row["action"], row["application"]) for row in rows] == [("create", "Documo")]
+    assert f"userName: None -> {upn('anna')}" in rows[0]["changes"]
+
+
+def test_query_asks_the_form_that_json_shows(started: Lockstep) -> None:
+    assert started("logs", "--query", "items[].provisioningAction").out.split() == ["create", "create"]
+
+
+def test_log_of_a_person_holds_what_was_before_a_rename(started: Lockstep) -> None:
+    started("people", "set", upn("anna"), "userPrincipalName=anna.new@contoso.test")
+    started("run", "documo", "--wait")
+
+    actions = {
+        name: [row["provisioningAction"] for row in started("logs", "--user", name, "-o", "json").json["items"]]
+        for name in (upn("anna"), "anna.new@contoso.test")
+    }
+
+    assert actions == dict.fromkeys(actions, ["update", "create"])
+
+
+def test_change_is_shown_by_its_number_or_the_beginning_of_its_id(started: Lockstep) -> None:
+    row = next(csv.DictReader(io.StringIO(started("logs", "-o", "csv").out)))
+
+    shown = {started("logs", "show", name).out for name in (row["number"], row["changeId"], row["changeId"][:30])}
+
+    assert len(shown) == 1
+
+
+def test_time_is_given_as_a_length_or_a_date(started: Lockstep) -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+
+    assert len(started("logs", "--since", "1w", "-q").out.split()) == 2
+    assert len(started("logs", "--until", tomorrow, "-q").out.split()) == 2
+    assert started("logs", "--since", tomorrow).err == "No log entries match.\n"
+    assert started("logs", "--since", "soon").code == 64
+
+
+def test_todays_times_are_short_and_others_have_their_date() -> None:
+    now = datetime.now().astimezone()
+
+    assert local_time(now.isoformat()) == now.strftime("%H:%M:%S")
+    assert local_time((now - timedelta(days=40)).isoformat()).startswith((now - timedelta(days=40)).strftime("%Y-"))
+
+
+def test_audit_says_who_changed_what_from_which_value_to_which(started: Lockstep) -> None:
+    started("settings", "documo", "--interval", "30m")
+    started("settings", "documo", "--interval", "50m")
+
+    [entry, *_] = started("audit", "--activity", "setting", "-o", "json").json["items"]
+    shown = started("audit", "show", str(entry["number"]))
+
+    assert (entry["object"], entry["before"]["schedule"], entry["after"]["schedule"]) == (
+        "documo",
+        {"interval": "PT30M"},
+        {"interval": "PT50M"},
+    )
+    assert "(command line)" in entry["actor"]
+    assert "  ~ schedule.interval: PT30M -> PT50M" in shown.out.splitlines()
+
+
+def test_audit_is_narrowed_down_and_says_that_there_is_more(started: Lockstep) -> None:
+    found = started("audit", "--object", upn("anna"), "-o", "json").json["items"]
+    first = started("audit", "--limit", "1")
+
+    assert {one["object"] for one in found} == {upn("anna")}
+    assert "There are more." in first.err
+    assert started("audit", "--actor", "somebody else").err == "No audit entries match.\n"
+    assert started("audit", "show", "999").code == 5
+
+
+def test_audit_log_is_verified(started: Lockstep) -> None:
+    assert started("audit", "verify", "-o", "json").json["intact"] is True
+
+
+@pytest.mark.parametrize("arguments", [[], ["apps"], ["groups", "rule"], ["deletes"]], ids=" ".join)
+def test_group_without_a_command_prints_its_help(lockstep: Lockstep, arguments: list[str]) -> None:
+    said = lockstep(*arguments)
+
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("Usage: lockstep")
+    assert said.out.count("\n") > 5
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "Keep accounts in applications in step"),
+        (("scope", "set"), "Usage: lockstep scope set"),
+        (("filters",), "IS NOT NULL"),
+        (("exit-codes",), "writes wait for approval"),
+        (("environment",), "LOCKSTEP_OUTBOUND_ALLOW"),
+        (("expressions",), "lockstep expr functions"),
+    ],
+)
+def test_help_knows_commands_and_topics(lockstep: Lockstep, words: tuple[str, ...], says: str) -> None:
+    said = lockstep("help", *words)
+
+    assert (said.code, says in said.out) == (0, True)
+
+
+def test_help_for_an_unknown_word_names_the_topics(lockstep: Lockstep) -> None:
+    said = lockstep("help", "nonsense")
+
+    assert (said.code, "Topics: exit-codes, expressions, filters, environment" in said.err) == (64, True)
