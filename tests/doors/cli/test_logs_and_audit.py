@@ -44,7 +44,7 @@ def test_log_of_a_person_holds_what_was_before_a_rename(started: Lockstep) -> No
         for name in (upn("anna"), "anna.new@contoso.test")
     }
 
-    assert actions == dict.fromkeys(actions, ["update", "create"])
+    assert actions == {key: ["update", "create"] for key in actions}
 
 
 def test_change_is_shown_by_its_number_or_the_beginning_of_its_id(started: Lockstep) -> None:
