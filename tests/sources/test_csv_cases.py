@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.hub import Hub
 
+from lockstep.actions.people import show_person
+from lockstep.actions.previews import expression_record
 from lockstep.actions.sources import import_source
 from lockstep.directory.rows import PassResult
 from lockstep.errors import LockstepError
@@ -148,3 +150,15 @@ async def test_windows_1252_is_read_and_said(hub: Hub) -> None:
     assert (result.created, result.bad) == (2, 0)
     assert await attributes(hub, "displayName") == ["Ann", "Börje"]
     assert any("--encoding" in note for note in result.notes)
+
+
+async def test_guest_is_shown_to_expressions_as_entra_shows_them(hub: Hub) -> None:
+    await bring(hub, "csv-11-guest.csv")
+    raw = "ola_nordmann_partner.test#EXT#@fjord.onmicrosoft.test"
+
+    seen = await expression_record(hub.context, raw)
+
+    assert (seen["userPrincipalName"], seen["originalUserPrincipalName"]) == ("ola_nordmann@partner.test", raw)
+    assert await attributes(hub, "userPrincipalName") == [raw]
+    by_mail = await show_person(hub.context, "ola_nordmann@partner.test")
+    assert by_mail.person.user_principal_name == raw

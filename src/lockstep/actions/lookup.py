@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from lockstep.directory.attributes import plain, shown
 from lockstep.errors import LockstepError, conflict, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, groups, people, sources
@@ -12,6 +13,8 @@ from lockstep.storage.applications import ApplicationRow
 from lockstep.storage.groups import GroupRow
 from lockstep.storage.people import PersonRow
 from lockstep.storage.sources import SourceRecord
+
+_MOST_NAMED = 5
 
 
 async def find_application(connection: Connection, name: str) -> ApplicationRow:
@@ -24,10 +27,22 @@ async def find_application(connection: Connection, name: str) -> ApplicationRow:
 
 
 async def find_person(connection: Connection, name: str) -> PersonRow:
-    """A person who is not deleted, by user principal name or id."""
-    found = await people.find_person(connection, name.strip())
+    """A person who is not deleted: by user principal name or id, else by another name that they alone have.
+
+    Other names are the employee id, mail address, display name, and given name with surname, whatever the accents.
+    """
+    found = await people.find_person(connection, plain(name))
     if found is not None:
         return found
+    called_so = await people.find_by_any_name(connection, plain(name), limit=_MOST_NAMED + 1)
+    if len(called_so) == 1:
+        return called_so[0]
+    if called_so:
+        some = ", ".join(one.user_principal_name for one in called_so[:_MOST_NAMED])
+        raise conflict(
+            f'Several people are called "{shown(name.strip())}"',
+            next_step=f"Name one by user principal name: {some}{', ...' if len(called_so) > _MOST_NAMED else ''}",
+        )
     deleted = await people.find_person(connection, name.strip(), is_deleted=True)
     if deleted is not None:
         raise not_found(

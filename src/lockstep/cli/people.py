@@ -26,7 +26,11 @@ def people() -> None:
 
 
 @people.command("list")
-@click.option("--search", default="", help="Part of a user principal name, name or mail address.")
+@click.option(
+    "--search",
+    default="",
+    help="Parts of a name, mail address, user principal name or employee id; accents do not matter.",
+)
 @click.option("--source", default="", help="Only those whom a source has brought.")
 @click.option("--department", default="")
 @click.option("--app", default="", help="Only those assigned to an application.")

@@ -18,6 +18,8 @@ from lockstep.storage import people as people_store
 from lockstep.storage.groups import GroupRow
 from lockstep.storage.people import PersonRow
 
+_GUEST = "#EXT#"
+
 
 async def read_objects(
     connection: Connection,
@@ -86,8 +88,29 @@ async def _with_managers(
     }
 
 
+def user_principal_names(row: PersonRow) -> dict[str, str]:
+    """`userPrincipalName` and `originalUserPrincipalName` as Entra gives them to expressions and filters.
+
+    A guest's is ola_partner.test#EXT#@fjord.onmicrosoft.test; mappings see ola@partner.test, and the whole of it as the original (Entra,
+    How application provisioning works, B2B users).
+    """
+    raw = str(row.attributes.get("userPrincipalName") or row.user_principal_name)
+    home, mark, _ = raw.partition(_GUEST)
+    local, underscore, domain = home.rpartition("_")
+    name = f"{local}@{domain}" if mark and underscore and local and domain else raw
+    return {
+        "userPrincipalName": name,
+        "originalUserPrincipalName": str(row.attributes.get("originalUserPrincipalName") or raw),
+    }
+
+
 def _of_manager(row: PersonRow, names: Collection[str]) -> Iterable[tuple[str, Any]]:
-    attributes = {**row.attributes, "objectId": row.id, "accountEnabled": row.account_enabled}
+    attributes = {
+        **row.attributes,
+        **user_principal_names(row),
+        "objectId": row.id,
+        "accountEnabled": row.account_enabled,
+    }
     for name in names:
         if (value := attributes.get(name)) is not None:
             yield OF_MANAGER + name, tuple(value) if isinstance(value, list) else value
@@ -107,7 +130,7 @@ def _person(
         kind=ObjectKind.USER,
         id=row.id,
         display=row.user_principal_name,
-        attributes={**attributes, "objectId": row.id, "appRoleAssignments": shown},
+        attributes={**attributes, **user_principal_names(row), "objectId": row.id, "appRoleAssignments": shown},
         account_enabled=row.account_enabled,
         lifecycle=Lifecycle.SOFT_DELETED if row.deleted_at else Lifecycle.ACTIVE,
         deleted_at=row.deleted_at,

@@ -180,6 +180,8 @@ async def _note(
         if not changed and not concerns_all:
             continue  # only the source's row or an awaited manager moved
         edit.record(USER, write.after.id, what, changed=changed, before=before if write.before else None, after=after)
+        if "userPrincipalName" in changed:
+            changed = [*changed, "originalUserPrincipalName"]  # which mappings read from it
         rows.append({"id": write.after.id, "changed": changed, "concerns_all": concerns_all})
     await edit.mark_changed(USER, rows, reason=reason, is_leaving=is_leaving)
 
