@@ -64,6 +64,13 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(slots=True)
+class Rehearsal:
+    """A change that is made only to see what it does, and undone. *whole_jobs*: those whose configuration it changes."""
+
+    whole_jobs: set[str] = field(default_factory=set)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What an action works with."""
@@ -80,6 +87,7 @@ class Context:
     on_progress: Callable[[Progress], None] = field(default=lambda _: None)
     purge_after: timedelta = PURGE_AFTER
     within: Connection | None = None  # the transaction that several actions share
+    rehearsal: Rehearsal | None = None
 
     @asynccontextmanager
     async def reading(self, permission: str = READ) -> AsyncIterator[Connection]:
@@ -103,6 +111,9 @@ class Context:
     @asynccontextmanager
     async def together(self) -> AsyncIterator[Context]:
         """A context whose actions happen all or not at all: one transaction, and jobs are woken after its commit."""
+        if self.within is not None:
+            yield self
+            return
         woken: set[str] = set()
 
         async def later(touched: Iterable[str]) -> None:

@@ -21,7 +21,7 @@ from lockstep.engine.lint import lint
 from lockstep.engine.mapping_json import mapping_to_json
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind, SourceObject
-from lockstep.engine.rules import JobConfiguration, ObjectMapping, manager_attributes
+from lockstep.engine.rules import JobConfiguration, ObjectMapping, Scope, manager_attributes
 from lockstep.engine.scope import FILTERED, UNASSIGNED, ScopeDecision, decide_scope
 from lockstep.engine.source_names import unknown_source_names
 from lockstep.engine.source_record import OF_MANAGER
@@ -105,10 +105,11 @@ async def decide_for(
     *,
     kind: ObjectKind = ObjectKind.USER,
     filters: Sequence[Mapping[str, Any]] | None = None,
+    scope: Scope | None = None,
 ) -> tuple[str, ScopeDecision]:
-    """The name of one person or group and whether they are in scope, by the stored filters or by *filters*."""
+    """The name of one person or group and whether they are in scope, as it is stored or by *filters* and *scope*."""
     async with context.reading() as connection:
-        job = await read_job(context, connection, app)
+        job = _with_scope(await read_job(context, connection, app), scope)
         mapping = _mapping(job, kind, filters)
         found = await (find_anybody if kind is ObjectKind.USER else find_group)(connection, name)
         wanted = _of_manager(job, mapping)
@@ -118,27 +119,39 @@ async def decide_for(
     return obj.display, decide_scope(obj, mapping, job.configuration, moment=moment)
 
 
-async def count_scope(context: Context, app: str, *, filters: Sequence[Mapping[str, Any]] | None = None) -> ScopeCounts:
-    """How many people pass the stored filters, or *filters*, and who has an account and would leave by them."""
+async def count_scope(
+    context: Context,
+    app: str,
+    *,
+    filters: Sequence[Mapping[str, Any]] | None = None,
+    scope: Scope | None = None,
+) -> ScopeCounts:
+    """How many people are in scope as it is stored, or by *filters* and *scope*, and who has an account and would leave by them."""
     counts = {"": 0, UNASSIGNED: 0, FILTERED: 0}
     leavers: list[str] = []
     already_out = 0
     moment = new_services(context).moment()
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
-        saved, mapping = _mapping(job, ObjectKind.USER, None), _mapping(job, ObjectKind.USER, filters)
+        tried = _with_scope(job, scope)
+        saved, mapping = _mapping(job, ObjectKind.USER, None), _mapping(tried, ObjectKind.USER, filters)
         linked = set(await link_list.active_people(connection, job.id))
         async for obj in _everybody(connection, job, _of_manager(job, saved) | _of_manager(job, mapping)):
-            decision = _decide(obj, mapping, job, moment)
+            decision = _decide(obj, mapping, tried, moment)
             counts[decision.cause] += 1
             if decision.in_scope or obj.id not in linked:
                 continue
-            if mapping is not saved and _decide(obj, saved, job, moment).in_scope:
+            is_tried = mapping is not saved or tried is not job
+            if is_tried and _decide(obj, saved, job, moment).in_scope:
                 leavers.append(obj.display)
             else:
                 already_out += 1
     numbers = (sum(counts.values()), counts[""], counts[UNASSIGNED], counts[FILTERED])
     return ScopeCounts(*numbers, tuple(leavers), already_out)
+
+
+def _with_scope(job: Job, scope: Scope | None) -> Job:
+    return job if scope is None else replace(job, configuration=replace(job.configuration, scope=scope))
 
 
 def _of_manager(job: Job, mapping: ObjectMapping) -> frozenset[str]:

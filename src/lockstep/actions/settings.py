@@ -21,7 +21,7 @@ from lockstep.actions.mappings import refuse_unknown_names
 from lockstep.engine.durations import print_duration
 from lockstep.engine.filter_json import groups_named
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules import AttributeMapping, JobConfiguration, ObjectMapping, Scope
+from lockstep.engine.rules import AttributeMapping, Guards, JobConfiguration, ObjectMapping, Scope
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.storage import jobs
 from lockstep.storage.jobs import JobRow
@@ -30,6 +30,7 @@ from lockstep.sync.members import CHUNK
 from lockstep.sync.services import Job
 
 Config = dict[str, Any]
+CONCERN_PEOPLE = frozenset({"scope", "nested_groups"})  # what decides about people
 SHORTEST_INTERVAL = timedelta(minutes=1)
 
 
@@ -46,6 +47,8 @@ class SettingsView:
     interval: timedelta | None
     nested_groups: bool
     deletion_threshold: int | None
+    deletion_percent: int | None
+    guards: Guards
     members_per_patch: int
     version: int
 
@@ -68,12 +71,13 @@ async def change_settings(
     interval: timedelta | None = None,
     nested_groups: bool | None = None,
     deletion_threshold: int | None = None,
+    deletion_percent: int | None = None,
     members_per_patch: int | None = None,
 ) -> SettingsView:
     """Change what is given and leave the rest. Raises LockstepError for values that cannot be; then nothing is changed.
 
     From *all* to *assigned*, everybody who is not assigned becomes a leaver. Status on and off is `start` and `pause`. A
-    *deletion_threshold* of 0 switches the guard off.
+    *deletion_threshold* of 0 switches the guard off, a *deletion_percent* of 0 its percentage.
     """
     if mode is not None and mode != "automatic":
         raise invalid(f'There is no mode "{mode}"', next_step="The mode is automatic; to stop for now: --status off")
@@ -95,10 +99,14 @@ async def change_settings(
             config["schedule"] = {**config.get("schedule", {}), "interval": print_duration(interval)}
         if deletion_threshold is not None:
             config["deletions"] = {**config.get("deletions", {}), "threshold": deletion_threshold or None}
+        if deletion_percent is not None:
+            config["deletions"] = {**config.get("deletions", {}), "thresholdPercent": deletion_percent or None}
         if members_per_patch is not None:
             config["limits"] = {**config.get("limits", {}), "membersPerPatch": members_per_patch}
 
     await change_configuration(context, app, changed, activity="Update provisioning setting or credentials")
+    if context.rehearsal is not None:
+        return await show_settings(context, app)
     if status == "on":
         await provisioning.start(context, app)
     elif status == "off":
@@ -233,7 +241,9 @@ async def change_configuration(context: Context, app: str, change: Callable[[Con
             author=context.actor.name,
             comment=activity,
         )
-        if row.started and _decides(before) != _decides(after):
+        if context.rehearsal is not None:
+            context.rehearsal.whole_jobs.update({row.id} if _decides(before) != _decides(after) else ())
+        elif row.started and _decides(before) != _decides(after):
             await mark_everybody(edit.connection, job, cycle=None, reason="configuration")
         await audit(edit, activity, row.app_name, before=_difference(before, after), after=_difference(after, before))
     await context.after_commit(frozenset({row.id}))
@@ -284,6 +294,8 @@ def _view(job: Job) -> SettingsView:
         interval=settings.interval,
         nested_groups=job.configuration.nested_groups,
         deletion_threshold=job.configuration.deletions.threshold,
+        deletion_percent=job.configuration.deletions.threshold_percent,
+        guards=job.configuration.guards,
         members_per_patch=job.configuration.limits.members_per_patch or CHUNK,
         version=job.row.config_version,
     )

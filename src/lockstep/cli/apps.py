@@ -14,6 +14,7 @@ from lockstep.actions import roles as role_actions
 from lockstep.actions.applications import ApplicationRow, ApplicationView, RoleRow
 from lockstep.actions.credentials import MASK
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.errors import invalid
@@ -120,6 +121,9 @@ def delete(app: str, yes: bool, output: Output) -> None:
     output.one({"name": removed.name, "id": removed.id}, text=f"{name} is removed. Nobody's account was touched.")
 
 
+_yes = click.option("--yes", is_flag=True, help="Do not ask, also where people would lose accounts or get power.")
+
+
 @apps.group("roles", cls=SuggestingGroup)
 def roles() -> None:
     """The roles of an application. The first one counts where somebody holds several.
@@ -170,65 +174,74 @@ def roles_add(app: str, value: str, display_name: str, description: str, positio
 @roles.command("remove")
 @click.argument("app")
 @click.argument("role")
+@_yes
 @output_option
-def roles_remove(app: str, role: str, output: Output) -> None:
+def roles_remove(app: str, role: str, yes: bool, output: Output) -> None:
     """Remove a role that nobody holds.
 
     \b
     lockstep apps roles remove documo auditor
     """
-    run(lambda context: role_actions.remove_role(context, app, role))
-    output.one({"value": role}, text=f"Role {role} is removed from {app}.")
+    _, effects = run_consented(lambda context: role_actions.remove_role(context, app, role), yes=yes)
+    output.one({"value": role, "effects": effects}, text=f"Role {role} is removed from {app}.")
 
 
 @roles.command("enable")
 @click.argument("app")
 @click.argument("role")
+@_yes
 @output_option
-def roles_enable(app: str, role: str, output: Output) -> None:
+def roles_enable(app: str, role: str, yes: bool, output: Output) -> None:
     """Switch a role on.
 
     \b
     lockstep apps roles enable documo auditor
     """
-    run(lambda context: role_actions.set_role_enabled(context, app, role, is_enabled=True))
-    output.one({"value": role, "isEnabled": True}, text=f"Role {role} is on.")
+    _, effects = run_consented(
+        lambda context: role_actions.set_role_enabled(context, app, role, is_enabled=True), yes=yes
+    )
+    output.one({"value": role, "isEnabled": True, "effects": effects}, text=f"Role {role} is on.")
 
 
 @roles.command("disable")
 @click.argument("app")
 @click.argument("role")
+@_yes
 @output_option
-def roles_disable(app: str, role: str, output: Output) -> None:
+def roles_disable(app: str, role: str, yes: bool, output: Output) -> None:
     """Switch a role off: it is no longer sent.
 
     \b
     lockstep apps roles disable documo auditor
     """
-    run(lambda context: role_actions.set_role_enabled(context, app, role, is_enabled=False))
-    output.one({"value": role, "isEnabled": False}, text=f"Role {role} is off.")
+    _, effects = run_consented(
+        lambda context: role_actions.set_role_enabled(context, app, role, is_enabled=False), yes=yes
+    )
+    output.one({"value": role, "isEnabled": False, "effects": effects}, text=f"Role {role} is off.")
 
 
 @roles.command("move")
 @click.argument("app")
 @click.argument("role")
 @click.argument("position", type=click.IntRange(1))
+@_yes
 @output_option
-def roles_move(app: str, role: str, position: int, output: Output) -> None:
+def roles_move(app: str, role: str, position: int, yes: bool, output: Output) -> None:
     """Give a role another rank; 1 is the strongest.
 
     \b
     lockstep apps roles move documo auditor 1
     """
-    run(lambda context: role_actions.move_role(context, app, role, position=position))
-    output.one({"value": role, "position": position}, text=f"Role {role} is number {position}.")
+    _, effects = run_consented(lambda context: role_actions.move_role(context, app, role, position=position), yes=yes)
+    output.one({"value": role, "position": position, "effects": effects}, text=f"Role {role} is number {position}.")
 
 
 @roles.command("manifest")
 @click.argument("app")
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@_yes
 @output_option
-def roles_manifest(app: str, file: Path | None, output: Output) -> None:
+def roles_manifest(app: str, file: Path | None, yes: bool, output: Output) -> None:
     """Print the roles in the shape of an Entra manifest, or take them from FILE (- reads stdin).
 
     \b
@@ -241,8 +254,10 @@ def roles_manifest(app: str, file: Path | None, output: Output) -> None:
         )
         return
     manifest = _read_json(file)
-    taken = run(lambda context: role_actions.import_manifest(context, app, manifest))
-    output.one({"roles": [_role(role) for role in taken]}, text=f"{app} has {len(taken)} roles now.")
+    taken, effects = run_consented(lambda context: role_actions.import_manifest(context, app, manifest), yes=yes)
+    output.one(
+        {"roles": [_role(role) for role in taken], "effects": effects}, text=f"{app} has {len(taken)} roles now."
+    )
 
 
 def _read_json(file: Path) -> Any:

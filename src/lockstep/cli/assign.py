@@ -9,6 +9,7 @@ import click
 from lockstep.actions import assignments as actions
 from lockstep.actions.assignments import AssignmentRow
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Column, Output, hint, output_option
 from lockstep.cli.session import run
 from lockstep.wording import counted
@@ -46,18 +47,24 @@ def _principals(command: Any) -> Any:
     return command
 
 
+_yes = click.option("--yes", is_flag=True, help="Do not ask, also where people would lose accounts or get power.")
+
+
 @assign.command("add")
 @click.argument("app")
 @_principals
+@_yes
 @output_option
-def add(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, output: Output) -> None:
+def add(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, yes: bool, output: Output) -> None:
     """Assign; without a role it is default access. Members of a group are its direct members.
 
     \b
     lockstep assign add documo --group all-sales --role Member
     """
-    new = run(lambda context: actions.assign(context, app, users=users, groups=groups, role=role))
-    _show(output, app, new, "assigned to")
+    new, effects = run_consented(
+        lambda context: actions.assign(context, app, users=users, groups=groups, role=role), yes=yes, named=len(users)
+    )
+    _show(output, app, new, effects, "assigned to")
     if already := len(users) + len(groups) - len(new):
         as_role = f" with the role {role}" if role else ""
         hint(f"Nothing changed for {counted(already, 'person') if not groups else already}: already assigned{as_role}.")
@@ -66,15 +73,20 @@ def add(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | N
 @assign.command("remove")
 @click.argument("app")
 @_principals
+@_yes
 @output_option
-def remove(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, output: Output) -> None:
-    """Take assignments back: all of somebody's, or those with one role.
+def remove(
+    app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, yes: bool, output: Output
+) -> None:
+    """Take assignments back: all of somebody's, or those with one role. Asks before others lose their accounts.
 
     \b
     lockstep assign remove documo --user kim.berg@contoso.test
     """
-    gone = run(lambda context: actions.unassign(context, app, users=users, groups=groups, role=role))
-    _show(output, app, gone, "no longer assigned to")
+    gone, effects = run_consented(
+        lambda context: actions.unassign(context, app, users=users, groups=groups, role=role), yes=yes, named=len(users)
+    )
+    _show(output, app, gone, effects, "no longer assigned to")
 
 
 @assign.command("list")
@@ -91,9 +103,9 @@ def list_(app: str, output: Output) -> None:
     output.many([_row(row) for row in rows], _COLUMNS, name="principal", empty=empty)
 
 
-def _show(output: Output, app: str, rows: list[AssignmentRow], what: str) -> None:
+def _show(output: Output, app: str, rows: list[AssignmentRow], effects: list[dict[str, Any]], what: str) -> None:
     text = [f"{row.principal} is {what} {row.app_name} ({row.role_name})" for row in rows]
-    output.one({"application": app, "assignments": [_row(row) for row in rows]}, text=text)
+    output.one({"application": app, "assignments": [_row(row) for row in rows], "effects": effects}, text=text)
 
 
 def _row(row: AssignmentRow) -> dict[str, Any]:

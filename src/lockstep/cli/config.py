@@ -15,14 +15,18 @@ import orjson
 from lockstep.actions.configuration import ConfigurationPlan, plan_configuration
 from lockstep.actions.configuration_apply import MOST_REMOVALS, apply_configuration
 from lockstep.actions.configuration_export import export_application, export_entra_schema, export_everything
+from lockstep.actions.consequences import Consequences
 from lockstep.actions.context import Context
 from lockstep.cli.config_files import files_of, read_files, resolve_reference, text_of_file
 from lockstep.cli.config_import import imported
+from lockstep.cli.consent import consequence_lines, consequence_rows, run_rehearsed
 from lockstep.cli.output import Output, confirm, hint, output_option, safe, with_sign_colour
 from lockstep.cli.session import run
 from lockstep.engine.config_change import Sign
 from lockstep.engine.config_file import ConfigDocument
 from lockstep.engine.config_write import format_text
+from lockstep.errors import LockstepError
+from lockstep.vault import Secret
 from lockstep.wording import counted
 
 CHANGES_PRESENT = 2
@@ -44,8 +48,9 @@ def plan(files: tuple[str, ...], prune: bool, detailed_exitcode: bool, output: O
     lockstep plan contoso.yaml
     lockstep plan config/ --detailed-exitcode
     """
-    found = _planned(read_files(files), prune=prune)
-    _show(found, output)
+    documents = read_files(files)
+    found = _planned(documents, prune=prune)
+    _show(found, output, _foreseen(documents, found, prune=prune))
     if found.effective:
         hint(f"Apply with: lockstep apply {' '.join(files)}" + (" --prune" if prune else ""))
     if detailed_exitcode and found.effective:
@@ -64,7 +69,7 @@ def diff(files: tuple[str, ...], detailed_exitcode: bool, output: Output) -> Non
     lockstep diff contoso.yaml --detailed-exitcode
     """
     found = _planned(read_files(files), prune=False)
-    _show(found, output)
+    _show(found, output, [])
     if detailed_exitcode and found.changes:
         raise click.exceptions.Exit(CHANGES_PRESENT)
 
@@ -87,10 +92,11 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
     """
     documents = read_files(files)
     found = _planned(documents, prune=prune)
-    _show(found, output)
+    effects = _foreseen(documents, found, prune=prune)
+    _show(found, output, effects)
     if dry_run or not found.effective:
         return
-    confirm(f"Make {counted(len(found.effective), 'change')}?", yes=yes)
+    confirm(" ".join([*consequence_lines(effects), f"Make {counted(len(found.effective), 'change')}?"]), yes=yes)
 
     async def work(context: Context) -> ConfigurationPlan:
         return await apply_configuration(
@@ -189,7 +195,29 @@ def _planned(documents: Sequence[ConfigDocument], *, prune: bool) -> Configurati
     return run(work)
 
 
-def _show(found: ConfigurationPlan, output: Output) -> None:
+def _foreseen(documents: Sequence[ConfigDocument], found: ConfigurationPlan, *, prune: bool) -> list[Consequences]:
+    """What applying would do to people."""
+    if not found.effective:
+        return []
+
+    async def work(context: Context) -> ConfigurationPlan:
+        return await apply_configuration(
+            context, documents, prune=prune, resolve=_any_secret, most_removals=len(found.changes)
+        )
+
+    try:
+        return run_rehearsed(work)
+    except LockstepError as error:
+        hint(f"Applying this would be refused: {error.detail}")
+        return []
+
+
+def _any_secret(reference: str) -> Secret:
+    """A secret that is missing here must not keep anybody from seeing what a file would do."""
+    return resolve_reference(reference) or Secret("rehearsed")
+
+
+def _show(found: ConfigurationPlan, output: Output, effects: Sequence[Consequences]) -> None:
     rows = {
         "changes": [change.to_json() for change in found.changes],
         "add": _number(found, Sign.ADD),
@@ -197,15 +225,16 @@ def _show(found: ConfigurationPlan, output: Output) -> None:
         "remove": _number(found, Sign.REMOVE),
         "kept": len(found.changes) - len(found.effective),
         "notes": [f"{one.document.title}: {note}" for one in found.documents for note in one.notes],
+        "effects": consequence_rows(effects),
         "evaluatedAgain": {one.document.name: one.looked_at_again for one in found.documents if one.looked_at_again},
     }
-    output.one(rows, text=[with_sign_colour(safe(line)) for line in _lines(found)])
+    output.one(rows, text=[with_sign_colour(safe(line)) for line in _lines(found, effects)])
     for one in found.documents:
         for note in one.notes:
             hint(f"note: {one.document.title}: {note}")
 
 
-def _lines(found: ConfigurationPlan) -> list[str]:
+def _lines(found: ConfigurationPlan, effects: Sequence[Consequences]) -> list[str]:
     if not found.changes:
         return ["No changes: what is in force is as the files say."]
     lines: list[str] = []
@@ -215,7 +244,8 @@ def _lines(found: ConfigurationPlan) -> list[str]:
         if one.looked_at_again:
             objects = counted(one.looked_at_again, "object")
             lines.append(f"  Saving evaluates about {objects} again; only what then differs is written.")
-    return [*lines, "", f"Plan: {_totals(found)}."]
+    told = [f"! {line}" for line in consequence_lines(effects)]
+    return [*lines, "", f"Plan: {_totals(found)}.", *told]
 
 
 def _totals(found: ConfigurationPlan) -> str:

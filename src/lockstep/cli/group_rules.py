@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import click
 
 from lockstep.actions import group_rules as actions
 from lockstep.actions.group_rules import RuleEffect
 from lockstep.cli import SuggestingGroup
-from lockstep.cli.output import Output, confirm, hint, output_option, safe
+from lockstep.cli.consent import run_asked, run_consented
+from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.scope_text import filters_given
 from lockstep.cli.session import run
 from lockstep.engine.filter_text import filter_text
@@ -62,9 +66,11 @@ def set_(group: str, texts: tuple[str, ...], file: str | None, yes: bool, output
         raise click.UsageError("Give --filter or --file")
     _, effect = run(lambda context: actions.effect_of_rule(context, group, filters))
     if effect.leavers:
-        confirm(f"{len(effect.leavers):,} members would leave {group} ({_some(effect.leavers)}). Go on?", yes=yes)
-    found, done = run(lambda context: actions.set_rule(context, group, filters))
-    _told(found.display_name, done, output, "The rule is set:", "joined", "left")
+        question = f"{len(effect.leavers):,} members would leave {group} ({_some(effect.leavers)}). Go on?"
+        (found, done), effects = run_asked(question, lambda context: actions.set_rule(context, group, filters), yes=yes)
+    else:
+        (found, done), effects = run_consented(lambda context: actions.set_rule(context, group, filters), yes=yes)
+    _told(found.display_name, done, output, "The rule is set:", "joined", "left", effects)
 
 
 @rule.command("clear")
@@ -105,7 +111,15 @@ def test(group: str, user: str, texts: tuple[str, ...], file: str | None, output
     _told(found.display_name, effect, output, "By the rule:", "would join", "would leave")
 
 
-def _told(name: str, effect: RuleEffect, output: Output, begin: str, joined: str, left: str) -> None:
+def _told(
+    name: str,
+    effect: RuleEffect,
+    output: Output,
+    begin: str,
+    joined: str,
+    left: str,
+    effects: Sequence[dict[str, Any]] = (),
+) -> None:
     joiners, leavers = len(effect.joiners), len(effect.leavers)
     row = {
         "group": name,
@@ -114,6 +128,7 @@ def _told(name: str, effect: RuleEffect, output: Output, begin: str, joined: str
         "leavers": list(effect.leavers.values())[:1000],
         "joinersCount": joiners,
         "leaversCount": leavers,
+        **({"effects": list(effects)} if effects else {}),
     }
     text = f"{begin} {safe(name)} has {counted(effect.members, 'member')}; {joiners:,} {joined}, {leavers:,} {left}."
     output.one(row, text=text)

@@ -10,14 +10,16 @@ from lockstep.actions import group_rules
 from lockstep.actions import groups as actions
 from lockstep.actions.groups import GroupRow
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.consent import run_asked, run_consented
 from lockstep.cli.group_rules import FILTER_HELP, rule
-from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
+from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.scope_text import filters_given
 from lockstep.cli.session import run
 from lockstep.engine.filter_text import filter_text
 from lockstep.wording import counted
 
 _MOST_MEMBERS = 1000
+_yes = click.option("--yes", is_flag=True, help="Do not ask, also where people would lose accounts or get power.")
 
 
 @click.group(cls=SuggestingGroup)
@@ -109,52 +111,63 @@ def delete(group: str, yes: bool, output: Output) -> None:
     \b
     lockstep groups delete all-sales
     """
-    confirm(f"Delete {group}? Its members lose what it gave them.", yes=yes)
-    gone = run(lambda context: actions.delete_group(context, group))
-    output.one(_row(gone), text=f"Group {safe(gone.display_name)} is deleted.")
+    question = f"Delete {group}? Its members lose what it gave them."
+    gone, effects = run_asked(question, lambda context: actions.delete_group(context, group), yes=yes)
+    output.one(_row(gone) | {"effects": effects}, text=f"Group {safe(gone.display_name)} is deleted.")
 
 
 @groups.command("restore")
 @click.argument("group")
+@_yes
 @output_option
-def restore(group: str, output: Output) -> None:
+def restore(group: str, yes: bool, output: Output) -> None:
     """Take a group out of the recycle bin, with its members and assignments.
 
     \b
     lockstep groups restore all-sales
     """
-    back = run(lambda context: actions.restore_group(context, group))
-    output.one(_row(back), text=f"Group {safe(back.display_name)} is restored.")
+    back, effects = run_consented(lambda context: actions.restore_group(context, group), yes=yes)
+    output.one(_row(back) | {"effects": effects}, text=f"Group {safe(back.display_name)} is restored.")
 
 
 @groups.command("add-member")
 @click.argument("group")
 @click.argument("members", nargs=-1, required=True)
 @click.option("--nested", is_flag=True, help="The members are groups.")
+@_yes
 @output_option
-def add_member(group: str, members: tuple[str, ...], nested: bool, output: Output) -> None:
-    """Add direct members.
+def add_member(group: str, members: tuple[str, ...], nested: bool, yes: bool, output: Output) -> None:
+    """Add direct members. Asks before others get power by it.
 
     \b
     lockstep groups add-member all-sales kim.berg@contoso.test
     """
-    added, _ = run(lambda context: actions.change_members(context, group, add=members, groups_too=nested))
-    output.one({"group": group, "added": added}, text=f"{added} added to {group}.")
+    (added, _), effects = run_consented(
+        lambda context: actions.change_members(context, group, add=members, groups_too=nested),
+        yes=yes,
+        named=0 if nested else len(members),
+    )
+    output.one({"group": group, "added": added, "effects": effects}, text=f"{added} added to {group}.")
 
 
 @groups.command("remove-member")
 @click.argument("group")
 @click.argument("members", nargs=-1, required=True)
 @click.option("--nested", is_flag=True, help="The members are groups.")
+@_yes
 @output_option
-def remove_member(group: str, members: tuple[str, ...], nested: bool, output: Output) -> None:
-    """Remove direct members.
+def remove_member(group: str, members: tuple[str, ...], nested: bool, yes: bool, output: Output) -> None:
+    """Remove direct members. Asks before others lose their accounts by it.
 
     \b
     lockstep groups remove-member all-sales kim.berg@contoso.test
     """
-    _, removed = run(lambda context: actions.change_members(context, group, remove=members, groups_too=nested))
-    output.one({"group": group, "removed": removed}, text=f"{removed} removed from {group}.")
+    (_, removed), effects = run_consented(
+        lambda context: actions.change_members(context, group, remove=members, groups_too=nested),
+        yes=yes,
+        named=0 if nested else len(members),
+    )
+    output.one({"group": group, "removed": removed, "effects": effects}, text=f"{removed} removed from {group}.")
 
 
 def _row(group: GroupRow) -> dict[str, Any]:

@@ -8,8 +8,10 @@ import click
 
 from lockstep.actions import mappings
 from lockstep.actions import settings as actions
+from lockstep.actions.context import Context
 from lockstep.actions.lookup import unknown
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.consent import consequence_lines, consequence_rows, run_consented, run_rehearsed
 from lockstep.cli.mapping_attributes import attributes, evaluate
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
@@ -79,12 +81,16 @@ def show(app: str, target: str, kind: str, output: Output) -> None:
 @click.option("--expression", help="An expression.")
 @click.option("--constant", help="Always this value.")
 @click.option("--default", help='Where the value is empty; "" for no default.')
-@click.option("--match", type=click.IntRange(0, 99), help="Its place among the matching attributes; 0: none.")
-@click.option("--apply", metavar="always|createOnly", help="Always, or only when the account is created.")
+@click.option("--match", type=click.IntRange(0, 99), metavar="NUMBER", help="Its place in matching; 0: none.")
+@click.option("--apply", metavar="WHEN", help="always, or createOnly: when the account is created.")
 @click.option("--remove", is_flag=True, help="Take the mapping away.")
+@click.option("--dry-run", is_flag=True, help="Only say what it would do to people.")
+@click.option("--yes", is_flag=True, help="Do not ask before people lose access.")
 @_kind_option
 @output_option
-def set_(app: str, target: str, kind: str, remove: bool, output: Output, **given: Any) -> None:
+def set_(
+    app: str, target: str, kind: str, remove: bool, dry_run: bool, yes: bool, output: Output, **given: Any
+) -> None:
     """Add or change the mapping of one attribute of the application.
 
     \b
@@ -98,13 +104,25 @@ def set_(app: str, target: str, kind: str, remove: bool, output: Output, **given
         raise click.UsageError("Say what to change, or --remove")
     if changes.get("default") == "":
         changes["default"] = None
-    run(lambda context: actions.set_mapping(context, app, target, None if remove else changes, kind=_KINDS[kind]))
+
+    async def work(context: Context) -> None:
+        await actions.set_mapping(context, app, target, None if remove else changes, kind=_KINDS[kind])
+
+    if dry_run:
+        found = run_rehearsed(work)
+        lines = consequence_lines(found) or ["Nobody would lose an account, get power or another name."]
+        output.one({"target": target, "effects": consequence_rows(found)}, text=[*lines, "Nothing was changed."])
+        return
+    _, effects = run_consented(work, yes=yes)
     if remove:
-        output.one({"target": target, "removed": True}, text=f"{target} is no longer written. Values there stay.")
+        output.one(
+            {"target": target, "removed": True, "effects": effects},
+            text=f"{target} is no longer written. Values there stay.",
+        )
         return
     rows = _attributes(run(lambda context: mappings.read_mappings(context, app)), kind)
     row = next(one for one in rows if str(one["target"]).lower() == target.lower())
-    output.one(row, text=_lines(row))
+    output.one(row | {"effects": effects}, text=_lines(row))
     hint(f"Everybody is looked at again; only what differs is written. Check it: lockstep map lint {app}")
 
 

@@ -9,7 +9,8 @@ import click
 from lockstep.actions import people as actions
 from lockstep.actions.people import PersonFilter, PersonRow, PersonView
 from lockstep.cli import SuggestingGroup
-from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
+from lockstep.cli.consent import run_asked, run_consented
+from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
 from lockstep.errors import invalid
@@ -130,8 +131,10 @@ def disable(people: tuple[str, ...], output: Output) -> None:
     \b
     lockstep people disable kim.berg@contoso.test
     """
-    done = run(lambda context: actions.set_enabled(context, people, is_enabled=False))
-    _said(output, done, "disabled")
+    done, effects = run_consented(
+        lambda context: actions.set_enabled(context, people, is_enabled=False), yes=True, named=len(people)
+    )
+    _said(output, done, "disabled", effects)
 
 
 @people.command("enable")
@@ -157,8 +160,9 @@ def delete(people: tuple[str, ...], yes: bool, output: Output) -> None:
     \b
     lockstep people delete kim.berg@contoso.test
     """
-    confirm(f"Delete {', '.join(people[:5])}{' and others' if len(people) > 5 else ''}?", yes=yes)
-    _said(output, run(lambda context: actions.delete(context, people)), "deleted")
+    question = f"Delete {', '.join(people[:5])}{' and others' if len(people) > 5 else ''}?"
+    done, effects = run_asked(question, lambda context: actions.delete(context, people), yes=yes)
+    _said(output, done, "deleted", effects)
     hint("Bring somebody back: lockstep people restore UPN")
 
 
@@ -184,13 +188,15 @@ def purge(people: tuple[str, ...], yes: bool, output: Output) -> None:
     \b
     lockstep people purge kim.berg@contoso.test
     """
-    confirm(f"Remove {len(people)} people for good?", yes=yes)
-    _said(output, run(lambda context: actions.purge(context, people)), "removed for good")
+    question = f"Remove {'1 person' if len(people) == 1 else f'{len(people)} people'} for good?"
+    done, effects = run_asked(question, lambda context: actions.purge(context, people), yes=yes)
+    _said(output, done, "removed for good", effects)
 
 
-def _said(output: Output, people: list[PersonRow], what: str) -> None:
+def _said(output: Output, people: list[PersonRow], what: str, effects: list[dict[str, Any]] | None = None) -> None:
     text = [f"{person.user_principal_name} is {what}." for person in people]
-    output.one({"people": [_row(person) for person in people]}, text=text)
+    row = {"people": [_row(person) for person in people]}
+    output.one(row if effects is None else row | {"effects": effects}, text=text)
 
 
 def _row(person: PersonRow) -> dict[str, Any]:

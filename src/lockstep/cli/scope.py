@@ -12,14 +12,15 @@ from lockstep.actions import mappings
 from lockstep.actions import settings as actions
 from lockstep.actions.mappings import ScopeCounts
 from lockstep.cli import SuggestingGroup
-from lockstep.cli.output import Output, confirm, hint, output_option, safe
+from lockstep.cli.consent import run_consented, some
+from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.scope_text import Filters, filters_given
 from lockstep.cli.session import run
 from lockstep.engine.filter_text import filter_text
 from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules import Scope
 from lockstep.engine.scope import ScopeDecision
 
-_SHOWN = 10
 _KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
 
 
@@ -69,15 +70,9 @@ def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: 
     if (filters is None) != clear:
         raise click.UsageError("Give --filter, --file or --clear, one of them")
     wanted = filters or []
-    if kind == "user":
-        leavers = run(lambda context: mappings.count_scope(context, app, filters=wanted)).leavers
-        if leavers:
-            confirm(
-                f"{len(leavers):,} people who have an account would leave the scope ({_some(leavers)}). Go on?", yes=yes
-            )
-    run(lambda context: actions.set_scope(context, app, wanted, kind=_KINDS[kind]))
+    _, effects = run_consented(lambda context: actions.set_scope(context, app, wanted, kind=_KINDS[kind]), yes=yes)
     found, stored = run(lambda context: actions.show_scope(context, app, kind=_KINDS[kind]))
-    _show(app, found, stored, output)
+    _show(app, found, stored, output, effects)
 
 
 @scope.command("test")
@@ -86,36 +81,48 @@ def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: 
 @click.option("--group", default="", metavar="NAME", help="Which clause decides for one group.")
 @click.option("--filter", "texts", multiple=True, metavar="TEXT", help="Try these filters instead; nothing is stored.")
 @click.option("--file", metavar="YAML", help="Try the filters of a file instead.")
+@click.option(
+    "--scope",
+    "tried",
+    type=click.Choice([one.value for one in Scope]),
+    help="Try this scope instead; nothing is stored.",
+)
 @output_option
-def test(app: str, user: str, group: str, texts: tuple[str, ...], file: str | None, output: Output) -> None:
+def test(
+    app: str, user: str, group: str, texts: tuple[str, ...], file: str | None, tried: str | None, output: Output
+) -> None:
     """Say who is in scope: everybody in numbers, or one person or group clause by clause. Nothing is written.
 
     \b
     lockstep scope test documo --user kim.berg@contoso.test
     lockstep scope test documo --filter 'Sales only: department EQUALS "Sales"'
+    lockstep scope test documo --scope assigned
     """
     if user and group:
         raise click.UsageError("Give --user or --group, not both")
-    filters = filters_given(texts, file)
+    filters, scope_tried = filters_given(texts, file), Scope(tried) if tried else None
     if user or group:
         kind = _KINDS["group" if group else "user"]
         name, decision = run(
-            lambda context: mappings.decide_for(context, app, user or group, kind=kind, filters=filters)
+            lambda context: mappings.decide_for(
+                context, app, user or group, kind=kind, filters=filters, scope=scope_tried
+            )
         )
         row = _decision(name, decision)
         output.one(row, text=[safe(line) for line in _decision_lines(row)])
         return
-    counts = run(lambda context: mappings.count_scope(context, app, filters=filters))
+    counts = run(lambda context: mappings.count_scope(context, app, filters=filters, scope=scope_tried))
     output.one(_counts(app, counts), text=_count_lines(counts))
     if counts.leavers:
-        hint(f"They have an account and would lose it: {_some(counts.leavers)}")
+        hint(f"They have an account and would lose it: {some(counts.leavers)}")
 
 
-def _show(app: str, found: str, filters: Filters, output: Output) -> None:
+def _show(app: str, found: str, filters: Filters, output: Output, effects: Sequence[dict[str, Any]] = ()) -> None:
     who = "Everybody" if found == "all" else "Assigned people and groups"
     lines = [f"{who}, {f'narrowed by {len(filters)} scoping filters' if filters else 'no scoping filter'}"]
     lines += [f"  {safe(filter_text(one))}" for one in filters]
-    output.one({"application": app, "scope": found, "scopingFilters": filters}, text=lines)
+    row = {"application": app, "scope": found, "scopingFilters": filters}
+    output.one(row | ({"effects": list(effects)} if effects else {}), text=lines)
 
 
 def _decision(name: str, decision: ScopeDecision) -> dict[str, Any]:
@@ -157,8 +164,3 @@ def _count_lines(counts: ScopeCounts) -> list[str]:
         f"  {len(counts.leavers):,} have an account and would newly leave the scope",
         f"  {counts.already_out:,} have an account and are out of scope already",
     ]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

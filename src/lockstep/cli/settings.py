@@ -9,34 +9,52 @@ import click
 
 from lockstep.actions import settings as actions
 from lockstep.actions.settings import SettingsView
+from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.times import LENGTH, length_text
+
+
+class Threshold(click.ParamType[dict[str, int]]):
+    """A number of accounts, a percentage of those that are linked, or both."""
+
+    name = "threshold"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for part in str(value).split(","):
+            number = part.strip().removesuffix("%").strip()
+            is_percent = part.strip().endswith("%")
+            if not number.isascii() or not number.isdigit() or (is_percent and int(number) > 100):
+                self.fail(f'"{part}" is not a number or a percentage; write 500, 20% or 500,20%', param, ctx)
+            found["deletion_percent" if is_percent else "deletion_threshold"] = int(number)
+        return found
 
 
 @click.command("settings")
 @click.argument("app")
 @click.option("--mode", metavar="automatic", help="How it is provisioned.")
 @click.option("--notification-email", metavar="ADDRESS", help='Who is told of failures; "" for nobody.')
-@click.option("--email-on-failure/--no-email-on-failure", default=None, help="Whether mail is sent on failures.")
+@click.option("--email-on-failure/--no-email-on-failure", default=None, hidden=True)
 @click.option("--scope", metavar="assigned|all", help="Only who is assigned, or everybody.")
 @click.option("--status", metavar="on|off", help="Switch provisioning on or off.")
 @click.option("--interval", type=LENGTH, metavar="LENGTH", help="Between two cycles at most: 40m.")
 @click.option("--nested-groups/--no-nested-groups", default=None, help="Count people of nested groups.")
 @click.option(
     "--deletion-threshold",
-    type=click.IntRange(0),
-    metavar="NUMBER",
-    help="Hold more at once; 0: no limit.",
+    type=Threshold(),
+    metavar="NUMBER|%",
+    help="Hold more at once: 500, 20% or 500,20%; 0: no limit.",
 )
 @click.option(
     "--members-per-patch",
     type=click.IntRange(1, 1000),
     metavar="NUMBER",
-    help="Maximum group members per PATCH request.",
+    help="Members per PATCH of a group.",
 )
+@click.option("--yes", is_flag=True, help="Do not ask before people lose accounts.")
 @output_option
-def settings(app: str, output: Output, **given: Any) -> None:
+def settings(app: str, yes: bool, output: Output, **given: Any) -> None:
     """Show the settings of an application's provisioning, or change what is given.
 
     \b
@@ -44,12 +62,15 @@ def settings(app: str, output: Output, **given: Any) -> None:
     lockstep settings documo --mode automatic --scope assigned --status on
     """
     changes = {key: value for key, value in given.items() if value is not None}
-    view = run(
-        lambda context: (
-            actions.change_settings(context, app, **changes) if changes else actions.show_settings(context, app)
-        )
-    )
-    output.one(_row(view), text=_lines(view))
+    changes |= changes.pop("deletion_threshold", {})
+    effects: list[dict[str, Any]] = []
+    if changes.keys() & actions.CONCERN_PEOPLE:
+        view, effects = run_consented(lambda context: actions.change_settings(context, app, **changes), yes=yes)
+    elif changes:
+        view = run(lambda context: actions.change_settings(context, app, **changes))
+    else:
+        view = run(lambda context: actions.show_settings(context, app))
+    output.one(_row(view) | ({"effects": effects} if effects else {}), text=_lines(view))
 
 
 def _row(view: SettingsView) -> dict[str, Any]:
@@ -63,6 +84,13 @@ def _row(view: SettingsView) -> dict[str, Any]:
         "interval": length_text(view.interval) or None,
         "nestedGroups": view.nested_groups,
         "deletionThreshold": view.deletion_threshold,
+        "deletionThresholdPercent": view.deletion_percent,
+        "guards": {
+            "privilegeGrants": view.guards.privilege_grants,
+            "matchingValues": view.guards.matching_values,
+            "emptiedAttributes": view.guards.emptied_attributes,
+            "percent": view.guards.percent,
+        },
         "membersPerPatch": view.members_per_patch,
         "version": view.version,
     }
@@ -75,8 +103,28 @@ def _lines(view: SettingsView) -> list[str]:
         ("scope", "everybody" if view.scope == "all" else "assigned people and groups"),
         ("notify", view.notification_email or "nobody"), ("on failure", "e-mail" if view.email_on_failure else "no e-mail"),
         ("nested", "people of groups in a group are its members" if view.nested_groups else "groups in groups are ignored"),
-        ("deletions", f"held above {view.deletion_threshold}" if view.deletion_threshold else "never held"),
+        ("deletions", _deletions(view)), ("guards", _guards(view)),
         ("members", f"up to {view.members_per_patch} of a group in one request"),
         ("interval", length_text(interval) or "as the server says; changes are sent at once"), ("version", view.version),
     ]  # fmt: skip
     return [view.app] + [f"  {label:<11} {safe(text)}" for label, text in pairs]
+
+
+def _deletions(view: SettingsView) -> str:
+    """Above how many accounts a disable or delete waits for approval."""
+    if view.deletion_threshold is None:
+        return "never held"
+    percent = f", or {view.deletion_percent}% of the linked accounts" if view.deletion_percent else ""
+    return f"held above {view.deletion_threshold:,}{percent}"
+
+
+def _guards(view: SettingsView) -> str:
+    """The other limits above which writes wait for approval; they are set in a configuration file."""
+    limits = (
+        (view.guards.privilege_grants, "grants of power"),
+        (view.guards.matching_values, "renames"),
+        (view.guards.emptied_attributes, "emptied values"),
+    )
+    parts = [f"{count:,} {what}" for count, what in limits if count is not None]
+    parts += [f"{view.guards.percent}%"] if view.guards.percent else []
+    return f"held above {', '.join(parts)}" if parts else "off"

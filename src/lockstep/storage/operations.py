@@ -244,7 +244,8 @@ async def count_undecided(connection: Connection, job: str) -> Undecided:
             (select count(distinct (rejected.kind, rejected.source_id)) from operation as rejected
                 join link on link.job = rejected.job and link.kind = rejected.kind and link.source_id = rejected.source_id
                     and link.state = 'live'
-                where rejected.job = %(job)s and rejected.decision = 'rejected' and rejected.action in ('disable', 'delete')
+                where rejected.job = %(job)s and rejected.decision = 'rejected'
+                    and (rejected.action in ('disable', 'delete') or rejected.error ->> 'code' = 'TooManyDeletes')
                     and not exists (select from change where change.object_id = rejected.source_id
                         and change.at > rejected.settled_at)
                     and not exists (select from cycle where cycle.job = rejected.job and cycle.kind = 'initial'

@@ -1,0 +1,171 @@
+"""One rule for every door: a change that takes accounts, gives power or renames people says so in numbers before it is made.
+
+The change is rehearsed: made in a transaction that is rolled back, with everybody whom it touches planned in both worlds. So the numbers
+come from the code that would do it, and a new door needs nothing but `consented`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from lockstep.actions.context import Context, Rehearsal
+from lockstep.actions.jobs import new_services
+from lockstep.engine.effects import Effect, caused, effects_of, foreseen
+from lockstep.engine.findings import Finding
+from lockstep.engine.lint_switch import check_switch
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules import JobConfiguration, Scope
+from lockstep.postgres.pool import Connection
+from lockstep.storage import jobs, touched
+from lockstep.sync import planner
+from lockstep.sync.services import Job
+
+SLICE = 500
+ASKED_FROM = 10  # grants, renames and failures, as the guards' percentage
+Answer = TypeVar("Answer")
+Work = Callable[[Context], Awaitable[Answer]]
+_Found = dict[str, tuple[str, dict[Effect, str]]]  # by object: its name, and what becomes of it
+_TAKEN = (Effect.LOSES_ACCESS, Effect.RELEASED)
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What a change does to the people and groups of one application: names by effect, and the words for each.
+
+    *findings*: how accounts are switched off and on would be wrong, as it was not before.
+    """
+
+    app: str
+    kind: ObjectKind
+    names: Mapping[Effect, tuple[str, ...]]
+    words: Mapping[Effect, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    def count(self, effect: Effect) -> int:
+        return len(self.names.get(effect, ()))
+
+    def needs_consent(self, named: int) -> bool:
+        """Whether somebody has to agree who named *named* people themselves."""
+        if self.findings or sum(map(self.count, _TAKEN)) > named:
+            return True
+        asked = (Effect.GETS_POWER, Effect.RENAMED, Effect.FAILS)
+        return any(self.count(effect) >= max(ASKED_FROM, named + 1) for effect in asked)
+
+
+class _Undo(Exception):  # ends a rehearsal
+    """Rolls the rehearsal back."""
+
+
+async def consented(
+    context: Context, work: Work[Answer], agree: Callable[[Sequence[Consequences]], None], *, named: int = 0
+) -> tuple[Answer, list[Consequences]]:
+    """Do *work*, once *agree* let it pass; it is asked where more is lost than the *named* people, and raises to refuse."""
+    found = await foresee(context, work)
+    if any(one.needs_consent(named) for one in found):
+        agree(found)
+    return await work(context), found
+
+
+async def foresee(context: Context, work: Work[object]) -> list[Consequences]:
+    """What *work* would do to people, by application. Nothing is written. Raises what *work* raises."""
+    rehearsal = Rehearsal()
+    after: dict[tuple[str, ObjectKind], _Found] = {}
+    marked: dict[str, dict[ObjectKind, list[str]]] = {}
+    candidates: dict[str, Job] = {}
+    try:
+        async with context.together() as inner:
+            assert inner.within is not None  # noqa: S101  # that is what together is for
+            mark = await touched.newest_mark(inner.within)
+            await work(replace(inner, rehearsal=rehearsal))
+            marked = await touched.marked_since(inner.within, mark)
+            candidates = await _jobs(inner, inner.within, {*marked, *rehearsal.whole_jobs})
+            for job_id, by_kind in marked.items():
+                ids = {} if job_id in rehearsal.whole_jobs else by_kind
+                for kind, some in ids.items():
+                    after[job_id, kind] = await _effects(inner, inner.within, candidates[job_id], kind, some)
+            if marked:  # the directory differs in here
+                await _whole(inner, inner.within, candidates, rehearsal.whole_jobs, after)
+            raise _Undo
+    except _Undo:
+        pass
+    async with context.reading() as connection:
+        now = await _jobs(context, connection, candidates)
+        if not marked:
+            await _whole(context, connection, candidates, rehearsal.whole_jobs, after, now)
+        return [
+            one
+            for (job_id, kind), found in after.items()
+            if (one := await _compared(context, connection, candidates[job_id], now.get(job_id), kind, found))
+        ]
+
+
+async def _jobs(context: Context, connection: Connection, ids: Iterable[str]) -> dict[str, Job]:
+    services = new_services(context)
+    rows = [await jobs.read_job(connection, job_id) for job_id in sorted(ids)]
+    return {row.id: await services.compiled(connection, row) for row in rows if row is not None}
+
+
+async def _whole(
+    context: Context,
+    connection: Connection,
+    candidates: Mapping[str, Job],
+    whole: Collection[str],
+    after: dict[tuple[str, ObjectKind], _Found],
+    now: Mapping[str, Job] | None = None,
+) -> None:
+    """Everybody of the jobs whose configuration changes."""
+    for job_id in whole:
+        job = candidates[job_id]
+        before = (now or {}).get(job_id, job)
+        for mapping in job.configuration.objects:
+            everybody = Scope.ALL in (job.configuration.scope, before.configuration.scope)
+            ids = await touched.concerned(connection, job.id, job.row.app, mapping.source.value, everybody=everybody)
+            after[job_id, mapping.source] = await _effects(context, connection, job, mapping.source, ids)
+
+
+async def _effects(context: Context, connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str]) -> _Found:
+    """What would become of these objects now; those to whom nothing happens are left out."""
+    moment = new_services(context).moment()
+    found: _Found = {}
+    for start in range(0, len(ids), SLICE):
+        known = await planner.load(connection, job, kind, ids[start : start + SLICE])
+        for source_id, obj in known.objects.items():
+            link = known.links.get(source_id)
+            effects = effects_of(foreseen(obj, link, job.configuration, moment, known.account_ids), link)
+            if effects:
+                found[source_id] = (obj.display, effects)
+    return found
+
+
+async def _compared(
+    context: Context, connection: Connection, job: Job, now: Job | None, kind: ObjectKind, after: _Found
+) -> Consequences | None:
+    """What the change causes: what would become of them, less what would have anyway."""
+    before = await _effects(context, connection, now, kind, list(after)) if now is not None else {}
+    names: dict[Effect, list[str]] = {}
+    words: dict[Effect, set[str]] = {}
+    for source_id, (name, effects) in after.items():
+        known = before[source_id][1] if source_id in before else {}
+        for effect, word in caused(effects, known).items():
+            names.setdefault(effect, []).append(name)
+            words.setdefault(effect, set()).add(word)
+    findings = _new_findings(now.configuration if now else None, job.configuration, kind)
+    if not names and not findings:
+        return None
+    return Consequences(
+        job.row.app_name,
+        kind,
+        {effect: tuple(sorted(found)) for effect, found in names.items()},
+        {effect: next(iter(found)) if len(found) == 1 else "" for effect, found in words.items()},
+        findings,
+    )
+
+
+def _new_findings(before: JobConfiguration | None, after: JobConfiguration, kind: ObjectKind) -> tuple[Finding, ...]:
+    mapping, old = after.mapping_for(kind), before.mapping_for(kind) if before is not None else None
+    if mapping is None or old is None:
+        return ()
+    known = {one.message for one in check_switch(old, "")}
+    return tuple(one for one in check_switch(mapping, "") if one.message not in known)

@@ -1,0 +1,106 @@
+"""Ask before people lose accounts, get power or another name: the same sentence and the same question at every command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from lockstep.actions.consequences import Consequences, Work, consented, foresee
+from lockstep.cli.output import confirm, hint
+from lockstep.cli.session import run
+from lockstep.engine.effects import Effect
+from lockstep.engine.records import ObjectKind
+from lockstep.wording import counted
+
+Answer = TypeVar("Answer")
+_SHOWN = 10
+_ORDER = tuple(Effect)
+
+
+def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Answer, list[dict[str, Any]]]:
+    """Do *work* once somebody agreed to what it does to more people than the *named* ones.
+
+    Returns what was done and what that means, for the JSON form. Raises UsageError where nobody can be asked and *yes* is not given.
+    """
+
+    def agree(found: Sequence[Consequences]) -> None:
+        confirm(f"{' '.join(consequence_lines(found))} Go on?", yes=yes)
+
+    answer, found = run(lambda context: consented(context, work, agree, named=named))
+    for line in consequence_lines(found):
+        hint(line)
+    return answer, consequence_rows(found)
+
+
+def run_asked(question: str, work: Work[Answer], *, yes: bool) -> tuple[Answer, list[dict[str, Any]]]:
+    """Ask *question*, with what *work* does to people in front of it, and do it."""
+    found = [] if yes else run_rehearsed(work)
+    confirm(" ".join([*consequence_lines(found), question]), yes=yes)
+    return run_consented(work, yes=True)
+
+
+def run_rehearsed(work: Work[object]) -> list[Consequences]:
+    """What *work* would do to people; nothing is written."""
+    return run(lambda context: foresee(context, work))
+
+
+def consequence_lines(found: Sequence[Consequences]) -> list[str]:
+    """One sentence for each effect: `documo: 239 people would lose their accounts (anna@..., bo@... and 237 more).`"""
+    lines = []
+    for one in found:
+        for effect in _ORDER:
+            names = one.names.get(effect, ())
+            if names:
+                who = counted(len(names), "person" if one.kind is ObjectKind.USER else "group")
+                lines.append(f"{one.app}: {who} {_phrase(one, effect)} ({some(names)}).")
+        lines += [f"{one.app}: {finding.message}." for finding in one.findings]
+    return lines
+
+
+def consequence_rows(found: Sequence[Consequences]) -> list[dict[str, Any]]:
+    """The same for machines: all names."""
+    rows: list[dict[str, Any]] = []
+    for one in found:
+        rows += [
+            {
+                "application": one.app,
+                "kind": one.kind.value,
+                "effect": effect.value,
+                "count": one.count(effect),
+                "what": one.words.get(effect, ""),
+                "names": list(one.names[effect]),
+            }
+            for effect in _ORDER
+            if effect in one.names
+        ]
+        rows += [
+            {"application": one.app, "kind": one.kind.value, "effect": "warning", "what": finding.message}
+            for finding in one.findings
+        ]
+    return rows
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _phrase(one: Consequences, effect: Effect) -> str:
+    words = one.words.get(effect, "")
+    is_one = one.count(effect) == 1
+    match effect:
+        case Effect.LOSES_ACCESS:
+            return "would lose the account" if is_one else "would lose their accounts"
+        case Effect.RELEASED:
+            return "would keep an account that is no longer managed"
+        case Effect.GETS_POWER:
+            return f"would get {words or 'a role that gives power'}"
+        case Effect.RENAMED:
+            return f"would get another {words or 'matching value'}"
+        case Effect.LOSES_VALUE:
+            return "would lose a value"
+        case Effect.FAILS:
+            return f"could not be provisioned: {words.rstrip('.')}" if words else "could not be provisioned"
+        case Effect.GETS_ACCOUNT:
+            return "would get an account"

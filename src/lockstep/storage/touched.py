@@ -1,0 +1,50 @@
+"""Whom a change concerns: what it has marked since it began, and everybody with whom an application has to do."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from lockstep.engine.records import ObjectKind
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import only_row
+
+_NEWEST = "select case when is_called then last_value else 0 end from dirty_version"
+
+
+async def newest_mark(connection: Connection) -> int:
+    """The version of the newest mark; later ones are larger."""
+    return int((await only_row(await connection.execute(_NEWEST)))[0])
+
+
+async def marked_since(connection: Connection, version: int) -> dict[str, dict[ObjectKind, list[str]]]:
+    """The objects that were marked after *version*, by job and kind."""
+    cursor = await connection.execute(
+        """select job, kind, array_agg(source_id::text order by source_id) from dirty where version > %s
+        group by job, kind order by job, kind desc""",
+        (version,),
+    )
+    found: dict[str, dict[ObjectKind, list[str]]] = {}
+    for job, kind, ids in await cursor.fetchall():
+        found.setdefault(job, {})[ObjectKind(kind)] = ids
+    return found
+
+
+async def concerned(connection: Connection, job: str, app: str, kind: str, *, everybody: bool) -> list[str]:
+    """The objects of *kind* that are assigned (*everybody*: all there are) or linked."""
+    table = {"User": "person", "Group": "grp"}[kind]
+    in_scope = (
+        f"select id from {table} where deleted_at is null"  # noqa: S608  # one of two names of ours
+        if everybody
+        else "select object_id from effective_assignment where app = %(app)s and kind = %(kind)s"
+    )
+    cursor = await connection.execute(
+        sql.SQL(
+            """select wanted.id::text from (
+                {in_scope}
+                union
+                select source_id from link where job = %(job)s and kind = %(kind)s and state <> 'tombstone'
+            ) as wanted (id) order by 1"""
+        ).format(in_scope=sql.SQL(in_scope)),
+        {"job": job, "app": app, "kind": kind},
+    )
+    return [row[0] for row in await cursor.fetchall()]

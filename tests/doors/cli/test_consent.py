@@ -1,0 +1,131 @@
+"""A change that takes accounts, gives power or renames people says so, in the same numbers, at every door before it is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.doors.cli.conftest import DocumoThere, Lockstep, Said
+from tests.hub import person, upn, write_csv
+
+ROLE = 'roles[primary eq "True"].value'
+CREW = tuple(f"crew{number:02}" for number in range(12))
+SWAPPED = 'Switch([IsSoftDeleted], , "False", "False", "True", "True")'
+
+
+@pytest.fixture
+def crew(started: Lockstep, tmp_path: Path) -> Lockstep:
+    """Anna and Bo are assigned themselves, twelve others through the group crew. All have accounts."""
+    names = ("anna", "bo", "kim.berg", *CREW)
+    file = write_csv(tmp_path / "more.csv", [person(name) for name in names])
+    assert started("sources", "import", str(file)).code == 0
+    assert started("groups", "create", "crew").code == 0
+    assert started("groups", "add-member", "crew", *map(upn, CREW)).code == 0
+    assert started("assign", "documo", "--group", "crew", "--role", "Member").code == 0
+    assert started("run", "documo", "--wait").code == 0
+    return started
+
+
+def losing(said: Said) -> list[str]:
+    """The names of those who lose access by the JSON form of a command."""
+    return [name for one in said.json["effects"] if one["effect"] == "losesAccess" for name in one["names"]]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("assign", "remove", "documo", "--group", "crew"),
+        ("scope", "set", "documo", "--filter", 'Nobody: department EQUALS "Nowhere"'),
+        ("map", "set", "documo", "active", "--constant", "False"),
+        ("map", "set", "documo", "active", "--expression", SWAPPED),
+        ("groups", "delete", "crew"),
+        ("groups", "rule", "set", "crew", "--filter", 'Nobody: department EQUALS "Nowhere"'),
+    ],
+    ids=" ".join,
+)
+def test_nobody_loses_an_account_by_a_command_that_was_not_agreed_to(
+    crew: Lockstep, documo: DocumoThere, command: tuple[str, ...]
+) -> None:
+    refused = crew(*command)
+
+    assert refused.code == 64
+    assert "people would lose their accounts (" in refused.err
+    assert "--yes" in refused.err
+    crew("run", "documo", "--wait")
+    assert all(user["active"] for user in documo.users().values())
+    assert len(losing(crew(*command, "--yes", "-o", "json"))) >= len(CREW)
+
+
+def test_scope_of_assigned_people_names_who_is_lost(crew: Lockstep) -> None:
+    crew("settings", "documo", "--scope", "all", "--yes")
+    crew("run", "documo", "--wait")
+
+    tested = crew("scope", "test", "documo", "--scope", "assigned", "-o", "json").json
+    refused = crew("settings", "documo", "--scope", "assigned")
+
+    assert tested["leavers"] == [upn("kim.berg")]
+    assert refused.code == 64
+    assert f"documo: 1 person would lose the account ({upn('kim.berg')})." in refused.err
+    assert crew("settings", "documo", "-o", "json").json["scope"] == "all"
+
+
+def test_whoever_is_named_is_lost_without_a_question(crew: Lockstep) -> None:
+    done = crew("assign", "remove", "documo", "--user", upn("anna"), "-o", "json")
+
+    assert done.code == 0
+    assert losing(done) == [upn("anna")]
+    assert f"1 person would lose the account ({upn('anna')})" in done.err
+
+
+def test_member_of_two_ways_in_loses_nothing_by_one(crew: Lockstep) -> None:
+    crew("assign", "documo", "--user", upn(CREW[0]), "--role", "Member")
+
+    refused = crew("assign", "remove", "documo", "--group", "crew")
+
+    assert "documo: 11 people would lose their accounts" in refused.err
+
+
+def test_power_and_names_of_ten_need_consent(crew: Lockstep) -> None:
+    admins = crew("map", "set", "documo", ROLE, "--constant", "Admin")
+    named = crew("map", "set", "documo", "userName", "--expression", 'Append([givenName], "@elsewhere.test")')
+    harmless = crew("map", "set", "documo", "title", "--constant", "Somebody")
+
+    assert admins.code == 64
+    assert "documo: 14 people would get the role Admin (" in admins.err
+    assert named.code == 64
+    assert "would get another userName" in named.err
+    assert harmless.code == 0
+
+
+def test_switch_that_never_disables_needs_consent(crew: Lockstep) -> None:
+    refused = crew("map", "set", "documo", "active", "--constant", "True")
+
+    assert refused.code == 64
+    assert "active is always true, so nobody is ever disabled" in refused.err
+
+
+def test_dry_run_of_a_mapping_changes_nothing(crew: Lockstep) -> None:
+    said = crew("map", "set", "documo", "active", "--constant", "False", "--dry-run", "-o", "json")
+
+    assert said.code == 0
+    assert len(losing(said)) == 14
+    assert "expression" in crew("map", "show", "documo", "active", "-o", "json").json
+
+
+def test_plan_and_apply_name_who_would_be_lost(crew: Lockstep, documo: DocumoThere, tmp_path: Path) -> None:
+    file = tmp_path / "documo.yaml"
+    text = crew("export", "documo").out
+    file.write_text(text.replace("group: crew", f"user: {upn('kim.berg')}"), encoding="utf-8")
+
+    planned = crew("plan", str(file), "--prune")
+    refused = crew("apply", str(file), "--prune")
+    applied: dict[str, Any] = crew("plan", str(file), "--prune", "-o", "json").json
+
+    assert "documo: 12 people would lose their accounts" in planned.out
+    assert "documo: 1 person would get an account" in planned.out
+    assert refused.code == 64
+    assert "12 people would lose their accounts" in refused.err
+    assert {one["effect"]: one["count"] for one in applied["effects"]} == {"losesAccess": 12, "getsAccount": 1}
+    assert crew("apply", str(file), "--prune", "--yes").code == 0
+    assert "crew" not in crew("assign", "list", "documo").out
