@@ -235,7 +235,7 @@ def parse_boolean(attribute: Attribute, text: str) -> bool:
 def check_user_principal_name(name: str) -> None:
     """Raise UnreadableValue unless *name* has the form name@domain."""
     local, _, domain = name.rpartition("@")
-    if not local or not domain or any(letter.isspace() for letter in name):
+    if not local or not domain or name.split() != [name]:
         raise UnreadableValue(Cause.FORM, f'must have the form name@domain, not "{shown(name)}"')
 
 

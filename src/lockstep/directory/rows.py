@@ -197,5 +197,5 @@ def key_of(text: str) -> str:
 
     Composed (NFC), and without characters that cannot be seen.
     """
-    key = plain(text)
+    key = text.strip() if text.isascii() else plain(text)
     return key.lower() if "@" in key or (len(key) == 36 and key.count("-") == 4) else key

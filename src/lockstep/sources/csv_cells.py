@@ -38,13 +38,15 @@ class CellReader:
         is_text = attribute.type is AttributeType.STRING
 
         def read(text: str) -> Any:
-            if words:
-                text = words.get(plain(text).casefold(), text)
-            if is_text and text.isascii() and text.isprintable() and len(text) <= longest:
+            # Nearly all cells: nothing in them to check or to compose.
+            if is_text and len(text) <= longest and text.isascii() and text.isprintable():
                 return text.strip() or None
             return parse_value(attribute, text, dates)
 
-        return read
+        def read_explained(text: str) -> Any:
+            return read(words.get(plain(text).casefold(), text))
+
+        return read_explained if words else read
 
     def _boolean_reader(self) -> ReadCell:
         attribute, is_inverse = self.column.attribute, self.column.is_inverse

@@ -33,6 +33,7 @@ from lockstep.sources.csv_names import KEY
 from lockstep.sources.csv_survey import DateEvidence, Findings
 from lockstep.sources.csv_text import TextForm, open_text, records
 
+_NAME = "userPrincipalName"
 _LONGEST_KEY = 1024
 _PAGES_AHEAD = 2
 _EXAMPLE = "Example:"  # the row that Entra's templates bring
@@ -143,9 +144,9 @@ class CsvPass:
         rows = records(file, self.form)
         next(rows, None)  # the header, read when the file was opened
         for number, row in rows:
-            if isinstance(row, list) and (not "".join(row).strip() or row[0].startswith(_EXAMPLE)):
-                continue
-            yield number, row
+            says_something = isinstance(row, csv.Error) or (row and row[0].strip()) or "".join(row).strip()
+            if says_something and not (isinstance(row, list) and row[0].startswith(_EXAMPLE)):
+                yield number, row
 
     async def pages(self, size: int) -> AsyncGenerator[Page, None]:
         """Read in a thread, at most two pages ahead."""
@@ -208,54 +209,62 @@ class CsvPass:
         if self.kind is PassKind.MEMBERS:
             group = self.only_group or key_of(_cell(number, "group", row[columns.group]))
             return MemberLine(number, group, key_of(_cell(number, "member", row[columns.member])))
-        upn = self._user_principal_name(row)
-        key = key_of(_cell(number, columns.key_name, row[columns.key], upn=upn))
-        values = self._values(number, row, key, upn)
-        manager = self._manager(number, row, key, upn)
+        try:
+            return self._object(number, row, with_digest=with_digest)
+        except _Unusable as wrong:
+            if wrong.row.column != _NAME:
+                wrong.row = replace(wrong.row, user_principal_name=self._user_principal_name(row))
+            raise
+
+    def _object(self, number: int, row: list[str], *, with_digest: bool) -> PersonLine | GroupLine:
+        columns = self.columns
+        key = key_of(_cell(number, columns.key_name, row[columns.key]))
+        values = self._values(number, row, key)
+        manager = self._manager(number, row, key)
         digest = self._digest(row) if with_digest else b""
         if self.kind is PassKind.GROUPS:
             return GroupLine(number, key, values, digest)
         return PersonLine(number, key, values, digest, manager or None, says_manager=columns.manager is not None)
 
-    def _manager(self, number: int, row: list[str], key: str, upn: str) -> str:
+    def _manager(self, number: int, row: list[str], key: str) -> str:
         if self.columns.manager is None or not row[self.columns.manager].strip():
             return ""
         try:
-            return _readable(_cell(number, "manager", row[self.columns.manager]))
+            return key_of(_cell(number, "manager", row[self.columns.manager]))
         except _Unusable as wrong:
-            raise _Unusable(number, "manager", wrong.row.reason, key, upn, cause=wrong.row.cause) from None
+            raise _Unusable(number, "manager", wrong.row.reason, key, cause=wrong.row.cause) from None
 
-    def _values(self, number: int, row: list[str], key: str, upn: str) -> dict[str, Any]:
+    def _values(self, number: int, row: list[str], key: str) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for place, name, attribute, read in self._reads:
             try:
                 values[attribute] = read(row[place])
             except UnreadableValue as wrong:
-                raise self._unusable(number, name, row[place], wrong, key, upn) from None
-        needed = "userPrincipalName" if self.kind is PassKind.PEOPLE else "displayName"
+                raise self._unusable(number, name, row[place], wrong, key) from None
+        needed = _NAME if self.kind is PassKind.PEOPLE else "displayName"
         if values.get(needed) is None:
             raise _Unusable(number, needed, "is empty", key, cause=Cause.EMPTY)
         if self.kind is PassKind.PEOPLE:
             try:
-                check_user_principal_name(values["userPrincipalName"])
+                check_user_principal_name(values[_NAME])
             except UnreadableValue as wrong:
-                raise _Unusable(number, "userPrincipalName", str(wrong), key, cause=wrong.cause) from None
+                raise _Unusable(number, _NAME, str(wrong), key, cause=wrong.cause) from None
             if "accountEnabled" in values and values["accountEnabled"] is None:
                 reason = "is empty; it must be True or False"
-                raise _Unusable(number, "accountEnabled", reason, key, upn, cause=Cause.EMPTY)
+                raise _Unusable(number, "accountEnabled", reason, key, cause=Cause.EMPTY)
         return values
 
-    def _unusable(self, number: int, name: str, text: str, wrong: UnreadableValue, key: str, upn: str) -> _Unusable:
+    def _unusable(self, number: int, name: str, text: str, wrong: UnreadableValue, key: str) -> _Unusable:
         reason = str(wrong)
         if wrong.cause is Cause.BYTES:
             reason = f"is not valid {self.form.encoding.upper()}; name the encoding of the file: --encoding cp1252"
         if wrong.cause is Cause.WORD:
             reason = f'{reason}; say what it means: --value "{shown(name)}:{shown(text.strip())}=false"'
-        return _Unusable(number, name, reason, key, upn, cause=wrong.cause, word=text.strip())
+        return _Unusable(number, name, reason, key, cause=wrong.cause, word=text.strip())
 
     def _user_principal_name(self, row: list[str]) -> str:
         for column in self.columns.attributes:
-            if column.attribute.name == "userPrincipalName":
+            if column.attribute.name == _NAME:
                 return _readable(row[column.place])
         return ""
 
@@ -269,11 +278,9 @@ class CsvPass:
 
 
 class _Unusable(Exception):
-    def __init__(
-        self, line: int, column: str, reason: str, key: str = "", upn: str = "", *, cause: Cause, word: str = ""
-    ) -> None:
+    def __init__(self, line: int, column: str, reason: str, key: str = "", *, cause: Cause, word: str = "") -> None:
         super().__init__(reason)
-        self.row = BadRow(line, column, reason, key, upn, cause, word)
+        self.row = BadRow(line, column, reason, key, cause=cause, word=word)
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -288,20 +295,25 @@ def _ends_with_a_line_end(path: Path) -> bool:
         return file.read().rstrip(b"\0").endswith((b"\n", b"\r"))
 
 
-def _cell(number: int, name: str, text: str, *, upn: str = "") -> str:
+def _cell(number: int, name: str, text: str) -> str:
     """A cell that must say something readable."""
     text = text.strip()
     if not text:
-        raise _Unusable(number, name, "is empty", upn=upn, cause=Cause.EMPTY)
+        raise _Unusable(number, name, "is empty", cause=Cause.EMPTY)
     if len(text) > _LONGEST_KEY:
         reason = f"has {len(text)} characters, at most {_LONGEST_KEY} are possible"
-        raise _Unusable(number, name, reason, upn=upn, cause=Cause.LENGTH)
-    if not _readable(text):
-        raise _Unusable(number, name, f'holds bytes that are not text: "{shown(text)}"', upn=upn, cause=Cause.BYTES)
+        raise _Unusable(number, name, reason, cause=Cause.LENGTH)
+    if not _is_text(text):
+        raise _Unusable(number, name, f'holds bytes that are not text: "{shown(text)}"', cause=Cause.BYTES)
     return text
 
 
 def _readable(text: str) -> str:
     """*text* as a key, or nothing where it holds bytes that are not text."""
-    is_text = text.isascii() or not any("\ud800" <= letter <= "\udfff" or letter == "\ufffd" for letter in text)
-    return key_of(text) if is_text and "\0" not in text else ""
+    return key_of(text) if _is_text(text) else ""
+
+
+def _is_text(text: str) -> bool:
+    if text.isascii():
+        return "\0" not in text
+    return not any("\ud800" <= letter <= "\udfff" or letter in "\ufffd\0" for letter in text)
