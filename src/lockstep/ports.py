@@ -121,6 +121,10 @@ class Target(TargetReader, Protocol):
         """One PATCH of one chunk of members."""
         ...
 
+    async def members_of(self, group_id: str) -> frozenset[str] | None:
+        """The account ids of a group's members, or None where the application does not show them. Raises TargetError."""
+        ...
+
     async def close(self) -> None: ...
 
 

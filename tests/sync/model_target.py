@@ -30,6 +30,8 @@ class ModelTarget:
         self.is_down: Answer | None = None
         self.before: Fault = lambda verb, key: None  # an answer instead of the work
         self.after: Fault = lambda verb, key: None  # an answer instead of the true one, after the work
+        self.keeps_last_only = False  # of the members that one request adds, only the last one stays
+        self.hides_members = False
         self.seconds = 0.0
         self.gate: asyncio.Event | None = None
         self.most_at_once = 0
@@ -68,6 +70,10 @@ class ModelTarget:
     async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
         await self._request("get", target_id)
         return self._account(kind, target_id) if target_id in self.accounts[kind] else None
+
+    async def members_of(self, group_id: str) -> frozenset[str] | None:
+        await self._request("readMembers", group_id)
+        return None if self.hides_members else frozenset(self.members.get(group_id, ()))
 
     async def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
         ids = list(self.accounts[kind])
@@ -134,9 +140,13 @@ class ModelTarget:
         self, group_id: str, *, add: Sequence[str], remove: Sequence[str], operation_id: str
     ) -> Answer:
         def work() -> Answer:
+            nonlocal add
             if group_id not in self.accounts[ObjectKind.GROUP]:
                 return self._answer("PATCH", Verdict.GONE, 404)
             members = self.members.setdefault(group_id, set())
+            if self.keeps_last_only and add:
+                members.clear()
+                add = add[-1:]
             members |= set(add)
             members -= set(remove)
             return self._answer("PATCH", Verdict.DONE, 204)
@@ -210,6 +220,10 @@ class TakingTurns:
     async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
         await self._read()
         return await self._target.get(kind, target_id)
+
+    async def members_of(self, group_id: str) -> frozenset[str] | None:
+        await self._read()
+        return await self._target.members_of(group_id)
 
     async def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
         pages = self._target.pages(kind)

@@ -333,3 +333,36 @@ async def relink(world: World, accounts: dict[int, str]) -> None:
                 "update link set target_id = %s where source_id = %s", (account, person_id(number))
             )
         await target_members.note_groups_of(connection, world.job, [person_id(number) for number in accounts])
+
+
+async def test_members_that_the_application_does_not_keep_are_a_failure_of_the_group(
+    world: World, target: ModelTarget
+) -> None:
+    target.keeps_last_only = True
+    await world.configure({**WITH_GROUPS, "limits": {"membersPerPatch": 5}})
+    await world.add_people(range(12))
+    await add_group(world, range(12))
+
+    cycle = await world.sync()
+    writes = target.requests["members"]
+    await world.drain()
+
+    assert (cycle.counts["membersNotKept"], target.requests["members"]) == (11, writes), (
+        "and it is not written again at once"
+    )
+    [(reason,)] = await world.rows("select reason from provisioning_log where error_code = 'MembersNotKept'")
+    assert reason == (
+        "The application answered with success, but 11 of 12 members that it accepted are not in the group."
+    )
+    assert await world.value("select count(*) from target_member where is_sure") == 1, "the others are sent again"
+
+
+async def test_members_that_the_application_does_not_show_are_no_failure(world: World, target: ModelTarget) -> None:
+    target.hides_members = True
+    await world.configure(WITH_GROUPS)
+    await world.add_people(range(12))
+    await add_group(world, range(12))
+
+    cycle = await world.sync()
+
+    assert cycle.counts == {"created": 13, "membersAdded": 12}

@@ -10,7 +10,9 @@ from target_servers import ERROR_URN, LIST_URN, TOKEN, answering, serving, targe
 
 from lockstep.engine.records import Change, ObjectKind
 from lockstep.ports import Answer, TargetError, Verdict
+from lockstep.scim.patch_build import Mode
 from lockstep.targets.listing import MOST_FOUND
+from lockstep.targets.scim_requests import create_request, delete_request, members_request, update_request
 from lockstep.targets.scim_target import ScimTarget
 
 USER = ObjectKind.USER
@@ -254,3 +256,16 @@ async def test_at_most_a_handful_is_found() -> None:
         found = await target.find(USER, "userName", "anna")
 
     assert len(found) == MOST_FOUND
+
+
+@pytest.mark.parametrize("mode", ["rfc", "entra", "entra-flag"])
+def test_no_write_carries_a_query(mode: Mode) -> None:
+    change = Change("displayName", "Old", "New")
+    written = [
+        create_request(ObjectKind.GROUP, {"displayName": "Sales"}),
+        update_request(ObjectKind.GROUP, "g1", [change], current=None, mode=mode),
+        members_request("g1", add=["a"], remove=["b"], mode=mode),
+        delete_request(ObjectKind.GROUP, "g1"),
+    ]
+
+    assert [one.path for one in written if one is not None] == ["/Groups", "/Groups/g1", "/Groups/g1", "/Groups/g1"]

@@ -174,6 +174,16 @@ async def mark_unsure(connection: Connection, job: str, rows: Sequence[Mapping[s
     )
 
 
+async def held_members(connection: Connection, job: str, group: str, *, limit: int) -> list[tuple[str, str]]:
+    """Up to *limit* members, each with its account, that the application accepted into *group* for sure."""
+    cursor = await connection.execute(
+        """select member_id::text, target_id from target_member where job = %s and group_id = %s and is_sure
+        order by member_id limit %s""",
+        (job, group, limit),
+    )
+    return [(member, account) for member, account in await cursor.fetchall()]
+
+
 async def note_groups_of(connection: Connection, job: str, members: Sequence[str]) -> None:
     """People got or lost an account: their membership in provisioned groups is looked at again."""
     await connection.execute(

@@ -20,6 +20,7 @@ from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_members import MemberChange
 from lockstep.sync import outcomes
 from lockstep.sync.log_records import exchange_rows, new_id, step_row
+from lockstep.sync.member_check import is_sampled, read_back
 from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
 from lockstep.sync.sending import GONE_TEXT, failed_look
@@ -42,6 +43,10 @@ class MembersResult:
     requests: int = 0
     answer: Answer | None = None
     is_group_gone: bool = False
+    is_read_back: bool = False  # a sample: what was written is compared with what the application shows
+    removed_ids: set[str] = field(default_factory=set)
+    unkept: Failure | None = None
+    not_kept: int = 0
     refused: dict[str, tuple[MemberChange, Answer]] = field(
         default_factory=dict
     )  # by member: what the application said
@@ -69,7 +74,12 @@ class MemberSync:
     async def outcome(self) -> tuple[Outcome, Answer | None]:
         """Bring the members in step; what to record for the group, and the answer that stopped it, if one did."""
         result = await self.run()
-        counts = {"membersAdded": result.added, "membersRemoved": result.removed, "membersRefused": len(result.refused)}
+        counts = {
+            "membersAdded": result.added,
+            "membersRemoved": result.removed,
+            "membersRefused": len(result.refused),
+            "membersNotKept": result.not_kept,
+        }
         if result.is_group_gone:
             outcome = outcomes.look_again(
                 self.claim,
@@ -81,6 +91,8 @@ class MemberSync:
             )
         elif result.answer is None and result.refused:
             outcome = self._without_some()
+        elif result.unkept is not None:
+            outcome = self._failed(result.unkept)
         elif result.answer is None:
             is_counted = outcomes.members_due(self.claim)
             counted = "" if is_counted else "updated" if any(counts.values()) else "unchanged"
@@ -116,17 +128,43 @@ class MemberSync:
             await target_members.forget_notes(connection, self.job.id, self.claim.source_id, up_to=seen)
             if self.result.refused:
                 await target_members.note(connection, self.job.id, self.claim.source_id, list(self.result.refused))
+        await self._read_back()
         return self.result
+
+    async def _read_back(self) -> None:
+        """Compare what was written with what the application shows; what it did not keep is sent again with the group's retry."""
+        wrote = self.result.added or self.result.removed
+        if not wrote or (self.noted_only and not self.result.is_read_back):
+            return
+        group, account = self.claim.source_id, self.planned.plan.target_id
+        await self.services.turns(self.job).wait()
+        self.result.requests += 1
+        found = await read_back(
+            self.services.pool, self.job.id, group, account, self.target, removed=self.result.removed_ids
+        )
+        if found is None or not (found[0].missing or found[0].remaining):
+            return
+        unkept, expected = found
+        self.result.unkept = unkept.failure(expected)
+        self.result.not_kept = len(unkept.missing) + len(unkept.remaining)
+        rows = [{"group": group, "member": member, "account": one} for member, one in unkept.missing.items()]
+        async with self.services.pool.connection() as connection:
+            await target_members.mark_unsure(connection, self.job.id, rows)
 
     def _without_some(self) -> Outcome:
         """All are in step but those whom the application refused: they are tried again with the group, and apart from the others."""
-        refused = list(self.result.refused.values())
-        outcome = outcomes.refused(self.claim, self.planned, _refusal(refused), moment=self.services.moment())
+        outcome = self._failed(_refusal(list(self.result.refused.values())))
         assert outcome.postponed is not None  # noqa: S101
-        of_members = {"refusedMembers": list(self.result.refused), "isReference": True}
-        error = {**(outcome.postponed["last_error"] or {}), **of_members}
+        error = {**(outcome.postponed["last_error"] or {}), "refusedMembers": list(self.result.refused)}
+        return replace(outcome, postponed={**outcome.postponed, "last_error": error}, is_logged=True)
+
+    def _failed(self, failure: Failure) -> Outcome:
+        """The group itself is in step and its members are not: a failure about references."""
+        outcome = outcomes.refused(self.claim, self.planned, failure, moment=self.services.moment())
+        assert outcome.postponed is not None  # noqa: S101
+        error = {**(outcome.postponed["last_error"] or {}), "isReference": True}
         counted = "" if outcomes.members_due(self.claim) else outcome.counted
-        return replace(outcome, counted=counted, postponed={**outcome.postponed, "last_error": error}, is_logged=True)
+        return replace(outcome, counted=counted, postponed={**outcome.postponed, "last_error": error})
 
     async def _send_page(self, page: Sequence[MemberChange]) -> bool:
         """Send what differs; those who were refused last time come last, so that they hold up nobody."""
@@ -229,6 +267,8 @@ class MemberSync:
         if answer.is_done:
             self.result.added += sum(one.is_added for one in part)
             self.result.removed += sum(not one.is_added for one in part)
+            self.result.removed_ids.update(one.former_id for one in part if one.former_id)
+            self.result.is_read_back |= any(is_sampled(one.member_id) for one in part)
         return answer
 
     def _journal_row(self, operation_id: str, part: Sequence[MemberChange]) -> Row:

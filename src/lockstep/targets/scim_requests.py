@@ -127,8 +127,7 @@ def update_request(
     if not operations:
         return None
     body = orjson.dumps(patch_body(operations))
-    path = _one(kind, target_id) + (_suffix(kind) if mode == "rfc" else "")
-    return ScimRequest(Call.UPDATE, kind, "PATCH", path, body, target_id, etag, tuple(hidden))
+    return ScimRequest(Call.UPDATE, kind, "PATCH", _one(kind, target_id), body, target_id, etag, tuple(hidden))
 
 
 def needs_current(changes: Sequence[Change], mode: Mode) -> bool:
@@ -142,12 +141,21 @@ def delete_request(kind: ObjectKind, target_id: str, *, etag: str = "") -> ScimR
 
 
 def members_request(group_id: str, *, add: Sequence[str], remove: Sequence[str], mode: Mode = "rfc") -> ScimRequest:
-    """Add and remove members of a group in one PATCH."""
+    """Add and remove members of a group in one PATCH.
+
+    No write carries a query: there are servers that apply `excludedAttributes` before they store what they were sent.
+    """
     bodies = patch_build.member_operations(add, remove, mode, chunk=max(1, len(add), len(remove)))
     body = orjson.dumps(patch_body([operation for one in bodies for operation in one["Operations"]]))
-    # A server that returns the resource would return every member with it.
-    path = _one(ObjectKind.GROUP, group_id) + (_suffix(ObjectKind.GROUP) if mode == "rfc" else "")
-    return ScimRequest(Call.MEMBERS, ObjectKind.GROUP, "PATCH", path, body, target_id=group_id)
+    return ScimRequest(
+        Call.MEMBERS, ObjectKind.GROUP, "PATCH", _one(ObjectKind.GROUP, group_id), body, target_id=group_id
+    )
+
+
+def read_members_request(group_id: str) -> ScimRequest:
+    """Read the members of one group."""
+    path = f"{_one(ObjectKind.GROUP, group_id)}?attributes=members"
+    return ScimRequest(Call.GET, ObjectKind.GROUP, "GET", path, target_id=group_id)
 
 
 def definition_of(kind: ObjectKind) -> ResourceDefinition:

@@ -6,7 +6,7 @@ The secret token is revealed only while a header is built. Nothing is sent twice
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +18,7 @@ from lockstep.targets.pacing import Pace, TooSoon
 from lockstep.targets.redaction import RecordedExchange, Redactor, strings_in
 from lockstep.targets.scim_answers import Reading, Sayer, not_scim, read_answer, read_trouble
 from lockstep.targets.scim_requests import (
+    Call,
     ScimRequest,
     create_request,
     delete_request,
@@ -26,6 +27,7 @@ from lockstep.targets.scim_requests import (
     members_request,
     needs_current,
     page_request,
+    read_members_request,
     read_tenant_url,
     update_request,
 )
@@ -76,6 +78,14 @@ class ScimTarget(Target):
                 raise self._broken(request, broken, answer.exchanges) from None
             is_last = page.is_last
             yield page
+
+    async def members_of(self, group_id: str) -> frozenset[str] | None:
+        answer, _ = await self._ask(read_members_request(group_id))
+        resource = answer.account.resource if answer.account is not None else {}
+        listed = next((value for name, value in resource.items() if name.lower() == "members"), None)
+        if not isinstance(listed, list):
+            return None
+        return frozenset(str(one["value"]) for one in listed if isinstance(one, Mapping) and one.get("value"))
 
     async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer:
         hidden = [text for path in self._redacted_paths for text in strings_in(values.get(path))]
@@ -193,6 +203,8 @@ class ScimTarget(Target):
             headers["Authorization"] = f"Bearer {secret.reveal()}"
         if request.body is not None:
             headers["Content-Type"] = SCIM
+        if request.call is Call.MEMBERS:
+            headers["Prefer"] = "return=minimal"  # RFC 7240: the group need not come back with all its members
         if request.etag:
             headers["If-Match"] = request.etag
         if operation_id:

@@ -1,0 +1,61 @@
+"""Read back what was written to a group: an application can accept members and not keep them.
+
+Every comparison of a whole group is read back, and a sample of the small changes. Large groups, and applications that do not show
+members, are left alone: what cannot be verified is not a failure.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from lockstep.ports import Target, TargetError
+from lockstep.postgres.pool import Pool
+from lockstep.storage import target_members
+from lockstep.sync.outcomes import Failure
+
+LARGEST_VERIFIED = 1_000
+ONE_OF = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Unkept:
+    """*missing*: by directory id, the account of members that were accepted and are not there; *remaining*: removed, and there."""
+
+    missing: dict[str, str]
+    remaining: frozenset[str]
+
+    def failure(self, expected: int) -> Failure:
+        what = f"{len(self.missing)} of {expected} members that it accepted are not in the group"
+        if not self.missing:
+            what = f"{len(self.remaining)} members that were removed are still in the group"
+        return Failure(
+            "MembersNotKept",
+            f"The application answered with success, but {what}.",
+            "Ask its makers how members are changed. See the exchange: lockstep logs show",
+        )
+
+
+def is_sampled(member_id: str) -> bool:
+    """Whether a small change of this member is read back: one member of sixteen, always the same ones."""
+    return zlib.crc32(member_id.encode()) % ONE_OF == 0
+
+
+async def read_back(
+    pool: Pool, job: str, group: str, group_account: str, target: Target, *, removed: Collection[str]
+) -> tuple[Unkept, int] | None:
+    """What the application did not keep, and how many members it should have; None where that cannot be verified."""
+    async with pool.connection() as connection:
+        expected = await target_members.held_members(connection, job, group, limit=LARGEST_VERIFIED + 1)
+    if len(expected) > LARGEST_VERIFIED:
+        return None
+    try:
+        held = await target.members_of(group_account)
+    except TargetError:
+        return None
+    # Some applications always show an empty list: then nothing can be said of any member.
+    if not held:
+        return None
+    missing = {member: account for member, account in expected if account not in held}
+    return Unkept(missing, frozenset(removed) & held), len(expected)
