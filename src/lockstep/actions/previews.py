@@ -15,7 +15,6 @@ from lockstep.actions.jobs import new_services, read_job, services_of
 from lockstep.actions.lookup import find_group, find_person
 from lockstep.directory.attributes import PERSON_ATTRIBUTES
 from lockstep.directory.objects import read_objects
-from lockstep.engine.explain import Explanation, explain
 from lockstep.engine.prepare import prepare
 from lockstep.engine.records import DEFAULT_ACCESS, Account, Lifecycle, ObjectKind, Plan
 from lockstep.engine.rules import JobConfiguration, manager_attributes
@@ -74,12 +73,6 @@ async def preview(context: Context, app: str, *, users: Sequence[str] = (), grou
             ]
         except TargetError as failed:
             raise read_failed(failed) from None
-
-
-async def explain_person(context: Context, user: str, app: str) -> tuple[Plan, Explanation]:
-    """The plan for one person now, and its ladder of gates."""
-    [plan] = await preview(context, app, users=[user])
-    return plan, explain(plan)
 
 
 async def expression_record(context: Context, user: str, app: str = "") -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from lockstep.actions.lookup import find_group, find_person
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import Kind, LockstepError, conflict, not_found
 from lockstep.postgres.pool import Connection
-from lockstep.storage import cycles, dirty_marks, jobs, link_list, links, operations, target_state
+from lockstep.storage import cycles, dirty_marks, held_operations, jobs, link_list, links, operations, target_state
 from lockstep.storage.cycles import Cycle
 from lockstep.storage.jobs import JobRow
 from lockstep.sync import cycle as cycle_frame
@@ -227,11 +227,11 @@ class Decided:
     decision: str
 
 
-async def list_deletes(context: Context, app: str) -> list[operations.HeldOperation]:
+async def list_deletes(context: Context, app: str) -> list[held_operations.HeldOperation]:
     """The disables, deletes and other writes that the guards hold back."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
-        return await operations.held_operations(connection, row.id)
+        return await held_operations.held_operations(connection, row.id)
 
 
 async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:

@@ -1,105 +1,134 @@
-"""`lockstep deletes`: the disables, deletes and other writes that a guard holds back until somebody decides."""
+"""`lockstep deletes`: what a guard holds back until somebody decides: losses of access, grants of power, renames, emptied values."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
-from lockstep.actions import provisioning as actions
+from lockstep.actions import held as actions
+from lockstep.actions import provisioning
+from lockstep.actions.held import REASONS, HeldWrite
 from lockstep.actions.provisioning import Decided
 from lockstep.cli import SuggestingGroup
-from lockstep.cli.output import Column, Output, confirm, output_option
+from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run
 from lockstep.cli.times import stamp
 from lockstep.errors import not_found
-from lockstep.storage.operations import HeldOperation
+from lockstep.wording import counted
 
-_COLUMNS = [Column("action", "Action"), Column("name", "Who"), Column("reason", "Why it is held"), Column("since", "Since"),
-            Column("account", "Account", is_wide=True), Column("id", "Id")]  # fmt: skip
+_COLUMNS = [Column("what", "What"), Column("name", "Who"), Column("reason", "Reason"), Column("why", "Why"),
+            Column("since", "Since"), Column("account", "Account", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @click.group("deletes", cls=SuggestingGroup)
 def deletes() -> None:
-    """Approve or reject what the guards hold back.
+    """Approve or reject what the guards hold back: too many accounts that would be lost, get power, be emptied or renamed.
 
     \b
     lockstep deletes list documo
-    lockstep deletes approve documo --id 0193f0c2-6b1e-7c3a-9d5e-2f8a4b7c1d00
+    lockstep deletes approve documo --reason unassigned --first 10
     """
+
+
+def _choice(command: Command) -> Command:
+    for option in (
+        click.option("--first", type=click.IntRange(1), metavar="NUMBER", help="Only so many, the oldest first."),
+        click.option(
+            "--reason", "reasons", multiple=True, type=click.Choice(REASONS), metavar="REASON", help="As the list says."
+        ),
+        click.option("--user", "users", multiple=True, metavar="UPN", help="Only this person. Repeatable."),
+    ):
+        command = option(command)
+    return command
 
 
 @deletes.command("list")
 @click.argument("app")
+@_choice
 @output_option
-def list_(app: str, output: Output) -> None:
-    """List what waits for a decision, oldest first.
+def list_(app: str, users: tuple[str, ...], reasons: tuple[str, ...], first: int | None, output: Output) -> None:
+    """List what waits for a decision, oldest first, with the reason for each.
 
     \b
     lockstep deletes list documo
-    lockstep deletes list documo -o json
+    lockstep deletes list documo --reason filtered -o json
     """
-    rows = [_row(one) for one in run(lambda context: actions.list_deletes(context, app))]
-    output.many(rows, _COLUMNS, empty="Nothing waits for approval.")
+    held = run(lambda context: actions.list_held(context, app, users=users, reasons=reasons, first=first))
+    output.many([_row(one) for one in held], _COLUMNS, empty="Nothing waits for approval.")
+    for line in actions.summary(held):
+        hint(line)
 
 
 @deletes.command("approve")
 @click.argument("app")
+@_choice
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only this one. Repeatable.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
-def approve(app: str, ids: tuple[str, ...], yes: bool, output: Output) -> None:
-    """Let held writes go ahead: all of them, or those named. Each is decided anew from what is so now.
+def approve(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen: Any) -> None:
+    """Let held writes go ahead: all of them, or those chosen. Each is decided anew from what is so now.
 
     \b
-    lockstep deletes approve documo
-    lockstep deletes approve documo --id ID --yes
+    lockstep deletes approve documo --first 10
+    lockstep deletes approve documo --user kim.berg@contoso.test --yes
     """
-    _ask("Approve", app, ids, yes=yes)
-    decided = run(lambda context: actions.approve_deletes(context, app, ids or None))
+    found = _asked("Approve", app, ids, chosen, yes=yes)
+    decided = run(lambda context: provisioning.approve_deletes(context, app, found))
     _told(app, decided, output)
 
 
 @deletes.command("reject")
 @click.argument("app")
+@_choice
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only this one. Repeatable.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
-def reject(app: str, ids: tuple[str, ...], yes: bool, output: Output) -> None:
+def reject(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen: Any) -> None:
     """Do not carry held writes out. They come up again when something changes.
 
     \b
     lockstep deletes reject documo --yes
-    lockstep deletes reject documo --id ID
+    lockstep deletes reject documo --reason mapping
     """
-    _ask("Reject", app, ids, yes=yes)
-    decided = run(lambda context: actions.reject_deletes(context, app, ids or None))
+    found = _asked("Reject", app, ids, chosen, yes=yes)
+    decided = run(lambda context: provisioning.reject_deletes(context, app, found))
     _told(app, decided, output)
 
 
-def _ask(verb: str, app: str, ids: tuple[str, ...], *, yes: bool) -> None:
-    held = run(lambda context: actions.list_deletes(context, app))
+def _asked(verb: str, app: str, ids: tuple[str, ...], chosen: dict[str, Any], *, yes: bool) -> list[str]:
+    """The ids of what was chosen, once somebody agreed."""
+    held = run(lambda context: actions.list_held(context, app, **chosen))
     unknown = set(ids) - {one.id for one in held}
     if unknown:
         raise not_found(f"Nothing held has the id {min(unknown)}", next_step=f"See: lockstep deletes list {app}")
-    count = len(ids) or len(held)
-    if count:
-        confirm(f"{verb} {count:,} held writes to {app}?", yes=yes)
+    found = [one for one in held if not ids or one.id in ids]
+    if found:
+        lines = " ".join(actions.summary(found))
+        confirm(f"{lines} {verb} {counted(len(found), 'held write')} to {app}?", yes=yes)
+    return [one.id for one in found]
 
 
 def _told(app: str, decided: Decided, output: Output) -> None:
     row = {"application": app, "decision": decided.decision, "count": decided.count}
-    output.one(row, text=f"{decided.count:,} writes are {decided.decision}." if decided.count else "Nothing waited.")
+    done = f"{counted(decided.count, 'write')} {'is' if decided.count == 1 else 'are'} {decided.decision}."
+    output.one(row, text=done if decided.count else "Nothing was waiting.")
 
 
-def _row(one: HeldOperation) -> dict[str, Any]:
+def _row(one: HeldWrite) -> dict[str, Any]:
     return {
         "id": one.id,
         "kind": one.kind,
         "action": one.action,
-        "name": one.display or one.source_id,
+        "what": one.what,
+        "name": one.name,
         "sourceId": one.source_id,
-        "account": one.target_id,
-        "reason": one.error.get("reason") or one.error.get("message") or one.error.get("code", ""),
-        "since": stamp(one.planned_at),
+        "account": one.account,
+        "reason": one.reason,
+        "why": one.why,
+        "code": one.code,
+        "heldBecause": one.held_by,
+        "since": stamp(one.since),
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from lockstep.actions import previews
+from lockstep.actions import explaining
 from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.plans import change_lines, plan_row
 from lockstep.cli.session import run
@@ -19,15 +19,19 @@ from lockstep.sync.log_records import change_row
 @click.argument("user")
 @click.option("--app", required=True, help="The application.")
 @output_option
-def explain(user: str, app: str, output: Output) -> None:
+def explain(user: str, app: str, output: Output) -> int:
     """Say why somebody is provisioned or not, gate by gate, and what would change it. Nothing is written.
+
+    Where the application cannot be asked, says what is known without it and ends with 4 or 69.
 
     \b
     lockstep explain anna.lindqvist@contoso.test --app documo
     lockstep explain kim.berg@contoso.test --app documo -o json
     """
-    plan, why = run(lambda context: previews.explain_person(context, user, app))
+    found = run(lambda context: explaining.explain_person(context, user, app))
+    plan, why = found.plan, found.why
     output.one(_row(app, plan, why), text=[safe(line) for line in _lines(plan, why)])
+    return found.failed.exit_code if found.failed is not None else 0
 
 
 def _row(app: str, plan: Plan, why: Explanation) -> dict[str, Any]:
@@ -37,6 +41,7 @@ def _row(app: str, plan: Plan, why: Explanation) -> dict[str, Any]:
         "sentence": why.sentence,
         "gates": [{"name": gate.name, "state": gate.state.value, "text": gate.text} for gate in why.gates],
         "counterfactual": why.counterfactual,
+        "notes": list(why.notes),
         "plan": plan_row(plan),
     }
 
@@ -45,7 +50,7 @@ def _lines(plan: Plan, why: Explanation) -> list[str]:
     lines = [why.sentence, *_gates(why)]
     if plan.action.writes:
         lines += change_lines([change_row(change) for change in plan.changes])
-    return lines + [text for text in (why.counterfactual, why.next_step) if text]
+    return lines + [text for text in (*why.notes, why.counterfactual, why.next_step) if text]
 
 
 def _gates(why: Explanation) -> list[str]:

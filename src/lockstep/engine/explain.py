@@ -27,39 +27,72 @@ class Gate:
     text: str = ""
 
 
+class Decision(StrEnum):
+    """What a guard and a person made of the write that is wanted."""
+
+    HELD = "held"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known beside the plan. *assigned*: through what, with which role. *notes*: what else keeps anything from being sent.
+
+    *decision* and *decided* say whether the write waits for approval or was rejected; *unasked*: why the application was not asked.
+    """
+
+    assigned: str = ""
+    notes: tuple[str, ...] = ()
+    decision: Decision | None = None
+    decided: str = ""
+    unasked: str = ""
+
+
+NOTHING_ELSE = Circumstances()
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """*verdict* is for a heading, *sentence* says it with the reason, *counterfactual* what would change it ("" if nothing)."""
+    """*verdict* is for a heading, *sentence* says it with the reason, *counterfactual* what would change it ("" if nothing).
+
+    *notes*: what waits for a decision, what keeps anything from being sent, and that the application could not be asked.
+    """
 
     verdict: str
     sentence: str
     gates: tuple[Gate, ...]
     counterfactual: str = ""
     next_step: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def failed(self) -> Gate | None:
         return next((gate for gate in self.gates if gate.state is GateState.FAIL), None)
 
 
-def explain(plan: Plan) -> Explanation:
-    """The ladder of *plan*: found, enabled, assigned, scope, match, export."""
+def explain(plan: Plan, known: Circumstances = NOTHING_ELSE) -> Explanation:
+    """The ladder of *plan*: found, enabled, assigned, scope, match, export. The last two are the application's to answer."""
     reason = plan.reason
-    verdict = _verdict(plan)
+    verdict = _verdict(plan, known)
     hint = reason.next_step
     is_wish = hint.startswith("Would be ")
     return Explanation(
         verdict=verdict,
         sentence=f"{verdict}: {reason.text}",
-        gates=tuple(_ladder(plan)),
+        gates=tuple(_ladder(plan, known)),
         counterfactual=hint if is_wish else "",
         next_step="" if is_wish else hint,
+        notes=tuple(note for note in (known.decided, *known.notes, known.unasked) if note),
     )
 
 
-def _verdict(plan: Plan) -> str:
-    if plan.action is Action.HELD:
+def _verdict(plan: Plan, known: Circumstances) -> str:
+    if plan.action is Action.HELD or (known.decision is Decision.HELD and plan.action.writes):
         return "HELD FOR APPROVAL"
+    if known.decision is Decision.REJECTED and plan.action.writes:
+        return "REJECTED"
+    if known.unasked and plan.action is Action.CREATE:
+        return "IN SCOPE, ACCOUNT UNKNOWN"
     if plan.action is Action.REFUSE:
         return "CANNOT BE PROVISIONED"
     verdicts = {
@@ -77,7 +110,7 @@ def _verdict(plan: Plan) -> str:
     return verdicts.get(plan.action, "PROVISIONED")
 
 
-def _ladder(plan: Plan) -> Iterator[Gate]:
+def _ladder(plan: Plan, known: Circumstances) -> Iterator[Gate]:
     scoping = _step(plan, StepType.SCOPING)
     details = scoping.details if scoping else {}
     rows = [
@@ -87,7 +120,11 @@ def _ladder(plan: Plan) -> Iterator[Gate]:
             details.get("Active in the source system") != "False",
             _text(plan, "enabled", "enabled, not deleted"),
         ),
-        ("assigned", _reason(plan, "assigned") is None, _text(plan, "assigned", "assigned, or everybody is in scope")),
+        (
+            "assigned",
+            _reason(plan, "assigned") is None,
+            _text(plan, "assigned", known.assigned or "assigned, or everybody is in scope"),
+        ),
         (
             "scope",
             details.get("Scoping filter evaluation passed") != "False",
@@ -98,7 +135,7 @@ def _ladder(plan: Plan) -> Iterator[Gate]:
     ]
     failed = False
     for name, passed, text in rows:
-        if failed:
+        if failed or (known.unasked and name in ("match", "export")):
             yield Gate(name, GateState.NOT_REACHED)
             continue
         failed = not passed

@@ -173,35 +173,6 @@ async def hold(connection: Connection, job: str, rows: Sequence[Mapping[str, Any
     )
 
 
-@dataclass(frozen=True, slots=True)
-class HeldOperation:
-    """A write that waits for a decision."""
-
-    id: str
-    kind: str
-    source_id: str
-    display: str
-    target_id: str
-    action: str
-    error: Mapping[str, Any]
-    planned_at: datetime
-
-
-async def held_operations(connection: Connection, job: str, *, limit: int = 1000) -> list[HeldOperation]:
-    async with connection.cursor(row_factory=class_row(HeldOperation)) as cursor:
-        await cursor.execute(
-            """select operation.id::text, operation.kind, operation.source_id::text, coalesce(link.display, '') as display,
-                operation.target_id, operation.action, coalesce(operation.error, '{}') as error, operation.planned_at
-            from operation
-            left join link on link.job = operation.job and link.kind = operation.kind
-                and link.source_id = operation.source_id
-            where operation.job = %s and operation.state = 'held'
-            order by operation.planned_at limit %s""",
-            (job, limit),
-        )
-        return await cursor.fetchall()
-
-
 async def held_among(
     connection: Connection, job: str, kind: str, ids: Iterable[str]
 ) -> dict[str, tuple[str, Mapping[str, Any]]]:

@@ -6,21 +6,21 @@ difference. Members of the application that we did not set are never touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from lockstep.engine.records import LinkState, ObjectKind, Step, StepStatus, StepType
+from lockstep.engine.records import LinkState, ObjectKind
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage import dirty, links, operations, provisioning_log, references, target_members
-from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_members import MemberChange
 from lockstep.sync import outcomes
-from lockstep.sync.log_records import exchange_rows, new_id, step_row
+from lockstep.sync.log_records import new_id
 from lockstep.sync.member_check import is_sampled, read_back
+from lockstep.sync.member_records import journal_row, log_row, may_be_about_members, member_rows, refusal
 from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
 from lockstep.sync.sending import GONE_TEXT, failed_look
@@ -30,7 +30,6 @@ CHUNK = 100
 PAGE = 10_000
 NO_END = frozenset({Verdict.AMBIGUOUS, Verdict.THROTTLED})  # of the latter, 503 may come from a proxy in front
 _TOO_MUCH = frozenset({413})
-_ABOUT_MEMBERS = frozenset({400, 404, 409, 422})
 MOST_REFUSED = 20  # one by one; where it is more, it is not the members that the application does not like
 
 
@@ -153,7 +152,7 @@ class MemberSync:
 
     def _without_some(self) -> Outcome:
         """All are in step but those whom the application refused: they are tried again with the group, and apart from the others."""
-        outcome = self._failed(_refusal(list(self.result.refused.values())))
+        outcome = self._failed(refusal(list(self.result.refused.values())))
         assert outcome.postponed is not None  # noqa: S101
         error = {**(outcome.postponed["last_error"] or {}), "refusedMembers": list(self.result.refused)}
         return replace(outcome, postponed={**outcome.postponed, "last_error": error}, is_logged=True)
@@ -208,7 +207,7 @@ class MemberSync:
                 return False
             if said.is_done:
                 continue
-            if not _may_be_about_members(said):
+            if not may_be_about_members(said):
                 self.result.answer = said
                 return False
             if not await self._narrow_down(half, said):
@@ -217,7 +216,7 @@ class MemberSync:
 
     async def _is_about_members(self, answer: Answer) -> bool:
         """Whether *answer* may be because of a member. Not found may be said of a member, or of the group itself."""
-        if not _may_be_about_members(answer):
+        if not may_be_about_members(answer):
             return False
         if answer.verdict is not Verdict.GONE:
             return True
@@ -236,7 +235,7 @@ class MemberSync:
         # Before the journal: what stands there is sent without delay.
         await self.services.turns(self.job).wait()
         async with pipelined(self.services.pool) as connection:
-            row = self._journal_row(operation_id, part)
+            row = journal_row(self.claim, self.planned, operation_id, part)
             written, _ = await operations.journal(connection, self.job.id, [row], owner=self.services.owner)
             if operation_id not in written:
                 return None
@@ -254,7 +253,7 @@ class MemberSync:
                 await operations.reopen(connection, self.job.id, [{"id": operation_id, "target_id": ""}])
                 return None
             if is_unknown:
-                await target_members.mark_unsure(connection, self.job.id, self._member_rows(part))
+                await target_members.mark_unsure(connection, self.job.id, member_rows(self.claim.source_id, part))
             state = "confirmed" if answer.is_done else "dropped"
             await operations.settle(connection, self.job.id, [settled_row(operation_id, state, requests=1)])
             if answer.is_done:
@@ -262,7 +261,7 @@ class MemberSync:
                 etag = answer.account.etag if answer.account is not None else ""
                 await links.save_etag(connection, self.job.id, ObjectKind.GROUP, self.claim.source_id, etag)
             if not _is_step_of_search(part, answer):
-                record = self._log_row(operation_id, part, answer)
+                record = log_row(self.claim, self.planned, operation_id, part, answer, initiated_by=self.initiated_by)
                 await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
         if answer.is_done:
             self.result.added += sum(one.is_added for one in part)
@@ -270,66 +269,6 @@ class MemberSync:
             self.result.removed_ids.update(one.former_id for one in part if one.former_id)
             self.result.is_read_back |= any(is_sampled(one.member_id) for one in part)
         return answer
-
-    def _journal_row(self, operation_id: str, part: Sequence[MemberChange]) -> Row:
-        return {
-            "id": operation_id,
-            "kind": ObjectKind.GROUP.value,
-            "source_id": self.claim.source_id,
-            "target_id": self.planned.plan.target_id,
-            "cycle": self.claim.cycle,
-            "action": "members",
-            "attempt": self.claim.attempt,
-            "before": None,
-            "after": {
-                "add": [one.target_id for one in part if one.is_added],
-                "remove": [one.former_id for one in part if one.former_id],
-                "members": self._member_rows(part),
-            },
-        }
-
-    def _member_rows(self, part: Sequence[MemberChange]) -> list[Row]:
-        group = self.claim.source_id
-        return [{"group": group, "member": one.member_id, "account": one.target_id} for one in part]
-
-    def _log_row(self, operation_id: str, part: Sequence[MemberChange], answer: Answer) -> Row:
-        added, removed = sum(one.is_added for one in part), sum(not one.is_added for one in part)
-        text = f"{added} members added and {removed} removed." if answer.is_done else answer.detail
-        if len(part) == 1 and _may_be_about_members(answer):
-            text = _refusal([(part[0], answer)]).reason
-        status = StepStatus.SUCCESS if answer.is_done else StepStatus.FAILURE
-        step = Step("EntryExportUpdate", StepType.EXPORT, status, text)
-        error = None
-        if not answer.is_done:
-            error = {
-                "errorCode": answer.code,
-                "reason": text,
-                "errorCategory": "failure",
-                "additionalDetails": {},
-                "recommendedAction": answer.next_step,
-            }
-        return {
-            "id": new_id(),
-            "change_id": operation_id,
-            "cycle": self.claim.cycle,
-            "action": "update",
-            "status": "success" if answer.is_done else "failure",
-            "kind": ObjectKind.GROUP.value,
-            "source_id": self.claim.source_id,
-            "source_display": self.planned.plan.display,
-            "target_id": self.planned.plan.target_id,
-            "target_display": "",
-            "error_code": answer.code if error else "",
-            "reason": text,
-            "duration_ms": 0,
-            "initiated_by": self.initiated_by,
-            "record": {
-                "steps": [step_row(step)],
-                "modifiedProperties": list(_member_rows(part)),
-                "errorInformation": error,
-                "exchanges": exchange_rows(answer, whole=not answer.is_done),
-            },
-        }
 
 
 def has_members(planned: Planned) -> bool:
@@ -343,32 +282,9 @@ def has_members(planned: Planned) -> bool:
     )
 
 
-def _member_rows(part: Sequence[MemberChange]) -> Iterator[Row]:
-    for one in part:
-        old, new = (None, one.target_id) if one.is_added else (one.target_id, None)
-        yield {"displayName": "members", "oldValue": old, "newValue": new}
-
-
-def _refusal(refused: Sequence[tuple[MemberChange, Answer]]) -> Failure:
-    """Which members the application refused, and what it said of the first."""
-    change, answer = refused[0]
-    names = ", ".join(f"{one.display or one.member_id} ({one.target_id})" for one, _ in refused[:5])
-    names += f" and {len(refused) - 5} more" if len(refused) > 5 else ""
-    members = "1 member" if len(refused) == 1 else f"{len(refused)} members"
-    verb = "add" if change.is_added else "remove"
-    reason = f"The application did not {verb} {members}: {names}. It said: {answer.detail}"
-    return Failure(answer.code or "Conflict", reason, answer.next_step)
-
-
 def _is_step_of_search(part: Sequence[MemberChange], answer: Answer) -> bool:
     """A refusal of many that is narrowed down is no news: that of the one whom it is about is."""
-    return len(part) > 1 and _may_be_about_members(answer)
-
-
-def _may_be_about_members(answer: Answer) -> bool:
-    last = answer.exchanges[-1] if answer.exchanges else None
-    is_refusal = answer.verdict in (Verdict.REFUSED, Verdict.CONFLICT, Verdict.GONE)
-    return is_refusal and last is not None and last.status in _ABOUT_MEMBERS
+    return len(part) > 1 and may_be_about_members(answer)
 
 
 def _is_too_much(answer: Answer) -> bool:

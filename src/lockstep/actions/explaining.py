@@ -1,0 +1,113 @@
+"""Say why somebody has an account in an application, or has none: from the application where it answers, from what is known where not."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+
+from lockstep.actions.context import Context
+from lockstep.actions.held import what_is_held
+from lockstep.actions.jobs import read_job, services_of
+from lockstep.actions.previews import LazyReader, find_anybody, read_failed
+from lockstep.engine.effects import foreseen
+from lockstep.engine.explain import Circumstances, Decision, Explanation, explain
+from lockstep.engine.records import DEFAULT_ACCESS, ObjectKind, Plan, SourceObject
+from lockstep.engine.rules import JobConfiguration, Scope
+from lockstep.errors import LockstepError
+from lockstep.ports import TargetError
+from lockstep.postgres.pool import Connection
+from lockstep.storage import held_operations
+from lockstep.sync import on_demand, planner
+from lockstep.sync.services import Job
+
+MOST_NAMED = 3  # of the ways in which somebody is assigned
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """*failed*: why the application could not be asked; the answer is then what is known without it."""
+
+    plan: Plan
+    why: Explanation
+    failed: LockstepError | None = None
+
+
+async def explain_person(context: Context, user: str, app: str) -> Explained:
+    """The plan for one person now, and its ladder of gates, with what keeps it from being carried out."""
+    async with services_of(context) as services, AsyncExitStack() as stack:
+        async with context.reading() as connection:
+            job = await read_job(context, connection, app)
+            person = await find_anybody(connection, user)
+            known = await planner.load(connection, job, ObjectKind.USER, [person.id])
+            obj = known.objects[person.id]
+            circumstances = await _circumstances(connection, job, obj)
+        failed: LockstepError | None = None
+        try:
+            reader = LazyReader(services, job, stack)
+            [planned] = await on_demand.preview(services, job, ObjectKind.USER, [person.id], reader)
+            plan = planned.plan
+        except (TargetError, LockstepError) as error:
+            failed = read_failed(error) if isinstance(error, TargetError) else error
+            link = known.links.get(person.id)
+            plan = foreseen(obj, link, job.configuration, services.moment(), known.account_ids)
+            unasked = f"{job.row.app_display_name} could not be asked: {failed.detail}"
+            circumstances = replace(circumstances, unasked=unasked)
+    return Explained(plan, explain(plan, circumstances), failed)
+
+
+def ways_in(obj: SourceObject, configuration: JobConfiguration) -> list[str]:
+    """Through what *obj* is assigned, and with which role, the one that counts first: `through the group Sales (Member)`."""
+    found = []
+    for one in obj.assignments:
+        role = configuration.roles_by_id.get(one.role_id)
+        name = "default access" if one.role_id == DEFAULT_ACCESS else role.display_name if role else one.role_id
+        found.append(
+            f"through the group {one.via_group_name or one.via_group} ({name})"
+            if one.via_group
+            else f"directly ({name})"
+        )
+    return list(dict.fromkeys(found))
+
+
+async def _circumstances(connection: Connection, job: Job, obj: SourceObject) -> Circumstances:
+    ways = ways_in(obj, job.configuration)
+    more = f" and {len(ways) - MOST_NAMED} more ways" if len(ways) > MOST_NAMED else ""
+    assigned = f"assigned {', '.join(ways[:MOST_NAMED])}{more}" if ways else ""
+    if not ways and job.configuration.scope is Scope.ALL:
+        assigned = "not assigned, and need not be: everybody is in scope"
+    decision, decided = await _decision(connection, job, obj)
+    return Circumstances(assigned, tuple(_notes(job)), decision, decided)
+
+
+async def _decision(connection: Connection, job: Job, obj: SourceObject) -> tuple[Decision | None, str]:
+    app = job.row.app_name
+    for one in await held_operations.held_operations(connection, job.id, source_id=obj.id):
+        what = what_is_held(one.action, dict(one.error))
+        since = f"{one.planned_at:%Y-%m-%d %H:%M} UTC"
+        command = f"lockstep deletes list {app} --user {obj.display}"
+        return Decision.HELD, f"Waits for approval since {since} ({what}): {command}"
+    rejected = await held_operations.rejected_for(connection, job.id, obj.kind.value, obj.id)
+    if rejected is None:
+        return None, ""
+    when = f"{rejected.decided_at:%Y-%m-%d %H:%M} UTC"
+    return Decision.REJECTED, (
+        f"The {rejected.action} was rejected by {rejected.decided_by or 'somebody'} at {when}. It comes up again when something "
+        f"changes, or with: lockstep run {app} --full"
+    )
+
+
+def _notes(job: Job) -> list[str]:
+    row = job.row
+    notes = []
+    if row.quarantine is not None:
+        error = row.quarantine.get("error", {})
+        notes.append(
+            f"{row.app_display_name} is in quarantine: {error.get('message') or row.quarantine.get('reason', '')} "
+            f"See: lockstep quarantine show {row.app_name}"
+        )
+    if row.status == "off":
+        began = "is paused" if row.started else "has not been switched on yet"
+        notes.append(
+            f"Provisioning of {row.app_display_name} {began}, so nothing is sent: lockstep start {row.app_name}"
+        )
+    return notes

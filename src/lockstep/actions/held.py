@@ -1,0 +1,124 @@
+"""What the guards hold back, as somebody who decides needs it: what would happen, to whom, why, and how many are alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lockstep.actions.context import Context
+from lockstep.actions.jobs import job_row
+from lockstep.actions.previews import find_anybody
+from lockstep.engine.safeguards import GuardCode
+from lockstep.storage.held_operations import HeldOperation, held_operations
+
+MAPPING = "mapping"  # a mapping switches the account off: nobody left
+# Why a write is held, in one word, where it is not the cause for which somebody loses access.
+_REASONS = {
+    GuardCode.GRANTS.value: "power",
+    GuardCode.RENAMES.value: "renamed",
+    GuardCode.EMPTIED.value: "emptied",
+    GuardCode.MATCH.value: "match",
+}
+_LEFT = ("unassigned", "filtered", "disabled", "deleted", "purged", "lost", "unmapped")
+REASONS = (*_LEFT, MAPPING, *_REASONS.values())
+
+
+@dataclass(frozen=True, slots=True)
+class HeldWrite:
+    """One write that waits. *reason* is one of `REASONS`, *why* says it of this person, *held_by* says why it waits at all."""
+
+    id: str
+    kind: str
+    source_id: str
+    name: str
+    account: str
+    action: str
+    code: str
+    reason: str
+    what: str
+    why: str
+    held_by: str
+    limit: str
+    since: datetime
+
+
+async def list_held(
+    context: Context, app: str, *, users: Sequence[str] = (), reasons: Sequence[str] = (), first: int | None = None
+) -> list[HeldWrite]:
+    """What waits for a decision, oldest first: all, these people's, those for these reasons, and of them the *first*."""
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        ids = {(await find_anybody(connection, name)).id for name in users}
+        found = [_held(one) for one in await held_operations(connection, row.id)]
+    wanted = [one for one in found if (not users or one.source_id in ids) and (not reasons or one.reason in reasons)]
+    return wanted[:first]
+
+
+def summary(held: Sequence[HeldWrite]) -> list[str]:
+    """One sentence for each guard: how many would be what, the limit, and for which reasons."""
+    lines = []
+    for code in GuardCode:
+        alike = [one for one in held if one.code == code.value]
+        if alike:
+            counts = Counter(one.reason for one in alike).most_common()
+            limit = next((one.limit for one in reversed(alike) if one.limit), "")
+            accounts = "account" if len(alike) == 1 else "accounts"
+            of = ", ".join(f"{number:,} {reason}" for reason, number in counts)
+            lines.append(f"{len(alike):,} {accounts} would {_together(code, alike)}: {of}.{limit}")
+    return lines
+
+
+def what_is_held(action: str, error: dict[str, Any]) -> str:
+    """What a held write would do to the account, as a verb with its object: "disable", "get the role Admin"."""
+    match error.get("code"):
+        case GuardCode.GRANTS.value | GuardCode.RENAMES.value | GuardCode.EMPTIED.value:
+            return str(error.get("details", {}).get("what", action))
+        case GuardCode.MATCH.value:
+            return "link an account with more power"
+        case _:
+            return "switch off" if action in ("update", "enable") else action
+
+
+def _held(one: HeldOperation) -> HeldWrite:
+    error = dict(one.error)
+    code = str(error.get("code", GuardCode.LOSSES.value))
+    cause = str(error.get("cause", ""))
+    reason = _REASONS.get(code) or (cause if cause in _LEFT else MAPPING)
+    details = error.get("details", {})
+    sentence = str(error.get("reason") or error.get("message") or code)
+    return HeldWrite(
+        id=one.id,
+        kind=one.kind,
+        source_id=one.source_id,
+        name=one.display or str(error.get("display", "")) or one.source_id,
+        account=one.target_id,
+        action=one.action,
+        code=code,
+        reason=reason,
+        what=what_is_held(one.action, error),
+        why=str(error.get("why", "")),
+        held_by=sentence,
+        limit=_limit(details),
+        since=one.planned_at,
+    )
+
+
+def _limit(details: dict[str, str]) -> str:
+    if "threshold" in details:
+        return f" More than {int(details['threshold']):,} {details.get('window', 'at once')} wait for approval."
+    if "thresholdPercent" in details:
+        of = f" of {int(details['of']):,}" if "of" in details else ""
+        return f" More than {details['thresholdPercent']}%{of} {details.get('window', 'at once')} wait for approval."
+    return ""
+
+
+def _together(code: GuardCode, alike: Sequence[HeldWrite]) -> str:
+    if code is GuardCode.LOSSES:
+        return "be disabled or deleted"
+    if code is GuardCode.MATCH:
+        return "be linked to people with less power"
+    words = {one.what for one in alike}
+    return next(iter(words)) if len(words) == 1 else {"TooManyGrants": "get power"}.get(code.value, "change")
