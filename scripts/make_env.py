@@ -35,6 +35,7 @@ def main(wanted: str) -> None:
             "pip",
             "install",
             "--quiet",
+            "--compile-bytecode",  # other users than the one who installs cannot, and would pay at every command
             "--require-hashes",
             "--python",
             str(BIN / "python"),
@@ -42,6 +43,7 @@ def main(wanted: str) -> None:
             name,
         )
     run(str(BIN / "uv"), "pip", "install", "--quiet", "--no-deps", "--python", str(BIN / "python"), "--editable", ".")
+    run(str(BIN / "python"), "-m", "compileall", "-q", "src")
     stamp(wanted).write_text(fingerprint(wanted))
 
 

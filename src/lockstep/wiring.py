@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -133,8 +134,14 @@ async def open_house(settings: Settings, *, main: bool, say: Say = quietly) -> A
 
 
 def own_application(data: Path) -> tuple[str, ...]:
-    """The origin of the Documo that `up` runs on this data folder, which its commands may reach as well."""
+    """The origin of the Documo that `up` runs on this data folder, which its commands may reach as well; not those of a copy."""
     try:
-        return (str(json.loads((data / OWN_APPLICATION).read_text())["origin"]),)
+        said = json.loads((data / OWN_APPLICATION).read_text())
+        return (str(said["origin"]),) if said["dataFolder"] == os.path.realpath(data) else ()
     except (OSError, ValueError, KeyError, TypeError):
         return ()
+
+
+def noted_application(data: Path, origin: str) -> str:
+    """What `own_application` reads: the *origin*, and the folder that it counts for."""
+    return json.dumps({"origin": origin, "dataFolder": os.path.realpath(data)})

@@ -26,6 +26,7 @@ INTERRUPTED = 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, message="%(version)s")
 def documo() -> None:
     """The application side: accounts, members, API keys and a SCIM 2.0 service.
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from lockstep import __version__
 from lockstep.errors import EXIT_CODES, Kind, LockstepError
 
 INTERRUPTED = 130
@@ -128,6 +129,7 @@ class LazyGroup(SuggestingGroup):
     "--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder (default: ./lockstep-data)."
 )
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour on a terminal.")
+@click.version_option(__version__, message="%(version)s")
 @click.option("--no-progress", is_flag=True, help="No progress on stderr.")
 @click.pass_context
 def lockstep(ctx: click.Context, data: Path | None, color: str, no_progress: bool) -> None:

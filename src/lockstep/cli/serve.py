@@ -56,7 +56,8 @@ def worker(ctx: click.Context, folder: Path | None, concurrency: int | None) -> 
 
 async def _serve(settings: Settings, *, has_worker: bool) -> None:
     async with open_house(settings, main=True, say=hint) as house:
-        async with serving_health(house.pool, host=settings.host, port=settings.port):
+        reachable = house.server.is_reachable
+        async with serving_health(house.pool, host=settings.host, port=settings.port, is_reachable=reachable):
             where = f"Lockstep serves http://{settings.host}:{settings.port} on {settings.data}"
             await _until_stopped(house, where, has_worker=has_worker)
 

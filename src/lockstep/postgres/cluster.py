@@ -63,6 +63,10 @@ class Postmaster:
     socket_folder: Path
     port: int
 
+    def is_reachable(self) -> bool:
+        """Whether its socket is there. PostgreSQL runs on without it and never makes it again."""
+        return (self.socket_folder / f".s.PGSQL.{self.port}").exists()
+
 
 def make_cluster(folder: Path, programs: Programs, user: ServerUser) -> None:
     """Make an empty cluster in *folder*, whole or not at all, not yet flushed to disk.
@@ -152,7 +156,10 @@ def start(
         passes = "is still in use" in words or (_NAMED in words and not _is_named_running(folder))
         if not passes or time.monotonic() > give_up_at:
             raise LockstepError(
-                Kind.INTERNAL, f"PostgreSQL did not start on {folder}", why=_last_words(words), next_step=f"Read {log}"
+                Kind.INTERNAL,
+                f"PostgreSQL did not start on {folder}",
+                why=_last_words(words),
+                next_step=f"Read {log}. A folder that was copied while Lockstep ran may be torn: copy with lockstep backup FILE",
             )
         _end_orphans(folder)  # backends that have not noticed yet that their server was killed
         _forget_unburied(folder)

@@ -86,7 +86,7 @@ class EmbeddedServer:
     def is_up(self) -> bool:
         if self._child is not None:
             self._child.poll()
-        return self._postmaster is not None and is_running(self._postmaster.pid)
+        return self._postmaster is not None and is_running(self._postmaster.pid) and self._postmaster.is_reachable()
 
     def ensure_up(self) -> bool:
         """Start the server unless it runs; True if this call started it. Does nothing after `leave`."""
@@ -120,8 +120,14 @@ class EmbeddedServer:
     def _start(self) -> bool:
         record = places.read_record(self.data)
         cluster = record.cluster if record else self.data / "postgres"
+        if record is not None:
+            places.refuse_shared_cluster(record, self.data)
         user = choose_user(self._options.user or (record.user if record else "") or None, cluster)
-        if (found := find_postmaster(cluster)) is not None and record is not None:
+        found = find_postmaster(cluster)
+        if found is not None and not found.is_reachable():
+            stop(cluster, self._child)  # its socket was removed: nobody can reach it, and it does not make another
+            found = None
+        if found is not None and record is not None:
             self._cluster, self._postmaster = cluster, found
             self._make_databases(record)
             self._hire_caretaker()
@@ -223,9 +229,10 @@ def remove(data: Path, *, patience_seconds: float = 20.0) -> None:
     while True:
         record = places.read_record(data)
         if record is not None:
-            stop(record.cluster, None)
-            shutil.rmtree(record.cluster, ignore_errors=True)
-            if record.socket_folder is not None:
+            if places.is_own_cluster(record, data.resolve()):
+                stop(record.cluster, None)
+                shutil.rmtree(record.cluster, ignore_errors=True)
+            if record.socket_folder is not None and places.is_own_socket_folder(record.socket_folder, data.resolve()):
                 shutil.rmtree(record.socket_folder, ignore_errors=True)
         shutil.rmtree(data, ignore_errors=True)
         if not data.exists() or time.monotonic() > give_up_at:

@@ -13,12 +13,13 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
 
-from lockstep.errors import Kind, LockstepError, invalid
+from lockstep.errors import Kind, LockstepError, conflict, invalid
 from lockstep.postgres.identity import ServerUser
 from lockstep.postgres.locks import give_to_owner_of_folder
 
@@ -37,6 +38,7 @@ class Record:
     databases: tuple[str, ...] = ()
     user: str = ""
     version: str = ""
+    owner: Path | None = None  # the data folder that this record was written in
 
 
 def read_record(data: Path) -> Record | None:
@@ -50,6 +52,7 @@ def read_record(data: Path) -> Record | None:
             databases=tuple(said.get("databases", ())),
             user=str(said.get("user", "")),
             version=str(said.get("version", "")),
+            owner=Path(said["dataFolder"]) if said.get("dataFolder") else None,
         )
     except FileNotFoundError:
         return None
@@ -71,6 +74,7 @@ def write_record(data: Path, record: Record) -> None:
         "databases": list(record.databases),
         "user": record.user,
         "version": record.version,
+        "dataFolder": str(data),
     }
     half = data / f".{RECORD}.{os.getpid()}"
     half.write_bytes(orjson.dumps(said, option=orjson.OPT_INDENT_2) + b"\n")
@@ -117,14 +121,15 @@ def choose_cluster(data: Path, user: ServerUser, say: Callable[[str], None]) -> 
 
 
 def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
-    """Return a private folder with a short path for the socket: the *recorded* one if it is still safe, else a new one.
+    """Return a private folder with a short path for the socket: the *recorded* one if it is *data*'s own and safe, else a new one.
 
+    A copied data folder records the socket folder of the original, whose server may be running: it is never taken.
     Raises LockstepError when no place is short, private and reachable.
     The caller holds the start lock, and no server runs.
     """
-    if recorded and _is_private(recorded, user):
+    if recorded and is_own_socket_folder(recorded, data) and _is_private_or_made(recorded, user):
         return recorded
-    prefix = f"lockstep-{hashlib.sha256(os.fsencode(data)).hexdigest()[:8]}-"
+    prefix = _socket_prefix(data)
     for base in _runtime_bases(user):
         for left_over in base.glob(f"{prefix}*"):  # of a start that was killed before it was on record
             if _is_private(left_over, user):
@@ -143,8 +148,42 @@ def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
     )
 
 
+def is_own_socket_folder(folder: Path, data: Path) -> bool:
+    """Whether *folder* was made for the server of the data folder *data*, and not for the one that *data* is a copy of."""
+    return folder.name.startswith(_socket_prefix(data))
+
+
+def refuse_shared_cluster(record: Record, data: Path) -> None:
+    """Raise LockstepError where the database lies outside *data* and belongs to the data folder that *data* is a copy of."""
+    if not is_own_cluster(record, data):
+        raise conflict(
+            f"{data} is a copy of {record.owner}, and both name the same database: {record.cluster}",
+            next_step=f"Copy it with lockstep --data {record.owner} backup FILE and lockstep --data {data} restore FILE",
+        )
+
+
+def is_own_cluster(record: Record, data: Path) -> bool:
+    """Whether the database belongs to *data*: it lies inside, or the folder on record is gone or names another database."""
+    if record.cluster.is_relative_to(data) or record.owner in (None, data):
+        return True
+    original = read_record(record.owner) if record.owner else None
+    return original is None or original.cluster != record.cluster
+
+
 def remembering(record: Record, *, databases: tuple[str, ...]) -> Record:
     return replace(record, databases=tuple(dict.fromkeys((*record.databases, *databases))))
+
+
+def _socket_prefix(data: Path) -> str:
+    return f"lockstep-{hashlib.sha256(os.fsencode(data)).hexdigest()[:8]}-"
+
+
+def _is_private_or_made(folder: Path, user: ServerUser) -> bool:
+    """Whether *folder* can be used again; made again at the same path where it was removed, for clients know that path."""
+    with suppress(OSError):
+        folder.mkdir(mode=0o700)
+        user.own(folder)
+    return _is_private(folder, user)
 
 
 def _runtime_bases(user: ServerUser) -> list[Path]:

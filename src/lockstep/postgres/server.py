@@ -39,6 +39,10 @@ class Server:
             raise not_found(f"The PostgreSQL server has no database {name}")
         return self.embedded.database(name)
 
+    def is_reachable(self) -> bool:
+        """Whether our own PostgreSQL runs and its socket is there; a named server is not looked at."""
+        return self.embedded is None or self.embedded.is_up()
+
     async def supervise(self) -> None:
         """Start our own PostgreSQL again whenever it is gone. Runs until cancelled; a named server needs none."""
         pause = WATCH_SECONDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 
 import psycopg
@@ -26,8 +26,11 @@ LIMITS = Limits(
 ROOT = f"Lockstep {__version__}. Administration: the lockstep command. Health: /healthz and /readyz.\n"
 
 
-def health_app(pool: Pool) -> Starlette:
-    """`/healthz`: the process answers. `/readyz`: the database does, too (503 where it does not)."""
+def health_app(pool: Pool, is_reachable: Callable[[], bool] = lambda: True) -> Starlette:
+    """`/healthz`: the process answers. `/readyz`: the database does, too (503 where it does not).
+
+    *is_reachable*: whether the database takes new connections, which an open one does not show.
+    """
 
     async def root(_: Request) -> PlainTextResponse:
         return PlainTextResponse(ROOT)
@@ -36,6 +39,8 @@ def health_app(pool: Pool) -> Starlette:
         return PlainTextResponse("ok\n")
 
     async def ready(_: Request) -> PlainTextResponse:
+        if not is_reachable():
+            return PlainTextResponse("the database takes no connections\n", status_code=503)
         try:
             async with asyncio.timeout(READY_WITHIN_SECONDS), pool.connection() as connection:
                 await connection.execute("select 1")
@@ -47,10 +52,12 @@ def health_app(pool: Pool) -> Starlette:
 
 
 @asynccontextmanager
-async def serving_health(pool: Pool, *, host: str, port: int) -> AsyncIterator[None]:
+async def serving_health(
+    pool: Pool, *, host: str, port: int, is_reachable: Callable[[], bool] = lambda: True
+) -> AsyncIterator[None]:
     """Answer on *host* and *port* for the length of the block. Raises LockstepError when the port is taken."""
     listener = listen(host, port, next_step="Stop the other program, or choose another port: --port N")
-    async with serving_http(health_app(pool), listener, limits=LIMITS):
+    async with serving_http(health_app(pool, is_reachable), listener, limits=LIMITS):
         yield
 
 

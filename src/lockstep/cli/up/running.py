@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from lockstep.garbage import settle_garbage
 from lockstep.serving.health import free_port, serving_health
 from lockstep.settings import Settings
 from lockstep.sync.services import Services
-from lockstep.wiring import OWN_APPLICATION, House, Say, open_house
+from lockstep.wiring import OWN_APPLICATION, House, Say, noted_application, open_house
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
         ready = asyncio.Event()
         worker = asyncio.create_task(house.work(services, ready=ready), name="worker")
         try:
-            async with serving_health(house.pool, host=host, port=port):
+            async with serving_health(house.pool, host=host, port=port, is_reachable=house.server.is_reachable):
                 await either(ready.wait(), worker)
                 settle_garbage()
                 yield Running(house, documo, services, worker, port)
@@ -61,7 +60,7 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
 async def _allowed(data: Path, origin: str) -> AsyncIterator[None]:
     """Let commands on the same data folder reach our own Documo as well, for as long as we run."""
     file = data / OWN_APPLICATION
-    file.write_text(json.dumps({"origin": origin}))
+    file.write_text(noted_application(data, origin))
     try:
         yield
     finally:
