@@ -16,6 +16,7 @@ from lockstep.directory.rows import BadRow, PersonLine
 from lockstep.errors import LockstepError
 from lockstep.sources.csv_open import CsvOptions, open_csv
 from lockstep.sources.piped import regular_file
+from lockstep.sources.registry import open_source
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -167,6 +168,14 @@ async def test_names_are_composed_and_joiners_within_them_stay(tmp_path: Path) -
     assert one == {"userPrincipalName": "josé@x.test", "displayName": "José مي\u200cخواهم"}
 
 
+async def test_name_that_is_composed_in_one_row_and_not_in_another_is_one_person(hub: Hub, tmp_path: Path) -> None:
+    file = write(tmp_path / "p.csv", "userPrincipalName\njose\u0301@x.test\njos\u00e9@x.test\n")
+
+    [result] = await import_source(hub.context, "hr", config={"files": [{"path": str(file)}]})
+
+    assert (result.created, [row.line for row in result.bad_rows]) == (1, [3])
+
+
 # --- words ---
 
 
@@ -299,3 +308,28 @@ async def test_file_that_changes_while_it_is_read_makes_nobody_a_leaver(tmp_path
     [page] = [page async for page in reading.pages(10)]
 
     assert page.unproven == "The file changed while it was read"
+
+
+# --- configuration ---
+
+
+@pytest.mark.parametrize("part", ["map", "values", "dateFormats"])
+def test_part_of_the_configuration_that_is_no_map_is_refused_with_a_sentence(tmp_path: Path, part: str) -> None:
+    file = write(tmp_path / "p.csv", "userPrincipalName,status\na@x.test,Gone\n")
+
+    with pytest.raises(LockstepError, match="must be a map"):
+        open_source("csv", {"files": [{"path": str(file)}], part: "x"}, {})
+
+
+async def test_words_of_a_configuration_file_may_be_true_and_false(tmp_path: Path) -> None:
+    file = write(tmp_path / "p.csv", "userPrincipalName,status\na@x.test,Gone\n")
+    config = {
+        "files": [{"path": str(file)}],
+        "map": {"status": "accountEnabled"},
+        "values": {"status": {"Gone": False}},
+    }
+
+    [reading] = open_source("csv", config, {})
+    [page] = [page async for page in reading.pages(10)]
+
+    assert [line.values["accountEnabled"] for line in page.lines if isinstance(line, PersonLine)] == [False]

@@ -284,3 +284,13 @@ async def test_source_with_an_interval_is_read_by_a_worker_when_it_is_due_and_no
 
     assert "There is no file" in (await show_source(hub.context, "hr")).failure
     assert await tick() == [], "what failed waits for its interval too"
+
+
+@pytest.mark.parametrize("every", ["15m", "klingon", "PT1S", 15])
+async def test_interval_that_cannot_be_is_refused_when_the_source_is_registered(
+    hub: Hub, tmp_path: Path, every: object
+) -> None:
+    file = write_csv(tmp_path / "p.csv", [person("anna")])
+
+    with pytest.raises(LockstepError, match="cannot be read every"):
+        await save_source(hub.context, "new", kind="csv", config={"files": [{"path": str(file)}], "every": every})

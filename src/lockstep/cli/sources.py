@@ -22,6 +22,7 @@ from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, r
 from lockstep.cli.times import LENGTH, iso, length_text, stamp
 from lockstep.engine.durations import print_duration
 from lockstep.errors import EXIT_CODES, Kind
+from lockstep.sources.registry import SHORTEST_INTERVAL
 from lockstep.storage.source_holds import RENAMING
 
 _SHOWN_HELD = 25
@@ -69,8 +70,8 @@ def add(
         raise click.UsageError("Name a file: --people FILE")
     config = config_from(files, ReadingOptions(**reading))
     if every is not None:
-        if every < timedelta(minutes=1):
-            raise click.UsageError("--every is at least 1m")
+        if every < SHORTEST_INTERVAL:
+            raise click.UsageError(f"--every is at least {length_text(SHORTEST_INTERVAL)}")
         config["every"] = print_duration(every)
 
     async def work(context: Context) -> None:
@@ -81,7 +82,7 @@ def add(
     run(work)
     output.one({"name": name, "kind": "csv", "config": config}, text=f"Source {name} is registered.")
     if every is not None:
-        hint(f"A worker reads it now and then every {length_text(every)}.")
+        hint(f"A worker reads it within a minute, and again every {length_text(every)}.")
     hint(f"Next: lockstep sources import {name}{' --dry-run' if every is None else ''}")
 
 
@@ -265,13 +266,19 @@ def _show(name: str, output: Output) -> SourceView:
         f"  groups   {view.counts['groups']:,}",
     ]
     lines += [f"  {file['kind'] or 'file':<8} {safe(file['path'])}" for file in view.source.config.get("files", [])]
-    lines += [f"  key      {safe(key)}  ({kind})" for kind, key in row["keys"].items()]
+    lines += [f"  key      {safe(_key_column(view, key))}  ({kind})" for kind, key in row["keys"].items()]
     lines += _reading_lines(view)
     lines += [f"  waits    {hold.reason}" for hold in view.holds]
     output.one(row, text=lines)
     if view.holds:
         hint(f"Decide: lockstep sources confirm {name}   or   lockstep sources reject {name}")
     return view
+
+
+def _key_column(view: SourceView, key: str) -> str:
+    """The key as its file calls it, where a map makes another column the key."""
+    mapped = view.source.config.get("map", {}).items()
+    return next((column for column, meaning in mapped if key == "id" and "id" in [meaning, *meaning]), key)
 
 
 def _reading_lines(view: SourceView) -> Iterator[str]:

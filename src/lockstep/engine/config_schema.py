@@ -77,8 +77,8 @@ def _source() -> Schema:
         "delta": ANYTHING,
         "attributes": {
             "type": "object",
-            "additionalProperties": TEXT,
-            "description": "The source's name of an attribute, and Entra's.",
+            "additionalProperties": {"anyOf": [TEXT, _list(TEXT)]},
+            "description": "The source's name of an attribute, and Entra's, or several of them.",
         },
     }
     return _object(keys, "type")

@@ -45,8 +45,9 @@ def source_from_json(part: Part) -> dict[str, Any]:
             spec[key] = dict(inner.whole())
     if "attributes" in part:
         inner = part.part("attributes")
-        for name in inner.whole():
-            inner.text(name, required=True)
+        for name, meaning in inner.whole().items():
+            if not (isinstance(meaning, list) and meaning and all(isinstance(one, str) and one for one in meaning)):
+                inner.text(name, required=True)
         spec["attributes"] = dict(inner.whole())
     part.done()
     return spec

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from lockstep.directory.rows import PassKind, SourcePass
+from lockstep.engine.durations import parse_duration
 from lockstep.errors import invalid
 from lockstep.sources.csv_names import find_column
 from lockstep.sources.csv_open import CsvOptions, header_of, open_csv
+
+SHORTEST_INTERVAL = timedelta(minutes=1)  # the worker's clock
 
 Opener = Callable[[Mapping[str, Any], Mapping[str, str]], Sequence[SourcePass]]
 
@@ -32,6 +36,7 @@ def _open_csv_files(config: Mapping[str, Any], keys: Mapping[str, str]) -> list[
     files = config.get("files") or []
     if not files:
         raise invalid("The source has no file", next_step="Name one: lockstep sources add NAME --people FILE")
+    _check_interval(config.get("every"))
     paths = [Path(file["path"]) for file in files]
     options = _options_of_each(paths, csv_options(config, keys))
     passes = [
@@ -47,17 +52,39 @@ def _open_csv_files(config: Mapping[str, Any], keys: Mapping[str, str]) -> list[
     return sorted(passes, key=lambda reading: order.index(reading.kind))
 
 
+def _check_interval(every: object) -> None:
+    """Raise LockstepError unless *every* is an interval at which a worker can read a source, or none."""
+    length = parse_duration(str(every)) if every is not None else SHORTEST_INTERVAL
+    if length is None or length < SHORTEST_INTERVAL:
+        raise invalid(
+            f'A source cannot be read every "{every}"',
+            next_step="Write the interval as PT15M or P1D; the shortest is PT1M",
+        )
+
+
 def csv_options(config: Mapping[str, Any], keys: Mapping[str, str]) -> CsvOptions:
-    """What a source's configuration says of its files."""
+    """What a source's configuration says of its files. Raises LockstepError for a part of another shape."""
+    values = {
+        column: _mapping(words, f"values of {column}")
+        for column, words in _mapping(config.get("values"), "values").items()
+    }
     return CsvOptions(
-        mapping=config.get("map") or {},
-        values=config.get("values") or {},
-        date_formats=config.get("dateFormats") or {},
+        mapping=_mapping(config.get("map"), "attributes"),
+        values={column: {word: str(value) for word, value in words.items()} for column, words in values.items()},
+        date_formats={column: str(form) for column, form in _mapping(config.get("dateFormats"), "dateFormats").items()},
         keys=keys,
-        encoding=config.get("encoding", ""),
-        delimiter=config.get("delimiter", ""),
+        encoding=str(config.get("encoding") or ""),
+        delimiter=str(config.get("delimiter") or ""),
         is_full=not config.get("partial"),
     )
+
+
+def _mapping(part: object, name: str) -> dict[str, Any]:
+    if part is None:
+        return {}
+    if not isinstance(part, Mapping):
+        raise invalid(f"The {name} of the source must be a map of names", next_step="See: docs/reference/csv.md")
+    return {str(key): value for key, value in part.items()}
 
 
 def _options_of_each(paths: Sequence[Path], options: CsvOptions) -> list[CsvOptions]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from psycopg.rows import class_row
 
+from lockstep.engine.durations import parse_duration
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json
 
@@ -73,12 +74,11 @@ async def note_reading(connection: Connection, name: str, noted: Mapping[str, An
 async def due_for_reading(connection: Connection) -> list[str]:
     """Sources whose interval has passed since they were read, those that were never read first."""
     cursor = await connection.execute(
-        """select name from source
-        where config->>'every' is not null
-            and coalesce((watermark->>'readAt')::timestamptz + (config->>'every')::interval, '-infinity') <= now()
-        order by watermark->>'readAt' nulls first, name"""
+        """select name, config->>'every', coalesce(extract(epoch from now() - (watermark->>'readAt')::timestamptz), 'infinity')
+        from source where config->>'every' is not null order by 3 desc, 1"""
     )
-    return [row[0] for row in await cursor.fetchall()]
+    found = [(name, parse_duration(every), float(seconds)) for name, every, seconds in await cursor.fetchall()]
+    return [name for name, every, seconds in found if every is not None and seconds >= every.total_seconds()]
 
 
 async def rename_source(connection: Connection, name: str, new_name: str, *, is_taken_over: bool) -> None:
