@@ -12,6 +12,7 @@ from lockstep.directory.assignments import choose_role
 from lockstep.directory.assignments import unassign as take_back
 from lockstep.directory.groups import GROUP
 from lockstep.directory.people import USER
+from lockstep.directory.roles import find_role
 from lockstep.errors import invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications
@@ -49,6 +50,45 @@ async def assign(
                 after = {"application": found.name, "role": row.role_name}
                 await audit(edit, f"Add app role assignment to {noun}", one.name, after=after)
     return new
+
+
+async def reassign(
+    context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
+) -> tuple[list[AssignmentRow], list[AssignmentRow]]:
+    """Make *role* the only one that each of them is assigned with directly; returns what is new and what was taken back.
+
+    In one transaction, so that nobody is without an assignment in between and no account is disabled meanwhile.
+    """
+    async with context.together() as inner, inner.changing(APPLICATIONS_WRITE) as edit:
+        new = await assign(inner, app, users=users, groups=groups, role=role)
+        found = await find_application(edit.connection, app)
+        wanted = choose_role(await applications.read_roles(edit.connection, found.id), role, found)
+        gone: list[AssignmentRow] = []
+        for one in await _principals(edit.connection, users, groups):
+            rows = await store.assignments_of_principal(edit.connection, one.id, app=found.id)
+            others = [row for row in rows if row.role_id != wanted]
+            if others:
+                await take_back(edit, others)
+                noun = "user" if one.kind == USER else "group"
+                before = {"application": found.name, "roles": [row.role_name for row in others]}
+                await audit(edit, f"Remove app role assignment from {noun}", one.name, before=before)
+            gone += others
+    return new, gone
+
+
+async def role_warning(context: Context, app: str, role: str | None) -> str:
+    """What is to be said of *role* where the gallery knows the roles that the application has, and it is none of them; else ""."""
+    async with context.reading() as connection:
+        found = await find_application(connection, app)
+        chosen = find_role(await applications.read_roles(connection, found.id), role or "")
+    known = context.gallery.template(found.template).roles if found.template in context.gallery.names() else ()
+    if chosen is None or not known or chosen.value.casefold() in {one.value.casefold() for one in known}:
+        return ""
+    names = ", ".join(one.value for one in known)
+    return (
+        f"{found.display_name} is not known to have the role {chosen.value}: it has {names}. "
+        "It may give people its default role instead, without saying so."
+    )
 
 
 async def unassign(

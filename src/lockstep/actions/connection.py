@@ -5,15 +5,18 @@ A connection that is good ends the wait of a job that was stopped because it was
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lockstep.actions.context import CREDENTIALS_WRITE, Context, audit
+from lockstep.actions.credentials import CredentialView, check_token, checked_url, origin, set_credentials
 from lockstep.actions.jobs import new_services, read_job, require_credentials
+from lockstep.errors import Kind, LockstepError, invalid
 from lockstep.ports import Probe, TargetSettings
 from lockstep.storage import credentials, jobs
-from lockstep.sync.connections import read_target_settings
+from lockstep.sync.connections import read_target_settings, target_settings
 from lockstep.sync.services import Job, Services
+from lockstep.vault import Secret
 
 
 async def test_connection(context: Context, app: str) -> Sequence[Probe]:
@@ -31,6 +34,75 @@ async def test_connection(context: Context, app: str) -> Sequence[Probe]:
     if waited:
         await context.after_commit([job.id])
     return probes
+
+
+async def set_tested_credentials(
+    context: Context,
+    app: str,
+    *,
+    tenant_url: str | None = None,
+    secret_token: Secret | None = None,
+    must_work: bool = False,
+    agree: Callable[[Probe], None],
+) -> CredentialView:
+    """Store the tenant URL, the token, or both, and keep what works from being replaced by what does not.
+
+    Where a token is stored already, the new credentials are tested first; if they fail where the stored ones work, *agree* is asked,
+    and raises to refuse. *must_work*: what fails is never stored. Raises LockstepError then, and for what cannot be a URL or token.
+    """
+    services = new_services(context)
+    replaces, new, stored = await _candidates(context, services, app, tenant_url, secret_token)
+    if new is not None and (must_work or replaces):
+        failed = await _first_failure(services, new)
+        if failed is not None and must_work:
+            kind = Kind.UNAUTHORIZED if failed.name == "Authentication" else Kind.UNREACHABLE
+            raise LockstepError(
+                kind,
+                f"The new credentials do not work, and nothing was stored: {failed.sentence}",
+                next_step=failed.remedy,
+            )
+        if failed is not None and stored is not None and await _first_failure(services, stored) is None:
+            agree(failed)
+    elif must_work:
+        raise invalid(
+            "There is no token to test with",
+            next_step="Give it along: --token-stdin; a token is meant for one server only",
+        )
+    return await set_credentials(context, app, tenant_url=tenant_url, secret_token=secret_token)
+
+
+async def _candidates(
+    context: Context, services: Services, app: str, tenant_url: str | None, secret_token: Secret | None
+) -> tuple[bool, TargetSettings | None, TargetSettings | None]:
+    """Whether a stored token is replaced or sent elsewhere, and what opening the application needs with the new and the stored."""
+    url = checked_url(tenant_url) if tenant_url is not None else None
+    if secret_token:
+        check_token(secret_token)
+    async with context.reading(CREDENTIALS_WRITE) as connection:
+        job = await read_job(context, connection, app)
+        row = await credentials.read_credential(connection, job.row.app)
+        stored = None
+        if row is not None and row.has_secret:
+            stored = await read_target_settings(
+                connection, job.row, job.configuration, context.vault, deadline_seconds=services.times.deadline_seconds
+            )
+    new_url = url or (row.tenant_url if row is not None else "")
+    secret = secret_token or None
+    if secret is None and stored is not None and origin(stored.tenant_url) == origin(new_url):
+        secret = stored.secret
+    if not new_url or secret is None:
+        return stored is not None, None, stored
+    deadline = services.times.deadline_seconds
+    return (
+        stored is not None,
+        target_settings(job.row, job.configuration, new_url, secret, deadline_seconds=deadline),
+        stored,
+    )
+
+
+async def _first_failure(services: Services, settings: TargetSettings) -> Probe | None:
+    probes = await services.opener.test_connection(settings)
+    return next((probe for probe in probes if probe.tried and not probe.passed), None)
 
 
 async def test_deeply(context: Context, app: str) -> Sequence[Probe]:

@@ -9,10 +9,11 @@ from lockstep.actions.context import Context
 from lockstep.actions.held import what_is_held
 from lockstep.actions.jobs import read_job, services_of
 from lockstep.actions.previews import LazyReader, find_anybody, read_failed
+from lockstep.actions.standing import ways_in
 from lockstep.engine.effects import foreseen
 from lockstep.engine.explain import Circumstances, Decision, Explanation, explain
-from lockstep.engine.records import DEFAULT_ACCESS, ObjectKind, Plan, SourceObject
-from lockstep.engine.rules import JobConfiguration, Scope
+from lockstep.engine.records import ObjectKind, Plan, SourceObject
+from lockstep.engine.rules import Scope
 from lockstep.errors import LockstepError
 from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection
@@ -53,20 +54,6 @@ async def explain_person(context: Context, user: str, app: str) -> Explained:
             unasked = f"{job.row.app_display_name} could not be asked: {failed.detail}"
             circumstances = replace(circumstances, unasked=unasked)
     return Explained(plan, explain(plan, circumstances), failed)
-
-
-def ways_in(obj: SourceObject, configuration: JobConfiguration) -> list[str]:
-    """Through what *obj* is assigned, and with which role, the one that counts first: `through the group Sales (Member)`."""
-    found = []
-    for one in obj.assignments:
-        role = configuration.roles_by_id.get(one.role_id)
-        name = "default access" if one.role_id == DEFAULT_ACCESS else role.display_name if role else one.role_id
-        found.append(
-            f"through the group {one.via_group_name or one.via_group} ({name})"
-            if one.via_group
-            else f"directly ({name})"
-        )
-    return list(dict.fromkeys(found))
 
 
 async def _circumstances(connection: Connection, job: Job, obj: SourceObject) -> Circumstances:

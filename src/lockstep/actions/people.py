@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lockstep.actions.context import PEOPLE_WRITE, Context, audit
 from lockstep.actions.lookup import find_deleted_person, find_person
+from lockstep.actions.standing import AppStanding, standings
 from lockstep.directory import lifecycle
 from lockstep.directory.people import (
     MANAGER,
@@ -34,6 +35,7 @@ class PersonView:
     manager: PersonRow | None
     groups: list[tuple[str, str]]  # id, display name
     assignments: list[AssignmentRow]
+    applications: list[AppStanding]
     history: list[ChangeRow]
 
 
@@ -57,6 +59,7 @@ async def show_person(context: Context, name: str, *, is_deleted: bool = False) 
             manager=managers.get(person.manager_id or ""),
             groups=await people.groups_of(connection, person.id),
             assignments=await assignments.assignments_of_principal(connection, person.id),
+            applications=await standings(context, connection, person.id),
             history=await changes.history_of(connection, person.id, limit=20),
         )
 

@@ -18,6 +18,7 @@ from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, new_services
 from lockstep.actions.lookup import find_group
 from lockstep.actions.mappings import refuse_unknown_names
+from lockstep.engine.configuration import attribute_of
 from lockstep.engine.durations import print_duration
 from lockstep.engine.filter_json import groups_named
 from lockstep.engine.records import ObjectKind
@@ -138,7 +139,7 @@ async def set_mapping(
             attributes.remove(known)
             return
         if known is None:
-            known = {"target": target}
+            known = {"target": target, **guarded}
             attributes.append(known)
         if {"source", "expression", "constant"} & {key for key, value in changes.items() if value is not None}:
             for key in ("source", "expression", "constant"):
@@ -157,9 +158,26 @@ async def set_mapping(
                 next_step=f"Mark another one first: lockstep map set {app} ATTRIBUTE --match 1",
             )
 
+    guarded = await _guarded_values(context, app, target, kind)
     job = await change_configuration(context, app, checked, activity="Update attribute mappings or scope")
     mapping = job.configuration.mapping_for(kind)
     return mapping.by_target.get(target) if mapping is not None else None
+
+
+async def _guarded_values(context: Context, app: str, target: str, kind: ObjectKind) -> Config:
+    """What the gallery calls privileged of the attribute: a mapping that is taken away and made anew stays guarded."""
+    async with context.reading() as connection:
+        template = (await job_row(connection, app)).template
+    mapping = (
+        context.gallery.template(template).configuration().mapping_for(kind)
+        if template in context.gallery.names()
+        else None
+    )
+    powers = mapping.powers if mapping is not None else {}
+    found = next(
+        (values for path, values in powers.items() if attribute_of(path) == attribute_of(target) and values), {}
+    )
+    return {"privileged": list(found.values())} if found else {}
 
 
 def _has_match(config: Config, kind: ObjectKind) -> bool:

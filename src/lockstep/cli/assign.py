@@ -65,9 +65,35 @@ def add(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | N
         lambda context: actions.assign(context, app, users=users, groups=groups, role=role), yes=yes, named=len(users)
     )
     _show(output, app, new, effects, "assigned to")
+    _warn(app, role)
     if already := len(users) + len(groups) - len(new):
         as_role = f" with the role {role}" if role else ""
         hint(f"Nothing changed for {counted(already, 'person') if not groups else already}: already assigned{as_role}.")
+
+
+@assign.command("set")
+@click.argument("app")
+@_principals
+@_yes
+@output_option
+def set_(
+    app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, yes: bool, output: Output
+) -> None:
+    """Replace the role: assign with this one alone, at once. Nobody is disabled in between.
+
+    \b
+    lockstep assign set documo --user kim.berg@contoso.test --role Editor
+    """
+    (new, gone), effects = run_consented(
+        lambda context: actions.reassign(context, app, users=users, groups=groups, role=role), yes=yes, named=len(users)
+    )
+    taken = [f"{row.principal} no longer has {row.role_name}" for row in gone]
+    text = [f"{row.principal} is assigned to {row.app_name} ({row.role_name})" for row in new] + taken
+    rows = {"assignments": [_row(row) for row in new], "removed": [_row(row) for row in gone]}
+    output.one(
+        {"application": app, **rows, "effects": effects}, text=text or "Nothing changed: that is their role already."
+    )
+    _warn(app, role)
 
 
 @assign.command("remove")
@@ -101,6 +127,11 @@ def list_(app: str, output: Output) -> None:
     rows = run(lambda context: actions.list_assignments(context, app))
     empty = f"Nobody is assigned. Assign somebody: lockstep assign {app} --group GROUP"
     output.many([_row(row) for row in rows], _COLUMNS, name="principal", empty=empty)
+
+
+def _warn(app: str, role: str | None) -> None:
+    if role and (warning := run(lambda context: actions.role_warning(context, app, role))):
+        hint(f"warning: {warning}")
 
 
 def _show(output: Output, app: str, rows: list[AssignmentRow], effects: list[dict[str, Any]], what: str) -> None:

@@ -10,6 +10,7 @@ import click
 
 from lockstep.actions import connection
 from lockstep.actions import credentials as actions
+from lockstep.actions.context import Context
 from lockstep.actions.credentials import CredentialView
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
@@ -45,16 +46,42 @@ def _refuse_argument(_ctx: click.Context, _parameter: click.Parameter, value: st
     "--token-file", type=click.Path(path_type=Path, dir_okay=False), help="Read the secret token from a file."
 )
 @click.option("--token", hidden=True, callback=_refuse_argument, expose_value=False)
+@click.option("--test", "must_work", is_flag=True, help="Store nothing unless the connection works with it.")
+@click.option("--yes", is_flag=True, help="Do not ask before replacing a token that works by one that does not.")
 @output_option
-def set_(app: str, tenant_url: str | None, token_stdin: bool, token_file: Path | None, output: Output) -> None:
+def set_(
+    app: str,
+    tenant_url: str | None,
+    token_stdin: bool,
+    token_file: Path | None,
+    must_work: bool,
+    yes: bool,
+    output: Output,
+) -> None:
     """Store the tenant URL, the secret token, or both. The token is never shown again.
 
+    What replaces a stored token is tested first: a token that works is not replaced by one that does not without a question.
+
     \b
-    lockstep creds set documo --token-stdin
+    lockstep creds set documo --token-stdin --test
     lockstep creds set documo --tenant-url https://scim.example.com/v2 --token-file key.txt
     """
     token = _read_token(from_stdin=token_stdin, file=token_file)
-    view = run(lambda context: actions.set_credentials(context, app, tenant_url=tenant_url, secret_token=token))
+
+    def agree(failed: Probe) -> None:
+        confirm(
+            f"The stored credentials work, and the new ones do not: {failed.sentence}. Replace them all the same?",
+            yes=yes,
+        )
+
+    async def work(context: Context) -> CredentialView:
+        if yes and not must_work:
+            return await actions.set_credentials(context, app, tenant_url=tenant_url, secret_token=token)
+        return await connection.set_tested_credentials(
+            context, app, tenant_url=tenant_url, secret_token=token, must_work=must_work, agree=agree
+        )
+
+    view = run(work)
     output.one(_row(app, view), text=_lines(app, view))
     if view.was_cleared:
         hint("The tenant URL names another server now, so the stored token was cleared.")

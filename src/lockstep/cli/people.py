@@ -8,6 +8,7 @@ import click
 
 from lockstep.actions import people as actions
 from lockstep.actions.people import PersonFilter, PersonRow, PersonView
+from lockstep.actions.standing import AppStanding
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked, run_consented
 from lockstep.cli.output import Column, Output, hint, output_option, safe
@@ -220,6 +221,17 @@ def _whole(view: PersonView) -> dict[str, Any]:
         "manager": view.manager.user_principal_name if view.manager else None,
         "groups": [{"id": group, "displayName": name} for group, name in view.groups],
         "assignments": [{"application": one.app_name, "role": one.role_name} for one in view.assignments],
+        "applications": [
+            {
+                "application": one.app,
+                "assigned": list(one.ways),
+                "everybodyInScope": one.in_everybodys_scope,
+                "account": one.account,
+                "accountId": one.account_id,
+                "isHeld": one.is_held,
+            }
+            for one in view.applications
+        ],
         "history": [
             {
                 "at": one.at.isoformat(timespec="seconds"),
@@ -232,6 +244,18 @@ def _whole(view: PersonView) -> dict[str, Any]:
     }
 
 
+def _standing(one: AppStanding) -> str:
+    """`assigned through the group Sales (Member); account active (2819c223)`"""
+    ways = (
+        f"assigned {', '.join(one.ways)}"
+        if one.ways
+        else "everybody is in scope"
+        if one.in_everybodys_scope
+        else "not assigned"
+    )
+    return f"{ways}; {one.account}{f' ({one.account_id})' if one.account_id else ''}"
+
+
 def _lines(view: PersonView) -> list[str]:
     person = view.person
     state = "deleted" if person.deleted_at else "enabled" if person.account_enabled else "disabled"
@@ -239,7 +263,7 @@ def _lines(view: PersonView) -> list[str]:
     lines += [f"  {name:<28} {safe(value)}" for name, value in sorted(person.attributes.items()) if value is not None]
     lines += [f"  {'manager':<28} {view.manager.user_principal_name}"] if view.manager else []
     lines += [f"  {'groups':<28} {', '.join(safe(name) for _, name in view.groups)}"] if view.groups else []
-    lines += [f"  {'assigned to':<28} {one.app_name} ({one.role_name})" for one in view.assignments]
+    lines += [f"  {one.app:<28} {safe(_standing(one))}" for one in view.applications]
     lines += [
         f"  {one.at:%Y-%m-%d %H:%M}  {one.what}  {safe(list(one.changed)[:8])}  by {safe(one.actor)}"
         for one in view.history[:10]

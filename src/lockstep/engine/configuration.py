@@ -213,10 +213,8 @@ class ObjectMapping:
         """By target: the privileged values of its attribute, folded. A value is one by whatever path it is written."""
         found: dict[str, dict[str, str]] = {}
         for one in self.attributes:
-            found.setdefault(_attribute_of(one.target), {}).update(
-                {power.casefold(): power for power in one.privileged}
-            )
-        return {one.target: found[_attribute_of(one.target)] for one in self.attributes}
+            found.setdefault(attribute_of(one.target), {}).update({power.casefold(): power for power in one.privileged})
+        return {one.target: found[attribute_of(one.target)] for one in self.attributes}
 
     @cached_property
     def flowing(self) -> tuple[AttributeMapping, ...]:
@@ -249,7 +247,7 @@ class ObjectMapping:
         return any(mapping.is_members for mapping in self.attributes)
 
 
-def _attribute_of(target: str) -> str:
+def attribute_of(target: str) -> str:
     """The attribute that *target* is a part of: `roles` of `roles[primary eq "True"].value`."""
     name = target.partition("[")[0].casefold()
     return name if name.startswith("urn:") else name.partition(".")[0]

@@ -11,7 +11,7 @@ from lockstep.errors import Kind, LockstepError
 from lockstep.ports import TargetSettings
 from lockstep.postgres.pool import Connection
 from lockstep.storage.jobs import JobRow
-from lockstep.vault import Vault
+from lockstep.vault import Secret, Vault
 
 TOKEN = "secretToken"  # noqa: S105  # what the vault's envelope says it is for
 
@@ -29,14 +29,22 @@ async def read_target_settings(
             next_step=f"Give them: lockstep creds set {job.app_name} --tenant-url URL --token-stdin",
             code="Unauthorized",
         )
+    secret = vault.open(row[1], purpose=TOKEN, name=job.app)
+    return target_settings(job, configuration, row[0], secret, deadline_seconds=deadline_seconds)
+
+
+def target_settings(
+    job: JobRow, configuration: JobConfiguration, tenant_url: str, secret: Secret, *, deadline_seconds: float
+) -> TargetSettings:
+    """The same for a URL and token that need not be stored."""
     users = configuration.mapping_for(ObjectKind.USER)
     matching = users.matching[0].target if users and users.matching else "userName"
     limits = configuration.limits
     return TargetSettings(
         app=job.app_name,
         display_name=job.app_display_name,
-        tenant_url=row[0],
-        secret=vault.open(row[1], purpose=TOKEN, name=job.app),
+        tenant_url=tenant_url,
+        secret=secret,
         matching_attribute=matching,
         deadline_seconds=deadline_seconds,
         requests_per_second=limits.requests_per_second,

@@ -129,3 +129,11 @@ def test_plan_and_apply_name_who_would_be_lost(crew: Lockstep, documo: DocumoThe
     assert {one["effect"]: one["count"] for one in applied["effects"]} == {"losesAccess": 12, "getsAccount": 1}
     assert crew("apply", str(file), "--prune", "--yes").code == 0
     assert "crew" not in crew("assign", "list", "documo").out
+
+
+def test_role_mapping_that_is_removed_and_made_anew_stays_guarded(crew: Lockstep) -> None:
+    crew("map", "set", "documo", ROLE, "--remove", "--yes")
+
+    said = crew("map", "set", "documo", "roles", "--constant", "Admin", "--dry-run")
+
+    assert "documo: 14 people would get the role Admin (" in said.out

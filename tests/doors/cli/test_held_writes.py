@@ -85,7 +85,7 @@ def test_explain_says_through_which_group_and_role_somebody_is_assigned(started:
 
 
 def test_explain_answers_without_an_application_that_refuses_the_credentials(started: Lockstep) -> None:
-    started("creds", "set", "documo", "--token-stdin", stdin="dk_wrong\n")
+    started("creds", "set", "documo", "--token-stdin", "--yes", stdin="dk_wrong\n")
 
     inside = started("explain", upn("anna"), "--app", "documo")
     outside = started("explain", upn("kim.berg"), "--app", "documo")

@@ -1,0 +1,66 @@
+"""How a person stands in each application: through what they are assigned, with which role, and what became of the account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lockstep.actions.context import Context
+from lockstep.actions.jobs import read_job
+from lockstep.directory.objects import read_objects
+from lockstep.engine.records import DEFAULT_ACCESS, Link, LinkState, ObjectKind, SourceObject
+from lockstep.engine.rules import JobConfiguration, Scope
+from lockstep.postgres.pool import Connection
+from lockstep.storage import applications, links
+from lockstep.storage.held_operations import held_operations
+
+_STATES = {
+    LinkState.LIVE: "account active",
+    LinkState.DISABLED: "account disabled",
+    LinkState.RELEASED: "account no longer managed",
+    LinkState.LOST: "account vanished from the application",
+    LinkState.TOMBSTONE: "account deleted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AppStanding:
+    """One application. *ways*: through what, with which role, the one that counts first. *account* says it in words."""
+
+    app: str
+    ways: tuple[str, ...]
+    in_everybodys_scope: bool
+    account: str
+    account_id: str
+    is_held: bool
+
+
+async def standings(context: Context, connection: Connection, person: str) -> list[AppStanding]:
+    """Every application that *person* (an id) is assigned to, has an account in, or gets one in because everybody does."""
+    found = []
+    for app in await applications.list_applications(connection):
+        job = await read_job(context, connection, app.name)
+        obj = (await read_objects(connection, app.id, ObjectKind.USER, [person], with_groups=False)).get(person)
+        link = (await links.read_links(connection, job.id, ObjectKind.USER, [person])).get(person)
+        ways = ways_in(obj, job.configuration) if obj is not None else []
+        everybody = job.configuration.scope is Scope.ALL
+        if ways or link is not None or everybody:
+            is_held = bool(await held_operations(connection, job.id, source_id=person))
+            account_id = link.target_id if link is not None else ""
+            found.append(AppStanding(app.name, tuple(ways), everybody, _account(link, is_held), account_id, is_held))
+    return found
+
+
+def ways_in(obj: SourceObject, configuration: JobConfiguration) -> list[str]:
+    """Through what *obj* is assigned, and with which role, the one that counts first: `through the group Sales (Member)`."""
+    found = []
+    for one in obj.assignments:
+        role = configuration.roles_by_id.get(one.role_id)
+        name = "default access" if one.role_id == DEFAULT_ACCESS else role.display_name if role else one.role_id
+        way = f"through the group {one.via_group_name or one.via_group}" if one.via_group else "directly"
+        found.append(f"{way} ({name})")
+    return list(dict.fromkeys(found))
+
+
+def _account(link: Link | None, is_held: bool) -> str:
+    state = _STATES[link.state] if link is not None else "no account"
+    return f"{state}; a change waits for approval" if is_held else state
