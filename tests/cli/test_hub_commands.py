@@ -233,3 +233,31 @@ def test_a_query_that_cannot_be_asked_is_refused_with_an_example_or_a_reason(con
     assert (said.code, said.out) == (64, "")
     assert "query" in said.err.lower()
     assert "Traceback" not in said.err
+
+
+def test_dry_run_names_people_and_the_import_after_it_does_what_it_said(lockstep: Lockstep, tmp_path: Path) -> None:
+    lockstep("sources", "import", str(write_csv(tmp_path / "a.csv", [person("anna"), person("bo")])))
+    later = str(write_csv(tmp_path / "b.csv", [person("anna", surname="Lind"), person("cy")]))
+
+    looked = lockstep("sources", "import", later, "--dry-run")
+    done = lockstep("sources", "import", later)
+
+    assert "would be 1 created, 1 updated, 1 removed" in looked.out
+    assert [line.split()[:3] for line in looked.out.splitlines()[1:]] == [
+        ["~", "updated", upn("anna")],
+        ["+", "created", upn("cy")],
+        ["-", "removed", upn("bo")],
+    ]
+    assert "Nothing was changed." in looked.err
+    assert "read: 1 created, 1 updated, 1 removed" in done.out
+
+
+def test_confirming_names_those_whom_it_removes(lockstep: Lockstep, tmp_path: Path) -> None:
+    everybody = [person(f"p{number}") for number in range(30)]
+    lockstep("sources", "import", str(write_csv(tmp_path / "all.csv", everybody)))
+    lockstep("sources", "import", str(write_csv(tmp_path / "few.csv", everybody[:5])))
+
+    said = lockstep("sources", "confirm", "csv", "--yes")
+
+    assert {upn(f"p{number}") for number in range(5, 30)} <= set(said.err.split())
+    assert said.out == "25 have left.\n"

@@ -14,7 +14,7 @@ from lockstep.actions.lookup import find_source
 from lockstep.directory.intake import IntakeOptions, delete_objects, rehearsing, take_pass
 from lockstep.directory.rows import PassResult, SourcePass
 from lockstep.engine.durations import parse_duration
-from lockstep.errors import LockstepError, conflict, invalid
+from lockstep.errors import Kind, LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import source_holds
 from lockstep.storage import sources as store
@@ -124,7 +124,8 @@ async def import_source(
         passes = context.open_source(source.kind, config if config is not None else source.config, keys)
         results = await _take(context, context.pool, name, passes, options or IntakeOptions())
     except LockstepError as refused:
-        await _note_failure(context, name, refused.detail)
+        if refused.kind is not Kind.CONFLICT:  # another import is under way: that one says how it ended
+            await _note_failure(context, name, refused.detail)
         raise
     settled = {str(one.kind): one.key for one, result in zip(passes, results, strict=False) if result.read > result.bad}
     failure = next((result.error for result in results if result.error), None)
