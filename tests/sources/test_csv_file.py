@@ -273,6 +273,11 @@ async def test_graphs_names_and_extension_attributes_are_known_and_others_are_ig
     assert reading.ignored == (extension.upper(), "Shoe size")
 
 
+@pytest.mark.parametrize("header", ["groupName,userName", "Group,UPN", "Group display name,Member user principal name"])
+async def test_list_of_groups_and_names_is_a_list_of_members_and_never_of_people(tmp_path: Path, header: str) -> None:
+    assert open_csv(write(tmp_path / "m.csv", f"{header}\nteam,a@x.test\n")).kind is PassKind.MEMBERS
+
+
 async def test_groups_and_members_are_told_apart_by_their_headers(tmp_path: Path) -> None:
     groups = write(tmp_path / "g.csv", "id,displayName,description\ng1,team,The team\n")
     members = write(tmp_path / "m.csv", "groupDisplayName,userPrincipalName\nteam,Anna@X.test\n")

@@ -37,6 +37,7 @@ MEMBER_ENDS = (
     "objectid",
     "member",
     "userprincipalname",
+    "username",
     "memberuserprincipalname",
     "upn",
 )
