@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from decision_cases import ADMIN, ANNA, ATTRIBUTES, MEMBER, MOMENT, configuration, name_of, person, rows, users
 
@@ -223,3 +225,24 @@ def test_mapping_many_attributes_is_bounded_by_their_number() -> None:
 @pytest.mark.parametrize("value", ["half a pair \ud800", 2**80, 1.5])
 def test_hash_is_total(value: Any) -> None:
     assert desired_hash({"title": value}) != desired_hash({"title": "x"})
+
+
+HOLLOW = orjson.loads((Path(__file__).parents[1] / "cases" / "engine-04-hollow-element.json").read_bytes())
+
+
+@pytest.mark.parametrize("creating", [True, False])
+@pytest.mark.parametrize("mail", [None, "", "anna@contoso.com"])
+def test_element_that_only_constants_fill_is_not_sent(creating: bool, mail: str | None) -> None:
+    config = configuration(USER_NAME, *HOLLOW["mappings"])
+
+    mapped = map_person(config, person(ANNA | HOLLOW["person"] | {"mail": mail}), creating=creating)
+
+    paths = [one["target"] for one in HOLLOW["mappings"]] if mail else []
+    assert list(mapped.values) == ["userName", *paths]
+
+
+def test_element_of_constants_alone_is_sent() -> None:
+    constants = {'emails[type eq "work"].value': "team@contoso.com", 'emails[type eq "work"].primary': "True"}
+    config = configuration(USER_NAME, *({"target": path, "constant": value} for path, value in constants.items()))
+
+    assert list(map_person(config, person()).values) == ["userName", *constants]

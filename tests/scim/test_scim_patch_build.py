@@ -51,7 +51,7 @@ def test_create_body_merges_paths_into_one_resource() -> None:
         "userName": "lee@contoso.com",
         "active": True,
         "name": {"givenName": "Lee", "familyName": "Wong"},
-        "emails": [{"type": "work", "value": "lee@contoso.com"}],
+        "emails": [{"type": "work", "value": "lee@contoso.com", "primary": True}],
         "addresses": [{"type": "work", "locality": "Ulm", "country": "DE"}],
         "roles": [{"primary": True, "value": "Admin", "display": "Administrator"}],
         ENTERPRISE: {"department": "Sales", "manager": {"value": "m1"}},
@@ -221,3 +221,12 @@ def test_one_changed_element_costs_one_element_on_the_wire() -> None:
 
     assert operations == [{"op": "remove", "path": 'emails[value eq "0@x.y"]'}]
     assert apply_patch(before, read_operations(patch_body(operations)), USER).resource == after
+
+
+def test_only_mail_address_of_a_create_is_the_primary_one_unless_a_mapping_decides() -> None:
+    home = 'emails[type eq "home"].value'
+
+    assert to_resource({home: "a@b.c"}, USER)["emails"] == [{"type": "home", "value": "a@b.c", "primary": True}]
+    assert [one.get("primary") for one in to_resource({WORK: "a@b.c", home: "d@e.f"}, USER)["emails"]] == [None, None]
+    decided = {WORK: "a@b.c", 'emails[type eq "work"].primary': "False"}
+    assert [one["primary"] for one in to_resource(decided, USER)["emails"]] == [False]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from aiohttp import web
 from target_servers import ERROR_URN, LIST_URN, TOKEN, answering, serving, target_at
 
 from lockstep.engine.records import Change, ObjectKind
@@ -166,6 +169,39 @@ async def test_refused_credentials_are_said_as_the_style_guide_says_it() -> None
 
     assert answer.detail == f"Documo refused the credentials (HTTP 401) at GET {server.origin}/scim/v2/Users"
     assert answer.next_step == "Create a new key in Documo, then run: lockstep creds set documo --token-stdin"
+
+
+NUMBERED = orjson.loads((Path(__file__).parents[1] / "cases" / "engine-03-numeric-id.json").read_bytes())[
+    "target answers POST /Users with"
+]
+
+
+async def test_whole_number_as_id_is_taken_for_its_text() -> None:
+    listed = {"schemas": [LIST_URN], "totalResults": 1, "Resources": [NUMBERED]}
+    answers = {"POST": (201, NUMBERED), "PATCH": (200, NUMBERED)}
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        status, body = answers.get(request.method, (200, NUMBERED if request.path.endswith("/41") else listed))
+        return await answering(status, body)(request)
+
+    async with serving(handle) as server, target_at(server.origin) as target:
+        created = await target.create(USER, {"userName": "per.boss@fjord.test"}, operation_id="op")
+        read = await target.get(USER, "41")
+        found = await target.find(USER, "userName", "per.boss@fjord.test")
+        pages = [page async for page in target.pages(USER)]
+        change = [Change("active", True, False)]
+        updated = await target.update(USER, "41", change, current=None, etag="", operation_id="op")
+
+    accounts = [created.account, read, *found, *pages[0].accounts, updated.account]
+    assert [account and account.id for account in accounts] == ["41"] * 5
+
+
+@pytest.mark.parametrize("id", [True, 4.1, "", None, ["41"]])
+async def test_what_is_neither_text_nor_whole_number_is_no_id(id: Any) -> None:
+    async with serving(answering(201, NUMBERED | {"id": id})) as server, target_at(server.origin) as target:
+        answer = await ask(target, "create")
+
+    assert answer.verdict is Verdict.AMBIGUOUS
 
 
 async def test_words_of_a_scim_error_are_shown_and_made_harmless() -> None:

@@ -227,6 +227,19 @@ class ObjectMapping:
         return tuple((m.target, m.plain_source, m.ignores_empty, m.quick_read, m) for m in self.flowing)
 
     @cached_property
+    def labels(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+        """Of each element of a multi-valued attribute (`emails[type eq "work"]`): what is the same for all, and what people give.
+
+        Elements that have only one of the two are left out.
+        """
+        elements: dict[str, tuple[set[str], set[str]]] = {}
+        for one in self.flowing:
+            element, bracket, _ = one.target.rpartition("]")
+            if bracket:
+                elements.setdefault(element.casefold(), (set(), set()))[bool(one.dependencies)].add(one.target)
+        return tuple((frozenset(same), frozenset(given)) for same, given in elements.values() if same and given)
+
+    @cached_property
     def matching(self) -> tuple[AttributeMapping, ...]:
         """The mappings that accounts are found by, in the order of precedence."""
         return tuple(sorted((m for m in self.attributes if m.match > 0), key=lambda mapping: mapping.match))

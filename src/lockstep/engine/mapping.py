@@ -108,6 +108,11 @@ def map_account(
         problem = work.add(attribute)
         if problem is not None:
             return Mapped({}, problem=problem, redacted=frozenset(work.redacted))
+    for labels, given in mapping.labels:
+        # An element that only constants would fill says nothing: {"type": "work", "primary": true} is no e-mail address.
+        if given.isdisjoint(values):
+            for label in labels:
+                values.pop(label, None)
     problem = _missing_required(mapping, values) if creating else None
     return Mapped(values, problem=problem) if work is None else work.done(problem)
 

@@ -82,7 +82,15 @@ def to_resource(values: Mapping[str, Any], definition: ResourceDefinition) -> di
                 resource["schemas"].append(urn)
             container = resource.setdefault(urn, {})
         _put(container, resolved, value)
+    _mark_only_email(resource)
     return resource
+
+
+def _mark_only_email(resource: Mapping[str, Any]) -> None:
+    """One e-mail address is the primary one unless a mapping says otherwise, as Microsoft Entra sends it."""
+    emails = resource.get("emails")
+    if isinstance(emails, list) and len(emails) == 1 and isinstance(emails[0], dict) and "value" in emails[0]:
+        emails[0].setdefault("primary", True)
 
 
 def read_path(resource: Mapping[str, Any], text: str) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from lockstep.engine.records import Account
 from lockstep.ports import TargetPage
-from lockstep.targets.scim_answers import account_in
+from lockstep.targets.scim_answers import account_in, id_in
 from lockstep.targets.scim_requests import ScimRequest, values_at
 
 MOST_PAGES = 50_000
@@ -42,7 +42,7 @@ def read_list(request: ScimRequest, content: Mapping[str, Any]) -> tuple[tuple[A
         raise Dishonest("with Resources that are no list")
     accounts = []
     for resource in resources:
-        if not isinstance(resource, dict) or not isinstance(resource.get("id"), str) or not resource["id"]:
+        if not isinstance(resource, dict) or not id_in(resource):
             raise Dishonest("with an account that has no id")
         accounts.append(account_in(request, resource))
     return tuple(accounts), total

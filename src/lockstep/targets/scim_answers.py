@@ -146,8 +146,8 @@ def _judge_success(request: ScimRequest, response: Response, content: Mapping[st
         return None if is_enough else NO_RESOURCE
     if _lists(request):
         return None
-    found = content.get("id")
-    if not isinstance(found, str) or not found or response.status == 202:
+    found = id_in(content)
+    if not found or response.status == 202:
         return NO_RESOURCE
     return OTHER_ACCOUNT if request.target_id and found != request.target_id else None
 
@@ -173,7 +173,15 @@ def account_in(request: ScimRequest, resource: Mapping[str, Any], *, etag: str =
     """The account that *resource* is; *etag* from the header, otherwise from `meta.version`."""
     meta = resource.get("meta")
     version = meta.get("version") if isinstance(meta, Mapping) else None
-    return Account(request.kind, str(resource["id"]), resource, etag or (version if isinstance(version, str) else ""))
+    return Account(request.kind, id_in(resource), resource, etag or (version if isinstance(version, str) else ""))
+
+
+def id_in(resource: Mapping[str, Any]) -> str:
+    """The id of a resource; "" where it has none. RFC 7643 (3.1) wants a text; a whole number is taken for one."""
+    found = resource.get("id")
+    if isinstance(found, int) and not isinstance(found, bool):
+        return str(found)
+    return found if isinstance(found, str) else ""
 
 
 def _lists(request: ScimRequest) -> bool:
