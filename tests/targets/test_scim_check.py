@@ -15,7 +15,7 @@ import orjson
 import pytest
 from aiohttp import web
 from click.testing import CliRunner, Result
-from target_servers import TOKEN_FOR_SCIM2, allowing, answering, free_port, scim2_server, serving
+from target_servers import LIST_URN, TOKEN_FOR_SCIM2, allowing, answering, free_port, scim2_server, serving
 
 from lockstep.cli.scim import scim
 from lockstep.errors import Kind, LockstepError
@@ -297,3 +297,99 @@ def test_every_call_of_the_specification_is_checked() -> None:
     assert {f"U{number}" for number in range(1, 11)} <= have
     assert {f"G{number}" for number in range(1, 9)} <= have
     assert len(have) == len(CHECKS)
+
+
+def named(body: bytes) -> dict[str, Any] | None:
+    """The resource in *body*, if it has a user name."""
+    try:
+        resource = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return resource if isinstance(resource, dict) and isinstance(resource.get("userName"), str) else None
+
+
+def forgetful(*, ignores_filters: bool = False) -> tuple[dict[str, dict[str, Any]], Any]:
+    """A server whose 201 has no id, and which refuses to delete what is not there; what it holds, and its handler."""
+    held: dict[str, dict[str, Any]] = {"1": {"id": "1", "userName": "boss@example.com"}}
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        collection, _, user = request.path.removeprefix("/").partition("/")
+        if collection != "Users":
+            return web.json_response({}, status=404)
+        if request.method == "POST":
+            made = named(await request.read())
+            if made is None:
+                return web.json_response({}, status=400)
+            made["id"] = str(len(held) + 1)
+            held[made["id"]] = made
+            return web.json_response({"userName": made["userName"]}, status=201)
+        if request.method == "DELETE":
+            return web.Response(status=204) if held.pop(user, None) else web.Response(status=500)
+        if user:
+            return web.json_response(held[user]) if user in held else web.json_response({}, status=404)
+        wanted = request.query.get("filter", "")
+        found = [
+            one
+            for one in held.values()
+            if ignores_filters or not wanted or orjson.dumps(one["userName"]).decode() in wanted
+        ]
+        return web.json_response({"schemas": [LIST_URN], "totalResults": len(found), "Resources": found})
+
+    return held, handle
+
+
+@pytest.mark.parametrize("ignores_filters", [False, True])
+async def test_account_whose_creation_was_answered_without_id_is_found_by_name_and_deleted(
+    ignores_filters: bool,
+) -> None:
+    held, handler = forgetful(ignores_filters=ignores_filters)
+    async with serving(handler) as server:
+        client = allowing(server.origin)
+        report = await run_checks(client, server.origin, Secret("t"))
+        await client.close()
+
+    assert report.left_behind == ()
+    assert list(held) == ["1"], "an account that the checks did not make is never deleted"
+
+
+async def test_what_cannot_be_found_again_is_named() -> None:
+    _, handler = forgetful()
+
+    async def hides(request: web.Request) -> web.StreamResponse:
+        empty = {"schemas": [LIST_URN], "totalResults": 0, "Resources": []}
+        return web.json_response(empty) if "filter" in request.query else await handler(request)
+
+    async with serving(hides) as server:
+        client = allowing(server.origin)
+        report = await run_checks(client, server.origin, Secret("t"))
+        await client.close()
+
+    assert report.left_behind
+    assert all("userName eq" in one and "lockstep-check-" in one for one in report.left_behind)
+
+
+async def test_what_is_gone_already_is_not_left_behind() -> None:
+    held: dict[str, dict[str, Any]] = {}
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        user = request.path.partition("/Users/")[2]
+        if request.method == "POST" and request.path == "/Users":
+            made = named(await request.read())
+            if made is None:
+                return web.json_response({}, status=400)
+            made["id"] = f"u{len(held)}"
+            held[made["id"]] = made
+            return web.json_response(made, status=201)
+        if request.method == "DELETE":
+            return web.Response(status=204) if held.pop(user, None) else web.Response(status=500)
+        if user in held:
+            return web.json_response(held.pop(user))  # somebody else deletes it
+        empty = {"schemas": [LIST_URN], "totalResults": 0, "Resources": []}
+        return web.json_response(empty) if request.path == "/Users" else web.json_response({}, status=404)
+
+    async with serving(handle) as server:
+        client = allowing(server.origin)
+        report = await run_checks(client, server.origin, Secret("t"))
+        await client.close()
+
+    assert report.left_behind == ()

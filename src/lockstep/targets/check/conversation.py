@@ -15,10 +15,12 @@ from urllib.parse import quote, quote_plus
 
 import orjson
 
+from lockstep.scim.tokens import quote as json_quote
 from lockstep.targets.check.catalogue import Broken, Doubtful
 from lockstep.targets.http_client import HttpClient, Response, WireError
 from lockstep.targets.pacing import read_retry_after
 from lockstep.targets.redaction import Redactor
+from lockstep.targets.scim_answers import id_in
 from lockstep.targets.scim_requests import TenantUrl
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -85,7 +87,10 @@ class Exchanged:
 
 
 class Conversation:
-    """The requests of one check. *made* is shared by all: paths of what was created, in order."""
+    """The requests of one check. *made* is shared by all: paths of what was created and is there, in order.
+
+    What was created without an id in the answer is in it as a search.
+    """
 
     def __init__(self, client: HttpClient, tenant: TenantUrl, secret: Any, made: list[str], *, seconds: float) -> None:
         self.exchanges: list[Exchanged] = []
@@ -111,9 +116,22 @@ class Conversation:
         sent = Exchanged(method, url, shown, content or b"", None, "", 0.0)
         got = await self._answered(sent, headers, content)
         parsed, is_json = _object(got.body)
-        if method == "POST" and 200 <= got.status < 300 and isinstance(parsed.get("id"), str):
-            self.made.append(f"{path.partition('?')[0]}/{quote(parsed['id'], safe='')}")
-        return Reply(method, path.partition("?")[0], got.status, got.headers, parsed, is_json)
+        bare = path.partition("?")[0]
+        if method == "POST" and 200 <= got.status < 300:
+            self._remember_made(bare, body, parsed)
+        elif method == "DELETE" and 200 <= got.status < 300 and bare in self.made:
+            self.made.remove(bare)
+        return Reply(method, bare, got.status, got.headers, parsed, is_json)
+
+    def _remember_made(self, collection: str, sent: Any, answered: Mapping[str, Any]) -> None:
+        """What has to be deleted: by its id, or where the answer has none, by the name it is found under."""
+        if found := id_in(answered):
+            self.made.append(f"{collection}/{quote(found, safe='')}")
+            return
+        attribute = "displayName" if collection == "/Groups" else "userName"
+        if isinstance(sent, Mapping) and isinstance(sent.get(attribute), str):
+            wanted = quote(f"{attribute} eq {json_quote(sent[attribute])}", safe="")
+            self.made.append(f"{collection}?filter={wanted}")
 
     async def _answered(self, sent: Exchanged, headers: Mapping[str, str], content: bytes | None) -> Response:
         """The answer to a request; one that came too early for the server's limit is sent again."""

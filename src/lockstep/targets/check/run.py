@@ -10,8 +10,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote, unquote
 
 from lockstep.errors import Kind, LockstepError
+from lockstep.scim.tokens import quote as json_quote
 from lockstep.targets.check import groups, okta, service, users
 from lockstep.targets.check.catalogue import (
     Broken,
@@ -24,6 +26,7 @@ from lockstep.targets.check.catalogue import (
 )
 from lockstep.targets.check.conversation import Conversation, Exchanged
 from lockstep.targets.http_client import HttpClient
+from lockstep.targets.scim_answers import id_in
 from lockstep.targets.scim_requests import read_tenant_url
 
 # Importing them registers their checks.
@@ -164,16 +167,38 @@ async def _has_groups(run: _Run) -> bool:
 
 
 async def _clean_up(run: _Run) -> list[str]:
-    """Delete what the checks made, groups before people; return what could not be deleted."""
-    left = []
-    for path in sorted(set(run.made), key=lambda made: not made.startswith("/Groups")):
+    """Delete what the checks made, groups before people; return what is still there, or may be."""
+    left: list[str] = []
+    for path in sorted(dict.fromkeys(run.made), key=lambda made: not made.startswith("/Groups")):
         conversation = run.conversation()
         try:
-            reply = await conversation.send("DELETE", path)
+            for one in await _found(conversation, path):
+                if not await _is_deleted(conversation, one):
+                    left.append(one)
         except Finding:
-            left.append(path)
-            continue
+            left.append(unquote(path))
         run.requests += len(conversation.exchanges)
-        if reply.status not in (200, 202, 204, 404, 410):
-            left.append(path)
     return left
+
+
+async def _found(conversation: Conversation, path: str) -> list[str]:
+    """The resources that *path* leads to: itself, or what a search gives. Raises Broken where the search shows nothing."""
+    collection, is_search, _ = path.partition("?")
+    if not is_search:
+        return [path]
+    resources = (await conversation.send("GET", path)).must_be(200).body.get("Resources")
+    shown = [one for one in resources if isinstance(one, dict)] if isinstance(resources, list) else []
+    # A server that ignores filters shows everybody: only what bears the name is ours.
+    ids = [
+        id_in(one) for one in shown if json_quote(str(one.get("userName") or one.get("displayName"))) in unquote(path)
+    ]
+    if not ids or not all(ids):
+        raise Broken("what was made is not found by its name")
+    return [f"{collection}/{quote(one, safe='')}" for one in ids]
+
+
+async def _is_deleted(conversation: Conversation, path: str) -> bool:
+    if (await conversation.send("DELETE", path)).status in (200, 202, 204, 404, 410):
+        return True
+    # Some servers refuse to delete what is not there.
+    return (await conversation.send("GET", path)).status in (404, 410)
