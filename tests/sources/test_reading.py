@@ -278,11 +278,17 @@ def test_fifo_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path: Path
     fifo = tmp_path / "fifo.csv"
     os.mkfifo(fifo)
 
-    with pytest.raises(LockstepError, match="Nothing came from"), regular_file(str(fifo), first_byte_seconds=0.05):
+    with pytest.raises(LockstepError, match="Nobody wrote to"), regular_file(str(fifo), first_byte_seconds=0.05):
         pass
 
     with pytest.raises(LockstepError, match="not a regular file"):
         open_csv(fifo)
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/"])
+def test_what_is_neither_a_file_nor_a_pipe_is_refused(device: str) -> None:
+    with pytest.raises(LockstepError), regular_file(device) as path:
+        open_csv(path)
 
 
 async def test_pipe_is_read_as_a_file_and_its_copy_goes_afterwards(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ Nobody is waited for without end: a pipe that nobody writes to is refused.
 from __future__ import annotations
 
 import os
-import select
 import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ from lockstep.errors import invalid
 STANDARD_INPUT = "-"
 _SAME = frozenset({STANDARD_INPUT, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 _FIRST_BYTE_SECONDS = 10.0
+_LOOK_EVERY_SECONDS = 0.02
 
 
 def is_piped(name: str) -> bool:
@@ -31,7 +32,7 @@ def is_piped(name: str) -> bool:
         mode = Path(name).stat().st_mode
     except (OSError, ValueError):
         return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
+    return stat.S_ISFIFO(mode)
 
 
 @contextmanager
@@ -47,14 +48,27 @@ def regular_file(name: str, *, first_byte_seconds: float = _FIRST_BYTE_SECONDS) 
     with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
         copy = Path(folder) / ("standard-input.csv" if name in _SAME else Path(name).name)
         with _opened(name, shown) as source, copy.open("wb") as target:
-            if not select.select([source], [], [], first_byte_seconds)[0]:
-                raise invalid(
-                    f"Nothing came from {shown} within {first_byte_seconds:g} seconds",
-                    next_step="Start what writes to it first, or name a file",
-                )
-            os.set_blocking(source.fileno(), True)
+            if name not in _SAME:
+                target.write(_first_bytes(source, shown, first_byte_seconds))
             shutil.copyfileobj(source, target)
         yield copy
+
+
+def _first_bytes(source: BinaryIO, shown: str, seconds: float) -> bytes:
+    """What is there, once somebody writes: how long a writer takes is their affair, that there is one is not. Blocking from here on."""
+    deadline = time.monotonic() + seconds
+    found: bytes | None = b""
+    # No bytes: nobody has opened it to write. None: somebody has, and has written nothing yet.
+    while found == b"":
+        if time.monotonic() > deadline:
+            raise invalid(
+                f"Nobody wrote to {shown} within {seconds:g} seconds",
+                next_step="Start what writes to it first, or name a file",
+            )
+        time.sleep(_LOOK_EVERY_SECONDS)
+        found = source.read(1)
+    os.set_blocking(source.fileno(), True)
+    return found or b""
 
 
 def _opened(name: str, shown: str) -> BinaryIO:
