@@ -21,6 +21,7 @@ class Kind(StrEnum):
     THROTTLED = "throttled"  # asked to slow down
     HELD = "held"  # quarantine, or waiting for an approval
     PARTIAL = "partial"  # finished, some objects failed
+    OUTPUT = "output"  # what there is to say could not be written: a full disk
     INTERNAL = "internal"  # our fault
 
 
@@ -34,6 +35,7 @@ EXIT_CODES: dict[Kind, int] = {
     Kind.THROTTLED: 69,
     Kind.HELD: 6,
     Kind.PARTIAL: 3,
+    Kind.OUTPUT: 74,
     Kind.INTERNAL: 1,
 }
 

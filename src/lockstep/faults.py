@@ -5,7 +5,10 @@ A trace quotes values and statements, so it never goes to the terminal, where it
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import sys
 import tempfile
 import traceback
 
@@ -13,6 +16,8 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from lockstep.errors import Kind, LockstepError, unreachable
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def as_error(fault: Exception) -> LockstepError:
@@ -23,6 +28,15 @@ def as_error(fault: Exception) -> LockstepError:
             why="PostgreSQL was stopped, restarted or lost",
             next_step="Try again when it answers: lockstep doctor",
         )
+    if isinstance(fault, OSError) and fault.errno in _NO_ROOM:
+        return LockstepError(
+            Kind.OUTPUT,
+            "Not everything could be written",
+            why=fault.strerror or "",
+            next_step="Make room, then try again",
+        )
+    if isinstance(fault, psycopg.errors.DiskFull):
+        return unreachable("PostgreSQL has no room left on its disk", next_step="Make room, then run: lockstep doctor")
     kind = type(fault).__name__
     try:
         number, name = tempfile.mkstemp(prefix="lockstep-fault-", suffix=".txt")
@@ -47,3 +61,11 @@ def is_lost_database(fault: BaseException) -> bool:
         return "closed" in str(fault)
     cause = fault.__cause__
     return type(fault).__name__ == "ConnectorException" and cause is not None and is_lost_database(cause)
+
+
+def forget_output() -> None:
+    """What is left in the buffer of stdout goes nowhere, so that the end of the process does not complain of it once more."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

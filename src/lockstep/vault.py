@@ -85,24 +85,28 @@ class Vault:
         cipher = AESGCM(_derive(self._key, b"seal"))
         return head + cipher.encrypt(head[-NONCE_BYTES:], secret.reveal().encode(), _bound(head, purpose, name))
 
-    def open(self, envelope: bytes, *, purpose: str, name: str) -> Secret:
-        """Return the secret in *envelope*. Raises LockstepError if the key is another or it was moved or changed."""
+    def open(self, envelope: bytes, *, purpose: str, name: str, shown: str = "") -> Secret:
+        """Return the secret in *envelope*. Raises LockstepError if the key is another or it was moved or changed.
+
+        *shown* is what an error calls the application whose id is *name*.
+        """
         envelope = bytes(envelope)
         head, sealed = envelope[: 1 + KEY_ID_BYTES + NONCE_BYTES], envelope[1 + KEY_ID_BYTES + NONCE_BYTES :]
         key = self._keys.get(head[1 : 1 + KEY_ID_BYTES])
         if head[:1] != FORM or len(sealed) < 16:
-            raise _unreadable(purpose, name, "What is stored is no envelope of ours")
+            raise _unreadable(purpose, shown or name, "What is stored is no envelope of ours")
         if key is None:
             raise _unreadable(
                 purpose,
-                name,
+                shown or name,
                 f"It was sealed with key {head[1 : 1 + KEY_ID_BYTES].hex()}, the key in use is {self._key.id.hex()}",
-                next_step="Start with the key that was used before: LOCKSTEP_KEY or the file key in the data folder",
+                next_step="Start with the key that was used before: LOCKSTEP_KEY or the file key in the data folder. "
+                f"Or give the token again: lockstep creds set {shown or 'APP'} --token-stdin",
             )
         try:
             text = AESGCM(_derive(key, b"seal")).decrypt(head[-NONCE_BYTES:], sealed, _bound(head, purpose, name))
         except InvalidTag:
-            raise _unreadable(purpose, name, "It was changed, or it belongs to something else") from None
+            raise _unreadable(purpose, shown or name, "It was changed, or it belongs to something else") from None
         return Secret(text.decode())
 
     def is_current(self, envelope: bytes) -> bool:
@@ -115,11 +119,19 @@ class Vault:
         return hmac.digest(key, purpose.encode() + b"\0" + text.encode(), "sha256")
 
 
-def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | None = None) -> Vault:
+def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | None = None, sealed: int = 0) -> Vault:
     """Return the vault with *key*, or else with the one in `<data>/key`, made if missing; *older_key* opens as well.
 
+    Where *sealed* secrets are stored, a missing key is an error: a new one cannot open them.
     Raises LockstepError for a malformed key or a key file that others can read.
     """
+    if key is None and sealed and not (data / "key").exists():
+        raise LockstepError(
+            Kind.FORBIDDEN,
+            f"The key file {data / 'key'} is missing, and {sealed} stored secret tokens were sealed with it",
+            next_step="Put your copy of the key back, or set LOCKSTEP_KEY. If it is lost: lockstep key new",
+            code="KeyMissing",
+        )
     current = parse_key(key.reveal(), where="LOCKSTEP_KEY") if key else _read_or_make_key(data / "key")
     older = [parse_key(older_key.reveal(), where="LOCKSTEP_KEY_OLDER")] if older_key else []
     return Vault(current, *older)
@@ -134,26 +146,37 @@ def parse_key(text: str, *, where: str) -> VaultKey:
         material = b""
     if len(material) != KEY_BYTES:
         raise invalid(
-            f"{where} is not a valid key of {KEY_BYTES} bytes", next_step="Make one with: openssl rand -base64 32"
+            f"{where} is not a valid key of {KEY_BYTES} bytes",
+            next_step="Use the copy of the key that you keep. Another key cannot open the secrets that are stored",
         )
     return VaultKey(material, hashlib.sha256(b"lockstep key id\0" + material).digest()[:KEY_ID_BYTES])
 
 
+def passing_vault() -> Vault:
+    """A vault whose key nobody keeps, for work that neither seals nor opens."""
+    return Vault(VaultKey(secrets.token_bytes(KEY_BYTES), bytes(KEY_ID_BYTES)))
+
+
+def make_key_file(path: Path) -> None:
+    """Make a random key in *path*, unless there is one; of several that start together, one makes it."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, half = tempfile.mkstemp(prefix=".key-", dir=path.parent)  # 0600 from its first moment
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(half, path)
+    except FileExistsError:
+        pass  # another start was quicker: its key counts
+    finally:
+        Path(half).unlink()
+
+
 def _read_or_make_key(path: Path) -> VaultKey:
-    """Read the key file, made with a random key if it is missing; of several that start together, one makes it."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, half = tempfile.mkstemp(prefix=".key-", dir=path.parent)  # 0600 from its first moment
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(half, path)
-        except FileExistsError:
-            pass  # another start was quicker: its key counts
-        finally:
-            Path(half).unlink()
+    make_key_file(path)
     return _read_key(path)
 
 
@@ -187,6 +210,6 @@ def _unreadable(purpose: str, name: str, why: str, *, next_step: str = "") -> Lo
         Kind.FORBIDDEN,
         f"The stored secret {purpose} of {name} cannot be opened",
         why=why,
-        next_step=next_step or "Store it again",
+        next_step=next_step or f"Give the token again: lockstep creds set {name} --token-stdin",
         code="SecretUnreadable",
     )

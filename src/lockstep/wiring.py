@@ -28,10 +28,11 @@ from lockstep.postgres.pool import Pool, open_pool
 from lockstep.postgres.server import Server, running
 from lockstep.settings import Settings
 from lockstep.sources.registry import open_source
+from lockstep.storage.credentials import sealed_secrets
 from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services, Times
 from lockstep.targets.opener import ScimTargets
-from lockstep.vault import Vault, open_vault
+from lockstep.vault import Vault, open_vault, passing_vault
 
 MIGRATIONS = "lockstep.storage.migrations"
 OWN_APPLICATION = "documo.json"  # in the data folder while `up` runs: the origin of its own Documo
@@ -113,21 +114,31 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, *, main: bool, say: Say = quietly) -> AsyncIterator[House]:
+async def open_house(
+    settings: Settings, *, main: bool, say: Say = quietly, upgrades: bool = True, needs_key: bool = True
+) -> AsyncIterator[House]:
     """Attach to the database (starting our own PostgreSQL where none is named), bring it up to date, open what is needed.
 
-    *main*: this is `up` or `serve`, of which a data folder has one. Raises LockstepError.
+    *main*: this is `up` or `serve`, of which a data folder has one. Without *upgrades* a database of an older version is refused.
+    Without *needs_key* nothing sealed will be opened, and a missing key is no error; none is made.
+    Raises LockstepError.
     """
     options = Options(user=settings.postgres_user)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(
             running(settings.data, main=main, say=say, urls=settings.database_urls, options=options)
         )
-        vault = open_vault(settings.data, key=settings.key, older_key=settings.older_key)
         database = server.database("lockstep")
-        await migrate(database, MIGRATIONS, say=say)
+        await migrate(database, MIGRATIONS, say=say, upgrade_with="" if upgrades else "lockstep migrate")
         pool = await open_pool(database, max_size=settings.pool_size)
         stack.push_async_callback(pool.close)
+        async with pool.connection() as connection:
+            sealed = len(await sealed_secrets(connection))
+        vault = (
+            open_vault(settings.data, key=settings.key, older_key=settings.older_key, sealed=sealed)
+            if needs_key or not sealed
+            else passing_vault()
+        )
         targets = ScimTargets((*settings.outbound_allow, *own_application(settings.data)))
         stack.push_async_callback(targets.close)
         yield House(settings, server, pool, vault, load_gallery(), targets, Drive(pool=pool))

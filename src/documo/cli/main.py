@@ -11,6 +11,7 @@ import click
 
 from documo import __version__
 from documo.cli.accounts import accounts
+from documo.cli.backup import backup, restore
 from documo.cli.domains import domains
 from documo.cli.events import events
 from documo.cli.keys import keys
@@ -43,7 +44,7 @@ def version(output: Output) -> None:
     output.one({"version": __version__}, text=__version__)
 
 
-for command in (accounts, members, roles, keys, domains, events, requests, serve, sandbox):
+for command in (accounts, members, roles, keys, domains, events, requests, serve, sandbox, backup, restore):
     documo.add_command(command)
 
 
@@ -77,11 +78,16 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
+        from lockstep.faults import forget_output
+
+        forget_output()
         return 0
     except Exception as fault:
-        from lockstep.faults import as_error  # nobody should need it
+        from lockstep.faults import as_error, forget_output  # nobody should need them
 
         told = as_error(fault)
+        if told.kind is Kind.OUTPUT:
+            forget_output()
         _show(told.detail, why=told.why, next_step=told.next_step)
         return told.exit_code
     return result if isinstance(result, int) else 0

@@ -90,7 +90,7 @@ def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]], *, cre
     Raises LockstepError where there is none yet, unless it *creates* one.
     """
     if not creates:
-        _require_data(settings)
+        require_data(settings)
 
     async def run() -> R:
         async with running_store(settings, main=False, max_size=2) as store:
@@ -99,7 +99,7 @@ def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]], *, cre
     return asyncio.run(run())
 
 
-def _require_data(settings: Settings) -> None:
+def require_data(settings: Settings) -> None:
     """Raise LockstepError for a folder without Documo's data: a command in the wrong folder must not look like a loss of everything."""
     if settings.urls:
         return

@@ -79,9 +79,9 @@ async def rehearsing(store: Store) -> AsyncIterator[Rehearsal]:
 
 
 @asynccontextmanager
-async def open_store(database: Database, *, max_size: int = 8) -> AsyncIterator[Store]:
-    """The store of a migrated database."""
-    await migrate(database, PACKAGE)
+async def open_store(database: Database, *, max_size: int = 8, upgrades: bool = True) -> AsyncIterator[Store]:
+    """The store of a migrated database; without *upgrades* one of an older version is refused."""
+    await migrate(database, PACKAGE, upgrade_with="" if upgrades else "documo serve")
     pool = await open_pool(database, min_size=1, max_size=max_size, name="documo")
     try:
         yield Store(pool, database)
@@ -93,5 +93,5 @@ async def open_store(database: Database, *, max_size: int = 8) -> AsyncIterator[
 async def running_store(settings: Settings, *, main: bool, max_size: int = 8) -> AsyncIterator[Store]:
     """The store of the data folder or server that *settings* name; the embedded server is started or attached to."""
     async with running(settings.data, main=main, product="documo", databases=(DATABASE,), urls=settings.urls) as server:
-        async with open_store(server.database(DATABASE), max_size=max_size) as store:
+        async with open_store(server.database(DATABASE), max_size=max_size, upgrades=main) as store:
             yield store

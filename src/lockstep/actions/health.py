@@ -9,12 +9,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lockstep.actions.context import Context
+from lockstep.actions.context import Context, audit
+from lockstep.actions.jobs import PROVISIONING_WRITE
 from lockstep.actions.status import WORKER_SILENT_SECONDS, status_of
 from lockstep.engine.headline import Standing
+from lockstep.errors import LockstepError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import credentials, jobs
 from lockstep.storage.jobs import JobRow
+from lockstep.sync.connections import TOKEN
 
 _FAILS = frozenset({Standing.STOPPED, Standing.SLOWED, Standing.NO_ANSWER})
 _OLDEST_POSTGRES = 150_000
@@ -42,6 +45,21 @@ async def left_undone(context: Context, touched: Collection[str]) -> list[str]:
         if await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS):
             return []
         return await jobs.applications_with_work(connection, touched)
+
+
+async def sealed(context: Context) -> list[Finding]:
+    """Whether the key opens the stored tokens; one finding for each that it does not."""
+    async with context.reading() as connection:
+        stored = await credentials.sealed_secrets(connection)
+    failed = []
+    for name, app, envelope in stored:
+        try:
+            context.vault.open(envelope, purpose=TOKEN, name=app, shown=name)
+        except LockstepError as shut:
+            failed.append(Finding("secrets", Level.FAIL, f"{shut.detail}. {shut.why}", shut.next_step))
+    if stored and not failed:
+        return [Finding("secrets", Level.OK, "the key opens every stored token")]
+    return failed
 
 
 async def examine(context: Context) -> list[Finding]:
@@ -100,3 +118,17 @@ async def _application(connection: Connection, row: JobRow) -> Finding:
         return Finding(name, Level.WARN, stands.sentence, stands.next_step)
     state = "on" if row.is_on else "off"
     return Finding(name, Level.OK, f"connection tested, {len(tried)} of {len(tried)} passed; provisioning is {state}")
+
+
+async def forget_unreadable(context: Context) -> list[str]:
+    """Forget the tokens that the key does not open; the names of their applications."""
+    forgotten = []
+    async with context.changing(PROVISIONING_WRITE) as edit:
+        for name, app, envelope in await credentials.sealed_secrets(edit.connection):
+            try:
+                context.vault.open(envelope, purpose=TOKEN, name=app, shown=name)
+            except LockstepError:
+                await credentials.forget_secret(edit.connection, app)
+                await audit(edit, "Forget a token that no key opens", name)
+                forgotten.append(name)
+    return forgotten

@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "apps": "lockstep.cli.apps:apps",
     "assign": "lockstep.cli.assign:assign",
     "audit": "lockstep.cli.audit:audit",
+    "backup": "lockstep.cli.backup:backup",
     "creds": "lockstep.cli.creds:creds",
     "cycles": "lockstep.cli.status:cycles",
     "deletes": "lockstep.cli.deletes:deletes",
@@ -40,15 +41,18 @@ COMMANDS: dict[str, str] = {
     "groups": "lockstep.cli.groups:groups",
     "help": "lockstep.cli.help:help_",
     "import": "lockstep.cli.config:import_",
+    "key": "lockstep.cli.key:key",
     "links": "lockstep.cli.links:links",
     "logs": "lockstep.cli.logs:logs",
     "map": "lockstep.cli.mapping:map_",
+    "migrate": "lockstep.cli.migrate:migrate",
     "pause": "lockstep.cli.provision:pause",
     "people": "lockstep.cli.people:people",
     "plan": "lockstep.cli.config:plan",
     "push": "lockstep.cli.push:push",
     "quarantine": "lockstep.cli.quarantine:quarantine",
     "restart": "lockstep.cli.provision:restart",
+    "restore": "lockstep.cli.backup:restore",
     "retry": "lockstep.cli.provision:retry",
     "run": "lockstep.cli.provision:run",
     "scim": "lockstep.cli.scim:scim",
@@ -182,12 +186,16 @@ def run(arguments: list[str]) -> int:
         show_error(error.detail, why=error.why, next_step=error.next_step)
         return error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()  # nobody reads any more: no word about it
+        from lockstep.faults import forget_output
+
+        forget_output()  # nobody reads any more: no word about it
         return 0
     except Exception as fault:
-        from lockstep.faults import as_error  # nobody should need it
+        from lockstep.faults import as_error, forget_output  # nobody should need them
 
         told = as_error(fault)
+        if told.kind is Kind.OUTPUT:
+            forget_output()
         show_error(told.detail, why=told.why, next_step=told.next_step)
         return told.exit_code
     return result if isinstance(result, int) else 0

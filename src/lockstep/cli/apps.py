@@ -70,7 +70,9 @@ def add(template: str, name: str, display_name: str, output: Output) -> None:
     lockstep apps add documo
     lockstep apps add documo --name documo-test --display-name "Documo (test)"
     """
-    app = run(lambda context: actions.add_application(context, template, name=name, display_name=display_name))
+    app = run(
+        lambda context: actions.add_application(context, template, name=name, display_name=display_name), creates=True
+    )
     output.one(_row(app), text=f"{app.display_name} is added as {app.name}. Provisioning is off.")
     hint(f"Next: lockstep creds set {app.name} --token-stdin   then   lockstep assign {app.name} --group GROUP")
 

@@ -15,12 +15,13 @@ from collections.abc import Iterator
 
 import click
 
-from lockstep.actions.health import Finding, Level, examine
+from lockstep.actions.health import Finding, Level, examine, sealed
 from lockstep.cli.output import Output, output_option, safe
-from lockstep.cli.session import session, settings_of
+from lockstep.cli.session import has_data, session, settings_of
 from lockstep.errors import LockstepError
 from lockstep.postgres.migrate import revisions_of
 from lockstep.settings import Settings
+from lockstep.vault import parse_key
 from lockstep.wiring import MIGRATIONS, own_application
 
 OLDEST_PYTHON = (3, 11)
@@ -85,10 +86,19 @@ def _key(settings: Settings) -> Finding:
     if settings.key is not None:
         return Finding("key", Level.OK, "the key comes from the environment")
     if not file.exists():
+        if has_data(settings):
+            return Finding("key", Level.WARN, f"{file} is missing", "Put your copy of it back")
         return Finding("key", Level.OK, "no key yet; it is made with the first start")
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & 0o077:
         return Finding("key", Level.FAIL, f"others may read {file} (mode {mode:04o})", f"chmod 600 {file}")
+    if not mode & 0o400:
+        return Finding("key", Level.FAIL, f"nobody may read {file} (mode {mode:04o})", f"chmod 600 {file}")
+    try:
+        parse_key(file.read_text(), where=str(file))
+    except (OSError, UnicodeDecodeError, LockstepError):
+        remedy = "Put your copy of the key back; if it is lost: lockstep key new"
+        return Finding("key", Level.FAIL, f"{file} is damaged", remedy)
     return Finding("key", Level.OK, f"{file} is readable by its owner alone")
 
 
@@ -115,12 +125,16 @@ def _outbound(settings: Settings) -> Iterator[Finding]:
 
 
 async def _house(settings: Settings) -> list[Finding]:
-    if not settings.data.exists() and not settings.database_urls:
+    if not has_data(settings):
         return []
     try:
         async with session(settings) as (_, context):
             newest = revisions_of(MIGRATIONS).newest
-            return [*await examine(context), Finding("migrations", Level.OK, f"the database is at {newest}")]
+            return [
+                *await sealed(context),
+                *await examine(context),
+                Finding("migrations", Level.OK, f"the database is at {newest}"),
+            ]
     except LockstepError as failed:
         remedy = failed.next_step or "Correct the cause, then run: lockstep doctor"
         text = f"{failed.detail}. {failed.why}".rstrip(". ")

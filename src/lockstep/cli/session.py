@@ -22,6 +22,8 @@ from lockstep.cli.events import events_on_stderr
 from lockstep.cli.output import hint
 from lockstep.cli.progress import ProgressLine
 from lockstep.directory.intake import Progress
+from lockstep.errors import not_found
+from lockstep.postgres.places import read_record
 from lockstep.settings import Settings, load_settings
 from lockstep.wiring import House, open_house
 
@@ -39,13 +41,13 @@ def settings_of(ctx: click.Context | None = None) -> Settings:
     return load_settings(os.environ, {"data": globals_of(ctx).data})
 
 
-def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "") -> Answer:
-    """Do *work* with a context; *label* names what its progress shows."""
+def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "", creates: bool = False) -> Answer:
+    """Do *work* with a context; *label* names what its progress shows. Only a command that *creates* may be the first in a folder."""
     settings, flags = settings_of(), globals_of()
 
     async def all_of_it() -> Answer:
         touched: set[str] = set()
-        async with session(settings) as (_, context):
+        async with session(settings, creates=creates) as (_, context):
 
             async def remember(jobs: Collection[str]) -> None:
                 touched.update(jobs)
@@ -75,10 +77,29 @@ async def _tell_of_missing_worker(context: Context, touched: Collection[str]) ->
 
 
 @asynccontextmanager
-async def session(settings: Settings) -> AsyncIterator[tuple[House, Context]]:
+async def session(settings: Settings, *, creates: bool = False) -> AsyncIterator[tuple[House, Context]]:
     """The house for the length of one command, and a context for who runs it."""
-    async with open_house(settings, main=False, say=hint) as house:
+    if not creates:
+        require_data(settings)
+    async with open_house(settings, main=False, say=hint, upgrades=False) as house:
         yield house, house.context(operator(), say=hint)
+
+
+def has_data(settings: Settings) -> bool:
+    """Whether there is a database to look into: one that a URL names, or one that was set up in the data folder."""
+    if "lockstep" in settings.database_urls:
+        return True
+    record = read_record(settings.data.expanduser().resolve())
+    return record is not None and "lockstep" in record.databases
+
+
+def require_data(settings: Settings) -> None:
+    """Raise LockstepError for a folder without data: a command in the wrong folder must not look like a loss of everything."""
+    if not has_data(settings):
+        raise not_found(
+            f"There is no Lockstep data in {settings.data}",
+            next_step="Name its folder with --data FOLDER, or begin: lockstep up, lockstep serve, or lockstep sources import FILE",
+        )
 
 
 def operator() -> Actor:

@@ -83,7 +83,7 @@ def import_(
             kept = not is_piped(what)
             return name, await actions.import_file(context, name, config, is_kept=kept, options=options)
 
-    name, results = run(work, label="Looking" if dry_run else "Importing")
+    name, results = run(work, label="Looking" if dry_run else "Importing", creates=not dry_run)
     text = [_summary(one, is_rehearsal=dry_run) for one in results]
     text += [line for one in results for line in _names(one, everybody=dry_run)]
     output.one({"source": name, "dryRun": dry_run, "passes": [_row(one) for one in results]}, text=text)

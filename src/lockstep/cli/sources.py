@@ -79,7 +79,7 @@ def add(
             context, name, kind="csv", config=config, display_name=display_name, replaces=replaces
         )
 
-    run(work)
+    run(work, creates=True)
     output.one({"name": name, "kind": "csv", "config": config}, text=f"Source {name} is registered.")
     if every is not None:
         hint(f"A worker reads it within a minute, and again every {length_text(every)}.")

@@ -40,10 +40,14 @@ def revisions_of(package: str) -> Revisions:
     return Revisions(folder, tuple(numbers))
 
 
-async def migrate(database: Database, package: str, *, say: Callable[[str], None] = lambda _: None) -> bool:
+async def migrate(
+    database: Database, package: str, *, say: Callable[[str], None] = lambda _: None, upgrade_with: str = ""
+) -> bool:
     """Apply the revisions of *package* that *database* lacks; True if there were any.
 
-    Processes that start together wait for one that does it. Raises LockstepError for a database newer than the code.
+    Processes that start together wait for one that does it. *upgrade_with*: the command that upgrades, where the caller only sets up
+    an empty database, because a server of the older version may be running on this one. Raises LockstepError for a database that the
+    code cannot use.
     """
     revisions = revisions_of(package)
     options = connection_options(database, name="lockstep migrate")
@@ -55,6 +59,12 @@ async def migrate(database: Database, package: str, *, say: Callable[[str], None
         version = await _version_of(connection)
         if not _is_behind(version, revisions, database):
             return False
+        if version is not None and upgrade_with:
+            raise conflict(
+                f"The database {database.name} is at version {version}, this program needs {revisions.newest}",
+                why="The program was upgraded, the database was not",
+                next_step=f"Stop every server and worker of the older version, then run: {upgrade_with}",
+            )
         if version is None:
             say(f"Setting up the database {database.name}")
         else:

@@ -47,6 +47,21 @@ async def sealed_secret(connection: Connection, app: str) -> bytes | None:
     return bytes(row[0]) if row and row[0] is not None else None
 
 
+async def sealed_secrets(connection: Connection) -> list[tuple[str, str, bytes]]:
+    """The name and id of every application with a secret token, and the token's envelope."""
+    cursor = await connection.execute(
+        """select application.name, application.id::text, credential.secret
+        from credential join application on application.id = credential.app where secret is not null order by name"""
+    )
+    return [(name, app, bytes(envelope)) for name, app, envelope in await cursor.fetchall()]
+
+
+async def forget_secret(connection: Connection, app: str) -> None:
+    await connection.execute(
+        "update credential set secret = null, last_four = null, set_at = null, set_by = null where app = %s", (app,)
+    )
+
+
 async def save_tenant_url(connection: Connection, app: str, tenant_url: str, *, keeps_secret: bool) -> None:
     """Store where the application is. Without *keeps_secret* the secret is forgotten in the same statement."""
     await connection.execute(

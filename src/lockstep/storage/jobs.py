@@ -107,7 +107,7 @@ async def save_configuration(
     What was read of the application for the old version is not trusted any more: it may hold other attributes than are asked for now.
     A job in quarantine tries again now: the old version may have been the cause.
     """
-    await connection.execute("update target_index_state set complete = false where job = %s", (job,))
+    await distrust_target_index(connection, job)
     cursor = await connection.execute(
         """with next as (
             update job set config_version = config_version + 1, dependencies = %(dependencies)s, syncs_all = %(syncs_all)s,
@@ -138,6 +138,11 @@ async def set_status(connection: Connection, job: str, status: str, *, actor: st
         where id = %(job)s""",
         {"job": job, "status": status, "actor": actor},
     )
+
+
+async def distrust_target_index(connection: Connection, job: str) -> None:
+    """What was read of the application is read again before anything relies on it."""
+    await connection.execute("update target_index_state set complete = false where job = %s", (job,))
 
 
 async def set_started(connection: Connection, job: str) -> None:

@@ -29,7 +29,7 @@ async def read_target_settings(
             next_step=f"Give them: lockstep creds set {job.app_name} --tenant-url URL --token-stdin",
             code="Unauthorized",
         )
-    secret = vault.open(row[1], purpose=TOKEN, name=job.app)
+    secret = vault.open(row[1], purpose=TOKEN, name=job.app, shown=job.app_name)
     return target_settings(job, configuration, row[0], secret, deadline_seconds=deadline_seconds)
 
 

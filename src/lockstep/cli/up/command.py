@@ -64,6 +64,8 @@ def up(
     lockstep up
     lockstep up --check --people 200
     """
+    if check and (step or no_demo):
+        raise click.UsageError("--check does the whole demo: leave out --step and --no-demo")
     if check:
         from lockstep.cli.up.check import run_check
 

@@ -1,0 +1,99 @@
+"""`lockstep backup` and `lockstep restore`: the database in one file, and back into an empty data folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+
+from lockstep.actions.restore import enter_restore_mode
+from lockstep.cli.output import Output, hint, output_option
+from lockstep.cli.session import has_data, operator, require_data, settings_of
+from lockstep.errors import conflict, invalid
+from lockstep.postgres import dump
+from lockstep.postgres.embedded import Options
+from lockstep.postgres.server import running
+from lockstep.settings import Settings
+from lockstep.vault import parse_key
+from lockstep.wiring import open_house
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("backup")
+@click.argument("file", type=_FILE)
+@output_option
+def backup(file: Path, output: Output) -> None:
+    """Write the database into FILE, while everything runs. The key is not in it.
+
+    \b
+    lockstep backup lockstep-2026-11-28.dump
+    """
+    settings = settings_of()
+    _require_embedded(settings, 'pg_dump -Fc -d "$DATABASE_URL" -f FILE')
+    require_data(settings)
+
+    async def work() -> int:
+        async with running(settings.data, main=False, say=hint, options=Options(user=settings.postgres_user)) as server:
+            return await asyncio.to_thread(dump.dump, server.database("lockstep"), file)
+
+    size = asyncio.run(work())
+    where = "LOCKSTEP_KEY" if settings.key is not None else str(settings.data / "key")
+    output.one({"file": str(file), "bytes": size, "key": where}, text=f"{file} holds the database, {size:,} bytes.")
+    hint(f"The key is not in it. Keep a copy of {where} in another place: without it stored tokens cannot be opened.")
+
+
+@click.command("restore")
+@click.argument("file", type=_FILE)
+@click.option("--key", "key_file", type=_FILE, help="The copy of the key that belongs to the backup.")
+@output_option
+def restore(file: Path, key_file: Path | None, output: Output) -> None:
+    """Fill an empty data folder from FILE. Provisioning is off until you start it, and begins with a look at everything.
+
+    \b
+    lockstep restore lockstep-2026-11-28.dump --key key.copy
+    """
+    settings = settings_of()
+    _require_embedded(settings, 'pg_restore --no-owner -d "$DATABASE_URL" FILE   then   lockstep pause APP')
+    if has_data(settings):
+        raise conflict(
+            f"There is Lockstep data in {settings.data}, and a restore does not overwrite it",
+            next_step="Stop Lockstep and move the folder away, or restore into another one: --data FOLDER",
+        )
+    dump.check_dump(file)
+    key = _read_key(key_file) if key_file else None
+    names = asyncio.run(_restored(settings, file, key))
+    output.one({"file": str(file), "applications": names}, text=f"{file} is restored in {settings.data}.")
+    for name in names:
+        hint(
+            f"Provisioning of {name} is off. Look first, then start: lockstep creds test {name}   lockstep start {name}"
+        )
+
+
+async def _restored(settings: Settings, file: Path, key: bytes | None) -> list[str]:
+    options = Options(user=settings.postgres_user)
+    async with running(settings.data, main=True, say=hint, options=options) as server:
+        await asyncio.to_thread(dump.load, server.database("lockstep"), file)
+    if key is not None:
+        with os.fdopen(os.open(settings.data / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(key)
+    async with open_house(settings, main=True, say=hint, needs_key=False) as house:
+        return await enter_restore_mode(house.context(operator(), say=hint), file.name)
+
+
+def _read_key(file: Path) -> bytes:
+    try:
+        content = file.read_bytes()
+        parse_key(content.decode(), where=str(file))
+    except (OSError, UnicodeDecodeError) as refused:
+        raise invalid(f"The key {file} cannot be read", why=str(refused)) from None
+    return content
+
+
+def _require_embedded(settings: Settings, command: str) -> None:
+    if "lockstep" in settings.database_urls:
+        raise invalid(
+            "The database is on a server of yours, which DATABASE_URL names", next_step=f"Use its own tools: {command}"
+        )

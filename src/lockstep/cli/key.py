@@ -1,0 +1,55 @@
+"""`lockstep key`: what to do when the key of the stored secrets is lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from lockstep.actions.health import forget_unreadable
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.output import Output, hint, output_option
+from lockstep.cli.session import require_data, session, settings_of
+from lockstep.errors import conflict
+from lockstep.vault import make_key_file
+
+
+@click.group("key", cls=SuggestingGroup)
+def key() -> None:
+    """The key that seals secret tokens.
+
+    \b
+    lockstep key new
+    """
+
+
+@key.command("new")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+def new(yes: bool, output: Output) -> None:
+    """Make a new key where the old one is lost, and forget the tokens that it does not open.
+
+    \b
+    lockstep key new --yes
+    """
+    settings = settings_of()
+    require_data(settings)
+    file = settings.data / "key"
+    if settings.key is None and file.exists():
+        raise conflict(
+            f"There is a key in {file}", next_step=f"If it is damaged, move it away first: mv {file} {file}.old"
+        )
+    if not yes:
+        click.confirm("Tokens that were sealed with the lost key are forgotten. Go on?", abort=True, err=True)
+    if settings.key is None:
+        make_key_file(file)
+
+    async def work() -> list[str]:
+        async with session(settings) as (_, context):
+            return await forget_unreadable(context)
+
+    forgotten = asyncio.run(work())
+    text = f"{len(forgotten)} stored tokens are forgotten." if forgotten else "Every stored token opens."
+    output.one({"forgotten": forgotten}, text=text)
+    for name in forgotten:
+        hint(f"Give the token of {name} again: lockstep creds set {name} --token-stdin")

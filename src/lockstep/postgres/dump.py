@@ -1,0 +1,78 @@
+"""Write one database of ours into a file, and fill an empty one from it, with PostgreSQL's own programs.
+
+A dump is consistent while servers and workers run: pg_dump reads one snapshot. It is in PostgreSQL's custom form, so `pg_restore`
+puts it into any server as well.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg
+
+from lockstep.errors import Kind, LockstepError, invalid
+from lockstep.postgres.database import Database
+from lockstep.postgres.identity import plain_environment
+from lockstep.postgres.programs import wheel_programs
+
+MARK = b"PGDMP"
+
+
+def dump(database: Database, file: Path) -> int:
+    """Write *database* into *file*, whole or not at all, readable by its owner alone; returns its size in bytes. Blocking.
+
+    Raises LockstepError when *file* is there already or cannot be written.
+    """
+    if file.exists():
+        raise invalid(f"{file} is there already", next_step="Name a new file; a backup is never overwritten")
+    try:
+        number, half = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
+    except OSError as refused:
+        raise invalid(f"{file} cannot be written", why=refused.strerror or "") from None
+    try:
+        with os.fdopen(number, "wb") as out:
+            _run("pg_dump", ["-Fc", "-d", database.conninfo], stdout=out.fileno(), what=f"{file} was not written")
+            os.fsync(number)
+            size = os.fstat(number).st_size
+        Path(half).replace(file)
+    finally:
+        Path(half).unlink(missing_ok=True)
+    return size
+
+
+def check_dump(file: Path) -> None:
+    """Raise LockstepError for a file that cannot be read, or that `dump` did not write."""
+    try:
+        with file.open("rb") as head:
+            is_dump = head.read(len(MARK)) == MARK
+    except OSError as refused:
+        raise invalid(f"{file} cannot be read", why=refused.strerror or "") from None
+    if not is_dump:
+        raise invalid(f"{file} is not a backup", next_step="Name a file that lockstep backup wrote")
+
+
+def is_empty(database: Database) -> bool:
+    """Whether *database* was never set up."""
+    with psycopg.connect(database.conninfo) as connection:
+        found = connection.execute("select to_regclass('alembic_version') is null").fetchone()
+    return bool(found and found[0])
+
+
+def load(database: Database, file: Path) -> None:
+    """Fill the empty *database* from *file*, all or nothing. Blocking. Raises LockstepError."""
+    check_dump(file)
+    arguments = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", "-d", database.conninfo]
+    _run("pg_restore", [*arguments, str(file)], stdout=subprocess.DEVNULL, what=f"{file} could not be restored")
+
+
+def _run(program: str, arguments: list[str], *, stdout: int, what: str) -> None:
+    command = [str(wheel_programs().bin / program), *arguments]
+    done = subprocess.run(
+        command, env=plain_environment(), stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise LockstepError(Kind.INTERNAL, what, why=lines[-1] if lines else f"{program} ended with {done.returncode}")

@@ -1,0 +1,110 @@
+"""Commands and the data folder: only the commands that begin make one; a backup comes back paused; a lost key is told, not replaced."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.hub import person, write_csv
+
+from documo.cli.main import run as run_documo
+from lockstep.cli import run
+from lockstep.postgres.embedded import remove
+
+
+@pytest.mark.parametrize(
+    "command", [["status"], ["people", "list"], ["logs"], ["backup", "b.dump"], ["migrate"], ["audit"], ["cycles", "x"]]
+)
+def test_command_that_looks_makes_no_data_folder(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = run(command)
+
+    assert code == 5
+    assert "There is no Lockstep data in" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("main", [run, run_documo])
+def test_version_option(main: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert callable(main)
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip().count(".") == 2
+
+
+def test_full_disk_is_one_line_and_exit_74() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", "from lockstep.cli import main; main()", "version"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 74
+    assert done.stderr.startswith("error: Not everything could be written")
+    assert "Exception" not in done.stderr
+
+
+def test_backup_is_restored_with_provisioning_off_and_a_missing_key_is_told(
+    new_data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    first, second = new_data_folder / "first", new_data_folder / "second"
+    people = write_csv(new_data_folder / "people.csv", [person("anna")])
+    saved = new_data_folder / "saved.dump"
+    try:
+        assert run(["--data", str(first), "sources", "import", str(people)]) == 0
+        assert run(["--data", str(first), "apps", "add", "documo"]) == 0
+        assert (
+            run(["--data", str(first), "creds", "set", "documo", "--tenant-url", "https://api.documo.com/scim/v2",
+                 "--token-file", str(_token(new_data_folder))])
+            == 0
+        )  # fmt: skip
+        assert run(["--data", str(first), "start", "documo"]) == 0
+        assert run(["--data", str(first), "backup", str(saved)]) == 0
+        assert "The key is not in it" in capsys.readouterr().err
+
+        assert run(["--data", str(second), "restore", str(saved)]) == 0
+        assert run(["--data", str(second), "restore", str(saved)]) == 7
+        assert run(["--data", str(second), "people", "list"]) == 4
+        assert "is missing, and 1 stored secret token" in capsys.readouterr().err
+        assert not (second / "key").exists()
+
+        (second / "key").write_bytes((first / "key").read_bytes())
+        (second / "key").chmod(0o600)
+        assert run(["--data", str(second), "apps", "list", "-o", "json"]) == 0
+        assert run(["--data", str(second), "audit", "--activity", "Restore", "-o", "json"]) == 0
+        assert '"off"' in capsys.readouterr().out
+        assert run(["--data", str(second), "run", "documo"]) == 7  # off until somebody starts it
+
+        (second / "key").unlink()
+        assert run(["--data", str(second), "key", "new", "--yes"]) == 0
+        assert "lockstep creds set documo" in capsys.readouterr().err
+    finally:
+        remove(first)
+        remove(second)
+
+
+@pytest.fixture
+def new_data_folder(data_folder: Path) -> Path:
+    return data_folder
+
+
+def _token(folder: Path) -> Path:
+    file = folder / "token"
+    file.write_text("dk_" + "a" * 40)
+    file.chmod(0o600)
+    return file
+
+
+def test_documo_s_backup_is_restored_and_never_over_other_data(new_data_folder: Path) -> None:
+    first, second = new_data_folder / "first", new_data_folder / "second"
+    saved = new_data_folder / "saved.dump"
+    try:
+        assert run_documo(["accounts", "create", "Contoso", "--admin", "a@contoso.test", "--data", str(first)]) == 0
+        assert run_documo(["backup", str(saved), "--data", str(first)]) == 0
+        assert run_documo(["restore", str(saved), "--data", str(second)]) == 0
+        assert run_documo(["restore", str(saved), "--data", str(second)]) == 7
+        assert run_documo(["members", "list", "--account", "Contoso", "--data", str(second)]) == 0
+    finally:
+        remove(first)
+        remove(second)
