@@ -139,6 +139,16 @@ async def test_columns_that_say_the_opposite_of_enabled_are_turned_round(tmp_pat
     assert [one["accountEnabled"] for one in people] == [False, True]
 
 
+@pytest.mark.parametrize("word", ["Blocked", "Disabled", "Active", "Enabled", "gesperrt"])
+async def test_state_of_an_account_in_a_column_that_says_the_opposite_is_asked_about_and_never_turned_round(
+    tmp_path: Path, word: str
+) -> None:
+    people, bad = await read(write(tmp_path / "p.csv", f"userPrincipalName,Block credential\na@x.test,{word}\n"))
+
+    assert (people, [row.column for row in bad]) == ([], ["Block credential"])
+    assert f'--value "Block credential:{word}=disabled"' in bad[0].reason
+
+
 def test_two_columns_that_contradict_each_other_about_who_is_enabled_are_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "p.csv", "userPrincipalName,accountEnabled,Block credential\na@x.test,True,True\n")
 
@@ -211,7 +221,7 @@ async def test_import_of_a_file_that_is_mostly_unreadable_for_one_reason_writes_
         )
 
     assert "20 of 30 rows" in refused.value.detail
-    assert '--value "status:Terminated=true"' in refused.value.next_step
+    assert '--value "status:Terminated=enabled|disabled"' in refused.value.next_step
     assert await hub.fetch("select count(*) from person") == [(0,)]
 
 

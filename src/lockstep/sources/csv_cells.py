@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lockstep.directory.attributes import AttributeType, parse_boolean, parse_value, plain, shown
+from lockstep.directory.attributes import Attribute, AttributeType, parse_boolean, parse_value, plain, shown
 from lockstep.directory.dates import ANY_FORM, DateForm, form_from_text
 from lockstep.errors import invalid
 from lockstep.sources.csv_columns import AttributeColumn
@@ -18,6 +18,7 @@ from lockstep.sources.csv_names import ENABLED, find_column
 Words = Mapping[str, Mapping[str, str]]  # column to word to value
 ReadCell = Callable[[str], Any]
 
+_PLAIN_BOOLEAN = Attribute("blockCredential", AttributeType.BOOLEAN)  # without the words that are said of accounts
 _STATES = {"enabled": True, "disabled": False}
 
 
@@ -60,7 +61,11 @@ class CellReader:
                     known[text] = explained[word]
                 else:
                     value = parse_value(attribute, text)
-                    known[text] = value if value is None or not is_inverse else not value
+                    if is_inverse and value is not None:
+                        # "Blocked" in a column "Block credential" is a state of the account, and "yes" the opposite of one: only the
+                        # second can be turned round.
+                        value = not parse_boolean(_PLAIN_BOOLEAN, text)
+                    known[text] = value
             return known[text]
 
         return read

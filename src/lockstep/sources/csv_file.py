@@ -29,7 +29,7 @@ from lockstep.directory.rows import BadRow, GroupLine, Line, MemberLine, Page, P
 from lockstep.errors import LockstepError
 from lockstep.sources.csv_cells import CellReader, ReadCell
 from lockstep.sources.csv_columns import Columns
-from lockstep.sources.csv_names import KEY
+from lockstep.sources.csv_names import ENABLED, KEY
 from lockstep.sources.csv_survey import DateEvidence, Findings
 from lockstep.sources.csv_text import TextForm, open_text, records
 
@@ -93,7 +93,7 @@ class CsvPass:
         return self._surveyed
 
     def _look_through(self) -> Survey:
-        found = Findings()
+        found = Findings(frozenset(one.column.name for one in self.cells if one.column.attribute.name == ENABLED))
         dates = {
             one.column.place: DateEvidence(one.column.name)
             for one in self.cells
@@ -259,7 +259,9 @@ class CsvPass:
         if wrong.cause is Cause.BYTES:
             reason = f"is not valid {self.form.encoding.upper()}; name the encoding of the file: --encoding cp1252"
         if wrong.cause is Cause.WORD:
-            reason = f'{reason}; say what it means: --value "{shown(name)}:{shown(text.strip())}=false"'
+            inverse = any(one.column.name == name and one.column.is_inverse for one in self.cells)
+            meaning = "disabled" if inverse else "false"
+            reason = f'{reason}; say what it means: --value "{shown(name)}:{shown(text.strip())}={meaning}"'
         return _Unusable(number, name, reason, key, cause=wrong.cause, word=text.strip())
 
     def _user_principal_name(self, row: list[str]) -> str:

@@ -67,6 +67,7 @@ class DateEvidence:
 class Findings:
     """What the rows of a file have shown so far."""
 
+    of_accounts: frozenset[str] = frozenset()  # columns that say who is enabled, or who is not
     rows: int = 0
     causes: Counter[tuple[str, Cause]] = field(default_factory=Counter)
     examples: dict[tuple[str, Cause], BadRow] = field(default_factory=dict)
@@ -91,8 +92,10 @@ class Findings:
             case Cause.BYTES:
                 return "Name the encoding of the file: --encoding cp1252"
             case Cause.WORD:
-                words = [f'--value "{column}:{shown(word)}=true"' for word in self.words.get(column, {})]
-                return f"Say what the words mean (=true or =false): {' '.join(words)}"
+                # Not to be pasted as it stands: which of the two it is, only the administrator knows.
+                either = "enabled|disabled" if column in self.of_accounts else "true|false"
+                words = [f'--value "{column}:{shown(word)}={either}"' for word in self.words.get(column, {})]
+                return f"Say what the words mean: {' '.join(words)}"
             case Cause.DATE:
                 return f'Say how its dates are written: --date-format "{column}:DD.MM.YYYY"'
             case Cause.CELLS:
