@@ -10,7 +10,7 @@ import orjson
 import pytest
 from target_servers import ERROR_URN, TOKEN, answering, serving, settings_for, target_at
 
-from lockstep.engine.records import Change, ObjectKind
+from lockstep.engine.records import Account, Change, ObjectKind
 from lockstep.ports import Answer, TargetError
 from lockstep.targets.test_connection import test_connection as probe_connection
 
@@ -123,3 +123,45 @@ async def test_body_that_is_no_json_is_kept_as_its_size_only() -> None:
         answer = await target.create(USER, {"userName": "anna"}, operation_id="op")
 
     assert answer.exchanges[0].response_body == "(26 bytes that are not JSON)"
+
+
+CANARY = "Yq5-CANARY-xyzzy"
+
+
+@pytest.mark.parametrize(
+    "path", ["password", "nickName", 'emails[type eq "work"].value', "name.givenName", "urn:x:User:badge"]
+)
+async def test_redacted_value_is_in_no_exchange_whatever_the_application_answers(path: str) -> None:
+    body = {
+        "schemas": [ERROR_URN],
+        "detail": f"{CANARY} is not good enough",
+        "nickName": "somebody-else-CANARY",
+        "urn:x:User": {"badge": "somebody-else-CANARY"},
+        "emails": [{"value": "somebody-else-CANARY"}],
+        "name": {"givenName": "somebody-else-CANARY"},
+        "password": "somebody-else-CANARY",
+    }
+    only = {"nickName": "nickName", "urn:x:User:badge": "urn:x:User"}.get(
+        path, path.partition("[")[0].partition(".")[0]
+    )
+    answered = {name: value for name, value in body.items() if name in ("schemas", "detail", only)}
+    redacted = {"redacted_paths": (path,)}
+    async with serving(answering(400, answered)) as server, target_at(server.origin, extra=redacted) as target:
+        answers = [
+            await target.create(USER, {"userName": "anna", path: CANARY}, operation_id="op"),
+            await target.update(
+                USER,
+                "u1",
+                [Change(path, "old-CANARY", CANARY)],
+                current=Account(USER, "u1", {}),
+                etag="",
+                operation_id="o",
+            ),
+        ]
+        try:
+            await target.find(USER, path, CANARY)
+        except TargetError as failed:
+            answers.append(failed.answer)
+
+    assert len(answers) == 3
+    assert "CANARY" not in "".join(map(everything, answers))

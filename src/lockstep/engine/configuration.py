@@ -17,6 +17,7 @@ from lockstep.engine.expressions import CompiledExpression, EvaluationContext, E
 from lockstep.engine.generated import depends_on_today, is_generated
 from lockstep.engine.policies import DeletionPolicy, Guards
 from lockstep.engine.records import AppRole, ObjectKind, Value, Values
+from lockstep.engine.secrecy import Fingerprint, names_a_secret
 from lockstep.engine.target_attributes import AttributeType, TargetAttribute
 
 
@@ -95,6 +96,7 @@ class AttributeMapping:
     drift: Drift = Drift.ENFORCE
     privileged: tuple[str, ...] = ()  # values that give power in the application: granting them is guarded
     extra: Mapping[str, Any] = field(default_factory=dict)  # parts of an imported schema that we only keep
+    fingerprint: Fingerprint | None = field(default=None, compare=False, repr=False)  # hashes what is kept of a secret
 
     @cached_property
     def dependencies(self) -> frozenset[str]:
@@ -109,7 +111,13 @@ class AttributeMapping:
 
     @cached_property
     def is_redacted(self) -> bool:
-        return self.redact or (isinstance(self.source, Expression) and self.source.compiled.is_redacted)
+        is_declared = self.redact or (isinstance(self.source, Expression) and self.source.compiled.is_redacted)
+        return is_declared or names_a_secret(self.target)
+
+    @cached_property
+    def is_secret(self) -> bool:
+        """Whether no more than a hash is kept of the value: all that is redacted, but what accounts are searched by."""
+        return self.is_redacted and self.match == 0
 
     @cached_property
     def is_generated(self) -> bool:
@@ -225,6 +233,11 @@ class ObjectMapping:
     def flow(self) -> tuple[tuple[str, str, bool, QuickRead | None, AttributeMapping], ...]:
         """Each of *flowing* with all that a mapping run would otherwise find out anew for every person."""
         return tuple((m.target, m.plain_source, m.ignores_empty, m.quick_read, m) for m in self.flowing)
+
+    @cached_property
+    def secrets(self) -> tuple[AttributeMapping, ...]:
+        """The mappings of whose values no more than a hash is kept."""
+        return tuple(mapping for mapping in self.flowing if mapping.is_secret)
 
     @cached_property
     def labels(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:

@@ -12,6 +12,7 @@ from typing import Any
 from lockstep.engine.configuration import Apply, AttributeMapping, NoSource, ObjectMapping
 from lockstep.engine.operators import is_empty
 from lockstep.engine.records import Change, Value, Values
+from lockstep.engine.secrecy import is_sealed, sealed
 from lockstep.engine.target_attributes import AttributeType
 
 
@@ -37,12 +38,16 @@ def same_value(one: Value, other: Value, mapping: AttributeMapping) -> bool:
     """Whether two values of one attribute mean the same."""
     if one is other or (one.__class__ is other.__class__ and not isinstance(one, tuple | dict) and one == other):
         return True
+    if mapping.is_secret and (is_sealed(one) or is_sealed(other)):
+        return bool(sealed(one, mapping) == sealed(other, mapping))
     return bool(_canonical(one, mapping) == _canonical(other, mapping))
 
 
 def _to_write(new: Value, old: Value, mapping: AttributeMapping) -> Value:
     """What is written under the mapping's flow type; *old* where nothing may be."""
     if is_empty(old):
+        return new
+    if is_sealed(old) and mapping.apply is Apply.ALWAYS:
         return new
     if mapping.apply is Apply.ATTRIBUTE_ADD_ONLY or isinstance(mapping.source, NoSource):
         return old

@@ -30,6 +30,12 @@ def reusable(generated: Values, target: str, compiled: CompiledExpression) -> Va
     return None
 
 
+def is_kept(generated: Values, target: str, compiled: CompiledExpression) -> bool:
+    """Whether the same expression made a value for *target* earlier."""
+    entry = generated.get(target)
+    return isinstance(entry, dict) and entry.get("expression") == compiled.text
+
+
 def depends_on_today(compiled: CompiledExpression) -> bool:
     """Whether time alone may change the value, so that it is looked at again."""
     return "Now" in compiled.functions and not is_generated(compiled)

@@ -24,10 +24,11 @@ from lockstep.engine.configuration import (
     ObjectMapping,
 )
 from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, ExpressionError
-from lockstep.engine.generated import reusable
+from lockstep.engine.generated import is_kept, reusable
 from lockstep.engine.moment import Moment
 from lockstep.engine.operators import is_empty, text_of, whole_number
 from lockstep.engine.records import Reason, SourceObject, Value, Values
+from lockstep.engine.secrecy import sealed
 from lockstep.engine.source_record import IS_SOFT_DELETED, source_record
 from lockstep.engine.target_attributes import AttributeType, TargetAttribute
 from lockstep.scim.target_values import MISSING, read_path
@@ -53,11 +54,12 @@ class Mapped:
     generated: Values = field(default_factory=dict)
     redacted: frozenset[str] = frozenset()
     problem: Reason | None = None
+    sealed: Values = field(default_factory=dict)  # the hashes of secret values
 
     @cached_property
     def digest(self) -> str:
         """Equal digests mean the same wish: there is nothing to compare."""
-        return desired_hash(self.values, self.cleared)
+        return desired_hash({**self.values, **self.sealed} if self.sealed else self.values, self.cleared)
 
 
 def map_account(
@@ -104,7 +106,7 @@ def map_account(
         if attribute.only_creates and not creating:
             continue
         if work is None:
-            work = _Work(record, context, generated, account_ids, creating, taken or {}, values)
+            work = _Work(obj.id, record, context, generated, account_ids, creating, taken or {}, values)
         problem = work.add(attribute)
         if problem is not None:
             return Mapped({}, problem=problem, redacted=frozenset(work.redacted))
@@ -149,6 +151,7 @@ def base_after(
 class _Work:
     """One mapping run: collects what flows."""
 
+    owner: str
     record: Values
     context: EvaluationContext
     generated: Values
@@ -161,6 +164,7 @@ class _Work:
     missing: list[tuple[str, str]] = field(default_factory=list)
     made: dict[str, Value] = field(default_factory=dict)
     redacted: list[str] = field(default_factory=list)
+    sealed: dict[str, Value] = field(default_factory=dict)
 
     def add(self, mapping: AttributeMapping) -> Reason | None:
         """Evaluate one mapping. Returns the reason why the whole object cannot be mapped."""
@@ -183,6 +187,8 @@ class _Work:
             self._add_reference(mapping, value)
         else:
             self.values[mapping.target] = typed(value, mapping.attribute)
+        if mapping.is_secret and mapping.target in self.values:
+            self.sealed[mapping.target] = sealed(self.values[mapping.target], mapping)
         return None
 
     def _evaluate(self, mapping: AttributeMapping) -> Value:
@@ -198,15 +204,18 @@ class _Work:
                 if not mapping.is_generated:
                     return compiled.evaluate(self.record, self.context)
                 # A unique value is chosen anew for every account: meanwhile somebody else may have the one of the last.
+                if mapping.is_secret and is_kept(self.generated, mapping.target, compiled):
+                    return DROP  # only the application knows it now
                 value = None if mapping.is_unique else reusable(self.generated, mapping.target, compiled)
                 if value is None:
                     taken = self.taken.get(mapping.target, ())
-                    labelled = EvaluationContext(
-                        self.context.moment, taken, self.context.default_domain, mapping.target
-                    )
+                    # Many objects share a moment: each has random values of its own.
+                    label = f"{mapping.target} {self.owner}"
+                    labelled = EvaluationContext(self.context.moment, taken, self.context.default_domain, label)
                     value = compiled.evaluate(self.record, labelled)
                 if isinstance(value, str | int | tuple):
-                    self.made[mapping.target] = {"value": value, "expression": compiled.text}
+                    kept = sealed(value, mapping) if mapping.is_secret else value
+                    self.made[mapping.target] = {"value": kept, "expression": compiled.text}
                 return value
 
     def _add_empty(self, mapping: AttributeMapping, value: Value) -> None:
@@ -237,6 +246,7 @@ class _Work:
             self.made,
             frozenset(self.redacted),
             problem,
+            self.sealed,
         )
 
 

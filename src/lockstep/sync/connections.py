@@ -50,4 +50,11 @@ def target_settings(
         requests_per_second=limits.requests_per_second,
         concurrency=limits.concurrency or 16,
         kinds=tuple(mapping.source for mapping in configuration.objects if mapping.enabled),
+        extra={"redacted_paths": _redacted_paths(configuration)},
     )
+
+
+def _redacted_paths(configuration: JobConfiguration) -> tuple[str, ...]:
+    """The target paths that no recorded exchange may show."""
+    paths = {one.target for mapping in configuration.objects for one in mapping.attributes if one.is_redacted}
+    return tuple(sorted(paths))

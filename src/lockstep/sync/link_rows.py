@@ -13,6 +13,7 @@ from lockstep.engine.diff import same_value
 from lockstep.engine.mapping import base_after, held_values
 from lockstep.engine.plan import Prepared
 from lockstep.engine.records import Account, Link, LinkState, Plan, Values
+from lockstep.engine.secrecy import holds_secret, without_secrets
 from lockstep.engine.settlement import Sent
 from lockstep.ports import Answer
 from lockstep.storage.batches import Row
@@ -30,6 +31,7 @@ def touches_link(planned: Planned) -> bool:
         or (plan.link_state is LinkState.DISABLED and link.cause != plan.cause)
         or link.review_at != plan.review_at
         or bool(plan.desired_hash and link.desired_hash != plan.desired_hash)
+        or holds_secret(link.base, planned.prepared.mapping)
     )
 
 
@@ -53,7 +55,9 @@ def link_row(planned: Planned, answer: Answer | None) -> Row | None:
         "target_id": target_id,
         "state": plan.link_state.value,
         "display": plan.display,
-        "base": _base(planned, old, account.resource if account is not None else None),
+        "base": without_secrets(
+            _base(planned, old, account.resource if account is not None else None), prepared.mapping
+        ),
         "desired_hash": plan.desired_hash or (old.desired_hash if old else ""),
         "config_version": prepared.configuration.version,
         "etag": etag,
@@ -71,7 +75,7 @@ def made_link(prepared: Prepared, account: Account, base: Values, made_by: Sent 
         prepared.obj.id,
         account.id,
         LinkState.LIVE,
-        base,
+        without_secrets(base, prepared.mapping),
         config_version=prepared.configuration.version,
         etag=account.etag,
         generated=_generated(prepared.mapping, made_by) if made_by is not None and prepared.mapping is not None else {},

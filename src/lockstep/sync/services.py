@@ -11,11 +11,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from lockstep.engine.moment import Moment
 from lockstep.engine.patience import FIRST_PAUSE
 from lockstep.engine.records import AppRole
 from lockstep.engine.rules import JobConfiguration, configuration_from_json
+from lockstep.engine.secrecy import with_fingerprint
 from lockstep.engine.template import Template
 from lockstep.errors import not_found
 from lockstep.ports import Target, TargetOpener, TargetSettings
@@ -104,6 +106,7 @@ class Services:
                 configuration_from_json(row.config, version=row.config_version, roles=roles, attributes=attributes),
                 app_name=row.app_name,
             )
+            configuration = with_fingerprint(configuration, partial(_fingerprint, self.vault, row.id))
             self._configurations = {old: kept for old, kept in self._configurations.items() if old[0] != row.id}
             self._configurations[key] = configuration
         return Job(row, configuration)
@@ -157,3 +160,7 @@ class Services:
         for known in self._targets.values():
             await known.target.close()
         self._targets.clear()
+
+
+def _fingerprint(vault: Vault, job: str, text: str) -> str:
+    return vault.fingerprint(text, purpose=f"value {job}").hex()

@@ -14,32 +14,35 @@ from urllib.parse import quote, quote_plus
 
 import orjson
 
+from lockstep.engine.secrecy import names_a_secret
 from lockstep.ports import Exchange
 
 HIDDEN = "[Redact]"
 LONGEST_KEPT_BODY = 16_384
 SHORTEST_SECRET = 4
-_SECRET_NAMES = frozenset(
-    ("password", "currentpassword", "newpassword", "secret", "clientsecret", "token", "accesstoken", "refreshtoken",
-     "apikey", "authorization", "cookie", "setcookie", "privatekey")
-)  # fmt: skip
 
 
 class Redactor:
     """Takes the application's token, passwords and redacted values out of what is shown.
 
-    *secret* has `reveal()`; it is revealed only while something is searched for it.
+    *secret* has `reveal()`; it is revealed only while something is searched for it. *paths*: target paths whose attributes are
+    hidden whatever they hold.
     """
 
-    __slots__ = ("_hidden", "_secret")
+    __slots__ = ("_attributes", "_hidden", "_secret")
 
-    def __init__(self, secret: Any, hidden: Collection[str] = ()) -> None:
+    def __init__(self, secret: Any, hidden: Collection[str] = (), *, paths: Collection[str] = ()) -> None:
         self._secret = secret
         self._hidden = frozenset(text for text in hidden if text)
+        self._attributes = frozenset(_attribute_of(path) for path in paths)
 
     def hiding(self, values: Collection[str]) -> Redactor:
         """The same, with *values* hidden as well."""
-        return Redactor(self._secret, (*self._hidden, *values)) if values else self
+        if not values:
+            return self
+        more = Redactor(self._secret, (*self._hidden, *values))
+        more._attributes = self._attributes
+        return more
 
     def text(self, text: str) -> str:
         """*text* without the token in any of its spellings, and without hidden values."""
@@ -66,11 +69,16 @@ class Redactor:
             return f"({len(body):,} bytes that cannot be shown)"
         return self.text(shown)[:LONGEST_KEPT_BODY]
 
+    def _hides(self, name: Any) -> bool:
+        if not isinstance(name, str):
+            return False
+        return names_a_secret(name) or (bool(self._attributes) and _attribute_of(name) in self._attributes)
+
     def _cleaned(self, value: Any) -> Any:
         if isinstance(value, dict):
-            hides = _names_a_secret(value.get("path"))
+            hides = self._hides(value.get("path"))
             return {
-                name: HIDDEN if _names_a_secret(name) or (hides and name == "value") else self._cleaned(inner)
+                name: HIDDEN if self._hides(name) or (hides and name == "value") else self._cleaned(inner)
                 for name, inner in value.items()
             }
         if isinstance(value, list):
@@ -140,11 +148,9 @@ def strings_in(value: Any) -> list[str]:
     return []
 
 
-def _names_a_secret(name: Any) -> bool:
-    if not isinstance(name, str):
-        return False
-    last = re.split(r"[.:]", name)[-1]
-    return re.sub(r"[^a-z]", "", last.lower()) in _SECRET_NAMES
+def _attribute_of(path: str) -> str:
+    """The attribute that holds the value at *path*, folded: `emails` of `emails[type eq "work"].value`."""
+    return path.partition("[")[0].rpartition(":")[2].partition(".")[0].casefold()
 
 
 def _spellings(secret: str) -> list[str]:

@@ -62,7 +62,8 @@ def read_answer(request: ScimRequest, response: Response, url: str, sayer: Sayer
     if row is None:
         account = _account(request, response, content) if content is not None and not _lists(request) else None
         return Reading(Answer(Verdict.DONE, account), content)
-    words = scim_detail(content, sayer.redactor)
+    redactor = sayer.redactor.hiding(request.hidden)
+    words = scim_detail(content, redactor)
     sentence, step = (
         text.format(
             name=sayer.display_name,
@@ -78,7 +79,7 @@ def read_answer(request: ScimRequest, response: Response, url: str, sayer: Sayer
     retry_at = None
     if row.verdict is Verdict.THROTTLED:
         retry_at = read_retry_after(response.headers.get("retry-after", ""), now)
-    return Reading(Answer(row.verdict, None, row.code, sayer.redactor.text(sentence), step, retry_at))
+    return Reading(Answer(row.verdict, None, row.code, redactor.text(sentence), step, retry_at))
 
 
 def read_trouble(call: Call, error: WireError, sayer: Sayer) -> Answer:

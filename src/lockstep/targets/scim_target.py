@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
+from lockstep.engine.secrecy import names_a_secret
 from lockstep.ports import Answer, Exchange, Target, TargetError, TargetPage, TargetSettings, Turns, Verdict
 from lockstep.targets.http_client import HttpClient, Response, WireError
 from lockstep.targets.listing import Dishonest, Listing, read_found
@@ -47,13 +48,14 @@ class ScimTarget(Target):
         self._client = client
         self._tenant = read_tenant_url(settings.tenant_url, settings.patch_mode)
         self._pace = Pace(settings.requests_per_second, settings.concurrency)
-        self._redactor = Redactor(settings.secret)
-        self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
         self._redacted_paths = frozenset(settings.extra.get("redacted_paths", ()))
+        self._redactor = Redactor(settings.secret, paths=self._redacted_paths)
+        self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
         self._page_size = int(settings.extra.get("page_size", 200))
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
-        request = find_request(kind, attribute, value)
+        hidden = (value,) if attribute in self._redacted_paths else ()
+        request = replace(find_request(kind, attribute, value), hidden=hidden)
         answer, reading = await self._ask(request)
         try:
             return read_found(request, reading.content or {}, attribute=attribute, value=value)
@@ -88,7 +90,8 @@ class ScimTarget(Target):
         return frozenset(str(one["value"]) for one in listed if isinstance(one, Mapping) and one.get("value"))
 
     async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer:
-        hidden = [text for path in self._redacted_paths for text in strings_in(values.get(path))]
+        secret = (path for path in values if path in self._redacted_paths or names_a_secret(path))
+        hidden = [text for path in secret for text in strings_in(values[path])]
         return await self._write(create_request(kind, values, hidden=hidden), operation_id)
 
     async def update(
