@@ -26,7 +26,8 @@ def test_difference(row: dict[str, Any]) -> None:
     changes = changes_between(desired, held, cleared=[target] if row.get("cleared") else (), mapping=users(config))
 
     old, new = row["change"] or (None, None)
-    assert changes == ((Change(target, frozen(old), frozen(new)),) if row["change"] else ())
+    change = Change(target, frozen(old), frozen(new), added=frozen(row.get("added", [])))
+    assert changes == ((change,) if row["change"] else ())
 
 
 def test_changes_come_in_the_order_of_the_mapping() -> None:

@@ -15,6 +15,7 @@ from lockstep.actions import settings as settings_actions
 PRIMARY = 'roles[primary eq "True"].value'
 SINGLE = {"expression": "SingleAppRoleAssignment([appRoleAssignments])", "clearWhenEmpty": True}
 ALL = {"expression": "AssertiveAppRoleAssignmentsComplex([appRoleAssignments])"}
+ADDING = {"expression": "AppRoleAssignmentsComplex([appRoleAssignments])"}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,9 @@ async def open_once() -> AsyncIterator[Stage]:
 @pytest.fixture(params=["one role", "all roles"])
 async def stage(open_once: Stage, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     """The strict server, in one way of mapping roles and in the other."""
-    target, mapping = (PRIMARY, SINGLE) if request.param == "one role" else ("roles", ALL)
+    target, mapping = {"one role": (PRIMARY, SINGLE), "all roles": ("roles", ALL), "added": ("roles", ADDING)}[
+        request.param
+    ]
     await settings_actions.set_mapping(open_once.context, STRICT, target, mapping)
     yield open_once
     await settings_actions.change_settings(open_once.context, STRICT, nested_groups=False)
@@ -123,3 +126,21 @@ async def test_role_through_a_nested_group_is_held_only_while_the_setting_is_on(
     await groups.change_members(stage.context, inner, remove=[upn(somebody)])
     await stage.settle([STRICT])
     assert await held(stage, somebody) == []
+
+
+@pytest.mark.parametrize("stage", ["added"], indirect=True)
+async def test_role_that_somebody_gave_in_the_application_stays_where_roles_are_only_added(
+    stage: Stage, somebody: str
+) -> None:
+    await stage.settle([STRICT])
+    wire = stage.wires[STRICT]
+    account = (await wire.listed())[upn(somebody)]["id"]
+    operation = {"op": "add", "path": "roles", "value": [{"value": "Billing"}]}
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]}
+    await wire.ask("PATCH", f"/Users/{account}", body)
+
+    for role in ("Writer", "Reader"):
+        await give(stage, somebody, role)
+        await stage.settle([STRICT])
+
+    assert await held(stage, somebody) == ["Billing", "Reader", "Writer"]

@@ -13,6 +13,8 @@ from lockstep.scim.patch import apply_patch
 from lockstep.scim.patch_build import (
     CLEAR,
     MISSING,
+    Added,
+    Mode,
     build_patch,
     member_operations,
     patch_operations,
@@ -230,3 +232,11 @@ def test_only_mail_address_of_a_create_is_the_primary_one_unless_a_mapping_decid
     assert [one.get("primary") for one in to_resource({WORK: "a@b.c", home: "d@e.f"}, USER)["emails"]] == [None, None]
     decided = {WORK: "a@b.c", 'emails[type eq "work"].primary': "False"}
     assert [one["primary"] for one in to_resource(decided, USER)["emails"]] == [False]
+
+
+@pytest.mark.parametrize(("mode", "op"), [("rfc", "add"), ("entra", "Add"), ("entra-flag", "add")])
+def test_values_that_are_added_leave_the_others_that_are_there(mode: Mode, op: str) -> None:
+    operations = patch_operations({"roles": Added([{"value": "Member"}]), "title": "Boss"}, None, mode)
+
+    assert operations[-1] == {"op": op, "path": "roles", "value": [{"value": "Member"}]}
+    assert len(operations) == 2

@@ -305,3 +305,14 @@ def test_no_write_carries_a_query(mode: Mode) -> None:
     ]
 
     assert [one.path for one in written if one is not None] == ["/Groups", "/Groups/g1", "/Groups/g1", "/Groups/g1"]
+
+
+def test_values_that_are_only_added_never_replace_those_that_others_set() -> None:
+    change = Change(
+        "roles", ({"value": "Member"},), ({"value": "Member"}, {"value": "Writer"}), added=({"value": "Writer"},)
+    )
+
+    request = update_request(ObjectKind.USER, "u1", [change], current=None)
+
+    assert request is not None and request.body is not None
+    assert orjson.loads(request.body)["Operations"] == [{"op": "add", "path": "roles", "value": [{"value": "Writer"}]}]

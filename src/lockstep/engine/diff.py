@@ -30,7 +30,7 @@ def changes_between(
         elif path in desired:
             new = _to_write(desired[path], old, attribute)
             if not same_value(new, old, attribute):
-                changes.append(Change(path, old, new, attribute.is_redacted))
+                changes.append(Change(path, old, new, attribute.is_redacted, _added(old, new, attribute)))
     return tuple(changes)
 
 
@@ -54,6 +54,14 @@ def _to_write(new: Value, old: Value, mapping: AttributeMapping) -> Value:
     if not mapping.attribute.multi_valued:
         return old if mapping.apply is Apply.VALUE_ADD_ONLY else new
     return _union(old, new, mapping) if _only_adds(mapping) or _adds_roles(mapping) else new
+
+
+def _added(old: Value, new: Value, mapping: AttributeMapping) -> tuple[Value, ...]:
+    """What is added where the mapping never takes other values away; nothing where it says all that there is."""
+    if not mapping.attribute.multi_valued or not (_only_adds(mapping) or _adds_roles(mapping)):
+        return ()
+    known = {_key(item, mapping) for item in _items(old)}
+    return tuple(item for item in _items(new) if _key(item, mapping) not in known)
 
 
 def _only_adds(mapping: AttributeMapping) -> bool:

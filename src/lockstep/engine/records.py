@@ -131,13 +131,15 @@ class Reason:
 class Change:
     """One target path that is to change. *old* is what the target is believed to hold; None means absent.
 
-    *new* None means clear. *redacted* values are written but shown as `[Redact]`.
+    *new* None means clear. *redacted* values are written but shown as `[Redact]`. *added*: of several values only these are new and
+    are added; the application may hold others that nobody here knows of.
     """
 
     path: str
     old: Value
     new: Value
     redacted: bool = False
+    added: tuple[Value, ...] = ()
 
     @property
     def switches_off(self) -> bool:

@@ -6,7 +6,7 @@ Law: applying `build_patch(before, after)` to *before* gives *after*. A remove n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from lockstep.scim.operations import patch_body
 from lockstep.scim.patch_difference import build_patch
@@ -29,6 +29,7 @@ from lockstep.scim.tokens import quote
 __all__ = [
     "CLEAR",
     "MISSING",
+    "Added",
     "Clear",
     "Missing",
     "Mode",
@@ -42,6 +43,12 @@ __all__ = [
 Mode = Literal["rfc", "entra", "entra-flag"]
 
 
+class Added(NamedTuple):
+    """Values that are added to a multi-valued attribute, whatever else it holds."""
+
+    values: list[Any]
+
+
 def patch_operations(
     changes: Mapping[str, Any],
     current: Mapping[str, Any] | None,
@@ -49,17 +56,19 @@ def patch_operations(
     *,
     definition: ResourceDefinition | None = None,
 ) -> list[dict[str, Any]]:
-    """The operations that set each target path of *changes* to its value, or take it away (CLEAR).
+    """The operations that set each target path of *changes* to its value, add to it (Added), or take it away (CLEAR).
 
     *current* is the resource as the server last showed it. Without it, `rfc` sends replaces, which a strict server
     answers with noTarget where the element is missing. *definition* is that of a User when it is not given.
     """
     known = definition or default_registry().resource("User")
+    set_to = {text: value for text, value in changes.items() if not isinstance(value, Added)}
+    added = [_addition(text, value, mode, known) for text, value in changes.items() if isinstance(value, Added)]
     if mode == "entra":
-        return [_entra_operation(text, value, current) for text, value in changes.items()]
+        return [*(_entra_operation(text, value, current) for text, value in set_to.items()), *added]
     if mode == "entra-flag":
-        return _entra_flag_operations(changes, current, known)
-    return _rfc_operations(changes, current, known)
+        return _entra_flag_operations(set_to, current, known) + added
+    return _rfc_operations(set_to, current, known) + added
 
 
 def member_operations(
@@ -83,6 +92,16 @@ def member_operations(
                 patch_body([{"op": "remove", "path": f"members[value eq {quote(member)}]"} for member in ids])
             )
     return bodies
+
+
+def _addition(text: str, added: Added, mode: Mode, definition: ResourceDefinition) -> dict[str, Any]:
+    resolved = resolve_path(text, definition)
+    values = typed_value(added.values, resolved.leaf)
+    return {
+        "op": "Add" if mode == "entra" else "add",
+        "path": text if mode == "entra" else str(resolved.path),
+        "value": values,
+    }
 
 
 def _rfc_operations(

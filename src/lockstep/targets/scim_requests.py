@@ -17,7 +17,7 @@ import orjson
 from lockstep.engine.records import Change, ObjectKind, Values
 from lockstep.scim import patch_build
 from lockstep.scim.operations import patch_body
-from lockstep.scim.patch_build import CLEAR, Mode
+from lockstep.scim.patch_build import CLEAR, Added, Mode
 from lockstep.scim.paths import parse_path
 from lockstep.scim.registry import ResourceDefinition, default_registry
 from lockstep.scim.tokens import quote as json_quote
@@ -122,12 +122,18 @@ def update_request(
 
     In the rfc dialect, *current* decides whether a filtered path is replaced or added.
     """
-    wanted = {change.path: CLEAR if change.new is None else _plain(change.new) for change in changes}
+    wanted = {change.path: _wanted(change) for change in changes}
     operations = patch_build.patch_operations(wanted, current, mode, definition=definition_of(kind))
     if not operations:
         return None
     body = orjson.dumps(patch_body(operations))
     return ScimRequest(Call.UPDATE, kind, "PATCH", _one(kind, target_id), body, target_id, etag, tuple(hidden))
+
+
+def _wanted(change: Change) -> Any:
+    if change.new is None:
+        return CLEAR
+    return Added(_plain(change.added)) if change.added else _plain(change.new)
 
 
 def needs_current(changes: Sequence[Change], mode: Mode) -> bool:
