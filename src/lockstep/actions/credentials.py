@@ -6,8 +6,9 @@ only change the URL can have it sent elsewhere.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from lockstep.actions.context import CREDENTIALS_WRITE, Context, audit
 from lockstep.actions.lookup import find_application
@@ -30,6 +31,9 @@ class CredentialView:
     secret_token: str  # masked, or empty
     set_by: str
     was_cleared: bool = False  # the origin changed, so the stored token is gone
+
+
+_SECRET_PARAMETER = re.compile(r"token|secret|passw|pwd|api.?key|^key$|^sig|auth", re.IGNORECASE)
 
 
 async def set_credentials(
@@ -94,6 +98,12 @@ def checked_url(text: str) -> str:
         raise _bad_url(url)
     if any(letter.isspace() or not letter.isprintable() for letter in url):
         raise _bad_url(url)
+    if any(_SECRET_PARAMETER.search(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+        raise invalid(
+            "The tenant URL holds a secret in its query",
+            why="URLs are shown, logged and audited in clear",
+            next_step="Leave it out of the URL, and give it with --token-stdin",
+        )
     path = parts.path.rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path}" + (f"?{parts.query}" if parts.query else "")
 

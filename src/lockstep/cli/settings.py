@@ -34,7 +34,9 @@ class Threshold(click.ParamType[dict[str, int]]):
 @click.command("settings")
 @click.argument("app")
 @click.option("--mode", metavar="automatic", help="How it is provisioned.")
-@click.option("--notification-email", metavar="ADDRESS", help='Who is told of failures; "" for nobody.')
+@click.option(
+    "--notification-email", metavar="ADDRESS", help="Kept with the settings; mail is not sent in this version."
+)
 @click.option("--email-on-failure/--no-email-on-failure", default=None, hidden=True)
 @click.option("--scope", metavar="assigned|all", help="Only who is assigned, or everybody.")
 @click.option("--status", metavar="on|off", help="Switch provisioning on or off.")
@@ -101,7 +103,7 @@ def _lines(view: SettingsView) -> list[str]:
     pairs = [
         ("mode", view.mode), ("status", view.status),
         ("scope", "everybody" if view.scope == "all" else "assigned people and groups"),
-        ("notify", view.notification_email or "nobody"), ("on failure", "e-mail" if view.email_on_failure else "no e-mail"),
+        ("notify", view.notification_email or "nobody"), ("on failure", "e-mail (not sent yet)" if view.email_on_failure else "no e-mail"),
         ("nested", "people of groups in a group are its members" if view.nested_groups else "groups in groups are ignored"),
         ("deletions", _deletions(view)), ("guards", _guards(view)),
         ("members", f"up to {view.members_per_patch} of a group in one request"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from lockstep.engine.config_file import API_VERSION, DocumentKind
 from lockstep.engine.config_secrets import REFERENCE
-from lockstep.engine.config_sections import AUTHENTICATIONS, EVENTS, MODES, SOURCE_TYPES
+from lockstep.engine.config_sections import AUTHENTICATIONS, EVENTS, MODES, OPENED_SOURCE_TYPES
 from lockstep.engine.configuration import Apply, Drift, Flow, Scope
 from lockstep.engine.mapping_json import ACTIONS
 from lockstep.engine.operators import OPERATORS
@@ -71,7 +71,7 @@ def _tenant() -> Schema:
 
 def _source() -> Schema:
     keys = {
-        "type": {"enum": list(SOURCE_TYPES)},
+        "type": {"enum": list(OPENED_SOURCE_TYPES)},
         "displayName": TEXT,
         "connection": ANYTHING,
         "delta": ANYTHING,

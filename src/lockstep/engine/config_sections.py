@@ -13,6 +13,7 @@ from lockstep.engine.strict_json import ConfigurationError, Part, unknown_word
 
 EVENTS = ("failure", "quarantine", "deleteThreshold", "recovered")
 SOURCE_TYPES = ("csv", "ldap", "graph", "sql", "scim", "demo")
+OPENED_SOURCE_TYPES = ("csv",)  # the others are read and planned; nothing opens them yet
 AUTHENTICATIONS = ("bearer",)
 DEFAULT_ACCESS_NAMES = ("", "default access")
 MODES = ("automatic",)

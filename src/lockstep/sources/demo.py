@@ -208,6 +208,7 @@ def _slug(name: str) -> str:
 
 
 def _write(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, str]]) -> None:
+    path.touch(mode=0o600)  # made-up people, in the place and form of real ones
     # With a byte order mark, as the admin centre writes it.
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(columns), restval="")
