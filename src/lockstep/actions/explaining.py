@@ -57,7 +57,7 @@ async def explain_person(context: Context, user: str, app: str) -> Explained:
 
 
 async def _circumstances(connection: Connection, job: Job, obj: SourceObject) -> Circumstances:
-    ways = ways_in(obj, job.configuration)
+    ways = ways_in(obj, job.configuration.roles_by_id)
     more = f" and {len(ways) - MOST_NAMED} more ways" if len(ways) > MOST_NAMED else ""
     assigned = f"assigned {', '.join(ways[:MOST_NAMED])}{more}" if ways else ""
     if not ways and job.configuration.scope is Scope.ALL:

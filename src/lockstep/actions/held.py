@@ -107,11 +107,12 @@ def _held(one: HeldOperation) -> HeldWrite:
 
 
 def _limit(details: dict[str, str]) -> str:
+    window = details.get("window", "at once")
     if "threshold" in details:
-        return f" More than {int(details['threshold']):,} {details.get('window', 'at once')} wait for approval."
+        return f" The limit is {int(details['threshold']):,} {window}."
     if "thresholdPercent" in details:
         of = f" of {int(details['of']):,}" if "of" in details else ""
-        return f" More than {details['thresholdPercent']}%{of} {details.get('window', 'at once')} wait for approval."
+        return f" The limit is {details['thresholdPercent']}%{of} {window}."
     return ""
 
 

@@ -59,7 +59,7 @@ async def show_person(context: Context, name: str, *, is_deleted: bool = False) 
             manager=managers.get(person.manager_id or ""),
             groups=await people.groups_of(connection, person.id),
             assignments=await assignments.assignments_of_principal(connection, person.id),
-            applications=await standings(context, connection, person.id),
+            applications=await standings(connection, person.id),
             history=await changes.history_of(connection, person.id, limit=20),
         )
 

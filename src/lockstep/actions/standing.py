@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lockstep.actions.context import Context
-from lockstep.actions.jobs import read_job
-from lockstep.directory.objects import read_objects
-from lockstep.engine.records import DEFAULT_ACCESS, Link, LinkState, ObjectKind, SourceObject
-from lockstep.engine.rules import JobConfiguration, Scope
+from lockstep.directory.objects import read_app_roles, read_objects
+from lockstep.engine.records import DEFAULT_ACCESS, AppRole, Link, LinkState, ObjectKind, SourceObject
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, links
 from lockstep.storage.held_operations import held_operations
@@ -34,27 +32,28 @@ class AppStanding:
     is_held: bool
 
 
-async def standings(context: Context, connection: Connection, person: str) -> list[AppStanding]:
+async def standings(connection: Connection, person: str) -> list[AppStanding]:
     """Every application that *person* (an id) is assigned to, has an account in, or gets one in because everybody does."""
     found = []
     for app in await applications.list_applications(connection):
-        job = await read_job(context, connection, app.name)
+        roles = {role.id: role for role in await read_app_roles(connection, app.id)}
         obj = (await read_objects(connection, app.id, ObjectKind.USER, [person], with_groups=False)).get(person)
-        link = (await links.read_links(connection, job.id, ObjectKind.USER, [person])).get(person)
-        ways = ways_in(obj, job.configuration) if obj is not None else []
-        everybody = job.configuration.scope is Scope.ALL
-        if ways or link is not None or everybody:
-            is_held = bool(await held_operations(connection, job.id, source_id=person))
+        link = (await links.read_links(connection, app.job, ObjectKind.USER, [person])).get(person)
+        ways = ways_in(obj, roles) if obj is not None else []
+        if ways or link is not None or app.syncs_all:
+            is_held = bool(await held_operations(connection, app.job, source_id=person))
             account_id = link.target_id if link is not None else ""
-            found.append(AppStanding(app.name, tuple(ways), everybody, _account(link, is_held), account_id, is_held))
+            found.append(
+                AppStanding(app.name, tuple(ways), app.syncs_all, _account(link, is_held), account_id, is_held)
+            )
     return found
 
 
-def ways_in(obj: SourceObject, configuration: JobConfiguration) -> list[str]:
+def ways_in(obj: SourceObject, roles: Mapping[str, AppRole]) -> list[str]:
     """Through what *obj* is assigned, and with which role, the one that counts first: `through the group Sales (Member)`."""
     found = []
     for one in obj.assignments:
-        role = configuration.roles_by_id.get(one.role_id)
+        role = roles.get(one.role_id)
         name = "default access" if one.role_id == DEFAULT_ACCESS else role.display_name if role else one.role_id
         way = f"through the group {one.via_group_name or one.via_group}" if one.via_group else "directly"
         found.append(f"{way} ({name})")

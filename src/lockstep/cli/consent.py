@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from lockstep.actions.consequences import Consequences, Work, consented, foresee
+from lockstep.actions.context import Context
 from lockstep.cli.output import confirm, hint
 from lockstep.cli.session import run
 from lockstep.engine.effects import Effect
@@ -34,9 +35,17 @@ def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Ans
 
 def run_asked(question: str, work: Work[Answer], *, yes: bool) -> tuple[Answer, list[dict[str, Any]]]:
     """Ask *question*, with what *work* does to people in front of it, and do it."""
-    found = [] if yes else run_rehearsed(work)
-    confirm(" ".join([*consequence_lines(found), question]), yes=yes)
-    return run_consented(work, yes=True)
+
+    async def asked(context: Context) -> tuple[Answer, list[Consequences]]:
+        found = await foresee(context, work)
+        confirm(" ".join([*consequence_lines(found), question]), yes=yes)
+        return await work(context), found
+
+    answer, found = run(asked)
+    if yes:
+        for line in consequence_lines(found):
+            hint(line)
+    return answer, consequence_rows(found)
 
 
 def run_rehearsed(work: Work[object]) -> list[Consequences]:

@@ -103,8 +103,9 @@ def show(person: str, deleted: bool, output: Output) -> None:
 @people.command("set")
 @click.argument("person")
 @click.argument("values", nargs=-1, required=True, metavar="ATTRIBUTE=VALUE...")
+@click.option("--yes", is_flag=True, help="Do not ask, also where others would lose accounts.")
 @output_option
-def set_(person: str, values: tuple[str, ...], output: Output) -> None:
+def set_(person: str, values: tuple[str, ...], yes: bool, output: Output) -> None:
     """Change attributes by hand; an empty value takes one away.
 
     It holds until the source says something new about that person.
@@ -119,8 +120,8 @@ def set_(person: str, values: tuple[str, ...], output: Output) -> None:
         if not equals:
             raise invalid(f'"{one}" does not say what to set', next_step="Write it as ATTRIBUTE=VALUE")
         texts[name] = text
-    after = run(lambda context: actions.set_person(context, person, texts))
-    output.one(_row(after), text=f"{after.user_principal_name} is changed.")
+    after, effects = run_consented(lambda context: actions.set_person(context, person, texts), yes=yes, named=1)
+    output.one(_row(after) | {"effects": effects}, text=f"{after.user_principal_name} is changed.")
 
 
 @people.command("disable")

@@ -15,7 +15,8 @@ from lockstep.actions import sources as actions
 from lockstep.actions.context import Context
 from lockstep.actions.sources import SourceView
 from lockstep.cli import SuggestingGroup
-from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
+from lockstep.cli.consent import run_asked
+from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.source_import import import_
 from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
@@ -24,6 +25,7 @@ from lockstep.engine.durations import print_duration
 from lockstep.errors import EXIT_CODES, Kind
 from lockstep.sources.registry import SHORTEST_INTERVAL
 from lockstep.storage.source_holds import RENAMING
+from lockstep.wording import counted
 
 _SHOWN_HELD = 25
 _HELD_SIGNS = {RENAMING: "="}
@@ -160,14 +162,13 @@ def confirm_(name: str, yes: bool, output: Output) -> None:
     asked = [f"remove {leavers:,}"] * bool(leavers) + [f"let {renamed:,} keep their accounts under a new key"] * bool(
         renamed
     )
-    if asked:
-        confirm(f"{' and '.join(asked).capitalize()}?", yes=yes)
-    done = run(lambda context: decisions.confirm_hold(context, name))
+    question = f"{' and '.join(asked).capitalize()}?" if asked else ""
+    done, effects = run_asked(question, lambda context: decisions.confirm_hold(context, name), yes=yes or not asked)
     text = [f"{done.left:,} have left."] if leavers else []
     text += (
         [f"{done.renamed:,} with a new key. Read their new values: lockstep sources import {name}"] if renamed else []
     )
-    output.one({"source": name, "left": done.left, "renamed": done.renamed}, text=text)
+    output.one({"source": name, "left": done.left, "renamed": done.renamed, "effects": effects}, text=text)
 
 
 @sources.command("reject")
@@ -245,11 +246,16 @@ def remove(name: str, with_objects: bool, yes: bool, output: Output) -> None:
     \b
     lockstep sources remove hr
     """
-    if with_objects:
-        view = run(lambda context: actions.show_source(context, name))
-        confirm(f"Delete {view.counts['people']:,} people and {view.counts['groups']:,} groups of {name}?", yes=yes)
-    removed = run(lambda context: actions.remove_source(context, name, with_objects=with_objects))
-    output.one({"source": name, "removed": removed}, text=f"Source {name} is removed.")
+    view = run(lambda context: actions.show_source(context, name))
+    question = (
+        f"Delete {counted(view.counts['people'], 'person')} and {counted(view.counts['groups'], 'group')} of {name}?"
+    )
+    removed, effects = run_asked(
+        question,
+        lambda context: actions.remove_source(context, name, with_objects=with_objects),
+        yes=yes or not with_objects,
+    )
+    output.one({"source": name, "removed": removed, "effects": effects}, text=f"Source {name} is removed.")
 
 
 def _show(name: str, output: Output) -> SourceView:

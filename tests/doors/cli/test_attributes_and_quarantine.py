@@ -85,7 +85,7 @@ def test_a_quarantine_is_shown_with_its_way_out_and_tried_again_on_request(
     started: Lockstep, documo: DocumoThere
 ) -> None:
     assert started("quarantine", "show", "documo").code == 0
-    started("creds", "set", "documo", "--token-stdin", stdin="dk_wrong_000000000000\n")
+    started("creds", "set", "documo", "--token-stdin", "--yes", stdin="dk_wrong_000000000000\n")
     started("run", "documo", "--wait", "--full")
 
     shown = started("quarantine", "show", "documo")

@@ -113,6 +113,24 @@ def test_dry_run_of_a_mapping_changes_nothing(crew: Lockstep) -> None:
     assert "expression" in crew("map", "show", "documo", "active", "-o", "json").json
 
 
+def test_people_and_groups_of_a_source_are_not_removed_without_their_number(crew: Lockstep) -> None:
+    refused = crew("sources", "remove", "csv", "--with-objects")
+
+    assert refused.code == 64
+    assert "documo: 14 people would lose their accounts (" in refused.err
+    assert "Delete 15 people and 0 groups of csv?" in refused.err
+    removed = crew("sources", "remove", "csv", "--with-objects", "--yes", "-o", "json")
+    assert (removed.json["removed"], len(losing(removed))) == (15, 14)
+
+
+def test_change_by_hand_says_what_it_does_to_the_person(crew: Lockstep) -> None:
+    crew("scope", "set", "documo", "--filter", 'Sales: department EQUALS "Sales"')
+
+    changed = crew("people", "set", upn("anna"), "department=Nowhere", "-o", "json")
+
+    assert (changed.code, losing(changed)) == (0, [upn("anna")])
+
+
 def test_plan_and_apply_name_who_would_be_lost(crew: Lockstep, documo: DocumoThere, tmp_path: Path) -> None:
     file = tmp_path / "documo.yaml"
     text = crew("export", "documo").out

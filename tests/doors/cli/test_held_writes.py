@@ -32,7 +32,7 @@ def test_each_held_write_says_why_this_person_would_go(held: Lockstep) -> None:
     assert rows[upn("bo")]["why"] == "The person is disabled in the directory."
     assert "Held for approval" not in table.out
     assert "2 accounts would be disabled or deleted: 1 unassigned, 1 disabled." in table.err
-    assert "More than 1 in this cycle wait for approval." in table.err
+    assert "The limit is 1 in this cycle." in table.err
 
 
 def test_held_writes_are_chosen_by_person_reason_and_number(held: Lockstep) -> None:

@@ -55,7 +55,7 @@ def test_run_that_takes_too_long_ends_with_8_and_the_work_goes_on(
         origin = f"http://127.0.0.1:{mute.getsockname()[1]}"
         monkeypatch.setenv("LOCKSTEP_OUTBOUND_ALLOW", origin)
         connected("creds", "set", "documo", "--tenant-url", f"{origin}/scim/v2")
-        connected("creds", "set", "documo", "--token-stdin", stdin="dk_1\n")
+        connected("creds", "set", "documo", "--token-stdin", "--yes", stdin="dk_1\n")
         connected("start", "documo")
 
         said = connected("run", "documo", "--timeout", "1s")
@@ -65,7 +65,7 @@ def test_run_that_takes_too_long_ends_with_8_and_the_work_goes_on(
 
 
 def test_refused_key_ends_with_6_and_status_says_what_to_do(connected: Lockstep) -> None:
-    connected("creds", "set", "documo", "--token-stdin", stdin="dk_wrong\n")
+    connected("creds", "set", "documo", "--token-stdin", "--yes", stdin="dk_wrong\n")
     connected("start", "documo")
 
     ran = connected("run", "documo", "--wait")
@@ -80,11 +80,11 @@ def test_connection_test_ends_with_4_where_the_key_is_refused_and_69_where_nobod
     connected: Lockstep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     works = connected("creds", "test", "documo")
-    connected("creds", "set", "documo", "--token-stdin", stdin="dk_wrong\n")
+    connected("creds", "set", "documo", "--token-stdin", "--yes", stdin="dk_wrong\n")
     refused = connected("creds", "test", "documo")
     monkeypatch.setenv("LOCKSTEP_OUTBOUND_ALLOW", "http://127.0.0.1:1")
     connected("creds", "set", "documo", "--tenant-url", "http://127.0.0.1:1/scim/v2")
-    connected("creds", "set", "documo", "--token-stdin", stdin="dk_1\n")
+    connected("creds", "set", "documo", "--token-stdin", "--yes", stdin="dk_1\n")
     silent = connected("creds", "test", "documo", "-o", "json")
 
     assert (works.code, refused.code, silent.code) == (0, 4, 69)
@@ -127,7 +127,7 @@ def test_push_that_fails_ends_with_3_and_says_what_to_do(connected: Lockstep, do
 
 
 def test_push_with_a_refused_key_is_no_success(connected: Lockstep) -> None:
-    connected("creds", "set", "documo", "--token-stdin", stdin="dk_wrong\n")
+    connected("creds", "set", "documo", "--token-stdin", "--yes", stdin="dk_wrong\n")
 
     said = connected("push", "documo", upn("anna"), "-o", "json")
 
