@@ -54,7 +54,7 @@ async def test_worker_goes_on_after_the_database_was_away(world: World, target: 
     async with working(world):
         await world.rows(
             "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where datname = current_database() and pid <> pg_backend_pid()"
+            "where backend_type = 'client backend' and datname = current_database() and pid <> pg_backend_pid()"
         )
         await until(lambda: _is_added(world, 1))
 
