@@ -56,6 +56,7 @@ class Answer:
     next_step: str = ""
     retry_at: datetime | None = None
     exchanges: tuple[Exchange, ...] = ()
+    refused: tuple[tuple[str, str, str], ...] = ()  # of a write that was accepted in part: (target path, why, code)
 
     @property
     def is_done(self) -> bool:

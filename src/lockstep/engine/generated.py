@@ -30,6 +30,11 @@ def reusable(generated: Values, target: str, compiled: CompiledExpression) -> Va
     return None
 
 
+def label_of(target: str, object_id: str) -> str:
+    """What keeps the random values of one object's attribute apart from those of others that share its moment."""
+    return f"{target} {object_id}"
+
+
 def is_kept(generated: Values, target: str, compiled: CompiledExpression) -> bool:
     """Whether the same expression made a value for *target* earlier."""
     entry = generated.get(target)

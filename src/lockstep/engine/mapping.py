@@ -24,7 +24,7 @@ from lockstep.engine.configuration import (
     ObjectMapping,
 )
 from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, ExpressionError
-from lockstep.engine.generated import is_kept, reusable
+from lockstep.engine.generated import is_kept, label_of, reusable
 from lockstep.engine.moment import Moment
 from lockstep.engine.operators import is_empty, text_of, whole_number
 from lockstep.engine.records import Reason, SourceObject, Value, Values
@@ -209,8 +209,7 @@ class _Work:
                 value = None if mapping.is_unique else reusable(self.generated, mapping.target, compiled)
                 if value is None:
                     taken = self.taken.get(mapping.target, ())
-                    # Many objects share a moment: each has random values of its own.
-                    label = f"{mapping.target} {self.owner}"
+                    label = label_of(mapping.target, self.owner)
                     labelled = EvaluationContext(self.context.moment, taken, self.context.default_domain, label)
                     value = compiled.evaluate(self.record, labelled)
                 if isinstance(value, str | int | tuple):

@@ -142,9 +142,14 @@ class Change:
     added: tuple[Value, ...] = ()
 
     @property
+    def switches(self) -> bool:
+        """Whether it is about `active`, under the attribute's plain or its full name."""
+        return self.path.rpartition(":")[2].casefold() == "active"
+
+    @property
     def switches_off(self) -> bool:
-        """Whether it takes `active` from an account, under the attribute's plain or its full name."""
-        if self.path.rpartition(":")[2].casefold() != "active":
+        """Whether it takes `active` from an account."""
+        if not self.switches:
             return False
         return not _is_true(self.new) and not _is_false(self.old)
 

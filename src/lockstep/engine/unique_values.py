@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 
 from lockstep.engine.configuration import AttributeMapping, Expression, ObjectMapping
 from lockstep.engine.expressions import EvaluationContext, ExpressionError
+from lockstep.engine.generated import label_of
 from lockstep.engine.intent import IntentKind
 from lockstep.engine.matching import MatchQuery
 from lockstep.engine.prepare import Prepared, recreates
@@ -70,7 +71,8 @@ def _shown(attribute: AttributeMapping, values: Collection[object]) -> str:
 def _candidates(attribute: AttributeMapping, prepared: Prepared) -> tuple[str, ...]:
     if not isinstance(attribute.source, Expression):
         return ()
-    context = EvaluationContext(prepared.moment, (), prepared.configuration.default_domain, attribute.target)
+    label = label_of(attribute.target, prepared.obj.id)
+    context = EvaluationContext(prepared.moment, (), prepared.configuration.default_domain, label)
     try:
         return attribute.source.compiled.unique_candidates(prepared.record, context)
     except ExpressionError:

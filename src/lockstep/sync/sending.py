@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,12 +18,12 @@ from lockstep.engine.matching import match_key
 from lockstep.engine.moment import Moment
 from lockstep.engine.plan import Prepared
 from lockstep.engine.plan_new import UNDER_WAY
-from lockstep.engine.records import Action
+from lockstep.engine.records import Action, Change
 from lockstep.engine.settlement import Sent, answers_to, resembles
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
-from lockstep.sync import outcomes
+from lockstep.sync import outcomes, partial
 from lockstep.sync.log_records import SYSTEM, changes_document, record_of, record_of_failure
 from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
@@ -55,12 +56,34 @@ async def _send(target: Target, write: Write) -> Answer:
     etag = planned.current.etag if planned.current is not None else link.etag if link is not None else ""
     target_id = plan.link_to.id if plan.link_to is not None else plan.target_id
     if plan.action is Action.CREATE:
-        return await target.create(plan.kind, plan.desired, operation_id=write.operation_id)
+        return await _create(target, write)
     if plan.action is Action.DELETE:
         return await target.delete(plan.kind, target_id, etag=etag, operation_id=write.operation_id)
-    return await target.update(
-        plan.kind, target_id, plan.changes, current=planned.current, etag=etag, operation_id=write.operation_id
-    )
+
+    async def update(changes: Sequence[Change], before: Answer | None) -> Answer:
+        newest = before.account if before is not None else planned.current
+        version = etag if before is None else newest.etag if newest is not None else ""
+        return await target.update(
+            plan.kind, target_id, changes, current=newest, etag=version, operation_id=write.operation_id
+        )
+
+    answer = await update(plan.changes, None)
+    if len(plan.changes) > 1 and partial.may_be_of_a_part(answer):
+        return await partial.Parts(update, planned.prepared.mapping).change(plan.changes, answer)
+    return answer
+
+
+async def _create(target: Target, write: Write) -> Answer:
+    plan = write.planned.plan
+
+    async def create(changes: Sequence[Change], _: Answer | None) -> Answer:
+        values = {change.path: plan.desired[change.path] for change in changes}
+        return await target.create(plan.kind, values, operation_id=write.operation_id)
+
+    answer = await target.create(plan.kind, plan.desired, operation_id=write.operation_id)
+    if partial.may_be_of_a_part(answer):
+        return await partial.Parts(create, write.planned.prepared.mapping).create(plan.changes, answer)
+    return answer
 
 
 def outcome_of(
@@ -90,6 +113,9 @@ def outcome_of(
             failure = Failure("OtherAccount", OTHER_TEXT, "Report it to the makers of the application.")
             other = outcomes.refused(claim, planned, failure, moment=moment, settled=settled("ambiguous"))
             return _logged(other, write, answer, failure, seconds, initiated_by, requests=requests)
+        case Verdict.DONE | Verdict.DONE_ALREADY if answer.refused:
+            in_part, failure = partial.outcome(claim, planned, operation, answer, moment=moment)
+            return _logged(in_part, write, answer, failure, seconds, initiated_by)
         case Verdict.DONE | Verdict.DONE_ALREADY:
             outcome = outcomes.written(claim, planned, operation, answer)
             return _logged(outcome, write, answer, None, seconds, initiated_by)
