@@ -115,11 +115,12 @@ async def test_application_without_discovery_and_without_groups_is_good() -> Non
     assert probes["PATCH support"].sentence == "Documo does not say whether it supports PATCH"
 
 
-async def test_application_without_patch_fails() -> None:
+async def test_application_without_patch_is_said_to_be_sent_whole_resources() -> None:
     async with serving(scim(config={"patch": {"supported": False}})) as server:
         probes = await probes_of(server.origin)
 
-    assert failed(probes) == ["PATCH support"]
+    assert failed(probes) == []
+    assert probes["PATCH support"].sentence.endswith("Lockstep sends whole resources with PUT instead")
 
 
 async def test_bad_host() -> None:

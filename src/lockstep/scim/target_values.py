@@ -81,7 +81,7 @@ def to_resource(values: Mapping[str, Any], definition: ResourceDefinition) -> di
             if urn not in resource:
                 resource["schemas"].append(urn)
             container = resource.setdefault(urn, {})
-        _put(container, resolved, value)
+        put_value(container, resolved, value)
     _mark_only_email(resource)
     return resource
 
@@ -173,7 +173,8 @@ def loosely_matches(selection: Filter, element: Mapping[str, Any]) -> bool:
             return False
 
 
-def _put(container: dict[str, Any], resolved: ResolvedPath, value: Any) -> None:
+def put_value(container: dict[str, Any], resolved: ResolvedPath, value: Any) -> None:
+    """Set the value at a path within *container*, the object that holds its attribute; its element is made where it is missing."""
     path, attribute = resolved.path, resolved.attribute
     multi_valued = attribute.multi_valued if attribute else path.filter is not None
     typed = typed_value(value, resolved.leaf)

@@ -20,6 +20,7 @@ from lockstep.scim.operations import patch_body
 from lockstep.scim.patch_build import CLEAR, Added, Mode
 from lockstep.scim.paths import parse_path
 from lockstep.scim.registry import ResourceDefinition, default_registry
+from lockstep.scim.replacement import replaced, with_members
 from lockstep.scim.tokens import quote as json_quote
 
 PAGE_SIZE = 200
@@ -139,6 +140,35 @@ def _wanted(change: Change) -> Any:
 def needs_current(changes: Sequence[Change], mode: Mode) -> bool:
     """Whether *changes* can be put only by somebody who knows the account's present state."""
     return mode == "rfc" and any(parse_path(change.path, lenient=True).filter is not None for change in changes)
+
+
+def whole_request(kind: ObjectKind, target_id: str) -> ScimRequest:
+    """Read a resource with all that it has, a group's members included, to send it back changed."""
+    return ScimRequest(Call.GET, kind, "GET", _one(kind, target_id), target_id=target_id)
+
+
+def put_request(
+    kind: ObjectKind,
+    target_id: str,
+    changes: Sequence[Change],
+    *,
+    current: Mapping[str, Any],
+    etag: str = "",
+    hidden: Sequence[str] = (),
+) -> ScimRequest:
+    """Send the whole resource with *changes* made in *current* (RFC 7644, 3.5.1): for applications without PATCH."""
+    wanted = {change.path: _wanted(change) for change in changes}
+    body = orjson.dumps(replaced(current, wanted, definition_of(kind)))
+    return ScimRequest(Call.UPDATE, kind, "PUT", _one(kind, target_id), body, target_id, etag, tuple(hidden))
+
+
+def put_members_request(
+    group_id: str, *, add: Sequence[str], remove: Sequence[str], current: Mapping[str, Any], etag: str = ""
+) -> ScimRequest:
+    """The same for the members of a group: their full list, also where it is empty."""
+    body = orjson.dumps(with_members(current, add=add, remove=remove))
+    kind = ObjectKind.GROUP
+    return ScimRequest(Call.MEMBERS, kind, "PUT", _one(kind, group_id), body, group_id, etag)
 
 
 def delete_request(kind: ObjectKind, target_id: str, *, etag: str = "") -> ScimRequest:

@@ -6,9 +6,10 @@ The secret token is revealed only while a header is built. Nothing is sent twice
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
 from lockstep.engine.secrecy import names_a_secret
@@ -28,9 +29,12 @@ from lockstep.targets.scim_requests import (
     members_request,
     needs_current,
     page_request,
+    put_members_request,
+    put_request,
     read_members_request,
     read_tenant_url,
     update_request,
+    whole_request,
 )
 
 SCIM = "application/scim+json"
@@ -51,6 +55,7 @@ class ScimTarget(Target):
         self._redacted_paths = frozenset(settings.extra.get("redacted_paths", ()))
         self._redactor = Redactor(settings.secret, paths=self._redacted_paths)
         self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
+        self._without_patch: set[ObjectKind] = set()  # learnt from its answers, until the application is opened again
         self._page_size = int(settings.extra.get("page_size", 200))
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
@@ -118,12 +123,15 @@ class ScimTarget(Target):
             if change.redacted or change.path in self._redacted_paths
             for text in strings_in((change.old, change.new))
         ]
+        put = partial(put_request, kind, target_id, changes, hidden=hidden)
+        if kind in self._without_patch:
+            return await self._put(kind, target_id, put, operation_id, deadline)
         resource = current.resource if current is not None else None
         request = update_request(kind, target_id, changes, current=resource, mode=mode, etag=etag, hidden=hidden)
         if request is None:
             detail = "The account had these values already"
             return Answer(Verdict.DONE_ALREADY, current, detail=detail, exchanges=looked)
-        answer = await self._write(request, operation_id, deadline)
+        answer = await self._patch_or_put(request, put, operation_id, deadline)
         return replace(answer, exchanges=looked + answer.exchanges) if looked else answer
 
     async def delete(self, kind: ObjectKind, target_id: str, *, etag: str, operation_id: str) -> Answer:
@@ -134,8 +142,11 @@ class ScimTarget(Target):
     ) -> Answer:
         if not add and not remove:
             return Answer(Verdict.DONE_ALREADY, detail="No member was to change")
+        put = partial(put_members_request, group_id, add=add, remove=remove)
+        if ObjectKind.GROUP in self._without_patch:
+            return await self._put(ObjectKind.GROUP, group_id, put, operation_id, self._deadline())
         request = members_request(group_id, add=add, remove=remove, mode=self._tenant.mode)
-        return await self._write(request, operation_id)
+        return await self._patch_or_put(request, put, operation_id, self._deadline())
 
     async def close(self) -> None:
         return None
@@ -153,6 +164,29 @@ class ScimTarget(Target):
     async def _write(self, request: ScimRequest, operation_id: str, deadline: float = 0.0) -> Answer:
         answer, _ = await self._send(request, operation_id, deadline or self._deadline())
         return answer
+
+    async def _patch_or_put(
+        self, request: ScimRequest, put: Callable[..., ScimRequest], operation_id: str, deadline: float
+    ) -> Answer:
+        """Send a PATCH, or where the application says that it has none, the whole resource."""
+        answer = await self._write(request, operation_id, deadline)
+        if not _has_no_patch(answer):
+            return answer
+        instead = await self._put(request.kind, request.target_id, put, operation_id, deadline)
+        if not _has_no_patch(instead):
+            self._without_patch.add(request.kind)
+        return replace(instead, exchanges=answer.exchanges + instead.exchanges)
+
+    async def _put(
+        self, kind: ObjectKind, target_id: str, put: Callable[..., ScimRequest], operation_id: str, deadline: float
+    ) -> Answer:
+        """Read the resource, and send it back changed; a change by others in between is noticed where there are ETags."""
+        whole, _ = await self._send(whole_request(kind, target_id), "", deadline)
+        if not whole.is_done or whole.account is None:
+            return _unsent(whole)
+        request = put(current=whole.account.resource, etag=whole.account.etag)
+        answer = await self._write(request, operation_id, deadline)
+        return replace(answer, exchanges=whole.exchanges + answer.exchanges)
 
     async def _send(self, request: ScimRequest, operation_id: str, deadline: float) -> tuple[Answer, Reading]:
         """Send one request in its turn. Never raises for what the application or the network does."""
@@ -231,6 +265,12 @@ class ScimTarget(Target):
     def _broken(self, request: ScimRequest, broken: Dishonest, exchanges: tuple[Exchange, ...]) -> TargetError:
         answer = not_scim(request, self._tenant.at(request.path), self._sayer, broken.fault)
         return TargetError(replace(answer, exchanges=exchanges))
+
+
+def _has_no_patch(answer: Answer) -> bool:
+    """Whether the method is not offered: PATCH is optional (RFC 7644, 3.5.2)."""
+    last = answer.exchanges[-1] if answer.exchanges else None
+    return answer.verdict is Verdict.REFUSED and last is not None and last.status in (405, 501)
 
 
 def _nothing(answer: Answer) -> tuple[Answer, Reading]:

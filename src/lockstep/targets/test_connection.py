@@ -164,8 +164,8 @@ class ConnectionTest:
         supported = patch.get("supported") if isinstance(patch, Mapping) else None
         name = self._settings.display_name
         if supported is False:
-            sentence = f"{name} says that it does not support PATCH"
-            self._probes.append(Probe("PATCH support", False, sentence, f"Ask the makers of {name} for RFC 7644 PATCH"))
+            sentence = f"{name} says that it does not support PATCH; Lockstep sends whole resources with PUT instead"
+            self._probes.append(Probe("PATCH support", True, sentence))
         else:
             sentence = f"{name} supports PATCH" if supported else f"{name} does not say whether it supports PATCH"
             self._probes.append(Probe("PATCH support", True, sentence))
