@@ -62,6 +62,7 @@ _MEANINGS: dict[Kind, str] = {
     Kind.THROTTLED: "asked to slow down",
     Kind.HELD: "writes wait for approval, or quarantine",
     Kind.PARTIAL: "finished, some objects failed",
+    Kind.OUTPUT: "the output could not be written: a full disk",
     Kind.INTERNAL: "a bug in Lockstep",
 }
 
