@@ -20,7 +20,7 @@ from lockstep.vault import Secret
 
 @asynccontextmanager
 async def sandbox_targets(tenants: int = 1, *, profile: str = "strict") -> AsyncIterator[list[ScimTarget]]:
-    """The tenants of a fresh Documo, each with nothing but its administrator in it."""
+    """The tenants of a fresh Documo, each with nothing in it."""
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("documo"),
         "sandbox",

@@ -21,7 +21,7 @@ PROFILES = ("strict", "lenient", "entra", "okta", "onelogin", "jumpcloud", "goog
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "profile": PROFILES,
     "restore_policy": ("restore", "conflict", "new"),
-    "patch_answer": ("resource", "nothing"),
+    "patch_answer": ("profile", "resource", "nothing"),
 }
 
 
@@ -51,8 +51,13 @@ SETTABLE = (
 )  # fmt: skip
 
 
-async def create_account(store: Store, name: str, *, admin: str, settings: Mapping[str, Any] | None = None) -> Account:
-    """Open an account with *admin* (an e-mail address) as its first member, in the role Admin. Raises LockstepError."""
+async def create_account(
+    store: Store, name: str, *, admin: str, settings: Mapping[str, Any] | None = None, admin_is_user: bool = True
+) -> Account:
+    """Open an account with *admin* (an e-mail address) as its first member, in the role Admin. Raises LockstepError.
+
+    Without *admin_is_user* SCIM does not see the admin: the account is empty for a client.
+    """
     values = checked_settings(settings or {})
     if not name.strip() or len(name) > 200:
         raise invalid("An account needs a name of at most 200 characters")
@@ -61,7 +66,7 @@ async def create_account(store: Store, name: str, *, admin: str, settings: Mappi
             tenant_id = await table.insert_account(connection, name.strip(), values)
             await connection.execute("select set_config('documo.tenant', %s, true)", (str(tenant_id),))
             await table.insert_roles(connection, tenant_id, DEFAULT_ROLES)
-            await create_local_member(connection, tenant_id, admin, role=ADMIN)
+            await create_local_member(connection, tenant_id, admin, role=ADMIN, is_user=admin_is_user)
     except psycopg.errors.UniqueViolation:
         raise conflict(f"There is already an account {name!r}", next_step="Choose another name") from None
     return await find_account(store, name.strip())

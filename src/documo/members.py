@@ -47,9 +47,13 @@ class MemberSummary:
 
 
 async def create_local_member(
-    connection: Connection, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = ""
-) -> str:
-    """Insert a member made in Documo itself, in the tenant's transaction; its id. Raises LockstepError for no address."""
+    connection: Connection, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = "",
+    is_user: bool = True,
+) -> str:  # fmt: skip
+    """Insert a member made in Documo itself, in the tenant's transaction; its id. Raises LockstepError for no address.
+
+    Without *is_user* it may own keys, and SCIM does not see it.
+    """
     if "@" not in email or len(email) > 320 or any(character.isspace() for character in email):
         raise invalid(f"{email[:80]!r} is not an e-mail address", next_step="Write it as name@example.com")
     name = {key: value for key, value in (("givenName", given_name), ("familyName", family_name)) if value}
@@ -62,7 +66,7 @@ async def create_local_member(
         **({"name": name} if name else {}),
     }
     member_id = new_id()
-    await table.insert_local(connection, tenant_id, member_id, document, role)
+    await table.insert_local(connection, tenant_id, member_id, document, role, kind="User" if is_user else "Operator")
     return member_id
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -41,6 +42,7 @@ class Sandbox:
     tenants: int = 1
     faults: Path | None = None
     seed: int = 0
+    with_admin: bool = False
 
 
 async def run_sandbox(wanted: Sandbox) -> None:
@@ -60,7 +62,7 @@ async def run_sandbox(wanted: Sandbox) -> None:
                     return FaultInjector(app, rules, seed=wanted.seed) if rules else app
 
                 async with serving(store, settings, wrap=with_faults) as api:
-                    _say_ready(api.scim_url, tokens, wanted)
+                    _say_ready(api.scim_url, tokens, wanted, folder)
                     await asyncio.wait([stopped, orphaned], return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (stopped, orphaned):
@@ -72,8 +74,8 @@ async def run_sandbox(wanted: Sandbox) -> None:
 async def _tenant(store: Store, wanted: Sandbox, number: int) -> str:
     limits = {"rate_per_second": wanted.rate, "rate_burst": max(1, 2 * wanted.rate)}
     account = await create_account(
-        store, f"Sandbox {number + 1}", admin=f"admin{number + 1}@sandbox.example",
-        settings={"profile": wanted.profile, **limits},
+        store, _account_name(number), admin=f"admin{number + 1}@sandbox.example",
+        settings={"profile": wanted.profile, **limits}, admin_is_user=wanted.with_admin,
     )  # fmt: skip
     if wanted.users:
         await add_people(store, account.id, wanted.users, seed=wanted.seed)
@@ -87,9 +89,22 @@ def _temporary_folder() -> Path:
     return folder
 
 
-def _say_ready(url: str, tokens: list[str], wanted: Sandbox) -> None:
-    tenants = [{"base_url": url, "token": token} for token in tokens]
-    line: dict[str, Any] = {**tenants[0], "profile": wanted.profile, "pid": os.getpid(), "tenants": tenants}
+def _say_ready(url: str, tokens: list[str], wanted: Sandbox, folder: Path) -> None:
+    tenants = [
+        {"base_url": url, "token": token, "account": _account_name(number)} for number, token in enumerate(tokens)
+    ]
+    line: dict[str, Any] = {
+        **tenants[0],
+        "profile": wanted.profile,
+        "pid": os.getpid(),
+        "data": str(folder),
+        "tenants": tenants,
+    }
     click.echo(orjson.dumps(line).decode())
+    click.echo(f"Requests: documo requests --data {folder} --account {shlex.quote(_account_name(0))}", err=True)
     with suppress(OSError):
         sys.stdout.flush()
+
+
+def _account_name(number: int) -> str:
+    return f"Sandbox {number + 1}"

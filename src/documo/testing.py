@@ -27,17 +27,19 @@ class Tenant:
 
     base_url: str
     token: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running Documo; *base_url* and *token* are those of the first tenant."""
+    """A running Documo; *base_url* and *token* are those of the first tenant. *data* is the folder for `documo requests --data`."""
 
     base_url: str
     token: str
     profile: str
     pid: int
     tenants: tuple[Tenant, ...]
+    data: str = ""
 
 
 StartSandbox = Callable[..., Sandbox]
@@ -52,17 +54,21 @@ def sandbox(
     tenants: int = 1,
     faults: Sequence[Mapping[str, Any]] = (),
     seed: int = 0,
+    with_admin: bool = False,
 ) -> Iterator[Sandbox]:
     """A Documo for the length of the block.
 
-    *rate* is requests per second and tenant (0: no limit), *faults* the rules of a faults file. Raises RuntimeError with what the
-    sandbox said where it does not start.
+    A tenant begins with no users but the *users* that are asked for, unless *with_admin* shows the owner of its key. *rate* is
+    requests per second and tenant (0: no limit), *faults* the rules of a faults file. Raises RuntimeError with what the sandbox said
+    where it does not start.
     """
     with tempfile.TemporaryDirectory(prefix="documo-faults-") as folder:
         command = [
             str(Path(sys.executable).with_name("documo")), "sandbox", "--profile", profile, "--rate", str(rate),
             "--users", str(users), "--tenants", str(tenants), "--seed", str(seed),
         ]  # fmt: skip
+        if with_admin:
+            command.append("--with-admin")
         if faults:
             file = Path(folder) / "faults.yaml"
             file.write_text(json.dumps({"faults": list(faults)}))  # JSON is YAML
@@ -87,8 +93,8 @@ def _ready(process: subprocess.Popen[str]) -> Sandbox:
         said = process.stderr.read().strip() if process.stderr else ""
         raise RuntimeError(f"The sandbox did not start: {said}")
     told = json.loads(line)
-    tenants = tuple(Tenant(one["base_url"], one["token"]) for one in told["tenants"])
-    return Sandbox(told["base_url"], told["token"], told["profile"], told["pid"], tenants)
+    tenants = tuple(Tenant(one["base_url"], one["token"], one["account"]) for one in told["tenants"])
+    return Sandbox(told["base_url"], told["token"], told["profile"], told["pid"], tenants, told["data"])
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from documo.api_keys import SCOPES, NewKey, checked_scopes, hash_of, owner_of_key
 from documo.identifiers import new_id, new_key
 from documo.store import issuers as table
 from documo.store import keys as keys_table
-from documo.store.database import Store
+from documo.store.database import SET_TENANT, Store
 from documo.store.issuers import IssuerRow
 from documo.store.keys import Principal
 from lockstep.errors import conflict, invalid
@@ -25,6 +26,7 @@ from lockstep.scim.errors import ScimError
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 LEEWAY_SECONDS = 60
+FEWEST_RSA_BITS = 2048
 MAX_TOKEN_BYTES = 8_000
 LATEST = 253_402_300_799  # the last second that a date can say
 _REASONS: Sequence[tuple[type[jwt.PyJWTError], str]] = (
@@ -55,6 +57,7 @@ async def trust_issuer(
     issuer: str,
     audience: str,
     jwks: Mapping[str, Any],
+    subject: str | None = None,
     name: str = "",
     member: str = "",
     role: str = "",
@@ -62,19 +65,25 @@ async def trust_issuer(
 ) -> Trust:
     """Accept tokens of *issuer* for *audience*, signed by one of *jwks* (RFC 7517), as if they were *member*'s key.
 
-    Where the account trusts the pair already, keys and scopes are replaced. Raises LockstepError for keys that cannot be used, and where
-    another account trusts the same pair.
+    Only tokens count whose `sub`, `appid` or `azp` is *subject*; None takes those of every application that the issuer knows.
+    Where the account trusts the pair already, keys, subject and scopes are replaced. Raises LockstepError for keys that cannot be used,
+    and where another account trusts the same pair.
     """
     checked, usable = checked_scopes(scopes), len(_usable_keys(jwks))
     if not issuer.strip() or not audience.strip():
         raise invalid("A trust needs the issuer and the audience that tokens name (the claims iss and aud)")
+    if not usable and _weak_keys(jwks):
+        raise invalid(
+            f"The RSA key has fewer than {FEWEST_RSA_BITS} bits, so its signatures can be forged",
+            next_step=f"Sign with an RSA key of at least {FEWEST_RSA_BITS} bits, or with EC or EdDSA (RFC 7518, section 3.3)",
+        )
     if not usable:
         raise invalid(
             "The key set holds no public key that signatures can be checked with",
             next_step="Give the issuer's JWKS: a JSON object with `keys`, each an RSA, EC or OKP public key",
         )
     public = {"keys": [one for one in jwks["keys"] if isinstance(one, Mapping) and "d" not in one and "k" not in one]}
-    async with store.tenant(tenant_id) as connection:
+    async with store.control() as connection:  # trusts of all accounts are looked at
         await table.lock(connection)
         for known in await table.of_token(connection, issuer, [audience]):
             if known.tenant_id != tenant_id:
@@ -82,12 +91,13 @@ async def trust_issuer(
                     "Tokens of this issuer for this audience are trusted by another account",
                     next_step="Each account needs an audience of its own",
                 )
-            await table.replace(connection, known.key_id, jwks=public, scopes=checked)
+            await table.replace(connection, known.key_id, jwks=public, scopes=checked, subject=subject)
             return Trust(known.key_id, name, issuer, audience, checked, usable)
+        await connection.execute(SET_TENANT, (str(tenant_id),))
         owner = await owner_of_key(connection, tenant_id, member=member, role=role)
         key = NewKey(new_id(), name or "issuer", "jwt", new_key(), checked, None)  # the secret is shown to nobody
         await keys_table.insert(connection, tenant_id, owner, key, hash_of(key.secret), kind="issuer")
-        await table.insert(connection, key.id, issuer=issuer, audience=audience, jwks=public)
+        await table.insert(connection, key.id, issuer=issuer, audience=audience, jwks=public, subject=subject)
     return Trust(key.id, key.name, issuer, audience, checked, usable)
 
 
@@ -101,6 +111,7 @@ async def principal_of(store: Store, token: bytes) -> Principal:
         if len(found) != 1:
             raise ScimError(401, "", "No account trusts the issuer of this token for its audience.")
         claims = _verified(token, found[0])
+        _check_subject(claims, found[0].subject)
         principal = await keys_table.principal(connection, found[0].hash)
     if principal is None:
         raise ScimError(401, "", "The member whom this token stands for is inactive or gone.")
@@ -156,8 +167,26 @@ def _verified(token: bytes, trust: IssuerRow) -> dict[str, Any]:
     raise ScimError(401, "", detail)
 
 
+def _check_subject(claims: Mapping[str, Any], subject: str | None) -> None:
+    """Raise ScimError 401 for a token of another application or person than the trust is for."""
+    if subject is not None and subject not in [claims.get(name) for name in ("sub", "appid", "azp")]:
+        raise ScimError(401, "", "The token is for another application than the one that this account trusts.")
+
+
 def _usable_keys(jwks: Mapping[str, Any]) -> list[jwt.PyJWK]:
     """The public keys of a set that can check signatures; keys of other kinds stand there without harm."""
+    return [key for key in _signing_keys(jwks) if not _is_weak(key)]
+
+
+def _weak_keys(jwks: Mapping[str, Any]) -> bool:
+    return any(map(_is_weak, _signing_keys(jwks)))
+
+
+def _is_weak(key: jwt.PyJWK) -> bool:
+    return isinstance(key.key, RSAPublicKey) and key.key.key_size < FEWEST_RSA_BITS
+
+
+def _signing_keys(jwks: Mapping[str, Any]) -> list[jwt.PyJWK]:
     given = jwks.get("keys") if isinstance(jwks, Mapping) else None
     usable = []
     for one in given if isinstance(given, list) else []:

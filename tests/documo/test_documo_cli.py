@@ -126,7 +126,7 @@ def test_an_issuer_is_trusted_by_command_and_listed_like_a_key(command: Any, tmp
     public = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
     x = base64.urlsafe_b64encode(public).rstrip(b"=").decode()
     keys.write_text(orjson.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]}).decode(), encoding="utf-8")
-    wanted = ("keys", "trust", "--issuer", "https://sts.example/", "--audience", "documo", "--jwks")
+    wanted = ("keys", "trust", "--issuer", "https://sts.example/", "--audience", "documo", "--subject", "app", "--jwks")
 
     said = command(*wanted, str(keys)).stdout
     listed = orjson.loads(command("keys", "list", "-o", "json").stdout)["keys"]
@@ -134,6 +134,8 @@ def test_an_issuer_is_trusted_by_command_and_listed_like_a_key(command: Any, tmp
 
     assert said == "Tokens of https://sts.example/ for documo are accepted (1 key).\n"
     assert [key["key"] for key in listed if key["kind"] == "issuer"] == ["signed tokens"]
+    for subjects in ((), ("--subject", "app", "--any-subject")):
+        assert "--any-subject" in command(*wanted[:6], *subjects, "--jwks", str(keys), code=64).stderr
     assert "no public keys that can be read" in command(*wanted, str(keys), code=64).stderr
 
 

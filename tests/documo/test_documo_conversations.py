@@ -21,7 +21,7 @@ async def patched(api: Client, user: str, *operations: dict[str, Any]) -> Any:
 
 @pytest.fixture
 async def entra(documo: Documo) -> Client:
-    return await documo.client(profile="entra")
+    return await documo.client(profile="entra", patch_answer="resource")
 
 
 @pytest.mark.parametrize("path", ["manager", f"{ENTERPRISE}:manager", f"{ENTERPRISE}.manager"])

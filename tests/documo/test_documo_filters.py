@@ -262,3 +262,26 @@ async def test_everybody_with_an_external_id_is_found_however_many_share_it(api:
     assert (whole.ids, whole.body["totalResults"]) == (ids, sharing)
     assert (first.ids, first.body["totalResults"]) == (ids[:1], sharing)
     assert of_groups.body["totalResults"] == 0
+
+
+async def test_nul_in_a_filter_or_a_path_is_refused_before_the_database_is_asked(api: Client) -> None:
+    user = await api.user("a@x.org", emails=[{"type": "work", "value": "a@x.org"}])
+    pids = await backends(api)
+
+    for _ in range(5):
+        for asked in (r'userName eq "\u0000"', r'emails[value eq "a\u0000"]', r'title co "\u0000" and active eq true'):
+            reply = await api.find(asked)
+            assert (reply.status, reply.body["scimType"]) == (400, "invalidFilter"), asked
+        path = r'emails[value eq "\u0000"].value'
+        reply = await api.patch(f"/Users/{user}", {"op": "replace", "path": path, "value": "b"})
+        assert (reply.status, reply.body["scimType"]) == (400, "invalidPath")
+
+    assert await backends(api) >= pids, "no connection was given up"
+
+
+async def backends(api: Client) -> set[int]:
+    async with api.store.control() as connection:
+        cursor = await connection.execute(
+            "select pid from pg_stat_activity where datname = current_database() and application_name = 'documo'"
+        )
+        return {row[0] for row in await cursor.fetchall()}

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo
+from documo_client import ENTERPRISE, GROUP, PATCH, USER, Documo
 
 from documo.store import request_log as table
 
+BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 MICROSOFT_GROUP = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
 
 
 async def test_entra_without_the_flag(documo: Documo) -> None:
-    api = await documo.client(profile="entra")
+    api = await documo.client(profile="entra", patch_answer="resource")
     boss = await api.user("boss@x.org")
     created = await api.send(
         "POST",
@@ -52,7 +54,7 @@ async def test_entra_without_the_flag(documo: Documo) -> None:
 
 
 async def test_entra_with_the_flag(documo: Documo) -> None:
-    api = await documo.client(profile="entra")
+    api = await documo.client(profile="entra", patch_answer="resource")
     user = await api.user("u@x.org", emails=[{"type": "work", "value": "u@x.org"}])
 
     merged = await api.patch(
@@ -154,19 +156,79 @@ async def test_a_strict_account_refuses_what_entra_sends(documo: Documo) -> None
         assert (await api.patch(f"/Users/{user}", operation)).status == 400
 
 
-async def test_lower_case_endpoints_and_the_old_name_of_the_configuration(api: Client) -> None:
-    assert (await api.get("/users")).status == 200
-    assert (await api.get("/serviceConfiguration")).body["patch"] == {"supported": True}
+@pytest.mark.parametrize(
+    ("profile", "status"), [("lenient", 200), ("entra", 200), ("onelogin", 200), ("jumpcloud", 200), ("strict", 404)]
+)
+async def test_lower_case_endpoints_are_those_of_the_resources(documo: Documo, profile: str, status: int) -> None:
+    api = await documo.client(profile=profile)
+    user = await api.user("a@x.org")
+
+    for path in ("/users", "/groups", "/roles", "/me", f"/users/{user}"):
+        assert (await api.get(path)).status == status, path
+    for path in ("/schemas", "/resourcetypes", "/serviceproviderconfig", "/serviceConfiguration"):
+        assert (await api.get(path)).status == 200, path
+    bulk = {"schemas": [BULK], "Operations": [{"method": "DELETE", "path": f"/users/{user}"}]}
+    reply = await api.send("POST", "/bulk", bulk)
+    assert reply.status == status and (status != 200 or reply.body["Operations"][0]["status"] == "204")
 
 
-@pytest.mark.parametrize("setting", ["resource", "nothing"])
-async def test_the_answer_to_a_patch_is_a_setting(documo: Documo, setting: str) -> None:
-    api = await documo.client(patch_answer=setting)
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [
+        ({"profile": "lenient"}, 200),
+        ({"profile": "okta"}, 200),
+        ({"profile": "entra"}, 204),
+        ({"profile": "entra", "patch_answer": "resource"}, 200),
+        ({"profile": "entra", "patch_answer": "profile"}, 204),
+        ({"profile": "lenient", "patch_answer": "nothing"}, 204),
+    ],
+)
+async def test_a_patch_is_answered_as_the_profile_or_the_account_says(
+    documo: Documo, settings: dict[str, str], status: int
+) -> None:
+    api = await documo.client(**settings)
     user = await api.user("a@x.org")
 
     reply = await api.patch(f"/Users/{user}", {"op": "replace", "path": "title", "value": "x"})
+    wanted = await api.patch(f"/Users/{user}?attributes=title", {"op": "replace", "path": "title", "value": "y"})
 
-    assert reply.status == {"resource": 200, "nothing": 204}[setting]
+    assert (reply.status, bool(reply.raw), reply.headers["ETag"]) == (status, status == 200, '"2"')
+    assert (wanted.status, wanted.body["title"]) == (200, "y"), "who asks for attributes gets them"
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ('emails[type eq "work"]', {"emails"}),
+        ('emails[type eq "work"].value,userName', {"emails", "userName"}),
+        ('userName, emails[value eq "a,b]\\"" and type eq \'x\'].value , title', {"userName", "emails", "title"}),
+        (f'{ENTERPRISE}:department,addresses[type eq "work"].locality', {ENTERPRISE, "addresses"}),
+        ("emails.value", {"emails"}),
+    ],
+)
+async def test_value_paths_among_attributes_mean_the_attribute_under_entra(
+    documo: Documo, asked: str, names: set[str]
+) -> None:
+    for profile in ("entra", "lenient", "strict", "okta"):
+        api = await documo.client(profile, profile=profile)
+        emails = [{"type": "work", "value": "a@x.org"}]
+        user = await api.user(
+            "a@x.org", title="T", emails=emails, addresses=[{"type": "work", "locality": "Ulm"}],
+            **{ENTERPRISE: {"department": "Sales"}},
+        )  # fmt: skip
+
+        read = await api.get(f"/Users/{user}", attributes=asked)
+        search = {"schemas": [SEARCH], "attributes": [asked], "filter": f'id eq "{user}"'}
+        found = await api.send("POST", "/Users/.search", search)
+        left = await api.get(f"/Users/{user}", excludedAttributes='emails[type eq "work"]')
+
+        if "[" in asked and profile in ("strict", "okta"):
+            assert (read.status, read.body["scimType"], left.status) == (400, "invalidValue", 400)
+            continue
+        assert set(read.body) - {"schemas", "id", "meta"} == names
+        assert profile in ("strict", "okta") or "emails" not in left.body
+        if "," not in asked:
+            assert found.body["Resources"] == [read.body]
 
 
 async def test_what_was_forgiven_is_in_the_request_log(documo: Documo) -> None:
@@ -183,5 +245,5 @@ async def test_what_was_forgiven_is_in_the_request_log(documo: Documo) -> None:
         while not (found := [entry for entry in await entries() if entry["method"] == "PATCH"]):
             await asyncio.sleep(0.02)
     (entry,) = found
-    assert entry["client"] == "Entra" and entry["status"] == 200
+    assert entry["client"] == "Entra" and entry["status"] == 204
     assert entry["tolerances"], "capitalised op and boolean as text were forgiven"

@@ -63,8 +63,38 @@ async def test_each_tenant_has_its_people_and_its_key(sandbox: dict[str, Any]) -
             async with session.get(tenant["base_url"] + "/Users", headers=headers) as response:
                 totals.append((await response.json(content_type=None))["totalResults"])
 
-    assert totals == [4, 4] and first["token"] != second["token"]
+    assert totals == [3, 3], "the owners of the keys are no users"
+    assert first["token"] != second["token"]
     assert (sandbox["base_url"], sandbox["token"], sandbox["profile"]) == (first["base_url"], first["token"], "lenient")
+
+
+def test_a_client_finds_an_empty_tenant_and_its_requests_in_the_log() -> None:
+    process, ready = start()
+    with_admin, shown = start("--with-admin")
+    try:
+        keys = [(one["base_url"], one["token"]) for one in (ready, shown)]
+        found = [asyncio.run(user_names(url, token)) for url, token in keys]
+        command = [BIN / "documo", "requests", "--data", ready["data"], "--account", ready["account"], "-o", "json"]
+        logged: list[Any] = []
+
+        def is_logged() -> bool:
+            logged[:] = orjson.loads(subprocess.run(command, capture_output=True, check=True).stdout)["requests"]
+            return bool(logged)
+
+        wait_until(is_logged, 30)
+    finally:
+        for one in (process, with_admin):
+            one.terminate()
+            one.wait(timeout=10)
+
+    assert found == [[], ["admin1@sandbox.example"]]
+    assert [(entry["method"], entry["path"], entry["status"]) for entry in logged] == [("GET", "/scim/v2/Users", 200)]
+
+
+async def user_names(url: str, token: str) -> list[str]:
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session:
+        async with session.get(f"{url}/Users") as response:
+            return [user["userName"] for user in (await response.json(content_type=None))["Resources"]]
 
 
 def test_sigterm_ends_it_with_0_and_nothing_stays(data_folder: Path) -> None:

@@ -7,7 +7,7 @@ import base64
 import hmac
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -248,3 +248,39 @@ def test_a_private_key_is_refused_and_not_repeated() -> None:
         read_keys(private)
 
     assert private.splitlines()[1].decode() not in str(refused.value)
+
+
+async def test_rsa_keys_that_can_be_broken_are_refused_and_never_checked_with(api: Client) -> None:
+    weak, strong = Issuer(rsa.generate_private_key(65537, 1024), kid="weak"), Issuer()
+    mixed = {"keys": [*weak.jwks()["keys"], *strong.jwks()["keys"]]}
+
+    with pytest.raises(LockstepError, match="fewer than 2048 bits"):
+        await trust_issuer(api.store, api.account.id, issuer=ISSUER, audience=AUDIENCE, jwks=weak.jwks())
+    made = await trust_issuer(api.store, api.account.id, issuer=ISSUER, audience=AUDIENCE, jwks=mixed)
+
+    assert made.keys == 1
+    assert (await replace(api, token=weak.token()).get("/Users")).status == 401
+    assert (await replace(api, token=strong.token()).get("/Users")).status == 200
+
+
+async def test_a_trust_is_for_one_application_of_the_issuer(api: Client, issuer: Issuer) -> None:
+    trust = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": issuer.jwks()}
+    await trust_issuer(api.store, api.account.id, **trust, subject="app-1")
+
+    async def status(**claims: Any) -> int:
+        return (await replace(api, token=issuer.token(**claims)).get("/Users")).status
+
+    for claims, wanted in (
+        ({"sub": "app-1"}, 200),
+        ({"sub": "sp", "appid": "app-1"}, 200),
+        ({"sub": "sp", "azp": "app-1"}, 200),
+        ({"sub": "app-2"}, 401),
+        ({"sub": "APP-1"}, 401),
+        ({"sub": None}, 401),
+        ({"sub": "x", "appid": ["app-1"]}, 401),
+    ):
+        assert await status(**claims) == wanted, claims
+    await trust_issuer(api.store, api.account.id, **trust)
+    async with asyncio.timeout(5):
+        while await status(sub="app-2") != 200:
+            await asyncio.sleep(0.01)

@@ -163,7 +163,7 @@ async def test_password_is_hashed_and_never_comes_back(api: Client) -> None:
 
 
 async def test_manager_goes_in_as_text_and_comes_out_with_reference_and_name(documo: Documo) -> None:
-    api = await documo.client(profile="entra")
+    api = await documo.client(profile="entra", patch_answer="resource")
     boss = await api.user("boss@x.org", displayName="The Boss")
     user = await api.user("a@x.org")
 

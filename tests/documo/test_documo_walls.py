@@ -6,9 +6,11 @@ import asyncio
 from typing import Any
 
 import orjson
+import psycopg
 import pytest
 from documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo, Reply
 
+from documo import event_streams
 from documo.identifiers import new_id
 from documo.store import request_log as table
 
@@ -157,3 +159,40 @@ def with_escapes(body: dict[str, Any]) -> bytes:
 async def log_of(api: Client) -> list[dict[str, Any]]:
     async with api.store.tenant(api.account.id) as connection:
         return await table.rows(connection, api.account.id)
+
+
+WALLED = ("resources", "group_members", "resource_counts", "request_log", "api_keys", "event_streams", "stream_events")
+
+
+async def test_no_table_shows_or_takes_rows_of_another_account_whatever_the_statement_says(
+    pair: tuple[Client, Client],
+) -> None:
+    mine, theirs = pair
+    await event_streams.add_stream(theirs.store, theirs.account.id, delivery="poll", audience="app")
+    await theirs.group("Secret", await theirs.user("b@beta.example"))
+    store, other = mine.store, theirs.account.id
+
+    async def rows(table_name: str, tenant_id: int) -> int:
+        async with store.tenant(tenant_id) as connection:
+            cursor = await connection.execute(f"select count(*) from {table_name}")  # a name of this module
+            return int((await cursor.fetchone() or (0,))[0])
+
+    async def changed(statement: str) -> int:
+        async with store.tenant(mine.account.id) as connection:
+            return (await connection.execute(statement, (other,))).rowcount
+
+    async with asyncio.timeout(5):
+        while not await rows("request_log", other):
+            await asyncio.sleep(0.02)
+    for name in WALLED:
+        assert await rows(name, other), name
+    for name in ("event_streams", "stream_events"):
+        assert not await rows(name, mine.account.id), name
+    for name in {*WALLED, "resource_search"} - {"stream_events"}:
+        assert await changed(f"delete from {name} where tenant_id = %s") == 0, name
+    for name in ("resource_search", "api_keys", "event_streams"):
+        assert await changed(f"update {name} set tenant_id = tenant_id where tenant_id = %s") == 0, name
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await changed(
+            "insert into resource_search (tenant_id, id, kind, document) values (%s, gen_random_uuid(), 'User', '{}')"
+        )

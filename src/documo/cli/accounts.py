@@ -93,7 +93,11 @@ def tolerances(name: str, settings: Settings, output: Output) -> None:
 @click.option("--hold-names/--free-names", default=None, help="Keep the names of deleted members.")
 @click.option("--undelete-days", type=click.IntRange(0, 3650))
 @click.option("--indirect-groups/--direct-groups", default=None, help="What user.groups shows.")
-@click.option("--patch-answer", type=click.Choice(rules.CHOICES["patch_answer"]), help="200 with the resource, or 204.")
+@click.option(
+    "--patch-answer",
+    type=click.Choice(rules.CHOICES["patch_answer"]),
+    help="200 with the resource, 204 with nothing, or what the profile's client expects.",
+)
 @click.option("--rate", "rate_per_second", type=click.IntRange(0), help="Requests per second; 0 = no limit.")
 @click.option("--burst", "rate_burst", type=click.IntRange(1))
 @click.option(

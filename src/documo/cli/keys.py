@@ -106,27 +106,34 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings
     "--jwks", "--pem", "file", required=True, type=click.File("rb"),
     help="The issuer's public keys, as a JWKS document or as PEM (keys, certificates); - reads stdin.",
 )  # fmt: skip
+@click.option("--subject", metavar="ID", help="Only tokens of this application or person: the claim sub, appid or azp.")
+@click.option("--any-subject", is_flag=True, help="Tokens of every application that the issuer knows.")
 @click.option("--name", default="", help="What the trust is for.")
 @click.option("--member", default="", metavar="EMAIL", help="Member on whose behalf the tokens act.")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(rules.SCOPES), help="May be given several times.")
 @data_option
 @output_option
 def trust(
-    account: str | None, issuer: str, audience: str, file: BinaryIO, name: str, member: str, scopes: tuple[str, ...],
-    settings: Settings, output: Output,
+    account: str | None, issuer: str, audience: str, file: BinaryIO, subject: str | None, any_subject: bool, name: str,
+    member: str, scopes: tuple[str, ...], settings: Settings, output: Output,
 ) -> None:  # fmt: skip
     """Accept tokens (JWT) that an issuer signs, as if they were a key. `keys revoke` ends it.
 
     \b
-    documo keys trust --issuer https://sts.windows.net/TENANT-ID/ --audience https://documo.example --jwks keys.json
-    documo keys trust --issuer https://ci.example --audience https://documo.example --pem signer.pem
+    documo keys trust --issuer https://sts.windows.net/TENANT-ID/ --audience https://documo.example --subject APP-ID \
+        --jwks keys.json
+    documo keys trust --issuer https://ci.example --audience https://documo.example --subject deploy --pem signer.pem
     """
+    if (subject is None) != any_subject:
+        raise click.UsageError(
+            "Give --subject ID, or --any-subject: an issuer signs tokens for more than one application"
+        )
     jwks = read_keys(file.read(1_000_000))
 
     async def work(store: Store) -> trusted_issuers.Trust:
         tenant = await only_account(store, account)
         return await trusted_issuers.trust_issuer(
-            store, tenant.id, issuer=issuer, audience=audience, jwks=jwks, name=name, member=member,
+            store, tenant.id, issuer=issuer, audience=audience, jwks=jwks, subject=subject, name=name, member=member,
             scopes=scopes or rules.DEFAULT_SCOPES,
         )  # fmt: skip
 

@@ -21,11 +21,17 @@ from documo.sandbox import Sandbox, run_sandbox
 @click.option(
     "--faults", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="YAML file with faults to inject."
 )
+@click.option(
+    "--with-admin", is_flag=True, help="Show the owner of the key among /Users; without it a tenant is empty."
+)
 @click.option("--seed", type=int, default=0, help="Makes people and faults repeatable.")
-def sandbox(port: int, profile: str, rate: int, users: int, tenants: int, faults: Path | None, seed: int) -> None:
+def sandbox(
+    port: int, profile: str, rate: int, users: int, tenants: int, faults: Path | None, with_admin: bool,
+    seed: int,
+) -> None:  # fmt: skip
     """A throw-away Documo for client makers: nothing stays when it ends.
 
-    Prints one line of JSON with base_url and token when it answers.
+    Prints one line of JSON when it answers: base_url, token, account and data, the folder for `documo requests --data`.
     """
     log_to_stderr()
-    uvloop.run(run_sandbox(Sandbox(port, profile, rate, users, tenants, faults, seed)))
+    uvloop.run(run_sandbox(Sandbox(port, profile, rate, users, tenants, faults, seed, with_admin)))

@@ -15,12 +15,11 @@ from documo.scim_service.service import Service
 from documo.scim_service.unique_names import unique_attribute
 from documo.store.resources import Row
 from lockstep.scim.errors import invalid_value
-from lockstep.scim.messages import SearchRequest, search_from_query
 
 
 async def create(service: Service, request: Request, place: Place) -> Answer:
     """Make the resource in the body; 201 with it, when it is durable."""
-    search = search_from_query(request.parameters()) if request.query else SearchRequest()
+    search = request.search()
     row, members = await create_resource(service, request, place, request.json(), resource_id=request.resource_id)
     return await one_answer(service.store, request, row, place, search, status=201, members=members)
 

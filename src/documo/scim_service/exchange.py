@@ -14,6 +14,8 @@ from urllib.parse import parse_qsl
 from documo.scim_service.tenants import Caller, Tenant
 from lockstep.scim.errors import ScimError, invalid_syntax, invalid_value
 from lockstep.scim.limits import MAX_BODY_BYTES, read_json
+from lockstep.scim.messages import SearchRequest, search_from_body, search_from_query
+from lockstep.scim.normalize import normalize_search
 from lockstep.scim.registry import ResourceDefinition
 
 MEDIA_TYPE = b"application/scim+json"
@@ -80,6 +82,19 @@ class Request:
         if any("\x00" in value or "\x00" in name for name, value in pairs):
             raise invalid_value("The query string holds the character NUL, which no text may hold.")
         return {name.lower(): value for name, value in pairs}
+
+    def search(self) -> SearchRequest:
+        """What the query string asks for, in a list or of one resource. Raises ScimError."""
+        return self._forgiven(search_from_query(self.parameters())) if self.query else SearchRequest()
+
+    def search_in_body(self) -> SearchRequest:
+        """What the body of a POST to /.search asks for. Raises ScimError."""
+        return self._forgiven(search_from_body(self.json()))
+
+    def _forgiven(self, search: SearchRequest) -> SearchRequest:
+        right, applied = normalize_search(search, self.tenant.profile)
+        self.tolerances += applied
+        return right
 
     def json(self, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
         """The body. Raises ScimError for what is no JSON of a reasonable size, and for NUL in a text."""

@@ -13,23 +13,29 @@ from documo.scim_service.incoming import take_password
 from documo.scim_service.protected import refuse_change_of_role
 from documo.scim_service.render import one_answer
 from documo.scim_service.service import Service
+from documo.scim_service.tenants import Tenant
 from documo.search_document import ELSEWHERE
 from documo.store.resources import Stored
 from lockstep.scim.members import split_member_operations
-from lockstep.scim.messages import SearchRequest, search_from_query
 from lockstep.scim.normalize import normalize_patch
 from lockstep.scim.patch import apply_patch
 
 
 async def patch(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
     """Apply the operations in the body; 200 with the resource, or 204 for a large group or where the account asks for it."""
-    search = search_from_query(request.parameters()) if request.query else SearchRequest()
+    search = request.search()
     changed = await patch_resource(service, request, place, resource_id, request.json())
     chosen = search.attributes or search.excluded
     is_large = place.kind == "Group" and changed.members is None
-    if not chosen and (request.tenant.account.patch_answer == "nothing" or is_large):
+    if not chosen and (is_large or _answers_nothing(request.tenant)):
         return Answer(204, etag=etag_of(changed.row.version))
     return await one_answer(service.store, request, changed.row, place, search, members=changed.members)
+
+
+def _answers_nothing(tenant: Tenant) -> bool:
+    """Whether a PATCH is answered with 204: as the account says, or as Entra's reference code does it (RFC 7644 allows both)."""
+    wanted = tenant.account.patch_answer
+    return wanted == "nothing" or (wanted == "profile" and tenant.profile.name == "entra")
 
 
 async def patch_resource(service: Service, request: Request, place: Place, resource_id: str, body: Any) -> Changed:

@@ -26,7 +26,7 @@ from documo.store.resources import Row
 from documo.store.round_trip import Statement, one_trip
 from lockstep.scim.errors import ScimError
 from lockstep.scim.filters import Comparison, Filter
-from lockstep.scim.messages import SearchRequest, search_from_body, search_from_query
+from lockstep.scim.messages import SearchRequest
 from lockstep.scim.normalize import normalize_filter
 
 PAGE_SIZE, MAX_PAGE = 100, 1000
@@ -37,12 +37,12 @@ _HEAD = '{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"tota
 
 async def list_resources(service: Service, request: Request, places: Sequence[Place]) -> Answer:
     """GET of a list."""
-    return await search(service, request, places, search_from_query(request.parameters()))
+    return await search(service, request, places, request.search())
 
 
 async def search_resources(service: Service, request: Request, places: Sequence[Place]) -> Answer:
     """POST to /.search."""
-    return await search(service, request, places, search_from_body(request.json()))
+    return await search(service, request, places, request.search_in_body())
 
 
 async def search(service: Service, request: Request, places: Sequence[Place], wanted: SearchRequest) -> Answer:

@@ -6,7 +6,6 @@ from documo.scim_service.exchange import Answer, Place, Request, check_reading, 
 from documo.scim_service.render import one_answer
 from documo.scim_service.service import Service
 from lockstep.scim.errors import not_found
-from lockstep.scim.messages import SearchRequest, search_from_query
 
 
 async def read(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
@@ -17,5 +16,5 @@ async def read(service: Service, request: Request, place: Place, resource_id: st
     check_reading(request.conditions, row.version)
     if is_unchanged(request.conditions.if_none_match, row.version):
         return Answer(304, etag=etag_of(row.version))
-    search = search_from_query(request.parameters()) if request.query else SearchRequest()
+    search = request.search()
     return await one_answer(service.store, request, row, place, search)

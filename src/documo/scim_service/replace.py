@@ -15,12 +15,11 @@ from documo.scim_service.render import one_answer
 from documo.scim_service.service import Service
 from documo.store.resources import Row, Stored
 from lockstep.scim.members import MemberChange, RemoveAllMembers, ReplaceMembers
-from lockstep.scim.messages import SearchRequest, search_from_query
 
 
 async def replace(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
     """Put the body in the place of the resource; 200 with the result."""
-    search = search_from_query(request.parameters()) if request.query else SearchRequest()
+    search = request.search()
     row = await replace_resource(service, request, place, resource_id, request.json())
     return await one_answer(service.store, request, row, place, search)
 

@@ -21,6 +21,8 @@ from lockstep.scim.normalize import definition_at, media_type_is_accepted
 _ON_RESOURCE = {"GET": read, "PUT": replace, "PATCH": patch, "DELETE": delete}
 _PEOPLE_AND_GROUPS = {"User": "users", "Group": "groups"}
 
+_OWN_NAMES = {"me": "Me", "bulk": "Bulk"}
+
 
 async def dispatch(service: Service, request: Request, segments: Sequence[str]) -> Answer:
     """The answer to a request at *segments*, the parts of the path below the base. Raises ScimError."""
@@ -30,7 +32,9 @@ async def dispatch(service: Service, request: Request, segments: Sequence[str]) 
     first, rest = segments[0] if segments else "", list(segments[1:])
     if discovery.is_discovery(first):
         return discovery.describe(request, list(segments))
-    if first == "Me" or (first.lower() == "me" and request.tenant.profile.allows("lower_case_endpoint")):
+    if request.tenant.profile.allows("lower_case_endpoint"):
+        first = _OWN_NAMES.get(first.lower(), first)
+    if first == "Me":
         return await _me(service, request, rest)
     if first == "Bulk" and not rest:
         _only(request, "POST")

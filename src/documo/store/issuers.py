@@ -22,17 +22,20 @@ class IssuerRow:
     audience: str
     jwks: Mapping[str, Any]
     hash: bytes
+    subject: str | None = None  # the sub, appid or azp of its tokens; None: any
 
 
-_SELECT = """select k.id::text as key_id, k.tenant_id, i.issuer, i.audience, i.jwks, k.hash
+_SELECT = """select k.id::text as key_id, k.tenant_id, i.issuer, i.audience, i.jwks, k.hash, i.subject
     from trusted_issuers i join api_keys k on k.id = i.key_id
     where k.revoked_at is null and (k.expires_at is null or k.expires_at > now())"""
 
 
-async def insert(connection: Connection, key_id: str, *, issuer: str, audience: str, jwks: Mapping[str, Any]) -> None:
+async def insert(
+    connection: Connection, key_id: str, *, issuer: str, audience: str, jwks: Mapping[str, Any], subject: str | None
+) -> None:
     await connection.execute(
-        "insert into trusted_issuers (key_id, issuer, audience, jwks) values (%s, %s, %s, %s::jsonb)",
-        (key_id, issuer, audience, orjson.dumps(jwks).decode()),
+        "insert into trusted_issuers (key_id, issuer, audience, jwks, subject) values (%s, %s, %s, %s::jsonb, %s)",
+        (key_id, issuer, audience, orjson.dumps(jwks).decode(), subject),
     )
 
 
@@ -46,10 +49,13 @@ async def of_token(connection: Connection, issuer: str, audiences: Sequence[str]
     return await cursor.fetchall()
 
 
-async def replace(connection: Connection, key_id: str, *, jwks: Mapping[str, Any], scopes: Sequence[str]) -> None:
+async def replace(
+    connection: Connection, key_id: str, *, jwks: Mapping[str, Any], scopes: Sequence[str], subject: str | None
+) -> None:
     """Other keys for a trust. Its scopes are written too, so that every process hears of it."""
     await connection.execute(
-        "update trusted_issuers set jwks = %s::jsonb where key_id = %s", (orjson.dumps(jwks).decode(), key_id)
+        "update trusted_issuers set jwks = %s::jsonb, subject = %s where key_id = %s",
+        (orjson.dumps(jwks).decode(), subject, key_id),
     )
     await connection.execute("update api_keys set scopes = %s where id = %s", (list(scopes), key_id))
 

@@ -24,14 +24,17 @@ roles = role_rows
 
 
 async def insert_local(
-    connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any], role: str
+    connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any], role: str, *, kind: str = "User"
 ) -> None:
+    """Insert a member. One of the kind Operator is like a User to Documo, and not there for SCIM."""
     name = str(document["userName"]).casefold()
     await connection.execute(
         "insert into resources (tenant_id, id, kind, unique_name, role, source, document)"
-        " values (%s, %s, 'User', %s, %s, 'local', %s)",
-        (tenant_id, member_id, name, role, Jsonb(document)),
+        " values (%s, %s, %s, %s, %s, 'local', %s)",
+        (tenant_id, member_id, kind, name, role, Jsonb(document)),
     )
+    if kind != "User":
+        return
     await _write_search(connection, tenant_id, member_id, document)
     await connection.execute(COUNT, (tenant_id, 1))
 
@@ -42,7 +45,7 @@ async def member_rows(connection: Connection, tenant_id: int, *, deleted: bool) 
         "select id::text, document->>'userName' as user_name, role, active, source, deleted_at::text,"
         " coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName',"
         " document->'name'->>'familyName')) as name"
-        " from resources where tenant_id = %s and kind = 'User' and (deleted_at is not null) = %s order by id",
+        " from resources where tenant_id = %s and kind in ('User', 'Operator') and (deleted_at is not null) = %s order by id",
         (tenant_id, deleted),
     )
     return await cursor.fetchall()
@@ -91,7 +94,7 @@ async def seats_taken(connection: Connection, tenant_id: int, *, but: str) -> in
 async def find_member(connection: Connection, tenant_id: int, who: str) -> str | None:
     """The id of the living member with that id or user name."""
     cursor = await connection.execute(
-        "select id::text from resources where tenant_id = %s and kind = 'User' and deleted_at is null"
+        "select id::text from resources where tenant_id = %s and kind in ('User', 'Operator') and deleted_at is null"
         " and (unique_name = %s or id = %s)",
         (tenant_id, who.casefold(), read_id(who)),
     )
@@ -102,7 +105,7 @@ async def find_member(connection: Connection, tenant_id: int, who: str) -> str |
 async def find_with_role(connection: Connection, tenant_id: int, role: str) -> str | None:
     """The first active member in that role."""
     cursor = await connection.execute(
-        "select id::text from resources where tenant_id = %s and kind = 'User' and deleted_at is null and active"
+        "select id::text from resources where tenant_id = %s and kind in ('User', 'Operator') and deleted_at is null and active"
         " and role = %s order by id limit 1",
         (tenant_id, role),
     )

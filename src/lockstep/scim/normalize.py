@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from lockstep.scim.errors import ScimError
 from lockstep.scim.filters import Filter, parse_filter
+from lockstep.scim.messages import SearchRequest
 from lockstep.scim.operations import PATCH_URN, Operation, raw_operations, read_operation, read_operations
 from lockstep.scim.profiles import Profile
 from lockstep.scim.registry import ResourceDefinition, SchemaRegistry
@@ -22,6 +23,7 @@ from lockstep.scim.tolerances_filter import (
     other_media_type,
     quoted_booleans,
     unquoted_filter_values,
+    value_paths_as_names,
 )
 from lockstep.scim.tolerances_patch import OPERATION_TOLERANCES, RAW_TOLERANCES
 from lockstep.scim.tolerances_resource import RESOURCE_TOLERANCES
@@ -130,6 +132,19 @@ def _unwrapped(operation: Operation, definition: ResourceDefinition) -> Operatio
     value = _without_core_container(operation.value, definition) if path is None else operation.value
     unchanged = path is operation.path and value is operation.value
     return operation if unchanged else replace(operation, path=path, value=value)
+
+
+def normalize_search(search: SearchRequest, profile: Profile) -> tuple[SearchRequest, tuple[str, ...]]:
+    """The attributes that a request wants, or does not, as names, and the tolerances that were applied.
+
+    What the profile does not forgive is left for `projection`.
+    """
+    if not profile.allows("value_paths_as_names"):
+        return search, ()
+    wanted, excluded = value_paths_as_names(search.attributes), value_paths_as_names(search.excluded)
+    if wanted == search.attributes and excluded == search.excluded:
+        return search, ()
+    return replace(search, attributes=wanted, excluded=excluded), ("value_paths_as_names",)
 
 
 def media_type_is_accepted(content_type: str, profile: Profile) -> bool:
@@ -250,5 +265,6 @@ _TOLERANCES: tuple[Callable[..., Any], ...] = (
     quoted_booleans,
     other_media_type,
     lower_case_endpoint,
+    value_paths_as_names,
 )
 _FUNCTIONS = {function.__name__: function for function in _TOLERANCES}

@@ -53,7 +53,8 @@ _TABLE: Final[dict[str, str]] = {
     "unquoted_filter_values": "x - x - -",
     "quoted_booleans":        "x x x - -",
     "other_media_type":       "x - x x -",
-    "lower_case_endpoint":    "- - x x -",
+    "lower_case_endpoint":    "x - x x -",
+    "value_paths_as_names":   "x - - - -",
 }  # fmt: skip
 
 _COLUMNS: Final = ("entra", "okta", "onelogin", "jumpcloud", "google")

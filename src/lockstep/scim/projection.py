@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
@@ -16,6 +17,8 @@ from lockstep.scim.schema import Attribute
 
 # What to do with an attribute: leave it out, keep it whole, or keep some of its sub-attributes.
 _Keep = Literal[False, True] | frozenset[str]
+
+_NAME = re.compile(r'(?:"(?:[^"\\]|\\.)*"|\[[^\]"]*|[^,\["])+|"')
 
 
 class Projection:
@@ -77,7 +80,8 @@ def projection(
 
 def attribute_names(value: Any) -> tuple[str, ...]:
     """The names in a query parameter ("a,b.c") or in the list of a search request."""
-    items = value.split(",") if isinstance(value, str) else value
+    # A comma in the filter of a value path does not end a name.
+    items = _NAME.findall(value) if isinstance(value, str) else value
     if items is None:
         return ()
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):

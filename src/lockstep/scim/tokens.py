@@ -79,6 +79,9 @@ def quote(value: str) -> str:
 
 def _decode(literal: str, start: int, error: Callable[[str], ScimError]) -> str:
     try:
-        return str(orjson.loads(literal))
+        text = str(orjson.loads(literal))
     except (orjson.JSONDecodeError, UnicodeEncodeError):
         raise error(f"The text in quotes at character {start + 1} is not a JSON string.") from None
+    if "\x00" in text:  # no text may hold it, so nothing can match
+        raise error(f"The text in quotes at character {start + 1} holds the character NUL.")
+    return text

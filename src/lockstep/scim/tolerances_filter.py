@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, ValuePath, parse_filter
+from lockstep.scim.names import AttributePath
+from lockstep.scim.paths import parse_path
 from lockstep.scim.registry import ResourceDefinition, SchemaRegistry
 from lockstep.scim.schema import Attribute
 from lockstep.scim.target_values import typed_filter, typed_value
@@ -56,8 +58,20 @@ def other_media_type(content_type: str) -> bool:
 
 
 def lower_case_endpoint(segment: str, registry: SchemaRegistry) -> ResourceDefinition | None:
-    """`/users` instead of `/Users`: JumpCloud, OneLogin, people."""
+    """`/users` instead of `/Users`: Microsoft Entra, JumpCloud, OneLogin, people."""
     return registry.at_endpoint(segment)
+
+
+def value_paths_as_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """`attributes=emails[type eq "work"].value` instead of `attributes=emails`: Microsoft Entra. All values are shown."""
+    if not any("[" in name for name in names):
+        return names
+    paths = [parse_path(name, lenient=True) if "[" in name else None for name in names]
+    shown = (
+        str(AttributePath(path.attribute, "", path.schema)) if path else name
+        for name, path in zip(names, paths, strict=True)
+    )
+    return tuple(dict.fromkeys(shown))
 
 
 def _with_leaves(filter: Filter, change: Callable[[Leaf], Filter]) -> Filter:
