@@ -271,8 +271,23 @@ def test_account_that_the_applications_admin_disabled_is_enabled_by_option() -> 
     assert made.action is Action.ENABLE
 
 
-def test_drift_rule_does_not_stop_a_change_of_the_source() -> None:
-    attributes = [{**a, "drift": "report"} for a in ATTRIBUTES]
+def test_value_that_is_adopted_is_left_without_a_word() -> None:
+    attributes = [{**a, "drift": "adopt"} for a in ATTRIBUTES]
+
+    made = plan(
+        linked=link(base=IN_STEP),
+        config=configuration(*attributes),
+        observed=account(**{**RESOURCE, "name": {"givenName": "Changed", "familyName": "Lind"}}),
+        look=True,
+    )
+
+    assert (made.action, made.changes) == (Action.NONE, ())
+    assert "Drift" not in [reason.code for reason in made.reasons]
+
+
+@pytest.mark.parametrize("drift", ["report", "adopt"])
+def test_drift_rule_does_not_stop_a_change_of_the_source(drift: str) -> None:
+    attributes = [{**a, "drift": drift} for a in ATTRIBUTES]
 
     made = plan(
         person(ANNA | {"givenName": "Ann"}),

@@ -46,9 +46,9 @@ class Flow(StrEnum):
 class Drift(StrEnum):
     """What to do where the application holds something else than we wrote."""
 
-    ENFORCE = "enforce"
-    REPORT = "report"
-    ADOPT = "adopt"
+    ENFORCE = "enforce"  # write ours again
+    REPORT = "report"  # leave it, and say so, until the person's value changes
+    ADOPT = "adopt"  # leave it without a word, until the person's value changes
 
 
 @dataclass(frozen=True, slots=True)

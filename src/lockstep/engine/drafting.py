@@ -122,9 +122,13 @@ def without_drift(
         if mapping.drift is Drift.ENFORCE or not ours:
             kept.append(change)
             continue
+        if mapping.drift is Drift.ADOPT:
+            continue  # the application may say what it likes until the person changes: nothing to report
         shown = "[Redact]" if change.redacted else text_of(change.old)
-        what = "is left so" if mapping.drift is Drift.ADOPT else "is reported and left so"
-        text = f"{change.path} was changed in the application to {shown!r}; by this mapping's drift rule it {what}."
+        text = (
+            f"{change.path} was changed in the application to {shown!r};"
+            " by this mapping's drift rule it is reported and left so."
+        )
         reasons.append(Reason(DRIFT, text, {"attribute": change.path, "drift": mapping.drift.value}))
     return tuple(kept), tuple(reasons)
 
