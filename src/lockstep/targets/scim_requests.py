@@ -118,17 +118,39 @@ def update_request(
     mode: Mode = "rfc",
     etag: str = "",
     hidden: Sequence[str] = (),
+    bare_manager: bool = False,
 ) -> ScimRequest | None:
     """Send only *changes* as PATCH (RFC 7644, 3.5.2); None when there is nothing to send.
 
-    In the rfc dialect, *current* decides whether a filtered path is replaced or added.
+    In the rfc dialect, *current* decides whether a filtered path is replaced or added. *bare_manager* names a manager by the id
+    alone, as Microsoft Entra does, and not as {"value": id}.
     """
     wanted = {change.path: _wanted(change) for change in changes}
     operations = patch_build.patch_operations(wanted, current, mode, definition=definition_of(kind))
+    if bare_manager:
+        operations = [_with_bare_manager(one) for one in operations]
     if not operations:
         return None
     body = orjson.dumps(patch_body(operations))
     return ScimRequest(Call.UPDATE, kind, "PATCH", _one(kind, target_id), body, target_id, etag, tuple(hidden))
+
+
+def misread_managers(changes: Sequence[Change], resource: Mapping[str, Any]) -> list[Change]:
+    """The changes of a manager that *resource*, with which they were answered, does not show as they were sent."""
+    return [one for one in changes if is_manager(one) and str(patch_build.read_path(resource, one.path)) != one.new]
+
+
+def is_manager(change: Change) -> bool:
+    """Whether it sets a manager."""
+    return isinstance(change.new, str) and change.path.rpartition(":")[2].casefold() == "manager"
+
+
+def _with_bare_manager(operation: Mapping[str, Any]) -> dict[str, Any]:
+    value = operation.get("value")
+    is_manager = str(operation.get("path")).rpartition(":")[2].casefold() == "manager"
+    if not is_manager or not isinstance(value, Mapping) or set(value) != {"value"}:
+        return dict(operation)
+    return {**operation, "value": value["value"]}
 
 
 def _wanted(change: Change) -> Any:

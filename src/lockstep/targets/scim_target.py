@@ -26,7 +26,9 @@ from lockstep.targets.scim_requests import (
     delete_request,
     find_request,
     get_request,
+    is_manager,
     members_request,
+    misread_managers,
     needs_current,
     page_request,
     put_members_request,
@@ -56,6 +58,7 @@ class ScimTarget(Target):
         self._redactor = Redactor(settings.secret, paths=self._redacted_paths)
         self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
         self._without_patch: set[ObjectKind] = set()  # learnt from its answers, until the application is opened again
+        self._bare_manager: bool | None = None  # how a manager is named; None: no answer has told yet
         self._page_size = int(settings.extra.get("page_size", 200))
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
@@ -127,11 +130,13 @@ class ScimTarget(Target):
         if kind in self._without_patch:
             return await self._put(kind, target_id, put, operation_id, deadline)
         resource = current.resource if current is not None else None
-        request = update_request(kind, target_id, changes, current=resource, mode=mode, etag=etag, hidden=hidden)
+        build = partial(update_request, kind, target_id, current=resource, mode=mode, hidden=hidden)
+        request = build(changes, etag=etag, bare_manager=bool(self._bare_manager))
         if request is None:
             detail = "The account had these values already"
             return Answer(Verdict.DONE_ALREADY, current, detail=detail, exchanges=looked)
         answer = await self._patch_or_put(request, put, operation_id, deadline)
+        answer = await self._with_manager(changes, answer, build, operation_id, deadline)
         return replace(answer, exchanges=looked + answer.exchanges) if looked else answer
 
     async def delete(self, kind: ObjectKind, target_id: str, *, etag: str, operation_id: str) -> Answer:
@@ -164,6 +169,32 @@ class ScimTarget(Target):
     async def _write(self, request: ScimRequest, operation_id: str, deadline: float = 0.0) -> Answer:
         answer, _ = await self._send(request, operation_id, deadline or self._deadline())
         return answer
+
+    async def _with_manager(
+        self,
+        changes: Sequence[Change],
+        answer: Answer,
+        build: Callable[..., ScimRequest | None],
+        operation_id: str,
+        deadline: float,
+    ) -> Answer:
+        """Where the answer shows another manager than was sent, name them once in the other form, and keep to what is understood."""
+        if self._bare_manager is not None or not answer.is_done or answer.account is None:
+            return answer
+        if not any(map(is_manager, changes)) or answer.account.kind in self._without_patch:
+            return answer
+        misread = misread_managers(changes, answer.account.resource)
+        self._bare_manager = False
+        again = build(misread, etag=answer.account.etag, bare_manager=True) if misread else None
+        if again is None or again.method != "PATCH":
+            return answer
+        second = await self._write(again, operation_id, deadline)
+        exchanges = answer.exchanges + second.exchanges
+        if not second.is_done:
+            return replace(answer, exchanges=exchanges)
+        shown = second.account
+        self._bare_manager = shown is not None and not misread_managers(misread, shown.resource)
+        return replace(second, exchanges=exchanges)
 
     async def _patch_or_put(
         self, request: ScimRequest, put: Callable[..., ScimRequest], operation_id: str, deadline: float

@@ -1,0 +1,52 @@
+"""A manager is named in the form that an application understands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import web
+from target_servers import serving, target_at
+
+from lockstep.engine.records import Change, ObjectKind
+from lockstep.ports import Verdict
+
+USER = ObjectKind.USER
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+MANAGER = f"{ENTERPRISE}:manager"
+
+
+def application(understands: str) -> tuple[dict[str, Any], Any]:
+    """Wraps what it is sent in a `value` of its own (`bare`), takes it as it is (`object`), or keeps no manager (`none`)."""
+    held: dict[str, Any] = {"id": "u1", "userName": "anna"}
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        for operation in orjson.loads(await request.read())["Operations"]:
+            if operation["path"] == MANAGER and understands != "none":
+                value = operation["value"]
+                held[ENTERPRISE] = {"manager": {"value": value} if understands == "bare" else value}
+        return web.json_response(held)
+
+    return held, handle
+
+
+@pytest.mark.parametrize(("understands", "requests"), [("object", [1, 1]), ("bare", [2, 1]), ("none", [2, 1])])
+async def test_manager_is_named_in_the_other_form_where_the_answer_shows_that_it_was_misread(
+    understands: str, requests: list[int]
+) -> None:
+    held, handler = application(understands)
+    seen = []
+    async with serving(handler) as server, target_at(server.origin) as target:
+        for manager in ("boss1", "boss2"):
+            before = len(server.requests)
+            answer = await target.update(
+                USER, "u1", [Change(MANAGER, None, manager)], current=None, etag="", operation_id="op"
+            )
+            seen.append(len(server.requests) - before)
+            assert answer.verdict is Verdict.DONE
+            assert len(answer.exchanges) == seen[-1]
+
+    assert seen == requests
+    if understands != "none":
+        assert held[ENTERPRISE]["manager"] == {"value": "boss2"}
