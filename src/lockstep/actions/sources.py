@@ -68,7 +68,7 @@ async def save_source(
     if not NAME.fullmatch(name) or name == LOCAL_SOURCE:
         raise invalid(
             f'"{name}" cannot be the name of a source',
-            why="Letters, digits, dots, hyphens and underscores are possible; lockstep is taken",
+            why="Letters, digits, dots, hyphens and underscores are possible; the name lockstep is reserved",
         )
     async with context.reading(SOURCES_WRITE) as connection:
         known = await store.read_source(connection, name)

@@ -11,7 +11,7 @@ import click
 from lockstep.actions.restore import enter_restore_mode
 from lockstep.cli.output import Output, hint, output_option
 from lockstep.cli.session import has_data, operator, require_data, settings_of
-from lockstep.errors import conflict, invalid
+from lockstep.errors import conflict, invalid, not_found
 from lockstep.postgres import dump
 from lockstep.postgres.embedded import Options
 from lockstep.postgres.server import running
@@ -87,6 +87,8 @@ def _read_key(file: Path) -> bytes:
     try:
         content = file.read_bytes()
         parse_key(content.decode(), where=str(file))
+    except FileNotFoundError:
+        raise not_found(f"There is no file {file}") from None
     except (OSError, UnicodeDecodeError) as refused:
         raise invalid(f"The key {file} cannot be read", why=str(refused)) from None
     return content

@@ -13,9 +13,10 @@ from lockstep.actions import credentials as actions
 from lockstep.actions.context import Context
 from lockstep.actions.credentials import CredentialView
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.config_files import text_of_file
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run
-from lockstep.errors import EXIT_CODES, Kind, invalid
+from lockstep.errors import EXIT_CODES, Kind
 from lockstep.ports import Probe
 from lockstep.vault import Secret
 
@@ -152,10 +153,7 @@ def _read_token(*, from_stdin: bool, file: Path | None) -> Secret | None:
     if from_stdin and file:
         raise click.UsageError("Give --token-stdin or --token-file, not both")
     if file:
-        try:
-            return Secret(file.read_text(encoding="utf-8").strip())
-        except (OSError, UnicodeDecodeError):
-            raise invalid(f"{file} cannot be read as text") from None
+        return Secret(text_of_file(str(file)).strip())
     if not from_stdin:
         return None
     if sys.stdin.isatty():

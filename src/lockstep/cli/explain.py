@@ -25,7 +25,7 @@ def explain(user: str, app: str, output: Output) -> int:
     Where the application cannot be asked, says what is known without it and ends with 4 or 69.
 
     \b
-    lockstep explain anna.lindqvist@contoso.test --app documo
+    lockstep explain kim.berg@contoso.test --app documo
     lockstep explain kim.berg@contoso.test --app documo -o json
     """
     found = run(lambda context: explaining.explain_person(context, user, app))

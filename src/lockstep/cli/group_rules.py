@@ -27,7 +27,7 @@ def rule() -> None:
 
     \b
     lockstep groups rule set sales --filter 'Sales: department EQUALS "Sales"'
-    lockstep groups rule test sales --user anna.lindqvist@contoso.test
+    lockstep groups rule test sales --user kim.berg@contoso.test
     """
 
 

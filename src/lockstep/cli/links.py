@@ -33,7 +33,7 @@ def links(app: str, user: str, state: str | None, orphans: bool, choose: str, fo
 
     \b
     lockstep links documo --orphans
-    lockstep links documo --user lee.wong@contoso.test --choose u_771
+    lockstep links documo --user kim.berg@contoso.test --choose u_771
     """
     if (choose or forget) and not user:
         raise click.UsageError("Say whose account: --user UPN")

@@ -71,8 +71,8 @@ def evaluate(app: str, user: str, updating: bool, output: Output) -> int:
     """Show what the mappings give for somebody. Nothing is asked of the application or written to it.
 
     \b
-    lockstep map eval documo --user anna.lindqvist@contoso.test
-    lockstep map eval documo --user anna.lindqvist@contoso.test --updating -o json
+    lockstep map eval documo --user kim.berg@contoso.test
+    lockstep map eval documo --user kim.berg@contoso.test --updating -o json
     """
 
     async def work(context: Context) -> tuple[Any, list[str]]:

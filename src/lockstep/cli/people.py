@@ -207,6 +207,7 @@ def _row(person: PersonRow) -> dict[str, Any]:
         "id": person.id,
         "userPrincipalName": person.user_principal_name,
         "displayName": person.display,
+        "mail": attributes.get("mail"),
         "department": attributes.get("department"),
         "jobTitle": attributes.get("jobTitle"),
         "accountEnabled": person.account_enabled,

@@ -147,7 +147,7 @@ def retry(app: str, users: tuple[str, ...], code: str, output: Output) -> None:
 
     \b
     lockstep retry documo
-    lockstep retry documo --user lee.wong@contoso.test
+    lockstep retry documo --user kim.berg@contoso.test
     """
     count = with_context(lambda context: provisioning.retry(context, app, users=users, code=code))
     text = f"{count:,} failed objects are tried again now." if count else "Nothing that failed waits for another try."

@@ -29,7 +29,7 @@ def push(app: str, users: tuple[str, ...], groups: tuple[str, ...], dry_run: boo
     """Provision people now, in front of everybody else, and say what was done and why.
 
     \b
-    lockstep push documo anna.lindqvist@contoso.test
+    lockstep push documo kim.berg@contoso.test
     lockstep push documo kim.berg@contoso.test --dry-run
     """
     if not users and not groups:

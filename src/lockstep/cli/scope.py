@@ -30,7 +30,7 @@ def scope() -> None:
 
     \b
     lockstep scope set documo --filter 'Sales only: department EQUALS "Sales"'
-    lockstep scope test documo --user anna.lindqvist@contoso.test
+    lockstep scope test documo --user kim.berg@contoso.test
     """
 
 
