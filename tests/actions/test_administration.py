@@ -179,6 +179,13 @@ async def test_role_that_somebody_holds_is_not_removed(contoso: Hub) -> None:
         await roles.remove_role(contoso.context, "documo", "Viewer")
 
 
+async def test_a_role_that_is_moved_beyond_the_end_is_told_its_real_rank(contoso: Hub) -> None:
+    last = len(await roles.list_roles(contoso.context, "documo"))
+
+    assert await roles.move_role(contoso.context, "documo", "Admin", position=99) == last
+    assert await roles.move_role(contoso.context, "documo", "Admin", position=1) == 1
+
+
 async def test_token_is_sealed_and_never_shown(contoso: Hub) -> None:
     view = await credentials.set_credentials(contoso.context, "documo", secret_token=Secret(TOKEN))
 

@@ -58,6 +58,12 @@ def test_plan_shows_changes_on_stdout_and_the_next_step_on_stderr(say: Say) -> N
     assert "Apply with: lockstep apply a.yaml" in said.stderr
 
 
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])
+def test_a_file_without_a_document_is_not_taken_for_agreement(say: Say, text: str) -> None:
+    for command in (config.plan, config.diff, config.apply):
+        assert refused(say(command, "-", stdin=text)).detail == "Standard input holds no document"
+
+
 def test_two_means_changes_and_only_where_it_was_asked_for(say: Say) -> None:
     assert say(config.plan, "a.yaml").exit_code == 0
     assert say(config.plan, "a.yaml", "--detailed-exitcode").exit_code == 2
@@ -66,7 +72,7 @@ def test_two_means_changes_and_only_where_it_was_asked_for(say: Say) -> None:
     assert say(config.apply, "a.yaml", "--yes").exit_code == 0
 
     assert say(config.plan, "a.yaml", "--detailed-exitcode").exit_code == 0
-    assert say(config.diff, "a.yaml").stdout == "No changes: what is in force is as the files say.\n"
+    assert say(config.diff, "a.yaml").stdout == "No changes: the files say what is in force.\n"
 
 
 def test_plan_as_json_is_one_document_without_secrets(say: Say) -> None:

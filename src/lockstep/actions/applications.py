@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from lockstep.actions.context import APPLICATIONS_WRITE, Context, audit
 from lockstep.actions.lookup import find_application
 from lockstep.directory.roles import replace_roles
 from lockstep.engine.configuration import JobConfiguration, Scope
+from lockstep.engine.names import APPLICATION_RULE, is_application_name
 from lockstep.engine.rules import dependencies
 from lockstep.engine.template import Template
 from lockstep.errors import conflict, invalid
@@ -16,8 +16,6 @@ from lockstep.storage import applications, assignments, credentials, instance, j
 from lockstep.storage.applications import ApplicationRow as ApplicationRow
 from lockstep.storage.applications import RoleRow as RoleRow
 from lockstep.storage.credentials import CredentialRow
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +43,10 @@ async def add_application(context: Context, template: str, *, name: str = "", di
     context.actor.require(APPLICATIONS_WRITE)
     entry = context.gallery.template(template)
     name = name or entry.id
-    if not _NAME.fullmatch(name):
+    if not is_application_name(name):
         raise invalid(
             f'"{name}" cannot be the name of an application',
-            why="Small letters, digits and hyphens, beginning with a letter or digit, at most 63",
+            why=APPLICATION_RULE,
             next_step=f"For example: lockstep apps add {entry.id} --name {entry.id}-2",
         )
     async with context.changing(APPLICATIONS_WRITE) as edit:

@@ -20,7 +20,6 @@ from lockstep.actions.configuration_state import (
 )
 from lockstep.actions.context import CREDENTIALS_WRITE, Context
 from lockstep.actions.credentials import MASK, checked_url, origin
-from lockstep.actions.groups import LOCAL_SOURCE
 from lockstep.actions.jobs import job_row
 from lockstep.actions.lookup import find_group, find_person
 from lockstep.actions.mappings import new_unknown_names
@@ -30,6 +29,7 @@ from lockstep.engine.config_difference import difference
 from lockstep.engine.config_file import ConfigDocument, DocumentKind, refuse_doubles
 from lockstep.engine.config_sections import assignment_key
 from lockstep.engine.lint import lint
+from lockstep.engine.names import LOCAL_SOURCE
 from lockstep.engine.rules import configuration_from_json
 from lockstep.engine.strict_json import unknown_word
 from lockstep.errors import LockstepError, conflict, invalid

@@ -9,13 +9,13 @@ from typing import Any
 
 from lockstep.actions.configuration_state import application_spec, source_spec
 from lockstep.actions.context import Context
-from lockstep.actions.groups import LOCAL_SOURCE
 from lockstep.actions.jobs import job_row
 from lockstep.actions.lookup import find_application
 from lockstep.engine.config_file import ConfigDocument, DocumentKind
 from lockstep.engine.config_sections import tenant_from_json
 from lockstep.engine.config_write import write_documents
 from lockstep.engine.entra_schema import export_schema
+from lockstep.engine.names import LOCAL_SOURCE
 from lockstep.engine.rules import configuration_from_json
 from lockstep.engine.strict_json import Part
 from lockstep.postgres.pool import Connection

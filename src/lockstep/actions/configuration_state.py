@@ -77,6 +77,8 @@ def role_to_json(role: RoleRow) -> Json:
 def source_spec(source: SourceRecord) -> Json:
     sections = {name: source.config[key] for key, name in _SOURCE_SECTIONS.items() if source.config.get(key)}
     connection = {key: value for key, value in source.config.items() if key not in _SOURCE_SECTIONS}
+    if files := connection.get("files"):
+        connection["files"] = [{key: value for key, value in file.items() if value} for file in files]
     return {"type": source.kind, "displayName": source.display_name, "connection": connection, **sections}
 
 

@@ -14,14 +14,13 @@ from lockstep.directory.dynamic_groups import refresh_group, refuse_by_hand
 from lockstep.directory.edit import Edit
 from lockstep.directory.groups import GROUP, GroupWrite, add_members, delete_groups, remove_members, write_groups
 from lockstep.directory.people import USER
+from lockstep.engine.names import LOCAL_SOURCE
 from lockstep.errors import conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import assignments, groups, sources
 from lockstep.storage.assignments import AssignmentRow
 from lockstep.storage.groups import Edge
 from lockstep.storage.groups import GroupRow as GroupRow
-
-LOCAL_SOURCE = "lockstep"  # what is made by hand belongs to it
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,8 @@ async def set_role_enabled(context: Context, app: str, wanted: str, *, is_enable
     await _change(context, app, switched)
 
 
-async def move_role(context: Context, app: str, wanted: str, *, position: int) -> None:
-    """Give a role another rank; 1 is the first, which counts where somebody holds several."""
+async def move_role(context: Context, app: str, wanted: str, *, position: int) -> int:
+    """Give a role another rank; 1 is the first, which counts where somebody holds several. The rank that it then has."""
 
     def moved(roles: list[RoleRow]) -> list[RoleRow]:
         role = _find(roles, wanted)
@@ -68,6 +68,8 @@ async def move_role(context: Context, app: str, wanted: str, *, position: int) -
         return [*others[:place], role, *others[place:]]
 
     await _change(context, app, moved)
+    roles = await list_roles(context, app)
+    return roles.index(_find(roles, wanted)) + 1
 
 
 async def import_manifest(context: Context, app: str, manifest: Any) -> list[RoleRow]:

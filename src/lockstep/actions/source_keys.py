@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockstep.actions.context import SOURCES_WRITE, Context, audit
-from lockstep.actions.groups import LOCAL_SOURCE
 from lockstep.actions.lookup import find_source
-from lockstep.actions.sources import NAME, show_source
+from lockstep.actions.sources import show_source
 from lockstep.directory.attributes import shown, squeezed
 from lockstep.directory.rows import BadRow, PassKind, PersonLine, SourcePass
+from lockstep.engine.names import LOCAL_SOURCE, is_source_name
 from lockstep.errors import conflict, invalid
 from lockstep.storage import person_keys
 from lockstep.storage import sources as store
@@ -37,7 +37,7 @@ async def rename_source(context: Context, name: str, new_name: str) -> SourceRec
 
     So the people of a first import by hand become those of a source that is registered afterwards.
     """
-    if not NAME.fullmatch(new_name) or LOCAL_SOURCE in (name, new_name) or name == new_name:
+    if not is_source_name(new_name) or name in (LOCAL_SOURCE, new_name):
         raise invalid(f'The source {name} cannot be renamed to "{new_name}"', next_step="Choose another name")
     async with context.changing(SOURCES_WRITE) as edit:
         await find_source(edit.connection, name)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from lockstep.actions.context import SOURCES_WRITE, Context, audit
-from lockstep.actions.groups import LOCAL_SOURCE
 from lockstep.actions.lookup import find_source
 from lockstep.directory.intake import IntakeOptions, delete_objects, rehearsing, take_pass
 from lockstep.directory.rows import PassResult, SourcePass
 from lockstep.engine.durations import parse_duration
+from lockstep.engine.names import LOCAL_SOURCE, SOURCE_RULE, is_source_name
 from lockstep.errors import Kind, LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import source_holds
@@ -21,7 +20,6 @@ from lockstep.storage import sources as store
 from lockstep.storage.source_holds import HoldRow
 from lockstep.storage.sources import SourceRecord
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _BATCH = 500
 
 
@@ -65,10 +63,10 @@ async def save_source(
     *is_kept*: its files are there tomorrow; those of a pipe are not, and are not remembered.
     """
     context.actor.require(SOURCES_WRITE)
-    if not NAME.fullmatch(name) or name == LOCAL_SOURCE:
+    if not is_source_name(name):
         raise invalid(
             f'"{name}" cannot be the name of a source',
-            why="Letters, digits, dots, hyphens and underscores are possible; the name lockstep is reserved",
+            why=SOURCE_RULE,
         )
     async with context.reading(SOURCES_WRITE) as connection:
         known = await store.read_source(connection, name)

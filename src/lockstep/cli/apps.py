@@ -234,8 +234,10 @@ def roles_move(app: str, role: str, position: int, yes: bool, output: Output) ->
     \b
     lockstep apps roles move documo auditor 1
     """
-    _, effects = run_consented(lambda context: role_actions.move_role(context, app, role, position=position), yes=yes)
-    output.one({"value": role, "position": position, "effects": effects}, text=f"Role {role} is number {position}.")
+    place, effects = run_consented(
+        lambda context: role_actions.move_role(context, app, role, position=position), yes=yes
+    )
+    output.one({"value": role, "position": place, "effects": effects}, text=f"Role {role} is number {place}.")
 
 
 @roles.command("manifest")

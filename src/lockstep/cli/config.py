@@ -236,7 +236,7 @@ def _show(found: ConfigurationPlan, output: Output, effects: Sequence[Consequenc
 
 def _lines(found: ConfigurationPlan, effects: Sequence[Consequences]) -> list[str]:
     if not found.changes:
-        return ["No changes: what is in force is as the files say."]
+        return ["No changes: the files say what is in force."]
     lines: list[str] = []
     for one in found.documents:
         if one.changes:

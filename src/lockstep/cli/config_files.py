@@ -21,9 +21,17 @@ ENDINGS = (".yaml", ".yml")
 
 def read_files(names: Sequence[str]) -> tuple[ConfigDocument, ...]:
     """The documents of files, of folders' YAML files, or of stdin (`-`). Raises LockstepError with file, line and column."""
-    return tuple(
+    documents = tuple(
         document for name in names for file in files_of(name) for document in read_documents(text_of_file(file), file)
     )
+    if not documents:
+        holds = (
+            f"{'Standard input' if names[0] == STDIN else names[0]} holds"
+            if len(names) == 1
+            else f"{', '.join(names)} hold"
+        )
+        raise invalid(f"{holds} no document", next_step="Write what is in force to a file: lockstep export --all")
+    return documents
 
 
 def files_of(name: str) -> list[str]:

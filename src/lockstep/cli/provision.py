@@ -66,7 +66,7 @@ def run(app: str, full: bool, wait: bool, timeout: timedelta | None, output: Out
                     async with asyncio.timeout(timeout.total_seconds() if timeout else None):
                         async for state in provisioning.follow(context, cycle):
                             cycle = state
-                            _show(line, app, cycle, time.monotonic() - began)
+                            _show(line, app, cycle, time.monotonic() - began, knows_total=full)
                 except TimeoutError:
                     is_late = True
         failures: list[LogRow] = []
@@ -205,14 +205,14 @@ def _grouped(failures: Sequence[LogRow]) -> list[dict[str, Any]]:
     return sorted(groups.values(), key=lambda group: -int(group["count"]))
 
 
-def _show(line: ProgressLine, app: str, cycle: Cycle, seconds: float) -> None:
-    done, total = min(cycle.done, cycle.total), cycle.total
+def _show(line: ProgressLine, app: str, cycle: Cycle, seconds: float, *, knows_total: bool) -> None:
+    done, total = min(cycle.done, cycle.total), cycle.total if knows_total or cycle.has_fixed_total else 0
     rate = done / max(seconds, 0.001)
     left = (total - done) / rate if rate else 0.0
     eta = f"  eta {int(left) // 60}:{int(left) % 60:02}" if done and done < total else ""
     counts = "  ".join(f"{word} {number:,}" for word, number in _in_order(cycle))
     phase = "" if cycle.phase in ("write", "done") else f"{cycle.phase}  "
-    after = f"{phase}{done:,}/{total:,} objects  {rate:,.0f}/s{eta}   {counts}".rstrip()
+    after = f"{phase}{done:,}{f'/{total:,}' if total else ''} objects  {rate:,.0f}/s{eta}   {counts}".rstrip()
     line.tell(before=f"{app}  {cycle.kind} cycle  ", after=after, fraction=done / total if total else None)
 
 

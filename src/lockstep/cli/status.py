@@ -180,10 +180,10 @@ def _progress(cycle: Cycle | None) -> str:
     if cycle is None:
         return ""
     done = min(cycle.done, cycle.total)
-    percent = f"{done / cycle.total:.0%}  " if cycle.total else ""
-    return (
-        f"{cycle.kind} cycle {cycle.id}, {cycle.phase}: {percent}{done:,}/{cycle.total:,} objects; {counts_text(cycle)}"
+    share = (
+        f"{done / cycle.total:.0%}  {done:,}/{cycle.total:,}" if cycle.has_fixed_total and cycle.total else f"{done:,}"
     )
+    return f"{cycle.kind} cycle {cycle.id}, {cycle.phase}: {share} objects; {counts_text(cycle)}"
 
 
 def _cycle_text(cycle: Cycle) -> str:

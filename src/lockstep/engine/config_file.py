@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from lockstep.engine.config_sections import application_from_json, source_from_json, tenant_from_json
+from lockstep.engine.config_sections import application_from_json, tenant_from_json
+from lockstep.engine.config_source import source_from_json
 from lockstep.engine.config_yaml import YamlDocument, read_yaml
+from lockstep.engine.names import APPLICATION_RULE, SOURCE_RULE, is_application_name, is_source_name
 from lockstep.engine.strict_json import ConfigurationError, Part
 from lockstep.errors import LockstepError, invalid
 
@@ -25,6 +27,11 @@ class DocumentKind(StrEnum):
     APPLICATION = "Application"
 
 
+# Which names a document may have, and the rule in words. A tenant may be called anything.
+_NAMES: Mapping[DocumentKind, tuple[Callable[[str], bool], str]] = {
+    DocumentKind.SOURCE: (is_source_name, SOURCE_RULE),
+    DocumentKind.APPLICATION: (is_application_name, APPLICATION_RULE),
+}
 _SECTIONS: Mapping[DocumentKind, Callable[[Part], dict[str, Any]]] = {
     DocumentKind.TENANT: tenant_from_json,
     DocumentKind.SOURCE: source_from_json,
@@ -85,6 +92,15 @@ def document_to_json(document: ConfigDocument) -> dict[str, Any]:
     }
 
 
+def _checked_name(metadata: Part, kind: DocumentKind) -> str:
+    name = metadata.text("name", required=True)
+    if kind in _NAMES:
+        is_possible, rule = _NAMES[kind]
+        if not is_possible(name):
+            raise metadata.error("name", f'"{name[:80]}" cannot be the name of this {kind.lower()}', next_step=rule)
+    return name
+
+
 def _document(origin: YamlDocument) -> ConfigDocument:
     try:
         part = Part(origin.value)
@@ -94,7 +110,7 @@ def _document(origin: YamlDocument) -> ConfigDocument:
         part.text("kind", required=True)
         kind = part.word("kind", DocumentKind, DocumentKind.APPLICATION)
         metadata = part.part("metadata")
-        name = metadata.text("name", required=True)
+        name = _checked_name(metadata, kind)
         labels = metadata.part("labels").whole()
         for key, value in labels.items():
             if not isinstance(value, str):

@@ -11,7 +11,8 @@ from typing import Any
 
 from lockstep.engine.config_file import API_VERSION, DocumentKind
 from lockstep.engine.config_secrets import REFERENCE
-from lockstep.engine.config_sections import AUTHENTICATIONS, EVENTS, MODES, OPENED_SOURCE_TYPES
+from lockstep.engine.config_sections import AUTHENTICATIONS, EVENTS, MODES
+from lockstep.engine.config_source import FILE_KINDS, OPENED_SOURCE_TYPES
 from lockstep.engine.configuration import Apply, Drift, Flow, Scope
 from lockstep.engine.mapping_json import ACTIONS
 from lockstep.engine.operators import OPERATORS
@@ -70,11 +71,20 @@ def _tenant() -> Schema:
 
 
 def _source() -> Schema:
+    files = _list(_object({"path": TEXT, "kind": {"enum": list(FILE_KINDS)}, "group": TEXT}, "path"))
+    connection = {
+        "files": files,
+        "every": DURATION,
+        "encoding": TEXT,
+        "delimiter": TEXT,
+        "values": ANYTHING,
+        "dateFormats": ANYTHING,
+        "partial": BOOLEAN,
+    }
     keys = {
         "type": {"enum": list(OPENED_SOURCE_TYPES)},
         "displayName": TEXT,
-        "connection": ANYTHING,
-        "delta": ANYTHING,
+        "connection": _object(connection),
         "attributes": {
             "type": "object",
             "additionalProperties": {"anyOf": [TEXT, _list(TEXT)]},

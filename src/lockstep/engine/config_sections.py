@@ -1,4 +1,4 @@
-"""What the `spec` of a tenant, a source and an application may say; each becomes its canonical JSON shape.
+"""What the `spec` of a tenant and an application may say; each becomes its canonical JSON shape.
 
 Only what is there is returned: a section left out is not managed.
 """
@@ -12,8 +12,6 @@ from lockstep.engine.configuration_json import configuration_from_json, configur
 from lockstep.engine.strict_json import ConfigurationError, Part, unknown_word
 
 EVENTS = ("failure", "quarantine", "deleteThreshold", "recovered")
-SOURCE_TYPES = ("csv", "ldap", "graph", "sql", "scim", "demo")
-OPENED_SOURCE_TYPES = ("csv",)  # the others are read and planned; nothing opens them yet
 AUTHENTICATIONS = ("bearer",)
 DEFAULT_ACCESS_NAMES = ("", "default access")
 MODES = ("automatic",)
@@ -28,28 +26,6 @@ def tenant_from_json(part: Part) -> dict[str, Any]:
     spec: dict[str, Any] = {}
     if "notifications" in part:
         spec["notifications"] = _notifications(part.part("notifications"))
-    part.done()
-    return spec
-
-
-def source_from_json(part: Part) -> dict[str, Any]:
-    kind = part.text("type", required=True)
-    if kind not in SOURCE_TYPES:
-        raise part.error("type", unknown_word(kind, SOURCE_TYPES, "type of source"))
-    spec: dict[str, Any] = {"type": kind}
-    if "displayName" in part:
-        spec["displayName"] = part.text("displayName")
-    for key in ("connection", "delta"):
-        if key in part:
-            inner = part.part(key)
-            refuse_secrets(inner.whole(), inner.place)
-            spec[key] = dict(inner.whole())
-    if "attributes" in part:
-        inner = part.part("attributes")
-        for name, meaning in inner.whole().items():
-            if not (isinstance(meaning, list) and meaning and all(isinstance(one, str) and one for one in meaning)):
-                inner.text(name, required=True)
-        spec["attributes"] = dict(inner.whole())
     part.done()
     return spec
 

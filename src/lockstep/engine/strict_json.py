@@ -43,6 +43,10 @@ class Part:
         self._asked.add(key)
         return self._value.get(key) is not None
 
+    def has(self, key: str) -> bool:
+        """The key is there. Unlike `in`, this does not make it a known one."""
+        return key in self._value
+
     def place_of(self, key: str) -> str:
         return f"{self.place}.{key}" if self.place else key
 

@@ -34,6 +34,11 @@ class Cycle:
     counts: Mapping[str, int]
     error: Mapping[str, Any] | None
 
+    @property
+    def has_fixed_total(self) -> bool:
+        """The initial cycle marks everybody before it writes; others count objects as they take them up."""
+        return self.kind == "initial" and self.phase not in ("source", "scope")
+
 
 _SELECT = """select id, job, kind, state, phase, config_version, started_at, ended_at, total, done, requests, counts, error
     from cycle """

@@ -80,4 +80,5 @@ def documents(draw: st.DrawFn) -> ConfigDocument:
     }
     mapping = {key: value for key, value in mapping.items() if value != []}
     spec = {"template": "documo", "roles": draw(ROLES), "provisioning": {"scope": "all", "mappings": [mapping]}}
-    return ConfigDocument(DocumentKind.APPLICATION, draw(WORDS), spec)
+    name = draw(st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True))
+    return ConfigDocument(DocumentKind.APPLICATION, name, spec, {"label": draw(WORDS)})

@@ -189,3 +189,31 @@ def test_two_documents_of_the_same_thing_are_refused() -> None:
 def test_a_contradiction_inside_a_section_is_refused(sections: dict[str, object], words: str) -> None:
     with pytest.raises(LockstepError, match=words):
         application(**sections)
+
+
+SOURCE = "apiVersion: lockstep/v1\nkind: Source\nmetadata: {name: hr}\nspec:\n  type: csv\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "place", "words"),
+    [
+        ("  connection: {file: [{path: a.csv}]}", "spec.connection.file", 'did you mean "files"?'),
+        ("  connection: {files: [{path: a.csv, kinds: people}]}", "files[0].kinds", 'did you mean "kind"?'),
+        ("  connection: {files: [{path: a.csv, kind: peple}]}", "files[0].kind", 'did you mean "people"?'),
+        ("  connection: {files: [{kind: people}]}", "files[0].path", "is missing"),
+        ("  connection: {encodng: cp1252}", "spec.connection.encodng", 'did you mean "encoding"?'),
+        ("  delta: {mode: watermark}", "spec.delta", "CSV files have no delta"),
+    ],
+)
+def test_a_key_that_a_kind_of_source_does_not_have_is_refused(lines: str, place: str, words: str) -> None:
+    error = refusal(SOURCE + lines)
+
+    assert place in error.detail
+    assert words in error.detail
+
+
+@pytest.mark.parametrize(("kind", "name"), [("Application", "🦄 x"), ("Application", "Documo"), ("Source", "lockstep")])
+def test_a_name_that_could_not_be_applied_is_refused_on_reading(kind: str, name: str) -> None:
+    error = refusal(f"apiVersion: lockstep/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {{}}\n")
+
+    assert f"cannot be the name of this {kind.lower()}" in error.detail

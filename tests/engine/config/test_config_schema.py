@@ -22,6 +22,14 @@ KEYS_OF = re.compile(r"unknown key \"zzzzzzzz\", possible: (.*)$")
 # Objects that the file of the example does not have, and where they would stand.
 MORE = """\
 apiVersion: lockstep/v1
+kind: Source
+metadata: {name: files}
+spec:
+  type: csv
+  connection:
+    files: [{path: people.csv}]
+---
+apiVersion: lockstep/v1
 kind: Application
 metadata: {name: more}
 spec:
@@ -70,6 +78,8 @@ def resolved(schema: dict[str, Any], value: Any) -> dict[str, Any]:
 def every_object() -> list[Any]:
     found = []
     for document in [*read_yaml(CONTOSO, "a.yaml"), *read_yaml(MORE, "b.yaml")]:
+        if document.value["spec"].get("type") == "ldap":
+            continue  # nothing opens it yet, and the schema does not offer it
         for place, keys in objects(document.value, json_schema()):
             name = f"{document.value['kind']}.{'.'.join(map(str, place))}"
             found.append(pytest.param(document.value, place, keys, id=name))

@@ -67,6 +67,6 @@ def test_what_is_as_by_default_is_left_out_and_keys_have_one_order() -> None:
 
 @pytest.mark.parametrize("text", ["\x85", "a\u2028b", "a\r\nb", "\ufeff", "\n"])
 def test_line_ends_inside_a_text_and_a_key_stay_what_they_are(text: str) -> None:
-    document = ConfigDocument(DocumentKind.SOURCE, "a", {"type": "csv", "connection": {text: text}})
+    document = ConfigDocument(DocumentKind.SOURCE, "a", {"type": "ldap", "connection": {text: text}})
 
     assert read_documents(write_documents([document]), "a.yaml") == (document,)
