@@ -14,6 +14,7 @@ import psycopg
 from documo.identifiers import new_id
 from documo.store import members as table
 from documo.store.database import Store
+from documo.user_names import fault_of
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
 
@@ -56,6 +57,9 @@ async def create_local_member(
     """
     if "@" not in email or len(email) > 320 or any(character.isspace() for character in email):
         raise invalid(f"{email[:80]!r} is not an e-mail address", next_step="Write it as name@example.com")
+    fault = fault_of(email)
+    if fault:
+        raise invalid(f"{email[:80]!r} {fault}", next_step="Write the name without it")
     name = {key: value for key, value in (("givenName", given_name), ("familyName", family_name)) if value}
     document: dict[str, Any] = {
         "schemas": [USER_URN],

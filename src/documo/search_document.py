@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from documo.user_names import is_user_name, key_of
 from lockstep.scim.registry import ResourceDefinition
 from lockstep.scim.schema import Attribute
 from lockstep.scim.values import read_datetime
@@ -35,6 +36,8 @@ def fold_text(value: str, attribute: Attribute) -> str:
     if attribute.type == "dateTime":
         moment = read_datetime(value)
         return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else value
+    if is_user_name(attribute):
+        return key_of(value)
     return value if attribute.case_exact else value.casefold()
 
 
@@ -73,4 +76,5 @@ def _leaf(attribute: Attribute) -> _Fold:
         return lambda value: fold_text(value, attribute) if isinstance(value, str) else value
     if attribute.case_exact or attribute.type in ("boolean", "integer", "decimal"):
         return lambda value: value
-    return lambda value: value.casefold() if isinstance(value, str) else value
+    fold = key_of if is_user_name(attribute) else str.casefold
+    return lambda value: fold(value) if isinstance(value, str) else value

@@ -10,6 +10,7 @@ from documo.scim_service.derive import columns_of
 from documo.scim_service.exchange import Answer, Place, Request
 from documo.scim_service.incoming import hash_password, read_resource
 from documo.scim_service.member_check import checked_members, refuse_unknown_members
+from documo.scim_service.protected import refuse_bad_name
 from documo.scim_service.render import one_answer
 from documo.scim_service.service import Service
 from documo.scim_service.unique_names import unique_attribute
@@ -32,6 +33,7 @@ async def create_resource(
     With it come the (id, kind) pairs of a group's members.
     """
     tenant, incoming = request.tenant, read_resource(request, place, body)
+    refuse_bad_name(place, incoming.document)
     wanted = incoming.members or ()
     if wanted:
         await refuse_unknown_members(service.store, tenant, wanted)

@@ -10,7 +10,7 @@ from typing import Any
 from documo.members import role_of
 from documo.scim_service.tenants import Tenant
 from documo.scim_service.unique_names import unique_attribute
-from documo.search_document import search_document
+from documo.search_document import fold_text, search_document
 from documo.store.resources import Columns
 from lockstep.scim.registry import ResourceDefinition
 from lockstep.scim.schema import Attribute
@@ -36,4 +36,4 @@ def _folded(document: dict[str, Any], attribute: Attribute | None) -> str | None
     value = document.get(attribute.name) if attribute else None
     if attribute is None or not isinstance(value, str):
         return None
-    return value if attribute.case_exact else value.casefold()
+    return fold_text(value, attribute)

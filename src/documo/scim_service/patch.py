@@ -10,7 +10,7 @@ from documo.scim_service.change_batch import Change, Changed, Decision
 from documo.scim_service.derive import columns_of
 from documo.scim_service.exchange import Answer, Place, Request, etag_of
 from documo.scim_service.incoming import take_password
-from documo.scim_service.protected import refuse_change_of_role
+from documo.scim_service.protected import refuse_bad_name, refuse_change_of_role
 from documo.scim_service.render import one_answer
 from documo.scim_service.service import Service
 from documo.scim_service.tenants import Tenant
@@ -53,6 +53,7 @@ async def patch_resource(service: Service, request: Request, place: Place, resou
         password = take_password(document) if place.kind == "User" else None
         if not result.changed and password is None:
             return Decision()
+        refuse_bad_name(place, document, before)
         searched = any(name.partition(".")[0] not in ELSEWHERE for name in result.touched)
         columns = columns_of(document, definition, tenant, with_search=searched)
         if "active" not in document:

@@ -13,7 +13,8 @@ from documo.scim_service.exchange import Place
 from documo.scim_service.tenants import Tenant
 from documo.store import resources
 from documo.store.round_trip import Transaction
-from lockstep.scim.errors import ScimError, mutability_error
+from documo.user_names import fault_of
+from lockstep.scim.errors import ScimError, invalid_value, mutability_error
 
 
 def refuse_change_of_role(place: Place, document: Mapping[str, Any], tenant: Tenant) -> None:
@@ -21,6 +22,18 @@ def refuse_change_of_role(place: Place, document: Mapping[str, Any], tenant: Ten
     if place.kind == "Role" and document.get("value") in (ADMIN, tenant.account.default_role):
         raise ScimError(
             403, "", f"The role {document['value']} belongs to Documo and cannot be changed or deleted.", "value"
+        )
+
+
+def refuse_bad_name(place: Place, document: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> None:
+    """Raise ScimError("invalidValue") for a user name that is new and may not be given. One that is left as it was *before* stays."""
+    name = document.get("userName")
+    if place.kind != "User" or not isinstance(name, str) or (before is not None and before.get("userName") == name):
+        return
+    fault = fault_of(name)
+    if fault:
+        raise invalid_value(
+            f"userName {name[:200]!r} {fault} (RFC 8265, section 3). Send the name without it.", "userName"
         )
 
 

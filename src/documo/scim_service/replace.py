@@ -10,7 +10,7 @@ from documo.scim_service.change_batch import Change, Decision
 from documo.scim_service.derive import columns_of
 from documo.scim_service.exchange import Answer, Place, Request
 from documo.scim_service.incoming import read_resource
-from documo.scim_service.protected import refuse_change_of_role
+from documo.scim_service.protected import refuse_bad_name, refuse_change_of_role
 from documo.scim_service.render import one_answer
 from documo.scim_service.service import Service
 from documo.store.resources import Row, Stored
@@ -40,6 +40,7 @@ async def replace_resource(service: Service, request: Request, place: Place, res
         del request.tolerances[noted:]
         if incoming.document == before and incoming.password is None:
             return Decision()
+        refuse_bad_name(place, incoming.document, before)
         return Decision(incoming.document, columns_of(incoming.document, definition, tenant), incoming.password)
 
     members: tuple[MemberChange, ...] = ()

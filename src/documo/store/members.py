@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from documo.identifiers import read_id
 from documo.search_document import search_document
 from documo.store.accounts import role_rows
+from documo.user_names import key_of
 from lockstep.postgres.pool import Connection
 from lockstep.scim.registry import default_registry
 
@@ -27,7 +28,7 @@ async def insert_local(
     connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any], role: str, *, kind: str = "User"
 ) -> None:
     """Insert a member. One of the kind Operator is like a User to Documo, and not there for SCIM."""
-    name = str(document["userName"]).casefold()
+    name = key_of(str(document["userName"]))
     await connection.execute(
         "insert into resources (tenant_id, id, kind, unique_name, role, source, document)"
         " values (%s, %s, %s, %s, %s, 'local', %s)",
@@ -96,7 +97,7 @@ async def find_member(connection: Connection, tenant_id: int, who: str) -> str |
     cursor = await connection.execute(
         "select id::text from resources where tenant_id = %s and kind in ('User', 'Operator') and deleted_at is null"
         " and (unique_name = %s or id = %s)",
-        (tenant_id, who.casefold(), read_id(who)),
+        (tenant_id, key_of(who), read_id(who)),
     )
     row = await cursor.fetchone()
     return str(row[0]) if row else None
@@ -119,7 +120,7 @@ async def find_deleted(connection: Connection, tenant_id: int, who: str, window_
         "select id::text from resources where tenant_id = %s and kind = 'User'"
         " and deleted_at > clock_timestamp() - make_interval(days => %s)"
         " and (unique_name = %s or id = %s) order by deleted_at desc limit 1",
-        (tenant_id, window_days, who.casefold(), read_id(who)),
+        (tenant_id, window_days, key_of(who), read_id(who)),
     )
     row = await cursor.fetchone()
     return str(row[0]) if row else None

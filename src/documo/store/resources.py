@@ -68,6 +68,11 @@ _GIVEN = (
     "given as (select * from json_to_recordset(%(items)s::json) as g(id uuid, unique_name text, external_id text,"
     " display_name text, active boolean, role text, document jsonb, search jsonb, password_hash text, version bigint))"
 )
+# Two people whose names became one when the rules for names did stay two: each keeps its key until its name is changed.
+_KEPT_NAME = (
+    "case when r.kind = 'User' and r.unique_name <> g.unique_name and r.document->'userName' = g.document->'userName'"
+    " then r.unique_name else g.unique_name end"
+)
 _CREATE = f"""
 with {_GIVEN},
 made as (
@@ -94,7 +99,7 @@ select id::text, to_char(created_at, '{TIME}') from made
 _UPDATE = f"""
 with {_GIVEN},
 changed as (
-    update resources r set unique_name = g.unique_name, external_id = g.external_id, display_name = g.display_name,
+    update resources r set unique_name = {_KEPT_NAME}, external_id = g.external_id, display_name = g.display_name,
         active = g.active, role = g.role, document = g.document, password_hash = coalesce(g.password_hash, r.password_hash),
         version = g.version, last_modified = clock_timestamp(), deleted_at = null
     from given g where r.tenant_id = %(tenant)s and r.id = g.id

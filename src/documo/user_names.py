@@ -1,0 +1,58 @@
+"""Prepare user names for comparison, and say which may be given (RFC 7644, section 5: userName follows PRECIS).
+
+A name is kept as it was sent. Two names are one when their keys are equal. The rules are those of UsernameCasePreserved (RFC 8265,
+section 3.4) without the Bidi Rule, which would refuse every Hebrew or Arabic name that stands before a Latin domain.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from precis_i18n.baseclass import IdentifierClass
+from precis_i18n.unicode import UnicodeData
+
+from lockstep.scim.schema import Attribute
+
+_UNICODE = UnicodeData()
+_PARTS = IdentifierClass(_UNICODE)
+_REASONS = {
+    "DISALLOWED/controls": "a control character",
+    "DISALLOWED/precis_ignorable_properties": "an invisible character",
+    "DISALLOWED/unassigned": "which Unicode has not assigned",
+}
+
+
+def is_user_name(attribute: Attribute) -> bool:
+    """Whether the values of *attribute* are user names, rather than an account's own attribute of that name."""
+    return attribute.name == "userName" and attribute.uniqueness == "server" and not attribute.case_exact
+
+
+def key_of(name: str) -> str:
+    """What two spellings of one name have in common: width, case and composition are mapped away."""
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", _prepared(name).casefold())
+
+
+def fault_of(name: str) -> str:
+    """Why *name* may not be given to anybody; "" when it may."""
+    prepared = name if name.isascii() else _prepared(name)
+    if not prepared.strip(" "):
+        return "is blank"
+    if prepared != prepared.strip(" "):
+        return "has a blank at its beginning or end"
+    if prepared.isascii() and prepared.isprintable():
+        return ""
+    for part in filter(None, prepared.split(" ")):
+        try:
+            _PARTS.enforce(part)
+        except UnicodeEncodeError as refused:
+            return _described(part[refused.start], refused.reason)
+    return ""
+
+
+def _prepared(name: str) -> str:
+    return unicodedata.normalize("NFC", _UNICODE.width_map(name))
+
+
+def _described(character: str, reason: str) -> str:
+    what = _REASONS.get(reason, "a character that no user name may hold")
+    return f"holds U+{ord(character):04X} ({unicodedata.name(character, 'without a name')}), {what}"
