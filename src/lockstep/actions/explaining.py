@@ -14,10 +14,10 @@ from lockstep.engine.effects import foreseen
 from lockstep.engine.explain import Circumstances, Decision, Explanation, explain
 from lockstep.engine.records import ObjectKind, Plan, SourceObject
 from lockstep.engine.rules import Scope
-from lockstep.errors import LockstepError
+from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection
-from lockstep.storage import held_operations
+from lockstep.storage import applications, held_operations
 from lockstep.sync import on_demand, planner
 from lockstep.sync.services import Job
 
@@ -31,6 +31,17 @@ class Explained:
     plan: Plan
     why: Explanation
     failed: LockstepError | None = None
+
+
+async def only_application(context: Context) -> str:
+    """The name of the one application that there is. Raises LockstepError where there is none, or a choice."""
+    async with context.reading() as connection:
+        names = [app.name for app in await applications.list_applications(connection)]
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise not_found("There is no application yet", next_step="Add one: lockstep apps add documo")
+    raise invalid("Name the application: there is more than one", next_step=f"One of: {', '.join(names)}")
 
 
 async def explain_person(context: Context, user: str, app: str) -> Explained:

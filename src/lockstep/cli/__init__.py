@@ -21,6 +21,7 @@ from lockstep import __version__
 from lockstep.errors import EXIT_CODES, Kind, LockstepError
 
 INTERRUPTED = 130
+FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown")  # of the output
 
 # Every command: its name and where it is. One line each.
 COMMANDS: dict[str, str] = {
@@ -29,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "assign": "lockstep.cli.assign:assign",
     "audit": "lockstep.cli.audit:audit",
     "backup": "lockstep.cli.backup:backup",
+    "completion": "lockstep.cli.completion:completion",
     "creds": "lockstep.cli.creds:creds",
     "cycles": "lockstep.cli.status:cycles",
     "deletes": "lockstep.cli.deletes:deletes",
@@ -84,6 +86,7 @@ class Globals:
     data: Path | None = None
     color: str = "auto"
     shows_progress: bool = True
+    form: str = ""  # of the output; empty where it was not said here
 
     def resolve_user(self, user: str) -> Mapping[str, Any]:
         """What expressions see of somebody in the directory. Raises LockstepError."""
@@ -134,16 +137,17 @@ class LazyGroup(SuggestingGroup):
 )
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour on a terminal.")
 @click.version_option(__version__, message="%(version)s")
+@click.option("-o", "--output", "form", type=click.Choice(FORMS), metavar="FORM", help="|".join(FORMS))
 @click.option("--no-progress", is_flag=True, help="No progress on stderr.")
 @click.pass_context
-def lockstep(ctx: click.Context, data: Path | None, color: str, no_progress: bool) -> None:
+def lockstep(ctx: click.Context, data: Path | None, color: str, form: str | None, no_progress: bool) -> None:
     """Keep accounts in applications in step with your directory.
 
     \b
     lockstep sources import people.csv
     lockstep apps add documo
     """
-    ctx.obj = Globals(data, color, not no_progress)
+    ctx.obj = Globals(data, color, not no_progress, form or "")
     ctx.color = wants_colour(color, os.environ, is_terminal=sys.stdout.isatty())
 
 

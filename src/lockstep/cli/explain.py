@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from lockstep.actions import explaining
+from lockstep.actions.context import Context
+from lockstep.actions.explaining import Explained
 from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.plans import change_lines, plan_row
 from lockstep.cli.session import run
@@ -17,18 +19,27 @@ from lockstep.sync.log_records import change_row
 
 @click.command("explain")
 @click.argument("user")
-@click.option("--app", required=True, help="The application.")
+@click.argument("app", required=False, default="")
+@click.option("--app", "named", default="", help="The application, instead of APP.")
 @output_option
-def explain(user: str, app: str, output: Output) -> int:
+def explain(user: str, app: str, named: str, output: Output) -> int:
     """Say why somebody is provisioned or not, gate by gate, and what would change it. Nothing is written.
 
-    Where the application cannot be asked, says what is known without it and ends with 4 or 69.
+    APP may be left out where there is one application. Where the application cannot be asked, says what is
+    known without it and ends with 4 or 69.
 
     \b
-    lockstep explain kim.berg@contoso.test --app documo
-    lockstep explain kim.berg@contoso.test --app documo -o json
+    lockstep explain kim.berg@contoso.test
+    lockstep explain kim.berg@contoso.test documo -o json
     """
-    found = run(lambda context: explaining.explain_person(context, user, app))
+    if app and named:
+        raise click.UsageError("Name the application once: as APP or with --app")
+
+    async def work(context: Context) -> tuple[str, Explained]:
+        name = app or named or await explaining.only_application(context)
+        return name, await explaining.explain_person(context, user, name)
+
+    app, found = run(work)
     plan, why = found.plan, found.why
     output.one(_row(app, plan, why), text=[safe(line) for line in _lines(plan, why)])
     return found.failed.exit_code if found.failed is not None else 0

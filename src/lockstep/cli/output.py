@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 
 import click
 import orjson
+from click.core import ParameterSource
 
+from lockstep.cli import FORMS, Globals
 from lockstep.errors import invalid
 
-FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown")
 SIGN_COLOURS = {"+ ": "green", "~ ": "yellow", "o ": "yellow", "- ": "red", "! ": "red"}
 FORMAT_VERSION = "1.0"
 DECLINED = 130  # a question was answered with no
@@ -103,6 +104,9 @@ def output_option(command: Command) -> Command:
     """Give *command* `-o`, `--query` and `-q`; it receives `output`."""
 
     def chosen(ctx: click.Context, _: click.Parameter, value: str) -> Output:
+        flags = ctx.find_root().obj
+        if isinstance(flags, Globals) and flags.form and ctx.get_parameter_source("output") is ParameterSource.DEFAULT:
+            value = flags.form  # said before the command
         return Output(value, bool(ctx.params.pop("quiet", False)), ctx.params.pop("query", None) or "")
 
     command = click.option(

@@ -1,0 +1,24 @@
+"""`lockstep completion`: the script that makes a shell complete commands and options."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+VARIABLE = "_LOCKSTEP_COMPLETE"  # click's name for it: what the script sets when it asks
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the script that makes a shell complete commands and options.
+
+    \b
+    source <(lockstep completion bash)
+    lockstep completion zsh > "${fpath[1]}/_lockstep"
+    lockstep completion fish > ~/.config/fish/completions/lockstep.fish
+    """
+    complete = get_completion_class(shell)
+    assert complete is not None, shell  # noqa: S101  # the three that click knows
+    click.echo(complete(ctx.find_root().command, {}, "lockstep", VARIABLE).source())

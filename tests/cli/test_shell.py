@@ -1,0 +1,53 @@
+"""What eases typing: completion, the form before the command, an application that need not be named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+from tests.cli.test_hub_commands import Lockstep, contoso, lockstep
+
+__all__ = ["contoso", "lockstep"]  # fixtures
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_each_shell_asks_the_command_itself(lockstep: Lockstep, shell: str) -> None:
+    said = lockstep("completion", shell)
+
+    assert said.code == 0
+    assert f"_LOCKSTEP_COMPLETE={shell}_complete" in said.out
+
+
+def test_commands_and_options_are_completed(tmp_path: Path) -> None:
+    asked = {"_LOCKSTEP_COMPLETE": "zsh_complete", "COMP_WORDS": "lockstep explain --a", "COMP_CWORD": "2"}
+
+    said = subprocess.run(  # our own command
+        [Path(sys.executable).parent / "lockstep"],
+        env=os.environ | asked,
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+
+    assert b"--app" in said.stdout
+    assert not list(tmp_path.iterdir()), "completing makes no data folder"
+
+
+def test_the_form_may_stand_before_the_command_and_the_nearer_one_counts(lockstep: Lockstep) -> None:
+    assert "version" in orjson.loads(lockstep("-o", "json", "version").out)
+    assert lockstep("-o", "json", "version", "-o", "yaml").out.startswith("formatVersion:")
+
+
+def test_the_only_application_need_not_be_named(contoso: Lockstep) -> None:
+    for words in (["documo"], ["--app", "documo"], []):
+        assert contoso("-o", "json", "explain", "anna@contoso.test", *words).json["application"] == "documo"
+
+    assert contoso("apps", "add", "documo", "--name", "documo-2").code == 0
+
+    said = contoso("explain", "anna@contoso.test")
+    assert said.code == 64
+    assert "documo, documo-2" in said.err
