@@ -12,8 +12,7 @@ from typing import Any
 from lockstep.actions.connection import settings_of_target
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import new_services, read_job
-from lockstep.actions.lookup import find_person
-from lockstep.actions.mappings import read_mappings
+from lockstep.actions.lookup import find_application, find_person
 from lockstep.actions.settings import change_configuration
 from lockstep.directory.objects import read_objects
 from lockstep.engine.mapping import Mapped, map_account
@@ -21,20 +20,44 @@ from lockstep.engine.mapping_json import attribute_to_json
 from lockstep.engine.prepare import prepare
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules import manager_attributes
-from lockstep.engine.target_attributes import AttributeType, TargetAttribute, is_declared
+from lockstep.engine.target_attributes import AttributeType, TargetAttribute, attribute_named, is_declared
 from lockstep.errors import not_found
 
 ACTIVITY = "Update attribute list"
 
 
 async def list_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
-    """What was added by hand, and what mappings write: name, type and whether it is mapped."""
-    mappings = [one for one in await read_mappings(context, app) if one["source"] == kind.value]
-    own = [attribute for one in mappings for attribute in one.get("attributeList", [])]
-    mapped = [str(attribute["target"]) for one in mappings for attribute in one.get("attributes", [])]
-    listed = {str(one["name"]).lower() for one in own}
-    rows = [*own, *({"name": name, "type": ""} for name in mapped if name.lower() not in listed)]
-    return [{**one, "mapped": str(one["name"]).lower() in {name.lower() for name in mapped}} for one in rows]
+    """What the gallery declares, what is on the list, and what mappings write, each with all that is known of it."""
+    async with context.reading() as connection:
+        job = await read_job(context, connection, app)
+        template = (await find_application(connection, app)).template
+    declared = context.gallery.template(template).attributes.get(kind, ())
+    mappings = [mapping for mapping in job.configuration.objects if mapping.source is kind]
+    own = [attribute for mapping in mappings for attribute in mapping.attribute_list]
+    mapped = {one.target: one for mapping in mappings for one in mapping.attributes}
+    matching = {one.target for one in mapped.values() if one.match}
+    found: dict[str, TargetAttribute] = {}
+    for attribute in (
+        *own,  # what an administrator or the application itself says counts first
+        *declared,
+        *(attribute_named(target, kind, is_matching=target in matching) for target in mapped),
+    ):
+        found.setdefault(attribute.name.lower(), attribute)
+    in_order = dict.fromkeys([*(one.name.lower() for one in declared), *(target.lower() for target in mapped), *found])
+    written = {target.lower() for target in mapped}
+    return [_row(found[name], is_mapped=name in written) for name in in_order]
+
+
+def _row(attribute: TargetAttribute, *, is_mapped: bool) -> dict[str, Any]:
+    return {
+        "name": attribute.name,
+        "type": attribute.type.value,
+        "required": attribute.required,
+        "caseExact": attribute.case_exact,
+        "filterable": attribute.filterable,
+        "multiValued": attribute.multi_valued,
+        "mapped": is_mapped,
+    }
 
 
 async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
@@ -44,7 +67,7 @@ async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> l
     """
     services = new_services(context)
     _, settings = await settings_of_target(context, services, app)
-    known = {str(one["name"]).lower(): one["mapped"] for one in await list_attributes(context, app, kind)}
+    known = {str(one["name"]).lower(): one for one in await list_attributes(context, app, kind)}
     found = await services.opener.discover(settings, kind)
     # How a value is written is all that is taken over: that an application requires something does not make a mapping of it.
     own = [one for one in found if not is_declared(one.name, kind)]
@@ -58,7 +81,12 @@ async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> l
             mapping["attributeList"] = [*mapping.get("attributeList", []), *new]
 
     await change_configuration(context, app, changed, activity=ACTIVITY)
-    return [attribute_to_json(one) | {"mapped": known.get(one.name.lower(), False)} for one in found]
+    rows = []
+    for one in found:
+        listed_row = known.get(one.name.lower(), {})
+        filterable = bool(listed_row.get("filterable"))  # which attributes can be searched by, SCIM schemas do not say
+        rows.append(_row(replace(one, filterable=filterable), is_mapped=bool(listed_row.get("mapped"))))
+    return rows
 
 
 async def add_attribute(

@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "audit": "lockstep.cli.audit:audit",
     "backup": "lockstep.cli.backup:backup",
     "completion": "lockstep.cli.completion:completion",
+    "config": "lockstep.cli.config_history:config",
     "creds": "lockstep.cli.creds:creds",
     "cycles": "lockstep.cli.status:cycles",
     "deletes": "lockstep.cli.deletes:deletes",

@@ -16,7 +16,9 @@ from lockstep.engine.target_attributes import AttributeType
 from lockstep.errors import EXIT_CODES, Kind
 
 _KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
-_COLUMNS = (Column("name", "Target attribute"), Column("type", "Type"), Column("mapped", "Mapped"))
+_COLUMNS = (Column("name", "Target attribute"), Column("type", "Type"), Column("required", "Required"), Column("filterable", "Filterable"),
+            Column("multiValued", "Multi-valued"), Column("mapped", "Mapped"),
+            Column("caseExact", "Case-sensitive", is_wide=True))  # fmt: skip
 _VALUES = (Column("target", "Target attribute"), Column("value", "Value"), Column("note", "Note"))
 
 
@@ -39,7 +41,10 @@ def attributes(
     kind: str,
     output: Output,
 ) -> None:
-    """List the attributes of an application that mappings can write.
+    """List the attributes of an application that mappings can write: type, whether required, and whether it can be searched by.
+
+    An attribute that people are matched by must be filterable. What is said comes from the list of the application, the gallery,
+    and the SCIM schema, in this order.
 
     \b
     lockstep map attributes documo --discover

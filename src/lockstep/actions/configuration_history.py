@@ -1,0 +1,40 @@
+"""The versions that an application's configuration has had, and what separates two of them."""
+
+from __future__ import annotations
+
+from lockstep.actions.configuration_state import provisioning_spec
+from lockstep.actions.context import Context
+from lockstep.actions.jobs import job_row
+from lockstep.engine.config_change import ConfigChange
+from lockstep.engine.config_difference import difference
+from lockstep.engine.config_file import ConfigDocument, DocumentKind
+from lockstep.errors import not_found
+from lockstep.postgres.pool import Connection
+from lockstep.storage import config_versions
+from lockstep.storage.config_versions import VersionRow
+
+
+async def list_versions(context: Context, app: str) -> list[VersionRow]:
+    """The newest, which is in force, first. Raises LockstepError for an unknown application."""
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        return await config_versions.list_versions(connection, row.id)
+
+
+async def compare_versions(context: Context, app: str, old: int, new: int) -> tuple[ConfigChange, ...]:
+    """What *new* changed of *old*. Version 0 is the empty configuration. Raises LockstepError for a version that never was."""
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        after = await _document(connection, app, row.id, new)
+        before = await _document(connection, app, row.id, old)
+    # Off for both: whether provisioning is on is not part of a version.
+    return difference(after, before.spec, prune=True).changes
+
+
+async def _document(connection: Connection, app: str, job: str, version: int) -> ConfigDocument:
+    config = {} if version == 0 else await config_versions.read_version(connection, job, version)
+    if config is None:
+        raise not_found(
+            f"The configuration of {app} has no version {version}", next_step=f"See: lockstep config history {app}"
+        )
+    return ConfigDocument(DocumentKind.APPLICATION, app, {"provisioning": provisioning_spec(config, status="off")})

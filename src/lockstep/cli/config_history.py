@@ -1,0 +1,63 @@
+"""`lockstep config`: the versions that an application's configuration has had."""
+
+from __future__ import annotations
+
+import click
+
+from lockstep.actions import configuration_history as actions
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.output import Column, Output, output_option, safe, with_sign_colour
+from lockstep.cli.session import run
+from lockstep.cli.times import iso, local_time
+from lockstep.wording import counted
+
+_COLUMNS = [Column("version", "Version"), Column("at", "Time", show=local_time), Column("author", "Who"),
+            Column("activity", "Activity")]  # fmt: skip
+
+
+@click.group("config", cls=SuggestingGroup)
+def config() -> None:
+    """Look at the versions that an application's configuration has had.
+
+    \b
+    lockstep config history documo
+    lockstep config diff documo 3
+    """
+
+
+@config.command("history")
+@click.argument("app")
+@output_option
+def history(app: str, output: Output) -> None:
+    """List the versions of an application's configuration, the one in force first.
+
+    \b
+    lockstep config history documo
+    """
+    rows = [
+        {"version": one.version, "at": iso(one.created_at), "author": one.author, "activity": one.activity}
+        for one in run(lambda context: actions.list_versions(context, app))
+    ]
+    output.many(rows, _COLUMNS, name="version")
+
+
+@config.command("diff")
+@click.argument("app")
+@click.argument("version", type=click.IntRange(1))
+@click.argument("other", type=click.IntRange(0), required=False)
+@output_option
+def diff(app: str, version: int, other: int | None, output: Output) -> None:
+    """Show what a version changed, or what separates it from OTHER.
+
+    \b
+    lockstep config diff documo 3
+    lockstep config diff documo 3 7
+    """
+    old, new = (version - 1, version) if other is None else (version, other)
+    changes = run(lambda context: actions.compare_versions(context, app, old, new))
+    same = f"Versions {old} and {new} are the same."
+    head = f"{app}: version {old} -> {new}, {counted(len(changes), 'change')}"
+    output.one(
+        {"application": app, "old": old, "new": new, "changes": [change.to_json() for change in changes]},
+        text=[head, *(with_sign_colour(safe(f"  {change.line}")) for change in changes)] if changes else same,
+    )

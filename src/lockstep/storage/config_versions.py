@@ -1,0 +1,36 @@
+"""The versions of an application's configuration: each one that was ever in force, with who made it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lockstep.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """*activity*: what was done, in the words of the audit log."""
+
+    version: int
+    created_at: datetime
+    author: str
+    activity: str
+
+
+async def list_versions(connection: Connection, job: str) -> list[VersionRow]:
+    """The newest first."""
+    cursor = await connection.execute(
+        "select version, created_at, author, comment from config_version where job = %s order by version desc", (job,)
+    )
+    return [VersionRow(*row) for row in await cursor.fetchall()]
+
+
+async def read_version(connection: Connection, job: str, version: int) -> Mapping[str, Any] | None:
+    cursor = await connection.execute(
+        "select config from config_version where job = %s and version = %s", (job, version)
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
