@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -41,6 +42,29 @@ NESTED = {"name": "a", "type": "complex", "subAttributes": [INNER]}
 def test_every_schema_reads_back_as_it_is_published() -> None:
     for schema in default_registry().schemas.values():
         assert schema_from_json(schema_to_json(schema)) == schema
+
+
+def test_every_attribute_of_every_published_schema_is_described() -> None:
+    published = schemas_body(default_registry(), "https://docs.example")["Resources"]
+
+    assert {schema["name"] for schema in published} >= {
+        "User",
+        "Group",
+        "EnterpriseUser",
+        "ServiceProviderConfig",
+        "ResourceType",
+        "Schema",
+    }
+    assert [schema["id"] for schema in published if not schema["description"].strip()] == []
+    assert [path for schema in published for path in undescribed(schema["attributes"], schema["id"])] == []
+
+
+def undescribed(attributes: list[dict[str, Any]], parent: str) -> Iterator[str]:
+    for attribute in attributes:
+        path = f"{parent}:{attribute['name']}"
+        if not attribute["description"].strip():
+            yield path
+        yield from undescribed(attribute.get("subAttributes", []), path)
 
 
 def test_the_standard_resource_types_are_there() -> None:

@@ -18,6 +18,7 @@ from lockstep.scim.members import (
     ReplaceMembers,
     split_member_operations,
 )
+from lockstep.scim.messages import SearchRequest
 from lockstep.scim.normalize import (
     definition_at,
     describe_tolerance,
@@ -25,6 +26,7 @@ from lockstep.scim.normalize import (
     normalize_filter,
     normalize_patch,
     normalize_resource,
+    normalize_search,
 )
 from lockstep.scim.patch import apply_patch
 from lockstep.scim.profiles import PROFILES, profile_named
@@ -69,10 +71,27 @@ def test_strict_refuses_or_takes_it_to_the_letter(case: dict[str, Any]) -> None:
 
 
 def test_every_tolerance_has_a_case_and_names_its_client() -> None:
-    elsewhere = {"incomplete_envelope", "numbers_as_text", "quoted_booleans", "other_media_type", "lower_case_endpoint"}
+    elsewhere = {
+        "incomplete_envelope",
+        "numbers_as_text",
+        "quoted_booleans",
+        "other_media_type",
+        "lower_case_endpoint",
+        "value_paths_as_names",
+    }
 
     assert {case["tolerance"] for case in CASES} | elsewhere == LENIENT.tolerances
     assert all(describe_tolerance(name) for name in LENIENT.tolerances)
+
+
+def test_value_paths_among_wanted_attributes_are_read_as_names_where_that_is_forgiven() -> None:
+    asked = SearchRequest(attributes=("userName", 'emails[type eq "work"].value', f"{USER_URN}:emails"))
+
+    right, applied = normalize_search(asked, profile_named("entra"))
+    untouched, none = normalize_search(asked, profile_named("strict"))
+
+    assert right.attributes == ("userName", "emails", f"{USER_URN}:emails") and applied == ("value_paths_as_names",)
+    assert untouched == asked and none == ()
 
 
 def test_profiles_are_the_documented_ones() -> None:
