@@ -98,3 +98,17 @@ def test_migrations_are_one_chain() -> None:
         ]
         assert [before for _, before in found] == ["", *(name for name, _ in found[:-1])]
         assert [name for name, _ in found] == sorted({name for name, _ in found})
+
+
+def test_every_case_is_run_by_a_test() -> None:
+    """A case is named in a test, or falls under a pattern that one reads (`csv-05*`, `documo-*`)."""
+    tests = "\n".join(text for name, text in texts() if name.parts[0] == "tests" and name.suffix == ".py")
+    cases = [file for file in FILES if file.parent == ROOT / "tests" / "cases"]
+
+    unread = [
+        case.name
+        for case in cases
+        if not any(form in tests for form in (case.name.split(".")[0], case.name[:6], f"{case.name.split('-')[0]}-*"))
+    ]
+
+    assert (len(cases) > 40, unread) == (True, [])

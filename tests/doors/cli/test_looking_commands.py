@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
+import orjson
 import pytest
 from tests.doors.cli.conftest import DocumoThere, Lockstep
 from tests.hub import upn
@@ -98,6 +100,19 @@ def test_unknown_source_attribute_is_refused_at_every_door_with_what_was_meant(
 
     assert (refused.code, refused.out) == (64, "")
     assert 'nknown source attribute "JobTitle", did you mean "jobTitle"?' in refused.err
+
+
+NAMES = orjson.loads((Path(__file__).parents[2] / "cases" / "engine-06-unknown-attribute.json").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "command", [one for key in ("refused", "accepted without a word, exit 0") for one in NAMES[key] if " APP " in one]
+)
+def test_unknown_source_attribute_of_a_case_is_refused_with_a_suggestion(contoso: Lockstep, command: str) -> None:
+    refused = contoso(*shlex.split(command.replace("APP", "documo")))
+
+    assert (refused.code, refused.out) == (64, "")
+    assert "did you mean" in refused.err
 
 
 @pytest.mark.parametrize("source", ["id", "[jobTitle]", "manager.department", f"extension_{'0' * 32}_costCenter"])
