@@ -294,3 +294,29 @@ def test_another_notification_is_a_change_and_what_the_file_leaves_out_stays(say
 @pytest.mark.parametrize("arguments", [(), ("documo", "--all"), ("--all", "--format", "entra-json")])
 def test_export_wants_an_application_or_everything(say: Say, arguments: tuple[str, ...]) -> None:
     assert say(config.export, *arguments).exit_code == 2  # of the library; the program itself makes it 64
+
+
+def test_a_kept_plan_is_applied_as_it_was_planned(say: Say, tmp_path: Path) -> None:
+    assert say(config.plan, "a.yaml", "--out", "a.plan").exit_code == 0
+    (tmp_path / "a.yaml").write_text("what is edited later does not count", encoding="utf-8")
+
+    assert "dk_live" not in (tmp_path / "a.plan").read_text()
+    assert say(config.apply, "a.plan", "--yes").exit_code == 0
+
+    (tmp_path / "a.yaml").write_text(FILE, encoding="utf-8")
+    assert say(config.diff, "a.yaml", "--detailed-exitcode").exit_code == 0
+
+
+def test_a_plan_that_no_longer_holds_is_refused(say: Say) -> None:
+    say(config.plan, "a.yaml", "--out", "a.plan")
+    say(config.apply, "a.yaml", "--yes")
+
+    error = refused(say(config.apply, "a.plan", "--yes"))
+
+    assert (error.kind, error.code) == (Kind.CONFLICT, "StalePlan")
+
+
+def test_a_damaged_plan_is_named(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "a.plan").write_text('{"kind": "lockstep/plan", "format": 1}')
+
+    assert refused(say(config.apply, "a.plan")).detail == "a.plan is a damaged plan"

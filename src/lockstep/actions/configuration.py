@@ -7,9 +7,11 @@ unless the files speak for the whole organisation, because one of them is its Te
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from lockstep.actions.configuration_groups import plan_group
+from lockstep.actions.configuration_plan import ConfigurationPlan as ConfigurationPlan
+from lockstep.actions.configuration_plan import DocumentPlan as DocumentPlan
 from lockstep.actions.configuration_state import (
     application_spec,
     name_of_group,
@@ -34,7 +36,7 @@ from lockstep.engine.rules import configuration_from_json
 from lockstep.engine.strict_json import unknown_word
 from lockstep.errors import LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection
-from lockstep.storage import applications, assignments, credentials, links, people, sources, tenant
+from lockstep.storage import applications, assignments, credentials, groups, links, people, sources, tenant
 from lockstep.storage.applications import ApplicationRow
 from lockstep.storage.people import PersonFilter
 from lockstep.sync.connections import TOKEN
@@ -42,40 +44,6 @@ from lockstep.vault import Secret
 
 LABELS = "metadata.labels"
 Resolve = Callable[[str], Secret | None]
-
-
-@dataclass(frozen=True)
-class DocumentPlan:
-    """What one document changes. *spec*: the sections that differ, as they will be; *current*: what is in force.
-
-    *is_gone*: the files speak for everything and do not have it; pruning removes it.
-    *looked_at_again*: about how many objects are evaluated again when this is saved; only what then differs is written.
-    """
-
-    document: ConfigDocument
-    is_new: bool
-    changes: tuple[ConfigChange, ...]
-    spec: Mapping[str, Any]
-    current: Mapping[str, Any]
-    notes: tuple[str, ...] = ()
-    looked_at_again: int = 0
-    is_gone: bool = False
-
-
-@dataclass(frozen=True)
-class ConfigurationPlan:
-    """What all documents change, in the order in which it is applied: sources first."""
-
-    documents: tuple[DocumentPlan, ...]
-
-    @property
-    def changes(self) -> tuple[ConfigChange, ...]:
-        return tuple(change for document in self.documents for change in document.changes)
-
-    @property
-    def effective(self) -> tuple[ConfigChange, ...]:
-        """The changes that applying would make: all but what stays."""
-        return tuple(change for change in self.changes if not change.is_kept)
 
 
 def no_secrets(_: str) -> Secret | None:
@@ -93,6 +61,7 @@ async def plan_configuration(
     refuse_doubles(documents)
     order = list(DocumentKind)
     plans = []
+    coming = frozenset(one.name.lower() for one in documents if one.kind is DocumentKind.GROUP)
     async with context.reading() as connection:
         for document in sorted(documents, key=lambda one: order.index(one.kind)):
             match document.kind:
@@ -100,8 +69,12 @@ async def plan_configuration(
                     plans.append(await _tenant(connection, document, prune=prune))
                 case DocumentKind.SOURCE:
                     plans.append(await _source(context, connection, document, prune=prune))
+                case DocumentKind.GROUP:
+                    plans.append(await plan_group(connection, document))
                 case DocumentKind.APPLICATION:
-                    plans.append(await _application(context, connection, document, prune=prune, resolve=resolve))
+                    plans.append(
+                        await _application(context, connection, document, coming, prune=prune, resolve=resolve)
+                    )
         if any(one.kind is DocumentKind.TENANT for one in documents):
             plans += await _not_named(connection, documents, prune=prune)
     return ConfigurationPlan(tuple(plans))
@@ -166,8 +139,15 @@ async def _source(context: Context, connection: Connection, document: ConfigDocu
 
 
 async def _application(
-    context: Context, connection: Connection, document: ConfigDocument, *, prune: bool, resolve: Resolve
+    context: Context,
+    connection: Connection,
+    document: ConfigDocument,
+    coming: frozenset[str],
+    *,
+    prune: bool,
+    resolve: Resolve,
 ) -> DocumentPlan:
+    """*coming*: the groups that the files make before the application is applied."""
     app = await applications.find_application(connection, document.name)
     try:
         template = context.gallery.template(document.spec["template"])
@@ -182,7 +162,7 @@ async def _application(
         if app.template != template.id:
             detail = f"{app.name} was made from the template {app.template}, which cannot be changed to {template.id}"
             raise document.wrong("spec.template", conflict(detail, next_step="Give the new application another name"))
-    document = await _with_stored_names(connection, document, current)
+    document = await _with_stored_names(connection, document, current, coming)
     _refuse_unknown_names(document, current)
     notes = [*(_display_name_notes(document, current) if app else []), *_lint_notes(document)]
     compared = ConfigDocument(
@@ -228,7 +208,7 @@ def _lint_notes(document: ConfigDocument) -> list[str]:
 
 
 async def _with_stored_names(
-    connection: Connection, document: ConfigDocument, current: Mapping[str, Any]
+    connection: Connection, document: ConfigDocument, current: Mapping[str, Any], coming: frozenset[str]
 ) -> ConfigDocument:
     """*document* with tenant URL, people, groups and roles as they are stored. Raises LockstepError for those that there are not."""
     spec = dict(document.spec)
@@ -242,18 +222,25 @@ async def _with_stored_names(
         roles = [*spec.get("roles", []), *current["roles"]]
         found: dict[tuple[str, str, str], dict[str, Any]] = {}
         for index, one in enumerate(spec["assignments"]):
-            stored = await _stored_assignment(connection, document, f"spec.assignments[{index}]", one, roles)
+            stored = await _stored_assignment(connection, document, f"spec.assignments[{index}]", one, roles, coming)
             found[assignment_key(stored)] = stored
         spec["assignments"] = list(found.values())
     return ConfigDocument(document.kind, document.name, spec, document.labels, document.origin)
 
 
 async def _stored_assignment(
-    connection: Connection, document: ConfigDocument, place: str, one: Mapping[str, Any], roles: list[dict[str, Any]]
+    connection: Connection,
+    document: ConfigDocument,
+    place: str,
+    one: Mapping[str, Any],
+    roles: list[dict[str, Any]],
+    coming: frozenset[str],
 ) -> dict[str, Any]:
     stored: dict[str, Any]
     try:
-        if "group" in one:
+        if "group" in one and one["group"].lower() in coming and not await groups.find_groups(connection, one["group"]):
+            stored = {"group": one["group"]}
+        elif "group" in one:
             group = await find_group(connection, one["group"])
             stored = {"group": await name_of_group(connection, group.id, group.display_name)}
         else:

@@ -21,6 +21,7 @@ from lockstep.actions.configuration import (
     no_secrets,
     plan_configuration,
 )
+from lockstep.actions.configuration_groups import apply_group
 from lockstep.actions.configuration_state import source_config
 from lockstep.actions.configuration_tenant import save_labels, save_tenant
 from lockstep.actions.context import Context
@@ -82,6 +83,8 @@ async def _apply(context: Context, plan: ConfigurationPlan, resolve: Resolve) ->
                 await save_tenant(context, one)
             elif one.document.kind is DocumentKind.SOURCE:
                 await _apply_source(context, one)
+            elif one.document.kind is DocumentKind.GROUP:
+                await apply_group(context, one)
             elif one.document.kind is DocumentKind.APPLICATION:
                 await _apply_application(context, one, tokens[one.document.name])
             if any(change.place == LABELS for change in one.changes) or (one.is_new and one.document.labels):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lockstep.actions.configuration_groups import own_groups
 from lockstep.actions.configuration_state import application_spec, source_spec
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
@@ -31,7 +32,10 @@ async def export_application(context: Context, name: str) -> str:
 
 
 async def export_everything(context: Context) -> str:
-    """The whole organisation as YAML: what holds for all, sources, applications. People and groups are not configuration."""
+    """The whole organisation as YAML: what holds for all, sources, groups of our own, applications.
+
+    People and what sources bring are not configuration.
+    """
     async with context.reading() as connection:
         stored = await tenant.read_tenant(connection)
         settings = tenant_from_json(Part(dict(stored.settings), "spec"))  # its keys in the order that a file has
@@ -40,6 +44,7 @@ async def export_everything(context: Context) -> str:
             if source.name != LOCAL_SOURCE:
                 labels = await tenant.read_labels(connection, "Source", source.name)
                 documents.append(ConfigDocument(DocumentKind.SOURCE, source.name, source_spec(source), labels))
+        documents += await own_groups(connection)
         for app in await applications.list_applications(connection):
             documents.append(await _application(connection, app))
     return write_documents(documents)

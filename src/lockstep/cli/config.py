@@ -21,6 +21,7 @@ from lockstep.cli.config_files import files_of, read_files, resolve_reference, t
 from lockstep.cli.config_import import imported
 from lockstep.cli.consent import consequence_lines, consequence_rows, run_rehearsed
 from lockstep.cli.output import Output, confirm, hint, output_option, safe, with_sign_colour
+from lockstep.cli.plan_file import read_plan, refuse_stale, write_plan
 from lockstep.cli.session import run
 from lockstep.engine.config_change import Sign
 from lockstep.engine.config_file import ConfigDocument
@@ -40,18 +41,22 @@ exitcode_option = click.option("--detailed-exitcode", is_flag=True, help="Exit w
 @files_argument
 @prune_option
 @exitcode_option
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Keep the plan, for apply to carry out.")
 @output_option
-def plan(files: tuple[str, ...], prune: bool, detailed_exitcode: bool, output: Output) -> None:
+def plan(files: tuple[str, ...], prune: bool, detailed_exitcode: bool, out: Path | None, output: Output) -> None:
     """Show what applying configuration files would change.
 
     \b
-    lockstep plan contoso.yaml
     lockstep plan config/ --detailed-exitcode
+    lockstep plan contoso.yaml --out contoso.plan
     """
     documents = read_files(files)
     found = _planned(documents, prune=prune)
     _show(found, output, _foreseen(documents, found, prune=prune))
-    if found.effective:
+    if out is not None:
+        write_plan(out, documents, found, prune=prune)
+        hint(f"Apply exactly this with: lockstep apply {out}")
+    elif found.effective:
         hint(f"Apply with: lockstep apply {' '.join(files)}" + (" --prune" if prune else ""))
     if detailed_exitcode and found.effective:
         raise click.exceptions.Exit(CHANGES_PRESENT)
@@ -84,14 +89,19 @@ def diff(files: tuple[str, ...], detailed_exitcode: bool, output: Output) -> Non
 )
 @output_option
 def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_removals: int, output: Output) -> None:
-    """Apply configuration files.
+    """Apply configuration files, or a plan that was kept; one that no longer holds is refused.
 
     \b
-    lockstep apply contoso.yaml
     lockstep apply contoso.yaml --yes --prune
+    lockstep apply contoso.plan
     """
-    documents = read_files(files)
+    kept = read_plan(files)
+    if kept is not None and prune:
+        raise click.UsageError("A plan says itself whether it prunes: give --prune to lockstep plan")
+    documents, prune = (kept.documents, kept.prune) if kept is not None else (read_files(files), prune)
     found = _planned(documents, prune=prune)
+    if kept is not None:
+        refuse_stale(kept, found)
     effects = _foreseen(documents, found, prune=prune)
     _show(found, output, effects)
     if dry_run or not found.effective:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from lockstep.engine.config_sections import application_from_json, tenant_from_json
+from lockstep.engine.config_sections import application_from_json, group_from_json, tenant_from_json
 from lockstep.engine.config_source import source_from_json
 from lockstep.engine.config_yaml import YamlDocument, read_yaml
 from lockstep.engine.names import APPLICATION_RULE, SOURCE_RULE, is_application_name, is_source_name
@@ -24,6 +24,7 @@ API_VERSION = "lockstep/v1"
 class DocumentKind(StrEnum):
     TENANT = "Tenant"
     SOURCE = "Source"
+    GROUP = "Group"
     APPLICATION = "Application"
 
 
@@ -35,6 +36,7 @@ _NAMES: Mapping[DocumentKind, tuple[Callable[[str], bool], str]] = {
 _SECTIONS: Mapping[DocumentKind, Callable[[Part], dict[str, Any]]] = {
     DocumentKind.TENANT: tenant_from_json,
     DocumentKind.SOURCE: source_from_json,
+    DocumentKind.GROUP: group_from_json,
     DocumentKind.APPLICATION: application_from_json,
 }
 
@@ -111,7 +113,7 @@ def _document(origin: YamlDocument) -> ConfigDocument:
         kind = part.word("kind", DocumentKind, DocumentKind.APPLICATION)
         metadata = part.part("metadata")
         name = _checked_name(metadata, kind)
-        labels = metadata.part("labels").whole()
+        labels = {} if kind is DocumentKind.GROUP else metadata.part("labels").whole()  # nothing keeps those of groups
         for key, value in labels.items():
             if not isinstance(value, str):
                 raise ConfigurationError(f"metadata.labels.{key}", "must be text")

@@ -51,10 +51,12 @@ def json_schema() -> Schema:
 
 
 def _document(kind: DocumentKind) -> Schema:
-    metadata = _object({"name": TEXT, "labels": {"type": "object", "additionalProperties": TEXT}}, "name")
+    labels = {} if kind is DocumentKind.GROUP else {"labels": {"type": "object", "additionalProperties": TEXT}}
+    metadata = _object({"name": TEXT, **labels}, "name")
     specs = {
         DocumentKind.TENANT: _tenant,
         DocumentKind.SOURCE: _source,
+        DocumentKind.GROUP: _group,
         DocumentKind.APPLICATION: _application,
     }
     keys = {"apiVersion": {"const": API_VERSION}, "kind": {"const": kind.value}, "metadata": metadata}
@@ -92,6 +94,13 @@ def _source() -> Schema:
         },
     }
     return _object(keys, "type")
+
+
+def _group() -> Schema:
+    filters = _list({"$ref": "#/$defs/filter"}) | {
+        "description": "Who is a member: OR between filters, AND inside one."
+    }
+    return _object({"description": TEXT, "scopingFilters": filters})
 
 
 def _application() -> Schema:

@@ -1,4 +1,4 @@
-"""What the `spec` of a tenant and an application may say; each becomes its canonical JSON shape.
+"""What the `spec` of a tenant, a group and an application may say; each becomes its canonical JSON shape.
 
 Only what is there is returned: a section left out is not managed.
 """
@@ -9,6 +9,7 @@ from typing import Any
 
 from lockstep.engine.config_secrets import checked_reference, refuse_secrets
 from lockstep.engine.configuration_json import configuration_from_json, configuration_to_json
+from lockstep.engine.filter_json import filter_from_json, filter_to_json
 from lockstep.engine.strict_json import ConfigurationError, Part, unknown_word
 
 EVENTS = ("failure", "quarantine", "deleteThreshold", "recovered")
@@ -26,6 +27,17 @@ def tenant_from_json(part: Part) -> dict[str, Any]:
     spec: dict[str, Any] = {}
     if "notifications" in part:
         spec["notifications"] = _notifications(part.part("notifications"))
+    part.done()
+    return spec
+
+
+def group_from_json(part: Part) -> dict[str, Any]:
+    """A group of our own. Without `scopingFilters` nothing is said about who is a member; an empty list: nobody by a rule."""
+    spec: dict[str, Any] = {}
+    if "description" in part:
+        spec["description"] = part.text("description")
+    if "scopingFilters" in part:
+        spec["scopingFilters"] = [filter_to_json(one) for one in part.read_each("scopingFilters", filter_from_json)]
     part.done()
     return spec
 

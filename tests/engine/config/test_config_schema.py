@@ -30,6 +30,15 @@ spec:
     files: [{path: people.csv}]
 ---
 apiVersion: lockstep/v1
+kind: Group
+metadata: {name: Engineers}
+spec:
+  description: Everybody who builds
+  scopingFilters:
+    - title: Engineers
+      all: [{attribute: department, operator: EQUALS, value: Engineering}]
+---
+apiVersion: lockstep/v1
 kind: Application
 metadata: {name: more}
 spec:

@@ -1,0 +1,83 @@
+"""Plans that are kept: what `plan --out` writes and `apply` carries out.
+
+A plan holds the documents themselves, so that what was read and agreed to is applied, whatever the files say by then. It names secrets
+by their references only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from lockstep.actions.configuration import ConfigurationPlan
+from lockstep.actions.configuration_state import with_absolute_paths
+from lockstep.engine.config_file import ConfigDocument, DocumentKind, read_documents
+from lockstep.engine.config_write import write_documents
+from lockstep.errors import conflict, invalid
+
+KIND, FORMAT = "lockstep/plan", 1
+
+
+@dataclass(frozen=True)
+class KeptPlan:
+    """*changes*: what somebody has seen, in JSON."""
+
+    documents: tuple[ConfigDocument, ...]
+    prune: bool
+    changes: Any
+
+
+def write_plan(file: Path, documents: Sequence[ConfigDocument], plan: ConfigurationPlan, *, prune: bool) -> None:
+    """Keep *plan* for `apply`."""
+    whole = [
+        replace(one, spec=with_absolute_paths(one)) if one.kind is DocumentKind.SOURCE else one for one in documents
+    ]
+    content = {
+        "kind": KIND,
+        "format": FORMAT,
+        "prune": prune,
+        "changes": _changes(plan),
+        "documents": write_documents(whole),
+    }
+    try:
+        file.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    except OSError as refused:
+        raise invalid(f"{file} cannot be written: {refused.strerror}") from None
+
+
+def read_plan(files: Sequence[str]) -> KeptPlan | None:
+    """The plan that *files* are, or None where they are configuration files. Raises LockstepError for a damaged one."""
+    if len(files) != 1 or not Path(files[0]).is_file():
+        return None
+    data = Path(files[0]).read_bytes()
+    if f'"{KIND}"'.encode() not in data[:100]:
+        return None
+    try:
+        content = orjson.loads(data)
+        text, prune, changes = content["documents"], bool(content["prune"]), content["changes"]
+        known = content["format"] == FORMAT
+    except (ValueError, KeyError, TypeError):
+        raise invalid(
+            f"{files[0]} is a damaged plan", next_step="Make it again: lockstep plan FILES --out FILE"
+        ) from None
+    if not known:
+        raise invalid(f"{files[0]} was written by another version of Lockstep", next_step="Plan again")
+    return KeptPlan(read_documents(text, files[0]), prune, changes)
+
+
+def refuse_stale(kept: KeptPlan, plan: ConfigurationPlan) -> None:
+    """Raise LockstepError where applying would do something else now than what was planned."""
+    if _changes(plan) != kept.changes:
+        raise conflict(
+            "What is in force has changed since this was planned",
+            next_step="Plan again, and look at what would change now: lockstep plan FILES --out FILE",
+            code="StalePlan",
+        )
+
+
+def _changes(plan: ConfigurationPlan) -> Any:
+    return orjson.loads(orjson.dumps([change.to_json() for change in plan.changes]))
