@@ -40,7 +40,7 @@ def poll_endpoint(
             wanted = _wanted(await read_body(request.receive, request.headers.raw, LARGEST_BODY))
         except ScimError as error:
             if error.status == 401 and "authorization" in request.headers:
-                await refused.note(request.client.host if request.client else "", "/events")
+                await refused.note(_token(request), request.scope, "/events")
             return _error(error)
         except BodyTooLarge as error:
             return _error(too_large(str(error)))
@@ -103,9 +103,13 @@ async def _waiting(store: Store, stream: StreamRow, wanted: _Wanted) -> list[Str
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _caller(request: Request, tenants: Tenants) -> Caller:
+def _token(request: Request) -> bytes:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    given = token.strip().encode("utf-8", "replace") if scheme.lower() == "bearer" else b""
+    return token.strip().encode("utf-8", "replace") if scheme.lower() == "bearer" else b""
+
+
+async def _caller(request: Request, tenants: Tenants) -> Caller:
+    given = _token(request)
     caller = await tenants.caller(given) if given else None
     if caller is None:
         raise ScimError(401, "", "Send an API key: Authorization: Bearer <key>.")

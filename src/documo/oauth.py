@@ -49,7 +49,7 @@ def token_endpoint(
         given = secret.encode("utf-8", "replace")
         caller = await tenants.caller(given) if given and not looks_like_jwt(given) else None
         if caller is None or read_id(client_id) != caller.principal.key_id or caller.principal.kind == "token":
-            await refused.note(request.client.host if request.client else "", "/oauth/token")
+            await refused.note(given, request.scope, "/oauth/token")
             return _error(401, "invalid_client")
         wait = caller.tenant.bucket.take()
         if wait:

@@ -20,11 +20,19 @@ from documo.scim_service.tenants import Caller, Tenants
 from documo.settings import SCIM_PATH
 from documo.store.database import Store, rehearsing
 from documo.store.keys import Principal
-from lockstep.errors import LockstepError
+from lockstep.errors import LockstepError, invalid
 
 
 async def replay_request(store: Store, tenant_id: int, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The status and body that the request would get now; nothing of it stays."""
+    """The status and body that the request would get now; nothing of it stays.
+
+    Raises LockstepError for one whose key was refused, because nothing of it was read.
+    """
+    if entry["status"] == 401:
+        raise invalid(
+            "The key of this request has ended, so the request was not read",
+            next_step="Give the client the new key: documo keys list",
+        )
     tenant = await Tenants(store, rate_override=0).tenant(tenant_id)
     nobody = "00000000-0000-0000-0000-000000000000"
     principal = Principal(str(entry["key_id"] or nobody), tenant_id, nobody, frozenset(SCOPES), ADMIN, None, "key")

@@ -137,7 +137,8 @@ class RequestLog:
             for tenant_id, mine in by_tenant.items():
                 async with self._store.tenant(tenant_id) as connection:
                     await table.insert(connection, [_row(entry) for entry in mine])
-            uses = {e.key_id: (e.key_id, e.at, e.address, e.user_agent[:200]) for e in entries}
+            # Whoever was refused has not used the key.
+            uses = {e.key_id: (e.key_id, e.at, e.address, e.user_agent[:200]) for e in entries if e.status != 401}
             async with self._store.control() as connection:
                 await keys_table.note_use(connection, uses.values())
         except (psycopg.Error, OSError) as failed:

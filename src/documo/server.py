@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from documo.ended_keys import EndedKeys
 from documo.event_delivery import EventDelivery
 from documo.event_poll import poll_endpoint
 from documo.event_streams import EventKeys, event_keys
@@ -64,7 +65,7 @@ def make_app(
 ) -> App:
     """The whole application: the SCIM service directly, everything else through Starlette."""
     public_url = settings.public_url or f"http://{settings.host}:{port}"
-    refused = RefusedSignIns()
+    refused = RefusedSignIns(EndedKeys(store, request_log))
     scim = ScimApp(service, tenants, Hosts(public_url, f"{settings.host}:{port}", tenants), request_log, refused)
     others = Starlette(
         routes=[

@@ -10,8 +10,12 @@ import asyncio
 import ipaddress
 import time
 from collections import OrderedDict
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
+
+from documo.ended_keys import EndedKeys
 
 log = structlog.get_logger("documo.sign_ins")
 
@@ -24,11 +28,18 @@ MOST_ADDRESSES = 10_000
 class RefusedSignIns:
     """The refusals of each address until it was quiet for ten minutes; of more addresses than fit, the quietest is forgotten."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended_keys: EndedKeys) -> None:
+        self._ended_keys = ended_keys
         self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    async def note(self, address: str, door: str) -> None:
-        """Count one refusal at *door*, say it on stderr, and wait as long as is due before it is answered."""
+    async def note(self, token: bytes, scope: MutableMapping[str, Any], door: str) -> None:
+        """Count the refusal of *token* at *door*, say it on stderr, and wait as long as is due before it is answered.
+
+        An account reads in its request log who uses its ended keys.
+        """
+        client = scope.get("client")
+        address = client[0] if client else ""
+        await self._ended_keys.note(token, scope)
         count = self.count(address, at=time.monotonic())
         if count & (count - 1) == 0:  # 1, 2, 4, 8 ...: a flood of guesses must not be one of log lines
             log.warning("sign_in_refused", address=address, door=door, count=count)

@@ -12,6 +12,8 @@ from documo_client import USER, Client, Documo, documo_on
 
 from documo import api_keys, domains, members
 from documo.accounts import change_account
+from documo.ended_keys import EndedKeys
+from documo.request_log import RequestLog
 from documo.sign_ins import FREE, MOST_ADDRESSES, RefusedSignIns, seconds_to_wait
 from documo.store.database import Store
 from lockstep.errors import LockstepError
@@ -225,8 +227,8 @@ async def test_refused_credentials_are_counted_and_said_at_every_door(
     assert (await api.get("/Users")).status == 200
 
 
-def test_wrong_credentials_wait_longer_and_longer_and_addresses_are_forgotten() -> None:
-    refused = RefusedSignIns()
+async def test_wrong_credentials_wait_longer_and_longer_and_addresses_are_forgotten(api: Client) -> None:
+    refused = RefusedSignIns(EndedKeys(api.store, RequestLog(api.store)))
 
     counts = [refused.count("192.0.2.1", at=0.0) for _ in range(FREE + 3)]
     for number in range(MOST_ADDRESSES):

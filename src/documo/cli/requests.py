@@ -152,8 +152,17 @@ async def _entry(store: Store, account: str | None, request_id: str) -> dict[str
 
 def _line(entry: Mapping[str, Any]) -> str:
     notes = f"  [{', '.join(entry['tolerances'])}]" if entry["tolerances"] else ""
+    if entry["status"] == 401:
+        notes += f"  [{_ended(entry)}]"
     line = (
         f"{entry['at']:%Y-%m-%d %H:%M:%S}  {entry['status']}  {entry['milliseconds']:7.1f} ms  {entry['client']:<10}"
         f"  {entry['method']:<6} {entry['path']}{notes}  {entry['id']}"
     )
     return "".join(c if c.isprintable() else "\ufffd" for c in line)
+
+
+def _ended(entry: Mapping[str, Any]) -> str:
+    """Why a request with a known key was refused."""
+    if entry["key_ends_at"] is None:
+        return "the key has ended"
+    return f"key {entry['key_name']} {str(entry['key_id'])[:8]} ended {entry['key_ends_at']:%Y-%m-%d %H:%M}"

@@ -70,8 +70,7 @@ class ScimApp:
             log.exception("request_failed", method=scope["method"])
             answer = error_answer(ScimError(500, "", "Something went wrong on our side. Try again, or ask Documo."))
         if answer.status == 401 and b"authorization" in headers:
-            client = scope.get("client")
-            await self._refused.note(client[0] if client else "", SCIM_PATH)
+            await self._refused.note(_token(headers), scope, SCIM_PATH)
         await _send(send, answer)
         if seen.request is not None:
             self._request_log.add(Entry.of(seen.request, answer, scope, headers, seconds=time.perf_counter() - begun))
@@ -101,9 +100,8 @@ class ScimApp:
         return await dispatch(self._service, request, segments)
 
     async def _caller(self, headers: dict[bytes, bytes], only_tenant: int | None) -> Caller:
-        given = headers.get(b"authorization", b"")
-        scheme, _, token = given.partition(b" ")
-        caller = await self._tenants.caller(token.strip()) if scheme.lower() == b"bearer" and token else None
+        given, token = headers.get(b"authorization", b""), _token(headers)
+        caller = await self._tenants.caller(token) if token else None
         if caller is None or (only_tenant is not None and caller.tenant.id != only_tenant):
             detail = (
                 "The API key is unknown, expired or revoked."
@@ -112,6 +110,11 @@ class ScimApp:
             )
             raise ScimError(401, "", detail)
         return caller
+
+
+def _token(headers: dict[bytes, bytes]) -> bytes:
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else b""
 
 
 class _Seen:

@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
 
-__all__ = ["Connection", "KeyRow", "Principal"]
+__all__ = ["Connection", "EndedKey", "KeyRow", "Principal"]
 
 
 class _NewKey(Protocol):
@@ -59,6 +59,14 @@ class Principal:
     role: str
     expires_at: datetime | None
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndedKey:
+    """A key that is good for nothing any more; for a token, the key that it was got with."""
+
+    key_id: str
+    tenant_id: int
 
 
 async def insert(
@@ -128,6 +136,17 @@ async def principal(connection: Connection, digest: bytes) -> Principal | None:
     if owner is None:
         return None
     return Principal(key[0], key[1], key[2], frozenset(key[3]), owner[0] or key[6], key[4], key[5])
+
+
+async def ended(connection: Connection, digest: bytes) -> EndedKey | None:
+    """The revoked or expired key with that hash; None also for a token that has expired while its key lives, as tokens do."""
+    cursor = connection.cursor(row_factory=class_row(EndedKey))
+    await cursor.execute(
+        "select o.id::text as key_id, o.tenant_id from api_keys k join api_keys o on o.id = coalesce(k.client_id, k.id)"
+        " where k.hash = %s and (o.revoked_at is not null or o.expires_at <= now())",
+        (digest,),
+    )
+    return await cursor.fetchone()
 
 
 async def note_use(connection: Connection, uses: Iterable[tuple[str, datetime, str, str]]) -> None:

@@ -45,10 +45,11 @@ async def rows(
     """The newest entries, oldest first: those after the entry *after*, with a status in the range, not before *since*."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
-        "select * from (select id, at, method, path, status, milliseconds, key_id::text, client, tolerances, address,"
-        " user_agent, request_type, request_body, response_body from request_log where tenant_id = %s and id > %s"
-        " and status between %s and %s and at >= coalesce(%s, '-infinity'::timestamptz)"
-        " order by id desc limit %s) newest order by id",
+        "select newest.*, k.name as key_name, least(k.revoked_at, k.expires_at) as key_ends_at from (select id, at, method,"
+        " path, status, milliseconds, key_id::text, client, tolerances, address, user_agent, request_type, request_body,"
+        " response_body from request_log where tenant_id = %s and id > %s and status between %s and %s"
+        " and at >= coalesce(%s, '-infinity'::timestamptz) order by id desc limit %s) newest"
+        " left join api_keys k on k.id = newest.key_id::uuid order by newest.id",
         (tenant_id, after, *statuses, since, limit),
     )
     return await cursor.fetchall()
