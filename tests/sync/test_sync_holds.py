@@ -272,3 +272,54 @@ async def test_another_change_of_somebody_who_is_held_goes_through_where_no_guar
 
     assert target.people()[upn(3)]["name.familyName"] == "Married"
     assert await held(world) == 39
+
+
+RENAMED = {"target": "userName", "expression": 'Join("", "new-", [userPrincipalName])', "match": 1}
+ADMIN = {"target": ROLE, "constant": "Admin", "privileged": ["Admin"]}
+
+
+async def what_is_held(world: World) -> set[tuple[str, str]]:
+    rows = await world.rows(
+        "select error ->> 'code', error -> 'details' ->> 'what' from operation where state = 'held'"
+    )
+    return {(code, what) for code, what in rows}
+
+
+async def test_hold_names_what_came_to_it_since(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(40))
+    await world.sync()
+    await reconfigure(world, range(40), mapped(RENAMED))
+    assert await what_is_held(world) == {("TooManyRenames", "get another userName")}
+
+    await reconfigure(world, range(40), mapped(RENAMED, ADMIN))
+
+    assert await what_is_held(world) == {("TooManyGrants", "get the role Admin and get another userName")}
+    assert set(target.people()) == {upn(number) for number in range(40)}
+
+
+async def test_approval_is_no_pass_for_what_came_after_it(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(40))
+    await world.sync()
+    await reconfigure(world, range(40), mapped(RENAMED))
+
+    assert await decide(world, "approved") == 40
+    await reconfigure(world, range(40), mapped(RENAMED, ADMIN))
+
+    assert set(target.people()) == {upn(number) for number in range(40)}
+    assert await held(world) == 40
+    assert await decide(world, "approved") == 40
+    await world.drain()
+    assert set(target.people()) == {f"new-{upn(number)}" for number in range(40)}
+    assert await held(world) == 0
+
+
+async def test_approval_holds_though_something_else_about_the_person_changes(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(40))
+    await world.sync()
+    await reconfigure(world, range(40), mapped(RENAMED))
+
+    await decide(world, "approved")
+    await world.change(range(40), surname="Changed")
+    await world.drain()
+
+    assert set(target.people()) == {f"new-{upn(number)}" for number in range(40)}

@@ -9,12 +9,14 @@ everybody up to the limit. A hold stops only the plan it holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
 
 from lockstep.engine.configuration import JobConfiguration
 from lockstep.engine.records import Account, Action, Plan, Reason, Step, StepStatus, StepType
+
+_DECIDE = "Approve it, or correct what causes it: lockstep deletes list APP"
 
 
 class GuardCode(StrEnum):
@@ -103,12 +105,13 @@ def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration,
     if approved:
         return plan
     if plan.claims_privileged and plan.link_to is not None:
-        return held(plan, _privileged_match(plan.link_to))
+        return held(plan, _privileged_match(plan.link_to, what=_in_words(_concerned(plan))))
     for guard in _guards(plan, configuration):
         for window, before in counts.windows():
             reason = _exceeds(guard, plan, before, counts, window, configuration.deletions.percent_from)
             if reason is not None:
-                return held(plan, reason)
+                whole = {**reason.details, "what": _in_words(_concerned(plan))}
+                return held(plan, replace(reason, details=whole))
     return plan
 
 
@@ -125,11 +128,18 @@ def held(plan: Plan, reason: Reason) -> Plan:
     )
 
 
-def codes_of(plan: Plan) -> frozenset[str]:
-    """The guards that have anything to say about *plan*."""
-    tally = tally_of(plan)
-    found = {code.value for code in GuardCode if tally.of(code)}
-    return frozenset(found | {GuardCode.MATCH.value} if plan.claims_privileged else found)
+def hold_undecided(plan: Plan, code: str, sentence: str, details: Mapping[str, str]) -> Plan | None:
+    """*plan* held as its object already is, by the guard with *code*; None where that guard has nothing to say about it.
+
+    Somebody will decide about what is planned now: where that is more than what was held, the reason says so.
+    """
+    concerned = _concerned(plan)
+    if code not in {one.value for one in concerned}:
+        return None
+    first, what = next(iter(concerned)), _in_words(concerned)
+    if first.value != code:
+        sentence, details = f"Held for approval: it waits for a decision already, and the account would now {what}.", {}
+    return held(plan, Reason(first.value, sentence, {**details, "what": what}, _DECIDE))
 
 
 def tally_of(plan: Plan) -> Tally:
@@ -147,30 +157,61 @@ def tally_of(plan: Plan) -> Tally:
     )
 
 
-def _privileged_match(account: Account) -> Reason:
+def hold_unapproved(plan: Plan, action: str, what: str) -> Plan:
+    """*plan* where somebody approved *what* by *action*, and it does that and no more; otherwise the same held.
+
+    Between a decision and its sending the mapping may change, or the person: an approval is no pass for what came later.
+    """
+    concerned = _concerned(plan)
+    deletes_instead = plan.action is Action.DELETE and action != plan.action.value
+    if not concerned or (_in_words(concerned) == what and not deletes_instead):
+        return plan
+    now = _in_words(concerned)
+    sentence = f"Held for approval: something else was approved, and now the account would {now}."
+    return held(plan, Reason(next(iter(concerned)).value, sentence, {"what": now}, _DECIDE))
+
+
+def _concerned(plan: Plan) -> dict[GuardCode, str]:
+    """The guards that have anything to say about *plan*, the worst first, and what would happen to the account."""
+    tally = tally_of(plan)
+    found = {GuardCode.MATCH: "be linked to somebody with less power"} if plan.claims_privileged else {}
+    if tally.losses:
+        found[GuardCode.LOSSES] = "be disabled or deleted"
+    if tally.grants:
+        found[GuardCode.GRANTS] = f"get {' and '.join(plan.grants)}"
+    if tally.empties:
+        found[GuardCode.EMPTIED] = "lose a value"
+    if tally.renames:
+        found[GuardCode.RENAMES] = f"get another {' and another '.join(plan.renames)}"
+    return found
+
+
+def _in_words(concerned: Mapping[GuardCode, str]) -> str:
+    return " and ".join(concerned.values())
+
+
+def _privileged_match(account: Account, *, what: str) -> Reason:
     return Reason(
         GuardCode.MATCH.value,
         f'Held for approval: the account "{account.display}" ({account.id}) matches, but has more power in the application than '
         "this person is assigned.",
-        {"targetId": account.id},
+        {"targetId": account.id, "what": what},
         "Approve it if the account is this person's, or give the person that role.",
     )
 
 
 def _guards(plan: Plan, configuration: JobConfiguration) -> Iterator[_Guard]:
     deletions, guards = configuration.deletions, configuration.guards
-    tally = tally_of(plan)
-    if tally.losses:
-        percent = deletions.threshold_percent if deletions.threshold is not None else None
-        yield _Guard(GuardCode.LOSSES, "be disabled or deleted", deletions.threshold, percent)
-    if tally.grants:
-        what = f"get {' and '.join(plan.grants)}"
-        yield _Guard(GuardCode.GRANTS, what, guards.privilege_grants, guards.percent)
-    if tally.empties:
-        yield _Guard(GuardCode.EMPTIED, "lose a value", guards.emptied_attributes, guards.percent)
-    if tally.renames:
-        what = f"get another {' and another '.join(plan.renames)}"
-        yield _Guard(GuardCode.RENAMES, what, guards.matching_values, guards.percent)
+    loss_percent = deletions.threshold_percent if deletions.threshold is not None else None
+    limits = {
+        GuardCode.LOSSES: (deletions.threshold, loss_percent),
+        GuardCode.GRANTS: (guards.privilege_grants, guards.percent),
+        GuardCode.EMPTIED: (guards.emptied_attributes, guards.percent),
+        GuardCode.RENAMES: (guards.matching_values, guards.percent),
+    }
+    for code, what in _concerned(plan).items():
+        if code in limits:
+            yield _Guard(code, what, *limits[code])
 
 
 def _exceeds(guard: _Guard, plan: Plan, before: Tally, counts: Counts, window: str, percent_from: int) -> Reason | None:
@@ -198,6 +239,6 @@ def _reason(guard: _Guard, number: int, waiting: Tally, window: str, limit: str,
     return Reason(
         guard.code.value,
         f"Held for approval: {one}, {number:,} {accounts} would {guard.what} {window}; {limit}.",
-        {"window": window, "count": str(number), "what": guard.what, **details},
-        "Approve it, or correct what causes it: lockstep deletes list APP",
+        {"window": window, "count": str(number), **details},
+        _DECIDE,
     )

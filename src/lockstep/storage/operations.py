@@ -185,6 +185,19 @@ async def held_among(
     return {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
 
 
+async def approved_among(
+    connection: Connection, job: str, kind: str, ids: Iterable[str]
+) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """For each of *ids* what somebody approved last, and why it was held."""
+    cursor = await connection.execute(
+        """select distinct on (source_id) source_id::text, action, coalesce(error, '{}') from operation
+        where job = %s and kind = %s and source_id = any(%s::uuid[]) and state = 'dropped' and decision = 'approved'
+        order by source_id, settled_at desc""",
+        (job, kind, list(ids)),
+    )
+    return {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
+
+
 async def withdraw_held(connection: Connection, job: str, objects: Sequence[Mapping[str, Any]]) -> None:
     """Nobody needs to decide any more on *objects* (kind, source_id): what was held is not wanted now, or was done otherwise."""
     await connection.execute(

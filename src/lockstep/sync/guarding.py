@@ -10,8 +10,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lockstep.engine.records import Action, Lane, Plan, Reason
-from lockstep.engine.safeguards import Counts, GuardCode, Tally, codes_of, held, hold_or_release, tally_of
+from lockstep.engine.records import Action, Lane, Plan
+from lockstep.engine.safeguards import (
+    Counts,
+    GuardCode,
+    Tally,
+    hold_or_release,
+    hold_unapproved,
+    hold_undecided,
+    tally_of,
+)
 from lockstep.storage import operations
 from lockstep.storage.dirty import Claim
 from lockstep.sync.foresight import Foresight, Queue
@@ -21,7 +29,7 @@ from lockstep.sync.services import Job, Services
 
 FRESH_SECONDS = 5.0
 
-HeldBefore = tuple[str, Mapping[str, Any]]  # what is held, and why
+HeldBefore = tuple[str, Mapping[str, Any]]  # what is held or was approved, and why
 
 
 class Guard:
@@ -57,9 +65,9 @@ class Guard:
     async def _check(self, job: Job, claim: Claim, planned: Planned, held_before: HeldBefore | None) -> Plan:
         plan = planned.plan
         if is_approved(claim):
-            return plan
-        if held_before is not None and _is_the_same(held_before, plan):
-            return held(plan, _undecided(held_before[1]))
+            return _as_approved(held_before, plan)
+        if held_before is not None and (undecided := _undecided(held_before, plan)) is not None:
+            return undecided
         checked = hold_or_release(plan, self._counts, job.configuration)
         if checked.action is Action.HELD or claim.lane == Lane.ON_DEMAND.number:
             return checked
@@ -87,17 +95,16 @@ class Guard:
         self._cycle, self._read_at = cycle, time.monotonic()
 
 
-def _undecided(error: Mapping[str, Any]) -> Reason:
-    """Why it stays held: it changed, and nobody has decided yet."""
-    return Reason(
-        str(error.get("code", "TooManyDeletes")),
-        str(error.get("reason", "Held for approval.")),
-        {},
-        "Approve or reject it: lockstep deletes list APP",
-    )
+def _as_approved(approved: HeldBefore | None, plan: Plan) -> Plan:
+    """*plan*, or the same held again where it does what nobody has approved."""
+    action, error = approved or ("", {})
+    return hold_unapproved(plan, action, str(error.get("details", {}).get("what", "")))
 
 
-def _is_the_same(held_before: HeldBefore, plan: Plan) -> bool:
-    """Whether *plan* does what was held: the same action, for which the same guard was responsible."""
+def _undecided(held_before: HeldBefore, plan: Plan) -> Plan | None:
+    """*plan* held on, where it is the same action, for which the same guard was responsible: nobody has decided yet."""
     action, error = held_before
-    return action == plan.action.value and error.get("code", GuardCode.LOSSES) in codes_of(plan)
+    if action != plan.action.value:
+        return None
+    code = str(error.get("code", GuardCode.LOSSES.value))
+    return hold_undecided(plan, code, str(error.get("reason", "Held for approval.")), error.get("details", {}))

@@ -103,7 +103,7 @@ class Pipeline:
         return min(most - len(self._undecided), most + MOST_UNRECORDED - len(self.in_flight))
 
     def note_held(self, claim: Claim, held: HeldBefore) -> None:
-        """Something of the object waits for a decision already."""
+        """Something of the object waits for a decision already, or was approved and not sent yet."""
         self._held_before[claim.attempt] = held
 
     def look(self, work: Look | Settle) -> None:
