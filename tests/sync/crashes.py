@@ -174,3 +174,9 @@ async def rename(world: World, names: dict[int, str]) -> None:
                 (name, name, person_id(number)),
             )
         await mark(world, connection, list(names))
+
+
+async def touch(world: World, numbers: Sequence[int]) -> None:
+    """Their groups changed, and with them perhaps what they are assigned to."""
+    async with transaction(world.pool) as connection:
+        await mark(world, connection, numbers)

@@ -132,6 +132,8 @@ class ModelTarget:
         def work() -> Answer:
             if self.accounts[kind].pop(target_id, None) is None:
                 return self._answer("DELETE", Verdict.DONE_ALREADY, 404)
+            for members in self.members.values():
+                members.discard(target_id)
             return self._answer("DELETE", Verdict.DONE, 204)
 
         return await self._write("delete", target_id, operation_id, work)

@@ -90,14 +90,20 @@ def name_of(user_name: str) -> str:
     return f"{operation}/{change} {user_name}"
 
 
-async def everybody_is_right(world: World, accounts: dict[str, dict[str, Any]]) -> None:
-    """*accounts*: by id, what the application holds."""
-    should = await world.rows(
+async def should_have(world: World) -> list[tuple[Any, ...]]:
+    """The name and id of everybody who should have an account that is active."""
+    return await world.rows(
         """select lower(user_principal_name), id::text from person
         where deleted_at is null and account_enabled and attributes ->> 'department' = 'In'
-            and exists (select from assignment where app = %s and principal_id = person.id)""",
+            and exists (select from effective_assignment as held
+                where held.app = %s and held.kind = 'User' and held.object_id = person.id)""",
         world.app,
     )
+
+
+async def everybody_is_right(world: World, accounts: dict[str, dict[str, Any]]) -> None:
+    """*accounts*: by id, what the application holds."""
+    should = await should_have(world)
     active = [(name_of(str(one["userName"]).lower()), key) for key, one in accounts.items() if one["active"] is True]
     assert sorted(name for name, _ in active) == sorted(name_of(name) for name, _ in should)
     links = dict(await world.rows("select source_id::text, target_id from link where kind = 'User' and state = 'live'"))

@@ -1,0 +1,234 @@
+"""Random histories: people change while answers are lost and workers die, and in the end everybody is right."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from crashes import Lossy, purge, rename, set_deleted, set_enabled, settle, touch
+from model_target import ModelTarget, answered
+from sync_world import World, upn
+from test_sync_every_pair import EVERYTHING, group_account, should_have, wanted_members
+from test_sync_groups import add_group, set_members
+
+from lockstep.engine.records import ObjectKind
+from lockstep.ports import Answer, Verdict
+from lockstep.sync.drain import drain_job
+
+PEOPLE = 10
+
+
+class History:
+    """One seed's history. What the directory holds is kept here as well, for choosing what can happen next."""
+
+    def __init__(self, world: World, lossy: Lossy, target: ModelTarget, seed: int) -> None:
+        self.world, self.lossy, self.target = world, lossy, target
+        self.chance = random.Random(seed)
+        self.names = {number: upn(number) for number in range(PEOPLE)}  # of those who are not purged
+        self.deleted: set[int] = set()
+        self.members: set[int] = set()
+        self.count = PEOPLE
+        self.told: list[str] = []
+
+    async def run(self) -> None:
+        on_deleted = self.chance.choice(["disable", "delete"])
+        deletions = {**EVERYTHING["deletions"], "onSourceDeleted": on_deleted}
+        await self.world.configure({**EVERYTHING, "deletions": deletions})
+        await self.world.add_people(range(PEOPLE), department="In")
+        self.members = {0, 1, 2}
+        await add_group(self.world, [0, 1, 2])
+        await self.world.start()
+        for _ in range(self.chance.randint(3, 6)):
+            await self._disturbed_drain()
+            for _ in range(self.chance.randint(1, 5)):
+                await self._something_happens()
+        self.lossy.loses = lambda verb, key: ""
+        self.target.before = self.target.after = lambda verb, key: None
+        await self._leases_end()
+        clock = asyncio.create_task(time_flies(self.world))
+        try:
+            await settle(self.world, rounds=6)
+        finally:
+            clock.cancel()
+
+    # -- what happens to people
+
+    async def _something_happens(self) -> None:
+        number = self.chance.choice(sorted(self.names))
+        what = self.chance.choice(
+            ["rename", "surname", "off", "on", "assign", "unassign", "delete", "restore", "purge", "rehire", "out", "in",
+             "join", "take", "member", "no member"]
+        )  # fmt: skip
+        self.told.append(f"{what} {number}")
+        world, taken = self.world, {name for one, name in self.names.items() if one not in self.deleted}
+        match what:
+            case "rename":
+                await self._rename(number, f"name{self.chance.randrange(10**6)}@contoso.com")
+            case "surname":
+                await world.change([number], surname=f"Sur{self.chance.randrange(10**6)}")
+            case "off" | "on":
+                await set_enabled(world, [number], enabled=what == "on")
+            case "assign":
+                await world.assign([number])
+            case "unassign":
+                await world.unassign([number])
+            case "delete":
+                self.deleted.add(number)
+                await set_deleted(world, [number])
+            case "restore" if number in self.deleted and self.names[number] not in taken:
+                self.deleted.discard(number)
+                await set_deleted(world, [number], deleted=False)
+            case "purge":
+                await set_members(world, removed=[number])
+                await purge(world, [number])
+                del self.names[number]
+                self.deleted.discard(number)
+                self.members.discard(number)
+            case "rehire" if number in self.deleted and self.names[number] not in taken:
+                await self._join(self.names[number])
+            case "out" | "in":
+                await world.change([number], department="Out" if what == "out" else "In")
+            case "join":
+                await self._join(upn(self.count))
+            case "take" if number not in self.deleted:
+                old = self.names[number]
+                await self._rename(number, f"name{self.chance.randrange(10**6)}@contoso.com")
+                await self._join(old)
+            case "member" if number not in self.members:
+                self.members.add(number)
+                await set_members(world, added=[number])
+                await touch(world, [number])
+            case "no member" if number in self.members:
+                self.members.discard(number)
+                await set_members(world, removed=[number])
+                await touch(world, [number])
+
+    async def _rename(self, number: int, name: str) -> None:
+        self.names[number] = name
+        await rename(self.world, {number: name})
+
+    async def _join(self, name: str) -> None:
+        number, self.count = self.count, self.count + 1
+        await self.world.add_people([number], assigned=False, department="In")
+        await self._rename(number, name)
+        await self.world.assign([number])
+
+    # -- what happens to Lockstep and the application
+
+    async def _disturbed_drain(self) -> None:
+        how = self.chance.choice(["crash", "crash", "faults", "both", "quiet"])
+        self.told.append(how)
+        if how in ("crash", "both"):
+            self.lossy.loses = self._lose
+        if how in ("faults", "both"):
+            self.target.before, self.target.after = self._fault(early=True), self._fault(early=False)
+        drain = asyncio.create_task(drain_job(self.world.services, self.world.drive, self.world.job))
+        if how in ("crash", "both"):
+            await self._hangs_or_ends(drain)
+        else:
+            await asyncio.wait([drain], timeout=self.chance.uniform(0.05, 0.6))
+        drain.cancel()
+        await asyncio.gather(drain, return_exceptions=True)
+        self.lossy.loses = lambda verb, key: ""
+        self.target.before = self.target.after = lambda verb, key: None
+        await self._leases_end()
+
+    async def _hangs_or_ends(self, drain: asyncio.Task[None]) -> None:
+        async with asyncio.timeout(20):
+            while not drain.done() and not self.lossy.hanging:
+                await asyncio.sleep(0.002)
+        if not drain.done():
+            await asyncio.wait([drain], timeout=self.chance.uniform(0, 0.1))
+
+    def _lose(self, verb: str, key: str) -> str:
+        draw = self.chance.random()
+        return "after" if draw < 0.25 else "before" if draw < 0.4 else ""
+
+    def _fault(self, *, early: bool) -> Callable[[str, str], Answer | None]:
+        def fault(verb: str, key: str) -> Answer | None:
+            draw = self.chance.random()
+            if draw < 0.08:
+                return answered(Verdict.AMBIGUOUS, status=500, code="InternalServerError")
+            if early and draw < 0.1 and verb in ("update", "delete"):
+                return answered(Verdict.GONE if verb == "update" else Verdict.DONE_ALREADY, status=404)
+            if early and draw < 0.12:
+                soon = datetime.now(UTC) + timedelta(milliseconds=20)
+                return answered(Verdict.THROTTLED, status=503, retry_at=soon)
+            return None
+
+        return fault
+
+    async def _leases_end(self) -> None:
+        await self.world.rows("update dirty set lease_until = now() - interval '1 second' returning 1")
+        await self.world.rows("delete from target_state returning 1")
+
+    # -- the law
+
+    async def broken(self) -> list[str]:
+        """What is wrong at the end; nothing, when the law holds."""
+        world, accounts = self.world, self.target.accounts[ObjectKind.USER]
+        # Somebody else, who is disabled, has the name in the application: refused for a person to decide, and said so.
+        refused = await world.rows(
+            "select source_id::text from dirty where last_error ->> 'code' = 'DuplicateSourceEntries'"
+        )
+        should = [row for row in await should_have(world) if (row[1],) not in refused]
+        active = sorted(str(one["userName"]).lower() for one in accounts.values() if one["active"] is True)
+        wrong = []
+        wanted = sorted(name for name, _ in should)
+        if active != wanted:
+            extra, missing = Counter(active) - Counter(wanted), Counter(wanted) - Counter(active)
+            wrong.append(f"active and should not be {sorted(extra)}, should be and are not {sorted(missing)}")
+        links = dict(
+            await world.rows(
+                "select source_id::text, target_id from link where kind = 'User' and state in ('live', 'disabled')"
+            )
+        )
+        if set(links.values()) != set(accounts):
+            wrong.append(f"accounts {sorted(accounts)}, linked {sorted(links.values())}")
+        named = {key: str(accounts[links[key]]["userName"]).lower() for _, key in should if links.get(key) in accounts}
+        wrong += [f"{name} has {named.get(key)}" for name, key in should if named.get(key) != name]
+        if opened := await world.value("select count(*) from operation where state in ('planned', 'ambiguous')"):
+            wrong.append(f"{opened} operations are open")
+        waiting = await world.rows("select source_id::text, last_error from dirty")
+        wrong += [str(row) for row in waiting if (row[0],) not in refused]
+        # The model takes members that it does not have; an application leaves them out.
+        held = self.target.members.get(await group_account(world), set()) & accounts.keys()
+        if held != await wanted_members(world):
+            wrong.append(f"members {sorted(held)}, should be {sorted(await wanted_members(world))}")
+        return wrong
+
+
+async def broken_after(world: World, lossy: Lossy, target: ModelTarget, seed: int) -> list[str]:
+    """The history of *seed*: what is wrong at its end, with what happened."""
+    history = History(world, lossy, target, seed)
+    await history.run()
+    wrong = await history.broken()
+    return [f"seed {seed}: {'; '.join(wrong)} after {', '.join(history.told)}"] if wrong else []
+
+
+async def time_flies(world: World) -> None:
+    """Whatever waits for a time is due at once."""
+    while True:
+        await asyncio.sleep(0.1)
+        if await world.rows(
+            """update dirty set not_before = '-infinity'
+            where not_before > now() and not_before < 'infinity' and lease_owner is null and failures = 0 returning 1"""
+        ):
+            for poked in world.services.drains.values():
+                poked.set()
+
+
+async def forget_everything(world: World) -> None:
+    """An empty database for the next history."""
+    names: list[Any] = ["application", "job", "person", "grp", "member", "assignment", "link", "dirty", "dirty_member",
+                        "operation", "cycle", "target_member", "provisioning_log", "target_state", "change"]  # fmt: skip
+    there = await world.value(
+        "select string_agg(format('%%I', tablename), ', ') from pg_tables where schemaname = 'public' and tablename = any(%s)",
+        names,
+    )
+    async with world.pool.connection() as connection:
+        await connection.execute(f"truncate {there} cascade")
