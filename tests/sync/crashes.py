@@ -72,6 +72,9 @@ class Lossy:
 
     async def close(self) -> None: ...
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.target, name)
+
     async def _lose(self, verb: str, key: str, write: Callable[[], Any]) -> Answer:
         how = self.loses(verb, key)
         if how != "before":
