@@ -75,6 +75,7 @@ def make_app(
             Route("/healthz", _healthy),
         ]
     )
+    others.router.redirect_slashes = False  # the answer would repeat the Host of the request
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")

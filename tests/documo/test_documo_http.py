@@ -195,3 +195,10 @@ async def test_a_service_that_stops_says_nothing_but_scim_to_half_a_request() ->
     finally:
         if process.returncode is None:
             os.kill(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("path", ["/oauth/token/", "/events/x/", "/healthz/"])
+async def test_a_path_that_nobody_serves_sends_nobody_to_the_host_of_the_request(documo: Documo, path: str) -> None:
+    (answer,) = await _exchange(documo, f"POST {path} HTTP/1.1\r\nHost: evil.example\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"evil.example" not in answer

@@ -99,10 +99,8 @@ def _notes(job: Job) -> list[str]:
     notes = []
     if row.quarantine is not None:
         error = row.quarantine.get("error", {})
-        notes.append(
-            f"{row.app_display_name} is in quarantine: {error.get('message') or row.quarantine.get('reason', '')} "
-            f"See: lockstep quarantine show {row.app_name}"
-        )
+        why = str(error.get("message") or row.quarantine.get("reason", "")).rstrip(".")
+        notes.append(f"{row.app_display_name} is in quarantine: {why}. See: lockstep quarantine show {row.app_name}")
     if row.status == "off":
         began = "is paused" if row.started else "has not been switched on yet"
         notes.append(
