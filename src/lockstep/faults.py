@@ -43,9 +43,11 @@ def as_error(fault: Exception) -> LockstepError:
         with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(traceback.format_exception(fault))
     except OSError:
-        return LockstepError(Kind.INTERNAL, "This is a mistake in Lockstep", why=kind, next_step="Report it")
+        return LockstepError(
+            Kind.INTERNAL, "Internal error: this is a bug in Lockstep", why=kind, next_step="Report it"
+        )
     next_step = f"Report it with what {name} says; it may hold names and values of yours"
-    return LockstepError(Kind.INTERNAL, "This is a mistake in Lockstep", why=kind, next_step=next_step)
+    return LockstepError(Kind.INTERNAL, "Internal error: this is a bug in Lockstep", why=kind, next_step=next_step)
 
 
 def is_lost_database(fault: BaseException) -> bool:

@@ -235,7 +235,7 @@ async def list_deletes(context: Context, app: str) -> list[held_operations.HeldO
 
 
 async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
-    """Let held writes (all of them without *ids*) go ahead. Each is decided anew from what is so now."""
+    """Let held writes (all of them without *ids*) go ahead. Each is re-evaluated against the present state."""
     return await _decide(context, app, "approved", ids)
 
 

@@ -12,9 +12,11 @@ from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Column, Output, hint, output_option
 from lockstep.cli.session import run
+from lockstep.cli.times import local_time
 from lockstep.wording import counted
 
-_COLUMNS = [Column("principal", "Name"), Column("kind", "Kind"), Column("role", "Role"), Column("since", "Since", is_wide=True),
+_COLUMNS = [Column("principal", "Name"), Column("kind", "Kind"), Column("role", "Role"),
+            Column("since", "Since", is_wide=True, show=local_time),
             Column("id", "Id", is_wide=True)]  # fmt: skip
 
 

@@ -14,12 +14,13 @@ from lockstep.actions.provisioning import Decided
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run
-from lockstep.cli.times import stamp
+from lockstep.cli.times import local_time, stamp
 from lockstep.errors import not_found
 from lockstep.wording import counted
 
 _COLUMNS = [Column("what", "What"), Column("name", "Who"), Column("reason", "Reason"), Column("why", "Why"),
-            Column("since", "Since"), Column("account", "Account", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
+            Column("since", "Since", show=local_time),
+            Column("account", "Account", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -69,7 +70,7 @@ def list_(app: str, users: tuple[str, ...], reasons: tuple[str, ...], first: int
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 def approve(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen: Any) -> None:
-    """Let held writes go ahead: all of them, or those chosen. Each is decided anew from what is so now.
+    """Let held writes go ahead: all of them, or those chosen. Each is re-evaluated against the present state.
 
     \b
     lockstep deletes approve documo --first 10

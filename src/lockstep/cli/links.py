@@ -9,11 +9,12 @@ import click
 from lockstep.actions import links as actions
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run
-from lockstep.cli.times import stamp
+from lockstep.cli.times import local_time, stamp
 from lockstep.storage.link_list import LinkRow
 
 _COLUMNS = [Column("name", "Who"), Column("kind", "Kind"), Column("state", "State"), Column("account", "Account"),
-            Column("cause", "Why", is_wide=True), Column("since", "Since", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
+            Column("cause", "Why", is_wide=True), Column("since", "Since", is_wide=True, show=local_time),
+            Column("id", "Id", is_wide=True)]  # fmt: skip
 _STATES = ["live", "disabled", "released", "lost", "tombstone"]
 
 
@@ -76,7 +77,7 @@ def _change(app: str, user: str, choose: str, output: Output, *, yes: bool) -> N
         row = run(lambda context: actions.choose_link(context, app, user, choose))
         output.one(_row(row), text=f"The account {row.target_id} belongs to {row.display} now.")
         return
-    confirm(f"Forget the account of {user} in {app}? The account stays; they are matched or created anew.", yes=yes)
+    confirm(f"Forget the account of {user} in {app}? The account stays; they are matched or created again.", yes=yes)
     row = run(lambda context: actions.forget_link(context, app, user))
     output.one(_row(row), text=f"The account {row.target_id} of {row.display} is forgotten. Nothing was written to it.")
 

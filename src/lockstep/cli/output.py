@@ -21,6 +21,8 @@ from lockstep.errors import invalid
 
 SIGN_COLOURS = {"+ ": "green", "~ ": "yellow", "o ": "yellow", "- ": "red", "! ": "red"}
 FORMAT_VERSION = "1.0"
+_GAP = 2  # blanks between columns
+_NARROWEST = 18  # of a column that gives way
 DECLINED = 130  # a question was answered with no
 Row = Mapping[str, Any]
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -202,17 +204,29 @@ def _print_table(form: str, columns: Sequence[Column], rows: Sequence[Sequence[s
         _rich_table(titles, rows)
 
 
+def fitted(natural: Sequence[int], texts: Sequence[bool], room: int) -> list[int]:
+    """The width of each column, so that all fit into *room*.
+
+    Only *texts* wrap, between words, and they give way first; of the others, which are cut short with an ellipsis, the widest does.
+    """
+    widths = list(natural)
+    for candidates in ([index for index, is_text in enumerate(texts) if is_text], range(len(widths))):
+        while sum(widths) > room and candidates:
+            widest = max(candidates, key=lambda index: widths[index])
+            if widths[widest] <= _NARROWEST:
+                break
+            widths[widest] -= 1
+    return widths
+
+
 def _rich_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     is_terminal, colours = sys.stdout.isatty(), shows_colour()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold" if colours else "")
-    for title in titles:
-        table.add_column(title, no_wrap=not is_terminal, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # Text: names are not markup
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold" if colours else "")
     console = Console(
         file=sys.stdout,
         width=None if is_terminal else 100_000,
@@ -220,6 +234,13 @@ def _rich_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         force_terminal=colours,
         highlight=False,
     )
+    texts = [any(row[index].count(" ") > 1 for row in rows) for index in range(len(titles))]
+    natural = [max([cell_len(title), *(cell_len(row[index]) for row in rows)]) for index, title in enumerate(titles)]
+    widths = fitted(natural, texts, console.width - _GAP * len(titles))
+    for title, is_text, width in zip(titles, texts, widths, strict=True):
+        table.add_column(title, no_wrap=not is_text, overflow="fold" if is_text else "ellipsis", width=width)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # Text: names are not markup
     if is_terminal:
         console.print(table)
         return

@@ -33,7 +33,7 @@ def people() -> None:
     default="",
     help="Parts of a name, mail address, user principal name or employee id; accents do not matter.",
 )
-@click.option("--source", default="", help="Only those whom a source has brought.")
+@click.option("--source", default="", help="Only people of one source.")
 @click.option("--department", default="")
 @click.option("--app", default="", help="Only those assigned to an application.")
 @click.option("--deleted", is_flag=True, help="Those in the recycle bin.")
@@ -91,7 +91,7 @@ def attributes(groups: bool, output: Output) -> None:
 @click.option("--deleted", is_flag=True, help="Somebody in the recycle bin.")
 @output_option
 def show(person: str, deleted: bool, output: Output) -> None:
-    """Show one person whole: attributes, groups, assignments, history.
+    """Show one person in full: attributes, groups, assignments, history.
 
     \b
     lockstep people show kim.berg@contoso.test
@@ -121,7 +121,7 @@ def set_(person: str, values: tuple[str, ...], yes: bool, output: Output) -> Non
             raise invalid(f'"{one}" does not say what to set', next_step="Write it as ATTRIBUTE=VALUE")
         texts[name] = text
     after, effects = run_consented(lambda context: actions.set_person(context, person, texts), yes=yes, named=1)
-    output.one(_row(after) | {"effects": effects}, text=f"{after.user_principal_name} is changed.")
+    output.one(_row(after) | {"effects": effects}, text=f"{after.user_principal_name} changed.")
 
 
 @people.command("disable")

@@ -132,7 +132,7 @@ def restart(app: str, reset: str | None, yes: bool, output: Output) -> None:
     """
     scopes = _scopes(reset) if reset else USUAL_RESTART
     if scopes & {ResetScope.FULL, ResetScope.CONNECTOR_DATA_STORE}:
-        confirm(f"Forget which account belongs to whom in {app}? Everybody is matched anew.", yes=yes)
+        confirm(f"Forget all links to accounts of {app}? Everybody is matched again.", yes=yes)
     row = with_context(lambda context: provisioning.restart(context, app, scopes))
     _told(output, row, "on", f"Provisioning of {row.app_display_name} begins again.")
 

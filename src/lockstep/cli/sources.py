@@ -20,7 +20,7 @@ from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.source_import import import_
 from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
-from lockstep.cli.times import LENGTH, iso, length_text, stamp
+from lockstep.cli.times import LENGTH, iso, length_text, local_stamp, local_time
 from lockstep.engine.durations import print_duration
 from lockstep.errors import EXIT_CODES, Kind
 from lockstep.sources.registry import SHORTEST_INTERVAL
@@ -102,7 +102,7 @@ def list_(output: Output) -> None:
         Column("kind", "Kind"),
         Column("people", "People"),
         Column("groups", "Groups"),
-        Column("readAt", "Read"),
+        Column("readAt", "Read", show=local_time),
         Column("waiting", "Waits for a decision"),
         Column("failure", "Failed", is_wide=True),
         Column("displayName", "Display name", is_wide=True),
@@ -289,9 +289,9 @@ def _key_column(view: SourceView, key: str) -> str:
 
 def _reading_lines(view: SourceView) -> Iterator[str]:
     if view.read_at:
-        yield f"  read     {stamp(view.read_at)}{'  failed: ' + safe(view.failure) if view.failure else ''}"
+        yield f"  read     {local_stamp(view.read_at)}{'  failed: ' + safe(view.failure) if view.failure else ''}"
     if view.every and view.next_read_at:
-        yield f"  next     {stamp(view.next_read_at)}, then every {length_text(view.every)}, while a worker runs"
+        yield f"  next     {local_stamp(view.next_read_at)}, then every {length_text(view.every)}, while a worker runs"
     elif view.source.config.get("files"):
         yield "  next     by hand only; --every lets a worker read it"
 

@@ -19,17 +19,17 @@ from lockstep.actions.status import JobStatus
 from lockstep.cli.output import Column, Output, output_option, safe
 from lockstep.cli.provision import counts_text, cycle_row
 from lockstep.cli.session import run
-from lockstep.cli.times import iso, stamp
+from lockstep.cli.times import iso, local_stamp, local_time, stamp
 from lockstep.engine.headline import counted
 from lockstep.storage.cycles import Cycle
 
 _WATCH_SECONDS = 0.5
-_COLUMNS = [Column("application", "Application"), Column("code", "Provisioning"), Column("progress", "Cycle"),
+_COLUMNS = [Column("application", "Application"), Column("code", "Provisioning"), Column("progress", "Cycle", is_wide=True),
             Column("linked", "Linked"), Column("waiting", "Waiting"), Column("failing", "Failing"), Column("held", "Held"),
-            Column("sentence", "In words"), Column("nextCycle", "Next cycle", is_wide=True),
+            Column("sentence", "Summary"), Column("nextCycle", "Next cycle", is_wide=True, show=local_time),
             Column("job", "Job", is_wide=True)]  # fmt: skip
-_CYCLE_COLUMNS = [Column("id", "Cycle"), Column("kind", "Kind"), Column("state", "State"), Column("started", "Started"),
-                  Column("seconds", "Seconds"), Column("objects", "Objects"), Column("requests", "Requests"),
+_CYCLE_COLUMNS = [Column("id", "Cycle"), Column("kind", "Kind"), Column("state", "State"), Column("started", "Started", show=local_time),
+                  Column("seconds", "Seconds"), Column("objects", "Objects", is_wide=True), Column("requests", "Requests", is_wide=True),
                   Column("did", "What it did")]  # fmt: skip
 
 
@@ -172,7 +172,7 @@ def _quarantine(one: JobStatus) -> list[tuple[str, str]]:
     attempt = str(one.quarantine.get("nextAttempt", ""))
     return [
         ("quarantine", str(one.quarantine.get("reason", ""))),
-        ("next attempt", stamp(datetime.fromisoformat(attempt)) if attempt else ""),
+        ("next attempt", local_stamp(datetime.fromisoformat(attempt)) if attempt else ""),
     ]
 
 
@@ -187,13 +187,13 @@ def _progress(cycle: Cycle | None) -> str:
 
 
 def _cycle_text(cycle: Cycle) -> str:
-    return f"{cycle.kind} cycle {cycle.id}, {cycle.state}, {stamp(cycle.ended_at)}: {counts_text(cycle)}"
+    return f"{cycle.kind} cycle {cycle.id}, {cycle.state}, {local_stamp(cycle.ended_at)}: {counts_text(cycle)}"
 
 
 def _next_cycle(one: JobStatus) -> str:
     if one.code in ("Paused", "NotConfigured"):
         return f"when switched on   lockstep start {one.app}"
-    at = stamp(one.next_cycle_at) or "when the first has ended"
+    at = local_stamp(one.next_cycle_at) or "when the first has ended"
     return f"{at}; changes are sent at once" if one.headline.sends else at
 
 

@@ -73,6 +73,11 @@ def local_time(text: str) -> str:
     return at.strftime("%H:%M:%S") if at.date() == datetime.now().astimezone().date() else at.strftime("%Y-%m-%d %H:%M")
 
 
+def local_stamp(at: datetime | None) -> str:
+    """*at* as a person reads it; empty where there is none."""
+    return local_time(iso(at) or "")
+
+
 def iso(at: datetime | None) -> str | None:
     """*at* for machines."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None

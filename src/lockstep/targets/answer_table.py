@@ -24,7 +24,7 @@ class Row:
     next_step: str = ""
 
 
-TRY_LATER = "Nothing to do: Lockstep looks whether it happened, and tries again"
+TRY_LATER = "Nothing to do: Lockstep checks whether it happened, and tries again"
 CHECK_URL = "Check the tenant URL: it usually ends with /scim/v2. Then run: lockstep creds test {app}"
 
 BY_STATUS: Mapping[int, Row] = {
@@ -141,7 +141,7 @@ VANISHED = Row(
     Verdict.GONE,
     "InvalidAnchor",
     "The account {id} no longer exists in {name} (HTTP {status})",
-    "Decide whether it is created anew",
+    "Decide whether to create it again",
 )
 GONE_ALREADY = Row(Verdict.DONE_ALREADY, "", "The account was no longer in {name} (HTTP {status})")
 

@@ -263,7 +263,6 @@ def test_doctor_fails_for_a_key_that_others_can_read(started: Lockstep, tmp_path
         (["links", "documo", "--forget"], 64, "--user"),
         (["logs", "show", "01a20663-178b-7dd8-b287-119a58a26065"], 5, "lockstep logs"),
         (["logs", "shw"], 64, 'Did you mean "show"?'),
-        (["explain", "kim.berg@contoso.test"], 64, "--app"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
