@@ -15,7 +15,7 @@ from lockstep.actions.status import WORKER_SILENT_SECONDS, status_of
 from lockstep.engine.headline import Standing
 from lockstep.errors import LockstepError
 from lockstep.postgres.pool import Connection
-from lockstep.storage import credentials, jobs
+from lockstep.storage import credentials, jobs, sources
 from lockstep.storage.jobs import JobRow
 from lockstep.sync.connections import TOKEN
 
@@ -63,12 +63,27 @@ async def sealed(context: Context) -> list[Finding]:
 
 
 async def examine(context: Context) -> list[Finding]:
-    """The database, the worker and every application."""
+    """The database, the worker, every application, and the sources that could not be read."""
     async with context.reading() as connection:
         found = [*await _database(connection), await _worker(connection)]
         for row in await jobs.read_jobs(connection):
             found.append(await _application(connection, row))
+        found += await failing_sources(connection)
     return found
+
+
+async def failing_sources(connection: Connection) -> list[Finding]:
+    """The sources whose last reading failed: nobody who joined or left since then is known."""
+    return [
+        Finding(
+            f"source {one.name}",
+            Level.WARN,
+            f"the last reading failed: {failure}",
+            f"Correct the cause, then run: lockstep sources import {one.name}",
+        )
+        for one in await sources.list_sources(connection)
+        if (failure := (one.watermark or {}).get("failure"))
+    ]
 
 
 async def _database(connection: Connection) -> list[Finding]:

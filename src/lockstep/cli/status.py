@@ -15,8 +15,9 @@ import click
 
 from lockstep.actions import status as actions
 from lockstep.actions.context import Context
+from lockstep.actions.health import Finding, failing_sources
 from lockstep.actions.status import JobStatus
-from lockstep.cli.output import Column, Output, output_option, safe
+from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.provision import counts_text, cycle_row
 from lockstep.cli.session import run
 from lockstep.cli.times import iso, local_stamp, local_time, stamp
@@ -50,8 +51,16 @@ def status(app: str | None, watch: bool, output: Output) -> int:
 
     if watch:
         run(lambda context: _watch(context, read, app, output))
-    found = run(read)
+
+    async def once(context: Context) -> tuple[list[JobStatus], list[Finding]]:
+        statuses = await read(context)
+        async with context.reading() as connection:
+            return statuses, await failing_sources(connection)
+
+    found, unread = run(once)
     _show(found, app, output)
+    for one in unread:
+        hint(f"warning: {one.name}: {one.text}. {one.remedy}")
     return found[0].headline.exit_code if app else 0
 
 

@@ -1,0 +1,28 @@
+"""A source that cannot be read is reported where an administrator looks: joiners and leavers since then are not known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.doors.cli.conftest import Lockstep
+from tests.hub import person, write_csv
+
+
+def test_a_source_whose_last_reading_failed_is_in_status_and_doctor_until_it_is_read(
+    contoso: Lockstep, tmp_path: Path
+) -> None:
+    file = write_csv(tmp_path / "hr.csv", [person("dora")])
+    contoso("sources", "add", "hr", "--people", str(file))
+    assert contoso("sources", "import", "hr").code == 0
+    content = file.read_bytes()
+    file.unlink()
+    assert contoso("sources", "import", "hr").code != 0
+
+    for words in (["status"], ["status", "documo"]):
+        assert "source hr: the last reading failed" in contoso(*words).err
+    checks = contoso("doctor", "-o", "json").json["checks"]
+    assert [one["level"] for one in checks if one["name"] == "source hr"] == ["warn"]
+
+    file.write_bytes(content)
+    assert contoso("sources", "import", "hr").code == 0
+    assert "source hr" not in contoso("status").err
