@@ -8,7 +8,14 @@ import pytest
 from model_target import ModelTarget
 from sync_world import CONFIG, USERS, World, upn
 
+from lockstep.engine.matching import NO_MATCH
+from lockstep.engine.plan import make_plan
+from lockstep.engine.records import Action, ObjectKind
+from lockstep.postgres.pool import transaction
 from lockstep.storage import operations
+from lockstep.storage.dirty import claim_one
+from lockstep.sync import planner
+from lockstep.sync.guarding import Guard
 
 
 def disabled(target: ModelTarget) -> set[str]:
@@ -323,3 +330,21 @@ async def test_approval_holds_though_something_else_about_the_person_changes(wor
     await world.drain()
 
     assert set(target.people()) == {f"new-{upn(number)}" for number in range(40)}
+
+
+async def test_leaver_who_is_tried_again_and_again_is_one_leaver(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(20))
+    await world.sync()
+    await world.unassign([3])
+    person = str(await world.value("select source_id::text from dirty"))
+    async with transaction(world.pool) as connection:
+        job = await world.services.read_job(connection, world.job)
+        known = await planner.load(connection, job, ObjectKind.USER, [person], index_of={})
+        claim = await claim_one(connection, world.job, "User", person, owner="test", lease_seconds=60, cycle=None)
+    prepared = planner.prepare_one(known, job, person, world.services.moment(), look=False)
+    leaves = planner.Planned(make_plan(prepared, match=NO_MATCH), prepared)
+    guard = Guard(world.services)
+
+    passed = [await guard.pass_or_hold(job, claim, leaves) for _ in range(30)] if claim is not None else []
+
+    assert {one.plan.action for one in passed} == {Action.DISABLE}

@@ -89,6 +89,12 @@ class Counts:
         tally = tally_of(plan)
         return replace(self, cycle=self.cycle + tally, hour=self.hour + tally, day=self.day + tally)
 
+    def without(self, tally: Tally) -> Counts:
+        """The counts before *tally* was let through: its object is tried again."""
+        windows = (self.cycle, self.hour, self.day)
+        cycle, hour, day = ((window - tally).larger(Tally()) for window in windows)
+        return replace(self, cycle=cycle, hour=hour, day=day)
+
 
 @dataclass(frozen=True, slots=True)
 class _Guard:

@@ -39,6 +39,8 @@ class Guard:
         self._pool = services.pool
         self._ahead = Foresight(services)
         self._counts = Counts()
+        # What of each object is in the counts: after an outage the same object is tried again, and is still one.
+        self._passed: dict[tuple[str, str], Tally] = {}
         self._read_at = -FRESH_SECONDS
         self._cycle: int | None = None
 
@@ -57,8 +59,11 @@ class Guard:
                 self._ahead.decided(plan, passed=True)
             return planned
         await self._refresh(job, claim.cycle)
+        key = (claim.kind, claim.source_id)
+        self._counts = self._counts.without(self._passed.pop(key, Tally()))
         checked = await self._check(job, claim, planned, held_before)
         self._counts = self._counts.with_plan(checked)
+        self._passed[key] = tally_of(checked)
         self._ahead.decided(plan, passed=checked is plan)
         return planned if checked is plan else replace(planned, plan=checked)
 
