@@ -15,14 +15,18 @@ from documo.store.round_trip import Rows, Statement
 def questions(tenant_id: int, named: Mapping[str, Iterable[str]], replaced: Sequence[str]) -> list[Statement]:
     """What `Memberships` needs to know: the ids that changes name, by group, and the groups whose members are replaced."""
     pairs = [(group_id, member) for group_id, members in named.items() for member in members]
-    return [group_members.present(tenant_id, pairs), group_members.sizes(tenant_id, replaced)]
+    sizes = (
+        [group_members.sizes(tenant_id, replaced)] if replaced else []
+    )  # one member more or less, the most common change, asks once
+    return [group_members.present(tenant_id, pairs), *sizes]
 
 
 class Memberships:
     """The members of the groups in one batch, as each change leaves them to the next. *answers* are those to `questions`."""
 
     def __init__(self, answers: Sequence[Rows]) -> None:
-        present, sizes = answers if answers else ((), ())
+        present = answers[0] if answers else ()
+        sizes = answers[1] if len(answers) > 1 else ()
         self._present: dict[str, set[str]] = {}
         for group_id, member in present:
             self._present.setdefault(group_id, set()).add(member)
