@@ -11,7 +11,8 @@ from typing import Any
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
 from lockstep.errors import conflict, not_found
-from lockstep.storage import instance, provisioning_log
+from lockstep.storage import changes, instance, provisioning_log
+from lockstep.storage.changes import ChangeRow
 from lockstep.storage.provisioning_log import LogFilter, LogRow
 
 _FOLLOW_SECONDS = 0.5
@@ -39,6 +40,14 @@ async def pages_of_log(
     while page := await list_log(context, query, app=app, limit=min(size, _PAGE)):
         yield page
         query = replace(query, below_seq=page[-1].seq)
+
+
+async def directory_change_before(context: Context, row: LogRow) -> ChangeRow | None:
+    """The latest change of the person or group in the directory before *row*: often what caused it, and never later than that."""
+    if not row.source_id:
+        return None
+    async with context.reading() as connection:
+        return await changes.latest_before(connection, row.source_id, row.at)
 
 
 async def show_log(context: Context, name: str) -> list[LogRow]:

@@ -16,7 +16,8 @@ from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.plans import change_lines
 from lockstep.cli.session import run
-from lockstep.cli.times import TIME, iso, local_time
+from lockstep.cli.times import TIME, iso, local_stamp, local_time
+from lockstep.storage.changes import ChangeRow
 from lockstep.storage.provisioning_log import LogFilter, LogRow
 
 _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Column("status", "Status"), Column("action", "Action"),
@@ -79,16 +80,19 @@ def show(change: str, output: Output) -> None:
     lockstep logs show 0193f0c2-6b1e -o json
     """
 
-    async def work(context: Context) -> tuple[list[LogRow], list[dict[str, Any]]]:
+    async def work(context: Context) -> tuple[list[LogRow], list[dict[str, Any]], ChangeRow | None]:
         rows = await actions.show_log(context, change)
-        return rows, await actions.as_graph(context, rows)
+        return rows, await actions.as_graph(context, rows), await actions.directory_change_before(context, rows[0])
 
-    rows, graph = run(work)
+    rows, graph, earlier = run(work)
     if output.form in ("json", "jsonl", "yaml", "csv", "name"):
         output.many(graph, [Column(key, key) for key in graph[0]], name="changeId")
         return
     for row in rows:
         click.echo("\n".join(_lines(row)))
+    if earlier is not None:
+        what = f"{earlier.what} {', '.join(earlier.changed[:5])}".strip()
+        hint(f"Latest change in the directory before this: {what}, by {earlier.actor}, {local_stamp(earlier.at)}")
 
 
 async def _read(

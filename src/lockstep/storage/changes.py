@@ -70,6 +70,16 @@ async def read_changes(connection: Connection, after: FeedPosition, limit: int) 
         return await cursor.fetchall()
 
 
+async def latest_before(connection: Connection, object_id: str, at: datetime) -> ChangeRow | None:
+    """The last thing that happened to an object before *at*."""
+    async with connection.cursor(row_factory=class_row(ChangeRow)) as cursor:
+        await cursor.execute(
+            f"select {_COLUMNS} from change where object_id = %s and at <= %s order by seq desc limit 1",
+            (object_id, at),
+        )
+        return await cursor.fetchone()
+
+
 async def history_of(connection: Connection, object_id: str, *, limit: int = 100) -> list[ChangeRow]:
     """What happened to one object, newest first."""
     async with connection.cursor(row_factory=class_row(ChangeRow)) as cursor:

@@ -40,6 +40,7 @@ def test_cycles_are_listed_newest_first(started: Lockstep) -> None:
 def test_logs_are_narrowed_down_and_one_change_is_shown_whole(started: Lockstep) -> None:
     found = started("logs", "--app", "documo", "--user", upn("anna"), "--status", "success", "-o", "json").json["items"]
     whole = started("logs", "show", found[0]["changeId"])
+    assert "Latest change in the directory before this: " in whole.err and ", by " in whole.err
 
     assert [row["sourceIdentity"]["displayName"] for row in found] == [upn("anna")]
     assert found[0]["provisioningAction"] == "create"
