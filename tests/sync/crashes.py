@@ -13,19 +13,23 @@ from typing import Any
 from sync_world import World, person_id
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
-from lockstep.ports import Answer, Target, TargetPage
+from lockstep.ports import Answer, Target, TargetPage, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.sync.drain import drain_job
 
 
 class Lossy:
-    """A target whose answers to writes are lost where *loses* says so: "before" or "after" they happen, "" not at all."""
+    """A target whose answers to writes are lost where *loses* says so: "before" or "after" they happen, "" not at all.
+
+    "late": they come when `late` is set.
+    """
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.loses: Callable[[str, str], str] = lambda verb, key: ""
         self.hanging = 0
         self.moved = asyncio.Event()
+        self.late = asyncio.Event()
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
         return await self.target.find(kind, attribute, value)
@@ -77,17 +81,18 @@ class Lossy:
 
     async def _lose(self, verb: str, key: str, write: Callable[[], Any]) -> Answer:
         how = self.loses(verb, key)
+        answer = Answer(Verdict.AMBIGUOUS)
         if how != "before":
-            answer: Answer = await write()
+            answer = await write()
             if not how:
                 return answer
         self.hanging += 1
         self.moved.set()
         try:
-            await asyncio.Event().wait()
+            await (self.late if how == "late" else asyncio.Event()).wait()
         finally:
             self.hanging -= 1
-        raise AssertionError("unreachable")
+        return answer
 
 
 async def crash(world: World, target: Lossy, *, waiting: int) -> None:

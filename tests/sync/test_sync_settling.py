@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from crashes import Lossy, crash, purge, rename, set_deleted, set_enabled, settle
 from model_target import USER, ModelTarget, answered
 from sync_world import CONFIG, World, make_world, person_id, upn
 
+from lockstep.engine.records import Action, Plan
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import Pool
+from lockstep.sync import on_demand
 
 
 @pytest.fixture
@@ -153,3 +157,137 @@ async def test_leaver_is_not_forgotten_because_a_delete_was_answered_with_not_fo
 
     assert await active(target) == {upn(0)}
     assert await world.value("select state from link where source_id = %s", person_id(1)) == "tombstone"
+
+
+async def test_second_account_of_one_person_that_a_late_create_made_is_disabled(
+    world: World, target: ModelTarget
+) -> None:
+    """A worker that was stopped beyond its lease sends its create after the person got an account under another name."""
+    await world.add_people([0, 1])
+    await world.sync()
+    late = target.add({"userName": "late@contoso.com", "active": True, "name.givenName": "Given1"})
+    await world.rows(
+        """insert into operation (id, job, kind, source_id, action, state, attempt, after, queries)
+        values (gen_random_uuid(), %s, 'User', %s, 'create', 'ambiguous', 1,
+            '{"userName": "late@contoso.com", "active": true}',
+            '[{"attribute": "userName", "value": "late@contoso.com"}]') returning 1""",
+        world.job,
+        person_id(1),
+    )
+    await world.change([1], surname="Changed")
+
+    await settle(world)
+
+    assert await active(target) == {upn(0), upn(1)}
+    assert target.accounts[USER][late]["active"] is False
+    assert target.people()[upn(1)]["name.familyName"] == "Changed"
+    assert await nothing_is_open(world)
+
+
+async def test_several_accounts_that_may_be_the_one_leave_the_create_visibly_open(
+    world: World, lossy: Lossy, target: ModelTarget
+) -> None:
+    await joiner_whose_create_is_never_answered(world, lossy)
+    target.add({"userName": upn(1), "active": True})
+    await set_enabled(world, [1], enabled=False)
+
+    await world.drain()
+
+    assert await world.value("select last_error ->> 'code' from dirty") == "MaybeCreated"
+    assert await world.value("select state from operation where source_id = %s", person_id(1)) == "planned"
+    assert await world.value("select count(*) from provisioning_log where error_code = 'MaybeCreated'") == 1
+
+
+async def test_account_that_cannot_be_looked_for_keeps_the_create_open(
+    world: World, lossy: Lossy, target: ModelTarget
+) -> None:
+    await joiner_whose_create_is_never_answered(world, lossy)
+    await set_enabled(world, [1], enabled=False)
+    target.is_down = answered(Verdict.AMBIGUOUS, status=404, code="NotScim")
+
+    async with asyncio.timeout(20):
+        drain = asyncio.create_task(world.drain())
+        while target.requests["find"] < 3:
+            await asyncio.sleep(0.01)
+        drain.cancel()
+        await asyncio.gather(drain, return_exceptions=True)
+    state = await world.value("select state from operation where source_id = %s", person_id(1))
+    target.is_down = None
+    await world.rows("update dirty set lease_until = now() returning 1")
+    await settle(world)
+
+    assert state == "planned"
+    assert await active(target) == {upn(0)}
+
+
+async def test_answer_that_comes_after_the_object_was_taken_over_is_looked_into(
+    world: World, lossy: Lossy, target: ModelTarget
+) -> None:
+    """The late answer is not recorded; but what it says has happened is open again until it is looked for."""
+    await world.add_people([0])
+    await world.sync()
+    lossy.loses = lambda verb, key: "late" if verb == "create" else ""
+    await world.add_people([1])
+    zombie = asyncio.create_task(world.drain())
+    async with asyncio.timeout(20):
+        await lossy.moved.wait()
+    await world.rows("update operation set state = 'dropped' where state = 'planned' returning 1")
+    await world.rows("update dirty set attempt = nextval('dirty_attempt') returning 1")
+    lossy.late.set()
+    async with asyncio.timeout(20):
+        while not await world.value("select count(*) from operation where state = 'ambiguous' and target_id <> ''"):
+            await asyncio.sleep(0.01)
+    world.services.stopping.set()
+    await asyncio.gather(zombie, return_exceptions=True)
+    world.services.stopping.clear()
+    await set_enabled(world, [1], enabled=False)
+    await world.rows("update dirty set lease_until = now() returning 1")
+
+    await settle(world)
+
+    assert await active(target) == {upn(0)}
+    assert await nothing_is_open(world)
+
+
+async def test_account_that_the_application_disabled_is_told_and_not_forgotten_by_the_next_update(
+    world: World, target: ModelTarget
+) -> None:
+    await world.add_people([1])
+    await world.sync()
+    [account] = target.accounts[USER].values()
+    account["active"] = False
+
+    await world.change([1], surname="Changed")
+    await world.drain()
+    [shown] = await preview(world, 1)
+    await world.sync()  # a full run, which reads every account
+
+    assert account["name.familyName"] == "Changed"
+    assert account["active"] is False
+    assert "active was changed in the application" in shown.reason.text
+    reasons = [row[0] for row in await world.rows("select reason from provisioning_log where status = 'skipped'")]
+    assert len([text for text in reasons if "active was changed in the application" in text]) == 1
+
+
+@pytest.mark.parametrize("in_application", ["after", "before"])
+async def test_preview_tells_an_unanswered_disable_from_one_by_the_application(
+    world: World, lossy: Lossy, in_application: str
+) -> None:
+    await world.add_people([0, 1])
+    await world.sync()
+    lossy.loses = lambda verb, key: in_application if verb == "update" else ""
+    await set_enabled(world, [1], enabled=False)
+    await crash(world, lossy, waiting=1)
+    await set_enabled(world, [1], enabled=True)
+
+    [shown] = await preview(world, 1)
+
+    assert shown.action is (Action.ENABLE if in_application == "after" else Action.NONE)
+    assert "changed in the application" not in shown.reason.text
+
+
+async def preview(world: World, number: int) -> list[Plan]:
+    async with world.pool.connection() as connection:
+        job = await world.services.read_job(connection, world.job)
+    planned = await on_demand.preview(world.services, job, USER, [person_id(number)], world.target)
+    return [one.plan for one in planned]

@@ -15,9 +15,10 @@ from lockstep.actions.status import WORKER_SILENT_SECONDS, status_of
 from lockstep.engine.headline import Standing
 from lockstep.errors import LockstepError
 from lockstep.postgres.pool import Connection
-from lockstep.storage import credentials, jobs, sources
+from lockstep.storage import credentials, jobs, made_accounts, sources
 from lockstep.storage.jobs import JobRow
 from lockstep.sync.connections import TOKEN
+from lockstep.wording import counted
 
 _FAILS = frozenset({Standing.STOPPED, Standing.SLOWED, Standing.NO_ANSWER})
 _OLDEST_POSTGRES = 150_000
@@ -68,6 +69,7 @@ async def examine(context: Context) -> list[Finding]:
         found = [*await _database(connection), await _worker(connection)]
         for row in await jobs.read_jobs(connection):
             found.append(await _application(connection, row))
+            found += await _unclaimed(connection, row)
         found += await failing_sources(connection)
     return found
 
@@ -84,6 +86,23 @@ async def failing_sources(connection: Connection) -> list[Finding]:
         for one in await sources.list_sources(connection)
         if (failure := (one.watermark or {}).get("failure"))
     ]
+
+
+async def _unclaimed(connection: Connection, row: JobRow) -> list[Finding]:
+    """Accounts that a create of ours made, or may have made, and that nobody is linked to."""
+    made = await made_accounts.unclaimed(connection, row.id)
+    if not made:
+        return []
+    names = sorted({one.display for one in made})
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return [
+        Finding(
+            f"app {row.app_name}", Level.WARN,
+            f"{counted(len(made), 'account')} may have been created that nobody is linked to, for {shown}",
+            f"See which are there: lockstep links {row.app_name} --orphans; "
+            f"give them back or disable them: lockstep links {row.app_name} --orphans --settle",
+        )
+    ]  # fmt: skip
 
 
 async def _database(connection: Connection) -> list[Finding]:

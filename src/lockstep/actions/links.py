@@ -14,14 +14,16 @@ from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, read_job, service
 from lockstep.actions.previews import find_anybody, read_failed
 from lockstep.directory.edit import Edit
 from lockstep.directory.objects import read_objects
+from lockstep.engine.matching import MatchQuery, match_key, matching_value
 from lockstep.engine.reconcile import Suggestion, search_words, suggest_owners
 from lockstep.engine.records import Account, Lane, LinkState, ObjectKind, SourceObject
 from lockstep.errors import conflict, not_found
 from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection
-from lockstep.storage import dirty_marks, link_list, links, orphan_owners, target_members
+from lockstep.storage import dirty_marks, link_list, links, made_accounts, orphan_owners, target_members
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.link_list import LinkRow
+from lockstep.storage.made_accounts import MadeAccount
 from lockstep.sync.services import Job
 
 _USER = ObjectKind.USER
@@ -35,6 +37,7 @@ class Orphan:
     target_id: str
     display: str
     owners: tuple[Suggestion, ...] = ()  # who may own it, best first
+    made: MadeAccount | None = None  # the create of ours that made it
 
 
 async def list_links(context: Context, app: str, *, user: str = "", state: str = "", limit: int = 100) -> list[LinkRow]:
@@ -62,7 +65,11 @@ async def list_orphans(context: Context, app: str) -> list[Orphan]:
                             )
                             free = [one for one in page.accounts if one.id not in held]
                             people = await _possible_owners(connection, job, free) if kind is _USER else ()
-                        found += [Orphan(kind.value, one.id, one.display, suggest_owners(one, people)) for one in free]
+                            made = await _made_for(connection, job, kind, free)
+                        found += [
+                            Orphan(kind.value, one.id, one.display, suggest_owners(one, people), made.get(one.id))
+                            for one in free
+                        ]
             except TargetError as failed:
                 raise read_failed(failed) from None
     return found
@@ -72,6 +79,39 @@ async def _possible_owners(connection: Connection, job: Job, accounts: Sequence[
     words = frozenset[str]().union(*(search_words(account) for account in accounts))
     ids = await orphan_owners.people_without_account(connection, job.id, words) if words else []
     return list((await read_objects(connection, job.row.app, _USER, ids)).values()) if ids else ()
+
+
+async def _made_for(
+    connection: Connection, job: Job, kind: ObjectKind, accounts: Sequence[Account]
+) -> dict[str, MadeAccount]:
+    mapping = job.configuration.mapping_for(kind)
+    keys: dict[str, list[str]] = {}
+    for account in accounts:
+        values = [(one, matching_value(account.resource, one.target)) for one in (mapping.matching if mapping else ())]
+        keys[account.id] = [
+            match_key(job.id, kind, MatchQuery(one.target, value, one.match))
+            for one, value in values
+            if value is not None
+        ]
+    return await made_accounts.made_for(connection, job.id, kind.value, keys) if keys else {}
+
+
+async def settle_orphans(context: Context, app: str, found: Sequence[Orphan]) -> list[MadeAccount]:
+    """Give the accounts that our journal made, and that nobody is linked to, back to whom they were made for.
+
+    Whoever should have no account is disabled in it, by the usual plan and past the usual guards. What the journal alone knows of is
+    looked for as well. Returns the creates whose accounts are looked for.
+    """
+    async with context.changing(PROVISIONING_WRITE) as edit:
+        job = await job_row(edit.connection, app)
+        known = {one.id: one for one in await made_accounts.unclaimed(edit.connection, job.id)}
+        known |= {one.made.id: one.made for one in found if one.made is not None}
+        if known:
+            await made_accounts.look_for(edit.connection, job.id, list(known.values()))
+            names = ", ".join(sorted({one.display for one in known.values()})[:20])
+            await audit(edit, "Settle accounts", f"{app}: {names}", after={"accounts": len(known)})
+    await context.after_commit(frozenset({job.id}))
+    return list(known.values())
 
 
 async def choose_link(context: Context, app: str, user: str, target_id: str) -> LinkRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run
 from lockstep.cli.times import local_time, stamp
 from lockstep.storage.link_list import LinkRow
+from lockstep.wording import counted
 
 _COLUMNS = [Column("name", "Who"), Column("kind", "Kind"), Column("state", "State"), Column("account", "Account"),
             Column("cause", "Why", is_wide=True), Column("since", "Since", is_wide=True, show=local_time),
@@ -23,25 +25,29 @@ _STATES = ["live", "disabled", "released", "lost", "tombstone"]
 @click.option("--user", default="", metavar="UPN", help="Only one person.")
 @click.option("--state", type=click.Choice(_STATES), help="Only links in this state.")
 @click.option("--orphans", is_flag=True, help="Accounts in the application that belong to nobody here.")
+@click.option("--settle", is_flag=True, help="Give those that Lockstep made back to their people (with --orphans).")
 @click.option("--choose", default="", metavar="ACCOUNT", help="Make this account the person's (with --user).")
 @click.option("--forget", is_flag=True, help="Forget whose account it is (with --user). The account stays.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
 @output_option
-def links(app: str, user: str, state: str | None, orphans: bool, choose: str, forget: bool, yes: bool, limit: int,
+def links(app: str, user: str, state: str | None, orphans: bool, settle: bool, choose: str, forget: bool, yes: bool, limit: int,
           output: Output) -> None:  # fmt: skip
     """List whose account is whose; choose or forget one.
 
     \b
     lockstep links documo --orphans
+    lockstep links documo --orphans --settle
     lockstep links documo --user kim.berg@contoso.test --choose u_771
     """
     if (choose or forget) and not user:
         raise click.UsageError("Say whose account: --user UPN")
     if sum((bool(choose), forget, orphans)) > 1:
         raise click.UsageError("Give one of --choose, --forget and --orphans")
+    if settle and not orphans:
+        raise click.UsageError("--settle goes with --orphans")
     if orphans:
-        _orphans(app, output)
+        _orphans(app, output, settle=settle, yes=yes)
     elif choose or forget:
         _change(app, user, choose, output, yes=yes)
     else:
@@ -51,13 +57,17 @@ def links(app: str, user: str, state: str | None, orphans: bool, choose: str, fo
             hint(f"There may be more: --limit {limit * 10}")
 
 
-def _orphans(app: str, output: Output) -> None:
+def _orphans(app: str, output: Output, *, settle: bool, yes: bool) -> None:
     found = run(lambda context: actions.list_orphans(context, app))
+    if settle:
+        _settle(app, found, output, yes=yes)
+        return
     rows = [
         {
             "kind": one.kind,
             "account": one.target_id,
             "name": one.display,
+            "madeFor": one.made.display if one.made is not None else "",
             "owner": one.owners[0].display if one.owners else "",
             "why": one.owners[0].why if one.owners else "",
             "owners": [{"name": owner.display, "score": owner.score, "why": owner.why} for owner in one.owners],
@@ -65,10 +75,34 @@ def _orphans(app: str, output: Output) -> None:
         for one in found
     ]
     columns = [Column("name", "Account name"), Column("kind", "Kind"), Column("account", "Account"),
-               Column("owner", "Perhaps of"), Column("why", "Because of")]  # fmt: skip
+               Column("madeFor", "Made for"), Column("owner", "Perhaps of"), Column("why", "Because of")]  # fmt: skip
     output.many(rows, columns, name="account", empty="Every account belongs to somebody.")
+    if any(one.made is not None for one in found):
+        hint(
+            f"Lockstep made some of them. To disable those of leavers and link the others: lockstep links {app} --orphans --settle"
+        )
     if any(one.owners for one in found):
         hint(f"Where it is right: lockstep links {app} --user UPN --choose ACCOUNT")
+
+
+def _settle(app: str, found: Sequence[actions.Orphan], output: Output, *, yes: bool) -> None:
+    made = [one for one in found if one.made is not None]
+    named = ", ".join(f"{one.display} ({one.target_id}), made for {one.made.display}" for one in made[:20] if one.made)
+    many = f" and {len(made) - 20} more" if len(made) > 20 else ""
+    confirm(
+        f"Lockstep made {counted(len(made), 'account')} in {app} that nobody is linked to{': ' if named else ''}{named}{many}. "
+        "Link each to whom it was made for, and disable it where they should have none? "
+        "What only the journal knows of is looked for as well.",
+        yes=yes,
+    )
+    settled = run(lambda context: actions.settle_orphans(context, app, found))
+    rows = [
+        {"kind": one.kind, "account": one.target_id, "madeFor": one.display, "id": one.source_id} for one in settled
+    ]
+    columns = [Column("madeFor", "Made for"), Column("kind", "Kind"), Column("account", "Account")]
+    output.many(rows, columns, name="madeFor", empty="There is nothing to settle.")
+    if settled:
+        hint(f"A worker does it now. What became of each: lockstep logs --app {app}")
 
 
 def _change(app: str, user: str, choose: str, output: Output, *, yes: bool) -> None:

@@ -149,16 +149,6 @@ async def mark_forgotten(connection: Connection) -> list[str]:
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def count_maybe_created(connection: Connection, job: str) -> int:
-    """How many creates have had an unknown end for a while: their accounts may exist, and nobody is linked to them."""
-    cursor = await connection.execute(
-        """select count(*) from operation where job = %s and action = 'create' and state in ('planned', 'ambiguous')
-            and planned_at < now() - interval '1 minute'""",
-        (job,),
-    )
-    return int((await only_row(cursor))[0])
-
-
 async def hold(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Keep operations back for approval: rows as for `journal`, with *error* saying why. One per object: the newest."""
     await connection.execute(

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lockstep.engine.records import ObjectKind
+from lockstep.engine.plan import Prepared
+from lockstep.engine.records import Action, ObjectKind, Plan, Reason
+from lockstep.engine.steps import decision_step, import_step, scoping_step
 from lockstep.ports import TargetReader
 from lockstep.storage import cycles, dirty
 from lockstep.storage.dirty import Claim
@@ -19,6 +21,7 @@ from lockstep.sync.outcomes import Outcome
 from lockstep.sync.pipeline import Pipeline
 from lockstep.sync.planner import Planned, load, plan_one, prepare_one
 from lockstep.sync.services import Job, Services
+from lockstep.sync.settling import MAYBE_CREATED, Settlement, settle
 from lockstep.sync.slices import plan_slice
 from lockstep.sync.unique_values import ImaginedClaims
 
@@ -144,6 +147,29 @@ async def preview(
     moment = services.moment()
     async with services.pool.connection() as connection:
         known = await load(connection, job, kind, ids)
-    prepared = [prepare_one(known, job, one, moment, look=True) for one in ids if one in known.objects]
     claims = ImaginedClaims(services.pool, job.id)
-    return [await plan_one(services.pool, job, one, reader, claims=claims) for one in prepared]
+    found = []
+    for one in ids:
+        if one not in known.objects:
+            continue
+        prepared = prepare_one(known, job, one, moment, look=True)
+        if unsettled := known.open_operations.get(one):
+            settlement = await settle(services, job, prepared, unsettled, reader)
+            if settlement.problem is not None or settlement.waits:
+                found.append(Planned(_not_settled(prepared, settlement), prepared, requests=settlement.requests))
+                continue
+            # What was sent and never answered counts as it was found, before anything is said of what is wanted now.
+            known = replace(known, links={**known.links, **({one: settlement.link} if settlement.link else {})})
+            prepared = prepare_one(known, job, one, moment, look=True)
+        found.append(await plan_one(services.pool, job, prepared, reader, claims=claims))
+    return found
+
+
+def _not_settled(prepared: Prepared, settlement: Settlement) -> Plan:
+    """The plan for an object of which it is not known what was made for it: none, before that is known."""
+    problem = settlement.problem
+    text = problem.reason if problem is not None else f"What was sent before has no known end. {settlement.waits}."
+    step = problem.next_step if problem is not None else "Nothing to do: Lockstep looks again."
+    obj, reason = prepared.obj, Reason(MAYBE_CREATED, text, {}, step)
+    steps = (import_step(obj), scoping_step(prepared.scope), decision_step(Action.REFUSE, reason, ()))
+    return Plan(obj.kind, obj.id, obj.display, Action.REFUSE, (reason,), steps=steps)

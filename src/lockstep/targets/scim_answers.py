@@ -99,12 +99,8 @@ def scim_detail(content: Mapping[str, Any] | None, redactor: Redactor) -> str:
     """The words of a SCIM error, made safe to show; "" where *content* is no SCIM error (RFC 7644, 3.12)."""
     if content is None:
         return ""
-    schemas = content.get("schemas")
-    named = isinstance(schemas, list) and any(
-        isinstance(urn, str) and urn.lower().endswith(":error") for urn in schemas
-    )
     detail = content.get("detail")
-    if not isinstance(detail, str) or not (named or "scimType" in content):
+    if not isinstance(detail, str) or not (_is_scim_error(content) or "scimType" in content):
         return ""
     printable = "".join(letter if letter.isprintable() else " " for letter in detail[: 4 * LONGEST_DETAIL])
     return redactor.text(" ".join(printable.split()))[:LONGEST_DETAIL].rstrip(". ")
@@ -125,8 +121,8 @@ def _judge(request: ScimRequest, response: Response, content: Mapping[str, Any] 
     if 300 <= status < 400:
         return REDIRECTED
     if status in (404, 410) and request.target_id:
-        # A proxy's or a web server's own page does not know our accounts.
-        if _looks_like_html(response):
+        # What a proxy or a web server says of a path proves nothing about our accounts: only a SCIM service knows them.
+        if not _is_scim_error(content):
             return WEB_PAGE
         return GONE_ALREADY if request.call is Call.DELETE else VANISHED
     if status == 400 and content is not None:
@@ -135,6 +131,12 @@ def _judge(request: ScimRequest, response: Response, content: Mapping[str, Any] 
     if known is not None:
         return known
     return BROKEN if status >= 500 or status < 200 else BY_STATUS[400]
+
+
+def _is_scim_error(content: Mapping[str, Any] | None) -> bool:
+    """Whether *content* is a SCIM error by its schema (RFC 7644, 3.12)."""
+    schemas = content.get("schemas") if content is not None else None
+    return isinstance(schemas, list) and any(isinstance(urn, str) and urn.lower().endswith(":error") for urn in schemas)
 
 
 def _judge_success(request: ScimRequest, response: Response, content: Mapping[str, Any] | None) -> Row | None:

@@ -1,0 +1,95 @@
+"""Accounts that creates of ours made, or may have made, and that nobody is linked to: what older versions left behind after a crash.
+
+An older version called a create dropped without having looked for it; its rows have no *queries*. Newer rows are dropped on proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_rows, only_row
+
+_DISPLAY = """coalesce(person.user_principal_name, grp.display_name, made.after ->> 'userName', made.after ->> 'displayName',
+    made.source_id::text)"""
+_PEOPLE = "left join person on person.id = made.source_id left join grp on grp.id = made.source_id"
+# Nobody was given what the create would have made: no link has its account, and no later create was needed to give the same.
+_UNCLAIMED = """(
+    made.action = 'create' and made.job = %(job)s and (
+        made.state in ('planned', 'ambiguous') and made.planned_at < now() - interval '1 minute'
+        or made.state = 'confirmed' and made.target_id <> '' and not exists (select from link
+            where link.job = made.job and link.kind = made.kind and link.target_id = made.target_id)
+        or made.state = 'dropped' and made.queries is null and made.attempt > 0 and made.match_key is not null
+            and not exists (select from operation later
+                where later.match_key = made.match_key and later.action = 'create' and later.state = 'confirmed')
+    ))"""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeAccount:
+    """A create whose account nobody is linked to. *target_id* is "" where it is not known whether there is one."""
+
+    id: str
+    kind: str
+    source_id: str
+    display: str  # whom it was made for
+    target_id: str
+
+
+async def unclaimed(connection: Connection, job: str, *, limit: int = 1_000) -> list[MadeAccount]:
+    """Newest first."""
+    async with connection.cursor(row_factory=class_row(MadeAccount)) as cursor:
+        await cursor.execute(
+            f"""select made.id::text, made.kind, made.source_id::text, {_DISPLAY} as display, made.target_id
+            from operation made {_PEOPLE} where {_UNCLAIMED} order by made.planned_at desc limit %(limit)s""",  # noqa: S608
+            {"job": job, "limit": limit},
+        )
+        return await cursor.fetchall()
+
+
+async def made_for(
+    connection: Connection, job: str, kind: str, accounts: Mapping[str, Sequence[str]]
+) -> dict[str, MadeAccount]:
+    """Of *accounts* (id to the match keys that it answers to), those that a create of ours made, by account id.
+
+    One whose answer named the account goes before one that only looked for its name.
+    """
+    rows = as_rows({"account": account, "keys": list(keys)} for account, keys in accounts.items())
+    async with connection.cursor(row_factory=class_row(MadeAccount)) as cursor:
+        await cursor.execute(
+            f"""select distinct on (given.account) made.id::text, made.kind, made.source_id::text, {_DISPLAY} as display,
+                given.account as target_id
+            from jsonb_to_recordset(%(rows)s::jsonb) as given (account text, keys text[])
+            cross join lateral (
+                select * from operation where job = %(job)s and action = 'create' and target_id <> ''
+                    and target_id = given.account
+                union all
+                select * from operation where match_key = any(given.keys) and action = 'create'
+                    and state in ('planned', 'ambiguous', 'dropped')
+            ) as made {_PEOPLE}
+            where made.kind = %(kind)s
+            order by given.account, made.target_id = given.account desc, made.planned_at desc""",  # noqa: S608
+            {"job": job, "kind": kind, "rows": rows},
+        )
+        return {one.target_id: one for one in await cursor.fetchall()}
+
+
+async def look_for(connection: Connection, job: str, made: Sequence[MadeAccount]) -> int:
+    """Open these creates again, so that their accounts are looked for and go to whom they were made for; returns how many."""
+    cursor = await connection.execute(
+        """with opened as (
+            update operation set state = 'ambiguous', settled_at = null, queries = coalesce(operation.queries, '[]'),
+                target_id = case when given.target_id <> '' then given.target_id else operation.target_id end
+            from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, target_id text)
+            where operation.id = given.id and operation.job = %(job)s
+            returning operation.kind, operation.source_id
+        ), marked as (
+            select mark_dirty(%(job)s, kind, array_agg(source_id), 1::smallint, 'openOperation') from opened group by kind
+        )
+        select (select count(*) from opened), (select count(*) from marked)""",
+        {"job": job, "rows": as_rows({"id": one.id, "target_id": one.target_id} for one in made)},
+    )
+    return int((await only_row(cursor))[0])

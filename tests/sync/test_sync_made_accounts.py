@@ -1,0 +1,95 @@
+"""Accounts that creates of ours made and that nobody is linked to: they are named, and given back or disabled."""
+
+from __future__ import annotations
+
+import pytest
+from crashes import purge, set_enabled, settle
+from model_target import USER, ModelTarget
+from sync_world import World, person_id, upn
+
+from lockstep.actions import links
+from lockstep.actions.context import Actor, Context
+from lockstep.actions.health import Level, examine
+from lockstep.gallery.loader import load_gallery
+from lockstep.sources.registry import open_source
+
+
+@pytest.fixture
+def context(world: World) -> Context:
+    return Context(
+        pool=world.pool,
+        actor=Actor("anna"),
+        vault=world.services.vault,
+        gallery=load_gallery(),
+        open_source=open_source,
+        opener=world.services.opener,
+        after_commit=world.drive.wake,
+    )
+
+
+async def left_behind(world: World, target: ModelTarget) -> None:
+    """As an older version left them: 1 left and 2 was renamed, their creates are called dropped; the account of 3 is on record as gone."""
+    await world.add_people(range(4))
+    await world.sync()
+    await world.rows("delete from link where source_id = any(%s::uuid[]) returning 1", [person_id(1), person_id(2)])
+    await world.rows("update link set state = 'tombstone' where source_id = %s returning 1", person_id(3))
+    await world.rows(
+        "update operation set state = 'dropped', queries = null, target_id = '' where source_id = any(%s::uuid[]) returning 1",
+        [person_id(1), person_id(2)],
+    )
+    await set_enabled(world, [1, 3], enabled=False)
+    await world.rows("delete from dirty returning 1")
+
+
+async def test_accounts_that_older_versions_left_behind_are_named_with_whom_they_were_made_for(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await left_behind(world, target)
+
+    found = {one.display: one.made.display if one.made else "" for one in await links.list_orphans(context, "model")}
+    told = [one for one in await examine(context) if one.level is Level.WARN and "nobody is linked to" in one.text]
+
+    assert found == {upn(1): upn(1), upn(2): upn(2), upn(3): upn(3)}
+    assert [upn(1) in one.text and upn(2) in one.text for one in told] == [True]
+
+
+async def test_settling_disables_those_of_leavers_and_links_the_others(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await left_behind(world, target)
+
+    await links.settle_orphans(context, "model", await links.list_orphans(context, "model"))
+    await settle(world)
+
+    assert {name for name, values in target.people().items() if values["active"]} == {upn(0), upn(2)}
+    states = dict(await world.rows("select source_id::text, state from link"))
+    assert states == {person_id(0): "live", person_id(1): "disabled", person_id(2): "live", person_id(3): "disabled"}
+    assert await links.list_orphans(context, "model") == []
+    assert not [one for one in await examine(context) if "nobody is linked to" in one.text]
+
+
+async def test_account_that_the_administrator_made_by_hand_is_nobodys(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people([0])
+    await world.sync()
+    target.add({"userName": "by.hand@contoso.com", "active": True})
+
+    [found] = await links.list_orphans(context, "model")
+
+    assert found.made is None
+    assert await links.settle_orphans(context, "model", [found]) == []
+
+
+async def test_account_of_somebody_purged_long_ago_is_deleted_as_purged_people_are(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await left_behind(world, target)
+    await purge(world, [1])
+    await world.rows("delete from dirty returning 1")
+
+    await links.settle_orphans(context, "model", await links.list_orphans(context, "model"))
+    await settle(world)
+
+    assert upn(1) not in target.people()
+    assert len(target.accounts[USER]) == 3
