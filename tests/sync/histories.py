@@ -131,8 +131,7 @@ class History:
             await self._hangs_or_ends(drain)
         else:
             await asyncio.wait([drain], timeout=self.chance.uniform(0.05, 0.6))
-        drain.cancel()
-        await asyncio.gather(drain, return_exceptions=True)
+        await ended(drain)
         self.lossy.loses = lambda verb, key: ""
         self.target.before = self.target.after = lambda verb, key: None
         await self._leases_end()
@@ -210,6 +209,14 @@ async def broken_after(world: World, lossy: Lossy, target: ModelTarget, seed: in
     return [f"seed {seed}: {'; '.join(wrong)} after {', '.join(history.told)}"] if wrong else []
 
 
+async def ended(drain: asyncio.Task[None]) -> None:
+    """Kill a drain, as often as it takes: what it does at that moment may be in no state to hear of it."""
+    while not drain.done():
+        drain.cancel()
+        await asyncio.wait([drain], timeout=2)
+    await asyncio.gather(drain, return_exceptions=True)
+
+
 async def time_flies(world: World) -> None:
     """Whatever waits for a time is due at once."""
     while True:
@@ -231,4 +238,9 @@ async def forget_everything(world: World) -> None:
         names,
     )
     async with world.pool.connection() as connection:
+        # What a killed drain left half-way would keep its locks.
+        await connection.execute(
+            """select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid() and state like 'idle in transaction%'"""
+        )
         await connection.execute(f"truncate {there} cascade")
