@@ -20,7 +20,13 @@ from lockstep.targets.opener import ScimTargets
 from lockstep.targets.scim_target import ScimTarget
 from lockstep.vault import Vault, parse_key
 
-TIMES = Times(deadline_seconds=1.5, lease_margin_seconds=0.5, lease_renewal_seconds=0.3, ambiguous_wait_seconds=0.1)
+TIMES = Times(
+    deadline_seconds=1.5,
+    lease_margin_seconds=0.5,
+    lease_renewal_seconds=0.3,
+    ambiguous_wait_seconds=0.1,
+    late_arrival_seconds=3.0,
+)
 
 
 class Holding(ScimTarget):

@@ -28,7 +28,8 @@ def settled(
 ) -> Outcome:
     """What is still open is looked at again: soon where waiting helps, else with the growing pauses of the retry list."""
     problem = settlement.problem
-    if settlement.waits and outcomes.looks_so_far(claim) >= MOST_UNCERTAIN_LOOKS:
+    is_worn_out = outcomes.looks_so_far(claim) >= MOST_UNCERTAIN_LOOKS and not settlement.may_still_arrive
+    if settlement.waits and is_worn_out:
         problem = problem or Failure(MAYBE_CREATED, settlement.waits, "Nothing to do: it is looked for again.")
     rows, link = tuple(settlement.settled), settlement.link_row
     if problem is not None:

@@ -62,6 +62,7 @@ class Settlement:
     stray: Account | None = None
     problem: Failure | None = None
     waits: str = ""
+    may_still_arrive: bool = False  # a request may be on its way yet: that ends by itself, and is no failure
     requests: int = 0
 
     @property
@@ -217,7 +218,7 @@ class _Run:
         age = self.services.moment().now - operation.planned_at
         status = (operation.error or {}).get("status")
         if status in UNANSWERED and age < timedelta(seconds=self.services.times.late_arrival_seconds):
-            self.found.waits = "The account may still be made"
+            self.found.waits, self.found.may_still_arrive = "The account may still be made", True
             return
         await asyncio.sleep(SEARCH_LAG_SECONDS)
         if await self._made_by(operation, what) == []:
