@@ -13,7 +13,7 @@ from typing import Any
 
 from lockstep.engine.expressions import EvaluationContext, check, compile_expression, explain
 from lockstep.engine.expressions.compiled import compile_tree
-from lockstep.engine.expressions.parser import parse
+from lockstep.engine.expressions.parser import parse, read_tree
 from lockstep.engine.mapping import map_account
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Assignment, ObjectKind, SourceObject
@@ -124,7 +124,7 @@ def measure() -> dict[str, int]:
             lambda run=closure: run(PERSON, context), seconds=0.5
         )
     text = HEAVY[0]
-    result["parses_per_second"] = per_second(lambda: parse.__wrapped__(text), seconds=0.5)
+    result["parses_per_second"] = per_second(lambda: read_tree(text), seconds=0.5)
     tree = parse(text)
     result["compilations_per_second"] = per_second(lambda: compile_tree(tree, text), seconds=0.5)
     result["checks_per_second"] = per_second(lambda: check(text, PERSON), seconds=0.5)

@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -32,6 +32,8 @@ KEEP = timedelta(days=7)
 FLUSH_SECONDS = 0.5
 MAX_WAITING = 20_000
 MAX_BODY = 8_192
+MAX_WAITING_BYTES = 16 * 1024 * 1024
+MAX_AGENT = 200  # characters of a user agent that are looked at
 _CLIENTS = (
     (re.compile("okta", re.I), "Okta"),
     (re.compile("onelogin", re.I), "OneLogin"),
@@ -88,11 +90,16 @@ class Entry:
             request.caller.principal.key_id,
             tuple(request.tolerances),
             client[0] if client else "",
-            headers.get(b"user-agent", b"").decode("latin-1"),
+            headers.get(b"user-agent", b"")[:MAX_AGENT].decode("latin-1"),
             headers.get(b"content-type", b"").decode("latin-1"),
             request.body,
             answer.body if keep_answer else b"",
         )
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it holds."""
+        return len(self.request_body) + len(self.response_body) + len(self.path)
 
 
 class RequestLog:
@@ -101,13 +108,17 @@ class RequestLog:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: list[Entry] = []
+        self._waiting_bytes = 0
         self._lost = 0
 
     def add(self, entry: Entry) -> None:
-        """Note a request. Never waits, never fails."""
+        """Note a request, without its bodies while those that wait are many bytes. Never waits, never fails."""
         if len(self._waiting) >= MAX_WAITING:
             self._lost += 1
             return
+        if self._waiting_bytes > MAX_WAITING_BYTES:
+            entry = replace(entry, request_body=b"", response_body=b"", path=entry.path.partition("?")[0][:MAX_BODY])
+        self._waiting_bytes += entry.size
         self._waiting.append(entry)
 
     async def run(self) -> None:
@@ -127,7 +138,7 @@ class RequestLog:
 
     async def flush(self) -> None:
         """Write what waits."""
-        entries, self._waiting = self._waiting, []
+        entries, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if not entries:
             return
         by_tenant: dict[int, list[Entry]] = {}
@@ -156,7 +167,7 @@ class RequestLog:
                     await table.purge_deleted(connection, tenant_id)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def client_guess(user_agent: str) -> str:
     """Which product probably sent a request."""
     return next((name for pattern, name in _CLIENTS if pattern.search(user_agent)), "unknown")

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from documo.scim_service.tenants import Caller, Tenant
 from lockstep.scim.errors import ScimError, invalid_syntax, invalid_value
-from lockstep.scim.limits import MAX_BODY_BYTES, read_json
+from lockstep.scim.limits import MAX_BODY_BYTES, MAX_NAME, check_keys, read_json
 from lockstep.scim.messages import SearchRequest, search_from_body, search_from_query
 from lockstep.scim.normalize import normalize_search
 from lockstep.scim.registry import ResourceDefinition
@@ -97,12 +97,14 @@ class Request:
         return right
 
     def json(self, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
-        """The body. Raises ScimError for what is no JSON of a reasonable size, and for NUL in a text."""
+        """The body. Raises ScimError for what is no JSON of a reasonable size, for NUL in a text and for names that are too long."""
         if not self.body:
             raise invalid_syntax("The request has no body: send JSON.")
         value = read_json(self.body, max_bytes=max_bytes)
         if b"\\u0000" in self.body:
             refuse_nul(value)
+        if len(self.body) > MAX_NAME:
+            check_keys(value)
         return value
 
 

@@ -17,6 +17,10 @@ from lockstep.postgres.pool import Connection, pipeline
 Statement = tuple[str | Composed, Sequence[Any] | dict[str, Any]]
 Rows = list[tuple[Any, ...]]
 
+LONGEST_PREPARED = (
+    8_192  # the driver keeps the texts of prepared statements; a filter makes one as long as its sender likes
+)
+
 
 async def one_trip(store: Store, tenant_id: int, statements: Sequence[Statement]) -> list[Rows]:
     """Run *statements* as one transaction of the tenant, in one round trip; the rows of each."""
@@ -63,6 +67,7 @@ async def _send(connection: Connection, statements: Sequence[Statement], *, skip
     async with pipeline(connection):
         for statement, parameters in statements:
             cursor = connection.cursor()
-            await cursor.execute(statement, parameters or None)
+            text = statement.as_bytes(connection) if isinstance(statement, Composed) else statement
+            await cursor.execute(text, parameters or None, prepare=None if len(text) <= LONGEST_PREPARED else False)
             cursors.append(cursor)
     return [await cursor.fetchall() if cursor.description else [] for cursor in cursors[skip:]]

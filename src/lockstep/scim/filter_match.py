@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, assert_never
 from lockstep.scim.comparisons import Test, comparison_test
 from lockstep.scim.errors import invalid_filter
 from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, ValuePath, parse_filter
+from lockstep.scim.limits import CACHED_TEXT
 from lockstep.scim.names import AttributePath
 from lockstep.scim.registry import ResourceDefinition
 from lockstep.scim.schema import Attribute
@@ -19,11 +20,20 @@ from lockstep.scim.schema import Attribute
 Predicate = Callable[[Mapping[str, Any]], bool]
 
 
-@lru_cache(maxsize=8192)
 def compile_text(
     text: str, definition: ResourceDefinition, *, lenient: bool = False, undefined_is_absent: bool = False
 ) -> Predicate:
-    """Parse and compile a filter, from a cache when it was seen before. Raises ScimError("invalidFilter")."""
+    """Parse and compile a filter, from a cache when it is short and was seen before. Raises ScimError("invalidFilter")."""
+    compiled = _text_cached if len(text) <= CACHED_TEXT else _compile_text
+    return compiled(text, definition, lenient, undefined_is_absent)
+
+
+@lru_cache(maxsize=1024)
+def _text_cached(text: str, definition: ResourceDefinition, lenient: bool, undefined_is_absent: bool) -> Predicate:
+    return _compile_text(text, definition, lenient, undefined_is_absent)
+
+
+def _compile_text(text: str, definition: ResourceDefinition, lenient: bool, undefined_is_absent: bool) -> Predicate:
     tree = parse_filter(text, lenient=lenient)
     return compile_filter(tree, definition, lenient=lenient, undefined_is_absent=undefined_is_absent)
 

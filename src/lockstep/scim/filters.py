@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final, Literal, cast
 
 from lockstep.scim.errors import ScimError, invalid_filter
+from lockstep.scim.limits import CACHED_TEXT
 from lockstep.scim.names import AttributePath, parse_name
 from lockstep.scim.tokens import Token, quote, tokenize
 
@@ -76,14 +77,14 @@ Filter = Comparison | Present | And | Or | Not | ValuePath
 
 
 def parse_filter(text: str, *, lenient: bool = False) -> Filter:
-    """Read a filter, from a cache when the text was seen before.
+    """Read a filter, from a cache when it is short and was seen before.
 
     *lenient* also takes a value without quotes, or in other quotes than ", as a text. Raises ScimError("invalidFilter") with the position;
     refuses more than 50 comparisons and brackets nested deeper than 16.
     """
     if not isinstance(text, str) or len(text) > MAX_LENGTH:
         raise invalid_filter(f"The filter is longer than {MAX_LENGTH} characters.")
-    return _parse_cached(text, lenient)
+    return _parse_cached(text, lenient) if len(text) <= CACHED_TEXT else _parse(text, lenient)
 
 
 def print_filter(filter: Filter) -> str:
@@ -104,8 +105,12 @@ def print_filter(filter: Filter) -> str:
             return f"{path}[{print_filter(inner)}]{after}"
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _parse_cached(text: str, lenient: bool) -> Filter:
+    return _parse(text, lenient)
+
+
+def _parse(text: str, lenient: bool) -> Filter:
     reader = FilterReader(tokenize(text, invalid_filter, any_quotes=lenient), lenient=lenient)
     result = reader.read_filter()
     reader.expect("end", "the end of the filter")

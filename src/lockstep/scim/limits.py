@@ -15,6 +15,10 @@ from lockstep.scim.errors import invalid_syntax, too_large
 MAX_DEPTH: Final = 32
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_BULK_BYTES: Final = 10 * 1024 * 1024
+MAX_NAME: Final = 512  # characters of an attribute's name with its URN, or of a key of an object
+CACHED_TEXT: Final = (
+    256  # what is compiled from a longer text is not kept: whoever sends a request chooses what fills a cache
+)
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _BRACKET = re.compile(rb"[\[\]{}]")
@@ -35,6 +39,20 @@ def read_json(raw: bytes, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
     if structure.count(b":") != _count_keys(value):
         raise invalid_syntax("The body names a key twice in one object: send each once.")
     return value
+
+
+def check_keys(value: Any) -> None:
+    """Raise ScimError for a key that is too long to be the name of anything."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if type(item) is dict:
+            for key in item:
+                if len(key) > MAX_NAME:
+                    raise invalid_syntax(f"The name {key[:60]!r}... is longer than {MAX_NAME} characters.")
+            waiting += [v for v in item.values() if type(v) in (dict, list)]
+        elif type(item) is list:
+            waiting += [v for v in item if type(v) in (dict, list)]
 
 
 def _check_depth(structure: bytes) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from lockstep.scim.errors import ScimError, invalid_path
+from lockstep.scim.limits import CACHED_TEXT, MAX_NAME
 
 _PART = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*\Z")
 # urn:...:2.0:User stands for the extension as a whole, not for its attribute "User".
@@ -34,13 +35,19 @@ class AttributePath:
 
 def parse_name(text: str, error: Callable[[str], ScimError] = invalid_path) -> AttributePath:
     """Read an attribute's name; raises *error* when it is none."""
-    path = _parse(text)
+    if len(text) > MAX_NAME:
+        raise error(f"{text[:60]!r}... is longer than the {MAX_NAME} characters that an attribute's name may have.")
+    path = _parse_cached(text) if len(text) <= CACHED_TEXT else _parse(text)
     if path is None:
         raise error(f"{text[:120]!r} is not an attribute name: write name, name.sub or urn:...:name.")
     return path
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
+def _parse_cached(text: str) -> AttributePath | None:
+    return _parse(text)
+
+
 def _parse(text: str) -> AttributePath | None:
     schema, local = "", text
     if text[:4].lower() == "urn:":

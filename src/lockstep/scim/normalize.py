@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from lockstep.scim.errors import ScimError
 from lockstep.scim.filters import Filter, parse_filter
+from lockstep.scim.limits import CACHED_TEXT
 from lockstep.scim.messages import SearchRequest
 from lockstep.scim.operations import PATCH_URN, Operation, raw_operations, read_operation, read_operations
 from lockstep.scim.profiles import Profile
@@ -90,12 +91,22 @@ def normalize_resource(body: Any, profile: Profile, definition: ResourceDefiniti
     return NormalizedResource(result, tuple(sorted(applied)))
 
 
-@lru_cache(maxsize=8192)
 def normalize_filter(text: str, profile: Profile, definition: ResourceDefinition) -> NormalizedFilter:
-    """A filter with typed values, from a cache when it was seen before.
+    """A filter with typed values, from a cache when it is short and was seen before.
 
     Raises ScimError("invalidFilter") for what the profile does not forgive.
     """
+    if len(text) > CACHED_TEXT:
+        return _normalized_filter(text, profile, definition)
+    return _filter_cached(text, profile, definition)
+
+
+@lru_cache(maxsize=1024)
+def _filter_cached(text: str, profile: Profile, definition: ResourceDefinition) -> NormalizedFilter:
+    return _normalized_filter(text, profile, definition)
+
+
+def _normalized_filter(text: str, profile: Profile, definition: ResourceDefinition) -> NormalizedFilter:
     applied: set[str] = set()
     try:
         tree = parse_filter(text)

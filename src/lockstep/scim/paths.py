@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from lockstep.scim.errors import ScimError, invalid_path
 from lockstep.scim.filters import MAX_LENGTH, Filter, FilterReader, print_filter
+from lockstep.scim.limits import CACHED_TEXT
 from lockstep.scim.names import AttributePath, parse_name
 from lockstep.scim.tokens import tokenize
 
@@ -38,17 +39,21 @@ class Path:
 
 
 def parse_path(text: str, *, lenient: bool = False) -> Path:
-    """Read a path, from a cache when the text was seen before; raises ScimError("invalidPath") with the position.
+    """Read a path, from a cache when it is short and was seen before; raises ScimError("invalidPath") with the position.
 
     *lenient* also takes filter values without quotes, or in other quotes than ".
     """
     if not isinstance(text, str) or len(text) > MAX_LENGTH:
         raise invalid_path(f"A path is a text of at most {MAX_LENGTH} characters.")
-    return _parse_cached(text, lenient)
+    return _parse_cached(text, lenient) if len(text) <= CACHED_TEXT else _parse(text, lenient)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _parse_cached(text: str, lenient: bool) -> Path:
+    return _parse(text, lenient)
+
+
+def _parse(text: str, lenient: bool) -> Path:
     if "[" not in text:
         name = parse_name(text, invalid_path)
         return Path(name.name, name.sub, name.schema)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from lockstep.scim.errors import ScimError, invalid_value
+from lockstep.scim.limits import CACHED_TEXT
 from lockstep.scim.names import parse_name
 from lockstep.scim.registry import ResourceDefinition
 from lockstep.scim.schema import Attribute
@@ -74,7 +75,9 @@ class Projection:
 def projection(
     definition: ResourceDefinition, *, attributes: tuple[str, ...] = (), excluded: tuple[str, ...] = ()
 ) -> Projection:
-    """The compiled choice, from a cache. Names that nobody declares are ignored; unreadable ones raise invalidValue."""
+    """The compiled choice, from a cache where it is short. Unknown names are ignored; unreadable ones raise invalidValue."""
+    if sum(map(len, attributes)) + sum(map(len, excluded)) > CACHED_TEXT:
+        return Projection(definition, attributes, excluded)
     return _compiled(definition, attributes, excluded)
 
 
@@ -89,7 +92,7 @@ def attribute_names(value: Any) -> tuple[str, ...]:
     return tuple(item.strip() for item in items if item.strip())
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)
 def _compiled(definition: ResourceDefinition, attributes: tuple[str, ...], excluded: tuple[str, ...]) -> Projection:
     return Projection(definition, attributes, excluded)
 

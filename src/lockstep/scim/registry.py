@@ -22,6 +22,8 @@ from lockstep.scim.schema import (
     schema_from_json,
 )
 
+MOST_SPELLINGS = 256  # of names that a schema declares, kept for each resource type
+
 META = Attribute(
     "meta",
     "complex",
@@ -77,7 +79,7 @@ class ResourceDefinition:
             urn: {attribute.name.lower(): attribute for attribute in schema.attributes}
             for urn, schema in self.extensions.items()
         }
-        self._found: dict[AttributePath, Target | None] = {}
+        self._found: dict[AttributePath, Target] = {}
 
     def attribute(self, name: str, urn: str = "") -> Attribute | None:
         """A core or common attribute, or one of the extension *urn*, by its name in any case."""
@@ -91,11 +93,16 @@ class ResourceDefinition:
 
     def find(self, path: AttributePath) -> Target | None:
         """What *path* means, with the declared spelling, or None when no schema of this resource type declares it."""
-        if path not in self._found:
-            if len(self._found) > 4096:
+        known = self._found.get(path)
+        if known is not None:
+            return known
+        target = self._resolve(path)
+        # Only what a schema declares is kept: of the rest there is no end.
+        if target is not None:
+            if len(self._found) >= MOST_SPELLINGS:
                 self._found.clear()
-            self._found[path] = self._resolve(path)
-        return self._found[path]
+            self._found[path] = target
+        return target
 
     def _resolve(self, path: AttributePath) -> Target | None:
         whole = self.extension(f"{path.schema}:{path.name}" if path.name and path.schema else path.schema)

@@ -10,14 +10,17 @@ from typing import Any
 
 from lockstep.scim.errors import ScimError, invalid_path
 from lockstep.scim.filter_match import Predicate, compile_element_filter
-from lockstep.scim.filters import And, Comparison, Filter
+from lockstep.scim.filters import And, Comparison, Filter, print_filter
+from lockstep.scim.limits import CACHED_TEXT
 from lockstep.scim.registry import ResourceDefinition
 from lockstep.scim.schema import Attribute
 
 
 def selection_of(selection: Filter, definition: ResourceDefinition, urn: str, attribute: Attribute) -> Predicate:
-    """A function that says whether a value is selected, from a cache when the filter was seen before."""
+    """A function that says whether a value is selected, from a cache when the filter is short and was seen before."""
     try:
+        if len(print_filter(selection)) > CACHED_TEXT:
+            return _compile(selection, definition, urn, attribute.name)
         return _compiled(selection, definition, urn, attribute.name)
     except ScimError as error:
         raise invalid_path(error.detail, attribute.name) from None
@@ -37,8 +40,12 @@ def element_described_by(selection: Filter, attribute: Attribute) -> dict[str, A
     return element
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _compiled(selection: Filter, definition: ResourceDefinition, urn: str, name: str) -> Predicate:
+    return _compile(selection, definition, urn, name)
+
+
+def _compile(selection: Filter, definition: ResourceDefinition, urn: str, name: str) -> Predicate:
     attribute = definition.attribute(name, urn)
     if attribute is None:
         raise invalid_path(f"{name} is not an attribute of {definition.type.name}.", name)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, ValuePath
+from lockstep.scim.limits import CACHED_TEXT
 from lockstep.scim.names import AttributePath
 from lockstep.scim.paths import Path, parse_path
 from lockstep.scim.registry import ResourceDefinition
@@ -51,9 +52,17 @@ class ResolvedPath(NamedTuple):
         return element_described_by(self.path.filter, self.attribute)
 
 
-@lru_cache(maxsize=4096)
 def resolve_path(text: str, definition: ResourceDefinition) -> ResolvedPath:
     """Read a target path; names and filter values get the spelling and type that the schema declares."""
+    return _resolved_cached(text, definition) if len(text) <= CACHED_TEXT else _resolved(text, definition)
+
+
+@lru_cache(maxsize=1024)
+def _resolved_cached(text: str, definition: ResourceDefinition) -> ResolvedPath:
+    return _resolved(text, definition)
+
+
+def _resolved(text: str, definition: ResourceDefinition) -> ResolvedPath:
     path = parse_path(text, lenient=True)
     target = definition.find(path.name)
     if target is None or target.attribute is None:

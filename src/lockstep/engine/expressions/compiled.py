@@ -15,7 +15,7 @@ from lockstep.engine.expressions.compiler import Compiler, Evaluate
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionError
 from lockstep.engine.expressions.linking import bare_word
-from lockstep.engine.expressions.parser import parse
+from lockstep.engine.expressions.parser import CACHED_TEXT, parse
 from lockstep.engine.expressions.tree import (
     Attribute,
     Call,
@@ -82,9 +82,13 @@ class CompiledExpression:
         return tuple(dict.fromkeys(asked))
 
 
-@lru_cache(maxsize=1024)
 def compile_expression(text: str) -> CompiledExpression:
-    """Compile *text*, or raise ExpressionError for the first problem in it."""
+    """Compile *text*, from a cache where it is not very long; raise ExpressionError for the first problem in it."""
+    return _compiled(text) if len(text) <= CACHED_TEXT else compile_tree(parse(text), text)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(text: str) -> CompiledExpression:
     return compile_tree(parse(text), text)
 
 

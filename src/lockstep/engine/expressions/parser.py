@@ -24,6 +24,7 @@ from lockstep.engine.expressions.tree import (
 )
 
 MAX_CHARACTERS = 10_000
+CACHED_TEXT = 2_000  # characters of an expression; what is made of longer ones is not kept
 MAX_DEPTH = 64
 LARGEST_NUMBER = 2**63 - 1
 
@@ -50,9 +51,18 @@ class Token:
     end: int
 
 
-@lru_cache(maxsize=1024)
 def parse(text: str) -> Expression:
     """The tree of *text*. Raises ExpressionError with the position of the first mistake."""
+    return _parse_cached(text) if len(text) <= CACHED_TEXT else read_tree(text)
+
+
+@lru_cache(maxsize=1024)
+def _parse_cached(text: str) -> Expression:
+    return read_tree(text)
+
+
+def read_tree(text: str) -> Expression:
+    """`parse` without its cache."""
     if len(text) > MAX_CHARACTERS:
         message = f"an expression may have {MAX_CHARACTERS:,} characters, this one has {len(text):,}"
         raise ExpressionError(text, MAX_CHARACTERS + 1, message, expected="a shorter expression")
