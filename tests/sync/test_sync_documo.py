@@ -147,7 +147,7 @@ async def test_first_attribute_with_an_answer_decides_and_the_source_may_be_an_e
     assert "old-name@contoso.com" not in found
 
 
-@pytest.mark.parametrize("name", ['o"brien\\+1@contoso.com', "zoë 𝒜@contoso.com", 'x" or userName pr or "'])
+@pytest.mark.parametrize("name", ['o"brien\\+1@contoso.com', "zoë 李@contoso.com", 'x" or userName pr or "'])
 async def test_name_with_any_character_finds_its_account_and_no_other(
     world: World, documo: ScimTarget, name: str
 ) -> None:

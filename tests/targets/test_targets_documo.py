@@ -57,8 +57,25 @@ async def create(documo: ScimTarget, **values: object) -> str:
     return answer.account.id
 
 
-@pytest.mark.parametrize("attribute", ["externalId", "displayName", "nickName", "userName"])
-@pytest.mark.parametrize("value", VALUES, ids=ascii)
+# Letters that no user name may hold (RFC 8265, section 3).
+NOT_IN_NAMES = ("\t", "\n", "\x01", "\u2028", "\ufdfd", "\U0001d49c")
+NO_USER_NAMES = [one for one in VALUES if one != one.strip() or any(letter in one for letter in NOT_IN_NAMES)]
+HELD = [
+    (attribute, value)
+    for attribute in ("externalId", "displayName", "nickName", "userName")
+    for value in VALUES
+    if attribute != "userName" or value not in NO_USER_NAMES
+]
+
+
+@pytest.mark.parametrize("value", NO_USER_NAMES, ids=ascii)
+async def test_name_with_letters_that_no_user_name_may_hold_is_refused(documo: ScimTarget, value: str) -> None:
+    answer = await documo.create(USER, {"userName": value}, operation_id="op")
+
+    assert (answer.verdict, "RFC 8265" in answer.detail) == (Verdict.REFUSED, True)
+
+
+@pytest.mark.parametrize(("attribute", "value"), HELD, ids=ascii)
 async def test_account_is_found_by_exactly_its_value(documo: ScimTarget, attribute: str, value: str) -> None:
     made = await create(documo, **{attribute: value})
 
