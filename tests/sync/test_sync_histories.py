@@ -20,7 +20,7 @@ pytestmark = pytest.mark.soak
 
 BROKE_ONCE: tuple[int, ...] = (7, 9, 11)
 FEW = range(4)
-MANY = int(os.environ.get("LOCKSTEP_HISTORIES", "200"))
+MANY = int(os.environ.get("HISTORIES", "200"))
 PART = 20
 
 
