@@ -14,6 +14,7 @@ from lockstep.engine.expressions import EvaluationContext, ExpressionError, comp
 from lockstep.engine.expressions.compiled import compile_tree
 from lockstep.engine.expressions.parser import MAX_CHARACTERS, read_tree
 from lockstep.engine.expressions.values import MAX_TEXT
+from lockstep.engine.expressions.work import MAX_WORK
 from lockstep.engine.moment import Moment
 
 CONTEXT = EvaluationContext(Moment(datetime(2026, 1, 1, tzinfo=UTC), b"bounds"))
@@ -176,3 +177,52 @@ def test_every_part_is_evaluated_at_most_once() -> None:
     evaluate(text, Counting())
 
     assert asked == ["a", "b", "c", "e", "g", "h"]
+
+
+# One costly call each, as often as an expression can hold it.
+FLOODS = {
+    "PCase([a])": {"a": "aB é" * 16_384},
+    "NormalizeDiacritics([a])": {"a": "aB é" * 16_384},
+    "ToLower([a])": {"a": "İ" * MAX_TEXT},
+    "ToUpper([a])": {"a": "ß" * MAX_TEXT},
+    'Word([a],99999," ")': {"a": "a " * (MAX_TEXT // 2)},
+    'InStr([a],"z",1,vbTextCompare)': {"a": "İ" * MAX_TEXT},
+    "StripSpaces([a])": {"a": " " * MAX_TEXT},
+    "DNComponent([a],1)": {"a": "cn=a," * 13_000},
+    "RandomString(256,1,1,1,1)": {},
+    'Count(Split([a],","))': {"a": "x," * 9_000},
+    'Contains([p],"z",CaseInsensitive)': {"p": ["xé" * 30] * 10_000},
+    "Count([p])": {"p": ["x"] * 10_000},
+    'Left(Join("",[p]),1)': {"p": [""] * 10_000},
+    "Count(Trim([p]))": {"p": ["x"] * 10_000},
+    "Count(RemoveDuplicates([p]))": {"p": ["x"] * 10_000},
+    "Count(AppRoleAssignmentsComplex([p]))": {"p": [{"id": "1", "displayName": "a", "value": "a"}] * 10_000},
+}
+
+
+@pytest.mark.parametrize("piece", FLOODS)
+def test_work_of_one_evaluation_is_counted_in_characters_and_values(piece: str) -> None:
+    text = filled(f"Left({piece},0)")
+    once = compile_tree(read_tree(piece), piece)
+    context = EvaluationContext(CONTEXT.moment)
+    once.evaluate(FLOODS[piece], context)
+    left = context.work.left
+
+    results = [evaluate(text, FLOODS[piece]) for _ in range(2)]
+
+    assert left < MAX_WORK, "not charged at all"
+    assert "the expression needs too much work" in str(results[0])
+    assert str(results[0]) == str(results[1])
+
+
+def test_every_evaluation_has_the_same_amount_of_work() -> None:
+    text = "PCase([a])"
+    compiled, context = compile_expression(text), EvaluationContext(CONTEXT.moment)
+    for _ in range(10):
+        assert compiled.evaluate({"a": "x" * 100_000}, context)
+
+
+def test_the_work_of_patterns_is_counted_together() -> None:
+    piece = 'Left(Replace([a],,"[a-z]+",,"",,),0)'
+    assert evaluate(piece, {"a": "ab " * 1_000}) == ""
+    assert "needs too much work" in str(evaluate(f'Join("",{",".join([piece] * 49)})', {"a": "ab " * 1_000}))

@@ -72,6 +72,7 @@ class Function:
     remarks: str = ""
     pure: bool = True  # same arguments, same answer: may be computed once
     wants_context: bool = False
+    cost: int = 0  # units of work for each character of its arguments, where it looks at every one by itself
     top_level_only: bool = False
     even_arguments: bool = False
 

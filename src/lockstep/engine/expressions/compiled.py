@@ -45,6 +45,7 @@ class CompiledExpression:
 
     def evaluate(self, record: Record, context: EvaluationContext) -> Value:
         """The value, or DROP, or SKIP_OBJECT. Raises ExpressionError."""
+        context.work.begin()
         try:
             return self.raw(record, context)
         except Diverted as diverted:
@@ -76,6 +77,7 @@ class CompiledExpression:
             asked.append(value)
             return True
 
+        context.work.begin()
         # The end is always an error: with everything in use, no rule finds a value. One of a rule itself comes again with `evaluate`.
         with suppress(ExpressionError, Diverted):
             self.raw(record, replace(context, taken=note))

@@ -19,6 +19,7 @@ from lockstep.engine.expressions.errors import ExpressionError, Trouble
 from lockstep.engine.expressions.linking import FLOWS, link
 from lockstep.engine.expressions.tree import Attribute, Call, Comparison, EmptySlot, Expression, Keyword, Number, Text
 from lockstep.engine.expressions.values import FALSE, TRUE, Diverted, Record, Value
+from lockstep.engine.expressions.work import CHARACTERS_PER_UNIT, FREE, UNITS_PER_VALUE, size_of
 from lockstep.engine.moment import Moment
 
 Evaluate: TypeAlias = Callable[[Record, EvaluationContext], Value]
@@ -29,7 +30,8 @@ Observe: TypeAlias = Callable[[Expression, Evaluate], Evaluate]
 _BRANCHES = {"IIF": 1, "Switch": 1, "Coalesce": 1, "SelectUniqueValue": 1}
 
 # What constants are evaluated in: pure functions never look at it.
-NOWHERE = EvaluationContext(Moment(datetime.min.replace(tzinfo=UTC)))
+_NO_MOMENT = Moment(datetime.min.replace(tzinfo=UTC))
+NOWHERE = EvaluationContext(_NO_MOMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,9 @@ class Compiler:
     text: str
     observe: Observe | None = None
     folded_errors: list[ExpressionError] = field(default_factory=list)
+    nowhere: EvaluationContext = field(
+        default_factory=lambda: EvaluationContext(_NO_MOMENT)
+    )  # one amount of work for all that is folded
     is_in_branch: bool = False  # what is being compiled may never be evaluated
 
     def compile(self, node: Expression, *, is_root: bool = False) -> Compiled:
@@ -177,7 +182,7 @@ class Compiler:
         if self.observe is not None or not function.pure or function.wants_context:
             return compiled
         try:
-            value = compiled.evaluate({}, NOWHERE)
+            value = compiled.evaluate({}, self.nowhere)
         except ExpressionError as error:
             # Not refused: it may stand in a branch that is never taken, and `Error` is meant to fail.
             if function.name != "Error":
@@ -226,8 +231,29 @@ def _plain(form: Form) -> Evaluate:
     read = [_argument(form, index) for index in range(len(form.arguments))]
     if form.function.wants_context:
         label = f"{form.call.position}:{form.text}"
-        return lambda record, context: implementation(context, label, *[argument(record, context) for argument in read])
-    return _by_arity(implementation, read)
+        return _in_context(implementation, label, read, form.function.cost)
+    return _charged(implementation, read, form.function.cost) if form.function.cost else _by_arity(implementation, read)
+
+
+def _in_context(implementation: Callable[..., Any], label: str, read: Sequence[Evaluate], cost: int) -> Evaluate:
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        value = implementation(context, label, *[argument(record, context) for argument in read])
+        if cost:
+            context.work.charge(cost * size_of(value))
+        return value
+
+    return evaluate
+
+
+def _charged(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: int) -> Evaluate:
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        arguments = [argument(record, context) for argument in read]
+        size = sum(map(size_of, arguments))
+        if size > FREE:
+            context.work.charge(cost * size)
+        return implementation(*arguments)
+
+    return evaluate
 
 
 def _by_arity(implementation: Callable[..., Any], read: Sequence[Evaluate]) -> Evaluate:
@@ -269,7 +295,13 @@ def _numbered(evaluate: Evaluate, index: int) -> Evaluate:
 def _located(evaluate: Evaluate, form: Form) -> Evaluate:
     def located(record: Record, context: EvaluationContext) -> Value:
         try:
-            return evaluate(record, context)
+            value = evaluate(record, context)
+            if value.__class__ is str:
+                if len(value) > FREE:
+                    context.work.charge(len(value) // CHARACTERS_PER_UNIT)
+            elif value.__class__ is tuple:
+                context.work.charge(UNITS_PER_VALUE * len(value))
+            return value
         except Trouble as trouble:
             raise form.told(trouble) from None
 

@@ -69,4 +69,12 @@ def _reading_text(argument: Compiled, name: str) -> Evaluate:
 
 def _converting(argument: Compiled, convert: Callable[[Value, str], Value], name: str) -> Evaluate:
     evaluate = argument.evaluate
-    return lambda record, context: convert(evaluate(record, context), name)
+    if convert is not to_values:
+        return lambda record, context: convert(evaluate(record, context), name)
+
+    def read_values(record: Record, context: EvaluationContext) -> Value:
+        value = evaluate(record, context)
+        context.work.charge_result(value)
+        return to_values(value, name)
+
+    return read_values

@@ -38,6 +38,7 @@ def explain(text: str, record: Record, context: EvaluationContext) -> Explained:
     tree = compile_expression(text).tree
     observed = _Observed()
     closure = Compiler(text, observed.observe).compile(tree, is_root=True).evaluate
+    context.work.begin()
     with suppress(Diverted, ExpressionError):  # the observer has seen them
         closure(record, context)
     return observed.told(tree)

@@ -13,10 +13,13 @@ import re2
 from lockstep.engine.expressions.dotnet_regex import Translated, Untranslatable, translate
 from lockstep.engine.expressions.errors import Trouble, shown
 from lockstep.engine.expressions.values import MAX_TEXT, check_size
+from lockstep.engine.expressions.work import Work
 
 # Program size times characters looked at, in the worst case; about 4 ns each.
 MAX_WORK_OF_ONE = 10_000_000
 MAX_WORK_OF_ALL = 20_000_000
+STEPS_PER_UNIT = 3  # of such work, for a unit of an evaluation's
+UNITS_PER_MATCH = 100
 MAX_PROGRAM = 20_000
 MAX_MEMORY = 1 << 20  # also bounds the time that compiling takes
 _ASCII = frozenset(map(chr, range(128)))
@@ -39,12 +42,14 @@ class Pattern:
     groups: dict[str, int]
     depends_on_text: bool = False
 
-    def matches(self, text: str) -> list[Span]:
-        """Every match, from left to right. Raises Trouble where that would be too much work."""
-        compiled = self._for(text)
+    def matches(self, text: str, work: Work | None = None) -> list[Span]:
+        """Every match, from left to right, charged to *work*. Raises Trouble where that would be too much."""
+        compiled = self._for(text, work)
         budget = MAX_WORK_OF_ALL // max(compiled.programsize, 1)
         found: list[Span] = []
         for match in compiled.finditer(text):
+            if work is not None:
+                work.charge(UNITS_PER_MATCH)
             span = _span(match, compiled.groups)
             # The binding finds an empty match behind the place where it searched from (`$`, `(?m)^`) twice.
             if found and found[-1].groups[0] == span.groups[0]:
@@ -56,9 +61,9 @@ class Pattern:
                 raise Trouble(TOO_MUCH, argument="source")
         return found
 
-    def first(self, text: str) -> Span | None:
+    def first(self, text: str, work: Work | None = None) -> Span | None:
         """The first match, or None."""
-        compiled = self._for(text)
+        compiled = self._for(text, work)
         match = compiled.search(text)
         return None if match is None else _span(match, compiled.groups)
 
@@ -66,7 +71,7 @@ class Pattern:
         """Whether the pattern matches all of *text*."""
         return self._for(text).fullmatch(text) is not None
 
-    def _for(self, text: str) -> re2._Regexp:
+    def _for(self, text: str, work: Work | None = None) -> re2._Regexp:
         """The program for this text, after a look at how much work it may be."""
         if len(text) > MAX_TEXT:
             raise Trouble(f"searches texts of up to {MAX_TEXT:,} characters, got {len(text):,}", argument="source")
@@ -80,6 +85,8 @@ class Pattern:
                 compiled = _compiled(self.source, "".join(sorted(set(text) - _ASCII)))[0]
         if len(text) * compiled.programsize > MAX_WORK_OF_ONE:
             raise Trouble(TOO_MUCH, argument="source")
+        if work is not None:
+            work.charge(len(text) * compiled.programsize // STEPS_PER_UNIT)
         return compiled
 
 
@@ -119,9 +126,9 @@ def _span(match: re2._Match, groups: int) -> Span:
     return Span(tuple(None if span == (-1, -1) else span for span in spans))
 
 
-def replace_matches(pattern: Pattern, text: str, template: str) -> str:
+def replace_matches(pattern: Pattern, text: str, template: str, work: Work | None = None) -> str:
     """.NET's Regex.Replace: every match becomes *template*, in which `$1`, `${name}`, `$$`, `$&` stand for what was found."""
-    spans = pattern.matches(text)
+    spans = pattern.matches(text, work)
     if not spans:
         return text
     parts = parse_template(template, frozenset(pattern.groups))
@@ -138,11 +145,11 @@ def replace_matches(pattern: Pattern, text: str, template: str) -> str:
     return "".join(pieces) + text[end:]
 
 
-def replace_group(pattern: Pattern, text: str, group: int, replacement: str) -> str:
+def replace_group(pattern: Pattern, text: str, group: int, replacement: str, work: Work | None = None) -> str:
     """Only what *group* found is replaced, in every match; what else matched stays."""
     pieces: list[str] = []
     end = size = 0
-    for span in pattern.matches(text):
+    for span in pattern.matches(text, work):
         found = span.groups[group]
         if found is None:
             continue

@@ -32,6 +32,7 @@ def convert_to_base64(source: str | None) -> str | None:
     "ConvertFromBase64",
     text("source", "base64"),
     word("encoding", "Unicode (default), ASCII or UTF8", tuple(_ENCODINGS), optional=True),
+    cost=1,
     returns=Kind.TEXT,
     meaning="The text that base64 stands for.",
     examples=[
@@ -96,6 +97,7 @@ def string_from_sid(object_sid: str | None) -> str | None:
     "DNComponent",
     text("dn", "a distinguished name"),
     integer("component number", "which one, from 1 on the left"),
+    cost=8,
     returns=Kind.TEXT,
     meaning="The value of one component of a distinguished name; null where there is none.",
     examples=[Example("DNComponent(CRef([dn]),2)", "Sales, North", {"dn": "cn=Joe,ou=Sales\\, North,dc=contoso"})],

@@ -46,7 +46,7 @@ def join(call: Form) -> Evaluate:
                 if value:
                     parts.append(value)
             elif value is not None:
-                parts += _values_of(value, source, sources)
+                parts += _values_of(value, source, sources, context)
         if len(parts) > _FEW:
             check_size(sum(map(len, parts)) + len(glue) * len(parts))
         return within_limit(glue.join(parts))
@@ -62,7 +62,7 @@ def _join_many(separator: Evaluate, sources: list[Evaluate]) -> Evaluate:
         parts: list[str] = []
         size = -len(glue)
         for source in sources:
-            found = _values_of(source(record, context), source, sources)
+            found = _values_of(source(record, context), source, sources, context)
             size += sum(map(len, found)) + len(glue) * len(found)
             check_size(size)
             parts += found
@@ -71,9 +71,10 @@ def _join_many(separator: Evaluate, sources: list[Evaluate]) -> Evaluate:
     return evaluate
 
 
-def _values_of(value: Value, source: Evaluate, sources: list[Evaluate]) -> list[str]:
+def _values_of(value: Value, source: Evaluate, sources: list[Evaluate], context: EvaluationContext) -> list[str]:
     """The values that are not empty; a trouble says which source it is."""
     try:
+        context.work.charge_result(value)
         return [part for part in to_values(value, "source") if part]
     except Trouble as trouble:
         trouble.index = sources.index(source) + 1
@@ -84,6 +85,7 @@ def _values_of(value: Value, source: Evaluate, sources: list[Evaluate]) -> list[
     "Split",
     text("source", "the text to divide"),
     text("delimiter", "what divides it"),
+    cost=1,
     returns=Kind.VALUES,
     meaning="The parts of the source between the delimiters, each without blanks around it. Null and empty give no value.",
     examples=[
@@ -149,6 +151,7 @@ def remove_duplicates(attribute: tuple[str, ...]) -> tuple[str, ...]:
     several("attribute", "several values"),
     text("search", "what a value must hold"),
     word("case", "CaseSensitive (default) or CaseInsensitive", ("CaseSensitive", "CaseInsensitive"), optional=True),
+    cost=3,
     returns=Kind.INTEGER,
     meaning="The position of the first value that holds the text somewhere, 0 where none does.",
     examples=[
@@ -175,6 +178,7 @@ def trim(call: Form) -> Evaluate:
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
         value = read(record, context)
+        context.work.charge_result(value)
         if isinstance(value, (tuple, list)):
             return tuple(part.strip() for part in to_values(value, "value"))
         one = to_text(value, "value")

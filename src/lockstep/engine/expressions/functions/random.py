@@ -23,6 +23,7 @@ LOWERS = "abcdefghijklmnopqrstuvwxyz"
 
 @function(
     "Guid",
+    cost=80,
     returns=Kind.TEXT,
     meaning="A new random GUID, in lower case.",
     pure=False,
@@ -41,6 +42,7 @@ def guid(context: EvaluationContext, label: str) -> str:
     integer("minimum capitals", "at least so many upper-case letters"),
     integer("minimum lower case", "at least so many lower-case letters"),
     text("characters to avoid", "characters that must not occur", optional=True),
+    cost=100,
     returns=Kind.TEXT,
     meaning="A random text. What the minima leave open is filled with characters of the kinds that are asked for.",
     pure=False,

@@ -130,7 +130,7 @@ def _matches_by_new(call: Form) -> Evaluate:
         text = source(record, context)
         if text is None:
             return None
-        return replace_matches(pattern(record, context), text, new(record, context) or "")
+        return replace_matches(pattern(record, context), text, new(record, context) or "", context.work)
 
     return evaluate
 
@@ -146,7 +146,9 @@ def _group_by_new(call: Form) -> Evaluate:
         if text is None:
             return None
         found = pattern(record, context)
-        return replace_group(found, text, _group(found, group(record, context)), new(record, context) or "")
+        return replace_group(
+            found, text, _group(found, group(record, context)), new(record, context) or "", context.work
+        )
 
     return evaluate
 
@@ -166,7 +168,7 @@ def _source_or_group_of_other(call: Form) -> Evaluate:
             return None
         found = pattern(record, context)
         number = _group(found, group(record, context))
-        match = found.first(content)
+        match = found.first(content, context.work)
         span = match.groups[number] if match else None
         return content[span[0] : span[1]] if span else None
 

@@ -38,6 +38,7 @@ _NOT_WITH_ALL = "Not together with the scope *Sync all users and groups*: only a
 @function(
     "SingleAppRoleAssignment",
     _ASSIGNMENTS,
+    cost=150,
     returns=Kind.TEXT,
     meaning="The value of the person's role; with several roles, the first in the application's role list; null without a role.",
     remarks=_NOT_WITH_ALL,
@@ -50,6 +51,7 @@ def single_app_role_assignment(assignments: Value) -> str | None:
 @function(
     "AppRoleAssignmentsComplex",
     _ASSIGNMENTS,
+    cost=150,
     returns=Kind.ANY,
     meaning="All roles as objects (value, display, type, primary), added to those that the target has.",
     remarks=_NOT_WITH_ALL,
@@ -62,6 +64,7 @@ def app_role_assignments_complex(assignments: Value) -> tuple[Mapping[str, Any],
 @function(
     "AssertiveAppRoleAssignmentsComplex",
     _ASSIGNMENTS,
+    cost=150,
     returns=Kind.ANY,
     meaning="All roles as objects (value, display, type, primary), in place of those that the target has: a revoked role leaves.",
     remarks=_NOT_WITH_ALL,
@@ -75,6 +78,7 @@ def assertive_app_role_assignments_complex(assignments: Value) -> tuple[Mapping[
 @function(
     "AppRoleAssignments",
     _ASSIGNMENTS,
+    cost=150,
     returns=Kind.VALUES,
     meaning="The values of all the person's roles, as several texts.",
     remarks=_NOT_WITH_ALL,

@@ -117,6 +117,7 @@ def length_of(source: str | None) -> int | None:
         ("vbBinaryCompare", "vbTextCompare"),
         optional=True,
     ),
+    cost=24,
     returns=Kind.INTEGER,
     meaning="The position where the text is found first, 0 where it is not.",
     examples=[
@@ -139,6 +140,7 @@ def instr(source: str | None, find: str | None, start: int | None = None, compar
 @function(
     "NormalizeDiacritics",
     text("source", "the text"),
+    cost=18,
     returns=Kind.TEXT,
     meaning="Letters with accents become plain ones, by a fixed table (ä is a, ø is oe, ß is ss); others stay.",
     examples=[Example("NormalizeDiacritics([givenName])", "Zoe", {"givenName": "Zoë"})],
@@ -155,6 +157,7 @@ def normalize_diacritics(source: str | None) -> str | None:
         "characters after which a word begins, instead of all blanks, punctuation and symbols",
         optional=True,
     ),
+    cost=20,
     returns=Kind.TEXT,
     meaning="The first character of each word in upper case, all others in lower case.",
     examples=[
@@ -180,6 +183,7 @@ def pcase(source: str | None, word_separators: str | None = None) -> str | None:
 @function(
     "StripSpaces",
     text("source", "the text"),
+    cost=1,
     returns=Kind.TEXT,
     meaning="The source without its spaces. Other white space stays.",
     examples=[Example('StripSpaces("John Doe")', "JohnDoe")],
@@ -192,6 +196,7 @@ def strip_spaces(source: str | None) -> str | None:
     "ToLower",
     text("source", "the text"),
     text("culture", "such as tr-TR; left out, no culture's rules", optional=True),
+    cost=26,
     returns=Kind.TEXT,
     meaning="The source in lower case.",
     remarks="A pure change of case reaches the target unless its attribute is marked as not exact in case, as userName is.",
@@ -211,6 +216,7 @@ def to_lower(source: str | None, culture: str | None = None) -> str | None:
     "ToUpper",
     text("source", "the text"),
     text("culture", "such as tr-TR; left out, no culture's rules", optional=True),
+    cost=18,
     returns=Kind.TEXT,
     meaning="The source in upper case.",
     remarks="A pure change of case reaches the target unless its attribute is marked as not exact in case, as userName is.",
@@ -225,6 +231,7 @@ def to_upper(source: str | None, culture: str | None = None) -> str | None:
     text("source", "the text"),
     integer("word number", "which word, from 1"),
     text("delimiters", "every character here ends a word"),
+    cost=6,
     returns=Kind.TEXT,
     meaning="One word of the source; an empty text where there is none.",
     examples=[
