@@ -20,7 +20,7 @@ from lockstep.actions.jobs import new_services
 from lockstep.directory.dynamic_groups import refresh_due
 from lockstep.directory.intake import IntakeOptions, Progress
 from lockstep.directory.lifecycle import purge_due
-from lockstep.errors import LockstepError
+from lockstep.errors import LockstepError, conflict
 from lockstep.gallery.loader import Gallery, load_gallery
 from lockstep.postgres.embedded import Options
 from lockstep.postgres.migrate import migrate
@@ -36,6 +36,7 @@ from lockstep.vault import Vault, open_vault, passing_vault
 
 MIGRATIONS = "lockstep.storage.migrations"
 OWN_APPLICATION = "documo.json"  # in the data folder while `up` runs: the origin of its own Documo
+UNFINISHED_RESTORE = "restore-unfinished"  # in the data folder while a restore runs, and after one that was cut off
 Say = Callable[[str], None]
 
 
@@ -115,14 +116,22 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    settings: Settings, *, main: bool, say: Say = quietly, upgrades: bool = True, needs_key: bool = True
+    settings: Settings,
+    *,
+    main: bool,
+    say: Say = quietly,
+    upgrades: bool = True,
+    needs_key: bool = True,
+    restores: bool = False,
 ) -> AsyncIterator[House]:
     """Attach to the database (starting our own PostgreSQL where none is named), bring it up to date, open what is needed.
 
     *main*: this is `up` or `serve`, of which a data folder has one. Without *upgrades* a database of an older version is refused.
     Without *needs_key* nothing sealed will be opened, and a missing key is no error; none is made.
-    Raises LockstepError.
+    Only what *restores* enters a folder whose restore did not end: its applications may still be switched on. Raises LockstepError.
     """
+    if not restores:
+        _refuse_unfinished_restore(settings.data)
     options = Options(user=settings.postgres_user)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(
@@ -142,6 +151,14 @@ async def open_house(
         targets = ScimTargets((*settings.outbound_allow, *own_application(settings.data)))
         stack.push_async_callback(targets.close)
         yield House(settings, server, pool, vault, load_gallery(), targets, Drive(pool=pool))
+
+
+def _refuse_unfinished_restore(data: Path) -> None:
+    if (data / UNFINISHED_RESTORE).exists():
+        raise conflict(
+            f"A restore into {data} did not end, so nothing is done with what is there",
+            next_step="Restore again: lockstep restore FILE",
+        )
 
 
 def own_application(data: Path) -> tuple[str, ...]:

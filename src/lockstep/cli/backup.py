@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from lockstep.actions.restore import enter_restore_mode
+from lockstep.actions.sources import list_sources
 from lockstep.cli.output import Output, hint, output_option
 from lockstep.cli.session import has_data, operator, require_data, settings_of
 from lockstep.errors import conflict, invalid, not_found
@@ -17,7 +18,7 @@ from lockstep.postgres.embedded import Options
 from lockstep.postgres.server import running
 from lockstep.settings import Settings
 from lockstep.vault import parse_key
-from lockstep.wiring import open_house
+from lockstep.wiring import UNFINISHED_RESTORE, open_house
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -57,30 +58,51 @@ def restore(file: Path, key_file: Path | None, output: Output) -> None:
     """
     settings = settings_of()
     _require_embedded(settings, 'pg_restore --no-owner -d "$DATABASE_URL" FILE   then   lockstep pause APP')
-    if has_data(settings):
+    begun = settings.data / UNFINISHED_RESTORE
+    if has_data(settings) and not begun.exists():
         raise conflict(
             f"There is Lockstep data in {settings.data}, and a restore does not overwrite it",
             next_step="Stop Lockstep and move the folder away, or restore into another one: --data FOLDER",
         )
     dump.check_dump(file)
     key = _read_key(key_file) if key_file else None
-    names = asyncio.run(_restored(settings, file, key))
-    output.one({"file": str(file), "applications": names}, text=f"{file} is restored in {settings.data}.")
+    _refuse_another_key(settings, key)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    begun.write_text(f"{file.resolve()}\n")
+    names, read_again = asyncio.run(_restored(settings, file, key))
+    begun.unlink()
+    output.one(
+        {"file": str(file), "applications": names, "sources": read_again},
+        text=f"{file} is restored in {settings.data}.",
+    )
+    for name in read_again:
+        hint(f"Who left since the backup stands in {name}. Read it before you start: lockstep sources import {name}")
     for name in names:
         hint(
             f"Provisioning of {name} is off. Look first, then start: lockstep creds test {name}   lockstep start {name}"
         )
 
 
-async def _restored(settings: Settings, file: Path, key: bytes | None) -> list[str]:
+async def _restored(settings: Settings, file: Path, key: bytes | None) -> tuple[list[str], list[str]]:
     options = Options(user=settings.postgres_user)
     async with running(settings.data, main=True, say=hint, options=options) as server:
-        await asyncio.to_thread(dump.load, server.database("lockstep"), file)
-    if key is not None:
+        database = server.database("lockstep")
+        await asyncio.to_thread(dump.clear, database)  # a restore before this one may have been cut off
+        await asyncio.to_thread(dump.load, database, file)
+    if key is not None and not (settings.data / "key").exists():
         with os.fdopen(os.open(settings.data / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write(key)
-    async with open_house(settings, main=True, say=hint, needs_key=False) as house:
-        return await enter_restore_mode(house.context(operator(), say=hint), file.name)
+    async with open_house(settings, main=True, say=hint, needs_key=False, restores=True) as house:
+        context = house.context(operator(), say=hint)
+        names = await enter_restore_mode(context, file.name)
+        return names, [one.source.name for one in await list_sources(context)]
+
+
+def _refuse_another_key(settings: Settings, key: bytes | None) -> None:
+    """A key in the folder is never overwritten."""
+    there = settings.data / "key"
+    if key is not None and there.exists() and there.read_bytes().strip() != key.strip():
+        raise conflict(f"{there} is another key than the one given", next_step=f"Move {there} away, or leave out --key")
 
 
 def _read_key(file: Path) -> bytes:

@@ -61,6 +61,13 @@ def is_empty(database: Database) -> bool:
     return bool(found and found[0])
 
 
+def clear(database: Database) -> None:
+    """Take everything out of *database*: the beginning of a restore that did not end."""
+    with psycopg.connect(database.conninfo) as connection:
+        connection.execute("drop schema public cascade")
+        connection.execute("create schema public")
+
+
 def load(database: Database, file: Path) -> None:
     """Fill the empty *database* from *file*, all or nothing. Blocking. Raises LockstepError."""
     check_dump(file)

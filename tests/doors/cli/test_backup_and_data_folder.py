@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.hub import person, write_csv
+from tests.doors.cli.conftest import DocumoThere
+from tests.hub import person, upn, write_csv
 
 from documo.cli.main import run as run_documo
 from lockstep.cli import run
@@ -79,6 +80,79 @@ def test_backup_is_restored_with_provisioning_off_and_a_missing_key_is_told(
         (second / "key").unlink()
         assert run(["--data", str(second), "key", "new", "--yes"]) == 0
         assert "lockstep creds set documo" in capsys.readouterr().err
+    finally:
+        remove(first)
+        remove(second)
+
+
+def test_restore_that_is_cut_off_lets_nothing_else_in_and_can_be_made_again(
+    new_data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    first, second = new_data_folder / "first", new_data_folder / "second"
+    people = write_csv(new_data_folder / "people.csv", [person("anna")])
+    saved, cut = new_data_folder / "saved.dump", new_data_folder / "cut.dump"
+    try:
+        assert run(["--data", str(first), "sources", "import", str(people)]) == 0
+        assert run(["--data", str(first), "backup", str(saved)]) == 0
+        cut.write_bytes(saved.read_bytes()[: saved.stat().st_size // 2])
+
+        assert run(["--data", str(second), "restore", str(cut)]) != 0
+        assert run(["--data", str(second), "people", "list"]) == 7
+        assert "did not end" in capsys.readouterr().err
+
+        assert run(["--data", str(second), "restore", str(saved)]) == 0
+        assert run(["--data", str(second), "people", "list"]) == 0
+        assert "anna@contoso.test" in capsys.readouterr().out
+        assert run(["--data", str(second), "restore", str(saved)]) == 7
+    finally:
+        remove(first)
+        remove(second)
+
+
+def test_after_a_restore_nothing_is_written_until_a_start_and_then_what_the_application_holds_is_looked_at(
+    new_data_folder: Path, documo: DocumoThere, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Since the backup Ben left, Anna got another name, and Dan came."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("LOCKSTEP_OUTBOUND_ALLOW", documo.origin)
+    first, second = new_data_folder / "first", new_data_folder / "second"
+    file, saved, token = new_data_folder / "people.csv", new_data_folder / "saved.dump", new_data_folder / "token"
+    token.write_text(documo.key)
+    token.chmod(0o600)
+
+    def on(folder: Path, *command: str) -> None:
+        assert run(["--data", str(folder), *command]) == 0, capsys.readouterr().err
+
+    def accounts() -> dict[str, tuple[str, bool, str]]:
+        return {name: (one["id"], one["active"], one["name"]["givenName"]) for name, one in documo.users().items()}
+
+    try:
+        write_csv(file, [person("anna"), person("ben"), person("cleo"), person("eve")])
+        on(first, "sources", "import", str(file))
+        on(first, "apps", "add", "documo")
+        on(first, "settings", "documo", "--scope", "all", "--yes")
+        on(first, "creds", "set", "documo", "--tenant-url", documo.url, "--token-file", str(token))
+        on(first, "start", "documo")
+        on(first, "run", "documo", "--wait")
+        on(first, "backup", str(saved))
+        now = [person("anna", givenName="Annabel"), person("cleo"), person("eve"), person("dan")]
+        write_csv(file, now)
+        on(first, "sources", "import", str(file))
+        on(first, "run", "documo", "--wait")
+        held = accounts()
+        assert [held[upn(name)][1] for name in ("anna", "ben", "cleo", "dan")] == [True, False, True, True]
+
+        on(second, "restore", str(saved), "--key", str(first / "key"))
+        assert "lockstep sources import csv" in capsys.readouterr().err
+        assert run(["--data", str(second), "run", "documo"]) == 7
+        assert accounts() == held
+
+        on(second, "sources", "import", "csv")
+        assert accounts() == held
+        on(second, "start", "documo")
+        on(second, "run", "documo", "--wait")
+        assert accounts() == held
     finally:
         remove(first)
         remove(second)
