@@ -44,7 +44,8 @@ mappings: what works there works here, with the same value.
 - `IgnoreAttributeFlow` and `IgnoreObjectFlow` as a result of IIF, Switch or Coalesce leave the attribute, or the object, out of the flow.
 - Truth values are the texts `True` and `False`. Positions count from 1. A null source gives null unless the function says otherwise.
 - At most 10,000 characters, 64 levels of nesting, 50 patterns; a text that a function makes has at most 65,536 characters.
-- The work of one evaluation is counted in characters and values: very long texts in very many functions end in an error, always in the same place.
+- The work of one evaluation is counted in characters and values: very long texts in very many functions end in an error, always in
+  the same place.
 
 ## Dates
 
