@@ -30,7 +30,8 @@ from lockstep.settings import Settings
 from lockstep.sources.registry import open_source
 from lockstep.storage.credentials import sealed_secrets
 from lockstep.sync.drive import Drive
-from lockstep.sync.services import Services, Times
+from lockstep.sync.services import Services as Services
+from lockstep.sync.services import Times
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Vault, open_vault, passing_vault
 

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from lockstep.directory.edit import Edit, editing
-from lockstep.directory.intake import AfterCommit, Progress, nothing_to_defer
+from lockstep.directory.intake import AfterCommit, nothing_to_defer
+from lockstep.directory.intake import Progress as Progress
 from lockstep.directory.lifecycle import PURGE_AFTER
 from lockstep.directory.rows import SourcePass
 from lockstep.engine.template import Template

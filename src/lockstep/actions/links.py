@@ -22,7 +22,7 @@ from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import dirty_marks, link_list, links, made_accounts, orphan_owners, target_members
 from lockstep.storage.jobs import JobRow
-from lockstep.storage.link_list import LinkRow
+from lockstep.storage.link_list import LinkRow as LinkRow
 from lockstep.storage.made_accounts import MadeAccount
 from lockstep.sync.services import Job
 

@@ -12,8 +12,9 @@ from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
 from lockstep.errors import conflict, not_found
 from lockstep.storage import changes, instance, provisioning_log
-from lockstep.storage.changes import ChangeRow
-from lockstep.storage.provisioning_log import LogFilter, LogRow
+from lockstep.storage.changes import ChangeRow as ChangeRow
+from lockstep.storage.provisioning_log import LogFilter as LogFilter
+from lockstep.storage.provisioning_log import LogRow as LogRow
 
 _FOLLOW_SECONDS = 0.5
 _PAGE = 1_000

@@ -12,6 +12,7 @@ from lockstep.actions.context import PEOPLE_WRITE, Context, audit
 from lockstep.actions.lookup import find_deleted_person, find_person
 from lockstep.actions.standing import AppStanding, standings
 from lockstep.directory import lifecycle
+from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES, Attribute
 from lockstep.directory.people import (
     MANAGER,
     delete_people,
@@ -37,6 +38,11 @@ class PersonView:
     assignments: list[AssignmentRow]
     applications: list[AppStanding]
     history: list[ChangeRow]
+
+
+def known_attributes(*, of_groups: bool = False) -> list[Attribute]:
+    """The attributes that people (or groups) have, as mappings, filters and files name them."""
+    return list((GROUP_ATTRIBUTES if of_groups else PERSON_ATTRIBUTES).values())
 
 
 async def list_people(context: Context, wanted: PersonFilter) -> list[PersonRow]:

@@ -25,6 +25,8 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, people
 from lockstep.storage.people import PersonRow
 from lockstep.sync import on_demand
+from lockstep.sync.log_records import change_row as change_row
+from lockstep.sync.log_records import step_row as step_row
 from lockstep.sync.services import Job, Services
 
 _KINDS = {Verdict.UNAUTHORIZED: Kind.UNAUTHORIZED, Verdict.THROTTLED: Kind.THROTTLED, Verdict.BLOCKED: Kind.FORBIDDEN}

@@ -19,14 +19,14 @@ from lockstep.engine.records import ObjectKind
 from lockstep.errors import Kind, LockstepError, conflict, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import cycles, dirty_marks, held_operations, jobs, link_list, links, operations, target_state
-from lockstep.storage.cycles import Cycle
-from lockstep.storage.jobs import JobRow
+from lockstep.storage.cycles import Cycle as Cycle
+from lockstep.storage.jobs import JobRow as JobRow
 from lockstep.sync import cycle as cycle_frame
 from lockstep.sync import on_demand
 from lockstep.sync.drain import drain_job
 from lockstep.sync.drive import Drive
 from lockstep.sync.judging import is_attempt_due, is_held
-from lockstep.sync.on_demand import Pushed
+from lockstep.sync.on_demand import Pushed as Pushed
 
 
 class ResetScope(StrEnum):

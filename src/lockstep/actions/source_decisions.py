@@ -12,7 +12,8 @@ from lockstep.directory.intake import delete_objects
 from lockstep.errors import not_found
 from lockstep.storage import person_keys, source_holds
 from lockstep.storage.groups import Edge
-from lockstep.storage.source_holds import RENAMING, HoldRow
+from lockstep.storage.source_holds import RENAMING as RENAMING
+from lockstep.storage.source_holds import HoldRow
 
 _BATCH = 500
 

@@ -13,7 +13,7 @@ from lockstep.actions.jobs import job_row
 from lockstep.engine.headline import Facts, Headline, counted, headline
 from lockstep.postgres.pool import Connection
 from lockstep.storage import cycles, dirty, jobs, links, operations, target_state
-from lockstep.storage.cycles import Cycle
+from lockstep.storage.cycles import Cycle as Cycle
 from lockstep.storage.dirty import Backlog
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.target_state import TargetState

@@ -9,12 +9,12 @@ import click
 from lockstep.actions import explaining
 from lockstep.actions.context import Context
 from lockstep.actions.explaining import Explained
+from lockstep.actions.previews import change_row
 from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.plans import change_lines, plan_row
 from lockstep.cli.session import run
 from lockstep.engine.explain import Explanation, GateState
 from lockstep.engine.records import Plan
-from lockstep.sync.log_records import change_row
 
 
 @click.command("explain")

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from lockstep.actions import links as actions
+from lockstep.actions.links import LinkRow
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run
 from lockstep.cli.times import local_time, stamp
-from lockstep.storage.link_list import LinkRow
 from lockstep.wording import counted
 
 _COLUMNS = [Column("name", "Who"), Column("kind", "Kind"), Column("state", "State"), Column("account", "Account"),

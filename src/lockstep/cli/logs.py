@@ -12,13 +12,12 @@ import click
 
 from lockstep.actions import logs as actions
 from lockstep.actions.context import Context
+from lockstep.actions.logs import ChangeRow, LogFilter, LogRow
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.plans import change_lines
 from lockstep.cli.session import run
 from lockstep.cli.times import TIME, iso, local_stamp, local_time
-from lockstep.storage.changes import ChangeRow
-from lockstep.storage.provisioning_log import LogFilter, LogRow
 
 _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Column("status", "Status"), Column("action", "Action"),
             Column("name", "Who"), Column("account", "Account", is_wide=True), Column("reason", "Why"),

@@ -13,7 +13,6 @@ from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked, run_consented
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
-from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
 from lockstep.errors import invalid
 
 
@@ -79,8 +78,10 @@ def attributes(groups: bool, output: Output) -> None:
     lockstep people attributes
     lockstep people attributes --groups -o json
     """
-    known = GROUP_ATTRIBUTES if groups else PERSON_ATTRIBUTES
-    rows = [{"name": one.name, "type": one.type.value, "maxLength": one.max_length} for one in known.values()]
+    rows = [
+        {"name": one.name, "type": one.type.value, "maxLength": one.max_length}
+        for one in actions.known_attributes(of_groups=groups)
+    ]
     columns = [Column("name", "Name"), Column("type", "Type"), Column("maxLength", "Longest")]
     output.many(rows, columns, name="name")
     hint("Extension attributes are named extension_APPID_NAME, with the 32 hexadecimal digits of an application's id.")

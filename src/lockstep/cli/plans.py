@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lockstep.actions.previews import change_row, step_row
 from lockstep.engine.records import Action, Plan
-from lockstep.sync.log_records import change_row, step_row
 
 SIGNS: Mapping[Action, str] = {
     Action.CREATE: "+",

@@ -15,7 +15,8 @@ import click
 
 from lockstep.actions import logs, provisioning
 from lockstep.actions.context import Context
-from lockstep.actions.provisioning import USUAL_RESTART, ResetScope
+from lockstep.actions.logs import LogFilter, LogRow
+from lockstep.actions.provisioning import USUAL_RESTART, Cycle, JobRow, ResetScope
 from lockstep.actions.status import show_status
 from lockstep.cli.output import Output, confirm, hint, output_option, safe
 from lockstep.cli.progress import ProgressLine
@@ -24,9 +25,6 @@ from lockstep.cli.session import run as with_context
 from lockstep.cli.times import LENGTH, iso, length_text
 from lockstep.engine.headline import Headline, Standing
 from lockstep.errors import EXIT_CODES, Kind
-from lockstep.storage.cycles import Cycle
-from lockstep.storage.jobs import JobRow
-from lockstep.storage.provisioning_log import LogFilter, LogRow
 
 TIMED_OUT = 8
 _NEEDS_A_DECISION = frozenset({Standing.HELD, Standing.STOPPED, Standing.SLOWED})

@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from lockstep.actions import previews, provisioning
+from lockstep.actions.provisioning import Pushed
 from lockstep.cli.output import Column, Output, hint, output_option
 from lockstep.cli.plans import done_lines, plan_lines, plan_row
 from lockstep.cli.session import run
 from lockstep.engine.records import Action, Plan
 from lockstep.errors import EXIT_CODES, Kind
-from lockstep.sync.on_demand import Pushed
 
 _COLUMNS = [Column("name", "Name"), Column("status", "Status"), Column("action", "Action"), Column("reason", "Reason")]
 _PLAN_COLUMNS = [Column("name", "Name"), Column("action", "Action"), Column("reason", "Reason")]

@@ -15,13 +15,12 @@ from typing import TypeVar
 
 import click
 
-from lockstep.actions.context import Actor, Context
+from lockstep.actions.context import Actor, Context, Progress
 from lockstep.actions.health import left_undone
 from lockstep.cli import Globals
 from lockstep.cli.events import events_on_stderr
 from lockstep.cli.output import hint
 from lockstep.cli.progress import ProgressLine
-from lockstep.directory.intake import Progress
 from lockstep.errors import not_found
 from lockstep.postgres.places import read_record
 from lockstep.settings import Settings, load_settings

@@ -10,12 +10,10 @@ import click
 
 from lockstep.actions import sources as actions
 from lockstep.actions.context import Context
-from lockstep.actions.sources import counts_of
+from lockstep.actions.sources import Guard, IntakeOptions, PassKind, PassResult, counts_of
 from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
-from lockstep.directory.intake import Guard, IntakeOptions
-from lockstep.directory.rows import PassKind, PassResult
 from lockstep.errors import EXIT_CODES, Kind
 from lockstep.sources.piped import is_piped, regular_file
 

@@ -13,6 +13,7 @@ from lockstep.actions import source_decisions as decisions
 from lockstep.actions import source_keys as keys
 from lockstep.actions import sources as actions
 from lockstep.actions.context import Context
+from lockstep.actions.source_decisions import RENAMING
 from lockstep.actions.sources import SourceView
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked
@@ -24,7 +25,6 @@ from lockstep.cli.times import LENGTH, iso, length_text, local_stamp, local_time
 from lockstep.engine.durations import print_duration
 from lockstep.errors import EXIT_CODES, Kind
 from lockstep.sources.registry import SHORTEST_INTERVAL
-from lockstep.storage.source_holds import RENAMING
 from lockstep.wording import counted
 
 _SHOWN_HELD = 25

@@ -16,13 +16,12 @@ import click
 from lockstep.actions import status as actions
 from lockstep.actions.context import Context
 from lockstep.actions.health import Finding, failing_sources
-from lockstep.actions.status import JobStatus
+from lockstep.actions.status import Cycle, JobStatus
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.provision import counts_text, cycle_row
 from lockstep.cli.session import run
 from lockstep.cli.times import iso, local_stamp, local_time, stamp
 from lockstep.engine.headline import counted
-from lockstep.storage.cycles import Cycle
 
 _WATCH_SECONDS = 0.5
 _COLUMNS = [Column("application", "Application"), Column("code", "Provisioning"), Column("progress", "Cycle", is_wide=True),

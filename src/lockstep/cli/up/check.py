@@ -20,6 +20,7 @@ import uvloop
 
 from lockstep.actions import provisioning, status
 from lockstep.actions.context import Context
+from lockstep.actions.provisioning import Cycle
 from lockstep.cli.events import log_to_stderr
 from lockstep.cli.output import FORMAT_VERSION, hint
 from lockstep.cli.session import operator
@@ -32,7 +33,6 @@ from lockstep.errors import Kind, LockstepError
 from lockstep.postgres import embedded
 from lockstep.settings import load_settings
 from lockstep.sources import demo
-from lockstep.storage.cycles import Cycle
 
 SOMEBODY_DIFFERS = 3
 

@@ -14,6 +14,7 @@ import uvloop
 
 from lockstep import __version__
 from lockstep.actions.context import Context
+from lockstep.actions.provisioning import Cycle
 from lockstep.cli.events import log_to_stderr
 from lockstep.cli.output import hint
 from lockstep.cli.session import globals_of, operator
@@ -22,7 +23,6 @@ from lockstep.cli.up import stage
 from lockstep.cli.up.running import Running, running
 from lockstep.settings import Settings, load_settings
 from lockstep.sources import demo
-from lockstep.storage.cycles import Cycle
 
 DOCUMO_PORT = 8081
 

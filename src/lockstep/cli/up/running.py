@@ -17,8 +17,7 @@ from lockstep.cli.up.documo_process import DocumoProcess, start_documo
 from lockstep.garbage import settle_garbage
 from lockstep.serving.health import free_port, serving_health
 from lockstep.settings import Settings
-from lockstep.sync.services import Services
-from lockstep.wiring import OWN_APPLICATION, House, Say, noted_application, open_house
+from lockstep.wiring import OWN_APPLICATION, House, Say, Services, noted_application, open_house
 
 
 @dataclass(frozen=True, slots=True)

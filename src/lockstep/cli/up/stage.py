@@ -14,12 +14,12 @@ from lockstep.actions import applications, assignments, credentials, provisionin
 from lockstep.actions import connection as connection_actions
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.context import Context
+from lockstep.actions.provisioning import Cycle
+from lockstep.actions.sources import PassKind, PassResult
 from lockstep.cli.up.documo_process import DocumoProcess, ask_documo
-from lockstep.directory.rows import PassKind, PassResult
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import Probe
 from lockstep.sources import demo
-from lockstep.storage.cycles import Cycle
 from lockstep.vault import Secret
 
 APP = "documo"
