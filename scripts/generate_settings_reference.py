@@ -21,6 +21,11 @@ LOCKSTEP_MORE = (
         "the file `key` in the data folder",
     ),
     ("LOCKSTEP_KEY_OLDER", "A former key that still opens what it sealed", "none"),
+    (
+        "LOCKSTEP_METRICS_TOKEN",
+        "Who sends it may read `/metrics`, at least 16 characters",
+        "none: there are no metrics",
+    ),
     ("DATABASE_URL", "A PostgreSQL server of yours, version 15 or newer", "the PostgreSQL that comes along"),
     ("NO_COLOR", "No colour, whatever it says", "not set"),
 )
@@ -35,6 +40,7 @@ DOCUMO = (
     ("DOCUMO_PORT", "Documo's port under `lockstep up`", "8081"),
     ("DOCUMO_PUBLIC_URL", "What Documo calls itself in links", "the address and port it listens on"),
     ("DOCUMO_OUTBOUND_ALLOW", "Private origins and networks that events may be sent to", "none"),
+    ("DOCUMO_METRICS_TOKEN", "Who sends it may read `/metrics`, at least 16 characters", "none: there are no metrics"),
     ("DOCUMO_MAX_CONNECTIONS", "Connections at once", "2000"),
     ("DOCUMO_MAX_CONNECTIONS_PER_ADDRESS", "Of these, from one address", "256"),
     ("DOCUMO_TRUSTED_PROXIES", "Addresses and networks of reverse proxies whose X-Forwarded-For is believed", "none"),

@@ -111,6 +111,11 @@ class RequestLog:
         self._waiting_bytes = 0
         self._lost = 0
 
+    @property
+    def lost(self) -> int:
+        """How many entries were not written down since the start."""
+        return self._lost
+
     def add(self, entry: Entry) -> None:
         """Note a request, without its bodies while those that wait are many bytes. Never waits, never fails."""
         if len(self._waiting) >= MAX_WAITING:

@@ -22,6 +22,7 @@ from documo.ended_keys import EndedKeys
 from documo.event_delivery import EventDelivery
 from documo.event_poll import poll_endpoint
 from documo.event_streams import EventKeys, event_keys
+from documo.monitoring import RequestFigures, metrics_of
 from documo.oauth import token_endpoint
 from documo.request_log import RequestLog
 from documo.scim_service.app import ScimApp
@@ -35,6 +36,7 @@ from documo.store import secrets as secrets_table
 from documo.store.database import Store
 from lockstep.scim.errors import ScimError
 from lockstep.serving.bodies import App, Receive, Scope, Send
+from lockstep.serving.metrics import METRICS_PATH
 from lockstep.serving.refusals import Refusal
 from lockstep.serving.server import listen, plain_text, serving_http
 from lockstep.targets.outbound import OutboundRules
@@ -63,16 +65,18 @@ def make_app(
     port: int,
     keys: EventKeys,
 ) -> App:
-    """The whole application: the SCIM service directly, everything else through Starlette."""
+    """The whole application, counted: the SCIM service directly, everything else through Starlette."""
     public_url = settings.public_url or f"http://{settings.host}:{port}"
     refused = RefusedSignIns(EndedKeys(store, request_log))
     scim = ScimApp(service, tenants, Hosts(public_url, f"{settings.host}:{port}", tenants), request_log, refused)
+    metrics = metrics_of(store, request_log, token=settings.metrics_token)
     others = Starlette(
         routes=[
             Route("/oauth/token", token_endpoint(store, tenants, refused), methods=["POST"]),
             Route("/events/{stream}", poll_endpoint(store, tenants, keys, public_url, refused), methods=["POST"]),
             Route("/.well-known/jwks.json", _answering(lambda: keys.signer.jwks)),
             Route("/healthz", _healthy),
+            Route(METRICS_PATH, metrics.page),
         ]
     )
     others.router.redirect_slashes = False  # the answer would repeat the Host of the request
@@ -84,7 +88,7 @@ def make_app(
         else:
             await others(scope, receive, send)
 
-    return app
+    return RequestFigures(metrics).counting(app)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from lockstep.errors import invalid
 from lockstep.serving.limits import Limits
+from lockstep.serving.tokens import checked_token
 
 DEFAULT_DATA = "./lockstep-data"
 DEFAULT_PORT = 8081
@@ -31,6 +32,7 @@ class Settings:
     urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     rate_override: int | None = None
     outbound_allow: tuple[str, ...] = ()  # where events may be sent beyond the internet: origins and networks
+    metrics_token: str = field(default="", repr=False)  # "": there is no /metrics
     limits: Limits = field(default_factory=Limits)  # of the HTTP server
 
 
@@ -53,8 +55,14 @@ def read_settings(
         urls=urls,
         rate_override=rate,
         outbound_allow=tuple(environment.get("DOCUMO_OUTBOUND_ALLOW", "").replace(",", " ").split()),
+        metrics_token=_metrics_token(environment),
         limits=limits_from(environment),
     )
+
+
+def _metrics_token(environment: Mapping[str, str]) -> str:
+    text = environment.get("DOCUMO_METRICS_TOKEN", "").strip()
+    return checked_token(text, variable="DOCUMO_METRICS_TOKEN") if text else ""
 
 
 def limits_from(environment: Mapping[str, str]) -> Limits:

@@ -167,6 +167,18 @@ class Turns(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Told of every request that was sent, at the moment when it ended."""
+
+    def __call__(self, application: str, status: int | None, seconds: float) -> None:
+        """*status* is None where no whole answer came. Never waits, never fails."""
+        ...
+
+
+def unobserved(application: str, status: int | None, seconds: float) -> None:
+    """Where nobody counts."""
+
+
 class TargetOpener(Protocol):
     """How the inner rooms get at applications without knowing any adapter."""
 

@@ -18,9 +18,11 @@ from urllib.parse import urlsplit
 
 from lockstep.errors import LockstepError, invalid
 from lockstep.postgres.database import urls_from
+from lockstep.serving.tokens import checked_token
 from lockstep.vault import Secret
 
-SECRETS = ("LOCKSTEP_KEY", "LOCKSTEP_KEY_OLDER")
+METRICS_TOKEN = "LOCKSTEP_METRICS_TOKEN"  # noqa: S105  # its name
+SECRETS = ("LOCKSTEP_KEY", "LOCKSTEP_KEY_OLDER", METRICS_TOKEN)
 TEST_PREFIX = "LOCKSTEP_TEST_"
 
 
@@ -120,6 +122,7 @@ class Settings:
     database_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     key: Secret | None = None
     older_key: Secret | None = None
+    metrics_token: Secret | None = None
     origins: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -147,6 +150,7 @@ def load_settings(environment: Mapping[str, str], flags: Mapping[str, object] | 
         database_urls=urls_from(environment),
         key=_secret(environment, "LOCKSTEP_KEY"),
         older_key=_secret(environment, "LOCKSTEP_KEY_OLDER"),
+        metrics_token=_metrics_token(environment),
         origins={name: origins.get(name, "default") for name in known},
     )
 
@@ -168,6 +172,11 @@ def _read(metadata: Mapping[str, Any], text: str, where: str) -> object:
 def _secret(environment: Mapping[str, str], variable: str) -> Secret | None:
     text = _lookup(environment, variable)
     return Secret(text) if text else None
+
+
+def _metrics_token(environment: Mapping[str, str]) -> Secret | None:
+    text = _lookup(environment, METRICS_TOKEN)
+    return Secret(checked_token(text, variable=METRICS_TOKEN)) if text else None
 
 
 def _lookup(environment: Mapping[str, str], variable: str) -> str:

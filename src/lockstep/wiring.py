@@ -22,6 +22,7 @@ from lockstep.directory.intake import IntakeOptions, Progress
 from lockstep.directory.lifecycle import purge_due
 from lockstep.errors import LockstepError, conflict
 from lockstep.gallery.loader import Gallery, load_gallery
+from lockstep.ports import Observer, unobserved
 from lockstep.postgres.embedded import Options
 from lockstep.postgres.migrate import migrate
 from lockstep.postgres.pool import Pool, open_pool
@@ -124,11 +125,13 @@ async def open_house(
     upgrades: bool = True,
     needs_key: bool = True,
     restores: bool = False,
+    observer: Observer = unobserved,
 ) -> AsyncIterator[House]:
     """Attach to the database (starting our own PostgreSQL where none is named), bring it up to date, open what is needed.
 
     *main*: this is `up` or `serve`, of which a data folder has one. Without *upgrades* a database of an older version is refused.
     Without *needs_key* nothing sealed will be opened, and a missing key is no error; none is made.
+    *observer* is told of every request to an application.
     Only what *restores* enters a folder whose restore did not end: its applications may still be switched on. Raises LockstepError.
     """
     if not restores:
@@ -149,7 +152,7 @@ async def open_house(
             if needs_key or not sealed
             else passing_vault()
         )
-        targets = ScimTargets((*settings.outbound_allow, *own_application(settings.data)))
+        targets = ScimTargets((*settings.outbound_allow, *own_application(settings.data)), observer=observer)
         stack.push_async_callback(targets.close)
         yield House(settings, server, pool, vault, load_gallery(), targets, Drive(pool=pool))
 

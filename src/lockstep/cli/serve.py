@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
 import uvloop
 
 from lockstep.cli.events import log_to_stderr
+from lockstep.cli.monitoring import RequestTimes, metrics_of
 from lockstep.cli.output import hint
 from lockstep.cli.session import globals_of
 from lockstep.cli.stopping import either, until_stopped
@@ -41,8 +43,13 @@ def serve(ctx: click.Context, folder: Path | None, host: str | None, port: int |
 @click.command()
 @click.option("--data", "folder", type=click.Path(path_type=Path, file_okay=False), help="The data folder.")
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Tasks at once (default: 4).")
+@click.option(
+    "--health-port",
+    type=click.IntRange(1, 65535),
+    help="Answer /healthz, /readyz and /metrics here (default: nowhere).",
+)
 @click.pass_context
-def worker(ctx: click.Context, folder: Path | None, concurrency: int | None) -> None:
+def worker(ctx: click.Context, folder: Path | None, concurrency: int | None, health_port: int | None) -> None:
     """Run one more worker, on this machine or another with the same database and key.
 
     \b
@@ -51,19 +58,29 @@ def worker(ctx: click.Context, folder: Path | None, concurrency: int | None) -> 
     """
     settings = load_settings(os.environ, {"data": folder or globals_of(ctx).data, "worker_concurrency": concurrency})
     log_to_stderr(level=settings.log_level, form=settings.log_format)
-    uvloop.run(_work(settings))
+    uvloop.run(_work(settings, health_port=health_port))
 
 
 async def _serve(settings: Settings, *, has_worker: bool) -> None:
-    async with open_house(settings, main=True, say=hint) as house:
-        reachable = house.server.is_reachable
-        async with serving_health(house.pool, host=settings.host, port=settings.port, is_reachable=reachable):
+    times = RequestTimes.new()
+    async with open_house(settings, main=True, say=hint, observer=times.note) as house:
+        reachable, metrics = house.server.is_reachable, await metrics_of(house, times, whole=True)
+        async with serving_health(house.pool, metrics, host=settings.host, port=settings.port, is_reachable=reachable):
             where = f"Lockstep serves http://{settings.host}:{settings.port} on {settings.data}"
             await _until_stopped(house, where, has_worker=has_worker)
 
 
-async def _work(settings: Settings) -> None:
-    async with open_house(settings, main=False, say=hint) as house:
+async def _work(settings: Settings, *, health_port: int | None) -> None:
+    times = RequestTimes.new()
+    async with AsyncExitStack() as stack:
+        house = await stack.enter_async_context(open_house(settings, main=False, say=hint, observer=times.note))
+        if health_port is not None:
+            metrics = await metrics_of(house, times, whole=False)
+            await stack.enter_async_context(
+                serving_health(
+                    house.pool, metrics, host=settings.host, port=health_port, is_reachable=house.server.is_reachable
+                )
+            )
         await _until_stopped(house, f"Lockstep works on {settings.data}", has_worker=True)
 
 

@@ -17,17 +17,20 @@ from starlette.routing import Route
 from lockstep import __version__
 from lockstep.postgres.pool import Pool
 from lockstep.serving.limits import Limits
+from lockstep.serving.metrics import METRICS_PATH, Metrics
 from lockstep.serving.server import listen, serving_http
 
 READY_WITHIN_SECONDS = 2.0
 LIMITS = Limits(
     head_bytes=16_384, target_bytes=8_192, discarded_bytes=65_536, connections=200, connections_per_address=100
 )
-ROOT = f"Lockstep {__version__}. Administration: the lockstep command. Health: /healthz and /readyz.\n"
+ROOT = (
+    f"Lockstep {__version__}. Administration: the lockstep command. Health: /healthz and /readyz. Figures: /metrics.\n"
+)
 
 
-def health_app(pool: Pool, is_reachable: Callable[[], bool] = lambda: True) -> Starlette:
-    """`/healthz`: the process answers. `/readyz`: the database does, too (503 where it does not).
+def health_app(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool] = lambda: True) -> Starlette:
+    """`/healthz`: the process answers. `/readyz`: the database does, too (503 where it does not). `/metrics`: for those with the token.
 
     *is_reachable*: whether the database takes new connections, which an open one does not show.
     """
@@ -48,16 +51,23 @@ def health_app(pool: Pool, is_reachable: Callable[[], bool] = lambda: True) -> S
             return PlainTextResponse("the database does not answer\n", status_code=503)
         return PlainTextResponse("ready\n")
 
-    return Starlette(routes=[Route("/", root), Route("/healthz", alive), Route("/readyz", ready)])
+    return Starlette(
+        routes=[
+            Route("/", root),
+            Route("/healthz", alive),
+            Route("/readyz", ready),
+            Route(METRICS_PATH, metrics.page),
+        ]
+    )
 
 
 @asynccontextmanager
 async def serving_health(
-    pool: Pool, *, host: str, port: int, is_reachable: Callable[[], bool] = lambda: True
+    pool: Pool, metrics: Metrics, *, host: str, port: int, is_reachable: Callable[[], bool] = lambda: True
 ) -> AsyncIterator[None]:
     """Answer on *host* and *port* for the length of the block. Raises LockstepError when the port is taken."""
     listener = listen(host, port, next_step="Stop the other program, or choose another port: --port N")
-    async with serving_http(health_app(pool, is_reachable), listener, limits=LIMITS):
+    async with serving_http(health_app(pool, metrics, is_reachable), listener, limits=LIMITS):
         yield
 
 

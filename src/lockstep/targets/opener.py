@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.target_attributes import TargetAttribute
-from lockstep.ports import Probe, Target, TargetOpener, TargetSettings, Turns
+from lockstep.ports import Observer, Probe, Target, TargetOpener, TargetSettings, Turns, unobserved
 from lockstep.targets.outbound import OutboundRules
 
 if TYPE_CHECKING:
@@ -18,11 +18,18 @@ if TYPE_CHECKING:
 
 
 class ScimTargets(TargetOpener):
-    """Opens SCIM applications. *outbound_allow* lists origins and networks beyond the internet."""
+    """Opens SCIM applications. *outbound_allow* lists origins and networks beyond the internet; *observer* counts requests."""
 
-    def __init__(self, outbound_allow: Iterable[str] = (), *, client: HttpClient | None = None) -> None:
+    def __init__(
+        self,
+        outbound_allow: Iterable[str] = (),
+        *,
+        client: HttpClient | None = None,
+        observer: Observer = unobserved,
+    ) -> None:
         self._rules = OutboundRules(outbound_allow)
         self._client = client
+        self._observer = observer
 
     @property
     def client(self) -> HttpClient:
@@ -36,7 +43,7 @@ class ScimTargets(TargetOpener):
     def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target:
         from lockstep.targets.scim_target import ScimTarget
 
-        return ScimTarget(settings, self.client, turns)
+        return ScimTarget(settings, self.client, turns, self._observer)
 
     async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]:
         from lockstep.targets.test_connection import test_connection

@@ -13,8 +13,19 @@ from functools import partial
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
 from lockstep.engine.secrecy import names_a_secret
-from lockstep.ports import Answer, Exchange, Target, TargetError, TargetPage, TargetSettings, Turns, Verdict
-from lockstep.targets.http_client import HttpClient, Response, WireError
+from lockstep.ports import (
+    Answer,
+    Exchange,
+    Observer,
+    Target,
+    TargetError,
+    TargetPage,
+    TargetSettings,
+    Turns,
+    Verdict,
+    unobserved,
+)
+from lockstep.targets.http_client import HttpClient, Response, Trouble, WireError
 from lockstep.targets.listing import Dishonest, Listing, read_found
 from lockstep.targets.pacing import Pace, TooSoon
 from lockstep.targets.redaction import RecordedExchange, Redactor, strings_in
@@ -46,10 +57,20 @@ LONGEST_WAIT_FOR_TURN = 2.0
 
 
 class ScimTarget(Target):
-    """One application. *client* is shared with others and closed by who made it; *turns* is asked for every request."""
+    """One application. *client* is shared with others and closed by who made it.
 
-    def __init__(self, settings: TargetSettings, client: HttpClient, turns: Turns | None = None) -> None:
+    *turns* is asked for every request, *observer* is told of every one that was sent.
+    """
+
+    def __init__(
+        self,
+        settings: TargetSettings,
+        client: HttpClient,
+        turns: Turns | None = None,
+        observer: Observer = unobserved,
+    ) -> None:
         self.settings = settings
+        self._observer = observer
         self._turns = turns
         self._client = client
         self._tenant = read_tenant_url(settings.tenant_url, settings.patch_mode)
@@ -238,11 +259,14 @@ class ScimTarget(Target):
         except TooSoon as early:
             return _nothing(self._too_soon(early))
         except WireError as error:
+            if error.trouble is not Trouble.BLOCKED:
+                self._observer(self.settings.app, None, error.seconds)
             answer = read_trouble(request.call, error, self._sayer)
             if error.trouble.was_sent:
                 exchange = self._record(request, url, None, error.seconds, b"", operation_id)
                 answer = replace(answer, exchanges=(exchange,))
             return _nothing(answer)
+        self._observer(self.settings.app, response.status, response.seconds)
         return self._judged(request, response, url, operation_id)
 
     def _judged(self, request: ScimRequest, response: Response, url: str, operation_id: str) -> tuple[Answer, Reading]:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lockstep.cli.monitoring import RequestTimes, metrics_of
 from lockstep.cli.stopping import either
 from lockstep.cli.up.documo_process import DocumoProcess, start_documo
 from lockstep.garbage import settle_garbage
@@ -39,13 +40,15 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
     port = free_port(host, settings.port, but=documo_port)
     origin = f"http://127.0.0.1:{documo_port}"
     settings = replace(settings, port=port, outbound_allow=(*settings.outbound_allow, origin))
-    async with open_house(settings, main=True, say=say) as house, _allowed(settings.data, origin):
+    times = RequestTimes.new()
+    async with open_house(settings, main=True, say=say, observer=times.note) as house, _allowed(settings.data, origin):
         documo = await start_documo(settings.data, port=documo_port)
         services = house.services()
         ready = asyncio.Event()
         worker = asyncio.create_task(house.work(services, ready=ready), name="worker")
         try:
-            async with serving_health(house.pool, host=host, port=port, is_reachable=house.server.is_reachable):
+            metrics, reachable = await metrics_of(house, times, whole=True), house.server.is_reachable
+            async with serving_health(house.pool, metrics, host=host, port=port, is_reachable=reachable):
                 await either(ready.wait(), worker)
                 settle_garbage()
                 yield Running(house, documo, services, worker, port)

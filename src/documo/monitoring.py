@@ -1,0 +1,124 @@
+"""Documo's figures for Prometheus: requests by route, and totals over all accounts. No account, member or path is named."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from prometheus_client import Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from documo.request_log import RequestLog
+from documo.settings import SCIM_PATH
+from documo.store import totals
+from documo.store.database import Store
+from lockstep.serving.bodies import App, Receive, Scope, Send
+from lockstep.serving.metrics import BUCKETS, Metrics
+
+# Counting members visits every account, so they are not counted at every scrape.
+MEMBERS_SECONDS = 60.0
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
+_RESOURCES = {"users": "Users", "groups": "Groups", "roles": "Roles"}
+_SINGLE = {"me": "Me", "bulk": "Bulk", ".search": ".search", "serviceproviderconfig": "ServiceProviderConfig"}
+_DESCRIBED = {"schemas": "Schemas", "resourcetypes": "ResourceTypes"}
+_OTHERS = frozenset(("/oauth/token", "/.well-known/jwks.json", "/healthz", "/metrics"))
+
+
+def route_of(path: str) -> str:
+    """The template of *path*, such as `/scim/v2/Users/{id}`; `other` for what is not served, so that their number is bounded."""
+    if path in _OTHERS:
+        return path
+    if path.startswith("/events/"):
+        return "/events/{stream}"
+    if path != SCIM_PATH and not path.startswith(SCIM_PATH + "/"):
+        return "other"
+    first, *rest = path[len(SCIM_PATH) :].strip("/").split("/", 2)
+    name = first.lower()
+    if not first:
+        return SCIM_PATH
+    if name in _SINGLE and not rest:
+        return f"{SCIM_PATH}/{_SINGLE[name]}"
+    known = _RESOURCES.get(name) or _DESCRIBED.get(name)
+    if known is None or len(rest) > 1:
+        return "other"
+    if rest == [".search"] and name in _RESOURCES:
+        return f"{SCIM_PATH}/{known}/.search"
+    return f"{SCIM_PATH}/{known}/{{id}}" if rest else f"{SCIM_PATH}/{known}"
+
+
+class RequestFigures:
+    """Counts what *app* answers."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._count = Counter(
+            "documo_requests",
+            "Requests by route, method and status",
+            ["route", "method", "status"],
+            registry=metrics.registry,
+        )
+        self._seconds = Histogram(
+            "documo_request_seconds",
+            "Until the answer was handed over",
+            ["route"],
+            buckets=BUCKETS,
+            registry=metrics.registry,
+        )
+
+    def counting(self, app: App) -> App:
+        """*app*, counted. A request whose client went away before the answer began counts as status 499."""
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            begun = time.perf_counter()
+            status = 499
+
+            async def noting(message: Any) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                await send(message)
+
+            try:
+                await app(scope, receive, noting)
+            finally:
+                route, method = route_of(scope["path"]), scope["method"]
+                self._count.labels(route, method if method in _METHODS else "other", str(status)).inc()
+                self._seconds.labels(route).observe(time.perf_counter() - begun)
+
+        return counted
+
+
+def metrics_of(store: Store, request_log: RequestLog, *, token: str) -> Metrics:
+    """The page of one Documo process."""
+    measured = _Members()
+    return Metrics("documo", token=token, pool=store.pool, measure=partial(_measure, store, request_log, measured))
+
+
+class _Members:
+    def __init__(self) -> None:
+        self.total = 0
+        self.counted_at = -MEMBERS_SECONDS
+
+
+async def _measure(store: Store, request_log: RequestLog, members: _Members) -> Sequence[Metric]:
+    async with store.control() as connection:
+        accounts = await totals.accounts(connection)
+        streams, failing, waiting = await totals.event_streams(connection)
+    if time.monotonic() - members.counted_at >= MEMBERS_SECONDS:
+        async with store.control() as connection:
+            members.total = await totals.members(connection)
+        members.counted_at = time.monotonic()
+    return [
+        GaugeMetricFamily("documo_accounts", "Accounts", value=accounts),
+        GaugeMetricFamily("documo_members", "Members of all accounts together, counted once a minute", value=members.total),
+        GaugeMetricFamily("documo_event_streams", "Event streams", value=streams),
+        GaugeMetricFamily("documo_event_streams_failing", "Event streams whose receiver does not take events", value=failing),
+        GaugeMetricFamily("documo_events_waiting", "Events that no receiver has taken yet", value=waiting),
+        CounterMetricFamily(
+            "documo_request_log_lost", "Requests that were answered but are not in the request log", value=request_log.lost
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,50 @@
+"""The metrics page of a process: what it counts itself, and for the server what the database knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prometheus_client import Histogram
+
+from lockstep.actions.context import Actor
+from lockstep.actions.measures import measure
+from lockstep.serving.metrics import BUCKETS, Metrics
+from lockstep.storage.measures import WrittenTally
+from lockstep.wiring import House
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTimes:
+    """Requests that this process sent to applications."""
+
+    histogram: Histogram
+
+    @classmethod
+    def new(cls) -> RequestTimes:
+        histogram = Histogram(
+            "lockstep_application_request_seconds",
+            "Requests to applications by class of status; none: no answer came",
+            ["application", "status"],
+            buckets=BUCKETS,
+            registry=None,
+        )
+        return cls(histogram)
+
+    def note(self, application: str, status: int | None, seconds: float) -> None:
+        """Count one request; *status* None: no whole answer came."""
+        shown = "none" if status is None else f"{status // 100}xx"
+        self.histogram.labels(application, shown).observe(seconds)
+
+
+async def metrics_of(house: House, times: RequestTimes, *, whole: bool) -> Metrics:
+    """The page of the process that *house* runs in; *whole*: with what the database knows, which one process shows for all."""
+    token = house.settings.metrics_token.reveal() if house.settings.metrics_token is not None else ""
+    context = house.context(Actor("system"))
+    tally = WrittenTally()
+    async with context.reading() as connection:
+        await tally.begin(connection)
+    metrics = Metrics(
+        "lockstep", token=token, pool=house.pool, measure=(lambda: measure(context, tally)) if whole else None
+    )
+    metrics.registry.register(times.histogram)
+    return metrics

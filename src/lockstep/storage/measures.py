@@ -1,0 +1,129 @@
+"""What monitoring asks of the database: numbers alone, one row for each job.
+
+Ages are taken from the clock of the database. Statements give up after a few seconds, so that a scrape never burdens it for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import only_row
+
+# Long enough for every transaction that writes log entries to be committed, so that none is passed over.
+_SETTLED_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Objects of one job that need a look. *failing*: tried in vain so far. *leavers*: those of them all who must lose access.
+
+    Ages in seconds, 0 where nothing waits.
+    """
+
+    job: str
+    changes: int
+    oldest_change: float
+    failing: int
+    leavers: int
+    oldest_leaver: float
+
+
+async def limit_statements(connection: Connection, *, seconds: float) -> None:
+    """Give up every statement of this transaction after *seconds*."""
+    await connection.execute("select set_config('statement_timeout', %s, true)", (str(int(seconds * 1000)),))
+
+
+async def waiting(connection: Connection) -> list[Waiting]:
+    """What waits, by job; jobs without a dirty object are left out. What is held, or has its time ahead, does not count."""
+    async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
+        await cursor.execute(
+            """select job, count(*) filter (where is_new) as changes,
+                coalesce(extract(epoch from now() - min(marked_at) filter (where is_new)), 0)::float8 as oldest_change,
+                count(*) filter (where failures > 0) as failing,
+                count(*) filter (where lane = 1 and is_wanted) as leavers,
+                coalesce(extract(epoch from now() - min(marked_at) filter (where lane = 1 and is_wanted)), 0)::float8
+                    as oldest_leaver
+            from dirty, lateral (select
+                not_before < 'infinity' and not (not_before > now() and coalesce(last_error ? 'isScheduled', false)) as is_wanted,
+                not_before > now() and coalesce(last_error ? 'isSlowed', false) as is_slowed) as why,
+                lateral (select is_wanted and failures = 0 and not is_slowed as is_new) as kind_of_wait
+            group by job"""
+        )
+        return await cursor.fetchall()
+
+
+async def linked(connection: Connection) -> list[tuple[str, str, str, int]]:
+    """How many accounts are linked: job, kind, state (live or disabled), number."""
+    cursor = await connection.execute(
+        "select job, kind, state, count(*) from link where state in ('live', 'disabled') group by job, kind, state"
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in await cursor.fetchall()]
+
+
+async def last_cycles(connection: Connection) -> list[tuple[str, str, float]]:
+    """When a cycle of each job ended last in each state: job, state, seconds since 1970. On-demand runs do not count."""
+    cursor = await connection.execute(
+        """select job, state, extract(epoch from max(ended_at))::float8 from cycle
+        where ended_at is not null and kind <> 'onDemand' group by job, state"""
+    )
+    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
+
+
+async def troubled(connection: Connection) -> frozenset[str]:
+    """The jobs whose application does not answer usably."""
+    cursor = await connection.execute("select job from target_state where trouble is not null")
+    return frozenset(row[0] for row in await cursor.fetchall())
+
+
+async def workers(connection: Connection, *, silent_seconds: float) -> tuple[int, float | None]:
+    """How many worker queues are alive, and the last heartbeat of any of them in seconds since 1970."""
+    cursor = await connection.execute(
+        """select count(*) filter (where last_heartbeat > now() - make_interval(secs => %s)),
+            extract(epoch from max(last_heartbeat))::float8 from procrastinate_workers""",
+        (silent_seconds,),
+    )
+    row = await only_row(cursor)
+    return int(row[0]), row[1]
+
+
+class WrittenTally:
+    """Counts log entries by (job, action, status) since `begin`, by reading only those that were added since it looked last.
+
+    Entries of the last minute are read again each time: their numbers are given before they are committed, so a lower one may appear
+    after a higher one.
+    """
+
+    def __init__(self) -> None:
+        self._settled: dict[tuple[str, str, str], int] = {}
+        self._mark = 0
+
+    async def begin(self, connection: Connection) -> None:
+        """Count what comes after this."""
+        newest = await connection.execute("select coalesce(max(seq), 0) from provisioning_log")
+        self._mark = int((await only_row(newest))[0])
+
+    async def read(self, connection: Connection) -> Mapping[tuple[str, str, str], int]:
+        """The counts so far. They only ever grow."""
+        cursor = await connection.execute(
+            """with added as (
+                select seq, job, action, status, at >= now() - make_interval(secs => %(seconds)s) as is_recent
+                from provisioning_log where seq > %(mark)s
+            ), edge as (
+                select coalesce(min(seq) filter (where is_recent) - 1, max(seq)) as mark from added
+            )
+            select job, action, status, count(*) filter (where seq <= edge.mark), count(*) filter (where seq > edge.mark),
+                edge.mark
+            from added, edge group by job, action, status, edge.mark""",
+            {"seconds": _SETTLED_SECONDS, "mark": self._mark},
+        )
+        counts = dict(self._settled)
+        for job, action, status, settled, recent, mark in await cursor.fetchall():
+            key = (job, action, status)
+            self._settled[key] = self._settled.get(key, 0) + settled
+            counts[key] = self._settled[key] + recent
+            self._mark = mark
+        return counts
