@@ -18,6 +18,7 @@ from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, held_operations
+from lockstep.storage.rejections import rejections_among
 from lockstep.sync import on_demand, planner
 from lockstep.sync.services import Job
 
@@ -84,13 +85,12 @@ async def _decision(connection: Connection, job: Job, obj: SourceObject) -> tupl
         since = f"{one.planned_at:%Y-%m-%d %H:%M} UTC"
         command = f"lockstep deletes list {app} --user {obj.display}"
         return Decision.HELD, f"Waits for approval since {since} ({what}): {command}"
-    rejected = await held_operations.rejected_for(connection, job.id, obj.kind.value, obj.id)
+    rejected = (await rejections_among(connection, job.id, obj.kind.value, [obj.id])).get(obj.id)
     if rejected is None:
         return None, ""
-    when = f"{rejected.decided_at:%Y-%m-%d %H:%M} UTC"
     return Decision.REJECTED, (
-        f"The {rejected.action} was rejected by {rejected.decided_by or 'somebody'} at {when}. It comes up again when something "
-        f"changes, or with: lockstep run {app} --full"
+        f"The {rejected.action} was rejected by {rejected.by or 'somebody'} on {rejected.at:%Y-%m-%d %H:%M} UTC and is not sent. "
+        f"To send it after all: lockstep deletes approve {app} --rejected --user {obj.display}"
     )
 
 

@@ -46,13 +46,22 @@ class HeldWrite:
 
 
 async def list_held(
-    context: Context, app: str, *, users: Sequence[str] = (), reasons: Sequence[str] = (), first: int | None = None
+    context: Context,
+    app: str,
+    *,
+    users: Sequence[str] = (),
+    reasons: Sequence[str] = (),
+    first: int | None = None,
+    rejected: bool = False,
 ) -> list[HeldWrite]:
-    """What waits for a decision, oldest first: all, these people's, those for these reasons, and of them the *first*."""
+    """What waits for a decision, oldest first: all, these people's, those for these reasons, and of them the *first*.
+
+    *rejected*: what was rejected and is not sent, instead.
+    """
     async with context.reading() as connection:
         row = await job_row(connection, app)
         ids = {(await find_anybody(connection, name)).id for name in users}
-        found = [_held(one) for one in await held_operations(connection, row.id)]
+        found = [_held(one) for one in await held_operations(connection, row.id, rejected=rejected)]
     wanted = [one for one in found if (not users or one.source_id in ids) and (not reasons or one.reason in reasons)]
     return wanted[:first]
 

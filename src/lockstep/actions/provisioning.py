@@ -18,7 +18,17 @@ from lockstep.actions.lookup import find_group, find_person
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import Kind, LockstepError, conflict, not_found
 from lockstep.postgres.pool import Connection
-from lockstep.storage import cycles, dirty_marks, held_operations, jobs, link_list, links, operations, target_state
+from lockstep.storage import (
+    cycles,
+    dirty_marks,
+    held_operations,
+    jobs,
+    link_list,
+    links,
+    operations,
+    rejections,
+    target_state,
+)
 from lockstep.storage.cycles import Cycle as Cycle
 from lockstep.storage.jobs import JobRow as JobRow
 from lockstep.sync import cycle as cycle_frame
@@ -240,8 +250,18 @@ async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None 
 
 
 async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
-    """Do not carry held writes out. They come up again when something changes."""
+    """Do not carry held writes out, nor anything with the same effect until something else was planned for the object."""
     return await _decide(context, app, "rejected", ids)
+
+
+async def approve_rejected(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
+    """Let writes that were rejected (all of them without *ids*) go ahead after all, re-evaluated against the present state."""
+    async with context.changing(PROVISIONING_WRITE) as edit:
+        row = await job_row(edit.connection, app)
+        count = await rejections.approve_rejected(edit.connection, row.id, actor=context.actor.name, ids=ids)
+        await audit(edit, "Approve rejected writes", row.app_name, after={"decision": "approved", "count": count})
+    await context.after_commit(frozenset({row.id}))
+    return Decided(count, "approved")
 
 
 async def _decide(context: Context, app: str, decision: str, ids: Sequence[str] | None) -> Decided:

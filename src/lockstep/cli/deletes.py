@@ -49,16 +49,18 @@ def _choice(command: Command) -> Command:
 @deletes.command("list")
 @click.argument("app")
 @_choice
+@click.option("--rejected", is_flag=True, help="What was rejected and is not sent, instead.")
 @output_option
-def list_(app: str, users: tuple[str, ...], reasons: tuple[str, ...], first: int | None, output: Output) -> None:
+def list_(app: str, output: Output, **chosen: Any) -> None:
     """List what waits for a decision, oldest first, with the reason for each.
 
     \b
-    lockstep deletes list documo
     lockstep deletes list documo --reason filtered -o json
+    lockstep deletes list documo --rejected
     """
-    held = run(lambda context: actions.list_held(context, app, users=users, reasons=reasons, first=first))
-    output.many([_row(one) for one in held], _COLUMNS, empty="Nothing waits for approval.")
+    held = run(lambda context: actions.list_held(context, app, **chosen))
+    empty = "Nothing was rejected that is still wanted." if chosen["rejected"] else "Nothing waits for approval."
+    output.many([_row(one) for one in held], _COLUMNS, empty=empty)
     for line in actions.summary(held):
         hint(line)
 
@@ -67,6 +69,7 @@ def list_(app: str, users: tuple[str, ...], reasons: tuple[str, ...], first: int
 @click.argument("app")
 @_choice
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only this one. Repeatable.")
+@click.option("--rejected", is_flag=True, help="Of what was rejected before.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 def approve(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen: Any) -> None:
@@ -77,7 +80,8 @@ def approve(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen:
     lockstep deletes approve documo --user kim.berg@contoso.test --yes
     """
     found = _asked("Approve", app, ids, chosen, yes=yes)
-    decided = run(lambda context: provisioning.approve_deletes(context, app, found))
+    decide = provisioning.approve_rejected if chosen["rejected"] else provisioning.approve_deletes
+    decided = run(lambda context: decide(context, app, found))
     _told(app, decided, output)
 
 
@@ -88,7 +92,7 @@ def approve(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 def reject(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen: Any) -> None:
-    """Do not carry held writes out. They come up again when something changes.
+    """Do not carry held writes out, until something else is planned for the person or somebody approves them.
 
     \b
     lockstep deletes reject documo --yes

@@ -158,7 +158,7 @@ def _lines(one: JobStatus) -> list[str]:
         ("slowed", f"{counted(backlog.slowed, 'object')} until the quarantine ends" if backlog.slowed else ""),
         ("failing", _failing(one)),
         ("held", f"{counted(one.held, 'write')} for approval   lockstep deletes list {one.app}" if one.held else "none"),
-        ("rejected", counted(one.rejected, "write") if one.rejected else ""),
+        ("rejected", f"{counted(one.rejected, 'write')}   lockstep deletes list {one.app} --rejected" if one.rejected else ""),
         ("unknown", f"whether {counted(one.maybe_created, 'account')} exist" if one.maybe_created else ""),
         ("next cycle", _next_cycle(one)),
         *_quarantine(one),

@@ -221,7 +221,7 @@ _TABLE: tuple[_Row, ...] = (
             f"In step, but for {counted(facts.rejected, 'write')} that {'was' if facts.rejected == 1 else 'were'} rejected: "
             f"{'that account stays' if facts.rejected == 1 else 'those accounts stay'} active."
         ),
-        lambda facts: f"Look at everybody again: lockstep run {facts.app} --full",
+        lambda facts: f"See them, and decide again: lockstep deletes list {facts.app} --rejected",
         Kind.PARTIAL,
     ),
     _Row(

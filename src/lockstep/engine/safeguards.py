@@ -172,8 +172,14 @@ def hold_unapproved(plan: Plan, action: str, what: str) -> Plan:
     deletes_instead = plan.action is Action.DELETE and action != plan.action.value
     if not concerned or (_in_words(concerned) == what and not deletes_instead):
         return plan
+    return hold_anew(plan, "something else was approved")
+
+
+def hold_anew(plan: Plan, because: str) -> Plan:
+    """*plan*, which a guard minds, held whatever the counts are: *because* of what somebody decided about another write."""
+    concerned = _concerned(plan)
     now = _in_words(concerned)
-    sentence = f"Held for approval: something else was approved, and now the account would {now}."
+    sentence = f"Held for approval: {because}, and now the account would {now}."
     return held(plan, Reason(next(iter(concerned)).value, sentence, {"what": now}, _DECIDE))
 
 

@@ -201,8 +201,7 @@ async def withdraw_held(connection: Connection, job: str, objects: Sequence[Mapp
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """*held*: wait for a decision. *rejected*: disables and deletes that somebody rejected, whose account is live still, and which
-    nothing has brought up again since.
+    """*held*: wait for a decision. *rejected*: losses of access that somebody rejected and that are still wanted: the account is live.
 
     *maybe_created*: creates without an answer for longer than any request takes.
     """
@@ -218,12 +217,8 @@ async def count_undecided(connection: Connection, job: str) -> Undecided:
             (select count(distinct (rejected.kind, rejected.source_id)) from operation as rejected
                 join link on link.job = rejected.job and link.kind = rejected.kind and link.source_id = rejected.source_id
                     and link.state = 'live'
-                where rejected.job = %(job)s and rejected.decision = 'rejected'
-                    and (rejected.action in ('disable', 'delete') or rejected.error ->> 'code' = 'TooManyDeletes')
-                    and not exists (select from change where change.object_id = rejected.source_id
-                        and change.at > rejected.settled_at)
-                    and not exists (select from cycle where cycle.job = rejected.job and cycle.kind = 'initial'
-                        and cycle.started_at > rejected.settled_at)),
+                where rejected.job = %(job)s and rejected.decision = 'rejected' and rejected.rejection_ended_at is null
+                    and (rejected.action in ('disable', 'delete') or rejected.error ->> 'code' = 'TooManyDeletes')),
             (select count(*) from operation where job = %(job)s and state in ('planned', 'ambiguous') and action = 'create'
                 and planned_at < now() - interval '1 minute')""",
         {"job": job},
@@ -236,7 +231,8 @@ async def decide_held(
 ) -> int:
     """Approve or reject what is held (all of it without *ids*); returns how many.
 
-    Approved objects become dirty again and pass the guard once; rejected ones stay as they are until something changes.
+    Approved objects become dirty again and pass the guard once. What is rejected is not sent until something else is planned for its
+    object; what was rejected of it before counts no more.
     """
     given = {"job": job, "decision": decision, "actor": actor, "ids": None if ids is None else list(ids)}
     # As a drain does: the rows of the objects first, in their order, then what was planned for them.
@@ -264,6 +260,11 @@ async def decide_held(
             delete from dirty using decided
             where %(decision)s = 'rejected' and dirty.job = %(job)s and dirty.kind = decided.kind
                 and dirty.source_id = decided.source_id and dirty.not_before = 'infinity'
+            returning 1
+        ), ended as (
+            update operation set rejection_ended_at = clock_timestamp() from decided
+            where operation.job = %(job)s and operation.kind = decided.kind and operation.source_id = decided.source_id
+                and operation.decision = 'rejected' and operation.rejection_ended_at is null
             returning 1
         )
         select count(*) from decided""",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from lockstep.engine.matching import NO_MATCH
 from lockstep.engine.plan import Prepared, Wanted, make_plan, wanted
 from lockstep.engine.records import Lane, LinkState, ObjectKind, Plan
+from lockstep.engine.rejections import keep_rejected
 from lockstep.engine.safeguards import Tally, tally_of
 from lockstep.storage import queue_ahead, target_index
 from lockstep.storage.dirty import Claim
@@ -122,10 +123,18 @@ class Foresight:
                     planned = _foreseen(known, one)
                 except Exception:  # noqa: S112  # told when its own turn comes
                     continue
+                if planned is not None and _is_rejected(known, planned.plan):
+                    continue
                 tally = tally_of(planned.plan) if planned is not None else Tally()
                 if tally or tally.creates:
                     burst.total += tally
                     self._bursts[kind.value, one.obj.id] = burst
+
+
+def _is_rejected(known: Known, plan: Plan) -> bool:
+    """Whether it is not going to be sent, because somebody rejected it."""
+    rejection = known.rejected.get(plan.source_id)
+    return rejection is not None and keep_rejected(plan, rejection, app="") is not None
 
 
 def _foreseen(known: Known, prepared: Prepared) -> Planned | None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lockstep.engine.records import Action, Lane, Plan
+from lockstep.engine.rejections import Rejection, keep_rejected
 from lockstep.engine.safeguards import (
     Counts,
     GuardCode,
@@ -24,12 +25,27 @@ from lockstep.storage import operations
 from lockstep.storage.dirty import Claim
 from lockstep.sync.foresight import Foresight, Queue
 from lockstep.sync.planner import Planned
-from lockstep.sync.sending import is_approved
+from lockstep.sync.sending import is_approved, is_on_demand
 from lockstep.sync.services import Job, Services
 
 FRESH_SECONDS = 5.0
 
 HeldBefore = tuple[str, Mapping[str, Any]]  # what is held or was approved, and why
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What of one object waits for a decision, what was approved and not sent yet, and what was rejected and is not over."""
+
+    held: HeldBefore | None = None
+    approved: HeldBefore | None = None
+    rejected: Rejection | None = None
+
+    def __bool__(self) -> bool:
+        return self != NOTHING_DECIDED
+
+
+NOTHING_DECIDED = Decisions()
 
 
 class Guard:
@@ -49,7 +65,7 @@ class Guard:
         self._ahead.new_slice()
 
     async def pass_or_hold(
-        self, job: Job, claim: Claim, planned: Planned, held_before: HeldBefore | None = None
+        self, job: Job, claim: Claim, planned: Planned, decisions: Decisions = NOTHING_DECIDED
     ) -> Planned:
         """*planned*, or the same held for approval. Costs nothing for a plan that no guard looks at."""
         plan = planned.plan
@@ -61,18 +77,23 @@ class Guard:
         await self._refresh(job, claim.cycle)
         key = (claim.kind, claim.source_id)
         self._counts = self._counts.without(self._passed.pop(key, Tally()))
-        checked = await self._check(job, claim, planned, held_before)
+        checked = await self._check(job, claim, planned, decisions)
         self._counts = self._counts.with_plan(checked)
         self._passed[key] = tally_of(checked)
         self._ahead.decided(plan, passed=checked is plan)
         return planned if checked is plan else replace(planned, plan=checked)
 
-    async def _check(self, job: Job, claim: Claim, planned: Planned, held_before: HeldBefore | None) -> Plan:
+    async def _check(self, job: Job, claim: Claim, planned: Planned, decisions: Decisions) -> Plan:
         plan = planned.plan
-        if is_approved(claim):
-            return _as_approved(held_before, plan)
-        if held_before is not None and (undecided := _undecided(held_before, plan)) is not None:
+        # What is held or was rejected now came after an approval.
+        if is_approved(claim) and decisions.held is None and decisions.rejected is None:
+            return _as_approved(decisions.approved, plan)
+        if decisions.held is not None and (undecided := _undecided(decisions.held, plan)) is not None:
             return undecided
+        if decisions.rejected is not None and not is_on_demand(claim):
+            app = job.row.app_name
+            if (kept := keep_rejected(plan, decisions.rejected, app=app)) is not None:
+                return kept
         checked = hold_or_release(plan, self._counts, job.configuration)
         if checked.action is Action.HELD or claim.lane == Lane.ON_DEMAND.number:
             return checked

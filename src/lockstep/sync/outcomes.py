@@ -53,7 +53,8 @@ class Outcome:
 
     *unsure_members* (group, member, account) may or may not be in the application's group.
     *postponed* keeps the dirty row (with these columns); without it the object is done. *counted* is "" where the cycle does not
-    count it yet. *withdraws_hold*: what of the object waited for a decision needs none any more.
+    count it yet. *ends_decisions*: what of the object waited for a decision needs none any more, and what was rejected is not wanted
+    any more; *stays_rejected*: it is wanted still.
     """
 
     claim: Claim
@@ -64,7 +65,8 @@ class Outcome:
     is_newly_linked: bool = False
     settled: tuple[Row, ...] = ()
     held: Row | None = None
-    withdraws_hold: bool = False
+    ends_decisions: bool = False
+    stays_rejected: bool = False
     log: Row | None = None
     more_logs: tuple[Row, ...] = ()  # further records, of what was found to have happened before
     postponed: Row | None = None
@@ -241,6 +243,11 @@ def held_back(claim: Claim, planned: Planned, operation: Row) -> Outcome:
     error = {"code": planned.plan.reason.code, "reason": planned.plan.reason.text, "held": True}
     postponed = postponed_row(claim, PARKED, failures=0, first=None, error=error)
     return Outcome(claim, counted="held", held=operation, postponed=postponed, requests=planned.requests)
+
+
+def left_rejected(claim: Claim, planned: Planned) -> Outcome:
+    """Somebody has decided that it is not sent: nothing to do until something else is planned."""
+    return Outcome(claim, counted=COUNTED[Action.SKIP], stays_rejected=True, requests=planned.requests)
 
 
 def unlinked(outcome: Outcome) -> tuple[Row, ...]:

@@ -24,7 +24,7 @@ from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
 from lockstep.sync import health, members, outcomes, sending, settled_outcomes
 from lockstep.sync.contenders import Contenders
-from lockstep.sync.guarding import Guard, HeldBefore
+from lockstep.sync.guarding import NOTHING_DECIDED, Decisions, Guard
 from lockstep.sync.leases import Leases
 from lockstep.sync.log_records import as_failure, new_id
 from lockstep.sync.looks import Unreadable, look
@@ -73,7 +73,7 @@ class Pipeline:
         self._undecided: set[int] = set()  # attempts in flight whose outcome is not known yet
         self._is_troubled = True  # whether failures on the way may be on record that a next answer ends
         self._guard = Guard(services)
-        self._held_before: dict[int, HeldBefore] = {}  # by attempt: what of the object waits for a decision
+        self._decisions: dict[int, Decisions] = {}  # by attempt
         self._contenders = Contenders()
         self._turns = services.turns(job)
         self._queue = WorkQueue()
@@ -102,9 +102,9 @@ class Pipeline:
         most = MOST_PER_SENDER * self.settings.concurrency
         return min(most - len(self._undecided), most + MOST_UNRECORDED - len(self.in_flight))
 
-    def note_held(self, claim: Claim, held: HeldBefore) -> None:
-        """Something of the object waits for a decision already, or was approved and not sent yet."""
-        self._held_before[claim.attempt] = held
+    def note_decisions(self, claim: Claim, decisions: Decisions) -> None:
+        """Something of the object waits for a decision already, was approved and not sent yet, or was rejected."""
+        self._decisions[claim.attempt] = decisions
 
     def look(self, work: Look | Settle) -> None:
         self._queue.put(work)
@@ -118,8 +118,8 @@ class Pipeline:
     def done(self, outcome: Outcome) -> None:
         self._undecided.discard(outcome.claim.attempt)
         outcome = settled_outcomes.with_settled_before(outcome)
-        if outcome.claim.attempt in self._held_before and outcome.is_done:
-            outcome = replace(outcome, withdraws_hold=True)
+        if outcome.claim.attempt in self._decisions and outcome.is_done and not outcome.stays_rejected:
+            outcome = replace(outcome, ends_decisions=True)
         self._records.put(outcome)
         if len(self._undecided) <= (MOST_PER_SENDER - 1) * self.settings.concurrency:
             self.changed.set()
@@ -210,8 +210,8 @@ class Pipeline:
 
     async def sort_out(self, claim: Claim, planned: Planned) -> None:
         """Send a plan on its way, past the guards: to the journal where it writes, else to the records."""
-        held_before = self._held_before.get(claim.attempt)
-        planned = await self._guard.pass_or_hold(self.job, claim, planned, held_before)
+        decisions = self._decisions.get(claim.attempt, NOTHING_DECIDED)
+        planned = await self._guard.pass_or_hold(self.job, claim, planned, decisions)
         if planned.plan.action is Action.NONE and members.has_members(planned):
             self._queue.put(Members(claim, planned))
         elif planned.plan.action.writes:
@@ -321,7 +321,7 @@ class Pipeline:
         for claim in claims:
             self.in_flight.pop(claim.attempt, None)
             self._undecided.discard(claim.attempt)
-            self._held_before.pop(claim.attempt, None)
+            self._decisions.pop(claim.attempt, None)
             self._leases.drop(claim.attempt)
             self._contenders.leave(claim.attempt)
         self.changed.set()

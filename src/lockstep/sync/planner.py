@@ -16,12 +16,14 @@ from lockstep.engine.matching import Match, MatchQuery, choose_match, folded, ma
 from lockstep.engine.moment import Moment
 from lockstep.engine.plan import NOT_READ, Observed, Prepared, Wanted, make_plan, prepare, wanted
 from lockstep.engine.records import Account, Action, Lifecycle, Link, ObjectKind, Plan, SourceObject
+from lockstep.engine.rejections import Rejection
 from lockstep.engine.rules import dependencies, manager_attributes
 from lockstep.engine.unique_values import unique_candidates, unique_mappings
 from lockstep.ports import TargetPage, TargetReader
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import links, operations, target_index
 from lockstep.storage.links import Holder
+from lockstep.storage.rejections import rejections_among
 from lockstep.storage.under_way import Candidate, made_in_cycle, wanted_by_others
 from lockstep.sync.accounts import known_queries, read_account
 from lockstep.sync.services import Job
@@ -38,6 +40,7 @@ class Known:
     account_ids: Mapping[str, str]
     open_operations: Mapping[str, Sequence[operations.OpenOperation]]
     held: Mapping[str, tuple[str, Mapping[str, object]]] = field(default_factory=dict)  # what waits for a decision
+    rejected: Mapping[str, Rejection] = field(default_factory=dict)
     has_index: bool = False
     answers: dict[tuple[str, str], list[Account]] = field(default_factory=dict)
     indexed: dict[str, Account] = field(default_factory=dict)
@@ -114,6 +117,7 @@ async def load(
         await links.target_ids(connection, job.id, referenced) if referenced else {},
         unsettled,
         await operations.held_among(connection, job.id, kind, ids),
+        await rejections_among(connection, job.id, kind, ids),
         has_index,
         indexed=await target_index.newer_than_links(connection, job.id, kind, ids) if has_index and known_links else {},
     )

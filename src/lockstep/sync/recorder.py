@@ -15,7 +15,7 @@ import structlog
 
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection, Pool
-from lockstep.storage import cycles, dirty, links, operations, provisioning_log, references, target_members
+from lockstep.storage import cycles, dirty, links, operations, provisioning_log, references, rejections, target_members
 from lockstep.storage.batches import Row
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_state import TargetState, read_state
@@ -81,9 +81,10 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
     held = [one.held for one in ours if one.held is not None]
     if held:
         await operations.hold(connection, job.id, held)
-    withdrawn = [{"kind": one.claim.kind, "source_id": one.claim.source_id} for one in ours if one.withdraws_hold]
-    if withdrawn:
-        await operations.withdraw_held(connection, job.id, withdrawn)
+    decided = [{"kind": one.claim.kind, "source_id": one.claim.source_id} for one in ours if one.ends_decisions]
+    if decided:
+        await operations.withdraw_held(connection, job.id, decided)
+        await rejections.end_rejections(connection, job.id, decided)
     done = [one.claim for one in ours if one.is_done]
     if done:
         await dirty.finish(connection, job.id, done)

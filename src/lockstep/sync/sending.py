@@ -19,6 +19,7 @@ from lockstep.engine.moment import Moment
 from lockstep.engine.plan import Prepared
 from lockstep.engine.plan_new import UNDER_WAY
 from lockstep.engine.records import Action, Change
+from lockstep.engine.rejections import REJECTED, guarded_effects
 from lockstep.engine.settlement import Sent, answers_to, resembles
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.storage.batches import Row
@@ -237,7 +238,9 @@ def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: st
     """The outcome of a plan that needs no request; refusals go to the retry list, what is held is parked."""
     plan = planned.plan
     failure = None
-    if plan.action is Action.HELD:
+    if plan.reason.code == REJECTED:
+        outcome = outcomes.left_rejected(claim, planned)
+    elif plan.action is Action.HELD:
         outcome = outcomes.held_back(claim, planned, _held_row(claim, planned, change_id))
     elif plan.action is Action.REFUSE:
         failure = Failure(plan.reason.code, plan.reason.text, plan.reason.next_step)
@@ -264,6 +267,7 @@ def _held_row(claim: Claim, planned: Planned, operation_id: str) -> Row:
         "grants": list(planned.plan.grants),
         "why": why.text,
         "cause": planned.plan.cause,
+        "effects": sorted(guarded_effects(planned.plan)),
     }
     return {**row, "action": action.value, "error": error}
 

@@ -13,6 +13,7 @@ from lockstep.engine.records import ObjectKind
 from lockstep.storage import operations, target_index
 from lockstep.storage.dirty import Claim
 from lockstep.sync import judging, outcomes, planner
+from lockstep.sync.guarding import Decisions
 from lockstep.sync.outcomes import Outcome
 from lockstep.sync.pipeline import Pipeline
 from lockstep.sync.planner import Known
@@ -43,8 +44,8 @@ async def _plan_kind(
         cycle = next((claim.cycle for claim in claims if claim.cycle is not None), None)
         index_of = await target_index.complete_kinds(connection, job.id, cycle=cycle)
         known = await planner.load(connection, job, kind, ids, index_of=index_of)
-        decided = [claim.source_id for claim in claims if is_approved(claim)]
-        approved = await operations.approved_among(connection, job.id, kind, decided) if decided else {}
+        passing = [claim.source_id for claim in claims if is_approved(claim)]
+        approved = await operations.approved_among(connection, job.id, kind, passing) if passing else {}
         prepared: dict[str, Prepared] = {}
         for claim in claims:
             if claim.source_id in known.objects:
@@ -60,9 +61,11 @@ async def _plan_kind(
         if claim.source_id not in known.objects:
             pipeline.done(Outcome(claim, counted="unchanged"))  # gone from the directory, and never had an account
             continue
-        held_before = known.held.get(claim.source_id) or approved.get(claim.source_id)
-        if held_before is not None:
-            pipeline.note_held(claim, held_before)
+        decided_before = Decisions(
+            known.held.get(claim.source_id), approved.get(claim.source_id), known.rejected.get(claim.source_id)
+        )
+        if decided_before:
+            pipeline.note_decisions(claim, decided_before)
         if claim.source_id in prepared:
             asking += await _hand_on(pipeline, known, claim, prepared[claim.source_id])
     return asking

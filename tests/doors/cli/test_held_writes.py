@@ -52,6 +52,15 @@ def test_only_the_chosen_part_is_approved_and_rejected(held: Lockstep, documo: D
     rejected = held("deletes", "reject", "documo", "--user", upn("anna"), "--yes", "-o", "json").json
     assert (rejected["decision"], rejected["count"]) == ("rejected", 1)
     assert waiting(held) == {}
+    assert waiting(held, "--rejected") == {upn("anna"): "unassigned"}
+    assert "deletes list documo --rejected" in held("status", "documo").out
+
+    after_all = held("deletes", "approve", "documo", "--rejected", "--user", upn("anna"), "--yes")
+    held("run", "documo", "--wait")
+
+    assert after_all.out.strip() == "1 write is approved."
+    assert documo.users()[upn("anna")]["active"] is False
+    assert waiting(held, "--rejected") == {}
 
 
 def test_explain_knows_what_is_held_and_what_was_rejected(held: Lockstep) -> None:

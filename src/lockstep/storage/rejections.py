@@ -1,0 +1,68 @@
+"""Rejections that stand: what somebody decided not to send, read for the guards, ended, and taken back.
+
+Only the newest of an object counts; whatever ends it ends those before it as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lockstep.engine.rejections import Rejection
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_rows, only_row
+
+STANDS = "decision = 'rejected' and rejection_ended_at is null"
+
+
+async def rejections_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Rejection]:
+    """For those of *ids* whose newest decision is a rejection that stands: that rejection."""
+    cursor = await connection.execute(
+        f"""select distinct on (source_id) source_id::text, action, error -> 'effects', error ->> 'code', decided_by, settled_at
+        from operation
+        where job = %s and kind = %s and source_id = any(%s::uuid[]) and {STANDS}
+        order by source_id, settled_at desc""",  # noqa: S608
+        (job, kind, list(ids)),
+    )
+    return {
+        # Rejected before effects were kept: of the same kind, and never quite the same.
+        source_id: Rejection(action, frozenset(map(tuple, effects or [(code or "", "")])), by or "", at)
+        async for source_id, action, effects, code, by, at in cursor
+    }
+
+
+async def end_rejections(connection: Connection, job: str, objects: Sequence[Mapping[str, Any]]) -> None:
+    """The rejections of *objects* (kind, source_id) do not stand any more."""
+    await connection.execute(
+        f"""update operation set rejection_ended_at = clock_timestamp()
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid)
+        where operation.job = %(job)s and operation.kind = given.kind and operation.source_id = given.source_id
+            and {STANDS}""",  # noqa: S608
+        {"job": job, "rows": as_rows(objects)},
+    )
+
+
+async def approve_rejected(connection: Connection, job: str, *, actor: str, ids: Sequence[str] | None = None) -> int:
+    """Let what was rejected go ahead after all (all of it without *ids*); returns for how many objects.
+
+    They become dirty and pass the guards once, with what was approved.
+    """
+    cursor = await connection.execute(
+        f"""with approved as (
+            update operation set decision = 'approved', decided_by = %(actor)s, settled_at = clock_timestamp()
+            where job = %(job)s and {STANDS} and (%(ids)s::uuid[] is null or id = any(%(ids)s::uuid[]))
+            returning kind, source_id, action
+        ), objects as (
+            select kind, source_id, min(case when action in ('disable', 'delete') then 1 else 4 end) as lane
+            from approved group by kind, source_id
+        ), marked as (
+            insert into dirty (job, kind, source_id, lane, reasons)
+            select %(job)s, kind, source_id, lane, array['approved'] from objects order by kind, source_id
+            on conflict (job, kind, source_id) do update set
+                reasons = array['approved'], not_before = '-infinity', version = nextval('dirty_version')
+            returning 1
+        )
+        select count(*) from marked""",  # noqa: S608
+        {"job": job, "actor": actor, "ids": None if ids is None else list(ids)},
+    )
+    return int((await only_row(cursor))[0])
