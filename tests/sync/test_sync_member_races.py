@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from model_target import ModelTarget
-from sync_world import World, until
+from sync_world import World, person_id, until
 from test_sync_groups import WITH_GROUPS, add_group, members_of, named, set_members
 
 from lockstep.postgres.pool import transaction
@@ -93,5 +93,33 @@ async def test_member_who_leaves_while_the_account_is_being_made_is_not_added(
     target.gate.set()
     await linking
     await world.drain()
+
+    assert await members_of(world, target) == named(1)
+
+
+async def test_account_that_is_given_to_somebody_else_while_members_are_sent_leaves_the_group(
+    world: World, target: ModelTarget
+) -> None:
+    """An application that gives the account of somebody who was deleted to the next person of that name, as Documo does."""
+    await world.configure(WITH_GROUPS)
+    await world.add_people([1])
+    await world.add_people([2, 3], assigned=False)
+    await add_group(world, [1])
+    await world.sync()
+    await world.assign([2])
+    await world.drain()
+    await set_members(world, added=[2])
+    target.gate = asyncio.Event()
+    sending = asyncio.create_task(world.drain())
+    await until(lambda: asyncio.sleep(0, target.requests["members"] == 2))
+    await world.rows("update link set state = 'tombstone' where source_id = %s returning 1", person_id(2))
+    await world.rows(
+        """insert into link (job, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag)
+        select job, kind, %s, target_id, 'live', display, base, desired_hash, config_version, etag
+        from link where source_id = %s returning 1""",
+        person_id(3), person_id(2),
+    )  # fmt: skip
+    target.gate.set()
+    await sending
 
     assert await members_of(world, target) == named(1)

@@ -154,6 +154,32 @@ async def apply_changes(connection: Connection, job: str, group: str, changes: S
         )
 
 
+async def hold_accounts(connection: Connection, job: str, changes: Sequence[MemberChange]) -> list[str]:
+    """Those of *changes* whose member was added with an account that is theirs no more. The others keep theirs until the transaction ends.
+
+    Called before any other row is locked: whoever records links locks them before the groups.
+    """
+    added = [{"member": one.member_id, "account": one.target_id} for one in changes if one.is_added]
+    if not added:
+        return []
+    cursor = await connection.execute(
+        """select source_id::text from link
+        join jsonb_to_recordset(%s::jsonb) as given (member uuid, account text) on member = source_id and account = target_id
+        where job = %s and kind = 'User' and state in ('live', 'disabled')
+        order by source_id
+        for share of link""",
+        (as_rows(added), job),
+    )
+    theirs = {row[0] for row in await cursor.fetchall()}
+    return [one["member"] for one in added if one["member"] not in theirs]
+
+
+async def compare_again(connection: Connection, job: str, group: str, members: Sequence[str]) -> None:
+    """*members* are compared with the group's next turn, which is due at once."""
+    await note(connection, job, group, members)
+    await connection.execute("select mark_dirty(%s, 'Group', array[%s]::uuid[], 5::smallint, 'members')", (job, group))
+
+
 async def mark_unsure(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Whether the application's groups have these members (group, member, account) is not known: what is wanted is sent again.
 

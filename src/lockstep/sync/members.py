@@ -247,6 +247,8 @@ class MemberSync:
         )
         self.result.requests += max(1, len(answer.exchanges))
         async with pipelined(self.services.pool) as connection:
+            # While it was under way an account may have been deleted, and made again for somebody else.
+            left = await target_members.hold_accounts(connection, self.job.id, part) if answer.is_done else []
             is_unknown = not answer.is_done and answer.verdict in NO_END
             if self.claim.attempt not in await dirty.fence(connection, self.job.id, [self.claim]):
                 # Whoever has the group now must not count on what it held before this request.
@@ -258,6 +260,8 @@ class MemberSync:
             await operations.settle(connection, self.job.id, [settled_row(operation_id, state, requests=1)])
             if answer.is_done:
                 await target_members.apply_changes(connection, self.job.id, self.claim.source_id, part)
+                if left:
+                    await target_members.compare_again(connection, self.job.id, self.claim.source_id, left)
                 etag = answer.account.etag if answer.account is not None else ""
                 await links.save_etag(connection, self.job.id, ObjectKind.GROUP, self.claim.source_id, etag)
             if not _is_step_of_search(part, answer):
