@@ -11,7 +11,8 @@ from lockstep.actions.status import WORKER_SILENT_SECONDS
 from lockstep.postgres.pool import Connection
 from lockstep.storage import jobs, measures, operations, sources
 from lockstep.storage.jobs import JobRow
-from lockstep.storage.measures import Waiting, WrittenTally
+from lockstep.storage.measures import Waiting
+from lockstep.storage.measures import WrittenTally as WrittenTally
 
 STATES = ("not_started", "paused", "quarantined", "active")
 _STATEMENT_SECONDS = 5.0

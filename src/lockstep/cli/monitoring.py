@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from prometheus_client import Histogram
 
 from lockstep.actions.context import Actor
-from lockstep.actions.measures import measure
+from lockstep.actions.measures import WrittenTally, measure
 from lockstep.serving.metrics import BUCKETS, Metrics
-from lockstep.storage.measures import WrittenTally
 from lockstep.wiring import House
 
 
