@@ -39,8 +39,7 @@ async def _ask(question: bytes, address: str, port: int) -> bytes:
     transport, protocol = await loop.create_datagram_endpoint(partial(_Question, question), remote_addr=(address, port))
     try:
         transport.sendto(question)
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            return await protocol.answer
+        return await asyncio.wait_for(protocol.answer, TIMEOUT_SECONDS)
     finally:
         transport.close()
 

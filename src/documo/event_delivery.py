@@ -69,8 +69,7 @@ class EventDelivery:
                 except Exception:
                     log.exception("event_delivery_failed")
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(RECHECK_SECONDS):
-                        await self._woken.wait()
+                    await asyncio.wait_for(self._woken.wait(), RECHECK_SECONDS)
         finally:
             listener.cancel()
             await asyncio.gather(listener, return_exceptions=True)

@@ -139,8 +139,7 @@ class RequestLog:
                     await self._purge()
         finally:
             with suppress(Exception):
-                async with asyncio.timeout(3):
-                    await self.flush()
+                await asyncio.wait_for(self.flush(), timeout=3)
 
     async def flush(self) -> None:
         """Write what waits."""

@@ -30,7 +30,7 @@ from documo.scim_service.exchange import MEDIA_TYPE
 from documo.scim_service.hosts import Hosts
 from documo.scim_service.service import Service
 from documo.scim_service.tenants import Tenants
-from documo.settings import SCIM_PATH, Settings
+from documo.settings import OUTBOUND_ADVICE, SCIM_PATH, Settings
 from documo.sign_ins import RefusedSignIns
 from documo.store import secrets as secrets_table
 from documo.store.database import Store
@@ -111,7 +111,7 @@ async def serving(
     app = make_app(store, tenants, service, request_log, settings, port, keys)
     issuer = settings.public_url or f"http://{settings.host}:{port}"
     delivery = EventDelivery(
-        store, tenants, keys, OutboundRules(settings.outbound_allow, setting="DOCUMO_OUTBOUND_ALLOW"), issuer
+        store, tenants, keys, OutboundRules(settings.outbound_allow, advice=OUTBOUND_ADVICE), issuer
     )
     background = (tenants.listen(), request_log.run(), service.statistics.run(), delivery.run())
     tasks = [asyncio.create_task(work) for work in background]

@@ -13,12 +13,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lockstep.errors import invalid
+from lockstep.origins import read_entry
 from lockstep.serving.limits import Limits
 from lockstep.serving.tokens import checked_token
 
 DEFAULT_DATA = "./lockstep-data"
 DEFAULT_PORT = 8081
 SCIM_PATH = "/scim/v2"
+OUTBOUND_ADVICE = "add {origin} to DOCUMO_OUTBOUND_ALLOW"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,17 @@ def read_settings(
         public_url=checked_url(public_url or environment.get("DOCUMO_PUBLIC_URL") or ""),
         urls=urls,
         rate_override=rate,
-        outbound_allow=tuple(environment.get("DOCUMO_OUTBOUND_ALLOW", "").replace(",", " ").split()),
+        outbound_allow=_allowed(environment, "DOCUMO_OUTBOUND_ALLOW"),
         metrics_token=_metrics_token(environment),
         limits=limits_from(environment),
     )
+
+
+def _allowed(environment: Mapping[str, str], variable: str) -> tuple[str, ...]:
+    try:
+        return tuple(read_entry(word) for word in environment.get(variable, "").replace(",", " ").split())
+    except ValueError as wrong:
+        raise invalid(f"{variable}: {wrong}") from None
 
 
 def _metrics_token(environment: Mapping[str, str]) -> str:

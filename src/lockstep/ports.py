@@ -6,7 +6,7 @@ what the application said; it raises only for what nobody can have sent (a progr
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -181,6 +181,9 @@ def unobserved(application: str, status: int | None, seconds: float) -> None:
 
 class TargetOpener(Protocol):
     """How the inner rooms get at applications without knowing any adapter."""
+
+    def allow(self, more: Iterable[str]) -> None:
+        """Let *more* be reached, beside what the process itself allows, and what was given before no longer."""
 
     def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target: ...
 

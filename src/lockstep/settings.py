@@ -7,16 +7,15 @@ Any variable may be given as a file instead, with `_FILE` added to its name (con
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from lockstep.errors import LockstepError, invalid
+from lockstep.origins import read_entry
 from lockstep.postgres.database import urls_from
 from lockstep.serving.tokens import checked_token
 from lockstep.vault import Secret
@@ -58,22 +57,7 @@ def _duration(text: str) -> timedelta:
 
 
 def _allowed(text: str) -> tuple[str, ...]:
-    return tuple(_origin_or_network(word) for word in re.split(r"[\s,]+", text.strip()) if word)
-
-
-def _origin_or_network(word: str) -> str:
-    """*word* in one spelling: `https://host:port` without a path, or a network in CIDR form."""
-    if "://" not in word:
-        try:
-            return str(ipaddress.ip_network(word, strict=False))
-        except ValueError:
-            raise ValueError(f"{word} is neither an origin (http://host:port) nor a network (10.0.0.0/8)") from None
-    parts = urlsplit(word)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or "@" in word:
-        raise ValueError(f"an origin is http:// or https://, a host and a port, nothing else: {parts.hostname or word}")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return f"{parts.scheme}://{host}:{port}"
+    return tuple(read_entry(word) for word in re.split(r"[\s,]+", text.strip()) if word)
 
 
 def _from(variable: str, meaning: str, read: Callable[[str], Any]) -> dict[str, Any]:
@@ -95,7 +79,11 @@ class Settings:
     )
     outbound_allow: tuple[str, ...] = field(
         default=(),
-        metadata=_from("LOCKSTEP_OUTBOUND_ALLOW", "Private origins and networks that may be reached", _allowed),
+        metadata=_from(
+            "LOCKSTEP_OUTBOUND_ALLOW",
+            "Private origins and networks that may be reached, beside `lockstep outbound list`",
+            _allowed,
+        ),
     )
     worker_concurrency: int = field(
         default=4, metadata=_from("LOCKSTEP_WORKER_CONCURRENCY", "Tasks that one worker runs at once", _whole(1, 64))

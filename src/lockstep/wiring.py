@@ -9,10 +9,13 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psycopg
+import psycopg_pool
 
 from lockstep.actions import sources as source_actions
 from lockstep.actions.context import Actor, Context
@@ -30,6 +33,7 @@ from lockstep.postgres.server import Server, running
 from lockstep.settings import Settings
 from lockstep.sources.registry import open_source
 from lockstep.storage.credentials import sealed_secrets
+from lockstep.storage.outbound_places import list_places
 from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services as Services
 from lockstep.sync.services import Times
@@ -39,6 +43,7 @@ from lockstep.vault import Vault, open_vault, passing_vault
 MIGRATIONS = "lockstep.storage.migrations"
 OWN_APPLICATION = "documo.json"  # in the data folder while `up` runs: the origin of its own Documo
 UNFINISHED_RESTORE = "restore-unfinished"  # in the data folder while a restore runs, and after one that was cut off
+OUTBOUND_SECONDS = 2.0  # how soon a change of the outbound list counts in every process
 Say = Callable[[str], None]
 
 
@@ -107,13 +112,25 @@ class House:
             _, touched = await purge_due(self.pool, system.now(), after=self.settings.purge_after)
             await self.drive.wake(touched)
 
-        await run_worker(
-            services,
-            import_source=import_source,
-            housekeeping=(purge, follow_rules),
-            concurrency=self.settings.worker_concurrency,
-            ready=ready,
-        )
+        following = asyncio.create_task(self._follow_outbound_list(), name="outbound list")
+        try:
+            await run_worker(
+                services,
+                import_source=import_source,
+                housekeeping=(purge, follow_rules),
+                concurrency=self.settings.worker_concurrency,
+                ready=ready,
+            )
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    async def _follow_outbound_list(self) -> None:
+        """Let changes of the list count in this process, too, until cancelled. While the database is away, the last list counts."""
+        while True:
+            await asyncio.sleep(OUTBOUND_SECONDS)
+            with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
+                await allow_outbound(self.pool, self.targets)
 
 
 @asynccontextmanager
@@ -154,7 +171,15 @@ async def open_house(
         )
         targets = ScimTargets((*settings.outbound_allow, *own_application(settings.data)), observer=observer)
         stack.push_async_callback(targets.close)
+        await allow_outbound(pool, targets)
         yield House(settings, server, pool, vault, load_gallery(), targets, Drive(pool=pool))
+
+
+async def allow_outbound(pool: Pool, targets: ScimTargets) -> None:
+    """Let the places be reached that the database lists, beside those of the process."""
+    async with pool.connection() as connection:
+        places = await list_places(connection)
+    targets.allow(one.entry for one in places)
 
 
 def _refuse_unfinished_restore(data: Path) -> None:

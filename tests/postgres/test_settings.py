@@ -67,6 +67,8 @@ def test_unreadable_file_of_a_variable_is_refused() -> None:
         ("LOCKSTEP_OUTBOUND_ALLOW", "example.org"),
         ("LOCKSTEP_OUTBOUND_ALLOW", "https://example.org/path"),
         ("LOCKSTEP_OUTBOUND_ALLOW", "ftp://example.org"),
+        ("LOCKSTEP_OUTBOUND_ALLOW", "10.1.2.3/8"),
+        ("LOCKSTEP_OUTBOUND_ALLOW", "http://169.254.169.254"),
     ],
 )
 def test_impossible_value_is_refused_by_the_name_of_its_variable(variable: str, value: str) -> None:
@@ -75,7 +77,7 @@ def test_impossible_value_is_refused_by_the_name_of_its_variable(variable: str, 
 
 
 def test_origins_and_networks_are_brought_into_one_spelling() -> None:
-    allow = "http://LOCALHOST, https://scim.example.org:8443/ 10.1.2.3/8,::1"
+    allow = "http://LOCALHOST, https://scim.example.org:8443/ 10.0.0.0/8,::1"
 
     settings = load_settings({"LOCKSTEP_OUTBOUND_ALLOW": allow})
 

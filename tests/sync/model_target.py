@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -268,6 +268,9 @@ class ModelOpener:
 
     def __init__(self, target: ModelTarget) -> None:
         self.target = target
+
+    def allow(self, more: Iterable[str]) -> None:
+        """No address stands between us and the model."""
 
     def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target:
         return TakingTurns(self.target, turns) if turns is not None else self.target

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from aiohttp import web
 from target_servers import allowing, answering, serving
 
+from lockstep.origins import read_entry
 from lockstep.targets.http_client import HttpClient, Trouble, WireError
 from lockstep.targets.outbound import Blocked, OutboundRules
 
@@ -255,7 +258,7 @@ def test_refusal_says_what_to_do() -> None:
 
     assert str(caught.value) == "10.0.0.5, which is a private address and not an address on the internet"
     assert caught.value.next_step == (
-        "If this application runs inside your network, add https://10.0.0.5:443 to LOCKSTEP_OUTBOUND_ALLOW"
+        "If this application runs inside your network, allow it: lockstep outbound add https://10.0.0.5:443"
     )
 
 
@@ -274,3 +277,83 @@ def test_a_link_local_or_metadata_address_is_refused_whatever_is_allowed(address
     with pytest.raises(Blocked, match="never connected"):
         rules.check_url(f"http://{literal}:80/scim/v2/")
     rules.check_address("app.internal", 8443, ip_address("10.1.2.3"))
+
+
+WORDS = [
+    ("http://LOCALHOST", "http://localhost:80"),
+    ("https://[::1]:8443/", "https://[::1]:8443"),
+    ("10.0.0.0/8", "10.0.0.0/8"),
+    ("10.1.2.3", "10.1.2.3/32"),
+]
+MEANT = [
+    ("app.internal:8443", "Did you mean https://app.internal:8443, or http://app.internal:8443?"),
+    ("localhost", "Did you mean https://localhost:443, or http://localhost:80?"),
+    ("https//app.internal", "Did you mean https://app.internal:443, or http://app.internal:80?"),
+    ("https:app.internal", "Did you mean https://app.internal:443, or http://app.internal:80?"),
+    ("htps://app.internal", "Did you mean https://app.internal:443, or http://app.internal:80?"),
+    ("https://app.internal/scim", "Did you mean https://app.internal:443?"),
+    ("10.1.2.3/8", "Did you mean 10.0.0.0/8, or 10.1.2.3 alone?"),
+    ("https://u:secret@app.internal", "leave out the part before the @"),
+    ("https://127.1", "is not an origin"),
+    ("*.internal", "an origin looks like"),
+    ("169.254.0.0/16", "never connected to"),
+    ("https://[fd00:ec2::254]", "never connected to"),
+]
+
+
+@pytest.mark.parametrize(("word", "entry"), WORDS)
+def test_entry_of_the_list_has_one_spelling_that_the_rules_accept(word: str, entry: str) -> None:
+    assert read_entry(word) == entry
+    OutboundRules((entry,))
+
+
+@pytest.mark.parametrize(("word", "meant"), MEANT)
+def test_nonsense_in_the_list_is_refused_with_what_was_probably_meant(word: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(meant)) as refused:
+        read_entry(word)
+    assert "secret" not in str(refused.value)
+
+
+async def test_after_a_change_of_the_rules_a_request_under_way_ends_and_the_next_one_is_refused() -> None:
+    arrived, gate = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: web.Request) -> web.Response:
+        arrived.set()
+        await gate.wait()
+        return web.Response(text="{}")
+
+    async with serving(slow) as server:
+        client = HttpClient(OutboundRules((server.origin,)))
+        deadline = asyncio.get_running_loop().time() + 10
+        under_way = asyncio.create_task(client.send("GET", f"{server.origin}/", headers={}, deadline=deadline))
+        await arrived.wait()
+
+        client.rules.allow(())
+        client.renew()
+        gate.set()
+
+        assert (await under_way).status == 200
+        with pytest.raises(WireError) as refused:
+            await client.send("GET", f"{server.origin}/", headers={}, deadline=deadline)
+        assert refused.value.trouble is Trouble.BLOCKED
+        await client.close()
+
+
+async def test_after_a_change_of_the_rules_no_open_connection_is_used_again() -> None:
+    peers: list[object] = []
+
+    async def noting(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        peers.append(request.transport.get_extra_info("peername"))
+        return web.Response(text="{}")
+
+    async with serving(noting) as server:
+        client = HttpClient(OutboundRules((server.origin,)))
+        deadline = asyncio.get_running_loop().time() + 10
+        for renews in (False, True, False):
+            await client.send("GET", f"{server.origin}/", headers={}, deadline=deadline)
+            if renews:
+                client.renew()
+
+        assert peers[0] == peers[1] != peers[2]
+        await client.close()

@@ -10,7 +10,7 @@ from documo import event_streams as rules
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import Output, data_option, output_option, with_store
-from documo.settings import Settings
+from documo.settings import OUTBOUND_ADVICE, Settings
 from documo.store.database import Store
 from documo.store.events import StreamRow
 from lockstep.targets.outbound import OutboundRules
@@ -49,7 +49,7 @@ def add(
         tenant = await only_account(store, account)
         return await rules.add_stream(
             store, tenant.id, delivery=delivery, url=push or webhook, audience=audience, name=name,
-            rules=OutboundRules(settings.outbound_allow, setting="DOCUMO_OUTBOUND_ALLOW"),
+            rules=OutboundRules(settings.outbound_allow, advice=OUTBOUND_ADVICE),
         )  # fmt: skip
 
     made = with_store(settings, work)

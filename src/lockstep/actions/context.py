@@ -29,7 +29,8 @@ PEOPLE_WRITE = "people.write"
 APPLICATIONS_WRITE = "applications.write"
 CREDENTIALS_WRITE = "credentials.write"
 SOURCES_WRITE = "sources.write"
-EVERYTHING = frozenset({READ, PEOPLE_WRITE, APPLICATIONS_WRITE, CREDENTIALS_WRITE, SOURCES_WRITE})
+OUTBOUND_WRITE = "outbound.write"
+EVERYTHING = frozenset({READ, PEOPLE_WRITE, APPLICATIONS_WRITE, CREDENTIALS_WRITE, SOURCES_WRITE, OUTBOUND_WRITE})
 
 OpenSource = Callable[[str, Mapping[str, Any], Mapping[str, str]], Sequence[SourcePass]]
 

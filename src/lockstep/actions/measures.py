@@ -9,10 +9,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from lockstep.actions.context import Context
 from lockstep.actions.status import WORKER_SILENT_SECONDS
 from lockstep.postgres.pool import Connection
-from lockstep.storage import jobs, measures, operations, sources
+from lockstep.storage import jobs, measures, operations, outbound_places, sources
 from lockstep.storage.jobs import JobRow
-from lockstep.storage.measures import Waiting
-from lockstep.storage.measures import WrittenTally as WrittenTally
+from lockstep.storage.measures import Waiting, WrittenTally
 
 STATES = ("not_started", "paused", "quarantined", "active")
 _STATEMENT_SECONDS = 5.0
@@ -23,21 +22,37 @@ _AWAITED = tuple(
 )
 
 
-async def measure(context: Context, tally: WrittenTally) -> list[Metric]:
-    """Every family that is read from the database. Raises what the database raises."""
-    async with context.reading() as connection:
-        await measures.limit_statements(connection, seconds=_STATEMENT_SECONDS)
-        rows = await jobs.read_jobs(connection)
-        names = {row.id: row.app_name for row in rows}
-        found: list[Metric] = [_states(rows)]
-        found += _waits(names, await measures.waiting(connection))
-        found += await _undecided(connection, rows)
-        found += _unreachable(names, await measures.troubled(connection))
-        found += _links(names, await measures.linked(connection))
-        found += _cycles(names, await measures.last_cycles(connection))
-        found += await _workers(connection)
-        found += await _sources(connection)
-        found.append(_written(names, await tally.read(connection)))
+class Measures:
+    """Reads the figures again and again; what was written is counted from `begin` on."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._tally = WrittenTally()
+
+    async def begin(self) -> None:
+        async with self._context.reading() as connection:
+            await self._tally.begin(connection)
+
+    async def read(self) -> list[Metric]:
+        """Every family that is read from the database. Raises what the database raises."""
+        async with self._context.reading() as connection:
+            return await _measured(connection, self._tally)
+
+
+async def _measured(connection: Connection, tally: WrittenTally) -> list[Metric]:
+    await measures.limit_statements(connection, seconds=_STATEMENT_SECONDS)
+    rows = await jobs.read_jobs(connection)
+    names = {row.id: row.app_name for row in rows}
+    found: list[Metric] = [_states(rows)]
+    found += _waits(names, await measures.waiting(connection))
+    found += await _undecided(connection, rows)
+    found += _unreachable(names, await measures.troubled(connection))
+    found += _links(names, await measures.linked(connection))
+    found += _cycles(names, await measures.last_cycles(connection))
+    found += await _workers(connection)
+    found += await _sources(connection)
+    found.append(await _places(connection))
+    found.append(_written(names, await tally.read(connection)))
     return found
 
 
@@ -134,6 +149,12 @@ async def _sources(connection: Connection) -> list[Metric]:
     for one in await sources.list_sources(connection):
         family.add_metric([one.name], int(bool((one.watermark or {}).get("failure"))))
     return [family]
+
+
+async def _places(connection: Connection) -> Metric:
+    family = _gauge("outbound_places", "Private places in the list of what applications may be reached at")
+    family.add_metric([], len(await outbound_places.list_places(connection)))
+    return family
 
 
 def _written(names: Mapping[str, str], counts: Mapping[tuple[str, str, str], int]) -> Metric:

@@ -49,6 +49,7 @@ COMMANDS: dict[str, str] = {
     "logs": "lockstep.cli.logs:logs",
     "map": "lockstep.cli.mapping:map_",
     "migrate": "lockstep.cli.migrate:migrate",
+    "outbound": "lockstep.cli.outbound:outbound",
     "pause": "lockstep.cli.provision:pause",
     "people": "lockstep.cli.people:people",
     "plan": "lockstep.cli.config:plan",

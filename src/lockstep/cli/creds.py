@@ -12,13 +12,16 @@ from lockstep.actions import connection
 from lockstep.actions import credentials as actions
 from lockstep.actions.context import Context
 from lockstep.actions.credentials import CredentialView
+from lockstep.actions.outbound import list_places
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.config_files import text_of_file
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
-from lockstep.cli.session import run
+from lockstep.cli.session import run, settings_of
 from lockstep.errors import EXIT_CODES, Kind
 from lockstep.ports import Probe
+from lockstep.targets.outbound import Blocked, OutboundRules
 from lockstep.vault import Secret
+from lockstep.wiring import own_application
 
 
 @click.group(cls=SuggestingGroup)
@@ -119,14 +122,41 @@ def test(app: str, deep: bool, yes: bool, output: Output) -> int:
     if deep:
         confirm(f"Make people and groups in {app} and delete them again?", yes=yes)
         return _shown_deeply(run(lambda context: connection.test_deeply(context, app)), output)
-    probes = run(lambda context: connection.test_connection(context, app))
+    own: tuple[str, ...] = ()
+
+    async def work(context: Context) -> Sequence[Probe]:
+        nonlocal own
+        probes = await connection.test_connection(context, app)
+        own = await _allowed_here_alone(context, app)
+        return probes
+
+    probes = run(work)
     _show_probes(probes, output)
     failed = next((probe for probe in probes if probe.tried and not probe.passed), None)
     if failed is None:
         hint(f"The connection works: {sum(probe.tried for probe in probes)} of {len(probes)} probes passed.")
+        for origin in own:
+            hint(
+                f"Only the environment of this shell allows {origin}. For all processes: lockstep outbound add {origin}"
+            )
         return 0
     hint(f"The connection does not work: {failed.sentence}. {failed.remedy}".strip())
     return EXIT_CODES[Kind.UNAUTHORIZED if failed.name == "Authentication" else Kind.UNREACHABLE]
+
+
+async def _allowed_here_alone(context: Context, app: str) -> tuple[str, ...]:
+    """The origin of the application, where a server that was started without our environment would refuse it."""
+    settings = settings_of()
+    if not settings.outbound_allow:
+        return ()
+    listed = [one.entry for one in await list_places(context)]
+    rules = OutboundRules((*listed, *own_application(settings.data)))
+    url = (await actions.show_credentials(context, app)).tenant_url
+    try:
+        rules.check_url(url)
+    except Blocked:
+        return (OutboundRules(settings.outbound_allow).check_url(url).origin,)
+    return ()
 
 
 def _shown_deeply(probes: Sequence[Probe], output: Output) -> int:

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 
 import click
 
+from lockstep.actions.context import Context
 from lockstep.actions.health import Finding, Level, examine, sealed
+from lockstep.actions.outbound import list_places
 from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.session import has_data, session, settings_of
 from lockstep.errors import LockstepError
@@ -119,9 +121,13 @@ def _outbound(settings: Settings) -> Iterator[Finding]:
         yield Finding("outbound", Level.WARN, f"{', '.join(wide)} allows every address, those of this machine too",
                       "Name only what is needed in LOCKSTEP_OUTBOUND_ALLOW")  # fmt: skip
     elif allowed:
-        yield Finding("outbound", Level.OK, f"private addresses allowed: {', '.join(allowed)}")
-    else:
-        yield Finding("outbound", Level.OK, "private addresses are blocked")
+        yield Finding("outbound", Level.OK, f"private addresses allowed by this environment: {', '.join(allowed)}")
+
+
+async def _listed(context: Context) -> list[Finding]:
+    """The private places that are allowed to all processes."""
+    found = [one.entry for one in await list_places(context)]
+    return [Finding("outbound list", Level.OK, f"private addresses allowed: {', '.join(found)}")] if found else []
 
 
 async def _house(settings: Settings) -> list[Finding]:
@@ -132,6 +138,7 @@ async def _house(settings: Settings) -> list[Finding]:
             newest = revisions_of(MIGRATIONS).newest
             return [
                 *await sealed(context),
+                *await _listed(context),
                 *await examine(context),
                 Finding("migrations", Level.OK, f"the database is at {newest}"),
             ]

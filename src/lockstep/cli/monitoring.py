@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from prometheus_client import Histogram
 
 from lockstep.actions.context import Actor
-from lockstep.actions.measures import WrittenTally, measure
+from lockstep.actions.measures import Measures
 from lockstep.serving.metrics import BUCKETS, Metrics
 from lockstep.wiring import House
 
@@ -38,12 +38,8 @@ class RequestTimes:
 async def metrics_of(house: House, times: RequestTimes, *, whole: bool) -> Metrics:
     """The page of the process that *house* runs in; *whole*: with what the database knows, which one process shows for all."""
     token = house.settings.metrics_token.reveal() if house.settings.metrics_token is not None else ""
-    context = house.context(Actor("system"))
-    tally = WrittenTally()
-    async with context.reading() as connection:
-        await tally.begin(connection)
-    metrics = Metrics(
-        "lockstep", token=token, pool=house.pool, measure=(lambda: measure(context, tally)) if whole else None
-    )
+    measures = Measures(house.context(Actor("system")))
+    await measures.begin()
+    metrics = Metrics("lockstep", token=token, pool=house.pool, measure=measures.read if whole else None)
     metrics.registry.register(times.histogram)
     return metrics

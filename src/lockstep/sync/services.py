@@ -23,6 +23,7 @@ from lockstep.errors import not_found
 from lockstep.ports import Target, TargetOpener, TargetSettings
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import jobs
+from lockstep.storage.outbound_places import list_places
 from lockstep.sync.connections import read_target_settings
 from lockstep.sync.turns import Turns
 from lockstep.vault import Vault
@@ -125,6 +126,8 @@ class Services:
                 self.vault,
                 deadline_seconds=self.times.deadline_seconds,
             )
+            # Whoever adds a place wakes the jobs that wait for it: here they must know of it.
+            self.opener.allow([one.entry for one in await list_places(connection)])
         known = self._targets.get(job.id)
         if known is None or known.settings != settings:
             if known is not None:

@@ -91,6 +91,8 @@ class HttpClient:
         self.tls = tls or tls_context()
         self.lookup = lookup or _system_lookup
         self._session: aiohttp.ClientSession | None = None
+        self._under_way: dict[aiohttp.ClientSession, int] = {}
+        self._closing: set[asyncio.Future[None]] = set()
 
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, deadline: float
@@ -129,15 +131,35 @@ class HttpClient:
         limits: aiohttp.ClientTimeout,
     ) -> Response:
         session = self._session or self._open()
-        async with session.request(
-            method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False, timeout=limits
-        ) as answer:
-            if method == "HEAD" or answer.status in (204, 304):
-                content = b""
-            else:
-                content = await _read(answer)
-            kept = {name.lower(): value for name, value in answer.headers.items()}
-            return Response(answer.status, kept, content, time.monotonic() - started)
+        self._under_way[session] = self._under_way.get(session, 0) + 1
+        try:
+            async with session.request(
+                method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False, timeout=limits
+            ) as answer:
+                if method == "HEAD" or answer.status in (204, 304):
+                    content = b""
+                else:
+                    content = await _read(answer)
+                kept = {name.lower(): value for name, value in answer.headers.items()}
+                return Response(answer.status, kept, content, time.monotonic() - started)
+        finally:
+            await self._ended(session)
+
+    async def _ended(self, session: aiohttp.ClientSession) -> None:
+        self._under_way[session] -= 1
+        if self._under_way[session] == 0:
+            del self._under_way[session]
+            if session is not self._session:
+                await session.close()
+
+    def renew(self) -> None:
+        """Use no connection and no looked-up address again: the rules have changed. Requests under way end in peace."""
+        session, self._session = self._session, None
+        if session is not None and session not in self._under_way:
+            self._under_way[session] = 1
+            closing = asyncio.ensure_future(self._ended(session))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     def _open(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -160,8 +182,9 @@ class HttpClient:
     async def close(self) -> None:
         """Close every connection."""
         session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        for one in {session, *self._under_way}:
+            if one is not None:
+                await one.close()
 
 
 def tls_context() -> ssl.SSLContext:

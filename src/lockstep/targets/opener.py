@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class ScimTargets(TargetOpener):
-    """Opens SCIM applications. *outbound_allow* lists origins and networks beyond the internet; *observer* counts requests."""
+    """Opens SCIM applications.
+
+    *outbound_allow* lists origins and networks beyond the internet that this process always allows; *observer* counts requests.
+    """
 
     def __init__(
         self,
@@ -27,7 +30,9 @@ class ScimTargets(TargetOpener):
         client: HttpClient | None = None,
         observer: Observer = unobserved,
     ) -> None:
-        self._rules = OutboundRules(outbound_allow)
+        self._always = tuple(outbound_allow)
+        self._more: tuple[str, ...] = ()
+        self._rules = OutboundRules(self._always)
         self._client = client
         self._observer = observer
 
@@ -39,6 +44,16 @@ class ScimTargets(TargetOpener):
 
             self._client = HttpClient(self._rules)
         return self._client
+
+    def allow(self, more: Iterable[str]) -> None:
+        """As the port says. Connections that are open are not used again after a change."""
+        more = tuple(more)
+        if more == self._more:
+            return
+        self._more = more
+        self._rules.allow((*self._always, *more))
+        if self._client is not None:
+            self._client.renew()
 
     def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target:
         from lockstep.targets.scim_target import ScimTarget

@@ -1,7 +1,7 @@
 """Decide which addresses Lockstep may talk to. Pure.
 
 A URL is judged twice: its text here, and the address that its name stands for at the moment of connecting, so a name that
-changes its mind between the two is caught. Only what `outbound_allow` lists may be inside the house or without TLS.
+changes its mind between the two is caught. Only what the list of allowed places names may be inside the house or without TLS.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from lockstep.origins import METADATA
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -47,19 +49,6 @@ _NEVER_PUBLIC: tuple[IPNetwork, ...] = tuple(
         "ff00::/8",
     )
 )
-# Where clouds answer whoever asks from inside with the credentials of the machine: allowed by nobody.
-_METADATA: tuple[IPNetwork, ...] = tuple(
-    ipaddress.ip_network(text)
-    for text in (
-        "169.254.0.0/16",  # link-local: AWS, Azure, Google, Oracle and most others
-        "fe80::/10",  # link-local
-        "fd00:ec2::/32",  # AWS: 254 is the metadata, 253 the name server
-        "fd20:ce::254/128",  # Google
-        "168.63.129.16/32",  # Azure
-        "100.100.100.200/32",  # Alibaba
-        "192.0.0.192/32",  # Oracle, older machines
-    )
-)
 _TRANSLATED = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96"))
 _PLAIN = re.compile(r"[!-\[\]-~]*")  # printable ASCII but the backslash
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
@@ -89,13 +78,17 @@ class Place:
 
 
 class OutboundRules:
-    """What may leave, from `outbound_allow`: origins such as `http://127.0.0.1:8081`, networks such as `10.0.0.0/8`.
+    """What may leave: origins such as `http://127.0.0.1:8081`, networks such as `10.0.0.0/8`.
 
-    *setting* is the name of the environment variable that holds them, for advice. Raises ValueError for an entry that is neither.
+    *advice* says how a place gets allowed; `{origin}` in it is replaced. Raises ValueError for an entry that is neither.
     """
 
-    def __init__(self, allow: Iterable[str] = (), *, setting: str = "LOCKSTEP_OUTBOUND_ALLOW") -> None:
-        self._setting = setting
+    def __init__(self, allow: Iterable[str] = (), *, advice: str = "allow it: lockstep outbound add {origin}") -> None:
+        self._advice = advice
+        self.allow(allow)
+
+    def allow(self, allow: Iterable[str]) -> None:
+        """Let *allow* count from now on, and nothing that was allowed before. Raises ValueError as above."""
         entries = [entry.strip() for entry in allow if entry.strip()]
         places = [_split(entry) for entry in entries if "://" in entry]
         self._origins = frozenset(place.origin for place in places)
@@ -124,7 +117,7 @@ class OutboundRules:
         if place.scheme != "https":
             raise Blocked(
                 f"{place.origin} is not https, so the secret token would travel in the clear",
-                f"Use https, or, on a network that you trust, add {place.origin} to {self._setting}",
+                f"Use https, or, on a network that you trust, {self._advice.format(origin=place.origin)}",
             )
         address = _literal(place.host) or _loopback_of(place.host)
         if address is not None:
@@ -134,7 +127,7 @@ class OutboundRules:
     def check_address(self, host: str, port: int, address: IPAddress) -> None:
         """Raises Blocked when *address*, which *host* stands for, is inside the house and not allowed there.
 
-        Link-local addresses and those of cloud metadata are refused even where `outbound_allow` lists the host or a network around them.
+        Link-local addresses and those of cloud metadata are refused even where the list names the host or a network around them.
         """
         _refuse_metadata(host, address)
         if (host, port) in self._doors or any(_within(address, network) for network in self._networks):
@@ -145,13 +138,13 @@ class OutboundRules:
         shown = f"[{host}]" if ":" in host else host
         raise Blocked(
             f"{named}{address}, which is {_sort_of(address)} and not an address on the internet",
-            f"If this application runs inside your network, add https://{shown}:{port} to {self._setting}",
+            f"If this application runs inside your network, {self._advice.format(origin=f'https://{shown}:{port}')}",
         )
 
 
 def _refuse_metadata(host: str, address: IPAddress) -> None:
     """Raises Blocked for an address where a cloud hands out credentials, also one that is wrapped in IPv6."""
-    if not any(_within(inner, network) for inner in _unwrapped(address) for network in _METADATA):
+    if not any(_within(inner, network) for inner in _unwrapped(address) for network in METADATA):
         return
     named = "" if _literal(host) is not None else f"{host} stands for "
     raise Blocked(

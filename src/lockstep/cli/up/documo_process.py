@@ -40,8 +40,7 @@ class DocumoProcess:
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
         try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await self.process.wait()
+            await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
@@ -58,8 +57,7 @@ async def start_documo(data: Path, *, port: int) -> DocumoProcess:
     if process.stdout is None:
         raise LockstepError(Kind.INTERNAL, "Documo was started without a way to hear from it")
     try:
-        async with asyncio.timeout(START_SECONDS):
-            line = await process.stdout.readline()
+        line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
         ready = json.loads(line)
     except asyncio.CancelledError:
         await DocumoProcess(data, "", process).stop()

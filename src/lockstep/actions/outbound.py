@@ -1,0 +1,74 @@
+"""Which private places applications may be reached at. A permission of its own: whoever sets up an application does not have it by that.
+
+Addresses where clouds keep their metadata are refused here, and never connected to, whatever the list says.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from lockstep.actions.context import OUTBOUND_WRITE, Context, audit
+from lockstep.errors import invalid, not_found
+from lockstep.origins import network_of, read_entry
+from lockstep.storage import jobs, outbound_places
+from lockstep.storage.outbound_places import OutboundPlace
+
+_ACTIVITY = "Change the outbound list"
+# Wider than any network of one organisation: 10.0.0.0/8 and fc00::/7 are the largest private ones.
+_WIDEST = {4: 8, 6: 7}
+
+
+async def list_places(context: Context) -> list[OutboundPlace]:
+    async with context.reading() as connection:
+        return await outbound_places.list_places(connection)
+
+
+async def add_place(context: Context, word: str, *, reason: str = "") -> tuple[str, bool]:
+    """Allow an origin or a network; its one spelling, and whether it is new. Raises LockstepError with what was probably meant.
+
+    Applications that were left alone because they could not be connected to are tried again at once.
+    """
+    context.actor.require(OUTBOUND_WRITE)
+    entry = _read(word)
+    network = network_of(entry) if "://" not in entry else None
+    if network is not None and network.prefixlen < _WIDEST[network.version]:
+        raise invalid(
+            f"{entry} is wider than any private network",
+            next_step="Name the origins of your applications, such as https://app.internal:8443, or the network they are in",
+        )
+    touched: set[str] = set()
+    async with context.changing(OUTBOUND_WRITE) as edit:
+        is_new = await outbound_places.add_place(edit.connection, entry, reason=reason, actor=edit.actor)
+        if is_new:
+            for row in await jobs.read_jobs(edit.connection):
+                if await jobs.end_connection_wait(edit.connection, row.id):
+                    touched.add(row.id)
+            await audit(edit, _ACTIVITY, entry, after={"allowed": True, "reason": reason})
+    if touched:
+        await context.after_commit(frozenset(touched))
+    return entry, is_new
+
+
+async def remove_place(context: Context, word: str) -> str:
+    """Allow it no longer; its one spelling. Raises LockstepError where it is not in the list."""
+    context.actor.require(OUTBOUND_WRITE)
+    entry = _read(word)
+    async with context.changing(OUTBOUND_WRITE) as edit:
+        there = {one.entry: one for one in await outbound_places.list_places(edit.connection)}
+        if not await outbound_places.remove_place(edit.connection, entry):
+            near = difflib.get_close_matches(entry, there, n=1, cutoff=0.6)
+            raise not_found(
+                f"{entry} is not in the outbound list",
+                next_step=f"Did you mean {near[0]}?" if near else "See: lockstep outbound list",
+            )
+        before = {"allowed": True, "reason": there[entry].reason}
+        await audit(edit, _ACTIVITY, entry, before=before, after={"allowed": False})
+    return entry
+
+
+def _read(word: str) -> str:
+    try:
+        return read_entry(word.strip())
+    except ValueError as wrong:
+        text, _, meant = str(wrong).partition(". Did you mean ")
+        raise invalid(f"{text[:1].upper()}{text[1:]}", next_step=f"Did you mean {meant}" if meant else "") from None

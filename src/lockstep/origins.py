@@ -1,0 +1,111 @@
+"""Read one entry of a list of private places that may be reached: an origin or a network, in one spelling.
+
+What is neither is refused with what was probably meant. Pure text: nothing is looked up.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+# Where clouds answer whoever asks from inside with the credentials of the machine: allowed by nobody.
+METADATA: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "169.254.0.0/16",  # link-local: AWS, Azure, Google, Oracle and most others
+        "fe80::/10",  # link-local
+        "fd00:ec2::/32",  # AWS: 254 is the metadata, 253 the name server
+        "fd20:ce::254/128",  # Google
+        "168.63.129.16/32",  # Azure
+        "100.100.100.200/32",  # Alibaba
+        "192.0.0.192/32",  # Oracle, older machines
+    )
+)
+_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"(?!-)[A-Za-z0-9_.-]{1,253}(?<![-.])")
+_AFTER_SCHEME = re.compile(r"(?:[A-Za-z]{2,10}:?/{1,3}|https?:|/{1,3})?(?P<rest>[^/?#]*)")
+
+
+def read_entry(word: str) -> str:
+    """*word* as `https://host:port` or as a network in CIDR form. Raises ValueError, which says what was probably meant."""
+    entry = _network(word) if "://" not in word else _origin_of(word)
+    if _is_metadata(entry):
+        raise ValueError(
+            f"{_shown(word)} is link-local, or where a cloud keeps its metadata, and is never connected to"
+        )
+    return entry
+
+
+def network_of(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """The network of an entry that `read_entry` gave; None for an origin with a host name."""
+    host = (urlsplit(entry).hostname or "") if "://" in entry else entry
+    try:
+        return ipaddress.ip_network(host)
+    except ValueError:
+        return None
+
+
+def _is_metadata(entry: str) -> bool:
+    network = network_of(entry)
+    return network is not None and any(
+        network.version == one.version and network.subnet_of(one)  # type: ignore[arg-type]
+        for one in METADATA
+    )
+
+
+def _origin_of(word: str) -> str:
+    scheme, _, rest = word.partition("://")
+    if "@" in rest:
+        raise ValueError("an origin has no user name and no password; leave out the part before the @")
+    place = _place(word)
+    if scheme.lower() not in _PORTS:
+        raise ValueError(f"{scheme[:20]}:// is not possible{_meant(place)}")
+    if place is None:
+        raise ValueError(f"{_shown(word)} is not an origin; it looks like https://host:8443")
+    if urlsplit(word).path not in ("", "/") or "?" in word or "#" in word:
+        raise ValueError(f"an origin has no path{_meant(place, scheme.lower())}")
+    return _origin(scheme.lower(), *place)
+
+
+def _network(word: str) -> str:
+    try:
+        network = ipaddress.ip_network(word, strict=False)
+    except ValueError:
+        raise ValueError(f"{_shown(word)} is neither an origin nor a network{_meant(_place(word))}") from None
+    address = word.partition("/")[0]
+    if network.num_addresses > 1 and ipaddress.ip_address(address) != network.network_address:
+        raise ValueError(f"{_shown(word)} is not where a network begins. Did you mean {network}, or {address} alone?")
+    return str(network)
+
+
+def _place(word: str) -> tuple[str, int | None] | None:
+    """Host and port that *word* seems to name, whatever stands before and behind them."""
+    found = _AFTER_SCHEME.match(word)
+    try:
+        parts = urlsplit(f"//{found['rest'] if found else ''}")
+        host, port = parts.hostname or "", parts.port
+        if ":" in host:
+            address = ipaddress.IPv6Address(host)
+            return (f"[{address}]", port) if address.scope_id is None and port != 0 else None
+        if host.rpartition(".")[2].isdigit():
+            ipaddress.IPv4Address(host)  # what looks like an address is one; a resolver would read 127.1 as well
+    except ValueError:
+        return None
+    return (host, port) if _HOST.fullmatch(host) and port != 0 else None
+
+
+def _meant(place: tuple[str, int | None] | None, scheme: str = "") -> str:
+    if place is None:
+        return "; an origin looks like https://host:8443, a network like 10.0.0.0/8"
+    if scheme:
+        return f". Did you mean {_origin(scheme, *place)}?"
+    return f". Did you mean {_origin('https', *place)}, or {_origin('http', *place)}?"
+
+
+def _origin(scheme: str, host: str, port: int | None) -> str:
+    return f"{scheme}://{host}:{port or _PORTS[scheme]}"
+
+
+def _shown(word: str) -> str:
+    return word if len(word) <= 100 else f"{word[:100]}..."

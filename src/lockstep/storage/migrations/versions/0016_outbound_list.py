@@ -1,0 +1,10 @@
+"""Private places that applications may be reached at are kept with everything else, for all processes."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0016"
+down_revision = "0015"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)

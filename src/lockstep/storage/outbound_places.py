@@ -1,0 +1,39 @@
+"""Private places that applications may be reached at, beside those of a process's environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lockstep.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundPlace:
+    """*entry* is an origin or a network in the spelling of `lockstep.origins`."""
+
+    entry: str
+    reason: str
+    added_at: datetime
+    added_by: str
+
+
+async def list_places(connection: Connection) -> list[OutboundPlace]:
+    """All of them, by entry."""
+    cursor = await connection.execute("select entry, reason, added_at, added_by from outbound_place order by entry")
+    return [OutboundPlace(*row) for row in await cursor.fetchall()]
+
+
+async def add_place(connection: Connection, entry: str, *, reason: str, actor: str) -> bool:
+    """False where it was there already; then nothing changes."""
+    cursor = await connection.execute(
+        "insert into outbound_place (entry, reason, added_by) values (%s, %s, %s) on conflict do nothing",
+        (entry, reason, actor),
+    )
+    return cursor.rowcount == 1
+
+
+async def remove_place(connection: Connection, entry: str) -> bool:
+    """False where it was not there."""
+    cursor = await connection.execute("delete from outbound_place where entry = %s", (entry,))
+    return cursor.rowcount == 1

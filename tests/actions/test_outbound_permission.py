@@ -1,0 +1,27 @@
+"""The outbound list has a permission of its own: setting up an application is not enough to change where Lockstep connects to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.hub import Hub
+
+from lockstep.actions import outbound
+from lockstep.actions.context import APPLICATIONS_WRITE, CREDENTIALS_WRITE, READ, SOURCES_WRITE, Actor
+from lockstep.errors import Kind, LockstepError
+
+PLACE = "https://app.internal:8443"
+OWNER = Actor("app-owner", frozenset({READ, APPLICATIONS_WRITE, CREDENTIALS_WRITE, SOURCES_WRITE}))
+
+
+@pytest.mark.parametrize("change", [outbound.add_place, outbound.remove_place])
+async def test_whoever_sets_up_applications_may_not_change_the_list(hub: Hub, change: object) -> None:
+    await outbound.add_place(hub.context, PLACE)
+    assert callable(change)
+
+    with pytest.raises(LockstepError) as refused:
+        await change(replace(hub.context, actor=OWNER), PLACE)
+
+    assert refused.value.kind is Kind.FORBIDDEN
+    assert [one.entry for one in await outbound.list_places(hub.context)] == [PLACE]
