@@ -39,7 +39,8 @@ async def _ask(question: bytes, address: str, port: int) -> bytes:
     transport, protocol = await loop.create_datagram_endpoint(partial(_Question, question), remote_addr=(address, port))
     try:
         transport.sendto(question)
-        return await asyncio.wait_for(protocol.answer, TIMEOUT_SECONDS)
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return await protocol.answer
     finally:
         transport.close()
 

@@ -69,7 +69,8 @@ class EventDelivery:
                 except Exception:
                     log.exception("event_delivery_failed")
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), RECHECK_SECONDS)
+                    async with asyncio.timeout(RECHECK_SECONDS):
+                        await self._woken.wait()
         finally:
             listener.cancel()
             await asyncio.gather(listener, return_exceptions=True)

@@ -139,7 +139,8 @@ class RequestLog:
                     await self._purge()
         finally:
             with suppress(Exception):
-                await asyncio.wait_for(self.flush(), timeout=3)
+                async with asyncio.timeout(3):
+                    await self.flush()
 
     async def flush(self) -> None:
         """Write what waits."""

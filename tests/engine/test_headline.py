@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lockstep.engine.headline import Facts, headline
+from lockstep.engine.headline import Facts, headline, worst_exit_code
 
 ROWS: list[tuple[dict[str, Any], str, int, str]] = [
     ({}, "inStep", 0, "In step."),
@@ -64,6 +64,15 @@ def test_whatever_needs_somebody_says_what_to_do(facts: dict[str, Any], standing
     found = headline(Facts("documo", **facts))
 
     assert bool(found.next_step) == (found.exit_code != 0)
+
+
+@pytest.mark.parametrize(
+    ("codes", "worst"), [([], 0), ([0, 0], 0), ([0, 3], 3), ([3, 6, 0], 6), ([6, 69, 3], 69), ([69, 6], 69)]
+)
+def test_exit_code_of_several_applications_is_the_worst(codes: list[int], worst: int) -> None:
+    given = {0: Facts("a"), 3: Facts("a", failing=1), 6: Facts("a", held=1), 69: Facts("a", has_worker=False)}
+
+    assert worst_exit_code(headline(given[code]) for code in codes) == worst
 
 
 def test_changes_are_said_to_be_sent_where_they_are() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from decision_cases import ATTRIBUTES, SWITCH, configuration
 
 from lockstep.engine.findings import Finding
 from lockstep.engine.lint import lint
+from lockstep.engine.lint_powers import PowersGiven
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules import configuration_from_json
 from lockstep.engine.target_attributes import TargetAttribute
@@ -79,6 +81,32 @@ def test_mistake_is_noticed(attributes: Any, more: Any, severity: str, place: st
     findings = found(*attributes, known=True, **more)
 
     assert [(s, p) for s, p, m in findings if message in m] == [(severity, place)]
+
+
+ROLE = {"target": "roles", "privileged": ["Admin"]}
+ASSIGNED = {**ROLE, "expression": "SingleAppRoleAssignment([appRoleAssignments])"}
+
+
+@pytest.mark.parametrize(
+    ("role", "people", "admins", "message"),
+    [
+        ({**ROLE, "constant": "admin"}, None, 0, "everybody would get the role Admin"),
+        ({**ROLE, "constant": "Admin"}, 300, 300, "everybody would get the role Admin: 300 of 300 in scope"),
+        ({**ROLE, "constant": "Member"}, 300, 0, ""),
+        ({**ROLE, "source": "department"}, 300, 300, "everybody would get the role Admin: 300 of 300 in scope"),
+        ({**ROLE, "source": "department"}, 300, 61, "many people would get the role Admin: 61 of 300 in scope"),
+        ({**ROLE, "source": "department"}, 300, 60, ""),
+        (ASSIGNED, 300, 299, ""),
+        (ASSIGNED, 300, 300, "everybody would get the role Admin: 300 of 300 in scope"),
+        (ASSIGNED, 2, 2, ""),
+    ],
+)
+def test_power_for_everybody_is_noticed(role: Any, people: int | None, admins: int, message: str) -> None:
+    given = None if people is None else PowersGiven(people, Counter({("roles", "Admin"): admins}))
+
+    findings = lint(configuration(USER_NAME, ACTIVE, role), given=given)
+
+    assert [one.message for one in findings if "would get" in one.message] == ([message] if message else [])
 
 
 def clause_found(**clause: Any) -> list[Finding]:

@@ -75,6 +75,12 @@ def test_files_and_functions_of_the_product_stay_readable() -> None:
     assert long == []
 
 
+def test_no_product_waits_in_a_way_that_loses_cancellations() -> None:
+    """Before Python 3.12 `asyncio.wait_for` returns normally when its result and a cancellation come together: use `asyncio.timeout`."""
+    waits = re.compile(r"asyncio\.wait_for\(|import .*\bwait_for\b")
+    assert [place for place in holding(waits) if place.startswith("src/")] == []
+
+
 def test_every_requirement_is_pinned_with_a_hash_and_no_index() -> None:
     for name in ("requirements.txt", "requirements-dev.txt", "requirements-env.txt"):
         text = (ROOT / name).read_text()

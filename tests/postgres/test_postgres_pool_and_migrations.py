@@ -73,6 +73,28 @@ async def test_pool_replaces_a_connection_that_the_server_closed_before_anybody_
     assert row == (1,)
 
 
+async def test_cancellation_that_meets_a_connection_is_not_lost(database: Database) -> None:
+    async with await open_pool(database, max_size=1) as pool:
+
+        async def use_for_ever() -> None:
+            async with pool.connection():
+                await asyncio.Event().wait()
+
+        for steps in range(12):  # of the event loop, between the return of the connection and the cancellation
+            held = await pool.getconn()
+            waiting = asyncio.create_task(use_for_ever())
+            while not pool.get_stats().get("requests_waiting"):
+                await asyncio.sleep(0)
+            await pool.putconn(held)
+            for _ in range(steps):
+                await asyncio.sleep(0)
+
+            waiting.cancel()
+
+            await asyncio.wait([waiting], timeout=5)
+            assert waiting.cancelled(), f"lost {steps} steps after the connection came back"
+
+
 async def test_migrations_apply_every_revision_once_and_then_do_nothing(database: Database) -> None:
     said: list[str] = []
 

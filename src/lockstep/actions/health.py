@@ -126,7 +126,13 @@ async def _database(connection: Connection) -> list[Finding]:
 async def _worker(connection: Connection) -> Finding:
     if await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS):
         return Finding("worker", Level.OK, f"a worker was active in the last {WORKER_SILENT_SECONDS:.0f} s")
-    return Finding("worker", Level.WARN, "no worker is running, so nothing is provisioned", "Start one: lockstep serve")
+    waiting = await jobs.count_waiting_leavers(connection)
+    text = "no worker is running, so nothing is provisioned"
+    if not waiting:
+        return Finding("worker", Level.WARN, text, "Start one: lockstep serve")
+    verb = "waits" if waiting == 1 else "wait"
+    remedy = "Start one: lockstep serve. Or do the work now: lockstep run APP --wait"
+    return Finding("worker", Level.FAIL, f"{text}; {counted(waiting, 'object')} {verb} to lose access", remedy)
 
 
 async def _application(connection: Connection, row: JobRow) -> Finding:

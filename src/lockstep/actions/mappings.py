@@ -15,9 +15,11 @@ from lockstep.actions.lookup import find_group
 from lockstep.actions.previews import find_anybody
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
 from lockstep.directory.objects import read_objects
+from lockstep.engine.effects import foreseen
 from lockstep.engine.filter_json import filter_from_json
 from lockstep.engine.findings import Finding
 from lockstep.engine.lint import lint
+from lockstep.engine.lint_powers import PowersGiven
 from lockstep.engine.mapping_json import mapping_to_json
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind, SourceObject
@@ -28,11 +30,13 @@ from lockstep.engine.source_record import OF_MANAGER
 from lockstep.engine.strict_json import Part
 from lockstep.errors import invalid, not_found
 from lockstep.postgres.pool import Connection
-from lockstep.storage import link_list, people
+from lockstep.storage import link_list, people, touched
 from lockstep.storage.people import PersonFilter
+from lockstep.sync import planner
 from lockstep.sync.services import Job
 
 _SLICE = 500
+_MOST_LINTED = 10_000  # people; a mapping that gives power to everybody shows in fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,23 @@ async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
     """What cannot work in the configuration, and what probably was not meant."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
-    return lint(job.configuration, source_attributes=SOURCE_NAMES)
+        given = await _powers_given(context, connection, job)
+    return lint(job.configuration, source_attributes=SOURCE_NAMES, given=given)
+
+
+async def _powers_given(context: Context, connection: Connection, job: Job) -> PowersGiven | None:
+    """What the people in scope, or the first of very many, would get of power; None where no mapping can give any."""
+    mapping = job.configuration.mapping_for(ObjectKind.USER)
+    if mapping is None or not any(mapping.powers.values()):
+        return None
+    given, moment = PowersGiven(), new_services(context).moment()
+    is_all = job.configuration.scope is Scope.ALL
+    ids = await touched.concerned(connection, job.id, job.row.app, ObjectKind.USER.value, everybody=is_all)
+    for start in range(0, min(len(ids), _MOST_LINTED), _SLICE):
+        known = await planner.load(connection, job, ObjectKind.USER, ids[start : start + _SLICE])
+        for obj in known.objects.values():
+            given.count(foreseen(obj, None, job.configuration, moment, known.account_ids), mapping)
+    return given
 
 
 def source_names(kind: ObjectKind) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """`lockstep status` and `lockstep cycles`: how an application's provisioning stands.
 
-For one application the exit code says it, too: 0 is in step or at work, anything else means that somebody is needed.
+The exit code says it, too: 0 is in step or at work, anything else means that somebody is needed; of several applications the worst.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.provision import counts_text, cycle_row
 from lockstep.cli.session import run
 from lockstep.cli.times import iso, local_stamp, local_time, stamp
-from lockstep.engine.headline import counted
+from lockstep.engine.headline import counted, worst_exit_code
 
 _WATCH_SECONDS = 0.5
 _COLUMNS = [Column("application", "Application"), Column("code", "Provisioning"), Column("progress", "Cycle", is_wide=True),
@@ -60,7 +60,7 @@ def status(app: str | None, watch: bool, output: Output) -> int:
     _show(found, app, output)
     for one in unread:
         hint(f"warning: {one.name}: {one.text}. {one.remedy}")
-    return found[0].headline.exit_code if app else 0
+    return worst_exit_code(one.headline for one in found)
 
 
 @click.command("cycles")

@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from psycopg_pool import AsyncConnectionPool
-
 from lockstep.engine.dynamic_groups import MembershipRule
 from lockstep.engine.records import Lane, ObjectKind
 from lockstep.postgres.pool import Connection, Pool, transaction
@@ -114,7 +112,7 @@ class Edit:
 @asynccontextmanager
 async def editing(database: Pool | Connection, *, actor: str) -> AsyncIterator[Edit]:
     """A transaction that changes the directory, alone. After the block `touched` names the jobs to drain."""
-    if isinstance(database, AsyncConnectionPool):
+    if isinstance(database, Pool):
         async with transaction(database) as connection:
             async with _editing(connection, actor) as edit:
                 yield edit

@@ -12,8 +12,6 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from psycopg_pool import AsyncConnectionPool
-
 from lockstep.directory.attributes import shown
 from lockstep.directory.edit import Edit, editing
 from lockstep.directory.groups import delete_groups, remove_members
@@ -315,7 +313,7 @@ async def _alone(database: Pool | Connection, source: str) -> AsyncIterator[Conn
 
 @asynccontextmanager
 async def _connected(database: Pool | Connection) -> AsyncIterator[Connection]:
-    if isinstance(database, AsyncConnectionPool):
+    if isinstance(database, Pool):
         async with database.connection() as connection:
             yield connection
     else:

@@ -186,9 +186,8 @@ def _grants(changes: tuple[Change, ...], mapping: ObjectMapping | None) -> tuple
     given: list[str] = []
     for change in changes:
         powers = mapping.powers.get(change.path, {}) if mapping else {}
-        if powers and not _found_in(powers, change.old):
-            noun = "role" if change.path.casefold().startswith("roles") else f"{change.path} value"
-            given += [f"the {noun} {power}" for power in _found_in(powers, change.new)]
+        if powers and not powers_in(powers, change.old):
+            given += [power_name(change.path, power) for power in powers_in(powers, change.new)]
     return tuple(dict.fromkeys(given))
 
 
@@ -210,12 +209,18 @@ def _claims_privileged(prepared: Prepared, draft: Draft) -> bool:
     held = held_values(prepared.mapping, draft.link_to.resource)
     desired = mapped_for(prepared, creating=False).values
     return any(
-        _found_in(powers, held.get(path)) and not _found_in(powers, desired.get(path))
+        powers_in(powers, held.get(path)) and not powers_in(powers, desired.get(path))
         for path, powers in guarded.items()
     )
 
 
-def _found_in(powers: Mapping[str, str], value: Value) -> list[str]:
+def power_name(path: str, power: str) -> str:
+    """The privileged value *power* of *path* as a sentence names it: "the role Admin"."""
+    noun = "role" if path.casefold().startswith("roles") else f"{path} value"
+    return f"the {noun} {power}"
+
+
+def powers_in(powers: Mapping[str, str], value: Value) -> list[str]:
     """The privileged values in *value*. Applications do not tell Admin from admin, so neither does the guard."""
     return [powers[text] for text in dict.fromkeys(_texts(value)) if text in powers]
 

@@ -6,7 +6,7 @@ the first that applies, in the order of this table, is the one that is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -95,6 +95,12 @@ def headline(facts: Facts) -> Headline:
 def counted(number: int, noun: str) -> str:
     """ "1 object", "2 objects"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def worst_exit_code(headlines: Iterable[Headline]) -> int:
+    """The exit code of the headline that needs somebody most: nothing is sent, then something is kept back, then something failed."""
+    by_need = (0, *(EXIT_CODES[kind] for kind in (Kind.PARTIAL, Kind.HELD, Kind.UNREACHABLE)))
+    return max((one.exit_code for one in headlines), key=by_need.index, default=0)
 
 
 def _plain(sentence: str) -> str:

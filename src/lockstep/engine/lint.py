@@ -20,6 +20,7 @@ from lockstep.engine.configuration import (
 )
 from lockstep.engine.expressions.check import Severity, check
 from lockstep.engine.findings import Finding
+from lockstep.engine.lint_powers import PowersGiven, check_powers
 from lockstep.engine.lint_switch import check_switch
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.source_names import ROLES, SourceAttributes, unknown_in_attribute, unknown_in_condition
@@ -35,8 +36,12 @@ def lint(
     *,
     source_attributes: SourceAttributes | None = None,
     target_attributes: AttributeLists | None = None,
+    given: PowersGiven | None = None,
 ) -> tuple[Finding, ...]:
-    """Every finding, in the order of the configuration. Attribute lists that are not given are not held against anything."""
+    """Every finding, in the order of the configuration. Attribute lists that are not given are not held against anything.
+
+    *given* is what the people in scope would get of power.
+    """
     found: list[Finding] = []
     for index, mapping in enumerate(configuration.objects):
         if not mapping.enabled:
@@ -45,6 +50,7 @@ def lint(
         sources = None if source_attributes is None else source_attributes.get(mapping.source)
         targets = None if target_attributes is None else target_attributes.get(mapping.source)
         found += _object(mapping, place, configuration, targets)
+        found += check_powers(mapping, place, configuration, given if mapping.source is ObjectKind.USER else None)
         for number, attribute in enumerate(mapping.attributes):
             where = f"{place}.attributes[{number}]"
             found += _attribute(attribute, where, configuration)

@@ -22,7 +22,24 @@ from lockstep.errors import unreachable
 from lockstep.postgres.database import Database
 
 Connection = psycopg.AsyncConnection[Any]
-Pool = AsyncConnectionPool[Connection]
+
+
+class Pool(AsyncConnectionPool[Connection]):
+    """A pool that does not lose cancellations.
+
+    The driver waits with `asyncio.wait_for`. Before Python 3.12 that returns normally when what it waits for happens in the same
+    moment as the cancellation. The task would go on with its connection, and whoever cancelled it would wait forever.
+    """
+
+    async def getconn(self, timeout: float | None = None) -> Connection:
+        task = asyncio.current_task()
+        cancelled_before = task.cancelling() if task is not None else 0
+        connection = await super().getconn(timeout)
+        if task is not None and task.cancelling() > cancelled_before:
+            await self.putconn(connection)
+            raise asyncio.CancelledError
+        return connection
+
 
 set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
@@ -35,7 +52,7 @@ async def open_pool(
 
     Raises LockstepError when no connection can be made in *timeout_seconds*.
     """
-    pool: Pool = AsyncConnectionPool(
+    pool = Pool(
         database.conninfo,
         kwargs=connection_options(database, name=name),
         min_size=min_size,
@@ -112,4 +129,4 @@ async def check_connection(connection: Connection) -> None:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN | select.POLLHUP)
     if poll.poll(0):
-        await AsyncConnectionPool.check_connection(connection)
+        await Pool.check_connection(connection)

@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from lockstep.engine.records import AppRole
+from lockstep.engine.records import AppRole, Lane
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json, only_row
 
@@ -210,6 +210,16 @@ async def has_waiting_leavers(connection: Connection, job: str) -> bool:
     """Whether somebody waits to lose access."""
     cursor = await connection.execute("select exists (select from dirty where job = %s and lane = 1)", (job,))
     return bool((await only_row(cursor))[0])
+
+
+async def count_waiting_leavers(connection: Connection) -> int:
+    """How many objects, over all applications that are switched on, are due in the lane of those who lose access."""
+    cursor = await connection.execute(
+        """select count(*) from dirty join job on job.id = dirty.job and job.status = 'on' and job.started
+        where dirty.lane = %s and dirty.not_before <= now()""",
+        (Lane.LEAVERS.number,),
+    )
+    return int((await only_row(cursor))[0])
 
 
 async def has_live_worker(connection: Connection, *, silent_seconds: float) -> bool:

@@ -33,8 +33,9 @@ class TargetState:
         return int((self.trouble or {}).get("pauses", 0))
 
 
-_SELECT = """select greatest(0, extract(epoch from coalesce(not_before, '-infinity') - clock_timestamp())), transport_failures,
-    trouble from target_state where job = %s"""
+# No arithmetic with infinite times: PostgreSQL before 17 refuses it.
+_SELECT = """select greatest(0, extract(epoch from not_before - clock_timestamp())), transport_failures, trouble
+    from target_state where job = %s"""
 
 
 async def read_state(connection: Connection, job: str) -> TargetState:

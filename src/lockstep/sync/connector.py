@@ -6,7 +6,6 @@ from typing import Any
 
 import psycopg
 from procrastinate import PsycopgConnector
-from psycopg_pool import AsyncConnectionPool
 
 from lockstep.postgres.pool import Pool
 
@@ -16,7 +15,7 @@ def connector_beside(pool: Pool, *, size: int = 4) -> PsycopgConnector:
     kwargs = dict(pool.kwargs) if isinstance(pool.kwargs, dict) else {}
     kwargs.pop("autocommit", None)  # Procrastinate gives it itself where it listens
     return PsycopgConnector(
-        pool_factory=AsyncConnectionPool,
+        pool_factory=Pool,
         conninfo=str(pool.conninfo),
         kwargs=kwargs,
         configure=_configure,

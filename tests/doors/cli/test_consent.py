@@ -155,3 +155,13 @@ def test_role_mapping_that_is_removed_and_made_anew_stays_guarded(crew: Lockstep
     said = crew("map", "set", "documo", "roles", "--constant", "Admin", "--dry-run")
 
     assert "documo: 14 people would get the role Admin (" in said.out
+
+
+def test_lint_counts_who_would_get_power(crew: Lockstep) -> None:
+    harmless = crew("map", "lint", "documo")
+    crew("map", "set", "documo", ROLE, "--expression", 'Switch([department], "Member", "Sales", "Admin")', "--yes")
+
+    said = crew("map", "lint", "documo")
+
+    assert "Admin" not in harmless.out
+    assert "everybody would get the role Admin: 14 of 14 in scope" in " ".join(said.out.split())

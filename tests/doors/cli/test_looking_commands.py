@@ -25,6 +25,7 @@ def test_status_lists_applications_and_shows_one(started: Lockstep) -> None:
 
     assert table.out.splitlines()[1].split()[:2] == ["documo", "Active"]
     assert (one.code, "No worker is running, so nothing is sent." in one.out) == (69, True)
+    assert table.code == 69
     assert as_json["standing"] == "noWorker"
     assert (as_json["links"], as_json["waiting"], as_json["lastCycle"]["counts"]) == ({"User": 2}, 0, {"created": 2})
 
@@ -245,6 +246,19 @@ def test_doctor_fails_for_a_key_that_others_can_read(started: Lockstep, tmp_path
     assert (levels["PostgreSQL"], levels["app documo"], levels["worker"]) == ("ok", "ok", "warn")
     assert broken.code == 1
     assert "FAIL  key" in broken.out and "chmod 600" in broken.out
+
+
+def test_doctor_fails_while_leavers_wait_for_a_worker(started: Lockstep) -> None:
+    started("creds", "test", "documo")
+    started("people", "disable", upn("anna"))
+
+    said = started("doctor")
+
+    assert said.code == 1
+    assert (
+        "FAIL  worker           no worker is running, so nothing is provisioned; 1 object waits to lose access"
+        in said.out
+    )
 
 
 @pytest.mark.parametrize(

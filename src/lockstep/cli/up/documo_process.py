@@ -40,7 +40,8 @@ class DocumoProcess:
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
         try:
-            await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.process.wait()
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
@@ -57,7 +58,8 @@ async def start_documo(data: Path, *, port: int) -> DocumoProcess:
     if process.stdout is None:
         raise LockstepError(Kind.INTERNAL, "Documo was started without a way to hear from it")
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
+        async with asyncio.timeout(START_SECONDS):
+            line = await process.stdout.readline()
         ready = json.loads(line)
     except asyncio.CancelledError:
         await DocumoProcess(data, "", process).stop()
