@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from lockstep.engine.kept import Judged
 from lockstep.engine.records import Account, Change, ObjectKind, Values
 from lockstep.engine.target_attributes import TargetAttribute
 
@@ -56,6 +57,7 @@ class Answer:
     next_step: str = ""
     retry_at: datetime | None = None
     exchanges: tuple[Exchange, ...] = ()
+    judged: tuple[Judged, ...] = ()  # what it shows of the values that were sent
     refused: tuple[tuple[str, str, str], ...] = ()  # of a write that was accepted in part: (target path, why, code)
 
     @property

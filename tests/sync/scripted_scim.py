@@ -101,9 +101,9 @@ def saying(status: int, text: str = "", *, content_type: str = "application/scim
 
 
 @asynccontextmanager
-async def scripted_scim() -> AsyncIterator[ScriptedScim]:
-    """Serve one on a free port of 127.0.0.1."""
-    application = ScriptedScim()
+async def scripted_scim(application: ScriptedScim | None = None) -> AsyncIterator[ScriptedScim]:
+    """Serve *application*, or a new one, on a free port of 127.0.0.1."""
+    application = application or ScriptedScim()
     runner = web.ServerRunner(web.Server(application.serve, access_log=None), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -14,6 +14,7 @@ from lockstep.actions.context import CREDENTIALS_WRITE, Context, audit
 from lockstep.actions.lookup import find_application
 from lockstep.errors import invalid
 from lockstep.storage import credentials as store
+from lockstep.storage import unkept
 from lockstep.storage.credentials import CredentialRow
 from lockstep.sync.connections import TOKEN
 from lockstep.vault import Secret
@@ -65,6 +66,8 @@ async def set_credentials(
             sealed = context.vault.seal(secret_token, purpose=TOKEN, name=found.id)
             last_four = secret_token.reveal()[-4:] if len(secret_token.reveal()) >= _SHOWN_FROM else ""
             await store.save_secret(edit.connection, found.id, sealed, last_four=last_four, actor=context.actor.name)
+        # It may be another application now, or one that lets these credentials see and change more.
+        await unkept.forget_application(edit.connection, found.id)
         after = await store.read_credential(edit.connection, found.id)
         await audit(
             edit,

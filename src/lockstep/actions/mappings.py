@@ -13,6 +13,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.jobs import new_services, read_job
 from lockstep.actions.lookup import find_group
 from lockstep.actions.previews import find_anybody
+from lockstep.actions.unkept import unkept_in
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
 from lockstep.directory.objects import read_objects
 from lockstep.engine.effects import foreseen
@@ -64,7 +65,8 @@ async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         given = await _powers_given(context, connection, job)
-    return lint(job.configuration, source_attributes=SOURCE_NAMES, given=given)
+    found = lint(job.configuration, source_attributes=SOURCE_NAMES, given=given)
+    return (*found, *unkept_in(job).values())
 
 
 async def _powers_given(context: Context, connection: Connection, job: Job) -> PowersGiven | None:

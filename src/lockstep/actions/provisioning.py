@@ -28,6 +28,7 @@ from lockstep.storage import (
     operations,
     rejections,
     target_state,
+    unkept,
 )
 from lockstep.storage.cycles import Cycle as Cycle
 from lockstep.storage.jobs import JobRow as JobRow
@@ -116,6 +117,7 @@ async def restart(context: Context, app: str, scopes: Collection[ResetScope] = U
             await links.forget_links(connection, row.id)
         if ResetScope.FORCE_DELETES in wanted:
             await operations.decide_held(connection, row.id, decision="approved", actor=context.actor.name)
+        await unkept.forget(connection, row.id)
         if wanted & {ResetScope.WATERMARK, ResetScope.CONNECTOR_DATA_STORE} or not row.started:
             await cycle_frame.begin_initial(connection, row.id)
         await audit(
@@ -209,19 +211,28 @@ async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> Async
             await asyncio.gather(helper, return_exceptions=True)
 
 
-async def push(context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = ()) -> list[Pushed]:
+async def push(
+    context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), again: bool = False
+) -> list[Pushed]:
     """Provision people and groups now, in front of everybody else, and say for each what was done and why.
 
-    Works while provisioning is off, too. Raises LockstepError for names that there are not, and without credentials.
+    *again* sends values, too, that the application did not keep before; what it keeps now counts for everybody. Works while
+    provisioning is off, too. Raises LockstepError for names that there are not, and without credentials.
     """
     context.actor.require(PROVISIONING_WRITE)
     async with services_of(context) as services:
         async with context.reading(PROVISIONING_WRITE) as connection:
             row = await job_row(connection, app)
             await require_credentials(connection, row)
-            job = await services.compiled(connection, row)
             people = [(await find_person(connection, name)).id for name in users]
             named = [(await find_group(connection, name)).id for name in groups]
+        if again:
+            async with context.changing(PROVISIONING_WRITE) as edit:
+                await unkept.forget(edit.connection, row.id)
+                await audit(edit, "Send again what the application did not keep", row.app_name)
+            await context.after_commit(frozenset({row.id}))
+        async with context.reading(PROVISIONING_WRITE) as connection:
+            job = await services.compiled(connection, await job_row(connection, app))
         results: list[Pushed] = []
         for kind, ids in ((ObjectKind.USER, people), (ObjectKind.GROUP, named)):
             if ids:

@@ -11,6 +11,7 @@ from typing import Any
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
 from lockstep.engine.headline import Facts, Headline, counted, headline
+from lockstep.engine.kept import ENOUGH
 from lockstep.postgres.pool import Connection
 from lockstep.storage import cycles, dirty, jobs, links, operations, target_state
 from lockstep.storage.cycles import Cycle as Cycle
@@ -48,6 +49,7 @@ class JobStatus:
     steady_at: datetime | None
     quarantine: Mapping[str, Any] | None
     trouble: Mapping[str, Any] | None
+    not_kept: tuple[str, ...] = ()  # attributes that the application was sent and does not keep
 
     @property
     def sentence(self) -> str:
@@ -132,6 +134,7 @@ async def status_of(connection: Connection, row: JobRow) -> JobStatus:
         steady_at=row.steady_at,
         quarantine=row.quarantine,
         trouble=_trouble(state),
+        not_kept=tuple(str(one["path"]) for one in row.unkept if one["answers"] >= ENOUGH),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -10,11 +11,13 @@ from lockstep.actions import mappings
 from lockstep.actions import settings as actions
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import unknown
+from lockstep.actions.unkept import unkept_attributes
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import consequence_lines, consequence_rows, run_consented, run_rehearsed
 from lockstep.cli.mapping_attributes import attributes, evaluate
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
+from lockstep.engine.findings import Finding
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import EXIT_CODES, Kind
 
@@ -65,13 +68,23 @@ def show(app: str, target: str, kind: str, output: Output) -> None:
     lockstep map show documo userName
     lockstep map show documo 'emails[type eq "work"].value'
     """
-    rows = _attributes(run(lambda context: mappings.read_mappings(context, app)), kind)
+
+    async def read(context: Context) -> tuple[list[dict[str, Any]], Mapping[tuple[str, str], Finding]]:
+        return await mappings.read_mappings(context, app), await unkept_attributes(context, app)
+
+    found, unkept = run(read)
+    rows = _attributes(found, kind)
     row = next((one for one in rows if str(one["target"]).lower() == target.lower()), None)
     if row is None:
         raise unknown(
             "mapping of", target, [str(one["target"]) for one in rows], otherwise=f"See: lockstep map list {app}"
         )
-    output.one(row, text=_lines(row))
+    problem = unkept.get((_KINDS[kind].value, row["target"]))
+    if problem is None:
+        output.one(row, text=_lines(row))
+        return
+    told = {"notKept": problem.message, "nextStep": problem.next_step}
+    output.one(row | told, text=[*_lines(row), f"  {safe(problem.message)}.", f"  {safe(problem.next_step)}"])
 
 
 @map_.command("set")

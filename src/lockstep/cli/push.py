@@ -23,9 +23,10 @@ _PLAN_COLUMNS = [Column("name", "Name"), Column("action", "Action"), Column("rea
 @click.argument("app")
 @click.argument("users", nargs=-1, metavar="USER...")
 @click.option("--group", "groups", multiple=True, metavar="NAME", help="A group, by name or id. Repeatable.")
+@click.option("--again", is_flag=True, help="Send values again that the application has not kept.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done; nothing is written.")
 @output_option
-def push(app: str, users: tuple[str, ...], groups: tuple[str, ...], dry_run: bool, output: Output) -> int:
+def push(app: str, users: tuple[str, ...], groups: tuple[str, ...], again: bool, dry_run: bool, output: Output) -> int:
     """Provision people now, in front of everybody else, and say what was done and why.
 
     \b
@@ -34,9 +35,11 @@ def push(app: str, users: tuple[str, ...], groups: tuple[str, ...], dry_run: boo
     """
     if not users and not groups:
         raise click.UsageError("No person is named. Give USER or --group NAME")
+    if again and dry_run:
+        raise click.UsageError("Give --again or --dry-run: what the application keeps shows only when it is sent")
     if dry_run:
         return _preview(app, users, groups, output)
-    done = run(lambda context: provisioning.push(context, app, users=users, groups=groups))
+    done = run(lambda context: provisioning.push(context, app, users=users, groups=groups, again=again))
     rows = [_row(app, name, one) for name, one in zip((*users, *groups), done, strict=True)]
     if output.form == "table" and not output.quiet:
         for name, one in zip((*users, *groups), done, strict=True):

@@ -133,6 +133,7 @@ def _row(one: JobStatus) -> dict[str, Any]:
         "steadyDateTime": iso(one.steady_at),
         "quarantine": one.quarantine,
         "trouble": one.trouble,
+        "notKept": list(one.not_kept),
     }
 
 
@@ -160,6 +161,7 @@ def _lines(one: JobStatus) -> list[str]:
         ("held", f"{counted(one.held, 'write')} for approval   lockstep deletes list {one.app}" if one.held else "none"),
         ("rejected", f"{counted(one.rejected, 'write')}   lockstep deletes list {one.app} --rejected" if one.rejected else ""),
         ("unknown", f"whether {counted(one.maybe_created, 'account')} exist" if one.maybe_created else ""),
+        ("not kept", f"{', '.join(one.not_kept)}   lockstep map lint {one.app}" if one.not_kept else ""),
         ("next cycle", _next_cycle(one)),
         *_quarantine(one),
     ]  # fmt: skip

@@ -326,6 +326,9 @@ class JobConfiguration:
     settings: JobSettings = JobSettings()
     extra: Mapping[str, Any] = field(default_factory=dict)
     app_name: str = "APP"  # as commands name the application
+    unkept: Mapping[ObjectKind, frozenset[str]] = field(
+        default_factory=dict
+    )  # paths that the application does not keep
 
     @cached_property
     def _by_kind(self) -> Mapping[ObjectKind, ObjectMapping]:

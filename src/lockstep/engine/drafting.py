@@ -10,6 +10,7 @@ from lockstep.engine.conditions import earliest, next_day
 from lockstep.engine.configuration import Drift, ObjectMapping
 from lockstep.engine.diff import changes_between, same_value
 from lockstep.engine.intent import IntentKind
+from lockstep.engine.kept import Difference, reasons_to_write
 from lockstep.engine.mapping import DISABLING, Mapped, Taken, held_values, map_account
 from lockstep.engine.operators import is_empty, text_of
 from lockstep.engine.prepare import Observed, Prepared
@@ -37,6 +38,7 @@ class Draft:
     matching: tuple[Step, ...] = ()
     cause: str = ""
     takes_over_from: str = ""
+    withheld: tuple[str, ...] = ()
 
 
 def as_plan(prepared: Prepared, draft: Draft) -> Plan:
@@ -59,7 +61,8 @@ def as_plan(prepared: Prepared, draft: Draft) -> Plan:
         target_id=_target_id(prepared, draft),
         link_to=draft.link_to,
         desired=mapped.values,
-        desired_hash=mapped.digest if mapped is not NO_VALUES else "",
+        # What was withheld is still wanted: remembered as agreed, it would never be written.
+        desired_hash=mapped.digest if mapped is not NO_VALUES and not draft.withheld else "",
         changes=draft.changes,
         generated=mapped.generated,
         steps=steps,
@@ -71,6 +74,7 @@ def as_plan(prepared: Prepared, draft: Draft) -> Plan:
         empties=any(is_empty(change.new) for change in draft.changes),
         renames=_renames(draft, prepared.mapping),
         takes_over_from=draft.takes_over_from,
+        withheld=draft.withheld,
         claims_privileged=_claims_privileged(prepared, draft),
     )
 
@@ -103,14 +107,22 @@ def held_by(prepared: Prepared, observed: Observed, held: Values | None) -> Valu
     return base if held is None else held
 
 
-def difference(prepared: Prepared, mapped: Mapped, held: Values) -> tuple[Change, ...]:
+def difference(prepared: Prepared, mapped: Mapped, held: Values, *, is_read: bool = False) -> Difference:
+    """What is to be written, and what differs without being a reason to write. *is_read*: *held* was just read there."""
     assert prepared.mapping is not None  # noqa: S101
-    return changes_between(mapped.values, held, cleared=mapped.cleared, mapping=prepared.mapping)
+    changes = changes_between(mapped.values, held, cleared=mapped.cleared, mapping=prepared.mapping)
+    answers = prepared.link.answers if prepared.link is not None and prepared.is_linked else {}
+    unkept = prepared.configuration.unkept.get(prepared.obj.kind, frozenset())
+    drift: tuple[Reason, ...] = ()
+    if is_read and changes:
+        changes, drift = _without_drift(prepared, changes)
+    if not changes or not (answers or unkept):
+        return Difference(changes, drift=drift)
+    found = reasons_to_write(changes, answers, unkept, prepared.mapping)
+    return replace(found, drift=drift, app_name=prepared.configuration.app_name)
 
 
-def without_drift(
-    prepared: Prepared, mapped: Mapped, changes: tuple[Change, ...]
-) -> tuple[tuple[Change, ...], tuple[Reason, ...]]:
+def _without_drift(prepared: Prepared, changes: tuple[Change, ...]) -> tuple[tuple[Change, ...], tuple[Reason, ...]]:
     """Leave out what only the application changed, where the mapping says to report or adopt that."""
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link and prepared.link.state is LinkState.LIVE else {}

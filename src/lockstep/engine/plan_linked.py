@@ -18,7 +18,6 @@ from lockstep.engine.drafting import (
     may,
     not_written,
     turns_on,
-    without_drift,
 )
 from lockstep.engine.operators import text_of
 from lockstep.engine.plan_new import refused
@@ -41,21 +40,20 @@ def plan_provision(prepared: Prepared, link: Link, observed: Observed, held: Val
     # The same wish as last time: what the application made of it then is not written over and over.
     if is_settled and link.desired_hash == mapped.digest:
         return draft
-    changes = difference(prepared, mapped, held_by(prepared, observed, held))
-    drift: tuple[Reason, ...] = ()
-    if isinstance(observed, Account):
-        changes, drift = without_drift(prepared, mapped, changes)
+    found = difference(prepared, mapped, held_by(prepared, observed, held), is_read=isinstance(observed, Account))
+    changes = found.changes
+    draft = replace(draft, withheld=found.withheld)
     if link.state in (LinkState.RELEASED, LinkState.LOST) and isinstance(observed, Account):
         again = Reason("Matched", f"The account {link.target_id} was linked before and is there.")
         draft = replace(draft, action=Action.LINK, reasons=(again,), link_to=observed)
     if not changes:
         # What the application changed is what there is to say; "as it should be" would hide it.
-        is_only_drift = bool(drift) and draft.reasons == (IN_STEP,)
-        return replace(draft, reasons=drift if is_only_drift else (*draft.reasons, *drift))
+        is_all = bool(found.reasons) and draft.reasons == (IN_STEP,)
+        return replace(draft, reasons=found.reasons if is_all else (*draft.reasons, *found.reasons))
     if not may(prepared, "update"):
         return not_written(replace(draft, reasons=(flag_is_off(prepared, "update", wish="Would be updated"),)))
     action = Action.ENABLE if turns_on(changes) or link.state is LinkState.DISABLED else Action.UPDATE
-    return replace(draft, action=action, changes=changes, reasons=(differs(changes), *drift))
+    return replace(draft, action=action, changes=changes, reasons=(differs(changes), *found.drift))
 
 
 def plan_disable(prepared: Prepared, link: Link, observed: Observed, held: Values | None) -> Draft:
@@ -70,7 +68,7 @@ def plan_disable(prepared: Prepared, link: Link, observed: Observed, held: Value
         return Draft(Action.REFUSE, (mapped.problem,), link.state)
     step = (linked_step(link.target_id, looked=isinstance(observed, Account)),)
     is_off = text_of(mapped.values.get("active", "")).lower() == "false"
-    changes = difference(prepared, mapped, held_by(prepared, observed, held))
+    changes = difference(prepared, mapped, held_by(prepared, observed, held)).changes
     state = LinkState.DISABLED if is_off else link.state
     draft = Draft(Action.NONE, (), state, link.target_id, mapped=mapped, matching=step)
     if not is_off:

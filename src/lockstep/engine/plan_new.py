@@ -69,15 +69,17 @@ def _link(prepared: Prepared, match: OneMatch) -> Draft:
     mapped = mapped_for(prepared, creating=False)
     if (draft := refused(mapped)) is not None:
         return draft
-    changes = difference(prepared, mapped, held_values(prepared.mapping, account.resource))
+    differing = difference(prepared, mapped, held_values(prepared.mapping, account.resource))
+    changes = differing.changes
     found = _found(match)
     if changes and not may(prepared, "update"):
         reasons = (found, flag_is_off(prepared, "update", wish="Would be updated"))
         return Draft(Action.LINK, reasons, LinkState.LIVE, account.id, account, matching=step, takes_over_from=former)
     if not changes:
         return Draft(
-            Action.LINK, (found,), LinkState.LIVE, account.id, account, mapped, matching=step, takes_over_from=former
-        )
+            Action.LINK, (found, *differing.reasons), LinkState.LIVE, account.id, account, mapped, matching=step,
+            takes_over_from=former, withheld=differing.withheld,
+        )  # fmt: skip
     action = Action.ENABLE if turns_on(changes) else Action.UPDATE
     reasons = (found, differs(changes))
     return Draft(action, reasons, LinkState.LIVE, account.id, account, mapped, changes, step, takes_over_from=former)

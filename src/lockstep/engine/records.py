@@ -100,6 +100,7 @@ class Link:
     review_at: datetime | None = None
     cause: str = ""  # why it is in this state: unassigned, filtered, disabled, deleted, purged, ...
     display: str = ""  # the object's name when the link was last written
+    answers: Mapping[str, Any] = field(default_factory=dict)  # by path: what came back in place of what was sent
     is_forgotten: bool = False  # whoever should have an account is matched anew; whoever should not, loses this one
 
 
@@ -262,6 +263,7 @@ class Plan:
     empties: bool = False  # takes away the value of an attribute
     renames: tuple[str, ...] = ()  # the paths by which accounts are matched whose value changes
     takes_over_from: str = ""  # who was deleted and left the account that the object gets now
+    withheld: tuple[str, ...] = ()  # paths that differ and are not written, because the application does not keep them
     claims_privileged: bool = False  # links an account with more power there than the object is assigned
 
     @property

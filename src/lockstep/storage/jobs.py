@@ -5,7 +5,7 @@ Configuration versions are only ever added: whoever claimed objects under a vers
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from psycopg.rows import class_row
 
 from lockstep.engine.records import AppRole, Lane
 from lockstep.postgres.pool import Connection
+from lockstep.storage import unkept
 from lockstep.storage.batches import as_json, only_row
 
 
@@ -38,6 +39,9 @@ class JobRow:
     last_probe_at: datetime | None
     quarantine: Mapping[str, Any] | None
     successive_failures: int
+    unkept: Sequence[
+        Mapping[str, Any]
+    ] = ()  # attributes that answers left out: kind, path, mapping, answers, display, since
 
     @property
     def is_on(self) -> bool:
@@ -48,7 +52,9 @@ _SELECT = """
 select job.id, job.app::text, application.name as app_name, application.display_name as app_display_name,
     application.template, job.status, job.started, job.config_version, coalesce(config_version.config, '{}') as config,
     job.syncs_all, job.paused_at, job.paused_by, job.next_cycle_at, job.steady_at, job.last_probe_at, job.quarantine,
-    job.successive_failures
+    job.successive_failures, coalesce((select jsonb_agg(jsonb_build_object('kind', kind, 'path', path, 'mapping', mapping,
+        'answers', answers, 'display', display, 'since', first_at) order by kind, path)
+        from unkept_attribute where unkept_attribute.job = job.id), '[]') as unkept
 from job
 join application on application.id = job.app
 left join config_version on config_version.job = job.id and config_version.version = job.config_version
@@ -108,6 +114,7 @@ async def save_configuration(
     A job in quarantine tries again now: the old version may have been the cause.
     """
     await distrust_target_index(connection, job)
+    await unkept.forget_other_mappings(connection, job, as_json(config))
     cursor = await connection.execute(
         """with next as (
             update job set config_version = config_version + 1, dependencies = %(dependencies)s, syncs_all = %(syncs_all)s,

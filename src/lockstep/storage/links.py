@@ -37,7 +37,7 @@ async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[
     """The links of *ids*, by directory id; an object without link is absent. A forgotten link whose account is another's now is none."""
     cursor = await connection.execute(
         """select kind, source_id::text, target_id, state, base, desired_hash, config_version, etag, observed_at, generated,
-            review_at, cause, display, is_forgotten
+            review_at, cause, display, is_forgotten, answers
         from link where job = %s and kind = %s and source_id = any(%s::uuid[])
             and not (is_forgotten and exists (select from link other
                 where other.job = link.job and other.kind = link.kind and other.target_id = link.target_id
@@ -51,7 +51,7 @@ def link_from(row: Sequence[Any]) -> Link:
     return Link(
         kind=ObjectKind(row[0]), source_id=row[1], target_id=row[2], state=LinkState(row[3]), base=row[4],
         desired_hash=row[5], config_version=row[6], etag=row[7], observed_at=row[8], generated=row[9], review_at=row[10],
-        cause=row[11], display=row[12], is_forgotten=row[13],
+        cause=row[11], display=row[12], is_forgotten=row[13], answers=row[14],
     )  # fmt: skip
 
 
@@ -92,17 +92,17 @@ async def save_links(connection: Connection, job: str, rows: Sequence[Mapping[st
     """Insert or replace links. *rows* have the table's columns. Raises UniqueViolation when an account is taken."""
     await connection.execute(
         """insert into link (job, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
-            observed_at, generated, cause, review_at, is_forgotten)
+            observed_at, generated, cause, review_at, is_forgotten, answers)
         select %(job)s, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
-            now(), generated, cause, review_at, coalesce(is_forgotten, false)
+            now(), generated, cause, review_at, coalesce(is_forgotten, false), coalesce(answers, '{}')
         from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid, target_id text, state text,
             display text, base jsonb, desired_hash text, config_version integer, etag text, generated jsonb, cause text,
-            review_at timestamptz, is_forgotten boolean)
+            review_at timestamptz, is_forgotten boolean, answers jsonb)
         on conflict (job, kind, source_id) do update set
             target_id = excluded.target_id, state = excluded.state, display = excluded.display, base = excluded.base,
             desired_hash = excluded.desired_hash, config_version = excluded.config_version, etag = excluded.etag,
             observed_at = excluded.observed_at, generated = excluded.generated, cause = excluded.cause,
-            review_at = excluded.review_at, is_forgotten = excluded.is_forgotten, updated_at = now()""",
+            review_at = excluded.review_at, is_forgotten = excluded.is_forgotten, answers = excluded.answers, updated_at = now()""",
         {"job": job, "rows": as_rows(rows)},
     )
 

@@ -17,6 +17,7 @@ from lockstep.engine.secrecy import holds_secret, without_secrets
 from lockstep.engine.settlement import Sent
 from lockstep.ports import Answer
 from lockstep.storage.batches import Row
+from lockstep.sync import kept_values
 from lockstep.sync.planner import Planned
 
 
@@ -31,6 +32,8 @@ def touches_link(planned: Planned) -> bool:
         or (plan.link_state is LinkState.DISABLED and link.cause != plan.cause)
         or link.review_at != plan.review_at
         or bool(plan.desired_hash and link.desired_hash != plan.desired_hash)
+        or bool(plan.withheld and link.desired_hash)
+        or kept_values.is_news(planned)
         or holds_secret(link.base, planned.prepared.mapping)
     )
 
@@ -58,13 +61,14 @@ def link_row(planned: Planned, answer: Answer | None) -> Row | None:
         "base": without_secrets(
             _base(planned, old, account.resource if account is not None else None), prepared.mapping
         ),
-        "desired_hash": plan.desired_hash or (old.desired_hash if old else ""),
+        "desired_hash": "" if plan.withheld else plan.desired_hash or (old.desired_hash if old else ""),
         "config_version": prepared.configuration.version,
         "etag": etag,
         "generated": {**(old.generated if old else {}), **plan.generated},
         "cause": plan.cause,
         "review_at": plan.review_at,
         "is_forgotten": old is not None and old.is_forgotten,
+        "answers": kept_values.answers_of(planned, old, answer),
     }
 
 
@@ -100,6 +104,7 @@ def settled_link(link: Link) -> Row:
         "cause": link.cause,
         "review_at": link.review_at,
         "is_forgotten": link.is_forgotten,
+        "answers": link.answers,
     }
 
 

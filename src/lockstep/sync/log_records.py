@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lockstep.engine.kept import steps_of
 from lockstep.engine.records import Action, Change, Plan, Step
 from lockstep.engine.safeguards import GuardCode
 from lockstep.engine.steps import REDACTED, export_step
@@ -49,7 +50,9 @@ def record_of(
 ) -> dict[str, Any]:
     """The row of one plan that was carried out, refused or skipped."""
     status = _status(plan, answer, failure)
-    steps = [*plan.steps, _export(plan, answer)] if answer is not None else list(plan.steps)
+    steps = list(plan.steps)
+    if answer is not None:
+        steps += [_export(plan, answer), *steps_of(answer.judged)]
     target_id = answer.account.id if answer is not None and answer.account is not None else plan.target_id
     error = _error(plan, failure, status)
     target = answer.account.display if answer is not None and answer.account is not None else ""

@@ -19,6 +19,7 @@ from lockstep.engine.retry import QUICK_TRIES, retry_at
 from lockstep.ports import Answer, Verdict
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
+from lockstep.sync import kept_values
 from lockstep.sync.link_rows import becomes_lost, link_row, touches_link, waiting_rows
 from lockstep.sync.planner import Planned
 
@@ -74,6 +75,7 @@ class Outcome:
     unsure_members: tuple[Row, ...] = ()
     requests: int = 0
     more_counts: Mapping[str, int] = field(default_factory=dict)
+    evidence: tuple[Row, ...] = ()  # which of the values that were sent the application kept, and which it left out
     is_logged: bool = False  # what failed stands in the log already
 
     @property
@@ -123,6 +125,7 @@ def without_write(claim: Claim, planned: Planned) -> Outcome:
         waiting=waiting_rows(planned),
         postponed=_scheduled(claim, waits_until) if waits_until is not None else None,
         requests=planned.requests,
+        evidence=kept_values.evidence_rows(planned, kept_values.judged_reading(planned)),
     )
 
 
@@ -145,6 +148,7 @@ def written(claim: Claim, planned: Planned, operation_id: str, answer: Answer) -
         settled=(settled_row(operation_id, "confirmed", target_id=target_id, requests=requests_of(answer)),),
         waiting=waiting_rows(planned),
         requests=planned.requests + requests_of(answer),
+        evidence=kept_values.evidence_rows(planned, answer.judged),
     )
 
 

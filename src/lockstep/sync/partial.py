@@ -8,15 +8,15 @@ of it is no repetition.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from lockstep.engine.configuration import ObjectMapping
 from lockstep.engine.moment import Moment
-from lockstep.engine.records import Action, Change
+from lockstep.engine.records import Action, Change, LinkState
 from lockstep.ports import Answer, Verdict
 from lockstep.storage.dirty import Claim
-from lockstep.sync import outcomes
+from lockstep.sync import kept_values, outcomes
 from lockstep.sync.link_rows import link_row
 from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
@@ -110,6 +110,7 @@ def outcome(
             plan,
             changes=tuple(one for one in plan.changes if one.path not in left_out),
             desired={path: value for path, value in plan.desired.items() if path not in left_out},
+            link_state=_state_of(planned, left_out),
         ),
     )
     missing = replace(planned, plan=replace(plan, changes=tuple(one for one in plan.changes if one.path in left_out)))
@@ -126,6 +127,7 @@ def outcome(
             takes_over=bool(plan.takes_over_from),
             is_newly_linked=plan.action is Action.CREATE or plan.link_to is not None,
             requests=planned.requests + outcomes.requests_of(answer),
+            evidence=kept_values.evidence_rows(planned, answer.judged),
         ),
         failure,
     )
@@ -135,9 +137,17 @@ def _failure(answer: Answer) -> Failure:
     names = ", ".join(path for path, _, _ in answer.refused)
     _, words, code = answer.refused[0]
     text = f"{names} {'were' if len(answer.refused) > 1 else 'was'} not accepted, everything else was written. {words}"
-    return Failure(
-        code, text.rstrip(), "Correct the value or the mapping of what was not accepted, or remove the mapping."
-    )
+    step = "Correct the value or the mapping of what was not accepted, or remove the mapping."
+    if code == kept_values.NOT_KEPT:
+        step = "Do it in the application by hand, and ask its makers why it does not keep what it accepts."
+    return Failure(code, text.rstrip(), step)
+
+
+def _state_of(planned: Planned, left_out: Collection[str]) -> LinkState | None:
+    """An account that was not switched is as it was before."""
+    plan, link = planned.plan, planned.prepared.link
+    is_as_before = link is not None and any(one.switches and one.path in left_out for one in plan.changes)
+    return link.state if is_as_before and link is not None else plan.link_state
 
 
 def _parts(changes: Sequence[Change], answer: Answer, mapping: ObjectMapping | None) -> list[list[Change]]:

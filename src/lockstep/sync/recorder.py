@@ -15,10 +15,21 @@ import structlog
 
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection, Pool
-from lockstep.storage import cycles, dirty, links, operations, provisioning_log, references, rejections, target_members
+from lockstep.storage import (
+    cycles,
+    dirty,
+    links,
+    operations,
+    provisioning_log,
+    references,
+    rejections,
+    target_members,
+    unkept,
+)
 from lockstep.storage.batches import Row
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_state import TargetState, read_state
+from lockstep.sync import kept_values
 from lockstep.sync.log_records import record_of_failure
 from lockstep.sync.outcomes import Failure, Outcome
 from lockstep.sync.services import Job
@@ -100,7 +111,19 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
     records += await _unlogged_failures(connection, ours)
     if records:
         await provisioning_log.append(connection, job.id, job.row.app, records)
+    await _note_evidence(connection, job, ours)
     await _count(connection, ours)
+
+
+async def _note_evidence(connection: Connection, job: Job, ours: Sequence[Outcome]) -> None:
+    rows = [row for one in ours for row in one.evidence]
+    if not rows:
+        return
+    kept, missing = kept_values.in_order(rows)
+    if kept:
+        await unkept.note_kept(connection, job.id, kept)
+    if missing:
+        await unkept.note_missing(connection, job.id, missing)
 
 
 async def _unlogged_failures(connection: Connection, ours: Sequence[Outcome]) -> list[Row]:

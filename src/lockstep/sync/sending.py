@@ -24,7 +24,7 @@ from lockstep.engine.settlement import Sent, answers_to, resembles
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
-from lockstep.sync import outcomes, partial
+from lockstep.sync import kept_values, outcomes, partial
 from lockstep.sync.log_records import SYSTEM, changes_document, record_of, record_of_failure
 from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
@@ -33,6 +33,8 @@ from lockstep.sync.work import Write
 log = structlog.get_logger()
 
 GONE_TEXT = "The application says that the account is not there"
+UNKEPT = "The application answered with success, but its answer shows the account unchanged"
+LOOKS_AT_SILENCE = 1  # at an account whose essential values were accepted and are not there
 OTHER_TEXT = "The application answered with another account than the one that was to be created"
 
 
@@ -40,7 +42,7 @@ async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answ
     """Send what the plan says. Never raises for what the application or the network does."""
     try:
         async with asyncio.timeout(deadline_seconds):
-            return await _send(target, write)
+            return kept_values.with_judgement(write.planned, await _send(target, write))
     except TimeoutError:
         return Answer(Verdict.AMBIGUOUS, code="Timeout", detail=f"No answer within {deadline_seconds:.0f} seconds")
     except TargetError as failed:
@@ -100,20 +102,21 @@ def outcome_of(
         error = None if state == "confirmed" else {"code": answer.code, "detail": answer.detail, "status": status}
         return (settled_row(operation, state, requests=requests, error=error),)
 
+    def again(words: str, state: str) -> Outcome:
+        return outcomes.look_again(claim, words, after=wait, moment=moment, settled=settled(state), requests=requests)
+
     match answer.verdict:
         case Verdict.DONE_ALREADY if planned.plan.action is Action.DELETE and looks < outcomes.MOST_LOOKS_AGAIN:
             # Not found is no proof that it is gone: it is read before anybody believes it.
-            return outcomes.look_again(
-                claim, GONE_TEXT, after=wait, moment=moment, settled=settled("ambiguous"), requests=requests
-            )
+            return again(GONE_TEXT, "ambiguous")
         case Verdict.DONE if planned.plan.action is Action.CREATE and not _is_answer_to(planned, answer):
             if looks < outcomes.MOST_LOOKS_AGAIN:
-                return outcomes.look_again(
-                    claim, OTHER_TEXT, after=wait, moment=moment, settled=settled("ambiguous"), requests=requests
-                )
+                return again(OTHER_TEXT, "ambiguous")
             failure = Failure("OtherAccount", OTHER_TEXT, "Report it to the makers of the application.")
             other = outcomes.refused(claim, planned, failure, moment=moment, settled=settled("ambiguous"))
             return _logged(other, write, answer, failure, seconds, initiated_by, requests=requests)
+        case Verdict.DONE if _may_be_of_before(planned, answer) and looks < LOOKS_AT_SILENCE:
+            return again(UNKEPT, "refused")
         case Verdict.DONE | Verdict.DONE_ALREADY if answer.refused:
             in_part, failure = partial.outcome(claim, planned, operation, answer, moment=moment)
             return _logged(in_part, write, answer, failure, seconds, initiated_by)
@@ -121,17 +124,13 @@ def outcome_of(
             outcome = outcomes.written(claim, planned, operation, answer)
             return _logged(outcome, write, answer, None, seconds, initiated_by)
         case Verdict.GONE if planned.plan.action is not Action.CREATE and looks < outcomes.MOST_LOOKS_AGAIN:
-            return outcomes.look_again(
-                claim, GONE_TEXT, after=wait, moment=moment, settled=settled("refused"), requests=requests
-            )
+            return again(GONE_TEXT, "refused")
         case Verdict.CONFLICT | Verdict.STALE if looks < outcomes.MOST_LOOKS_AGAIN:
             return outcomes.look_again(
                 claim, answer.detail, after=timedelta(0), moment=moment, settled=settled("refused"), requests=requests
             )
         case Verdict.AMBIGUOUS if looks < outcomes.MOST_UNCERTAIN_LOOKS:
-            return outcomes.look_again(
-                claim, answer.detail, after=wait, moment=moment, settled=settled("ambiguous"), requests=requests
-            )
+            return again(answer.detail, "ambiguous")
         case Verdict.THROTTLED:
             # 503 may come from a proxy behind which the request went on.
             was_refused = not answer.exchanges or answer.exchanges[-1].status == 429
@@ -145,6 +144,11 @@ def outcome_of(
             state = "ambiguous" if answer.verdict is Verdict.AMBIGUOUS else "refused"
             refused = outcomes.refused(claim, planned, failure, moment=moment, settled=settled(state))
             return _logged(refused, write, answer, failure, seconds, initiated_by, requests=requests)
+
+
+def _may_be_of_before(planned: Planned, answer: Answer) -> bool:
+    """Whether *answer* shows the account unlike it must be now: some show it as it was, so it is read before that is a failure."""
+    return planned.plan.action is not Action.CREATE and kept_values.is_refused_silently(answer)
 
 
 def _is_answer_to(planned: Planned, answer: Answer) -> bool:

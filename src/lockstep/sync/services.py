@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from lockstep.engine.kept import Unkept, with_unkept
 from lockstep.engine.moment import Moment
 from lockstep.engine.patience import FIRST_PAUSE
-from lockstep.engine.records import AppRole
+from lockstep.engine.records import AppRole, ObjectKind
 from lockstep.engine.rules import JobConfiguration, configuration_from_json
 from lockstep.engine.secrecy import with_fingerprint
 from lockstep.engine.template import Template
@@ -41,6 +42,11 @@ class Job:
     @property
     def id(self) -> str:
         return self.row.id
+
+
+def unkept_of(row: jobs.JobRow) -> list[Unkept]:
+    """The attributes that answers of the application left out, as the engine takes them."""
+    return [Unkept(ObjectKind(one["kind"]), one["path"], one["mapping"], one["answers"]) for one in row.unkept]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,7 @@ class Services:
             configuration = with_fingerprint(configuration, partial(_fingerprint, self.vault, row.id))
             self._configurations = {old: kept for old, kept in self._configurations.items() if old[0] != row.id}
             self._configurations[key] = configuration
-        return Job(row, configuration)
+        return Job(row, with_unkept(configuration, unkept_of(row)) if row.unkept else configuration)
 
     @asynccontextmanager
     async def target(self, job: Job) -> AsyncIterator[tuple[Target, TargetSettings]]:

@@ -1,0 +1,52 @@
+"""The attributes that an application was sent and does not keep, with what to do about each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lockstep.actions.context import Context
+from lockstep.actions.jobs import read_job
+from lockstep.engine.findings import Finding
+from lockstep.engine.kept import told
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules import JobConfiguration
+from lockstep.sync.services import Job, unkept_of
+
+
+async def unkept_attributes(context: Context, app: str) -> Mapping[tuple[str, str], Finding]:
+    """By kind of object and target path: the attributes that the application was sent and does not keep, with what to do."""
+    async with context.reading() as connection:
+        return unkept_in(await read_job(context, connection, app))
+
+
+def unkept_in(job: Job) -> dict[tuple[str, str], Finding]:
+    """The same of a job that was read already."""
+    certain = {(one.kind, one.path) for one in told(unkept_of(job.row), job.configuration)}
+    app, name = job.row.app_name, job.row.app_display_name
+    found = {}
+    for row in job.row.unkept:
+        kind, path = ObjectKind(row["kind"]), str(row["path"])
+        if (kind, path) not in certain:
+            continue
+        is_given_up = path in job.configuration.unkept.get(kind, ())
+        then = "differences in it are no reason to write any more" if is_given_up else "it is written all the same"
+        which = f"'{path}'" if '"' in path or " " in path else path
+        of_group = " --kind group" if kind is ObjectKind.GROUP else ""
+        message = (
+            f'{name} does not keep "{path}": {row["answers"]} answers in a row left it out, '
+            f"the last one for {row['display'] or 'an account'}; {then}"
+        )
+        next_step = (
+            f"See what it has: lockstep map attributes {app} --discover; take the mapping away: lockstep map set {app} {which}"
+            f"{of_group} --remove; try again: lockstep push {app} {'--group NAME' if of_group else 'USER'} --again"
+        )
+        found[kind.value, path] = Finding("warning", _place(job.configuration, kind, path), message, next_step)
+    return found
+
+
+def _place(configuration: JobConfiguration, kind: ObjectKind, path: str) -> str:
+    for index, mapping in enumerate(configuration.objects):
+        for number, attribute in enumerate(mapping.attributes):
+            if mapping.source is kind and attribute.target == path:
+                return f"mappings[{index}].attributes[{number}].target"
+    return path

@@ -1,0 +1,10 @@
+"""What an application made of the values that were sent, and the attributes that it does not keep."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0017"
+down_revision = "0016"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)

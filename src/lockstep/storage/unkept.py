@@ -1,0 +1,79 @@
+"""The attributes that an application was sent and does not keep: how many answers in a row left them out.
+
+An answer that has the value ends the row; whoever was left with a difference meanwhile is looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import Row, as_rows
+
+
+async def note_kept(connection: Connection, job: str, rows: Sequence[Row]) -> None:
+    """The application keeps these attributes (*kind*, *path*). Objects whose difference was withheld are marked."""
+    await connection.execute(
+        """with ended as (
+            delete from unkept_attribute using jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, path text)
+            where unkept_attribute.job = %(job)s and unkept_attribute.kind = given.kind and unkept_attribute.path = given.path
+            returning unkept_attribute.kind, answers
+        )
+        select mark_dirty(%(job)s, kind, ids, 4::smallint, 'keptAgain') from (
+            select link.kind, array_agg(link.source_id) as ids from link
+            where link.job = %(job)s and link.state = 'live' and link.desired_hash = ''
+                and link.kind in (select kind from ended where answers > 1)
+            group by link.kind) as withheld""",
+        {"job": job, "rows": as_rows(rows)},
+    )
+
+
+async def note_missing(connection: Connection, job: str, rows: Sequence[Row]) -> None:
+    """Answers left these attributes out: *kind*, *path*, *mapping*, *answers*, and the *source_id* and *display* of the last object."""
+    await connection.execute(
+        """insert into unkept_attribute (job, kind, path, mapping, answers, source_id, display)
+        select %(job)s, kind, path, mapping, answers, source_id, display
+        from jsonb_to_recordset(%(rows)s::jsonb)
+            as given (kind text, path text, mapping text, answers integer, source_id uuid, display text)
+        order by kind, path
+        on conflict (job, kind, path) do update set
+            answers = excluded.answers
+                + case when unkept_attribute.mapping = excluded.mapping then unkept_attribute.answers else 0 end,
+            first_at = case when unkept_attribute.mapping = excluded.mapping then unkept_attribute.first_at else now() end,
+            mapping = excluded.mapping, source_id = excluded.source_id, display = excluded.display, last_at = now()""",
+        {"job": job, "rows": as_rows(rows)},
+    )
+
+
+async def forget_other_mappings(connection: Connection, job: str, config: str) -> None:
+    """Forget what was learnt under mappings that *config*, the next version of the configuration, changes or takes away."""
+    await connection.execute(
+        """delete from unkept_attribute using job, config_version as before
+        where unkept_attribute.job = %(job)s and job.id = %(job)s
+            and before.job = job.id and before.version = job.config_version
+            and not exists (
+                select from jsonb_array_elements(before.config -> 'mappings') as old,
+                    jsonb_array_elements(old -> 'attributes') as rule, jsonb_array_elements(%(config)s::jsonb -> 'mappings') as new,
+                    jsonb_array_elements(new -> 'attributes') as same
+                where old ->> 'source' = kind and new ->> 'source' = kind and rule ->> 'target' = path and same = rule)""",
+        {"job": job, "config": config},
+    )
+
+
+async def forget(connection: Connection, job: str) -> None:
+    """What was learnt of the values that the application keeps is learnt again. Objects whose difference was withheld are marked."""
+    await connection.execute("delete from unkept_attribute where job = %s", (job,))
+    await connection.execute("update link set answers = '{}' where job = %s and answers <> '{}'", (job,))
+    await connection.execute(
+        """select mark_dirty(job, kind, array_agg(source_id), 4::smallint, 'keptAgain') from link
+        where job = %s and state = 'live' and desired_hash = '' and exists (select from job where id = link.job and started)
+        group by job, kind""",
+        (job,),
+    )
+
+
+async def forget_application(connection: Connection, app: str) -> None:
+    """The same for the job of the application with the id *app*, if it has one."""
+    cursor = await connection.execute("select id from job where app = %s", (app,))
+    for (job,) in await cursor.fetchall():
+        await forget(connection, job)

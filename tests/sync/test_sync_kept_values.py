@@ -1,0 +1,269 @@
+"""What an application does not keep is sent twice, named, and left alone; what it rewrites is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from model_target import USER, ModelTarget
+from sync_world import CONFIG, USERS, World, person_id, upn
+
+from lockstep.engine.records import Account
+from lockstep.ports import Answer
+from lockstep.storage import unkept
+
+OPTIONAL = [{"target": path, "source": path} for path in ("costCenter", "title", "employeeType")]
+WITH_OPTIONAL = CONFIG | {"mappings": [USERS | {"attributes": [*USERS["attributes"], *OPTIONAL]}]}
+VALUES = {"costCenter": "KST-119", "title": "Clerk", "employeeType": "Staff  Member"}
+
+
+class Forgetful(ModelTarget):
+    """Drops *drops*, writes *rewrites* with single blanks, ignores changes of *ignores*; *is_silent*: writes are answered with nothing."""
+
+    drops: frozenset[str] = frozenset({"costCenter"})
+    rewrites: frozenset[str] = frozenset({"employeeType"})
+    ignores: frozenset[str] = frozenset()
+    is_silent = False
+
+    async def create(self, kind: Any, values: Any, *, operation_id: str) -> Answer:
+        return await super().create(kind, self._kept(values), operation_id=operation_id)
+
+    async def update(self, kind: Any, target_id: str, changes: Any, **more: Any) -> Answer:
+        kept = [one for one in changes if one.path not in self.drops | self.ignores]
+        answer = await super().update(kind, target_id, kept, **more)
+        self.accounts[kind][target_id] = self._kept(self.accounts[kind][target_id])
+        return self._answered(answer, self._account(kind, target_id))
+
+    def _kept(self, values: Any) -> dict[str, Any]:
+        return {
+            path: " ".join(value.split()) if path in self.rewrites else value
+            for path, value in values.items()
+            if path not in self.drops
+        }
+
+    def _answered(self, answer: Answer, account: Account) -> Answer:
+        return replace(answer, account=None if self.is_silent else account)
+
+
+@pytest.fixture
+def target() -> ModelTarget:
+    return Forgetful()
+
+
+async def writes_of_a_full_cycle(world: World) -> int:
+    before = world.target.writes
+    await world.sync()
+    return world.target.writes - before
+
+
+async def not_kept(world: World) -> list[tuple[Any, ...]]:
+    return await world.rows("select path, answers from unkept_attribute order by path")
+
+
+async def test_dropped_attribute_is_sent_with_two_creates_and_never_again(world: World, target: Forgetful) -> None:
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2, 3], **VALUES)
+
+    counts = [await writes_of_a_full_cycle(world) for _ in range(3)]
+
+    assert counts == [3, 0, 0]
+    assert await not_kept(world) == [("costCenter", 3)]
+
+
+async def test_two_answers_for_one_person_are_enough(world: World, target: Forgetful) -> None:
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1], **VALUES)
+
+    counts = [await writes_of_a_full_cycle(world) for _ in range(4)]
+
+    assert counts == [1, 1, 0, 0]
+    assert await not_kept(world) == [("costCenter", 2)]
+
+
+async def test_answers_without_a_body_leave_it_to_the_next_full_reading(world: World, target: Forgetful) -> None:
+    target.is_silent = True
+    target.drops = target.rewrites = frozenset()
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2], **VALUES)
+    await world.sync()
+    target.drops, target.rewrites = frozenset({"costCenter"}), frozenset({"employeeType"})
+    await world.change([1, 2], costCenter="KST-120", employeeType="A  B")
+    for values in target.accounts[USER].values():
+        values.pop("costCenter")
+    await world.drain()
+
+    counts = [await writes_of_a_full_cycle(world) for _ in range(3)]
+
+    assert counts == [2, 0, 0]
+    assert await not_kept(world) == [("costCenter", 2)]
+
+
+async def test_rewritten_value_is_left_and_a_change_at_the_source_is_sent(world: World, target: Forgetful) -> None:
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2], **VALUES)
+    assert [await writes_of_a_full_cycle(world) for _ in range(2)] == [2, 0]
+
+    await world.change([1], employeeType="External  Member")
+    await world.drain()
+
+    assert target.people()[upn(1)]["employeeType"] == "External Member"
+    assert await writes_of_a_full_cycle(world) == 0
+
+
+async def test_rewritten_value_that_somebody_changes_in_the_application_is_put_right(
+    world: World, target: Forgetful
+) -> None:
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2], **VALUES)
+    await world.sync()
+    account = next(iter(target.accounts[USER].values()))
+    account["employeeType"] = "by hand"
+
+    assert await writes_of_a_full_cycle(world) == 1
+    assert {one["employeeType"] for one in target.people().values()} == {"Staff Member"}
+    assert await writes_of_a_full_cycle(world) == 0
+
+
+async def test_value_that_an_application_never_changes_is_written_once(world: World, target: Forgetful) -> None:
+    target.ignores = frozenset({"title"})
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2, 3], **VALUES)
+    await world.sync()
+    await world.change([1], title="Director")
+
+    counts = [await writes_of_a_full_cycle(world) for _ in range(2)]
+
+    assert counts == [1, 0]
+    assert ("title", 1) not in await not_kept(world)
+
+
+async def test_change_of_what_is_not_kept_is_no_write_and_goes_along_with_another(
+    world: World, target: Forgetful
+) -> None:
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2], **VALUES)
+    await world.sync()
+    writes = target.writes
+
+    await world.change([1], costCenter="KST-200")
+    await world.drain()
+    assert target.writes == writes
+
+    await world.change([1], title="Director")
+    await world.drain()
+    changed = await world.value(
+        "select record -> 'modifiedProperties' from provisioning_log where action = 'update' order by at desc limit 1"
+    )
+    assert sorted(one["displayName"] for one in changed) == ["costCenter", "title"]
+
+
+async def test_attribute_that_is_kept_again_is_sent_for_everybody_who_waits(world: World, target: Forgetful) -> None:
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2], **VALUES)
+    await world.sync()
+    await world.change([1], costCenter="KST-200")
+    await world.drain()
+
+    target.drops = frozenset()
+    await world.add_people([3], **VALUES)
+    await world.drain()
+
+    assert await not_kept(world) == []
+    assert target.people()[upn(1)]["costCenter"] == "KST-200"
+
+
+async def test_an_answer_that_has_the_value_begins_the_count_again(world: World, target: Forgetful) -> None:
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1], **VALUES)
+    await world.sync()
+    target.drops = frozenset()
+    await world.add_people([2], **VALUES)
+    await world.drain()
+
+    assert await not_kept(world) == []
+
+
+async def test_another_mapping_of_the_attribute_is_tried_from_the_start(world: World, target: Forgetful) -> None:
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2], **VALUES)
+    await world.sync()
+    other = [*OPTIONAL[1:], {"target": "costCenter", "source": "department"}]
+    await world.configure(CONFIG | {"mappings": [USERS | {"attributes": [*USERS["attributes"], *other]}]})
+    assert await not_kept(world) == []
+
+    target.drops = frozenset()
+    await world.change([1, 2], department="Sales")
+    await world.drain()
+
+    assert target.people()[upn(1)]["costCenter"] == "Sales"
+
+
+async def test_what_was_learnt_stays_when_another_mapping_changes(world: World, target: Forgetful) -> None:
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2], **VALUES)
+    await world.sync()
+
+    other = [OPTIONAL[0], OPTIONAL[2]]
+    await world.configure(CONFIG | {"mappings": [USERS | {"attributes": [*USERS["attributes"], *other]}]})
+
+    assert [path for path, _ in await not_kept(world)] == ["costCenter"]
+    assert await writes_of_a_full_cycle(world) == 0
+
+
+async def test_forgetting_sends_again_what_differs(world: World, target: Forgetful) -> None:
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2], **VALUES)
+    await world.sync()
+    await world.change([1], costCenter="KST-200")
+    await world.drain()
+    target.drops = frozenset()
+
+    async with world.pool.connection() as connection:
+        await unkept.forget(connection, world.job)
+    await world.drain()
+
+    assert target.people()[upn(1)]["costCenter"] == "KST-200"
+    assert await writes_of_a_full_cycle(world) == 1
+    assert target.people()[upn(2)]["costCenter"] == "KST-119"
+
+
+@pytest.mark.parametrize("ignores", ["active", "userName"])
+async def test_essential_value_that_is_not_kept_is_a_failure_that_stays(
+    world: World, target: Forgetful, ignores: str
+) -> None:
+    target.ignores = frozenset({ignores})
+    await world.add_people([1])
+    await world.sync()
+    if ignores == "active":
+        await world.unassign([1])
+    else:
+        await world.change([1], userPrincipalName="new@contoso.com")
+    await world.drain()
+
+    [(code, reason)] = await world.rows("select last_error ->> 'code', last_error ->> 'reason' from dirty")
+    assert code == "NotKept"
+    assert reason.startswith(f"{ignores} was not accepted")
+    assert await world.value("select state from link") == "live"
+    assert await world.value("select status from provisioning_log order by at desc limit 1") == "failure"
+
+    target.ignores = frozenset()
+    await world.rows("update dirty set not_before = '-infinity' returning 1")
+    await world.drain()
+    assert await world.value("select count(*) from dirty") == 0
+    if ignores == "active":
+        assert target.people()[upn(1)]["active"] is False
+
+
+async def test_log_names_what_was_not_kept_as_it_was_sent(world: World, target: Forgetful) -> None:
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1], **VALUES)
+    await world.sync()
+
+    steps = await world.value("select record -> 'steps' from provisioning_log where source_id = %s", person_id(1))
+
+    told = {step["details"]["attribute"]: step for step in steps if step["name"] == "EntryExportReadBack"}
+    assert told["costCenter"]["details"]["reason"] == "ValueNotKept"
+    assert told["costCenter"]["description"] == "costCenter was sent, and the application answered without it."
+    assert told["employeeType"]["details"]["reason"] == "ValueRewritten"
+    assert '"Staff  Member"' in told["employeeType"]["description"]
