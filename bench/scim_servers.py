@@ -20,12 +20,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from node_packages import NODE, NotInstalled, installed
 from scim_load import Meter
 
 BIN = Path(sys.executable).parent
-HERE = Path(__file__).parent
 TICKS = os.sysconf("SC_CLK_TCK")
-NPM_PACKAGES = ("scimmy@1.3.5", "scimmy-routers@1.3.2", "express@5.3.0")
 
 
 class NotHere(Exception):
@@ -80,23 +79,15 @@ def scim2_server() -> Iterator[Served]:
 @contextmanager
 def scimmy() -> Iterator[Served]:
     """scimmy-routers on maps in memory, with userName indexed; its packages go into a temporary folder."""
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if npm is None or node is None:
-        raise NotHere("npm or node is not installed")
-    with tempfile.TemporaryDirectory(prefix="scimmy-bench-") as folder:
-        install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, *NPM_PACKAGES]
-        try:
-            installed = subprocess.run(install, capture_output=True, text=True, timeout=120)
-        except subprocess.TimeoutExpired:
-            raise NotHere("npm did not install the packages within two minutes") from None
-        if installed.returncode:
-            raise NotHere(f"npm could not install the packages: {installed.stderr[-300:].strip()}")
-        program = shutil.copy(HERE / "scimmy_server.mjs", folder)
-        token = secrets.token_hex(16)
-        with _process([node, program], environment={"SCIM_TOKEN": token}) as process:
-            port = json.loads(_line(process))["port"]
-            meter = Meter(lambda: _cpu([process.pid]), lambda: _rss(process.pid))
-            yield Served(f"http://127.0.0.1:{port}/scim", token, meter, "in memory, userName in a map")
+    try:
+        with installed() as folder:
+            token = secrets.token_hex(16)
+            with _process([str(NODE), str(folder / "server.mjs")], environment={"SCIM_TOKEN": token}) as process:
+                port = json.loads(_line(process))["port"]
+                meter = Meter(lambda: _cpu([process.pid]), lambda: _rss(process.pid))
+                yield Served(f"http://127.0.0.1:{port}/scim", token, meter, "in memory, userName in a map")
+    except NotInstalled as missing:
+        raise NotHere(str(missing)) from None
 
 
 def _documo(*arguments: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from tests.hub import write_csv
+from tests.hub import HEADER, write_csv
 
 from lockstep.actions import applications, credentials, provisioning, sources, status
 from lockstep.actions import settings as settings_actions
@@ -48,6 +48,7 @@ class Wire:
     path: str
     url: str = ""
     sent: list[tuple[str, str, Any]] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)  # the paths of what was created
     trouble: Trouble | None = None
 
     @property
@@ -74,26 +75,40 @@ class Wire:
                     for name in ("Content-Type", "ETag", "Retry-After")
                     if name in answer.headers
                 }
-                return web.Response(status=answer.status, body=await answer.read(), headers=kept)
+                received = await answer.read()
+                if request.method == "POST" and answer.status == 201:
+                    self.made.append(f"{request.path.removeprefix(self.path)}/{json.loads(received)['id']}")
+                return web.Response(status=answer.status, body=received, headers=kept)
 
         return await (self.trouble(request, forward) if self.trouble else forward())
 
     async def listed(self, kind: str = "Users") -> dict[str, Any]:
-        """Every account or group by its name, asked past the proxy."""
+        """Every account or group by its name, asked past the proxy.
+
+        A server that shows the same page for ever is asked for each of those that were created.
+        """
         found: dict[str, Any] = {}
         name = "userName" if kind == "Users" else "displayName"
-        seen = 0
+
+        def note(resources: Iterable[Any]) -> int:
+            before = len(found)
+            for one in resources:
+                assert found.setdefault(one[name], one)["id"] == one["id"], "there twice"
+            return len(found) - before
+
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.token}"}) as session:
-            while True:
-                query = {"startIndex": str(seen + 1), "count": "100"}
+            total, news = 1, 1
+            while news and len(found) < total:
+                query = {"startIndex": str(len(found) + 1), "count": "100"}
                 async with session.get(f"{self.upstream}{self.path}/{kind}", params=query) as response:
                     page = await response.json(content_type=None)
-                for one in page.get("Resources", []):
-                    assert one[name] not in found, "there twice"
-                    found[one[name]] = one
-                seen += len(page.get("Resources", []))
-                if seen >= page["totalResults"]:
-                    return {key: one for key, one in found.items() if not key.endswith("@sandbox.example")}
+                total, news = page["totalResults"], note(page.get("Resources", []))
+            for path in self.made if len(found) < total else []:
+                if path.startswith(f"/{kind}/"):
+                    async with session.get(f"{self.upstream}{self.path}{path}") as response:
+                        note([await response.json(content_type=None)] if response.status == 200 else [])
+        assert len(found) == total
+        return {key: one for key, one in found.items() if not key.endswith("@sandbox.example")}
 
     async def ask(self, method: str, path: str, body: Any = None) -> int:
         """What somebody else does in the application, past the proxy."""
@@ -113,16 +128,17 @@ class Stage:
     wires: Mapping[str, Wire]
     file: Path
     people: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    columns: Sequence[str] = HEADER
 
     async def have(self, people: Iterable[Mapping[str, str]]) -> None:
         """The file says this of them now, says of the others what it said, and is imported."""
         self.people |= {one["id"]: one for one in people}
-        write_csv(self.file, self.people.values())
+        write_csv(self.file, self.people.values(), columns=self.columns)
         await sources.import_source(self.context, "hr")
 
-    async def cycle(self, app: str) -> Cycle:
-        states = [state async for state in provisioning.follow(self.context, await provisioning.run(self.context, app))]
-        return states[-1]
+    async def cycle(self, app: str, *, full: bool = False) -> Cycle:
+        begun = await provisioning.run(self.context, app, full=full)
+        return [state async for state in provisioning.follow(self.context, begun)][-1]
 
     async def settle(self, apps: Sequence[str] = ()) -> None:
         """A cycle everywhere, after which nothing has failed and nothing waits."""
@@ -139,8 +155,6 @@ class Stage:
 @asynccontextmanager
 async def open_stage(template: str = "custom-scim", *, scope: str = "assigned") -> AsyncIterator[Stage]:
     """Both applications, connected through *template* and switched on, nobody in them."""
-    folder = Path(tempfile.mkdtemp(prefix="l2"))
-    folder.chmod(0o711)
     sandbox = subprocess.Popen(
         [Path(sys.executable).with_name("documo"), "sandbox", "--rate", "0"], stdout=subprocess.PIPE, text=True
     )
@@ -153,21 +167,32 @@ async def open_stage(template: str = "custom-scim", *, scope: str = "assigned") 
                 DOCUMO: Wire(ready["token"], origin, "/scim/v2"),
                 STRICT: Wire(TOKEN_FOR_SCIM2, strict, ""),
             }
-            async with _listening(wires), _house(folder, wires) as context:
-                write_csv(folder / "data" / "people.csv", [])
-                await sources.save_source(
-                    context, "hr", kind="csv", config={"files": [{"path": str(folder / "data" / "people.csv")}]}
-                )
-                for app, wire in wires.items():
-                    await applications.add_application(context, template, name=app)
-                    await credentials.set_credentials(
-                        context, app, tenant_url=wire.url, secret_token=Secret(wire.token)
-                    )
-                    await settings_actions.change_settings(context, app, scope=scope, status="on")
-                yield Stage(context, wires, folder / "data" / "people.csv")
+            async with stage_with(wires, template, scope=scope) as stage:
+                yield stage
     finally:
         sandbox.terminate()
         sandbox.wait(timeout=30)
+
+
+@asynccontextmanager
+async def stage_with(
+    wires: Mapping[str, Wire], template: str = "custom-scim", *, scope: str = "assigned"
+) -> AsyncIterator[Stage]:
+    """The applications behind *wires*, connected through *template* and switched on, with an empty directory."""
+    folder = Path(tempfile.mkdtemp(prefix="l2"))
+    folder.chmod(0o711)
+    try:
+        async with _listening(wires), _house(folder, wires) as context:
+            write_csv(folder / "data" / "people.csv", [])
+            await sources.save_source(
+                context, "hr", kind="csv", config={"files": [{"path": str(folder / "data" / "people.csv")}]}
+            )
+            for app, wire in wires.items():
+                await applications.add_application(context, template, name=app)
+                await credentials.set_credentials(context, app, tenant_url=wire.url, secret_token=Secret(wire.token))
+                await settings_actions.change_settings(context, app, scope=scope, status="on")
+            yield Stage(context, wires, folder / "data" / "people.csv")
+    finally:
         embedded.remove(folder / "data")
         with contextlib.suppress(OSError):
             folder.rmdir()

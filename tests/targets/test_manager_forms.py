@@ -50,3 +50,37 @@ async def test_manager_is_named_in_the_other_form_where_the_answer_shows_that_it
     assert seen == requests
     if understands != "none":
         assert held[ENTERPRISE]["manager"] == {"value": "boss2"}
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_manager_is_named_in_the_other_form_where_the_application_fails_on_the_first(status: int) -> None:
+    held: dict[str, Any] = {"id": "u1", "userName": "anna"}
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        for operation in orjson.loads(await request.read())["Operations"]:
+            if not isinstance(operation["value"], str):
+                return web.json_response({"detail": "'str' object has no attribute"}, status=status)
+            held[ENTERPRISE] = {"manager": {"value": operation["value"]}}
+        return web.json_response(held)
+
+    async with serving(handle) as server, target_at(server.origin) as target:
+        for manager in ("boss1", "boss2"):
+            answer = await target.update(
+                USER, "u1", [Change(MANAGER, None, manager)], current=None, etag="", operation_id="op"
+            )
+            assert answer.verdict is Verdict.DONE
+
+    assert held[ENTERPRISE]["manager"] == {"value": "boss2"}
+    assert len(server.requests) == 3, "what was learnt once is kept"
+
+
+async def test_application_that_fails_on_both_forms_is_asked_twice_and_its_answer_told() -> None:
+    async def handle(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"detail": "no such attribute"}, status=400)
+
+    async with serving(handle) as server, target_at(server.origin) as target:
+        change = Change(MANAGER, None, "boss1")
+        answer = await target.update(USER, "u1", [change], current=None, etag="", operation_id="op")
+
+    assert answer.verdict is Verdict.REFUSED
+    assert len(answer.exchanges) == len(server.requests) == 2

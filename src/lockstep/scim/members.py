@@ -5,7 +5,7 @@ A remove that lists members removes those and no others; clearing all needs a ba
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,3 +149,11 @@ def _member(item: Any) -> Member:
     if not isinstance(value, str) or not value:
         raise invalid_value("members.value is required: send the id of the user or group.", "members.value")
     return Member(value, kind if isinstance(kind, str) else "")
+
+
+def shown_members(resource: Mapping[str, Any]) -> frozenset[str] | None:
+    """The ids of the members in the group *resource*, or None where it has no list of them."""
+    listed = next((value for name, value in resource.items() if name.lower() == "members"), None)
+    if not isinstance(listed, list):
+        return None
+    return frozenset(str(one["value"]) for one in listed if isinstance(one, Mapping) and one.get("value"))

@@ -1,7 +1,7 @@
 """Read back what was written to a group: an application can accept members and not keep them.
 
-Every comparison of a whole group is read back, and a sample of the small changes. Large groups, and applications that do not show
-members, are left alone: what cannot be verified is not a failure.
+Every comparison of a whole group is read back, a sample of the small changes, and any change whose answer shows other members than it
+should. Large groups, and applications that do not show members, are left alone: what cannot be verified is not a failure.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from lockstep.ports import Target, TargetError
+from lockstep.ports import Answer, Target, TargetError
 from lockstep.postgres.pool import Pool
+from lockstep.scim.members import shown_members
 from lockstep.storage import target_members
 from lockstep.sync.outcomes import Failure
 
@@ -40,6 +41,13 @@ class Unkept:
 def is_sampled(member_id: str) -> bool:
     """Whether a small change of this member is read back: one member of sixteen, always the same ones."""
     return zlib.crc32(member_id.encode()) % ONE_OF == 0
+
+
+def shows_otherwise(answer: Answer, *, added: Collection[str], removed: Collection[str]) -> bool:
+    """Whether the group in *answer* lacks an account that was added with it, or has one that was removed."""
+    shown = shown_members(answer.account.resource) if answer.account is not None else None
+    # An empty list is what many show who leave the members out.
+    return shown is not None and bool(shown) and not (shown.issuperset(added) and shown.isdisjoint(removed))
 
 
 async def read_back(

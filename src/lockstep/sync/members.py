@@ -19,7 +19,7 @@ from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_members import MemberChange
 from lockstep.sync import outcomes
 from lockstep.sync.log_records import new_id
-from lockstep.sync.member_check import is_sampled, read_back
+from lockstep.sync.member_check import is_sampled, read_back, shows_otherwise
 from lockstep.sync.member_records import journal_row, log_row, may_be_about_members, member_rows, refusal
 from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
@@ -239,11 +239,10 @@ class MemberSync:
             written, _ = await operations.journal(connection, self.job.id, [row], owner=self.services.owner)
             if operation_id not in written:
                 return None
+        add = [one.target_id for one in part if one.is_added]
+        remove = [one.former_id for one in part if one.former_id]
         answer = await self.target.change_members(
-            self.planned.plan.target_id,
-            add=[one.target_id for one in part if one.is_added],
-            remove=[one.former_id for one in part if one.former_id],
-            operation_id=operation_id,
+            self.planned.plan.target_id, add=add, remove=remove, operation_id=operation_id
         )
         self.result.requests += max(1, len(answer.exchanges))
         async with pipelined(self.services.pool) as connection:
@@ -272,6 +271,7 @@ class MemberSync:
             self.result.removed += sum(not one.is_added for one in part)
             self.result.removed_ids.update(one.former_id for one in part if one.former_id)
             self.result.is_read_back |= any(is_sampled(one.member_id) for one in part)
+            self.result.is_read_back |= shows_otherwise(answer, added=add, removed=remove)
         return answer
 
 

@@ -135,16 +135,6 @@ def update_request(
     return ScimRequest(Call.UPDATE, kind, "PATCH", _one(kind, target_id), body, target_id, etag, tuple(hidden))
 
 
-def misread_managers(changes: Sequence[Change], resource: Mapping[str, Any]) -> list[Change]:
-    """The changes of a manager that *resource*, with which they were answered, does not show as they were sent."""
-    return [one for one in changes if is_manager(one) and str(patch_build.read_path(resource, one.path)) != one.new]
-
-
-def is_manager(change: Change) -> bool:
-    """Whether it sets a manager."""
-    return isinstance(change.new, str) and change.path.rpartition(":")[2].casefold() == "manager"
-
-
 def _with_bare_manager(operation: Mapping[str, Any]) -> dict[str, Any]:
     value = operation.get("value")
     is_manager = str(operation.get("path")).rpartition(":")[2].casefold() == "manager"

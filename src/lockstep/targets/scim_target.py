@@ -6,7 +6,7 @@ The secret token is revealed only while a header is built. Nothing is sent twice
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,6 +25,8 @@ from lockstep.ports import (
     Verdict,
     unobserved,
 )
+from lockstep.scim.members import shown_members
+from lockstep.targets.forms import is_manager, may_be_about_managers, misread_managers, still_members
 from lockstep.targets.http_client import HttpClient, Response, Trouble, WireError
 from lockstep.targets.listing import Dishonest, Listing, read_found
 from lockstep.targets.pacing import Pace, TooSoon
@@ -37,9 +39,7 @@ from lockstep.targets.scim_requests import (
     delete_request,
     find_request,
     get_request,
-    is_manager,
     members_request,
-    misread_managers,
     needs_current,
     page_request,
     put_members_request,
@@ -80,6 +80,7 @@ class ScimTarget(Target):
         self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
         self._without_patch: set[ObjectKind] = set()  # learnt from its answers, until the application is opened again
         self._bare_manager: bool | None = None  # how a manager is named; None: no answer has told yet
+        self._removes_by_value: bool | None = None  # how a member is removed; None as well
         self._page_size = int(settings.extra.get("page_size", 200))
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
@@ -112,11 +113,7 @@ class ScimTarget(Target):
 
     async def members_of(self, group_id: str) -> frozenset[str] | None:
         answer, _ = await self._ask(read_members_request(group_id))
-        resource = answer.account.resource if answer.account is not None else {}
-        listed = next((value for name, value in resource.items() if name.lower() == "members"), None)
-        if not isinstance(listed, list):
-            return None
-        return frozenset(str(one["value"]) for one in listed if isinstance(one, Mapping) and one.get("value"))
+        return shown_members(answer.account.resource) if answer.account is not None else None
 
     async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer:
         secret = (path for path in values if path in self._redacted_paths or names_a_secret(path))
@@ -157,6 +154,11 @@ class ScimTarget(Target):
             detail = "The account had these values already"
             return Answer(Verdict.DONE_ALREADY, current, detail=detail, exchanges=looked)
         answer = await self._patch_or_put(request, put, operation_id, deadline)
+        is_unknown = self._bare_manager is None and may_be_about_managers(changes, answer)
+        if is_unknown and (other := build(changes, etag=etag, bare_manager=True)):
+            second = await self._patch_or_put(other, put, operation_id, deadline)
+            self._bare_manager = True if second.is_done and kind not in self._without_patch else None
+            answer = replace(second, exchanges=answer.exchanges + second.exchanges)
         answer = await self._with_manager(changes, answer, build, operation_id, deadline)
         return replace(answer, exchanges=looked + answer.exchanges) if looked else answer
 
@@ -171,8 +173,12 @@ class ScimTarget(Target):
         put = partial(put_members_request, group_id, add=add, remove=remove)
         if ObjectKind.GROUP in self._without_patch:
             return await self._put(ObjectKind.GROUP, group_id, put, operation_id, self._deadline())
-        request = members_request(group_id, add=add, remove=remove, mode=self._tenant.mode)
-        return await self._patch_or_put(request, put, operation_id, self._deadline())
+        mode = "entra" if self._removes_by_value else self._tenant.mode
+        request = members_request(group_id, add=add, remove=remove, mode=mode)
+        answer = await self._patch_or_put(request, put, operation_id, self._deadline())
+        if self._removes_by_value is None and answer.is_done and mode != "entra":
+            return await self._without_members(group_id, remove, answer, operation_id)
+        return answer
 
     async def close(self) -> None:
         return None
@@ -204,7 +210,7 @@ class ScimTarget(Target):
             return answer
         if not any(map(is_manager, changes)) or answer.account.kind in self._without_patch:
             return answer
-        misread = misread_managers(changes, answer.account.resource)
+        misread = misread_managers(changes, answer)
         self._bare_manager = False
         again = build(misread, etag=answer.account.etag, bare_manager=True) if misread else None
         if again is None or again.method != "PATCH":
@@ -213,9 +219,21 @@ class ScimTarget(Target):
         exchanges = answer.exchanges + second.exchanges
         if not second.is_done:
             return replace(answer, exchanges=exchanges)
-        shown = second.account
-        self._bare_manager = shown is not None and not misread_managers(misread, shown.resource)
+        self._bare_manager = second.account is not None and not misread_managers(misread, second)
         return replace(second, exchanges=exchanges)
+
+    async def _without_members(
+        self, group_id: str, removed: Sequence[str], answer: Answer, operation_id: str
+    ) -> Answer:
+        """Where the answer shows members who were removed, name them once by value, and keep to what is understood."""
+        still = still_members(answer, removed)
+        if not still:
+            return answer
+        again = members_request(group_id, add=(), remove=still, mode="entra")
+        second = await self._write(again, operation_id)
+        self._removes_by_value = second.is_done and not still_members(second, still)
+        exchanges = answer.exchanges + second.exchanges
+        return replace(second if second.is_done else answer, exchanges=exchanges)
 
     async def _patch_or_put(
         self, request: ScimRequest, put: Callable[..., ScimRequest], operation_id: str, deadline: float

@@ -1,4 +1,5 @@
-// scimmy-routers on maps in memory, for bench/scim_service.py. It listens on the port that it is given, on loopback only.
+// scimmy-routers on maps in memory, for bench/scim_service.py and tests/journeys. It listens on a free port, on loopback only,
+// and prints it. SCIM_ENTERPRISE=1 gives its users the enterprise extension.
 // userName eq "x" is answered from a map, which the library does not do by itself: it is the best that its user can make of it.
 import express from "express";
 import SCIMMY from "scimmy";
@@ -45,6 +46,7 @@ function handlers({unique}) {
     };
 }
 
+if (process.env.SCIM_ENTERPRISE) SCIMMY.Resources.User.extend(SCIMMY.Schemas.EnterpriseUser, false);
 SCIMMY.Resources.declare(SCIMMY.Resources.User, handlers({unique: true}));
 SCIMMY.Resources.declare(SCIMMY.Resources.Group, handlers({unique: false}));
 

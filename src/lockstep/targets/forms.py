@@ -1,0 +1,48 @@
+"""What an application's answers say about the forms of a request that it understands. Pure.
+
+A manager is `{"value": id}` (RFC 7643, 4.3) or the bare id, as Microsoft Entra writes it; a member is removed by a filter in the path
+(RFC 7644, 3.5.2.2) or by a value, as Entra does. Some servers understand one of the two, and answer with success all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from lockstep.engine.records import Change
+from lockstep.ports import Answer
+from lockstep.scim import patch_build
+from lockstep.scim.members import shown_members
+from lockstep.targets.scim_requests import needs_current
+
+MAY_BE_THE_FORM = frozenset({400, 422, 500})
+
+
+def misread_managers(changes: Sequence[Change], answer: Answer) -> list[Change]:
+    """The changes of a manager that *answer* does not show as they were sent; none where it shows no resource."""
+    if answer.account is None:
+        return []
+    resource = answer.account.resource
+    return [one for one in changes if is_manager(one) and str(patch_build.read_path(resource, one.path)) != one.new]
+
+
+def may_be_about_managers(changes: Sequence[Change], answer: Answer) -> bool:
+    """Whether a failure may be because of how a manager is named, and the same may be sent in the other form.
+
+    The server said itself that it failed. That it stored what it was sent all the same does no harm where values are only set: an
+    element of several that is added would be there twice.
+    """
+    last = answer.exchanges[-1] if answer.exchanges else None
+    may_be = last is not None and last.method == "PATCH" and last.status in MAY_BE_THE_FORM
+    is_set = not any(change.added for change in changes) and not needs_current(changes, "rfc")
+    return may_be and is_set and any(map(is_manager, changes))
+
+
+def is_manager(change: Change) -> bool:
+    """Whether it sets a manager."""
+    return isinstance(change.new, str) and change.path.rpartition(":")[2].casefold() == "manager"
+
+
+def still_members(answer: Answer, removed: Collection[str]) -> list[str]:
+    """Who of *removed* is in the group that *answer* shows. Most answers show none: nothing is known then."""
+    shown = (shown_members(answer.account.resource) if answer.account is not None else None) or frozenset()
+    return [one for one in removed if one in shown]
