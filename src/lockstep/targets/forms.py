@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from lockstep.engine.records import Change
-from lockstep.ports import Answer
+from lockstep.ports import Answer, Verdict
 from lockstep.scim import patch_build
 from lockstep.scim.members import shown_members
 from lockstep.targets.scim_requests import needs_current
@@ -46,3 +46,9 @@ def still_members(answer: Answer, removed: Collection[str]) -> list[str]:
     """Who of *removed* is in the group that *answer* shows. Most answers show none: nothing is known then."""
     shown = (shown_members(answer.account.resource) if answer.account is not None else None) or frozenset()
     return [one for one in removed if one in shown]
+
+
+def has_no_patch(answer: Answer) -> bool:
+    """Whether the method is not offered: PATCH is optional (RFC 7644, 3.5.2)."""
+    last = answer.exchanges[-1] if answer.exchanges else None
+    return answer.verdict is Verdict.REFUSED and last is not None and last.status in (405, 501)

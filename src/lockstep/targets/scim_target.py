@@ -26,7 +26,7 @@ from lockstep.ports import (
     unobserved,
 )
 from lockstep.scim.members import shown_members
-from lockstep.targets.forms import is_manager, may_be_about_managers, misread_managers, still_members
+from lockstep.targets.forms import has_no_patch, is_manager, may_be_about_managers, misread_managers, still_members
 from lockstep.targets.http_client import HttpClient, Response, Trouble, WireError
 from lockstep.targets.listing import Dishonest, Listing, read_found
 from lockstep.targets.pacing import Pace, TooSoon
@@ -240,10 +240,10 @@ class ScimTarget(Target):
     ) -> Answer:
         """Send a PATCH, or where the application says that it has none, the whole resource."""
         answer = await self._write(request, operation_id, deadline)
-        if not _has_no_patch(answer):
+        if not has_no_patch(answer):
             return answer
         instead = await self._put(request.kind, request.target_id, put, operation_id, deadline)
-        if not _has_no_patch(instead):
+        if not has_no_patch(instead):
             self._without_patch.add(request.kind)
         return replace(instead, exchanges=answer.exchanges + instead.exchanges)
 
@@ -338,12 +338,6 @@ class ScimTarget(Target):
     def _broken(self, request: ScimRequest, broken: Dishonest, exchanges: tuple[Exchange, ...]) -> TargetError:
         answer = not_scim(request, self._tenant.at(request.path), self._sayer, broken.fault)
         return TargetError(replace(answer, exchanges=exchanges))
-
-
-def _has_no_patch(answer: Answer) -> bool:
-    """Whether the method is not offered: PATCH is optional (RFC 7644, 3.5.2)."""
-    last = answer.exchanges[-1] if answer.exchanges else None
-    return answer.verdict is Verdict.REFUSED and last is not None and last.status in (405, 501)
 
 
 def _nothing(answer: Answer) -> tuple[Answer, Reading]:
