@@ -9,9 +9,11 @@ from datetime import datetime
 from lockstep.engine.conditions import earliest, next_day
 from lockstep.engine.configuration import Drift, ObjectMapping
 from lockstep.engine.diff import changes_between, same_value
+from lockstep.engine.expressions import ExpressionError
 from lockstep.engine.intent import IntentKind
 from lockstep.engine.kept import Difference, reasons_to_write
 from lockstep.engine.mapping import DISABLING, Mapped, Taken, held_values, map_account
+from lockstep.engine.matching import match_queries
 from lockstep.engine.operators import is_empty, text_of
 from lockstep.engine.prepare import Observed, Prepared
 from lockstep.engine.records import Account, Action, Change, LinkState, Plan, Reason, Step, Value, Values
@@ -39,6 +41,7 @@ class Draft:
     cause: str = ""
     takes_over_from: str = ""
     withheld: tuple[str, ...] = ()
+    names_follow: bool = False
 
 
 def as_plan(prepared: Prepared, draft: Draft) -> Plan:
@@ -75,6 +78,7 @@ def as_plan(prepared: Prepared, draft: Draft) -> Plan:
         renames=_renames(draft, prepared.mapping),
         takes_over_from=draft.takes_over_from,
         withheld=draft.withheld,
+        names_follow=draft.names_follow,
         claims_privileged=_claims_privileged(prepared, draft),
     )
 
@@ -120,6 +124,37 @@ def difference(prepared: Prepared, mapped: Mapped, held: Values, *, is_read: boo
         return Difference(changes, drift=drift)
     found = reasons_to_write(changes, answers, unkept, prepared.mapping)
     return replace(found, drift=drift, app_name=prepared.configuration.app_name)
+
+
+def names_that_follow(prepared: Prepared, observed: Observed, held: Values | None) -> tuple[Change, ...]:
+    """The matching values that an account which is switched off has of an earlier time: somebody else may have been given them since.
+
+    What cannot be evaluated stays as it is: nothing of this may keep anybody's access from ending.
+    """
+    assert prepared.mapping is not None  # noqa: S101
+    wanted = {
+        one.target
+        for one in prepared.mapping.matching
+        if not one.only_creates and not one.is_generated and one.dependencies.isdisjoint(DISABLING)
+    }
+    try:
+        queries = match_queries(
+            prepared.obj,
+            prepared.mapping,
+            prepared.configuration,
+            moment=prepared.moment,
+            record=prepared.record,
+        )
+    except ExpressionError:
+        return ()
+    names = {one.attribute: one.value for one in queries if one.attribute in wanted}
+    base = prepared.link.base if prepared.link else {}
+    return tuple(
+        change
+        for change in changes_between(names, held_by(prepared, observed, held), cleared=(), mapping=prepared.mapping)
+        # What only the application changed is drift, and not the person's new name.
+        if not same_value(base.get(change.path), change.new, prepared.mapping.by_target[change.path])
+    )
 
 
 def _without_drift(prepared: Prepared, changes: tuple[Change, ...]) -> tuple[tuple[Change, ...], tuple[Reason, ...]]:

@@ -16,6 +16,7 @@ from lockstep.engine.drafting import (
     held_by,
     mapped_for,
     may,
+    names_that_follow,
     not_written,
     turns_on,
 )
@@ -23,7 +24,7 @@ from lockstep.engine.operators import text_of
 from lockstep.engine.plan_new import refused
 from lockstep.engine.policies import OnLost
 from lockstep.engine.prepare import NOT_READ, Observed, Prepared
-from lockstep.engine.records import Account, Action, Link, LinkState, Reason, Values
+from lockstep.engine.records import Account, Action, Change, Link, LinkState, Reason, Values
 from lockstep.engine.steps import linked_step
 
 IN_STEP = Reason("RedundantExport", "The account is as it should be: nothing is written.")
@@ -73,13 +74,26 @@ def plan_disable(prepared: Prepared, link: Link, observed: Observed, held: Value
     draft = Draft(Action.NONE, (), state, link.target_id, mapped=mapped, matching=step)
     if not is_off:
         return replace(draft, action=Action.NONE, reasons=(_no_effect(prepared),))
+    names = names_that_follow(prepared, observed, held) if may(prepared, "update") else ()
+    if not changes and names:
+        return _names_follow(prepared, draft, names)
     if not changes:
         already = Reason("RedundantExport", "The account is disabled in the application already.")
         return replace(draft, reasons=(*prepared.intent.reasons[:1], already))
     if not may(prepared, "update"):
         reason = flag_is_off(prepared, "update", wish="Would be disabled")
         return not_written(replace(draft, link_state=link.state, reasons=(reason,)))
-    return replace(draft, action=Action.DISABLE, changes=changes)
+    # In a write of its own: a name that the application refuses must not keep access from ending.
+    return replace(draft, action=Action.DISABLE, changes=changes, names_follow=bool(names))
+
+
+def _names_follow(prepared: Prepared, draft: Draft, names: tuple[Change, ...]) -> Draft:
+    """A name belongs to whom the directory gives it: an account that is switched off does not keep an old one from its next bearer."""
+    paths = ", ".join(change.path for change in names)
+    text = f"The account stays disabled and gets the {paths} that its person has now: somebody else may be given the old one."
+    mapped = replace(draft.mapped, values={**draft.mapped.values, **{one.path: one.new for one in names}})
+    reasons = (Reason("NameFollows", text, {"attributes": paths}), *prepared.intent.reasons[:1])
+    return replace(draft, action=Action.UPDATE, changes=names, mapped=mapped, reasons=reasons)
 
 
 def plan_delete(prepared: Prepared, link: Link, observed: Observed, held: Values | None) -> Draft:

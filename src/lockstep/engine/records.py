@@ -262,6 +262,7 @@ class Plan:
     grants: tuple[str, ...] = ()  # privileged values given to an account that does not hold them: "the role Admin"
     empties: bool = False  # takes away the value of an attribute
     renames: tuple[str, ...] = ()  # the paths by which accounts are matched whose value changes
+    names_follow: bool = False  # once access has ended, the account gets the names that its person has now
     takes_over_from: str = ""  # who was deleted and left the account that the object gets now
     withheld: tuple[str, ...] = ()  # paths that differ and are not written, because the application does not keep them
     claims_privileged: bool = False  # links an account with more power there than the object is assigned

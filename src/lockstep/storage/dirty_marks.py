@@ -174,3 +174,19 @@ async def forget_escrow(connection: Connection, job: str) -> int:
         (job,),
     )
     return cursor.rowcount
+
+
+async def wake_for_accounts(connection: Connection, job: str, accounts: Sequence[str]) -> int:
+    """Try those again now who failed because one of *accounts* belonged to somebody else; returns how many."""
+    cursor = await connection.execute(
+        """with waiting as (
+            select job, kind, source_id from dirty
+            where job = %(job)s and failures > 0 and not_before > now() and lease_until is null
+                and last_error ->> 'account' = any(%(accounts)s)
+            order by kind, source_id for update skip locked
+        )
+        update dirty set not_before = '-infinity' from waiting
+        where dirty.job = waiting.job and dirty.kind = waiting.kind and dirty.source_id = waiting.source_id""",
+        {"job": job, "accounts": list(accounts)},
+    )
+    return cursor.rowcount

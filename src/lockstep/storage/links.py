@@ -68,7 +68,8 @@ async def target_ids(connection: Connection, job: str, ids: Iterable[str]) -> di
 async def holders(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, Holder]:
     """Who holds these accounts, by account id; forgotten links do not."""
     cursor = await connection.execute(
-        f"select source_id::text, target_id, display, state, {_IS_DELETED}, {_HAS_LEFT} from link "  # noqa: S608
+        "select source_id::text, target_id, coalesce((select user_principal_name from person "  # noqa: S608
+        f"where person.id = link.source_id), display), state, {_IS_DELETED}, {_HAS_LEFT} from link "
         "where job = %s and kind = %s and target_id = any(%s) and state <> 'tombstone' and not is_forgotten",
         (job, kind, list(accounts)),
     )

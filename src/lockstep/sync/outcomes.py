@@ -42,6 +42,7 @@ LONGEST_OF_LOOKS = 32  # times the first
 PARKED = "infinity"
 LOOK_AGAIN = "LookAgain"
 SETTLED = "Settled"
+NAMES_DUE = "NamesDue"
 # The application's trouble rather than the object's: tried a few times quickly before the long waits begin.
 TRANSIENT = frozenset(
     {"InternalServerError", "TooManyRequests", "Timeout", "WebExceptionProtocolError", "FormerOwnerLeaving"}
@@ -76,6 +77,7 @@ class Outcome:
     requests: int = 0
     more_counts: Mapping[str, int] = field(default_factory=dict)
     evidence: tuple[Row, ...] = ()  # which of the values that were sent the application kept, and which it left out
+    frees: str = ""  # an account that somebody else may be able to get now, or whose name somebody else may
     is_logged: bool = False  # what failed stands in the log already
 
     @property
@@ -98,9 +100,11 @@ class Failure:
     code: str
     reason: str
     next_step: str = ""
+    account: str = ""  # the account that is somebody else's, of which it waits for
 
     def as_row(self) -> dict[str, Any]:
-        return {"code": self.code, "reason": self.reason, "nextStep": self.next_step}
+        row = {"code": self.code, "reason": self.reason, "nextStep": self.next_step}
+        return {**row, "account": self.account} if self.account else row
 
 
 def settled_row(
@@ -126,12 +130,22 @@ def without_write(claim: Claim, planned: Planned) -> Outcome:
         postponed=_scheduled(claim, waits_until) if waits_until is not None else None,
         requests=planned.requests,
         evidence=kept_values.evidence_rows(planned, kept_values.judged_reading(planned)),
+        frees=_frees(planned),
     )
 
 
 def _scheduled(claim: Claim, at: datetime) -> Row:
     error = {"code": "Scheduled", "reason": "It is decided again when its time comes", "isScheduled": True}
     return postponed_row(claim, at.isoformat(), failures=0, first=None, error=error)
+
+
+def _frees(planned: Planned) -> str:
+    """The account that its person has left, or that has another name now."""
+    plan, mapping = planned.plan, planned.prepared.mapping
+    if plan.action in (Action.DISABLE, Action.DELETE, Action.RELEASE):
+        return plan.target_id
+    matching = {one.target for one in mapping.matching} if mapping is not None else set()
+    return plan.target_id if any(change.path in matching for change in plan.changes) else ""
 
 
 def written(claim: Claim, planned: Planned, operation_id: str, answer: Answer) -> Outcome:
@@ -149,6 +163,7 @@ def written(claim: Claim, planned: Planned, operation_id: str, answer: Answer) -
         waiting=waiting_rows(planned),
         requests=planned.requests + requests_of(answer),
         evidence=kept_values.evidence_rows(planned, answer.judged),
+        frees=_frees(planned),
     )
 
 
@@ -271,6 +286,20 @@ def with_members_due(outcome: Outcome, moment: Moment) -> Outcome:
     error = {"code": "MembersDue", "reason": "Its members are compared next", "members": True}
     row = postponed_row(outcome.claim, "-infinity", failures=0, first=None, error=error, keeps_cycle=True)
     return replace(outcome, postponed=row)
+
+
+def with_names_due(outcome: Outcome) -> Outcome:
+    """The outcome of a disable, its dirty row kept: the names of the person come next, in a write of their own."""
+    error = {"code": NAMES_DUE, "reason": "The account gets the names that its person has now"}
+    row = postponed_row(outcome.claim, "-infinity", failures=0, first=None, error=error, keeps_cycle=True)
+    return replace(outcome, postponed=row)
+
+
+def with_names(outcome: Outcome) -> Outcome:
+    """The outcome of what came after a disable: its object was counted with that."""
+    if (outcome.claim.last_error or {}).get("code") != NAMES_DUE or not outcome.counted:
+        return outcome
+    return replace(outcome, counted="", more_counts={**outcome.more_counts, outcome.counted: 1})
 
 
 def members_due(claim: Claim) -> bool:

@@ -168,6 +168,9 @@ class Pipeline:
             wait=timedelta(seconds=self.services.times.ambiguous_wait_seconds),
             initiated_by=self.initiated_by,
         )
+        outcome = outcomes.with_names(outcome)
+        if outcome.is_done and work.planned.plan.names_follow:
+            outcome = outcomes.with_names_due(outcome)
         if outcome.is_done and members.has_members(work.planned):
             outcome = outcomes.with_members_due(outcome, self.services.moment())
         self.done(settled_outcomes.object_next(outcome, work.planned))

@@ -18,6 +18,7 @@ from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import (
     cycles,
     dirty,
+    dirty_marks,
     links,
     operations,
     provisioning_log,
@@ -102,6 +103,8 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
     postponed = [one.postponed for one in ours if one.postponed is not None]
     if postponed:
         await dirty.postpone(connection, job.id, postponed)
+    if freed := [one.frees for one in ours if one.frees]:
+        await dirty_marks.wake_for_accounts(connection, job.id, freed)
     await _write_references(connection, job, ours)
     unsure = [row for one in ours for row in one.unsure_members]
     if unsure:

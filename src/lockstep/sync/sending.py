@@ -247,7 +247,8 @@ def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: st
     elif plan.action is Action.HELD:
         outcome = outcomes.held_back(claim, planned, _held_row(claim, planned, change_id))
     elif plan.action is Action.REFUSE:
-        failure = Failure(plan.reason.code, plan.reason.text, plan.reason.next_step)
+        account = plan.reason.details.get("targetId", "") if plan.reason.details.get("linkedTo") else ""
+        failure = Failure(plan.reason.code, plan.reason.text, plan.reason.next_step, account)
         outcome = outcomes.refused(claim, planned, failure, moment=moment)
     else:
         outcome = outcomes.without_write(claim, planned)
