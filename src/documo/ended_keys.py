@@ -16,7 +16,7 @@ import structlog
 
 from documo.api_keys import hash_of
 from documo.identifiers import KEY_PREFIX
-from documo.request_log import Entry, RequestLog
+from documo.request_log import MAX_AGENT, MAX_TYPE, Entry, RequestLog
 from documo.store import keys as table
 from documo.store.database import Store
 
@@ -72,8 +72,8 @@ def _entry(ended: table.EndedKey, scope: MutableMapping[str, Any]) -> Entry:
         ended.key_id,
         (),
         client[0] if client else "",
-        headers.get(b"user-agent", b"").decode("latin-1"),
-        headers.get(b"content-type", b"").decode("latin-1"),
+        headers.get(b"user-agent", b"")[:MAX_AGENT].decode("latin-1"),
+        headers.get(b"content-type", b"")[:MAX_TYPE].decode("latin-1"),
         b"",
         b"",
     )

@@ -14,6 +14,7 @@ from documo.api_keys import SCOPES
 from documo.members import ADMIN
 from documo.scim_service.app import error_answer
 from documo.scim_service.exchange import Answer, Request
+from documo.scim_service.failures import scim_error
 from documo.scim_service.routes import dispatch
 from documo.scim_service.service import Service
 from documo.scim_service.tenants import Caller, Tenants
@@ -61,4 +62,4 @@ async def _answer(service: Service, request: Request, segments: list[str]) -> An
     try:
         return await dispatch(service, request, segments)
     except LockstepError as error:
-        return error_answer(error)
+        return error_answer(scim_error(error, method=request.method))

@@ -30,9 +30,12 @@ log = structlog.get_logger("documo.request_log")
 
 KEEP = timedelta(days=7)
 FLUSH_SECONDS = 0.5
-MAX_WAITING = 20_000
+WRITTEN_AT_ONCE = 50  # entries of at most some 20 KB: the driver's buffer grows with a statement and never shrinks
 MAX_BODY = 8_192
-MAX_WAITING_BYTES = 16 * 1024 * 1024
+MAX_WAITING_BYTES = 16 * 1024 * 1024  # with bodies
+MOST_WAITING_BYTES = 20 * 1024 * 1024  # with those whose bodies were left out
+ENTRY_BYTES = 1_000  # of an entry beside its texts
+MAX_TYPE = 200  # characters of a content type, and of the path of an entry whose bodies were left out
 MAX_AGENT = 200  # characters of a user agent that are looked at
 _CLIENTS = (
     (re.compile("okta", re.I), "Okta"),
@@ -91,7 +94,7 @@ class Entry:
             tuple(request.tolerances),
             client[0] if client else "",
             headers.get(b"user-agent", b"")[:MAX_AGENT].decode("latin-1"),
-            headers.get(b"content-type", b"").decode("latin-1"),
+            headers.get(b"content-type", b"")[:MAX_TYPE].decode("latin-1"),
             request.body,
             answer.body if keep_answer else b"",
         )
@@ -99,7 +102,11 @@ class Entry:
     @property
     def size(self) -> int:
         """About how many bytes it holds."""
-        return len(self.request_body) + len(self.response_body) + len(self.path)
+        texts = (self.request_body, self.response_body, self.path, self.user_agent, self.request_type)
+        return ENTRY_BYTES + sum(map(len, texts))
+
+    def without_bodies(self) -> Entry:
+        return replace(self, request_body=b"", response_body=b"", path=self.path.partition("?")[0][:MAX_TYPE])
 
 
 class RequestLog:
@@ -108,7 +115,7 @@ class RequestLog:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: list[Entry] = []
-        self._waiting_bytes = 0
+        self.waiting_bytes = 0
         self._lost = 0
 
     @property
@@ -117,13 +124,13 @@ class RequestLog:
         return self._lost
 
     def add(self, entry: Entry) -> None:
-        """Note a request, without its bodies while those that wait are many bytes. Never waits, never fails."""
-        if len(self._waiting) >= MAX_WAITING:
+        """Note a request, without its bodies where those that wait are many bytes. Never waits, never fails."""
+        if self.waiting_bytes + entry.size > MAX_WAITING_BYTES:
+            entry = entry.without_bodies()
+        if self.waiting_bytes + entry.size > MOST_WAITING_BYTES:
             self._lost += 1
             return
-        if self._waiting_bytes > MAX_WAITING_BYTES:
-            entry = replace(entry, request_body=b"", response_body=b"", path=entry.path.partition("?")[0][:MAX_BODY])
-        self._waiting_bytes += entry.size
+        self.waiting_bytes += entry.size
         self._waiting.append(entry)
 
     async def run(self) -> None:
@@ -144,7 +151,7 @@ class RequestLog:
 
     async def flush(self) -> None:
         """Write what waits."""
-        entries, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        entries, self._waiting, self.waiting_bytes = self._waiting, [], 0
         if not entries:
             return
         by_tenant: dict[int, list[Entry]] = {}
@@ -152,8 +159,9 @@ class RequestLog:
             by_tenant.setdefault(entry.tenant_id, []).append(entry)
         try:
             for tenant_id, mine in by_tenant.items():
-                async with self._store.tenant(tenant_id) as connection:
-                    await table.insert(connection, [_row(entry) for entry in mine])
+                for begin in range(0, len(mine), WRITTEN_AT_ONCE):
+                    async with self._store.tenant(tenant_id) as connection:
+                        await table.insert(connection, [_row(entry) for entry in mine[begin : begin + WRITTEN_AT_ONCE]])
             # Whoever was refused has not used the key.
             uses = {e.key_id: (e.key_id, e.at, e.address, e.user_agent[:200]) for e in entries if e.status != 401}
             async with self._store.control() as connection:

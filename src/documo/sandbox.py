@@ -26,6 +26,7 @@ from documo.faults import FaultInjector, read_faults
 from documo.server import serving, until_orphaned, until_stopped
 from documo.settings import Settings
 from documo.store.database import Store, open_store
+from lockstep.garbage import settle_garbage
 from lockstep.postgres import embedded
 from lockstep.postgres.server import running
 from lockstep.serving.bodies import App
@@ -62,6 +63,7 @@ async def run_sandbox(wanted: Sandbox) -> None:
                     return FaultInjector(app, rules, seed=wanted.seed) if rules else app
 
                 async with serving(store, settings, wrap=with_faults) as api:
+                    settle_garbage()  # as `documo serve` does: what a client measures here holds there
                     _say_ready(api.scim_url, tokens, wanted, folder)
                     await asyncio.wait([stopped, orphaned], return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -73,9 +73,13 @@ def sandbox(
             file = Path(folder) / "faults.yaml"
             file.write_text(json.dumps({"faults": list(faults)}))  # JSON is YAML
             command += ["--faults", str(file)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        said = Path(folder) / "stderr"  # a pipe that nobody reads would fill up, and stop the sandbox
+        with (
+            said.open("w") as stderr,
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
+        ):
             try:
-                yield _ready(process)
+                yield _ready(process, said)
             finally:
                 _end(process)
 
@@ -87,11 +91,11 @@ def documo_sandbox() -> Iterator[StartSandbox]:
         yield lambda **wanted: stack.enter_context(sandbox(**wanted))
 
 
-def _ready(process: subprocess.Popen[str]) -> Sandbox:
+def _ready(process: subprocess.Popen[str], said: Path) -> Sandbox:
     line = process.stdout.readline() if process.stdout else ""
     if not line:
-        said = process.stderr.read().strip() if process.stderr else ""
-        raise RuntimeError(f"The sandbox did not start: {said}")
+        process.wait()
+        raise RuntimeError(f"The sandbox did not start: {said.read_text().strip()}")
     told = json.loads(line)
     tenants = tuple(Tenant(one["base_url"], one["token"], one["account"]) for one in told["tenants"])
     return Sandbox(told["base_url"], told["token"], told["profile"], told["pid"], tenants, told["data"])

@@ -83,3 +83,18 @@ def conflict(detail: str, *, why: str = "", next_step: str = "", code: str = "")
 
 def unreachable(detail: str, *, why: str = "", next_step: str = "", code: str = "") -> LockstepError:
     return LockstepError(Kind.UNREACHABLE, detail, why=why, next_step=next_step, code=code, retryable=True)
+
+
+def release_frames(error: BaseException) -> None:
+    """Drop the tracebacks of *error*, which has been answered, and of the errors that it came from.
+
+    A local variable that leads back to the error, such as a future that carried it, makes a cycle of the frames: without this, the body of
+    the refused request stays until the next collection.
+    """
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or (one.__traceback__ is None and one.__context__ is None):
+            continue
+        waiting += [one.__cause__, one.__context__]
+        one.__traceback__ = one.__cause__ = one.__context__ = None

@@ -43,24 +43,29 @@ class Hostile:
             self._unknown_names,
             self._attribute_list,
             self._filter,
-            self._search,
             self._sort,
             self._patch_paths,
             self._patch_values,
-            self._many_operations,
-            self._deep,
-            self._long_values,
-            self._bulk,
             self._agent,
             self._wrong_key,
             self._wrong_secret,
             self._path,
             self._cursor,
+            self._host,
+            self._events,
+        ]
+        self._slow_kinds: list[Callable[[], HostileRequest]] = [
+            self._search,
+            self._many_operations,
+            self._deep,
+            self._long_values,
+            self._bulk,
             self._group,
         ]
 
     def draw(self) -> HostileRequest:
-        return self._random.choice(self._kinds)()
+        """One in ten is slow, so that there are many in a minute."""
+        return self._random.choice(self._slow_kinds if self._random.random() < 0.1 else self._kinds)()
 
     def _new(self, size: int) -> str:
         """A text of about *size* characters that never came before."""
@@ -102,7 +107,7 @@ class Hostile:
         return {"schemas": [USER], "userName": f"hostile{self._random.randrange(500)}@x.example", **more}
 
     def _unknown_names(self) -> HostileRequest:
-        size = self._random.choice((20, 250, 2_000, 200_000))
+        size = self._random.choice((20, 250, 2_000, 2_000, 20_000, 200_000))
         return self._json("POST", "/Users", self._user(**{self._new(size): "x"}))
 
     def _attribute_list(self) -> HostileRequest:
@@ -164,6 +169,15 @@ class Hostile:
         body = f"grant_type=client_credentials&client_id=x&client_secret={self._new(9_000)}".encode()
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         return HostileRequest("POST", "//oauth/token", body, headers=form, has_key=False)
+
+    def _host(self) -> HostileRequest:
+        return HostileRequest(
+            "GET", "/Users?count=0", headers={"Host": f"h{self._serial}.{self._random.randrange(10**9)}.example"}
+        )
+
+    def _events(self) -> HostileRequest:
+        body = orjson.dumps({"ack": [self._new(30) for _ in range(500)], "returnImmediately": True})
+        return HostileRequest("POST", f"//events/{self._serial}", body, headers={"Content-Type": "application/json"})
 
     def _path(self) -> HostileRequest:
         return HostileRequest("GET", f"/{quote(self._new(10_000))}")

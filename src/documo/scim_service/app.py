@@ -5,28 +5,24 @@ Whatever goes wrong, the answer is an error of RFC 7644, and nothing internal is
 
 from __future__ import annotations
 
-import asyncio
 import time
 from urllib.parse import unquote
 
 import orjson
-import psycopg
-import structlog
 
 from documo.request_log import Entry, RequestLog
 from documo.scim_service.exchange import MEDIA_TYPE, Answer, MethodNotAllowed, Request
+from documo.scim_service.failures import Throttled, retry_after, scim_error
 from documo.scim_service.hosts import Hosts
 from documo.scim_service.routes import dispatch
 from documo.scim_service.service import Service
 from documo.scim_service.tenants import Caller, Tenants
 from documo.settings import SCIM_PATH
 from documo.sign_ins import RefusedSignIns
-from lockstep.errors import LockstepError
+from lockstep.errors import release_frames
 from lockstep.scim.errors import ScimError, invalid_syntax, too_large
 from lockstep.scim.limits import MAX_BODY_BYTES, MAX_BULK_BYTES
 from lockstep.serving.bodies import BodyCutShort, BodyTooLarge, Receive, Scope, Send, read_body
-
-log = structlog.get_logger("documo.scim")
 
 _CONTENT_TYPE = (b"content-type", MEDIA_TYPE)
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="Documo"')
@@ -50,25 +46,9 @@ class ScimApp:
         seen = _Seen()
         try:
             answer = await self._answer(scope, receive, headers, seen)
-        except asyncio.CancelledError:
-            raise
-        except LockstepError as error:
-            answer = error_answer(error)
-        except (
-            psycopg.errors.DataError,
-            psycopg.errors.ProgramLimitExceeded,
-            psycopg.errors.StatementTooComplex,
-        ) as error:
-            log.warning("database_refused_data", sqlstate=error.sqlstate)
-            answer = error_answer(
-                ScimError(400, "invalidValue", "A value in the request cannot be stored or compared.")
-            )
-        except psycopg.OperationalError as error:
-            log.error("database_unavailable", error=type(error).__name__)
-            answer = error_answer(ScimError(503, "", "The service cannot reach its database. Try again in a moment."))
-        except Exception:
-            log.exception("request_failed", method=scope["method"])
-            answer = error_answer(ScimError(500, "", "Something went wrong on our side. Try again, or ask Documo."))
+        except Exception as error:
+            answer = error_answer(scim_error(error, method=scope["method"]))
+            release_frames(error)
         if answer.status == 401 and b"authorization" in headers:
             await self._refused.note(_token(headers), scope, SCIM_PATH)
         await _send(send, answer)
@@ -94,7 +74,7 @@ class ScimApp:
             raise ScimError(400, "", "The path is not UTF-8: escape each byte of it as %XX.") from None
         wait = caller.tenant.bucket.take()
         if wait:
-            return _throttled(wait)
+            raise Throttled("Too many requests", wait)
         if request.method in ("POST", "PUT", "PATCH"):
             request.body = await _body(receive, headers, MAX_BULK_BYTES if segments[:1] == ["Bulk"] else MAX_BODY_BYTES)
         return await dispatch(self._service, request, segments)
@@ -126,21 +106,14 @@ class _Seen:
         self.request: Request | None = None
 
 
-def error_answer(error: LockstepError) -> Answer:
+def error_answer(error: ScimError) -> Answer:
     """The answer for an error that a client may read."""
-    known = error if isinstance(error, ScimError) else ScimError(503 if error.retryable else 400, "", error.detail)
-    headers: tuple[tuple[bytes, bytes], ...] = (_CHALLENGE,) if known.status == 401 else ()
-    if isinstance(known, MethodNotAllowed):
-        headers = ((b"allow", ", ".join(known.allowed).encode()),)
-    if known.status == 503:
-        headers = ((b"retry-after", b"1"),)
-    return Answer(known.status, orjson.dumps(known.error_body()), headers=headers)
-
-
-def _throttled(seconds: float) -> Answer:
-    wait = max(1, int(seconds + 0.999))
-    error = ScimError(429, "", f"Too many requests: try again in {wait} s.")
-    return Answer(429, orjson.dumps(error.error_body()), headers=((b"retry-after", str(wait).encode()),))
+    headers: tuple[tuple[bytes, bytes], ...] = (_CHALLENGE,) if error.status == 401 else ()
+    if isinstance(error, MethodNotAllowed):
+        headers = ((b"allow", ", ".join(error.allowed).encode()),)
+    if seconds := retry_after(error):
+        headers = ((b"retry-after", str(seconds).encode()),)
+    return Answer(error.status, orjson.dumps(error.error_body()), headers=headers)
 
 
 async def _body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:

@@ -18,8 +18,9 @@ import psycopg
 
 from documo.identifiers import new_id
 from documo.scim_service.exchange import Answer, Request
+from documo.scim_service.failures import scim_error
 from documo.scim_service.service import Service
-from lockstep.errors import LockstepError
+from lockstep.errors import LockstepError, release_frames
 from lockstep.scim.errors import ScimError, invalid_value
 from lockstep.scim.limits import MAX_BULK_BYTES
 from lockstep.scim.messages import BulkOperation, bulk_response, read_bulk
@@ -71,7 +72,8 @@ class _Bulk:
         try:
             answer = await self._send("PATCH", path, body, "")
         except (LockstepError, psycopg.Error) as error:
-            known = _scim_error(error)
+            known = scim_error(error, method="PATCH")
+            release_frames(error)
             if known.status == 404:  # another operation of the request has deleted it, as it was asked to
                 return
             with suppress(LockstepError, psycopg.Error):
@@ -127,7 +129,8 @@ class _Bulk:
         except (LockstepError, psycopg.Error) as error:
             self.errors += 1
             self.failed.add(operation.bulk_id)
-            known = _scim_error(error)
+            known = scim_error(error, method=operation.method)
+            release_frames(error)
             where = {} if operation.method == "POST" else {"location": self.request.base_url + operation.path}
             return {**outcome, **where, "status": str(known.status), "response": known.error_body()}
         if answer.etag:
@@ -200,11 +203,3 @@ def _names_in(value: Any) -> list[str]:
         return [value.partition(f"/{PREFIX}")[2].partition("/")[0]] if f"/{PREFIX}" in value else []
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [name for item in items for name in _names_in(item)]
-
-
-def _scim_error(error: Exception) -> ScimError:
-    if isinstance(error, ScimError):
-        return error
-    if isinstance(error, psycopg.errors.DataError):
-        return ScimError(400, "invalidValue", "A value in the operation cannot be stored.")
-    return ScimError(500, "", "Something went wrong on our side. Try again, or ask Documo.")

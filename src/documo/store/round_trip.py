@@ -20,6 +20,7 @@ Rows = list[tuple[Any, ...]]
 LONGEST_PREPARED = (
     8_192  # the driver keeps the texts of prepared statements; a filter makes one as long as its sender likes
 )
+LARGEST_KEPT = 1024 * 1024  # bytes: a connection that has sent more is not used again, as its buffer never shrinks
 
 
 async def one_trip(store: Store, tenant_id: int, statements: Sequence[Statement]) -> list[Rows]:
@@ -28,7 +29,11 @@ async def one_trip(store: Store, tenant_id: int, statements: Sequence[Statement]
         async with open_transaction(store, tenant_id) as transaction:
             return await transaction.send(*statements, commit=True)
     async with store.connection() as connection:
-        return await _send(connection, [(SET_TENANT, (str(tenant_id),)), *statements], skip=1)
+        try:
+            return await _send(connection, [(SET_TENANT, (str(tenant_id),)), *statements], skip=1)
+        finally:
+            if _size(statements) > LARGEST_KEPT:
+                await connection.close()
 
 
 class Transaction:
@@ -39,12 +44,14 @@ class Transaction:
         self._connection = connection
         self._opening: list[Statement] = [(store.begin, ()), (SET_TENANT, (str(tenant_id),))]
         self.is_open = False
+        self.largest = 0  # bytes that were sent at once
 
     async def send(self, *statements: Statement, commit: bool = False) -> list[Rows]:
         """The rows of each statement. With *commit* the transaction ends in the same round trip."""
         opening, self._opening = self._opening, []
         closing: list[Statement] = [(self._store.commit, ())] if commit else []
         self.is_open = True
+        self.largest = max(self.largest, _size(statements))
         rows = await _send(self._connection, [*opening, *statements, *closing], skip=len(opening))
         self.is_open = not commit
         return rows[: len(statements)]
@@ -60,6 +67,8 @@ async def open_transaction(store: Store, tenant_id: int) -> AsyncIterator[Transa
         finally:
             if transaction.is_open and not connection.closed:
                 await connection.execute(store.undo)
+            if transaction.largest > LARGEST_KEPT and not store.is_rehearsal:
+                await connection.close()
 
 
 async def _send(connection: Connection, statements: Sequence[Statement], *, skip: int) -> list[Rows]:
@@ -71,3 +80,13 @@ async def _send(connection: Connection, statements: Sequence[Statement], *, skip
             await cursor.execute(text, parameters or None, prepare=None if len(text) <= LONGEST_PREPARED else False)
             cursors.append(cursor)
     return [await cursor.fetchall() if cursor.description else [] for cursor in cursors[skip:]]
+
+
+def _size(statements: Sequence[Statement]) -> int:
+    """About how many bytes of values are sent: the texts, which alone can be long."""
+    values = (
+        value
+        for _, parameters in statements
+        for value in (parameters.values() if isinstance(parameters, dict) else parameters)
+    )
+    return sum(len(value) for value in values if isinstance(value, str | bytes))

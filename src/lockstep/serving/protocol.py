@@ -14,6 +14,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from lockstep.errors import release_frames
 from lockstep.serving.bodies import Send
 from lockstep.serving.connections import Connections
 from lockstep.serving.refusals import Refusal, Refused, check_head, without_upgrade
@@ -73,6 +74,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._feed(data)
         except Refused as refused:
             self._refuse(refused.refusal)
+            release_frames(refused)
             return
         limits = self.registry.limits
         if self._in_body:
@@ -97,10 +99,10 @@ class LimitedProtocol(HttpToolsProtocol):
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
                 self._is_offer = False
             except httptools.HttpParserCallbackError as error:
-                refused = error.__context__
-                raise (
-                    refused if isinstance(refused, Refused) else Refused(400, "The request target is no URL.")
-                ) from None
+                cause = error.__context__
+                refused = cause if isinstance(cause, Refused) else Refused(400, "The request target is no URL.")
+                release_frames(error)  # they hold the parser, which holds the connection
+                raise refused from None
             except httptools.HttpParserError as error:
                 raise Refused(400, f"This is no HTTP/1.1 request: {str(error)[:100]}.") from None
 

@@ -1,0 +1,48 @@
+"""What a client is told when something fails: the error of RFC 7644 for every exception, and nothing internal in it."""
+
+from __future__ import annotations
+
+import math
+
+import psycopg
+import structlog
+
+from lockstep.errors import LockstepError
+from lockstep.scim.errors import ScimError
+
+log = structlog.get_logger("documo.scim")
+
+AWAY_SECONDS = 1  # a database that restarts is back in a moment
+
+
+class Throttled(ScimError):
+    """429: this account asks for more than its share. *seconds* from now there is room."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        self.seconds = max(1, math.ceil(seconds))
+        super().__init__(429, "", f"{what}: try again in {self.seconds} s.")
+
+
+def scim_error(error: Exception, *, method: str) -> ScimError:
+    """The error to answer with; what the client is not to blame for is logged."""
+    match error:
+        case ScimError():
+            return error
+        case LockstepError():
+            return ScimError(503 if error.retryable else 400, "", error.detail)
+        case psycopg.errors.DataError() | psycopg.errors.ProgramLimitExceeded() | psycopg.errors.StatementTooComplex():
+            log.warning("database_refused_data", sqlstate=error.sqlstate)
+            return ScimError(400, "invalidValue", "A value in the request cannot be stored or compared.")
+        case psycopg.OperationalError():
+            log.error("database_unavailable", error=type(error).__name__)
+            return ScimError(503, "", "The service cannot reach its database. Try again in a moment.")
+        case _:
+            log.error("request_failed", method=method, exc_info=error)
+            return ScimError(500, "", "Something went wrong on our side. Try again, or ask Documo.")
+
+
+def retry_after(error: ScimError) -> int:
+    """Seconds for the header Retry-After; 0 where it has no place."""
+    if isinstance(error, Throttled):
+        return error.seconds
+    return AWAY_SECONDS if error.status == 503 else 0
