@@ -13,12 +13,14 @@ from starlette.responses import JSONResponse
 from documo.event_streams import EventKeys, claims
 from documo.identifiers import read_id
 from documo.members import ADMIN
+from documo.scim_service.failures import Throttled, retry_after, scim_error
 from documo.scim_service.tenants import Caller, Tenants
 from documo.security_events import StreamEvent
 from documo.sign_ins import RefusedSignIns
 from documo.store import events as table
 from documo.store.database import Store
 from documo.store.events import StreamRow
+from lockstep.errors import release_frames
 from lockstep.scim.errors import ScimError, invalid_syntax, too_large
 from lockstep.serving.bodies import BodyCutShort, BodyTooLarge, read_body
 
@@ -35,6 +37,14 @@ def poll_endpoint(
     """The endpoint `/events/{stream}`."""
 
     async def poll(request: Request) -> JSONResponse:
+        try:
+            return await answer(request)
+        except Exception as error:
+            refusal = _error(scim_error(error, method=request.method))
+            release_frames(error)
+            return refusal
+
+    async def answer(request: Request) -> JSONResponse:
         try:
             caller = await _caller(request, tenants)
             wanted = _wanted(await read_body(request.receive, request.headers.raw, LARGEST_BODY))
@@ -115,7 +125,7 @@ async def _caller(request: Request, tenants: Tenants) -> Caller:
         raise ScimError(401, "", "Send an API key: Authorization: Bearer <key>.")
     wait = caller.tenant.bucket.take()
     if wait:
-        raise ScimError(429, "", f"Too many requests: try again in {max(1, round(wait))} s.")
+        raise Throttled("Too many requests", wait)
     if caller.principal.role != ADMIN or not caller.principal.scopes & {"read", "admin"}:
         raise ScimError(403, "", "Only an Admin's key with the scope read may follow events.")
     return caller
@@ -123,6 +133,6 @@ async def _caller(request: Request, tenants: Tenants) -> Caller:
 
 def _error(error: ScimError) -> JSONResponse:
     headers = {"WWW-Authenticate": 'Bearer realm="Documo"'} if error.status == 401 else {}
-    if error.status == 429:
-        headers = {"Retry-After": "1"}
+    if seconds := retry_after(error):
+        headers = {"Retry-After": str(seconds)}
     return JSONResponse(error.error_body(), error.status, headers)

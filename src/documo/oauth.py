@@ -16,10 +16,13 @@ from starlette.responses import JSONResponse
 
 from documo.api_keys import SCOPES, NewKey, hash_of, looks_like_jwt
 from documo.identifiers import new_id, new_key, read_id
+from documo.scim_service.failures import Throttled, retry_after, scim_error
 from documo.scim_service.tenants import Tenants
 from documo.sign_ins import RefusedSignIns
 from documo.store import keys as table
 from documo.store.database import Store
+from lockstep.errors import release_frames
+from lockstep.scim.errors import ScimError
 from lockstep.serving.bodies import BodyCutShort, BodyTooLarge, read_body
 
 LIFE = timedelta(hours=1)
@@ -33,6 +36,14 @@ def token_endpoint(
     """The endpoint `/oauth/token`."""
 
     async def token(request: Request) -> JSONResponse:
+        try:
+            return await answer(request)
+        except Exception as error:
+            failure = scim_error(error, method=request.method)
+            release_frames(error)
+            return _failure(failure)
+
+    async def answer(request: Request) -> JSONResponse:
         try:
             body = await read_body(request.receive, request.headers.raw, LARGEST_BODY)
         except BodyTooLarge:
@@ -53,7 +64,7 @@ def token_endpoint(
             return _error(401, "invalid_client")
         wait = caller.tenant.bucket.take()
         if wait:
-            return JSONResponse({"error": "slow_down"}, 429, {**_NO_STORE, "Retry-After": str(max(1, round(wait)))})
+            raise Throttled("Too many requests", wait)
         wanted = frozenset(form.get("scope", "").split()) or caller.principal.scopes
         # A key with the scope admin may do all that the others allow, so a token of it may be any of them.
         granted = frozenset(SCOPES) if "admin" in caller.principal.scopes else caller.principal.scopes
@@ -80,6 +91,13 @@ def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
             return "", ""
         return unquote(client_id), unquote(secret)
     return form.get("client_id", ""), form.get("client_secret", "")
+
+
+def _failure(error: ScimError) -> JSONResponse:
+    """An error that has no code in RFC 6749, section 5.2, with the word that the RFC has for its kind (section 4.1.2.1)."""
+    code = {429: "slow_down", 503: "temporarily_unavailable"}.get(error.status, "server_error")
+    headers = {"Retry-After": str(seconds)} if (seconds := retry_after(error)) else {}
+    return JSONResponse({"error": code, "error_description": error.detail}, error.status, {**_NO_STORE, **headers})
 
 
 def _error(status: int, code: str) -> JSONResponse:
