@@ -44,6 +44,8 @@ DOCUMO = (
     ("DOCUMO_MAX_CONNECTIONS", "Connections at once", "2000"),
     ("DOCUMO_MAX_CONNECTIONS_PER_ADDRESS", "Of these, from one address", "256"),
     ("DOCUMO_TRUSTED_PROXIES", "Addresses and networks of reverse proxies whose X-Forwarded-For is believed", "none"),
+    ("DOCUMO_SEARCHES_PER_ACCOUNT", "Searches of one account that run at once; more wait, then get 429", "2"),
+    ("DOCUMO_SEARCH_SECONDS", "How long the database may work on a statement of a search, at most 60", "2"),
     ("DOCUMO_API_URL", "Where `documo requests curl` sends to", "none"),
     ("DOCUMO_KEY", "The API key in the commands that `documo requests curl` prints", "none"),
     ("DOCUMO_SCIM_TOKEN", "An example of a variable that a configuration file names for a secret token", "none"),

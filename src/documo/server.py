@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 from starlette.applications import Starlette
@@ -28,6 +28,7 @@ from documo.request_log import RequestLog
 from documo.scim_service.app import ScimApp
 from documo.scim_service.exchange import MEDIA_TYPE
 from documo.scim_service.hosts import Hosts
+from documo.scim_service.search_gate import SearchGate
 from documo.scim_service.service import Service
 from documo.scim_service.tenants import Tenants
 from documo.settings import OUTBOUND_ADVICE, SCIM_PATH, Settings
@@ -50,6 +51,7 @@ class Running:
 
     api_url: str
     port: int
+    searches: SearchGate = field(repr=False)
 
     @property
     def scim_url(self) -> str:
@@ -106,7 +108,7 @@ async def serving(
         cursor_key = await secrets_table.secret(connection, "cursor", 32)
     tenants = Tenants(store, rate_override=settings.rate_override)
     request_log = RequestLog(store)
-    service = Service(store, cursor_key, tenants.forget)
+    service = Service(store, cursor_key, tenants.forget, search_limits=settings.search_limits)
     keys = await event_keys(store)
     app = make_app(store, tenants, service, request_log, settings, port, keys)
     issuer = settings.public_url or f"http://{settings.host}:{port}"
@@ -117,7 +119,7 @@ async def serving(
     tasks = [asyncio.create_task(work) for work in background]
     try:
         async with serving_http(wrap(app), listener, limits=settings.limits, render=refusal_answer):
-            yield Running(issuer, port)
+            yield Running(issuer, port, service.searches)
     finally:
         for task in tasks:
             task.cancel()

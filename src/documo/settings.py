@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from documo.search_limits import SearchLimits
 from lockstep.errors import invalid
 from lockstep.origins import read_entry
 from lockstep.serving.limits import Limits
@@ -36,6 +37,7 @@ class Settings:
     outbound_allow: tuple[str, ...] = ()  # where events may be sent beyond the internet: origins and networks
     metrics_token: str = field(default="", repr=False)  # "": there is no /metrics
     limits: Limits = field(default_factory=Limits)  # of the HTTP server
+    search_limits: SearchLimits = field(default_factory=SearchLimits)
 
 
 def read_settings(
@@ -59,6 +61,21 @@ def read_settings(
         outbound_allow=_allowed(environment, "DOCUMO_OUTBOUND_ALLOW"),
         metrics_token=_metrics_token(environment),
         limits=limits_from(environment),
+        search_limits=search_limits_from(environment),
+    )
+
+
+def search_limits_from(environment: Mapping[str, str]) -> SearchLimits:
+    """The limits of searches. Raises LockstepError for a number that is none.
+
+    DOCUMO_SEARCHES_PER_ACCOUNT (2): searches of one account that run at once.
+    DOCUMO_SEARCH_SECONDS (2): how long the database may work on a statement of a search, at most 60.
+    """
+    default = SearchLimits()
+    return replace(
+        default,
+        at_once=_number(environment, "DOCUMO_SEARCHES_PER_ACCOUNT", default.at_once),
+        milliseconds=1000 * _number(environment, "DOCUMO_SEARCH_SECONDS", default.milliseconds // 1000, most=60),
     )
 
 
@@ -93,13 +110,13 @@ def limits_from(environment: Mapping[str, str]) -> Limits:
     )
 
 
-def _number(environment: Mapping[str, str], variable: str, default: int) -> int:
+def _number(environment: Mapping[str, str], variable: str, default: int, *, most: int = 1_000_000) -> int:
     text = environment.get(variable, "").strip()
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:7]) <= 1_000_000:
-        raise invalid(f"{variable} must be a whole number from 1 to 1000000")
-    return int(text[:7])
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:8]) <= most:
+        raise invalid(f"{variable} must be a whole number from 1 to {most}")
+    return int(text)
 
 
 def _networks(environment: Mapping[str, str], variable: str) -> tuple[str, ...]:

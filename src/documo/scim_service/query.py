@@ -30,7 +30,7 @@ from lockstep.scim.messages import SearchRequest
 from lockstep.scim.normalize import normalize_filter
 
 PAGE_SIZE, MAX_PAGE = 100, 1000
-SCAN_MILLISECONDS, COUNT_MILLISECONDS = 2000, 500
+COUNT_MILLISECONDS = 500
 FEW = 1000  # so many ids are handed from the index of values to the page query
 _HEAD = '{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":'
 
@@ -53,7 +53,8 @@ async def search(service: Service, request: Request, places: Sequence[Place], wa
         return await _answer(service, request, rows, places, wanted, len(rows))
     query = _Query(service, request, places, wanted)
     try:
-        return await query.run(trees)
+        async with service.searches.place(request.tenant.id):
+            return await query.run(trees)
     except psycopg.errors.QueryCanceled:
         raise ScimError(
             400,
@@ -229,7 +230,7 @@ class _Query:
             page = replace(page, bound={})
         totals = lookups.totals(self._tenant_id, [place.kind for place in self._places])
         _, counted, found = await one_trip(
-            self._service.store, self._tenant_id, [pages.timeout(SCAN_MILLISECONDS), totals, pages.page(page)]
+            self._service.store, self._tenant_id, [self._timeout(), totals, pages.page(page)]
         )
         return found, int(counted[0][0])
 
@@ -237,8 +238,11 @@ class _Query:
         wanted, kinds = self._wanted, ",".join(place.kind for place in self._places)
         return orjson.dumps([self._tenant_id, kinds, wanted.filter, wanted.sort_by, wanted.descending]).decode()
 
+    def _timeout(self) -> Statement:
+        return pages.timeout(self._service.search_limits.milliseconds)
+
     async def _send(self, statement: Statement) -> list[Any]:
-        return await one_trip(self._service.store, self._tenant_id, [pages.timeout(SCAN_MILLISECONDS), statement])
+        return await one_trip(self._service.store, self._tenant_id, [self._timeout(), statement])
 
 
 async def _answer(

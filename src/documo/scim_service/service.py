@@ -9,7 +9,9 @@ from documo.scim_service.change_batch import Change, Changed, run_changes
 from documo.scim_service.collect import Collector
 from documo.scim_service.create_batch import Creation, Made, run_creates
 from documo.scim_service.exchange import Place
+from documo.scim_service.search_gate import SearchGate
 from documo.scim_service.tenants import Tenant
+from documo.search_limits import SearchLimits
 from documo.store import resources
 from documo.store.database import Store
 from documo.store.resources import Row
@@ -22,8 +24,17 @@ NAMESAKES = 3  # so many that share an external id are read at once
 class Service:
     """Made once for a process. *forget* drops what the process has cached of tenants."""
 
-    def __init__(self, store: Store, cursor_key: bytes, forget: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        cursor_key: bytes,
+        forget: Callable[[], None],
+        *,
+        search_limits: SearchLimits = SearchLimits(),  # noqa: B008 -- frozen
+    ) -> None:
         self.store = store
+        self.search_limits = search_limits
+        self.searches = SearchGate(store.pool.max_size, search_limits)
         self.forget = forget
         self.statistics = Statistics(store)
         self.cursor_key = cursor_key
