@@ -58,6 +58,7 @@ class Answer:
     retry_at: datetime | None = None
     exchanges: tuple[Exchange, ...] = ()
     judged: tuple[Judged, ...] = ()  # what it shows of the values that were sent
+    reads: int = 0  # requests after it, to make sure of that
     refused: tuple[tuple[str, str, str], ...] = ()  # of a write that was accepted in part: (target path, why, code)
 
     @property

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from model_target import USER, ModelTarget
+from model_target import USER, ModelTarget, answered
 from sync_world import CONFIG, USERS, World, person_id, upn
 
 from lockstep.engine.records import Account
-from lockstep.ports import Answer
+from lockstep.ports import Answer, Verdict
 from lockstep.storage import unkept
 
 OPTIONAL = [{"target": path, "source": path} for path in ("costCenter", "title", "employeeType")]
@@ -25,9 +25,11 @@ class Forgetful(ModelTarget):
     rewrites: frozenset[str] = frozenset({"employeeType"})
     ignores: frozenset[str] = frozenset()
     is_silent = False
+    shows_little = False  # writes are answered with the user name alone
 
     async def create(self, kind: Any, values: Any, *, operation_id: str) -> Answer:
-        return await super().create(kind, self._kept(values), operation_id=operation_id)
+        answer = await super().create(kind, self._kept(values), operation_id=operation_id)
+        return self._answered(answer, answer.account) if self.shows_little else answer
 
     async def update(self, kind: Any, target_id: str, changes: Any, **more: Any) -> Answer:
         kept = [one for one in changes if one.path not in self.drops | self.ignores]
@@ -42,7 +44,9 @@ class Forgetful(ModelTarget):
             if path not in self.drops
         }
 
-    def _answered(self, answer: Answer, account: Account) -> Answer:
+    def _answered(self, answer: Answer, account: Account | None) -> Answer:
+        if account is not None and self.shows_little:
+            account = replace(account, resource={key: account.resource[key] for key in ("id", "userName")})
         return replace(answer, account=None if self.is_silent else account)
 
 
@@ -267,3 +271,40 @@ async def test_log_names_what_was_not_kept_as_it_was_sent(world: World, target: 
     assert told["costCenter"]["description"] == "costCenter was sent, and the application answered without it."
     assert told["employeeType"]["details"]["reason"] == "ValueRewritten"
     assert '"Staff  Member"' in told["employeeType"]["description"]
+
+
+async def test_answers_that_show_a_part_of_the_account_prove_nothing(world: World, target: Forgetful) -> None:
+    target.drops = target.rewrites = frozenset()
+    target.shows_little = True
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2, 3], **VALUES)
+    await world.sync()
+    await world.change([1], title="Director")
+    await world.drain()
+
+    assert await not_kept(world) == []
+    assert target.people()[upn(1)]["title"] == "Director"
+    assert await writes_of_a_full_cycle(world) == 0
+
+
+async def test_reading_that_fails_gives_nothing_up_and_undoes_no_write(world: World, target: Forgetful) -> None:
+    target.before = lambda verb, key: answered(Verdict.AMBIGUOUS) if verb == "get" else None
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2], **VALUES)
+
+    cycle = await world.sync()
+
+    assert cycle.counts == {"created": 2}
+    assert await not_kept(world) == []
+
+
+async def test_account_is_read_back_only_until_it_is_known_what_is_not_kept(world: World, target: Forgetful) -> None:
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2], **VALUES)
+    await world.sync()
+    reads = target.requests["get"]
+
+    await world.add_people([3, 4], **VALUES)
+    await world.drain()
+
+    assert (reads, target.requests["get"]) == (2, 2)

@@ -18,16 +18,17 @@ NOT_KEPT = "NotKept"
 
 
 def with_judgement(planned: Planned, answer: Answer) -> Answer:
-    """*answer* with what it shows of the values that were sent and accepted.
-
-    Essential values that the application accepted and did not keep count as refused.
-    """
+    """*answer* with what it shows of the values that were sent and accepted."""
     mapping = planned.prepared.mapping
     if mapping is None or answer.account is None or answer.verdict is not Verdict.DONE:
         return answer
-    judged = judge(_accepted(planned, answer), answer.account.resource, mapping)
-    refused = tuple((one.path, _words(one), NOT_KEPT) for one in judged if one.fate is Fate.REFUSED)
-    return replace(answer, judged=judged, refused=answer.refused + refused)
+    return replace(answer, judged=judge(_accepted(planned, answer), answer.account.resource, mapping))
+
+
+def with_refusals(answer: Answer) -> Answer:
+    """*answer*, in which essential values that the application accepted and did not keep count as refused."""
+    refused = tuple((one.path, _words(one), NOT_KEPT) for one in answer.judged if one.fate is Fate.REFUSED)
+    return replace(answer, refused=answer.refused + refused) if refused else answer
 
 
 def is_refused_silently(answer: Answer) -> bool:

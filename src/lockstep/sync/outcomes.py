@@ -314,7 +314,7 @@ def was_settled(claim: Claim) -> bool:
 
 def requests_of(answer: Answer) -> int:
     """How many requests an answer took; one that was not recorded counts, one that was not needed does not."""
-    return len(answer.exchanges) or int(answer.verdict is not Verdict.DONE_ALREADY)
+    return answer.reads + (len(answer.exchanges) or int(answer.verdict is not Verdict.DONE_ALREADY))
 
 
 def wants_look(claim: Claim) -> bool:

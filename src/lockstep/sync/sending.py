@@ -28,6 +28,7 @@ from lockstep.sync import kept_values, outcomes, partial
 from lockstep.sync.log_records import SYSTEM, changes_document, record_of, record_of_failure
 from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
+from lockstep.sync.read_back import confirmed
 from lockstep.sync.work import Write
 
 log = structlog.get_logger()
@@ -40,9 +41,11 @@ OTHER_TEXT = "The application answered with another account than the one that wa
 
 async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answer:
     """Send what the plan says. Never raises for what the application or the network does."""
+    end = asyncio.get_running_loop().time() + deadline_seconds
     try:
-        async with asyncio.timeout(deadline_seconds):
-            return kept_values.with_judgement(write.planned, await _send(target, write))
+        async with asyncio.timeout_at(end):
+            answer = kept_values.with_judgement(write.planned, await _send(target, write))
+        return kept_values.with_refusals(await confirmed(target, write.planned, answer, until=end))
     except TimeoutError:
         return Answer(Verdict.AMBIGUOUS, code="Timeout", detail=f"No answer within {deadline_seconds:.0f} seconds")
     except TargetError as failed:
