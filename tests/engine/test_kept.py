@@ -64,6 +64,14 @@ def test_what_was_answered_before_decides_whether_it_is_written_again(
     assert bool(found.changes) is is_written
 
 
+def test_another_rule_for_the_attribute_is_tried_from_the_start() -> None:
+    other = users(configuration(USER_NAME, {"target": "title", "source": "businessTitle"}))
+
+    found = reasons_to_write([Change("title", None, "Clerk ")], remembered({}, {}), (), other)
+
+    assert found.changes
+
+
 def test_what_is_not_kept_is_no_reason_to_write_and_goes_along_with_one() -> None:
     title, nick = Change("title", None, "Clerk"), Change("nickName", None, "Kim")
 

@@ -12,6 +12,7 @@ from sync_world import CONFIG, USERS, World, person_id, upn
 from lockstep.engine.records import Account
 from lockstep.ports import Answer, Verdict
 from lockstep.storage import unkept
+from lockstep.sync.kept_values import in_order
 
 OPTIONAL = [{"target": path, "source": path} for path in ("costCenter", "title", "employeeType")]
 WITH_OPTIONAL = CONFIG | {"mappings": [USERS | {"attributes": [*USERS["attributes"], *OPTIONAL]}]}
@@ -101,6 +102,16 @@ async def test_answers_without_a_body_leave_it_to_the_next_full_reading(world: W
 
     assert counts == [2, 0, 0]
     assert await not_kept(world) == [("costCenter", 2)]
+    told = await world.rows(
+        """select step ->> 'description' from provisioning_log, jsonb_array_elements(record -> 'steps') as step
+        where step ->> 'name' = 'EntryExportReadBack' and source_id = %s and at > (select max(at) from provisioning_log
+            where action = 'update')""",
+        person_id(1),
+    )
+    assert sorted(text for (text,) in told) == [
+        "costCenter was sent, and the application answered without it.",
+        'employeeType was sent as "A  B", and the application answered with "A B".',
+    ]
 
 
 async def test_rewritten_value_is_left_and_a_change_at_the_source_is_sent(world: World, target: Forgetful) -> None:
@@ -308,3 +319,32 @@ async def test_account_is_read_back_only_until_it_is_known_what_is_not_kept(worl
     await world.drain()
 
     assert (reads, target.requests["get"]) == (2, 2)
+
+
+async def test_difference_that_is_withheld_is_recorded_once(world: World, target: Forgetful) -> None:
+    await world.configure(WITH_OPTIONAL)
+    await world.add_people([1, 2], **VALUES)
+    await world.sync()
+    await world.change([1], costCenter="KST-200")
+    await world.drain()
+    before = await world.value("select updated_at from link where source_id = %s", person_id(1))
+
+    await world.change([1], country="Norway")
+    await world.drain()
+
+    assert await world.value("select updated_at from link where source_id = %s", person_id(1)) == before
+
+
+@pytest.mark.parametrize(
+    ("answers", "kept", "missing"),
+    [("mm", [], [2]), ("mkm", ["title"], [1]), ("mmk", ["title"], []), ("kmm", ["title"], [2])],
+)
+def test_answers_of_a_batch_are_counted_from_the_last_that_had_the_value(
+    answers: str, kept: list[str], missing: list[int]
+) -> None:
+    rows = [{"kind": "User", "path": "title", "is_kept": answer == "k"} for answer in answers]
+
+    found_kept, found_missing = in_order(rows)
+
+    assert [row["path"] for row in found_kept] == kept
+    assert [row["answers"] for row in found_missing] == missing

@@ -8,10 +8,10 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lockstep.engine.kept import steps_of
+from lockstep.engine.kept import Judged, steps_of
 from lockstep.engine.records import Action, Change, Plan, Step
 from lockstep.engine.safeguards import GuardCode
 from lockstep.engine.steps import REDACTED, export_step
@@ -47,10 +47,11 @@ def record_of(
     answer: Answer | None = None,
     failure: Failure | None = None,
     seconds: float = 0.0,
+    judged: Iterable[Judged] = (),
 ) -> dict[str, Any]:
-    """The row of one plan that was carried out, refused or skipped."""
+    """The row of one plan that was carried out, refused or skipped. *judged*: what a reading showed of earlier writes."""
     status = _status(plan, answer, failure)
-    steps = list(plan.steps)
+    steps = [*plan.steps, *steps_of(judged)]
     if answer is not None:
         steps += [_export(plan, answer), *steps_of(answer.judged)]
     target_id = answer.account.id if answer is not None and answer.account is not None else plan.target_id

@@ -14,6 +14,7 @@ from datetime import timedelta
 import structlog
 
 from lockstep.engine.drafting import DRIFT
+from lockstep.engine.kept import steps_of
 from lockstep.engine.matching import match_key
 from lockstep.engine.moment import Moment
 from lockstep.engine.plan import Prepared
@@ -255,10 +256,13 @@ def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: st
         outcome = outcomes.refused(claim, planned, failure, moment=moment)
     else:
         outcome = outcomes.without_write(claim, planned)
+    judged = kept_values.judged_reading(planned)
     is_drift = plan.reason.code == DRIFT
-    if plan.action is Action.NONE and not is_on_demand(claim) and not is_drift:
+    if plan.action is Action.NONE and not is_on_demand(claim) and not is_drift and not steps_of(judged):
         return outcome  # in step: no news
-    record = record_of(plan, change_id=change_id, cycle=claim.cycle, initiated_by=initiated_by, failure=failure)
+    record = record_of(
+        plan, change_id=change_id, cycle=claim.cycle, initiated_by=initiated_by, failure=failure, judged=judged
+    )
     return replace(outcome, log=record)
 
 
