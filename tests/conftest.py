@@ -22,7 +22,7 @@ from psycopg import sql
 from lockstep.postgres.database import Database
 from lockstep.postgres.embedded import EmbeddedServer, Options, attach, remove
 from lockstep.postgres.migrate import migrate
-from lockstep.postgres.programs import Programs, programs_in
+from lockstep.postgres.programs import Programs
 
 DatabaseFactory = Callable[..., Database]
 MEMORY = Path("/dev/shm")
@@ -48,9 +48,8 @@ def new_folder() -> Iterator[Callable[[], Path]]:
 @pytest.fixture(scope="session")
 def postgres_programs() -> Programs | None:
     """The PostgreSQL to test on; None means the one that the installation brings."""
-    return {"": None, "debian15": programs_in(Path("/usr/lib/postgresql/15/bin"))}[
-        os.environ.get("LOCKSTEP_TEST_POSTGRES", "")
-    ]
+    debian = Path("/usr/lib/postgresql/15")
+    return {"": None, "debian15": Programs(debian / "bin", debian)}[os.environ.get("LOCKSTEP_TEST_POSTGRES", "")]
 
 
 @pytest.fixture

@@ -154,7 +154,6 @@ class TargetSettings:
     tenant_url: str
     secret: Any
     matching_attribute: str = "userName"
-    patch_mode: str = "rfc"  # rfc | entra | entra-flag
     deadline_seconds: float = 10.0
     requests_per_second: float | None = None
     concurrency: int = 16

@@ -109,10 +109,6 @@ class Vault:
             raise _unreadable(purpose, shown or name, "It was changed, or it belongs to something else") from None
         return Secret(text.decode())
 
-    def is_current(self, envelope: bytes) -> bool:
-        """Whether *envelope* was sealed with the key in use rather than with an older one."""
-        return bytes(envelope[1 : 1 + KEY_ID_BYTES]) == self._key.id
-
     def fingerprint(self, text: str, *, purpose: str) -> bytes:
         """A keyed hash of 32 bytes, for tombstones: without the key nobody can try out names against it."""
         key = _derive(self._key, b"fingerprint")

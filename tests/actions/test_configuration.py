@@ -21,8 +21,9 @@ from lockstep.actions.configuration_export import export_application, export_ent
 from lockstep.actions.context import READ, Actor, Context
 from lockstep.actions.credentials import set_credentials
 from lockstep.actions.groups import create_group
+from lockstep.actions.mappings import read_mappings
 from lockstep.actions.roles import list_roles
-from lockstep.actions.settings import change_settings, list_mappings, set_mapping, set_scope, show_settings
+from lockstep.actions.settings import change_settings, set_mapping, set_scope, show_settings
 from lockstep.actions.sources import import_source, list_sources, save_source, show_source
 from lockstep.engine.config_file import ConfigDocument, read_documents
 from lockstep.errors import Kind, LockstepError
@@ -101,8 +102,8 @@ async def test_a_new_application_is_what_its_file_says(context: Context) -> None
         ("all-sales", "member"),
         (upn("kim"), "admin"),
     ]
-    (mapping,) = await list_mappings(context, "documo")
-    assert [one.target for one in mapping.attributes] == ["userName", "active"]
+    (mapping,) = await read_mappings(context, "documo")
+    assert [one["target"] for one in mapping["attributes"]] == ["userName", "active"]
     assert (await show_settings(context, "documo")).notification_email == "idm@contoso.test"
 
 

@@ -1,4 +1,4 @@
-"""The change feed, whole objects for decisions, and the end of a life."""
+"""Whole objects for decisions, and the end of a life."""
 
 from __future__ import annotations
 
@@ -12,47 +12,11 @@ from lockstep.actions import applications, assignments, groups, people, roles, s
 from lockstep.directory.lifecycle import purge_due
 from lockstep.directory.objects import read_objects
 from lockstep.engine.records import Lifecycle, ObjectKind
-from lockstep.storage.changes import FeedPosition, append_changes, read_changes
 
 
 async def fill(hub: Hub, tmp_path: Path, *rows: dict[str, str]) -> None:
     config = {"files": [{"path": str(write_csv(tmp_path / "people.csv", rows))}]}
     await sources.import_source(hub.context, "hr", config=config)
-
-
-async def test_feed_never_skips_a_change_that_is_committed_late(hub: Hub) -> None:
-    def change(name: str) -> list[dict[str, object]]:
-        return [{"kind": "User", "object_id": guid(name), "what": name}]
-
-    async with hub.pool.connection() as slow, hub.pool.connection() as quick, hub.pool.connection() as reader:
-        # The slow transaction is the younger one, yet draws the lower number.
-        await quick.execute("begin")
-        await quick.execute("select pg_current_xact_id()")
-        await slow.execute("begin")
-        await append_changes(slow, change("slow"), actor="t")
-        await append_changes(quick, change("quick"), actor="t")
-        await quick.execute("commit")
-        first = await read_changes(reader, FeedPosition(), 10)
-        position = FeedPosition(first[-1].xid, first[-1].seq) if first else FeedPosition()
-        await slow.execute("commit")
-
-        second = await read_changes(reader, position, 10)
-
-    assert [one.what for one in [*first, *second]] == ["quick", "slow"]
-    assert first[0].seq > second[0].seq
-
-
-async def test_feed_waits_for_an_older_transaction_that_may_still_write(hub: Hub) -> None:
-    async with hub.pool.connection() as older, hub.pool.connection() as writer, hub.pool.connection() as reader:
-        await older.execute("begin")
-        await older.execute("select pg_current_xact_id()")
-        await append_changes(writer, [{"kind": "User", "object_id": guid("a"), "what": "x"}], actor="t")
-
-        while_it_runs = await read_changes(reader, FeedPosition(), 10)
-        await older.execute("rollback")
-        afterwards = await read_changes(reader, FeedPosition(), 10)
-
-    assert ([one.what for one in while_it_runs], [one.what for one in afterwards]) == ([], ["x"])
 
 
 async def test_object_is_read_whole_with_roles_in_the_order_of_the_role_list(hub: Hub, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_person_whose_account_is_disabled_already() -> None:
 
 def test_person_whose_account_is_in_step() -> None:
     found = explained(person(), link(base={"userName": "anna@contoso.com"}, desired_hash="x"))
-    in_step = explain(make_plan(prepare(person(), link(), configuration(), MOMENT), held_values=IN_STEP))
+    in_step = explained(person(), link(base=IN_STEP))
 
     assert found.verdict == "PROVISIONED"
     assert in_step.verdict == "PROVISIONED"

@@ -635,14 +635,6 @@ def test_look_compares_even_where_the_wish_is_the_same_as_last_time() -> None:
     assert made.changes == (Change("name.givenName", "Changed", "Anna"),)
 
 
-def test_given_values_are_compared_in_place_of_the_base() -> None:
-    prepared = prepare(person(), link(base=IN_STEP, desired_hash=desired_hash(IN_STEP)), configuration(), MOMENT)
-
-    made = make_plan(prepared, held_values=IN_STEP | {"name.givenName": "Held"})
-
-    assert made.changes == (Change("name.givenName", "Held", "Anna"),)
-
-
 def test_plan_carries_the_digest_of_what_it_wants() -> None:
     assert plan(match=NO_MATCH).desired_hash == desired_hash(IN_STEP)
     assert plan(person(assigned=False)).desired_hash == ""

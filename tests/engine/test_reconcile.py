@@ -1,57 +1,11 @@
-"""How an account stands to its link, and who may own one that nobody owns."""
+"""Who may own an account that no link names."""
 
 from __future__ import annotations
 
-import pytest
-from decision_cases import account, configuration, link, person, users
+from decision_cases import account, person
 
-from lockstep.engine.reconcile import Standing, Suggestion, duplicates, reconcile, suggest_owners
-from lockstep.engine.records import Change, SourceObject
-
-MAPPING = users(configuration())
-BASE = {"userName": "anna@contoso.com", "active": True, "name.givenName": "Anna"}
-
-
-def test_account_that_holds_what_was_agreed_is_equal() -> None:
-    found = reconcile(account(active=True, name={"givenName": "Anna"}), link(base=BASE), MAPPING)
-
-    assert (found.standing, found.changes) == (Standing.EQUAL, ())
-
-
-def test_account_that_holds_something_else_has_drifted() -> None:
-    found = reconcile(account(active=True, name={"givenName": "Other"}), link(base=BASE), MAPPING)
-
-    assert (found.standing, found.changes) == (Standing.DRIFT, (Change("name.givenName", "Other", "Anna"),))
-
-
-def test_attribute_that_the_application_does_not_return_is_no_drift() -> None:
-    assert reconcile(account(active=True), link(base=BASE), MAPPING).standing is Standing.EQUAL
-
-
-@pytest.mark.parametrize("state", ["live", "disabled"])
-def test_linked_account_that_is_not_there_is_lost(state: str) -> None:
-    assert reconcile(None, link(state, base=BASE), MAPPING).standing is Standing.LOST
-
-
-@pytest.mark.parametrize("state", ["released", "tombstone", "lost"])
-def test_account_that_we_let_go_of_is_not_lost_again(state: str) -> None:
-    assert reconcile(None, link(state, base=BASE), MAPPING).standing is Standing.EQUAL
-
-
-@pytest.mark.parametrize(("people", "standing"), [(0, Standing.ORPHAN), (1, Standing.UNMANAGED), (2, Standing.ORPHAN)])
-def test_account_without_link_is_unmanaged_only_if_one_person_matches(people: int, standing: Standing) -> None:
-    assert reconcile(account(), None, MAPPING, matching_people=people).standing is standing
-    assert reconcile(account(), link("released"), MAPPING, matching_people=people).standing is standing
-
-
-def test_account_that_shares_its_matching_value_is_a_duplicate() -> None:
-    assert reconcile(account(), link(base=BASE), MAPPING, same_matching_value=2).standing is Standing.DUPLICATE
-
-
-def test_duplicates_fold_case_as_applications_do() -> None:
-    one, two, three = account("u-1"), account("u-2", userName="ANNA@contoso.com"), account("u-3", userName="lee@x")
-
-    assert duplicates([one, two, three], "userName") == {"anna@contoso.com": [one, two]}
+from lockstep.engine.reconcile import Suggestion, suggest_owners
+from lockstep.engine.records import SourceObject
 
 
 def somebody(source_id: str, **attributes: str) -> SourceObject:

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from lockstep.postgres.embedded import Options, attach
-from lockstep.postgres.programs import programs_in
+from lockstep.postgres.programs import Programs
 
 
 def main() -> None:
     said: list[str] = []
-    programs = programs_in(Path(sys.argv[2])) if sys.argv[2:] else None
+    programs = Programs(Path(sys.argv[2]), Path(sys.argv[2]).parent) if sys.argv[2:] else None
     server = attach(Path(sys.argv[1]), options=Options(programs=programs, durable=False), say=said.append)
     facts = {
         "postmaster": server.postmaster.pid,

@@ -30,11 +30,6 @@ class ApplicationView:
     person_count: int
 
 
-def list_templates(context: Context) -> list[Template]:
-    """The gallery."""
-    return [context.gallery.template(name) for name in context.gallery.names()]
-
-
 async def add_application(context: Context, template: str, *, name: str = "", display_name: str = "") -> ApplicationRow:
     """Add an application as its gallery entry says: default configuration, roles and tenant URL; switched off.
 

@@ -14,7 +14,6 @@ from lockstep.storage import credentials, jobs
 from lockstep.storage.jobs import JobRow
 from lockstep.sync.services import Job, Services
 
-PROVISIONING_READ = "directory.read"
 PROVISIONING_WRITE = "applications.write"
 
 

@@ -21,7 +21,6 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage import (
     cycles,
     dirty_marks,
-    held_operations,
     jobs,
     link_list,
     links,
@@ -246,13 +245,6 @@ class Decided:
 
     count: int
     decision: str
-
-
-async def list_deletes(context: Context, app: str) -> list[held_operations.HeldOperation]:
-    """The disables, deletes and other writes that the guards hold back."""
-    async with context.reading() as connection:
-        row = await job_row(connection, app)
-        return await held_operations.held_operations(connection, row.id)
 
 
 async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:

@@ -22,7 +22,7 @@ from lockstep.engine.configuration import attribute_of
 from lockstep.engine.durations import print_duration
 from lockstep.engine.filter_json import groups_named
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules import AttributeMapping, Guards, JobConfiguration, ObjectMapping, Scope
+from lockstep.engine.rules import AttributeMapping, Guards, JobConfiguration, Scope
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.storage import jobs
 from lockstep.storage.jobs import JobRow
@@ -115,13 +115,6 @@ async def change_settings(
     return await show_settings(context, app)
 
 
-async def list_mappings(context: Context, app: str) -> tuple[ObjectMapping, ...]:
-    """The mappings of each kind of object, compiled, in their order."""
-    async with context.reading() as connection:
-        row = await job_row(connection, app)
-        return (await new_services(context).compiled(connection, row)).configuration.objects
-
-
 async def set_mapping(
     context: Context, app: str, target: str, changes: Mapping[str, Any] | None, *, kind: ObjectKind = ObjectKind.USER
 ) -> AttributeMapping | None:
@@ -182,27 +175,6 @@ async def _guarded_values(context: Context, app: str, target: str, kind: ObjectK
 
 def _has_match(config: Config, kind: ObjectKind) -> bool:
     return any(one.get("match") for one in _object_mapping(config, kind).get("attributes", []))
-
-
-async def set_mapping_options(
-    context: Context,
-    app: str,
-    *,
-    kind: ObjectKind = ObjectKind.USER,
-    enabled: bool | None = None,
-    actions: Sequence[str] | None = None,
-) -> ObjectMapping | None:
-    """Switch the mapping of one kind on or off, and say which of create, update, delete it may do."""
-
-    def changed(config: Config) -> None:
-        mapping = _object_mapping(config, kind)
-        if enabled is not None:
-            mapping["enabled"] = enabled
-        if actions is not None:
-            mapping["actions"] = list(actions)
-
-    job = await change_configuration(context, app, changed, activity="Update attribute mappings or scope")
-    return job.configuration.mapping_for(kind)
 
 
 async def show_scope(

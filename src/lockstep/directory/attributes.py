@@ -37,7 +37,6 @@ class Cause(StrEnum):
     FORM = "form"
     EMPTY = "empty"
     CELLS = "cells"  # of a row: too many, too few, or not CSV at all
-    TWICE = "twice"
     TAKEN = "taken"
     UNKNOWN = "unknown"
 
@@ -57,7 +56,6 @@ class Attribute:
     name: str
     type: AttributeType = AttributeType.STRING
     max_length: int = 1024
-    is_read_only: bool = False  # set by Lockstep or by the source, never by an administrator
 
 
 def _table(*rows: str) -> dict[str, Attribute]:

@@ -101,14 +101,14 @@ def mapped_for(prepared: Prepared, *, creating: bool, taken: Taken | None = None
     )
 
 
-def held_by(prepared: Prepared, observed: Observed, held: Values | None) -> Values:
-    """What the linked account holds: as observed, else as given, else as last agreed."""
+def held_by(prepared: Prepared, observed: Observed) -> Values:
+    """What the linked account holds: as observed, else as last agreed."""
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link else {}
     if isinstance(observed, Account):
         read = held_values(prepared.mapping, observed.resource)
         return {**read, **{path: base[path] for path in UNREADABLE & base.keys()}}
-    return base if held is None else held
+    return base
 
 
 def difference(prepared: Prepared, mapped: Mapped, held: Values, *, is_read: bool = False) -> Difference:
@@ -126,7 +126,7 @@ def difference(prepared: Prepared, mapped: Mapped, held: Values, *, is_read: boo
     return replace(found, drift=drift, app_name=prepared.configuration.app_name)
 
 
-def names_that_follow(prepared: Prepared, observed: Observed, held: Values | None) -> tuple[Change, ...]:
+def names_that_follow(prepared: Prepared, observed: Observed) -> tuple[Change, ...]:
     """The matching values that an account which is switched off has of an earlier time: somebody else may have been given them since.
 
     What cannot be evaluated stays as it is: nothing of this may keep anybody's access from ending.
@@ -151,7 +151,7 @@ def names_that_follow(prepared: Prepared, observed: Observed, held: Values | Non
     base = prepared.link.base if prepared.link else {}
     return tuple(
         change
-        for change in changes_between(names, held_by(prepared, observed, held), cleared=(), mapping=prepared.mapping)
+        for change in changes_between(names, held_by(prepared, observed), cleared=(), mapping=prepared.mapping)
         # What only the application changed is drift, and not the person's new name.
         if not same_value(base.get(change.path), change.new, prepared.mapping.by_target[change.path])
     )

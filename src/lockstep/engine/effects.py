@@ -7,7 +7,7 @@ effect of the change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from lockstep.engine.configuration import JobConfiguration
@@ -27,14 +27,6 @@ class Effect(StrEnum):
     LOSES_VALUE = "losesValue"
     FAILS = "fails"  # cannot be decided or mapped
     GETS_ACCOUNT = "getsAccount"
-
-
-@dataclass(frozen=True, slots=True)
-class Affected:
-    """One object, what would become of it, and the words for it: the role, the attribute, the reason."""
-
-    name: str
-    effects: Mapping[Effect, str]
 
 
 def foreseen(

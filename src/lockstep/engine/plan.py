@@ -19,7 +19,7 @@ from lockstep.engine.matching import Match
 from lockstep.engine.plan_linked import plan_delete, plan_disable, plan_lost, plan_provision, plan_release
 from lockstep.engine.plan_new import plan_new
 from lockstep.engine.prepare import NOT_READ, NotRead, Observed, Prepared, Wanted, prepare, recreates, wanted
-from lockstep.engine.records import Account, Action, Link, LinkState, Plan, Values
+from lockstep.engine.records import Account, Action, Link, LinkState, Plan
 
 __all__ = ["NOT_READ", "NotRead", "Observed", "Prepared", "Wanted", "make_plan", "prepare", "wanted"]
 
@@ -29,10 +29,9 @@ def make_plan(
     *,
     match: Match | None = None,
     observed: Observed = NOT_READ,
-    held_values: Values | None = None,
     taken: Taken | None = None,
 ) -> Plan:
-    """The plan. *match* and *observed* are the answers to what was `wanted`; *held_values* replaces the link's base.
+    """The plan. *match* and *observed* are the answers to what was `wanted`.
 
     *taken* says which generated values the application uses already. Raises ValueError where an answer that is wanted is missing.
     """
@@ -40,12 +39,10 @@ def make_plan(
         raise ValueError("a plan for this object needs to know what its account holds")
     if isinstance(observed, Account):
         prepared = _found_again(prepared)
-    return as_plan(prepared, _draft(prepared, match, observed, held_values, taken))
+    return as_plan(prepared, _draft(prepared, match, observed, taken))
 
 
-def _draft(
-    prepared: Prepared, match: Match | None, observed: Observed, held: Values | None, taken: Taken | None
-) -> Draft:
+def _draft(prepared: Prepared, match: Match | None, observed: Observed, taken: Taken | None) -> Draft:
     link = prepared.link if prepared.is_linked else None
     if link is None:
         if prepared.intent.kind is IntentKind.PROVISION:
@@ -53,11 +50,11 @@ def _draft(
         return Draft(Action.SKIP)
     match prepared.intent.kind:
         case IntentKind.PROVISION:
-            return _provision(prepared, link, match, observed, held, taken)
+            return _provision(prepared, link, match, observed, taken)
         case IntentKind.DISABLE:
-            return plan_disable(prepared, link, observed, held)
+            return plan_disable(prepared, link, observed)
         case IntentKind.DELETE:
-            return plan_delete(prepared, link, observed, held)
+            return plan_delete(prepared, link, observed)
         case IntentKind.RELEASE:
             return plan_release(prepared, link)
         case _:
@@ -78,11 +75,10 @@ def _provision(
     link: Link,
     match: Match | None,
     observed: Observed,
-    held: Values | None,
     taken: Taken | None,
 ) -> Draft:
     if observed is not None:
-        return plan_provision(prepared, link, observed, held)
+        return plan_provision(prepared, link, observed)
     return plan_new(prepared, match, taken) if recreates(prepared) else plan_lost(prepared, link)
 
 

@@ -24,24 +24,24 @@ from lockstep.engine.operators import text_of
 from lockstep.engine.plan_new import refused
 from lockstep.engine.policies import OnLost
 from lockstep.engine.prepare import NOT_READ, Observed, Prepared
-from lockstep.engine.records import Account, Action, Change, Link, LinkState, Reason, Values
+from lockstep.engine.records import Account, Action, Change, Link, LinkState, Reason
 from lockstep.engine.steps import linked_step
 
 IN_STEP = Reason("RedundantExport", "The account is as it should be: nothing is written.")
 
 
-def plan_provision(prepared: Prepared, link: Link, observed: Observed, held: Values | None) -> Draft:
+def plan_provision(prepared: Prepared, link: Link, observed: Observed) -> Draft:
     """Update a linked account where it differs."""
     mapped = mapped_for(prepared, creating=False)
     if (draft := refused(mapped)) is not None:
         return draft
     step = (linked_step(link.target_id, looked=isinstance(observed, Account)),)
     draft = Draft(Action.NONE, (IN_STEP,), LinkState.LIVE, link.target_id, mapped=mapped, matching=step)
-    is_settled = observed is NOT_READ and held is None and link.state is LinkState.LIVE
+    is_settled = observed is NOT_READ and link.state is LinkState.LIVE
     # The same wish as last time: what the application made of it then is not written over and over.
     if is_settled and link.desired_hash == mapped.digest:
         return draft
-    found = difference(prepared, mapped, held_by(prepared, observed, held), is_read=isinstance(observed, Account))
+    found = difference(prepared, mapped, held_by(prepared, observed), is_read=isinstance(observed, Account))
     changes = found.changes
     draft = replace(draft, withheld=found.withheld)
     if link.state in (LinkState.RELEASED, LinkState.LOST) and isinstance(observed, Account):
@@ -57,7 +57,7 @@ def plan_provision(prepared: Prepared, link: Link, observed: Observed, held: Val
     return replace(draft, action=action, changes=changes, reasons=(differs(changes), *found.drift))
 
 
-def plan_disable(prepared: Prepared, link: Link, observed: Observed, held: Values | None) -> Draft:
+def plan_disable(prepared: Prepared, link: Link, observed: Observed) -> Draft:
     """Switch the account off through the mappings that carry it."""
     assert prepared.mapping is not None  # noqa: S101
     if observed is None:
@@ -69,12 +69,12 @@ def plan_disable(prepared: Prepared, link: Link, observed: Observed, held: Value
         return Draft(Action.REFUSE, (mapped.problem,), link.state)
     step = (linked_step(link.target_id, looked=isinstance(observed, Account)),)
     is_off = text_of(mapped.values.get("active", "")).lower() == "false"
-    changes = difference(prepared, mapped, held_by(prepared, observed, held)).changes
+    changes = difference(prepared, mapped, held_by(prepared, observed)).changes
     state = LinkState.DISABLED if is_off else link.state
     draft = Draft(Action.NONE, (), state, link.target_id, mapped=mapped, matching=step)
     if not is_off:
         return replace(draft, action=Action.NONE, reasons=(_no_effect(prepared),))
-    names = names_that_follow(prepared, observed, held) if may(prepared, "update") else ()
+    names = names_that_follow(prepared, observed) if may(prepared, "update") else ()
     if not changes and names:
         return _names_follow(prepared, draft, names)
     if not changes:
@@ -96,7 +96,7 @@ def _names_follow(prepared: Prepared, draft: Draft, names: tuple[Change, ...]) -
     return replace(draft, action=Action.UPDATE, changes=names, mapped=mapped, reasons=reasons)
 
 
-def plan_delete(prepared: Prepared, link: Link, observed: Observed, held: Values | None) -> Draft:
+def plan_delete(prepared: Prepared, link: Link, observed: Observed) -> Draft:
     """Delete the account; where the mapping does not delete, disable it."""
     if observed is None:
         return tombstone(prepared)
@@ -104,7 +104,7 @@ def plan_delete(prepared: Prepared, link: Link, observed: Observed, held: Values
         return Draft(Action.DELETE, (), LinkState.TOMBSTONE, link.target_id)
     reason = flag_is_off(prepared, "delete", wish="Would be deleted")
     if prepared.mapping is not None and prepared.mapping.deactivation is not None and link.state is LinkState.LIVE:
-        draft = plan_disable(prepared, link, observed, held)
+        draft = plan_disable(prepared, link, observed)
         return replace(draft, reasons=(*draft.reasons, *prepared.intent.reasons, reason))
     return Draft(Action.SKIP, (reason,), link.state, link.target_id)
 

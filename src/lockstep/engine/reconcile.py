@@ -1,44 +1,17 @@
-"""Compare what the application holds with what we believe it holds: in step, drifted, lost, unmanaged, orphaned, twice.
-
-This only names the state of one account. Repairing goes through the same plan and the same guards as everything else.
-"""
+"""Who may own an account that no link names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from lockstep.engine.configuration import ObjectMapping
-from lockstep.engine.diff import changes_between
 from lockstep.engine.expressions.diacritics import without_diacritics
-from lockstep.engine.mapping import held_values
-from lockstep.engine.matching import matching_value
 from lockstep.engine.operators import text_of
-from lockstep.engine.records import Account, Change, Link, LinkState, SourceObject, Values
+from lockstep.engine.records import Account, SourceObject
 from lockstep.scim.target_values import MISSING, read_path
 
 LEAST_SCORE = 50
 MOST_SUGGESTIONS = 3
-
-
-class Standing(StrEnum):
-    """How an account stands to its link."""
-
-    EQUAL = "equal"
-    DRIFT = "drift"  # holds something else than both sides agreed on
-    LOST = "lost"  # linked, but no longer there
-    UNMANAGED = "unmanaged"  # never linked, and exactly one person matches
-    ORPHAN = "orphan"  # nobody owns it
-    DUPLICATE = "duplicate"  # another account answers to the same matching value
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """*changes* would take a drifted account back to what was agreed; their *old* is what it holds."""
-
-    standing: Standing
-    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,46 +22,6 @@ class Suggestion:
     display: str
     score: int
     why: str
-
-
-def reconcile(
-    account: Account | None,
-    link: Link | None,
-    mapping: ObjectMapping,
-    *,
-    matching_people: int = 0,
-    same_matching_value: int = 1,
-) -> Reconciled:
-    """Name the state of one account. *account* None: the link's account is not there.
-
-    *matching_people* and *same_matching_value* count who, and how many accounts, answer to the account's matching value.
-    """
-    is_linked = link is not None and link.state in (LinkState.LIVE, LinkState.DISABLED)
-    if account is None:
-        return Reconciled(Standing.LOST if is_linked else Standing.EQUAL)
-    if same_matching_value > 1:
-        return Reconciled(Standing.DUPLICATE)
-    if link is None or not is_linked:
-        return Reconciled(Standing.UNMANAGED if matching_people == 1 else Standing.ORPHAN)
-    changes = drift(link.base, account, mapping)
-    return Reconciled(Standing.DRIFT if changes else Standing.EQUAL, changes)
-
-
-def drift(base: Values, account: Account, mapping: ObjectMapping) -> tuple[Change, ...]:
-    """What differs from the base, in mapped attributes. What the application leaves out of its answers is no drift."""
-    held = held_values(mapping, account.resource)
-    agreed = {path: value for path, value in base.items() if path in held}
-    return changes_between(agreed, held, mapping=mapping)
-
-
-def duplicates(accounts: Iterable[Account], attribute: str) -> Mapping[str, Sequence[Account]]:
-    """The accounts that share a value of the matching *attribute*, by that value."""
-    found: dict[str, list[Account]] = {}
-    for account in accounts:
-        value = matching_value(account.resource, attribute)
-        if value is not None:
-            found.setdefault(value, []).append(account)
-    return {value: sharing for value, sharing in found.items() if len(sharing) > 1}
 
 
 def suggest_owners(account: Account, people: Iterable[SourceObject]) -> tuple[Suggestion, ...]:

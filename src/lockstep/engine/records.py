@@ -12,8 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-Scalar: TypeAlias = str | bool | int
-Value: TypeAlias = Any  # None, Scalar, a tuple of Values (multi-valued), or a mapping (complex); JSON shaped
+Value: TypeAlias = Any  # None, str, bool, int, a tuple of Values (multi-valued), or a mapping (complex); JSON shaped
 Values: TypeAlias = Mapping[str, Value]
 
 DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
@@ -95,7 +94,6 @@ class Link:
     desired_hash: str = ""
     config_version: int = 0
     etag: str = ""
-    observed_at: datetime | None = None
     generated: Values = field(default_factory=dict)
     review_at: datetime | None = None
     cause: str = ""  # why it is in this state: unassigned, filtered, disabled, deleted, purged, ...

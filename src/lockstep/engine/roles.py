@@ -55,21 +55,6 @@ def roles_from_manifest(value: Any) -> tuple[AppRole, ...]:
     return tuple(roles)
 
 
-def roles_to_manifest(roles: Iterable[AppRole]) -> list[dict[str, Any]]:
-    """The `appRoles` of a manifest, in the order of precedence."""
-    return [
-        {
-            "allowedMemberTypes": ["User"],
-            "description": role.display_name,
-            "displayName": role.display_name,
-            "id": role.id,
-            "isEnabled": role.is_enabled,
-            "value": role.value,
-        }
-        for role in roles
-    ]
-
-
 def _role(part: Part) -> AppRole:
     # Manifests carry more than we use (origin, lang, description, allowedMemberTypes): those keys are no mistake.
     role = AppRole(

@@ -33,10 +33,6 @@ class Sent:
     queries: tuple[MatchQuery, ...] = ()
 
     @property
-    def is_create(self) -> bool:
-        return self.action == Action.CREATE
-
-    @property
     def is_delete(self) -> bool:
         return self.action == Action.DELETE
 

@@ -52,11 +52,6 @@ def wheel_programs() -> Programs:
     return Programs(folder, folder.parents[2])
 
 
-def programs_in(folder: Path) -> Programs:
-    """Programs that somebody else installed, such as Debian's in /usr/lib/postgresql/15/bin."""
-    return Programs(folder, folder.parent)
-
-
 def major_version(programs: Programs) -> int:
     """PostgreSQL's major version, asked of the program."""
     answer = subprocess.run(

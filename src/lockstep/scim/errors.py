@@ -85,11 +85,6 @@ def not_found(detail: str) -> ScimError:
     return ScimError(404, "", detail)
 
 
-def version_mismatch(detail: str) -> ScimError:
-    """The resource has changed since the client read it (If-Match)."""
-    return ScimError(412, "", detail)
-
-
 def too_large(detail: str) -> ScimError:
     """The body, or the number of operations in it, is over the limit."""
     return ScimError(413, "", detail)

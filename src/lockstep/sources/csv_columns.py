@@ -123,14 +123,6 @@ def read_header(
     return Columns(place, name, attributes, manager, ignored=ignored, count=len(names), names=tuple(names))
 
 
-def key_column(names: Sequence[str], mapping: ColumnMap) -> str:
-    """The column that the administrator's map makes the key, or nothing."""
-    for name, meanings in mapped_names(list(names), mapping).items():
-        if any(squeezed(meaning) in KEYS for meaning in meanings):
-            return name
-    return ""
-
-
 def _attributes(
     names: list[str], mapped: Mapping[str, tuple[str, ...]], find: Callable[[str], Attribute | None], kind: PassKind
 ) -> tuple[tuple[AttributeColumn, ...], tuple[str, ...], int | None]:

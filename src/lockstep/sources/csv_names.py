@@ -19,7 +19,6 @@ from lockstep.errors import LockstepError, invalid
 
 KEY = "id"
 MANAGER = "manager"
-GROUP_END = "group"
 MEMBER_END = "member"
 BLOCK_CREDENTIAL = "blockCredential"  # accountEnabled, the other way round
 ENABLED = "accountEnabled"

@@ -1,8 +1,4 @@
-"""The change feed: what happened to the directory, in order, for history and for readers of deltas.
-
-Read only below the oldest transaction that still runs: a number that is drawn early may be committed late, and a reader that
-went past it would never see it.
-"""
+"""The change feed: what happened to the directory, in order."""
 
 # ruff: noqa: S608  # statements are put together from constants of this module; a row that must be there is there
 from __future__ import annotations
@@ -23,7 +19,6 @@ class ChangeRow:
     """One entry of the feed. *before* and *after* hold only what changed."""
 
     seq: int
-    xid: int
     at: datetime
     kind: str
     object_id: str
@@ -34,15 +29,7 @@ class ChangeRow:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
-class FeedPosition:
-    """Where a reader is. The transaction comes first: a later number may belong to an earlier transaction."""
-
-    xid: int = 0
-    seq: int = 0
-
-
-_COLUMNS = "seq, xid::text::bigint as xid, at, kind, object_id::text, what, changed, before, after, actor"
+_COLUMNS = "seq, at, kind, object_id::text, what, changed, before, after, actor"
 
 
 async def append_changes(connection: Connection, rows: Iterable[Mapping[str, Any]], *, actor: str) -> None:
@@ -56,18 +43,6 @@ async def append_changes(connection: Connection, rows: Iterable[Mapping[str, Any
         order by place""",
         {"rows": as_rows(rows), "actor": actor},
     )
-
-
-async def read_changes(connection: Connection, after: FeedPosition, limit: int) -> list[ChangeRow]:
-    """The next changes after *after*, oldest transaction first; never one that a slower transaction could still precede."""
-    async with connection.cursor(row_factory=class_row(ChangeRow)) as cursor:
-        await cursor.execute(
-            f"""select {_COLUMNS} from change
-            where (xid, seq) > (%(xid)s::text::xid8, %(seq)s) and xid < pg_snapshot_xmin(pg_current_snapshot())
-            order by xid, seq limit %(limit)s""",
-            {"xid": str(after.xid), "seq": after.seq, "limit": limit},
-        )
-        return await cursor.fetchall()
 
 
 async def latest_before(connection: Connection, object_id: str, at: datetime) -> ChangeRow | None:

@@ -157,7 +157,7 @@ async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
     if closed is None:
         return None
     await connection.execute(
-        """update job set steady_at = coalesce(steady_at, now()), successive_failures = 0
+        """update job set steady_at = coalesce(steady_at, now())
         where id = %s""",
         (closed[1],),
     )

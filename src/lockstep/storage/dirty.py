@@ -32,13 +32,12 @@ class Claim:
     first_failed_at: datetime | None
     last_error: Mapping[str, Any] | None
     cycle: int | None
-    was_leased: bool  # somebody held it before and did not finish
     is_adopted: bool  # it was in no cycle before this claim
 
 
 _CLAIM = """
 with due as (
-    select ctid as place, lease_owner is not null as was_leased, cycle is null as is_adopted
+    select ctid as place, cycle is null as is_adopted
     from dirty
     where job = %(job)s and lane <= %(up_to_lane)s and not_before <= now()
         and (lease_until is null or lease_until < now())
@@ -55,7 +54,7 @@ update dirty set
 from due
 where dirty.ctid = due.place  -- locked a moment ago, so it stays there
 returning dirty.kind, dirty.source_id::text, dirty.lane, dirty.reasons, dirty.version, dirty.attempt, dirty.failures,
-    dirty.first_failed_at, dirty.last_error, dirty.cycle, due.was_leased, due.is_adopted
+    dirty.first_failed_at, dirty.last_error, dirty.cycle, due.is_adopted
 """
 _BY_LANE = _CLAIM.format(order="lane, not_before, marked_at")
 _OLDEST = _CLAIM.format(order="marked_at")
@@ -96,7 +95,7 @@ async def claim_one(
             reasons = case when dirty.reasons @> excluded.reasons then dirty.reasons else dirty.reasons || excluded.reasons end
         where dirty.lease_until is null or dirty.lease_until < now()
         returning kind, source_id::text, lane, reasons, version, attempt, failures, first_failed_at, last_error, cycle,
-            true as was_leased, true as is_adopted
+            true as is_adopted
     """
     parameters = {
         "job": job, "kind": kind, "id": source_id, "owner": owner, "lease_seconds": lease_seconds, "cycle": cycle,

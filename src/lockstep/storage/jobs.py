@@ -32,13 +32,11 @@ class JobRow:
     config_version: int
     config: Mapping[str, Any]
     syncs_all: bool
-    paused_at: datetime | None
     paused_by: str | None
     next_cycle_at: datetime | None
     steady_at: datetime | None
     last_probe_at: datetime | None
     quarantine: Mapping[str, Any] | None
-    successive_failures: int
     unkept: Sequence[
         Mapping[str, Any]
     ] = ()  # attributes that answers left out: kind, path, mapping, answers, display, since
@@ -51,8 +49,8 @@ class JobRow:
 _SELECT = """
 select job.id, job.app::text, application.name as app_name, application.display_name as app_display_name,
     application.template, job.status, job.started, job.config_version, coalesce(config_version.config, '{}') as config,
-    job.syncs_all, job.paused_at, job.paused_by, job.next_cycle_at, job.steady_at, job.last_probe_at, job.quarantine,
-    job.successive_failures, coalesce((select jsonb_agg(jsonb_build_object('kind', kind, 'path', path, 'mapping', mapping,
+    job.syncs_all, job.paused_by, job.next_cycle_at, job.steady_at, job.last_probe_at, job.quarantine,
+    coalesce((select jsonb_agg(jsonb_build_object('kind', kind, 'path', path, 'mapping', mapping,
         'answers', answers, 'display', display, 'since', first_at) order by kind, path)
         from unkept_attribute where unkept_attribute.job = job.id), '[]') as unkept
 from job
@@ -65,11 +63,6 @@ async def read_job(connection: Connection, job: str) -> JobRow | None:
     return await _read(connection, "where job.id = %s", job)
 
 
-async def job_of_application(connection: Connection, name: str) -> JobRow | None:
-    """The job of the application called *name*."""
-    return await _read(connection, "where application.name = %s", name)
-
-
 async def read_jobs(connection: Connection) -> list[JobRow]:
     async with connection.cursor(row_factory=class_row(JobRow)) as cursor:
         await cursor.execute(_SELECT + "order by application.name")
@@ -80,14 +73,6 @@ async def _read(connection: Connection, condition: str, value: str) -> JobRow | 
     async with connection.cursor(row_factory=class_row(JobRow)) as cursor:
         await cursor.execute(_SELECT + condition, (value,))
         return await cursor.fetchone()
-
-
-async def configuration_of(connection: Connection, job: str, version: int) -> Mapping[str, Any] | None:
-    cursor = await connection.execute(
-        "select config from config_version where job = %s and version = %s", (job, version)
-    )
-    row = await cursor.fetchone()
-    return row[0] if row else None
 
 
 async def roles_of_application(connection: Connection, app: str) -> tuple[AppRole, ...]:

@@ -36,7 +36,7 @@ _HAS_LEFT = f"""({_IS_DELETED} and link.state in ('disabled', 'released')
 async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Link]:
     """The links of *ids*, by directory id; an object without link is absent. A forgotten link whose account is another's now is none."""
     cursor = await connection.execute(
-        """select kind, source_id::text, target_id, state, base, desired_hash, config_version, etag, observed_at, generated,
+        """select kind, source_id::text, target_id, state, base, desired_hash, config_version, etag, generated,
             review_at, cause, display, is_forgotten, answers
         from link where job = %s and kind = %s and source_id = any(%s::uuid[])
             and not (is_forgotten and exists (select from link other
@@ -50,8 +50,8 @@ async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[
 def link_from(row: Sequence[Any]) -> Link:
     return Link(
         kind=ObjectKind(row[0]), source_id=row[1], target_id=row[2], state=LinkState(row[3]), base=row[4],
-        desired_hash=row[5], config_version=row[6], etag=row[7], observed_at=row[8], generated=row[9], review_at=row[10],
-        cause=row[11], display=row[12], is_forgotten=row[13], answers=row[14],
+        desired_hash=row[5], config_version=row[6], etag=row[7], generated=row[8], review_at=row[9],
+        cause=row[10], display=row[11], is_forgotten=row[12], answers=row[13],
     )  # fmt: skip
 
 

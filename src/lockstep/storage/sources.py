@@ -28,12 +28,11 @@ class SourceRecord:
     display_name: str
     config: Mapping[str, Any]
     generation: int
-    completed_generation: int
     watermark: Mapping[str, Any] | None
     created_at: datetime
 
 
-_SOURCE = "name, kind, display_name, config, generation, completed_generation, watermark, created_at"
+_SOURCE = "name, kind, display_name, config, generation, watermark, created_at"
 TABLES = {"User": "person", "Group": "grp"}
 
 

@@ -62,7 +62,6 @@ class Outcome:
     claim: Claim
     counted: str = ""
     link: Row | None = None
-    forgets_link: bool = False
     takes_over: bool = False
     is_newly_linked: bool = False
     settled: tuple[Row, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import orjson
@@ -73,17 +73,16 @@ class TenantUrl:
         return f"{self.base}{path}{'&' if '?' in path else '?'}{self.flags}"
 
 
-def read_tenant_url(text: str, mode: str = "rfc") -> TenantUrl:
+def read_tenant_url(text: str) -> TenantUrl:
     """Take a tenant URL apart; trailing slashes are tolerated, feature flags choose Entra's dialect."""
     parts = urlsplit(text.strip())
     flags = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    mode: Mode = "rfc"
     if ENTRA_FLAG in flags:
         mode = "entra-flag"
     elif ENTRA_FLAG_OFF in flags:
         mode = "entra"
-    if mode not in ("rfc", "entra", "entra-flag"):
-        raise ValueError(f"{mode} is no PATCH mode: rfc, entra or entra-flag")
-    return TenantUrl(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.query, cast(Mode, mode))
+    return TenantUrl(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.query, mode)
 
 
 def find_request(kind: ObjectKind, attribute: str, value: str) -> ScimRequest:

@@ -73,7 +73,7 @@ class ScimTarget(Target):
         self._observer = observer
         self._turns = turns
         self._client = client
-        self._tenant = read_tenant_url(settings.tenant_url, settings.patch_mode)
+        self._tenant = read_tenant_url(settings.tenant_url)
         self._pace = Pace(settings.requests_per_second, settings.concurrency)
         self._redacted_paths = frozenset(settings.extra.get("redacted_paths", ()))
         self._redactor = Redactor(settings.secret, paths=self._redacted_paths)

@@ -41,9 +41,6 @@ class Reader:
         """All accounts by lower-case user name. Raises LockstepError when the listing does not add up."""
         return {account["userName"].lower(): account for account in await self.listing()}
 
-    async def count_is_at_least(self, number: int) -> bool:
-        return int((await self._get("/Users?count=0"))["totalResults"]) >= number
-
     async def listing(self) -> list[Mapping[str, Any]]:
         """All accounts, as they are listed. Raises LockstepError when the listing does not add up."""
         found: list[Mapping[str, Any]] = []

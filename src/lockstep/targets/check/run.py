@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 from lockstep.errors import Kind, LockstepError
 from lockstep.scim.tokens import quote as json_quote
-from lockstep.targets.check import groups, okta, service, users
+from lockstep.targets.check import groups, okta, service, users  # noqa: F401  # importing them registers their checks
 from lockstep.targets.check.catalogue import (
     Broken,
     Check,
@@ -28,9 +28,6 @@ from lockstep.targets.check.conversation import Conversation, Exchanged
 from lockstep.targets.http_client import HttpClient
 from lockstep.targets.scim_answers import id_in
 from lockstep.targets.scim_requests import read_tenant_url
-
-# Importing them registers their checks.
-MODULES = (service, users, groups, okta)
 
 
 class Verdict(StrEnum):
