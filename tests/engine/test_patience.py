@@ -1,4 +1,4 @@
-"""How pauses grow."""
+"""How pauses grow: by the kind of request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from lockstep.engine.patience import growing_pause
+from lockstep.engine.patience import NO_STREAK, TOLERATED, Streak, asked_in_vain, growing_pause
 
 
 @pytest.mark.parametrize(
@@ -14,3 +14,29 @@ from lockstep.engine.patience import growing_pause
 )
 def test_each_try_in_vain_doubles_the_pause_up_to_ten_minutes(tries: int, seconds: int) -> None:
     assert growing_pause(tries) == timedelta(seconds=seconds)
+
+
+def pauses(count: int, **arguments: object) -> list[int]:
+    """The seconds of the pauses after *count* requests in vain."""
+    streak, found = NO_STREAK, []
+    for _ in range(count):
+        streak, pause = asked_in_vain(streak, **arguments)  # type: ignore[arg-type]
+        found.append(int(pause.total_seconds()))
+    return found
+
+
+def test_each_question_about_the_whole_application_in_vain_doubles_the_pause() -> None:
+    assert pauses(9) == [5, 10, 20, 40, 80, 160, 320, 600, 600]
+
+
+def test_some_questions_about_single_objects_may_be_in_vain_before_everybody_pauses() -> None:
+    assert pauses(TOLERATED + 3, is_enough=False) == [0] * TOLERATED + [5, 10, 20]
+
+
+def test_what_the_application_asks_for_is_kept_and_at_least_the_growing_pause_from_the_second_time_on() -> None:
+    assert pauses(4, wanted=timedelta(0)) == [0, 5, 10, 20]
+    assert pauses(3, wanted=timedelta(hours=1)) == [3600, 3600, 3600]
+
+
+def test_stops_are_kept_while_pauses_are_counted() -> None:
+    assert asked_in_vain(Streak(stops=2))[0] == Streak(failures=TOLERATED + 1, pauses=1, stops=2)

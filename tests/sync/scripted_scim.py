@@ -11,7 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from aiohttp import web
+from sync_world import FAST, World, make_world
 
+from lockstep.postgres.pool import Pool
+from lockstep.targets.opener import ScimTargets
+
+ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 FILTER = re.compile(r'^(\w+) eq "(.*)"$')
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -65,7 +70,7 @@ class ScriptedScim:
             return scim(self._listed(parts[2], request))
         held = self.resources.get(parts[3])
         if held is None:
-            return scim({"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "404"}, status=404)
+            return scim({"schemas": [ERROR], "status": "404"}, status=404)
         if kind == "delete":
             del self.resources[parts[3]]
             return web.Response(status=204)
@@ -98,6 +103,21 @@ def saying(status: int, text: str = "", *, content_type: str = "application/scim
         return web.Response(status=status, text=text or None, content_type=content_type, headers=headers)
 
     return answer
+
+
+@asynccontextmanager
+async def scripted_world(pool: Pool, application: ScriptedScim, config: dict[str, Any]) -> AsyncIterator[World]:
+    """A world whose application is *application*."""
+    world = await make_world(pool, None, times=FAST)  # type: ignore[arg-type]
+    await world.rows("update credential set tenant_url = %s returning 1", f"{application.origin}/scim/v2")
+    await world.configure(config)
+    targets = ScimTargets([application.origin])
+    world.services.opener = targets
+    try:
+        yield world
+    finally:
+        await world.services.close()
+        await targets.close()
 
 
 @asynccontextmanager

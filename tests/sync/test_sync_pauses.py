@@ -11,26 +11,20 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from scripted_scim import LIST, Answer, ScriptedScim, saying, scim, scripted_scim
-from sync_world import CONFIG, FAST, USERS, World, make_world, person_id, upn
+from scripted_scim import LIST, Answer, ScriptedScim, saying, scim, scripted_scim, scripted_world
+from sync_world import CONFIG, FAST, World, upn
 
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.health import examine
 from lockstep.actions.status import status_of
 from lockstep.gallery.loader import load_gallery
-from lockstep.postgres.pool import Pool, transaction
+from lockstep.postgres.pool import Pool
 from lockstep.sources.registry import open_source
 from lockstep.storage import jobs
 from lockstep.sync.drain import drain_job
 from lockstep.sync.services import Services
-from lockstep.targets.opener import ScimTargets
 
 CASES = Path(__file__).parents[1] / "cases"
-NEVER_AGAIN = replace(FAST, first_pause=timedelta(hours=1), ambiguous_wait_seconds=3600.0)
-GROUPS: dict[str, Any] = {
-    "name": "Groups", "source": "Group",
-    "attributes": [{"target": "displayName", "source": "displayName", "match": 1}, {"target": "members", "source": "members"}],
-}  # fmt: skip
 NO_QUICK_TRIES = {**CONFIG, "limits": {"maxRetries": 0}}
 
 
@@ -42,14 +36,8 @@ async def application() -> AsyncIterator[ScriptedScim]:
 
 @pytest.fixture
 async def world(pool: Pool, application: ScriptedScim) -> AsyncIterator[World]:
-    world = await make_world(pool, None, times=FAST)  # type: ignore[arg-type]
-    await world.rows("update credential set tenant_url = %s returning 1", f"{application.origin}/scim/v2")
-    await world.configure(NO_QUICK_TRIES)
-    targets = ScimTargets([application.origin])
-    world.services.opener = targets
-    yield world
-    await world.services.close()
-    await targets.close()
+    async with scripted_world(pool, application, NO_QUICK_TRIES) as world:
+        yield world
 
 
 async def drain_as_new_processes(world: World, times: int, **changed: Any) -> None:
@@ -141,63 +129,6 @@ async def test_list_that_cannot_be_proved_whole_is_given_up_and_everybody_is_ask
     assert reason.startswith("The list of people cannot be used, so each is asked for: Model ")
 
 
-async def cause(world: World, kind: str) -> None:
-    """A change whose provisioning sends a request of *kind*."""
-    if kind in ("probe", "search", "create"):
-        await world.add_people([2])
-    elif kind == "delete":
-        await world.rows(
-            "update person set deleted_at = now() - interval '60 days' where id = %s returning 1", person_id(1)
-        )
-        await world.change([1], surname="Gone")
-    elif kind == "members":
-        async with transaction(world.pool) as connection:
-            parameters = {"group": person_id(9), "member": person_id(1), "job": world.job}
-            await connection.execute(
-                "insert into member (group_id, member_id, member_kind) values (%(group)s, %(member)s, 'User')",
-                parameters,
-            )
-            await connection.execute(
-                "insert into dirty_member (job, group_id, member_id) values (%(job)s, %(group)s, %(member)s)",
-                parameters,
-            )
-            await connection.execute(
-                "select mark_dirty(%(job)s, 'Group', array[%(group)s]::uuid[], 5::smallint, 'members')", parameters
-            )
-    else:
-        await world.change([1], surname="Renamed")
-    if kind == "probe":
-        await world.rows("update job set last_probe_at = null returning 1")
-    if kind == "get":
-        await world.rows("""update dirty set last_error = '{"look": true}' returning 1""")
-
-
-@pytest.mark.parametrize("kind", ["probe", "search", "get", "create", "update", "delete", "members"])
-async def test_nonsense_is_not_asked_for_again_and_again(world: World, application: ScriptedScim, kind: str) -> None:
-    await world.configure({**NO_QUICK_TRIES, "mappings": [USERS, GROUPS]})
-    async with transaction(world.pool) as connection:
-        await connection.execute(
-            """insert into grp (id, source, anchor, display_name, attributes)
-            values (%s, 'admin', 'g', 'Team', '{"displayName": "Team"}')""",
-            (person_id(9),),
-        )
-        await connection.execute(
-            "insert into assignment (app, principal_kind, principal_id) values (%s, 'Group', %s)",
-            (world.app, person_id(9)),
-        )
-    await world.add_people([1])
-    await world.sync()
-    application.asked.clear()
-    application.answers[kind] = saying(500, "<html>Oops</html>", content_type="text/html")
-    await cause(world, kind)
-
-    world.services.times = NEVER_AGAIN
-    await drain_as_new_processes(world, 20)
-
-    assert application.asked[kind] == 1
-    assert sum(application.asked.values()) <= 6
-
-
 async def test_retry_after_is_kept_by_those_who_know_nothing_of_it(world: World, application: ScriptedScim) -> None:
     application.answers["probe"] = saying(429, **{"Retry-After": "3600"})
     await world.add_people([1])
@@ -240,7 +171,7 @@ async def test_first_answer_ends_the_pauses(world: World, application: ScriptedS
     await world.drain()
 
     assert application.user_names == {upn(1)}
-    assert await world.rows("select transport_failures, trouble from target_state") == [(0, None)]
+    assert await world.rows("select streaks, trouble from target_state") == [({}, None)]
 
 
 async def test_application_that_cannot_be_reached_is_in_status_doctor_and_log(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from model_target import ModelOpener, ModelTarget, answered
 from sync_world import CONFIG, USERS, World
 
+from lockstep.engine.patience import Asked
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage import target_state
@@ -60,7 +61,10 @@ async def test_news_of_another_worker_is_read_before_a_request_that_would_rest_o
     turns = Turns(world.pool, world.job, None)
     assert await turns.spend() == 0
     async with transaction(world.pool) as connection:
-        await target_state.note_throttled(connection, world.job, {}, seconds=60, first_pause=timedelta(seconds=1))
+        await target_state.note_vain(
+            connection, world.job, Asked.GET, {},
+            first_pause=timedelta(seconds=1), is_enough=True, wanted=timedelta(seconds=60),
+        )  # fmt: skip
     told_at = time.monotonic()
 
     while not await turns.spend():

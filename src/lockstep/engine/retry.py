@@ -29,14 +29,18 @@ def retry_at(
     moment: Moment,
     transient: bool = False,
     quick_tries: int = QUICK_TRIES,
+    tries_before: int = 0,
 ) -> datetime | None:
     """Return when a failed object is tried again, or None when we give up.
 
     Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure; after 28 days gives up where it *may give up*.
     A *transient* failure (the application was down or busy) is tried *quick_tries* times quickly before, after random
-    waits of up to 1, 2, 4, ... 60 s. *failures* counts from 1. Times are aware UTC.
+    waits of up to 1, 2, 4, ... 60 s; after *tries_before* in vain, each with its own pause, the waits go on growing from there.
+    *failures* counts from 1. Times are aware UTC.
     """
     if transient and failures <= quick_tries:
+        if tries_before:
+            return moment.now + growing_pause(tries_before + failures, first=FIRST_QUICK_WAIT)
         return moment.now + timedelta(seconds=_quick_wait(failures, moment))
     at = next(time for time in _ladder(first_failed_at) if time > moment.now)
     gave_up = at - first_failed_at > GIVE_UP_AFTER

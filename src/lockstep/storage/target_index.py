@@ -18,7 +18,8 @@ async def begin(connection: Connection, job: str, kind: str, *, cycle: int) -> N
     await connection.execute("delete from target_index where job = %s and kind = %s", (job, kind))
     await connection.execute(
         """insert into target_index_state (job, kind, cycle) values (%s, %s, %s)
-        on conflict (job, kind) do update set complete = false, pages = 0, cycle = excluded.cycle, read_at = now()""",
+        on conflict (job, kind) do update set complete = false, given_up = false, pages = 0, cycle = excluded.cycle,
+            read_at = now()""",
         (job, kind, cycle),
     )
 
@@ -43,6 +44,24 @@ async def finish(connection: Connection, job: str, kind: str) -> None:
         "update target_index_state set complete = true, read_at = now() where job = %s and kind = %s", (job, kind)
     )
     await connection.execute("analyze target_index")
+
+
+async def give_up(connection: Connection, job: str, kind: str, *, cycle: int) -> None:
+    """The list is of no use to *cycle*: it is not read again in it, and believed no more."""
+    await connection.execute(
+        """insert into target_index_state (job, kind, cycle, given_up) values (%s, %s, %s, true)
+        on conflict (job, kind) do update set complete = false, given_up = true, cycle = excluded.cycle""",
+        (job, kind, cycle),
+    )
+
+
+async def is_read(connection: Connection, job: str, kind: str, *, cycle: int) -> bool:
+    """Whether the list was read to its end for *cycle*, or given up."""
+    cursor = await connection.execute(
+        "select true from target_index_state where job = %s and kind = %s and cycle = %s and (complete or given_up)",
+        (job, kind, cycle),
+    )
+    return await cursor.fetchone() is not None
 
 
 async def complete_kinds(connection: Connection, job: str, *, cycle: int | None) -> frozenset[str]:

@@ -6,35 +6,38 @@ One row per job; it is read with every batch that is recorded, so that a Retry-A
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
-from lockstep.engine.patience import TOLERATED, growing_pause
+from lockstep.engine.patience import NO_STREAK, Asked, Streak, asked_in_vain
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json, only_row
 
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """*seconds_to_wait*: nothing is sent for so long; 0: ask at will. *pauses*: how many in a row were made for want of an answer."""
+    """*seconds_to_wait*: nothing is sent for so long; 0: ask at will. *streaks*: what was asked in vain, by kind.
+
+    *trouble*: the answer that the last pause was for, as a person reads it.
+    """
 
     seconds_to_wait: float = 0.0
-    failures: int = 0
+    streaks: Mapping[Asked, Streak] = field(default_factory=dict)
     trouble: Mapping[str, Any] | None = None
 
-    @property
-    def is_troubled(self) -> bool:
-        """Whether an answer would be news."""
-        return self.failures > 0 or self.trouble is not None
+    def streak(self, asked: Asked) -> Streak:
+        return self.streaks.get(asked, NO_STREAK)
 
     @property
-    def pauses(self) -> int:
-        return int((self.trouble or {}).get("pauses", 0))
+    def is_slowed(self) -> bool:
+        """Whether something has made pauses since it last succeeded."""
+        return any(streak.pauses for streak in self.streaks.values())
 
 
+KEPT: frozenset[Asked] = frozenset({Asked.PROBE})
 # No arithmetic with infinite times: PostgreSQL before 17 refuses it.
-_SELECT = """select greatest(0, extract(epoch from not_before - clock_timestamp())), transport_failures, trouble
+_SELECT = """select greatest(0, extract(epoch from not_before - clock_timestamp())), streaks, trouble
     from target_state where job = %s"""
 
 
@@ -45,74 +48,85 @@ async def read_state(connection: Connection, job: str) -> TargetState:
 async def _state(connection: Connection, statement: LiteralString, job: str) -> TargetState:
     cursor = await connection.execute(statement, (job,))
     row = await cursor.fetchone()
-    return TargetState(float(row[0]), row[1], row[2]) if row else TargetState()
+    if row is None:
+        return TargetState()
+    return TargetState(float(row[0]), {Asked(asked): Streak(**streak) for asked, streak in row[1].items()}, row[2])
 
 
-async def note_unanswered(
-    connection: Connection, job: str, error: Mapping[str, Any], *, first_pause: timedelta, is_general: bool
+async def note_vain(
+    connection: Connection,
+    job: str,
+    asked: Asked,
+    error: Mapping[str, Any],
+    *,
+    first_pause: timedelta,
+    is_enough: bool,
+    wanted: timedelta | None = None,
 ) -> TargetState:
-    """A request was not answered usably: count it, and pause where there were too many in a row; returns how it stands now.
+    """A request brought nothing: count it, and pause where `asked_in_vain` says so; returns how it stands now.
 
-    *is_general*: it asked about the application rather than about one object, so that it alone is enough for a pause. What was under
-    way when a pause began does not make it longer.
+    What was under way when a pause began is not counted; only what the application asks for (*wanted*) makes that pause longer.
     """
-    await connection.execute("insert into target_state (job) values (%s) on conflict do nothing", (job,))
-    before = await _state(connection, _SELECT + " for update", job)
+    before = await _locked(connection, job)
     if before.seconds_to_wait:
-        return before
-    failures = max(before.failures + 1, TOLERATED + 1 if is_general else 0)
-    if failures <= TOLERATED:
-        await connection.execute("update target_state set transport_failures = %s where job = %s", (failures, job))
-        return replace(before, failures=failures)
-    return await _pause(connection, job, before, failures, error, growing_pause(before.pauses + 1, first=first_pause))
-
-
-async def note_throttled(
-    connection: Connection, job: str, error: Mapping[str, Any], *, seconds: float | None, first_pause: timedelta
-) -> TargetState:
-    """The application asked to be left alone for *seconds* (None: it did not say how long); returns how it stands now.
-
-    What it asks for is kept, and from the second time in a row on it is at least the growing pause: an application that says
-    "0 seconds" each time is not asked again and again.
-    """
-    await connection.execute("insert into target_state (job) values (%s) on conflict do nothing", (job,))
-    before = await _state(connection, _SELECT + " for update", job)
-    asked = first_pause if seconds is None else timedelta(seconds=seconds)
-    if before.seconds_to_wait:
-        longest = max(asked, timedelta(seconds=before.seconds_to_wait))
-        await _quiet(connection, job, longest)
+        longest = max(timedelta(seconds=before.seconds_to_wait), wanted or timedelta(0))
+        if wanted is not None:
+            await _quiet(connection, job, longest)
         return replace(before, seconds_to_wait=longest.total_seconds())
-    pause = max(asked, growing_pause(before.pauses, first=first_pause))
-    return await _pause(connection, job, before, before.failures, error, pause)
+    streak, pause = asked_in_vain(before.streak(asked), first=first_pause, is_enough=is_enough, wanted=wanted)
+    after = replace(before, seconds_to_wait=pause.total_seconds(), streaks={**before.streaks, asked: streak})
+    if streak.pauses > before.streak(asked).pauses:
+        since = (before.trouble or {}).get("since") or datetime.now(UTC).isoformat()
+        trouble = {**error, "since": since, "pauses": streak.pauses, "asked": asked.value}
+        after = replace(after, trouble=trouble)
+        await _quiet(connection, job, pause)
+    await _save(connection, job, after)
+    return after
 
 
-async def _pause(
-    connection: Connection, job: str, before: TargetState, failures: int, error: Mapping[str, Any], pause: timedelta
-) -> TargetState:
-    since = (before.trouble or {}).get("since") or datetime.now(UTC).isoformat()
-    trouble = {**error, "since": since, "pauses": before.pauses + 1}
+async def note_stop(connection: Connection, job: str, asked: Asked) -> int:
+    """The job goes into quarantine because of what was *asked*; returns how often in a row that is so."""
+    before = await _locked(connection, job)
+    streak = replace(before.streak(asked), stops=before.streak(asked).stops + 1)
+    await _save(connection, job, replace(before, streaks={**before.streaks, asked: streak}))
+    return streak.stops
+
+
+async def note_answered(connection: Connection, job: str, asked: Asked) -> TargetState:
+    """What was *asked* had a usable answer, if only a refusal: its pauses begin short again. Returns how it stood before."""
+    before = await _state(connection, _SELECT + " for update", job)
+    rest = {kind: streak for kind, streak in before.streaks.items() if kind is not asked}
+    is_over = before.trouble is not None and (not rest or before.trouble.get("asked") == asked.value)
+    if len(rest) < len(before.streaks) or is_over:
+        await _save(connection, job, replace(before, streaks=rest, trouble=None if is_over else before.trouble))
+    return before
+
+
+async def forget_streaks(connection: Connection, job: str) -> None:
+    """Nothing waits any more for what was asked in vain. What the application itself asked for stays, and so does the probe's count."""
+    before = await _state(connection, _SELECT + " for update", job)
+    rest = {kind: streak for kind, streak in before.streaks.items() if kind in KEPT}
+    if rest != before.streaks or (before.trouble and not rest):
+        await _save(connection, job, replace(before, streaks=rest, trouble=before.trouble if rest else None))
+
+
+async def _locked(connection: Connection, job: str) -> TargetState:
+    await connection.execute("insert into target_state (job) values (%s) on conflict do nothing", (job,))
+    return await _state(connection, _SELECT + " for update", job)
+
+
+async def _save(connection: Connection, job: str, state: TargetState) -> None:
+    streaks = {asked.value: asdict(streak) for asked, streak in state.streaks.items()}
+    trouble = as_json(state.trouble) if state.trouble is not None else None
     await connection.execute(
-        "update target_state set transport_failures = %s, trouble = %s where job = %s",
-        (failures, as_json(trouble), job),
+        "update target_state set streaks = %s, trouble = %s where job = %s", (as_json(streaks), trouble, job)
     )
-    await _quiet(connection, job, pause)
-    return TargetState(pause.total_seconds(), failures, trouble)
 
 
 async def _quiet(connection: Connection, job: str, pause: timedelta) -> None:
     await connection.execute(
         "update target_state set not_before = greatest(not_before, clock_timestamp() + %s) where job = %s", (pause, job)
     )
-
-
-async def note_answered(connection: Connection, job: str) -> TargetState:
-    """The application answered, if only with a refusal: pauses begin short again. Returns how it stood before."""
-    before = await _state(connection, _SELECT + " for update", job)
-    if before.is_troubled:
-        await connection.execute(
-            "update target_state set transport_failures = 0, trouble = null where job = %s", (job,)
-        )
-    return before
 
 
 async def forget(connection: Connection, job: str) -> None:

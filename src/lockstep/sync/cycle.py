@@ -5,7 +5,6 @@ What is done never depends on the frame; it counts, and the initial one marks ev
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +13,14 @@ from uuid import uuid4
 
 import structlog
 
-from lockstep.engine.patience import growing_pause
+from lockstep.engine.patience import MOST_PAUSES, Asked
 from lockstep.engine.quarantine import QuarantineReason
 from lockstep.engine.records import Lane, ObjectKind
 from lockstep.engine.rules import ObjectMapping, Scope
 from lockstep.errors import LockstepError
 from lockstep.ports import Answer, Target, TargetError, TargetReader, Verdict
 from lockstep.postgres.pool import Connection, transaction
-from lockstep.storage import cycles, dirty_marks, instance, jobs, target_state
+from lockstep.storage import cycles, dirty_marks, instance, jobs, target_index, target_state
 from lockstep.storage.dirty import Claim
 from lockstep.sync import health, judging
 from lockstep.sync.indexing import INCOMPATIBLE, read_index
@@ -32,6 +31,9 @@ log = structlog.get_logger()
 
 PREPARING = frozenset({"source", "scope", "match"})
 MOST_LISTING_TRIES = 3
+MAY_PASS = frozenset({Verdict.THROTTLED, Verdict.UNREACHABLE})
+# What a search may not be answered with: something else stands there.
+NO_SCIM = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.GONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,27 +104,30 @@ async def _prepare(services: Services, job: Job, target: Target) -> bool:
 
 
 async def _read_list(services: Services, job: Job, mapping: ObjectMapping, target: Target, *, cycle: int) -> bool:
-    """Read the accounts of one kind, or give the list up and say so; False when the application cannot be asked at all now."""
-    for tries in range(1, MOST_LISTING_TRIES + 1):
-        try:
-            requests = await read_index(services, job, mapping, target, cycle=cycle)
-        except TargetError as failed:
-            answer = failed.answer
-        else:
-            async with services.pool.connection() as connection:
-                await cycles.count(connection, cycle, requests=requests)
-            return True
-        log.warning("list_not_read", job=job.id, kind=mapping.source.value, tries=tries, detail=answer.detail)
-        if answer.verdict is Verdict.REFUSED:
-            break  # it does not list its accounts
-        if answer.verdict is not Verdict.AMBIGUOUS:
-            await health.notice(services, job, answer, is_general=True)
-            return False
-        if tries < MOST_LISTING_TRIES:
-            await asyncio.sleep(growing_pause(tries, first=services.times.first_pause).total_seconds())
+    """Read the accounts of one kind, or give the list up and say so; False where it is to be read after a pause."""
+    try:
+        requests = await read_index(services, job, mapping, target, cycle=cycle)
+    except TargetError as failed:
+        answer = failed.answer
+    else:
+        async with services.pool.connection() as connection:
+            await cycles.count(connection, cycle, requests=requests)
+        if requests:
+            await health.answered(services, job, Asked.LISTING)
+        return True
+    async with services.pool.connection() as connection:
+        streak = (await target_state.read_state(connection, job.id)).streak(Asked.LISTING)
+    log.warning("list_not_read", job=job.id, kind=mapping.source.value, tries=streak.breaks + 1, detail=answer.detail)
+    most = MOST_PAUSES if answer.verdict in MAY_PASS else MOST_LISTING_TRIES
+    # Refused at once: it does not list its accounts.
+    if answer.verdict is not Verdict.REFUSED and streak.breaks + 1 < most:
+        await health.notice(services, job, answer, Asked.LISTING)
+        return False
     async with transaction(services.pool) as connection:
         await health.log_listing_given_up(connection, job, mapping.source, answer)
         await cycles.note_trouble(connection, cycle, health.error_row(answer))
+        await target_index.give_up(connection, job.id, mapping.source.value, cycle=cycle)
+        await target_state.note_answered(connection, job.id, Asked.LISTING)
     return True
 
 
@@ -166,6 +171,7 @@ async def close(services: Services, job: Job) -> None:
         if ended is None:
             return
         await jobs.set_next_cycle(connection, job.id, interval_of(services, job))
+        await target_state.forget_streaks(connection, job.id)  # nothing waits for it any more
         woken = await judging.judge(connection, services, job, ended)
     log.info("cycle_ended", job=job.id, cycle=ended.id, kind=ended.kind, state=ended.state, counts=dict(ended.counts))
     if woken:
@@ -231,14 +237,15 @@ async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
         return True
     last = job.row.last_probe_at
     is_fresh = last is not None and datetime.now(UTC) - last < services.times.probe_interval
-    return (is_fresh and not state.pauses) or await probe(services, job, target)
+    return (is_fresh and not state.is_slowed) or await probe(services, job, target)
 
 
 async def probe(services: Services, job: Job, target: TargetReader, *, in_quarantine: bool = False) -> bool:
     """Ask for somebody who cannot exist: 200 with an empty list is what a working application answers.
 
     An answer that is no list of SCIM quarantines at once, with the sentence of the connection test: what stands there is something
-    else. No answer, a failing server and a busy one make a pause; *in_quarantine* they prolong it.
+    else. No answer, a failing server and a busy one make a pause; *in_quarantine* they prolong it. That it passes says nothing of
+    writes: what came of those goes on being counted.
     """
     users = job.configuration.mapping_for(ObjectKind.USER)
     attribute = users.matching[0].target if users is not None and users.matching else "userName"
@@ -247,16 +254,17 @@ async def probe(services: Services, job: Job, target: TargetReader, *, in_quaran
         await target.find(ObjectKind.USER, attribute, str(uuid4()))
     except TargetError as failed:
         answer = failed.answer
-        is_no_scim = answer.verdict is Verdict.REFUSED or answer.code == INCOMPATIBLE
+        is_no_scim = answer.verdict in NO_SCIM or answer.code == INCOMPATIBLE
         if is_no_scim or (in_quarantine and answer.verdict is not Verdict.THROTTLED):
             await health.quarantine(services, job, QuarantineReason.EXCEPTION, answer)
         else:
-            await health.notice(services, job, answer, is_general=True)
+            await health.notice(services, job, answer, Asked.PROBE)
         return False
     except LockstepError as refused:
-        await health.notice(services, job, Answer(Verdict.BLOCKED, detail=refused.detail, next_step=refused.next_step))
+        blocked = Answer(Verdict.BLOCKED, detail=refused.detail, next_step=refused.next_step)
+        await health.notice(services, job, blocked, Asked.PROBE)
         return False
-    await health.answered(services, job)
+    await health.answered(services, job, Asked.PROBE)
     async with services.pool.connection() as connection:
         await jobs.note_probe(connection, job.id)
     return True

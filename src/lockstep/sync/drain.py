@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from lockstep.engine.patience import Asked
 from lockstep.errors import LockstepError
 from lockstep.ports import Answer, Target, TargetSettings, Verdict
 from lockstep.storage import dirty
@@ -56,7 +57,7 @@ async def drain_job(services: Services, drive: Drive, job_id: str) -> None:
             answer = Answer(
                 Verdict.UNAUTHORIZED, code="Unauthorized", detail=refused.detail, next_step=refused.next_step
             )
-            await health.notice(services, job, answer)
+            await health.notice(services, job, answer, Asked.PROBE)
     finally:
         if services.drains.get(job_id) is poked:
             del services.drains[job_id]
@@ -143,7 +144,10 @@ class Drain:
         """Whether another slice may be claimed now; waits while the pipeline is full or the application wants quiet."""
         if self.pipeline.seconds_to_wait:
             self._was_quiet = True
-            await self._wait(min(self.pipeline.seconds_to_wait, RECHECK_SECONDS))
+            if self.pipeline.seconds_to_wait > self.services.times.longest_wait_seconds:
+                self.pipeline.stop_claiming = "quiet"  # the sweep begins another drain when it is over
+            else:
+                await self._wait(min(self.pipeline.seconds_to_wait, RECHECK_SECONDS))
             return False
         if self._was_quiet:
             # One probe goes first: what is down still must not meet everything that waits.
@@ -194,7 +198,7 @@ class Drain:
     async def _prepare(self) -> None:
         try:
             if not await cycle_frame.prepare(self.services, self.job, self.target):
-                self._prepare_after = time.monotonic() + PREPARE_AGAIN_SECONDS
+                self._prepare_after = time.monotonic() + (self.pipeline.seconds_to_wait or PREPARE_AGAIN_SECONDS)
         finally:
             self._preparing = None
             self.poked.set()

@@ -1,25 +1,24 @@
 """What an answer says about the application as a whole: refused credentials, a request to wait, or nobody there.
 
 Refused credentials stop the whole job at once, whatever the counts: every further request would only lock an account or fill a log.
-An application that does not answer is asked again after growing pauses, which all workers keep; a person reads of the first one in
-status, doctor and the log.
+An application that does not answer is asked again after growing pauses, which all workers keep, counted by the kind of request; a
+person reads of the first one in status, doctor and the log.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
-from lockstep.engine.patience import MOST_PAUSES
+from lockstep.engine.patience import MOST_PAUSES, Asked
 from lockstep.engine.quarantine import QuarantineReason, next_attempt
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import Connection, transaction
 from lockstep.storage import jobs, provisioning_log, target_state
 from lockstep.storage.batches import Row
-from lockstep.storage.target_state import TargetState
 from lockstep.sync.log_records import record_of_application
 from lockstep.sync.services import Job, Services
 
@@ -27,62 +26,68 @@ log = structlog.get_logger()
 
 QUARANTINED = "quarantine"  # why claiming stops
 NEEDS_SOMEBODY = frozenset({Verdict.UNAUTHORIZED, Verdict.BLOCKED})
-NO_ANSWER = frozenset({Verdict.UNREACHABLE, Verdict.AMBIGUOUS})
+NO_ANSWER = frozenset({Verdict.UNREACHABLE, Verdict.AMBIGUOUS, Verdict.THROTTLED})
+GENERAL = frozenset({Asked.PROBE, Asked.LISTING})
 TOO_MANY_REQUESTS = 429
 
 
-async def notice(services: Services, job: Job, answer: Answer, *, is_general: bool = False) -> str:
+async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> str:
     """Tell all workers what *answer* means for everybody; returns why nothing more can be sent, "" where it can.
 
-    *is_general*: it was asked about the application as a whole (a probe, a listing), not about one object.
+    *asked*: what it is the answer to. A probe and a listing are about the application as a whole: one in vain is enough for a pause.
     """
     if answer.verdict in NEEDS_SOMEBODY:
-        await quarantine(services, job, QuarantineReason.EXCEPTION, answer)
+        await quarantine(services, job, QuarantineReason.EXCEPTION, answer, asked)
         return QUARANTINED
-    if answer.verdict is Verdict.THROTTLED:
-        if not answer.exchanges and answer.retry_at is not None:
-            return ""  # our own turns said so: nothing was sent
-        state = await _throttled(services, job, answer)
-    elif answer.verdict in NO_ANSWER:
-        async with transaction(services.pool) as connection:
-            state = await target_state.note_unanswered(
-                connection, job.id, error_row(answer), first_pause=services.times.first_pause, is_general=is_general
-            )
-            if state.seconds_to_wait and state.pauses == 1:
-                await _log(connection, job, answer)
-    else:
+    is_general = asked in GENERAL
+    if answer.verdict not in NO_ANSWER and not is_general:
         return ""
+    if answer.verdict is Verdict.THROTTLED and not answer.exchanges and answer.retry_at is not None:
+        return ""  # our own turns said so: nothing was sent
+    wanted = None
+    if answer.verdict is Verdict.THROTTLED and answer.retry_at is not None:
+        wanted = max(timedelta(0), answer.retry_at - datetime.now(UTC))
+    async with transaction(services.pool) as connection:
+        await connection.execute("set local synchronous_commit = off")  # others must hear of it at once
+        state = await target_state.note_vain(
+            connection,
+            job.id,
+            asked,
+            error_row(answer),
+            first_pause=services.times.first_pause,
+            is_enough=is_general or answer.verdict is Verdict.THROTTLED,
+            wanted=wanted,
+        )
+        streak = state.streak(asked)
+        if (
+            streak.pauses == 1
+            and state.seconds_to_wait
+            and answer.verdict is not Verdict.THROTTLED
+            and asked is not Asked.LISTING
+        ):
+            await _log(connection, job, answer)
     services.turns(job).be_quiet(state.seconds_to_wait)
-    if state.pauses >= MOST_PAUSES and _status(answer) != TOO_MANY_REQUESTS:
-        await quarantine(services, job, QuarantineReason.EXCEPTION, answer)
+    if asked is Asked.PROBE and streak.pauses >= MOST_PAUSES and _status(answer) != TOO_MANY_REQUESTS:
+        await quarantine(services, job, QuarantineReason.EXCEPTION, answer, asked)
         return QUARANTINED
     return ""
 
 
-async def _throttled(services: Services, job: Job, answer: Answer) -> TargetState:
-    seconds = None
-    if answer.retry_at is not None:
-        seconds = max(0.0, (answer.retry_at - datetime.now(UTC)).total_seconds())
+async def answered(services: Services, job: Job, asked: Asked) -> None:
+    """The application gave a usable answer to what was *asked*, if only a refusal: what was counted against that begins anew."""
     async with transaction(services.pool) as connection:
-        await connection.execute("set local synchronous_commit = off")  # others must hear of it at once
-        return await target_state.note_throttled(
-            connection, job.id, error_row(answer), seconds=seconds, first_pause=services.times.first_pause
-        )
+        before = await target_state.note_answered(connection, job.id, asked)
+    if before.streak(asked).breaks:
+        log.info("application_answers", job=job.id, asked=asked.value, pauses=before.streak(asked).pauses)
 
 
-async def answered(services: Services, job: Job) -> None:
-    """The application gave a usable answer, if only a refusal: what was counted against it begins anew."""
-    async with transaction(services.pool) as connection:
-        before = await target_state.note_answered(connection, job.id)
-    if before.pauses:
-        log.info("application_answers", job=job.id, pauses=before.pauses)
-
-
-async def quarantine(services: Services, job: Job, reason: QuarantineReason, answer: Answer) -> None:
+async def quarantine(
+    services: Services, job: Job, reason: QuarantineReason, answer: Answer, asked: Asked = Asked.PROBE
+) -> None:
     """Put the job into quarantine, or count one more failed attempt there."""
     async with transaction(services.pool) as connection:
         await enter_quarantine(
-            connection, services, job, reason, answer, needs_somebody=answer.verdict in NEEDS_SOMEBODY
+            connection, services, job, reason, answer, needs_somebody=answer.verdict in NEEDS_SOMEBODY, asked=asked
         )
 
 
@@ -94,10 +99,12 @@ async def enter_quarantine(
     answer: Answer,
     *,
     needs_somebody: bool = True,
+    asked: Asked = Asked.PROBE,
 ) -> datetime:
     """As `quarantine`, in the caller's transaction; returns when it is tried next.
 
-    Answers that come in while the next attempt is ahead are not counted again.
+    Answers that come in while the next attempt is ahead are not counted again. What a probe passed in between goes on being counted
+    where something else was *asked*.
     """
     moment = services.moment()
     await jobs.lock_job(connection, job.id)
@@ -107,6 +114,8 @@ async def enter_quarantine(
     if is_same and (attempt := datetime.fromisoformat(before["nextAttempt"])) > moment.now:
         return attempt
     count = int(before.get("seriesCount", 0)) + 1 if is_same else 1
+    if asked is not Asked.PROBE:
+        count = max(count, await target_state.note_stop(connection, job.id, asked))
     began = before.get("currentBegan") if is_same else moment.now.isoformat()
     due = next_attempt(
         reason,
@@ -142,7 +151,7 @@ async def lift_quarantine(services: Services, job: Job) -> None:
 async def end_quarantine(connection: Connection, job: Job) -> None:
     """As `lift_quarantine`, in the caller's transaction."""
     await jobs.set_quarantine(connection, job.id, None)
-    await target_state.forget(connection, job.id)
+    await target_state.note_answered(connection, job.id, Asked.PROBE)
     log.info("quarantine_lifted", job=job.id)
 
 

@@ -28,7 +28,7 @@ async def read_index(services: Services, job: Job, mapping: ObjectMapping, reade
     """
     kind, pool, turns = mapping.source, services.pool, services.turns(job)
     async with pool.connection() as connection:
-        if kind.value in await target_index.complete_kinds(connection, job.id, cycle=cycle):
+        if await target_index.is_read(connection, job.id, kind.value, cycle=cycle):
             return 0
         asked_for = await dirty_marks.count_of_cycle(connection, kind.value, cycle=cycle)
     async with transaction(pool) as connection:
@@ -41,6 +41,8 @@ async def read_index(services: Services, job: Job, mapping: ObjectMapping, reade
         seen.update(account.id for account in page.accounts)
         announced, was_last = page.total, page.is_last
         if pages == 1 and _costs_more(page, asked_for):
+            async with pool.connection() as connection:
+                await target_index.give_up(connection, job.id, kind.value, cycle=cycle)
             return pages
         async with transaction(pool) as connection:
             await target_index.add_page(connection, job.id, kind.value, _rows(page, mapping))

@@ -17,7 +17,7 @@ from lockstep.storage import dirty, links, operations, provisioning_log, referen
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_members import MemberChange
-from lockstep.sync import outcomes
+from lockstep.sync import giving_back, outcomes
 from lockstep.sync.log_records import new_id
 from lockstep.sync.member_check import is_sampled, read_back, shows_otherwise
 from lockstep.sync.member_records import journal_row, log_row, may_be_about_members, member_rows, refusal
@@ -80,7 +80,7 @@ class MemberSync:
             "membersNotKept": result.not_kept,
         }
         if result.is_group_gone:
-            outcome = outcomes.look_again(
+            outcome = giving_back.look_again(
                 self.claim,
                 GONE_TEXT,
                 after=timedelta(seconds=self.services.times.ambiguous_wait_seconds),
@@ -98,8 +98,10 @@ class MemberSync:
             outcome = replace(outcomes.without_write(self.claim, self.planned), counted=counted)
         else:
             wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
+            # What was accepted is progress: the pauses begin short again.
+            is_progress = bool(result.added or result.removed)
             outcome = failed_look(
-                self.claim, result.answer, moment=self.services.moment(), wait=wait,
+                outcomes.as_new(self.claim) if is_progress else self.claim, result.answer, moment=self.services.moment(), wait=wait,
                 prepared=self.planned.prepared, initiated_by=self.initiated_by,
             )  # fmt: skip
         more = {name: count for name, count in counts.items() if count}

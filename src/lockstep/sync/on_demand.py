@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from lockstep.engine.plan import Prepared
@@ -40,6 +41,21 @@ class Pushed:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Why one object needs another look, and when it is due; *due* None: at once."""
+
+    reason: str
+    due: datetime | None
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Undecided:
+        row = outcome.postponed or {}
+        not_before = str(row.get("not_before", outcomes.AT_ONCE))
+        due = None if not_before in (outcomes.AT_ONCE, outcomes.PARKED) else datetime.fromisoformat(not_before)
+        return cls(str((row.get("last_error") or {}).get("reason", "")), due)
+
+
 async def push(
     services: Services,
     job: Job,
@@ -54,9 +70,12 @@ async def push(
     Raises LockstepError when there are no credentials.
     """
     results: dict[str, Pushed] = {}
+    undecided: dict[str, Undecided] = {}
 
     def note(outcome: Outcome) -> None:
         error = (outcome.postponed or {}).get("last_error") or {}
+        if not outcome.counted and outcomes.is_undecided(outcome):
+            undecided[outcome.claim.source_id] = Undecided.of(outcome)
         if outcome.counted or not outcomes.is_undecided(outcome):
             problem = str(error.get("reason", "")) if not outcome.log else ""
             results[outcome.claim.source_id] = Pushed(
@@ -72,7 +91,9 @@ async def push(
             try:
                 for start in range(0, len(ids), SLICE):
                     part = ids[start : start + SLICE]
-                    await _push_part(services, job, pipeline, conveyor, kind, part, results, cycle, busy_seconds)
+                    await _push_part(
+                        services, job, pipeline, conveyor, kind, part, results, undecided, cycle, busy_seconds
+                    )
             finally:
                 conveyor.cancel()
                 await asyncio.gather(conveyor, return_exceptions=True)
@@ -80,7 +101,8 @@ async def push(
         async with services.pool.connection() as connection:
             await cycles.close_on_demand(connection, cycle)
     busy = "Another worker is at this object; try again in a moment."
-    return [results.get(one, Pushed(one, "", problem=busy)) for one in ids]
+    said = {one: last.reason for one, last in undecided.items()}
+    return [results.get(one, Pushed(one, "", problem=said.get(one) or busy)) for one in ids]
 
 
 async def _push_part(
@@ -91,6 +113,7 @@ async def _push_part(
     kind: ObjectKind,
     ids: Sequence[str],
     results: Mapping[str, Pushed],
+    undecided: Mapping[str, Undecided],
     cycle: int,
     busy_seconds: float,
 ) -> None:
@@ -98,6 +121,10 @@ async def _push_part(
     give_up_at = loop.time() + busy_seconds
     rounds = 0
     while (missing := [one for one in ids if one not in results]) and rounds < ROUNDS and loop.time() < give_up_at:
+        if (wait := _seconds_until_due(missing, undecided)) > 0:
+            if loop.time() + wait >= give_up_at:
+                return  # it is due later, and the drain has it
+            await asyncio.sleep(wait)
         claimed_at = loop.time()
         claims = await _claim(services, job, pipeline, kind, missing, cycle)
         if not claims:
@@ -107,6 +134,13 @@ async def _push_part(
         pipeline.admit(claims, claimed_at=claimed_at)
         await plan_slice(services, job, pipeline, claims)
         await _recorded(pipeline, conveyor)
+
+
+def _seconds_until_due(ids: Sequence[str], undecided: Mapping[str, Undecided]) -> float:
+    """Until all that was asked about in vain may be asked about again: a person who waits makes no pause shorter."""
+    dues = [undecided[one].due for one in ids if one in undecided]
+    latest = max((due for due in dues if due is not None), default=None)
+    return (latest - datetime.now(UTC)).total_seconds() if latest is not None else 0.0
 
 
 async def _claim(

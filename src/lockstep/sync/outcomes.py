@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from lockstep.engine.intent import IntentKind
 from lockstep.engine.moment import Moment
-from lockstep.engine.patience import growing_pause
 from lockstep.engine.plan import Prepared
 from lockstep.engine.records import Action
 from lockstep.engine.retry import QUICK_TRIES, retry_at
@@ -38,8 +37,8 @@ COUNTED: Mapping[Action, str] = {
 }
 MOST_UNCERTAIN_LOOKS = 8  # with doubling waits, before an application that never answers counts as failed
 MOST_LOOKS_AGAIN = 4  # in a row, before an object that keeps conflicting counts as failed
-LONGEST_OF_LOOKS = 32  # times the first
 PARKED = "infinity"
+AT_ONCE = "-infinity"
 LOOK_AGAIN = "LookAgain"
 SETTLED = "Settled"
 NAMES_DUE = "NamesDue"
@@ -187,9 +186,20 @@ def refused(
     is_transient = failure.code in TRANSIENT
     most = planned.prepared.configuration.limits.max_retries if planned is not None else None
     quick = QUICK_TRIES if most is None else most
-    due = retry_at(first, failures, may_give_up=may_give_up, moment=moment, transient=is_transient, quick_tries=quick)
+    tries = looks_so_far(claim)
+    due = retry_at(
+        first,
+        failures,
+        may_give_up=may_give_up,
+        moment=moment,
+        transient=is_transient,
+        quick_tries=quick,
+        tries_before=tries,
+    )
     is_soon = is_transient and failures <= quick  # the cycle waits for it
     error = failure.as_row()
+    if is_soon and tries:
+        error["looks"] = tries
     if planned is not None and _is_about_references(planned):
         error["isReference"] = True
     postponed = postponed_row(
@@ -211,49 +221,6 @@ def _is_about_references(planned: Planned) -> bool:
     mapping = planned.prepared.mapping
     references = {one.target for one in mapping.flowing if one.is_reference} if mapping is not None else set()
     return bool(planned.plan.changes) and all(change.path in references for change in planned.plan.changes)
-
-
-def look_again(
-    claim: Claim, reason: str, *, after: timedelta, moment: Moment, settled: tuple[Row, ...], requests: int
-) -> Outcome:
-    """Nothing is decided: the object is planned again, by looking at the application, after a moment."""
-    looks = int((claim.last_error or {}).get("looks", 0)) + 1
-    due = (
-        (moment.now + growing_pause(looks, first=after, longest=LONGEST_OF_LOOKS * after)).isoformat()
-        if after
-        else "-infinity"
-    )
-    did = str((claim.last_error or {}).get("did") or "")
-    error: Row = {"code": LOOK_AGAIN, "reason": reason, "looks": looks, "look": True} | ({"did": did} if did else {})
-    postponed = postponed_row(
-        claim, due, failures=claim.failures, first=claim.first_failed_at, error=error, keeps_cycle=True
-    )
-    return Outcome(claim, settled=settled, postponed=postponed, requests=requests)
-
-
-def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[Row, ...] = (), requests: int = 0) -> Outcome:
-    """Nothing happened (throttled, unreachable, stopping): the object is free again, due at once or at *due*."""
-    postponed = postponed_row(
-        claim,
-        due.isoformat() if due else "-infinity",
-        failures=claim.failures,
-        first=claim.first_failed_at,
-        error=claim.last_error,
-        keeps_cycle=True,
-    )
-    return Outcome(claim, settled=settled, postponed=postponed, requests=requests)
-
-
-def slowed(claim: Claim, *, due: datetime) -> Outcome:
-    """Too many fail, so what gives or changes accounts waits until *due*; what failed before keeps its own reason."""
-    error = {
-        **(claim.last_error or {"code": "Quarantine", "reason": "Waits for the end of the quarantine"}),
-        "isSlowed": True,
-    }
-    postponed = postponed_row(
-        claim, due.isoformat(), failures=claim.failures, first=claim.first_failed_at, error=error, keeps_cycle=False
-    )
-    return Outcome(claim, counted="postponed", postponed=postponed)
 
 
 def held_back(claim: Claim, planned: Planned, operation: Row) -> Outcome:
@@ -282,8 +249,13 @@ def is_undecided(outcome: Outcome) -> bool:
 
 def with_members_due(outcome: Outcome, moment: Moment) -> Outcome:
     """The group's own outcome, its dirty row kept: the members come next, now that the account is on record."""
-    error = {"code": "MembersDue", "reason": "Its members are compared next", "members": True}
-    row = postponed_row(outcome.claim, "-infinity", failures=0, first=None, error=error, keeps_cycle=True)
+    error = {
+        "code": "MembersDue",
+        "reason": "Its members are compared next",
+        "members": True,
+        "looks": looks_so_far(outcome.claim),
+    }
+    row = postponed_row(outcome.claim, AT_ONCE, failures=0, first=None, error=error, keeps_cycle=True)
     return replace(outcome, postponed=row)
 
 
@@ -322,7 +294,13 @@ def wants_look(claim: Claim) -> bool:
 
 
 def looks_so_far(claim: Claim) -> int:
+    """How often in a row the application was asked about the object in vain, before it is done or its long waits begin."""
     return int((claim.last_error or {}).get("looks", 0))
+
+
+def as_new(claim: Claim) -> Claim:
+    """*claim* as if nothing had been asked in vain before."""
+    return replace(claim, last_error={**(claim.last_error or {}), "looks": 0})
 
 
 def postponed_row(

@@ -16,13 +16,14 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import structlog
 
+from lockstep.engine.patience import Asked
 from lockstep.engine.plan_new import UNDER_WAY
 from lockstep.engine.records import Action
-from lockstep.ports import Answer, Target, TargetSettings, Verdict
+from lockstep.ports import Answer, Target, TargetSettings
 from lockstep.storage import operations, under_way
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
-from lockstep.sync import health, members, outcomes, sending, settled_outcomes
+from lockstep.sync import giving_back, health, members, outcomes, sending, settled_outcomes
 from lockstep.sync.contenders import Contenders
 from lockstep.sync.guarding import NOTHING_DECIDED, Decisions, Guard
 from lockstep.sync.leases import Leases
@@ -32,7 +33,7 @@ from lockstep.sync.outcomes import Failure, Outcome, refused
 from lockstep.sync.planner import Planned
 from lockstep.sync.recorder import record, unrecordable
 from lockstep.sync.services import Job, Services
-from lockstep.sync.work import Batches, Look, Members, Settle, Work, WorkQueue, Write
+from lockstep.sync.work import Batches, Look, Members, Settle, Work, WorkQueue, Write, asks
 
 log = structlog.get_logger()
 
@@ -40,7 +41,7 @@ BATCH = 50
 BATCH_SECONDS = 0.02
 MOST_PER_SENDER = 4  # objects in memory whose outcome is open
 MOST_UNRECORDED = 200
-NO_ANSWER = frozenset({Verdict.UNREACHABLE, Verdict.AMBIGUOUS, Verdict.THROTTLED})
+IN_VAIN = health.NO_ANSWER | health.NEEDS_SOMEBODY
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the object's: the drain ends, and the sweep begins another
 CONTENDER_WAIT = timedelta(seconds=0.1)  # doubled with every look
 SHORT_WAIT_SECONDS = 2.0  # for the application; anything longer gives the objects back
@@ -71,7 +72,7 @@ class Pipeline:
         self.stop_claiming = ""  # why, once it is so
         self._leases = Leases(services, job.id, self.lease_seconds)
         self._undecided: set[int] = set()  # attempts in flight whose outcome is not known yet
-        self._is_troubled = True  # whether failures on the way may be on record that a next answer ends
+        self._in_vain = set(Asked)  # kinds of requests of which failures may be on record that a next answer ends
         self._guard = Guard(services)
         self._decisions: dict[int, Decisions] = {}  # by attempt
         self._contenders = Contenders()
@@ -129,6 +130,10 @@ class Pipeline:
         """How long the application must not be asked."""
         return self._turns.quiet_seconds
 
+    @property
+    def _first_wait(self) -> timedelta:
+        return timedelta(seconds=self.services.times.ambiguous_wait_seconds)
+
     async def _serve(self) -> None:
         while True:
             work = await self._queue.get()
@@ -154,7 +159,7 @@ class Pipeline:
             return True
         settled = (outcomes.settled_row(work.operation_id, "dropped"),) if isinstance(work, Write) else ()
         due = datetime.now(UTC) + timedelta(seconds=self.seconds_to_wait) if self.seconds_to_wait else None
-        self.done(outcomes.not_sent(work.claim, due=due, settled=settled))
+        self.done(giving_back.not_sent(work.claim, due=due, settled=settled))
         return False
 
     async def _send(self, work: Write) -> None:
@@ -165,7 +170,7 @@ class Pipeline:
             answer,
             moment=self.services.moment(),
             seconds=time.monotonic() - began,
-            wait=timedelta(seconds=self.services.times.ambiguous_wait_seconds),
+            wait=self._first_wait,
             initiated_by=self.initiated_by,
         )
         outcome = outcomes.with_names(outcome)
@@ -173,8 +178,8 @@ class Pipeline:
             outcome = outcomes.with_names_due(outcome)
         if outcome.is_done and members.has_members(work.planned):
             outcome = outcomes.with_members_due(outcome, self.services.moment())
-        self.done(settled_outcomes.object_next(outcome, work.planned))
-        await self._notice(answer)
+        self.done(settled_outcomes.object_next(outcome, work.planned, self.services.moment(), self._first_wait))
+        await self._notice(answer, asks(work))
 
     async def _sync_members(self, work: Members) -> None:
         chunk = self.job.configuration.limits.members_per_patch or members.CHUNK
@@ -183,8 +188,10 @@ class Pipeline:
         )
         outcome, answer = await run.outcome()
         self.done(outcome)
+        if run.result.added or run.result.removed:
+            await self._answered(Asked.MEMBERS)
         if answer is not None:
-            await self._notice(answer)
+            await self._notice(answer, Asked.MEMBERS)
 
     async def _look(self, work: Look | Settle) -> None:
         try:
@@ -203,9 +210,9 @@ class Pipeline:
             return
         if isinstance(found, Unreadable):
             self.done(found.outcome)
-            await self._notice(found.answer)
+            await self._notice(found.answer, asks(work))
             return
-        await self._answered()
+        await self._answered(asks(work))
         if isinstance(found, Outcome):
             self.done(found)
         else:
@@ -239,23 +246,21 @@ class Pipeline:
         failure = Failure("InternalError", "Lockstep failed on this object.", "Report it, with the log of the worker.")
         self.done(refused(claim, None, failure, moment=self.services.moment()))
 
-    async def _notice(self, answer: Answer) -> None:
+    async def _notice(self, answer: Answer, asked: Asked) -> None:
         """What an answer means for the whole application rather than for one object."""
-        if answer.verdict in NO_ANSWER:
-            self._is_troubled = True
-        else:
-            await self._answered()
-        if answer.is_done:
+        if answer.verdict not in IN_VAIN:
+            await self._answered(asked)
             return
-        if stop := await health.notice(self.services, self.job, answer):
+        self._in_vain.add(asked)
+        if stop := await health.notice(self.services, self.job, answer, asked):
             self.stop_claiming = stop
             self.changed.set()
 
-    async def _answered(self) -> None:
-        """The application gave an answer, if only a refusal: failures in a row are counted from the start."""
-        if self._is_troubled:
-            self._is_troubled = False
-            await health.answered(self.services, self.job)
+    async def _answered(self, asked: Asked) -> None:
+        """The application gave an answer to what was *asked*, if only a refusal: failures in a row are counted from the start."""
+        if asked in self._in_vain:
+            self._in_vain.discard(asked)
+            await health.answered(self.services, self.job, asked)
 
     async def _journal_writes(self) -> None:
         while True:
@@ -282,7 +287,7 @@ class Pipeline:
             self.done(refused(work.claim, work.planned, failure, moment=moment))
             return
         self.done(
-            outcomes.look_again(
+            giving_back.look_again(
                 work.claim,
                 reason,
                 after=CONTENDER_WAIT,
@@ -318,7 +323,7 @@ class Pipeline:
             await record(self.services.pool, self.job, [replace(outcome, log=log_row, requests=one.requests)])
             return
         self._turns.learn(state, asked_at=asked_at)
-        self._is_troubled = self._is_troubled or state.is_troubled
+        self._in_vain |= state.streaks.keys()
 
     def _forget(self, claims: Iterable[Claim]) -> None:
         for claim in claims:

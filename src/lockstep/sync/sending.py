@@ -25,7 +25,7 @@ from lockstep.engine.settlement import Sent, answers_to, resembles
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
-from lockstep.sync import kept_values, outcomes, partial
+from lockstep.sync import giving_back, kept_values, outcomes, partial
 from lockstep.sync.log_records import SYSTEM, changes_document, record_of, record_of_failure
 from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
@@ -106,8 +106,16 @@ def outcome_of(
         error = None if state == "confirmed" else {"code": answer.code, "detail": answer.detail, "status": status}
         return (settled_row(operation, state, requests=requests, error=error),)
 
-    def again(words: str, state: str) -> Outcome:
-        return outcomes.look_again(claim, words, after=wait, moment=moment, settled=settled(state), requests=requests)
+    def again(words: str, state: str, *, is_first_at_once: bool = False) -> Outcome:
+        return giving_back.look_again(
+            claim,
+            words,
+            after=wait,
+            moment=moment,
+            settled=settled(state),
+            requests=requests,
+            is_first_at_once=is_first_at_once,
+        )
 
     match answer.verdict:
         case Verdict.DONE_ALREADY if planned.plan.action is Action.DELETE and looks < outcomes.MOST_LOOKS_AGAIN:
@@ -130,19 +138,16 @@ def outcome_of(
         case Verdict.GONE if planned.plan.action is not Action.CREATE and looks < outcomes.MOST_LOOKS_AGAIN:
             return again(GONE_TEXT, "refused")
         case Verdict.CONFLICT | Verdict.STALE if looks < outcomes.MOST_LOOKS_AGAIN:
-            return outcomes.look_again(
-                claim, answer.detail, after=timedelta(0), moment=moment, settled=settled("refused"), requests=requests
-            )
+            return again(answer.detail, "refused", is_first_at_once=True)
         case Verdict.AMBIGUOUS if looks < outcomes.MOST_UNCERTAIN_LOOKS:
             return again(answer.detail, "ambiguous")
         case Verdict.THROTTLED:
             # 503 may come from a proxy behind which the request went on.
             was_refused = not answer.exchanges or answer.exchanges[-1].status == 429
             state = "dropped" if was_refused else "ambiguous"
-            return outcomes.not_sent(claim, due=answer.retry_at, settled=settled(state), requests=requests)
+            return _not_taken(claim, answer, moment=moment, wait=wait, settled=settled(state), requests=requests)
         case Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
-            due = moment.now + wait if answer.verdict is Verdict.UNREACHABLE else None
-            return outcomes.not_sent(claim, due=due, settled=settled("dropped"), requests=requests)
+            return _not_taken(claim, answer, moment=moment, wait=wait, settled=settled("dropped"), requests=requests)
         case _:
             failure = Failure(answer.code or "Conflict", answer.detail, answer.next_step)
             state = "ambiguous" if answer.verdict is Verdict.AMBIGUOUS else "refused"
@@ -153,6 +158,15 @@ def outcome_of(
 def _may_be_of_before(planned: Planned, answer: Answer) -> bool:
     """Whether *answer* shows the account unlike it must be now: some show it as it was, so it is read before that is a failure."""
     return planned.plan.action is not Action.CREATE and kept_values.is_refused_silently(answer)
+
+
+def _not_taken(
+    claim: Claim, answer: Answer, *, moment: Moment, wait: timedelta, settled: tuple[Row, ...] = (), requests: int
+) -> Outcome:
+    """The outcome where the application took no request. What our own turns held back was never sent, and counts for nothing."""
+    if answer.verdict is Verdict.THROTTLED and not answer.exchanges:
+        return giving_back.not_sent(claim, due=answer.retry_at, settled=settled)
+    return giving_back.put_off(claim, answer, first=wait, moment=moment, settled=settled, requests=requests)
 
 
 def _is_answer_to(planned: Planned, answer: Answer) -> bool:
@@ -176,13 +190,10 @@ def failed_look(
 ) -> Outcome:
     """The outcome where the application could not be read: nothing is known, so nothing is decided."""
     match answer.verdict:
-        case Verdict.THROTTLED:
-            return outcomes.not_sent(claim, due=answer.retry_at, requests=1)
-        case Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
-            due = moment.now + wait if answer.verdict is Verdict.UNREACHABLE else None
-            return outcomes.not_sent(claim, due=due, requests=1)
+        case Verdict.THROTTLED | Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
+            return _not_taken(claim, answer, moment=moment, wait=wait, requests=1)
         case Verdict.AMBIGUOUS if outcomes.looks_so_far(claim) < outcomes.MOST_UNCERTAIN_LOOKS:
-            return outcomes.look_again(claim, answer.detail, after=wait, moment=moment, settled=(), requests=1)
+            return giving_back.look_again(claim, answer.detail, after=wait, moment=moment, settled=(), requests=1)
         case _:
             failure = Failure(answer.code or "InternalServerError", answer.detail, answer.next_step)
             display = prepared.obj.display if prepared is not None else ""

@@ -10,16 +10,22 @@ from dataclasses import replace
 from datetime import timedelta
 
 from lockstep.engine.moment import Moment
+from lockstep.engine.patience import growing_pause
 from lockstep.engine.records import Account, Action, Change, ObjectKind, Plan, Reason, Step, StepStatus, StepType
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
 from lockstep.storage.operations import OpenOperation
-from lockstep.sync import outcomes
+from lockstep.sync import giving_back, outcomes
 from lockstep.sync.log_records import record_of
-from lockstep.sync.outcomes import COUNTED, MOST_UNCERTAIN_LOOKS, SETTLED, Failure, Outcome
+from lockstep.sync.outcomes import COUNTED, MOST_LOOKS_AGAIN, MOST_UNCERTAIN_LOOKS, SETTLED, Failure, Outcome
 from lockstep.sync.planner import Planned
 from lockstep.sync.settling import MAYBE_CREATED, Settlement
 
+STAYS_ACTIVE = Failure(
+    "DuplicateAccount",
+    "The application answers with success, but a second account that was made for the same object stays active.",
+    "Switch the account off in the application. See which it is: lockstep links --orphans",
+)
 FOUND = "The answer was lost; the application shows that it was done."
 
 
@@ -35,7 +41,7 @@ def settled(
     if problem is not None:
         outcome = outcomes.refused(claim, None, problem, moment=moment, settled=rows, is_unsettled=True)
     elif settlement.waits:
-        outcome = outcomes.look_again(claim, settlement.waits, after=wait, moment=moment, settled=rows, requests=0)
+        outcome = giving_back.look_again(claim, settlement.waits, after=wait, moment=moment, settled=rows, requests=0)
     else:
         outcome = Outcome(claim, settled=rows, postponed=_planned_next(claim, settlement))
     return replace(
@@ -59,12 +65,21 @@ def with_settled_before(outcome: Outcome) -> Outcome:
     return replace(outcome, more_counts={**outcome.more_counts, did: 1})
 
 
-def object_next(outcome: Outcome, planned: Planned) -> Outcome:
-    """*outcome*; where it was about an account beside the object's own, the object itself is planned next."""
+def object_next(outcome: Outcome, planned: Planned, moment: Moment, first_wait: timedelta) -> Outcome:
+    """*outcome*; where it was about an account beside the object's own, the object itself is planned next.
+
+    At once the first time; an application that says yes and keeps the account active is asked after growing pauses, like every other.
+    """
     if not planned.is_stray or not outcome.is_done:
         return outcome
-    error = {"code": SETTLED, "reason": "It is planned next", "looks": outcomes.looks_so_far(outcome.claim)}
-    row = outcomes.postponed_row(outcome.claim, "-infinity", failures=0, first=None, error=error, keeps_cycle=True)
+    looks = outcomes.looks_so_far(outcome.claim)
+    if looks >= MOST_LOOKS_AGAIN:
+        refused = outcomes.refused(outcome.claim, None, STAYS_ACTIVE, moment=moment, is_unsettled=True)
+        return replace(refused, settled=outcome.settled, log=outcome.log, requests=outcome.requests)
+    error = {"code": SETTLED, "reason": "It is planned next", "looks": looks + 1}
+    pause = growing_pause(looks, first=first_wait)
+    due = (moment.now + pause).isoformat() if pause else outcomes.AT_ONCE
+    row = outcomes.postponed_row(outcome.claim, due, failures=0, first=None, error=error, keeps_cycle=True)
     return replace(outcome, counted="", more_counts={outcome.counted: 1}, postponed=row)
 
 
@@ -80,7 +95,7 @@ def _planned_next(claim: Claim, settlement: Settlement) -> Row:
         "members": outcomes.members_due(claim),
     }
     return outcomes.postponed_row(
-        claim, "-infinity", failures=claim.failures, first=claim.first_failed_at, error=error, keeps_cycle=True
+        claim, outcomes.AT_ONCE, failures=claim.failures, first=claim.first_failed_at, error=error, keeps_cycle=True
     )
 
 

@@ -12,7 +12,7 @@ from lockstep.engine.plan import Prepared
 from lockstep.engine.records import ObjectKind
 from lockstep.storage import operations, target_index
 from lockstep.storage.dirty import Claim
-from lockstep.sync import judging, outcomes, planner
+from lockstep.sync import giving_back, judging, outcomes, planner
 from lockstep.sync.guarding import Decisions
 from lockstep.sync.outcomes import Outcome
 from lockstep.sync.pipeline import Pipeline
@@ -74,7 +74,7 @@ async def _plan_kind(
 async def _hand_on(pipeline: Pipeline, known: Known, claim: Claim, prepared: Prepared) -> int:
     due = judging.slowed_until(pipeline.job.row.quarantine)
     if due is not None and prepared.intent.kind not in LOSES_ACCESS and not is_on_demand(claim):
-        pipeline.done(outcomes.slowed(claim, due=due))
+        pipeline.done(giving_back.slowed(claim, due=due))
         return 0
     unsettled = tuple(known.open_operations.get(claim.source_id, ()))
     looks = outcomes.wants_look(claim) or is_on_demand(claim)

@@ -6,7 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
+from lockstep.engine.patience import Asked
 from lockstep.engine.plan import Prepared
+from lockstep.engine.records import Action
 from lockstep.storage.dirty import Claim
 from lockstep.storage.operations import OpenOperation
 from lockstep.sync.planner import Planned
@@ -50,6 +52,19 @@ class Members:
 
 
 Work: TypeAlias = Look | Settle | Write | Members
+
+
+def asks(work: Work) -> Asked:
+    """What *work* asks an application for."""
+    match work:
+        case Look() | Settle():
+            return Asked.GET if work.prepared.is_linked else Asked.SEARCH
+        case Members():
+            return Asked.MEMBERS
+        case Write():
+            return {Action.CREATE: Asked.CREATE, Action.DELETE: Asked.DELETE}.get(
+                work.planned.plan.action, Asked.UPDATE
+            )
 
 
 @dataclass(order=True, slots=True)

@@ -1,0 +1,66 @@
+"""Time passes without anybody waiting: every time that is on record is moved into the past.
+
+With it a day of sweeps, drains and scheduled cycles takes as long as what they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from sync_world import World
+
+from lockstep.postgres.pool import transaction
+from lockstep.sync.drain import drain_job
+from lockstep.sync.services import Services, Times
+from lockstep.sync.tasks import run_schedule
+
+SWEEP = timedelta(seconds=10)  # whoever finds nothing to wait for comes back so soon
+# Pauses as in production, and nobody sits through one. Between the cycles there is time to see what goes on by itself.
+IN_NO_TIME = Times(longest_wait_seconds=0.0, cycle_interval=timedelta(days=1))
+
+# When the job can go on, and the first thing that is to be done then.
+_SECONDS = """
+select extract(epoch from least(
+    greatest(
+        (select min(not_before) from dirty where not_before < 'infinity' and not_before > '-infinity'),
+        (select max(not_before) from target_state),
+        case when quarantine ->> 'reason' = 'EncounteredQuarantineException' then (quarantine ->> 'nextAttempt')::timestamptz end
+    ),
+    next_cycle_at
+) - now()) from job where id = %s
+"""
+
+
+async def pass_time(world: World, by: timedelta) -> None:
+    async with transaction(world.pool) as connection:
+        for statement in (
+            "update dirty set not_before = not_before - %(by)s, first_failed_at = first_failed_at - %(by)s",
+            "update target_state set not_before = not_before - %(by)s, tokens_at = tokens_at - %(by)s",
+            "update operation set planned_at = planned_at - %(by)s",
+            """update job set next_cycle_at = next_cycle_at - %(by)s, last_probe_at = last_probe_at - %(by)s,
+                quarantine = jsonb_set(quarantine, '{nextAttempt}',
+                    to_jsonb((quarantine ->> 'nextAttempt')::timestamptz - %(by)s::interval))""",
+        ):
+            await connection.execute(statement, {"by": by})
+
+
+async def new_process(world: World, times: Times = IN_NO_TIME) -> None:
+    """One sweep of a process that remembers nothing."""
+    services = Services(world.pool, world.services.vault, world.services.opener, world.drive.wake, times=times)
+    await run_schedule(services, world.drive)
+    await drain_job(services, world.drive, world.job)
+
+
+async def live(world: World, how_long: timedelta, count: Callable[[], int], *, most: int) -> list[timedelta]:
+    """Let *how_long* pass; returns when each request that *count* counts came. Ends early once it is more than *most*."""
+    now, came = timedelta(0), list[timedelta]()
+    while now < how_long and len(came) <= most:
+        before = count()
+        await new_process(world)
+        came += [now] * (count() - before)
+        seconds = await world.value(_SECONDS, world.job)
+        step = max(SWEEP, timedelta(seconds=float(seconds or 0) + 0.01))
+        await pass_time(world, step)
+        now += step
+    return came

@@ -1,0 +1,163 @@
+"""No loop asks an application again without a growing pause: requests are counted, over a day, of every kind and for every nonsense."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+from passing_time import live
+from scripted_scim import ERROR, Answer, ScriptedScim, saying, scripted_scim, scripted_world
+from sync_world import CONFIG, USERS, World, person_id
+
+from lockstep.engine.patience import Asked
+from lockstep.postgres.pool import Pool, transaction
+from lockstep.sync import cycle as cycle_frame
+
+GROUPS: dict[str, Any] = {
+    "name": "Groups", "source": "Group",
+    "attributes": [{"target": "displayName", "source": "displayName", "match": 1}, {"target": "members", "source": "members"}],
+}  # fmt: skip
+DAY = timedelta(days=1)
+# So many requests of one kind about one object are enough, within so long.
+ENOUGH = {timedelta(seconds=9): 5, timedelta(minutes=1): 8, timedelta(minutes=10): 12, timedelta(hours=1): 20, DAY: 170}
+
+
+async def breaks_off(request: web.Request) -> web.StreamResponse:
+    """The connection is closed in the middle of the answer."""
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b"{")
+    assert request.transport is not None
+    request.transport.close()
+    return response
+
+
+def error(status: int, scim_type: str = "") -> Answer:
+    return saying(status, json.dumps({"schemas": [ERROR], "status": str(status), "scimType": scim_type}))
+
+
+NONSENSE = {
+    "a web page": saying(500, "<html>Oops</html>", content_type="text/html"),
+    "a web page that says 200": saying(200, "<html>Sign in</html>", content_type="text/html"),
+    "nothing at all": saying(200),
+    "half an answer": saying(200, '{"id": "x", "totalRes'),
+    "an answer that breaks off": breaks_off,
+    **{str(status): error(status) for status in (401, 403, 404, 409, 412, 429, 500, 503)},
+    "400 invalidValue": error(400, "invalidValue"),
+    "503 with Retry-After: 0": saying(503, **{"Retry-After": "0"}),
+}
+
+
+@pytest.fixture
+async def application() -> AsyncIterator[ScriptedScim]:
+    async with scripted_scim() as application:
+        yield application
+
+
+@pytest.fixture
+async def world(pool: Pool, application: ScriptedScim) -> AsyncIterator[World]:
+    async with scripted_world(pool, application, {**CONFIG, "mappings": [USERS, GROUPS]}) as world:
+        async with transaction(pool) as connection:
+            await connection.execute(
+                """insert into grp (id, source, anchor, display_name, attributes)
+                values (%s, 'admin', 'g', 'Team', '{"displayName": "Team"}')""",
+                (person_id(9),),
+            )
+            await connection.execute(
+                "insert into assignment (app, principal_kind, principal_id) values (%s, 'Group', %s)",
+                (world.app, person_id(9)),
+            )
+        await world.add_people([1])
+        await world.sync()
+        application.asked.clear()
+        yield world
+
+
+async def cause(world: World, asked: Asked) -> None:
+    """A change whose provisioning sends a request of the kind *asked*."""
+    match asked:
+        case Asked.PROBE | Asked.SEARCH | Asked.CREATE:
+            await world.add_people([2])
+        case Asked.LISTING:
+            await world.add_people([2])
+            async with transaction(world.pool) as connection:
+                await cycle_frame.begin_initial(connection, world.job)
+        case Asked.DELETE:
+            await world.rows(
+                "update person set deleted_at = now() - interval '60 days' where id = %s returning 1", person_id(1)
+            )
+            await world.change([1], surname="Gone")
+        case Asked.MEMBERS:
+            await join(world)
+        case Asked.GET | Asked.UPDATE:
+            await world.change([1], surname="Renamed")
+    if asked is Asked.PROBE:
+        await world.rows("update job set last_probe_at = null returning 1")
+    if asked is Asked.GET:
+        await world.rows("""update dirty set last_error = '{"look": true}' returning 1""")
+
+
+async def join(world: World) -> None:
+    async with transaction(world.pool) as connection:
+        parameters = {"group": person_id(9), "member": person_id(1), "job": world.job}
+        await connection.execute(
+            "insert into member (group_id, member_id, member_kind) values (%(group)s, %(member)s, 'User')", parameters
+        )
+        await connection.execute(
+            "insert into dirty_member (job, group_id, member_id) values (%(job)s, %(group)s, %(member)s)", parameters
+        )
+        await connection.execute(
+            "select mark_dirty(%(job)s, 'Group', array[%(group)s]::uuid[], 5::smallint, 'members')", parameters
+        )
+
+
+def are_few(came: list[timedelta], enough: dict[timedelta, int] = ENOUGH) -> None:
+    for time, most in enough.items():
+        assert sum(one <= time for one in came) <= most, f"within {time}, at {[str(one) for one in came]}"
+
+
+HOUR = timedelta(hours=1)
+GAPS = [
+    (Asked.PROBE, "409"), (Asked.PROBE, "503"), (Asked.LISTING, "412"), (Asked.SEARCH, "503"), (Asked.GET, "an answer that breaks off"),
+    (Asked.CREATE, "409"), (Asked.CREATE, "503"), (Asked.UPDATE, "412"), (Asked.UPDATE, "403"), (Asked.DELETE, "404"),
+    (Asked.MEMBERS, "503"),
+]  # fmt: skip
+
+
+async def asked_for(
+    world: World, application: ScriptedScim, asked: Asked, said: str, how_long: timedelta
+) -> list[timedelta]:
+    application.answers[asked] = NONSENSE[said]
+    await cause(world, asked)
+    came = await live(world, how_long, lambda: application.asked[asked], most=ENOUGH[DAY])
+    assert came
+    return came
+
+
+@pytest.mark.parametrize(("asked", "said"), GAPS)
+async def test_nonsense_is_asked_for_after_growing_pauses(
+    world: World, application: ScriptedScim, asked: Asked, said: str
+) -> None:
+    are_few(await asked_for(world, application, asked, said, timedelta(minutes=10)))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("said", NONSENSE)
+@pytest.mark.parametrize("asked", list(Asked))
+async def test_every_nonsense_is_asked_for_after_growing_pauses(
+    world: World, application: ScriptedScim, asked: Asked, said: str
+) -> None:
+    came = await asked_for(world, application, asked, said, HOUR)
+    are_few(came)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("asked", "said"), GAPS)
+async def test_nonsense_of_a_day_is_asked_for_a_few_times(
+    world: World, application: ScriptedScim, asked: Asked, said: str
+) -> None:
+    are_few(await asked_for(world, application, asked, said, DAY))
