@@ -134,7 +134,10 @@ class Target(TargetReader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One line of *Test Connection*. Where *tried* is False an earlier line made it pointless; *passed* is False, too."""
+    """One line of *Test Connection*. Where *tried* is False an earlier line made it pointless; *passed* is False, too.
+
+    *is_verified* is False for a write that was accepted and that the application does not show.
+    """
 
     name: str
     passed: bool
@@ -143,6 +146,7 @@ class Probe:
     seconds: float = 0.0
     exchange: Exchange | None = None
     tried: bool = True
+    is_verified: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 from company import NAMES, Company, guid, upn
+from target_servers import allowing, settings_for
 from third_party import SERVERS, Outside
 from two_applications import stage_with
 
 from lockstep.actions import people
+from lockstep.targets.opener import ScimTargets
+from lockstep.vault import Secret
 
 APP = "outside"
 MOST_OF_A_START = 4 * len(NAMES)  # requests: a create, a manager each, and where PATCH is missing, a GET and a PUT
@@ -78,3 +81,15 @@ async def test_directory_and_application_agree_after_every_step(company: Company
     company.teams["Sales"].discard("p20")
     await in_step(company, server, most=20)
     assert gone["userPrincipalName"] not in await company.wire.listed()
+
+
+async def test_deep_test_names_what_a_server_lacks_and_leaves_nothing_behind(server: Outside) -> None:
+    async with server.start() as wire:
+        targets = ScimTargets(client=allowing(wire.upstream))
+        at = settings_for(wire.upstream, tenant_url=wire.upstream + wire.path, secret=Secret(wire.token))
+        probes = await targets.test_deeply(at)
+        await targets.close()
+
+        assert {probe.name for probe in probes if probe.tried and not probe.passed} == server.fails
+        assert all(probe.remedy for probe in probes if probe.tried and not probe.passed)
+        assert (await wire.listed(), await wire.listed("Groups")) == ({}, {})

@@ -106,9 +106,9 @@ async def _first_failure(services: Services, settings: TargetSettings) -> Probe 
 
 
 async def test_deeply(context: Context, app: str) -> Sequence[Probe]:
-    """Everything that provisioning would send to the application, in accounts made for it and deleted again.
+    """Test Connection, and everything that provisioning would send to the application, in accounts made for it and deleted again.
 
-    It writes to the application, so somebody has to have asked for it. Raises LockstepError where it cannot be reached.
+    It writes to the application, so somebody has to have asked for it. Raises LockstepError while there are no credentials.
     """
     services = new_services(context)
     job, settings = await settings_of_target(context, services, app)

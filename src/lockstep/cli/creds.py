@@ -108,7 +108,7 @@ def show(app: str, output: Output) -> None:
 @creds.command("test")
 @click.argument("app")
 @click.option(
-    "--deep", is_flag=True, help="Write as well: make people and groups called lockstep-check-..., delete them."
+    "--deep", is_flag=True, help="Write as well: make two people and a group called lockstep-check-..., delete them."
 )
 @click.option("--yes", is_flag=True, help="Do not ask before --deep writes.")
 @output_option
@@ -120,7 +120,7 @@ def test(app: str, deep: bool, yes: bool, output: Output) -> int:
     lockstep creds test documo --deep
     """
     if deep:
-        confirm(f"Make people and groups in {app} and delete them again?", yes=yes)
+        confirm(f"Make two people and a group in {app} and delete them again?", yes=yes)
         return _shown_deeply(run(lambda context: connection.test_deeply(context, app)), output)
     own: tuple[str, ...] = ()
 
@@ -162,21 +162,27 @@ async def _allowed_here_alone(context: Context, app: str) -> tuple[str, ...]:
 def _shown_deeply(probes: Sequence[Probe], output: Output) -> int:
     _show_probes(probes, output)
     failed = sum(probe.tried and not probe.passed for probe in probes)
-    hint(
-        f"{sum(probe.passed for probe in probes)} passed, {failed} failed, {sum(not p.tried for p in probes)} not tried."
-    )
+    passed = sum(probe.passed and probe.is_verified for probe in probes)
+    unverified = sum(not probe.is_verified for probe in probes)
+    untried = sum(not probe.tried for probe in probes)
+    hint(f"{passed} passed, {failed} failed, {unverified} not verifiable, {untried} not tried.")
     return EXIT_CODES[Kind.PARTIAL] if failed else 0
 
 
 def _show_probes(probes: Sequence[Probe], output: Output) -> None:
-    rows = [connection.as_row(probe) | {"result": _result(probe), "tried": probe.tried} for probe in probes]
+    rows = [
+        connection.as_row(probe) | {"result": _result(probe), "tried": probe.tried, "verified": probe.is_verified}
+        for probe in probes
+    ]
     columns = [Column("result", "Result"), Column("name", "Probe"), Column("sentence", "What was found"),
                Column("remedy", "What to do"), Column("seconds", "Seconds", is_wide=True)]  # fmt: skip
     output.many(rows, columns)
 
 
 def _result(probe: Probe) -> str:
-    return "ok" if probe.passed else "FAIL" if probe.tried else "-"
+    if probe.passed:
+        return "ok" if probe.is_verified else "?"
+    return "FAIL" if probe.tried else "-"
 
 
 def _read_token(*, from_stdin: bool, file: Path | None) -> Secret | None:
