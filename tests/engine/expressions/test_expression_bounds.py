@@ -197,6 +197,8 @@ FLOODS = {
     "Count(Trim([p]))": {"p": ["x"] * 10_000},
     "Count(RemoveDuplicates([p]))": {"p": ["x"] * 10_000},
     "Count(AppRoleAssignmentsComplex([p]))": {"p": [{"id": "1", "displayName": "a", "value": "a"}] * 10_000},
+    "SingleAppRoleAssignment([p])": {"p": [{"id": "1", "displayName": "a", "value": "a"}] * 250},
+    "Join([a],[b],[a])": {"a": "x" * 20_000, "b": "y" * 20_000},
 }
 
 

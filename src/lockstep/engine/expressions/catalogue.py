@@ -73,6 +73,7 @@ class Function:
     pure: bool = True  # same arguments, same answer: may be computed once
     wants_context: bool = False
     cost: int = 0  # units of work for each character of its arguments, where it looks at every one by itself
+    chooses: bool = False  # gives one of its arguments as it is, or counts what it makes by itself
     top_level_only: bool = False
     even_arguments: bool = False
 

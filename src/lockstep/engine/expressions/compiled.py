@@ -27,6 +27,7 @@ from lockstep.engine.expressions.tree import (
     walk,
 )
 from lockstep.engine.expressions.values import Diverted, Record, Value
+from lockstep.engine.expressions.work import MAX_WORK
 
 assert _functions.__all__  # noqa: S101  # importing the families fills the catalogue
 MAX_PATTERNS = 50
@@ -45,7 +46,7 @@ class CompiledExpression:
 
     def evaluate(self, record: Record, context: EvaluationContext) -> Value:
         """The value, or DROP, or SKIP_OBJECT. Raises ExpressionError."""
-        context.work.begin()
+        context.work.left = MAX_WORK
         try:
             return self.raw(record, context)
         except Diverted as diverted:
@@ -77,7 +78,7 @@ class CompiledExpression:
             asked.append(value)
             return True
 
-        context.work.begin()
+        context.work.left = MAX_WORK
         # The end is always an error: with everything in use, no rule finds a value. One of a rule itself comes again with `evaluate`.
         with suppress(ExpressionError, Diverted):
             self.raw(record, replace(context, taken=note))

@@ -12,6 +12,15 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from lockstep.engine.expressions.catalogue import Function, Kind, Parameter
+from lockstep.engine.expressions.charging import (
+    charged,
+    charged_one,
+    charged_roles,
+    in_context,
+    located,
+    made,
+    makes_long_results,
+)
 from lockstep.engine.expressions.comparing import compile_comparison
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.converting import converted
@@ -19,7 +28,6 @@ from lockstep.engine.expressions.errors import ExpressionError, Trouble
 from lockstep.engine.expressions.linking import FLOWS, link
 from lockstep.engine.expressions.tree import Attribute, Call, Comparison, EmptySlot, Expression, Keyword, Number, Text
 from lockstep.engine.expressions.values import FALSE, TRUE, Diverted, Record, Value
-from lockstep.engine.expressions.work import CHARACTERS_PER_UNIT, FREE, UNITS_PER_VALUE, size_of
 from lockstep.engine.moment import Moment
 
 Evaluate: TypeAlias = Callable[[Record, EvaluationContext], Value]
@@ -165,7 +173,8 @@ class Compiler:
                 raise
             self.folded_errors.append(error)
             return Compiled(_failing(error), function.returns, node)
-        compiled = Compiled(_located(evaluate, form), function.returns, node)
+        told = (made if makes_long_results(function) else located)(evaluate, form)
+        compiled = Compiled(told, function.returns, node)
         constant_arguments = all(argument.is_constant for argument in arguments)
         return self._folded(compiled, function) if constant_arguments else compiled
 
@@ -231,29 +240,12 @@ def _plain(form: Form) -> Evaluate:
     read = [_argument(form, index) for index in range(len(form.arguments))]
     if form.function.wants_context:
         label = f"{form.call.position}:{form.text}"
-        return _in_context(implementation, label, read, form.function.cost)
-    return _charged(implementation, read, form.function.cost) if form.function.cost else _by_arity(implementation, read)
-
-
-def _in_context(implementation: Callable[..., Any], label: str, read: Sequence[Evaluate], cost: int) -> Evaluate:
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
-        value = implementation(context, label, *[argument(record, context) for argument in read])
-        if cost:
-            context.work.charge(cost * size_of(value))
-        return value
-
-    return evaluate
-
-
-def _charged(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: int) -> Evaluate:
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
-        arguments = [argument(record, context) for argument in read]
-        size = sum(map(size_of, arguments))
-        if size > FREE:
-            context.work.charge(cost * size)
-        return implementation(*arguments)
-
-    return evaluate
+        return in_context(implementation, label, read, form.function.cost)
+    if not form.function.cost:
+        return _by_arity(implementation, read)
+    if form.function.parameters[0].kind is Kind.ROLES:
+        return charged_roles(implementation, read, form.function.cost)
+    return (charged_one if len(read) == 1 else charged)(implementation, read, form.function.cost)
 
 
 def _by_arity(implementation: Callable[..., Any], read: Sequence[Evaluate]) -> Evaluate:
@@ -290,19 +282,3 @@ def _numbered(evaluate: Evaluate, index: int) -> Evaluate:
             raise
 
     return numbered
-
-
-def _located(evaluate: Evaluate, form: Form) -> Evaluate:
-    def located(record: Record, context: EvaluationContext) -> Value:
-        try:
-            value = evaluate(record, context)
-            if value.__class__ is str:
-                if len(value) > FREE:
-                    context.work.charge(len(value) // CHARACTERS_PER_UNIT)
-            elif value.__class__ is tuple:
-                context.work.charge(UNITS_PER_VALUE * len(value))
-            return value
-        except Trouble as trouble:
-            raise form.told(trouble) from None
-
-    return located

@@ -16,6 +16,7 @@ from lockstep.engine.expressions.linking import FLOWS
 from lockstep.engine.expressions.printer import print_expression
 from lockstep.engine.expressions.tree import EmptySlot, Expression, Keyword, Number, Text, children
 from lockstep.engine.expressions.values import Diverted, Record, Value
+from lockstep.engine.expressions.work import MAX_WORK
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def explain(text: str, record: Record, context: EvaluationContext) -> Explained:
     tree = compile_expression(text).tree
     observed = _Observed()
     closure = Compiler(text, observed.observe).compile(tree, is_root=True).evaluate
-    context.work.begin()
+    context.work.left = MAX_WORK
     with suppress(Diverted, ExpressionError):  # the observer has seen them
         closure(record, context)
     return observed.told(tree)

@@ -12,20 +12,18 @@ from lockstep.engine.expressions.errors import Trouble
 # A unit is about 10 ns, so the worst case is about 40 ms.
 MAX_WORK: Final = 4_000_000
 FREE: Final = 256  # characters that nobody counts
+# Nor does anybody count a call that costs less. The calls that an expression can hold (about 900) may do as much once more.
+FREE_UNITS: Final = 4_096
 CHARACTERS_PER_UNIT: Final = 8  # where a text is copied or searched as a whole
 UNITS_PER_VALUE: Final = 8  # of a list
 
 
 class Work:
-    """What is left of one evaluation."""
+    """What is *left* of one evaluation; set it to MAX_WORK for the next."""
 
     __slots__ = ("left",)
 
     def __init__(self) -> None:
-        self.left = MAX_WORK
-
-    def begin(self) -> None:
-        """A new evaluation."""
         self.left = MAX_WORK
 
     def charge(self, units: int) -> None:
@@ -47,6 +45,8 @@ def size_of(value: Any) -> int:
     """How many characters, or values that are no texts, an argument has."""
     if value.__class__ is str:
         return len(value)
+    size = 1
     if isinstance(value, (tuple, list)):
-        return sum(len(item) if item.__class__ is str else 1 for item in value)
-    return 1
+        for item in value:
+            size += len(item) if item.__class__ is str else 1
+    return size

@@ -11,6 +11,7 @@ from lockstep.engine.expressions.catalogue import Example, Kind, form, function,
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import Trouble
 from lockstep.engine.expressions.values import MAX_VALUES, Record, Value, check_size, to_text, to_values, within_limit
+from lockstep.engine.expressions.work import FREE
 
 if TYPE_CHECKING:
     from lockstep.engine.expressions.compiler import Evaluate, Form
@@ -24,6 +25,7 @@ _PROXIES = {"proxyAddresses": ["SMTP:anna@contoso.com", "smtp:a.lind@contoso.com
     text("separator", 'put between the values; "" for none'),
     several("source", "a text, or several values that are all joined", repeats=True),
     returns=Kind.TEXT,
+    chooses=True,
     meaning="All values in one text, with the separator between them. Null and empty values are passed over.",
     examples=[
         Example('Join(" ", [givenName], [surname])', "Anna Lindqvist", {"givenName": "Anna", "surname": "Lindqvist"}),
@@ -49,7 +51,10 @@ def join(call: Form) -> Evaluate:
                 parts += _values_of(value, source, sources, context)
         if len(parts) > _FEW:
             check_size(sum(map(len, parts)) + len(glue) * len(parts))
-        return within_limit(glue.join(parts))
+        made = glue.join(parts)
+        if len(made) > FREE:
+            context.work.charge_result(within_limit(made))
+        return made
 
     return evaluate
 
@@ -66,7 +71,9 @@ def _join_many(separator: Evaluate, sources: list[Evaluate]) -> Evaluate:
             size += sum(map(len, found)) + len(glue) * len(found)
             check_size(size)
             parts += found
-        return glue.join(parts)
+        made = glue.join(parts)
+        context.work.charge_result(made)
+        return made
 
     return evaluate
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     anything("value if true", "the result where the condition holds"),
     anything("value if false", "the result where it does not"),
     returns=Kind.ANY,
+    chooses=True,
     meaning="One of two values. Only the one that is chosen is evaluated. An absent attribute compares as an empty text.",
     remarks="There is no AND and no OR: nest IIF in the second argument for AND, in the third for OR.",
     examples=[
@@ -57,6 +58,7 @@ def iif(call: Form) -> Evaluate:
     text("key", "compared case-sensitively", repeats=True),
     anything("value", "the result for that key", repeats=True),
     returns=Kind.ANY,
+    chooses=True,
     meaning="The value whose key equals the source, else the default, else null. Only the chosen value is evaluated.",
     remarks='Do not use IsPresent, IsNull or IsNullOrEmpty as source: give the key "" for a missing value.',
     even_arguments=True,
@@ -108,6 +110,7 @@ def _switch_on_computed_keys(
     "Coalesce",
     anything("source", "tried in order; null and empty are passed over", repeats=True),
     returns=Kind.ANY,
+    chooses=True,
     meaning="The first source that is neither null nor empty; where there is none, the last argument as it is.",
     minimum=1,
     examples=[

@@ -45,7 +45,9 @@ _NOT_WITH_ALL = "Not together with the scope *Sync all users and groups*: only a
     examples=[Example("SingleAppRoleAssignment([appRoleAssignments])", "admin", _PERSON)],
 )
 def single_app_role_assignment(assignments: Value) -> str | None:
-    return next((_name(role) for role in _roles(assignments)), None)
+    for role in _roles(assignments):
+        return _name(role)
+    return None
 
 
 @function(

@@ -1,0 +1,109 @@
+"""The closures that count the work of an evaluation, and those that need not.
+
+Counting costs time with every call, so only those count that can do much: what chooses between values or gives a number makes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lockstep.engine.expressions.catalogue import Function, Kind
+from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.values import Record, Value
+from lockstep.engine.expressions.work import CHARACTERS_PER_UNIT, FREE, FREE_UNITS, UNITS_PER_VALUE, size_of
+
+if TYPE_CHECKING:
+    from lockstep.engine.expressions.compiler import Evaluate, Form
+
+_SEVERAL = (tuple, list)
+
+
+def in_context(implementation: Callable[..., Any], label: str, read: Sequence[Evaluate], cost: int) -> Evaluate:
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        value = implementation(context, label, *[argument(record, context) for argument in read])
+        if cost:
+            context.work.charge(cost * size_of(value))
+        return value
+
+    return evaluate
+
+
+def charged_one(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: int) -> Evaluate:
+    argument, free = read[0], min(FREE, FREE_UNITS // cost)
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        value = argument(record, context)
+        if value is not None:
+            size = len(value) if value.__class__ is str else size_of(value)
+            if size > free:
+                context.work.charge(cost * size)
+        return implementation(value)
+
+    return evaluate
+
+
+def charged_roles(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: int) -> Evaluate:
+    """Role assignments are charged for by their number: their texts are passed on as they are."""
+    argument, free = read[0], FREE_UNITS // cost
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        value = argument(record, context)
+        if value.__class__ in _SEVERAL and len(value) > free:
+            context.work.charge(cost * len(value))
+        return implementation(value)
+
+    return evaluate
+
+
+def charged(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: int) -> Evaluate:
+    free = min(FREE, FREE_UNITS // cost)
+
+    def evaluate(record: Record, context: EvaluationContext) -> Value:
+        arguments = [argument(record, context) for argument in read]
+        size = 0
+        for value in arguments:
+            size += len(value) if value.__class__ is str else size_of(value)
+        if size > free:
+            context.work.charge(cost * size)
+        return implementation(*arguments)
+
+    return evaluate
+
+
+def makes_long_results(function: Function) -> bool:
+    """Whether what it gives can be long, and has not been counted with its arguments: most functions give something short."""
+    if function.chooses or (function.cost and function.returns is Kind.TEXT):
+        return False
+    return function.returns in (Kind.TEXT, Kind.VALUES, Kind.ANY)
+
+
+def located(evaluate: Evaluate, form: Form) -> Evaluate:
+    """*evaluate*, whose troubles say where in the expression they happened."""
+
+    def told(record: Record, context: EvaluationContext) -> Value:
+        try:
+            return evaluate(record, context)
+        except Trouble as trouble:
+            raise form.told(trouble) from None
+
+    return told
+
+
+def made(evaluate: Evaluate, form: Form) -> Evaluate:
+    """The same for a function whose results are charged for."""
+
+    def told(record: Record, context: EvaluationContext) -> Value:
+        try:
+            value = evaluate(record, context)
+            if value.__class__ is str:
+                if len(value) > FREE:
+                    context.work.charge(len(value) // CHARACTERS_PER_UNIT)
+            elif value.__class__ is tuple:
+                context.work.charge(UNITS_PER_VALUE * len(value))
+            return value
+        except Trouble as trouble:
+            raise form.told(trouble) from None
+
+    return told
