@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -38,6 +39,9 @@ Taken = Mapping[str, Collection[str]]
 
 # Attributes that say whether a person may have access: mappings that read one of them carry a disabling.
 DISABLING: Final = frozenset({IS_SOFT_DELETED, "accountEnabled"})
+# Shared by everybody who is quite ordinary: making empty ones for each would take longer than two mappings.
+_NO_VALUES: Final[Values] = MappingProxyType({})
+_NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -112,11 +116,13 @@ def map_account(
             return Mapped({}, problem=problem, redacted=frozenset(work.redacted))
     for labels, given in mapping.labels:
         # An element that only constants would fill says nothing: {"type": "work", "primary": true} is no e-mail address.
-        if given.isdisjoint(values):
+        if values.keys().isdisjoint(given):
             for label in labels:
                 values.pop(label, None)
     problem = _missing_required(mapping, values) if creating else None
-    return Mapped(values, problem=problem) if work is None else work.done(problem)
+    if work is None:
+        return Mapped(values, _NO_NAMES, _NO_NAMES, (), _NO_VALUES, _NO_NAMES, problem, _NO_VALUES)
+    return work.done(problem)
 
 
 def desired_hash(values: Values, cleared: Collection[str] = ()) -> str:
