@@ -15,6 +15,7 @@ from enum import StrEnum
 from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, require_credentials, services_of
 from lockstep.actions.lookup import find_group, find_person
+from lockstep.actions.restore import believe_backup, require_people_of_today
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import Kind, LockstepError, conflict, not_found
 from lockstep.postgres.pool import Connection
@@ -58,14 +59,18 @@ _HELP_AGAIN_SECONDS = 1.0
 _WORKER_SILENT_SECONDS = 15.0
 
 
-async def start(context: Context, app: str) -> JobRow:
+async def start(context: Context, app: str, *, as_of_backup: bool = False) -> JobRow:
     """Switch provisioning on: the first time with an initial cycle, later on from where it was. Lifts a quarantine.
 
-    Raises LockstepError while there are no credentials.
+    Raises LockstepError while there are no credentials, and after a restore until the sources were read again; *as_of_backup*: the
+    people of the backup count for all applications.
     """
     async with context.changing(PROVISIONING_WRITE) as edit:
         row = await job_row(edit.connection, app)
         await require_credentials(edit.connection, row)
+        if as_of_backup:
+            await believe_backup(edit)
+        await require_people_of_today(edit.connection, row.app_name)
         await jobs.set_status(edit.connection, row.id, "on", actor=context.actor.name)
         await _lift_quarantine(edit.connection, row, context.now())
         if not row.started:
@@ -75,7 +80,7 @@ async def start(context: Context, app: str) -> JobRow:
             "Enable/start provisioning configuration",
             row.app_name,
             before={"status": row.status},
-            after={"status": "on"},
+            after={"status": "on"} | ({"asOfBackup": True} if as_of_backup else {}),
         )
     await context.after_commit(frozenset({row.id}))
     return row
@@ -106,6 +111,7 @@ async def restart(context: Context, app: str, scopes: Collection[ResetScope] = U
         connection = edit.connection
         row = await job_row(connection, app)
         await require_credentials(connection, row)
+        await require_people_of_today(connection, row.app_name)
         await jobs.set_status(connection, row.id, "on", actor=context.actor.name)
         if ResetScope.QUARANTINE_STATE in wanted:
             await jobs.set_quarantine(connection, row.id, None)
@@ -223,6 +229,7 @@ async def push(
         async with context.reading(PROVISIONING_WRITE) as connection:
             row = await job_row(connection, app)
             await require_credentials(connection, row)
+            await require_people_of_today(connection, row.app_name)
             people = [(await find_person(connection, name)).id for name in users]
             named = [(await find_group(connection, name)).id for name in groups]
         if again:

@@ -2,14 +2,23 @@
 
 Applications have moved on since the backup. So every job is off, and its next start is a full cycle, in which the accounts of the
 application are read before anything is planned; unfinished operations of the journal are settled by looking first (engine: settling).
+
+The directory is as old as the backup: whoever left since counts as active in it. So nothing starts before every source was read again.
 """
 
 from __future__ import annotations
 
 from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE
-from lockstep.storage import jobs
+from lockstep.directory.edit import Edit
+from lockstep.engine.names import LOCAL_SOURCE
+from lockstep.errors import conflict
+from lockstep.postgres.pool import Connection
+from lockstep.storage import jobs, source_holds, sources
+from lockstep.storage.sources import SourceRecord
 from lockstep.sync import cycle as cycle_frame
+
+_RESTORED, _UNREAD, _READ = "restored", "unread", "read"  # in what is noted of a source
 
 
 async def enter_restore_mode(context: Context, source: str) -> list[str]:
@@ -28,4 +37,37 @@ async def enter_restore_mode(context: Context, source: str) -> list[str]:
                 before={"status": row.status},
                 after={"status": "off", "backup": source},
             )
+        for one in await sources.list_sources(edit.connection):
+            if one.name != LOCAL_SOURCE:
+                await sources.note_reading(edit.connection, one.name, {_RESTORED: _UNREAD})
     return [row.app_name for row in rows]
+
+
+async def note_read_again(edit: Edit, source: SourceRecord) -> None:
+    """The source was read to its end: its people are those of today, once nothing of it is held back."""
+    if (source.watermark or {}).get(_RESTORED):
+        await sources.note_reading(edit.connection, source.name, {_RESTORED: _READ})
+
+
+async def require_people_of_today(connection: Connection, app: str) -> None:
+    """Raise LockstepError while a source is as it was when the backup was made."""
+    for one in await sources.list_sources(connection):
+        state = (one.watermark or {}).get(_RESTORED)
+        if state == _UNREAD:
+            raise conflict(
+                f"The people of {one.name} are those of the backup, so people who left since would get their accounts back",
+                next_step=f"Read them again: lockstep sources import {one.name}. "
+                f"If that is impossible and you know who left: lockstep start {app} --as-of-backup",
+            )
+        if state == _READ and await source_holds.open_holds(connection, one.name):
+            raise conflict(
+                f"People who are missing from {one.name} since the backup wait for a decision",
+                next_step=f"Decide it: lockstep sources confirm {one.name}",
+            )
+
+
+async def believe_backup(edit: Edit) -> None:
+    """Let the people count as they are, of all sources."""
+    for one in await sources.list_sources(edit.connection):
+        if (one.watermark or {}).get(_RESTORED):
+            await sources.note_reading(edit.connection, one.name, {_RESTORED: None})

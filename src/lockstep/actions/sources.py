@@ -9,6 +9,7 @@ from typing import Any
 
 from lockstep.actions.context import SOURCES_WRITE, Context, audit
 from lockstep.actions.lookup import find_source
+from lockstep.actions.restore import note_read_again
 from lockstep.directory.intake import Guard as Guard
 from lockstep.directory.intake import IntakeOptions as IntakeOptions
 from lockstep.directory.intake import delete_objects, rehearsing, take_pass
@@ -133,6 +134,8 @@ async def import_source(
     failure = next((result.error for result in results if result.error), None)
     async with context.changing(SOURCES_WRITE) as edit:
         await store.note_reading(edit.connection, name, {"keys": keys | settled, "failure": failure})
+        if failure is None:
+            await note_read_again(edit, source)
         await audit(edit, "Import source", name, after={str(result.kind): counts_of(result) for result in results})
     return results
 

@@ -12,6 +12,7 @@ from lockstep.actions.restore import enter_restore_mode
 from lockstep.actions.sources import list_sources
 from lockstep.cli.output import Output, hint, output_option
 from lockstep.cli.session import has_data, operator, require_data, settings_of
+from lockstep.engine.names import LOCAL_SOURCE
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.postgres import dump
 from lockstep.postgres.embedded import Options
@@ -47,17 +48,28 @@ def backup(file: Path, output: Output) -> None:
 
 
 @click.command("restore")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=_FILE, required=False)
 @click.option("--key", "key_file", type=_FILE, help="The copy of the key that belongs to the backup.")
+@click.option("--by-hand", is_flag=True, help="DATABASE_URL was filled with its server's own tools; do the rest.")
 @output_option
-def restore(file: Path, key_file: Path | None, output: Output) -> None:
+def restore(file: Path | None, key_file: Path | None, by_hand: bool, output: Output) -> None:
     """Fill an empty data folder from FILE. Provisioning is off until you start it, and begins with a look at everything.
 
     \b
     lockstep restore lockstep-2026-11-28.dump --key key.copy
+    lockstep restore --by-hand
     """
     settings = settings_of()
-    _require_embedded(settings, 'pg_restore --no-owner -d "$DATABASE_URL" FILE   then   lockstep pause APP')
+    if by_hand:
+        if file is not None or key_file is not None:
+            raise click.UsageError("Give FILE or --by-hand, not both; the key is the file `key` in the data folder")
+        require_data(settings)
+        names, read_again = asyncio.run(_restore_mode(settings, "by hand"))
+        _tell(output, {"file": None}, "The database counts as restored.", names, read_again)
+        return
+    if file is None:
+        raise click.UsageError("Give the FILE that lockstep backup wrote")
+    _require_embedded(settings, 'pg_restore --no-owner -d "$DATABASE_URL" FILE   then   lockstep restore --by-hand')
     begun = settings.data / UNFINISHED_RESTORE
     if has_data(settings) and not begun.exists():
         raise conflict(
@@ -71,12 +83,13 @@ def restore(file: Path, key_file: Path | None, output: Output) -> None:
     begun.write_text(f"{file.resolve()}\n")
     names, read_again = asyncio.run(_restored(settings, file, key))
     begun.unlink()
-    output.one(
-        {"file": str(file), "applications": names, "sources": read_again},
-        text=f"{file} is restored in {settings.data}.",
-    )
+    _tell(output, {"file": str(file)}, f"{file} is restored in {settings.data}.", names, read_again)
+
+
+def _tell(output: Output, row: dict[str, str | None], text: str, names: list[str], read_again: list[str]) -> None:
+    output.one(row | {"applications": names, "sources": read_again}, text=text)
     for name in read_again:
-        hint(f"Who left since the backup stands in {name}. Read it before you start: lockstep sources import {name}")
+        hint(f"Who left since the backup stands in {name}. Read it, or nothing starts: lockstep sources import {name}")
     for name in names:
         hint(
             f"Provisioning of {name} is off. Look first, then start: lockstep creds test {name}   lockstep start {name}"
@@ -92,10 +105,15 @@ async def _restored(settings: Settings, file: Path, key: bytes | None) -> tuple[
     if key is not None and not (settings.data / "key").exists():
         with os.fdopen(os.open(settings.data / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write(key)
+    return await _restore_mode(settings, file.name)
+
+
+async def _restore_mode(settings: Settings, backup: str) -> tuple[list[str], list[str]]:
+    """Enter it; the names of the applications, and of the sources that have to be read again."""
     async with open_house(settings, main=True, say=hint, needs_key=False, restores=True) as house:
         context = house.context(operator(), say=hint)
-        names = await enter_restore_mode(context, file.name)
-        return names, [one.source.name for one in await list_sources(context)]
+        names = await enter_restore_mode(context, backup)
+        return names, [one.source.name for one in await list_sources(context) if one.source.name != LOCAL_SOURCE]
 
 
 def _refuse_another_key(settings: Settings, key: bytes | None) -> None:

@@ -89,15 +89,18 @@ def run(app: str, full: bool, wait: bool, timeout: timedelta | None, output: Out
 
 @click.command("start")
 @click.argument("app")
+@click.option(
+    "--as-of-backup", is_flag=True, help="After a restore: go on with the people of the backup, for all applications."
+)
 @output_option
-def start(app: str, output: Output) -> None:
+def start(app: str, as_of_backup: bool, output: Output) -> None:
     """Switch provisioning on; the first time with an initial cycle. Also tries again after a quarantine.
 
     \b
     lockstep start documo
     lockstep start documo -o json
     """
-    row = with_context(lambda context: provisioning.start(context, app))
+    row = with_context(lambda context: provisioning.start(context, app, as_of_backup=as_of_backup))
     first = "" if row.started else " Its initial cycle begins."
     _told(output, row, "on", f"Provisioning of {row.app_display_name} is on.{first}")
 

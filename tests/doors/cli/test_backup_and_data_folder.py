@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.doors.cli.conftest import DocumoThere
+from tests.doors.cli.conftest import DocumoThere, Lockstep
 from tests.hub import person, upn, write_csv
 
 from documo.cli.main import run as run_documo
@@ -182,3 +182,22 @@ def test_documo_s_backup_is_restored_and_never_over_other_data(new_data_folder: 
     finally:
         remove(first)
         remove(second)
+
+
+def test_database_that_its_own_server_restored_is_switched_off_and_starts_after_its_sources_were_read(
+    started: Lockstep, tmp_path: Path
+) -> None:
+    both = started("restore", "saved.dump", "--by-hand")
+    assert both.code == 64
+
+    said = started("restore", "--by-hand")
+
+    assert said.code == 0, said.err
+    assert "lockstep sources import csv" in said.err
+    refused = started("start", "documo")
+    assert refused.code == 7
+    assert "Read them again: lockstep sources import csv" in refused.err
+    assert started("sources", "import", str(tmp_path / "people.csv")).code == 0
+    assert started("start", "documo").code == 0
+    assert started("restore", "--by-hand").code == 0
+    assert started("start", "documo", "--as-of-backup").code == 0
