@@ -293,5 +293,5 @@ def test_tables_align_names_of_any_script(command: Any) -> None:
 
     header, first, second = command("accounts", "list").stdout.splitlines()
 
-    at = header.index("PLAN")
+    at = header.index("Plan")
     assert cell_len(first[: first.index("standard")]) == cell_len(second[: second.index("standard")]) == at

@@ -10,12 +10,13 @@ import orjson
 
 from documo import accounts as rules
 from documo.accounts import Account
-from documo.cli.output import Output, counted, data_option, output_option, with_store
+from documo.cli.output import Output, data_option, output_option, with_store
 from documo.scim_service.registries import Custom
 from documo.settings import Settings
 from lockstep.errors import invalid
 from lockstep.scim.normalize import describe_tolerance
 from lockstep.scim.profiles import profile_named
+from lockstep.wording import counted
 
 COLUMNS = ("id", "name", "plan", "seats", "profile", "default_role", "restore_policy", "rate_per_second")
 

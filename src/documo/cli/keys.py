@@ -12,11 +12,12 @@ from documo import api_keys as rules
 from documo import trusted_issuers
 from documo.accounts import only_account
 from documo.cli.members import account_option
-from documo.cli.output import Output, counted, data_option, output_option, with_store
+from documo.cli.output import Output, data_option, output_option, with_store
 from documo.issuer_keys import read_keys
 from documo.settings import Settings
 from documo.store.database import Store
 from documo.store.keys import KeyRow
+from lockstep.wording import counted
 
 COLUMNS = ("id", "name", "key", "scopes", "state", "expires_at", "last_used_at", "last_used_address", "last_used_agent")
 

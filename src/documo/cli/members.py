@@ -9,9 +9,10 @@ import click
 
 from documo import members as rules
 from documo.accounts import Account, only_account
-from documo.cli.output import Output, counted, data_option, output_option, with_store
+from documo.cli.output import Output, data_option, output_option, with_store
 from documo.settings import Settings
 from documo.store.database import Store
+from lockstep.wording import counted
 
 COLUMNS = ("id", "user_name", "name", "role", "active", "source")
 account_option = click.option("--account", metavar="NAME", help="The account; may be left out when there is only one.")

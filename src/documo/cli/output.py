@@ -19,6 +19,7 @@ from lockstep.postgres.places import read_record
 
 FORMATS = ("table", "json", "jsonl", "yaml")
 FORMAT_VERSION = "1.0"
+_NAMES = {"id": "Id", "url": "URL", "scim_url": "SCIM URL", "sso": "SSO", "ms": "ms"}  # that are no words
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -112,11 +113,6 @@ def require_data(settings: Settings) -> None:
         )
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 key`, `2 keys`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def moment(value: datetime | None) -> str:
     """A time for a table."""
     return value.strftime("%Y-%m-%d %H:%M") if value else "-"
@@ -129,10 +125,15 @@ def _pairs(item: Mapping[str, Any]) -> str:
 
 def _table(items: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     rows = [[_cell(item.get(column)) for column in columns] for item in items]
-    widths = [max([len(column), *(_width(row[at]) for row in rows)]) for at, column in enumerate(columns)]
-    for cells in ([column.upper() for column in columns], *rows):
+    widths = [max([len(_heading(column)), *(_width(row[at]) for row in rows)]) for at, column in enumerate(columns)]
+    for cells in ([_heading(column) for column in columns], *rows):
         line = (cell + " " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True))
         click.echo("  ".join(line).rstrip())
+
+
+def _heading(column: str) -> str:
+    """As Lockstep's tables head theirs: "User name"."""
+    return _NAMES.get(column) or column.replace("_", " ").capitalize()
 
 
 def _width(text: str) -> int:

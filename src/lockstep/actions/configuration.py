@@ -41,6 +41,7 @@ from lockstep.storage.applications import ApplicationRow
 from lockstep.storage.people import PersonFilter
 from lockstep.sync.connections import TOKEN
 from lockstep.vault import Secret
+from lockstep.wording import counted
 
 LABELS = "metadata.labels"
 Resolve = Callable[[str], Secret | None]
@@ -255,7 +256,7 @@ async def _stored_assignment(
         found = [known[wanted]] if wanted in known else named
         if len(found) != 1:
             names = [role["value"] or role["displayName"] for role in (named or known.values())]
-            what = f'{len(named)} roles are called "{one["role"]}": {", ".join(names)}' if named else ""
+            what = f'{counted(len(named), "role")} are called "{one["role"]}": {", ".join(names)}' if named else ""
             raise document.wrong(f"{place}.role", invalid(what or unknown_word(one["role"], names, "role")))
         stored["role"] = found[0]["value"] or found[0]["displayName"]
     return stored

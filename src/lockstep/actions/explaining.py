@@ -21,6 +21,7 @@ from lockstep.storage import applications, held_operations
 from lockstep.storage.rejections import rejections_among
 from lockstep.sync import on_demand, planner
 from lockstep.sync.services import Job
+from lockstep.wording import counted
 
 MOST_NAMED = 3  # of the ways in which somebody is assigned
 
@@ -70,7 +71,7 @@ async def explain_person(context: Context, user: str, app: str) -> Explained:
 
 async def _circumstances(connection: Connection, job: Job, obj: SourceObject) -> Circumstances:
     ways = ways_in(obj, job.configuration.roles_by_id)
-    more = f" and {len(ways) - MOST_NAMED} more ways" if len(ways) > MOST_NAMED else ""
+    more = f" and {counted(len(ways) - MOST_NAMED, 'more way')}" if len(ways) > MOST_NAMED else ""
     assigned = f"assigned {', '.join(ways[:MOST_NAMED])}{more}" if ways else ""
     if not ways and job.configuration.scope is Scope.ALL:
         assigned = "not assigned, and need not be: everybody is in scope"

@@ -13,6 +13,7 @@ from lockstep.actions.jobs import job_row
 from lockstep.actions.previews import find_anybody
 from lockstep.engine.safeguards import GuardCode
 from lockstep.storage.held_operations import HeldOperation, held_operations
+from lockstep.wording import counted
 
 MAPPING = "mapping"  # a mapping switches the account off: nobody left
 # Why a write is held, in one word, where it is not the cause for which somebody loses access.
@@ -74,9 +75,11 @@ def summary(held: Sequence[HeldWrite]) -> list[str]:
         if alike:
             counts = Counter(one.reason for one in alike).most_common()
             limit = next((one.limit for one in reversed(alike) if one.limit), "")
-            accounts = "account" if len(alike) == 1 else "accounts"
-            of = ", ".join(f"{number:,} {reason}" for reason, number in counts)
-            lines.append(f"{len(alike):,} {accounts} would {_together(code, alike)}: {of}.{limit}")
+            of = ", ".join(
+                f"{number:,} {'by the mapping' if reason == MAPPING else reason}" for reason, number in counts
+            )
+            of = f": {of}" if code is GuardCode.LOSSES else ""
+            lines.append(f"{counted(len(alike), 'account')} would {_together(code, alike)}{of}.{limit}")
     return lines
 
 

@@ -13,6 +13,7 @@ from lockstep.storage.applications import ApplicationRow
 from lockstep.storage.groups import GroupRow
 from lockstep.storage.people import PersonRow
 from lockstep.storage.sources import SourceRecord
+from lockstep.wording import counted
 
 _MOST_NAMED = 5
 
@@ -67,7 +68,7 @@ async def find_group(connection: Connection, name: str, *, is_deleted: bool = Fa
     found = await groups.find_groups(connection, name.strip(), is_deleted=is_deleted)
     if len(found) > 1 and not is_deleted:
         ids = ", ".join(one.id for one in found[:5])
-        raise conflict(f'{len(found)} groups are called "{name}"', next_step=f"Name one by its id: {ids}")
+        raise conflict(counted(len(found), "group") + f' are called "{name}"', next_step=f"Name one by its id: {ids}")
     if not found:
         known = [one.display_name for one, _ in await groups.list_groups(connection, is_deleted=is_deleted, limit=5000)]
         raise unknown("group", name, known, otherwise="See: lockstep groups list")

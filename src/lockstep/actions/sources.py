@@ -24,6 +24,7 @@ from lockstep.storage import source_holds
 from lockstep.storage import sources as store
 from lockstep.storage.source_holds import HoldRow
 from lockstep.storage.sources import SourceRecord
+from lockstep.wording import counted
 
 _BATCH = 500
 
@@ -200,7 +201,7 @@ async def remove_source(context: Context, name: str, *, with_objects: bool = Fal
         raise invalid("What is made by hand has no source to remove")
     if (counts["people"] or counts["groups"]) and not with_objects:
         raise conflict(
-            f"{name} has brought {counts['people']:,} people and {counts['groups']:,} groups",
+            f"{name} has brought {counted(counts['people'], 'person')} and {counted(counts['groups'], 'group')}",
             next_step=f"To delete them along with it: lockstep sources remove {name} --with-objects",
         )
     for kind in ("User", "Group"):

@@ -260,7 +260,8 @@ def roles_manifest(app: str, file: Path | None, yes: bool, output: Output) -> No
     manifest = _read_json(file)
     taken, effects = run_consented(lambda context: role_actions.import_manifest(context, app, manifest), yes=yes)
     output.one(
-        {"roles": [_role(role) for role in taken], "effects": effects}, text=f"{app} has {len(taken)} roles now."
+        {"roles": [_role(role) for role in taken], "effects": effects},
+        text=f"{app} has {counted(len(taken), 'role')} now.",
     )
 
 

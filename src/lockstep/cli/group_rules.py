@@ -66,7 +66,7 @@ def set_(group: str, texts: tuple[str, ...], file: str | None, yes: bool, output
         raise click.UsageError("Give --filter or --file")
     _, effect = run(lambda context: actions.effect_of_rule(context, group, filters))
     if effect.leavers:
-        question = f"{len(effect.leavers):,} members would leave {group} ({_some(effect.leavers)}). Go on?"
+        question = f"{counted(len(effect.leavers), 'member')} would leave {group} ({_some(effect.leavers)}). Go on?"
         (found, done), effects = run_asked(question, lambda context: actions.set_rule(context, group, filters), yes=yes)
     else:
         (found, done), effects = run_consented(lambda context: actions.set_rule(context, group, filters), yes=yes)

@@ -12,6 +12,7 @@ from lockstep.cli.output import Output, hint, output_option
 from lockstep.cli.session import require_data, session, settings_of
 from lockstep.errors import conflict
 from lockstep.vault import make_key_file
+from lockstep.wording import counted
 
 
 @click.group("key", cls=SuggestingGroup)
@@ -49,7 +50,11 @@ def new(yes: bool, output: Output) -> None:
             return await forget_unreadable(context)
 
     forgotten = asyncio.run(work())
-    text = f"{len(forgotten)} stored tokens are forgotten." if forgotten else "Every stored token opens."
+    text = (
+        f"{counted(len(forgotten), 'stored token')} {'is' if len(forgotten) == 1 else 'are'} forgotten."
+        if forgotten
+        else "Every stored token opens."
+    )
     output.one({"forgotten": forgotten}, text=text)
     for name in forgotten:
         hint(f"Give the token of {name} again: lockstep creds set {name} --token-stdin")

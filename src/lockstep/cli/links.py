@@ -26,8 +26,8 @@ _STATES = ["live", "disabled", "released", "lost", "tombstone"]
 @click.option("--state", type=click.Choice(_STATES), help="Only links in this state.")
 @click.option("--orphans", is_flag=True, help="Accounts in the application that belong to nobody here.")
 @click.option("--settle", is_flag=True, help="Give those that Lockstep made back to their people (with --orphans).")
-@click.option("--choose", default="", metavar="ACCOUNT", help="Make this account the person's (with --user).")
-@click.option("--forget", is_flag=True, help="Forget whose account it is (with --user). The account stays.")
+@click.option("--choose", default="", metavar="ACCOUNT", help="Make it the person's (with --user).")
+@click.option("--forget", is_flag=True, help="Forget whose it is (with --user).")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
 @output_option

@@ -14,6 +14,7 @@ from lockstep.cli.consent import run_asked, run_consented
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.errors import invalid
+from lockstep.wording import counted
 
 
 @click.group(cls=SuggestingGroup)
@@ -191,7 +192,7 @@ def purge(people: tuple[str, ...], yes: bool, output: Output) -> None:
     \b
     lockstep people purge kim.berg@contoso.test
     """
-    question = f"Remove {'1 person' if len(people) == 1 else f'{len(people)} people'} for good?"
+    question = f"Remove {counted(len(people), 'person')} for good?"
     done, effects = run_asked(question, lambda context: actions.purge(context, people), yes=yes)
     _said(output, done, "removed for good", effects)
 

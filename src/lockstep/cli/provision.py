@@ -25,6 +25,7 @@ from lockstep.cli.session import run as with_context
 from lockstep.cli.times import LENGTH, iso, length_text
 from lockstep.engine.headline import Headline, Standing
 from lockstep.errors import EXIT_CODES, Kind
+from lockstep.wording import counted
 
 TIMED_OUT = 8
 _NEEDS_A_DECISION = frozenset({Standing.HELD, Standing.STOPPED, Standing.SLOWED})
@@ -151,7 +152,11 @@ def retry(app: str, users: tuple[str, ...], code: str, output: Output) -> None:
     lockstep retry documo --user kim.berg@contoso.test
     """
     count = with_context(lambda context: provisioning.retry(context, app, users=users, code=code))
-    text = f"{count:,} failed objects are tried again now." if count else "Nothing that failed waits for another try."
+    text = (
+        f"{counted(count, 'failed object')} {'is' if count == 1 else 'are'} tried again now."
+        if count
+        else "Nothing that failed waits for another try."
+    )
     output.one({"application": app, "count": count}, text=text)
 
 

@@ -20,6 +20,7 @@ from lockstep.engine.filter_text import filter_text
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules import Scope
 from lockstep.engine.scope import ScopeDecision
+from lockstep.wording import counted
 
 _KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
 
@@ -119,7 +120,7 @@ def test(
 
 def _show(app: str, found: str, filters: Filters, output: Output, effects: Sequence[dict[str, Any]] = ()) -> None:
     who = "Everybody" if found == "all" else "Assigned people and groups"
-    lines = [f"{who}, {f'narrowed by {len(filters)} scoping filters' if filters else 'no scoping filter'}"]
+    lines = [f"{who}, {'narrowed by ' + counted(len(filters), 'scoping filter') if filters else 'no scoping filter'}"]
     lines += [f"  {safe(filter_text(one))}" for one in filters]
     row = {"application": app, "scope": found, "scopingFilters": filters}
     output.one(row | ({"effects": list(effects)} if effects else {}), text=lines)
@@ -158,9 +159,9 @@ def _counts(app: str, counts: ScopeCounts) -> dict[str, Any]:
 
 def _count_lines(counts: ScopeCounts) -> list[str]:
     return [
-        f"{counts.in_scope:,} of {counts.people:,} people are in scope",
-        f"  {counts.unassigned:,} are not assigned",
-        f"  {counts.filtered:,} pass no scoping filter",
-        f"  {len(counts.leavers):,} have an account and would newly leave the scope",
-        f"  {counts.already_out:,} have an account and are out of scope already",
+        f"{counts.in_scope:,} of {counted(counts.people, 'person')} in scope",
+        f"  {counts.unassigned:,} not assigned",
+        f"  {counts.filtered:,} kept out by the scoping filters",
+        f"  {len(counts.leavers):,} with an account, who would newly leave the scope",
+        f"  {counts.already_out:,} with an account, out of scope already",
     ]

@@ -16,6 +16,7 @@ from lockstep.cli.session import run
 from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
 from lockstep.errors import EXIT_CODES, Kind
 from lockstep.sources.piped import is_piped, regular_file
+from lockstep.wording import counted
 
 DEFAULT_SOURCE = "csv"
 _SHOWN_BAD_ROWS = 10
@@ -146,7 +147,7 @@ def _explain(name: str, results: Sequence[PassResult], *, is_rehearsal: bool) ->
         for row in result.bad_rows[:_SHOWN_BAD_ROWS]:
             hint(f"  line {row.line}{f', {row.column}' if row.column else ''}: {row.reason}")
         if result.bad > _SHOWN_BAD_ROWS:
-            hint(f"  ... and {result.bad - _SHOWN_BAD_ROWS:,} more bad rows (up to 100 of them: -o json)")
+            hint(f"  ... and {counted(result.bad - _SHOWN_BAD_ROWS, 'more bad row')} (up to 100 of them: -o json)")
         if result.bad:
             hint("  The people of bad rows stay as they were.")
         if result.ignored:

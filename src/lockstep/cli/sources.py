@@ -159,7 +159,7 @@ def confirm_(name: str, yes: bool, output: Output) -> None:
             hint(f"  ... and {hold.missing - _SHOWN_HELD:,} more: lockstep sources status {name} -o json")
     leavers = sum(hold.missing for hold in view.holds if hold.kind != RENAMING)
     renamed = sum(hold.missing for hold in view.holds if hold.kind == RENAMING)
-    asked = [f"remove {leavers:,}"] * bool(leavers) + [f"let {renamed:,} keep their accounts under a new key"] * bool(
+    asked = [f"remove {leavers:,}"] * bool(leavers) + [f"keep {counted(renamed, 'account')} under a new key"] * bool(
         renamed
     )
     question = f"{' and '.join(asked).capitalize()}?" if asked else ""
@@ -226,7 +226,9 @@ def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any
         return await keys.rekey_source(context, name, key, config=config)
 
     done = run(work)
-    text = [f"{done.people:,} people of {name} are recognised by {safe(key)} now."]
+    text = [
+        f"{counted(done.people, 'person')} of {name} {'is' if done.people == 1 else 'are'} recognised by {safe(key)} now."
+    ]
     text += (
         [f"{done.absent:,} are not in the file: they keep the old key and leave at the next import."]
         if done.absent

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from lockstep.directory.dates import ANY_FORM, DateForm, orders_of, read_date
+from lockstep.wording import counted
 
 
 class AttributeType(StrEnum):
@@ -215,7 +216,9 @@ def parse_value(attribute: Attribute, text: str, dates: DateForm = ANY_FORM) -> 
         case AttributeType.STRINGS:
             values = [_short(attribute, part.strip()) for part in _SEPARATOR.split(text.strip("[]")) if part.strip()]
             if len(values) > _MOST_VALUES:
-                raise UnreadableValue(Cause.LENGTH, f"holds {len(values)} values, at most {_MOST_VALUES} are possible")
+                raise UnreadableValue(
+                    Cause.LENGTH, f"holds {counted(len(values), 'value')}, at most {_MOST_VALUES} are possible"
+                )
             return values or None
 
 

@@ -27,6 +27,7 @@ from lockstep.storage import people as people_store
 from lockstep.storage import source_holds
 from lockstep.storage import sources as store
 from lockstep.storage.groups import Edge
+from lockstep.wording import counted
 
 PAGE_SIZE = 1000
 KINDS = {PassKind.PEOPLE: "User", PassKind.GROUPS: "Group", PassKind.MEMBERS: "Member"}
@@ -251,7 +252,7 @@ def refuse_unreadable(survey: Survey) -> None:
         return
     where = f", {worst.column}" if worst.column else ""
     raise invalid(
-        f"{survey.alike:,} of {survey.rows:,} rows cannot be read for one reason; nothing was imported",
+        f"{survey.alike:,} of {counted(survey.rows, 'row')} cannot be read for one reason; nothing was imported",
         why=f"Line {worst.line}{where}: {worst.reason}",
         next_step=survey.cure,
         code="MostRowsBad",
@@ -273,7 +274,7 @@ def renamings_reason(found: Sequence[Renaming]) -> str:
     if not found:
         return ""
     some = "; ".join(f"{one.old_name} as {one.new_name} (employee id {one.employee_id})" for one in found[:5])
-    noun = "1 person seems" if len(found) == 1 else f"{len(found):,} people seem"
+    noun = f"{counted(len(found), 'person')} {'seems' if len(found) == 1 else 'seem'}"
     return f"{noun} to have a new key: {some}{'; ...' if len(found) > 5 else ''}"
 
 

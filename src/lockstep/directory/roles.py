@@ -63,7 +63,8 @@ def find_role(roles: Sequence[RoleRow], wanted: str) -> RoleRow | None:
     if len(found) > 1:
         values = ", ".join(role.value or role.id for role in found)
         raise conflict(
-            f'{len(found)} roles are called "{found[0].display_name}"', next_step=f"Name one by its value: {values}"
+            counted(len(found), "role") + f' are called "{found[0].display_name}"',
+            next_step=f"Name one by its value: {values}",
         )
     return found[0] if found else None
 

@@ -19,6 +19,7 @@ from lockstep.engine.prepare import Observed, Prepared
 from lockstep.engine.records import Account, Action, Change, LinkState, Plan, Reason, Step, Value, Values
 from lockstep.engine.source_record import IS_SOFT_DELETED
 from lockstep.engine.steps import decision_step, import_step, reference_steps, scoping_step
+from lockstep.wording import counted
 
 # Never returned by any application: what we wrote last is all that anybody knows.
 UNREADABLE = frozenset({"password"})
@@ -191,7 +192,7 @@ def turns_on(changes: tuple[Change, ...]) -> bool:
 def differs(changes: tuple[Change, ...]) -> Reason:
     names = ", ".join(change.path for change in changes)
     count = len(changes)
-    text = f"{count} attributes differ: {names}." if count > 1 else f"{names} differs."
+    text = f"{counted(count, 'attribute')} differ: {names}." if count > 1 else f"{names} differs."
     return Reason("Changed", text, {"attributes": names})
 
 

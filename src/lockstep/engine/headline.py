@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lockstep.errors import EXIT_CODES, Kind
+from lockstep.wording import counted
 
 
 class Standing(StrEnum):
@@ -90,11 +91,6 @@ def headline(facts: Facts) -> Headline:
     code = EXIT_CODES[row.kind] if row.kind is not None else 0
     sends = facts.is_on and facts.has_worker and not facts.quarantine and not facts.trouble
     return Headline(row.standing, row.sentence(facts), row.next_step(facts), code, sends)
-
-
-def counted(number: int, noun: str) -> str:
-    """ "1 object", "2 objects"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def worst_exit_code(headlines: Iterable[Headline]) -> int:

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from lockstep.engine.configuration import JobConfiguration
 from lockstep.engine.records import Account, Action, Plan, Reason, Step, StepStatus, StepType
+from lockstep.wording import counted
 
 _DECIDE = "Approve it, or correct what causes it: lockstep deletes list APP"
 
@@ -247,10 +248,9 @@ def _exceeds(guard: _Guard, plan: Plan, before: Tally, counts: Counts, window: s
 def _reason(guard: _Guard, number: int, waiting: Tally, window: str, limit: str, details: dict[str, str]) -> Reason:
     others = waiting.of(guard.code)
     one = f"with this one and {others:,} more waiting" if others else "with this one"
-    accounts = "account" if number == 1 else "accounts"
     return Reason(
         guard.code.value,
-        f"Held for approval: {one}, {number:,} {accounts} would {guard.what} {window}; {limit}.",
+        f"Held for approval: {one}, {counted(number, 'account')} would {guard.what} {window}; {limit}.",
         {"window": window, "count": str(number), **details},
         _DECIDE,
     )

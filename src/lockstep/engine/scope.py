@@ -17,6 +17,7 @@ from lockstep.engine.moment import Moment
 from lockstep.engine.operators import OPERATORS
 from lockstep.engine.records import DEFAULT_ACCESS, Lifecycle, ObjectKind, Reason, SourceObject, Values
 from lockstep.engine.source_record import source_record
+from lockstep.wording import counted
 
 __all__ = ["OPERATORS", "ScopeDecision", "decide_scope"]
 
@@ -97,7 +98,11 @@ def _filtered(obj: SourceObject, mapping: ObjectMapping, record: Values, moment:
     why = " and ".join(verdict.why for verdict in failed[:3])
     wish = " and ".join(verdict.wish for verdict in failed[:3])
     others = len(judged) - 1
-    also = f" ({others} other scoping filter{'s do' if others > 1 else ' does'} not match either)" if others else ""
+    also = (
+        f" ({counted(others, 'other scoping filter')} {'do' if others > 1 else 'does'} not match either)"
+        if others
+        else ""
+    )
     return Reason(
         "ScopingFilterFailed",
         f'The scoping filter "{closest.title}" does not match: {why}{also}.',

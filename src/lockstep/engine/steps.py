@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from lockstep.engine.matching import ManyMatches, Match, MatchQuery, NoMatch, OneMatch, TakenMatch
 from lockstep.engine.records import Action, Change, Lifecycle, Plan, Reason, SourceObject, Step, StepStatus, StepType
 from lockstep.engine.scope import ScopeDecision
+from lockstep.wording import counted
 
 REDACTED = "[Redact]"
 _VERBS = {
@@ -89,7 +90,7 @@ def decision_step(action: Action, reason: Reason, changes: Sequence[Change]) -> 
     written = {change.path: shown_value(change) for change in changes}
     if action in _VERBS:
         name, verb = _VERBS[action]
-        count = f", {len(changes)} attribute{'s' if len(changes) != 1 else ''}" if changes else ""
+        count = f", {counted(len(changes), 'attribute')}" if changes else ""
         text = f"Decided to {verb} the account{count}. {reason.text}"
         return Step(f"EntrySynchronization{name}", StepType.PROCESSING, StepStatus.SUCCESS, text, written)
     status = {Action.REFUSE: StepStatus.FAILURE, Action.HELD: StepStatus.WARNING}.get(action, StepStatus.SKIPPED)

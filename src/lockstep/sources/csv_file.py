@@ -32,6 +32,7 @@ from lockstep.sources.csv_columns import Columns
 from lockstep.sources.csv_names import ENABLED, KEY
 from lockstep.sources.csv_survey import DateEvidence, Findings
 from lockstep.sources.csv_text import TextForm, open_text, records
+from lockstep.wording import counted
 
 _NAME = "userPrincipalName"
 _LONGEST_KEY = 1024
@@ -204,7 +205,7 @@ class CsvPass:
         columns = self.columns
         if len(row) != columns.count and not (len(row) > columns.count and not any(row[columns.count :])):
             key = _readable(row[columns.key]) if len(row) > columns.key and len(row) < columns.count else ""
-            cells = f"{len(row)} cell" if len(row) == 1 else f"{len(row)} cells"
+            cells = counted(len(row), "cell")
             raise _Unusable(number, "", f"has {cells}, the header has {columns.count}", key, cause=Cause.CELLS)
         if self.kind is PassKind.MEMBERS:
             group = self.only_group or key_of(_cell(number, "group", row[columns.group]))

@@ -18,6 +18,7 @@ from lockstep.storage.cycles import Cycle
 from lockstep.storage.failing import Failing
 from lockstep.sync import health
 from lockstep.sync.services import Job, Services
+from lockstep.wording import counted
 
 SAMPLE = 10  # of those who failed, at each attempt of a quarantine
 FEWEST = 4  # below that many failures no job is in quarantine, so nothing else has to be counted
@@ -67,7 +68,7 @@ async def judge(connection: Connection, services: Services, job: Job, ended: Cyc
         await jobs.set_quarantine(connection, job.id, {**before, "trial": "all"})
         return await dirty_marks.make_some_failed_due(connection, job.id) > 0
     total = found.total + await failing.count_working(connection, job.id)
-    detail = f"{found.total:,} of {total:,} objects fail"
+    detail = f"{found.total:,} of {counted(total, 'object')} {'fails' if found.total == 1 else 'fail'}"
     answer = Answer(
         Verdict.REFUSED,
         code=reason.value,

@@ -15,6 +15,7 @@ from lockstep.postgres.pool import Pool
 from lockstep.scim.members import shown_members
 from lockstep.storage import target_members
 from lockstep.sync.outcomes import Failure
+from lockstep.wording import counted
 
 LARGEST_VERIFIED = 1_000
 ONE_OF = 16
@@ -28,9 +29,9 @@ class Unkept:
     remaining: frozenset[str]
 
     def failure(self, expected: int) -> Failure:
-        what = f"{len(self.missing)} of {expected} members that it accepted are not in the group"
+        what = f"{len(self.missing)} of {counted(expected, 'member')} that it accepted are not in the group"
         if not self.missing:
-            what = f"{len(self.remaining)} members that were removed are still in the group"
+            what = f"{counted(len(self.remaining), 'member')} removed and still in the group"
         return Failure(
             "MembersNotKept",
             f"The application answered with success, but {what}.",

@@ -12,6 +12,7 @@ from lockstep.storage.target_members import MemberChange
 from lockstep.sync.log_records import exchange_rows, new_id, step_row
 from lockstep.sync.outcomes import Failure
 from lockstep.sync.planner import Planned
+from lockstep.wording import counted
 
 ABOUT_MEMBERS = frozenset({400, 404, 409, 422})
 
@@ -99,7 +100,7 @@ def refusal(refused: Sequence[tuple[MemberChange, Answer]]) -> Failure:
     change, answer = refused[0]
     names = ", ".join(f"{one.display or one.member_id} ({one.target_id})" for one, _ in refused[:5])
     names += f" and {len(refused) - 5} more" if len(refused) > 5 else ""
-    members = "1 member" if len(refused) == 1 else f"{len(refused)} members"
+    members = counted(len(refused), "member")
     verb = "add" if change.is_added else "remove"
     reason = f"The application did not {verb} {members}: {names}. It said: {answer.detail}"
     return Failure(answer.code or "Conflict", reason, answer.next_step)

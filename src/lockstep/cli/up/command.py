@@ -23,6 +23,7 @@ from lockstep.cli.up import stage
 from lockstep.cli.up.running import Running, running
 from lockstep.settings import Settings, load_settings
 from lockstep.sources import demo
+from lockstep.wording import counted
 
 DOCUMO_PORT = 8081
 
@@ -92,7 +93,7 @@ async def _start_and_stay(settings: Settings, wanted: Wanted) -> None:
             imported = await stage.import_contoso(
                 context, settings.data / "contoso", people=wanted.people, seed=wanted.seed
             )
-            people = f"  demo organisation Contoso ({imported.people:,} people, {imported.groups} groups)"
+            people = f"  demo organisation Contoso ({counted(imported.people, 'person')}, {counted(imported.groups, 'group')})"
         _say(f"Lockstep {__version__}{people}   data in {shown(settings.data)}   Ctrl-C stops")
         _say(f"  Lockstep       http://{settings.host}:{both.port}   administration: the lockstep command")
         _say(f"  Documo (app)   {both.documo.origin}   SCIM tenant URL {both.documo.base_url}")
@@ -133,7 +134,9 @@ async def _steps(context: Context, both: Running, wanted: Wanted) -> None:
 def summary(cycle: Cycle) -> str:
     """A cycle in one line, with what it did."""
     counts = ", ".join(f"{number:,} {name}" for name, number in cycle.counts.items() if number and name != "unchanged")
-    return f"{cycle.kind.capitalize()} cycle {cycle.done:,}/{cycle.total:,} people" + (f": {counts}" if counts else "")
+    return f"{cycle.kind.capitalize()} cycle {cycle.done:,}/{counted(cycle.total, 'person')}" + (
+        f": {counts}" if counts else ""
+    )
 
 
 def _bar() -> Callable[[Cycle], None]:

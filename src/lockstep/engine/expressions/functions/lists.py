@@ -12,6 +12,7 @@ from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import Trouble
 from lockstep.engine.expressions.values import MAX_VALUES, Record, Value, check_size, to_text, to_values, within_limit
 from lockstep.engine.expressions.work import FREE
+from lockstep.wording import counted
 
 if TYPE_CHECKING:
     from lockstep.engine.expressions.compiler import Evaluate, Form
@@ -124,7 +125,7 @@ def split(source: str | None, delimiter: str | None) -> tuple[str, ...]:
 )
 def item(attribute: tuple[str, ...], index: int) -> str:
     if not 1 <= index <= len(attribute):
-        have = f"has {len(attribute)} values" if len(attribute) != 1 else "has 1 value"
+        have = f"has {counted(len(attribute), 'value')}"
         raise Trouble(f"found no value number {index}: the attribute {have}", argument="index", expected="1 or more")
     return attribute[index - 1]
 
