@@ -80,14 +80,7 @@ async def change_settings(
     From *all* to *assigned*, everybody who is not assigned becomes a leaver. Status on and off is `start` and `pause`. A
     *deletion_threshold* of 0 switches the guard off, a *deletion_percent* of 0 its percentage.
     """
-    if mode is not None and mode != "automatic":
-        raise invalid(f'There is no mode "{mode}"', next_step="The mode is automatic; to stop for now: --status off")
-    if status is not None and status not in ("on", "off"):
-        raise invalid(f'There is no status "{status}"', next_step="The status is on or off")
-    if scope is not None and scope not in tuple(Scope):
-        raise invalid(f'There is no scope "{scope}"', next_step="The scope is assigned or all")
-    if interval is not None and interval < SHORTEST_INTERVAL:
-        raise invalid("The interval is too short", next_step="It is at least 1m; changes are sent at once anyway")
+    _refuse_impossible(mode=mode, status=status, scope=scope, interval=interval)
     given: Config = {
         "mode": mode, "scope": scope, "emailOnFailure": email_on_failure, "nestedGroups": nested_groups,
     }  # fmt: skip
@@ -113,6 +106,17 @@ async def change_settings(
     elif status == "off":
         await provisioning.pause(context, app)
     return await show_settings(context, app)
+
+
+def _refuse_impossible(*, mode: str | None, status: str | None, scope: str | None, interval: timedelta | None) -> None:
+    if mode is not None and mode != "automatic":
+        raise invalid(f'There is no mode "{mode}"', next_step="The mode is automatic; to stop for now: --status off")
+    if status is not None and status not in ("on", "off"):
+        raise invalid(f'There is no status "{status}"', next_step="The status is on or off")
+    if scope is not None and scope not in tuple(Scope):
+        raise invalid(f'There is no scope "{scope}"', next_step="The scope is assigned or all")
+    if interval is not None and interval < SHORTEST_INTERVAL:
+        raise invalid("The interval is too short", next_step="It is at least 1m; changes are sent at once anyway")
 
 
 async def set_mapping(

@@ -1,0 +1,69 @@
+"""ARCHITECTURE.md is true where a machine can tell: what it names is there, and no room is left out."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src"
+TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+PROSE = re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)
+ROOMS = re.search(r"^## Rooms\n+```\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+NAMED = sorted(set(re.findall(r"`([A-Za-z_][\w./]*)`", PROSE)))
+OUTSIDE = {"datetime.now", "uuid4"}  # of Python, named because they are refused
+WORDS = {"pyproject.toml"}
+
+
+def rooms_in_the_tree(product: str) -> set[str]:
+    return {
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in (SOURCE / product).iterdir()
+        if not path.name.startswith("_") and (path.is_dir() or path.suffix == ".py")
+    }
+
+
+def rooms_named(product: str) -> set[str]:
+    """The first words of the lines below the product's own, and every `name.py` in them."""
+    assert ROOMS is not None
+    _, _, below = ROOMS[1].partition(f"src/{product}/\n")
+    lines = re.match(r"(?: +.*\n)*", below)
+    assert lines is not None and lines[0], f"no rooms of {product}"
+    return set(re.findall(r"^  ([a-z_]+/)", lines[0], re.MULTILINE)) | set(re.findall(r"\b[a-z_]+\.py\b", lines[0]))
+
+
+def definitions() -> set[str]:
+    return {
+        node.name
+        for file in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+
+
+@pytest.mark.parametrize("product", ["lockstep", "documo"])
+def test_every_room_of_the_tree_is_named_and_every_named_room_is_there(product: str) -> None:
+    assert rooms_named(product) == rooms_in_the_tree(product)
+
+
+def test_what_the_text_names_is_there() -> None:
+    defined = definitions()
+
+    def is_there(name: str) -> bool:
+        if "/" in name or name in WORDS:
+            places = (ROOT, SOURCE, SOURCE / "lockstep")
+            return any((place / name).exists() for place in places)
+        path = SOURCE.joinpath("lockstep", *name.split("."))
+        return path.is_dir() or path.with_suffix(".py").is_file() or name in defined
+
+    assert len(NAMED) > 25
+    assert [name for name in NAMED if name not in OUTSIDE and not is_there(name)] == []
+
+
+def test_links_lead_somewhere() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)", TEXT) if "://" not in link]
+
+    assert [link for link in links if not (ROOT / link).exists()] == []
