@@ -12,7 +12,7 @@ from sync_world import CONFIG, NAMESPACE, USERS, World, person_id, upn
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
-from lockstep.storage import target_members
+from lockstep.storage import target_members, unverified
 
 GROUP = ObjectKind.GROUP
 GROUPS = {
@@ -357,7 +357,9 @@ async def test_members_that_the_application_does_not_keep_are_a_failure_of_the_g
     assert await world.value("select count(*) from target_member where is_sure") == 1, "the others are sent again"
 
 
-async def test_members_that_the_application_does_not_show_are_no_failure(world: World, target: ModelTarget) -> None:
+async def test_members_that_the_application_does_not_show_are_unverified_and_no_failure(
+    world: World, target: ModelTarget
+) -> None:
     target.hides_members = True
     await world.configure(WITH_GROUPS)
     await world.add_people(range(12))
@@ -365,4 +367,27 @@ async def test_members_that_the_application_does_not_show_are_no_failure(world: 
 
     cycle = await world.sync()
 
-    assert cycle.counts == {"created": 13, "membersAdded": 12}
+    assert cycle.counts == {"created": 13, "membersAdded": 12, "membersUnverified": 12}
+    said = await world.rows("select reason from provisioning_log where kind = 'Group' and reason like '%verified%'")
+    assert [reason for (reason,) in said] == [
+        "12 changes of members were accepted and cannot be verified: the application does not show the members of the group."
+    ]
+    async with world.pool.connection() as connection:
+        assert await unverified.count_groups(connection, world.job) == 1
+        assert await unverified.groups_of(connection, world.job, person_id(3), limit=5) == ["Sales"]
+        assert await unverified.groups_of(connection, world.job, person_id(99), limit=5) == []
+
+
+async def test_group_whose_members_are_shown_again_is_unverified_no_longer(world: World, target: ModelTarget) -> None:
+    target.hides_members = True
+    await world.configure(WITH_GROUPS)
+    await world.add_people(range(40))
+    await add_group(world, range(20))
+    await world.sync()
+
+    target.hides_members = False
+    await set_members(world, added=range(20, 40))
+    await world.drain()
+
+    async with world.pool.connection() as connection:
+        assert await unverified.count_groups(connection, world.job) == 0

@@ -17,7 +17,7 @@ from lockstep.engine.rules import Scope
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection
-from lockstep.storage import applications, held_operations
+from lockstep.storage import applications, held_operations, unverified
 from lockstep.storage.rejections import rejections_among
 from lockstep.sync import on_demand, planner
 from lockstep.sync.services import Job
@@ -76,7 +76,19 @@ async def _circumstances(connection: Connection, job: Job, obj: SourceObject) ->
     if not ways and job.configuration.scope is Scope.ALL:
         assigned = "not assigned, and need not be: everybody is in scope"
     decision, decided = await _decision(connection, job, obj)
-    return Circumstances(assigned, tuple(_notes(job)), decision, decided)
+    notes = [*_notes(job), *await _unverified(connection, job, obj)]
+    return Circumstances(assigned, tuple(notes), decision, decided)
+
+
+async def _unverified(connection: Connection, job: Job, obj: SourceObject) -> list[str]:
+    found = await unverified.groups_of(connection, job.id, obj.id, limit=MOST_NAMED)
+    if not found:
+        return []
+    app = job.row
+    return [
+        f"Membership of {', '.join(found)} was written and cannot be verified: {app.app_display_name} does not show the members "
+        f"of its groups. See: lockstep creds test {app.app_name} --deep"
+    ]
 
 
 async def _decision(connection: Connection, job: Job, obj: SourceObject) -> tuple[Decision | None, str]:

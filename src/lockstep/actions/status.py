@@ -13,7 +13,7 @@ from lockstep.actions.jobs import job_row
 from lockstep.engine.headline import Facts, Headline, headline
 from lockstep.engine.kept import ENOUGH
 from lockstep.postgres.pool import Connection
-from lockstep.storage import cycles, dirty, jobs, links, operations, target_state
+from lockstep.storage import cycles, dirty, jobs, links, operations, target_state, unverified
 from lockstep.storage.cycles import Cycle as Cycle
 from lockstep.storage.dirty import Backlog
 from lockstep.storage.jobs import JobRow
@@ -51,6 +51,7 @@ class JobStatus:
     quarantine: Mapping[str, Any] | None
     trouble: Mapping[str, Any] | None
     not_kept: tuple[str, ...] = ()  # attributes that the application was sent and does not keep
+    unverified_groups: int = 0  # whose members were written, and that the application shows without any
 
     @property
     def sentence(self) -> str:
@@ -135,6 +136,7 @@ async def status_of(connection: Connection, row: JobRow) -> JobStatus:
         steady_at=row.steady_at,
         quarantine=row.quarantine,
         trouble=_trouble(state),
+        unverified_groups=await unverified.count_groups(connection, row.id),
         not_kept=tuple(str(one["path"]) for one in row.unkept if one["answers"] >= ENOUGH),
     )
 

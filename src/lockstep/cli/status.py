@@ -135,6 +135,7 @@ def _row(one: JobStatus) -> dict[str, Any]:
         "quarantine": one.quarantine,
         "trouble": one.trouble,
         "notKept": list(one.not_kept),
+        "unverifiedGroups": one.unverified_groups,
     }
 
 
@@ -163,6 +164,7 @@ def _lines(one: JobStatus) -> list[str]:
         ("rejected", f"{counted(one.rejected, 'write')}   lockstep deletes list {one.app} --rejected" if one.rejected else ""),
         ("unknown", f"whether {counted(one.maybe_created, 'account')} exist" if one.maybe_created else ""),
         ("not kept", f"{', '.join(one.not_kept)}   lockstep map lint {one.app}" if one.not_kept else ""),
+        ("unverified", _unverified(one)),
         ("next cycle", _next_cycle(one)),
         *_quarantine(one),
     ]  # fmt: skip
@@ -199,6 +201,12 @@ def _progress(cycle: Cycle | None) -> str:
 
 def _cycle_text(cycle: Cycle) -> str:
     return f"{cycle.kind} cycle {cycle.id}, {cycle.state}, {local_stamp(cycle.ended_at)}: {counts_text(cycle)}"
+
+
+def _unverified(one: JobStatus) -> str:
+    if not one.unverified_groups:
+        return ""
+    return f"members of {counted(one.unverified_groups, 'group')}, which it does not show   lockstep creds test {one.app} --deep"
 
 
 def _next_cycle(one: JobStatus) -> str:

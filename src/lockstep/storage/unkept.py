@@ -63,6 +63,7 @@ async def forget_other_mappings(connection: Connection, job: str, config: str) -
 async def forget(connection: Connection, job: str) -> None:
     """What was learnt of the values that the application keeps is learnt again. Objects whose difference was withheld are marked."""
     await connection.execute("delete from unkept_attribute where job = %s", (job,))
+    await connection.execute("delete from unverified_group where job = %s", (job,))
     await connection.execute("update link set answers = '{}' where job = %s and answers <> '{}'", (job,))
     await connection.execute(
         """select mark_dirty(job, kind, array_agg(source_id), 4::smallint, 'keptAgain') from link

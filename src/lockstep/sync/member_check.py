@@ -1,7 +1,7 @@
 """Read back what was written to a group: an application can accept members and not keep them.
 
 Every comparison of a whole group is read back, a sample of the small changes, and any change whose answer shows other members than it
-should. Large groups, and applications that do not show members, are left alone: what cannot be verified is not a failure.
+should. Large groups are left alone. What an application does not show cannot be verified: that is told, and is no failure.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import Enum
 
 from lockstep.ports import Answer, Target, TargetError
 from lockstep.postgres.pool import Pool
@@ -19,6 +20,13 @@ from lockstep.wording import counted
 
 LARGEST_VERIFIED = 1_000
 ONE_OF = 16
+
+
+class Unseen(Enum):
+    """Why nothing is known of the members that were written: they are not shown, or were not read this time."""
+
+    NOT_SHOWN = "not shown"
+    NOT_READ = "not read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +61,18 @@ def shows_otherwise(answer: Answer, *, added: Collection[str], removed: Collecti
 
 async def read_back(
     pool: Pool, job: str, group: str, group_account: str, target: Target, *, removed: Collection[str]
-) -> tuple[Unkept, int] | None:
-    """What the application did not keep, and how many members it should have; None where that cannot be verified."""
+) -> tuple[Unkept, int] | Unseen:
+    """What the application did not keep, and how many members it should have."""
     async with pool.connection() as connection:
         expected = await target_members.held_members(connection, job, group, limit=LARGEST_VERIFIED + 1)
     if len(expected) > LARGEST_VERIFIED:
-        return None
+        return Unseen.NOT_READ
     try:
         held = await target.members_of(group_account)
     except TargetError:
-        return None
+        return Unseen.NOT_READ
     # Some applications always show an empty list: then nothing can be said of any member.
-    if not held:
-        return None
+    if held is None or (not held and expected):
+        return Unseen.NOT_SHOWN
     missing = {member: account for member, account in expected if account not in held}
     return Unkept(missing, frozenset(removed) & held), len(expected)

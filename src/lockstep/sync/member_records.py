@@ -89,6 +89,17 @@ def log_row(
     }
 
 
+def unverified_row(claim: Claim, planned: Planned, changes: int, *, initiated_by: str) -> Row:
+    """What the log says of members that were accepted and that the application does not show."""
+    text = (
+        f"{changes} {'change' if changes == 1 else 'changes'} of members were accepted and cannot be verified: "
+        "the application does not show the members of the group."
+    )
+    row = log_row(claim, planned, new_id(), (), Answer(Verdict.DONE, detail=text), initiated_by=initiated_by)
+    step = Step("EntryExportReadBack", StepType.EXPORT, StepStatus.WARNING, text)
+    return {**row, "reason": text, "record": {**row["record"], "steps": [step_row(step)]}}
+
+
 def _modified(part: Sequence[MemberChange]) -> Iterator[Row]:
     for one in part:
         old, new = (None, one.target_id) if one.is_added else (one.target_id, None)

@@ -13,14 +13,21 @@ from datetime import timedelta
 from lockstep.engine.records import LinkState, ObjectKind
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.postgres.pool import transaction
-from lockstep.storage import dirty, links, operations, provisioning_log, references, target_members
+from lockstep.storage import dirty, links, operations, provisioning_log, references, target_members, unverified
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_members import MemberChange
 from lockstep.sync import giving_back, outcomes
 from lockstep.sync.log_records import new_id
-from lockstep.sync.member_check import is_sampled, read_back, shows_otherwise
-from lockstep.sync.member_records import journal_row, log_row, may_be_about_members, member_rows, refusal
+from lockstep.sync.member_check import Unseen, is_sampled, read_back, shows_otherwise
+from lockstep.sync.member_records import (
+    journal_row,
+    log_row,
+    may_be_about_members,
+    member_rows,
+    refusal,
+    unverified_row,
+)
 from lockstep.sync.outcomes import Failure, Outcome, settled_row
 from lockstep.sync.planner import Planned
 from lockstep.sync.sending import GONE_TEXT, failed_look
@@ -46,6 +53,7 @@ class MembersResult:
     removed_ids: set[str] = field(default_factory=set)
     unkept: Failure | None = None
     not_kept: int = 0
+    unverified: int = 0
     refused: dict[str, tuple[MemberChange, Answer]] = field(
         default_factory=dict
     )  # by member: what the application said
@@ -78,6 +86,7 @@ class MemberSync:
             "membersRemoved": result.removed,
             "membersRefused": len(result.refused),
             "membersNotKept": result.not_kept,
+            "membersUnverified": result.unverified,
         }
         if result.is_group_gone:
             outcome = giving_back.look_again(
@@ -143,14 +152,29 @@ class MemberSync:
         found = await read_back(
             self.services.pool, self.job.id, group, account, self.target, removed=self.result.removed_ids
         )
-        if found is None or not (found[0].missing or found[0].remaining):
+        if isinstance(found, Unseen):
+            await self._tell_unseen(found)
             return
         unkept, expected = found
+        async with self.services.pool.connection() as connection:
+            await unverified.end(connection, self.job.id, group)
+        if not (unkept.missing or unkept.remaining):
+            return
         self.result.unkept = unkept.failure(expected)
         self.result.not_kept = len(unkept.missing) + len(unkept.remaining)
         rows = [{"group": group, "member": member, "account": one} for member, one in unkept.missing.items()]
         async with self.services.pool.connection() as connection:
             await target_members.mark_unsure(connection, self.job.id, rows)
+
+    async def _tell_unseen(self, why: Unseen) -> None:
+        """Members that the application does not show are written, and not known to be there."""
+        if why is Unseen.NOT_READ:
+            return
+        self.result.unverified = self.result.added + self.result.removed
+        record = unverified_row(self.claim, self.planned, self.result.unverified, initiated_by=self.initiated_by)
+        async with self.services.pool.connection() as connection:
+            await unverified.note(connection, self.job.id, self.claim.source_id)
+            await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
 
     def _without_some(self) -> Outcome:
         """All are in step but those whom the application refused: they are tried again with the group, and apart from the others."""

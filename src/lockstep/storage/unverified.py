@@ -1,0 +1,40 @@
+"""Groups whose members were written, and that the application shows without any: nothing says whether they were kept."""
+
+from __future__ import annotations
+
+from lockstep.postgres.pool import Connection
+
+_LIVE = """from unverified_group join link on link.job = unverified_group.job and link.kind = 'Group'
+    and link.source_id = unverified_group.group_id and link.state = 'live'
+    where unverified_group.job = %(job)s"""
+
+
+async def note(connection: Connection, job: str, group: str) -> None:
+    await connection.execute(
+        "insert into unverified_group (job, group_id) values (%s, %s) on conflict do nothing", (job, group)
+    )
+
+
+async def end(connection: Connection, job: str, group: str) -> None:
+    """The application has shown members of *group*."""
+    await connection.execute("delete from unverified_group where job = %s and group_id = %s", (job, group))
+
+
+async def count_groups(connection: Connection, job: str) -> int:
+    """How many groups of the job cannot be verified."""
+    cursor = await connection.execute("select count(*) " + _LIVE, {"job": job})
+    row = await cursor.fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+async def groups_of(connection: Connection, job: str, member: str, *, limit: int) -> list[str]:
+    """The names of those that *member* is in, at most *limit*."""
+    cursor = await connection.execute(
+        "select link.display "  # noqa: S608
+        + _LIVE
+        + """ and exists (select from target_member where target_member.job = unverified_group.job
+            and target_member.group_id = unverified_group.group_id and target_member.member_id = %(member)s)
+        order by link.display limit %(limit)s""",
+        {"job": job, "member": member, "limit": limit},
+    )
+    return [str(row[0]) for row in await cursor.fetchall()]
