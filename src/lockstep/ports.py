@@ -57,7 +57,8 @@ class Answer:
     next_step: str = ""
     retry_at: datetime | None = None
     exchanges: tuple[Exchange, ...] = ()
-    judged: tuple[Judged, ...] = ()  # what it shows of the values that were sent
+    held: Values | None = None  # what it shows of the mapped values, by target path; None: not read yet, or nothing
+    judged: tuple[Judged, ...] = ()  # what became of the values that were sent
     reads: int = 0  # requests after it, to make sure of that
     refused: tuple[tuple[str, str, str], ...] = ()  # of a write that was accepted in part: (target path, why, code)
 

@@ -64,7 +64,7 @@ def carried_out(plan: Plan, link: Link | None, config: JobConfiguration, app: Ap
         body = patch_body(patch_operations(changes, app[target_id], definition=USER))
         app[target_id] = apply_patch(app[target_id], read_operations(body), USER).resource
     old = link.base if link and plan.action is not Action.CREATE and not plan.link_to else {}
-    base = base_after(users(config), old, plan.desired, cleared, app.get(target_id))
+    base = base_after(old, plan.desired, cleared, held_values(users(config), app.get(target_id, {})))
     return Link(
         ObjectKind.USER, plan.source_id, target_id, plan.link_state, base, plan.desired_hash, generated=plan.generated,
         cause=plan.cause,

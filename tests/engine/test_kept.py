@@ -7,8 +7,20 @@ from typing import Any
 import pytest
 from decision_cases import account, configuration, name_of, rows, users
 
-from lockstep.engine.kept import Unkept, after_read, after_write, judge, reasons_to_write, rule_of, told, with_unkept
+from lockstep.engine.kept import (
+    Judged,
+    Unkept,
+    after_read,
+    after_write,
+    judge,
+    reasons_to_write,
+    rule_of,
+    told,
+    with_unkept,
+)
+from lockstep.engine.mapping import held_values
 from lockstep.engine.records import Change, ObjectKind
+from lockstep.engine.rules import ObjectMapping
 
 TITLE = {"target": "title", "source": "jobTitle"}
 USER_NAME = {"target": "userName", "source": "userPrincipalName", "match": 1}
@@ -20,13 +32,18 @@ def frozen(value: Any) -> Any:
     return tuple(frozen(item) for item in value) if isinstance(value, list) else value
 
 
+def judged_by(changes: list[Change], answer: dict[str, Any], mapping: ObjectMapping) -> tuple[Judged, ...]:
+    resource = {"id": "u-1", **answer}
+    return judge(changes, held_values(mapping, resource), resource, mapping)
+
+
 @pytest.mark.parametrize("row", rows("kept.jsonl"), ids=name_of)
 def test_fate_of_a_value(row: dict[str, Any]) -> None:
     target = row["target"]
     mapping = users(configuration({"target": target, "source": "x", **row.get("map", {})}))
     change = Change(target, frozen(row.get("old")), frozen(row["new"]), added=frozen(row.get("added", [])))
 
-    judged = judge([change], {"id": "u-1", **row["answer"]}, mapping)
+    judged = judged_by([change], row["answer"], mapping)
 
     assert [one.fate.value for one in judged] == ([] if row["fate"] is None else [row["fate"]])
 
@@ -36,7 +53,7 @@ def remembered(*answers: dict[str, Any], new: str = "Clerk ") -> dict[str, Any]:
     known: dict[str, Any] = {}
     for answer in answers:
         change = Change("title", None, new)
-        judged = judge([change], {"id": "u-1", "userName": "kim", **answer}, USERS)
+        judged = judged_by([change], {"userName": "kim", **answer}, USERS)
         known = after_write(known, judged, [], [change], USERS)
     return known
 

@@ -17,7 +17,7 @@ from lockstep.engine.configuration import AttributeMapping, Expression, JobConfi
 from lockstep.engine.diff import same_value
 from lockstep.engine.mapping import held_values
 from lockstep.engine.operators import is_empty, text_of
-from lockstep.engine.records import Account, Change, ObjectKind, Reason, Step, StepStatus, StepType, Value
+from lockstep.engine.records import Account, Change, ObjectKind, Reason, Step, StepStatus, StepType, Value, Values
 from lockstep.scim.paths import parse_path
 
 ENOUGH = 2  # answers in a row
@@ -105,9 +105,13 @@ def rule_of(mapping: AttributeMapping) -> str:
     return sha256(repr(rule).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def judge(changes: Iterable[Change], resource: Mapping[str, Any], mapping: ObjectMapping) -> tuple[Judged, ...]:
-    """What *resource*, with which *changes* were answered, shows of each. What it cannot show is left out."""
-    held = held_values(mapping, resource)
+def judge(
+    changes: Iterable[Change], held: Values, resource: Mapping[str, Any], mapping: ObjectMapping
+) -> tuple[Judged, ...]:
+    """What *resource*, with which *changes* were answered, shows of each; *held* are its mapped values.
+
+    What it cannot show is left out.
+    """
     found = []
     for change in changes:
         attribute = mapping.by_target.get(change.path)

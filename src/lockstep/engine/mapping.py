@@ -142,15 +142,13 @@ def held_values(mapping: ObjectMapping, resource: Mapping[str, Any]) -> Values:
     return {path: _frozen(value) for path, value in found if value is not MISSING}
 
 
-def base_after(
-    mapping: ObjectMapping, base: Values, desired: Values, cleared: Collection[str], returned: Mapping[str, Any] | None
-) -> Values:
-    """What both sides agree on after a write was accepted: what was sent, overlaid with what the application returned.
+def base_after(base: Values, desired: Values, cleared: Collection[str], returned: Values) -> Values:
+    """What both sides agree on after a write was accepted: what was sent, overlaid with the mapped values that came back.
 
     Absent is not empty: an application that leaves an attribute out of its answer has not emptied it.
     """
     sent = {path: value for path, value in {**base, **desired}.items() if path not in cleared}
-    return {**sent, **(held_values(mapping, returned) if returned else {})}
+    return {**sent, **returned}
 
 
 @dataclass(slots=True)

@@ -43,14 +43,15 @@ def plan_provision(prepared: Prepared, link: Link, observed: Observed) -> Draft:
         return draft
     found = difference(prepared, mapped, held_by(prepared, observed), is_read=isinstance(observed, Account))
     changes = found.changes
-    draft = replace(draft, withheld=found.withheld)
     if link.state in (LinkState.RELEASED, LinkState.LOST) and isinstance(observed, Account):
         again = Reason("Matched", f"The account {link.target_id} was linked before and is there.")
         draft = replace(draft, action=Action.LINK, reasons=(again,), link_to=observed)
     if not changes:
+        if not found.reasons:
+            return draft
         # What the application changed is what there is to say; "as it should be" would hide it.
-        is_all = bool(found.reasons) and draft.reasons == (IN_STEP,)
-        return replace(draft, reasons=found.reasons if is_all else (*draft.reasons, *found.reasons))
+        said = () if draft.reasons == (IN_STEP,) else draft.reasons
+        return replace(draft, reasons=(*said, *found.reasons), withheld=found.withheld)
     if not may(prepared, "update"):
         return not_written(replace(draft, reasons=(flag_is_off(prepared, "update", wish="Would be updated"),)))
     action = Action.ENABLE if turns_on(changes) or link.state is LinkState.DISABLED else Action.UPDATE

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from lockstep.engine.configuration import AttributeMapping
 from lockstep.engine.diff import same_value
 from lockstep.engine.kept import Fate, Judged, after_read, after_write, judge, rule_of
+from lockstep.engine.mapping import held_values
 from lockstep.engine.records import Account, Action, Change, Link, Plan
 from lockstep.ports import Answer, Verdict
 from lockstep.storage.batches import Row
@@ -22,7 +23,8 @@ def with_judgement(planned: Planned, answer: Answer) -> Answer:
     mapping = planned.prepared.mapping
     if mapping is None or answer.account is None or answer.verdict is not Verdict.DONE:
         return answer
-    return replace(answer, judged=judge(_accepted(planned, answer), answer.account.resource, mapping))
+    held = held_values(mapping, answer.account.resource)
+    return replace(answer, held=held, judged=judge(_accepted(planned, answer), held, answer.account.resource, mapping))
 
 
 def with_refusals(answer: Answer) -> Answer:
@@ -37,7 +39,8 @@ def is_refused_silently(answer: Answer) -> bool:
 
 def judged_reading(planned: Planned) -> tuple[Judged, ...]:
     """What the reading before the plan shows of values whose writes were answered with nothing."""
-    return _read(planned, _link_of(planned))[1]
+    link = planned.prepared.link
+    return _read(planned, _link_of(planned))[1] if link is not None and link.answers else ()
 
 
 def answers_of(planned: Planned, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
@@ -54,14 +57,14 @@ def answers_of(planned: Planned, old: Link | None, answer: Answer | None) -> Map
 
 def is_news(planned: Planned) -> bool:
     """Whether a reading says something else of the values sent before than the link remembers."""
-    link = _link_of(planned)
+    link = planned.prepared.link
     return link is not None and bool(link.answers) and _read(planned, link)[0] != link.answers
 
 
-def evidence_rows(planned: Planned, judged: Iterable[Judged]) -> tuple[Row, ...]:
+def evidence_rows(planned: Planned, judged: Sequence[Judged]) -> tuple[Row, ...]:
     """For the job as a whole: which attributes were kept, and which were left out."""
     mapping, plan = planned.prepared.mapping, planned.plan
-    if mapping is None:
+    if mapping is None or not judged:
         return ()
     return tuple(_row(plan, one, mapping.by_target[one.path]) for one in judged if one.fate is not Fate.REFUSED)
 
@@ -100,7 +103,9 @@ def _shown(value: object) -> str:
     return repr(value)
 
 
-def _accepted(planned: Planned, answer: Answer) -> list[Change]:
+def _accepted(planned: Planned, answer: Answer) -> Sequence[Change]:
+    if not answer.refused:
+        return planned.plan.changes
     refused = {path for path, _, _ in answer.refused}
     return [one for one in planned.plan.changes if one.path not in refused]
 

@@ -58,9 +58,7 @@ def link_row(planned: Planned, answer: Answer | None) -> Row | None:
         "target_id": target_id,
         "state": plan.link_state.value,
         "display": plan.display,
-        "base": without_secrets(
-            _base(planned, old, account.resource if account is not None else None), prepared.mapping
-        ),
+        "base": without_secrets(_base(planned, old, answer), prepared.mapping),
         "desired_hash": "" if plan.withheld else plan.desired_hash or (old.desired_hash if old else ""),
         "config_version": prepared.configuration.version,
         "etag": etag,
@@ -117,7 +115,7 @@ def _generated(mapping: ObjectMapping, made_by: Sent) -> Values:
     }
 
 
-def _base(planned: Planned, old: Link | None, returned: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _base(planned: Planned, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
     mapping = planned.prepared.mapping
     if mapping is None:
         return old.base if old else {}
@@ -127,8 +125,15 @@ def _base(planned: Planned, old: Link | None, returned: Mapping[str, Any] | None
     cleared = {change.path for change in plan.changes if change.new is None}
     sent = {change.path: change.new for change in plan.changes if change.new is not None}
     if plan.changes:
-        base = base_after(mapping, base, sent, cleared, returned)
+        base = base_after(base, sent, cleared, _returned(mapping, answer))
     return {**base, **_not_agreed(planned, old, base, sent.keys() | cleared)}
+
+
+def _returned(mapping: ObjectMapping, answer: Answer | None) -> Values:
+    """The mapped values with which the write was answered."""
+    if answer is None or answer.account is None:
+        return {}
+    return answer.held if answer.held is not None else held_values(mapping, answer.account.resource)
 
 
 def _not_agreed(planned: Planned, old: Link | None, base: Values, written: Set[str]) -> Values:

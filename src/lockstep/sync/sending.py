@@ -269,7 +269,7 @@ def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: st
         outcome = outcomes.without_write(claim, planned)
     judged = kept_values.judged_reading(planned)
     is_drift = plan.reason.code == DRIFT
-    if plan.action is Action.NONE and not is_on_demand(claim) and not is_drift and not steps_of(judged):
+    if plan.action is Action.NONE and not is_on_demand(claim) and not is_drift and not (judged and steps_of(judged)):
         return outcome  # in step: no news
     record = record_of(
         plan, change_id=change_id, cycle=claim.cycle, initiated_by=initiated_by, failure=failure, judged=judged
