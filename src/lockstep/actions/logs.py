@@ -108,6 +108,7 @@ def _graph_record(row: LogRow, tenant: str, app_name: str) -> dict[str, Any]:
         "provisioningStatusInfo": {"status": row.status, "errorInformation": record.get("errorInformation")},
         "provisioningSteps": record.get("steps", []),
         "modifiedProperties": record.get("modifiedProperties", []),
+        "cause": record.get("cause", ""),
         "sourceSystem": {"id": tenant, "displayName": "Lockstep", "details": {}},
         "targetSystem": {"id": row.app, "displayName": app_name, "details": {}},
         "sourceIdentity": _identity(row.source_id or "", row.source_display, row.kind),

@@ -22,7 +22,8 @@ from lockstep.cli.times import TIME, iso, local_stamp, local_time
 _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Column("status", "Status"), Column("action", "Action"),
             Column("name", "Who"), Column("account", "Account", is_wide=True), Column("reason", "Why"),
             Column("application", "Application", is_wide=True), Column("changes", "Old and new values", is_wide=True),
-            Column("code", "Code", is_wide=True), Column("milliseconds", "ms", is_wide=True), Column("by", "By", is_wide=True),
+            Column("code", "Code", is_wide=True), Column("milliseconds", "ms", is_wide=True), Column("cause", "Cause", is_wide=True),
+            Column("by", "By", is_wide=True),
             Column("changeId", "Change", is_wide=True)]  # fmt: skip
 _STATUSES = ["success", "failure", "warning", "skipped"]
 _ACTIONS = ["create", "update", "disable", "delete", "stagedDelete", "other"]
@@ -153,6 +154,7 @@ def _row(row: LogRow, application: str = "") -> dict[str, Any]:
         "code": row.error_code,
         "milliseconds": row.duration_ms,
         "by": row.initiated_by,
+        "cause": str(row.record.get("cause") or ""),
         "changeId": row.change_id,
     }
 
@@ -166,7 +168,7 @@ def _lines(row: LogRow) -> list[str]:
     record = row.record
     lines = [f"{row.status} {row.action}  {row.source_display}   {row.reason}"]
     pairs = [("time", iso(row.at)), ("change", row.change_id), ("account", f"{row.target_display} {row.target_id}".strip()),
-             ("took", f"{row.duration_ms} ms"), ("by", row.initiated_by)]  # fmt: skip
+             ("took", f"{row.duration_ms} ms"), ("cause", str(record.get("cause") or "")), ("by", row.initiated_by)]  # fmt: skip
     lines += [f"  {label:<8} {text}" for label, text in pairs if text]
     for number, step in enumerate(record.get("steps") or [], 1):
         lines.append(f"  {number}. {step['provisioningStepType']:<19} {step['status']:<8} {step['description']}")

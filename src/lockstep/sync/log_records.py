@@ -17,9 +17,11 @@ from lockstep.engine.safeguards import GuardCode
 from lockstep.engine.steps import REDACTED, export_step
 from lockstep.ports import Answer, Exchange
 from lockstep.storage.dirty import Claim
+from lockstep.sync import causes
+from lockstep.sync.causes import cause_of
 from lockstep.sync.outcomes import Failure
 
-SYSTEM = "system"
+SYSTEM = causes.SYSTEM
 APPLICATION = "Application"  # the kind of records that are about no object
 _ACTIONS: Mapping[Action, str] = {
     Action.CREATE: "create",
@@ -48,8 +50,12 @@ def record_of(
     failure: Failure | None = None,
     seconds: float = 0.0,
     judged: Iterable[Judged] = (),
+    marks: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The row of one plan that was carried out, refused or skipped. *judged*: what a reading showed of earlier writes."""
+    """The row of one plan that was carried out, refused or skipped.
+
+    *judged*: what a reading showed of earlier writes; *marks*: why the object was looked at.
+    """
     status = _status(plan, answer, failure)
     steps = [*plan.steps, *steps_of(judged)]
     if answer is not None:
@@ -73,6 +79,7 @@ def record_of(
         "duration_ms": round(seconds * 1000),
         "initiated_by": initiated_by,
         "record": {
+            "cause": cause_of(plan, marks, initiated_by=initiated_by),
             "steps": [step_row(step) for step in steps],
             "modifiedProperties": [change_row(change) for change in plan.changes],
             "errorInformation": error,

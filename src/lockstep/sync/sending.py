@@ -222,6 +222,7 @@ def _logged(
         answer=answer,
         failure=failure,
         seconds=seconds,
+        marks=write.claim.reasons,
     )
     return replace(outcome, log=record, requests=outcome.requests + requests)
 
@@ -272,7 +273,13 @@ def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: st
     if plan.action is Action.NONE and not is_on_demand(claim) and not is_drift and not (judged and steps_of(judged)):
         return outcome  # in step: no news
     record = record_of(
-        plan, change_id=change_id, cycle=claim.cycle, initiated_by=initiated_by, failure=failure, judged=judged
+        plan,
+        change_id=change_id,
+        cycle=claim.cycle,
+        initiated_by=initiated_by,
+        failure=failure,
+        judged=judged,
+        marks=claim.reasons,
     )
     return replace(outcome, log=record)
 

@@ -102,7 +102,9 @@ def _planned_next(claim: Claim, settlement: Settlement) -> Row:
 def _records(claim: Claim, display: str, settlement: Settlement, initiated_by: str) -> Iterator[Row]:
     for operation, account in settlement.done:
         plan = _as_plan(operation, display, account)
-        record = record_of(plan, change_id=operation.id, cycle=claim.cycle, initiated_by=initiated_by)
+        record = record_of(
+            plan, change_id=operation.id, cycle=claim.cycle, initiated_by=initiated_by, marks=claim.reasons
+        )
         yield {
             **record,
             "status": "success",

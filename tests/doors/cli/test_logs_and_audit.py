@@ -131,3 +131,14 @@ def test_help_for_an_unknown_word_names_the_topics(lockstep: Lockstep) -> None:
     said = lockstep("help", "nonsense")
 
     assert (said.code, "Topics: exit-codes, expressions, filters, environment" in said.err) == (64, True)
+
+
+def test_log_says_what_caused_a_loss_of_access(started: Lockstep) -> None:
+    started("people", "disable", upn("anna"))
+    started("assign", "remove", "documo", "--user", upn("bo"))
+    started("run", "documo", "--wait")
+
+    found = list(csv.DictReader(io.StringIO(started("logs", "--action", "disable", "-o", "csv").out)))
+
+    assert {row["cause"] for row in found} == {"disabled in the directory", "left the scope: not assigned any more"}
+    assert "cause    " in started("logs", "show", found[0]["number"]).out
