@@ -35,6 +35,7 @@ from documo.settings import OUTBOUND_ADVICE, SCIM_PATH, Settings
 from documo.sign_ins import RefusedSignIns
 from documo.store import secrets as secrets_table
 from documo.store.database import Store
+from lockstep.garbage import keep_returning_free_pages
 from lockstep.scim.errors import ScimError
 from lockstep.serving.bodies import App, Receive, Scope, Send
 from lockstep.serving.metrics import METRICS_PATH
@@ -115,7 +116,9 @@ async def serving(
     delivery = EventDelivery(
         store, tenants, keys, OutboundRules(settings.outbound_allow, advice=OUTBOUND_ADVICE), issuer
     )
-    background = (tenants.listen(), request_log.run(), service.statistics.run(), delivery.run())
+    background = (
+        tenants.listen(), request_log.run(), service.statistics.run(), delivery.run(), keep_returning_free_pages(),
+    )  # fmt: skip
     tasks = [asyncio.create_task(work) for work in background]
     try:
         async with serving_http(wrap(app), listener, limits=settings.limits, render=refusal_answer):

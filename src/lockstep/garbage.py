@@ -6,12 +6,14 @@ Errors do: what answers one calls `lockstep.errors.release_frames`.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 from contextlib import suppress
 
 YOUNG_OBJECTS = 50_000  # instead of 700
 LARGE_BYTES = 128 * 1024
+TRIM_SECONDS = 30.0
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
@@ -33,3 +35,16 @@ def return_large_blocks() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
         mallopt(_M_TRIM_THRESHOLD, LARGE_BYTES)
+
+
+def return_free_pages() -> None:
+    """Give the pages back that are free between those in use. A burst leaves many of them; it takes a few milliseconds."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+async def keep_returning_free_pages() -> None:
+    """Do so every half minute, until cancelled."""
+    while True:
+        await asyncio.sleep(TRIM_SECONDS)
+        return_free_pages()
