@@ -1,4 +1,4 @@
-"""The seams that have several adapters: target, mailer, source. Storage is PostgreSQL and concrete.
+"""The seams that have several adapters: target and its opener. Storage is PostgreSQL and concrete.
 
 `TargetReader` cannot write, by type: a preview receives only that. A `Target` answers a write with an `Answer` and never raises for
 what the application said; it raises only for what nobody can have sent (a programming error).
@@ -203,7 +203,3 @@ class TargetOpener(Protocol):
     async def discover(self, settings: TargetSettings, kind: ObjectKind) -> Sequence[TargetAttribute]:
         """The attributes that the application says it has. Raises LockstepError where it does not tell."""
         raise NotImplementedError
-
-
-class Mailer(Protocol):
-    async def send(self, *, to: str, subject: str, text: str) -> None: ...

@@ -78,7 +78,7 @@ async def plan_configuration(
                     )
         if any(one.kind is DocumentKind.TENANT for one in documents):
             plans += await _not_named(connection, documents, prune=prune)
-    return ConfigurationPlan(tuple(plans))
+    return ConfigurationPlan(tuple(one.with_file_notes() for one in plans))
 
 
 async def _not_named(connection: Connection, documents: Sequence[ConfigDocument], *, prune: bool) -> list[DocumentPlan]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lockstep.engine.config_change import ConfigChange
 from lockstep.engine.config_file import ConfigDocument
+from lockstep.engine.unsent_mail import file_notes
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class DocumentPlan:
     notes: tuple[str, ...] = ()
     looked_at_again: int = 0
     is_gone: bool = False
+
+    def with_file_notes(self) -> DocumentPlan:
+        """With what has to be said of the file itself, whether it changes anything or not."""
+        return replace(self, notes=(*self.notes, *file_notes(self.document.spec)))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`lockstep settings`: mode, notification, scope, status and interval of an application's provisioning."""
+"""`lockstep settings`: mode, scope, status and interval of an application's provisioning."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import click
 from lockstep.actions import settings as actions
 from lockstep.actions.settings import SettingsView
 from lockstep.cli.consent import run_consented
-from lockstep.cli.output import Output, output_option, safe
+from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.times import LENGTH, length_text
+from lockstep.engine.unsent_mail import mail_note
 
 
 class Threshold(click.ParamType[dict[str, int]]):
@@ -73,6 +74,8 @@ def settings(app: str, yes: bool, output: Output, **given: Any) -> None:
     else:
         view = run(lambda context: actions.show_settings(context, app))
     output.one(_row(view) | ({"effects": effects} if effects else {}), text=_lines(view))
+    if note := mail_note(email=view.notification_email, on_failure=view.email_on_failure):
+        hint(f"note: {note}")
 
 
 def _row(view: SettingsView) -> dict[str, Any]:
@@ -83,6 +86,7 @@ def _row(view: SettingsView) -> dict[str, Any]:
         "scope": view.scope,
         "notificationEmail": view.notification_email,
         "emailOnFailure": view.email_on_failure,
+        "mailIsSent": False,
         "interval": length_text(view.interval) or None,
         "nestedGroups": view.nested_groups,
         "deletionThreshold": view.deletion_threshold,
@@ -103,13 +107,20 @@ def _lines(view: SettingsView) -> list[str]:
     pairs = [
         ("mode", view.mode), ("status", view.status),
         ("scope", "everybody" if view.scope == "all" else "assigned people and groups"),
-        ("notify", view.notification_email or "nobody"), ("on failure", "e-mail (not sent yet)" if view.email_on_failure else "no e-mail"),
+        *_mail(view),
         ("nested", "people of groups in a group are its members" if view.nested_groups else "groups in groups are ignored"),
         ("deletions", _deletions(view)), ("guards", _guards(view)),
         ("members", f"up to {view.members_per_patch} of a group in one request"),
         ("interval", length_text(interval) or "as the server says; changes are sent at once"), ("version", view.version),
     ]  # fmt: skip
     return [view.app] + [f"  {label:<11} {safe(text)}" for label, text in pairs]
+
+
+def _mail(view: SettingsView) -> list[tuple[str, str]]:
+    """What is kept for mail; nothing where nobody asked for any, because none is sent."""
+    asked = [view.notification_email] if view.notification_email else []
+    asked += ["on failure"] if view.email_on_failure else []
+    return [("mail", f"{', '.join(asked)} (kept; no mail is sent in this version)")] if asked else []
 
 
 def _deletions(view: SettingsView) -> str:

@@ -27,7 +27,6 @@ SOURCE = "contoso"
 ACCOUNT = "Contoso"
 ADMIN = "admin@documo.test"
 ROLE_ORDER = ("Admin", "Member")  # as the gallery entry lists them
-NOTIFIED = "idm-team@contoso.test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +130,6 @@ async def provision(context: Context, *, on_progress: Callable[[Cycle], None]) -
         APP,
         mode="automatic",
         scope="assigned",
-        notification_email=NOTIFIED,
-        email_on_failure=True,
         status="on",
     )
     known = await status.list_cycles(context, APP, limit=1)

@@ -1,0 +1,28 @@
+"""Say that no mail is sent yet, wherever settings ask for some. Pure.
+
+The settings are kept, because configurations that come from Entra and from files hold them; but nobody must wait for a mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MAIL_IS_NOT_SENT = "No mail is sent in this version"
+_INSTEAD = "what it asks for is kept. To be told of failures, watch /metrics or the exit code of: lockstep status"
+
+
+def mail_note(*, email: str | None, on_failure: bool | None) -> str:
+    """The note for an application's settings; "" where they ask for no mail."""
+    asked = [f"the address {email}"] if email else []
+    asked += ["mail on failure"] if on_failure else []
+    return f"{MAIL_IS_NOT_SENT} (asked for: {' and '.join(asked)}); {_INSTEAD}" if asked else ""
+
+
+def file_notes(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """The same for the spec of a document, of an application or of the organisation."""
+    provisioning, wanted = spec.get("provisioning") or {}, spec.get("notifications") or {}
+    note = mail_note(email=provisioning.get("notificationEmail"), on_failure=provisioning.get("emailOnFailure"))
+    if wanted.get("email") or wanted.get("webhook"):
+        note = f"No mail and no webhook is sent in this version; {_INSTEAD}"
+    return (note,) if note else ()
