@@ -6,7 +6,6 @@ Any variable may be given as a file instead, with `_FILE` added to its name (con
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -19,6 +18,7 @@ from lockstep.origins import read_entry
 from lockstep.postgres.database import urls_from
 from lockstep.serving.tokens import checked_token
 from lockstep.vault import Secret
+from lockstep.wording import nearest, read_length
 
 METRICS_TOKEN = "LOCKSTEP_METRICS_TOKEN"  # noqa: S105  # its name
 SECRETS = ("LOCKSTEP_KEY", "LOCKSTEP_KEY_OLDER", METRICS_TOKEN)
@@ -49,11 +49,10 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 
 def _duration(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,6})\s*(s|m|h|d)", text, re.ASCII)
-    if not found or int(found[1]) == 0:
+    length = read_length(text)
+    if not length:
         raise ValueError("must be a length of time such as 30s, 40m, 2h or 30d")
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
-    return timedelta(**{unit: int(found[1])})
+    return length
 
 
 def _allowed(text: str) -> tuple[str, ...]:
@@ -190,7 +189,7 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
 
 
 def _unknown(variable: str, known: set[str]) -> LockstepError:
-    near = difflib.get_close_matches(variable, sorted(known), n=1, cutoff=0.6)
+    near = nearest(variable, sorted(known))
     return invalid(
         f"There is no setting {variable}",
         next_step=f"Did you mean {near[0]}? Otherwise: unset {variable}" if near else f"unset {variable}",

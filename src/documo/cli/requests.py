@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -20,6 +20,7 @@ from documo.settings import Settings
 from documo.store import request_log as table
 from documo.store.database import Store
 from lockstep.errors import invalid, not_found
+from lockstep.wording import read_length
 
 TAIL_SECONDS = 0.5
 
@@ -113,10 +114,9 @@ def _moment(text: str) -> datetime | None:
     """The time that `15m`, `2h`, `3d` or a time in ISO 8601 means; without a zone it is UTC."""
     if not text:
         return None
-    ago = re.fullmatch(r"(\d{1,6})([mhd])", text.strip().lower(), re.ASCII)
+    ago = read_length(text.lower())
     if ago is not None:
-        unit = {"m": "minutes", "h": "hours", "d": "days"}[ago[2]]
-        return datetime.now(UTC) - timedelta(**{unit: int(ago[1])})
+        return datetime.now(UTC) - ago
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

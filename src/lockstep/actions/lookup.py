@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from lockstep.directory.attributes import plain, shown
@@ -13,7 +12,7 @@ from lockstep.storage.applications import ApplicationRow
 from lockstep.storage.groups import GroupRow
 from lockstep.storage.people import PersonRow
 from lockstep.storage.sources import SourceRecord
-from lockstep.wording import counted
+from lockstep.wording import counted, did_you_mean
 
 _MOST_NAMED = 5
 
@@ -85,7 +84,4 @@ async def find_source(connection: Connection, name: str) -> SourceRecord:
 
 def unknown(noun: str, name: str, known: Iterable[str], *, otherwise: str) -> LockstepError:
     """*name* is not there; up to three of *known* that are like it."""
-    by_fold = {one.lower(): one for one in known}
-    near = difflib.get_close_matches(name.strip().lower(), list(by_fold), n=3, cutoff=0.6)
-    suggestion = f"Did you mean {' or '.join(by_fold[one] for one in near)}?" if near else otherwise
-    return not_found(f'There is no {noun} "{name}"', next_step=suggestion)
+    return not_found(f'There is no {noun} "{name}"', next_step=did_you_mean(name, known, most=3, otherwise=otherwise))

@@ -5,13 +5,12 @@ Addresses where clouds keep their metadata are refused here, and never connected
 
 from __future__ import annotations
 
-import difflib
-
 from lockstep.actions.context import OUTBOUND_WRITE, Context, audit
 from lockstep.errors import invalid, not_found
 from lockstep.origins import network_of, read_entry
 from lockstep.storage import jobs, outbound_places
 from lockstep.storage.outbound_places import OutboundPlace
+from lockstep.wording import did_you_mean
 
 _ACTIVITY = "Change the outbound list"
 # Wider than any network of one organisation: 10.0.0.0/8 and fc00::/7 are the largest private ones.
@@ -56,10 +55,9 @@ async def remove_place(context: Context, word: str) -> str:
     async with context.changing(OUTBOUND_WRITE) as edit:
         there = {one.entry: one for one in await outbound_places.list_places(edit.connection)}
         if not await outbound_places.remove_place(edit.connection, entry):
-            near = difflib.get_close_matches(entry, there, n=1, cutoff=0.6)
             raise not_found(
                 f"{entry} is not in the outbound list",
-                next_step=f"Did you mean {near[0]}?" if near else "See: lockstep outbound list",
+                next_step=did_you_mean(entry, there, otherwise="See: lockstep outbound list"),
             )
         before = {"allowed": True, "reason": there[entry].reason}
         await audit(edit, _ACTIVITY, entry, before=before, after={"allowed": False})

@@ -6,7 +6,6 @@ not click's 2: 2 means "changes present".
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -19,6 +18,7 @@ import click
 
 from lockstep import __version__
 from lockstep.errors import EXIT_CODES, Kind, LockstepError
+from lockstep.wording import nearest
 
 INTERRUPTED = 130
 FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown")  # of the output
@@ -112,7 +112,7 @@ class SuggestingGroup(click.Group):
         except click.UsageError:
             names = self.list_commands(ctx)
             begun = sorted((name for name in names if name.startswith(args[0])), key=len)[:1]
-            near = begun or difflib.get_close_matches(args[0], names, n=1, cutoff=0.5)
+            near = begun or nearest(args[0], names)
             hint = f'. Did you mean "{near[0]}"?' if near else ""
             raise click.UsageError(f'There is no command "{args[0]}"{hint}', ctx) from None
 

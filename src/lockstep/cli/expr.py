@@ -26,11 +26,11 @@ from lockstep.engine.expressions import EvaluationContext, compile_expression, e
 from lockstep.engine.expressions.cases import Failure, Report, plain, run_cases
 from lockstep.engine.expressions.catalogue import CATALOGUE
 from lockstep.engine.expressions.dates import parse_date
-from lockstep.engine.expressions.linking import nearest
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.source_names import unknown_in_expression
 from lockstep.errors import invalid
+from lockstep.wording import did_you_mean
 
 USAGE = 64
 Result = TypeVar("Result")
@@ -126,8 +126,8 @@ def functions(name: str | None, output: str) -> None:
         return
     found = CATALOGUE.get(name)
     if found is None:
-        meant = nearest(name, CATALOGUE)
-        raise click.UsageError(f"there is no function {name}" + (f"; did you mean {meant}?" if meant else ""))
+        meant = did_you_mean(name, CATALOGUE, otherwise="See: lockstep expr functions")
+        raise click.UsageError(f"There is no function {name}. {meant}")
     click.echo(_json(function_as_json(found)) if output == "json" else function_text(found))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+from lockstep.wording import read_length
 
 
 class LengthOfTime(click.ParamType[timedelta]):
@@ -22,10 +22,10 @@ class LengthOfTime(click.ParamType[timedelta]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
             return value
-        found = re.fullmatch(r"(\d{1,6})\s*([smhdw])", str(value).strip(), re.ASCII)
-        if not found:
+        length = read_length(str(value))
+        if length is None:
             self.fail(f'"{value}" is not a valid length of time; examples: 30s, 40m, 2h, 7d, 1w', param, ctx)
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+        return length
 
 
 class PointInTime(click.ParamType[datetime]):

@@ -6,7 +6,6 @@ Extension attributes are case-sensitive from the first letter on.
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -182,12 +181,6 @@ def plain(text: str) -> str:
         return text.strip()
     seen = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
     return unicodedata.normalize("NFC", seen).strip()
-
-
-def near_attributes(name: str) -> list[str]:
-    """Known attributes of people whose names are like *name*."""
-    found = difflib.get_close_matches(name.lower(), sorted(_FOLDED), n=3, cutoff=0.6)
-    return [_FOLDED[one].name for one in found]
 
 
 def parse_value(attribute: Attribute, text: str, dates: DateForm = ANY_FORM) -> Any:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from lockstep.directory.attributes import check_user_principal_name, near_attributes, parse_value, person_attribute
+from lockstep.directory.attributes import PERSON_ATTRIBUTES, check_user_principal_name, parse_value, person_attribute
 from lockstep.directory.dynamic_groups import refresh_people
 from lockstep.directory.edit import Edit
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import conflict, invalid
 from lockstep.storage import people as store
 from lockstep.storage.people import PersonRow
+from lockstep.wording import did_you_mean
 
 USER = str(ObjectKind.USER)
 MANAGER = "manager"
@@ -71,12 +72,11 @@ async def set_attributes(edit: Edit, person: PersonRow, texts: Mapping[str, str]
     for name, text in texts.items():
         attribute = person_attribute(name)
         if attribute is None:
-            near = near_attributes(name)
             raise invalid(
                 f'There is no attribute "{name}"',
-                next_step=f"Did you mean {' or '.join(near)}?"
-                if near
-                else "Extension attributes: extension_<appId>_<name>",
+                next_step=did_you_mean(
+                    name, PERSON_ATTRIBUTES, most=3, otherwise="Extension attributes: extension_<appId>_<name>"
+                ),
             )
         try:
             values[attribute.name] = parse_value(attribute, text)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from lockstep.engine.durations import parse_duration
 from lockstep.errors import Kind, LockstepError
+from lockstep.wording import nearest
 
 Word = TypeVar("Word", bound=StrEnum)
 Item = TypeVar("Item")
@@ -136,10 +136,8 @@ class Part:
 
 def unknown_word(word: str, known: Sequence[str], what: str = "value", *, lists_known: bool = True) -> str:
     """`unknown key "expresion", did you mean "expression"?`, or the list of what is possible unless it is long."""
-    folded = {name.lower(): name for name in known}
-    close = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
-    if close:
-        return f'unknown {what} "{word[:60]}", did you mean "{folded[close[0]]}"?'
+    if near := nearest(word, known):
+        return f'unknown {what} "{word[:60]}", did you mean "{near[0]}"?'
     return f'unknown {what} "{word[:60]}"' + (f", possible: {', '.join(known)}" if lists_known else ".")
 
 

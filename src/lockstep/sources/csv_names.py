@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 
 from lockstep.directory.attributes import (
     INVERSE_OF_ENABLED,
+    PERSON_ATTRIBUTES,
     group_attribute,
-    near_attributes,
     person_attribute,
     plain,
     shown,
     squeezed,
 )
 from lockstep.errors import LockstepError, invalid
+from lockstep.wording import did_you_mean
 
 KEY = "id"
 MANAGER = "manager"
@@ -86,11 +86,10 @@ def find_column(names: Sequence[str], column: str) -> str:
     for is_like in by_likeness:
         if exact := next((name for name in names if is_like(name)), None):
             return exact
-    near = difflib.get_close_matches(column, list(names), n=1, cutoff=0.5)
     raise invalid(
         f'The file has no column "{shown(column)}"',
         why=f"Its columns are: {listed(names)}",
-        next_step=f"Did you mean {near[0]}?" if near else "Correct the name of the column",
+        next_step=did_you_mean(column, names, otherwise="Correct the name of the column"),
         code="NoSuchColumn",
     )
 
@@ -100,10 +99,9 @@ def _check_meaning(column: str, meaning: str) -> None:
     known = not meaning or squeezed(meaning) in special
     if known or person_attribute(meaning) is not None or group_attribute(meaning) is not None:
         return
-    near = near_attributes(meaning)
     raise invalid(
         f'There is no attribute "{shown(meaning)}" to map {column} to',
-        next_step=f"Did you mean {' or '.join(near)}?" if near else "See: lockstep people attributes",
+        next_step=did_you_mean(meaning, PERSON_ATTRIBUTES, most=3, otherwise="See: lockstep people attributes"),
     )
 
 

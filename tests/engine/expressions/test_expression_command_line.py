@@ -124,7 +124,7 @@ def test_functions_explains_one() -> None:
 
 
 def test_functions_suggests_a_name() -> None:
-    assert "did you mean Switch?" in run("functions", "swich").stderr
+    assert "Did you mean Switch?" in run("functions", "swich").stderr
 
 
 def test_repl_answers_line_by_line_and_survives_mistakes() -> None:

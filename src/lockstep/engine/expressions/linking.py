@@ -5,13 +5,13 @@ Names are case-sensitive. The same rules serve the compiler (which stops at the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 
 from lockstep.engine.expressions.catalogue import CATALOGUE, Function, Kind, Parameter
 from lockstep.engine.expressions.errors import ExpressionError, shown
 from lockstep.engine.expressions.tree import Call, Comparison, EmptySlot, Expression, Keyword, Text
 from lockstep.engine.expressions.values import FALSE, TRUE, Flow
+from lockstep.wording import nearest
 
 FLOWS = {"IgnoreAttributeFlow": Flow.DROP, "IgnoreObjectFlow": Flow.SKIP_OBJECT}
 FLOW_FUNCTIONS = ("IIF", "Switch", "Coalesce")
@@ -48,15 +48,8 @@ def problems(call: Call, text: str, *, is_root: bool) -> Iterator[ExpressionErro
             yield ExpressionError(text, position, full, function=call.name, argument=name, expected=expected)
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant, upper and lower case apart."""
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    found = get_close_matches(name[:100].lower(), list(by_lower), n=1, cutoff=0.7)
-    return by_lower[found[0]] if found else None
-
-
 def _unknown(call: Call, text: str) -> ExpressionError:
-    meant = nearest(call.name, CATALOGUE)
+    meant = next(iter(nearest(call.name, CATALOGUE)), None)
     hint = f"; did you mean {meant}?" if meant else ""
     message = f"there is no function {call.name[:60]}{hint}".removesuffix("?")
     error = ExpressionError(
