@@ -51,7 +51,7 @@ def list_(search: str, deleted: bool, limit: int, output: Output) -> None:
     columns = [Column("displayName", "Group"), Column("members", "Members"), Column("membershipType", "Membership"),
                Column("description", "Description"),
                Column("source", "Source", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
-    output.many(rows, columns, name="displayName", empty="No group is like that.")
+    output.many(rows, columns, name="displayName", empty="No groups match.")
 
 
 @groups.command("show")

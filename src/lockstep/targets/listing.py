@@ -39,7 +39,7 @@ def read_list(request: ScimRequest, content: Mapping[str, Any]) -> tuple[tuple[A
     if resources is None:
         resources = []
     if not isinstance(resources, list):
-        raise Dishonest("with Resources that are no list")
+        raise Dishonest("with Resources that are not a list")
     accounts = []
     for resource in resources:
         if not isinstance(resource, dict) or not id_in(resource):
