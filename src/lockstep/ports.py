@@ -84,8 +84,8 @@ class TargetPage:
     is_last: bool
 
 
-class TargetReader(Protocol):
-    """Reads an application. Every method raises `TargetError` when the read failed."""
+class AccountReader(Protocol):
+    """Reads single accounts of an application. Every method raises `TargetError` when the read failed."""
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
         """Every account whose *attribute* equals *value* (one `eq` filter), at most a handful."""
@@ -94,6 +94,10 @@ class TargetReader(Protocol):
     async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
         """The account, or None where the target answers 404."""
         ...
+
+
+class TargetReader(AccountReader, Protocol):
+    """Reads an application."""
 
     def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
         """Every account, page by page. Members of groups are not read."""

@@ -13,13 +13,13 @@ from lockstep.engine.configuration import ObjectMapping
 from lockstep.engine.matching import MatchQuery
 from lockstep.engine.operators import is_empty, text_of
 from lockstep.engine.records import Account, ObjectKind, Values
-from lockstep.ports import Answer, TargetError, TargetReader, Verdict
+from lockstep.ports import AccountReader, Answer, TargetError, Verdict
 
 SEARCH_LAG_SECONDS = 0.5  # some applications show a new account only after a moment
 
 
 async def read_account(
-    reader: TargetReader, kind: ObjectKind, target_id: str, queries: Iterable[MatchQuery] = ()
+    reader: AccountReader, kind: ObjectKind, target_id: str, queries: Iterable[MatchQuery] = ()
 ) -> Account | None:
     """The account, or None where it is proved to be gone. *queries*: what it is known to be found by.
 

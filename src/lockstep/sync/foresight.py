@@ -18,7 +18,8 @@ from lockstep.storage import queue_ahead, target_index
 from lockstep.storage.dirty import Claim
 from lockstep.storage.queue_ahead import Waiting
 from lockstep.sync import planner
-from lockstep.sync.planner import Known, Planned
+from lockstep.sync.index_reader import Pages, read_index
+from lockstep.sync.planner import Known, NotKnown, Planned
 from lockstep.sync.services import Job, Services
 
 PAGE = 500
@@ -117,10 +118,10 @@ class Foresight:
                         prepared.append(planner.prepare_one(known, job, source_id, moment, look=False))
                     except Exception:  # noqa: S112  # told when its own turn comes
                         continue
-                await planner.ask_index(connection, job, known, prepared, cycle)
+                pages = await read_index(connection, job, known, prepared, cycle)
             for one in prepared:
                 try:
-                    planned = _foreseen(known, one)
+                    planned = await _foreseen(pages, one)
                 except Exception:  # noqa: S112  # told when its own turn comes
                     continue
                 if planned is not None and _is_rejected(known, planned.plan):
@@ -137,9 +138,11 @@ def _is_rejected(known: Known, plan: Plan) -> bool:
     return rejection is not None and keep_rejected(plan, rejection, app="") is not None
 
 
-def _foreseen(known: Known, prepared: Prepared) -> Planned | None:
+async def _foreseen(pages: Pages, prepared: Prepared) -> Planned | None:
     """The plan as far as it shows without the application: a person for whom it was not asked gets a new account."""
-    planned = planner.plan_from_index(known, prepared)
-    if planned is None and wanted(prepared) is Wanted.MATCH:
+    try:
+        return await pages.plan(prepared)
+    except NotKnown:
+        if wanted(prepared) is not Wanted.MATCH:
+            return None
         return Planned(make_plan(prepared, match=NO_MATCH), prepared)
-    return planned

@@ -13,7 +13,8 @@ from typing import TypeAlias
 from lockstep.ports import Answer, TargetError, TargetReader, Verdict
 from lockstep.sync import sending, settled_outcomes
 from lockstep.sync.outcomes import Outcome
-from lockstep.sync.planner import Planned, plan_one
+from lockstep.sync.ownership import StoredOwnership
+from lockstep.sync.planner import CountingReader, Planned, plan_one
 from lockstep.sync.services import Job, Services
 from lockstep.sync.settling import plan_stray, settle
 from lockstep.sync.unique_values import StoredClaims
@@ -45,8 +46,8 @@ async def look(
         async with asyncio.timeout(deadline_seconds):
             if isinstance(work, Settle):
                 return await _settle(services, job, work, reader, initiated_by)
-            claims = StoredClaims(services.pool, job.id)
-            return await plan_one(services.pool, job, work.prepared, reader, look=work.look, claims=claims)
+            ownership = StoredOwnership(services.pool, job.id, StoredClaims(services.pool, job.id))
+            return await plan_one(work.prepared, CountingReader(reader), ownership, look=work.look)
     except TargetError as failed:
         answer = failed.answer
     except TimeoutError:

@@ -19,8 +19,9 @@ from lockstep.storage import cycles, dirty
 from lockstep.storage.dirty import Claim
 from lockstep.sync import outcomes
 from lockstep.sync.outcomes import Outcome
+from lockstep.sync.ownership import StoredOwnership
 from lockstep.sync.pipeline import Pipeline
-from lockstep.sync.planner import Planned, load, plan_one, prepare_one
+from lockstep.sync.planner import CountingReader, Planned, load, plan_one, prepare_one
 from lockstep.sync.services import Job, Services
 from lockstep.sync.settling import MAYBE_CREATED, Settlement, settle
 from lockstep.sync.slices import plan_slice
@@ -181,7 +182,7 @@ async def preview(
     moment = services.moment()
     async with services.pool.connection() as connection:
         known = await load(connection, job, kind, ids)
-    claims = ImaginedClaims(services.pool, job.id)
+    ownership = StoredOwnership(services.pool, job.id, ImaginedClaims(services.pool, job.id))
     found = []
     for one in ids:
         if one not in known.objects:
@@ -195,7 +196,7 @@ async def preview(
             # What was sent and never answered counts as it was found, before anything is said of what is wanted now.
             known = replace(known, links={**known.links, **({one: settlement.link} if settlement.link else {})})
             prepared = prepare_one(known, job, one, moment, look=True)
-        found.append(await plan_one(services.pool, job, prepared, reader, claims=claims))
+        found.append(await plan_one(prepared, CountingReader(reader), ownership))
     return found
 
 

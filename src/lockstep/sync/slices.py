@@ -12,11 +12,12 @@ from lockstep.engine.plan import Prepared
 from lockstep.engine.records import ObjectKind
 from lockstep.storage import operations, target_index
 from lockstep.storage.dirty import Claim
-from lockstep.sync import giving_back, judging, outcomes, planner
+from lockstep.sync import giving_back, index_reader, judging, outcomes, planner
 from lockstep.sync.guarding import Decisions
+from lockstep.sync.index_reader import Pages
 from lockstep.sync.outcomes import Outcome
 from lockstep.sync.pipeline import Pipeline
-from lockstep.sync.planner import Known
+from lockstep.sync.planner import Known, NotKnown
 from lockstep.sync.sending import is_approved, is_on_demand
 from lockstep.sync.services import Job, Services
 from lockstep.sync.unique_values import StoredClaims
@@ -54,8 +55,9 @@ async def _plan_kind(
                     prepared[claim.source_id] = planner.prepare_one(known, job, claim.source_id, moment, look=look)
                 except Exception:
                     pipeline.fault(claim)
-        await planner.ask_index(connection, job, known, prepared.values(), cycle)
-    await planner.choose_from_index(job, known, prepared.values(), StoredClaims(services.pool, job.id))
+        pages = await index_reader.read_index(connection, job, known, prepared.values(), cycle)
+    claimed = StoredClaims(services.pool, job.id)
+    pages = await index_reader.choose_values(job, known, prepared.values(), pages, claimed)
     asking = 0
     for claim in claims:
         if claim.source_id not in known.objects:
@@ -67,27 +69,30 @@ async def _plan_kind(
         if decided_before:
             pipeline.note_decisions(claim, decided_before)
         if claim.source_id in prepared:
-            asking += await _hand_on(pipeline, known, claim, prepared[claim.source_id])
+            asking += await _hand_on(pipeline, known, pages, claim, prepared[claim.source_id])
     return asking
 
 
-async def _hand_on(pipeline: Pipeline, known: Known, claim: Claim, prepared: Prepared) -> int:
+async def _hand_on(pipeline: Pipeline, known: Known, pages: Pages, claim: Claim, prepared: Prepared) -> int:
     due = judging.slowed_until(pipeline.job.row.quarantine)
     if due is not None and prepared.intent.kind not in LOSES_ACCESS and not is_on_demand(claim):
         pipeline.done(giving_back.slowed(claim, due=due))
         return 0
     unsettled = tuple(known.open_operations.get(claim.source_id, ()))
     looks = outcomes.wants_look(claim) or is_on_demand(claim)
-    try:
-        planned = None if unsettled or looks else planner.plan_from_index(known, prepared)
-    except Exception:
-        pipeline.fault(claim)
-        return 0
     if unsettled:
         pipeline.look(Settle(claim, prepared, unsettled))
         return 1
-    if planned is None:
-        pipeline.look(Look(claim, prepared, look=looks))
+    if looks:
+        pipeline.look(Look(claim, prepared, look=True))
         return 1
+    try:
+        planned = await pages.plan(prepared)
+    except NotKnown:
+        pipeline.look(Look(claim, prepared))
+        return 1
+    except Exception:
+        pipeline.fault(claim)
+        return 0
     await pipeline.sort_out(claim, planned)
     return int(planned.plan.action.writes)
