@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from uuid import uuid5
 
 import pytest
 from model_target import ModelTarget, answered
-from sync_world import CONFIG, NAMESPACE, USERS, World, person_id, upn
+from sync_world import CONFIG, NAMESPACE, USERS, World, person_id, until, upn
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage import target_members, unverified
+from lockstep.sync.drain import drain_job
 
 GROUP = ObjectKind.GROUP
 GROUPS = {
@@ -391,3 +393,38 @@ async def test_group_whose_members_are_shown_again_is_unverified_no_longer(world
 
     async with world.pool.connection() as connection:
         assert await unverified.count_groups(connection, world.job) == 0
+
+
+async def test_leaver_does_not_wait_for_all_members_of_a_big_group(world: World, target: ModelTarget) -> None:
+    """With one sender, which the group has: it gives it up after the chunk that is under way."""
+    await world.configure({**WITH_GROUPS, "limits": {"concurrency": 1, "membersPerPatch": 1}})
+    await world.add_people(range(40))
+    await add_group(world, [])
+    await world.sync()
+    target.order.clear()
+    target.requests.clear()
+    target.gate = asyncio.Event()
+
+    await set_members(world, added=range(30))
+    draining = asyncio.create_task(world.drain())
+    await until(lambda: asyncio.sleep(0, target.requests["members"] > 0))
+    await world.unassign([35])
+    await draining_again(world)
+    target.gate.set()
+    await draining
+
+    verbs = [verb for verb, _ in target.order]
+    assert verbs.index("update") <= 2
+    assert verbs.count("members") == 30
+    assert await members_of(world, target) == named(*range(30))
+    assert await world.value("select count(*) from dirty") == 0
+
+
+async def draining_again(world: World) -> None:
+    """The leaver is claimed and waits for a sender."""
+    await drain_job(world.services, world.drive, world.job)  # only wakes the drain that runs
+    await until(lambda: leaver_is_claimed(world))
+
+
+async def leaver_is_claimed(world: World) -> bool:
+    return bool(await world.value("select exists (select from dirty where lane = 1 and lease_until > now())"))

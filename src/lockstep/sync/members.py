@@ -1,12 +1,14 @@
 """Keep the members of a provisioned group in step: the difference, in chunks, each an operation of its own.
 
+A big group takes turns with what goes before it: after each chunk it gives its sender up to a leaver who waits for one.
+
 Adding a member that is there and removing one that is not change nothing, so a chunk with an unknown end is simply part of the next
 difference. Members of the application that we did not set are never touched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -49,6 +51,7 @@ class MembersResult:
     requests: int = 0
     answer: Answer | None = None
     is_group_gone: bool = False
+    is_interrupted: bool = False  # the rest comes with the group's next turn
     is_read_back: bool = False  # a sample: what was written is compared with what the application shows
     removed_ids: set[str] = field(default_factory=set)
     unkept: Failure | None = None
@@ -70,6 +73,9 @@ class MemberSync:
     planned: Planned
     initiated_by: str
     chunk: int = CHUNK
+    must_give_way: Callable[[], bool] = lambda: (
+        False
+    )  # to what goes before groups and has no sender; asked after each chunk
     result: MembersResult = field(default_factory=MembersResult)
 
     @property
@@ -97,6 +103,8 @@ class MemberSync:
                 settled=(),
                 requests=0,
             )
+        elif result.is_interrupted:
+            outcome = giving_back.not_sent(self.claim, due=None)
         elif result.answer is None and result.refused:
             outcome = self._without_some()
         elif result.unkept is not None:
@@ -207,6 +215,9 @@ class MemberSync:
                 return False
             if answer.is_done:
                 start += len(part)
+                if start < len(changes) and self.must_give_way():
+                    self.result.is_interrupted = True
+                    return False
             elif _is_too_much(answer) and self.chunk > 1:
                 self.chunk = max(1, self.chunk // 2)
             elif await self._is_about_members(answer):

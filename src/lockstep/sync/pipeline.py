@@ -184,8 +184,9 @@ class Pipeline:
     async def _sync_members(self, work: Members) -> None:
         chunk = self.job.configuration.limits.members_per_patch or members.CHUNK
         run = members.MemberSync(
-            self.services, self.job, self.target, work.claim, work.planned, self.initiated_by, chunk=chunk
-        )
+            self.services, self.job, self.target, work.claim, work.planned, self.initiated_by,
+            chunk=chunk, must_give_way=lambda: self._queue.holds_before(work.claim.lane),
+        )  # fmt: skip
         outcome, answer = await run.outcome()
         self.done(outcome)
         if run.result.added or run.result.removed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
@@ -80,13 +81,21 @@ class WorkQueue:
     def __init__(self) -> None:
         self._queue: asyncio.PriorityQueue[_Queued] = asyncio.PriorityQueue()
         self._number = 0
+        self._waiting: Counter[int] = Counter()  # by lane
 
     def put(self, work: Work) -> None:
         self._number += 1
+        self._waiting[work.claim.lane] += 1
         self._queue.put_nowait(_Queued(work.claim.lane, self._number, work))
 
+    def holds_before(self, lane: int) -> bool:
+        """Whether something waits for a sender that goes before what has *lane*."""
+        return any(waiting < lane for waiting, count in self._waiting.items() if count)
+
     async def get(self) -> Work:
-        return (await self._queue.get()).work
+        work = (await self._queue.get()).work
+        self._waiting[work.claim.lane] -= 1
+        return work
 
 
 class Batches(Generic[T]):
