@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +15,10 @@ from scripted_scim import ERROR, Answer, ScriptedScim, saying, scripted_scim, sc
 from sync_world import CONFIG, USERS, World, person_id
 
 from lockstep.engine.patience import Asked
+from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Pool, transaction
 from lockstep.sync import cycle as cycle_frame
+from lockstep.sync.on_demand import push
 
 GROUPS: dict[str, Any] = {
     "name": "Groups", "source": "Group",
@@ -161,3 +164,31 @@ async def test_nonsense_of_a_day_is_asked_for_a_few_times(
     world: World, application: ScriptedScim, asked: Asked, said: str
 ) -> None:
     are_few(await asked_for(world, application, asked, said, DAY))
+
+
+async def test_probe_that_passes_does_not_make_the_pauses_of_writes_short_again(
+    world: World, application: ScriptedScim
+) -> None:
+    application.answers[Asked.CREATE] = NONSENSE["503"]
+    await world.add_people(range(2, 22))
+
+    minutes = timedelta(minutes=10)
+    came = await live(world, minutes, lambda: application.asked[Asked.CREATE], most=1000)
+
+    breaks = sorted(set(came))
+    assert len(breaks) <= ENOUGH[minutes]
+    assert max(came.count(one) for one in breaks) <= 16  # those that go out at the same time
+    assert application.asked[Asked.PROBE] <= len(breaks) + 1
+
+
+async def test_person_who_waits_makes_no_pause_shorter(world: World, application: ScriptedScim) -> None:
+    application.answers[Asked.CREATE] = NONSENSE["503"]
+    await world.add_people([2])
+    world.services.times = replace(world.services.times, ambiguous_wait_seconds=3600.0)
+    async with world.pool.connection() as connection:
+        job = await world.services.read_job(connection, world.job)
+
+    (pushed,) = await push(world.services, job, ObjectKind.USER, [person_id(2)], initiated_by="anna")
+
+    assert application.asked[Asked.CREATE] == 1
+    assert pushed.problem == "Model is not available at the moment (HTTP 503)"

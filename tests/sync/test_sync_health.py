@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from model_target import ModelTarget, answered
 from sync_world import CONFIG, USERS, World, person_id, until, upn
+from test_sync_groups import WITH_GROUPS
+from test_sync_groups import refusing as refusing_members
 
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
+from lockstep.storage.failing import count_failing
 from lockstep.sync.drive import Drive
 from lockstep.sync.tasks import run_schedule, run_sweep
 
@@ -175,6 +178,36 @@ async def test_refused_managers_do_not_quarantine(world: World, target: ModelTar
     assert await quarantine(world) is None
 
 
+async def test_refused_member_counts_against_its_groups_and_neither_the_person_nor_the_job(
+    world: World, target: ModelTarget
+) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people(range(3))
+    async with transaction(world.pool) as connection:
+        await connection.execute(
+            """with made as (
+                insert into grp (id, source, anchor, display_name, attributes)
+                select gen_random_uuid(), 'admin', name, name, jsonb_build_object('displayName', name)
+                from generate_series(1, 12), lateral (select 'Team ' || generate_series) as given (name) returning id
+            ), assigned as (
+                insert into assignment (app, principal_kind, principal_id) select %s, 'Group', id from made
+            )
+            insert into member (group_id, member_id, member_kind) select made.id, one, 'User' from made, unnest(%s::uuid[]) as one""",
+            (world.app, [person_id(number) for number in range(3)]),
+        )
+    refusing_members(target, 0)
+
+    cycle = await world.sync()
+
+    assert cycle.counts["membersRefused"] == 12
+    assert await quarantine(world) is None
+    async with world.pool.connection() as connection:
+        failing = await count_failing(connection, world.job)
+    assert (failing.base, failing.references) == (0, 12)
+    assert await world.rows("select kind from dirty where kind = 'User'") == []
+    assert await world.rows("select distinct kind from provisioning_log where status = 'failure'") == [("Group",)]
+
+
 async def test_cycle_ends_and_is_judged_at_once(world: World, target: ModelTarget) -> None:
     target.before = refusing(range(15))
     await world.add_people(range(30))
@@ -262,6 +295,40 @@ async def test_person_who_starts_later_gets_the_account_when_the_day_comes(world
 
     assert set(target.people()) == {upn(1), upn(2)}
     assert await world.value("select count(*) from dirty") == 0
+
+
+async def test_person_whom_a_condition_about_today_lets_in_gets_the_account_when_the_day_comes(
+    world: World, target: ModelTarget
+) -> None:
+    """Nothing changes in the source: only the day of the person comes."""
+    started = 'IIF(DateDiff("d", CDate([employeeHireDate]), Now()) >= 0, "True", "False")'
+    filters = [{"title": "Started", "all": [{"expression": started}]}]
+    await world.configure({**CONFIG, "mappings": [{**USERS, "scopingFilters": filters}]})
+    await world.add_people([1], employeeHireDate=(datetime.now(UTC) + timedelta(days=3)).isoformat())
+    await world.add_people([2], employeeHireDate=(datetime.now(UTC) - timedelta(days=3)).isoformat())
+
+    cycle = await world.sync()
+
+    assert set(target.people()) == {upn(2)}
+    assert cycle.counts == {"created": 1, "skipped": 1}
+
+    # The next midnight is not the day yet.
+    assert await world.value("select not_before between now() and now() + interval '24 hours' from dirty")
+    await world.rows("update dirty set not_before = now() returning 1")
+    assert await run_sweep(world.services, Drive(pool=world.pool)) == [world.job]
+    await world.drain()
+    assert set(target.people()) == {upn(2)}
+    assert await world.value("select not_before > now() from dirty")
+
+    await world.rows(
+        """update person set attributes = attributes || jsonb_build_object('employeeHireDate', now() - interval '1 minute')
+        where id = %s returning 1""",
+        person_id(1),
+    )
+    await world.rows("update dirty set not_before = now() returning 1")
+    assert await run_sweep(world.services, Drive(pool=world.pool)) == [world.job]
+    await world.drain()
+    assert set(target.people()) == {upn(1), upn(2)}
 
 
 @pytest.mark.parametrize("verdict", [Verdict.REFUSED, Verdict.CONFLICT, Verdict.GONE])

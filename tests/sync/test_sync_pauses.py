@@ -98,6 +98,7 @@ LISTINGS: dict[str, Answer] = {
     "200 text/html": HTML,
     "200 []": saying(200, "[]"),
     "no totalResults": saying(200, '{"Resources":[]}'),
+    "truncated JSON": saying(200, '{"totalResults":1,"Resources":[{"id":"x1","user'),
     "totalResults greater than what it shows": saying(200, '{"totalResults":9,"Resources":[]}'),
     "the same first 100 of 250 whatever startIndex says": repeats_itself,
     "a resource without id": saying(200, '{"totalResults":1,"Resources":[{"userName":"x"}]}'),
