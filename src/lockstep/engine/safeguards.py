@@ -10,8 +10,9 @@ everybody up to the limit. A hold stops only the plan it holds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from operator import add, attrgetter, sub
 
 from lockstep.engine.configuration import JobConfiguration
 from lockstep.engine.records import Account, Action, Plan, Reason, Step, StepStatus, StepType
@@ -42,10 +43,10 @@ class Tally:
     new_grants: int = 0
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
+        return Tally(*map(add, _numbers(self), _numbers(other)))
 
     def __sub__(self, other: Tally) -> Tally:
-        return Tally(*(one - less for one, less in zip(astuple(self), astuple(other), strict=True)))
+        return Tally(*map(sub, _numbers(self), _numbers(other)))
 
     def __bool__(self) -> bool:
         """Whether a guard limits any of it; a new account as such is limited by none."""
@@ -53,7 +54,7 @@ class Tally:
 
     def larger(self, other: Tally) -> Tally:
         """The larger number of each."""
-        return Tally(*map(max, astuple(self), astuple(other)))
+        return Tally(*map(max, _numbers(self), _numbers(other)))
 
     def of(self, code: GuardCode) -> int:
         """The number that the guard with *code* limits."""
@@ -68,6 +69,9 @@ class Tally:
                 return self.renames
             case GuardCode.MATCH:
                 return 0
+
+
+_numbers = attrgetter(*(one.name for one in fields(Tally)))  # in the order of the fields
 
 
 @dataclass(frozen=True, slots=True)
