@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -92,10 +92,14 @@ class RequestFigures:
         return counted
 
 
-def metrics_of(store: Store, request_log: RequestLog, *, token: str) -> Metrics:
-    """The page of one Documo process."""
+def metrics_of(
+    store: Store, request_log: RequestLog, searches: Callable[[], tuple[int, int]], *, token: str
+) -> Metrics:
+    """The page of one Documo process; *searches* tells how many run and how many wait."""
     measured = _Members()
-    return Metrics("documo", token=token, pool=store.pool, measure=partial(_measure, store, request_log, measured))
+    return Metrics(
+        "documo", token=token, pool=store.pool, measure=partial(_measure, store, request_log, searches, measured)
+    )
 
 
 class _Members:
@@ -104,7 +108,10 @@ class _Members:
         self.counted_at = -MEMBERS_SECONDS
 
 
-async def _measure(store: Store, request_log: RequestLog, members: _Members) -> Sequence[Metric]:
+async def _measure(
+    store: Store, request_log: RequestLog, searches: Callable[[], tuple[int, int]], members: _Members
+) -> Sequence[Metric]:
+    running, held_up = searches()
     async with store.control() as connection:
         accounts = await totals.accounts(connection)
         streams, failing, waiting = await totals.event_streams(connection)
@@ -115,6 +122,8 @@ async def _measure(store: Store, request_log: RequestLog, members: _Members) -> 
     return [
         GaugeMetricFamily("documo_accounts", "Accounts", value=accounts),
         GaugeMetricFamily("documo_members", "Members of all accounts together, counted once a minute", value=members.total),
+        GaugeMetricFamily("documo_searches_running", "Searches that have a place", value=running),
+        GaugeMetricFamily("documo_searches_waiting", "Searches that wait for a place", value=held_up),
         GaugeMetricFamily("documo_event_streams", "Event streams", value=streams),
         GaugeMetricFamily("documo_event_streams_failing", "Event streams whose receiver does not take events", value=failing),
         GaugeMetricFamily("documo_events_waiting", "Events that no receiver has taken yet", value=waiting),

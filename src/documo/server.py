@@ -72,7 +72,7 @@ def make_app(
     public_url = settings.public_url or f"http://{settings.host}:{port}"
     refused = RefusedSignIns(EndedKeys(store, request_log))
     scim = ScimApp(service, tenants, Hosts(public_url, f"{settings.host}:{port}", tenants), request_log, refused)
-    metrics = metrics_of(store, request_log, token=settings.metrics_token)
+    metrics = metrics_of(store, request_log, service.searches.load, token=settings.metrics_token)
     others = Starlette(
         routes=[
             Route("/oauth/token", token_endpoint(store, tenants, refused), methods=["POST"]),

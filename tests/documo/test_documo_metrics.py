@@ -56,6 +56,7 @@ async def test_requests_are_counted_by_route_and_nobody_is_named(store: Store) -
     assert value(text, "documo_accounts") == 2
     assert value(text, "documo_members") == 4
     assert value(text, "documo_database_up") == 1
+    assert value(text, "documo_searches_running") == value(text, "documo_searches_waiting") == 0
     for private in ("arslan", "bo@", "Contoso", "Fabrikam", anna, one.token, TOKEN):
         assert private.lower() not in text.lower(), private
 

@@ -50,6 +50,10 @@ class SearchGate:
         """How many searches of the account have a place."""
         return self._running.get(tenant_id, 0)
 
+    def load(self) -> tuple[int, int]:
+        """How many searches of all accounts together have a place, and how many wait."""
+        return sum(self._running.values()), sum(self.waiting(tenant_id) for tenant_id in self._queues)
+
     async def _wait(self, tenant_id: int) -> None:
         if self.waiting(tenant_id) >= self._limits.waiting:
             raise self._throttled()
