@@ -22,7 +22,7 @@ from documo.security_events import SET_TYPE, StreamEvent, webhook_secret, webhoo
 from documo.store import events as table
 from documo.store.database import Store
 from documo.store.events import StreamRow
-from lockstep.postgres.pool import Connection, connection_options
+from lockstep.postgres.pool import Connection
 from lockstep.targets.outbound import OutboundRules
 
 if TYPE_CHECKING:
@@ -136,13 +136,6 @@ class EventDelivery:
 
     async def _listen(self) -> None:
         while True:
-            with suppress(psycopg.Error, OSError):
-                options = connection_options(self._store.database, name="documo events")
-                async with await psycopg.AsyncConnection.connect(
-                    self._store.database.conninfo, **options
-                ) as connection:
-                    await connection.execute("listen documo_events")
-                    self._woken.set()
-                    async for _ in connection.notifies():
-                        self._woken.set()
+            async for _ in self._store.notices("documo_events"):
+                self._woken.set()
             await asyncio.sleep(0.5)

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-import psycopg
 
 from documo.accounts import Account, account_of
 from documo.api_keys import hash_of, looks_like_jwt
@@ -23,7 +20,6 @@ from documo.store import events as events_table
 from documo.store import keys as keys_table
 from documo.store.database import Store
 from documo.store.keys import Principal
-from lockstep.postgres.pool import connection_options
 from lockstep.scim.profiles import Profile, profile_named
 from lockstep.scim.registry import SchemaRegistry
 
@@ -127,16 +123,9 @@ class Tenants:
     async def listen(self) -> None:
         """Hear of changes from the database until cancelled; while that fails, entries serve for five seconds only."""
         while True:
-            with suppress(psycopg.Error, OSError):
-                options = connection_options(self._store.database, name="documo changes")
-                async with await psycopg.AsyncConnection.connect(
-                    self._store.database.conninfo, **options
-                ) as connection:
-                    await connection.execute("listen documo_changed")
-                    self.forget()
-                    self._trust = TRUST_SECONDS
-                    async for _ in connection.notifies():
-                        self.forget()
+            async for _ in self._store.notices("documo_changed"):
+                self.forget()
+                self._trust = TRUST_SECONDS
             self._trust = BLIND_SECONDS
             self.forget()
             await asyncio.sleep(0.5)

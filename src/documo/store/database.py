@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+
+import psycopg
 
 from documo.settings import Settings
 from lockstep.postgres.database import Database
 from lockstep.postgres.migrate import migrate
-from lockstep.postgres.pool import Connection, Pool, open_pool, transaction
+from lockstep.postgres.pool import Connection, Pool, connection_options, open_pool, transaction
 from lockstep.postgres.server import running
 
 PACKAGE = "documo.migrations"
@@ -43,6 +45,16 @@ class Store:
         async with transaction(self.pool) as connection:
             yield connection
 
+    async def notices(self, channel: str) -> AsyncIterator[None]:
+        """Once when listening begins, then for every notification on *channel* (one of ours); ends when the connection is lost."""
+        options = connection_options(self.database, name=channel.replace("_", " "))
+        with suppress(psycopg.Error, OSError):
+            async with await psycopg.AsyncConnection.connect(self.database.conninfo, **options) as connection:
+                await connection.execute(f"listen {channel}")
+                yield
+                async for _ in connection.notifies():
+                    yield
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection, for `round_trip`."""
@@ -60,6 +72,16 @@ class Rehearsal(Store):
         super().__init__(store.pool, store.database)
         self._connection = connection
         self._turn = asyncio.Lock()
+
+    async def notices(self, channel: str) -> AsyncIterator[None]:
+        """Once when listening begins, then for every notification on *channel* (one of ours); ends when the connection is lost."""
+        options = connection_options(self.database, name=channel.replace("_", " "))
+        with suppress(psycopg.Error, OSError):
+            async with await psycopg.AsyncConnection.connect(self.database.conninfo, **options) as connection:
+                await connection.execute(f"listen {channel}")
+                yield
+                async for _ in connection.notifies():
+                    yield
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

@@ -199,10 +199,7 @@ def roles_enable(app: str, role: str, yes: bool, output: Output) -> None:
     \b
     lockstep apps roles enable documo auditor
     """
-    _, effects = run_consented(
-        lambda context: role_actions.set_role_enabled(context, app, role, is_enabled=True), yes=yes
-    )
-    output.one({"value": role, "isEnabled": True, "effects": effects}, text=f"Role {role} is on.")
+    _switch_role(output, app, role, is_enabled=True, yes=yes)
 
 
 @roles.command("disable")
@@ -216,10 +213,15 @@ def roles_disable(app: str, role: str, yes: bool, output: Output) -> None:
     \b
     lockstep apps roles disable documo auditor
     """
+    _switch_role(output, app, role, is_enabled=False, yes=yes)
+
+
+def _switch_role(output: Output, app: str, role: str, *, is_enabled: bool, yes: bool) -> None:
     _, effects = run_consented(
-        lambda context: role_actions.set_role_enabled(context, app, role, is_enabled=False), yes=yes
+        lambda context: role_actions.set_role_enabled(context, app, role, is_enabled=is_enabled), yes=yes
     )
-    output.one({"value": role, "isEnabled": False, "effects": effects}, text=f"Role {role} is off.")
+    text = f"Role {role} is {'on' if is_enabled else 'off'}."
+    output.one({"value": role, "isEnabled": is_enabled, "effects": effects}, text=text)
 
 
 @roles.command("move")

@@ -142,12 +142,7 @@ def add_member(group: str, members: tuple[str, ...], nested: bool, yes: bool, ou
     \b
     lockstep groups add-member all-sales kim.berg@contoso.test
     """
-    (added, _), effects = run_consented(
-        lambda context: actions.change_members(context, group, add=members, groups_too=nested),
-        yes=yes,
-        named=0 if nested else len(members),
-    )
-    output.one({"group": group, "added": added, "effects": effects}, text=f"{added} added to {group}.")
+    _change_members(output, group, add=members, nested=nested, yes=yes)
 
 
 @groups.command("remove-member")
@@ -162,12 +157,19 @@ def remove_member(group: str, members: tuple[str, ...], nested: bool, yes: bool,
     \b
     lockstep groups remove-member all-sales kim.berg@contoso.test
     """
-    (_, removed), effects = run_consented(
-        lambda context: actions.change_members(context, group, remove=members, groups_too=nested),
+    _change_members(output, group, remove=members, nested=nested, yes=yes)
+
+
+def _change_members(
+    output: Output, group: str, *, add: tuple[str, ...] = (), remove: tuple[str, ...] = (), nested: bool, yes: bool
+) -> None:
+    (added, removed), effects = run_consented(
+        lambda context: actions.change_members(context, group, add=add, remove=remove, groups_too=nested),
         yes=yes,
-        named=0 if nested else len(members),
+        named=0 if nested else len(add or remove),
     )
-    output.one({"group": group, "removed": removed, "effects": effects}, text=f"{removed} removed from {group}.")
+    row, text = ({"added": added}, f"{added} added to") if add else ({"removed": removed}, f"{removed} removed from")
+    output.one({"group": group, **row, "effects": effects}, text=f"{text} {group}.")
 
 
 def _row(group: GroupRow) -> dict[str, Any]:

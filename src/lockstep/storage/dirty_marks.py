@@ -12,6 +12,7 @@ from psycopg import sql
 from lockstep.engine.records import Lane
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import only_row
+from lockstep.storage.touched import concerning
 
 MANY = 500
 _IN_ORDER = """with wanted as (
@@ -38,23 +39,13 @@ async def mark_all(
 
     Groups come after people, so that their members have accounts by then.
     """
-    table = {"User": "person", "Group": "grp"}[kind]
-    in_scope = (
-        f"select id from {table} where deleted_at is null"  # noqa: S608  # one of two names of ours
-        if everybody
-        else "select object_id from effective_assignment where app = %(app)s and kind = %(kind)s"
-    )
     cursor = await connection.execute(
         sql.SQL(
             """insert into dirty (job, kind, source_id, lane, reasons, cycle)
             select %(job)s, %(kind)s, wanted.id,
                 case when %(kind)s = 'Group' then 5 when link.source_id is not null then 4 else 3 end,
                 array[%(reason)s], %(cycle)s
-            from (
-                {in_scope}
-                union
-                select source_id from link where job = %(job)s and kind = %(kind)s and state <> 'tombstone'
-            ) as wanted (id)
+            from ({ids}) as wanted (id)
             left join link on link.job = %(job)s and link.kind = %(kind)s and link.source_id = wanted.id
                 and link.state <> 'tombstone'
             order by wanted.id
@@ -65,7 +56,7 @@ async def mark_all(
                     else dirty.reasons || excluded.reasons end,
                 not_before = '-infinity',
                 cycle = coalesce(excluded.cycle, dirty.cycle)"""
-        ).format(in_scope=sql.SQL(in_scope)),
+        ).format(ids=concerning(kind, everybody=everybody)),
         {"job": job, "app": app, "kind": kind, "cycle": cycle, "reason": reason},
     )
     await refresh_statistics(connection, cursor.rowcount)

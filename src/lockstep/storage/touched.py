@@ -29,22 +29,24 @@ async def marked_since(connection: Connection, version: int) -> dict[str, dict[O
     return found
 
 
-async def concerned(connection: Connection, job: str, app: str, kind: str, *, everybody: bool) -> list[str]:
-    """The objects of *kind* that are assigned (*everybody*: all there are) or linked."""
+def concerning(kind: str, *, everybody: bool) -> sql.Composed:
+    """The query for the ids of *kind* that are assigned (*everybody*: all there are) or linked; takes app, job and kind."""
     table = {"User": "person", "Group": "grp"}[kind]
     in_scope = (
         f"select id from {table} where deleted_at is null"  # noqa: S608  # one of two names of ours
         if everybody
         else "select object_id from effective_assignment where app = %(app)s and kind = %(kind)s"
     )
+    linked = "select source_id from link where job = %(job)s and kind = %(kind)s and state <> 'tombstone'"
+    return sql.SQL("{in_scope} union {linked}").format(in_scope=sql.SQL(in_scope), linked=sql.SQL(linked))
+
+
+async def concerned(connection: Connection, job: str, app: str, kind: str, *, everybody: bool) -> list[str]:
+    """The objects of *kind* that are assigned (*everybody*: all there are) or linked."""
     cursor = await connection.execute(
-        sql.SQL(
-            """select wanted.id::text from (
-                {in_scope}
-                union
-                select source_id from link where job = %(job)s and kind = %(kind)s and state <> 'tombstone'
-            ) as wanted (id) order by 1"""
-        ).format(in_scope=sql.SQL(in_scope)),
+        sql.SQL("select wanted.id::text from ({ids}) as wanted (id) order by 1").format(
+            ids=concerning(kind, everybody=everybody)
+        ),
         {"job": job, "app": app, "kind": kind},
     )
     return [row[0] for row in await cursor.fetchall()]
