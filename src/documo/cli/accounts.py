@@ -13,6 +13,7 @@ from documo.accounts import Account
 from documo.cli.output import Output, data_option, output_option, with_store
 from documo.scim_service.registries import Custom
 from documo.settings import Settings
+from lockstep.endings import INTERRUPTED
 from lockstep.errors import invalid
 from lockstep.scim.normalize import describe_tolerance
 from lockstep.scim.profiles import profile_named
@@ -128,7 +129,9 @@ def delete(name: str, yes: bool, settings: Settings) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise invalid(question, next_step="Not a terminal, cannot ask: add --yes to go on")
-        click.confirm(question, abort=True, err=True)
+        if not click.confirm(question, err=True):
+            click.echo("Nothing changed.", err=True)
+            raise click.exceptions.Exit(INTERRUPTED)
     with_store(settings, lambda store: rules.delete_account(store, account.id))
     click.echo(f"Deleted the account {account.name}.", err=True)
 

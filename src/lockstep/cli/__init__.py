@@ -1,7 +1,6 @@
-"""The `lockstep` command: its tree, and the one place where an error becomes text and an exit code.
+"""The `lockstep` command and its tree.
 
-A command's module is imported when the command is asked for, so that `lockstep version` stays quick. Usage errors end with 64,
-not click's 2: 2 means "changes present".
+A command's module is imported when the command is asked for, so that `lockstep version` stays quick.
 """
 
 from __future__ import annotations
@@ -17,10 +16,9 @@ from typing import Any
 import click
 
 from lockstep import __version__
-from lockstep.errors import EXIT_CODES, Kind, LockstepError
+from lockstep.endings import exit_code_of
 from lockstep.wording import nearest
 
-INTERRUPTED = 130
 FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown")  # of the output
 
 # Every command: its name and where it is. One line each.
@@ -171,50 +169,6 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; its exit code."""
-    try:
-        result = lockstep.main(arguments, prog_name="lockstep", standalone_mode=False)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
-        return INTERRUPTED
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
-    except click.exceptions.NoArgsIsHelpError as bare:
-        click.echo(bare.format_message())  # a group without a command: its help, and nothing went wrong
-        return 0
-    except click.UsageError as wrong:
-        where = wrong.ctx.command_path if wrong.ctx else "lockstep"
-        show_error(wrong.format_message().rstrip("."), next_step=f"{where} --help")
-        return EXIT_CODES[Kind.INVALID]
-    except click.ClickException as wrong:
-        show_error(wrong.format_message())
-        return EXIT_CODES[Kind.INVALID]
-    except LockstepError as error:
-        show_error(error.detail, why=error.why, next_step=error.next_step)
-        return error.exit_code
-    except BrokenPipeError:
-        from lockstep.faults import forget_output
-
-        forget_output()  # nobody reads any more: no word about it
-        return 0
-    except Exception as fault:
-        from lockstep.faults import as_error, forget_output  # nobody should need them
-
-        told = as_error(fault)
-        if told.kind is Kind.OUTPUT:
-            forget_output()
-        show_error(told.detail, why=told.why, next_step=told.next_step)
-        return told.exit_code
-    return result if isinstance(result, int) else 0
-
-
-def show_error(detail: str, *, why: str = "", next_step: str = "", ref: str = "") -> None:
-    """What happened, why, what to do next: on stderr, in this form everywhere."""
-    click.echo(f"error: {_safe(detail)}", err=True)
-    for label, text in (("why", why), ("next", next_step), ("ref", ref)):
-        if text:
-            click.echo(f"  {label:<5} {_safe(text)}", err=True)
-
-
-def _safe(text: str) -> str:
-    # Names and file contents end up in errors; none of them may steer the terminal.
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return exit_code_of(
+        lambda: lockstep.main(arguments, prog_name="lockstep", standalone_mode=False), program="lockstep"
+    )

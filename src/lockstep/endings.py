@@ -1,0 +1,65 @@
+"""How a command ends: one form for every error, on stderr, and its exit code. Used by the command lines of both products.
+
+Usage errors end with 64, not click's 2: 2 means "changes present".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from lockstep.errors import EXIT_CODES, Kind, LockstepError
+
+INTERRUPTED = 130
+
+
+def exit_code_of(command: Callable[[], object], *, program: str) -> int:
+    """Run *command*; its exit code. Whatever it raises has become text: what happened, why, what to do next."""
+    try:
+        result = command()
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message())  # a group without a command: its help, and nothing went wrong
+        return 0
+    except click.UsageError as wrong:
+        where = wrong.ctx.command_path if wrong.ctx else program
+        show_error(wrong.format_message().rstrip("."), next_step=f"{where} --help")
+        return EXIT_CODES[Kind.INVALID]
+    except click.ClickException as wrong:
+        show_error(wrong.format_message())
+        return EXIT_CODES[Kind.INVALID]
+    except LockstepError as error:
+        show_error(error.detail, why=error.why, next_step=error.next_step)
+        return error.exit_code
+    except BrokenPipeError:
+        from lockstep.faults import forget_output
+
+        forget_output()  # nobody reads any more: no word about it
+        return 0
+    except Exception as fault:
+        from lockstep.faults import as_error, forget_output  # most runs never need them
+
+        told = as_error(fault)
+        if told.kind is Kind.OUTPUT:
+            forget_output()
+        show_error(told.detail, why=told.why, next_step=told.next_step)
+        return told.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def show_error(detail: str, *, why: str = "", next_step: str = "") -> None:
+    """What happened, why, what to do next: on stderr, in this form everywhere."""
+    click.echo(f"error: {_safe(detail)}", err=True)
+    for label, text in (("why", why), ("next", next_step)):
+        if text:
+            click.echo(f"  {label:<5} {_safe(text)}", err=True)
+
+
+def _safe(text: str) -> str:
+    # Names and file contents end up in errors; none of them may steer the terminal.
+    return "".join(letter if letter.isprintable() else " " for letter in text)

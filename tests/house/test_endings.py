@@ -1,0 +1,53 @@
+"""Both command lines end in one form: an error as text on stderr, and an exit code that scripts can trust."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+import pytest
+
+from documo.cli.main import run as run_documo
+from lockstep.cli import run as run_lockstep
+from lockstep.endings import exit_code_of
+from lockstep.errors import Kind, LockstepError
+
+RUNS = {"lockstep": run_lockstep, "documo": run_documo}
+
+
+def raising(error: BaseException) -> Callable[[], object]:
+    def command() -> object:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize("program", RUNS)
+def test_what_an_error_quotes_does_not_steer_the_terminal(program: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = RUNS[program](["version", "--bad\x1b[31m"])
+
+    said = capsys.readouterr().err
+    assert (code, "\x1b" in said) == (64, False)
+    assert said.startswith("error: No such option") and f"next  {program} version --help" in said
+
+
+@pytest.mark.parametrize("program", RUNS)
+def test_command_without_words_shows_its_help_and_nothing_went_wrong(
+    program: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert RUNS[program]([]) == 0
+    assert f"Usage: {program}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (KeyboardInterrupt(), 130),
+        (click.exceptions.Abort(), 130),
+        (click.exceptions.Exit(7), 7),
+        (click.UsageError("x"), 64),
+        (LockstepError(Kind.NOT_FOUND, "There is none"), 5),
+    ],
+)
+def test_every_ending_has_its_code(error: BaseException, code: int) -> None:
+    assert exit_code_of(raising(error), program="lockstep") == code
