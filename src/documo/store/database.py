@@ -73,16 +73,6 @@ class Rehearsal(Store):
         self._connection = connection
         self._turn = asyncio.Lock()
 
-    async def notices(self, channel: str) -> AsyncIterator[None]:
-        """Once when listening begins, then for every notification on *channel* (one of ours); ends when the connection is lost."""
-        options = connection_options(self.database, name=channel.replace("_", " "))
-        with suppress(psycopg.Error, OSError):
-            async with await psycopg.AsyncConnection.connect(self.database.conninfo, **options) as connection:
-                await connection.execute(f"listen {channel}")
-                yield
-                async for _ in connection.notifies():
-                    yield
-
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         async with self._turn:

@@ -16,7 +16,7 @@ from lockstep.actions.lookup import find_application, find_person
 from lockstep.actions.settings import change_configuration
 from lockstep.directory.objects import read_objects
 from lockstep.engine.mapping import Mapped, map_account
-from lockstep.engine.mapping_json import attribute_to_json
+from lockstep.engine.mapping_json import attribute_facts, attribute_to_json
 from lockstep.engine.prepare import prepare
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules import manager_attributes
@@ -49,15 +49,7 @@ async def list_attributes(context: Context, app: str, kind: ObjectKind) -> list[
 
 
 def _row(attribute: TargetAttribute, *, is_mapped: bool) -> dict[str, Any]:
-    return {
-        "name": attribute.name,
-        "type": attribute.type.value,
-        "required": attribute.required,
-        "caseExact": attribute.case_exact,
-        "filterable": attribute.filterable,
-        "multiValued": attribute.multi_valued,
-        "mapped": is_mapped,
-    }
+    return attribute_facts(attribute) | {"mapped": is_mapped}
 
 
 async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:

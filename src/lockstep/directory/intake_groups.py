@@ -14,6 +14,7 @@ from lockstep.storage import groups as store
 from lockstep.storage import people as people_store
 from lockstep.storage import sources as source_store
 from lockstep.storage.groups import GroupRow
+from lockstep.storage.known_rows import known_rows
 
 
 @dataclass(slots=True)
@@ -37,7 +38,7 @@ class GroupIntake:
         await self._store(edit, await first_of_each(edit, GROUP, lines, self._reject))
 
     async def _store(self, edit: Edit, lines: list[GroupLine]) -> None:
-        known = await store.known(edit.connection, self.source, {line.key: line.digest for line in lines})
+        known = await known_rows(edit.connection, "grp", self.source, {line.key: line.digest for line in lines})
         moved = [line for line in lines if line.key not in known or not known[line.key].is_same]
         self.result.unchanged += len(lines) - len(moved)
         before = await store.read_groups(edit.connection, [known[line.key].id for line in moved if line.key in known])

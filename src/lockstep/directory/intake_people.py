@@ -21,6 +21,7 @@ from lockstep.storage import groups as group_store
 from lockstep.storage import people as store
 from lockstep.storage import person_keys, source_holds
 from lockstep.storage import sources as source_store
+from lockstep.storage.known_rows import known_rows
 from lockstep.storage.people import PersonRow
 
 _MOST_POSTPONED = 10_000
@@ -88,7 +89,7 @@ class PersonIntake:
     async def _store(
         self, edit: Edit, lines: Sequence[PersonLine], *, is_last_try: bool, asks_for_renamings: bool = False
     ) -> None:
-        known = await store.known(edit.connection, self.source, {line.key: line.digest for line in lines})
+        known = await known_rows(edit.connection, "person", self.source, {line.key: line.digest for line in lines})
         moved = [line for line in lines if line.key not in known or not known[line.key].is_same]
         self.result.unchanged += len(lines) - len(moved)
         if asks_for_renamings:

@@ -80,9 +80,9 @@ def attribute_from_json(part: Part) -> TargetAttribute:
     return attribute
 
 
-def attribute_to_json(attribute: TargetAttribute) -> dict[str, Any]:
-    usual = TargetAttribute(attribute.name)
-    found = {
+def attribute_facts(attribute: TargetAttribute) -> dict[str, Any]:
+    """All that is declared of an attribute, in the words of an application's file."""
+    return {
         "name": attribute.name,
         "type": attribute.type.value,
         "required": attribute.required,
@@ -90,9 +90,13 @@ def attribute_to_json(attribute: TargetAttribute) -> dict[str, Any]:
         "filterable": attribute.filterable,
         "multiValued": attribute.multi_valued,
     }
-    defaults = (usual.required, usual.case_exact, usual.filterable, usual.multi_valued)
-    flags = dict(zip(("required", "caseExact", "filterable", "multiValued"), defaults, strict=True))
-    return {key: value for key, value in found.items() if key not in flags or value != flags[key]}
+
+
+def attribute_to_json(attribute: TargetAttribute) -> dict[str, Any]:
+    """As `attribute_facts`, without the flags that are as usual."""
+    usual = attribute_facts(TargetAttribute(attribute.name))
+    always = ("name", "type")
+    return {key: value for key, value in attribute_facts(attribute).items() if key in always or value != usual[key]}
 
 
 def _actions(part: Part) -> frozenset[str]:

@@ -12,7 +12,6 @@ from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_id, as_rows
-from lockstep.storage.people import KnownRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +44,6 @@ class Edge:
 _COLUMNS = "id::text, source, anchor, display_name, attributes, deleted_at, version, rule"
 _SHAPE = """jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, source text, anchor text, display_name text, attributes jsonb,
     deleted_at timestamptz, row_hash text, generation bigint)"""
-
-
-async def known(connection: Connection, source: str, hashes: Mapping[str, bytes]) -> dict[str, KnownRow]:
-    """By anchor, those of *hashes* (anchor to hash of the source's row) that the directory knows, deleted ones too."""
-    async with connection.cursor(row_factory=class_row(KnownRow)) as cursor:
-        await cursor.execute(
-            """select grp.anchor, grp.id::text, coalesce(grp.row_hash = wanted.hash, false) as is_same
-            from unnest(%s::text[], %s::bytea[]) as wanted (anchor, hash)
-            join grp on grp.source = %s and grp.anchor = wanted.anchor""",
-            (list(hashes), list(hashes.values()), source),
-        )
-        return {row.anchor: row for row in await cursor.fetchall()}
 
 
 async def read_groups(connection: Connection, ids: Sequence[str]) -> dict[str, GroupRow]:

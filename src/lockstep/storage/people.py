@@ -43,15 +43,6 @@ class PersonRow:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownRow:
-    """What the directory knows of an anchor that a source named. *is_same*: the row is the one that was read last time."""
-
-    anchor: str
-    id: str
-    is_same: bool
-
-
-@dataclass(frozen=True, slots=True)
 class PersonFilter:
     """Which people a listing shows; empty means all."""
 
@@ -71,18 +62,6 @@ _COLUMNS = """person.id::text, person.source, person.anchor, person.user_princip
 _SHAPE = """jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, source text, anchor text, user_principal_name text,
     account_enabled boolean, attributes jsonb, manager_id uuid, manager_anchor text, deleted_at timestamptz, row_hash text,
     generation bigint)"""
-
-
-async def known(connection: Connection, source: str, hashes: Mapping[str, bytes]) -> dict[str, KnownRow]:
-    """By anchor, those of *hashes* (anchor to hash of the source's row) whom the directory knows, deleted ones too."""
-    async with connection.cursor(row_factory=class_row(KnownRow)) as cursor:
-        await cursor.execute(
-            """select person.anchor, person.id::text, coalesce(person.row_hash = wanted.hash, false) as is_same
-            from unnest(%s::text[], %s::bytea[]) as wanted (anchor, hash)
-            join person on person.source = %s and person.anchor = wanted.anchor""",
-            (list(hashes), list(hashes.values()), source),
-        )
-        return {row.anchor: row for row in await cursor.fetchall()}
 
 
 async def read_people(connection: Connection, ids: Sequence[str]) -> dict[str, PersonRow]:
