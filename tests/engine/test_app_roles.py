@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from decision_cases import ADMIN, MEMBER
 
+from lockstep.engine.manifest import roles_from_manifest
 from lockstep.engine.records import DEFAULT_ACCESS, AppRole, Assignment
-from lockstep.engine.roles import order_assignments, roles_from_manifest, roles_of
+from lockstep.engine.roles import order_assignments, roles_of
 from lockstep.engine.rules import ConfigurationError
 
 ROLES = (ADMIN, MEMBER)

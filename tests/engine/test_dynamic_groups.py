@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from decision_cases import ANNA, MOMENT, NOW, life, person
 
-from lockstep.engine.dynamic_groups import Membership, decide_membership, rule_from_json, rule_to_json
+from lockstep.engine.dynamic_groups import Membership, decide_membership
+from lockstep.engine.rule_json import rule_from_json, rule_to_json
 from lockstep.engine.rules import ConfigurationError
 
 SALES = {"title": "Sales", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}

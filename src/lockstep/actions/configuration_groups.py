@@ -16,9 +16,9 @@ from lockstep.directory.groups import GroupWrite, write_groups
 from lockstep.engine.config_change import ConfigChange, Sign
 from lockstep.engine.config_difference import difference
 from lockstep.engine.config_file import ConfigDocument, DocumentKind
-from lockstep.engine.dynamic_groups import rule_from_json
 from lockstep.engine.filter_json import filter_to_json
 from lockstep.engine.names import LOCAL_SOURCE
+from lockstep.engine.rule_json import rule_from_json
 from lockstep.errors import LockstepError, conflict
 from lockstep.postgres.pool import Connection
 from lockstep.storage import groups

@@ -11,10 +11,11 @@ from lockstep.actions.lookup import find_group, find_person
 from lockstep.actions.mappings import SOURCE_NAMES, refuse_unknown
 from lockstep.directory import dynamic_groups
 from lockstep.directory.dynamic_groups import RuleEffect as RuleEffect
-from lockstep.engine.dynamic_groups import Membership, decide_membership, rule_from_json
+from lockstep.engine.dynamic_groups import Membership, decide_membership
 from lockstep.engine.moment import Moment
 from lockstep.engine.names import LOCAL_SOURCE
 from lockstep.engine.records import ObjectKind
+from lockstep.engine.rule_json import rule_from_json
 from lockstep.engine.source_names import unknown_in_condition
 from lockstep.errors import conflict, invalid
 from lockstep.storage.groups import GroupRow

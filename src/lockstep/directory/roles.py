@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lockstep.directory.edit import Edit
-from lockstep.engine.roles import roles_from_manifest
+from lockstep.engine.manifest import roles_from_manifest
 from lockstep.errors import conflict, invalid
 from lockstep.storage import applications as store
 from lockstep.storage.applications import ApplicationRow, RoleRow

@@ -5,20 +5,13 @@ Filters are OR-ed, clauses AND-ed, as in a scope. Whoever is deleted is nobody's
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lockstep.engine.conditions import MEMBER_OF, ScopingFilter, attributes_of, earliest
-from lockstep.engine.filter_json import filter_from_json, filter_to_json
+from lockstep.engine.conditions import ScopingFilter, attributes_of, earliest
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Lifecycle, ObjectKind, SourceObject
-from lockstep.engine.source_record import OF_MANAGER
-from lockstep.engine.strict_json import ConfigurationError, Part
-
-# Computed for one application each, so a group that belongs to none cannot read them.
-PER_APPLICATION = frozenset({"IsSoftDeleted", "appRoleAssignments"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +33,6 @@ class Membership:
     is_member: bool
     why: str
     review_at: datetime | None = None
-
-
-def rule_from_json(value: Sequence[Mapping[str, Any]]) -> MembershipRule:
-    """Compile a rule. Raises ConfigurationError with the place of the mistake."""
-    if not isinstance(value, list | tuple):
-        raise ConfigurationError("rule", "a list of filters is needed")
-    rule = MembershipRule(tuple(filter_from_json(Part(one, f"rule[{index}]")) for index, one in enumerate(value)))
-    if MEMBER_OF in rule.dependencies:
-        raise ConfigurationError("rule", "a membership cannot depend on memberships: it would never settle")
-    if any(name.startswith(OF_MANAGER) for name in rule.dependencies):
-        raise ConfigurationError("rule", "a membership cannot depend on attributes of the manager")
-    if unknown := sorted(rule.dependencies & PER_APPLICATION):
-        raise ConfigurationError("rule", f"{unknown[0]} belongs to one application; a group does not know it")
-    return rule
-
-
-def rule_to_json(rule: MembershipRule) -> list[dict[str, Any]]:
-    """The shape that `rule_from_json` reads."""
-    return [filter_to_json(scoping) for scoping in rule.filters]
 
 
 def is_member(obj: SourceObject, rule: MembershipRule, moment: Moment) -> tuple[bool, datetime | None]:
