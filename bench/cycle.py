@@ -41,7 +41,7 @@ from lockstep.scim.patch_build import to_resource
 from lockstep.scim.registry import default_registry
 from lockstep.settings import load_settings
 from lockstep.storage.cycles import Cycle
-from lockstep.sync import cycle as cycle_frame
+from lockstep.sync.cycle import frame as cycle_frame
 
 CONCURRENCY = 16
 

@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from lockstep.configuration.rules import JobConfiguration, ObjectMapping
+from lockstep.engine.decisions.mapping import map_account
+from lockstep.engine.decisions.scope import decide_scope
+from lockstep.engine.decisions.source_record import source_record
 from lockstep.engine.expressions import EvaluationContext, check, compile_expression, explain
 from lockstep.engine.expressions.compiled import compile_tree
 from lockstep.engine.expressions.parser import parse, read_tree
-from lockstep.engine.mapping import map_account
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Assignment, ObjectKind, SourceObject
-from lockstep.engine.rules import JobConfiguration, ObjectMapping
-from lockstep.engine.scope import decide_scope
-from lockstep.engine.source_record import source_record
 from lockstep.gallery.loader import load_gallery
 
 PERSON = {

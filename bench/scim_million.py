@@ -21,7 +21,7 @@ from uuid import UUID
 import orjson
 
 from documo.accounts import create_account
-from documo.scim_service.filter_sql import FilterCompiler
+from documo.scim_service.search.filter_sql import FilterCompiler
 from documo.search_document import search_document
 from documo.store import pages, resources
 from documo.store.database import Store, open_store

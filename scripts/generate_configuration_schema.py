@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from lockstep.engine.config_schema import json_schema
+from lockstep.configuration.files.schema import json_schema
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference" / "lockstep.schema.json"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from documo.cli.main import documo
-from lockstep.engine.operators import OPERATORS
+from lockstep.engine.rules.operators import OPERATORS
 from lockstep.settings import documented
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"

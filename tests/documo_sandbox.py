@@ -11,9 +11,9 @@ from pathlib import Path
 import orjson
 
 from lockstep.engine.records import ObjectKind
+from lockstep.http.client import HttpClient
+from lockstep.http.outbound import OutboundRules
 from lockstep.ports import TargetSettings
-from lockstep.targets.http_client import HttpClient
-from lockstep.targets.outbound import OutboundRules
 from lockstep.targets.scim_target import ScimTarget
 from lockstep.vault import Secret
 

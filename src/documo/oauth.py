@@ -14,11 +14,11 @@ from urllib.parse import parse_qsl, unquote
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from documo.api_keys import SCOPES, NewKey, hash_of, looks_like_jwt
+from documo.access.api_keys import SCOPES, NewKey, hash_of, looks_like_jwt
+from documo.access.sign_ins import RefusedSignIns
 from documo.identifiers import new_id, new_key, read_id
-from documo.scim_service.failures import Throttled, retry_after, scim_error
-from documo.scim_service.tenants import Tenants
-from documo.sign_ins import RefusedSignIns
+from documo.scim_service.request.failures import Throttled, retry_after, scim_error
+from documo.scim_service.tenant.tenants import Tenants
 from documo.store import keys as table
 from documo.store.database import Store
 from lockstep.errors import release_frames

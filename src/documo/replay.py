@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from documo.api_keys import SCOPES
+from documo.access.api_keys import SCOPES
 from documo.members import ADMIN
 from documo.scim_service.app import error_answer
-from documo.scim_service.exchange import Answer, Request
-from documo.scim_service.failures import scim_error
-from documo.scim_service.routes import dispatch
-from documo.scim_service.service import Service
-from documo.scim_service.tenants import Caller, Tenants
+from documo.scim_service.request.exchange import Answer, Request
+from documo.scim_service.request.failures import scim_error
+from documo.scim_service.request.routes import dispatch
+from documo.scim_service.tenant.service import Service
+from documo.scim_service.tenant.tenants import Caller, Tenants
 from documo.settings import SCIM_PATH
 from documo.store.database import Store, rehearsing
 from documo.store.keys import Principal

@@ -21,7 +21,7 @@ import psycopg
 import structlog
 
 from documo.identifiers import new_id
-from documo.scim_service.exchange import Answer, Request
+from documo.scim_service.request.exchange import Answer, Request
 from documo.store import keys as keys_table
 from documo.store import request_log as table
 from documo.store.database import Store

@@ -18,30 +18,30 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from documo.ended_keys import EndedKeys
-from documo.event_delivery import EventDelivery
-from documo.event_poll import poll_endpoint
-from documo.event_streams import EventKeys, event_keys
+from documo.access.ended_keys import EndedKeys
+from documo.access.sign_ins import RefusedSignIns
+from documo.events.delivery import EventDelivery
+from documo.events.poll import poll_endpoint
+from documo.events.streams import EventKeys, event_keys
 from documo.monitoring import RequestFigures, metrics_of
 from documo.oauth import token_endpoint
 from documo.request_log import RequestLog
 from documo.scim_service.app import ScimApp
-from documo.scim_service.exchange import MEDIA_TYPE
-from documo.scim_service.hosts import Hosts
-from documo.scim_service.search_gate import SearchGate
-from documo.scim_service.service import Service
-from documo.scim_service.tenants import Tenants
+from documo.scim_service.request.exchange import MEDIA_TYPE
+from documo.scim_service.request.hosts import Hosts
+from documo.scim_service.search.gate import SearchGate
+from documo.scim_service.tenant.service import Service
+from documo.scim_service.tenant.tenants import Tenants
 from documo.settings import OUTBOUND_ADVICE, SCIM_PATH, Settings
-from documo.sign_ins import RefusedSignIns
 from documo.store import secrets as secrets_table
 from documo.store.database import Store
-from lockstep.garbage import keep_returning_free_pages
+from lockstep.http.outbound import OutboundRules
+from lockstep.process.garbage_collection import keep_returning_free_pages
 from lockstep.scim.errors import ScimError
 from lockstep.serving.bodies import App, Receive, Scope, Send
 from lockstep.serving.metrics import METRICS_PATH
 from lockstep.serving.refusals import Refusal
 from lockstep.serving.server import listen, plain_text, serving_http
-from lockstep.targets.outbound import OutboundRules
 
 PARENT_SECONDS = 0.5
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from documo.search_limits import SearchLimits
 from lockstep.errors import invalid
-from lockstep.origins import read_entry
+from lockstep.http.origins import read_entry
 from lockstep.serving.limits import Limits
 from lockstep.serving.tokens import checked_token
 

@@ -37,12 +37,12 @@ def exit_code_of(command: Callable[[], object], *, program: str) -> int:
         show_error(error.detail, why=error.why, next_step=error.next_step)
         return error.exit_code
     except BrokenPipeError:
-        from lockstep.faults import forget_output
+        from lockstep.process.bug_report import forget_output
 
         forget_output()  # nobody reads any more: no word about it
         return 0
     except Exception as fault:
-        from lockstep.faults import as_error, forget_output  # most runs never need them
+        from lockstep.process.bug_report import as_error, forget_output  # most runs never need them
 
         told = as_error(fault)
         if told.kind is Kind.OUTPUT:

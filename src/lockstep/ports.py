@@ -12,9 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from lockstep.engine.kept import Judged
+from lockstep.engine.decisions.kept import Judged
 from lockstep.engine.records import Account, Change, ObjectKind, Values
-from lockstep.engine.target_attributes import TargetAttribute
+from lockstep.engine.rules.target_attributes import TargetAttribute
 
 
 class Verdict(StrEnum):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lockstep.errors import LockstepError, invalid
-from lockstep.origins import read_entry
+from lockstep.http.origins import read_entry
 from lockstep.postgres.database import urls_from
 from lockstep.serving.tokens import checked_token
 from lockstep.vault import Secret

@@ -94,7 +94,7 @@ class House:
         """Run a worker in this process until `services.stopping` is set."""
         import structlog
 
-        from lockstep.sync.worker import run_worker  # most commands run none
+        from lockstep.sync.worker.worker import run_worker  # most commands run none
 
         system = self.context(Actor("system"))
         log = structlog.get_logger()

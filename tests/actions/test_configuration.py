@@ -25,7 +25,7 @@ from lockstep.actions.mappings import read_mappings
 from lockstep.actions.roles import list_roles
 from lockstep.actions.settings import change_settings, set_mapping, set_scope, show_settings
 from lockstep.actions.sources import import_source, list_sources, save_source, show_source
-from lockstep.engine.config_file import ConfigDocument, read_documents
+from lockstep.configuration.files.file import ConfigDocument, read_documents
 from lockstep.errors import Kind, LockstepError
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Secret

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from lockstep.cli import config
 from lockstep.cli.config_files import resolve_reference
-from lockstep.engine.config_file import read_documents
+from lockstep.configuration.files.file import read_documents
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.database import Database
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lockstep.errors import Kind
-from lockstep.faults import as_error
 from lockstep.postgres.database import Database
 from lockstep.postgres.pool import open_pool
+from lockstep.process.bug_report import as_error
 
 
 def test_fault_is_told_in_a_sentence_and_its_trace_is_in_a_private_file(

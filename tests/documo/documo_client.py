@@ -11,8 +11,8 @@ from typing import Any
 import aiohttp
 import orjson
 
+from documo.access.api_keys import create_key
 from documo.accounts import Account, create_account
-from documo.api_keys import create_key
 from documo.server import Running, serving
 from documo.settings import Settings
 from documo.store.database import Store

@@ -10,9 +10,9 @@ import pytest
 from documo_client import Client, Documo
 from test_documo_keys import granted, until, with_token
 
-from documo import api_keys
+from documo.access import api_keys
+from documo.access.ended_keys import MOST_A_MINUTE, MOST_KEYS, EndedKeys
 from documo.cli.requests import _line
-from documo.ended_keys import MOST_A_MINUTE, MOST_KEYS, EndedKeys
 from documo.replay import replay_request
 from documo.request_log import RequestLog
 from documo.store import request_log as table

@@ -14,13 +14,14 @@ import pytest
 from aiohttp import web
 from documo_client import GROUP, Client, Documo, Reply, documo_on
 
-from documo import api_keys, members
-from documo.event_streams import NewStream, add_stream, list_streams, remove_stream
+from documo import members
+from documo.access import api_keys
+from documo.events.streams import NewStream, add_stream, list_streams, remove_stream
 from documo.replay import replay_request
 from documo.store import request_log
 from documo.store.database import Store
 from lockstep.errors import LockstepError
-from lockstep.targets.outbound import OutboundRules
+from lockstep.http.outbound import OutboundRules
 
 PROV, FEED = "urn:ietf:params:scim:event:prov:", "urn:ietf:params:scim:event:feed:"
 AUDIENCE = "https://app.example"

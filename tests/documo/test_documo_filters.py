@@ -11,7 +11,7 @@ from documo_client import ENTERPRISE, Client, Documo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from documo.scim_service.filter_sql import FilterCompiler
+from documo.scim_service.search.filter_sql import FilterCompiler
 from documo.store import pages
 from documo.store.resources import Row
 from documo.store.round_trip import one_trip

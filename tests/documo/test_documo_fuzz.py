@@ -13,7 +13,7 @@ from documo_client import ENTERPRISE, GROUP, PATCH, USER, Documo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from documo.api_keys import create_key
+from documo.access.api_keys import create_key
 from lockstep.scim.registry import default_registry
 from lockstep.scim.schema import Attribute
 

@@ -10,11 +10,12 @@ from datetime import timedelta
 import pytest
 from documo_client import USER, Client, Documo, documo_on
 
-from documo import api_keys, domains, members
+from documo import domains, members
+from documo.access import api_keys
+from documo.access.ended_keys import EndedKeys
+from documo.access.sign_ins import FREE, MOST_ADDRESSES, RefusedSignIns, seconds_to_wait
 from documo.accounts import change_account
-from documo.ended_keys import EndedKeys
 from documo.request_log import RequestLog
-from documo.sign_ins import FREE, MOST_ADDRESSES, RefusedSignIns, seconds_to_wait
 from documo.store.database import Store
 from lockstep.errors import LockstepError
 

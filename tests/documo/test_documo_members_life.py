@@ -10,9 +10,9 @@ import pytest
 from documo_client import GROUP, USER, Client, Documo
 
 from documo import members
+from documo.access.api_keys import create_key
 from documo.accounts import change_account, checked_settings
-from documo.api_keys import create_key
-from documo.scim_service.registries import Custom
+from documo.scim_service.tenant.registries import Custom
 from lockstep.errors import LockstepError
 
 

@@ -156,7 +156,7 @@ def test_memory_that_a_burst_left_free_goes_back_to_the_system() -> None:
     """In a process of its own, because what is free elsewhere in this one is not known."""
     code = """
 from pathlib import Path
-from lockstep.garbage import return_free_pages
+from lockstep.process.garbage_collection import return_free_pages
 resident = lambda: int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
 burst = [bytes(4_000) for _ in range(20_000)]
 del burst[::2], burst[:9_000]  # what is left holds the top of the heap

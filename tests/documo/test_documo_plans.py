@@ -9,9 +9,9 @@ import orjson
 import pytest
 from documo_client import Client
 
-from documo.demo_people import add_people
-from documo.scim_service.filter_sql import FilterCompiler
-from documo.scim_service.order import order_of
+from documo.sandbox.demo_people import add_people
+from documo.scim_service.search.filter_sql import FilterCompiler
+from documo.scim_service.search.order import order_of
 from documo.store import pages, resources
 from documo.store.round_trip import one_trip
 from documo.store.statistics import FIRST_ROWS, Statistics

@@ -9,9 +9,9 @@ import orjson
 import pytest
 from documo_client import Client, documo_on
 
-from documo.demo_people import add_people
-from documo.scim_service import query
-from documo.scim_service.filter_sql import FilterCompiler
+from documo.sandbox.demo_people import add_people
+from documo.scim_service.search import query
+from documo.scim_service.search.filter_sql import FilterCompiler
 from documo.search_limits import SearchLimits
 from documo.store import pages
 from documo.store.database import Store

@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 import pytest
 from documo_client import Client, Documo, documo_on
 
-from documo.scim_service.failures import Throttled
-from documo.scim_service.search_gate import KEPT_FREE, SearchGate
+from documo.scim_service.request.failures import Throttled
+from documo.scim_service.search.gate import KEPT_FREE, SearchGate
 from documo.search_limits import SearchLimits
 from documo.settings import search_limits_from
 from documo.store.database import Store

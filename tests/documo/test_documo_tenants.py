@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from documo.accounts import change_account, create_account
-from documo.scim_service.tenants import Tenants
+from documo.scim_service.tenant.tenants import Tenants
 from documo.store.database import Store
 
 

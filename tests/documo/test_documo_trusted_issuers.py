@@ -19,9 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from documo_client import USER, Client, Documo
 
-from documo import api_keys, members
-from documo.issuer_keys import read_keys
-from documo.trusted_issuers import trust_issuer
+from documo import members
+from documo.access import api_keys
+from documo.access.issuer_keys import read_keys
+from documo.access.trusted_issuers import trust_issuer
 from lockstep.errors import LockstepError
 
 ISSUER = "https://sts.example/contoso"

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo, Reply
 
-from documo import event_streams
+from documo.events import streams
 from documo.identifiers import new_id
 from documo.store import request_log as table
 
@@ -168,7 +168,7 @@ async def test_no_table_shows_or_takes_rows_of_another_account_whatever_the_stat
     pair: tuple[Client, Client],
 ) -> None:
     mine, theirs = pair
-    await event_streams.add_stream(theirs.store, theirs.account.id, delivery="poll", audience="app")
+    await streams.add_stream(theirs.store, theirs.account.id, delivery="poll", audience="app")
     await theirs.group("Secret", await theirs.user("b@beta.example"))
     store, other = mine.store, theirs.account.id
 

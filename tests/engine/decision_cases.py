@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from lockstep.configuration.rules import JobConfiguration, ObjectMapping, configuration_from_json
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import (
     Account,
@@ -20,7 +21,6 @@ from lockstep.engine.records import (
     ObjectKind,
     SourceObject,
 )
-from lockstep.engine.rules import JobConfiguration, ObjectMapping, configuration_from_json
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 MOMENT = Moment(NOW, b"seed")

@@ -9,8 +9,8 @@ from typing import Any
 from decision_cases import ADMIN, MEMBER, NOW, SWITCH, configuration
 from hypothesis import strategies as st
 
+from lockstep.configuration.rules import JobConfiguration
 from lockstep.engine.records import DEFAULT_ACCESS, Assignment, Lifecycle, ObjectKind, SourceObject
-from lockstep.engine.rules import JobConfiguration
 
 MANAGER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"
 NAMES = ("userPrincipalName", "givenName", "surname", "department", "mail", "employeeId", "proxyAddresses", "leaves")

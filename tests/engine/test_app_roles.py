@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from decision_cases import ADMIN, MEMBER
 
-from lockstep.engine.manifest import roles_from_manifest
+from lockstep.configuration.document.manifest import roles_from_manifest
+from lockstep.configuration.rules import ConfigurationError
 from lockstep.engine.records import DEFAULT_ACCESS, AppRole, Assignment
-from lockstep.engine.roles import order_assignments, roles_of
-from lockstep.engine.rules import ConfigurationError
+from lockstep.engine.rules.roles import order_assignments, roles_of
 
 ROLES = (ADMIN, MEMBER)
 

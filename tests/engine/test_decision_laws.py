@@ -10,13 +10,13 @@ from decision_strategies import configurations, people
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lockstep.engine.mapping import base_after, held_values
-from lockstep.engine.matching import NO_MATCH, OneMatch
-from lockstep.engine.plan import NOT_READ, Observed, Wanted, make_plan, prepare, wanted
+from lockstep.configuration.rules import JobConfiguration
+from lockstep.engine.decisions.mapping import base_after, held_values
+from lockstep.engine.decisions.matching import NO_MATCH, OneMatch
+from lockstep.engine.decisions.plan import NOT_READ, Observed, Wanted, make_plan, prepare, wanted
+from lockstep.engine.decisions.safeguards import Counts, Tally, hold_or_release
+from lockstep.engine.decisions.scope import decide_scope
 from lockstep.engine.records import Account, Action, Lifecycle, Link, LinkState, ObjectKind, Plan, SourceObject
-from lockstep.engine.rules import JobConfiguration
-from lockstep.engine.safeguards import Counts, Tally, hold_or_release
-from lockstep.engine.scope import decide_scope
 from lockstep.scim.operations import patch_body, read_operations
 from lockstep.scim.patch import apply_patch
 from lockstep.scim.patch_build import CLEAR, patch_operations, to_resource

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from decision_cases import configuration, name_of, rows, users
 
-from lockstep.engine.diff import changes_between
+from lockstep.engine.decisions.diff import changes_between
 from lockstep.engine.records import Change
 
 

@@ -10,10 +10,15 @@ import orjson
 import pytest
 from decision_cases import MOMENT, configuration, person, users
 
-from lockstep.engine.entra_schema import Imported, export_schema, import_schema
+from lockstep.configuration.entra.schema import Imported, export_schema, import_schema
+from lockstep.configuration.rules import (
+    ConfigurationError,
+    JobConfiguration,
+    configuration_from_json,
+    configuration_to_json,
+)
+from lockstep.engine.decisions.scope import decide_scope
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules import ConfigurationError, JobConfiguration, configuration_from_json, configuration_to_json
-from lockstep.engine.scope import decide_scope
 
 SCHEMA = orjson.loads((Path(__file__).parent / "cases" / "entra_schema.json").read_bytes())
 

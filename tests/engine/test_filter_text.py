@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockstep.engine.filter_text import filter_from_text, filter_text
-from lockstep.engine.operators import OPERATORS
+from lockstep.configuration.document.filter_text import filter_from_text, filter_text
+from lockstep.engine.rules.operators import OPERATORS
 from lockstep.errors import LockstepError
 
 SALES = {"attribute": "department", "operator": "EQUALS", "value": "Sales"}

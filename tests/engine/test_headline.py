@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lockstep.engine.headline import Facts, headline, worst_exit_code
+from lockstep.engine.decisions.headline import Facts, headline, worst_exit_code
 
 ROWS: list[tuple[dict[str, Any], str, int, str]] = [
     ({}, "inStep", 0, "In step."),

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from decision_cases import account, configuration, name_of, rows, users
 
-from lockstep.engine.kept import (
+from lockstep.configuration.rules import ObjectMapping
+from lockstep.engine.decisions.kept import (
     Judged,
     Unkept,
     after_read,
@@ -18,9 +19,8 @@ from lockstep.engine.kept import (
     told,
     with_unkept,
 )
-from lockstep.engine.mapping import held_values
+from lockstep.engine.decisions.mapping import held_values
 from lockstep.engine.records import Change, ObjectKind
-from lockstep.engine.rules import ObjectMapping
 
 TITLE = {"target": "title", "source": "jobTitle"}
 USER_NAME = {"target": "userName", "source": "userPrincipalName", "match": 1}

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from decision_cases import ATTRIBUTES, SWITCH, configuration
 
-from lockstep.engine.findings import Finding
-from lockstep.engine.lint import lint
-from lockstep.engine.lint_powers import PowersGiven
+from lockstep.configuration.findings import Finding
+from lockstep.configuration.lint import lint
+from lockstep.configuration.lint_powers import PowersGiven
+from lockstep.configuration.rules import configuration_from_json
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules import configuration_from_json
-from lockstep.engine.target_attributes import TargetAttribute
+from lockstep.engine.rules.target_attributes import TargetAttribute
 from lockstep.gallery.loader import load_gallery
 
 USER_NAME, ACTIVE = ATTRIBUTES[0], ATTRIBUTES[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from decision_cases import ANNA, MOMENT, account, configuration, person, users
 
-from lockstep.engine.matching import (
+from lockstep.engine.decisions.matching import (
     ManyMatches,
     MatchQuery,
     NoMatch,

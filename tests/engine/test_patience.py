@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from lockstep.engine.patience import NO_STREAK, TOLERATED, Streak, asked_in_vain, growing_pause
+from lockstep.engine.decisions.patience import NO_STREAK, TOLERATED, Streak, asked_in_vain, growing_pause
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from decision_cases import ADMIN, ANNA, ATTRIBUTES, MOMENT, NOW, account, configuration, life, link, person
 
-from lockstep.engine.mapping import desired_hash
-from lockstep.engine.matching import NO_MATCH, ManyMatches, Match, OneMatch, TakenMatch
-from lockstep.engine.plan import NOT_READ, Observed, Wanted, make_plan, prepare, wanted
+from lockstep.configuration.rules import JobConfiguration, configuration_from_json
+from lockstep.engine.decisions.mapping import desired_hash
+from lockstep.engine.decisions.matching import NO_MATCH, ManyMatches, Match, OneMatch, TakenMatch
+from lockstep.engine.decisions.plan import NOT_READ, Observed, Wanted, make_plan, prepare, wanted
 from lockstep.engine.records import Account, Action, Assignment, Change, Link, LinkState, ObjectKind, Plan, SourceObject
-from lockstep.engine.rules import JobConfiguration, configuration_from_json
 
 ROLE = 'roles[primary eq "True"].value'
 IN_STEP = {

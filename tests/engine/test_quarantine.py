@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from decision_cases import MOMENT, NOW, name_of, rows
 
-from lockstep.engine.quarantine import (
+from lockstep.engine.decisions.quarantine import (
     Health,
     QuarantineReason,
     decide_quarantine,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decision_cases import account, person
 
-from lockstep.engine.reconcile import Suggestion, suggest_owners
+from lockstep.engine.decisions.owners import Suggestion, suggest_owners
 from lockstep.engine.records import SourceObject
 
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from decision_cases import NOW
 
+from lockstep.engine.decisions.retry import retry_at
 from lockstep.engine.moment import Moment
-from lockstep.engine.retry import retry_at
 
 
 def hours_until(hours_since_first: float, failures: int, *, may_give_up: bool = True) -> float | None:

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules import (
+from lockstep.configuration.rules import (
     ConfigurationError,
     OnLeaving,
     Scope,
@@ -18,6 +17,7 @@ from lockstep.engine.rules import (
     dependencies,
     manager_attributes,
 )
+from lockstep.engine.records import ObjectKind
 
 DOCUMENTED = yaml.safe_load(
     r"""

@@ -8,10 +8,10 @@ import orjson
 import pytest
 from decision_cases import MEMBER, MOMENT, NOW, configuration, name_of, person, rows, users
 
-from lockstep.engine.operators import OPERATORS
+from lockstep.configuration.rules import ConfigurationError
+from lockstep.engine.decisions.scope import ScopeDecision, decide_scope
 from lockstep.engine.records import Assignment
-from lockstep.engine.rules import ConfigurationError
-from lockstep.engine.scope import ScopeDecision, decide_scope
+from lockstep.engine.rules.operators import OPERATORS
 
 CASES = rows("operators.jsonl")
 

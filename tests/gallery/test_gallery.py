@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lockstep.configuration.rules import configuration_from_json
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules import configuration_from_json
 from lockstep.errors import LockstepError
 from lockstep.gallery.loader import load_gallery, read_template
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PURE_ROOMS = ("src/lockstep/engine", "src/lockstep/scim")
+PURE_ROOMS = ("src/lockstep/engine", "src/lockstep/scim", "src/lockstep/configuration")
 # What the pure rooms may import from outside the product. Whatever is not listed is refused, known to be harmful or not.
 # fmt: off
 PURE_IMPORTS = frozenset({
@@ -50,21 +50,21 @@ IMPORTS = [
     Plant("lockstep-layers", "lockstep.engine.planted_storage", "lockstep.storage.people"),
     Plant("lockstep-layers", "lockstep.engine.planted_ports", "lockstep.ports"),
     Plant("lockstep-layers", "lockstep.scim.planted_engine", "lockstep.engine.records"),
-    Plant("lockstep-layers", "lockstep.directory.planted_sync", "lockstep.sync.outcomes"),
+    Plant("lockstep-layers", "lockstep.directory.planted_sync", "lockstep.sync.outcome.outcomes"),
     Plant("lockstep-layers", "lockstep.sync.planted_actions", "lockstep.actions.context"),
     Plant("lockstep-layers", "lockstep.sync.planted_targets", "lockstep.targets.scim_target"),
     Plant("lockstep-layers", "lockstep.actions.planted_wiring", "lockstep.wiring"),
     Plant("lockstep-layers", "lockstep.postgres.planted_storage", "lockstep.storage.jobs"),
     Plant("lockstep-layers", "lockstep.sync.planted_serving", "lockstep.serving.server"),
     Plant("documo-layers", "documo.store.planted_cli", "documo.cli.main"),
-    Plant("documo-layers", "documo.store.planted_scim_service", "documo.scim_service.create"),
+    Plant("documo-layers", "documo.store.planted_scim_service", "documo.scim_service.operations.create"),
     Plant("documo-layers", "documo.scim_service.planted_server", "documo.server"),
     # Doors.
     Plant("doors", "lockstep.cli.planted_storage", "lockstep.storage.people"),
-    Plant("doors", "lockstep.cli.planted_sync", "lockstep.sync.drain"),
+    Plant("doors", "lockstep.cli.planted_sync", "lockstep.sync.drain.drain"),
     Plant("doors", "lockstep.cli.up.planted_directory", "lockstep.directory.intake"),
     # What knows nothing of each other.
-    Plant("adapters", "lockstep.sources.planted_targets", "lockstep.targets.http_client"),
+    Plant("adapters", "lockstep.sources.planted_targets", "lockstep.targets.scim_target"),
     Plant("adapters", "lockstep.gallery.planted_sources", "lockstep.sources.registry"),
     Plant("documo-knows", "documo.store.planted_engine", "lockstep.engine.records"),
     Plant("documo-knows", "documo.cli.planted_api", "lockstep.api"),

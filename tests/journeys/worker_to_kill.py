@@ -15,7 +15,7 @@ from lockstep.postgres.database import Database
 from lockstep.postgres.pool import open_pool
 from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services, Times
-from lockstep.sync.worker import run_worker
+from lockstep.sync.worker.worker import run_worker
 from lockstep.targets.opener import ScimTargets
 from lockstep.targets.scim_target import ScimTarget
 from lockstep.vault import Vault, parse_key

@@ -17,7 +17,7 @@ from lockstep.actions.sources import import_source, rehearse_import, save_source
 from lockstep.directory.rows import PassResult
 from lockstep.errors import LockstepError
 from lockstep.sync.drive import WORK_QUEUE, Drive
-from lockstep.sync.tasks import build_app, run_schedule
+from lockstep.sync.worker.tasks import build_app, run_schedule
 from lockstep.targets.opener import ScimTargets
 
 COLUMNS = ("userPrincipalName", "displayName", "surname", "employeeId")

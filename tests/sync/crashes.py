@@ -15,7 +15,7 @@ from sync_world import World, person_id
 from lockstep.engine.records import Account, Change, ObjectKind, Values
 from lockstep.ports import Answer, Target, TargetPage, Verdict
 from lockstep.postgres.pool import transaction
-from lockstep.sync.drain import drain_job
+from lockstep.sync.drain.drain import drain_job
 
 
 class Lossy:

@@ -17,7 +17,7 @@ from test_sync_groups import add_group, set_members
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Verdict
-from lockstep.sync.drain import drain_job
+from lockstep.sync.drain.drain import drain_job
 
 PEOPLE = 10
 

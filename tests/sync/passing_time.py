@@ -11,9 +11,9 @@ from datetime import timedelta
 from sync_world import World
 
 from lockstep.postgres.pool import transaction
-from lockstep.sync.drain import drain_job
+from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.services import Services, Times
-from lockstep.sync.tasks import run_schedule
+from lockstep.sync.worker.tasks import run_schedule
 
 SWEEP = timedelta(seconds=10)  # whoever finds nothing to wait for comes back so soon
 # Pauses as in production, and nobody sits through one. Between the cycles there is time to see what goes on by itself.

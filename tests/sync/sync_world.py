@@ -13,14 +13,14 @@ from uuid import UUID, uuid5
 
 from model_target import ModelOpener, ModelTarget
 
+from lockstep.configuration.rules import configuration_from_json, dependencies
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules import configuration_from_json, dependencies
 from lockstep.postgres.pool import Pool, transaction
 from lockstep.storage import cycles, jobs
 from lockstep.storage.batches import as_rows
-from lockstep.sync import cycle as cycle_frame
 from lockstep.sync.connections import TOKEN
-from lockstep.sync.drain import drain_job
+from lockstep.sync.cycle import frame as cycle_frame
+from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services, Times
 from lockstep.vault import Secret, Vault, parse_key

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from lockstep.engine.drafting import DRIFT
+from lockstep.engine.decisions.drafting import DRIFT
 from lockstep.engine.records import Action, ObjectKind, Plan, Reason
-from lockstep.sync.causes import cause_of
+from lockstep.sync.outcome.causes import cause_of
 
 PLAN = Plan(ObjectKind.USER, "p-1", "somebody", Action.UPDATE, (Reason("Changed", "title differs."),))
 

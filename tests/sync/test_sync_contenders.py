@@ -9,7 +9,7 @@ import pytest
 from model_target import USER, ModelTarget
 from sync_world import CONFIG, USERS, World, person_id, until, upn
 
-from lockstep.engine.matching import MatchQuery, match_key
+from lockstep.engine.decisions.matching import MatchQuery, match_key
 from lockstep.engine.records import ObjectKind, Values
 from lockstep.ports import Answer, Verdict
 

@@ -13,7 +13,7 @@ from lockstep.engine.records import ObjectKind
 from lockstep.ports import Verdict
 from lockstep.postgres.pool import Pool, transaction
 from lockstep.storage import operations
-from lockstep.sync import on_demand
+from lockstep.sync.drain import on_demand
 from lockstep.targets.scim_target import ScimTarget
 
 USER = ObjectKind.USER

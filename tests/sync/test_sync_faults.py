@@ -11,11 +11,11 @@ import pytest
 from model_target import USER, ModelOpener, ModelTarget, answered
 from sync_world import CONFIG, FAST, World, make_world, person_id, until, upn
 
-from lockstep.engine.patience import TOLERATED
+from lockstep.engine.decisions.patience import TOLERATED
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import Pool
-from lockstep.sync import planner
-from lockstep.sync.drain import drain_job
+from lockstep.sync.drain.drain import drain_job
+from lockstep.sync.planning import planner
 from lockstep.sync.services import Services
 
 

@@ -14,7 +14,7 @@ from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage import target_members, unverified
-from lockstep.sync.drain import drain_job
+from lockstep.sync.drain.drain import drain_job
 
 GROUP = ObjectKind.GROUP
 GROUPS = {

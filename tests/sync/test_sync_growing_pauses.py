@@ -14,11 +14,11 @@ from passing_time import live
 from scripted_scim import ERROR, Answer, ScriptedScim, saying, scripted_scim, scripted_world
 from sync_world import CONFIG, USERS, World, person_id
 
-from lockstep.engine.patience import Asked
+from lockstep.engine.decisions.patience import Asked
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Pool, transaction
-from lockstep.sync import cycle as cycle_frame
-from lockstep.sync.on_demand import push
+from lockstep.sync.cycle import frame as cycle_frame
+from lockstep.sync.drain.on_demand import push
 
 GROUPS: dict[str, Any] = {
     "name": "Groups", "source": "Group",

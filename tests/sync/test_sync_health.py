@@ -17,7 +17,7 @@ from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage.failing import count_failing
 from lockstep.sync.drive import Drive
-from lockstep.sync.tasks import run_schedule, run_sweep
+from lockstep.sync.worker.tasks import run_schedule, run_sweep
 
 REFUSED = answered(Verdict.REFUSED, status=400, code="UnprocessableEntity", detail="No such department")
 

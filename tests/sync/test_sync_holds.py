@@ -8,14 +8,14 @@ import pytest
 from model_target import ModelTarget
 from sync_world import CONFIG, USERS, World, upn
 
-from lockstep.engine.matching import NO_MATCH
-from lockstep.engine.plan import make_plan
+from lockstep.engine.decisions.matching import NO_MATCH
+from lockstep.engine.decisions.plan import make_plan
 from lockstep.engine.records import Action, ObjectKind
 from lockstep.postgres.pool import transaction
 from lockstep.storage import operations
 from lockstep.storage.dirty import claim_one
-from lockstep.sync import planner
-from lockstep.sync.guarding import Guard
+from lockstep.sync.drain.guarding import Guard
+from lockstep.sync.planning import planner
 
 
 def disabled(target: ModelTarget) -> set[str]:

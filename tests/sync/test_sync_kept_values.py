@@ -12,7 +12,7 @@ from sync_world import CONFIG, USERS, World, person_id, upn
 from lockstep.engine.records import Account
 from lockstep.ports import Answer, Verdict
 from lockstep.storage import unkept
-from lockstep.sync.kept_values import in_order
+from lockstep.sync.outcome.kept_values import in_order
 
 OPTIONAL = [{"target": path, "source": path} for path in ("costCenter", "title", "employeeType")]
 WITH_OPTIONAL = CONFIG | {"mappings": [USERS | {"attributes": [*USERS["attributes"], *OPTIONAL]}]}

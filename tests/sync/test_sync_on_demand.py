@@ -9,7 +9,7 @@ from sync_world import World, person_id, upn
 
 from lockstep.engine.records import Action, ObjectKind
 from lockstep.ports import Verdict
-from lockstep.sync.on_demand import Pushed, preview, push
+from lockstep.sync.drain.on_demand import Pushed, preview, push
 
 USER = ObjectKind.USER
 

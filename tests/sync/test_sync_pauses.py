@@ -21,7 +21,7 @@ from lockstep.gallery.loader import load_gallery
 from lockstep.postgres.pool import Pool
 from lockstep.sources.registry import open_source
 from lockstep.storage import jobs
-from lockstep.sync.drain import drain_job
+from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.services import Services
 
 CASES = Path(__file__).parents[1] / "cases"

@@ -9,7 +9,7 @@ from sync_world import CONFIG, USERS, World, person_id, upn
 from lockstep.engine.records import ObjectKind
 from lockstep.storage import operations
 from lockstep.storage.rejections import approve_rejected
-from lockstep.sync.on_demand import push
+from lockstep.sync.drain.on_demand import push
 
 LEAVERS = range(20)
 RENAMED = {"target": "userName", "expression": 'Join("", "new-", [userPrincipalName])', "match": 1}

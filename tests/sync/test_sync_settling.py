@@ -12,7 +12,7 @@ from sync_world import CONFIG, World, make_world, person_id, upn
 from lockstep.engine.records import Action, Plan
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import Pool
-from lockstep.sync import on_demand
+from lockstep.sync.drain import on_demand
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from model_target import ModelOpener, ModelTarget, answered
 from sync_world import CONFIG, USERS, World
 
-from lockstep.engine.patience import Asked
+from lockstep.engine.decisions.patience import Asked
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage import target_state
-from lockstep.sync.drain import drain_job
+from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.services import Services
 from lockstep.sync.turns import Turns
 

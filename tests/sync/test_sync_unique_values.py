@@ -12,7 +12,7 @@ from sync_world import CONFIG, USERS, World, person_id, upn
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Verdict
-from lockstep.sync import on_demand
+from lockstep.sync.drain import on_demand
 from lockstep.sync.services import Job, Services
 
 RULES = 'SelectUniqueValue([givenName], Join(".", [givenName], [surname]), Join(".", [givenName], [surname], "2"))'

@@ -13,11 +13,11 @@ import pytest
 from model_target import ModelOpener, ModelTarget
 from sync_world import CONFIG, World, until, upn
 
-from lockstep.sync import cycle
-from lockstep.sync.drain import drain_job
+from lockstep.sync.cycle import frame
+from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.services import Services
-from lockstep.sync.tasks import rescue_stalled, run_sweep
-from lockstep.sync.worker import run_worker
+from lockstep.sync.worker.tasks import rescue_stalled, run_sweep
+from lockstep.sync.worker.worker import run_worker
 
 
 @asynccontextmanager
@@ -91,7 +91,7 @@ async def test_wake_that_comes_while_the_drain_closes_its_cycle_is_heard(
 ) -> None:
     """The commit and its wake fall between the last look for due rows and the end of the drain."""
     await world.sync()
-    real = cycle.close
+    real = frame.close
     calls = []
 
     async def close_late(*arguments: Any) -> None:
@@ -101,7 +101,7 @@ async def test_wake_that_comes_while_the_drain_closes_its_cycle_is_heard(
             await drain_job(world.services, world.drive, world.job)
         await real(*arguments)
 
-    monkeypatch.setattr(cycle, "close", close_late)
+    monkeypatch.setattr(frame, "close", close_late)
 
     await world.drain()
 

@@ -243,7 +243,9 @@ async def test_blocked_url_fails_the_first_probe() -> None:
     probes = await probes_of("http://127.0.0.1:1", tenant_url="http://10.0.0.1/scim/v2")
 
     assert failed(probes) == ["URL"]
-    assert probes["URL"].remedy.startswith("Use https, or, on a network that you trust, add http://10.0.0.1:80")
+    assert probes["URL"].remedy == (
+        "Use https, or, on a network that you trust, allow it: lockstep outbound add http://10.0.0.1:80"
+    )
 
 
 async def test_http_beyond_this_machine_is_warned_about() -> None:

@@ -27,8 +27,8 @@ from target_servers import (
 )
 
 from lockstep.engine.records import ObjectKind
+from lockstep.http.client import LARGEST_BODY
 from lockstep.ports import Answer, TargetError, Verdict
-from lockstep.targets.http_client import LARGEST_BODY
 from lockstep.targets.scim_target import ScimTarget
 
 USER = ObjectKind.USER

@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 from target_servers import allowing, answering, serving
 
-from lockstep.origins import read_entry
-from lockstep.targets.http_client import HttpClient, Trouble, WireError
-from lockstep.targets.outbound import Blocked, OutboundRules
+from lockstep.http.client import HttpClient, Trouble, WireError
+from lockstep.http.origins import read_entry
+from lockstep.http.outbound import Blocked, OutboundRules
 
 HOSTILE = [
     "http://example.com/scim/v2",

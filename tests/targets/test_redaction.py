@@ -12,7 +12,7 @@ from target_servers import ERROR_URN, TOKEN, answering, serving, settings_for, t
 
 from lockstep.engine.records import Account, Change, ObjectKind
 from lockstep.ports import Answer, TargetError
-from lockstep.targets.test_connection import test_connection as probe_connection
+from lockstep.targets.probing.connection import test_connection as probe_connection
 
 USER = ObjectKind.USER
 RAW = TOKEN.encode()

@@ -19,9 +19,9 @@ from target_servers import LIST_URN, TOKEN_FOR_SCIM2, allowing, answering, free_
 
 from lockstep.cli.scim import scim
 from lockstep.errors import Kind, LockstepError
-from lockstep.targets.check.catalogue import CHECKS, Client
-from lockstep.targets.check.report import as_curl
-from lockstep.targets.check.run import CheckReport, Verdict, run_checks
+from lockstep.targets.conformance.catalogue import CHECKS, Client
+from lockstep.targets.conformance.report import as_curl
+from lockstep.targets.conformance.run import CheckReport, Verdict, run_checks
 from lockstep.vault import Secret
 
 # What a server that follows the RFC to the letter does not take from Entra.

@@ -11,7 +11,7 @@ import orjson
 from documo import accounts as rules
 from documo.accounts import Account
 from documo.cli.output import Output, data_option, output_option, with_store
-from documo.scim_service.registries import Custom
+from documo.scim_service.tenant.registries import Custom
 from documo.settings import Settings
 from lockstep.endings import INTERRUPTED
 from lockstep.errors import invalid

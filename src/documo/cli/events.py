@@ -6,14 +6,14 @@ from dataclasses import asdict
 
 import click
 
-from documo import event_streams as rules
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import Output, data_option, output_option, with_store
+from documo.events import streams as rules
 from documo.settings import OUTBOUND_ADVICE, Settings
 from documo.store.database import Store
 from documo.store.events import StreamRow
-from lockstep.targets.outbound import OutboundRules
+from lockstep.http.outbound import OutboundRules
 
 COLUMNS = ("id", "name", "delivery", "url", "waiting", "delivered", "lost", "failures", "last_error", "next_try_at")
 

@@ -8,12 +8,12 @@ from typing import Any, BinaryIO
 
 import click
 
-from documo import api_keys as rules
-from documo import trusted_issuers
+from documo.access import api_keys as rules
+from documo.access import trusted_issuers
+from documo.access.issuer_keys import read_keys
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import Output, data_option, output_option, with_store
-from documo.issuer_keys import read_keys
 from documo.settings import Settings
 from documo.store.database import Store
 from documo.store.keys import KeyRow

@@ -9,7 +9,7 @@ import uvloop
 
 from documo.accounts import PROFILES
 from documo.log_setup import log_to_stderr
-from documo.sandbox import Sandbox, run_sandbox
+from documo.sandbox.server import Sandbox, run_sandbox
 
 
 @click.command()

@@ -15,7 +15,7 @@ from documo.log_setup import log_to_stderr
 from documo.server import Running, serving, until_orphaned, until_stopped
 from documo.settings import DEFAULT_PORT, Settings, read_settings
 from documo.store.database import running_store
-from lockstep.garbage import settle_garbage
+from lockstep.process.garbage_collection import settle_garbage
 
 
 @click.command()

@@ -10,15 +10,15 @@ from urllib.parse import unquote
 
 import orjson
 
+from documo.access.sign_ins import RefusedSignIns
 from documo.request_log import Entry, RequestLog
-from documo.scim_service.exchange import MEDIA_TYPE, Answer, MethodNotAllowed, Request
-from documo.scim_service.failures import Throttled, retry_after, scim_error
-from documo.scim_service.hosts import Hosts
-from documo.scim_service.routes import dispatch
-from documo.scim_service.service import Service
-from documo.scim_service.tenants import Caller, Tenants
+from documo.scim_service.request.exchange import MEDIA_TYPE, Answer, MethodNotAllowed, Request
+from documo.scim_service.request.failures import Throttled, retry_after, scim_error
+from documo.scim_service.request.hosts import Hosts
+from documo.scim_service.request.routes import dispatch
+from documo.scim_service.tenant.service import Service
+from documo.scim_service.tenant.tenants import Caller, Tenants
 from documo.settings import SCIM_PATH
-from documo.sign_ins import RefusedSignIns
 from lockstep.errors import release_frames
 from lockstep.scim.errors import ScimError, invalid_syntax, too_large
 from lockstep.scim.limits import MAX_BODY_BYTES, MAX_BULK_BYTES

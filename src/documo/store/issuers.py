@@ -62,4 +62,4 @@ async def replace(
 
 async def lock(connection: Connection) -> None:
     """One trust is made at a time, so that no two accounts get the same issuer and audience."""
-    await connection.execute("select pg_advisory_xact_lock(hashtext('documo.trusted_issuers'))")
+    await connection.execute("select pg_advisory_xact_lock(hashtext('documo.access.trusted_issuers'))")

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from lockstep.actions.context import APPLICATIONS_WRITE, Context, audit
 from lockstep.actions.lookup import find_application
+from lockstep.configuration.files.names import APPLICATION_RULE, is_application_name
+from lockstep.configuration.rules import dependencies
+from lockstep.configuration.template import Template
 from lockstep.directory.roles import replace_roles
-from lockstep.engine.configuration import JobConfiguration, Scope
-from lockstep.engine.names import APPLICATION_RULE, is_application_name
-from lockstep.engine.rules import dependencies
-from lockstep.engine.template import Template
+from lockstep.engine.rules.configuration import JobConfiguration, Scope
 from lockstep.errors import conflict, invalid
 from lockstep.storage import applications, assignments, credentials, instance, jobs
 from lockstep.storage.applications import ApplicationRow as ApplicationRow

@@ -26,14 +26,14 @@ from lockstep.actions.jobs import job_row
 from lockstep.actions.lookup import find_group, find_person
 from lockstep.actions.mappings import new_unknown_names
 from lockstep.actions.settings import NOT_DECIDING
-from lockstep.engine.config_change import ConfigChange, Sign
-from lockstep.engine.config_difference import difference
-from lockstep.engine.config_file import ConfigDocument, DocumentKind, refuse_doubles
-from lockstep.engine.config_sections import assignment_key
-from lockstep.engine.lint import lint
-from lockstep.engine.names import LOCAL_SOURCE
-from lockstep.engine.rules import configuration_from_json
-from lockstep.engine.strict_json import unknown_word
+from lockstep.configuration.document.strict_json import unknown_word
+from lockstep.configuration.files.change import ConfigChange, Sign
+from lockstep.configuration.files.difference import difference
+from lockstep.configuration.files.file import ConfigDocument, DocumentKind, refuse_doubles
+from lockstep.configuration.files.names import LOCAL_SOURCE
+from lockstep.configuration.files.sections import assignment_key
+from lockstep.configuration.lint import lint
+from lockstep.configuration.rules import configuration_from_json
 from lockstep.errors import LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, assignments, credentials, groups, links, people, sources, tenant

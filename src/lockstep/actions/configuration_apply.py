@@ -29,10 +29,10 @@ from lockstep.actions.credentials import check_token, set_credentials
 from lockstep.actions.roles import import_manifest, list_roles
 from lockstep.actions.settings import change_configuration
 from lockstep.actions.sources import remove_source, save_source
+from lockstep.configuration.files.change import ConfigChange, Sign
+from lockstep.configuration.files.file import ConfigDocument, DocumentKind
+from lockstep.configuration.files.sections import assignment_key, role_key
 from lockstep.directory.roles import to_manifest
-from lockstep.engine.config_change import ConfigChange, Sign
-from lockstep.engine.config_file import ConfigDocument, DocumentKind
-from lockstep.engine.config_sections import assignment_key, role_key
 from lockstep.errors import Kind, LockstepError, conflict, invalid
 from lockstep.storage.applications import RoleRow
 from lockstep.vault import Secret

@@ -12,13 +12,13 @@ from lockstep.actions.configuration_state import application_spec, source_spec
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
 from lockstep.actions.lookup import find_application
-from lockstep.engine.config_file import ConfigDocument, DocumentKind
-from lockstep.engine.config_sections import tenant_from_json
-from lockstep.engine.config_write import write_documents
-from lockstep.engine.entra_schema import export_schema
-from lockstep.engine.names import LOCAL_SOURCE
-from lockstep.engine.rules import configuration_from_json
-from lockstep.engine.strict_json import Part
+from lockstep.configuration.document.strict_json import Part
+from lockstep.configuration.entra.schema import export_schema
+from lockstep.configuration.files.file import ConfigDocument, DocumentKind
+from lockstep.configuration.files.names import LOCAL_SOURCE
+from lockstep.configuration.files.sections import tenant_from_json
+from lockstep.configuration.files.write import write_documents
+from lockstep.configuration.rules import configuration_from_json
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, credentials, sources, tenant
 from lockstep.storage.applications import ApplicationRow

@@ -12,13 +12,13 @@ from lockstep.actions.configuration_plan import DocumentPlan
 from lockstep.actions.context import PEOPLE_WRITE, Context, audit
 from lockstep.actions.group_rules import check_rule, set_rule
 from lockstep.actions.groups import add_group
+from lockstep.configuration.document.filter_json import filter_to_json
+from lockstep.configuration.document.rule_json import rule_from_json
+from lockstep.configuration.files.change import ConfigChange, Sign
+from lockstep.configuration.files.difference import difference
+from lockstep.configuration.files.file import ConfigDocument, DocumentKind
+from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.directory.groups import GroupWrite, write_groups
-from lockstep.engine.config_change import ConfigChange, Sign
-from lockstep.engine.config_difference import difference
-from lockstep.engine.config_file import ConfigDocument, DocumentKind
-from lockstep.engine.filter_json import filter_to_json
-from lockstep.engine.names import LOCAL_SOURCE
-from lockstep.engine.rule_json import rule_from_json
 from lockstep.errors import LockstepError, conflict
 from lockstep.postgres.pool import Connection
 from lockstep.storage import groups

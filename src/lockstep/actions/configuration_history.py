@@ -5,9 +5,9 @@ from __future__ import annotations
 from lockstep.actions.configuration_state import provisioning_spec
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
-from lockstep.engine.config_change import ConfigChange
-from lockstep.engine.config_difference import difference
-from lockstep.engine.config_file import ConfigDocument, DocumentKind
+from lockstep.configuration.files.change import ConfigChange
+from lockstep.configuration.files.difference import difference
+from lockstep.configuration.files.file import ConfigDocument, DocumentKind
 from lockstep.errors import not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import config_versions

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lockstep.engine.config_change import ConfigChange
-from lockstep.engine.config_file import ConfigDocument
-from lockstep.engine.unsent_mail import file_notes
+from lockstep.configuration.files.change import ConfigChange
+from lockstep.configuration.files.file import ConfigDocument
+from lockstep.configuration.unsent_mail import file_notes
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lockstep.engine.config_file import ConfigDocument
-from lockstep.engine.config_sections import PROVISIONING_KEYS
+from lockstep.configuration.files.file import ConfigDocument
+from lockstep.configuration.files.sections import PROVISIONING_KEYS
+from lockstep.configuration.rules import configuration_from_json, configuration_to_json
+from lockstep.configuration.template import Template
 from lockstep.engine.records import DEFAULT_ACCESS
-from lockstep.engine.rules import configuration_from_json, configuration_to_json
-from lockstep.engine.template import Template
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, assignments, credentials, groups, people
 from lockstep.storage.applications import ApplicationRow, RoleRow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lockstep.actions.configuration import DocumentPlan
 from lockstep.actions.context import APPLICATIONS_WRITE, Context, audit
-from lockstep.engine.config_file import DocumentKind
+from lockstep.configuration.files.file import DocumentKind
 from lockstep.storage import tenant
 from lockstep.storage.tenant import TenantRow
 

@@ -12,14 +12,14 @@ from typing import TypeVar
 
 from lockstep.actions.context import Context, Rehearsal
 from lockstep.actions.jobs import new_services
-from lockstep.engine.effects import Effect, caused, effects_of, foreseen
-from lockstep.engine.findings import Finding
-from lockstep.engine.lint_switch import check_switch
+from lockstep.configuration.findings import Finding
+from lockstep.configuration.lint_switch import check_switch
+from lockstep.configuration.rules import JobConfiguration, Scope
+from lockstep.engine.decisions.effects import Effect, caused, effects_of, foreseen
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules import JobConfiguration, Scope
 from lockstep.postgres.pool import Connection
 from lockstep.storage import jobs, touched
-from lockstep.sync import planner
+from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
 
 SLICE = 500

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from lockstep.configuration.template import Template
 from lockstep.directory.edit import Edit, editing
 from lockstep.directory.intake import AfterCommit, nothing_to_defer
 from lockstep.directory.intake import Progress as Progress
 from lockstep.directory.lifecycle import PURGE_AFTER
 from lockstep.directory.rows import SourcePass
-from lockstep.engine.template import Template
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import TargetOpener
 from lockstep.postgres.pool import Connection, Pool, transaction

@@ -10,16 +10,17 @@ from lockstep.actions.held import what_is_held
 from lockstep.actions.jobs import read_job, services_of
 from lockstep.actions.previews import LazyReader, find_anybody, read_failed
 from lockstep.actions.standing import ways_in
-from lockstep.engine.effects import foreseen
-from lockstep.engine.explain import Circumstances, Decision, Explanation, explain
+from lockstep.configuration.rules import Scope
+from lockstep.engine.decisions.effects import foreseen
+from lockstep.engine.decisions.explain import Circumstances, Decision, Explanation, explain
 from lockstep.engine.records import ObjectKind, Plan, SourceObject
-from lockstep.engine.rules import Scope
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, held_operations, unverified
 from lockstep.storage.rejections import rejections_among
-from lockstep.sync import on_demand, planner
+from lockstep.sync.drain import on_demand
+from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
 from lockstep.wording import counted
 

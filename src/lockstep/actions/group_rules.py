@@ -9,14 +9,14 @@ from lockstep.actions.context import PEOPLE_WRITE, Context, audit
 from lockstep.actions.groups import add_group
 from lockstep.actions.lookup import find_group, find_person
 from lockstep.actions.mappings import SOURCE_NAMES, refuse_unknown
+from lockstep.configuration.document.rule_json import rule_from_json
+from lockstep.configuration.files.names import LOCAL_SOURCE
+from lockstep.configuration.source_names import unknown_in_condition
 from lockstep.directory import dynamic_groups
 from lockstep.directory.dynamic_groups import RuleEffect as RuleEffect
-from lockstep.engine.dynamic_groups import Membership, decide_membership
 from lockstep.engine.moment import Moment
-from lockstep.engine.names import LOCAL_SOURCE
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rule_json import rule_from_json
-from lockstep.engine.source_names import unknown_in_condition
+from lockstep.engine.rules.dynamic_groups import Membership, decide_membership
 from lockstep.errors import conflict, invalid
 from lockstep.storage.groups import GroupRow
 

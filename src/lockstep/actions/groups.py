@@ -9,12 +9,12 @@ from typing import Any
 
 from lockstep.actions.context import PEOPLE_WRITE, Context, audit
 from lockstep.actions.lookup import find_group, find_person
+from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, parse_value
 from lockstep.directory.dynamic_groups import refresh_group, refuse_by_hand
 from lockstep.directory.edit import Edit
 from lockstep.directory.groups import GROUP, GroupWrite, add_members, delete_groups, remove_members, write_groups
 from lockstep.directory.people import USER
-from lockstep.engine.names import LOCAL_SOURCE
 from lockstep.errors import conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import assignments, groups, sources

@@ -12,7 +12,7 @@ from enum import StrEnum
 from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE
 from lockstep.actions.status import WORKER_SILENT_SECONDS, status_of
-from lockstep.engine.headline import Standing
+from lockstep.engine.decisions.headline import Standing
 from lockstep.errors import LockstepError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import credentials, jobs, made_accounts, sources

@@ -11,7 +11,7 @@ from typing import Any
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
 from lockstep.actions.previews import find_anybody
-from lockstep.engine.safeguards import GuardCode
+from lockstep.engine.decisions.safeguards import GuardCode
 from lockstep.storage.held_operations import HeldOperation, held_operations
 from lockstep.wording import counted
 

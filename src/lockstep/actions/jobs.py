@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_application
-from lockstep.engine.template import Template
+from lockstep.configuration.template import Template
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import credentials, jobs

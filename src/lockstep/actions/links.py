@@ -14,8 +14,8 @@ from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, read_job, service
 from lockstep.actions.previews import find_anybody, read_failed
 from lockstep.directory.edit import Edit
 from lockstep.directory.objects import read_objects
-from lockstep.engine.matching import MatchQuery, match_key, matching_value
-from lockstep.engine.reconcile import Suggestion, search_words, suggest_owners
+from lockstep.engine.decisions.matching import MatchQuery, match_key, matching_value
+from lockstep.engine.decisions.owners import Suggestion, search_words, suggest_owners
 from lockstep.engine.records import Account, Lane, LinkState, ObjectKind, SourceObject
 from lockstep.errors import conflict, not_found
 from lockstep.ports import TargetError

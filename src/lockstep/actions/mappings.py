@@ -14,26 +14,26 @@ from lockstep.actions.jobs import new_services, read_job
 from lockstep.actions.lookup import find_group
 from lockstep.actions.previews import find_anybody
 from lockstep.actions.unkept import unkept_in
+from lockstep.configuration.document.filter_json import filter_from_json
+from lockstep.configuration.document.mapping_json import mapping_to_json
+from lockstep.configuration.document.strict_json import Part
+from lockstep.configuration.findings import Finding
+from lockstep.configuration.lint import lint
+from lockstep.configuration.lint_powers import PowersGiven
+from lockstep.configuration.rules import JobConfiguration, ObjectMapping, Scope, manager_attributes
+from lockstep.configuration.source_names import unknown_source_names
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
 from lockstep.directory.objects import read_objects
-from lockstep.engine.effects import foreseen
-from lockstep.engine.filter_json import filter_from_json
-from lockstep.engine.findings import Finding
-from lockstep.engine.lint import lint
-from lockstep.engine.lint_powers import PowersGiven
-from lockstep.engine.mapping_json import mapping_to_json
+from lockstep.engine.decisions.effects import foreseen
+from lockstep.engine.decisions.scope import FILTERED, UNASSIGNED, ScopeDecision, decide_scope
+from lockstep.engine.decisions.source_record import OF_MANAGER
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind, SourceObject
-from lockstep.engine.rules import JobConfiguration, ObjectMapping, Scope, manager_attributes
-from lockstep.engine.scope import FILTERED, UNASSIGNED, ScopeDecision, decide_scope
-from lockstep.engine.source_names import unknown_source_names
-from lockstep.engine.source_record import OF_MANAGER
-from lockstep.engine.strict_json import Part
 from lockstep.errors import invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import link_list, people, touched
 from lockstep.storage.people import PersonFilter
-from lockstep.sync import planner
+from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
 
 _SLICE = 500

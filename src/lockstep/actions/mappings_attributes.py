@@ -14,13 +14,13 @@ from lockstep.actions.context import Context
 from lockstep.actions.jobs import new_services, read_job
 from lockstep.actions.lookup import find_application, find_person
 from lockstep.actions.settings import change_configuration
+from lockstep.configuration.document.mapping_json import attribute_facts, attribute_to_json
+from lockstep.configuration.rules import manager_attributes
 from lockstep.directory.objects import read_objects
-from lockstep.engine.mapping import Mapped, map_account
-from lockstep.engine.mapping_json import attribute_facts, attribute_to_json
-from lockstep.engine.prepare import prepare
+from lockstep.engine.decisions.mapping import Mapped, map_account
+from lockstep.engine.decisions.prepare import prepare
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules import manager_attributes
-from lockstep.engine.target_attributes import AttributeType, TargetAttribute, attribute_named, is_declared
+from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribute, attribute_named, is_declared
 from lockstep.errors import not_found
 
 ACTIVITY = "Update attribute list"

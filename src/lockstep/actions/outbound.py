@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lockstep.actions.context import OUTBOUND_WRITE, Context, audit
 from lockstep.errors import invalid, not_found
-from lockstep.origins import network_of, read_entry
+from lockstep.http.origins import network_of, read_entry
 from lockstep.storage import jobs, outbound_places
 from lockstep.storage.outbound_places import OutboundPlace
 from lockstep.wording import did_you_mean

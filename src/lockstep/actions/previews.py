@@ -13,20 +13,20 @@ from typing import Any
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import new_services, read_job, services_of
 from lockstep.actions.lookup import find_group, find_person
+from lockstep.configuration.rules import JobConfiguration, manager_attributes
 from lockstep.directory.attributes import PERSON_ATTRIBUTES
 from lockstep.directory.objects import read_objects
-from lockstep.engine.prepare import prepare
+from lockstep.engine.decisions.prepare import prepare
+from lockstep.engine.decisions.source_record import source_record
 from lockstep.engine.records import DEFAULT_ACCESS, Account, Lifecycle, ObjectKind, Plan
-from lockstep.engine.rules import JobConfiguration, manager_attributes
-from lockstep.engine.source_record import source_record
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import Target, TargetError, TargetPage, Verdict
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, people
 from lockstep.storage.people import PersonRow
-from lockstep.sync import on_demand
-from lockstep.sync.log_records import change_row as change_row
-from lockstep.sync.log_records import step_row as step_row
+from lockstep.sync.drain import on_demand
+from lockstep.sync.outcome.log_records import change_row as change_row
+from lockstep.sync.outcome.log_records import step_row as step_row
 from lockstep.sync.services import Job, Services
 
 _KINDS = {Verdict.UNAUTHORIZED: Kind.UNAUTHORIZED, Verdict.THROTTLED: Kind.THROTTLED, Verdict.BLOCKED: Kind.FORBIDDEN}

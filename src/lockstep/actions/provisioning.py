@@ -32,12 +32,12 @@ from lockstep.storage import (
 )
 from lockstep.storage.cycles import Cycle as Cycle
 from lockstep.storage.jobs import JobRow as JobRow
-from lockstep.sync import cycle as cycle_frame
-from lockstep.sync import on_demand
-from lockstep.sync.drain import drain_job
+from lockstep.sync.cycle import frame as cycle_frame
+from lockstep.sync.cycle.judging import is_attempt_due, is_held
+from lockstep.sync.drain import on_demand
+from lockstep.sync.drain.drain import drain_job
+from lockstep.sync.drain.on_demand import Pushed as Pushed
 from lockstep.sync.drive import Drive
-from lockstep.sync.judging import is_attempt_due, is_held
-from lockstep.sync.on_demand import Pushed as Pushed
 
 
 class ResetScope(StrEnum):

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE
+from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.directory.edit import Edit
-from lockstep.engine.names import LOCAL_SOURCE
 from lockstep.errors import conflict
 from lockstep.postgres.pool import Connection
 from lockstep.storage import jobs, source_holds, sources
 from lockstep.storage.sources import SourceRecord
-from lockstep.sync import cycle as cycle_frame
+from lockstep.sync.cycle import frame as cycle_frame
 
 _RESTORED, _UNREAD, _READ = "restored", "unread", "read"  # in what is noted of a source
 

@@ -18,16 +18,16 @@ from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, new_services
 from lockstep.actions.lookup import find_group
 from lockstep.actions.mappings import refuse_unknown_names
-from lockstep.engine.configuration import attribute_of
-from lockstep.engine.durations import print_duration
-from lockstep.engine.filter_json import groups_named
+from lockstep.configuration.document.filter_json import groups_named
+from lockstep.configuration.rules import AttributeMapping, Guards, JobConfiguration, Scope
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules import AttributeMapping, Guards, JobConfiguration, Scope
+from lockstep.engine.rules.configuration import attribute_of
+from lockstep.engine.rules.durations import print_duration
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.storage import jobs
 from lockstep.storage.jobs import JobRow
-from lockstep.sync.cycle import mark_everybody
-from lockstep.sync.members import CHUNK
+from lockstep.sync.cycle.frame import mark_everybody
+from lockstep.sync.drain.members import CHUNK
 from lockstep.sync.services import Job
 
 Config = dict[str, Any]

@@ -9,9 +9,9 @@ from typing import Any
 from lockstep.actions.context import SOURCES_WRITE, Context, audit
 from lockstep.actions.lookup import find_source
 from lockstep.actions.sources import show_source
+from lockstep.configuration.files.names import LOCAL_SOURCE, is_source_name
 from lockstep.directory.attributes import shown, squeezed
 from lockstep.directory.rows import BadRow, PassKind, PersonLine, SourcePass
-from lockstep.engine.names import LOCAL_SOURCE, is_source_name
 from lockstep.errors import conflict, invalid
 from lockstep.storage import person_keys
 from lockstep.storage import sources as store

@@ -10,14 +10,14 @@ from typing import Any
 from lockstep.actions.context import SOURCES_WRITE, Context, audit
 from lockstep.actions.lookup import find_source
 from lockstep.actions.restore import note_read_again
+from lockstep.configuration.files.names import LOCAL_SOURCE, SOURCE_RULE, is_source_name
 from lockstep.directory.intake import Guard as Guard
 from lockstep.directory.intake import IntakeOptions as IntakeOptions
 from lockstep.directory.intake import delete_objects, rehearsing, take_pass
 from lockstep.directory.rows import PassKind as PassKind
 from lockstep.directory.rows import PassResult as PassResult
 from lockstep.directory.rows import SourcePass
-from lockstep.engine.durations import parse_duration
-from lockstep.engine.names import LOCAL_SOURCE, SOURCE_RULE, is_source_name
+from lockstep.engine.rules.durations import parse_duration
 from lockstep.errors import Kind, LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import source_holds

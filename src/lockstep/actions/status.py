@@ -10,15 +10,15 @@ from typing import Any
 
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
-from lockstep.engine.headline import Facts, Headline, headline
-from lockstep.engine.kept import ENOUGH
+from lockstep.engine.decisions.headline import Facts, Headline, headline
+from lockstep.engine.decisions.kept import ENOUGH
 from lockstep.postgres.pool import Connection
 from lockstep.storage import cycles, dirty, jobs, links, operations, target_state, unverified
 from lockstep.storage.cycles import Cycle as Cycle
 from lockstep.storage.dirty import Backlog
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.target_state import TargetState
-from lockstep.sync.judging import is_held
+from lockstep.sync.cycle.judging import is_held
 from lockstep.wording import counted
 
 WORKER_SILENT_SECONDS = 30.0

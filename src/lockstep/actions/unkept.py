@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import read_job
-from lockstep.engine.findings import Finding
-from lockstep.engine.kept import told
+from lockstep.configuration.findings import Finding
+from lockstep.configuration.rules import JobConfiguration
+from lockstep.engine.decisions.kept import told
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules import JobConfiguration
 from lockstep.sync.services import Job, unkept_of
 
 

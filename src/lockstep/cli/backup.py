@@ -12,7 +12,7 @@ from lockstep.actions.restore import enter_restore_mode
 from lockstep.actions.sources import list_sources
 from lockstep.cli.output import Output, hint, output_option
 from lockstep.cli.session import has_data, operator, require_data, settings_of
-from lockstep.engine.names import LOCAL_SOURCE
+from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.postgres import dump
 from lockstep.postgres.embedded import Options

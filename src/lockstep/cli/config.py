@@ -23,9 +23,9 @@ from lockstep.cli.consent import consequence_lines, consequence_rows, run_rehear
 from lockstep.cli.output import Output, confirm, hint, output_option, safe, with_sign_colour
 from lockstep.cli.plan_file import read_plan, refuse_stale, write_plan
 from lockstep.cli.session import run
-from lockstep.engine.config_change import Sign
-from lockstep.engine.config_file import ConfigDocument
-from lockstep.engine.config_write import format_text
+from lockstep.configuration.files.change import Sign
+from lockstep.configuration.files.file import ConfigDocument
+from lockstep.configuration.files.write import format_text
 from lockstep.errors import LockstepError
 from lockstep.vault import Secret
 from lockstep.wording import counted

@@ -11,7 +11,7 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from pathlib import Path
 
-from lockstep.engine.config_file import ConfigDocument, read_documents
+from lockstep.configuration.files.file import ConfigDocument, read_documents
 from lockstep.errors import invalid, not_found
 from lockstep.vault import Secret
 

@@ -6,12 +6,12 @@ import orjson
 
 from lockstep.actions.configuration_export import token_reference
 from lockstep.actions.mappings import SOURCE_NAMES
-from lockstep.engine.config_file import ConfigDocument, DocumentKind
-from lockstep.engine.config_sections import provisioning_from_json
-from lockstep.engine.config_write import write_documents
-from lockstep.engine.entra_schema import Imported, import_schema
-from lockstep.engine.findings import Finding
-from lockstep.engine.strict_json import Part
+from lockstep.configuration.document.strict_json import Part
+from lockstep.configuration.entra.schema import Imported, import_schema
+from lockstep.configuration.files.file import ConfigDocument, DocumentKind
+from lockstep.configuration.files.sections import provisioning_from_json
+from lockstep.configuration.files.write import write_documents
+from lockstep.configuration.findings import Finding
 from lockstep.errors import invalid
 from lockstep.gallery.loader import load_gallery
 from lockstep.wording import counted

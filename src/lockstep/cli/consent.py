@@ -9,7 +9,7 @@ from lockstep.actions.consequences import Consequences, Work, consented, foresee
 from lockstep.actions.context import Context
 from lockstep.cli.output import confirm, hint
 from lockstep.cli.session import run
-from lockstep.engine.effects import Effect
+from lockstep.engine.decisions.effects import Effect
 from lockstep.engine.records import ObjectKind
 from lockstep.wording import counted
 

@@ -18,8 +18,8 @@ from lockstep.cli.config_files import text_of_file
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run, settings_of
 from lockstep.errors import EXIT_CODES, Kind
+from lockstep.http.outbound import Blocked, OutboundRules
 from lockstep.ports import Probe
-from lockstep.targets.outbound import Blocked, OutboundRules
 from lockstep.vault import Secret
 from lockstep.wiring import own_application
 

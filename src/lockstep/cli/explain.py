@@ -13,7 +13,7 @@ from lockstep.actions.previews import change_row
 from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.plans import change_lines, plan_row
 from lockstep.cli.session import run
-from lockstep.engine.explain import Explanation, GateState
+from lockstep.engine.decisions.explain import Explanation, GateState
 from lockstep.engine.records import Plan
 
 

@@ -22,13 +22,13 @@ from lockstep.cli.expr_show import (
     function_text,
     value_text,
 )
+from lockstep.configuration.source_names import unknown_in_expression
 from lockstep.engine.expressions import EvaluationContext, compile_expression, explain
 from lockstep.engine.expressions.cases import Failure, Report, plain, run_cases
 from lockstep.engine.expressions.catalogue import CATALOGUE
 from lockstep.engine.expressions.dates import parse_date
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.source_names import unknown_in_expression
 from lockstep.errors import invalid
 from lockstep.wording import did_you_mean
 

@@ -14,7 +14,7 @@ from lockstep.cli.consent import run_asked, run_consented
 from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.scope_text import filters_given
 from lockstep.cli.session import run
-from lockstep.engine.filter_text import filter_text
+from lockstep.configuration.document.filter_text import filter_text
 from lockstep.wording import counted
 
 _SHOWN = 10

@@ -15,7 +15,7 @@ from lockstep.cli.group_rules import FILTER_HELP, rule
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.scope_text import filters_given
 from lockstep.cli.session import run
-from lockstep.engine.filter_text import filter_text
+from lockstep.configuration.document.filter_text import filter_text
 from lockstep.wording import counted
 
 _MOST_MEMBERS = 1000

@@ -7,8 +7,8 @@ from dataclasses import fields
 
 import click
 
-from lockstep.engine.filter_text import EXAMPLE
-from lockstep.engine.operators import OPERATORS
+from lockstep.configuration.document.filter_text import EXAMPLE
+from lockstep.engine.rules.operators import OPERATORS
 from lockstep.errors import EXIT_CODES, Kind, invalid
 from lockstep.settings import Settings
 

@@ -17,7 +17,7 @@ from lockstep.cli.consent import consequence_lines, consequence_rows, run_consen
 from lockstep.cli.mapping_attributes import attributes, evaluate
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
-from lockstep.engine.findings import Finding
+from lockstep.configuration.findings import Finding
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import EXIT_CODES, Kind
 

@@ -12,7 +12,7 @@ from lockstep.actions.context import Context
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.target_attributes import AttributeType
+from lockstep.engine.rules.target_attributes import AttributeType
 from lockstep.errors import EXIT_CODES, Kind
 
 _KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}

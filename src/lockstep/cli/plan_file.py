@@ -15,8 +15,8 @@ import orjson
 
 from lockstep.actions.configuration import ConfigurationPlan
 from lockstep.actions.configuration_state import with_absolute_paths
-from lockstep.engine.config_file import ConfigDocument, DocumentKind, read_documents
-from lockstep.engine.config_write import write_documents
+from lockstep.configuration.files.file import ConfigDocument, DocumentKind, read_documents
+from lockstep.configuration.files.write import write_documents
 from lockstep.errors import conflict, invalid
 
 KIND, FORMAT = "lockstep/plan", 1

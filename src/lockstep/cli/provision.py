@@ -23,7 +23,7 @@ from lockstep.cli.progress import ProgressLine
 from lockstep.cli.session import globals_of
 from lockstep.cli.session import run as with_context
 from lockstep.cli.times import LENGTH, iso, length_text
-from lockstep.engine.headline import Headline, Standing
+from lockstep.engine.decisions.headline import Headline, Standing
 from lockstep.errors import EXIT_CODES, Kind
 from lockstep.wording import counted
 

@@ -15,11 +15,11 @@ import click
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.errors import EXIT_CODES, Kind, invalid
-from lockstep.targets.check.catalogue import Client
-from lockstep.targets.check.report import as_curl, as_json, as_junit
-from lockstep.targets.check.run import CheckReport, Result, Verdict, run_checks
-from lockstep.targets.http_client import HttpClient
-from lockstep.targets.outbound import Blocked, OutboundRules
+from lockstep.http.client import HttpClient
+from lockstep.http.outbound import Blocked, OutboundRules
+from lockstep.targets.conformance.catalogue import Client
+from lockstep.targets.conformance.report import as_curl, as_json, as_junit
+from lockstep.targets.conformance.run import CheckReport, Result, Verdict, run_checks
 from lockstep.vault import Secret
 
 VARIABLE = "SCIM_TOKEN"

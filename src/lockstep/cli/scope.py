@@ -16,10 +16,10 @@ from lockstep.cli.consent import run_consented, some
 from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.scope_text import Filters, filters_given
 from lockstep.cli.session import run
-from lockstep.engine.filter_text import filter_text
+from lockstep.configuration.document.filter_text import filter_text
+from lockstep.configuration.rules import Scope
+from lockstep.engine.decisions.scope import ScopeDecision
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules import Scope
-from lockstep.engine.scope import ScopeDecision
 from lockstep.wording import counted
 
 _KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}

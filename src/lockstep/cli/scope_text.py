@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from lockstep.cli.config_files import text_of_file
-from lockstep.engine.config_yaml import read_yaml
-from lockstep.engine.filter_text import filter_from_text
+from lockstep.configuration.document.filter_text import filter_from_text
+from lockstep.configuration.files.yaml_reading import read_yaml
 from lockstep.errors import invalid
 
 Filters = list[dict[str, Any]]

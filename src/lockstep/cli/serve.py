@@ -15,7 +15,7 @@ from lockstep.cli.monitoring import RequestTimes, metrics_of
 from lockstep.cli.output import hint
 from lockstep.cli.session import globals_of
 from lockstep.cli.stopping import either, until_stopped
-from lockstep.garbage import settle_garbage
+from lockstep.process.garbage_collection import settle_garbage
 from lockstep.serving.health import serving_health
 from lockstep.settings import Settings, load_settings
 from lockstep.wiring import House, open_house

@@ -13,7 +13,7 @@ from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.times import LENGTH, length_text
-from lockstep.engine.unsent_mail import mail_note
+from lockstep.configuration.unsent_mail import mail_note
 
 
 class Threshold(click.ParamType[dict[str, int]]):

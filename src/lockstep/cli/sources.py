@@ -22,7 +22,7 @@ from lockstep.cli.session import run
 from lockstep.cli.source_import import import_
 from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
 from lockstep.cli.times import LENGTH, iso, length_text, local_stamp, local_time
-from lockstep.engine.durations import print_duration
+from lockstep.engine.rules.durations import print_duration
 from lockstep.errors import EXIT_CODES, Kind
 from lockstep.sources.registry import SHORTEST_INTERVAL
 from lockstep.wording import counted

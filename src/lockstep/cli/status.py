@@ -21,7 +21,7 @@ from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.provision import counts_text, cycle_row
 from lockstep.cli.session import run
 from lockstep.cli.times import iso, local_stamp, local_time, stamp
-from lockstep.engine.headline import worst_exit_code
+from lockstep.engine.decisions.headline import worst_exit_code
 from lockstep.wording import counted
 
 _WATCH_SECONDS = 0.5

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from lockstep.configuration.document.rule_json import rule_from_json, rule_to_json
 from lockstep.directory.edit import Edit, Touched, editing
 from lockstep.directory.groups import GROUP, add_members, remove_members
-from lockstep.engine.conditions import earliest
-from lockstep.engine.dynamic_groups import MembershipRule, is_member
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Lifecycle, ObjectKind, SourceObject
-from lockstep.engine.rule_json import rule_from_json, rule_to_json
+from lockstep.engine.rules.conditions import earliest
+from lockstep.engine.rules.dynamic_groups import MembershipRule, is_member
 from lockstep.errors import conflict, invalid
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import group_rules as store

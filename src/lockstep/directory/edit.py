@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from lockstep.engine.dynamic_groups import MembershipRule
 from lockstep.engine.records import Lane, ObjectKind
+from lockstep.engine.rules.dynamic_groups import MembershipRule
 from lockstep.postgres.pool import Connection, Pool, transaction
 from lockstep.storage import changes, dirty_marks, instance, marks
 from lockstep.storage.groups import Edge

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from lockstep.engine.decisions.source_record import OF_MANAGER
 from lockstep.engine.records import DEFAULT_ACCESS, AppRole, Assignment, Lifecycle, ObjectKind, SourceObject
-from lockstep.engine.source_record import OF_MANAGER
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, assignments
 from lockstep.storage import groups as group_store

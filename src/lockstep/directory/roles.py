@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lockstep.configuration.document.manifest import roles_from_manifest
 from lockstep.directory.edit import Edit
-from lockstep.engine.manifest import roles_from_manifest
 from lockstep.errors import conflict, invalid
 from lockstep.storage import applications as store
 from lockstep.storage.applications import ApplicationRow, RoleRow

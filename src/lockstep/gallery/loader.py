@@ -16,11 +16,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 import yaml
 
-from lockstep.engine.mapping_json import attribute_from_json, attribute_to_json
+from lockstep.configuration.document.mapping_json import attribute_from_json, attribute_to_json
+from lockstep.configuration.document.strict_json import ConfigurationError, Part, unknown_word
+from lockstep.configuration.template import Capabilities, Template, TenantUrl
 from lockstep.engine.records import AppRole, ObjectKind
-from lockstep.engine.strict_json import ConfigurationError, Part, unknown_word
-from lockstep.engine.target_attributes import says_more
-from lockstep.engine.template import Capabilities, Template, TenantUrl
+from lockstep.engine.rules.target_attributes import says_more
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.gallery.positions import line_of
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lockstep.directory.rows import PassKind, SourcePass
-from lockstep.engine.durations import parse_duration
+from lockstep.engine.rules.durations import parse_duration
 from lockstep.errors import invalid
 from lockstep.sources.csv_names import find_column
 from lockstep.sources.csv_open import CsvOptions, header_of, open_csv

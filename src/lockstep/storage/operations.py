@@ -13,7 +13,7 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from lockstep.engine.safeguards import Counts, Tally
+from lockstep.engine.decisions.safeguards import Counts, Tally
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows, only_row
 from lockstep.storage.under_way import older_rival

@@ -10,7 +10,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class OutboundPlace:
-    """*entry* is an origin or a network in the spelling of `lockstep.origins`."""
+    """*entry* is an origin or a network in the spelling of `lockstep.http.origins`."""
 
     entry: str
     reason: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lockstep.engine.rejections import Rejection
+from lockstep.engine.decisions.rejections import Rejection
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows, only_row
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from lockstep.engine.durations import parse_duration
+from lockstep.engine.rules.durations import parse_duration
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
-from lockstep.engine.patience import NO_STREAK, Asked, Streak, asked_in_vain
+from lockstep.engine.decisions.patience import NO_STREAK, Asked, Streak, asked_in_vain
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json, only_row
 

@@ -5,8 +5,8 @@ The token stays sealed until the target builds a header.
 
 from __future__ import annotations
 
+from lockstep.configuration.rules import JobConfiguration
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules import JobConfiguration
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import TargetSettings
 from lockstep.postgres.pool import Connection

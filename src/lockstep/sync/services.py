@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from lockstep.engine.kept import Unkept, with_unkept
+from lockstep.configuration.rules import JobConfiguration, configuration_from_json
+from lockstep.configuration.template import Template
+from lockstep.engine.decisions.kept import Unkept, with_unkept
+from lockstep.engine.decisions.patience import FIRST_PAUSE
 from lockstep.engine.moment import Moment
-from lockstep.engine.patience import FIRST_PAUSE
 from lockstep.engine.records import AppRole, ObjectKind
-from lockstep.engine.rules import JobConfiguration, configuration_from_json
-from lockstep.engine.secrecy import with_fingerprint
-from lockstep.engine.template import Template
+from lockstep.engine.rules.secrecy import with_fingerprint
 from lockstep.errors import not_found
 from lockstep.ports import Target, TargetOpener, TargetSettings
 from lockstep.postgres.pool import Connection, Pool

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lockstep.http.client import Trouble
 from lockstep.ports import Verdict
-from lockstep.targets.http_client import Trouble
 
 NOT_SCIM = "SystemForCrossDomainIdentityManagementServiceIncompatible"
 

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.target_attributes import TargetAttribute
+from lockstep.engine.rules.target_attributes import TargetAttribute
+from lockstep.http.outbound import OutboundRules
 from lockstep.ports import Observer, Probe, Target, TargetOpener, TargetSettings, Turns, unobserved
-from lockstep.targets.outbound import OutboundRules
 
 if TYPE_CHECKING:
-    from lockstep.targets.http_client import HttpClient
+    from lockstep.http.client import HttpClient
 
 
 class ScimTargets(TargetOpener):
@@ -40,7 +40,7 @@ class ScimTargets(TargetOpener):
     def client(self) -> HttpClient:
         """The connections, made when something is opened: most commands never talk to an application."""
         if self._client is None:
-            from lockstep.targets.http_client import HttpClient
+            from lockstep.http.client import HttpClient
 
             self._client = HttpClient(self._rules)
         return self._client
@@ -61,17 +61,17 @@ class ScimTargets(TargetOpener):
         return ScimTarget(settings, self.client, turns, self._observer)
 
     async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]:
-        from lockstep.targets.test_connection import test_connection
+        from lockstep.targets.probing.connection import test_connection
 
         return await test_connection(settings, self.client)
 
     async def test_deeply(self, settings: TargetSettings) -> Sequence[Probe]:
-        from lockstep.targets.check.deep import test_deeply
+        from lockstep.targets.conformance.deep import test_deeply
 
         return await test_deeply(settings, self.client)
 
     async def discover(self, settings: TargetSettings, kind: ObjectKind) -> Sequence[TargetAttribute]:
-        from lockstep.targets.discovery import discover
+        from lockstep.targets.probing.attributes import discover
 
         return await discover(settings, self.client, kind)
 

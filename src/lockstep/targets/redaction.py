@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 
 import orjson
 
-from lockstep.engine.secrecy import names_a_secret
+from lockstep.engine.rules.secrecy import names_a_secret
 from lockstep.ports import Exchange
 
 HIDDEN = "[Redact]"

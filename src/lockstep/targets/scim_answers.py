@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from lockstep.engine.records import Account
+from lockstep.http.client import Response, Trouble, WireError
 from lockstep.ports import Answer, Verdict
 from lockstep.targets.answer_table import (
     BROKEN,
@@ -30,7 +31,6 @@ from lockstep.targets.answer_table import (
     WEB_PAGE,
     Row,
 )
-from lockstep.targets.http_client import Response, Trouble, WireError
 from lockstep.targets.pacing import read_retry_after
 from lockstep.targets.redaction import Redactor
 from lockstep.targets.scim_requests import Call, ScimRequest

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
-from lockstep.engine.secrecy import names_a_secret
+from lockstep.engine.rules.secrecy import names_a_secret
+from lockstep.http.client import HttpClient, Response, Trouble, WireError
 from lockstep.ports import (
     Answer,
     Exchange,
@@ -27,7 +28,6 @@ from lockstep.ports import (
 )
 from lockstep.scim.members import shown_members
 from lockstep.targets.forms import has_no_patch, is_manager, may_be_about_managers, misread_managers, still_members
-from lockstep.targets.http_client import HttpClient, Response, Trouble, WireError
 from lockstep.targets.listing import Dishonest, Listing, read_found
 from lockstep.targets.pacing import Pace, TooSoon
 from lockstep.targets.redaction import RecordedExchange, Redactor, strings_in

@@ -17,8 +17,8 @@ import orjson
 import pytest
 from tests.hub import person, upn, write_csv
 
+from documo.access.api_keys import create_key
 from documo.accounts import create_account
-from documo.api_keys import create_key
 from documo.server import serving
 from documo.settings import Settings
 from documo.store.database import open_store

@@ -9,7 +9,7 @@ from tests.doors.cli.conftest import DocumoThere, Lockstep
 from tests.hub import upn
 
 from documo.accounts import change_account
-from documo.scim_service.registries import Custom
+from documo.scim_service.tenant.registries import Custom
 from documo.store.database import open_store
 from lockstep.postgres.database import Database
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lockstep.engine.config_file import ConfigDocument, read_documents
+from lockstep.configuration.files.file import ConfigDocument, read_documents
 
 CONTOSO = """\
 # contoso.yaml - everything needed to run Documo provisioning

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from lockstep.engine.config_file import ConfigDocument, DocumentKind
+from lockstep.configuration.files.file import ConfigDocument, DocumentKind
 
 WORDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30)
 TEXTS = WORDS | st.sampled_from(

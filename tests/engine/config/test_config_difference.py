@@ -9,8 +9,8 @@ from config_cases import application
 from config_strategies import documents
 from hypothesis import given, settings
 
-from lockstep.engine.config_difference import difference
-from lockstep.engine.config_file import ConfigDocument
+from lockstep.configuration.files.difference import difference
+from lockstep.configuration.files.file import ConfigDocument
 
 USERS = {
     "name": "Users",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lockstep.engine.config_file import read_documents
-from lockstep.engine.config_write import format_text
+from lockstep.configuration.files.file import read_documents
+from lockstep.configuration.files.write import format_text
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "configuration.md"
 

@@ -9,10 +9,10 @@ import orjson
 import pytest
 from config_cases import application
 
-from lockstep.engine.config_file import read_documents
-from lockstep.engine.config_write import write_documents
-from lockstep.engine.entra_schema import export_schema, import_schema
-from lockstep.engine.rules import configuration_from_json
+from lockstep.configuration.entra.schema import export_schema, import_schema
+from lockstep.configuration.files.file import read_documents
+from lockstep.configuration.files.write import write_documents
+from lockstep.configuration.rules import configuration_from_json
 
 HERE = Path(__file__).parent
 

@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
-from lockstep.engine.configuration_json import configuration_from_json, configuration_to_json
-from lockstep.engine.entra_schema import export_schema, import_schema
+from lockstep.configuration.document.configuration_json import configuration_from_json, configuration_to_json
+from lockstep.configuration.document.strict_json import ConfigurationError
+from lockstep.configuration.entra.schema import export_schema, import_schema
 from lockstep.engine.expressions.catalogue import CATALOGUE
-from lockstep.engine.strict_json import ConfigurationError
 from lockstep.errors import LockstepError
 
 EXAMPLE: dict[str, Any] = orjson.loads((Path(__file__).parents[1] / "cases" / "entra_schema.json").read_bytes())

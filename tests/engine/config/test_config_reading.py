@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from config_cases import APPLICATION, CONTOSO, application, one
 
-from lockstep.engine.config_file import DocumentKind, read_documents, refuse_doubles
+from lockstep.configuration.files.file import DocumentKind, read_documents, refuse_doubles
 from lockstep.errors import Kind, LockstepError
 
 

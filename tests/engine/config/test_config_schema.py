@@ -12,9 +12,9 @@ import orjson
 import pytest
 from config_cases import CONTOSO
 
-from lockstep.engine.config_file import read_documents
-from lockstep.engine.config_schema import json_schema
-from lockstep.engine.config_yaml import read_yaml
+from lockstep.configuration.files.file import read_documents
+from lockstep.configuration.files.schema import json_schema
+from lockstep.configuration.files.yaml_reading import read_yaml
 from lockstep.errors import LockstepError
 
 PUBLISHED = Path(__file__).parents[3] / "docs" / "reference" / "lockstep.schema.json"

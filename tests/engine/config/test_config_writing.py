@@ -9,8 +9,8 @@ from config_strategies import JSON, documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockstep.engine.config_file import ConfigDocument, DocumentKind, read_documents
-from lockstep.engine.config_write import format_text, write_documents
+from lockstep.configuration.files.file import ConfigDocument, DocumentKind, read_documents
+from lockstep.configuration.files.write import format_text, write_documents
 
 
 @settings(max_examples=20, deadline=None)

@@ -15,7 +15,7 @@ from pathlib import Path
 from lockstep.cli.monitoring import RequestTimes, metrics_of
 from lockstep.cli.stopping import either
 from lockstep.cli.up.documo_process import DocumoProcess, start_documo
-from lockstep.garbage import settle_garbage
+from lockstep.process.garbage_collection import settle_garbage
 from lockstep.serving.health import free_port, serving_health
 from lockstep.settings import Settings
 from lockstep.wiring import OWN_APPLICATION, House, Say, Services, noted_application, open_house

@@ -1,7 +1,7 @@
 """Judge an expression without evaluating it: errors that make it impossible, and warnings about what probably was not meant.
 
 Everything that evaluates is accepted here: only what compiling refuses is an error. Whether attributes exist depends on the directory:
-`engine.source_names` says so.
+`configuration.source_names` says so.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Who may call: API keys, tokens of trusted issuers, sign-in attempts."""

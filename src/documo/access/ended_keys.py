@@ -1,0 +1,79 @@
+"""Note in an account's request log that somebody still uses one of its keys that was revoked, replaced or has expired.
+
+Without it an administrator who replaced a key would see the client fall silent, and not that it goes on with the old key.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import structlog
+
+from documo.access.api_keys import hash_of
+from documo.identifiers import KEY_PREFIX
+from documo.request_log import MAX_AGENT, MAX_TYPE, Entry, RequestLog
+from documo.store import keys as table
+from documo.store.database import Store
+
+log = structlog.get_logger("documo.access.ended_keys")
+
+MOST_A_MINUTE = 6  # entries for one key: a client that tries without a pause must not push the others out of the log
+MOST_KEYS = 10_000
+
+
+class EndedKeys:
+    """Who asked with a key that has ended, as entries of the request log."""
+
+    def __init__(self, store: Store, request_log: RequestLog) -> None:
+        self._store = store
+        self._request_log = request_log
+        self._noted: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    async def note(self, token: bytes, scope: MutableMapping[str, Any]) -> None:
+        """Note the request that was refused with 401, if *token* was a key of an account. Never fails."""
+        if not token.startswith(KEY_PREFIX.encode()):
+            return
+        try:
+            async with self._store.control() as connection:
+                ended = await table.ended(connection, hash_of(token))
+        except (psycopg.Error, OSError) as failed:
+            log.warning("ended_key_not_noted", error=type(failed).__name__)
+            return
+        if ended is not None and self.may_note(ended.key_id, at=time.monotonic()):
+            self._request_log.add(_entry(ended, scope))
+
+    def may_note(self, key_id: str, *, at: float) -> bool:
+        """Whether one entry more is due for the key. *at* is in seconds of a clock that never goes back."""
+        begun, count = self._noted.pop(key_id, (at, 0))
+        if at - begun >= 60:
+            begun, count = at, 0
+        self._noted[key_id] = begun, count + 1
+        if len(self._noted) > MOST_KEYS:
+            self._noted.popitem(last=False)
+        return count < MOST_A_MINUTE
+
+
+def _entry(ended: table.EndedKey, scope: MutableMapping[str, Any]) -> Entry:
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    client = scope.get("client")
+    query = scope["query_string"].decode("latin-1")
+    return Entry(
+        ended.tenant_id,
+        datetime.now(UTC),
+        scope["method"],
+        f"{scope['path']}?{query}" if query else scope["path"],
+        401,
+        0.0,
+        ended.key_id,
+        (),
+        client[0] if client else "",
+        headers.get(b"user-agent", b"")[:MAX_AGENT].decode("latin-1"),
+        headers.get(b"content-type", b"")[:MAX_TYPE].decode("latin-1"),
+        b"",
+        b"",
+    )

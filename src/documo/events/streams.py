@@ -1,0 +1,96 @@
+"""Event streams of an account: who is told of changes, and how. What is told is in `security_events`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from documo.identifiers import read_id
+from documo.security_events import Signer, StreamEvent, claims_of, webhook_secret
+from documo.store import events as table
+from documo.store import secrets as secrets_table
+from documo.store.database import Store
+from documo.store.events import StreamRow
+from lockstep.errors import invalid, not_found
+from lockstep.http.outbound import Blocked, OutboundRules
+from lockstep.scim.registry import SchemaRegistry
+
+DELIVERIES = ("poll", "push", "webhook")
+MOST_STREAMS = 20  # of an account: every change is written once for each
+
+
+@dataclass(frozen=True, slots=True)
+class NewStream:
+    """A stream just made. *secret* is a webhook's, "" for the others."""
+
+    stream: StreamRow
+    secret: str = ""
+
+
+@dataclass(frozen=True)
+class EventKeys:
+    """What events are signed with, shared by all processes of a service."""
+
+    seed: bytes
+    webhook_master: bytes
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Made when somebody needs it."""
+        return Signer(self.seed)
+
+
+async def event_keys(store: Store) -> EventKeys:
+    async with store.control() as connection:
+        seed = await secrets_table.secret(connection, "event signing", 32)
+        return EventKeys(seed, await secrets_table.secret(connection, "webhooks", 32))
+
+
+async def add_stream(
+    store: Store,
+    tenant_id: int,
+    *,
+    delivery: str,
+    url: str = "",
+    audience: str = "",
+    name: str = "",
+    rules: OutboundRules | None = None,
+) -> NewStream:
+    """Tell a receiver of every change from now on. Raises LockstepError for a URL that may not be reached."""
+    if delivery not in DELIVERIES:
+        raise invalid(f"There is no delivery {delivery!r}", next_step=f"One of: {', '.join(DELIVERIES)}")
+    if bool(url) != (delivery != "poll"):
+        raise invalid("A stream that is polled has no URL; one that is pushed needs one")
+    if url:
+        try:
+            (rules or OutboundRules()).check_url(url)
+        except Blocked as refused:
+            raise invalid(str(refused), next_step=refused.next_step) from None
+    keys = await event_keys(store)
+    async with store.control() as connection:
+        if len(await table.rows(connection, tenant_id)) >= MOST_STREAMS:
+            raise invalid(f"An account has at most {MOST_STREAMS} streams", next_step="documo events remove ID")
+        stream = await table.insert(
+            connection, tenant_id, name=name or delivery, delivery=delivery, url=url, audience=audience or url or name or "poll"
+        )  # fmt: skip
+    return NewStream(stream, webhook_secret(keys.webhook_master, stream.id) if delivery == "webhook" else "")
+
+
+async def list_streams(store: Store, tenant_id: int) -> list[StreamRow]:
+    async with store.control() as connection:
+        return await table.rows(connection, tenant_id)
+
+
+async def remove_stream(store: Store, tenant_id: int, stream_id: str) -> None:
+    """End a stream; what waits in it is forgotten. Raises LockstepError where there is none of that id."""
+    wanted = read_id(stream_id)
+    async with store.control() as connection:
+        if wanted is None or not await table.remove(connection, tenant_id, wanted):
+            raise not_found(f"There is no stream {stream_id[:40]!r}", next_step="documo events list")
+
+
+def claims(event: StreamEvent, stream: StreamRow, registry: SchemaRegistry, issuer: str) -> dict[str, object]:
+    """The claims of one event for one stream."""
+    known = registry.resource_types.get(event.kind.lower())
+    endpoint = known.endpoint if known is not None else f"/{event.kind}s"
+    return claims_of(event, endpoint=endpoint, issuer=issuer, audience=stream.audience)

@@ -1,0 +1,1 @@
+"""A throw-away Documo for a client's tests, with faults on request."""

@@ -1,0 +1,1 @@
+"""The SCIM operations, one module each."""

@@ -1,0 +1,35 @@
+"""DELETE: gone for every client, kept inside for as long as the account's undelete window is (RFC 7644, section 3.6)."""
+
+from __future__ import annotations
+
+import orjson
+
+from documo.scim_service.request.exchange import Answer, Place, Request, check_conditions
+from documo.scim_service.tenant.service import Service
+from documo.scim_service.writes.protected import Admins, refuse_change_of_role
+from documo.store import resources
+from documo.store.resources import Stored
+from documo.store.round_trip import open_transaction
+from lockstep.scim.errors import not_found
+
+
+async def delete(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
+    """Delete a resource with its memberships and keys; 204."""
+    tenant = request.tenant
+    async with open_transaction(service.store, tenant.id) as transaction:
+        (rows,) = await transaction.send(resources.lock(tenant.id, [resource_id]))
+        stored = Stored(*rows[0]) if rows else None
+        if stored is None or stored.kind != place.kind:
+            raise not_found(f"There is no {place.kind} {resource_id[:100]!r}.")
+        check_conditions(request.conditions, stored.version)
+        document = orjson.loads(stored.document)
+        refuse_change_of_role(place, document, tenant)
+        if place.kind == "User":
+            admins, name = Admins(tenant, transaction), str(document.get("userName"))
+            was_admin = admins.is_one(stored.role, active=stored.active)
+            await admins.change(before=was_admin, after=False, name=name, path="")
+        statements = resources.soft_delete(tenant.id, stored.id, stored.kind)
+        if place.kind == "Role":
+            statements.append(resources.tell(tenant.id))
+        await transaction.send(*statements, commit=True)
+    return Answer(204)

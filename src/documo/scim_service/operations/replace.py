@@ -1,0 +1,52 @@
+"""PUT: replace a resource (RFC 7644, section 3.5.1). Members that the body does not speak of stay, except under the strict profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from documo.scim_service.request.exchange import Answer, Place, Request
+from documo.scim_service.request.incoming import read_resource
+from documo.scim_service.request.render import one_answer
+from documo.scim_service.tenant.service import Service
+from documo.scim_service.writes.change_batch import Change, Decision
+from documo.scim_service.writes.derive import columns_of
+from documo.scim_service.writes.protected import refuse_bad_name, refuse_change_of_role
+from documo.store.resources import Row, Stored
+from lockstep.scim.members import MemberChange, RemoveAllMembers, ReplaceMembers
+
+
+async def replace(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
+    """Put the body in the place of the resource; 200 with the result."""
+    search = request.search()
+    row = await replace_resource(service, request, place, resource_id, request.json())
+    return await one_answer(service.store, request, row, place, search)
+
+
+async def replace_resource(service: Service, request: Request, place: Place, resource_id: str, body: Any) -> Row:
+    """Put *body* in the place of the resource. Raises ScimError."""
+    tenant, definition = request.tenant, place.definition
+    # Read once before the lock, so that a body that is wrong in itself is refused, and its members are known.
+    early = read_resource(request, place, body)
+    noted = len(request.tolerances)
+
+    def decide(stored: Stored) -> Decision:
+        before = orjson.loads(stored.document)
+        refuse_change_of_role(place, before, tenant)
+        # A member whose `active` was unassigned is as active as before: see `patch`.
+        known = {"active": stored.active, **before} if place.kind == "User" else before
+        incoming = read_resource(request, place, body, stored=known)
+        del request.tolerances[noted:]
+        if incoming.document == before and incoming.password is None:
+            return Decision()
+        refuse_bad_name(place, incoming.document, before)
+        return Decision(incoming.document, columns_of(incoming.document, definition, tenant), incoming.password)
+
+    members: tuple[MemberChange, ...] = ()
+    if early.members is not None:
+        members = (ReplaceMembers(early.members) if early.members else RemoveAllMembers(),)
+    elif place.kind == "Group" and tenant.profile.name == "strict":
+        members = (RemoveAllMembers(),)
+    change = Change(tenant, place.kind, resource_id, decide, members, request.conditions, request.tolerances)
+    return (await service.changes.ask(tenant.id, change)).row

@@ -1,0 +1,1 @@
+"""One SCIM exchange: reading the request, conditions, the answer."""

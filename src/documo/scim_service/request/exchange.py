@@ -1,0 +1,168 @@
+"""One request on its way through the service, and the answer to it.
+
+*base_url* is the configured address of the API or the tenant's custom domain; it never comes from the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl
+
+from documo.scim_service.tenant.tenants import Caller, Tenant
+from lockstep.scim.errors import ScimError, invalid_syntax, invalid_value
+from lockstep.scim.limits import MAX_BODY_BYTES, MAX_NAME, check_keys, read_json
+from lockstep.scim.messages import SearchRequest, search_from_body, search_from_query
+from lockstep.scim.normalize import normalize_search
+from lockstep.scim.registry import ResourceDefinition
+
+MEDIA_TYPE = b"application/scim+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The If-Match and If-None-Match of a change; "" where there is none."""
+
+    if_match: str = ""
+    if_none_match: str = ""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What is sent back. *etag* and *location* become headers."""
+
+    status: int
+    body: bytes = b""
+    etag: str = ""
+    location: str = ""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class MethodNotAllowed(ScimError):
+    """405, with the methods that the place knows; whatever can be read can be asked for without its body too (RFC 9110, section 9.1)."""
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        self.allowed = [*allowed, "HEAD"] if "GET" in allowed else list(allowed)
+        super().__init__(405, "", f"{method} is not possible here; possible: {', '.join(self.allowed)}.")
+
+
+@dataclass(slots=True)
+class Request:
+    """A request whose caller is known. *tolerances* collects what was forgiven, for the request log."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    base_url: str
+    caller: Caller
+    tolerances: list[str] = field(default_factory=list)
+    resource_id: str = ""  # for a create: the id that was chosen before
+
+    @property
+    def tenant(self) -> Tenant:
+        return self.caller.tenant
+
+    @property
+    def conditions(self) -> Conditions:
+        match, none_match = self.headers.get(b"if-match", b""), self.headers.get(b"if-none-match", b"")
+        return Conditions(match.decode("latin-1").strip(), none_match.decode("latin-1").strip())
+
+    def parameters(self) -> dict[str, str]:
+        """The query string, names folded. Raises ScimError for bytes that are no UTF-8 and for NUL."""
+        if not self.query:
+            return {}
+        try:
+            pairs = parse_qsl(self.query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
+        except (UnicodeDecodeError, ValueError):
+            raise invalid_value("The query string is not form-encoded UTF-8 with at most 50 parameters.") from None
+        if any("\x00" in value or "\x00" in name for name, value in pairs):
+            raise invalid_value("The query string holds the character NUL, which no text may hold.")
+        return {name.lower(): value for name, value in pairs}
+
+    def search(self) -> SearchRequest:
+        """What the query string asks for, in a list or of one resource. Raises ScimError."""
+        return self._forgiven(search_from_query(self.parameters())) if self.query else SearchRequest()
+
+    def search_in_body(self) -> SearchRequest:
+        """What the body of a POST to /.search asks for. Raises ScimError."""
+        return self._forgiven(search_from_body(self.json()))
+
+    def _forgiven(self, search: SearchRequest) -> SearchRequest:
+        right, applied = normalize_search(search, self.tenant.profile)
+        self.tolerances += applied
+        return right
+
+    def json(self, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
+        """The body. Raises ScimError for what is no JSON of a reasonable size, for NUL in a text and for names that are too long."""
+        if not self.body:
+            raise invalid_syntax("The request has no body: send JSON.")
+        value = read_json(self.body, max_bytes=max_bytes)
+        if b"\\u0000" in self.body:
+            refuse_nul(value)
+        if len(self.body) > MAX_NAME:
+            check_keys(value)
+        return value
+
+
+def refuse_nul(value: Any) -> None:
+    """Raise ScimError when a text in *value* holds NUL, which PostgreSQL cannot store."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if "\x00" in item:
+                raise invalid_value("A text holds the character NUL (\\u0000), which cannot be stored.")
+        elif isinstance(item, dict):
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            waiting += item
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where resources of one type live: the definition, and its address below the base URL."""
+
+    definition: ResourceDefinition
+
+    @cached_property
+    def kind(self) -> str:
+        return self.definition.type.name
+
+    @cached_property
+    def endpoint(self) -> str:
+        return self.definition.type.endpoint
+
+
+def etag_of(version: int) -> str:
+    """A strong entity tag (RFC 9110, section 8.8.3)."""
+    return f'"{version}"'
+
+
+def check_conditions(conditions: Conditions, version: int) -> None:
+    """Raise ScimError 412 unless *conditions* allow a change of *version*. A weak tag is taken for a strong one."""
+    if is_unchanged(conditions.if_none_match, version):
+        raise ScimError(412, "", f"The resource has the version {etag_of(version)}, which If-None-Match rules out.")
+    condition = conditions.if_match
+    if condition not in ("", "*") and etag_of(version) not in _tags(condition):
+        raise ScimError(
+            412, "", f"The resource has changed: its version is now {etag_of(version)}. Read it again, then try again."
+        )
+
+
+def check_reading(conditions: Conditions, version: int) -> None:
+    """Raise ScimError 412 where a read asks for a version that is no more."""
+    if conditions.if_match:
+        check_conditions(Conditions(if_match=conditions.if_match), version)
+
+
+def is_unchanged(condition: str, version: int) -> bool:
+    """Whether *condition*, an If-None-Match header, names *version*."""
+    return bool(condition) and (condition == "*" or etag_of(version) in _tags(condition))
+
+
+def _tags(condition: str) -> list[str]:
+    return [tag.strip().removeprefix("W/") for tag in condition.split(",")]

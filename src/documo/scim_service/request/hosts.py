@@ -1,0 +1,56 @@
+"""Which Host headers are served, and the address that answers carry.
+
+The address is made of settings and of the stored name of a custom domain: what a request says can never get into a link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from documo.scim_service.tenant.tenants import Tenants
+from documo.settings import SCIM_PATH
+from lockstep.scim.errors import ScimError
+
+_LAST_PORT = 65535
+
+
+class Hosts:
+    """The configured address, and the verified domains of tenants."""
+
+    def __init__(self, public_url: str, listening: str, tenants: Tenants) -> None:
+        self._tenants = tenants
+        self.base_url = public_url + SCIM_PATH
+        scheme, _, host = public_url.partition("://")
+        port = listening.rpartition(":")[2]
+        own = {host, listening, f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"}
+        self._own = {name.encode() for name in own}
+        # A custom domain leads to the same door as the public URL: its scheme and port.
+        self._scheme, self._port = scheme, _port_of(host)
+
+    async def base_url_for(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, int | None]:
+        """The base URL, and the only tenant that it serves or None.
+
+        Raises ScimError 421 for a host that is nobody's, and 400 for two of them (RFC 9112, section 3.2).
+        """
+        given = [value for name, value in headers if name == b"host"]
+        if len(given) > 1:
+            raise ScimError(400, "", "The request has two Host headers: send one.")
+        host = given[0] if given else b""
+        if host in self._own or host.lower() in self._own:
+            return self.base_url, None
+        name, mark, port = host.decode("latin-1").lower().partition(":")
+        domain = name.rstrip(".")
+        owner = await self._tenants.domain_owner(domain) if not mark or _is_port(port) else None
+        if owner is None:
+            raise ScimError(421, "", "This host is not served here: use the API URL of your account's settings.")
+        return f"{self._scheme}://{domain}{self._port}{SCIM_PATH}", owner
+
+
+def _port_of(host: str) -> str:
+    """`:8081` of `127.0.0.1:8081`; "" where the scheme says it."""
+    name, mark, port = host.rpartition(":")
+    return f":{port}" if mark and name and _is_port(port) else ""
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) <= _LAST_PORT

@@ -1,0 +1,207 @@
+"""Write stored resources as answers.
+
+The common case never parses what the database returned: the stored text is spliced with id and meta. Everything else goes the
+long way through `lockstep.scim.projection`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from documo.scim_service.request.exchange import Answer, Place, Request, etag_of
+from documo.store import group_members, lookups
+from documo.store.database import Store
+from documo.store.resources import Row
+from documo.store.round_trip import one_trip
+from lockstep.scim.messages import SearchRequest
+from lockstep.scim.projection import Projection, projection
+from lockstep.scim.registry import ResourceDefinition
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+_MANAGER_MARK = '"manager"'
+
+
+async def rendered(
+    store: Store,
+    request: Request,
+    rows: Sequence[Row],
+    places: Mapping[str, Place],
+    search: SearchRequest,
+    *,
+    members: Sequence[tuple[str, str]] | None = None,
+) -> list[str]:
+    """The JSON text of each resource, with what is not in its row: members of groups, names of managers.
+
+    *members* are (id, kind) pairs of those in the one group among *rows*, where they are known already.
+    """
+    choices = {kind: projection_of(place.definition, search) for kind, place in places.items()}
+    named = _shows_names(request, search)
+    lists = await _members(store, request, rows, choices, with_names=named, known=members)
+    managers = await _managers(store, request, rows) if named else {}
+    indirect = await _indirect_groups(store, request, rows, choices)
+    texts = []
+    for row in rows:
+        groups = indirect.get(row.id, []) if indirect is not None else _direct_groups(row)
+        extra = {"members": lists.get(row.id, "[]")} if row.kind == "Group" and lists is not None else {}
+        if groups:
+            extra["groups"] = _groups_json(groups, request.base_url)
+        texts.append(_text(row, places[row.kind], request.base_url, choices[row.kind], extra, managers))
+    return texts
+
+
+async def one_answer(
+    store: Store,
+    request: Request,
+    row: Row,
+    place: Place,
+    search: SearchRequest,
+    *,
+    status: int = 200,
+    members: Sequence[tuple[str, str]] | None = None,
+) -> Answer:
+    """The answer that shows one resource; *members* as for `rendered`."""
+    (text,) = await rendered(store, request, [row], {row.kind: place}, search, members=members)
+    return Answer(
+        status, text.encode(), etag=etag_of(row.version), location=location_of(request.base_url, place, row.id)
+    )
+
+
+def _shows_names(request: Request, search: SearchRequest) -> bool:
+    """Whether names of managers and members are looked up.
+
+    They are somebody else's attributes, so by default a client gets back what it may send. They are shown to those who ask for an
+    attribute by name, and under the profile of a product that expects them.
+    """
+    return bool(search.attributes) or request.tenant.profile.name not in ("strict", "lenient")
+
+
+def location_of(base_url: str, place: Place, resource_id: str) -> str:
+    return f"{base_url}{place.endpoint}/{resource_id}"
+
+
+def projection_of(definition: ResourceDefinition, search: SearchRequest) -> Projection | None:
+    """The choice of attributes, or None when everything that is stored is returned."""
+    if not search.attributes and not search.excluded and _returns_all(definition):
+        return None
+    return projection(definition, attributes=search.attributes, excluded=search.excluded)
+
+
+@lru_cache(maxsize=256)
+def _returns_all(definition: ResourceDefinition) -> bool:
+    """Whether a stored document holds nothing that is returned only on request, or never. Passwords are not in documents."""
+    attributes = [a for a in definition.attributes if a.name != "password"]
+    attributes += [a for schema in definition.extensions.values() for a in schema.attributes]
+    everything = attributes + [sub for attribute in attributes for sub in attribute.sub_attributes]
+    return all(attribute.returned in ("default", "always") for attribute in everything)
+
+
+def _text(
+    row: Row,
+    place: Place,
+    base_url: str,
+    choice: Projection | None,
+    extra: Mapping[str, str],
+    managers: Mapping[str, str | None],
+) -> str:
+    location = location_of(base_url, place, row.id)
+    if choice is None and _MANAGER_MARK not in row.document:
+        spliced = "".join(f'"{name}":{value},' for name, value in extra.items())
+        return (
+            f'{{"id":"{row.id}","meta":{{"resourceType":"{row.kind}","created":"{row.created}","lastModified":"{row.modified}",'
+            f'"location":"{location}","version":"\\"{row.version}\\""}},{spliced}{row.document[1:]}'
+        )
+    document: dict[str, Any] = orjson.loads(row.document)
+    document["id"] = row.id
+    document["meta"] = {
+        "resourceType": row.kind,
+        "created": row.created,
+        "lastModified": row.modified,
+        "location": location,
+        "version": etag_of(row.version),
+    }
+    for name, value in extra.items():
+        document[name] = orjson.loads(value)
+    _complete_manager(document, base_url, managers)
+    return orjson.dumps(choice(document) if choice else document).decode()
+
+
+def _complete_manager(document: dict[str, Any], base_url: str, managers: Mapping[str, str | None]) -> None:
+    manager = (document.get(ENTERPRISE) or {}).get("manager")
+    if not isinstance(manager, dict) or not isinstance(manager.get("value"), str):
+        return
+    manager["$ref"] = f"{base_url}/Users/{manager['value']}"
+    name = managers.get(manager["value"])
+    if name is not None:
+        manager["displayName"] = name
+
+
+async def _members(
+    store: Store,
+    request: Request,
+    rows: Sequence[Row],
+    choices: Mapping[str, Projection | None],
+    *,
+    with_names: bool,
+    known: Sequence[tuple[str, str]] | None,
+) -> dict[str, str] | None:
+    choice = choices.get("Group")
+    ids = [row.id for row in rows if row.kind == "Group"]
+    if not ids or (choice is not None and not choice.wants("members")):
+        return None
+    if known is not None and not (with_names and known):
+        return {ids[0]: _members_json(known, request.base_url)}
+    tenant_id = request.tenant.id
+    (found,) = await one_trip(
+        store, tenant_id, [group_members.members_json(tenant_id, ids, request.base_url, with_names=with_names)]
+    )
+    return dict(found)
+
+
+def _members_json(members: Sequence[tuple[str, str]], base_url: str) -> str:
+    """What `group_members.members_json` says of these members."""
+    return orjson.dumps(
+        [{"value": i, "$ref": f"{base_url}/{kind}s/{i}", "type": kind} for i, kind in sorted(members)]
+    ).decode()
+
+
+async def _managers(store: Store, request: Request, rows: Sequence[Row]) -> dict[str, str | None]:
+    ids = set()
+    for row in rows:
+        if row.kind == "User" and _MANAGER_MARK in row.document:
+            manager = (orjson.loads(row.document).get(ENTERPRISE) or {}).get("manager")
+            if isinstance(manager, dict) and isinstance(manager.get("value"), str):
+                ids.add(manager["value"])
+    if not ids:
+        return {}
+    (found,) = await one_trip(store, request.tenant.id, [lookups.display_names(request.tenant.id, sorted(ids))])
+    return dict.fromkeys(ids, None) | dict(found)
+
+
+async def _indirect_groups(
+    store: Store, request: Request, rows: Sequence[Row], choices: Mapping[str, Projection | None]
+) -> dict[str, list[tuple[str, str, str]]] | None:
+    if not request.tenant.account.indirect_groups:
+        return None
+    choice = choices.get("User")
+    ids = [row.id for row in rows if row.kind == "User"]
+    if not ids or (choice is not None and not choice.wants("groups")):
+        return {}
+    (found,) = await one_trip(store, request.tenant.id, [group_members.groups_of(request.tenant.id, ids)])
+    groups: dict[str, list[tuple[str, str, str]]] = {}
+    for who, group_id, name, direct in found:
+        groups.setdefault(who, []).append((group_id, name, "direct" if direct else "indirect"))
+    return groups
+
+
+def _direct_groups(row: Row) -> list[tuple[str, str, str]]:
+    return [(group_id, name, "direct") for group_id, name in orjson.loads(row.groups)] if row.groups else []
+
+
+def _groups_json(groups: Sequence[tuple[str, str, str]], base_url: str) -> str:
+    return orjson.dumps(
+        [{"value": i, "$ref": f"{base_url}/Groups/{i}", "display": name, "type": how} for i, name, how in groups]
+    ).decode()

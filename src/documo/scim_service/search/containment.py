@@ -1,0 +1,76 @@
+"""Say what the search document of a matching resource must contain, so that the index of values can find the few that may match.
+
+Only one positive `eq` is needed: the whole condition is checked on what the index finds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from documo.scim_service.search.conditions import element_leaf, folded, leaf_of
+from lockstep.scim.comparisons import operand
+from lockstep.scim.filters import And, Comparison, Filter, ValuePath
+from lockstep.scim.registry import ResourceDefinition, Target
+from lockstep.scim.schema import Attribute
+
+# What has a column or rows of its own is found through those.
+_ELSEWHERE = frozenset(
+    ("schemas", "id", "meta", "active", "groups", "members", "password", "externalId", "userName", "displayName")
+)
+
+
+def necessary_content(filter: Filter, definition: ResourceDefinition, *, lenient: bool) -> dict[str, Any] | None:
+    """What a matching search document must contain, from one positive `eq`; None when nothing is certain."""
+    match filter:
+        case Comparison(path, "eq", value) if value is not None:
+            target = definition.find(path)
+            return _containment(target, filter, lenient=lenient) if target else None
+        case And(terms):
+            return next(
+                (found for term in terms if (found := necessary_content(term, definition, lenient=lenient))), None
+            )
+        case ValuePath(path, inner):
+            target = definition.find(path)
+            attribute = target.attribute if target else None
+            if (
+                target is None
+                or attribute is None
+                or not attribute.multi_valued
+                or attribute.name in ("members", "groups")
+            ):
+                return None
+            element = _element_containment(inner, attribute, lenient=lenient)
+            return _nested(target, [element]) if element else None
+        case _:
+            return None
+
+
+def _containment(target: Target, comparison: Comparison, *, lenient: bool) -> dict[str, Any] | None:
+    attribute = target.attribute
+    if attribute is None or (not target.urn and attribute.name in _ELSEWHERE):
+        return None
+    _, sub = leaf_of(target, comparison)
+    leaf = sub or attribute
+    value = operand(comparison, leaf, lenient=lenient)
+    if not isinstance(value, str):
+        return None
+    held: Any = folded(value, leaf)
+    held = {sub.name: held} if sub is not None else held
+    return _nested(target, [held] if attribute.multi_valued else held)
+
+
+def _element_containment(filter: Filter, attribute: Attribute, *, lenient: bool) -> dict[str, Any] | None:
+    terms = filter.terms if isinstance(filter, And) else (filter,)
+    held: dict[str, Any] = {}
+    for term in terms:
+        if isinstance(term, Comparison) and term.op == "eq" and term.value is not None and attribute.is_complex:
+            sub, leaf = element_leaf(term.path, attribute)
+            value = operand(term, leaf, lenient=lenient)
+            if sub is not None and isinstance(value, str):
+                held[sub.name] = folded(value, leaf)
+    return held or None
+
+
+def _nested(target: Target, held: Any) -> dict[str, Any]:
+    name = target.attribute.name if target.attribute else ""
+    return {target.urn: {name: held}} if target.urn else {name: held}

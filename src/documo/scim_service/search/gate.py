@@ -1,0 +1,107 @@
+"""Let each account run few searches at once, so that the searches of one leave connections for all others.
+
+A search is admitted before it takes a connection, because what it costs is known only when it has run. One that waits counts
+against its own account alone, and places that become free go round the accounts in turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from documo.scim_service.request.failures import Throttled
+from documo.search_limits import SearchLimits
+
+KEPT_FREE = 3  # connections that searches leave for everything else
+
+
+class SearchGate:
+    """As many places as the pool has *connections*, less those that are kept free, but at least one.
+
+    One account never has all of them where there are several, whatever *limits* say.
+    """
+
+    def __init__(self, connections: int, limits: SearchLimits) -> None:
+        self._free = max(1, connections - KEPT_FREE)
+        self._at_once = min(limits.at_once, max(1, self._free - 1))
+        self._limits = limits
+        self._running: dict[int, int] = {}
+        self._queues: OrderedDict[int, deque[asyncio.Future[None]]] = OrderedDict()  # whose turn is next stands first
+
+    @asynccontextmanager
+    async def place(self, tenant_id: int) -> AsyncIterator[None]:
+        """Hold one of the account's places for the length of the block. Raises Throttled when too many wait, or for too long."""
+        if self._may_run(tenant_id):
+            self._take(tenant_id)
+        else:
+            await self._wait(tenant_id)
+        try:
+            yield
+        finally:
+            self._leave(tenant_id)
+
+    def waiting(self, tenant_id: int) -> int:
+        """How many searches of the account wait."""
+        return sum(not turn.done() for turn in self._queues.get(tenant_id, ()))
+
+    def running(self, tenant_id: int) -> int:
+        """How many searches of the account have a place."""
+        return self._running.get(tenant_id, 0)
+
+    def load(self) -> tuple[int, int]:
+        """How many searches of all accounts together have a place, and how many wait."""
+        return sum(self._running.values()), sum(self.waiting(tenant_id) for tenant_id in self._queues)
+
+    async def _wait(self, tenant_id: int) -> None:
+        if self.waiting(tenant_id) >= self._limits.waiting:
+            raise self._throttled()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(tenant_id, deque()).append(turn)
+        try:
+            async with asyncio.timeout(self._limits.patience_seconds):
+                await turn
+        except BaseException as ended:
+            if turn.done() and not turn.cancelled():  # the place came in the same moment
+                self._leave(tenant_id)
+            else:
+                self._forget(tenant_id, turn)
+            if isinstance(ended, TimeoutError):
+                raise self._throttled() from None
+            raise
+
+    def _may_run(self, tenant_id: int) -> bool:
+        return self._free > 0 and self.running(tenant_id) < self._at_once
+
+    def _take(self, tenant_id: int) -> None:
+        self._free -= 1
+        self._running[tenant_id] = self.running(tenant_id) + 1
+
+    def _leave(self, tenant_id: int) -> None:
+        self._free += 1
+        self._running[tenant_id] -= 1
+        if not self._running[tenant_id]:
+            del self._running[tenant_id]
+        self._admit()
+
+    def _admit(self) -> None:
+        """Give the places that are free to the accounts in turn, to each the search that has waited longest."""
+        while (tenant_id := next((one for one in self._queues if self._may_run(one)), None)) is not None:
+            queue = self._queues.pop(tenant_id)
+            turn = queue.popleft()
+            if queue:
+                self._queues[tenant_id] = queue  # behind all others
+            if not turn.done():
+                self._take(tenant_id)
+                turn.set_result(None)
+
+    def _forget(self, tenant_id: int, turn: asyncio.Future[None]) -> None:
+        queue = self._queues.get(tenant_id)
+        if queue is not None and turn in queue:
+            queue.remove(turn)
+            if not queue:
+                del self._queues[tenant_id]
+
+    def _throttled(self) -> Throttled:
+        return Throttled("This account has too many searches that run or wait", self._limits.milliseconds / 1000)

@@ -1,0 +1,139 @@
+"""The order of a list, and where a page begins in it.
+
+The order is always total: ties are broken by id, which grows with time. Values that are missing come last ascending and first descending
+(RFC 7644, section 3.4.2.3), which is PostgreSQL's own order, so an index on a column serves both directions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg.sql import SQL, Composable, Literal
+
+from documo.scim_service.search.cursors import Position
+from documo.scim_service.writes.unique_names import unique_attribute
+from lockstep.scim.errors import invalid_value
+from lockstep.scim.names import parse_name
+from lockstep.scim.registry import ResourceDefinition, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """*key* is the expression that is sorted by, None for the id alone; *cast* turns a text back into its type."""
+
+    key: Composable | None = None
+    cast: str = "text"
+    descending: bool = False
+
+    def clause(self, *, backwards: bool = False) -> Composable:
+        """ORDER BY, or its reverse, for a page that ends where a cursor stands."""
+        descending = self.descending != backwards
+        by_id = SQL("r.id desc" if descending else "r.id")
+        if self.key is None:
+            return by_id
+        return SQL("{} {}, {}").format(self.key, SQL("desc nulls first" if descending else "asc nulls last"), by_id)
+
+    def after(self, position: Position) -> Composable:
+        """The condition for what lies beyond *position* in its direction."""
+        forwards = self._goes_forwards(position)
+        sign = SQL(">" if forwards else "<")
+        beyond_id = SQL("r.id {} {}::uuid").format(sign, Literal(position.id))
+        if self.key is None:
+            return beyond_id
+        if position.sort_value is None:
+            rest = SQL("false") if forwards else SQL("{} is not null").format(self.key)
+            return SQL("(({} is null and {}) or {})").format(self.key, beyond_id, rest)
+        value = SQL("{}::{}").format(Literal(position.sort_value), SQL(self.cast))
+        nulls = SQL("{} is null").format(self.key) if forwards else SQL("false")
+        return SQL("({key} {sign} {value} or ({key} = {value} and {beyond}) or {nulls})").format(
+            key=self.key, sign=sign, value=value, beyond=beyond_id, nulls=nulls
+        )
+
+    def after_bound(self, position: Position) -> tuple[Composable, dict[str, str]] | None:
+        """`after` as a text that is the same for every position, and its values; None where only `after` will do."""
+        if self.key is not None:
+            return None
+        return SQL("r.id > %(after)s::uuid" if self._goes_forwards(position) else "r.id < %(after)s::uuid"), {
+            "after": position.id
+        }
+
+    def _goes_forwards(self, position: Position) -> bool:
+        return self.descending == (position.direction == "previous")
+
+    def value_text(self) -> Composable:
+        """The sort value of a row as text, for its cursor."""
+        return SQL("null::text") if self.key is None else SQL("({})::text").format(self.key)
+
+
+def order_of(sort_by: str | None, definitions: list[ResourceDefinition], *, descending: bool) -> Order:
+    """The order that a request asks for. Raises ScimError for an attribute that cannot be sorted by."""
+    if not sort_by:
+        return Order(descending=False)
+    found = [(definition, _sort_key(sort_by, definition)) for definition in definitions]
+    known = [(definition, key) for definition, key in found if key is not None]
+    if not known:
+        raise invalid_value(f"sortBy {sort_by[:100]!r} is no attribute that can be sorted by.", "sortBy")
+    if known[0][1] == (None, "uuid"):
+        return Order(descending=descending)
+    casts = {cast for _, (_, cast) in known}
+    if len(definitions) == 1:
+        key, cast = known[0][1]
+        return Order(key, cast, descending)
+    if len(casts) > 1:
+        raise invalid_value(f"sortBy {sort_by[:100]!r} means different things in different resource types.", "sortBy")
+    whens = SQL(" ").join(
+        SQL("when {} then {}").format(Literal(definition.type.name), key)
+        for definition, (key, _) in known
+        if key is not None
+    )
+    return Order(SQL("(case r.kind {} end)").format(whens), casts.pop(), descending)
+
+
+def _sort_key(sort_by: str, definition: ResourceDefinition) -> tuple[Composable | None, str] | None:
+    target = definition.find(parse_name(sort_by, lambda detail: invalid_value(f"sortBy: {detail}", "sortBy")))
+    if target is None or target.attribute is None or target.leaf is None or target.leaf.returned == "never":
+        return None
+    name, unique = target.attribute.name, unique_attribute(definition)
+    if not target.urn:
+        if name == "id":
+            return None, "uuid"
+        if name == "meta":
+            columns = {"created": "r.created_at", "lastModified": "r.last_modified"}
+            column = columns.get(target.sub.name) if target.sub else None
+            return (SQL(column), "timestamptz") if column else None
+        if name in ("members", "groups", "schemas"):
+            return None
+        if name == "externalId":
+            return SQL("r.external_id"), "text"
+        if unique is not None and name == unique.name:
+            return SQL("r.unique_name"), "text"
+        if name == "displayName":
+            return SQL("r.display_name"), "text"
+        if name == "active":
+            return SQL("r.active::text"), "text"
+    return _document_key(target)
+
+
+def _document_key(target: Target) -> tuple[Composable | None, str] | None:
+    attribute = target.attribute
+    if attribute is None:
+        return None
+    sub = target.sub or attribute.sub("value")
+    if attribute.is_complex and sub is None:
+        return None
+    steps = [part for part in (target.urn, attribute.name) if part]
+    place = SQL("s.document") + SQL("").join(SQL("->{}").format(Literal(step)) for step in steps)
+    leaf = sub or attribute
+    if attribute.multi_valued:
+        # The primary value decides, or else the first (RFC 7644, section 3.4.2.3).
+        name = Literal(sub.name) if sub else None
+        pick = SQL("->>{}").format(name) if name else SQL("#>>'{}'")
+        text = SQL(
+            "coalesce((select e.item{pick} from jsonb_array_elements({place}) as e(item) where e.item->'primary' = 'true' limit 1),"
+            " {place}->0{pick})"
+        ).format(pick=pick, place=place)
+    else:
+        text = SQL("({}->{}#>>'{{}}')").format(place, Literal(sub.name)) if sub else SQL("({}#>>'{{}}')").format(place)
+    if leaf.type in ("integer", "decimal"):
+        return SQL("({})::numeric").format(text), "numeric"
+    return SQL('({} collate "C")').format(text), "text"

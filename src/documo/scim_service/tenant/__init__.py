@@ -1,0 +1,1 @@
+"""The tenant behind a request, its schemas and its service."""

@@ -1,0 +1,156 @@
+"""What a request's credential means: the key, its owner, the tenant with its schemas and roles.
+
+Kept in memory and forgotten the moment the database says that something changed; without its word, after five seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from documo.access.api_keys import hash_of, looks_like_jwt
+from documo.accounts import Account, account_of
+from documo.scim_service.request.rate import TokenBucket
+from documo.scim_service.tenant.registries import registry_of
+from documo.store import accounts as accounts_table
+from documo.store import domains as domains_table
+from documo.store import events as events_table
+from documo.store import keys as keys_table
+from documo.store.database import Store
+from documo.store.keys import Principal
+from lockstep.scim.profiles import Profile, profile_named
+from lockstep.scim.registry import SchemaRegistry
+
+TRUST_SECONDS = 60.0  # how long an entry serves while we hear of changes
+BLIND_SECONDS = 5.0  # and while we do not
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One account, ready to serve."""
+
+    account: Account
+    registry: SchemaRegistry
+    roles: tuple[tuple[str, str], ...]
+    profile: Profile
+    bucket: TokenBucket
+    has_streams: bool = False  # of events
+
+    @property
+    def id(self) -> int:
+        return self.account.id
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A valid key and its tenant."""
+
+    principal: Principal
+    tenant: Tenant
+
+
+class Tenants:
+    """The cache of callers and domains. `listen` must run for as long as it is used."""
+
+    def __init__(self, store: Store, *, rate_override: int | None = None) -> None:
+        self._store = store
+        self._rate_override = rate_override
+        self._callers: dict[bytes, tuple[float, Caller]] = {}
+        self._tenants: dict[int, tuple[float, Tenant]] = {}
+        self._buckets: dict[int, TokenBucket] = {}
+        self._domains: tuple[float, dict[str, int]] | None = None
+        self._trust = BLIND_SECONDS
+        self._generation = 0
+
+    async def caller(self, token: bytes) -> Caller | None:
+        """Whom the bearer token stands for, or None when it is not, or no longer, good for anything.
+
+        Raises ScimError 401, with the reason, for a signed token that is not accepted.
+        """
+        known = self._callers.get(token)
+        if known is not None and known[0] > time.monotonic():
+            expires_at = known[1].principal.expires_at
+            if expires_at is None or expires_at > datetime.now(UTC):
+                return known[1]
+        self._callers.pop(token, None)
+        return await self._look_up(token)
+
+    async def domain_owner(self, host: str) -> int | None:
+        """The tenant whose verified custom domain *host* is, or None."""
+        if self._domains is not None and self._domains[0] >= time.monotonic():
+            return self._domains[1].get(host)
+        generation, until = self._generation, time.monotonic() + self._trust
+        async with self._store.control() as connection:
+            domains = await domains_table.verified(connection)
+        if generation == self._generation:  # a change that came while we were reading may be one that we have not seen
+            self._domains = until, domains
+        return domains.get(host)
+
+    async def tenant(self, tenant_id: int) -> Tenant:
+        """The tenant of that number, which must exist."""
+        known = self._tenants.get(tenant_id)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        generation, until = self._generation, time.monotonic() + self._trust
+        async with self._store.tenant(tenant_id) as connection:
+            row = await accounts_table.account_row(connection, str(tenant_id))
+            roles = await accounts_table.role_rows(connection, tenant_id)
+            streams = await events_table.rows(connection, tenant_id)
+        if row is None:
+            raise LookupError(tenant_id)
+        account = account_of(row)
+        tenant = Tenant(
+            account,
+            registry_of(account.custom),
+            tuple(roles),
+            profile_named(account.profile),
+            self._bucket(account),
+            has_streams=bool(streams),
+        )
+        if generation == self._generation:
+            self._tenants[tenant_id] = until, tenant
+        return tenant
+
+    def forget(self) -> None:
+        """Drop everything; the next request asks the database."""
+        self._generation += 1
+        self._callers.clear()
+        self._tenants.clear()
+        self._domains = None
+
+    async def listen(self) -> None:
+        """Hear of changes from the database until cancelled; while that fails, entries serve for five seconds only."""
+        while True:
+            async for _ in self._store.notices("documo_changed"):
+                self.forget()
+                self._trust = TRUST_SECONDS
+            self._trust = BLIND_SECONDS
+            self.forget()
+            await asyncio.sleep(0.5)
+
+    async def _look_up(self, token: bytes) -> Caller | None:
+        generation, until = self._generation, time.monotonic() + self._trust
+        async with self._store.control() as connection:
+            principal = await keys_table.principal(connection, hash_of(token))
+        if principal is None and looks_like_jwt(token):
+            from documo.access.trusted_issuers import principal_of  # most services never see one
+
+            principal = await principal_of(self._store, token)
+        if principal is None:
+            return None
+        caller = Caller(principal, await self.tenant(principal.tenant_id))
+        if generation == self._generation:
+            if len(self._callers) > 10_000:
+                self._callers.clear()
+            self._callers[token] = until, caller
+        return caller
+
+    def _bucket(self, account: Account) -> TokenBucket:
+        rate = account.rate_per_second if self._rate_override is None else self._rate_override
+        burst = account.rate_burst if self._rate_override is None else max(1, 2 * rate)
+        bucket = self._buckets.get(account.id)
+        if bucket is None or (bucket.rate, bucket.burst) != (rate, burst):
+            bucket = self._buckets[account.id] = TokenBucket(rate, burst)
+        return bucket

@@ -1,0 +1,293 @@
+"""Change many resources in one transaction: lock, decide, write. Used by PUT and PATCH alike.
+
+What a change says about a resource is decided under its row lock, so nothing is lost between two changes; one that is refused leaves
+the others untouched. Members of groups are locked before groups, here and on delete, so that the two never wait in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+import psycopg
+
+from documo.identifiers import read_id
+from documo.scim_service.request.exchange import Conditions, check_conditions
+from documo.scim_service.request.incoming import hash_password
+from documo.scim_service.tenant.tenants import Tenant
+from documo.scim_service.writes.create_batch import seats_error
+from documo.scim_service.writes.derive import columns_of
+from documo.scim_service.writes.member_check import checked_members
+from documo.scim_service.writes.memberships import Memberships, questions
+from documo.scim_service.writes.protected import Admins
+from documo.scim_service.writes.unique_names import unique_attribute
+from documo.store import group_members, resources
+from documo.store.database import Store
+from documo.store.resources import Columns, Row, Stored
+from documo.store.round_trip import Statement, Transaction, open_transaction
+from lockstep.scim.errors import ScimError, not_found, uniqueness_error
+from lockstep.scim.members import (
+    AddMembers,
+    Member,
+    MemberChange,
+    RemoveAllMembers,
+    RemoveMembers,
+    ReplaceMembers,
+)
+from lockstep.scim.registry import ResourceDefinition
+
+FEW_MEMBERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a resource. *document* None leaves it as it is; *columns* are those of the new document.
+
+    Members are changed beside it, by what `Change` says of them.
+    """
+
+    document: dict[str, Any] | None = None
+    columns: Columns | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change. *decide* is called under the lock and may raise ScimError. All changes of a batch are of one tenant."""
+
+    tenant: Tenant
+    kind: str
+    id: str
+    decide: Callable[[Stored], Decision]
+    members: tuple[MemberChange, ...] = ()
+    conditions: Conditions = Conditions()  # noqa: RUF009 -- frozen
+    tolerances: list[str] = field(default_factory=list)
+
+    def named_members(self) -> set[str]:
+        """The ids that would become members."""
+        return {found for members in self._lists() for member in members if (found := read_id(member.value))}
+
+    def touched_members(self) -> set[str]:
+        """The ids whose membership would begin or end, other than by replacing all."""
+        removed = [value for c in self.members if isinstance(c, RemoveMembers) for value in c.values]
+        return self.named_members() | {found for value in removed if (found := read_id(value))}
+
+    @property
+    def replaces_members(self) -> bool:
+        return any(isinstance(c, ReplaceMembers | RemoveAllMembers) for c in self.members)
+
+    @property
+    def new_members(self) -> int:
+        """How many rows of members this may make."""
+        return sum(len(members) for members in self._lists())
+
+    def _lists(self) -> list[tuple[Member, ...]]:
+        return [c.members for c in self.members if isinstance(c, AddMembers | ReplaceMembers)]
+
+
+class Changed(NamedTuple):
+    """The resource after the change, and (id, kind) of the members of a group that is small enough to be shown whole."""
+
+    row: Row
+    members: list[tuple[str, str]] | None
+
+
+async def run_changes(store: Store, changes: Sequence[Change]) -> list[Changed | Exception]:
+    """The outcome of each change. When the database refuses the batch, each is tried by itself."""
+    try:
+        return await _run(store, changes)
+    except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected) as refused:
+        if len(changes) > 1:
+            return [answer for change in changes for answer in await run_changes(store, [change])]
+        if isinstance(refused, psycopg.errors.DeadlockDetected):
+            return await _run(store, changes)
+        return [_name_is_taken(changes[0])]
+
+
+async def _run(store: Store, changes: Sequence[Change]) -> list[Changed | Exception]:
+    tenant = changes[0].tenant
+    async with open_transaction(store, tenant.id) as transaction:
+        batch = _Batch(tenant, transaction)
+        return await batch.run(changes)
+
+
+class _Batch:
+    """One transaction in the making."""
+
+    def __init__(self, tenant: Tenant, transaction: Transaction) -> None:
+        self._tenant = tenant
+        self._transaction = transaction
+        self._stored: dict[str, Stored] = {}
+        self._kinds: dict[str, str] = {}
+        self._memberships = Memberships(())
+        self._admins = Admins(tenant, transaction)
+        self._items: dict[str, dict[str, Any]] = {}
+        self._member_statements: list[Statement] = []
+        self._ended: list[str] = []
+        self._other_role: list[str] = []
+
+    async def run(self, changes: Sequence[Change]) -> list[Changed | Exception]:
+        await self._lock(changes)
+        answers: list[Stored | Exception] = []
+        for change in changes:
+            try:
+                answers.append(await self._decide(change))
+            except ScimError as refused:
+                answers.append(refused)
+        return await self._write(changes, answers)
+
+    async def _lock(self, changes: Sequence[Change]) -> None:
+        ids = {change.id for change in changes}
+        named = set().union(*(change.named_members() for change in changes))
+        known = [group_members.known_members(self._tenant.id, sorted(named))] if named else []
+        asked = _membership_questions(self._tenant.id, changes)
+        results = await self._transaction.send(*known, resources.lock(self._tenant.id, sorted(ids)), *asked)
+        self._kinds = dict(results[0]) if known else {}
+        self._stored = {row[0]: Stored(*row) for row in results[len(known)]}
+        self._memberships = Memberships(results[len(known) + 1 :])
+
+    async def _decide(self, change: Change) -> Stored:
+        stored = self._stored.get(change.id)
+        if stored is None or stored.kind != change.kind:
+            raise not_found(f"There is no {change.kind} {change.id[:100]!r}.")
+        check_conditions(change.conditions, stored.version)
+        decision = change.decide(stored)
+        statements = self._member_changes(change)
+        password_hash = await hash_password(decision.password)
+        document, columns = decision.document, decision.columns
+        if document is None or columns is None:
+            if not statements:
+                return stored
+            document = orjson.loads(stored.document)
+            columns = columns_of(document, self._definition(change), self._tenant, with_search=False)
+        now_active = columns.active
+        if change.kind == "User" and now_active and not stored.active:
+            full = await seats_error(self._transaction, self._tenant)
+            if full is not None:
+                raise full
+        if await self._is_held(change, stored, columns):
+            raise _name_is_taken(change)
+        if change.kind == "User":
+            was_admin = self._admins.is_one(stored.role, active=stored.active)
+            is_admin = self._admins.is_one(columns.role, active=now_active)
+            name, path = str(document.get("userName")), "roles" if now_active else "active"
+            await self._admins.change(before=was_admin, after=is_admin, name=name, path=path)
+        if change.kind == "User" and stored.active and not now_active:
+            self._ended.append(change.id)
+        if columns.role != stored.role:
+            self._other_role.append(change.id)
+        self._member_statements += statements
+        return self._put(stored, document, columns, password_hash)
+
+    async def _is_held(self, change: Change, stored: Stored, columns: Columns) -> bool:
+        """Whether the new name is kept for a deleted member, who may come back."""
+        account, name = self._tenant.account, columns.unique_name
+        if change.kind != "User" or not account.hold_names or name is None:
+            return False
+        before = columns_of(orjson.loads(stored.document), self._definition(change), self._tenant, with_search=False)
+        if before.unique_name == name:
+            return False
+        statement = resources.lock_namesake(self._tenant.id, change.kind, name, account.undelete_days)
+        (rows,) = await self._transaction.send(statement)
+        return bool(rows)
+
+    def _put(self, stored: Stored, document: dict[str, Any], columns: Columns, password_hash: str | None) -> Stored:
+        version = stored.version + 1
+        earlier = self._items.get(stored.id, {})
+        item = resources.item_of(stored.id, document, columns, version=version, password_hash=password_hash)
+        for name in ("search", "password_hash"):
+            item[name] = item[name] if item[name] is not None else earlier.get(name)
+        self._items[stored.id] = item
+        after = stored._replace(
+            version=version, document=orjson.dumps(document).decode(), active=columns.active, role=columns.role
+        )
+        self._stored[stored.id] = after
+        return after
+
+    async def _write(self, changes: Sequence[Change], answers: list[Stored | Exception]) -> list[Changed | Exception]:
+        tenant_id = self._tenant.id
+        statements = list(self._member_statements)
+        if self._items:
+            statements.append(resources.update(tenant_id, list(self._items.values())))
+        if self._ended:
+            statements.append(resources.end_keys(tenant_id, self._ended))
+        if self._other_role:
+            statements.append(resources.tell_of_owners(tenant_id, self._other_role))
+        if any(change.kind == "Role" for change in changes) and self._items:
+            statements.append(resources.tell(tenant_id))
+        groups = list(
+            dict.fromkeys(change.id for change in changes if change.kind == "Group" and change.id in self._stored)
+        )
+        statements += [group_members.few_members(tenant_id, group_id, FEW_MEMBERS) for group_id in groups]
+        results = await self._transaction.send(*statements, commit=True)
+        at = len(self._member_statements)
+        times = {row[0]: row[2] for row in results[at]} if self._items else {}
+        few = dict(zip(groups, (rows[0][0] for rows in results[len(results) - len(groups) :]), strict=True))
+        return [
+            answer if isinstance(answer, Exception) else _changed(answer, times.get(answer.id), few.get(answer.id))
+            for answer in answers
+        ]
+
+    def _definition(self, change: Change) -> ResourceDefinition:
+        return self._tenant.registry.resource(change.kind)
+
+    def _member_changes(self, change: Change) -> list[Statement]:
+        """The statements of what changes; none for members who are there, or gone, already. Raises ScimError before anything is noted."""
+        tenant_id, group_id, known = self._tenant.id, change.id, self._memberships
+        statements: list[Statement] = []
+        for member_change, pairs in [(one, self._wanted(change, one)) for one in change.members]:
+            match member_change:
+                case AddMembers():
+                    if known.add(group_id, {member for member, _ in pairs}):
+                        statements.append(group_members.add(tenant_id, group_id, pairs))
+                case RemoveMembers(values):
+                    ids = [found for value in values if (found := read_id(value))]
+                    if known.remove(group_id, set(ids)):
+                        statements.append(group_members.remove(tenant_id, group_id, ids))
+                case ReplaceMembers() | RemoveAllMembers():
+                    if known.replace(group_id, {member for member, _ in pairs}):
+                        statements.append(group_members.keep_only(tenant_id, group_id, [member for member, _ in pairs]))
+                        statements += [group_members.add(tenant_id, group_id, pairs)] if pairs else []
+        return statements
+
+    def _wanted(self, change: Change, member_change: MemberChange) -> list[tuple[str, str]]:
+        """(id, kind) of those who become members."""
+        if isinstance(member_change, AddMembers | ReplaceMembers):
+            return self._pairs(change, member_change.members)
+        return []
+
+    def _pairs(self, change: Change, members: Sequence[Member]) -> list[tuple[str, str]]:
+        return checked_members(members, self._kinds, self._tenant, group_id=change.id, tolerances=change.tolerances)
+
+
+def _membership_questions(tenant_id: int, changes: Sequence[Change]) -> list[Statement]:
+    """What must be known of the groups among *changes* to say whether members change."""
+    named: dict[str, set[str]] = {}
+    for change in changes:
+        if change.members:
+            named.setdefault(change.id, set()).update(change.touched_members())
+    replaced = {change.id for change in changes if change.replaces_members}
+    return questions(tenant_id, named, sorted(replaced)) if named else []
+
+
+def _name_is_taken(change: Change) -> ScimError:
+    unique = unique_attribute(change.tenant.registry.resource(change.kind))
+    name = unique.name if unique is not None else "id"
+    return uniqueness_error(
+        f"The new {name} is taken by another {change.kind}, or by a deleted one whose name is kept.", name
+    )
+
+
+def _changed(stored: Stored, modified: str | None, members: list[list[str]] | None) -> Changed:
+    row = Row(
+        stored.id,
+        stored.kind,
+        stored.version,
+        stored.document,
+        stored.created,
+        modified or stored.modified,
+        stored.groups,
+    )
+    return Changed(row, [(member, kind) for member, kind in members] if members is not None else None)

@@ -1,0 +1,209 @@
+"""Create many resources in one statement; the one that conflicts fails, the others are made.
+
+A create that meets its namesake among the inactive or the soft-deleted is settled by the tenant's restore policy, and never takes over
+an account that was made in Documo itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+import psycopg
+
+from documo.identifiers import new_id
+from documo.scim_service.tenant.tenants import Tenant
+from documo.store import group_members, resources
+from documo.store.database import Store
+from documo.store.resources import Columns, Row
+from documo.store.round_trip import Rows, Statement, Transaction, one_trip, open_transaction
+from lockstep.scim.errors import ScimError, uniqueness_error
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """One resource to make. All creations of a batch are of one tenant and one kind."""
+
+    tenant: Tenant
+    kind: str
+    document: dict[str, Any]
+    columns: Columns
+    unique_name_path: str = ""
+    password_hash: str | None = None
+    id: str = ""  # chosen before, by a bulk request whose operations refer to each other
+    member_ids: tuple[str, ...] = ()
+
+
+class Made(NamedTuple):
+    """A resource that was made; *kinds* holds at least those of its wanted members that exist."""
+
+    row: Row
+    kinds: Mapping[str, str]
+
+
+class _Namesake(NamedTuple):
+    id: str
+    deleted: bool
+    active: bool
+    source: str
+    version: int
+    document: str
+
+
+async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Made | Exception]:
+    """What came of each creation, or why it was refused. What is answered is durable."""
+    tenant, kind = creations[0].tenant, creations[0].kind
+    if tenant.account.seats is not None and kind == "User":
+        return [await _create_within_seats(store, creation) for creation in creations]
+    ids = [creation.id or new_id() for creation in creations]
+    told = [resources.tell(tenant.id)] if kind == "Role" else []
+    hold_days = _hold_days(tenant) if kind == "User" else None
+    statements = _statements(creations, ids, hold_days)
+    results = await one_trip(store, tenant.id, [*statements, *told])
+    made, kinds = _outcome(results[: len(statements)])
+    answers: list[Made | Exception] = []
+    for creation, resource_id in zip(creations, ids, strict=True):
+        created = made.get(resource_id)
+        answers.append(_made(creation, resource_id, created, kinds) if created else await _settle(store, creation))
+    return answers
+
+
+def _statements(creations: Sequence[Creation], ids: Sequence[str], hold_days: int | None) -> list[Statement]:
+    """Create them all, and then the members of those that were made, in one transaction."""
+    tenant_id, kind = creations[0].tenant.id, creations[0].kind
+    items = [
+        resources.item_of(resource_id, c.document, c.columns, password_hash=c.password_hash)
+        for c, resource_id in zip(creations, ids, strict=True)
+    ]
+    create = resources.create(tenant_id, kind, items, hold_days=hold_days)
+    pairs = [(group, member) for c, group in zip(creations, ids, strict=True) for member in c.member_ids]
+    if not pairs:
+        return [create]
+    # Whoever changes members locks them before anything else, so nobody waits for another in a circle.
+    known = group_members.known_members(tenant_id, sorted({member for _, member in pairs}))
+    return [known, create, group_members.add_known(tenant_id, pairs)]
+
+
+def _outcome(results: Sequence[Rows]) -> tuple[dict[str, str], dict[str, str]]:
+    """When each resource was made, and the kinds of the members: the results of `_statements`."""
+    return (dict(results[1]), dict(results[0])) if len(results) > 1 else (dict(results[0]), {})
+
+
+def _hold_days(tenant: Tenant) -> int | None:
+    """For how many days a deleted person's name counts as taken, so that the restore policy gets to decide; None for not at all."""
+    account = tenant.account
+    return account.undelete_days if account.hold_names or account.restore_policy != "new" else None
+
+
+def _made(creation: Creation, resource_id: str, created: str, kinds: Mapping[str, str]) -> Made:
+    text = orjson.dumps(creation.document).decode()
+    return Made(Row(resource_id, creation.kind, 1, text, created, created), kinds)
+
+
+async def _create_within_seats(store: Store, creation: Creation) -> Made | Exception:
+    tenant = creation.tenant
+    async with open_transaction(store, tenant.id) as transaction:
+        if creation.columns.active:
+            full = await seats_error(transaction, tenant)
+            if full is not None:
+                return full
+        resource_id = creation.id or new_id()
+        results = await transaction.send(*_statements([creation], [resource_id], _hold_days(tenant)), commit=True)
+    made, kinds = _outcome(results)
+    return _made(creation, resource_id, made[resource_id], kinds) if made else await _settle(store, creation)
+
+
+async def seats_error(transaction: Transaction, tenant: Tenant, *, wanted: int = 1) -> ScimError | None:
+    """Why *wanted* more active members do not fit the account's seats, or None. Counts one at a time per tenant."""
+    seats = tenant.account.seats
+    if seats is None:
+        return None
+    _, counted = await transaction.send(*resources.seats_taken(tenant.id))
+    if int(counted[0][0]) + wanted <= seats:
+        return None
+    # 402 and not 403: a client takes 403 for a fault of its credentials and stops everything, when one person more did not fit.
+    return ScimError(
+        402,
+        "",
+        f"All {seats} seats of the account are taken: deactivate a member, or ask Documo for more seats.",
+        "active",
+    )
+
+
+async def _settle(store: Store, creation: Creation) -> Made | Exception:
+    """Decide about a creation whose unique name is, or was, somebody's."""
+    taken = _taken(creation)
+    name = creation.columns.unique_name
+    if name is None:
+        return taken
+    try:
+        return await _settle_name(store, creation, name, taken)
+    except psycopg.errors.UniqueViolation:
+        return taken  # somebody else was given the name while we were about to restore who had it
+
+
+async def _settle_name(store: Store, creation: Creation, name: str, taken: ScimError) -> Made | Exception:
+    tenant = creation.tenant
+    async with open_transaction(store, tenant.id) as transaction:
+        (rows,) = await transaction.send(
+            resources.lock_namesake(tenant.id, creation.kind, name, tenant.account.undelete_days)
+        )
+        namesake = _Namesake(*rows[0]) if rows else None
+        if namesake is None:  # gone meanwhile
+            return await _insert(transaction, creation, taken)
+        if not _may_restore(namesake, creation):
+            if namesake.deleted and _name_is_free(namesake, creation):
+                return await _insert(transaction, creation, taken)
+            return taken
+        if creation.columns.active:
+            full = await seats_error(transaction, tenant)
+            if full is not None:
+                return full
+        return await _restore(transaction, creation, namesake)
+
+
+def _may_restore(namesake: _Namesake, creation: Creation) -> bool:
+    if creation.kind != "User" or creation.tenant.account.restore_policy != "restore" or namesake.source != "scim":
+        return False
+    return namesake.deleted or (not namesake.active and creation.columns.active)
+
+
+def _name_is_free(namesake: _Namesake, creation: Creation) -> bool:
+    account = creation.tenant.account
+    if creation.kind != "User":
+        return True
+    return not account.hold_names and (account.restore_policy != "conflict" or namesake.source == "local")
+
+
+async def _insert(transaction: Transaction, creation: Creation, taken: ScimError) -> Made | Exception:
+    resource_id = creation.id or new_id()
+    results = await transaction.send(*_statements([creation], [resource_id], None), commit=True)
+    made, kinds = _outcome(results)
+    return _made(creation, resource_id, made[resource_id], kinds) if made else taken
+
+
+async def _restore(transaction: Transaction, creation: Creation, namesake: _Namesake) -> Made:
+    tenant_id = creation.tenant.id
+    version = namesake.version + 1
+    item = resources.item_of(
+        namesake.id, creation.document, creation.columns, version=version, password_hash=creation.password_hash
+    )
+    statements = [resources.update(tenant_id, [item])]
+    if namesake.deleted:
+        statements.append(resources.count_change(tenant_id, creation.kind, 1))
+    statements.append(resources.read(tenant_id, [namesake.id]))
+    results = await transaction.send(*statements, commit=True)
+    return Made(Row(*results[-1][0]), {})
+
+
+def _taken(creation: Creation) -> ScimError:
+    path = creation.unique_name_path or "id"
+    value = creation.document.get(path)
+    shown = f"{path} {value!r}" if isinstance(value, str) else path
+    cure = "Find it with a filter and change it, or choose another value."
+    account = creation.tenant.account
+    if account.hold_names or account.restore_policy == "conflict":
+        cure += " If no filter finds it, it is that of a deleted one, whom an admin can bring back."
+    return uniqueness_error(f"{shown[:300]} is taken by another {creation.kind}. {cure}", path)

@@ -1,0 +1,39 @@
+"""Derive from a document what is kept beside it: the columns that are searched and sorted, the effective role.
+
+What is derived is written together with the document, so the two never disagree.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from documo.members import role_of
+from documo.scim_service.tenant.tenants import Tenant
+from documo.scim_service.writes.unique_names import unique_attribute
+from documo.search_document import fold_text, search_document
+from documo.store.resources import Columns
+from lockstep.scim.registry import ResourceDefinition
+from lockstep.scim.schema import Attribute
+
+
+def columns_of(
+    document: dict[str, Any], definition: ResourceDefinition, tenant: Tenant, *, with_search: bool = True
+) -> Columns:
+    """The columns for a document in canonical spelling; without search, what is searched is left as it is stored."""
+    unique = unique_attribute(definition)
+    is_user = definition.type.name == "User"
+    return Columns(
+        unique_name=_folded(document, unique) if unique else None,
+        external_id=document.get("externalId"),
+        display_name=_folded(document, definition.attribute("displayName")),
+        active=document.get("active") is not False,
+        role=role_of(document, tenant.roles) if is_user else None,
+        search=search_document(document, definition) if with_search else None,
+    )
+
+
+def _folded(document: dict[str, Any], attribute: Attribute | None) -> str | None:
+    value = document.get(attribute.name) if attribute else None
+    if attribute is None or not isinstance(value, str):
+        return None
+    return fold_text(value, attribute)

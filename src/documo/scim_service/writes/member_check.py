@@ -1,0 +1,49 @@
+"""Say which of the members that a client names exist, and refuse a group whose members do not before anything of it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from documo.identifiers import read_id
+from documo.scim_service.tenant.tenants import Tenant
+from documo.store import group_members
+from documo.store.database import Store
+from documo.store.round_trip import one_trip
+from lockstep.scim.errors import invalid_value
+from lockstep.scim.members import Member
+
+UNKNOWN_MEMBERS = "unknown_members_left_out"
+
+
+async def refuse_unknown_members(store: Store, tenant: Tenant, members: Sequence[Member]) -> None:
+    """Raise ScimError("invalidValue") for a member who is no user or group of a strict tenant."""
+    if tenant.profile.tolerances:
+        return
+    ids = [found for member in members if (found := read_id(member.value))]
+    (rows,) = await one_trip(store, tenant.id, [group_members.known_members(tenant.id, ids)])
+    checked_members(members, dict(rows), tenant, tolerances=[])
+
+
+def checked_members(
+    members: Sequence[Member], kinds: Mapping[str, str], tenant: Tenant, *, tolerances: list[str], group_id: str = ""
+) -> list[tuple[str, str]]:
+    """(id, kind) of the members that exist.
+
+    One that does not is left out, and noted among *tolerances*: clients push members and leavers in no order, and one who is gone
+    must not keep a hundred others out. The strict profile refuses it with ScimError("invalidValue").
+    """
+    pairs = []
+    for member in members:
+        member_id = read_id(member.value) or ""
+        kind = kinds.get(member_id)
+        if member_id == group_id and group_id:
+            raise invalid_value("A group cannot be a member of itself.", "members.value")
+        if kind is not None:
+            pairs.append((member_id, kind))
+        elif not tenant.profile.tolerances:
+            raise invalid_value(
+                f"There is no user or group {member.value[:100]!r} to be a member. Create it first.", "members.value"
+            )
+        elif UNKNOWN_MEMBERS not in tolerances:
+            tolerances.append(UNKNOWN_MEMBERS)
+    return pairs

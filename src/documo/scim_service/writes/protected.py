@@ -1,0 +1,66 @@
+"""Keep what Documo itself relies on: the roles Admin and default, and the last Admin of an account.
+
+Without an Admin nobody could provision and no key could be made, so a client that disables everybody must stop before the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from documo.members import ADMIN
+from documo.scim_service.request.exchange import Place
+from documo.scim_service.tenant.tenants import Tenant
+from documo.store import resources
+from documo.store.round_trip import Transaction
+from documo.user_names import fault_of
+from lockstep.scim.errors import ScimError, invalid_value, mutability_error
+
+
+def refuse_change_of_role(place: Place, document: Mapping[str, Any], tenant: Tenant) -> None:
+    """Raise ScimError 403 for the role Admin and the account's default role."""
+    if place.kind == "Role" and document.get("value") in (ADMIN, tenant.account.default_role):
+        raise ScimError(
+            403, "", f"The role {document['value']} belongs to Documo and cannot be changed or deleted.", "value"
+        )
+
+
+def refuse_bad_name(place: Place, document: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> None:
+    """Raise ScimError("invalidValue") for a user name that is new and may not be given. One that is left as it was *before* stays."""
+    name = document.get("userName")
+    if place.kind != "User" or not isinstance(name, str) or (before is not None and before.get("userName") == name):
+        return
+    fault = fault_of(name)
+    if fault:
+        raise invalid_value(
+            f"userName {name[:200]!r} {fault} (RFC 8265, section 3). Send the name without it.", "userName"
+        )
+
+
+class Admins:
+    """How many active Admins the account has, in one transaction: counted when one would go, and current from then on."""
+
+    def __init__(self, tenant: Tenant, transaction: Transaction) -> None:
+        self._tenant = tenant
+        self._transaction = transaction
+        self._counted: int | None = None
+        self._changes = 0  # by what is decided already and not written yet
+
+    def is_one(self, role: str | None, *, active: bool) -> bool:
+        """Whether a member with *role*, None for the account's default, may provision."""
+        return active and (role or self._tenant.account.default_role) == ADMIN
+
+    async def change(self, *, before: bool, after: bool, name: str, path: str) -> None:
+        """Note that a member was and is an active Admin. Raises ScimError("mutability") for the last one, called *name*."""
+        if before and not after:
+            if self._counted is None:
+                _, counted = await self._transaction.send(
+                    *resources.active_admins(self._tenant.id, ADMIN, self._tenant.account.default_role)
+                )
+                self._counted = int(counted[0][0])
+            if self._counted + self._changes <= 1:
+                raise mutability_error(
+                    f"{name[:200]} is the only active Admin of the account and keeps that role: make another member Admin first.",
+                    path,
+                )
+        self._changes += int(after) - int(before)

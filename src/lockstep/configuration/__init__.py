@@ -1,0 +1,1 @@
+"""Configuration as people and files write it, and what is wrong with it. Pure; above engine, below storage."""

@@ -1,0 +1,1 @@
+"""Configuration as JSON: reading strictly, writing back."""

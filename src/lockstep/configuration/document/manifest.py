@@ -1,0 +1,55 @@
+"""The `appRoles` of an application's manifest, as Entra shows and downloads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from lockstep.configuration.document.strict_json import ConfigurationError, Part
+from lockstep.engine.records import DEFAULT_ACCESS, AppRole
+
+MAX_VALUE = 120
+
+
+def roles_from_manifest(value: Any) -> tuple[AppRole, ...]:
+    """Read the `appRoles` of a manifest: the list itself, or an object that holds it. Raises ConfigurationError."""
+    entries = value.get("appRoles") if isinstance(value, Mapping) else value
+    if not isinstance(entries, list):
+        raise ConfigurationError("appRoles", "a list of roles is needed")
+    roles: list[AppRole] = []
+    for index, entry in enumerate(entries):
+        role = _role(Part(entry, f"appRoles[{index}]"))
+        for other in roles:
+            if other.id == role.id:
+                raise ConfigurationError(
+                    f"appRoles[{index}].id", f"the role {other.display_name!r} has this id already"
+                )
+            if role.value and other.value.lower() == role.value.lower():
+                raise ConfigurationError(f"appRoles[{index}].value", f"the value {role.value!r} is used twice")
+        roles.append(role)
+    return tuple(roles)
+
+
+def _role(part: Part) -> AppRole:
+    # Manifests carry more than we use (origin, lang, description, allowedMemberTypes): those keys are no mistake.
+    role = AppRole(
+        id=_guid(part),
+        value=part.text("value"),
+        display_name=part.text("displayName", required=True),
+        is_enabled=part.boolean("isEnabled", default=True),
+    )
+    if len(role.value) > MAX_VALUE:
+        raise part.error("value", f"at most {MAX_VALUE} characters are possible")
+    return role
+
+
+def _guid(part: Part) -> str:
+    text = part.text("id", required=True)
+    try:
+        guid = str(UUID(text))
+    except ValueError:
+        raise part.error("id", f'a GUID is needed, got "{text[:40]}"') from None
+    if guid == DEFAULT_ACCESS:
+        raise part.error("id", "the zero GUID means default access and cannot be a role")
+    return guid

@@ -1,0 +1,34 @@
+"""The rule of a dynamic group as JSON: a list of scoping filters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lockstep.configuration.document.filter_json import filter_from_json, filter_to_json
+from lockstep.configuration.document.strict_json import ConfigurationError, Part
+from lockstep.engine.decisions.source_record import OF_MANAGER
+from lockstep.engine.rules.conditions import MEMBER_OF
+from lockstep.engine.rules.dynamic_groups import MembershipRule
+
+# Computed for one application each, so a group that belongs to none cannot read them.
+PER_APPLICATION = frozenset({"IsSoftDeleted", "appRoleAssignments"})
+
+
+def rule_from_json(value: Sequence[Mapping[str, Any]]) -> MembershipRule:
+    """Compile a rule. Raises ConfigurationError with the place of the mistake."""
+    if not isinstance(value, list | tuple):
+        raise ConfigurationError("rule", "a list of filters is needed")
+    rule = MembershipRule(tuple(filter_from_json(Part(one, f"rule[{index}]")) for index, one in enumerate(value)))
+    if MEMBER_OF in rule.dependencies:
+        raise ConfigurationError("rule", "a membership cannot depend on memberships: it would never settle")
+    if any(name.startswith(OF_MANAGER) for name in rule.dependencies):
+        raise ConfigurationError("rule", "a membership cannot depend on attributes of the manager")
+    if unknown := sorted(rule.dependencies & PER_APPLICATION):
+        raise ConfigurationError("rule", f"{unknown[0]} belongs to one application; a group does not know it")
+    return rule
+
+
+def rule_to_json(rule: MembershipRule) -> list[dict[str, Any]]:
+    """The shape that `rule_from_json` reads."""
+    return [filter_to_json(scoping) for scoping in rule.filters]

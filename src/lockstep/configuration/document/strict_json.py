@@ -1,0 +1,157 @@
+"""Read JSON strictly: every unknown key, wrong type and unknown word is an error that names its place and suggests what was meant.
+
+Reading a part hands out the place of every value, so that an error in the tenth mapping says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from lockstep.engine.rules.durations import parse_duration
+from lockstep.errors import Kind, LockstepError
+from lockstep.wording import nearest
+
+Word = TypeVar("Word", bound=StrEnum)
+Item = TypeVar("Item")
+
+
+class ConfigurationError(LockstepError):
+    """A configuration cannot be used. *place* is the path of the value at fault: `mappings[0].attributes[2].expression`."""
+
+    def __init__(self, place: str, message: str, *, next_step: str = "") -> None:
+        super().__init__(
+            Kind.INVALID, f"{place}: {message}" if place else message, next_step=next_step, code="InvalidConfiguration"
+        )
+        self.place = place
+        self.message = message
+
+
+class Part:
+    """One JSON object at one place. `done` refuses the keys that nobody asked for."""
+
+    def __init__(self, value: Any, place: str = "") -> None:
+        if not isinstance(value, Mapping):
+            raise ConfigurationError(place, f"an object is needed, got {_kind(value)}")
+        self._value: Mapping[str, Any] = value
+        self._asked: set[str] = set()
+        self.place = place
+
+    def __contains__(self, key: str) -> bool:
+        self._asked.add(key)
+        return self._value.get(key) is not None
+
+    def has(self, key: str) -> bool:
+        """The key is there. Unlike `in`, this does not make it a known one."""
+        return key in self._value
+
+    def place_of(self, key: str) -> str:
+        return f"{self.place}.{key}" if self.place else key
+
+    def error(self, key: str, message: str, *, next_step: str = "") -> ConfigurationError:
+        return ConfigurationError(self.place_of(key), message, next_step=next_step)
+
+    def raw(self, key: str) -> Any:
+        self._asked.add(key)
+        return self._value.get(key)
+
+    def whole(self) -> Mapping[str, Any]:
+        """Everything, for somebody else to read."""
+        self._asked.update(self._value)
+        return self._value
+
+    def says_null(self, key: str) -> bool:
+        """The key is there, with null: switched off, which is not the same as left out."""
+        return key in self._value and self.raw(key) is None
+
+    def text(self, key: str, default: str = "", *, required: bool = False) -> str:
+        value = self.raw(key)
+        if value is None and not required:
+            return default
+        if not isinstance(value, str) or (required and not value):
+            missing = "is missing" if key not in self._value else "must not be empty"
+            raise self.error(key, missing if value in (None, "") else f"must be text, got {_kind(value)}")
+        return value
+
+    def boolean(self, key: str, *, default: bool) -> bool:
+        value = self.raw(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self.error(key, f"true or false is needed, got {_kind(value)}")
+        return value
+
+    def number(self, key: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
+        value = self.raw(key)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise self.error(key, f"a whole number from {least:,} to {most:,} is needed, got {_kind(value)}")
+        return value
+
+    def word(self, key: str, words: type[Word], default: Word) -> Word:
+        value = self.raw(key)
+        if value is None:
+            return default
+        try:
+            return words(value)
+        except ValueError:
+            raise self.error(key, unknown_word(str(value), [word.value for word in words])) from None
+
+    def duration(self, key: str, default: timedelta | None) -> timedelta | None:
+        value = self.raw(key)
+        if value is None:
+            return default
+        duration = parse_duration(value) if isinstance(value, str) else None
+        if duration is None:
+            raise self.error(key, f'a duration such as "P30D" or "PT40M" is needed, got {_kind(value)}')
+        return duration
+
+    def part(self, key: str) -> Part:
+        return Part(self.raw(key) or {}, self.place_of(key))
+
+    def list(self, key: str) -> Sequence[Any]:
+        value = self.raw(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list | tuple):
+            raise self.error(key, f"a list is needed, got {_kind(value)}")
+        return value
+
+    def parts(self, key: str) -> Iterator[Part]:
+        for index, value in enumerate(self.list(key)):
+            yield Part(value, f"{self.place_of(key)}[{index}]")
+
+    def read_each(self, key: str, read: Callable[[Part], Item]) -> tuple[Item, ...]:
+        return tuple(read(part) for part in self.parts(key))
+
+    def done(self) -> None:
+        """Refuse what is left over, with the key that was probably meant."""
+        for key in self._value:
+            if key not in self._asked:
+                raise ConfigurationError(self.place_of(str(key)), unknown_word(str(key), sorted(self._asked), "key"))
+
+
+def unknown_word(word: str, known: Sequence[str], what: str = "value", *, lists_known: bool = True) -> str:
+    """`unknown key "expresion", did you mean "expression"?`, or the list of what is possible unless it is long."""
+    if near := nearest(word, known):
+        return f'unknown {what} "{word[:60]}", did you mean "{near[0]}"?'
+    return f'unknown {what} "{word[:60]}"' + (f", possible: {', '.join(known)}" if lists_known else ".")
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f'"{value[:40]}"'
+        case int() | float():
+            return str(value)
+        case Mapping():
+            return "an object"
+        case _:
+            return "a list"

@@ -1,0 +1,1 @@
+"""Entra's synchronization schema, read and written."""

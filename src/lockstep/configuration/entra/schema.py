@@ -1,0 +1,306 @@
+"""Read a synchronization schema that Entra exported, and write it back semantically identical.
+
+Everything that we have no use for is kept beside what we read, and given back. What we cannot carry out is reported and never quietly
+left away: a filter that we cannot judge switches its mapping off, because guessing would make leavers or let strangers in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lockstep.configuration.document.configuration_json import configuration_from_json
+from lockstep.configuration.document.filter_json import filter_from_json
+from lockstep.configuration.document.mapping_json import attribute_from_json, attribute_to_json
+from lockstep.configuration.document.strict_json import ConfigurationError, Part
+from lockstep.configuration.entra.clauses import (
+    Unsupported,
+    attribute_from_entra,
+    attribute_to_entra,
+    clause_from_entra,
+    filter_to_entra,
+    tree_differs,
+)
+from lockstep.configuration.entra.kept_parts import give_back, keep
+from lockstep.configuration.entra.shape import check_shape, unwrapped
+from lockstep.configuration.findings import Finding
+from lockstep.configuration.source_names import (
+    SourceAttributes,
+    expression_in_known_case,
+    in_known_case,
+    is_known,
+    unknown_in_expression,
+    unknown_source_name,
+)
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules.configuration import AttributeMapping, JobConfiguration, ObjectMapping
+from lockstep.engine.rules.target_attributes import TargetAttribute, says_more
+
+ACTIONS = {"Add": "create", "Update": "update", "Delete": "delete"}
+EXTRA = "x-entra"
+
+
+@dataclass(slots=True)
+class Imported:
+    """*provisioning* is what `configuration_from_json` reads."""
+
+    provisioning: dict[str, Any]
+    findings: list[Finding] = field(default_factory=list)
+    source_names: SourceAttributes = field(default_factory=dict)
+
+    def report(self, severity: str, place: str, message: str) -> None:
+        self.findings.append(Finding(severity, place, message))
+
+    @property
+    def mapped(self) -> int:
+        """How many attributes are mapped."""
+        return sum(len(mapping["attributes"]) for mapping in self.provisioning["mappings"])
+
+
+def import_schema(document: Any, source_names: SourceAttributes | None = None) -> Imported:
+    """Read an exported schema. Raises ConfigurationError where *document* is not one.
+
+    *source_names*: the attributes of the directory. Those that the schema spells in another letter case are taken for them; unknown
+    ones are reported.
+    """
+    schema = unwrapped(document)
+    check_shape(schema)
+    found = Imported({"mappings": []}, source_names=source_names or {})
+    rules = []
+    for index, rule in enumerate(schema["synchronizationRules"]):
+        skeleton = {key: value for key, value in rule.items() if key != "objectMappings"}
+        places: list[Any] = []
+        for number, theirs in enumerate(rule.get("objectMappings") or []):
+            place = f"synchronizationRules[{index}].objectMappings[{number}]"
+            places.append(_object(found, theirs, place, _target_attributes(schema, rule, theirs)))
+        rules.append({"rule": skeleton, "objectMappings": places})
+    rest = {key: value for key, value in schema.items() if key != "synchronizationRules"}
+    found.provisioning[EXTRA] = {"schema": rest, "rules": rules}
+    return found
+
+
+def export_schema(configuration: JobConfiguration) -> dict[str, Any]:
+    """The schema as Entra would have it. Raises ConfigurationError where a filter uses what Entra does not have."""
+    extra = configuration.extra
+    left = {str(mapping.extra.get("id", "")) or f"new {i}": mapping for i, mapping in enumerate(configuration.objects)}
+    rules = []
+    for kept in extra.get("rules") or [{"rule": _own_rule(), "objectMappings": []}]:
+        mappings = []
+        for place in kept["objectMappings"]:
+            if "kept" in place:
+                mappings.append(place["kept"])
+            elif (mapping := left.pop(str(place["id"]), None)) is not None:
+                mappings.append(_object_to_entra(mapping))
+        rules.append({**kept["rule"], "objectMappings": mappings})
+    rules[0]["objectMappings"] += [_object_to_entra(mapping) for mapping in left.values()]
+    return {**(extra.get("schema") or {"directories": []}), "synchronizationRules": rules}
+
+
+def _object(found: Imported, theirs: Mapping[str, Any], place: str, known: list[TargetAttribute]) -> dict[str, Any]:
+    """Read one object mapping into *found*; returns how to find it again."""
+    try:
+        kind = ObjectKind(str(theirs.get("sourceObjectName")).capitalize())
+    except ValueError:
+        found.report("kept", place, f"objects of the kind {theirs.get('sourceObjectName')!r} are not provisioned")
+        return {"kept": theirs}
+    mapping_id = str(len(found.provisioning["mappings"]))
+    ours: dict[str, Any] = {
+        "name": str(theirs.get("name") or f"Mapping {mapping_id}"),
+        "source": kind.value,
+        "target": str(theirs.get("targetObjectName") or ""),
+        "enabled": bool(theirs.get("enabled", True)),
+        "actions": _actions(theirs.get("flowTypes")),
+        "scopingFilters": _filters(found, theirs.get("scope"), f"{place}.scope", kind),
+    }
+    if ours["scopingFilters"] is None:
+        ours |= {"scopingFilters": [], "enabled": False}
+    ours["attributes"], unmapped = _attributes(found, theirs.get("attributeMappings") or [], place, kind, known)
+    matching = {attribute["target"] for attribute in ours["attributes"] if attribute.get("match")}
+    # Entra's schema does not say what can be filtered by, and what Entra matches by can be.
+    described = [replace(a, filterable=True) if a.name in matching else a for a in known]
+    ours["attributeList"] = [
+        attribute_to_json(a) for a in described if says_more(a, kind, is_matching=a.name in matching)
+    ]
+    _keep_the_rest(ours, theirs, mapping_id, unmapped)
+    found.provisioning["mappings"].append(ours)
+    return {"id": mapping_id}
+
+
+def _keep_the_rest(ours: dict[str, Any], theirs: Mapping[str, Any], mapping_id: str, unmapped: list[Any]) -> None:
+    """Attach to every part of *ours* what *theirs* says beyond it."""
+    (mapping,) = configuration_from_json({"mappings": [ours]}, version=0).objects
+    originals = [
+        a for i, a in enumerate(theirs.get("attributeMappings") or []) if i not in {u["index"] for u in unmapped}
+    ]
+    for target, compiled, original in zip(ours["attributes"], mapping.attributes, originals, strict=True):
+        if kept := keep(original, attribute_to_entra(compiled)):
+            target[EXTRA] = kept
+    groups = (theirs.get("scope") or {}).get("groups") or []
+    for filter_json, scoping, original in zip(ours["scopingFilters"], mapping.scoping_filters, groups, strict=False):
+        if kept := keep(original, filter_to_entra(scoping)):
+            filter_json[EXTRA] = kept
+    outside = {key: value for key, value in theirs.items() if key not in ("attributeMappings", "scope")}
+    scope = {"whole": theirs["scope"]} if "scope" in theirs and not theirs["scope"] else {}
+    if theirs.get("scope"):
+        scope = {"rest": {k: v for k, v in theirs["scope"].items() if k != "groups"}}
+        if groups and not ours["scopingFilters"]:
+            scope["unread"] = groups
+    ours[EXTRA] = {
+        "id": mapping_id,
+        "kept": keep(outside, _outside(mapping)),
+        "scope": scope,
+        "unmapped": unmapped,
+    }
+
+
+def _object_to_entra(mapping: ObjectMapping) -> dict[str, Any]:
+    extra = mapping.extra
+    attributes = [_give_attribute_back(attribute) for attribute in mapping.attributes]
+    for unmapped in extra.get("unmapped") or []:
+        attributes.insert(unmapped["index"], unmapped["kept"])
+    result = give_back(_outside(mapping), extra.get("kept") or {})
+    kept_scope = extra.get("scope")
+    groups = [_give_filter_back(mapping, index) for index in range(len(mapping.scoping_filters))]
+    if not groups and kept_scope is not None:
+        groups = kept_scope.get("unread") or []
+    if groups or (kept_scope or {}).get("rest") is not None:
+        result["scope"] = {**((kept_scope or {}).get("rest") or {}), "groups": groups}
+    elif kept_scope is None:
+        result["scope"] = None
+    elif "whole" in kept_scope:
+        result["scope"] = kept_scope["whole"]
+    return {**result, "attributeMappings": attributes}
+
+
+def _outside(mapping: ObjectMapping) -> dict[str, Any]:
+    flow_types = [name for name, action in ACTIONS.items() if action in mapping.actions]
+    return {
+        "enabled": mapping.enabled,
+        "flowTypes": ",".join(flow_types) or "None",
+        "name": mapping.name,
+        "sourceObjectName": mapping.source.value,
+        "targetObjectName": mapping.target,
+    }
+
+
+def _give_attribute_back(mapping: AttributeMapping) -> dict[str, Any]:
+    return give_back(attribute_to_entra(mapping), mapping.extra)
+
+
+def _give_filter_back(mapping: ObjectMapping, index: int) -> dict[str, Any]:
+    scoping = mapping.scoping_filters[index]
+    try:
+        return give_back(filter_to_entra(scoping), scoping.extra)
+    except Unsupported as error:
+        place = f"{mapping.name}: scoping filter {scoping.title!r}"
+        raise ConfigurationError(place, f"{error}; it cannot be exported") from None
+
+
+def _actions(flow_types: Any) -> list[str]:
+    names = flow_types if isinstance(flow_types, list) else str(flow_types or "").split(",")
+    wanted = {str(name).strip() for name in names}
+    return [action for name, action in ACTIONS.items() if name in wanted]
+
+
+def _filters(found: Imported, scope: Any, place: str, kind: ObjectKind) -> list[dict[str, Any]] | None:
+    """Our filters, or None where one of them cannot be judged."""
+    for name in ("inputFilterGroups", "categoryFilterGroups"):
+        if scope and scope.get(name):
+            found.report("kept", f"{place}.{name}", "kept, but not evaluated here")
+    filters = []
+    for index, group in enumerate((scope or {}).get("groups") or []):
+        where = f"{place}.groups[{index}]"
+        try:
+            clauses = [
+                _in_known_case(found, clause_from_entra(theirs), "attribute", f"{where}.clauses[{number}]", kind)
+                for number, theirs in enumerate(group.get("clauses") or [])
+            ]
+            ours = {"title": str(group.get("name") or f"Filter {index + 1}"), "all": clauses}
+            filter_from_json(Part(ours))
+        except (Unsupported, ConfigurationError) as error:
+            message = error.message if isinstance(error, ConfigurationError) else str(error)
+            found.report("error", where, f"this filter cannot be judged, so the mapping is switched off: {message}")
+            return None
+        filters.append(ours)
+    return filters
+
+
+def _attributes(
+    found: Imported, originals: list[Any], place: str, kind: ObjectKind, known: list[TargetAttribute]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    attributes: list[dict[str, Any]] = []
+    unmapped: list[dict[str, Any]] = []
+    for index, theirs in enumerate(originals):
+        where = f"{place}.attributeMappings[{index}]"
+        try:
+            ours = attribute_from_entra(theirs)
+            for key in ("source", "expression"):
+                _in_known_case(found, ours, key, where, kind)
+            # Read together with those before it, so that a target that is mapped twice is found out.
+            together = {"name": "check", "source": kind.value, "attributes": [*attributes, ours]}
+            configuration_from_json({"mappings": [together]}, version=0)
+        except (Unsupported, ConfigurationError) as error:
+            message = error.message if isinstance(error, ConfigurationError) else str(error)
+            found.report("error", where, f"{theirs.get('targetAttributeName')} is not mapped: {message}")
+            unmapped.append({"index": index, "kept": theirs})
+            continue
+        if theirs.get("flowBehavior") == "FlowAlways":
+            found.report(
+                "kept", f"{where}.flowBehavior", "FlowAlways is kept; here a value flows when it differs, always"
+            )
+        if tree_differs(theirs.get("source") or {}):
+            found.report("warning", where, "the parsed tree differs from the text of the expression; the text is used")
+        attributes.append(ours)
+    return attributes, unmapped
+
+
+def _in_known_case(found: Imported, ours: dict[str, Any], key: str, place: str, kind: ObjectKind) -> dict[str, Any]:
+    """*ours* with the names under *key* as the directory spells them; reports what was respelled and what is unknown."""
+    known = found.source_names.get(kind)
+    if known is None or key not in ours:
+        return ours
+    read = ours[key]
+    if key == "expression":
+        ours[key] = expression_in_known_case(read, known)
+        unknown = [one.message for one in unknown_in_expression(ours[key], place, known)]
+    else:
+        ours[key] = in_known_case(read, known)
+        unknown = [] if is_known(ours[key], known) else [unknown_source_name(ours[key], known)]
+    if ours[key] != read:
+        found.report("warning", place, f"{read} is read as {ours[key]}: names of attributes are case-sensitive here")
+    for message in unknown:
+        found.report("warning", place, f"{message} It is empty for everybody.")
+    return ours
+
+
+def _target_attributes(
+    schema: Mapping[str, Any], rule: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> list[TargetAttribute]:
+    """The attribute list of the target object, as the schema's directories describe it."""
+    for directory in schema.get("directories") or []:
+        if directory.get("name") != rule.get("targetDirectoryName"):
+            continue
+        for described in directory.get("objects") or []:
+            if described.get("name") == theirs.get("targetObjectName"):
+                return [a for a in map(_target_attribute, described.get("attributes") or []) if a]
+    return []
+
+
+def _target_attribute(theirs: Mapping[str, Any]) -> TargetAttribute | None:
+    """One described attribute; None where its name is no path that could be written."""
+    described = {
+        "name": str(theirs.get("name") or ""),
+        "type": str(theirs.get("type") or "String"),
+        "required": bool(theirs.get("required")),
+        "caseExact": bool(theirs.get("caseExact", True)),
+        "multiValued": bool(theirs.get("multivalued")),
+    }
+    try:
+        return attribute_from_json(Part(described))
+    except ConfigurationError:
+        return None
+
+
+def _own_rule() -> dict[str, Any]:
+    return {"editable": True, "id": "", "name": "Lockstep", "priority": 1, "sourceDirectoryName": "Microsoft Entra ID"}

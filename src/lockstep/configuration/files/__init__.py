@@ -1,0 +1,1 @@
+"""Configuration files in YAML: reading, writing with comments, comparing."""

@@ -1,0 +1,91 @@
+"""Keep the comments of a file when it is written anew: each belongs to the key or list item that it stands before or beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from lockstep.configuration.files.yaml_reading import YamlDocument, read_yaml
+
+Anchor = tuple[int, str]  # the number of the document, and the place in it
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """*text* begins with #. *beside*: on the line of its key; otherwise on a line before it. No anchor: at the end of the file."""
+
+    text: str
+    anchor: Anchor | None
+    beside: bool
+
+
+def read_comments(text: str, file: str) -> tuple[Comment, ...]:
+    """Every comment of *text*, in its order."""
+    found = _comment_lines(text)
+    if not found:
+        return ()
+    first_on_line = _first_on_line(read_yaml(text, file))
+    lines = sorted(first_on_line)
+    comments = []
+    for line, (comment, beside) in sorted(found.items()):
+        if beside:
+            at = next((number for number in reversed(lines) if number <= line), None)
+        else:
+            at = next((number for number in lines if number > line), None)
+        comments.append(Comment(comment, first_on_line[at] if at is not None else None, beside))
+    return tuple(comments)
+
+
+def put_comments(text: str, comments: Sequence[Comment]) -> str:
+    """*text* with *comments* where their keys stand now; beside a key that shares its line, several are joined."""
+    if not comments:
+        return text
+    documents = read_yaml(text, "written")
+    before: dict[int, list[str]] = {}
+    beside: dict[int, list[str]] = {}
+    for comment in comments:
+        line = _line_of(documents, comment.anchor)
+        (beside if comment.beside else before).setdefault(line, []).append(comment.text)
+    lines: list[str] = []
+    for number, line_text in enumerate(text.splitlines(), start=1):
+        indent = line_text[: len(line_text) - len(line_text.lstrip(" "))]
+        lines += [indent + comment for comment in before.get(number, [])]
+        lines.append("  ".join([line_text, *beside.get(number, [])]))
+    return "\n".join(lines + before.get(0, []) + beside.get(0, [])) + "\n"
+
+
+def _comment_lines(text: str) -> Mapping[int, tuple[str, bool]]:
+    """For each line that has one: its comment, and whether something stands before it. A # inside a value is none."""
+    taken = bytearray(len(text))
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        if isinstance(token, yaml.ScalarToken) and token.style != "":
+            start, end = token.start_mark.index, token.end_mark.index
+            taken[start:end] = b"\1" * (end - start)
+    found: dict[int, tuple[str, bool]] = {}
+    at = 0
+    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+        for column, letter in enumerate(line):
+            if letter == "#" and not taken[at + column] and (column == 0 or line[column - 1] in " \t"):
+                found[number] = (line[column:].rstrip(), bool(line[:column].strip()))
+                break
+        at += len(line)
+    return found
+
+
+def _first_on_line(documents: Sequence[YamlDocument]) -> Mapping[int, Anchor]:
+    """The first key or list item of every line; of those that begin at the same spot the outermost."""
+    found: dict[int, tuple[int, Anchor]] = {}
+    for index, document in enumerate(documents):
+        for place, (line, column) in document.positions.items():
+            if place and (line not in found or column < found[line][0]):
+                found[line] = (column, (index, place))
+    return {line: anchor for line, (_, anchor) in found.items()}
+
+
+def _line_of(documents: Sequence[YamlDocument], anchor: Anchor | None) -> int:
+    """The line of *anchor* in what was written; 0 for the end."""
+    if anchor is None or anchor[0] >= len(documents):
+        return 0
+    return documents[anchor[0]].position(anchor[1])[0]

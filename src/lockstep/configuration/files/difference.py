@@ -1,0 +1,231 @@
+"""What separates a declared document from what is in force, and what the document's sections become when it is applied.
+
+Only sections that the document has are compared. What is in force and not in the file is shown as `-` and stays, unless pruning is asked
+for; what changes inside one thing is `~`. The order of attributes, filters and assignments means nothing, that of roles does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.configuration.files.change import ConfigChange, Sign
+from lockstep.configuration.files.file import ConfigDocument, DocumentKind
+from lockstep.configuration.files.sections import assignment_key, role_key
+
+Json = dict[str, Any]
+Inner = Callable[["Comparison", str, Json, Json], Json]
+# What a file refers to, but the server does not know: compared where the values are, or nowhere.
+NOT_COMPARED = frozenset({"template", "authentication", "secretTokenRef"})
+NEVER_STORED = frozenset({"default"})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """*changes* in the order of the file. *spec*: the sections that differ, as they are to be."""
+
+    changes: tuple[ConfigChange, ...]
+    spec: Mapping[str, Any]
+
+
+def difference(declared: ConfigDocument, current: Mapping[str, Any], *, prune: bool) -> Difference:
+    """Compare *declared* with the spec that is in force. *prune*: what the file does not have, goes."""
+    comparison = Comparison(declared.title, prune)
+    spec: Json = {}
+    for section, value in declared.spec.items():
+        if section in NOT_COMPARED:
+            continue
+        before = len(comparison.changes)
+        compare = _SECTIONS.get((declared.kind, section), _value)
+        merged = compare(comparison, section, value, current.get(section))
+        if len(comparison.changes) > before:
+            spec[section] = merged
+    return Difference(tuple(comparison.changes), spec)
+
+
+class Comparison:
+    """Collects the changes of one document."""
+
+    def __init__(self, document: str, prune: bool) -> None:
+        self.document = document
+        self.prune = prune
+        self.changes: list[ConfigChange] = []
+
+    def add(self, place: str, new: Any) -> None:
+        self.changes.append(ConfigChange(Sign.ADD, self.document, place, new=new))
+
+    def change(self, place: str, old: Any, new: Any) -> None:
+        self.changes.append(ConfigChange(Sign.CHANGE, self.document, place, old, new))
+
+    def remove(self, place: str, old: Any) -> None:
+        self.changes.append(ConfigChange(Sign.REMOVE, self.document, place, old=old, is_kept=not self.prune))
+
+    def fields(self, place: str, declared: Json, current: Json) -> Json:
+        """Compare two things key by key; the declared one says everything about itself."""
+        for key in [*declared, *(key for key in current if key not in declared)]:
+            if key not in NEVER_STORED and declared.get(key) != current.get(key):
+                self.change(f"{place}.{key}", current.get(key), declared.get(key))
+        return declared
+
+    def items(
+        self,
+        place: str,
+        declared: Sequence[Json],
+        current: Sequence[Json],
+        *,
+        key: Callable[[Json], Any],
+        name: Callable[[Json], str],
+        inner: Inner | None = None,
+    ) -> list[Json]:
+        """Compare two lists of things that *key* tells apart. Returns what the list becomes."""
+        left = {_numbered(key, current, index): one for index, one in enumerate(current)}
+        merged = []
+        for index, one in enumerate(declared):
+            known = left.pop(_numbered(key, declared, index), None)
+            at = f"{place}[{name(one)}]"
+            if known is None:
+                self.add(at, one)
+                merged.append(one)
+            else:
+                merged.append(inner(self, at, one, known) if inner else self.fields(at, one, known))
+        for one in left.values():
+            self.remove(f"{place}[{name(one)}]", one)
+        return merged if self.prune else [*merged, *left.values()]
+
+
+def _numbered(key: Callable[[Json], Any], items: Sequence[Json], index: int) -> tuple[Any, int]:
+    """The key of an item, and how many before it have the same: names need not be unique."""
+    own = key(items[index])
+    return own, sum(1 for other in items[:index] if key(other) == own)
+
+
+def _value(comparison: Comparison, place: str, declared: Any, current: Any) -> Any:
+    if isinstance(declared, Mapping):
+        return comparison.fields(place, dict(declared), dict(current or {}))
+    if declared != current:
+        comparison.change(place, current, declared)
+    return declared
+
+
+def _credentials(comparison: Comparison, place: str, declared: Json, current: Json | None) -> Json:
+    for key, value in declared.items():
+        if key not in NOT_COMPARED and (current or {}).get(key) != value:
+            comparison.change(f"{place}.{key}", (current or {}).get(key), value)
+    return declared
+
+
+def _roles(comparison: Comparison, place: str, declared: list[Json], current: list[Json] | None) -> list[Json]:
+    merged = comparison.items(place, declared, current or [], key=role_key, name=_role_name)
+    before = [role_key(role) for role in current or []]
+    after = [role_key(role) for role in merged]
+    common = set(before) & set(after)
+    if [key for key in before if key in common] != [key for key in after if key in common]:
+        names = [_role_name(role) for role in current or []]
+        comparison.change(f"{place}.order", names, [_role_name(role) for role in merged])
+    return merged
+
+
+def _role_name(role: Json) -> str:
+    return str(role["value"] or role["displayName"])
+
+
+def _assignments(comparison: Comparison, place: str, declared: list[Json], current: list[Json] | None) -> list[Json]:
+    """Somebody whose only assignment has another role now is changed, not added and removed."""
+    wanted, known = _by_principal(declared), _by_principal(current or [])
+    moved: set[tuple[str, str, str]] = set()
+    for principal, roles in wanted.items():
+        old = known.get(principal, [])
+        if len(roles) == len(old) == 1 and assignment_key(roles[0]) != assignment_key(old[0]):
+            moved |= {assignment_key(roles[0]), assignment_key(old[0])}
+            at = f"{place}[{_assigned_name(roles[0])}].role"
+            comparison.change(at, old[0].get("role"), roles[0].get("role"))
+    merged = comparison.items(
+        place,
+        [one for one in declared if assignment_key(one) not in moved],
+        [one for one in current or [] if assignment_key(one) not in moved],
+        key=assignment_key,
+        name=_assigned_name,
+        inner=lambda _, place, declared, current: current,
+    )
+    return [*[one for one in declared if assignment_key(one) in moved], *merged]
+
+
+def _by_principal(assignments: Sequence[Json]) -> dict[tuple[str, str], list[Json]]:
+    found: dict[tuple[str, str], list[Json]] = {}
+    for one in assignments:
+        found.setdefault(assignment_key(one)[:2], []).append(one)
+    return found
+
+
+def _assigned_name(one: Json) -> str:
+    return f"group {one['group']}" if "group" in one else f"user {one['user']}"
+
+
+def _provisioning(comparison: Comparison, place: str, declared: Json, current: Json | None) -> Json:
+    found: Json = {}
+    known = current or {}
+    for key, value in declared.items():
+        before = len(comparison.changes)
+        if key == "mappings":
+            merged: Any = comparison.items(
+                f"{place}.mappings",
+                value or [],
+                known.get("mappings") or [],
+                key=lambda one: (one["source"], one["target"]),
+                name=lambda one: str(one["name"]),
+                inner=_mapping,
+            )
+        else:
+            merged = _value(comparison, f"{place}.{key}", value, known.get(key))
+        if len(comparison.changes) > before:
+            found[key] = merged
+    return found
+
+
+def _mapping(comparison: Comparison, place: str, declared: Json, current: Json) -> Json:
+    lists = {
+        "scopingFilters": ("title", lambda one: one["title"]),
+        "attributes": ("target", lambda one: one["target"].lower()),
+        "attributeList": ("name", lambda one: one["name"].lower()),
+    }
+    declared = _as_known(declared, current)
+    merged = {key: value for key, value in declared.items() if key not in lists}
+    comparison.fields(place, merged, {key: value for key, value in current.items() if key not in lists})
+    for section, (title, key) in lists.items():
+        items = comparison.items(
+            f"{place}.{section}",
+            declared.get(section, []),
+            current.get(section, []),
+            key=key,
+            name=lambda one, title=title: str(one[title]),  # type: ignore[misc]
+        )
+        if items:
+            merged[section] = items
+    return merged
+
+
+def _as_known(declared: Json, current: Json) -> Json:
+    """*declared* with what the gallery knows of the application, where the file says nothing of it.
+
+    Otherwise a file that only maps would forget which roles give power, and their guard with them.
+    """
+    privileged = {
+        one["target"].lower(): one["privileged"] for one in current.get("attributes", []) if "privileged" in one
+    }
+    attributes = [
+        {**one, "privileged": privileged[one["target"].lower()]}
+        if "privileged" not in one and one["target"].lower() in privileged
+        else one
+        for one in declared.get("attributes", [])
+    ]
+    known = {"attributeList": current["attributeList"]} if "attributeList" in current else {}
+    return {**known, **declared, **({"attributes": attributes} if attributes else {})}
+
+
+_SECTIONS: Mapping[tuple[DocumentKind, str], Callable[[Comparison, str, Any, Any], Any]] = {
+    (DocumentKind.APPLICATION, "credentials"): _credentials,
+    (DocumentKind.APPLICATION, "roles"): _roles,
+    (DocumentKind.APPLICATION, "assignments"): _assignments,
+    (DocumentKind.APPLICATION, "provisioning"): _provisioning,
+}

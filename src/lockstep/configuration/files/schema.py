@@ -1,0 +1,259 @@
+"""The JSON Schema of configuration files, for editors: completion, and mistakes underlined while typing.
+
+It is made from the same words that reading uses, so it never lags behind; what a schema cannot say (expressions, names) is told on reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from lockstep.configuration.document.mapping_json import ACTIONS
+from lockstep.configuration.files.file import API_VERSION, DocumentKind
+from lockstep.configuration.files.secrets import REFERENCE
+from lockstep.configuration.files.sections import AUTHENTICATIONS, EVENTS, MODES
+from lockstep.configuration.files.source import FILE_KINDS, OPENED_SOURCE_TYPES
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules.configuration import Apply, Drift, Flow, Scope
+from lockstep.engine.rules.operators import OPERATORS
+from lockstep.engine.rules.policies import OnLeaving, OnLost
+from lockstep.engine.rules.target_attributes import AttributeType
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+BOOLEAN: Schema = {"type": "boolean"}
+ANYTHING: Schema = {"type": "object"}
+VALUE: Schema = {"type": ["string", "integer", "boolean", "null", "array"]}
+DURATION: Schema = {"type": "string", "pattern": "^P.+$", "description": "ISO 8601: P30D, PT40M"}
+SECRET: Schema = {
+    "type": "string",
+    "pattern": f"^{REFERENCE.pattern}$",
+    "description": "Where the secret is found: env:NAME or file:/path. Never the secret itself.",
+}
+
+
+def json_schema() -> Schema:
+    """The schema of one document of a file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Lockstep configuration",
+        "oneOf": [_document(kind) for kind in DocumentKind],
+        "$defs": {
+            "condition": _condition(),
+            "filter": _object({"title": TEXT, "all": _conditions(), "x-entra": ANYTHING}, "title", "all"),
+            "attribute": _attribute(),
+            "mapping": _mapping(),
+            "provisioning": _provisioning(),
+        },
+    }
+
+
+def _document(kind: DocumentKind) -> Schema:
+    labels = {} if kind is DocumentKind.GROUP else {"labels": {"type": "object", "additionalProperties": TEXT}}
+    metadata = _object({"name": TEXT, **labels}, "name")
+    specs = {
+        DocumentKind.TENANT: _tenant,
+        DocumentKind.SOURCE: _source,
+        DocumentKind.GROUP: _group,
+        DocumentKind.APPLICATION: _application,
+    }
+    keys = {"apiVersion": {"const": API_VERSION}, "kind": {"const": kind.value}, "metadata": metadata}
+    return _object(keys | {"spec": specs[kind]()}, "apiVersion", "kind", "metadata", "spec")
+
+
+def _tenant() -> Schema:
+    notifications = {
+        "email": _list(TEXT),
+        "webhook": _object({"url": TEXT, "secretRef": SECRET}, "url"),
+        "on": _list({"enum": list(EVENTS)}),
+    }
+    return _object({"notifications": _object(notifications)})
+
+
+def _source() -> Schema:
+    files = _list(_object({"path": TEXT, "kind": {"enum": list(FILE_KINDS)}, "group": TEXT}, "path"))
+    connection = {
+        "files": files,
+        "every": DURATION,
+        "encoding": TEXT,
+        "delimiter": TEXT,
+        "values": ANYTHING,
+        "dateFormats": ANYTHING,
+        "partial": BOOLEAN,
+    }
+    keys = {
+        "type": {"enum": list(OPENED_SOURCE_TYPES)},
+        "displayName": TEXT,
+        "connection": _object(connection),
+        "attributes": {
+            "type": "object",
+            "additionalProperties": {"anyOf": [TEXT, _list(TEXT)]},
+            "description": "The source's name of an attribute, and Entra's, or several of them.",
+        },
+    }
+    return _object(keys, "type")
+
+
+def _group() -> Schema:
+    filters = _list({"$ref": "#/$defs/filter"}) | {
+        "description": "Who is a member: OR between filters, AND inside one."
+    }
+    return _object({"description": TEXT, "scopingFilters": filters})
+
+
+def _application() -> Schema:
+    credentials = {"authentication": {"enum": list(AUTHENTICATIONS)}, "tenantUrl": TEXT, "secretTokenRef": SECRET}
+    role = {
+        "value": TEXT,
+        "displayName": TEXT,
+        "description": TEXT,
+        "enabled": BOOLEAN,
+        "default": BOOLEAN,
+        "memberTypes": _list(TEXT),
+    }
+    assignment = {
+        "oneOf": [_object({"group": TEXT, "role": TEXT}, "group"), _object({"user": TEXT, "role": TEXT}, "user")]
+    }
+    keys = {
+        "template": TEXT | {"description": "The gallery entry: lockstep apps templates"},
+        "displayName": TEXT,
+        "credentials": _object(credentials),
+        "roles": _list(_object(role)) | {"description": "The order is the precedence."},
+        "assignments": _list(assignment),
+        "provisioning": {"$ref": "#/$defs/provisioning"},
+    }
+    return _object(keys, "template")
+
+
+def _provisioning() -> Schema:
+    keys = {
+        "mode": {"enum": list(MODES)},
+        "status": {"enum": ["on", "off", True, False]},
+        "scope": _words(Scope),
+        "schedule": _object({"interval": DURATION, "jitter": DURATION}),
+        "limits": _object(
+            {
+                "requestsPerSecond": {"type": "number", "exclusiveMinimum": 0},
+                "concurrency": _number(1, 1_000),
+                "maxRetries": _number(0, 100),
+                "membersPerPatch": _number(1, 1_000),
+            }
+        ),
+        "deletions": _deletions(),
+        "guards": _object(
+            {
+                "privilegeGrants": _or_off(1),
+                "emptiedAttributes": _or_off(1),
+                "matchingValues": _or_off(1),
+                "percent": _or_off(1, 100),
+            }
+        ),
+        "startDate": _object({"attribute": TEXT, "leadTime": DURATION}, "attribute"),
+        "nestedGroups": BOOLEAN,
+        "defaultDomain": TEXT,
+        "notificationEmail": TEXT,
+        "emailOnFailure": BOOLEAN,
+        "mappings": _list({"$ref": "#/$defs/mapping"}),
+        "x-entra": ANYTHING,
+    }
+    return _object(keys)
+
+
+def _deletions() -> Schema:
+    leaving = _words(OnLeaving)
+    keys = {
+        "threshold": _or_off(1),
+        "thresholdPercent": _or_off(1, 100),
+        "percentFrom": _number(1),
+        "onOutOfScope": leaving,
+        "onSourceDisabled": leaving,
+        "onSourceDeleted": leaving,
+        "onPurged": leaving,
+        "deleteAfter": {"anyOf": [DURATION, {"type": "null"}]},
+        "deleteAfterPurge": BOOLEAN,
+        "onLost": _words(OnLost),
+    }
+    return _object(keys)
+
+
+def _mapping() -> Schema:
+    described = {
+        "name": TEXT,
+        "type": _words(AttributeType),
+        "required": BOOLEAN,
+        "caseExact": BOOLEAN,
+        "filterable": BOOLEAN,
+        "multiValued": BOOLEAN,
+    }
+    keys = {
+        "name": TEXT,
+        "source": _words(ObjectKind),
+        "target": TEXT,
+        "enabled": BOOLEAN,
+        "actions": _list({"enum": list(ACTIONS)}),
+        "scopingFilters": _list({"$ref": "#/$defs/filter"}) | {"description": "OR between filters, AND inside one."},
+        "attributes": _list({"$ref": "#/$defs/attribute"}),
+        "attributeList": _list(_object(described, "name")),
+        "x-entra": ANYTHING,
+    }
+    return _object(keys, "name")
+
+
+def _attribute() -> Schema:
+    keys = {
+        "target": TEXT,
+        "source": TEXT,
+        "constant": VALUE,
+        "expression": TEXT | {"maxLength": 10_000},
+        "default": VALUE,
+        "match": _number(0, 1_000) | {"description": "Matching precedence; 0 is none."},
+        "apply": _words(Apply),
+        "flow": _words(Flow),
+        "clearWhenEmpty": BOOLEAN,
+        "redact": BOOLEAN,
+        "drift": _words(Drift),
+        "privileged": _list({"type": ["string", "integer", "boolean"]}),
+        "x-entra": ANYTHING,
+    }
+    return _object(keys, "target")
+
+
+def _condition() -> Schema:
+    clause = {
+        "attribute": TEXT,
+        "operator": {"enum": list(OPERATORS)},
+        "value": {"type": ["string", "integer", "boolean", "null"]},
+        "of": {"enum": ["any", "all"]},
+    }
+    groups = [_object({name: _conditions()}, name) for name in ("all", "any")]
+    inner = _object({"not": {"$ref": "#/$defs/condition"}}, "not")
+    others = [_object({name: TEXT}, name) for name in ("memberOf", "expression")]
+    return {"anyOf": [_object(clause, "attribute", "operator"), *groups, inner, *others]}
+
+
+def _conditions() -> Schema:
+    return _list({"$ref": "#/$defs/condition"})
+
+
+def _object(keys: dict[str, Any], *required: str) -> Schema:
+    found: Schema = {"type": "object", "additionalProperties": False, "properties": keys}
+    return found | ({"required": list(required)} if required else {})
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _words(words: Iterable[StrEnum]) -> Schema:
+    return {"enum": [word.value for word in words]}
+
+
+def _number(least: int, most: int = 2**31) -> Schema:
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+def _or_off(least: int, most: int = 2**31) -> Schema:
+    """A number that null switches off."""
+    return _number(least, most) | {"type": ["integer", "null"]}

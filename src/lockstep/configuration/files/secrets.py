@@ -1,0 +1,62 @@
+"""Keep secrets out of files: what could be one is refused with the reason, and its value is never repeated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from lockstep.configuration.document.strict_json import ConfigurationError, Part
+
+REFERENCE = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)")
+EXAMPLE = "env:DOCUMO_SCIM_TOKEN or file:/run/secrets/documo"
+_SECRET = re.compile(
+    r"(password|passphrase|passwd|pwd|bindpw|secret|token|(api|access|private|shared|secret)key|credential)s?$",
+    re.IGNORECASE,
+)
+
+
+def refuse_secrets(value: Any, place: str) -> None:
+    """Raise ConfigurationError where a key of *value* or below holds a secret, or a URL brings a password along."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            at = f"{place}.{key}"
+            if _SECRET.search(str(key).replace("_", "").replace("-", "")) and isinstance(inner, str | int | float):
+                reference = f"{key}Ref"
+                raise ConfigurationError(
+                    at,
+                    "a secret is not written into a file, only where it is found: files are copied, committed and shown",
+                    next_step=f"Write {reference}: {EXAMPLE}",
+                )
+            if str(key).endswith("Ref"):
+                _check_reference(inner, at)
+            refuse_secrets(inner, at)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            refuse_secrets(inner, f"{place}[{index}]")
+    elif isinstance(value, str) and _holds_password(value):
+        message = "an address with a password in it is not written into a file"
+        raise ConfigurationError(place, message, next_step=f"Refer to it: {EXAMPLE}")
+
+
+def checked_reference(part: Part, key: str) -> str:
+    """The reference in *key*. Raises ConfigurationError, which does not repeat it: it may be the secret itself."""
+    value = part.raw(key)
+    _check_reference(value, part.place_of(key))
+    return str(value)
+
+
+def _check_reference(value: Any, place: str) -> None:
+    if not isinstance(value, str) or not REFERENCE.fullmatch(value):
+        message = "a reference is needed: env: and the name of a variable, or file: and a path"
+        raise ConfigurationError(place, message, next_step=f"For example {EXAMPLE}")
+
+
+def _holds_password(text: str) -> bool:
+    if "://" not in text:
+        return False
+    try:
+        return urlsplit(text).password is not None
+    except ValueError:
+        return False

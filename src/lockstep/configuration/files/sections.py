@@ -1,0 +1,193 @@
+"""What the `spec` of a tenant, a group and an application may say; each becomes its canonical JSON shape.
+
+Only what is there is returned: a section left out is not managed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lockstep.configuration.document.configuration_json import configuration_from_json, configuration_to_json
+from lockstep.configuration.document.filter_json import filter_from_json, filter_to_json
+from lockstep.configuration.document.strict_json import ConfigurationError, Part, unknown_word
+from lockstep.configuration.files.secrets import checked_reference, refuse_secrets
+
+EVENTS = ("failure", "quarantine", "deleteThreshold", "recovered")
+AUTHENTICATIONS = ("bearer",)
+DEFAULT_ACCESS_NAMES = ("", "default access")
+MODES = ("automatic",)
+# In the order in which a file has them.
+PROVISIONING_KEYS = (
+    "mode", "status", "scope", "schedule", "limits", "deletions", "guards", "startDate", "nestedGroups", "defaultDomain",
+    "notificationEmail", "emailOnFailure", "mappings", "x-entra",
+)  # fmt: skip
+
+
+def tenant_from_json(part: Part) -> dict[str, Any]:
+    spec: dict[str, Any] = {}
+    if "notifications" in part:
+        spec["notifications"] = _notifications(part.part("notifications"))
+    part.done()
+    return spec
+
+
+def group_from_json(part: Part) -> dict[str, Any]:
+    """A group of our own. Without `scopingFilters` nothing is said about who is a member; an empty list: nobody by a rule."""
+    spec: dict[str, Any] = {}
+    if "description" in part:
+        spec["description"] = part.text("description")
+    if "scopingFilters" in part:
+        spec["scopingFilters"] = [filter_to_json(one) for one in part.read_each("scopingFilters", filter_from_json)]
+    part.done()
+    return spec
+
+
+def application_from_json(part: Part) -> dict[str, Any]:
+    part = _without_source(part)
+    spec: dict[str, Any] = {"template": part.text("template", required=True).lower()}
+    if "displayName" in part:
+        spec["displayName"] = part.text("displayName")
+    if "credentials" in part:
+        spec["credentials"] = _credentials(part.part("credentials"))
+    if part.raw("roles") is not None:
+        spec["roles"] = _roles(part)
+    if part.raw("assignments") is not None:
+        spec["assignments"] = _assignments(part)
+    if "provisioning" in part:
+        spec["provisioning"] = provisioning_from_json(part.part("provisioning"))
+    part.done()
+    return spec
+
+
+def provisioning_from_json(part: Part) -> dict[str, Any]:
+    """The keys that are there, canonical. A key that says the default is there all the same, with None."""
+    given = part.whole()
+    try:
+        compiled = configuration_from_json(given, version=0)
+    except ConfigurationError as error:
+        place = f"{part.place}.{error.place}" if error.place else part.place
+        raise ConfigurationError(place, error.message, next_step=error.next_step) from None
+    mode = compiled.settings.mode
+    if mode is not None and mode not in MODES:
+        raise part.error("mode", unknown_word(mode, MODES, "mode"))
+    written = configuration_to_json(compiled)
+    return {key: written.get(key) for key in PROVISIONING_KEYS if given.get(key) is not None}
+
+
+def _notifications(part: Part) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if "email" in part:
+        found["email"] = [str(address) for address in part.list("email")]
+    if "webhook" in part:
+        hook = _without_secrets(part.part("webhook"))
+        found["webhook"] = {"url": hook.text("url", required=True)}
+        if "secretRef" in hook:
+            found["webhook"]["secretRef"] = checked_reference(hook, "secretRef")
+        hook.done()
+    if "on" in part:
+        events = part.list("on")
+        for index, event in enumerate(events):
+            if event not in EVENTS:
+                raise part.error(f"on[{index}]", unknown_word(str(event), EVENTS, "event"))
+        found["on"] = list(events)
+    part.done()
+    return found
+
+
+def _credentials(part: Part) -> dict[str, Any]:
+    part = _without_secrets(part)
+    found: dict[str, Any] = {}
+    if "authentication" in part:
+        way = part.text("authentication")
+        if way not in AUTHENTICATIONS:
+            raise part.error("authentication", unknown_word(way, AUTHENTICATIONS, "authentication"))
+        found["authentication"] = way
+    if "tenantUrl" in part:
+        found["tenantUrl"] = part.text("tenantUrl").strip().rstrip("/")
+    if "secretTokenRef" in part:
+        found["secretTokenRef"] = checked_reference(part, "secretTokenRef")
+    part.done()
+    return found
+
+
+def _without_source(part: Part) -> Part:
+    """*part*, none of whose keys has been asked for yet. Entra's jobs have one source each; here the directory is the source."""
+    if "source" in part.whole():
+        raise part.error(
+            "source",
+            "an application takes people from the whole directory, whichever source they came from",
+            next_step="Leave it out, and say who is provisioned with assignments or scoping filters",
+        )
+    return Part(part.whole(), part.place)
+
+
+def _without_secrets(part: Part) -> Part:
+    """*part*, none of whose keys has been asked for yet. A secret is refused for what it is, before it is an unknown key."""
+    refuse_secrets(part.whole(), part.place)
+    return Part(part.whole(), part.place)
+
+
+def _roles(part: Part) -> list[dict[str, Any]]:
+    roles = [_role(role) for role in part.parts("roles")]
+    seen: set[str] = set()
+    for index, role in enumerate(roles):
+        key = role_key(role)
+        if key in seen:
+            raise part.error(f"roles[{index}]", f'the role "{role["value"] or role["displayName"]}" is there twice')
+        seen.add(key)
+    defaults = [index for index, role in enumerate(roles) if role.get("default")]
+    if len(defaults) > 1:
+        raise part.error(f"roles[{defaults[1]}].default", "only one role can be the default")
+    return roles
+
+
+def _role(part: Part) -> dict[str, Any]:
+    value = part.text("value").strip()
+    name = part.text("displayName").strip() or value
+    if not name:
+        raise part.error("displayName", "a role needs a value or a displayName")
+    found: dict[str, Any] = {"value": value, "displayName": name}
+    if text := part.text("description"):
+        found["description"] = text
+    if not part.boolean("enabled", default=True):
+        found["enabled"] = False
+    if part.boolean("default", default=False):
+        found["default"] = True
+    kinds = [str(kind) for kind in part.list("memberTypes")]
+    if kinds and kinds != ["User"]:
+        found["memberTypes"] = kinds
+    part.done()
+    return found
+
+
+def _assignments(part: Part) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    seen: set[tuple[str, str, str]] = set()
+    for index, inner in enumerate(part.parts("assignments")):
+        one = _assignment(inner)
+        key = assignment_key(one)
+        if key in seen:
+            raise part.error(f"assignments[{index}]", "this assignment is there twice")
+        seen.add(key)
+        found.append(one)
+    return found
+
+
+def _assignment(part: Part) -> dict[str, Any]:
+    given = [key for key in ("group", "user") if key in part]
+    if len(given) != 1:
+        raise ConfigurationError(part.place, "an assignment names either a group or a user")
+    one = {given[0]: part.text(given[0], required=True).strip()}
+    role = part.text("role").strip()
+    part.done()
+    return one if role.lower() in DEFAULT_ACCESS_NAMES else one | {"role": role}
+
+
+def role_key(role: dict[str, Any]) -> str:
+    """By what a role is told from others: its value, else its name; letter case does not matter."""
+    return str(role["value"] or role["displayName"]).lower()
+
+
+def assignment_key(one: dict[str, Any]) -> tuple[str, str, str]:
+    kind = "group" if "group" in one else "user"
+    return kind, str(one[kind]).lower(), str(one.get("role", "")).lower()

@@ -1,0 +1,161 @@
+"""Read YAML documents as JSON values, and remember where every key stands.
+
+The words are those of YAML 1.2: `on`, `off`, `yes` and `no` are texts, and so is `007`; only true and false are truth values. An alias
+may not make a small file large: what a document says is counted after aliases are followed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from lockstep.configuration.document.strict_json import ConfigurationError
+from lockstep.errors import LockstepError, invalid
+
+MAX_CHARACTERS = 4_000_000
+MAX_VALUES = 200_000
+MAX_DEPTH = 40
+
+Position = tuple[int, int]  # line and column, both from 1
+
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,99})")
+_FLOAT = re.compile(r"[-+]?[0-9]{1,99}\.[0-9]{1,99}([eE][-+]?[0-9]{1,3})?")
+_WORDS: Mapping[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_TAGS = ("str", "int", "float", "bool", "null", "timestamp", "value", "map", "seq", "merge")
+_STEP = re.compile(r"(\.[^.\[\]]+|\[\d+\])$")
+
+
+@dataclass(frozen=True)
+class YamlDocument:
+    """One document of a file. *positions*: the place of every key and list item, as `spec.roles[0].value`."""
+
+    file: str
+    value: Any
+    positions: Mapping[str, Position] = field(repr=False)
+
+    def position(self, place: str) -> Position:
+        """Where *place* stands, or the deepest part of it that is there."""
+        while place not in self.positions and place:
+            shorter = _STEP.sub("", place)
+            place = shorter if shorter != place else place.rpartition(".")[0]
+        return self.positions.get(place, (1, 1))
+
+    def located(self, error: ConfigurationError) -> LockstepError:
+        """*error* with file, line and column."""
+        return wrong(self.file, self.position(error.place), error.detail, next_step=error.next_step)
+
+
+def read_yaml(text: str, file: str) -> tuple[YamlDocument, ...]:
+    """The documents of *text*, empty ones left out. Raises LockstepError with *file*, line and column."""
+    if len(text) > MAX_CHARACTERS:
+        raise wrong(file, (1, 1), f"the file has {len(text):,} characters, at most {MAX_CHARACTERS:,} are read")
+    try:
+        _check_depth(text, file)
+        nodes = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
+    except yaml.MarkedYAMLError as error:
+        raise _syntax(file, error) from None
+    except yaml.YAMLError as error:
+        raise wrong(file, (1, 1), f"this is not valid YAML: {' '.join(str(error).split())[:200]}") from None
+    return tuple(document for node in nodes if (document := _Builder(file).document(node)) is not None)
+
+
+def wrong(file: str, position: Position, detail: str, *, why: str = "", next_step: str = "") -> LockstepError:
+    """The error of a configuration file: `contoso.yaml:12:5: what is wrong`."""
+    where = f"{file}:{position[0]}:{position[1]}"
+    return invalid(f"{where}: {detail}", why=why, next_step=next_step, code="InvalidConfiguration")
+
+
+def _check_depth(text: str, file: str) -> None:
+    """Before composing, which descends: a thousand brackets would exhaust the stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise wrong(file, _start(event), f"values nest more than {MAX_DEPTH} deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _syntax(file: str, error: yaml.MarkedYAMLError) -> LockstepError:
+    mark = error.problem_mark or error.context_mark
+    position = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    problem = f"{error.context}: {error.problem}" if error.context else str(error.problem)
+    hint = "Indent with spaces" if "'\\t'" in problem else ""
+    return wrong(file, position, f"this is not valid YAML: {problem[:300]}", next_step=hint)
+
+
+def _start(node: Any) -> Position:
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+class _Builder:
+    """Makes the JSON value of one document."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.positions: dict[str, Position] = {}
+        self.values = 0
+
+    def document(self, node: yaml.Node) -> YamlDocument | None:
+        self.positions[""] = _start(node)
+        value = self.value(node, "", 0)
+        return None if value is None else YamlDocument(self.file, value, self.positions)
+
+    def value(self, node: yaml.Node, place: str, depth: int) -> Any:
+        self.values += 1
+        if self.values > MAX_VALUES or depth > MAX_DEPTH:
+            reason = "aliases (*name) repeat too much, or refer to themselves"
+            raise wrong(self.file, _start(node), f"the document holds more than {MAX_VALUES:,} values", why=reason)
+        if not node.tag.startswith("tag:yaml.org,2002:") or node.tag.rpartition(":")[2] not in _TAGS:
+            raise wrong(self.file, _start(node), f'the tag "{node.tag[:60]}" is not possible here')
+        match node:
+            case yaml.MappingNode():
+                return {key: self.value(inner, at, depth + 1) for key, at, inner in self.pairs(node, place)}
+            case yaml.SequenceNode():
+                return [self.item(inner, f"{place}[{index}]", depth) for index, inner in enumerate(node.value)]
+            case yaml.ScalarNode():
+                return _scalar(node)
+            case _:
+                raise wrong(self.file, _start(node), "this cannot be read")
+
+    def item(self, node: yaml.Node, place: str, depth: int) -> Any:
+        self.positions[place] = _start(node)
+        return self.value(node, place, depth + 1)
+
+    def pairs(self, node: yaml.MappingNode, place: str) -> Iterator[tuple[str, str, yaml.Node]]:
+        seen: dict[str, int] = {}
+        for key, inner in node.value:
+            line, _ = position = _start(key)
+            if not isinstance(key, yaml.ScalarNode) or not (key.value or key.style):
+                raise wrong(self.file, position, "a key must be a text")
+            if key.tag.endswith(":merge") and key.style is None:
+                raise wrong(
+                    self.file, position, "the merge key << is not possible here", next_step="Write the keys out"
+                )
+            if key.value in seen:
+                detail = f'the key "{key.value[:60]}" is there twice, first in line {seen[key.value]}'
+                raise wrong(self.file, position, detail, next_step="Remove one of them")
+            seen[key.value] = line
+            at = f"{place}.{key.value}" if place else key.value
+            self.positions[at] = position
+            yield key.value, at, inner
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    text = str(node.value)
+    if node.style is not None or node.tag.endswith(":str"):
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text

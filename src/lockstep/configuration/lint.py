@@ -1,0 +1,142 @@
+"""Look a configuration over before it is used: what cannot work, and what probably was not meant.
+
+Reading a configuration refuses what is wrong in form; this is about what is allowed and still a mistake. Nothing here needs people's
+data or the application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from lockstep.configuration.document.strict_json import unknown_word
+from lockstep.configuration.findings import Finding
+from lockstep.configuration.lint_powers import PowersGiven, check_powers
+from lockstep.configuration.lint_switch import check_switch
+from lockstep.configuration.source_names import ROLES, SourceAttributes, unknown_in_attribute, unknown_in_condition
+from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
+from lockstep.engine.expressions.check import Severity, check
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules.conditions import AllOf, AnyOf, Clause, Condition, ExpressionClause, NotThis
+from lockstep.engine.rules.configuration import (
+    Apply,
+    AttributeMapping,
+    Direct,
+    Expression,
+    JobConfiguration,
+    ObjectMapping,
+    Scope,
+)
+from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribute
+
+AttributeLists = Mapping[ObjectKind, Collection[TargetAttribute]]
+
+
+def lint(
+    configuration: JobConfiguration,
+    *,
+    source_attributes: SourceAttributes | None = None,
+    target_attributes: AttributeLists | None = None,
+    given: PowersGiven | None = None,
+) -> tuple[Finding, ...]:
+    """Every finding, in the order of the configuration. Attribute lists that are not given are not held against anything.
+
+    *given* is what the people in scope would get of power.
+    """
+    found: list[Finding] = []
+    for index, mapping in enumerate(configuration.objects):
+        if not mapping.enabled:
+            continue
+        place = f"mappings[{index}]"
+        sources = None if source_attributes is None else source_attributes.get(mapping.source)
+        targets = None if target_attributes is None else target_attributes.get(mapping.source)
+        found += _object(mapping, place, configuration, targets)
+        found += check_powers(mapping, place, configuration, given if mapping.source is ObjectKind.USER else None)
+        for number, attribute in enumerate(mapping.attributes):
+            where = f"{place}.attributes[{number}]"
+            found += _attribute(attribute, where, configuration)
+            found += _target_name(attribute, where, targets)
+            found += () if sources is None else unknown_in_attribute(attribute, where, sources)
+            if isinstance(attribute.source, Expression):
+                found += _expression(attribute.source.text, f"{where}.expression")
+        for number, scoping in enumerate(mapping.scoping_filters):
+            where = f"{place}.scopingFilters[{number}]"
+            found += () if sources is None else unknown_in_condition(scoping.condition, where, sources)
+            found += _condition(scoping.condition, where)
+    return tuple(found)
+
+
+def _object(
+    mapping: ObjectMapping, place: str, configuration: JobConfiguration, targets: Collection[TargetAttribute] | None
+) -> Iterator[Finding]:
+    if not mapping.matching:
+        message = (
+            "no mapping is marked for matching, so nobody can be recognised in the application and nobody is created"
+        )
+        yield Finding("error", place, message, "Mark a unique attribute, for example userName, with match: 1.")
+    yield from check_switch(mapping, place)
+    if configuration.deletions.on_purged.value == "delete" and "delete" not in mapping.actions:
+        message = "Delete is not ticked, so accounts of purged people stay in the application, disabled"
+        yield Finding("warning", f"{place}.actions", message)
+    mapped = {attribute.target for attribute in mapping.attributes}
+    for attribute in targets or ():
+        if attribute.required and attribute.name not in mapped and attribute.name != "id":
+            yield Finding("error", place, f"{attribute.name} is required in the application, but no mapping writes it")
+
+
+def _attribute(mapping: AttributeMapping, place: str, configuration: JobConfiguration) -> Iterator[Finding]:
+    if mapping.match and not mapping.attribute.filterable:
+        message = f"the application does not filter by {mapping.target}, so matching by it fails"
+        yield Finding("error", f"{place}.match", message)
+    if mapping.match and mapping.apply is Apply.CREATE_ONLY:
+        yield Finding(
+            "warning", f"{place}.apply", "a matching attribute that is written only on creation goes stale on a rename"
+        )
+    if ROLES in mapping.dependencies and configuration.scope is Scope.ALL:
+        message = "with the scope all, people without an assignment have no role: the attribute is written only for those who have"
+        yield Finding("warning", place, message)
+    if isinstance(mapping.source, Direct) and mapping.source.attribute == ROLES:
+        message = "appRoleAssignments cannot be mapped directly"
+        yield Finding("error", f"{place}.source", message, "Use SingleAppRoleAssignment([appRoleAssignments]).")
+    if mapping.is_reference and not isinstance(mapping.source, Direct):
+        message = f"{mapping.target} refers to another object; an expression cannot give an object"
+        yield Finding("error", place, message, "Map it directly, for example from manager.")
+    if mapping.attribute.type is AttributeType.BOOLEAN and mapping.default not in (None, True, False, "True", "False"):
+        yield Finding("warning", f"{place}.default", f"{mapping.target} is a truth value; the default is none")
+
+
+def _target_name(
+    mapping: AttributeMapping, place: str, targets: Collection[TargetAttribute] | None
+) -> Iterator[Finding]:
+    if targets is not None and (names := [attribute.name for attribute in targets]) and mapping.target not in names:
+        message = (
+            f"{unknown_word(mapping.target, names, 'target attribute', lists_known=False)} (SchemaAttributeNotFound)"
+        )
+        yield Finding("warning", f"{place}.target", message)
+
+
+def _expression(text: str, place: str) -> Iterator[Finding]:
+    for found in check(text):
+        if found.severity is Severity.INFORMATION:
+            continue
+        message = f"{found.message}, at character {found.position}"
+        yield Finding(str(found.severity), place, message, found.suggestion)
+
+
+def _condition(condition: Condition, place: str) -> Iterator[Finding]:
+    match condition:
+        case ExpressionClause(compiled):
+            yield from _expression(compiled.text, f"{place}.expression")
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from _condition(part, place)
+        case NotThis(part):
+            yield from _condition(part, place)
+        case Clause(attribute):
+            if attribute in (IS_SOFT_DELETED, ROLES):
+                message = f"{attribute} is computed from the scope and cannot decide it"
+                yield Finding("error", place, message)
+            if condition.operator.negative and not condition.operator.accepts_null:
+                message = (
+                    f"{condition.label}: an object without {attribute} does not pass, although the clause is negative"
+                )
+                yield Finding("warning", place, message, f"Add a second filter with {attribute} IS NULL if it should.")

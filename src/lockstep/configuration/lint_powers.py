@@ -1,0 +1,63 @@
+"""Look at what the mappings write of power: a constant or an expression that gives a privileged value to everybody, or to many.
+
+What is assigned is not judged: a mapping that reads the assignment is noticed only where all of many people come out privileged.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from lockstep.configuration.findings import Finding
+from lockstep.configuration.source_names import ROLES
+from lockstep.engine.decisions.drafting import power_name, powers_in
+from lockstep.engine.records import Action, Plan
+from lockstep.engine.rules.configuration import AttributeMapping, Constant, JobConfiguration, ObjectMapping
+
+
+@dataclass(slots=True)
+class PowersGiven:
+    """What new accounts for *people* in scope would get: how many of them which privileged value, by target path."""
+
+    people: int = 0
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def count(self, plan: Plan, mapping: ObjectMapping) -> None:
+        """Count *plan*, made for somebody without an account; who gets none is nobody."""
+        if plan.action is not Action.CREATE:
+            return
+        self.people += 1
+        for change in plan.changes:
+            self.counts.update(
+                (change.path, power) for power in powers_in(mapping.powers.get(change.path, {}), change.new)
+            )
+
+
+def check_powers(
+    mapping: ObjectMapping, place: str, configuration: JobConfiguration, given: PowersGiven | None
+) -> Iterator[Finding]:
+    """The privileged values that too many get. Without *given* only constants show."""
+    for number, attribute in enumerate(mapping.attributes):
+        powers = mapping.powers[attribute.target]
+        for power in powers.values():
+            count = given.counts[attribute.target, power] if given is not None else 0
+            people = given.people if given is not None else 0
+            is_constant = isinstance(attribute.source, Constant) and power in powers_in(powers, attribute.source.value)
+            if not is_constant and not _are_many(attribute, count, people, configuration):
+                continue
+            who = "everybody" if is_constant or count == people else "many people"
+            so_many = f": {count:,} of {people:,} in scope" if people else ""
+            yield Finding(
+                "warning",
+                f"{place}.attributes[{number}]",
+                f"{who} would get {power_name(attribute.target, power)}{so_many}",
+                "Give it by an app role: SingleAppRoleAssignment([appRoleAssignments]).",
+            )
+
+
+def _are_many(attribute: AttributeMapping, count: int, people: int, configuration: JobConfiguration) -> bool:
+    if ROLES in attribute.dependencies:
+        return count == people >= configuration.deletions.percent_from
+    percent = configuration.guards.percent
+    return count > 1 and percent is not None and count * 100 > percent * people

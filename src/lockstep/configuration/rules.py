@@ -1,0 +1,79 @@
+"""The rules of a job: its configuration, how that is read and written, and what it depends on.
+
+`dependencies` is what makes a change cheap: an attribute that no rule reads marks nobody.
+"""
+
+from __future__ import annotations
+
+from lockstep.configuration.document.configuration_json import configuration_from_json, configuration_to_json
+from lockstep.configuration.document.strict_json import ConfigurationError
+from lockstep.engine.decisions.source_record import MANAGER, OF_MANAGER
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules.conditions import attributes_of
+from lockstep.engine.rules.configuration import (
+    Apply,
+    AttributeMapping,
+    Constant,
+    Direct,
+    Drift,
+    Expression,
+    Flow,
+    JobConfiguration,
+    JobSettings,
+    Limits,
+    MappingSource,
+    NoSource,
+    ObjectMapping,
+    Scope,
+    StartPolicy,
+)
+from lockstep.engine.rules.policies import DeletionPolicy, Guards, OnLeaving, OnLost
+
+__all__ = [
+    "Apply",
+    "AttributeMapping",
+    "ConfigurationError",
+    "Constant",
+    "DeletionPolicy",
+    "Direct",
+    "Drift",
+    "Expression",
+    "Flow",
+    "Guards",
+    "JobConfiguration",
+    "JobSettings",
+    "Limits",
+    "MappingSource",
+    "NoSource",
+    "ObjectMapping",
+    "OnLeaving",
+    "OnLost",
+    "Scope",
+    "StartPolicy",
+    "configuration_from_json",
+    "configuration_to_json",
+    "dependencies",
+    "manager_attributes",
+]
+
+# What the directory itself knows of an object; expressions see it, and changes of it always count.
+COMPUTED = frozenset({"IsSoftDeleted", "appRoleAssignments", "accountEnabled", "objectId"})
+
+
+def dependencies(configuration: JobConfiguration, kind: ObjectKind) -> frozenset[str]:
+    """The source attributes of that kind whose change can change a decision: mappings, matching, filters, accountEnabled."""
+    mapping = configuration.mapping_for(kind)
+    if mapping is None or not mapping.enabled:
+        return frozenset()
+    mapped = (attribute.dependencies for attribute in mapping.attributes)
+    filtered = (attributes_of(scoping.condition) for scoping in mapping.scoping_filters)
+    start = {configuration.start.attribute} if configuration.start else set()
+    found = frozenset({"accountEnabled"}).union(start, *mapped, *filtered) - (COMPUTED - {"accountEnabled"})
+    return found | {MANAGER} if any(name.startswith(OF_MANAGER) for name in found) else found
+
+
+def manager_attributes(configuration: JobConfiguration, kind: ObjectKind) -> frozenset[str]:
+    """What decisions ask of the manager: `department` where something reads `manager.department`."""
+    return frozenset(
+        name.removeprefix(OF_MANAGER) for name in dependencies(configuration, kind) if name.startswith(OF_MANAGER)
+    )

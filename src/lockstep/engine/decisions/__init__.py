@@ -1,0 +1,1 @@
+"""What is decided for one object or one job, with reasons. Pure."""

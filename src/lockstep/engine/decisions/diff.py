@@ -1,0 +1,111 @@
+"""Find what differs between the desired account and what the application holds.
+
+Several values are a set: their order never matters. "True" and true are the same. A pure change of letter case counts only where the
+attribute is exact in case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from lockstep.engine.records import Change, Value, Values
+from lockstep.engine.rules.configuration import Apply, AttributeMapping, NoSource, ObjectMapping
+from lockstep.engine.rules.operators import is_empty
+from lockstep.engine.rules.secrecy import is_sealed, sealed
+from lockstep.engine.rules.target_attributes import AttributeType
+
+
+def changes_between(
+    desired: Values, held: Values, *, cleared: Collection[str] = (), mapping: ObjectMapping
+) -> tuple[Change, ...]:
+    """The changes that make *held* as *desired*, in the order of the mapping. Paths that are in neither are left alone."""
+    changes: list[Change] = []
+    for attribute in mapping.flowing:
+        path = attribute.target
+        old = held.get(path)
+        if path in cleared:
+            if not is_empty(old) and not _only_adds(attribute):
+                changes.append(Change(path, old, None, attribute.is_redacted))
+        elif path in desired:
+            new = _to_write(desired[path], old, attribute)
+            if not same_value(new, old, attribute):
+                changes.append(Change(path, old, new, attribute.is_redacted, _added(old, new, attribute)))
+    return tuple(changes)
+
+
+def same_value(one: Value, other: Value, mapping: AttributeMapping) -> bool:
+    """Whether two values of one attribute mean the same."""
+    if one is other or (one.__class__ is other.__class__ and not isinstance(one, tuple | dict) and one == other):
+        return True
+    if mapping.is_secret and (is_sealed(one) or is_sealed(other)):
+        return bool(sealed(one, mapping) == sealed(other, mapping))
+    return bool(_canonical(one, mapping) == _canonical(other, mapping))
+
+
+def _to_write(new: Value, old: Value, mapping: AttributeMapping) -> Value:
+    """What is written under the mapping's flow type; *old* where nothing may be."""
+    if is_empty(old):
+        return new
+    if is_sealed(old) and mapping.apply is Apply.ALWAYS:
+        return new
+    if mapping.apply is Apply.ATTRIBUTE_ADD_ONLY or isinstance(mapping.source, NoSource):
+        return old
+    if not mapping.attribute.multi_valued:
+        return old if mapping.apply is Apply.VALUE_ADD_ONLY else new
+    return _union(old, new, mapping) if _only_adds(mapping) or _adds_roles(mapping) else new
+
+
+def _added(old: Value, new: Value, mapping: AttributeMapping) -> tuple[Value, ...]:
+    """What is added where the mapping never takes other values away; nothing where it says all that there is."""
+    if not mapping.attribute.multi_valued or not (_only_adds(mapping) or _adds_roles(mapping)):
+        return ()
+    known = {_key(item, mapping) for item in _items(old)}
+    return tuple(item for item in _items(new) if _key(item, mapping) not in known)
+
+
+def _only_adds(mapping: AttributeMapping) -> bool:
+    return mapping.apply in (Apply.VALUE_ADD_ONLY, Apply.MULTI_VALUE_ADD_ONLY, Apply.ATTRIBUTE_ADD_ONLY)
+
+
+def _adds_roles(mapping: AttributeMapping) -> bool:
+    """AppRoleAssignmentsComplex adds to the roles that are there; its assertive sister replaces them."""
+    compiled = getattr(mapping.source, "compiled", None)
+    return compiled is not None and "AppRoleAssignmentsComplex" in compiled.functions
+
+
+def _union(old: Value, new: Value, mapping: AttributeMapping) -> Value:
+    known = {_key(item, mapping) for item in _items(old)}
+    return (*_items(old), *(item for item in _items(new) if _key(item, mapping) not in known))
+
+
+def _canonical(value: Value, mapping: AttributeMapping) -> Any:
+    if is_empty(value):
+        return None
+    if isinstance(value, tuple | list) or mapping.attribute.multi_valued:
+        return frozenset(_key(item, mapping) for item in _items(value)) or None
+    return _key(value, mapping)
+
+
+def _items(value: Value) -> Iterable[Value]:
+    if is_empty(value):
+        return ()
+    return value if isinstance(value, tuple | list) else (value,)
+
+
+def _key(value: Value, mapping: AttributeMapping) -> Any:
+    """A value as it compares: hashable, truth values and numbers without regard to how they are written."""
+    if isinstance(value, Mapping):
+        # A server adds $ref and the like: only what has a value counts, and a lone value stands for its element.
+        inner = {key: item for key, item in value.items() if not is_empty(item) and key != "$ref" and item is not False}
+        if set(inner) == {"value"}:
+            return _key(inner["value"], mapping)
+        return frozenset((key, _key(item, mapping)) for key, item in inner.items())
+    if isinstance(value, tuple | list):
+        return frozenset(_key(item, mapping) for item in value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    if mapping.attribute.type is AttributeType.BOOLEAN or text in ("True", "False"):
+        return text.lower()
+    return text if mapping.attribute.case_exact else text.casefold()

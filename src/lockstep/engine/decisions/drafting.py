@@ -1,0 +1,285 @@
+"""The parts that every plan is made of: mapped values, held values, drift, and the finished plan with its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from lockstep.engine.decisions.diff import changes_between, same_value
+from lockstep.engine.decisions.intent import IntentKind
+from lockstep.engine.decisions.kept import Difference, reasons_to_write
+from lockstep.engine.decisions.mapping import DISABLING, Mapped, Taken, held_values, map_account
+from lockstep.engine.decisions.matching import match_queries
+from lockstep.engine.decisions.prepare import Observed, Prepared
+from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
+from lockstep.engine.decisions.steps import decision_step, import_step, reference_steps, scoping_step
+from lockstep.engine.expressions import ExpressionError
+from lockstep.engine.records import Account, Action, Change, LinkState, Plan, Reason, Step, Value, Values
+from lockstep.engine.rules.conditions import earliest, next_day
+from lockstep.engine.rules.configuration import Drift, ObjectMapping
+from lockstep.engine.rules.operators import is_empty, text_of
+from lockstep.wording import counted
+
+# Never returned by any application: what we wrote last is all that anybody knows.
+UNREADABLE = frozenset({"password"})
+NO_VALUES = Mapped({})
+DRIFT = "Drift"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was decided for one object, before it is told in steps. *reasons* come in front of those of intent and scope."""
+
+    action: Action
+    reasons: tuple[Reason, ...] = ()
+    link_state: LinkState | None = None
+    target_id: str = ""
+    link_to: Account | None = None
+    mapped: Mapped = NO_VALUES
+    changes: tuple[Change, ...] = ()
+    matching: tuple[Step, ...] = ()
+    cause: str = ""
+    takes_over_from: str = ""
+    withheld: tuple[str, ...] = ()
+    names_follow: bool = False
+
+
+def as_plan(prepared: Prepared, draft: Draft) -> Plan:
+    """The plan with all its steps and reasons."""
+    obj, mapped = prepared.obj, draft.mapped
+    reasons = draft.reasons + tuple(reason for reason in prepared.intent.reasons if reason not in draft.reasons)
+    steps = (
+        import_step(obj),
+        scoping_step(prepared.scope),
+        *draft.matching,
+        *reference_steps(mapped.missing_references),
+        decision_step(draft.action, reasons[0], draft.changes),
+    )
+    return Plan(
+        kind=obj.kind,
+        source_id=obj.id,
+        display=obj.display,
+        action=draft.action,
+        reasons=reasons,
+        target_id=_target_id(prepared, draft),
+        link_to=draft.link_to,
+        desired=mapped.values,
+        # What was withheld is still wanted: remembered as agreed, it would never be written.
+        desired_hash=mapped.digest if mapped is not NO_VALUES and not draft.withheld else "",
+        changes=draft.changes,
+        generated=mapped.generated,
+        steps=steps,
+        link_state=draft.link_state or (prepared.link.state if prepared.link else None),
+        cause=draft.cause or prepared.intent.cause,
+        review_at=earliest(prepared.intent.review_at, _today(prepared)),
+        missing_references=mapped.missing_references,
+        grants=_grants(draft.changes, prepared.mapping),
+        empties=any(is_empty(change.new) for change in draft.changes),
+        renames=_renames(draft, prepared.mapping),
+        takes_over_from=draft.takes_over_from,
+        withheld=draft.withheld,
+        names_follow=draft.names_follow,
+        claims_privileged=_claims_privileged(prepared, draft),
+    )
+
+
+def mapped_for(prepared: Prepared, *, creating: bool, taken: Taken | None = None) -> Mapped:
+    """The desired account. For a disabling only the mappings that carry it: a leaver's other values must not hold it up."""
+    assert prepared.mapping is not None  # noqa: S101  # intents that map exist only with a mapping
+    return map_account(
+        prepared.obj,
+        prepared.mapping,
+        configuration=prepared.configuration,
+        moment=prepared.moment,
+        creating=creating,
+        is_soft_deleted=prepared.record[IS_SOFT_DELETED] == "True",
+        generated=prepared.link.generated if prepared.link and prepared.is_linked else {},
+        account_ids=prepared.account_ids,
+        taken=taken,
+        record=prepared.record,
+        only=None if prepared.intent.kind is IntentKind.PROVISION else DISABLING,
+    )
+
+
+def held_by(prepared: Prepared, observed: Observed) -> Values:
+    """What the linked account holds: as observed, else as last agreed."""
+    assert prepared.mapping is not None  # noqa: S101
+    base = prepared.link.base if prepared.link else {}
+    if isinstance(observed, Account):
+        read = held_values(prepared.mapping, observed.resource)
+        return {**read, **{path: base[path] for path in UNREADABLE & base.keys()}}
+    return base
+
+
+def difference(prepared: Prepared, mapped: Mapped, held: Values, *, is_read: bool = False) -> Difference:
+    """What is to be written, and what differs without being a reason to write. *is_read*: *held* was just read there."""
+    assert prepared.mapping is not None  # noqa: S101
+    changes = changes_between(mapped.values, held, cleared=mapped.cleared, mapping=prepared.mapping)
+    answers = prepared.link.answers if prepared.link is not None and prepared.is_linked else {}
+    unkept = prepared.configuration.unkept.get(prepared.obj.kind, frozenset())
+    drift: tuple[Reason, ...] = ()
+    if is_read and changes:
+        changes, drift = _without_drift(prepared, changes)
+    if not changes or not (answers or unkept):
+        return Difference(changes, drift=drift)
+    found = reasons_to_write(changes, answers, unkept, prepared.mapping)
+    return replace(found, drift=drift, app_name=prepared.configuration.app_name)
+
+
+def names_that_follow(prepared: Prepared, observed: Observed) -> tuple[Change, ...]:
+    """The matching values that an account which is switched off has of an earlier time: somebody else may have been given them since.
+
+    What cannot be evaluated stays as it is: nothing of this may keep anybody's access from ending.
+    """
+    assert prepared.mapping is not None  # noqa: S101
+    wanted = {
+        one.target
+        for one in prepared.mapping.matching
+        if not one.only_creates and not one.is_generated and one.dependencies.isdisjoint(DISABLING)
+    }
+    try:
+        queries = match_queries(
+            prepared.obj,
+            prepared.mapping,
+            prepared.configuration,
+            moment=prepared.moment,
+            record=prepared.record,
+        )
+    except ExpressionError:
+        return ()
+    names = {one.attribute: one.value for one in queries if one.attribute in wanted}
+    base = prepared.link.base if prepared.link else {}
+    return tuple(
+        change
+        for change in changes_between(names, held_by(prepared, observed), cleared=(), mapping=prepared.mapping)
+        # What only the application changed is drift, and not the person's new name.
+        if not same_value(base.get(change.path), change.new, prepared.mapping.by_target[change.path])
+    )
+
+
+def _without_drift(prepared: Prepared, changes: tuple[Change, ...]) -> tuple[tuple[Change, ...], tuple[Reason, ...]]:
+    """Leave out what only the application changed, where the mapping says to report or adopt that."""
+    assert prepared.mapping is not None  # noqa: S101
+    base = prepared.link.base if prepared.link and prepared.link.state is LinkState.LIVE else {}
+    kept: list[Change] = []
+    reasons: list[Reason] = []
+    for change in changes:
+        mapping = prepared.mapping.by_target[change.path]
+        ours = change.path in base and same_value(base[change.path], change.new, mapping)
+        if mapping.drift is Drift.ENFORCE or not ours:
+            kept.append(change)
+            continue
+        if mapping.drift is Drift.ADOPT:
+            continue  # the application may say what it likes until the person changes: nothing to report
+        shown = "[Redact]" if change.redacted else text_of(change.old)
+        text = (
+            f"{change.path} was changed in the application to {shown!r};"
+            " by this mapping's drift rule it is reported and left so."
+        )
+        reasons.append(Reason(DRIFT, text, {"attribute": change.path, "drift": mapping.drift.value}))
+    return tuple(kept), tuple(reasons)
+
+
+def turns_on(changes: tuple[Change, ...]) -> bool:
+    """Whether an account that was off is switched on."""
+    return any(
+        change.path == "active" and text_of(change.new).lower() == "true" and text_of(change.old).lower() == "false"
+        for change in changes
+    )
+
+
+def differs(changes: tuple[Change, ...]) -> Reason:
+    names = ", ".join(change.path for change in changes)
+    count = len(changes)
+    text = f"{counted(count, 'attribute')} differ: {names}." if count > 1 else f"{names} differs."
+    return Reason("Changed", text, {"attributes": names})
+
+
+def flag_is_off(prepared: Prepared, action: str, *, wish: str) -> Reason:
+    """The reason where the mapping's Create, Update or Delete is not ticked."""
+    name = prepared.mapping.name if prepared.mapping else ""
+    return Reason(
+        "EntrySynchronizationSkipped",
+        f'The mapping "{name}" does not {action} accounts.',
+        {"gate": "actions", "action": action},
+        f"{wish} if {action.capitalize()} were ticked among the target object actions.",
+    )
+
+
+def not_written(draft: Draft) -> Draft:
+    """*draft* as a skip. It carries no wish: remembered as agreed, what was not written would never be written."""
+    return replace(draft, action=Action.SKIP, mapped=NO_VALUES)
+
+
+def may(prepared: Prepared, action: str) -> bool:
+    return prepared.mapping is not None and action in prepared.mapping.actions
+
+
+def _today(prepared: Prepared) -> datetime | None:
+    """When a value may change because another day begins."""
+    if prepared.mapping is None or prepared.intent.kind is not IntentKind.PROVISION:
+        return None
+    return next_day(prepared.moment) if prepared.mapping.depends_on_today else None
+
+
+def _target_id(prepared: Prepared, draft: Draft) -> str:
+    if draft.target_id or draft.action is Action.CREATE or prepared.link is None or not prepared.is_linked:
+        return draft.target_id
+    return prepared.link.target_id
+
+
+def _grants(changes: tuple[Change, ...], mapping: ObjectMapping | None) -> tuple[str, ...]:
+    """The power that *changes* give, as a sentence names it."""
+    given: list[str] = []
+    for change in changes:
+        powers = mapping.powers.get(change.path, {}) if mapping else {}
+        if powers and not powers_in(powers, change.old):
+            given += [power_name(change.path, power) for power in powers_in(powers, change.new)]
+    return tuple(dict.fromkeys(given))
+
+
+def _renames(draft: Draft, mapping: ObjectMapping | None) -> tuple[str, ...]:
+    """The matching attributes by which an account that is there will not be found any more."""
+    if mapping is None or draft.action is Action.CREATE:
+        return ()
+    matching = {attribute.target for attribute in mapping.matching}
+    return tuple(change.path for change in draft.changes if change.path in matching and not is_empty(change.old))
+
+
+def _claims_privileged(prepared: Prepared, draft: Draft) -> bool:
+    """A match on a name must not hand over, or take from its owner, an account that can do more than the object may."""
+    if draft.link_to is None or prepared.mapping is None or prepared.is_linked:
+        return False
+    guarded = {path: powers for path, powers in prepared.mapping.powers.items() if powers}
+    if not guarded:
+        return False
+    held = held_values(prepared.mapping, draft.link_to.resource)
+    desired = mapped_for(prepared, creating=False).values
+    return any(
+        powers_in(powers, held.get(path)) and not powers_in(powers, desired.get(path))
+        for path, powers in guarded.items()
+    )
+
+
+def power_name(path: str, power: str) -> str:
+    """The privileged value *power* of *path* as a sentence names it: "the role Admin"."""
+    noun = "role" if path.casefold().startswith("roles") else f"{path} value"
+    return f"the {noun} {power}"
+
+
+def powers_in(powers: Mapping[str, str], value: Value) -> list[str]:
+    """The privileged values in *value*. Applications do not tell Admin from admin, so neither does the guard."""
+    return [powers[text] for text in dict.fromkeys(_texts(value)) if text in powers]
+
+
+def _texts(value: Value) -> Iterator[str]:
+    """Every text in *value*, folded: a role may be a text, an element with a value, or several."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _texts(item)
+    elif value is not None:
+        yield text_of(value).casefold()

@@ -1,0 +1,273 @@
+"""Decide what should become of an object's account: provision, disable, delete, leave, release, wait, or nothing.
+
+One table, read from the top: the first row that fits decides. A row names the policy that may choose among its intents. Being out of
+scope is not the same as being gone: only people who are deleted in the source lose the account for good. An account that was disabled
+because its person left the scope is not managed from then on, as in Entra: a later deletion of the person sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from lockstep.engine.decisions.scope import FILTERED, UNASSIGNED, ScopeDecision
+from lockstep.engine.expressions.dates import parse_date
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import Lifecycle, Link, LinkState, ObjectKind, Reason, SourceObject
+from lockstep.engine.rules.conditions import earliest
+from lockstep.engine.rules.configuration import JobConfiguration
+from lockstep.engine.rules.operators import text_of
+
+
+class IntentKind(StrEnum):
+    PROVISION = "provision"
+    DISABLE = "disable"
+    DELETE = "delete"
+    LEAVE = "leave"  # touch nothing, keep the link as it is
+    RELEASE = "release"  # touch nothing, keep the link only to recognise the person
+    WAIT = "wait"  # not yet
+    NOTHING = "nothing"  # there is no account and none is wanted
+
+
+class Person(StrEnum):
+    """Where an object is in its life, as the table asks."""
+
+    ACTIVE = "active"
+    NOT_STARTED = "not started"
+    DISABLED = "disabled"
+    DELETED = "deleted"  # in the recycle bin
+    OVERDUE = "overdue"  # in the recycle bin for longer than the policy waits
+    PURGED = "purged"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """*cause* is stored with the link: why the account is in the state that this intent leads to."""
+
+    kind: IntentKind
+    cause: str
+    reasons: tuple[Reason, ...]
+    review_at: datetime | None = None
+
+    @property
+    def reason(self) -> Reason:
+        return self.reasons[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. *links* holds None for "no link"; *in_scope* None means any.
+
+    *choices* maps the answer of *policy* to the intent; "" is the answer of a row that no policy governs.
+    """
+
+    name: str
+    people: frozenset[Person]
+    in_scope: bool | None
+    links: frozenset[LinkState | None]
+    choices: Mapping[str, IntentKind]
+    sentence: str
+    cause: str = ""  # "" takes that of the scope
+    policy: Callable[[JobConfiguration], str] = field(default=lambda configuration: "")
+    code: str = ""
+    left_before: bool = False  # only for accounts that were disabled because their person left the scope
+
+    def fits(self, person: Person, link: LinkState | None, *, in_scope: bool, left_before: bool = False) -> bool:
+        return (
+            person in self.people
+            and link in self.links
+            and self.in_scope in (None, in_scope)
+            and (left_before or not self.left_before)
+        )
+
+
+_ALL = frozenset(Person)
+_ACTIVE = frozenset({Person.ACTIVE})
+_UNLINKED: frozenset[LinkState | None] = frozenset({None, LinkState.TOMBSTONE})
+_LINKED: frozenset[LinkState | None] = frozenset({LinkState.LIVE, LinkState.DISABLED})
+_LIVE: frozenset[LinkState | None] = frozenset({LinkState.LIVE})
+_RELEASED: frozenset[LinkState | None] = frozenset({LinkState.RELEASED})
+_LOST: frozenset[LinkState | None] = frozenset({LinkState.LOST})
+_PROVISION = {"": IntentKind.PROVISION}
+_NOTHING = {"": IntentKind.NOTHING}
+_LEAVE = {"": IntentKind.LEAVE}
+_OUT = {"disable": IntentKind.DISABLE, "delete": IntentKind.DELETE, "keep": IntentKind.RELEASE}
+_DOWN = {"disable": IntentKind.DISABLE, "delete": IntentKind.DELETE, "keep": IntentKind.LEAVE}
+
+TABLE: tuple[Row, ...] = (
+    Row(
+        "lost, still wanted", _ACTIVE, True, _LOST, _PROVISION,
+        "The person should have an account, but the linked one has vanished from the application.", cause="lost",
+    ),
+    Row(
+        "lost, no longer wanted", _ALL, None, _LOST, {"": IntentKind.RELEASE},
+        "The account has vanished from the application, and the person should have none.", cause="lost",
+    ),
+    Row(
+        "new", _ACTIVE, True, _UNLINKED, _PROVISION,
+        "The person is in scope and has no linked account.",
+    ),
+    Row(
+        "back", _ACTIVE, True, _LINKED | _RELEASED, _PROVISION,
+        "The person is in scope and has a linked account.",
+    ),
+    Row(
+        "not started, without account", frozenset({Person.NOT_STARTED}), True, _UNLINKED, {"": IntentKind.WAIT},
+        "The person has not started yet.", cause="notStarted", code="NotEffectivelyEntitled",
+    ),
+    Row(
+        "not started, with account", frozenset({Person.NOT_STARTED}), True, _LINKED | _RELEASED, _PROVISION,
+        "The person is in scope and has a linked account, although the start date is ahead.",
+    ),
+    Row(
+        "never had an account", _ALL, None, _UNLINKED, _NOTHING,
+        "There is no linked account, and none is wanted.", code="NotEffectivelyEntitled",
+    ),
+    Row(
+        "purged, released earlier", frozenset({Person.PURGED}), None, _RELEASED,
+        {"False": IntentKind.LEAVE, "True": IntentKind.DELETE},
+        "The account was released before the person was purged.", cause="purged",
+        policy=lambda configuration: str(configuration.deletions.delete_after_purge),
+    ),
+    Row(
+        "released", _ALL, None, _RELEASED, _LEAVE,
+        "The account was released when the person left the scope, and nobody asks for it again.",
+    ),
+    Row(
+        "deleted after it left the scope", frozenset({Person.DELETED}), False, frozenset({LinkState.DISABLED}),
+        {"": IntentKind.DISABLE}, "The account was disabled when the person left the scope, and stays so.", left_before=True,
+    ),
+    Row(
+        "gone after it left the scope", frozenset({Person.OVERDUE, Person.PURGED}), None, frozenset({LinkState.DISABLED}),
+        {"False": IntentKind.LEAVE, "True": IntentKind.DELETE},
+        "The account was disabled when the person left the scope; since then it is not managed.",
+        policy=lambda configuration: str(configuration.deletions.delete_after_purge), left_before=True,
+    ),
+    Row(
+        "purged", frozenset({Person.PURGED}), None, _LINKED, _DOWN,
+        "Purged people lose their account.", cause="purged",
+        policy=lambda configuration: configuration.deletions.on_purged.value,
+    ),
+    Row(
+        "deleted long enough", frozenset({Person.OVERDUE}), None, _LINKED,
+        {"disable": IntentKind.DELETE, "delete": IntentKind.DELETE, "keep": IntentKind.LEAVE},
+        "Accounts of deleted people are removed after a while.", cause="deleted",
+        policy=lambda configuration: configuration.deletions.on_source_deleted.value,
+    ),
+    Row(
+        "deleted", frozenset({Person.DELETED}), None, _LINKED, _DOWN,
+        "Deleted people lose access at once.", cause="deleted",
+        policy=lambda configuration: configuration.deletions.on_source_deleted.value,
+    ),
+    Row(
+        "disabled", frozenset({Person.DISABLED}), None, _LINKED, _DOWN,
+        "Disabled people lose access.", cause="disabled",
+        policy=lambda configuration: configuration.deletions.on_source_disabled.value,
+    ),
+    Row(
+        "left the scope, disabled before", frozenset({Person.ACTIVE, Person.NOT_STARTED}), False,
+        frozenset({LinkState.DISABLED}),
+        {"disable": IntentKind.DISABLE, "delete": IntentKind.DELETE, "keep": IntentKind.LEAVE},
+        "", policy=lambda configuration: configuration.deletions.on_out_of_scope.value,
+    ),
+    Row(
+        "left the scope", frozenset({Person.ACTIVE, Person.NOT_STARTED}), False, _LIVE, _OUT,
+        "", policy=lambda configuration: configuration.deletions.on_out_of_scope.value,
+    ),
+)  # fmt: skip
+
+
+def decide_intent(
+    obj: SourceObject, scope: ScopeDecision, link: Link | None, configuration: JobConfiguration, moment: Moment
+) -> Intent:
+    """The intent of the first row that fits; the table has a row for everything."""
+    person, review_at = person_state(obj, configuration, moment)
+    left_before = link is not None and link.state is LinkState.DISABLED and link.cause in (UNASSIGNED, FILTERED)
+    row = row_for(person, link.state if link else None, in_scope=scope.in_scope, left_before=left_before)
+    kind = row.choices[row.policy(configuration)]
+    keeps_cause = left_before and not scope.in_scope and kind in (IntentKind.DISABLE, IntentKind.LEAVE)
+    return Intent(
+        kind,
+        link.cause if link is not None and keeps_cause else row.cause or scope.cause,
+        _reasons(row, person, scope, obj),
+        _review(kind, person, review_at, scope.review_at),
+    )
+
+
+def row_for(person: Person, link: LinkState | None, *, in_scope: bool, left_before: bool = False) -> Row:
+    """The row that decides. *left_before*: the account was disabled because its person left the scope."""
+    return next(row for row in TABLE if row.fits(person, link, in_scope=in_scope, left_before=left_before))
+
+
+def person_state(obj: SourceObject, configuration: JobConfiguration, moment: Moment) -> tuple[Person, datetime | None]:
+    """Where the object is in its life, and when time alone moves it on."""
+    if obj.lifecycle is Lifecycle.PURGED:
+        return Person.PURGED, None
+    if obj.lifecycle is Lifecycle.SOFT_DELETED:
+        wait = configuration.deletions.delete_after
+        if wait is None:
+            return Person.DELETED, None
+        # Without a date of deletion the wait begins now: too late is safer than too early.
+        due = (obj.deleted_at or moment.now) + wait
+        return (Person.OVERDUE, None) if moment.now >= due else (Person.DELETED, due)
+    if not obj.account_enabled:
+        return Person.DISABLED, None
+    starts_at = _starts_at(obj, configuration)
+    if starts_at is not None and moment.now < starts_at:
+        return Person.NOT_STARTED, starts_at
+    return Person.ACTIVE, None
+
+
+def _starts_at(obj: SourceObject, configuration: JobConfiguration) -> datetime | None:
+    if configuration.start is None:
+        return None
+    value = obj.attributes.get(configuration.start.attribute)
+    date = parse_date(text_of(value)) if value else None
+    try:
+        return date - configuration.start.lead if date else None
+    except OverflowError:
+        return None
+
+
+def _reasons(row: Row, person: Person, scope: ScopeDecision, obj: SourceObject) -> tuple[Reason, ...]:
+    """What decided comes first: a lost account, then the person's state, then the scope."""
+    own = (Reason(row.code or "Intent", row.sentence, {"row": row.name}),) if row.sentence else ()
+    state = (_STATES[person],) if person in _STATES else ()
+    if row.cause == "lost":
+        reasons = (*own, *state, *scope.reasons)
+    elif state:
+        reasons = (*state, *own, *scope.reasons)
+    elif not scope.in_scope:
+        reasons = (*scope.reasons, *own)
+    else:
+        reasons = (*own, *scope.reasons)
+    if obj.kind is ObjectKind.GROUP:
+        reasons = tuple(replace(reason, text=reason.text.replace("The person", "The group")) for reason in reasons)
+    return reasons
+
+
+def _review(kind: IntentKind, person: Person, life: datetime | None, scope: datetime | None) -> datetime | None:
+    """When to look again. A deletion to come counts only while the account is there, a start only while it is not."""
+    waits = (kind is IntentKind.DISABLE and person is Person.DELETED) or kind is IntentKind.WAIT
+    return earliest(life if waits else None, None if kind is IntentKind.DELETE else scope)
+
+
+def _state(text: str, wish: str) -> Reason:
+    return Reason("NotEffectivelyEntitled", text, {"gate": "enabled"}, wish)
+
+
+_STATES: Mapping[Person, Reason] = {
+    Person.DISABLED: _state(
+        "The person is disabled in the directory.", "Would be provisioned if enabled in the directory."
+    ),
+    Person.DELETED: _state(
+        "The person is deleted in the directory, and can still be restored.", "Would be provisioned if restored."
+    ),
+    Person.OVERDUE: _state(
+        "The person is deleted in the directory, and the time that the account is kept is over.",
+        "Would be provisioned if restored.",
+    ),
+    Person.PURGED: _state("The person was purged from the directory.", ""),
+}

@@ -1,0 +1,322 @@
+"""Judge what an application made of the values that it was sent: kept, changed into others, or left out.
+
+What the application made of a value is remembered with the link, so that it is not sent again and again; a change by another hand, or at
+the source, still shows. An attribute that two answers in a row leave out is not kept by the application: it is no reason to write any
+more. What an account is found by, switched by or gets its power from is never given up like that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from lockstep.engine.decisions.diff import same_value
+from lockstep.engine.decisions.mapping import held_values
+from lockstep.engine.records import Account, Change, ObjectKind, Reason, Step, StepStatus, StepType, Value, Values
+from lockstep.engine.rules.configuration import (
+    AttributeMapping,
+    Expression,
+    JobConfiguration,
+    ObjectMapping,
+    attribute_of,
+)
+from lockstep.engine.rules.operators import is_empty, text_of
+from lockstep.scim.paths import parse_path
+
+ENOUGH = 2  # answers in a row
+NOT_KEPT = "ValueNotKept"
+REWRITTEN = "ValueRewritten"
+_SAYS_NOTHING = frozenset({"id", "schemas", "meta", "externalid"})
+
+Answers = Mapping[str, Mapping[str, Any]]  # by target path: an `_entry`
+
+
+class Fate(StrEnum):
+    """What became of a value that was sent."""
+
+    KEPT = "kept"
+    CHANGED = "changed"  # another value stands there
+    MISSING = "missing"  # none does
+    REFUSED = "refused"  # of an essential attribute: the account is not as it must be
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The fate of one value. *answered* None: the answer has none."""
+
+    path: str
+    fate: Fate
+    sent: Value
+    answered: Value
+    is_redacted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unkept:
+    """*answers* in a row left *path* out. *mapping* is the fingerprint of the mapping that was sent."""
+
+    kind: ObjectKind
+    path: str
+    mapping: str
+    answers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is to be written. *withheld* differs, but is no reason to write, because the application does not keep it.
+
+    *settled* stands in the application as it answered when it was sent last. *drift*: what only the application changed and
+    the mapping leaves so.
+    """
+
+    changes: tuple[Change, ...] = ()
+    withheld: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
+    drift: tuple[Reason, ...] = ()
+    app_name: str = "APP"  # as commands name the application
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why nothing is written although there is a difference."""
+        found = [*self.drift]
+        if self.withheld:
+            names = ", ".join(self.withheld)
+            text = f"The application does not keep {names}, so the difference is no reason to write."
+            found.append(Reason(NOT_KEPT, text, {"attributes": names}, f"See: lockstep map lint {self.app_name}"))
+        if self.settled:
+            names = ", ".join(self.settled)
+            text = f"The application changes what it is sent: {names} stays as it answered when it was written last."
+            found.append(Reason(REWRITTEN, text, {"attributes": names}))
+        return tuple(found)
+
+
+def is_essential(mapping: AttributeMapping) -> bool:
+    """Whether an account cannot do without: found by it, switched by it, or given power by it."""
+    return (
+        mapping.match > 0
+        or mapping.attribute.required
+        or _is_switch(mapping)
+        or bool(mapping.privileged)
+        or _is_role(mapping)
+    )
+
+
+def rule_of(mapping: AttributeMapping) -> str:
+    """What the mapping says, in short: what was learnt of the application under another rule does not count for this one."""
+    source = mapping.source.text if isinstance(mapping.source, Expression) else repr(mapping.source)
+    rule = (mapping.target, source, mapping.default, mapping.apply.value, mapping.match, mapping.clear_when_empty)
+    return sha256(repr(rule).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def judge(
+    changes: Iterable[Change], held: Values, resource: Mapping[str, Any], mapping: ObjectMapping
+) -> tuple[Judged, ...]:
+    """What *resource*, with which *changes* were answered, shows of each; *held* are its mapped values.
+
+    What it cannot show is left out.
+    """
+    found = []
+    for change in changes:
+        attribute = mapping.by_target.get(change.path)
+        if attribute is None or attribute.is_secret:
+            continue
+        fate = _fate(change, held.get(change.path), resource, attribute)
+        if fate is not None:
+            found.append(Judged(change.path, fate, change.new, held.get(change.path), change.redacted))
+    return tuple(found)
+
+
+def reasons_to_write(
+    changes: Sequence[Change], answers: Answers, unkept: Collection[str], mapping: ObjectMapping
+) -> Difference:
+    """Those of *changes* that are worth a request. What is not kept goes along with others, so that a better answer is noticed."""
+    settled = {
+        one.path
+        for one in changes
+        if one.path not in unkept and _is_settled(one, answers.get(one.path), mapping.by_target[one.path])
+    }
+    is_worth_it = any(one.path not in unkept and one.path not in settled for one in changes)
+    return Difference(
+        tuple(one for one in changes if one.path not in settled) if is_worth_it else (),
+        () if is_worth_it else tuple(one.path for one in changes if one.path in unkept),
+        tuple(one.path for one in changes if one.path in settled),
+    )
+
+
+def after_write(
+    known: Answers,
+    judged: Iterable[Judged],
+    unseen: Iterable[Change],
+    changes: Iterable[Change],
+    mapping: ObjectMapping,
+) -> dict[str, Any]:
+    """What is remembered after *changes* were written.
+
+    *unseen*: those that had been sent before, had not been there, and were answered with nothing; the next reading says more.
+    """
+    written = {change.path for change in changes}
+    kept = {path: entry for path, entry in known.items() if path not in written}
+    for one in judged:
+        attribute = mapping.by_target[one.path]
+        if one.fate is Fate.CHANGED:
+            kept[one.path] = _entry(attribute, one.sent, one.answered, times=ENOUGH)
+        elif one.fate is Fate.MISSING and not is_essential(attribute):
+            before = known.get(one.path)
+            times = before["times"] if before and _says(before, one.sent, one.answered, attribute) else 0
+            kept[one.path] = _entry(attribute, one.sent, one.answered, times=times + 1)
+    for change in unseen:
+        attribute = mapping.by_target[change.path]
+        if not is_essential(attribute) and not attribute.is_secret:
+            kept[change.path] = _entry(attribute, change.new, change.old, times=1, awaited=True)
+    return kept
+
+
+def after_read(known: Answers, account: Account, mapping: ObjectMapping) -> tuple[dict[str, Any], tuple[Judged, ...]]:
+    """What of *known* is still true of *account*, and what its values say of writes whose answer had said nothing."""
+    held = held_values(mapping, account.resource)
+    kept: dict[str, Any] = {}
+    judged: list[Judged] = []
+    for path, entry in known.items():
+        attribute = mapping.by_target.get(path)
+        if attribute is None:
+            continue
+        there = held.get(path)
+        if is_empty(there) and not _shows_level(account.resource, path):
+            kept[path] = entry
+        elif same_value(there, entry["answered"], attribute):
+            kept[path] = {**entry, "times": ENOUGH, "awaited": False} if entry["awaited"] else entry
+            if entry["awaited"]:
+                fate = Fate.MISSING if is_empty(there) else Fate.CHANGED
+                judged.append(Judged(path, fate, entry["sent"], there, attribute.is_redacted))
+        elif entry["awaited"] and same_value(there, entry["sent"], attribute):
+            judged.append(Judged(path, Fate.KEPT, entry["sent"], there, attribute.is_redacted))
+    return kept, tuple(judged)
+
+
+def with_unkept(configuration: JobConfiguration, found: Iterable[Unkept]) -> JobConfiguration:
+    """The same configuration, with the attributes that are no reason to write any more."""
+    by_kind: dict[ObjectKind, set[str]] = {}
+    for one in found:
+        if one.answers >= ENOUGH and (attribute := _still_mapped(one, configuration)) and not is_essential(attribute):
+            by_kind.setdefault(one.kind, set()).add(one.path)
+    if not by_kind:
+        return configuration
+    return replace(configuration, unkept={kind: frozenset(paths) for kind, paths in by_kind.items()})
+
+
+def told(found: Iterable[Unkept], configuration: JobConfiguration) -> list[Unkept]:
+    """Those of *found* that are certain and still about the mappings in force, essential ones included."""
+    return [one for one in found if one.answers >= ENOUGH and _still_mapped(one, configuration) is not None]
+
+
+def steps_of(judged: Iterable[Judged]) -> tuple[Step, ...]:
+    """The lines of the log for what was not kept as it was sent."""
+    return tuple(_step(one) for one in judged if one.fate is not Fate.KEPT)
+
+
+def _step(one: Judged) -> Step:
+    code = NOT_KEPT if one.fate is not Fate.CHANGED else REWRITTEN
+    if one.is_redacted:
+        text = f"{one.path} was sent, and the application answered with another value or none."
+    elif one.fate is Fate.MISSING:
+        text = f"{one.path} was sent, and the application answered without it."
+    else:
+        text = f'{one.path} was sent as "{text_of(one.sent)}", and the application answered with "{text_of(one.answered)}".'
+    status = StepStatus.FAILURE if one.fate is Fate.REFUSED else StepStatus.WARNING
+    return Step("EntryExportReadBack", StepType.EXPORT, status, text, {"reason": code, "attribute": one.path})
+
+
+def _fate(change: Change, answered: Value, resource: Mapping[str, Any], mapping: AttributeMapping) -> Fate | None:
+    if is_empty(answered):
+        return _fate_of_absent(change, resource, mapping)
+    is_same = same_value(change.new, answered, mapping)
+    if _is_switch(mapping):
+        # Some applications hold a new account inactive until its owner has answered an invitation.
+        is_invited = is_empty(change.old) and change.new is True
+        return Fate.KEPT if is_same else None if is_invited else Fate.REFUSED
+    if _is_role(mapping):
+        wanted, there = _texts(change.added or change.new), _texts(answered)
+        if not wanted <= there or (not change.added and not there <= wanted):
+            return Fate.REFUSED
+        return Fate.KEPT if is_same else Fate.CHANGED
+    if is_same or (change.added and _texts(change.added) <= _texts(answered)):
+        return Fate.KEPT
+    if mapping.match and not is_empty(change.old) and same_value(change.old, answered, mapping):
+        return Fate.REFUSED
+    return Fate.CHANGED
+
+
+def _fate_of_absent(change: Change, resource: Mapping[str, Any], mapping: AttributeMapping) -> Fate | None:
+    if is_empty(change.new):
+        return Fate.KEPT
+    if _is_switch(mapping) or not _shows_level(resource, change.path):
+        return None
+    return Fate.MISSING
+
+
+def _shows_level(resource: Mapping[str, Any], path: str) -> bool:
+    """Whether *resource* shows other attributes where that of *path* would stand: only then its absence says something."""
+    parsed = parse_path(path, lenient=True)
+    holder, name = resource, parsed.attribute
+    if parsed.schema and isinstance(extension := _named(resource, parsed.schema), Mapping):
+        holder = extension
+    if parsed.sub and isinstance(complex_value := _named(holder, name), Mapping):
+        holder, name = complex_value, parsed.sub
+    return any(
+        key.lower() not in _SAYS_NOTHING and key.lower() != name.lower() and not is_empty(value)
+        for key, value in holder.items()
+    )
+
+
+def _named(holder: Mapping[str, Any], name: str) -> Any:
+    return next((value for key, value in holder.items() if key.lower() == name.lower()), None)
+
+
+def _is_settled(change: Change, entry: Mapping[str, Any] | None, mapping: AttributeMapping) -> bool:
+    if entry is None or not (entry["times"] >= ENOUGH or entry["awaited"]):
+        return False
+    return _says(entry, change.new, change.old, mapping)
+
+
+def _says(entry: Mapping[str, Any], sent: Value, answered: Value, mapping: AttributeMapping) -> bool:
+    return (
+        entry["mapping"] == rule_of(mapping)
+        and same_value(sent, entry["sent"], mapping)
+        and same_value(answered, entry["answered"], mapping)
+    )
+
+
+def _entry(
+    mapping: AttributeMapping, sent: Value, answered: Value, *, times: int, awaited: bool = False
+) -> dict[str, Any]:
+    rule = rule_of(mapping)
+    return {"sent": sent, "answered": answered, "times": times, "awaited": awaited, "mapping": rule}
+
+
+def _still_mapped(one: Unkept, configuration: JobConfiguration) -> AttributeMapping | None:
+    mapping = configuration.mapping_for(one.kind)
+    attribute = mapping.by_target.get(one.path) if mapping is not None else None
+    return attribute if attribute is not None and rule_of(attribute) == one.mapping else None
+
+
+def _is_switch(mapping: AttributeMapping) -> bool:
+    """Whether it is `active`, under its plain or its full name."""
+    return mapping.target.rpartition(":")[2].casefold() == "active"
+
+
+def _is_role(mapping: AttributeMapping) -> bool:
+    return attribute_of(mapping.target).rpartition(":")[2] in ("roles", "entitlements")
+
+
+def _texts(value: Value) -> set[str]:
+    """What distinguishes the elements of *value*: servers add a display name, a type or a reference to each."""
+    if is_empty(value):
+        return set()
+    if isinstance(value, Mapping):
+        return _texts(value.get("value", value.get("display")))
+    if isinstance(value, tuple | list):
+        return {text for item in value for text in _texts(item)}
+    return {text_of(value).casefold()}

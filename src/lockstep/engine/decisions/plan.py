@@ -1,0 +1,86 @@
+"""Make the plan for one object: scope, intent, mapping, matching and difference combined.
+
+Plans are total: whatever people's data hold, a plan comes out; what cannot be decided is refused with the reason. A linked account that
+has vanished is not "no match": creating it again would hide a deletion.
+
+    prepared = prepare(person, link, configuration, moment, account_ids)
+    while (want := wanted(prepared, match=match, observed=observed)) is not Wanted.NOTHING: ask for it
+    plan = make_plan(prepared, match=match, observed=observed)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lockstep.engine.decisions.drafting import Draft, as_plan
+from lockstep.engine.decisions.intent import IntentKind
+from lockstep.engine.decisions.mapping import Taken
+from lockstep.engine.decisions.matching import Match
+from lockstep.engine.decisions.plan_linked import plan_delete, plan_disable, plan_lost, plan_provision, plan_release
+from lockstep.engine.decisions.plan_new import plan_new
+from lockstep.engine.decisions.prepare import NOT_READ, NotRead, Observed, Prepared, Wanted, prepare, recreates, wanted
+from lockstep.engine.records import Account, Action, Link, LinkState, Plan
+
+__all__ = ["NOT_READ", "NotRead", "Observed", "Prepared", "Wanted", "make_plan", "prepare", "wanted"]
+
+
+def make_plan(
+    prepared: Prepared,
+    *,
+    match: Match | None = None,
+    observed: Observed = NOT_READ,
+    taken: Taken | None = None,
+) -> Plan:
+    """The plan. *match* and *observed* are the answers to what was `wanted`.
+
+    *taken* says which generated values the application uses already. Raises ValueError where an answer that is wanted is missing.
+    """
+    if wanted(prepared, match=match, observed=observed) is Wanted.LOOK:
+        raise ValueError("a plan for this object needs to know what its account holds")
+    if isinstance(observed, Account):
+        prepared = _found_again(prepared)
+    return as_plan(prepared, _draft(prepared, match, observed, taken))
+
+
+def _draft(prepared: Prepared, match: Match | None, observed: Observed, taken: Taken | None) -> Draft:
+    link = prepared.link if prepared.is_linked else None
+    if link is None:
+        if prepared.intent.kind is IntentKind.PROVISION:
+            return plan_new(prepared, match, taken)
+        return Draft(Action.SKIP)
+    match prepared.intent.kind:
+        case IntentKind.PROVISION:
+            return _provision(prepared, link, match, observed, taken)
+        case IntentKind.DISABLE:
+            return plan_disable(prepared, link, observed)
+        case IntentKind.DELETE:
+            return plan_delete(prepared, link, observed)
+        case IntentKind.RELEASE:
+            return plan_release(prepared, link)
+        case _:
+            return Draft(_left_alone(link), (), link.state, link.target_id)
+
+
+def _found_again(prepared: Prepared) -> Prepared:
+    """An account that counted as lost is there, and its owner should have none: they leave it as everybody does."""
+    link = prepared.link
+    if link is None or link.state is not LinkState.LOST or prepared.intent.kind is not IntentKind.RELEASE:
+        return prepared
+    live = replace(link, state=LinkState.LIVE)
+    return prepare(prepared.obj, live, prepared.configuration, prepared.moment, prepared.account_ids, look=True)
+
+
+def _provision(
+    prepared: Prepared,
+    link: Link,
+    match: Match | None,
+    observed: Observed,
+    taken: Taken | None,
+) -> Draft:
+    if observed is not None:
+        return plan_provision(prepared, link, observed)
+    return plan_new(prepared, match, taken) if recreates(prepared) else plan_lost(prepared, link)
+
+
+def _left_alone(link: Link) -> Action:
+    return Action.SKIP if link.state is LinkState.RELEASED else Action.NONE

@@ -1,0 +1,160 @@
+"""Plan for an object that has an account: keep it in step, switch it on or off, delete it, let it go.
+
+Disabling flows through the mappings. Where no mapping can switch an account off, leaving the scope means deletion, as in Entra; a person
+who is only disabled keeps the account then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lockstep.engine.decisions.drafting import (
+    Draft,
+    difference,
+    differs,
+    flag_is_off,
+    held_by,
+    mapped_for,
+    may,
+    names_that_follow,
+    not_written,
+    turns_on,
+)
+from lockstep.engine.decisions.plan_new import refused
+from lockstep.engine.decisions.prepare import NOT_READ, Observed, Prepared
+from lockstep.engine.decisions.steps import linked_step
+from lockstep.engine.records import Account, Action, Change, Link, LinkState, Reason
+from lockstep.engine.rules.operators import text_of
+from lockstep.engine.rules.policies import OnLost
+
+IN_STEP = Reason("RedundantExport", "The account is as it should be: nothing is written.")
+
+
+def plan_provision(prepared: Prepared, link: Link, observed: Observed) -> Draft:
+    """Update a linked account where it differs."""
+    mapped = mapped_for(prepared, creating=False)
+    if (draft := refused(mapped)) is not None:
+        return draft
+    step = (linked_step(link.target_id, looked=isinstance(observed, Account)),)
+    draft = Draft(Action.NONE, (IN_STEP,), LinkState.LIVE, link.target_id, mapped=mapped, matching=step)
+    is_settled = observed is NOT_READ and link.state is LinkState.LIVE
+    # The same wish as last time: what the application made of it then is not written over and over.
+    if is_settled and link.desired_hash == mapped.digest:
+        return draft
+    found = difference(prepared, mapped, held_by(prepared, observed), is_read=isinstance(observed, Account))
+    changes = found.changes
+    if link.state in (LinkState.RELEASED, LinkState.LOST) and isinstance(observed, Account):
+        again = Reason("Matched", f"The account {link.target_id} was linked before and is there.")
+        draft = replace(draft, action=Action.LINK, reasons=(again,), link_to=observed)
+    if not changes:
+        if not found.reasons:
+            return draft
+        # What the application changed is what there is to say; "as it should be" would hide it.
+        said = () if draft.reasons == (IN_STEP,) else draft.reasons
+        return replace(draft, reasons=(*said, *found.reasons), withheld=found.withheld)
+    if not may(prepared, "update"):
+        return not_written(replace(draft, reasons=(flag_is_off(prepared, "update", wish="Would be updated"),)))
+    action = Action.ENABLE if turns_on(changes) or link.state is LinkState.DISABLED else Action.UPDATE
+    return replace(draft, action=action, changes=changes, reasons=(differs(changes), *found.drift))
+
+
+def plan_disable(prepared: Prepared, link: Link, observed: Observed) -> Draft:
+    """Switch the account off through the mappings that carry it."""
+    assert prepared.mapping is not None  # noqa: S101
+    if observed is None:
+        return tombstone(prepared)
+    if prepared.mapping.deactivation is None:
+        return _without_switch(prepared, link)
+    mapped = mapped_for(prepared, creating=False)
+    if mapped.problem is not None:
+        return Draft(Action.REFUSE, (mapped.problem,), link.state)
+    step = (linked_step(link.target_id, looked=isinstance(observed, Account)),)
+    is_off = text_of(mapped.values.get("active", "")).lower() == "false"
+    changes = difference(prepared, mapped, held_by(prepared, observed)).changes
+    state = LinkState.DISABLED if is_off else link.state
+    draft = Draft(Action.NONE, (), state, link.target_id, mapped=mapped, matching=step)
+    if not is_off:
+        return replace(draft, action=Action.NONE, reasons=(_no_effect(prepared),))
+    names = names_that_follow(prepared, observed) if may(prepared, "update") else ()
+    if not changes and names:
+        return _names_follow(prepared, draft, names)
+    if not changes:
+        already = Reason("RedundantExport", "The account is disabled in the application already.")
+        return replace(draft, reasons=(*prepared.intent.reasons[:1], already))
+    if not may(prepared, "update"):
+        reason = flag_is_off(prepared, "update", wish="Would be disabled")
+        return not_written(replace(draft, link_state=link.state, reasons=(reason,)))
+    # In a write of its own: a name that the application refuses must not keep access from ending.
+    return replace(draft, action=Action.DISABLE, changes=changes, names_follow=bool(names))
+
+
+def _names_follow(prepared: Prepared, draft: Draft, names: tuple[Change, ...]) -> Draft:
+    """A name belongs to whom the directory gives it: an account that is switched off does not keep an old one from its next bearer."""
+    paths = ", ".join(change.path for change in names)
+    text = f"The account stays disabled and gets the {paths} that its person has now: somebody else may be given the old one."
+    mapped = replace(draft.mapped, values={**draft.mapped.values, **{one.path: one.new for one in names}})
+    reasons = (Reason("NameFollows", text, {"attributes": paths}), *prepared.intent.reasons[:1])
+    return replace(draft, action=Action.UPDATE, changes=names, mapped=mapped, reasons=reasons)
+
+
+def plan_delete(prepared: Prepared, link: Link, observed: Observed) -> Draft:
+    """Delete the account; where the mapping does not delete, disable it."""
+    if observed is None:
+        return tombstone(prepared)
+    if may(prepared, "delete"):
+        return Draft(Action.DELETE, (), LinkState.TOMBSTONE, link.target_id)
+    reason = flag_is_off(prepared, "delete", wish="Would be deleted")
+    if prepared.mapping is not None and prepared.mapping.deactivation is not None and link.state is LinkState.LIVE:
+        draft = plan_disable(prepared, link, observed)
+        return replace(draft, reasons=(*draft.reasons, *prepared.intent.reasons, reason))
+    return Draft(Action.SKIP, (reason,), link.state, link.target_id)
+
+
+def plan_lost(prepared: Prepared, link: Link) -> Draft:
+    """The linked account is gone although the person should have one."""
+    text = f"The account {link.target_id}, linked to this person, is no longer in the application."
+    if prepared.configuration.deletions.on_lost is OnLost.FORGET:
+        reason = Reason("InvalidAnchor", f"{text} By policy the link is forgotten.")
+        return Draft(Action.RELEASE, (reason,), LinkState.TOMBSTONE, link.target_id, cause="lost")
+    forget = f"lockstep links {prepared.configuration.app_name} --user {prepared.obj.display} --forget"
+    next_step = f"Find out who deleted it. To create it again: {forget}"
+    reason = Reason("InvalidAnchor", text, {"targetId": link.target_id}, next_step)
+    return Draft(Action.REFUSE, (reason,), LinkState.LOST, link.target_id, cause="lost")
+
+
+def plan_release(prepared: Prepared, link: Link) -> Draft:
+    """Let go of the account, and remember it so that the person is recognised on return."""
+    if link.state is LinkState.LOST:
+        return tombstone(prepared)
+    reason = Reason("Released", "By policy the account is left as it is and no longer managed.")
+    reasons = (*prepared.intent.reasons[:1], reason)
+    return Draft(Action.RELEASE, reasons, LinkState.RELEASED, link.target_id)
+
+
+def tombstone(prepared: Prepared) -> Draft:
+    """The account is gone already, and the person should have none."""
+    gone = Reason("AlreadyGone", "The account is no longer in the application, and the person should have none.")
+    target_id = prepared.link.target_id if prepared.link else ""
+    return Draft(Action.RELEASE, (gone,), LinkState.TOMBSTONE, target_id)
+
+
+def _without_switch(prepared: Prepared, link: Link) -> Draft:
+    why = "No mapping writes `active`, so the account cannot be disabled."
+    if prepared.intent.cause == "disabled":
+        reason = Reason("DisableNotMapped", f"{why} It is left as it is.", {}, "Map `active` from IsSoftDeleted.")
+        return Draft(Action.NONE, (reason,), link.state, link.target_id)
+    if not may(prepared, "delete"):
+        return Draft(
+            Action.SKIP, (flag_is_off(prepared, "delete", wish="Would be deleted"),), link.state, link.target_id
+        )
+    reasons = (*prepared.intent.reasons[:1], Reason("DisableNotMapped", f"{why} It is deleted instead."))
+    return Draft(Action.DELETE, reasons, LinkState.TOMBSTONE, link.target_id)
+
+
+def _no_effect(prepared: Prepared) -> Reason:
+    return Reason(
+        "DisableNotMapped",
+        "The account should be disabled, but the mapping of `active` does not say so.",
+        {"attribute": "active"},
+        'Map active as Switch([IsSoftDeleted], , "False", "True", "True", "False").',
+    )

@@ -1,0 +1,142 @@
+"""Plan for an object without an account: create one, or link the one that matches.
+
+Nothing is created before the application was asked, and nobody's account is taken over: several matches, or one that belongs to somebody
+else, are refused for a person to decide.
+"""
+
+from __future__ import annotations
+
+from lockstep.engine.decisions.drafting import Draft, difference, differs, flag_is_off, mapped_for, may, turns_on
+from lockstep.engine.decisions.mapping import Mapped, Taken, held_values
+from lockstep.engine.decisions.matching import ManyMatches, Match, NoMatch, OneMatch, TakenMatch
+from lockstep.engine.decisions.prepare import Prepared
+from lockstep.engine.decisions.steps import matching_step
+from lockstep.engine.decisions.unique_values import all_taken, unique_steps
+from lockstep.engine.records import Action, Change, LinkState, Reason, Step
+
+UNDER_WAY = "AccountUnderWay"
+
+
+def plan_new(prepared: Prepared, match: Match | None, taken: Taken | None) -> Draft:
+    """Create, link, or say why neither. Raises ValueError where the application was not asked although it had to be."""
+    if prepared.query_problem is not None:
+        return Draft(Action.REFUSE, (prepared.query_problem,))
+    if not prepared.queries:
+        return _unmatchable(prepared)
+    match match:
+        case None:
+            raise ValueError("a plan for an unlinked object needs to know what matches")
+        case NoMatch():
+            return _create(prepared, match, taken)
+        case OneMatch():
+            return _link(prepared, match)
+        case ManyMatches() | TakenMatch():
+            reason = _too_many(prepared, match) if isinstance(match, ManyMatches) else _taken(match)
+            return Draft(Action.REFUSE, (reason,), matching=(matching_step(match, prepared.queries),))
+
+
+def refused(mapped: Mapped) -> Draft | None:
+    """The draft where the object cannot be mapped; left out on purpose is no failure."""
+    if mapped.problem is None:
+        return None
+    action = Action.SKIP if mapped.problem.code == "ImportSkipped" else Action.REFUSE
+    return Draft(action, (mapped.problem,))
+
+
+def _create(prepared: Prepared, match: NoMatch, taken: Taken | None) -> Draft:
+    step: tuple[Step, ...] = (matching_step(match, prepared.queries),)
+    if not may(prepared, "create"):
+        return Draft(Action.SKIP, (flag_is_off(prepared, "create", wish="Would be created"),), matching=step)
+    if taken and (reason := all_taken(prepared, taken)) is not None:
+        return Draft(Action.REFUSE, (reason,), matching=step)
+    mapped = mapped_for(prepared, creating=True, taken=taken)
+    if (draft := refused(mapped)) is not None:
+        return draft
+    changes = tuple(
+        Change(path, None, value, redacted=path in mapped.redacted) for path, value in mapped.values.items()
+    )
+    if taken:
+        step += unique_steps(prepared, mapped.values, taken)
+    # The scope says why a person gets an account; "has none yet" does not.
+    reasons = prepared.scope.reasons
+    return Draft(Action.CREATE, reasons, LinkState.LIVE, mapped=mapped, changes=changes, matching=step)
+
+
+def _link(prepared: Prepared, match: OneMatch) -> Draft:
+    assert prepared.mapping is not None  # noqa: S101
+    step = (matching_step(match, prepared.queries),)
+    account, former = match.account, match.left_by
+    mapped = mapped_for(prepared, creating=False)
+    if (draft := refused(mapped)) is not None:
+        return draft
+    differing = difference(prepared, mapped, held_values(prepared.mapping, account.resource))
+    changes = differing.changes
+    found = _found(match)
+    if changes and not may(prepared, "update"):
+        reasons = (found, flag_is_off(prepared, "update", wish="Would be updated"))
+        return Draft(Action.LINK, reasons, LinkState.LIVE, account.id, account, matching=step, takes_over_from=former)
+    if not changes:
+        return Draft(
+            Action.LINK, (found, *differing.reasons), LinkState.LIVE, account.id, account, mapped, matching=step,
+            takes_over_from=former, withheld=differing.withheld,
+        )  # fmt: skip
+    action = Action.ENABLE if turns_on(changes) else Action.UPDATE
+    reasons = (found, differs(changes))
+    return Draft(action, reasons, LinkState.LIVE, account.id, account, mapped, changes, step, takes_over_from=former)
+
+
+def _found(match: OneMatch) -> Reason:
+    account, attribute = match.account, match.query.attribute
+    details = {"attribute": attribute, "targetId": account.id}
+    text = f'The account "{account.display}" ({account.id}) has the same {attribute}.'
+    if not match.left_by:
+        return Reason("Matched", text, details)
+    text += f' It was that of "{match.left_by}", who has been deleted, and is taken over.'
+    return Reason("Rehired", text, {**details, "formerOwner": match.left_by})
+
+
+def _unmatchable(prepared: Prepared) -> Draft:
+    assert prepared.mapping is not None  # noqa: S101
+    attributes = prepared.mapping.matching
+    if not attributes:
+        text = f'The mapping "{prepared.mapping.name}" has no matching attribute, so nobody can be recognised in the application.'
+        return Draft(Action.REFUSE, (Reason("NoMatchingAttribute", text, {}, "Mark one mapping as matching."),))
+    names = ", ".join(mapping.target for mapping in attributes)
+    text = f"There is no value to match by: {names} {'are' if len(attributes) > 1 else 'is'} empty for this object."
+    wish = "Would be considered if the object had a value for it."
+    return Draft(Action.SKIP, (Reason("ImportSkipped", text, {"attributes": names}, wish),))
+
+
+def _too_many(prepared: Prepared, match: ManyMatches) -> Reason:
+    ids = [account.id for account in match.accounts]
+    return Reason(
+        "DuplicateTargetEntries",
+        f"{len(ids)} accounts match on {match.query.attribute}: {', '.join(ids[:10])}.",
+        {"candidates": ", ".join(ids[:10]), "attribute": match.query.attribute},
+        f"Choose one: lockstep links {prepared.configuration.app_name} --user {prepared.obj.display} --choose {ids[0]}",
+    )
+
+
+def _taken(match: TakenMatch) -> Reason:
+    if match.is_under_way:
+        return Reason(
+            UNDER_WAY,
+            f"The account {match.account.id} has the same {match.query.attribute}, and another object is being given it.",
+            {"targetId": match.account.id, "attribute": match.query.attribute},
+            f"Nothing to do: it is tried again in a moment. If it stays so, two objects have the same {match.query.attribute}.",
+        )
+    if match.is_leaving:
+        text = f"The account {match.account.id} has the same {match.query.attribute}, "
+        text += f'but "{match.by}", who has been deleted, has not left it yet.'
+        return Reason(
+            "FormerOwnerLeaving",
+            text,
+            {"targetId": match.account.id, "linkedTo": match.by, "attribute": match.query.attribute},
+            "Nothing to do: it is tried again in a moment. If it stays so, see whether their deactivation is held for approval.",
+        )
+    return Reason(
+        "DuplicateSourceEntries",
+        f'The account {match.account.id} has the same {match.query.attribute}, but belongs to "{match.by}".',
+        {"targetId": match.account.id, "linkedTo": match.by, "attribute": match.query.attribute},
+        f"Give one of the two another {match.query.attribute}, or unlink the account from the other.",
+    )

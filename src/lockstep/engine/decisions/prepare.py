@@ -1,0 +1,158 @@
+"""Decide all that can be decided without the application, and say what must be asked before the plan can be made.
+
+The shell calls `prepare`, asks what `wanted` says until it says nothing more, and hands the answers to `make_plan`. Nothing here asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+from lockstep.engine.decisions.intent import Intent, IntentKind, decide_intent
+from lockstep.engine.decisions.matching import Match, MatchQuery, match_queries
+from lockstep.engine.decisions.scope import ScopeDecision, decide_scope
+from lockstep.engine.decisions.source_record import IS_SOFT_DELETED, source_record
+from lockstep.engine.expressions import ExpressionError
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import Account, Link, LinkState, ObjectKind, Reason, SourceObject
+from lockstep.engine.rules.configuration import JobConfiguration, ObjectMapping
+from lockstep.engine.rules.policies import OnLost
+
+
+class NotRead(Enum):
+    """Says that the application was not asked, which is not the same as "it is not there"."""
+
+    NOT_READ = "not read"
+
+
+NOT_READ: Final = NotRead.NOT_READ
+Observed: TypeAlias = Account | NotRead | None
+
+
+class Wanted(Enum):
+    """What must be asked before a plan can be made."""
+
+    LOOK = "look"  # read the linked account: hand it over as *observed*, or None where the application answers 404
+    MATCH = "match"  # ask the queries in order, hand over what `choose_match` says
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One object's decisions so far. *mapping* None: the job does not provision this kind of object."""
+
+    obj: SourceObject
+    link: Link | None
+    configuration: JobConfiguration
+    moment: Moment
+    mapping: ObjectMapping | None
+    scope: ScopeDecision
+    intent: Intent
+    record: Mapping[str, Any]
+    account_ids: Mapping[str, str] = field(default_factory=dict)
+    queries: tuple[MatchQuery, ...] = ()
+    query_problem: Reason | None = None
+    must_look: bool = False
+
+    @property
+    def is_linked(self) -> bool:
+        return self.link is not None and self.link.state is not LinkState.TOMBSTONE
+
+
+def prepare(
+    obj: SourceObject,
+    link: Link | None,
+    configuration: JobConfiguration,
+    moment: Moment,
+    account_ids: Mapping[str, str] | None = None,
+    *,
+    look: bool = False,
+) -> Prepared:
+    """Decide scope and intent of *obj*. *account_ids*: accounts of the objects it refers to, by directory id.
+
+    *look* asks for a fresh reading of the linked account; without it the base counts as what the application holds.
+    """
+    mapping = configuration.mapping_for(obj.kind)
+    if mapping is None or not mapping.enabled:
+        return _unmapped(obj, link, configuration, moment)
+    record = source_record(obj, configuration, is_soft_deleted=False)
+    scope = decide_scope(obj, mapping, configuration, moment=moment, record=record)
+    intent = decide_intent(obj, scope, link, configuration, moment)
+    if link is not None and link.is_forgotten and intent.kind is IntentKind.PROVISION:
+        link = None
+        intent = decide_intent(obj, scope, link, configuration, moment)
+    wants_account = intent.kind is IntentKind.PROVISION
+    queries, problem = _queries(obj, mapping, configuration, moment, record) if wants_account else ((), None)
+    # Matching reads the person as wanted; from here on the record says whether access is to end.
+    record[IS_SOFT_DELETED] = "False" if wants_account else "True"
+    return Prepared(
+        obj,
+        link,
+        configuration,
+        moment,
+        mapping,
+        scope,
+        intent,
+        record,
+        account_ids or {},
+        queries,
+        problem,
+        _must_look(link, intent, look=look),
+    )
+
+
+def wanted(prepared: Prepared, *, match: Match | None = None, observed: Observed = NOT_READ) -> Wanted:
+    """What to ask next. Looking comes first: only a linked account that is gone makes matching necessary again."""
+    if prepared.must_look and observed is NOT_READ:
+        return Wanted.LOOK
+    needs_match = prepared.intent.kind is IntentKind.PROVISION and (
+        not prepared.is_linked or (observed is None and recreates(prepared))
+    )
+    has_questions = bool(prepared.queries) and prepared.query_problem is None
+    return Wanted.MATCH if needs_match and has_questions and match is None else Wanted.NOTHING
+
+
+def recreates(prepared: Prepared) -> bool:
+    """Whether a linked account that is gone is replaced: by policy, or because it had been released anyway."""
+    released = prepared.link is not None and prepared.link.state is LinkState.RELEASED
+    return released or prepared.configuration.deletions.on_lost is OnLost.RECREATE
+
+
+def _queries(
+    obj: SourceObject,
+    mapping: ObjectMapping,
+    configuration: JobConfiguration,
+    moment: Moment,
+    record: Mapping[str, Any],
+) -> tuple[tuple[MatchQuery, ...], Reason | None]:
+    try:
+        return match_queries(obj, mapping, configuration, moment=moment, record=record), None
+    except ExpressionError as error:
+        text = f"The matching attribute cannot be evaluated: {error.detail}"
+        return (), Reason("InvalidExpression", text, {}, "Correct the expression, or the value that it cannot use.")
+
+
+def _must_look(link: Link | None, intent: Intent, *, look: bool) -> bool:
+    if link is None or link.state is LinkState.TOMBSTONE:
+        return False
+    if link.state is LinkState.LOST:
+        return True  # it may have come back, and somebody who has left must not keep it then
+    if intent.kind not in (IntentKind.PROVISION, IntentKind.DISABLE):
+        return False
+    # Without a base, or after we let go of the account, we do not know what it holds.
+    return look or not link.base or link.state is LinkState.RELEASED
+
+
+def _unmapped(obj: SourceObject, link: Link | None, configuration: JobConfiguration, moment: Moment) -> Prepared:
+    what = "people" if obj.kind is ObjectKind.USER else "groups"
+    reason = Reason(
+        "ObjectMappingDisabled",
+        f"The application does not take {what}: their mapping is missing or switched off.",
+        {"gate": "mapping"},
+        f"Would be considered if the mapping of {what} were enabled.",
+    )
+    scope = ScopeDecision(in_scope=False, cause="unmapped", reasons=(reason,))
+    intent = Intent(IntentKind.LEAVE if link else IntentKind.NOTHING, "unmapped", (reason,))
+    return Prepared(obj, link, configuration, moment, None, scope, intent, {})

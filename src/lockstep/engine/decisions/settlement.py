@@ -1,0 +1,158 @@
+"""What an account says about an operation whose answer never came. Pure; `lockstep.sync.drain.settling` does the reading.
+
+The journal alone counts: what was sent, by what it is looked for, to which account. What is wanted now plays no part, because the
+person may have been renamed, disabled or purged since, and the account that our create made is theirs all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.engine.decisions.diff import same_value
+from lockstep.engine.decisions.mapping import held_values
+from lockstep.engine.decisions.matching import MatchQuery, folded, matching_value
+from lockstep.engine.records import Account, Action, Value, Values
+from lockstep.engine.rules.configuration import Drift, ObjectMapping
+from lockstep.engine.rules.operators import text_of
+from lockstep.scim.target_values import MISSING, read_path
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An operation as the journal holds it. In *after*, None clears an attribute; redacted values are not in it.
+
+    *queries*: by what a create is looked for. *target_id*: the account that was written to, or that a late answer named.
+    """
+
+    id: str
+    action: str
+    target_id: str
+    after: Values
+    queries: tuple[MatchQuery, ...] = ()
+
+    @property
+    def is_delete(self) -> bool:
+        return self.action == Action.DELETE
+
+
+def sent(
+    id: str,
+    action: str,
+    target_id: str,
+    after: Mapping[str, Any] | None,
+    queries: Sequence[Mapping[str, str]] | None,
+    mapping: ObjectMapping | None,
+) -> Sent:
+    """The operation of a journal row. Rows of older versions have no queries: their values are in what was sent."""
+    values = {path: _frozen(value) for path, value in (after or {}).items()}
+    asked = [(one["attribute"], one["value"]) for one in queries or ()]
+    if not asked and mapping is not None:
+        matching = [attribute.target for attribute in mapping.matching]
+        asked = [(path, text_of(values[path])) for path in matching if values.get(path) not in (None, "")]
+    numbered = tuple(MatchQuery(attribute, value, number) for number, (attribute, value) in enumerate(asked, 1))
+    return Sent(id, action, target_id, values, numbered)
+
+
+def may_be_made_by(operation: Sent, account: Account, found_by: MatchQuery) -> bool:
+    """Whether *account*, which a search by *found_by* gave, can be what the create *operation* made.
+
+    It cannot where it shows another value for a matching attribute that goes before: it only shares the lesser one.
+    """
+    for query in operation.queries:
+        if query == found_by:
+            return True
+        shown = matching_value(account.resource, query.attribute)
+        if shown is not None and shown != folded(query.attribute, query.value):
+            return False
+    return True
+
+
+def answers_to(queries: Sequence[MatchQuery], account: Account) -> bool:
+    """Whether *account* shows the matching values that were sent; what it does not show says nothing."""
+    for query in queries:
+        shown = matching_value(account.resource, query.attribute)
+        if shown is not None and shown != folded(query.attribute, query.value):
+            return False
+    return True
+
+
+def resembles(operation: Sent, account: Account, mapping: ObjectMapping) -> bool:
+    """Whether *account* holds what the create sent, matching attributes apart: some applications write those their own way."""
+    matching = {attribute.target for attribute in mapping.matching}
+    shown = {path: value for path, value in _shown(operation.after, account).items() if path not in matching}
+    return bool(shown) and all(_is_same(mapping, path, value, operation.after[path]) for path, value in shown.items())
+
+
+def took_effect(operation: Sent, account: Account | None, mapping: ObjectMapping | None) -> bool:
+    """Whether a change or a deletion is to be seen in the account: all that was sent and is shown is there."""
+    if operation.is_delete or account is None:
+        return operation.is_delete and account is None
+    shown = _shown(operation.after, account)
+    cleared = [path for path, value in operation.after.items() if value is None]
+    if any(not _is_gone(account, path) for path in cleared):
+        return False
+    return bool(shown or cleared) and all(
+        _is_same(mapping, path, value, operation.after[path]) for path, value in shown.items()
+    )
+
+
+def base_of_made(operation: Sent, account: Account, mapping: ObjectMapping | None) -> Values:
+    """What both sides agree on about an account that our create made: what was sent, in the application's spelling.
+
+    Where the mapping leaves changes of the application alone, what was sent stays: else such a change would pass for agreed.
+    """
+    sent_values = {path: value for path, value in operation.after.items() if value is not None}
+    if mapping is None:
+        return sent_values
+    left_alone = {one.target for one in mapping.flowing if one.drift is not Drift.ENFORCE}
+    held = held_values(mapping, account.resource)
+    return {
+        **sent_values,
+        **{path: value for path, value in held.items() if path not in left_alone & sent_values.keys()},
+    }
+
+
+def base_after_change(base: Values, operation: Sent, account: Account, mapping: ObjectMapping | None) -> Values:
+    """*base* once a change with an unknown end has been looked for: what was sent counts as ours where it is seen.
+
+    What the account does not show is unknown: it leaves the base, so that it is written again.
+    """
+    took = took_effect(operation, account, mapping)
+    known = {path: value for path, value in base.items() if path not in operation.after}
+    for path, value in operation.after.items():
+        shown = read_path(account.resource, path)
+        if shown is not MISSING:
+            known[path] = _frozen(shown)
+        elif took and value is not None:
+            known[path] = value
+    return known
+
+
+def is_switched_off(account: Account) -> bool:
+    """Whether the account shows that nobody can log in with it."""
+    shown = read_path(account.resource, "active")
+    return shown is not MISSING and text_of(_frozen(shown)).lower() == "false"
+
+
+def _shown(values: Values, account: Account) -> Values:
+    """What *account* shows of the paths that were written with a value."""
+    found = {path: read_path(account.resource, path) for path, value in values.items() if value is not None}
+    return {path: _frozen(value) for path, value in found.items() if value is not MISSING}
+
+
+def _is_same(mapping: ObjectMapping | None, path: str, one: Value, other: Value) -> bool:
+    attribute = mapping.by_target.get(path) if mapping is not None else None
+    if attribute is None:
+        return text_of(one).casefold() == text_of(other).casefold()
+    return same_value(one, other, attribute)
+
+
+def _is_gone(account: Account, path: str) -> bool:
+    shown = read_path(account.resource, path)
+    return shown is MISSING or shown in (None, "", [])
+
+
+def _frozen(value: Any) -> Value:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value

@@ -1,0 +1,39 @@
+"""What expressions and filters see of an object: its attributes, and what is computed from its situation.
+
+`IsSoftDeleted` is "True" for everybody who must not have access: out of scope, disabled or deleted. It is the only signal that a
+mapping of `active` needs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lockstep.engine.records import Assignment, SourceObject
+from lockstep.engine.rules.conditions import MEMBER_OF
+from lockstep.engine.rules.configuration import JobConfiguration
+from lockstep.engine.rules.roles import roles_of
+
+IS_SOFT_DELETED = "IsSoftDeleted"
+MANAGER = "manager"
+OF_MANAGER = f"{MANAGER}."  # manager.department: an attribute of whom the reference names
+
+
+def source_record(obj: SourceObject, configuration: JobConfiguration, *, is_soft_deleted: bool) -> dict[str, Any]:
+    """The attributes of *obj* with accountEnabled, objectId, references, appRoleAssignments and IsSoftDeleted."""
+    record: dict[str, Any] = dict(obj.attributes)
+    if obj.references:
+        record.update(obj.references)
+    record["accountEnabled"] = obj.account_enabled
+    record["objectId"] = obj.id
+    record["appRoleAssignments"] = _roles(obj.assignments, configuration)
+    record[IS_SOFT_DELETED] = "True" if is_soft_deleted else "False"
+    if obj.groups:
+        record[MEMBER_OF] = obj.groups
+    return record
+
+
+def _roles(assignments: tuple[Assignment, ...], configuration: JobConfiguration) -> tuple[dict[str, str], ...]:
+    if len(assignments) != 1:
+        return roles_of(assignments, configuration.roles)
+    role = configuration.roles_by_id.get(assignments[0].role_id)
+    return () if role is None else ({"id": role.id, "value": role.value, "displayName": role.display_name},)

@@ -1,0 +1,234 @@
+"""The conditions of scoping filters, compiled: clauses, groups of them, membership, expressions.
+
+Clauses inside a filter are AND-ed, filters are OR-ed; groups may nest. Of a multi-valued attribute one value is enough, except that a
+negative operator wants all of them to pass; *quantifier* says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from lockstep.engine.expressions import CompiledExpression, EvaluationContext, ExpressionError
+from lockstep.engine.expressions.dates import parse_date
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import Value, Values
+from lockstep.engine.rules.operators import OPERATORS, Operator, Test, is_empty, moment_of, text_of
+
+MEMBER_OF = "memberOf"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one clause said. *why* and *wish* are for those that fail: what is wrong, and what would make it pass."""
+
+    passed: bool
+    label: str = ""
+    why: str = ""
+    wish: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """`attribute OPERATOR value`. Build it with `clause`, which checks and compiles."""
+
+    attribute: str
+    operator: Operator
+    value: str
+    quantifier: str
+    test: Test = field(compare=False, repr=False)
+
+    @property
+    def label(self) -> str:
+        return f"{self.attribute} {self.operator.name}" + ("" if self.operator.is_unary else f" '{self.value}'")
+
+    def holds(self, record: Values, moment: Moment) -> bool:
+        value = record.get(self.attribute)
+        if is_empty(value):
+            return self.operator.accepts_null
+        if not isinstance(value, (tuple, list)):
+            return self.test(value, moment.now)
+        items = [item for item in value if not is_empty(item)]
+        if not items:
+            return self.operator.accepts_null
+        wants_all = self.quantifier == "all" or (not self.quantifier and self.operator.negative)
+        return (all if wants_all else any)(self.test(item, moment.now) for item in items)
+
+    def judge(self, record: Values, moment: Moment) -> list[Verdict]:
+        if self.holds(record, moment):
+            return [Verdict(True, self.label)]
+        quoted = f'"{self.value}"'
+        actual = shown(record.get(self.attribute))
+        return [
+            Verdict(
+                False,
+                self.label,
+                f"{self.attribute} is {actual}, {self.operator.must.format(quoted)}",
+                f"{self.attribute} {self.operator.wish.format(quoted)}",
+            )
+        ]
+
+    def flips_at(self, record: Values, moment: Moment) -> datetime | None:
+        """When the answer changes although the object does not; None where only a change can do that."""
+        is_relative = self.operator.name in ("BEFORE", "AFTER") and parse_date(self.value) is None
+        value = record.get(self.attribute)
+        date = parse_date(text_of(value)) if is_relative and not is_empty(value) else None
+        if date is None:
+            return None
+        # The limit moves with now: it reaches the date as much later as the date lies beyond it.
+        distance = date - moment_of(self.value)(moment.now)
+        is_ahead = timedelta(0) < distance < timedelta(days=36_500)
+        return moment.now + distance if is_ahead else None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberOf:
+    """Membership in a group, by its directory id or display name."""
+
+    group: str
+
+    def holds(self, record: Values, moment: Moment) -> bool:
+        return self.group in (record.get(MEMBER_OF) or ())
+
+    def judge(self, record: Values, moment: Moment) -> list[Verdict]:
+        label = f"memberOf '{self.group}'"
+        if self.holds(record, moment):
+            return [Verdict(True, label)]
+        return [Verdict(False, label, f'not a member of "{self.group}"', f'the person were a member of "{self.group}"')]
+
+    def flips_at(self, record: Values, moment: Moment) -> datetime | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionClause:
+    """An expression that must give True. One that fails does not pass."""
+
+    compiled: CompiledExpression
+
+    def holds(self, record: Values, moment: Moment) -> bool:
+        try:
+            value = self.compiled.evaluate(record, EvaluationContext(moment, label="scope"))
+        except ExpressionError:
+            return False
+        return isinstance(value, (str, bool, int)) and text_of(value).lower() in ("true", "1")
+
+    def judge(self, record: Values, moment: Moment) -> list[Verdict]:
+        if self.holds(record, moment):
+            return [Verdict(True, self.compiled.text)]
+        wish = f"{self.compiled.text} were True"
+        return [Verdict(False, self.compiled.text, f"{self.compiled.text} is not True", wish)]
+
+    def flips_at(self, record: Values, moment: Moment) -> datetime | None:
+        return next_day(moment) if "Now" in self.compiled.functions else None
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    conditions: tuple[Condition, ...]
+
+    def holds(self, record: Values, moment: Moment) -> bool:
+        return all(condition.holds(record, moment) for condition in self.conditions)
+
+    def judge(self, record: Values, moment: Moment) -> list[Verdict]:
+        return [verdict for condition in self.conditions for verdict in condition.judge(record, moment)]
+
+    def flips_at(self, record: Values, moment: Moment) -> datetime | None:
+        return earliest(*(condition.flips_at(record, moment) for condition in self.conditions))
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    conditions: tuple[Condition, ...]
+
+    def holds(self, record: Values, moment: Moment) -> bool:
+        return any(condition.holds(record, moment) for condition in self.conditions)
+
+    def judge(self, record: Values, moment: Moment) -> list[Verdict]:
+        verdicts = [condition.judge(record, moment) for condition in self.conditions]
+        passed = next((group for group in verdicts if all(verdict.passed for verdict in group)), None)
+        if passed is not None:
+            return passed
+        failed = [verdict for group in verdicts for verdict in group if not verdict.passed]
+        return [
+            Verdict(
+                False,
+                " or ".join(verdict.label for verdict in failed),
+                " and ".join(verdict.why for verdict in failed),
+                failed[0].wish if failed else "",
+            )
+        ]
+
+    def flips_at(self, record: Values, moment: Moment) -> datetime | None:
+        return earliest(*(condition.flips_at(record, moment) for condition in self.conditions))
+
+
+@dataclass(frozen=True, slots=True)
+class NotThis:
+    condition: Condition
+
+    def holds(self, record: Values, moment: Moment) -> bool:
+        return not self.condition.holds(record, moment)
+
+    def judge(self, record: Values, moment: Moment) -> list[Verdict]:
+        labels = " and ".join(verdict.label for verdict in self.condition.judge(record, moment))
+        if self.holds(record, moment):
+            return [Verdict(True, f"not ({labels})")]
+        return [Verdict(False, f"not ({labels})", f"{labels} holds, but must not", f"{labels} did not hold")]
+
+    def flips_at(self, record: Values, moment: Moment) -> datetime | None:
+        return self.condition.flips_at(record, moment)
+
+
+Condition: TypeAlias = Clause | MemberOf | ExpressionClause | AllOf | AnyOf | NotThis
+
+
+@dataclass(frozen=True, slots=True)
+class ScopingFilter:
+    """A title and the conditions that must all hold."""
+
+    title: str
+    condition: AllOf
+    extra: Mapping[str, Value] = field(default_factory=dict)
+
+
+def clause(attribute: str, operator: str, value: str = "", *, quantifier: str = "") -> Clause:
+    """A checked and compiled clause. Raises KeyError for an unknown operator, BadOperand for a value that does not fit."""
+    row = OPERATORS[operator]
+    return Clause(attribute, row, value, quantifier, row.compile(value))
+
+
+def attributes_of(condition: Condition) -> frozenset[str]:
+    """The source attributes that can change the answer."""
+    match condition:
+        case Clause(attribute):
+            return frozenset({attribute})
+        case MemberOf():
+            return frozenset({MEMBER_OF})
+        case ExpressionClause(compiled):
+            return compiled.attributes
+        case NotThis(inner):
+            return attributes_of(inner)
+        case AllOf(inner) | AnyOf(inner):
+            return frozenset().union(*(attributes_of(part) for part in inner))
+
+
+def earliest(*times: datetime | None) -> datetime | None:
+    return min((time for time in times if time is not None), default=None)
+
+
+def next_day(moment: Moment) -> datetime:
+    """The next midnight UTC: when what depends on today's date is looked at again."""
+    return moment.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+def shown(value: Value) -> str:
+    """*value* as a sentence may show it."""
+    if is_empty(value):
+        return "empty"
+    if isinstance(value, (tuple, list)):
+        return ", ".join(shown(item) for item in value[:5]) + (", ..." if len(value) > 5 else "")
+    text = " ".join(text_of(value).split())
+    return f'"{text[:57]}..."' if len(text) > 60 else f'"{text}"'

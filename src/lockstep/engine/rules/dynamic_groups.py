@@ -1,0 +1,67 @@
+"""Decide membership of a dynamic group: its rule is a list of scoping filters over people's attributes.
+
+Filters are OR-ed, clauses AND-ed, as in a scope. Whoever is deleted is nobody's member; who is disabled still is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import Lifecycle, ObjectKind, SourceObject
+from lockstep.engine.rules.conditions import ScopingFilter, attributes_of, earliest
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipRule:
+    """A rule without filters has no members: nobody meant "everybody" by leaving it empty."""
+
+    filters: tuple[ScopingFilter, ...]
+
+    @property
+    def dependencies(self) -> frozenset[str]:
+        """The attributes whose change can change a membership."""
+        return frozenset().union(*(attributes_of(scoping.condition) for scoping in self.filters))
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """*why* names the filter that decided, or the closest clause that failed. *review_at*: when time alone may change it."""
+
+    is_member: bool
+    why: str
+    review_at: datetime | None = None
+
+
+def is_member(obj: SourceObject, rule: MembershipRule, moment: Moment) -> tuple[bool, datetime | None]:
+    """Whether *obj* is a member, and when time alone may change that; without the reason, for many."""
+    if not _may_be_member(obj):
+        return False, None
+    record = _record(obj)
+    review_at = earliest(*(scoping.condition.flips_at(record, moment) for scoping in rule.filters))
+    return any(scoping.condition.holds(record, moment) for scoping in rule.filters), review_at
+
+
+def decide_membership(obj: SourceObject, rule: MembershipRule, moment: Moment) -> Membership:
+    """Whether *obj* is a member, with the reason."""
+    if not _may_be_member(obj):
+        return Membership(False, "Only people who are in the directory are members.")
+    record = _record(obj)
+    review_at = earliest(*(scoping.condition.flips_at(record, moment) for scoping in rule.filters))
+    for scoping in rule.filters:
+        if scoping.condition.holds(record, moment):
+            return Membership(True, f'The filter "{scoping.title}" matches.', review_at)
+    failed = [[verdict for verdict in f.condition.judge(record, moment) if not verdict.passed] for f in rule.filters]
+    closest = min(failed, key=len, default=[])
+    why = " and ".join(verdict.why for verdict in closest[:3])
+    return Membership(False, f"No filter matches: {why}." if why else "The rule has no filter.", review_at)
+
+
+def _may_be_member(obj: SourceObject) -> bool:
+    return obj.kind is ObjectKind.USER and obj.lifecycle is Lifecycle.ACTIVE
+
+
+def _record(obj: SourceObject) -> dict[str, Any]:
+    return {**obj.attributes, **obj.references, "accountEnabled": obj.account_enabled, "objectId": obj.id}

@@ -1,0 +1,240 @@
+"""The operators of scoping filters, as one table.
+
+An empty attribute fails every operator but IS NULL, also the negative ones: that is Entra's rule, and nobody expects it. Text compares
+with regard to case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from lockstep.engine.expressions.dates import parse_date
+from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.full_match import compile_full_match
+from lockstep.engine.records import Value
+from lockstep.engine.rules.durations import parse_duration
+
+Test: TypeAlias = Callable[[Value, datetime], bool]
+
+TEXT, INTEGER, BOOLEAN, DATE, REFERENCE = "String", "Integer", "Boolean", "DateTime", "Reference"
+
+
+class BadOperand(ValueError):
+    """The value of a clause does not fit its operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """*compile* makes the test of one value that is not empty. *must* and *wish* continue "it ..." and "if it ..."."""
+
+    name: str
+    arity: str  # Unary | Binary
+    types: tuple[str, ...]
+    meaning: str
+    compile: Callable[[str], Test]
+    must: str
+    wish: str
+    negative: bool = False  # of several values all must pass; otherwise one is enough
+    accepts_null: bool = False
+    beyond_entra: bool = False
+
+    @property
+    def is_unary(self) -> bool:
+        return self.arity == "Unary"
+
+
+def text_of(value: Value) -> str:
+    """*value* as clauses compare it; truth values are True and False."""
+    if isinstance(value, bool):
+        return "True" if value else "False"
+    if isinstance(value, Mapping):
+        return str(value.get("value", value.get("id", "")))
+    return str(value)
+
+
+def whole_number(text: str) -> int | None:
+    """The number that *text* is, of at most 19 digits; None where it is none."""
+    text = text.strip()
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
+
+
+def is_empty(value: Value) -> bool:
+    return value is None or value in ("", (), [])
+
+
+def _equals(operand: str) -> Test:
+    folded = operand.lower()
+    return lambda value, now: (
+        value == operand or (text_of(value).lower() == folded if isinstance(value, bool) else text_of(value) == operand)
+    )
+
+
+def _truth(wanted: str) -> Callable[[str], Test]:
+    return lambda operand: lambda value, now: text_of(value).strip().lower() == wanted
+
+
+def _pattern(*, wanted: bool) -> Callable[[str], Test]:
+    def compile_test(operand: str) -> Test:
+        try:
+            pattern = compile_full_match(operand)
+        except Trouble as trouble:
+            raise BadOperand(trouble.message) from None
+
+        def test(value: Value, now: datetime) -> bool:
+            try:
+                return pattern.holds(text_of(value)) is wanted
+            except Trouble:
+                # Too long for this pattern: then neither it nor its negation is known to hold.
+                return False
+
+        return test
+
+    return compile_test
+
+
+def _order(compare: Callable[[int, int], bool]) -> Callable[[str], Test]:
+    def compile_order(operand: str) -> Test:
+        limit = whole_number(operand)
+        if limit is None:
+            raise BadOperand(f'needs a whole number, got "{operand}"')
+
+        def test(value: Value, now: datetime) -> bool:
+            number = whole_number(text_of(value))
+            return number is not None and compare(number, limit)
+
+        return test
+
+    return compile_order
+
+
+def moment_of(operand: str) -> Callable[[datetime], datetime]:
+    """A date (`2025-01-31`), `now`, or an offset from now (`now-P14D`, `P7D`), as a function of now. Raises BadOperand."""
+    text = operand.strip()
+    sign, rest = 1, text.removeprefix("now").strip()
+    if rest[:1] in ("+", "-"):
+        sign, rest = (-1 if rest[0] == "-" else 1), rest[1:].strip()
+    if text == "now":
+        return lambda now: now
+    if (offset := parse_duration(rest)) is not None:
+        return lambda now: _shifted(now, sign * offset)
+    date = parse_date(text)
+    if date is None:
+        raise BadOperand(f'needs a date, now, or an offset such as now-P14D, got "{operand}"')
+    return lambda now: date
+
+
+def _shifted(now: datetime, offset: timedelta) -> datetime:
+    try:
+        return now + offset
+    except OverflowError:
+        return (
+            datetime.max.replace(tzinfo=now.tzinfo)
+            if offset > timedelta(0)
+            else datetime.min.replace(tzinfo=now.tzinfo)
+        )
+
+
+def _date(compare: Callable[[datetime, datetime], bool]) -> Callable[[str], Test]:
+    def compile_date(operand: str) -> Test:
+        limit = moment_of(operand)
+
+        def test(value: Value, now: datetime) -> bool:
+            date = parse_date(text_of(value))
+            return date is not None and compare(date, limit(now))
+
+        return test
+
+    return compile_date
+
+
+def _not(compile_positive: Callable[[str], Test]) -> Callable[[str], Test]:
+    def compile_negative(operand: str) -> Test:
+        test = compile_positive(operand)
+        return lambda value, now: not test(value, now)
+
+    return compile_negative
+
+
+def _bits(*, wanted: bool) -> Callable[[str], Test]:
+    def compile_bits(operand: str) -> Test:
+        mask = whole_number(operand)
+        if mask is None:
+            raise BadOperand(f'needs a whole number, got "{operand}"')
+
+        def test(value: Value, now: datetime) -> bool:
+            number = whole_number(text_of(value))
+            return number is not None and (number & mask != 0) is wanted
+
+        return test
+
+    return compile_bits
+
+
+def _always(answer: bool) -> Callable[[str], Test]:
+    return lambda operand: lambda value, now: answer
+
+
+_ANY = (TEXT, INTEGER, BOOLEAN, DATE, REFERENCE)
+
+OPERATORS: Mapping[str, Operator] = {
+    row.name: row
+    for row in (
+        Operator("EQUALS", "Binary", _ANY, "The same text, letter case included.", _equals, "must EQUAL {}", "were {}"),
+        Operator(
+            "NOT EQUALS", "Binary", _ANY, "Another text; an empty attribute does not pass.",
+            _not(_equals), "must NOT EQUAL {}", "were anything but {}", negative=True,
+        ),
+        Operator("IS TRUE", "Unary", (BOOLEAN,), "The value is true.", _truth("true"), "must be TRUE", "were true"),
+        Operator("IS FALSE", "Unary", (BOOLEAN,), "The value is false.", _truth("false"), "must be FALSE", "were false"),
+        Operator(
+            "IS NULL", "Unary", _ANY, "The attribute is empty.",
+            _always(False), "must be empty", "were empty", negative=True, accepts_null=True,
+        ),
+        Operator("IS NOT NULL", "Unary", _ANY, "The attribute has a value.", _always(True), "must have a value", "had a value"),
+        Operator("Present", "Unary", _ANY, "The attribute has a value.", _always(True), "must have a value", "had a value"),
+        Operator(
+            "REGEX MATCH", "Binary", (TEXT,), "The pattern matches the whole text, letter case included.",
+            _pattern(wanted=True), "must match the pattern {}", "matched the pattern {}",
+        ),
+        Operator(
+            "NOT REGEX MATCH", "Binary", (TEXT,), "The pattern does not match the whole text; an empty attribute does not pass.",
+            _pattern(wanted=False), "must not match the pattern {}", "did not match the pattern {}", negative=True,
+        ),
+        Operator(
+            "Greater_Than", "Binary", (INTEGER,), "A larger whole number.",
+            _order(int.__gt__), "must be greater than {}", "were greater than {}",
+        ),
+        Operator(
+            "Greater_Than_OR_EQUALS", "Binary", (INTEGER,), "A whole number at least as large.",
+            _order(int.__ge__), "must be at least {}", "were at least {}",
+        ),
+        Operator(
+            "Includes", "Binary", (TEXT,), "The text occurs in it, letter case included.",
+            lambda operand: lambda value, now: operand in text_of(value), "must include {}", "included {}",
+        ),
+        Operator(
+            "ENDS_WITH", "Binary", (TEXT,), "It ends with the text, letter case included.",
+            lambda operand: lambda value, now: text_of(value).endswith(operand), "must end with {}", "ended with {}",
+        ),
+        Operator(
+            "&", "Binary", (INTEGER,), "At least one of the bits is set.",
+            _bits(wanted=True), "must have a bit of {}", "had a bit of {}",
+        ),
+        Operator(
+            "!&", "Binary", (INTEGER,), "None of the bits is set.",
+            _bits(wanted=False), "must have no bit of {}", "had no bit of {}", negative=True,
+        ),
+        Operator(
+            "BEFORE", "Binary", (DATE,), "Earlier than a date, now, or an offset from now (now-P14D).",
+            _date(datetime.__lt__), "must be before {}", "were before {}", beyond_entra=True,
+        ),
+        Operator(
+            "AFTER", "Binary", (DATE,), "Later than a date, now, or an offset from now (now-P14D).",
+            _date(datetime.__gt__), "must be after {}", "were after {}", beyond_entra=True,
+        ),
+    )
+}  # fmt: skip

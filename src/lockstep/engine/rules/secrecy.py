@@ -1,0 +1,90 @@
+"""Which values are secrets, and what is kept of them: a keyed hash, by which a change is noticed and nothing else is learnt.
+
+A value is secret where its mapping is redacted: `redact`, the function Redact, or a target attribute whose name says so. What accounts
+are matched by is stored as it is, because it has to be searched for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from lockstep.engine.records import Value, Values
+from lockstep.engine.rules.operators import is_empty, text_of
+
+if TYPE_CHECKING:
+    from lockstep.engine.rules.configuration import AttributeMapping, JobConfiguration, ObjectMapping
+
+Fingerprint = Callable[[str], str]
+MARK = "hmac-sha256:"
+_SECRET_NAMES = frozenset(
+    ("password", "currentpassword", "newpassword", "secret", "clientsecret", "token", "accesstoken", "refreshtoken",
+     "apikey", "authorization", "cookie", "setcookie", "privatekey")
+)  # fmt: skip
+
+
+def names_a_secret(name: Any) -> bool:
+    """Whether the attribute at the end of a path holds a secret by its name alone: `password`, `urn:...:User:apiKey`."""
+    if not isinstance(name, str):
+        return False
+    last = re.split(r"[.:]", name)[-1]
+    return re.sub(r"[^a-z]", "", last.lower()) in _SECRET_NAMES
+
+
+def with_fingerprint(configuration: JobConfiguration, fingerprint: Fingerprint) -> JobConfiguration:
+    """The same configuration, whose secret values are hashed by *fingerprint* (keyed: 32 bytes in hexadecimal)."""
+    if not any(mapping.secrets for mapping in configuration.objects):
+        return configuration
+    objects = tuple(
+        replace(
+            mapping,
+            attributes=tuple(
+                replace(one, fingerprint=fingerprint) if one.is_secret else one for one in mapping.attributes
+            ),
+        )
+        for mapping in configuration.objects
+    )
+    return replace(configuration, objects=objects)
+
+
+def is_sealed(value: Value) -> bool:
+    """Whether *value* is the hash of a secret."""
+    return isinstance(value, str) and value.startswith(MARK)
+
+
+def sealed(value: Value, mapping: AttributeMapping) -> Value:
+    """What is kept of a secret value; the same for values that mean the same."""
+    if mapping.fingerprint is None or is_empty(value) or is_sealed(value):
+        return value
+    items = value if isinstance(value, tuple | list) else (value,)
+    texts = sorted(_text(item) if mapping.attribute.case_exact else _text(item).casefold() for item in items)
+    return MARK + mapping.fingerprint(orjson.dumps([mapping.target, *texts]).decode())
+
+
+def without_secrets(values: Values, mapping: ObjectMapping | None) -> Values:
+    """*values* with the hash in the place of every secret."""
+    secret = [one for one in mapping.secrets if one.target in values] if mapping is not None else []
+    if not secret:
+        return values
+    return {**values, **{one.target: sealed(values[one.target], one) for one in secret}}
+
+
+def holds_secret(values: Values, mapping: ObjectMapping | None) -> bool:
+    """Whether a secret stands in *values* in clear, as older versions kept it."""
+    secrets = mapping.secrets if mapping is not None else ()
+    return any(
+        one.fingerprint is not None and not is_empty(values.get(one.target)) and not is_sealed(values[one.target])
+        for one in secrets
+    )
+
+
+def _text(item: Value) -> str:
+    if isinstance(item, bool):
+        return "true" if item else "false"
+    if isinstance(item, str | int | float):
+        return text_of(item)
+    return orjson.dumps(item, option=orjson.OPT_SORT_KEYS, default=str).decode()

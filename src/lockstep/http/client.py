@@ -1,0 +1,313 @@
+"""Send every HTTP request that leaves the house: one client, one set of outbound rules, one hard deadline.
+
+The address that was checked is the one that is connected to, and redirects are never followed. Whether a request can have left is
+told apart, because a write that may have happened must not be sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from lockstep import __version__
+from lockstep.http.outbound import Blocked, OutboundRules, Place
+
+USER_AGENT = f"Lockstep/{__version__}"
+LARGEST_BODY = 10 * 1024 * 1024
+CONNECT_SECONDS = 5.0
+# Shorter than what servers usually grant, so that they do not hang up while we write.
+KEEP_ALIVE_SECONDS = 4.0
+MOST_CONNECTIONS = 512
+
+_LIMITS = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
+
+# Host and port to socket addresses, as `loop.getaddrinfo` gives them.
+Lookup = Callable[[str, int], Any]
+
+
+class Trouble(StrEnum):
+    """What went wrong on the wire. The first five happen before anything was sent."""
+
+    BLOCKED = "blocked"
+    NO_SUCH_HOST = "noSuchHost"
+    NOT_CONNECTED = "notConnected"
+    TLS = "tls"
+    CONNECT_TIMEOUT = "connectTimeout"
+    TIMEOUT = "timeout"
+    CUT_OFF = "cutOff"
+    TOO_LARGE = "tooLarge"
+    NOT_HTTP = "notHttp"
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether the request may have reached the other side."""
+        return self not in _SURELY_NOT_SENT
+
+
+_SURELY_NOT_SENT = frozenset(
+    (Trouble.BLOCKED, Trouble.NO_SUCH_HOST, Trouble.NOT_CONNECTED, Trouble.TLS, Trouble.CONNECT_TIMEOUT)
+)
+
+
+class WireError(Exception):
+    """No whole answer came. *sentence* says why without naming anything secret."""
+
+    def __init__(self, trouble: Trouble, sentence: str, next_step: str = "", *, seconds: float = 0.0) -> None:
+        super().__init__(sentence)
+        self.trouble = trouble
+        self.sentence = sentence
+        self.next_step = next_step
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer. Header names are in lower case; *body* is decompressed."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
+
+
+class HttpClient:
+    """The connection pool. Make it anywhere, use it in one event loop, close it there."""
+
+    def __init__(
+        self, rules: OutboundRules | None = None, *, tls: ssl.SSLContext | None = None, lookup: Lookup | None = None
+    ) -> None:
+        self.rules = rules or OutboundRules()
+        self.tls = tls or tls_context()
+        self.lookup = lookup or _system_lookup
+        self._session: aiohttp.ClientSession | None = None
+        self._under_way: dict[aiohttp.ClientSession, int] = {}
+        self._closing: set[asyncio.Future[None]] = set()
+
+    async def send(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, deadline: float
+    ) -> Response:
+        """Send one request; *deadline* is a time of the event loop's clock by which the whole answer must be there.
+
+        Raises WireError when no whole answer came; every HTTP status is an answer.
+        """
+        started = time.monotonic()
+        place = self._checked(url)
+        try:
+            async with asyncio.timeout_at(deadline):
+                left = deadline - asyncio.get_running_loop().time()
+                return await self._exchange(method, url, headers, body, started, _limits(left))
+        except TimeoutError as late:
+            trouble = Trouble.CONNECT_TIMEOUT if isinstance(late, aiohttp.ConnectionTimeoutError) else Trouble.TIMEOUT
+            raise _timed_out(trouble, place, time.monotonic() - started) from None
+        except (aiohttp.ClientError, OSError, ValueError) as failed:
+            error = _explained(failed, place)
+            error.seconds = time.monotonic() - started
+            raise error from None
+
+    def _checked(self, url: str) -> Place:
+        try:
+            return self.rules.check_url(url)
+        except Blocked as refused:
+            raise WireError(Trouble.BLOCKED, str(refused), refused.next_step) from None
+
+    async def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        started: float,
+        limits: aiohttp.ClientTimeout,
+    ) -> Response:
+        session = self._session or self._open()
+        self._under_way[session] = self._under_way.get(session, 0) + 1
+        try:
+            async with session.request(
+                method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False, timeout=limits
+            ) as answer:
+                if method == "HEAD" or answer.status in (204, 304):
+                    content = b""
+                else:
+                    content = await _read(answer)
+                kept = {name.lower(): value for name, value in answer.headers.items()}
+                return Response(answer.status, kept, content, time.monotonic() - started)
+        finally:
+            await self._ended(session)
+
+    async def _ended(self, session: aiohttp.ClientSession) -> None:
+        self._under_way[session] -= 1
+        if self._under_way[session] == 0:
+            del self._under_way[session]
+            if session is not self._session:
+                await session.close()
+
+    def renew(self) -> None:
+        """Use no connection and no looked-up address again: the rules have changed. Requests under way end in peace."""
+        session, self._session = self._session, None
+        if session is not None and session not in self._under_way:
+            self._under_way[session] = 1
+            closing = asyncio.ensure_future(self._ended(session))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    def _open(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=MOST_CONNECTIONS,
+            resolver=_GuardedResolver(self.rules, self.lookup),
+            ssl=self.tls,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            ttl_dns_cache=10,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=_LIMITS,
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"},
+            auto_decompress=True,
+            trust_env=False,
+        )
+        return self._session
+
+    async def close(self) -> None:
+        """Close every connection."""
+        session, self._session = self._session, None
+        for one in {session, *self._under_way}:
+            if one is not None:
+                await one.close()
+
+
+def tls_context() -> ssl.SSLContext:
+    """TLS 1.2 or newer, certificates checked by name against the system's authorities."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def tls_sentence(failed: ssl.SSLError, host: str) -> tuple[str, str]:
+    """Say what is wrong with the TLS of *host*, and what to do."""
+    code = getattr(failed, "verify_code", 0)
+    reason = str(getattr(failed, "verify_message", "") or failed.reason or "the handshake failed").rstrip(".")
+    if code == 10:
+        return f"The TLS certificate of {host} has expired", "Renew the certificate on the server"
+    if code in (18, 19, 20, 21):
+        return (
+            f"The TLS certificate of {host} was issued by an authority that this machine does not trust",
+            "Install the whole chain on the server, or add its authority here and name it with SSL_CERT_FILE",
+        )
+    if code in (62, 64):
+        return f"The TLS certificate is not for {host}", "Use the name that the certificate was issued for"
+    if code == 9:
+        return f"The TLS certificate of {host} is not valid yet", "Check the clocks of both machines"
+    return (
+        f"No TLS connection to {host} could be made: {reason.lower().replace('_', ' ')}",
+        "The server must offer TLS 1.2 or newer with a valid certificate",
+    )
+
+
+class _GuardedResolver(AbstractResolver):
+    """Gives connectors only addresses that the rules allow: one that is not allowed refuses the name as a whole."""
+
+    def __init__(self, rules: OutboundRules, lookup: Lookup) -> None:
+        self._rules = rules
+        self._lookup = lookup
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._lookup(host, port)
+        results = []
+        for kind, _, protocol, _, address in found:
+            self._rules.check_address(host, port, ip_address(address[0].partition("%")[0]))
+            results.append(
+                ResolveResult(
+                    hostname=host, host=address[0], port=port, family=kind, proto=protocol, flags=socket.AI_NUMERICHOST
+                )
+            )
+        return results
+
+    async def close(self) -> None:
+        return None
+
+
+def _limits(left: float) -> aiohttp.ClientTimeout:
+    """Give up connecting before the deadline, so that a request that was surely not sent is known as such."""
+    if left > CONNECT_SECONDS * 1.25:
+        return _LIMITS
+    return aiohttp.ClientTimeout(total=None, sock_connect=max(0.05, left * 0.8))
+
+
+async def _system_lookup(host: str, port: int) -> Any:
+    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    """The whole body; what exceeds the cap is not taken in, also where it was small before decompression."""
+    length = answer.content_length
+    if length is not None and length > LARGEST_BODY:
+        answer.close()
+        raise _too_large()
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in answer.content.iter_any():
+        size += len(piece)
+        if size > LARGEST_BODY:
+            answer.close()
+            raise _too_large()
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _too_large() -> WireError:
+    return WireError(Trouble.TOO_LARGE, f"The answer is larger than {LARGEST_BODY // 1024 // 1024} MB")
+
+
+def _timed_out(trouble: Trouble, place: Place, seconds: float) -> WireError:
+    if trouble is Trouble.CONNECT_TIMEOUT:
+        sentence = f"{place.host} did not take the connection on port {place.port} within {max(1, seconds):.0f} seconds"
+        return WireError(trouble, sentence, "Check the address, the port and the firewall between", seconds=seconds)
+    return WireError(trouble, f"{place.host} did not answer within {seconds:.0f} seconds", seconds=seconds)
+
+
+def _explained(failed: Exception, place: Place) -> WireError:
+    """Which trouble an error of aiohttp is. The order matters: its classes inherit from one another."""
+    inner: BaseException = getattr(failed, "os_error", None) or getattr(failed, "certificate_error", None) or failed
+    if isinstance(inner, Blocked):
+        return WireError(Trouble.BLOCKED, str(inner), inner.next_step)
+    if isinstance(failed, aiohttp.ClientConnectorDNSError):
+        return WireError(
+            Trouble.NO_SUCH_HOST, f"There is no host with the name {place.host}", "Check the spelling of the URL"
+        )
+    if isinstance(inner, ssl.SSLError) and isinstance(failed, aiohttp.ClientConnectorError):
+        return WireError(Trouble.TLS, *tls_sentence(inner, place.host))
+    if isinstance(failed, aiohttp.ClientConnectorCertificateError) and isinstance(inner, ssl.CertificateError):
+        return WireError(Trouble.TLS, *tls_sentence(inner, place.host))
+    if isinstance(failed, aiohttp.ClientConnectorError):
+        return WireError(
+            Trouble.NOT_CONNECTED,
+            f"{place.host} takes no connection on port {place.port}: {_why_not_connected(inner)}",
+            "Check that the application runs and that the port is right",
+        )
+    if isinstance(failed, aiohttp.InvalidURL):
+        return WireError(Trouble.BLOCKED, "This is no URL")
+    if isinstance(failed, (aiohttp.ClientResponseError, ValueError)):
+        return WireError(Trouble.NOT_HTTP, f"What {place.host} answered is not HTTP")
+    return WireError(Trouble.CUT_OFF, f"{place.host} cut the connection before its answer was whole")
+
+
+def _why_not_connected(failed: BaseException) -> str:
+    if isinstance(failed, ConnectionRefusedError):
+        return "it is refused"
+    if isinstance(failed, OSError) and failed.strerror:
+        return failed.strerror.split("[")[0].strip().lower()
+    return "it cannot be reached"

@@ -1,0 +1,251 @@
+"""Decide which addresses Lockstep may talk to. Pure.
+
+A URL is judged twice: its text here, and the address that its name stands for at the moment of connecting, so a name that
+changes its mind between the two is caught. Only what the list of allowed places names may be inside the house or without TLS.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from lockstep.http.origins import METADATA
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LONGEST_URL = 4096
+MOST_REMEMBERED = 1000
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# Beyond what `ipaddress` calls not global: shared, relayed, tunnelled and translated space, where the real end is hidden.
+_NEVER_PUBLIC: tuple[IPNetwork, ...] = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "0.0.0.0/8",
+        "100.64.0.0/10",
+        "168.63.129.16/32",  # Azure's metadata and DNS host has a public address
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "198.18.0.0/15",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "::/96",
+        "::ffff:0:0/96",
+        "::ffff:0:0:0/96",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "2001::/23",
+        "2002::/16",
+        "3fff::/20",
+        "5f00::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8",
+    )
+)
+_TRANSLATED = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96"))
+_PLAIN = re.compile(r"[!-\[\]-~]*")  # printable ASCII but the backslash
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
+
+
+class Blocked(OSError):
+    """Our own rules refuse an address. *str* says why, *next_step* what to do; an OSError, so that connectors pass it on."""
+
+    def __init__(self, sentence: str, next_step: str = "") -> None:
+        super().__init__(sentence)
+        self.next_step = next_step
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The checked parts of a URL: where a connection would go."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def origin(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+class OutboundRules:
+    """What may leave: origins such as `http://127.0.0.1:8081`, networks such as `10.0.0.0/8`.
+
+    *advice* says how a place gets allowed; `{origin}` in it is replaced. Raises ValueError for an entry that is neither.
+    """
+
+    def __init__(self, allow: Iterable[str] = (), *, advice: str = "allow it: lockstep outbound add {origin}") -> None:
+        self._advice = advice
+        self.allow(allow)
+
+    def allow(self, allow: Iterable[str]) -> None:
+        """Let *allow* count from now on, and nothing that was allowed before. Raises ValueError as above."""
+        entries = [entry.strip() for entry in allow if entry.strip()]
+        places = [_split(entry) for entry in entries if "://" in entry]
+        self._origins = frozenset(place.origin for place in places)
+        self._doors = frozenset((place.host, place.port) for place in places)
+        self._networks = tuple(ipaddress.ip_network(entry, strict=False) for entry in entries if "://" not in entry)
+        self._approved: dict[str, Place] = {}
+
+    def check_url(self, url: str) -> Place:
+        """The place that *url* names. Raises Blocked when it may not be reached, whatever its name stands for."""
+        end = url.find("/", len("https://"))
+        known = self._approved.get(url[:end]) if end > 0 else None
+        if known is not None and len(url) <= LONGEST_URL and _PLAIN.fullmatch(url):
+            return known
+        place = self._judged(url)
+        if end > 0 and len(self._approved) < MOST_REMEMBERED:
+            self._approved[url[:end]] = place
+        return place
+
+    def _judged(self, url: str) -> Place:
+        place = _split(url)
+        if place.origin in self._origins:
+            address = _literal(place.host)
+            if address is not None:
+                _refuse_metadata(place.host, address)
+            return place
+        if place.scheme != "https":
+            raise Blocked(
+                f"{place.origin} is not https, so the secret token would travel in the clear",
+                f"Use https, or, on a network that you trust, {self._advice.format(origin=place.origin)}",
+            )
+        address = _literal(place.host) or _loopback_of(place.host)
+        if address is not None:
+            self.check_address(place.host, place.port, address)
+        return place
+
+    def check_address(self, host: str, port: int, address: IPAddress) -> None:
+        """Raises Blocked when *address*, which *host* stands for, is inside the house and not allowed there.
+
+        Link-local addresses and those of cloud metadata are refused even where the list names the host or a network around them.
+        """
+        _refuse_metadata(host, address)
+        if (host, port) in self._doors or any(_within(address, network) for network in self._networks):
+            return
+        if is_public(address):
+            return
+        named = "" if _literal(host) is not None else f"{host} stands for "
+        shown = f"[{host}]" if ":" in host else host
+        raise Blocked(
+            f"{named}{address}, which is {_sort_of(address)} and not an address on the internet",
+            f"If this application runs inside your network, {self._advice.format(origin=f'https://{shown}:{port}')}",
+        )
+
+
+def _refuse_metadata(host: str, address: IPAddress) -> None:
+    """Raises Blocked for an address where a cloud hands out credentials, also one that is wrapped in IPv6."""
+    if not any(_within(inner, network) for inner in _unwrapped(address) for network in METADATA):
+        return
+    named = "" if _literal(host) is not None else f"{host} stands for "
+    raise Blocked(
+        f"{named}{address}, which is a link-local address or that of a cloud's metadata, and is never connected to",
+        "Give the application an address of its own; no setting allows this one",
+    )
+
+
+def _unwrapped(address: IPAddress) -> tuple[IPAddress, ...]:
+    """*address*, and the IPv4 address that is hidden in it."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return (address,)
+    hidden = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if any(address in network for network in _TRANSLATED):
+        hidden.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return (address, *(inner for inner in hidden if inner is not None))
+
+
+def is_public(address: IPAddress) -> bool:
+    """Whether *address* is a plain address of the internet, with no other address hidden in it."""
+    if any(_within(address, network) for network in _NEVER_PUBLIC):
+        return False
+    return address.is_global and not address.is_multicast
+
+
+def _split(url: str) -> Place:
+    """Read *url* strictly: what two parsers could read differently is refused."""
+    if len(url) > LONGEST_URL:
+        raise Blocked(f"The URL is longer than {LONGEST_URL} characters")
+    if not _PLAIN.fullmatch(url):
+        raise Blocked(
+            "The URL has a space, a backslash, a control character or a character beyond ASCII in it",
+            "Write it as it stands in the address line of a browser",
+        )
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise Blocked("This is no URL", "It looks like https://api.example.com/scim/v2") from None
+    if parts.scheme not in DEFAULT_PORTS or not url.lower().startswith(f"{parts.scheme}://"):
+        raise Blocked("The URL does not begin with https://", "It looks like https://api.example.com/scim/v2")
+    if "@" in parts.netloc:
+        raise Blocked("The URL has a user name or password in it", "Leave out the part before the @")
+    host = (parts.hostname or "").lower()
+    if not host or port == 0 or parts.netloc.endswith(":"):
+        raise Blocked("The URL has no host, or an unusable port", "It looks like https://api.example.com/scim/v2")
+    host = _checked_host(host, bracketed="[" in parts.netloc)
+    return Place(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme])
+
+
+def _checked_host(host: str, *, bracketed: bool) -> str:
+    """*host* in its one spelling. Raises Blocked for what a resolver could take for something else."""
+    if bracketed:
+        try:
+            address = ipaddress.IPv6Address(host)
+        except ValueError:
+            raise Blocked("The address in brackets is no IPv6 address") from None
+        if address.scope_id is not None:
+            raise Blocked("The IPv6 address names a network interface")
+        return str(address)
+    if host.endswith("."):
+        raise Blocked("The host name ends with a dot", "Leave out the dot")
+    labels = host.split(".")
+    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise Blocked("The host is neither a name nor an address")
+    # Left to itself, a resolver reads 2130706433, 0x7f.1 and 0177.0.0.1 as addresses.
+    if _NUMBER.fullmatch(labels[-1]):
+        try:
+            ipaddress.IPv4Address(host)
+        except ValueError:
+            raise Blocked("The address is not four decimal numbers", "Write it like 192.0.2.1") from None
+    return host
+
+
+def _literal(host: str) -> IPAddress | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _loopback_of(host: str) -> IPAddress | None:
+    """What `localhost` and the names below it stand for, whatever a resolver says (RFC 6761, section 6.3)."""
+    return ipaddress.IPv4Address("127.0.0.1") if host == "localhost" or host.endswith(".localhost") else None
+
+
+def _within(address: IPAddress, network: IPNetwork) -> bool:
+    return address.version == network.version and address in network
+
+
+def _sort_of(address: IPAddress) -> str:
+    if address.is_unspecified:
+        return "the unspecified address"
+    if address.is_loopback:
+        return "this machine itself"
+    if address.is_link_local:
+        return "a link-local address, where clouds keep their metadata"
+    if address.is_multicast:
+        return "a multicast address"
+    if isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped or address.sixtofour or address.teredo):
+        return "an address that hides another one"
+    if address.is_private:
+        return "a private address"
+    return "a reserved address"

@@ -1,0 +1,176 @@
+"""What an answer says about the application as a whole: refused credentials, a request to wait, or nobody there.
+
+Refused credentials stop the whole job at once, whatever the counts: every further request would only lock an account or fill a log.
+An application that does not answer is asked again after growing pauses, which all workers keep, counted by the kind of request; a
+person reads of the first one in status, doctor and the log.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from lockstep.engine.decisions.patience import MOST_PAUSES, Asked
+from lockstep.engine.decisions.quarantine import QuarantineReason, next_attempt
+from lockstep.engine.records import ObjectKind
+from lockstep.ports import Answer, Verdict
+from lockstep.postgres.pool import Connection, transaction
+from lockstep.storage import jobs, provisioning_log, target_state
+from lockstep.storage.batches import Row
+from lockstep.sync.outcome.log_records import record_of_application
+from lockstep.sync.services import Job, Services
+
+log = structlog.get_logger()
+
+QUARANTINED = "quarantine"  # why claiming stops
+NEEDS_SOMEBODY = frozenset({Verdict.UNAUTHORIZED, Verdict.BLOCKED})
+NO_ANSWER = frozenset({Verdict.UNREACHABLE, Verdict.AMBIGUOUS, Verdict.THROTTLED})
+GENERAL = frozenset({Asked.PROBE, Asked.LISTING})
+TOO_MANY_REQUESTS = 429
+
+
+async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> str:
+    """Tell all workers what *answer* means for everybody; returns why nothing more can be sent, "" where it can.
+
+    *asked*: what it is the answer to. A probe and a listing are about the application as a whole: one in vain is enough for a pause.
+    """
+    if answer.verdict in NEEDS_SOMEBODY:
+        await quarantine(services, job, QuarantineReason.EXCEPTION, answer, asked)
+        return QUARANTINED
+    is_general = asked in GENERAL
+    if answer.verdict not in NO_ANSWER and not is_general:
+        return ""
+    if answer.verdict is Verdict.THROTTLED and not answer.exchanges and answer.retry_at is not None:
+        return ""  # our own turns said so: nothing was sent
+    wanted = None
+    if answer.verdict is Verdict.THROTTLED and answer.retry_at is not None:
+        wanted = max(timedelta(0), answer.retry_at - datetime.now(UTC))
+    async with transaction(services.pool) as connection:
+        await connection.execute("set local synchronous_commit = off")  # others must hear of it at once
+        state = await target_state.note_vain(
+            connection,
+            job.id,
+            asked,
+            error_row(answer),
+            first_pause=services.times.first_pause,
+            is_enough=is_general or answer.verdict is Verdict.THROTTLED,
+            wanted=wanted,
+        )
+        streak = state.streak(asked)
+        if (
+            streak.pauses == 1
+            and state.seconds_to_wait
+            and answer.verdict is not Verdict.THROTTLED
+            and asked is not Asked.LISTING
+        ):
+            await _log(connection, job, answer)
+    services.turns(job).be_quiet(state.seconds_to_wait)
+    if asked is Asked.PROBE and streak.pauses >= MOST_PAUSES and _status(answer) != TOO_MANY_REQUESTS:
+        await quarantine(services, job, QuarantineReason.EXCEPTION, answer, asked)
+        return QUARANTINED
+    return ""
+
+
+async def answered(services: Services, job: Job, asked: Asked) -> None:
+    """The application gave a usable answer to what was *asked*, if only a refusal: what was counted against that begins anew."""
+    async with transaction(services.pool) as connection:
+        before = await target_state.note_answered(connection, job.id, asked)
+    if before.streak(asked).breaks:
+        log.info("application_answers", job=job.id, asked=asked.value, pauses=before.streak(asked).pauses)
+
+
+async def quarantine(
+    services: Services, job: Job, reason: QuarantineReason, answer: Answer, asked: Asked = Asked.PROBE
+) -> None:
+    """Put the job into quarantine, or count one more failed attempt there."""
+    async with transaction(services.pool) as connection:
+        await enter_quarantine(
+            connection, services, job, reason, answer, needs_somebody=answer.verdict in NEEDS_SOMEBODY, asked=asked
+        )
+
+
+async def enter_quarantine(
+    connection: Connection,
+    services: Services,
+    job: Job,
+    reason: QuarantineReason,
+    answer: Answer,
+    *,
+    needs_somebody: bool = True,
+    asked: Asked = Asked.PROBE,
+) -> datetime:
+    """As `quarantine`, in the caller's transaction; returns when it is tried next.
+
+    Answers that come in while the next attempt is ahead are not counted again. What a probe passed in between goes on being counted
+    where something else was *asked*.
+    """
+    moment = services.moment()
+    await jobs.lock_job(connection, job.id)
+    row = await jobs.read_job(connection, job.id)
+    before = (row.quarantine if row is not None else None) or {}
+    is_same = before.get("reason") == reason.value
+    if is_same and (attempt := datetime.fromisoformat(before["nextAttempt"])) > moment.now:
+        return attempt
+    count = int(before.get("seriesCount", 0)) + 1 if is_same else 1
+    if asked is not Asked.PROBE:
+        count = max(count, await target_state.note_stop(connection, job.id, asked))
+    began = before.get("currentBegan") if is_same else moment.now.isoformat()
+    due = next_attempt(
+        reason,
+        count,
+        moment,
+        leavers_waiting=await jobs.has_waiting_leavers(connection, job.id),
+        needs_somebody=needs_somebody,
+    )
+    await jobs.set_quarantine(
+        connection,
+        job.id,
+        {
+            "reason": reason.value,
+            "currentBegan": began,
+            "seriesBegan": before.get("seriesBegan") or began,
+            "seriesCount": count,
+            "nextAttempt": due.isoformat(),
+            "error": error_row(answer),
+        },
+    )
+    if not is_same:
+        await _log(connection, job, answer, begins="Provisioning is in quarantine: ")
+    log.warning("job_quarantined", job=job.id, reason=reason.value, detail=answer.detail)
+    return due
+
+
+async def lift_quarantine(services: Services, job: Job) -> None:
+    """The application works again."""
+    async with transaction(services.pool) as connection:
+        await end_quarantine(connection, job)
+
+
+async def end_quarantine(connection: Connection, job: Job) -> None:
+    """As `lift_quarantine`, in the caller's transaction."""
+    await jobs.set_quarantine(connection, job.id, None)
+    await target_state.note_answered(connection, job.id, Asked.PROBE)
+    log.info("quarantine_lifted", job=job.id)
+
+
+async def log_listing_given_up(connection: Connection, job: Job, kind: ObjectKind, answer: Answer) -> None:
+    """The accounts are asked for one by one: that costs a request for each, and a person may want to know why."""
+    what = "people" if kind is ObjectKind.USER else "groups"
+    await _log(connection, job, answer, begins=f"The list of {what} cannot be used, so each is asked for: ")
+
+
+def error_row(answer: Answer) -> Row:
+    """An answer as quarantine and pauses show it."""
+    return {"code": answer.code, "message": answer.detail, "nextStep": answer.next_step}
+
+
+async def _log(connection: Connection, job: Job, answer: Answer, *, begins: str = "") -> None:
+    """What concerns the application as a whole stands in the provisioning log, too: once, when it begins."""
+    record = record_of_application(job.row.app_display_name, answer, begins=begins)
+    await provisioning_log.append(connection, job.id, job.row.app, [record])
+
+
+def _status(answer: Answer) -> Any:
+    return answer.exchanges[-1].status if answer.exchanges else None

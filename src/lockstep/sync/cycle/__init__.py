@@ -1,0 +1,1 @@
+"""What begins, accompanies and ends a cycle."""

@@ -1,0 +1,271 @@
+"""The cycle as a frame around the work: it is opened when there is some, prepared when it is initial, and closed when nothing is left.
+
+What is done never depends on the frame; it counts, and the initial one marks everybody and reads the application's accounts by pages.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import structlog
+
+from lockstep.configuration.rules import ObjectMapping, Scope
+from lockstep.engine.decisions.patience import MOST_PAUSES, Asked
+from lockstep.engine.decisions.quarantine import QuarantineReason
+from lockstep.engine.records import Lane, ObjectKind
+from lockstep.errors import LockstepError
+from lockstep.ports import Answer, Target, TargetError, TargetReader, Verdict
+from lockstep.postgres.pool import Connection, transaction
+from lockstep.storage import cycles, dirty_marks, instance, jobs, target_index, target_state
+from lockstep.storage.dirty import Claim
+from lockstep.sync import application_health
+from lockstep.sync.cycle import judging
+from lockstep.sync.cycle.indexing import INCOMPATIBLE, read_index
+from lockstep.sync.cycle.judging import is_attempt_due, is_held
+from lockstep.sync.services import Job, Services
+
+log = structlog.get_logger()
+
+PREPARING = frozenset({"source", "scope", "match"})
+MOST_LISTING_TRIES = 3
+MAY_PASS = frozenset({Verdict.THROTTLED, Verdict.UNREACHABLE})
+# What a search may not be answered with: something else stands there.
+NO_SCIM = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.GONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the running cycle, if there is one, says about claiming."""
+
+    cycle: cycles.Cycle | None = None
+
+    @property
+    def needs_preparation(self) -> bool:
+        return self.cycle is not None and self.cycle.kind == "initial" and self.cycle.phase in PREPARING
+
+    @property
+    def up_to_lane(self) -> int:
+        """While the application's accounts are being read, leavers and on-demand runs go on; new accounts wait for the index."""
+        return (Lane.ON_DEMAND if self.needs_preparation else Lane.RECONCILE).number
+
+
+async def frame_of(connection: Connection, job: str) -> Frame:
+    return Frame(await cycles.running_cycle(connection, job))
+
+
+async def adopt(connection: Connection, job: Job, claims: Sequence[Claim]) -> list[Claim]:
+    """Count claimed objects in the running cycle, opened if there is none."""
+    new = [claim for claim in claims if claim.is_adopted]
+    if not new:
+        return list(claims)
+    cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
+    homeless = [claim.attempt for claim in new if claim.cycle is None]
+    if homeless:
+        await dirty_marks.set_cycle(connection, job.id, homeless, cycle=cycle.id)
+    await cycles.count(connection, cycle.id, total=len(new))
+    return [replace(claim, cycle=cycle.id) if claim.cycle is None else claim for claim in claims]
+
+
+async def prepare(services: Services, job: Job, target: Target) -> bool:
+    """Mark everybody and read the application's accounts, once for all workers. A crash in between begins the step again.
+
+    False when it could not be done now: another worker is at it, or the application cannot be read.
+    """
+    async with services.pool.connection() as lock:
+        cursor = await lock.execute("select pg_try_advisory_lock(hashtext(%s))", (f"prepare {job.id}",))
+        row = await cursor.fetchone()
+        if not (row and row[0]):
+            return False  # another worker is at it
+        try:
+            return await _prepare(services, job, target)
+        finally:
+            await lock.execute("select pg_advisory_unlock(hashtext(%s))", (f"prepare {job.id}",))
+
+
+async def _prepare(services: Services, job: Job, target: Target) -> bool:
+    async with services.pool.connection() as connection:
+        frame = await frame_of(connection, job.id)
+    cycle = frame.cycle
+    if cycle is None or not frame.needs_preparation:
+        return True
+    if cycle.phase in ("source", "scope"):
+        async with transaction(services.pool) as connection:
+            await mark_everybody(connection, job, cycle=cycle.id, reason="initialCycle")
+            await cycles.set_phase(connection, cycle.id, "match")
+    for mapping in job.configuration.objects:
+        if mapping.enabled and not await _read_list(services, job, mapping, target, cycle=cycle.id):
+            return False
+    async with services.pool.connection() as connection:
+        await cycles.set_phase(connection, cycle.id, "write")
+    return True
+
+
+async def _read_list(services: Services, job: Job, mapping: ObjectMapping, target: Target, *, cycle: int) -> bool:
+    """Read the accounts of one kind, or give the list up and say so; False where it is to be read after a pause."""
+    try:
+        requests = await read_index(services, job, mapping, target, cycle=cycle)
+    except TargetError as failed:
+        answer = failed.answer
+    else:
+        async with services.pool.connection() as connection:
+            await cycles.count(connection, cycle, requests=requests)
+        if requests:
+            await application_health.answered(services, job, Asked.LISTING)
+        return True
+    async with services.pool.connection() as connection:
+        streak = (await target_state.read_state(connection, job.id)).streak(Asked.LISTING)
+    log.warning("list_not_read", job=job.id, kind=mapping.source.value, tries=streak.breaks + 1, detail=answer.detail)
+    most = MOST_PAUSES if answer.verdict in MAY_PASS else MOST_LISTING_TRIES
+    # Refused at once: it does not list its accounts.
+    if answer.verdict is not Verdict.REFUSED and streak.breaks + 1 < most:
+        await application_health.notice(services, job, answer, Asked.LISTING)
+        return False
+    async with transaction(services.pool) as connection:
+        await application_health.log_listing_given_up(connection, job, mapping.source, answer)
+        await cycles.note_trouble(connection, cycle, application_health.error_row(answer))
+        await target_index.give_up(connection, job.id, mapping.source.value, cycle=cycle)
+        await target_state.note_answered(connection, job.id, Asked.LISTING)
+    return True
+
+
+async def begin_initial(connection: Connection, job_id: str) -> cycles.Cycle:
+    """Open an initial cycle in place of a running one. From the commit on, changes of the directory mark this job's objects."""
+    await instance.lock_directory(connection)
+    await cycles.cancel(connection, job_id, state="cancelled")
+    await jobs.set_started(connection, job_id)
+    cycle, _ = await cycles.open_cycle(connection, job_id, "initial", phase="scope")
+    return cycle
+
+
+async def mark_everybody(connection: Connection, job: Job, *, cycle: int | None, reason: str) -> int:
+    """Mark every object that the job may have to do with: those it may provision, and those it has linked."""
+    await instance.lock_directory(connection)
+    marked = 0
+    for mapping in job.configuration.objects:
+        if mapping.enabled:
+            marked += await dirty_marks.mark_all(
+                connection,
+                job.id,
+                job.row.app,
+                mapping.source.value,
+                everybody=job.configuration.scope is Scope.ALL,
+                cycle=cycle,
+                reason=reason,
+            )
+    if cycle is not None:
+        await cycles.set_total(connection, cycle, marked)
+    return marked
+
+
+async def close(services: Services, job: Job) -> None:
+    """End the running cycle if nothing belongs to it any more, and judge the job's health, in one transaction.
+
+    Whoever sees that a cycle has ended sees what came of it, too.
+    """
+    async with transaction(services.pool) as connection:
+        running = await cycles.running_cycle(connection, job.id)
+        ended = await cycles.close_if_done(connection, running.id) if running is not None else None
+        if ended is None:
+            return
+        await jobs.set_next_cycle(connection, job.id, interval_of(services, job))
+        await target_state.forget_streaks(connection, job.id)  # nothing waits for it any more
+        woken = await judging.judge(connection, services, job, ended)
+    log.info("cycle_ended", job=job.id, cycle=ended.id, kind=ended.kind, state=ended.state, counts=dict(ended.counts))
+    if woken:
+        await services.wake({job.id})
+
+
+def interval_of(services: Services, job: Job) -> timedelta:
+    """Until the next cycle at the latest. With a jitter, a little more, so that applications behind one service do not begin together."""
+    settings = job.configuration.settings
+    interval = settings.interval or services.times.cycle_interval
+    if not settings.jitter:
+        return interval
+    draw = int.from_bytes(services.moment().random_bytes("jitter", 4)) / 2**32
+    return interval + settings.jitter * draw
+
+
+async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
+    """Open the incremental cycle that is due, with what is due in it: what failed before comes at its own time.
+
+    False where a quarantine lets nothing be sent. In one for failure counts a few of those who failed are tried.
+    """
+    async with transaction(services.pool) as connection:
+        job = await services.read_job(connection, job_id)
+        await jobs.set_next_cycle(connection, job_id, interval_of(services, job))
+        if is_held(job.row.quarantine):
+            return False
+        if job.row.quarantine is not None:
+            await dirty_marks.make_some_failed_due(connection, job_id, limit=judging.SAMPLE)
+        cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
+        await cycles.count(connection, cycle.id, total=await dirty_marks.adopt_due(connection, job.id, cycle=cycle.id))
+    return True
+
+
+async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
+    """The running cycle, or a new incremental one, because somebody asked for it: all that failed before is tried in it."""
+    cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
+    retried = await dirty_marks.make_escrow_due(connection, job.id, cycle=cycle.id)
+    fresh = await dirty_marks.adopt_due(connection, job.id, cycle=cycle.id)
+    await cycles.count(connection, cycle.id, total=retried + fresh)
+    return cycle
+
+
+async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
+    """Whether the application may be written to: nobody asked for quiet, no quarantine holds everything, and its probe passes if due.
+
+    An application that did not answer is asked by one probe before it gets work again.
+    """
+    quarantine = job.row.quarantine
+    if is_held(quarantine) and not is_attempt_due(quarantine):
+        return False
+    asked_at = time.monotonic()
+    async with services.pool.connection() as connection:
+        state = await target_state.read_state(connection, job.id)
+    turns = services.turns(job)
+    turns.learn(state, asked_at=asked_at)
+    if turns.quiet_seconds:
+        return False
+    if is_held(quarantine):
+        if not await probe(services, job, target, in_quarantine=True):
+            return False
+        await application_health.lift_quarantine(services, job)
+        turns.forget()
+        return True
+    last = job.row.last_probe_at
+    is_fresh = last is not None and datetime.now(UTC) - last < services.times.probe_interval
+    return (is_fresh and not state.is_slowed) or await probe(services, job, target)
+
+
+async def probe(services: Services, job: Job, target: TargetReader, *, in_quarantine: bool = False) -> bool:
+    """Ask for somebody who cannot exist: 200 with an empty list is what a working application answers.
+
+    An answer that is no list of SCIM quarantines at once, with the sentence of the connection test: what stands there is something
+    else. No answer, a failing server and a busy one make a pause; *in_quarantine* they prolong it. That it passes says nothing of
+    writes: what came of those goes on being counted.
+    """
+    users = job.configuration.mapping_for(ObjectKind.USER)
+    attribute = users.matching[0].target if users is not None and users.matching else "userName"
+    await services.turns(job).wait()
+    try:
+        await target.find(ObjectKind.USER, attribute, str(uuid4()))
+    except TargetError as failed:
+        answer = failed.answer
+        is_no_scim = answer.verdict in NO_SCIM or answer.code == INCOMPATIBLE
+        if is_no_scim or (in_quarantine and answer.verdict is not Verdict.THROTTLED):
+            await application_health.quarantine(services, job, QuarantineReason.EXCEPTION, answer)
+        else:
+            await application_health.notice(services, job, answer, Asked.PROBE)
+        return False
+    except LockstepError as refused:
+        blocked = Answer(Verdict.BLOCKED, detail=refused.detail, next_step=refused.next_step)
+        await application_health.notice(services, job, blocked, Asked.PROBE)
+        return False
+    await application_health.answered(services, job, Asked.PROBE)
+    async with services.pool.connection() as connection:
+        await jobs.note_probe(connection, job.id)
+    return True

@@ -1,0 +1,1 @@
+"""Claims dirty objects and brings each to its outcome."""

@@ -1,0 +1,44 @@
+"""Objects that would get one and the same account: one goes first, the others look again once it is on record.
+
+Without this, whoever is told "exists already" would find the account that another object has just made, and write itself over it.
+"""
+
+from __future__ import annotations
+
+from lockstep.engine.decisions.matching import folded
+from lockstep.engine.records import Action
+from lockstep.sync.planning.planner import Planned
+
+Key = tuple[str, str, str]
+
+
+class Contenders:
+    """Who of one drain is at which account."""
+
+    def __init__(self) -> None:
+        self._held: dict[Key, int] = {}  # by attempt
+        self._keys: dict[int, tuple[Key, ...]] = {}
+
+    def enter(self, attempt: int, planned: Planned) -> bool:
+        """Whether nobody else is at the account that this plan makes or takes; it is held until `leave`."""
+        keys = _keys(planned)
+        if any(self._held.get(key, attempt) != attempt for key in keys):
+            return False
+        if keys:
+            self._keys[attempt] = keys
+            self._held.update(dict.fromkeys(keys, attempt))
+        return True
+
+    def leave(self, attempt: int) -> None:
+        for key in self._keys.pop(attempt, ()):
+            del self._held[key]
+
+
+def _keys(planned: Planned) -> tuple[Key, ...]:
+    plan = planned.plan
+    if plan.link_to is not None:
+        return ((plan.kind.value, "", plan.link_to.id),)
+    if plan.action is Action.CREATE:
+        queries = planned.prepared.queries
+        return tuple((plan.kind.value, query.attribute, folded(query.attribute, query.value)) for query in queries)
+    return ()

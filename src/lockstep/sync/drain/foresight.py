@@ -1,0 +1,148 @@
+"""What waits behind a write that the guards look at: planned ahead, without the application, before the first of many is sent.
+
+A change that marks a department is a burst. Its objects are judged together, by what all of them would do, for as long as they are
+under way: those that are held meanwhile count on, or the last ones of a burst would pass for harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lockstep.engine.decisions.matching import NO_MATCH
+from lockstep.engine.decisions.plan import Prepared, Wanted, make_plan, wanted
+from lockstep.engine.decisions.rejections import keep_rejected
+from lockstep.engine.decisions.safeguards import Tally, tally_of
+from lockstep.engine.records import Lane, LinkState, ObjectKind, Plan
+from lockstep.storage import queue_ahead, target_index
+from lockstep.storage.dirty import Claim
+from lockstep.storage.queue_ahead import Waiting
+from lockstep.sync.planning import planner
+from lockstep.sync.planning.index_reader import Pages, read_index
+from lockstep.sync.planning.planner import Known, NotKnown, Planned
+from lockstep.sync.services import Job, Services
+
+PAGE = 500
+# So many new accounts show what share of them gets power; a first cycle of everybody is not planned twice.
+MOST_NEW_AHEAD = 2_000
+
+
+@dataclass(slots=True)
+class Burst:
+    """Objects that were marked together, as far as they were read together."""
+
+    total: Tally = field(default_factory=Tally)
+    passed: Tally = field(default_factory=Tally)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Where to look: up to which lane, among objects that have an account or among those that have none."""
+
+    up_to_lane: int
+    linked: bool
+
+    @classmethod
+    def behind(cls, claim: Claim, prepared: Prepared) -> Queue:
+        """The queue that *prepared* was taken from. A leaver looks among leavers, so as not to wait for everybody's plan."""
+        linked = prepared.link is not None and prepared.link.state in (LinkState.LIVE, LinkState.DISABLED)
+        return cls(claim.lane if claim.lane == Lane.LEAVERS.number else Lane.RECONCILE.number, linked)
+
+
+class Foresight:
+    """One drain's view ahead."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._bursts: dict[tuple[str, str], Burst] = {}
+        self._seen: dict[Queue, int] = {}  # the newest mark that was planned ahead
+        self._count: dict[Queue, int] = {}  # how many wait that were not; forgotten with every slice
+
+    def new_slice(self) -> None:
+        self._count.clear()
+
+    def waiting(self, plan: Plan) -> Tally | None:
+        """What the others of its burst would do; None where *plan* is of no burst that was read."""
+        burst = self._bursts.get((plan.kind.value, plan.source_id))
+        return None if burst is None else burst.total - burst.passed - tally_of(plan)
+
+    def decided(self, plan: Plan, *, passed: bool) -> None:
+        burst = self._bursts.pop((plan.kind.value, plan.source_id), None)
+        if burst is not None and passed:
+            burst.passed += tally_of(plan)
+
+    async def at_most(self, job: Job, queue: Queue) -> Tally:
+        """An upper bound of what waits, from a count alone."""
+        if queue not in self._count:
+            async with self._services.pool.connection() as connection:
+                self._count[queue] = await queue_ahead.count_waiting(
+                    connection, job.id, up_to_lane=queue.up_to_lane, linked=queue.linked, after=self._seen.get(queue, 0)
+                )
+        count = self._count[queue]
+        new = 0 if queue.linked else count
+        return Tally(count, count, count, count, creates=new, new_grants=new)
+
+    async def read(self, job: Job, queue: Queue, *, cycle: int | None) -> None:
+        """Plan what waits and was not planned ahead yet, as one burst."""
+        burst, read = Burst(), 0
+        while queue.linked or read < MOST_NEW_AHEAD:
+            async with self._services.pool.connection() as connection:
+                page = await queue_ahead.read_waiting(
+                    connection,
+                    job.id,
+                    up_to_lane=queue.up_to_lane,
+                    linked=queue.linked,
+                    after=self._seen.get(queue, 0),
+                    limit=PAGE,
+                )
+            read += len(page)
+            if page:
+                self._seen[queue] = page[-1].version
+                await self._plan(job, page, burst, cycle)
+            if len(page) < PAGE:
+                break
+        self._count.pop(queue, None)
+
+    async def _plan(self, job: Job, page: Sequence[Waiting], burst: Burst, cycle: int | None) -> None:
+        moment = self._services.moment()
+        for kind in ObjectKind:
+            ids = [one.source_id for one in page if one.kind == kind.value]
+            if not ids:
+                continue
+            async with self._services.pool.connection() as connection:
+                index_of = await target_index.complete_kinds(connection, job.id, cycle=cycle)
+                known = await planner.load(connection, job, kind, ids, index_of=index_of)
+                prepared = []
+                for source_id in known.objects:
+                    try:
+                        prepared.append(planner.prepare_one(known, job, source_id, moment, look=False))
+                    except Exception:  # noqa: S112  # told when its own turn comes
+                        continue
+                pages = await read_index(connection, job, known, prepared, cycle)
+            for one in prepared:
+                try:
+                    planned = await _foreseen(pages, one)
+                except Exception:  # noqa: S112  # told when its own turn comes
+                    continue
+                if planned is not None and _is_rejected(known, planned.plan):
+                    continue
+                tally = tally_of(planned.plan) if planned is not None else Tally()
+                if tally or tally.creates:
+                    burst.total += tally
+                    self._bursts[kind.value, one.obj.id] = burst
+
+
+def _is_rejected(known: Known, plan: Plan) -> bool:
+    """Whether it is not going to be sent, because somebody rejected it."""
+    rejection = known.rejected.get(plan.source_id)
+    return rejection is not None and keep_rejected(plan, rejection, app="") is not None
+
+
+async def _foreseen(pages: Pages, prepared: Prepared) -> Planned | None:
+    """The plan as far as it shows without the application: a person for whom it was not asked gets a new account."""
+    try:
+        return await pages.plan(prepared)
+    except NotKnown:
+        if wanted(prepared) is not Wanted.MATCH:
+            return None
+        return Planned(make_plan(prepared, match=NO_MATCH), prepared)

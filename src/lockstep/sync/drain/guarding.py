@@ -1,0 +1,136 @@
+"""The guards at work: count what they limit, in the database, in this drain and behind it, and hold what goes beyond.
+
+The database knows what every worker has journalled; what this drain let through and has not journalled yet is added to that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lockstep.engine.decisions.rejections import Rejection, keep_rejected
+from lockstep.engine.decisions.safeguards import (
+    Counts,
+    GuardCode,
+    Tally,
+    hold_or_release,
+    hold_unapproved,
+    hold_undecided,
+    tally_of,
+)
+from lockstep.engine.records import Action, Lane, Plan
+from lockstep.storage import operations
+from lockstep.storage.dirty import Claim
+from lockstep.sync.drain.foresight import Foresight, Queue
+from lockstep.sync.drain.sending import is_approved, is_on_demand
+from lockstep.sync.planning.planner import Planned
+from lockstep.sync.services import Job, Services
+
+FRESH_SECONDS = 5.0
+
+HeldBefore = tuple[str, Mapping[str, Any]]  # what is held or was approved, and why
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What of one object waits for a decision, what was approved and not sent yet, and what was rejected and is not over."""
+
+    held: HeldBefore | None = None
+    approved: HeldBefore | None = None
+    rejected: Rejection | None = None
+
+    def __bool__(self) -> bool:
+        return self != NOTHING_DECIDED
+
+
+NOTHING_DECIDED = Decisions()
+
+
+class Guard:
+    """One drain's guard."""
+
+    def __init__(self, services: Services) -> None:
+        self._pool = services.pool
+        self._ahead = Foresight(services)
+        self._counts = Counts()
+        # What of each object is in the counts: after an outage the same object is tried again, and is still one.
+        self._passed: dict[tuple[str, str], Tally] = {}
+        self._read_at = -FRESH_SECONDS
+        self._cycle: int | None = None
+
+    def new_slice(self) -> None:
+        """More was claimed: what waits behind it is counted again."""
+        self._ahead.new_slice()
+
+    async def pass_or_hold(
+        self, job: Job, claim: Claim, planned: Planned, decisions: Decisions = NOTHING_DECIDED
+    ) -> Planned:
+        """*planned*, or the same held for approval. Costs nothing for a plan that no guard looks at."""
+        plan = planned.plan
+        if not (tally_of(plan) or plan.claims_privileged):
+            if plan.action is Action.CREATE:  # what new accounts with power are compared with
+                self._counts = self._counts.with_plan(plan)
+                self._ahead.decided(plan, passed=True)
+            return planned
+        await self._refresh(job, claim.cycle)
+        key = (claim.kind, claim.source_id)
+        self._counts = self._counts.without(self._passed.pop(key, Tally()))
+        checked = await self._check(job, claim, planned, decisions)
+        self._counts = self._counts.with_plan(checked)
+        self._passed[key] = tally_of(checked)
+        self._ahead.decided(plan, passed=checked is plan)
+        return planned if checked is plan else replace(planned, plan=checked)
+
+    async def _check(self, job: Job, claim: Claim, planned: Planned, decisions: Decisions) -> Plan:
+        plan = planned.plan
+        # What is held or was rejected now came after an approval.
+        if is_approved(claim) and decisions.held is None and decisions.rejected is None:
+            return _as_approved(decisions.approved, plan)
+        if decisions.held is not None and (undecided := _undecided(decisions.held, plan)) is not None:
+            return undecided
+        if decisions.rejected is not None and not is_on_demand(claim):
+            app = job.row.app_name
+            if (kept := keep_rejected(plan, decisions.rejected, app=app)) is not None:
+                return kept
+        checked = hold_or_release(plan, self._counts, job.configuration)
+        if checked.action is Action.HELD or claim.lane == Lane.ON_DEMAND.number:
+            return checked
+        if self._ahead.waiting(plan) is None:
+            queue = Queue.behind(claim, planned.prepared)
+            bound = replace(self._counts, waiting=await self._ahead.at_most(job, queue))
+            if hold_or_release(plan, bound, job.configuration) is plan:
+                return plan
+            await self._ahead.read(job, queue, cycle=claim.cycle)
+        waiting = self._ahead.waiting(plan) or Tally()
+        return hold_or_release(plan, replace(self._counts, waiting=waiting), job.configuration)
+
+    async def _refresh(self, job: Job, cycle: int | None) -> None:
+        if cycle == self._cycle and time.monotonic() - self._read_at < FRESH_SECONDS:
+            return
+        async with self._pool.connection() as connection:
+            read = await operations.guarded_counts(connection, job.id, cycle=cycle)
+        ours = self._counts
+        self._counts = Counts(
+            read.cycle.larger(ours.cycle) if cycle == self._cycle else read.cycle,
+            read.hour.larger(ours.hour),
+            read.day.larger(ours.day),
+            read.live_links,
+        )
+        self._cycle, self._read_at = cycle, time.monotonic()
+
+
+def _as_approved(approved: HeldBefore | None, plan: Plan) -> Plan:
+    """*plan*, or the same held again where it does what nobody has approved."""
+    action, error = approved or ("", {})
+    return hold_unapproved(plan, action, str(error.get("details", {}).get("what", "")))
+
+
+def _undecided(held_before: HeldBefore, plan: Plan) -> Plan | None:
+    """*plan* held on, where it is the same action, for which the same guard was responsible: nobody has decided yet."""
+    action, error = held_before
+    if action != plan.action.value:
+        return None
+    code = str(error.get("code", GuardCode.LOSSES.value))
+    return hold_undecided(plan, code, str(error.get("reason", "Held for approval.")), error.get("details", {}))

@@ -1,0 +1,84 @@
+"""Ask the application about one object: to plan it, or to settle what was sent before. Nothing is written, here or there.
+
+A failed read decides nothing; it comes back as `Unreadable`, with what to record of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeAlias
+
+from lockstep.ports import Answer, TargetError, TargetReader, Verdict
+from lockstep.sync.drain import sending, settled_outcomes
+from lockstep.sync.drain.settling import plan_stray, settle
+from lockstep.sync.drain.work import Look, Settle
+from lockstep.sync.outcome.outcomes import Outcome
+from lockstep.sync.planning.ownership import StoredOwnership
+from lockstep.sync.planning.planner import CountingReader, Planned, plan_one
+from lockstep.sync.planning.unique_values import StoredClaims
+from lockstep.sync.services import Job, Services
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The application could not be read: what that means for the object, and the answer for who watches over the application."""
+
+    outcome: Outcome
+    answer: Answer
+
+
+Found: TypeAlias = Planned | Outcome | Unreadable
+
+
+async def look(
+    services: Services,
+    job: Job,
+    work: Look | Settle,
+    reader: TargetReader,
+    *,
+    deadline_seconds: float,
+    initiated_by: str,
+) -> Found:
+    """A plan to carry out, or an outcome to record."""
+    try:
+        async with asyncio.timeout(deadline_seconds):
+            if isinstance(work, Settle):
+                return await _settle(services, job, work, reader, initiated_by)
+            ownership = StoredOwnership(services.pool, job.id, StoredClaims(services.pool, job.id))
+            return await plan_one(work.prepared, CountingReader(reader), ownership, look=work.look)
+    except TargetError as failed:
+        answer = failed.answer
+    except TimeoutError:
+        answer = Answer(Verdict.AMBIGUOUS, code="Timeout", detail="The application did not answer in time")
+    wait = timedelta(seconds=services.times.ambiguous_wait_seconds)
+    unsettled = isinstance(work, Settle)
+    outcome = sending.failed_look(
+        work.claim,
+        answer,
+        moment=services.moment(),
+        wait=wait,
+        prepared=work.prepared,
+        initiated_by=initiated_by,
+        is_unsettled=unsettled,
+    )
+    return Unreadable(outcome, answer)
+
+
+async def _settle(
+    services: Services, job: Job, work: Settle, reader: TargetReader, initiated_by: str
+) -> Planned | Outcome:
+    """Find out how the open operations ended; with that on record the object is planned anew."""
+    found = await settle(services, job, work.prepared, work.unsettled, reader)
+    is_all_recorded = not (found.settled or found.problem or found.waits)
+    if found.stray is not None and found.link is not None and is_all_recorded:
+        return plan_stray(work.prepared, found.link, found.stray)
+    return settled_outcomes.settled(
+        work.claim,
+        work.prepared.obj.display,
+        found,
+        moment=services.moment(),
+        wait=timedelta(seconds=services.times.ambiguous_wait_seconds),
+        initiated_by=initiated_by,
+    )

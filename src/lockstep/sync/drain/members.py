@@ -1,0 +1,335 @@
+"""Keep the members of a provisioned group in step: the difference, in chunks, each an operation of its own.
+
+A big group takes turns with what goes before it: after each chunk it gives its sender up to a leaver who waits for one.
+
+Adding a member that is there and removing one that is not change nothing, so a chunk with an unknown end is simply part of the next
+difference. Members of the application that we did not set are never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from lockstep.engine.records import LinkState, ObjectKind
+from lockstep.ports import Answer, Target, TargetError, Verdict
+from lockstep.postgres.pool import transaction
+from lockstep.storage import dirty, links, operations, provisioning_log, references, target_members, unverified
+from lockstep.storage.dirty import Claim
+from lockstep.storage.pipelines import pipelined
+from lockstep.storage.target_members import MemberChange
+from lockstep.sync.drain.member_check import Unseen, is_sampled, read_back, shows_otherwise
+from lockstep.sync.drain.member_records import (
+    journal_row,
+    log_row,
+    may_be_about_members,
+    member_rows,
+    refusal,
+    unverified_row,
+)
+from lockstep.sync.drain.sending import GONE_TEXT, failed_look
+from lockstep.sync.outcome import giving_back, outcomes
+from lockstep.sync.outcome.log_records import new_id
+from lockstep.sync.outcome.outcomes import Failure, Outcome, settled_row
+from lockstep.sync.planning.planner import Planned
+from lockstep.sync.services import Job, Services
+
+CHUNK = 100
+PAGE = 10_000
+NO_END = frozenset({Verdict.AMBIGUOUS, Verdict.THROTTLED})  # of the latter, 503 may come from a proxy in front
+_TOO_MUCH = frozenset({413})
+MOST_REFUSED = 20  # one by one; where it is more, it is not the members that the application does not like
+
+
+@dataclass(slots=True)
+class MembersResult:
+    """*answer* is the one that stopped it; None when all is in step."""
+
+    added: int = 0
+    removed: int = 0
+    requests: int = 0
+    answer: Answer | None = None
+    is_group_gone: bool = False
+    is_interrupted: bool = False  # the rest comes with the group's next turn
+    is_read_back: bool = False  # a sample: what was written is compared with what the application shows
+    removed_ids: set[str] = field(default_factory=set)
+    unkept: Failure | None = None
+    not_kept: int = 0
+    unverified: int = 0
+    refused: dict[str, tuple[MemberChange, Answer]] = field(
+        default_factory=dict
+    )  # by member: what the application said
+
+
+@dataclass(slots=True)
+class MemberSync:
+    """One group's run."""
+
+    services: Services
+    job: Job
+    target: Target
+    claim: Claim
+    planned: Planned
+    initiated_by: str
+    chunk: int = CHUNK
+    must_give_way: Callable[[], bool] = lambda: (
+        False
+    )  # to what goes before groups and has no sender; asked after each chunk
+    result: MembersResult = field(default_factory=MembersResult)
+
+    @property
+    def noted_only(self) -> bool:
+        """Whether comparing the members that were noted as changed is enough: nothing but members brought us here."""
+        is_about_members = list(self.claim.reasons) == ["members"] and not outcomes.members_due(self.claim)
+        return is_about_members and not outcomes.was_settled(self.claim)
+
+    async def outcome(self) -> tuple[Outcome, Answer | None]:
+        """Bring the members in step; what to record for the group, and the answer that stopped it, if one did."""
+        result = await self.run()
+        counts = {
+            "membersAdded": result.added,
+            "membersRemoved": result.removed,
+            "membersRefused": len(result.refused),
+            "membersNotKept": result.not_kept,
+            "membersUnverified": result.unverified,
+        }
+        if result.is_group_gone:
+            outcome = giving_back.look_again(
+                self.claim,
+                GONE_TEXT,
+                after=timedelta(seconds=self.services.times.ambiguous_wait_seconds),
+                moment=self.services.moment(),
+                settled=(),
+                requests=0,
+            )
+        elif result.is_interrupted:
+            outcome = giving_back.not_sent(self.claim, due=None)
+        elif result.answer is None and result.refused:
+            outcome = self._without_some()
+        elif result.unkept is not None:
+            outcome = self._failed(result.unkept)
+        elif result.answer is None:
+            is_counted = outcomes.members_due(self.claim)
+            counted = "" if is_counted else "updated" if any(counts.values()) else "unchanged"
+            outcome = replace(outcomes.without_write(self.claim, self.planned), counted=counted)
+        else:
+            wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
+            # What was accepted is progress: the pauses begin short again.
+            is_progress = bool(result.added or result.removed)
+            outcome = failed_look(
+                outcomes.as_new(self.claim) if is_progress else self.claim, result.answer, moment=self.services.moment(), wait=wait,
+                prepared=self.planned.prepared, initiated_by=self.initiated_by,
+            )  # fmt: skip
+        more = {name: count for name, count in counts.items() if count}
+        requests = self.planned.requests + result.requests
+        return replace(outcome, requests=requests, more_counts=more), result.answer
+
+    async def run(self) -> MembersResult:
+        """Send what differs until nothing does, or until an answer stops it."""
+        # Whoever is being linked this moment is waited for: what is noted of them before must not be forgotten without them.
+        async with transaction(self.services.pool) as connection:
+            await references.lock_references(connection, self.job.id)
+            seen = await target_members.newest_note(connection, self.job.id, self.claim.source_id)
+        after = target_members.FIRST
+        while True:
+            async with self.services.pool.connection() as connection:
+                page = await target_members.differences(
+                    connection, self.job.id, self.claim.source_id, noted_only=self.noted_only, after=after, limit=PAGE
+                )
+            if not await self._send_page(page):
+                return self.result
+            if len(page) < PAGE:
+                break
+            after = page[-1].member_id
+        async with self.services.pool.connection() as connection:
+            await target_members.forget_notes(connection, self.job.id, self.claim.source_id, up_to=seen)
+            if self.result.refused:
+                await target_members.note(connection, self.job.id, self.claim.source_id, list(self.result.refused))
+        await self._read_back()
+        return self.result
+
+    async def _read_back(self) -> None:
+        """Compare what was written with what the application shows; what it did not keep is sent again with the group's retry."""
+        wrote = self.result.added or self.result.removed
+        if not wrote or (self.noted_only and not self.result.is_read_back):
+            return
+        group, account = self.claim.source_id, self.planned.plan.target_id
+        await self.services.turns(self.job).wait()
+        self.result.requests += 1
+        found = await read_back(
+            self.services.pool, self.job.id, group, account, self.target, removed=self.result.removed_ids
+        )
+        if isinstance(found, Unseen):
+            await self._tell_unseen(found)
+            return
+        unkept, expected = found
+        async with self.services.pool.connection() as connection:
+            await unverified.end(connection, self.job.id, group)
+        if not (unkept.missing or unkept.remaining):
+            return
+        self.result.unkept = unkept.failure(expected)
+        self.result.not_kept = len(unkept.missing) + len(unkept.remaining)
+        rows = [{"group": group, "member": member, "account": one} for member, one in unkept.missing.items()]
+        async with self.services.pool.connection() as connection:
+            await target_members.mark_unsure(connection, self.job.id, rows)
+
+    async def _tell_unseen(self, why: Unseen) -> None:
+        """Members that the application does not show are written, and not known to be there."""
+        if why is Unseen.NOT_READ:
+            return
+        self.result.unverified = self.result.added + self.result.removed
+        record = unverified_row(self.claim, self.planned, self.result.unverified, initiated_by=self.initiated_by)
+        async with self.services.pool.connection() as connection:
+            await unverified.note(connection, self.job.id, self.claim.source_id)
+            await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
+
+    def _without_some(self) -> Outcome:
+        """All are in step but those whom the application refused: they are tried again with the group, and apart from the others."""
+        outcome = self._failed(refusal(list(self.result.refused.values())))
+        assert outcome.postponed is not None  # noqa: S101
+        error = {**(outcome.postponed["last_error"] or {}), "refusedMembers": list(self.result.refused)}
+        return replace(outcome, postponed={**outcome.postponed, "last_error": error}, is_logged=True)
+
+    def _failed(self, failure: Failure) -> Outcome:
+        """The group itself is in step and its members are not: a failure about references."""
+        outcome = outcomes.refused(self.claim, self.planned, failure, moment=self.services.moment())
+        assert outcome.postponed is not None  # noqa: S101
+        error = {**(outcome.postponed["last_error"] or {}), "isReference": True}
+        counted = "" if outcomes.members_due(self.claim) else outcome.counted
+        return replace(outcome, counted=counted, postponed={**outcome.postponed, "last_error": error})
+
+    async def _send_page(self, page: Sequence[MemberChange]) -> bool:
+        """Send what differs; those who were refused last time come last, so that they hold up nobody."""
+        doubtful = frozenset((self.claim.last_error or {}).get("refusedMembers") or ())
+        return await self._send_all([one for one in page if one.member_id not in doubtful]) and await self._send_all(
+            [one for one in page if one.member_id in doubtful]
+        )
+
+    async def _send_all(self, changes: Sequence[MemberChange]) -> bool:
+        start = 0
+        while start < len(changes):
+            part = changes[start : start + self.chunk]
+            answer = await self._send_chunk(part)
+            if answer is None:
+                return False
+            if answer.is_done:
+                start += len(part)
+                if start < len(changes) and self.must_give_way():
+                    self.result.is_interrupted = True
+                    return False
+            elif _is_too_much(answer) and self.chunk > 1:
+                self.chunk = max(1, self.chunk // 2)
+            elif await self._is_about_members(answer):
+                if not await self._narrow_down(part, answer):
+                    return False
+                start += len(part)
+            else:
+                self.result.answer = self.result.answer or answer
+                return False
+        return True
+
+    async def _narrow_down(self, part: Sequence[MemberChange], answer: Answer) -> bool:
+        """*part* was refused with *answer*: halve it until only those are left out because of whom it was."""
+        if len(part) == 1:
+            self.result.refused[part[0].member_id] = (part[0], answer)
+            if len(self.result.refused) <= MOST_REFUSED:
+                return True
+            self.result.answer = answer  # then it is not about members
+            return False
+        middle = len(part) // 2
+        for half in (part[:middle], part[middle:]):
+            said = await self._send_chunk(half)
+            if said is None:
+                return False
+            if said.is_done:
+                continue
+            if not may_be_about_members(said):
+                self.result.answer = said
+                return False
+            if not await self._narrow_down(half, said):
+                return False
+        return True
+
+    async def _is_about_members(self, answer: Answer) -> bool:
+        """Whether *answer* may be because of a member. Not found may be said of a member, or of the group itself."""
+        if not may_be_about_members(answer):
+            return False
+        if answer.verdict is not Verdict.GONE:
+            return True
+        self.result.requests += 1
+        try:
+            found = await self.target.get(ObjectKind.GROUP, self.planned.plan.target_id)
+        except TargetError as failed:
+            self.result.answer = failed.answer
+            return False
+        self.result.is_group_gone = found is None
+        return found is not None
+
+    async def _send_chunk(self, part: Sequence[MemberChange]) -> Answer | None:
+        """Journal, send and record one chunk; None when the group is no longer ours."""
+        operation_id = new_id()
+        # Before the journal: what stands there is sent without delay.
+        await self.services.turns(self.job).wait()
+        async with pipelined(self.services.pool) as connection:
+            row = journal_row(self.claim, self.planned, operation_id, part)
+            written, _ = await operations.journal(connection, self.job.id, [row], owner=self.services.owner)
+            if operation_id not in written:
+                return None
+        add = [one.target_id for one in part if one.is_added]
+        remove = [one.former_id for one in part if one.former_id]
+        answer = await self.target.change_members(
+            self.planned.plan.target_id, add=add, remove=remove, operation_id=operation_id
+        )
+        self.result.requests += max(1, len(answer.exchanges))
+        async with pipelined(self.services.pool) as connection:
+            # While it was under way an account may have been deleted, and made again for somebody else.
+            left = await target_members.hold_accounts(connection, self.job.id, part) if answer.is_done else []
+            is_unknown = not answer.is_done and answer.verdict in NO_END
+            if self.claim.attempt not in await dirty.fence(connection, self.job.id, [self.claim]):
+                # Whoever has the group now must not count on what it held before this request.
+                await operations.reopen(connection, self.job.id, [{"id": operation_id, "target_id": ""}])
+                return None
+            if is_unknown:
+                await target_members.mark_unsure(connection, self.job.id, member_rows(self.claim.source_id, part))
+            state = "confirmed" if answer.is_done else "dropped"
+            await operations.settle(connection, self.job.id, [settled_row(operation_id, state, requests=1)])
+            if answer.is_done:
+                await target_members.apply_changes(connection, self.job.id, self.claim.source_id, part)
+                if left:
+                    await target_members.compare_again(connection, self.job.id, self.claim.source_id, left)
+                etag = answer.account.etag if answer.account is not None else ""
+                await links.save_etag(connection, self.job.id, ObjectKind.GROUP, self.claim.source_id, etag)
+            if not _is_step_of_search(part, answer):
+                record = log_row(self.claim, self.planned, operation_id, part, answer, initiated_by=self.initiated_by)
+                await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
+        if answer.is_done:
+            self.result.added += sum(one.is_added for one in part)
+            self.result.removed += sum(not one.is_added for one in part)
+            self.result.removed_ids.update(one.former_id for one in part if one.former_id)
+            self.result.is_read_back |= any(is_sampled(one.member_id) for one in part)
+            self.result.is_read_back |= shows_otherwise(answer, added=add, removed=remove)
+        return answer
+
+
+def has_members(planned: Planned) -> bool:
+    """Whether the object is a group whose members are provisioned and whose account is there once its plan is carried out."""
+    plan, mapping = planned.plan, planned.prepared.mapping
+    return (
+        plan.kind is ObjectKind.GROUP
+        and mapping is not None
+        and mapping.has_members
+        and plan.link_state is LinkState.LIVE
+    )
+
+
+def _is_step_of_search(part: Sequence[MemberChange], answer: Answer) -> bool:
+    """A refusal of many that is narrowed down is no news: that of the one whom it is about is."""
+    return len(part) > 1 and may_be_about_members(answer)
+
+
+def _is_too_much(answer: Answer) -> bool:
+    last = answer.exchanges[-1] if answer.exchanges else None
+    if answer.verdict is Verdict.REFUSED and last is not None and last.status in _TOO_MUCH:
+        return True
+    return answer.verdict is Verdict.REFUSED and "too many" in answer.detail.lower()

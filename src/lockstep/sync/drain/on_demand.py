@@ -1,0 +1,210 @@
+"""Provision objects now, by name: the same plan and the same way as the drain, in front of everybody else; and preview them.
+
+A preview gets a reader only. A push reads the account first, so that it says what is true and not what we remember.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from lockstep.engine.decisions.plan import Prepared
+from lockstep.engine.decisions.steps import decision_step, import_step, scoping_step
+from lockstep.engine.records import Action, ObjectKind, Plan, Reason
+from lockstep.ports import TargetReader
+from lockstep.storage import cycles, dirty
+from lockstep.storage.dirty import Claim
+from lockstep.sync.drain.pipeline import Pipeline
+from lockstep.sync.drain.settling import MAYBE_CREATED, Settlement, settle
+from lockstep.sync.drain.slices import plan_slice
+from lockstep.sync.outcome import outcomes
+from lockstep.sync.outcome.outcomes import Outcome
+from lockstep.sync.planning.ownership import StoredOwnership
+from lockstep.sync.planning.planner import CountingReader, Planned, load, plan_one, prepare_one
+from lockstep.sync.planning.unique_values import ImaginedClaims
+from lockstep.sync.services import Job, Services
+
+ROUNDS = 4  # an answer that needs another look is looked at again, so often
+BUSY_WAIT_SECONDS = 0.2
+SLICE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What became of one object. *record* is its log record; empty where the object could not be worked on (*problem*)."""
+
+    source_id: str
+    counted: str
+    record: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Why one object needs another look, and when it is due; *due* None: at once."""
+
+    reason: str
+    due: datetime | None
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Undecided:
+        row = outcome.postponed or {}
+        not_before = str(row.get("not_before", outcomes.AT_ONCE))
+        due = None if not_before in (outcomes.AT_ONCE, outcomes.PARKED) else datetime.fromisoformat(not_before)
+        return cls(str((row.get("last_error") or {}).get("reason", "")), due)
+
+
+async def push(
+    services: Services,
+    job: Job,
+    kind: ObjectKind,
+    ids: Sequence[str],
+    *,
+    initiated_by: str,
+    busy_seconds: float = 15.0,
+) -> list[Pushed]:
+    """Provision *ids* now and wait for it; works for a job that is paused or not started, too.
+
+    Raises LockstepError when there are no credentials.
+    """
+    results: dict[str, Pushed] = {}
+    undecided: dict[str, Undecided] = {}
+
+    def note(outcome: Outcome) -> None:
+        error = (outcome.postponed or {}).get("last_error") or {}
+        if not outcome.counted and outcomes.is_undecided(outcome):
+            undecided[outcome.claim.source_id] = Undecided.of(outcome)
+        if outcome.counted or not outcomes.is_undecided(outcome):
+            problem = str(error.get("reason", "")) if not outcome.log else ""
+            results[outcome.claim.source_id] = Pushed(
+                outcome.claim.source_id, outcome.counted, outcome.log or {}, problem
+            )
+
+    async with services.pool.connection() as connection:
+        cycle = await cycles.open_on_demand(connection, job.id)
+    try:
+        async with services.target(job) as (target, settings):
+            pipeline = Pipeline(services, job, target, settings, initiated_by=initiated_by, on_recorded=note)
+            conveyor = asyncio.create_task(pipeline.run(), name=f"push {job.id}")
+            try:
+                for start in range(0, len(ids), SLICE):
+                    part = ids[start : start + SLICE]
+                    await _push_part(
+                        services, job, pipeline, conveyor, kind, part, results, undecided, cycle, busy_seconds
+                    )
+            finally:
+                conveyor.cancel()
+                await asyncio.gather(conveyor, return_exceptions=True)
+    finally:
+        async with services.pool.connection() as connection:
+            await cycles.close_on_demand(connection, cycle)
+    busy = "Another worker is at this object; try again in a moment."
+    said = {one: last.reason for one, last in undecided.items()}
+    return [results.get(one, Pushed(one, "", problem=said.get(one) or busy)) for one in ids]
+
+
+async def _push_part(
+    services: Services,
+    job: Job,
+    pipeline: Pipeline,
+    conveyor: asyncio.Task[None],
+    kind: ObjectKind,
+    ids: Sequence[str],
+    results: Mapping[str, Pushed],
+    undecided: Mapping[str, Undecided],
+    cycle: int,
+    busy_seconds: float,
+) -> None:
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + busy_seconds
+    rounds = 0
+    while (missing := [one for one in ids if one not in results]) and rounds < ROUNDS and loop.time() < give_up_at:
+        if (wait := _seconds_until_due(missing, undecided)) > 0:
+            if loop.time() + wait >= give_up_at:
+                return  # it is due later, and the drain has it
+            await asyncio.sleep(wait)
+        claimed_at = loop.time()
+        claims = await _claim(services, job, pipeline, kind, missing, cycle)
+        if not claims:
+            await asyncio.sleep(BUSY_WAIT_SECONDS)
+            continue
+        rounds += 1
+        pipeline.admit(claims, claimed_at=claimed_at)
+        await plan_slice(services, job, pipeline, claims)
+        await _recorded(pipeline, conveyor)
+
+
+def _seconds_until_due(ids: Sequence[str], undecided: Mapping[str, Undecided]) -> float:
+    """Until all that was asked about in vain may be asked about again: a person who waits makes no pause shorter."""
+    dues = [undecided[one].due for one in ids if one in undecided]
+    latest = max((due for due in dues if due is not None), default=None)
+    return (latest - datetime.now(UTC)).total_seconds() if latest is not None else 0.0
+
+
+async def _claim(
+    services: Services, job: Job, pipeline: Pipeline, kind: ObjectKind, ids: Sequence[str], cycle: int
+) -> list[Claim]:
+    claims = []
+    async with services.pool.connection() as connection:
+        for one in ids:
+            claim = await dirty.claim_one(
+                connection,
+                job.id,
+                kind.value,
+                one,
+                owner=services.owner,
+                lease_seconds=pipeline.lease_seconds,
+                cycle=cycle,
+            )
+            if claim is not None:
+                claims.append(claim)
+    return claims
+
+
+async def _recorded(pipeline: Pipeline, conveyor: asyncio.Task[None]) -> None:
+    """Wait until all is recorded; raises what stopped the pipeline."""
+    while pipeline.in_flight:
+        pipeline.changed.clear()
+        changed = asyncio.create_task(pipeline.changed.wait())
+        await asyncio.wait((changed, conveyor), return_when=asyncio.FIRST_COMPLETED)
+        changed.cancel()
+        if conveyor.done():
+            conveyor.result()
+
+
+async def preview(
+    services: Services, job: Job, kind: ObjectKind, ids: Sequence[str], reader: TargetReader
+) -> list[Planned]:
+    """What would be done to *ids*, and why. Nothing is written, here or there."""
+    moment = services.moment()
+    async with services.pool.connection() as connection:
+        known = await load(connection, job, kind, ids)
+    ownership = StoredOwnership(services.pool, job.id, ImaginedClaims(services.pool, job.id))
+    found = []
+    for one in ids:
+        if one not in known.objects:
+            continue
+        prepared = prepare_one(known, job, one, moment, look=True)
+        if unsettled := known.open_operations.get(one):
+            settlement = await settle(services, job, prepared, unsettled, reader)
+            if settlement.problem is not None or settlement.waits:
+                found.append(Planned(_not_settled(prepared, settlement), prepared, requests=settlement.requests))
+                continue
+            # What was sent and never answered counts as it was found, before anything is said of what is wanted now.
+            known = replace(known, links={**known.links, **({one: settlement.link} if settlement.link else {})})
+            prepared = prepare_one(known, job, one, moment, look=True)
+        found.append(await plan_one(prepared, CountingReader(reader), ownership))
+    return found
+
+
+def _not_settled(prepared: Prepared, settlement: Settlement) -> Plan:
+    """The plan for an object of which it is not known what was made for it: none, before that is known."""
+    problem = settlement.problem
+    text = problem.reason if problem is not None else f"What was sent before has no known end. {settlement.waits}."
+    step = problem.next_step if problem is not None else "Nothing to do: Lockstep looks again."
+    obj, reason = prepared.obj, Reason(MAYBE_CREATED, text, {}, step)
+    steps = (import_step(obj), scoping_step(prepared.scope), decision_step(Action.REFUSE, reason, ()))
+    return Plan(obj.kind, obj.id, obj.display, Action.REFUSE, (reason,), steps=steps)

@@ -1,0 +1,173 @@
+"""Send what an application accepts of a write where it refuses a part of it.
+
+One attribute that an application does not take must not keep somebody's other changes back, least of all `active`. What was refused
+is named, and tried again with the object's retries. A refused request has changed nothing (RFC 7644, 3.5.2: atomic), so sending a part
+of it is no repetition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import Action, Change, LinkState
+from lockstep.engine.rules.configuration import ObjectMapping
+from lockstep.ports import Answer, Verdict
+from lockstep.storage.dirty import Claim
+from lockstep.sync.outcome import kept_values, outcomes
+from lockstep.sync.outcome.link_rows import link_row
+from lockstep.sync.outcome.outcomes import Failure, Outcome, settled_row
+from lockstep.sync.planning.planner import Planned
+
+REFUSED_STATUS = frozenset({400, 422})
+MOST_MORE_REQUESTS = 12
+Send = Callable[[Sequence[Change], Answer | None], Awaitable[Answer]]
+
+
+@dataclass(slots=True)
+class Parts:
+    """The sending of one write in parts. *send* gets the changes and the answer before, whose account is the newest."""
+
+    send: Send
+    mapping: ObjectMapping | None
+    done: Answer | None = None
+    refused: list[tuple[Change, Answer]] = field(default_factory=list)
+    exchanges: list[Answer] = field(default_factory=list)
+    stopped: Answer | None = None
+
+    async def change(self, changes: Sequence[Change], answer: Answer) -> Answer:
+        """What came of *changes*, which were refused as a whole with *answer*."""
+        self.exchanges.append(answer)
+        await self._divide(changes, answer)
+        return self._result(answer)
+
+    async def create(self, changes: Sequence[Change], answer: Answer) -> Answer:
+        """The same for a create, which is sent again only without attributes that its refusal names."""
+        named = [one for one in named_in(changes, answer.detail) if not _is_essential(one, self.mapping)]
+        if not named:
+            return answer
+        self.exchanges.append(answer)
+        self.refused = [(one, answer) for one in named]
+        await self._try([one for one in changes if one not in named])
+        return self._result(answer)
+
+    async def _divide(self, changes: Sequence[Change], answer: Answer) -> None:
+        if len(changes) == 1 or len(self.exchanges) > MOST_MORE_REQUESTS:
+            self.refused += [(one, answer) for one in changes]
+            return
+        for part in _parts(changes, answer, self.mapping):
+            if self.stopped is not None:
+                return
+            said = await self._try(part)
+            if said is not None:
+                await self._divide(part, said)
+
+    async def _try(self, changes: Sequence[Change]) -> Answer | None:
+        """Send a part; its answer where it was refused in turn."""
+        answer = await self.send(changes, self.done)
+        self.exchanges.append(answer)
+        if answer.is_done:
+            self.done = answer
+        elif may_be_of_a_part(answer):
+            return answer
+        else:
+            self.stopped = answer
+        return None
+
+    def _result(self, first: Answer) -> Answer:
+        exchanges = tuple(one for answer in self.exchanges for one in answer.exchanges)
+        if self.stopped is not None:
+            return replace(self.stopped, exchanges=exchanges)
+        if self.done is None:
+            return replace(first, exchanges=exchanges)
+        refused = tuple((change.path, answer.detail, answer.code) for change, answer in self.refused)
+        return replace(self.done, exchanges=exchanges, refused=refused)
+
+
+def may_be_of_a_part(answer: Answer) -> bool:
+    """Whether *answer* may be because of one of several attributes."""
+    last = answer.exchanges[-1] if answer.exchanges else None
+    return answer.verdict is Verdict.REFUSED and last is not None and last.status in REFUSED_STATUS
+
+
+def named_in(changes: Sequence[Change], words: str) -> list[Change]:
+    """The changes whose attribute *words* name."""
+    spoken = {word.casefold() for word in re.findall(r"\w+", words)}
+    return [one for one in changes if _name(one.path) in spoken]
+
+
+def outcome(
+    claim: Claim, planned: Planned, operation: str, answer: Answer, *, moment: Moment
+) -> tuple[Outcome, Failure]:
+    """What to record where *answer* accepted a part: the link holds that, and the rest is a failure of the object."""
+    plan = planned.plan
+    left_out = {path for path, _, _ in answer.refused}
+    taken = replace(
+        planned,
+        plan=replace(
+            plan,
+            changes=tuple(one for one in plan.changes if one.path not in left_out),
+            desired={path: value for path, value in plan.desired.items() if path not in left_out},
+            link_state=_state_of(planned, left_out),
+        ),
+    )
+    missing = replace(planned, plan=replace(plan, changes=tuple(one for one in plan.changes if one.path in left_out)))
+    failure = _failure(answer)
+    row = link_row(taken, answer)
+    target_id = answer.account.id if answer.account is not None else plan.target_id
+    settled = settled_row(operation, "confirmed", target_id=target_id, requests=outcomes.requests_of(answer))
+    refused = outcomes.refused(claim, missing, failure, moment=moment, settled=(settled,))
+    return (
+        replace(
+            refused,
+            # No wish is remembered as fulfilled: what was refused is to differ until it is accepted.
+            link={**row, "desired_hash": ""} if row is not None else None,
+            takes_over=bool(plan.takes_over_from),
+            is_newly_linked=plan.action is Action.CREATE or plan.link_to is not None,
+            requests=planned.requests + outcomes.requests_of(answer),
+            evidence=kept_values.evidence_rows(planned, answer.judged),
+        ),
+        failure,
+    )
+
+
+def _failure(answer: Answer) -> Failure:
+    names = ", ".join(path for path, _, _ in answer.refused)
+    _, words, code = answer.refused[0]
+    text = f"{names} {'were' if len(answer.refused) > 1 else 'was'} not accepted, everything else was written. {words}"
+    step = "Correct the value or the mapping of what was not accepted, or remove the mapping."
+    if code == kept_values.NOT_KEPT:
+        step = "Do it in the application by hand, and ask its makers why it does not keep what it accepts."
+    return Failure(code, text.rstrip(), step)
+
+
+def _state_of(planned: Planned, left_out: Collection[str]) -> LinkState | None:
+    """An account that was not switched is as it was before."""
+    plan, link = planned.plan, planned.prepared.link
+    is_as_before = link is not None and any(one.switches and one.path in left_out for one in plan.changes)
+    return link.state if is_as_before and link is not None else plan.link_state
+
+
+def _parts(changes: Sequence[Change], answer: Answer, mapping: ObjectMapping | None) -> list[list[Change]]:
+    """Two parts of *changes*, the one first that must not wait: `active`, and what is not named in the refusal."""
+    urgent = [one for one in changes if one.switches or _is_essential(one, mapping)]
+    named = named_in(changes, answer.detail)
+    if 0 < len(named) < len(changes):
+        return [[one for one in changes if one not in named], named]
+    if 0 < len(urgent) < len(changes):
+        return [urgent, [one for one in changes if one not in urgent]]
+    middle = len(changes) // 2
+    return [list(changes[:middle]), list(changes[middle:])]
+
+
+def _is_essential(change: Change, mapping: ObjectMapping | None) -> bool:
+    """What an account cannot be made or found without."""
+    attribute = mapping.by_target.get(change.path) if mapping is not None else None
+    return change.switches or (attribute is not None and (attribute.match > 0 or attribute.attribute.required))
+
+
+def _name(path: str) -> str:
+    """The last name in a target path, or for an element of several that of the attribute: `manager`, `emails`."""
+    return path.partition("[")[0].rpartition(":")[2].rpartition(".")[2].casefold()

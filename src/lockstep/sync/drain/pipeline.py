@@ -1,0 +1,338 @@
+"""The conveyor of one drain: looks and writes go to the application side by side, the journal goes before every write, records after.
+
+Nothing is sent that the journal does not hold, nor when our lease may end before the answer's deadline. Whatever is in here is
+counted by `in_flight`; claiming stops when that is too much, so nothing piles up in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import structlog
+
+from lockstep.engine.decisions.patience import Asked
+from lockstep.engine.decisions.plan_new import UNDER_WAY
+from lockstep.engine.records import Action
+from lockstep.ports import Answer, Target, TargetSettings
+from lockstep.storage import operations, under_way
+from lockstep.storage.dirty import Claim
+from lockstep.storage.pipelines import pipelined
+from lockstep.sync import application_health
+from lockstep.sync.drain import members, sending, settled_outcomes
+from lockstep.sync.drain.contenders import Contenders
+from lockstep.sync.drain.guarding import NOTHING_DECIDED, Decisions, Guard
+from lockstep.sync.drain.leases import Leases
+from lockstep.sync.drain.looks import Unreadable, look
+from lockstep.sync.drain.work import Batches, Look, Members, Settle, Work, WorkQueue, Write, asks
+from lockstep.sync.outcome import giving_back, outcomes
+from lockstep.sync.outcome.log_records import as_failure, new_id
+from lockstep.sync.outcome.outcomes import Failure, Outcome, refused
+from lockstep.sync.outcome.recorder import record, unrecordable
+from lockstep.sync.planning.planner import Planned
+from lockstep.sync.services import Job, Services
+
+log = structlog.get_logger()
+
+BATCH = 50
+BATCH_SECONDS = 0.02
+MOST_PER_SENDER = 4  # objects in memory whose outcome is open
+MOST_UNRECORDED = 200
+IN_VAIN = application_health.NO_ANSWER | application_health.NEEDS_SOMEBODY
+DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the object's: the drain ends, and the sweep begins another
+CONTENDER_WAIT = timedelta(seconds=0.1)  # doubled with every look
+SHORT_WAIT_SECONDS = 2.0  # for the application; anything longer gives the objects back
+
+
+class Pipeline:
+    """One drain's work under way."""
+
+    def __init__(
+        self,
+        services: Services,
+        job: Job,
+        target: Target,
+        settings: TargetSettings,
+        *,
+        initiated_by: str = "system",
+        on_recorded: Callable[[Outcome], None] = lambda outcome: None,
+    ) -> None:
+        self.initiated_by = initiated_by
+        self._on_recorded = on_recorded
+        self.services = services
+        self.job = job
+        self.target = target
+        self.settings = settings
+        self.lease_seconds = settings.deadline_seconds + services.times.lease_margin_seconds
+        self.in_flight: dict[int, Claim] = {}
+        self.changed = asyncio.Event()  # something was recorded, or the application was found to be out of reach
+        self.stop_claiming = ""  # why, once it is so
+        self._leases = Leases(services, job.id, self.lease_seconds)
+        self._undecided: set[int] = set()  # attempts in flight whose outcome is not known yet
+        self._in_vain = set(Asked)  # kinds of requests of which failures may be on record that a next answer ends
+        self._guard = Guard(services)
+        self._decisions: dict[int, Decisions] = {}  # by attempt
+        self._contenders = Contenders()
+        self._turns = services.turns(job)
+        self._queue = WorkQueue()
+        self._journal: Batches[Write] = Batches(most=BATCH, wait_seconds=0)
+        self._records: Batches[Outcome] = Batches(most=BATCH, wait_seconds=BATCH_SECONDS)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._leases.keep(), name="leases")
+            group.create_task(self._journal_writes(), name="journal")
+            group.create_task(self._record_outcomes(), name="records")
+            for number in range(self.settings.concurrency):
+                group.create_task(self._serve(), name=f"sender {number}")
+
+    def admit(self, claims: Iterable[Claim], *, claimed_at: float) -> None:
+        """Take responsibility for claimed objects; *claimed_at* is monotonic, from before the claim."""
+        self._guard.new_slice()
+        for claim in claims:
+            self.in_flight[claim.attempt] = claim
+            self._leases.add(claim.attempt, since=claimed_at)
+            self._undecided.add(claim.attempt)
+
+    def room(self) -> int:
+        """How many more objects may come in. What only waits for its record does not keep senders from working."""
+        most = MOST_PER_SENDER * self.settings.concurrency
+        return min(most - len(self._undecided), most + MOST_UNRECORDED - len(self.in_flight))
+
+    def note_decisions(self, claim: Claim, decisions: Decisions) -> None:
+        """Something of the object waits for a decision already, was approved and not sent yet, or was rejected."""
+        self._decisions[claim.attempt] = decisions
+
+    def look(self, work: Look | Settle) -> None:
+        self._queue.put(work)
+
+    def write(self, work: Write) -> None:
+        if not self._contenders.enter(work.claim.attempt, work.planned):
+            self._look_again_soon(work, "Another object is being given the same account")
+            return
+        self._journal.put(work)
+
+    def done(self, outcome: Outcome) -> None:
+        self._undecided.discard(outcome.claim.attempt)
+        outcome = settled_outcomes.with_settled_before(outcome)
+        if outcome.claim.attempt in self._decisions and outcome.is_done and not outcome.stays_rejected:
+            outcome = replace(outcome, ends_decisions=True)
+        self._records.put(outcome)
+        if len(self._undecided) <= (MOST_PER_SENDER - 1) * self.settings.concurrency:
+            self.changed.set()
+
+    @property
+    def seconds_to_wait(self) -> float:
+        """How long the application must not be asked."""
+        return self._turns.quiet_seconds
+
+    @property
+    def _first_wait(self) -> timedelta:
+        return timedelta(seconds=self.services.times.ambiguous_wait_seconds)
+
+    async def _serve(self) -> None:
+        while True:
+            work = await self._queue.get()
+            if work.claim.attempt not in self.in_flight:
+                continue
+            await self._turns.wait()
+            if not await self._may_send(work):
+                continue
+            if isinstance(work, Write):
+                await self._send(work)
+            elif isinstance(work, Look | Settle):
+                await self._look(work)
+            else:
+                await self._sync_members(work)
+
+    async def _may_send(self, work: Work) -> bool:
+        """Wait a little if the application asked for it; give the object back where it cannot be sent."""
+        if 0 < self.seconds_to_wait <= SHORT_WAIT_SECONDS:
+            await asyncio.sleep(self.seconds_to_wait)
+        is_lease_long_enough = self._leases.seconds_left(work.claim.attempt) > self.settings.deadline_seconds
+        is_stopping = self.stop_claiming or self.services.stopping.is_set()
+        if is_lease_long_enough and not is_stopping and not self.seconds_to_wait:
+            return True
+        settled = (outcomes.settled_row(work.operation_id, "dropped"),) if isinstance(work, Write) else ()
+        due = datetime.now(UTC) + timedelta(seconds=self.seconds_to_wait) if self.seconds_to_wait else None
+        self.done(giving_back.not_sent(work.claim, due=due, settled=settled))
+        return False
+
+    async def _send(self, work: Write) -> None:
+        began = time.monotonic()
+        answer = await sending.send(self.target, work, deadline_seconds=self.settings.deadline_seconds)
+        outcome = sending.outcome_of(
+            work,
+            answer,
+            moment=self.services.moment(),
+            seconds=time.monotonic() - began,
+            wait=self._first_wait,
+            initiated_by=self.initiated_by,
+        )
+        outcome = outcomes.with_names(outcome)
+        if outcome.is_done and work.planned.plan.names_follow:
+            outcome = outcomes.with_names_due(outcome)
+        if outcome.is_done and members.has_members(work.planned):
+            outcome = outcomes.with_members_due(outcome, self.services.moment())
+        self.done(settled_outcomes.object_next(outcome, work.planned, self.services.moment(), self._first_wait))
+        await self._notice(answer, asks(work))
+
+    async def _sync_members(self, work: Members) -> None:
+        chunk = self.job.configuration.limits.members_per_patch or members.CHUNK
+        run = members.MemberSync(
+            self.services, self.job, self.target, work.claim, work.planned, self.initiated_by,
+            chunk=chunk, must_give_way=lambda: self._queue.holds_before(work.claim.lane),
+        )  # fmt: skip
+        outcome, answer = await run.outcome()
+        self.done(outcome)
+        if run.result.added or run.result.removed:
+            await self._answered(Asked.MEMBERS)
+        if answer is not None:
+            await self._notice(answer, Asked.MEMBERS)
+
+    async def _look(self, work: Look | Settle) -> None:
+        try:
+            found = await look(
+                self.services,
+                self.job,
+                work,
+                self.target,
+                deadline_seconds=self.settings.deadline_seconds,
+                initiated_by=self.initiated_by,
+            )
+        except DATABASE_TROUBLE:
+            raise
+        except Exception:
+            self.fault(work.claim)
+            return
+        if isinstance(found, Unreadable):
+            self.done(found.outcome)
+            await self._notice(found.answer, asks(work))
+            return
+        await self._answered(asks(work))
+        if isinstance(found, Outcome):
+            self.done(found)
+        else:
+            await self.sort_out(work.claim, found)
+
+    async def sort_out(self, claim: Claim, planned: Planned) -> None:
+        """Send a plan on its way, past the guards: to the journal where it writes, else to the records."""
+        decisions = self._decisions.get(claim.attempt, NOTHING_DECIDED)
+        planned = await self._guard.pass_or_hold(self.job, claim, planned, decisions)
+        if planned.plan.action is Action.NONE and members.has_members(planned):
+            self._queue.put(Members(claim, planned))
+        elif planned.plan.action.writes:
+            self.write(Write(claim, planned, new_id()))
+        elif sending.waits_for_another(claim, planned):
+            self._look_again_soon(Write(claim, planned, new_id()), planned.plan.reason.text)
+        else:
+            outcome = sending.planned_now(
+                claim,
+                planned,
+                moment=self.services.moment(),
+                change_id=new_id(),
+                initiated_by=self.initiated_by,
+            )
+            if members.has_members(planned) and outcome.is_done:
+                outcome = outcomes.with_members_due(outcome, self.services.moment())
+            self.done(outcome)
+
+    def fault(self, claim: Claim) -> None:
+        """Our own mistake with one object: it goes to the retry list with what a person needs to report it; the others go on."""
+        log.error("object_fault", kind=claim.kind, object=claim.source_id, trace=traceback.format_exc())
+        failure = Failure("InternalError", "Lockstep failed on this object.", "Report it, with the log of the worker.")
+        self.done(refused(claim, None, failure, moment=self.services.moment()))
+
+    async def _notice(self, answer: Answer, asked: Asked) -> None:
+        """What an answer means for the whole application rather than for one object."""
+        if answer.verdict not in IN_VAIN:
+            await self._answered(asked)
+            return
+        self._in_vain.add(asked)
+        if stop := await application_health.notice(self.services, self.job, answer, asked):
+            self.stop_claiming = stop
+            self.changed.set()
+
+    async def _answered(self, asked: Asked) -> None:
+        """The application gave an answer to what was *asked*, if only a refusal: failures in a row are counted from the start."""
+        if asked in self._in_vain:
+            self._in_vain.discard(asked)
+            await application_health.answered(self.services, self.job, asked)
+
+    async def _journal_writes(self) -> None:
+        while True:
+            batch = await self._journal.take()
+            rows = [sending.journal_row(self.job.id, write) for write in batch]
+            taking = [row for write, row in zip(batch, rows, strict=True) if write.planned.plan.link_to is not None]
+            async with pipelined(self.services.pool) as connection:
+                too_late = await under_way.lock_accounts(connection, self.job.id, taking) if taking else set()
+                rows = [row for row in rows if row["id"] not in too_late]
+                journalled, rivals = await operations.journal(connection, self.job.id, rows, owner=self.services.owner)
+            for write in batch:
+                if write.operation_id in journalled:
+                    self._queue.put(write)
+                elif write.operation_id in too_late | rivals:
+                    self._look_again_soon(write, "Another object was given the account")
+                else:  # taken over by somebody else
+                    self._forget([write.claim])
+
+    def _look_again_soon(self, work: Write, reason: str) -> None:
+        """Wait for whoever was first, but not for ever: then the object fails, and is tried again like others that do."""
+        if outcomes.looks_so_far(work.claim) >= outcomes.MOST_UNCERTAIN_LOOKS:
+            failure = Failure(UNDER_WAY, reason, "Nothing to do: it is tried again.")
+            moment = self.services.moment()
+            self.done(refused(work.claim, work.planned, failure, moment=moment))
+            return
+        self.done(
+            giving_back.look_again(
+                work.claim,
+                reason,
+                after=CONTENDER_WAIT,
+                moment=self.services.moment(),
+                settled=(),
+                requests=work.planned.requests,
+            )
+        )
+
+    async def _record_outcomes(self) -> None:
+        while True:
+            batch = await self._records.take()
+            await self._record(batch)
+            for outcome in batch:
+                self._on_recorded(outcome)
+            self._forget([one.claim for one in batch])
+
+    async def _record(self, batch: Sequence[Outcome]) -> None:
+        asked_at = time.monotonic()
+        try:
+            state = await record(self.services.pool, self.job, batch)
+        except (psycopg.errors.UniqueViolation, psycopg.DataError) as violated:
+            if len(batch) > 1:
+                for one in batch:
+                    await self._record([one])
+                return
+            # Somebody else was linked to the account while we looked, or the application said what cannot be stored: this one is refused.
+            one = batch[0]
+            failure = unrecordable(violated)
+            still_open = outcomes.unlinked(one)
+            outcome = refused(one.claim, None, failure, moment=self.services.moment(), settled=still_open)
+            log_row = as_failure(one.log, failure) if one.log is not None else None
+            await record(self.services.pool, self.job, [replace(outcome, log=log_row, requests=one.requests)])
+            return
+        self._turns.learn(state, asked_at=asked_at)
+        self._in_vain |= state.streaks.keys()
+
+    def _forget(self, claims: Iterable[Claim]) -> None:
+        for claim in claims:
+            self.in_flight.pop(claim.attempt, None)
+            self._undecided.discard(claim.attempt)
+            self._decisions.pop(claim.attempt, None)
+            self._leases.drop(claim.attempt)
+            self._contenders.leave(claim.attempt)
+        self.changed.set()

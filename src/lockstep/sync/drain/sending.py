@@ -1,0 +1,319 @@
+"""Send one journalled write, and say what its answer means.
+
+A write that may or may not have happened is never repeated: its operation stays open, and the next claim looks first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from lockstep.engine.decisions.drafting import DRIFT
+from lockstep.engine.decisions.kept import steps_of
+from lockstep.engine.decisions.matching import match_key
+from lockstep.engine.decisions.plan import Prepared
+from lockstep.engine.decisions.plan_new import UNDER_WAY
+from lockstep.engine.decisions.rejections import REJECTED, guarded_effects
+from lockstep.engine.decisions.settlement import Sent, answers_to, resembles
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import Action, Change
+from lockstep.ports import Answer, Target, TargetError, Verdict
+from lockstep.storage.batches import Row
+from lockstep.storage.dirty import Claim
+from lockstep.sync.drain import partial
+from lockstep.sync.drain.read_back import confirmed
+from lockstep.sync.drain.work import Write
+from lockstep.sync.outcome import giving_back, kept_values, outcomes
+from lockstep.sync.outcome.log_records import SYSTEM, changes_document, record_of, record_of_failure
+from lockstep.sync.outcome.outcomes import Failure, Outcome, settled_row
+from lockstep.sync.planning.planner import Planned
+
+log = structlog.get_logger()
+
+GONE_TEXT = "The application says that the account is not there"
+UNKEPT = "The application answered with success, but its answer shows the account unchanged"
+LOOKS_AT_SILENCE = 1  # at an account whose essential values were accepted and are not there
+OTHER_TEXT = "The application answered with another account than the one that was to be created"
+
+
+async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answer:
+    """Send what the plan says. Never raises for what the application or the network does."""
+    end = asyncio.get_running_loop().time() + deadline_seconds
+    try:
+        async with asyncio.timeout_at(end):
+            answer = kept_values.with_judgement(write.planned, await _send(target, write))
+        return kept_values.with_refusals(await confirmed(target, write.planned, answer, until=end))
+    except TimeoutError:
+        return Answer(Verdict.AMBIGUOUS, code="Timeout", detail=f"No answer within {deadline_seconds:.0f} seconds")
+    except TargetError as failed:
+        return failed.answer
+    except Exception:
+        # Whether it was sent, nobody knows: so it is treated.
+        log.error("send_fault", operation=write.operation_id, trace=traceback.format_exc())
+        return Answer(Verdict.AMBIGUOUS, code="InternalError", detail="Lockstep failed while sending")
+
+
+async def _send(target: Target, write: Write) -> Answer:
+    planned, plan = write.planned, write.planned.plan
+    link = planned.prepared.link
+    etag = planned.current.etag if planned.current is not None else link.etag if link is not None else ""
+    target_id = plan.link_to.id if plan.link_to is not None else plan.target_id
+    if plan.action is Action.CREATE:
+        return await _create(target, write)
+    if plan.action is Action.DELETE:
+        return await target.delete(plan.kind, target_id, etag=etag, operation_id=write.operation_id)
+
+    async def update(changes: Sequence[Change], before: Answer | None) -> Answer:
+        newest = before.account if before is not None else planned.current
+        version = etag if before is None else newest.etag if newest is not None else ""
+        return await target.update(
+            plan.kind, target_id, changes, current=newest, etag=version, operation_id=write.operation_id
+        )
+
+    answer = await update(plan.changes, None)
+    if len(plan.changes) > 1 and partial.may_be_of_a_part(answer):
+        return await partial.Parts(update, planned.prepared.mapping).change(plan.changes, answer)
+    return answer
+
+
+async def _create(target: Target, write: Write) -> Answer:
+    plan = write.planned.plan
+
+    async def create(changes: Sequence[Change], _: Answer | None) -> Answer:
+        values = {change.path: plan.desired[change.path] for change in changes}
+        return await target.create(plan.kind, values, operation_id=write.operation_id)
+
+    answer = await target.create(plan.kind, plan.desired, operation_id=write.operation_id)
+    if partial.may_be_of_a_part(answer):
+        return await partial.Parts(create, write.planned.prepared.mapping).create(plan.changes, answer)
+    return answer
+
+
+def outcome_of(
+    write: Write, answer: Answer, *, moment: Moment, seconds: float, wait: timedelta, initiated_by: str
+) -> Outcome:
+    """What to record for *answer*. *wait*: how long after an ambiguous answer the application is looked at."""
+    claim, planned, operation = write.claim, write.planned, write.operation_id
+    requests = outcomes.requests_of(answer)
+    looks = outcomes.looks_so_far(claim)
+
+    def settled(state: str) -> tuple[Row, ...]:
+        status = answer.exchanges[-1].status if answer.exchanges else None
+        error = None if state == "confirmed" else {"code": answer.code, "detail": answer.detail, "status": status}
+        return (settled_row(operation, state, requests=requests, error=error),)
+
+    def again(words: str, state: str, *, is_first_at_once: bool = False) -> Outcome:
+        return giving_back.look_again(
+            claim,
+            words,
+            after=wait,
+            moment=moment,
+            settled=settled(state),
+            requests=requests,
+            is_first_at_once=is_first_at_once,
+        )
+
+    match answer.verdict:
+        case Verdict.DONE_ALREADY if planned.plan.action is Action.DELETE and looks < outcomes.MOST_LOOKS_AGAIN:
+            # Not found is no proof that it is gone: it is read before anybody believes it.
+            return again(GONE_TEXT, "ambiguous")
+        case Verdict.DONE if planned.plan.action is Action.CREATE and not _is_answer_to(planned, answer):
+            if looks < outcomes.MOST_LOOKS_AGAIN:
+                return again(OTHER_TEXT, "ambiguous")
+            failure = Failure("OtherAccount", OTHER_TEXT, "Report it to the makers of the application.")
+            other = outcomes.refused(claim, planned, failure, moment=moment, settled=settled("ambiguous"))
+            return _logged(other, write, answer, failure, seconds, initiated_by, requests=requests)
+        case Verdict.DONE if _may_be_of_before(planned, answer) and looks < LOOKS_AT_SILENCE:
+            return again(UNKEPT, "refused")
+        case Verdict.DONE | Verdict.DONE_ALREADY if answer.refused:
+            in_part, failure = partial.outcome(claim, planned, operation, answer, moment=moment)
+            return _logged(in_part, write, answer, failure, seconds, initiated_by)
+        case Verdict.DONE | Verdict.DONE_ALREADY:
+            outcome = outcomes.written(claim, planned, operation, answer)
+            return _logged(outcome, write, answer, None, seconds, initiated_by)
+        case Verdict.GONE if planned.plan.action is not Action.CREATE and looks < outcomes.MOST_LOOKS_AGAIN:
+            return again(GONE_TEXT, "refused")
+        case Verdict.CONFLICT | Verdict.STALE if looks < outcomes.MOST_LOOKS_AGAIN:
+            return again(answer.detail, "refused", is_first_at_once=True)
+        case Verdict.AMBIGUOUS if looks < outcomes.MOST_UNCERTAIN_LOOKS:
+            return again(answer.detail, "ambiguous")
+        case Verdict.THROTTLED:
+            # 503 may come from a proxy behind which the request went on.
+            was_refused = not answer.exchanges or answer.exchanges[-1].status == 429
+            state = "dropped" if was_refused else "ambiguous"
+            return _not_taken(claim, answer, moment=moment, wait=wait, settled=settled(state), requests=requests)
+        case Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
+            return _not_taken(claim, answer, moment=moment, wait=wait, settled=settled("dropped"), requests=requests)
+        case _:
+            failure = Failure(answer.code or "Conflict", answer.detail, answer.next_step)
+            state = "ambiguous" if answer.verdict is Verdict.AMBIGUOUS else "refused"
+            refused = outcomes.refused(claim, planned, failure, moment=moment, settled=settled(state))
+            return _logged(refused, write, answer, failure, seconds, initiated_by, requests=requests)
+
+
+def _may_be_of_before(planned: Planned, answer: Answer) -> bool:
+    """Whether *answer* shows the account unlike it must be now: some show it as it was, so it is read before that is a failure."""
+    return planned.plan.action is not Action.CREATE and kept_values.is_refused_silently(answer)
+
+
+def _not_taken(
+    claim: Claim, answer: Answer, *, moment: Moment, wait: timedelta, settled: tuple[Row, ...] = (), requests: int
+) -> Outcome:
+    """The outcome where the application took no request. What our own turns held back was never sent, and counts for nothing."""
+    if answer.verdict is Verdict.THROTTLED and not answer.exchanges:
+        return giving_back.not_sent(claim, due=answer.retry_at, settled=settled)
+    return giving_back.put_off(claim, answer, first=wait, moment=moment, settled=settled, requests=requests)
+
+
+def _is_answer_to(planned: Planned, answer: Answer) -> bool:
+    """Whether the account that a create was answered with is the one that was sent, as far as it shows."""
+    account, mapping = answer.account, planned.prepared.mapping
+    if account is None or mapping is None:
+        return account is not None
+    sent = Sent("", Action.CREATE, account.id, planned.plan.desired, planned.prepared.queries)
+    return answers_to(sent.queries, account) or resembles(sent, account, mapping)
+
+
+def failed_look(
+    claim: Claim,
+    answer: Answer,
+    *,
+    moment: Moment,
+    wait: timedelta,
+    prepared: Prepared | None = None,
+    initiated_by: str = SYSTEM,
+    is_unsettled: bool = False,
+) -> Outcome:
+    """The outcome where the application could not be read: nothing is known, so nothing is decided."""
+    match answer.verdict:
+        case Verdict.THROTTLED | Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
+            return _not_taken(claim, answer, moment=moment, wait=wait, requests=1)
+        case Verdict.AMBIGUOUS if outcomes.looks_so_far(claim) < outcomes.MOST_UNCERTAIN_LOOKS:
+            return giving_back.look_again(claim, answer.detail, after=wait, moment=moment, settled=(), requests=1)
+        case _:
+            failure = Failure(answer.code or "InternalServerError", answer.detail, answer.next_step)
+            display = prepared.obj.display if prepared is not None else ""
+            record = record_of_failure(claim, failure, answer, display=display, initiated_by=initiated_by)
+            refused = outcomes.refused(
+                claim, None, failure, moment=moment, prepared=prepared, is_unsettled=is_unsettled
+            )
+            return replace(refused, log=record)
+
+
+def _logged(
+    outcome: Outcome,
+    write: Write,
+    answer: Answer,
+    failure: Failure | None,
+    seconds: float,
+    initiated_by: str,
+    *,
+    requests: int = 0,
+) -> Outcome:
+    record = record_of(
+        write.planned.plan,
+        change_id=write.operation_id,
+        cycle=write.claim.cycle,
+        initiated_by=initiated_by,
+        answer=answer,
+        failure=failure,
+        seconds=seconds,
+        marks=write.claim.reasons,
+    )
+    return replace(outcome, log=record, requests=outcome.requests + requests)
+
+
+def journal_row(job: str, write: Write) -> Row:
+    """The operation as Transaction A writes it."""
+    plan = write.planned.plan
+    before, after = changes_document(plan.changes)
+    queries = write.planned.prepared.queries if plan.action is Action.CREATE else ()
+    keys = [match_key(job, plan.kind, query) for query in queries]
+    return {
+        "id": write.operation_id,
+        "kind": plan.kind.value,
+        "source_id": plan.source_id,
+        "target_id": plan.link_to.id if plan.link_to is not None else plan.target_id,
+        "cycle": write.claim.cycle,
+        "action": plan.action.value,
+        "attempt": write.claim.attempt,
+        "before": before,
+        "after": after,
+        "ends_access": plan.ends_access,
+        "grants": bool(plan.grants),
+        "empties": plan.empties,
+        "renames": bool(plan.renames),
+        "match_key": keys[0] if keys else None,
+        "other_keys": keys[1:] or None,
+        "queries": [{"attribute": one.attribute, "value": one.value} for one in queries] or None,
+        "decision": "approved" if is_approved(write.claim) else None,
+    }
+
+
+def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: str, initiated_by: str) -> Outcome:
+    """The outcome of a plan that needs no request; refusals go to the retry list, what is held is parked."""
+    plan = planned.plan
+    failure = None
+    if plan.reason.code == REJECTED:
+        outcome = outcomes.left_rejected(claim, planned)
+    elif plan.action is Action.HELD:
+        outcome = outcomes.held_back(claim, planned, _held_row(claim, planned, change_id))
+    elif plan.action is Action.REFUSE:
+        account = plan.reason.details.get("targetId", "") if plan.reason.details.get("linkedTo") else ""
+        failure = Failure(plan.reason.code, plan.reason.text, plan.reason.next_step, account)
+        outcome = outcomes.refused(claim, planned, failure, moment=moment)
+    else:
+        outcome = outcomes.without_write(claim, planned)
+    judged = kept_values.judged_reading(planned)
+    is_drift = plan.reason.code == DRIFT
+    if plan.action is Action.NONE and not is_on_demand(claim) and not is_drift and not (judged and steps_of(judged)):
+        return outcome  # in step: no news
+    record = record_of(
+        plan,
+        change_id=change_id,
+        cycle=claim.cycle,
+        initiated_by=initiated_by,
+        failure=failure,
+        judged=judged,
+        marks=claim.reasons,
+    )
+    return replace(outcome, log=record)
+
+
+def _held_row(claim: Claim, planned: Planned, operation_id: str) -> Row:
+    reason = planned.plan.reason
+    row = journal_row("", Write(claim, planned, operation_id))  # nothing is under way while it is held
+    action = planned.plan.held_action or planned.plan.action
+    why = next(iter(planned.plan.reasons[1:]), reason)
+    error = {
+        "code": reason.code,
+        "reason": reason.text,
+        "display": planned.plan.display,
+        "details": dict(reason.details),
+        "grants": list(planned.plan.grants),
+        "why": why.text,
+        "cause": planned.plan.cause,
+        "effects": sorted(guarded_effects(planned.plan)),
+    }
+    return {**row, "action": action.value, "error": error}
+
+
+def waits_for_another(claim: Claim, planned: Planned) -> bool:
+    """Whether another object is being given the account, so that this one can be decided in a moment."""
+    is_under_way = planned.plan.action is Action.REFUSE and planned.plan.reason.code == UNDER_WAY
+    return is_under_way and outcomes.looks_so_far(claim) < outcomes.MOST_UNCERTAIN_LOOKS
+
+
+def is_approved(claim: Claim) -> bool:
+    """Whether somebody let this object pass the guards."""
+    return "approved" in claim.reasons
+
+
+def is_on_demand(claim: Claim) -> bool:
+    """Whether somebody asked for this object by name: then even "nothing to do" is an answer."""
+    return "onDemand" in claim.reasons

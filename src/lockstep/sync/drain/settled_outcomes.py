@@ -1,0 +1,128 @@
+"""What the settlement of open operations led to, as the rows that record it. Pure.
+
+It is on record before anything else happens to the object; what is wanted now is planned from that, with the next claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from lockstep.engine.decisions.patience import growing_pause
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import Account, Action, Change, ObjectKind, Plan, Reason, Step, StepStatus, StepType
+from lockstep.storage.batches import Row
+from lockstep.storage.dirty import Claim
+from lockstep.storage.operations import OpenOperation
+from lockstep.sync.drain.settling import MAYBE_CREATED, Settlement
+from lockstep.sync.outcome import giving_back, outcomes
+from lockstep.sync.outcome.log_records import record_of
+from lockstep.sync.outcome.outcomes import COUNTED, MOST_LOOKS_AGAIN, MOST_UNCERTAIN_LOOKS, SETTLED, Failure, Outcome
+from lockstep.sync.planning.planner import Planned
+
+STAYS_ACTIVE = Failure(
+    "DuplicateAccount",
+    "The application answers with success, but a second account that was made for the same object stays active.",
+    "Switch the account off in the application. See which it is: lockstep links --orphans",
+)
+FOUND = "The answer was lost; the application shows that it was done."
+
+
+def settled(
+    claim: Claim, display: str, settlement: Settlement, *, moment: Moment, wait: timedelta, initiated_by: str
+) -> Outcome:
+    """What is still open is looked at again: soon where waiting helps, else with the growing pauses of the retry list."""
+    problem = settlement.problem
+    is_worn_out = outcomes.looks_so_far(claim) >= MOST_UNCERTAIN_LOOKS and not settlement.may_still_arrive
+    if settlement.waits and is_worn_out:
+        problem = problem or Failure(MAYBE_CREATED, settlement.waits, "Nothing to do: it is looked for again.")
+    rows, link = tuple(settlement.settled), settlement.link_row
+    if problem is not None:
+        outcome = outcomes.refused(claim, None, problem, moment=moment, settled=rows, is_unsettled=True)
+    elif settlement.waits:
+        outcome = giving_back.look_again(claim, settlement.waits, after=wait, moment=moment, settled=rows, requests=0)
+    else:
+        outcome = Outcome(claim, settled=rows, postponed=_planned_next(claim, settlement))
+    return replace(
+        outcome,
+        link=link,
+        takes_over=settlement.takes_over and link is not None,
+        is_newly_linked=settlement.is_linked_now and link is not None,
+        unsure_members=tuple(settlement.unsure),
+        more_logs=tuple(_records(claim, display, settlement, initiated_by)),
+        requests=settlement.requests,
+    )
+
+
+def with_settled_before(outcome: Outcome) -> Outcome:
+    """*outcome*, counted with what the look before it found to have happened: a create whose answer was lost is a create."""
+    did = str((outcome.claim.last_error or {}).get("did") or "")
+    if not did or not outcome.counted:
+        return outcome
+    if outcome.counted in (COUNTED[Action.NONE], COUNTED[Action.SKIP]):
+        return replace(outcome, counted=did)
+    return replace(outcome, more_counts={**outcome.more_counts, did: 1})
+
+
+def object_next(outcome: Outcome, planned: Planned, moment: Moment, first_wait: timedelta) -> Outcome:
+    """*outcome*; where it was about an account beside the object's own, the object itself is planned next.
+
+    At once the first time; an application that says yes and keeps the account active is asked after growing pauses, like every other.
+    """
+    if not planned.is_stray or not outcome.is_done:
+        return outcome
+    looks = outcomes.looks_so_far(outcome.claim)
+    if looks >= MOST_LOOKS_AGAIN:
+        refused = outcomes.refused(outcome.claim, None, STAYS_ACTIVE, moment=moment, is_unsettled=True)
+        return replace(refused, settled=outcome.settled, log=outcome.log, requests=outcome.requests)
+    error = {"code": SETTLED, "reason": "It is planned next", "looks": looks + 1}
+    pause = growing_pause(looks, first=first_wait)
+    due = (moment.now + pause).isoformat() if pause else outcomes.AT_ONCE
+    row = outcomes.postponed_row(outcome.claim, due, failures=0, first=None, error=error, keeps_cycle=True)
+    return replace(outcome, counted="", more_counts={outcome.counted: 1}, postponed=row)
+
+
+def _planned_next(claim: Claim, settlement: Settlement) -> Row:
+    """Due at once. How often it was looked at goes on counting, so that what never succeeds does not go round for ever."""
+    actions = [operation.action for operation, _ in settlement.done]
+    did = next((COUNTED[action] for action in COUNTED if action.value in actions), "")
+    error = {
+        "code": SETTLED,
+        "reason": "What was sent before is settled; it is planned next",
+        "looks": outcomes.looks_so_far(claim),
+        "did": did or (claim.last_error or {}).get("did", ""),
+        "members": outcomes.members_due(claim),
+    }
+    return outcomes.postponed_row(
+        claim, outcomes.AT_ONCE, failures=claim.failures, first=claim.first_failed_at, error=error, keeps_cycle=True
+    )
+
+
+def _records(claim: Claim, display: str, settlement: Settlement, initiated_by: str) -> Iterator[Row]:
+    for operation, account in settlement.done:
+        plan = _as_plan(operation, display, account)
+        record = record_of(
+            plan, change_id=operation.id, cycle=claim.cycle, initiated_by=initiated_by, marks=claim.reasons
+        )
+        yield {
+            **record,
+            "status": "success",
+            "error_code": "",
+            "record": {**record["record"], "errorInformation": None},
+        }
+
+
+def _as_plan(operation: OpenOperation, display: str, account: Account | None) -> Plan:
+    step = Step("EntryExportUpdate", StepType.EXPORT, StepStatus.SUCCESS, FOUND)
+    return Plan(
+        kind=ObjectKind(operation.kind),
+        source_id=operation.source_id,
+        display=display,
+        action=Action(operation.action),
+        reasons=(Reason("Settled", FOUND),),
+        target_id=account.id if account is not None else operation.target_id,
+        link_to=account,
+        changes=tuple(Change(path, None, value) for path, value in (operation.after or {}).items()),
+        steps=(step,),
+    )

@@ -1,0 +1,288 @@
+"""Settle operations that nobody knows the end of: look at the application for what the journal says was sent.
+
+What is wanted now plays no part. An account that our own create made is linked to the object it was made for, whatever has become of
+that object; only when nothing is open any more is the object planned again, from what is on record then. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from lockstep.engine.decisions.intent import Intent, IntentKind
+from lockstep.engine.decisions.matching import match_key
+from lockstep.engine.decisions.plan import Prepared, make_plan
+from lockstep.engine.decisions.settlement import (
+    Sent,
+    base_after_change,
+    base_of_made,
+    is_switched_off,
+    may_be_made_by,
+    resembles,
+    sent,
+    took_effect,
+)
+from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
+from lockstep.engine.records import Account, Action, Link, LinkState, Reason, Values
+from lockstep.ports import TargetReader
+from lockstep.storage import links, under_way
+from lockstep.storage.batches import Row
+from lockstep.storage.links import Holder
+from lockstep.storage.operations import OpenOperation
+from lockstep.storage.under_way import Candidate
+from lockstep.sync.outcome.link_rows import made_link, settled_link
+from lockstep.sync.outcome.outcomes import Failure, settled_row
+from lockstep.sync.planning.accounts import SEARCH_LAG_SECONDS, known_queries, read_account
+from lockstep.sync.planning.planner import CountingReader, Planned
+from lockstep.sync.services import Job, Services
+
+MEMBERS = "members"
+MAYBE_CREATED = "MaybeCreated"
+UNANSWERED = frozenset({None, 502, 503, 504})  # HTTP statuses after which a request may still reach the application
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What looking told. *settled*: the operations whose end is known now; *did*: the weightiest of those that happened.
+
+    *link* is the object's link as it has become, where it has changed. *stray*: a second account that a create of ours made, active
+    beside the linked one. *problem*: why something stays open, for a person to see; *waits*: why it is looked at again soon.
+    """
+
+    link: Link | None
+    settled: list[Row] = field(default_factory=list)
+    done: list[tuple[OpenOperation, Account | None]] = field(default_factory=list)
+    unsure: list[Row] = field(default_factory=list)
+    is_linked_now: bool = False
+    is_changed: bool = False
+    takes_over: bool = False
+    stray: Account | None = None
+    problem: Failure | None = None
+    waits: str = ""
+    may_still_arrive: bool = False  # a request may be on its way yet: that ends by itself, and is no failure
+    requests: int = 0
+
+    @property
+    def link_row(self) -> Row | None:
+        return settled_link(self.link) if self.link is not None and self.is_changed else None
+
+    def end(self, operation: OpenOperation, state: str, account: Account | None = None) -> None:
+        self.settled.append(settled_row(operation.id, state, target_id=account.id if account is not None else ""))
+        if state == "confirmed":
+            self.done.append((operation, account))
+
+    def relink(self, link: Link, *, is_new: bool = False) -> None:
+        self.link, self.is_changed = link, True
+        self.is_linked_now = self.is_linked_now or is_new
+
+
+async def settle(
+    services: Services, job: Job, prepared: Prepared, unsettled: Sequence[OpenOperation], reader: TargetReader
+) -> Settlement:
+    """Look for the end of every operation in *unsettled*, oldest first. Raises TargetError when the application cannot be read."""
+    counting = CountingReader(reader)
+    run = _Run(services, job, prepared, counting, Settlement(prepared.link))
+    creates = [one for one in unsettled if one.action == Action.CREATE]
+    for operation in unsettled:
+        if operation.action == MEMBERS:
+            run.found.unsure += _member_rows(operation)
+            run.found.end(operation, "dropped")
+        elif operation.action != Action.CREATE:
+            await run.change(operation)
+    # The newest create has the values nearest to those of today: its account is the one to keep.
+    for operation in reversed(creates):
+        await run.create(operation, rivals=creates)
+    run.found.requests = counting.requests
+    return run.found
+
+
+@dataclass(slots=True)
+class _Run:
+    """The settlement of one object."""
+
+    services: Services
+    job: Job
+    prepared: Prepared
+    reader: CountingReader
+    found: Settlement
+    assigned: set[str] = field(default_factory=set)  # accounts that an operation is settled by already
+    _read: dict[str, Account | None] = field(default_factory=dict)
+
+    # -- changes and deletions
+
+    async def change(self, operation: OpenOperation) -> None:
+        """Settle a change or a deletion by what the account holds."""
+        what = self._sent(operation)
+        account = await self._account(what)
+        took = took_effect(what, account, self.prepared.mapping)
+        link = self.found.link
+        if link is None or link.target_id != what.target_id or link.state is LinkState.TOMBSTONE:
+            await self._change_of_unlinked(operation, account, took=took)
+            return
+        self.found.end(operation, "confirmed" if took else "dropped", account)
+        if account is None:
+            if took:  # a deletion of ours; anything else is for the plan to say: the account is lost
+                self.found.relink(replace(link, state=LinkState.TOMBSTONE, review_at=None, desired_hash=""))
+            return
+        base = base_after_change(link.base, what, account, self.prepared.mapping)
+        state = {Action.DISABLE.value: LinkState.DISABLED, Action.ENABLE.value: LinkState.LIVE}.get(what.action)
+        state = state if took and state is not None and link.state is not LinkState.RELEASED else link.state
+        self.found.relink(replace(link, base=base, state=state, etag=account.etag or link.etag, desired_hash=""))
+
+    async def _change_of_unlinked(self, operation: OpenOperation, account: Account | None, *, took: bool) -> None:
+        """A match that was written to before its link was on record: where it took effect, the account is the object's."""
+        self.found.end(operation, "confirmed" if took else "dropped", account)
+        if account is None or not took or _holds_account(self.found.link):
+            return
+        holder = (await self._holders({account.id})).get(account.id)
+        if holder is not None and not holder.has_left:
+            return
+        self.found.takes_over = holder is not None
+        self._link_to(account, base=base_after_change({}, self._sent(operation), account, self.prepared.mapping))
+
+    # -- creates
+
+    async def create(self, operation: OpenOperation, *, rivals: Sequence[OpenOperation]) -> None:
+        """Look for what a create has made, by what was sent."""
+        what = self._sent(operation)
+        if not what.queries and not what.target_id:
+            self._stays_open(operation, "and the journal does not say by what to look for it")
+            return
+        accounts = await self._made_by(operation, what)
+        if accounts is None:
+            self.found.waits = "Another object may have made the account"
+            return
+        if not accounts:
+            await self._not_found(operation, what)
+            return
+        if len(accounts) > len(rivals):
+            names = ", ".join(one.id for one in accounts)
+            self._stays_open(operation, f"and several accounts answer to what was sent: {names}")
+            return
+        account = accounts[0]
+        self.assigned.add(account.id)
+        link = self.found.link
+        if link is not None and link.target_id == account.id and link.state is not LinkState.TOMBSTONE:
+            self.found.end(operation, "confirmed", account)
+        elif not _holds_account(link):
+            self.found.end(operation, "confirmed", account)
+            self._link_to(account, base=base_of_made(what, account, self.prepared.mapping), made_by=what)
+        elif is_switched_off(account):
+            self.found.end(operation, "confirmed", account)
+        else:
+            if operation.target_id != account.id:  # whatever becomes of its disabling, the journal leads to it
+                self.found.settled.append(settled_row(operation.id, "ambiguous", target_id=account.id))
+            self.found.stray = account
+
+    async def _made_by(self, operation: OpenOperation, what: Sent) -> list[Account] | None:
+        """The accounts that may be what the create made, best first; None while others have an older claim."""
+        found = await self._search(what)
+        if not found:
+            return []
+        holders = await self._holders(found)
+        async with self.services.pool.connection() as connection:
+            kind, source_id = self.prepared.obj.kind, self.prepared.obj.id
+            others = await under_way.made_for_others(connection, self.job.id, kind.value, source_id, found)
+            keys = tuple(match_key(self.job.id, kind, query) for query in what.queries)
+            wishes = [Candidate(source_id, one, keys) for one in found] if keys else []
+            contested = (
+                await under_way.wanted_by_others(connection, self.job.id, kind.value, wishes) if wishes else set()
+            )
+        free = [one for key, one in found.items() if key not in {*holders, *others, *self.assigned}]
+        if any((source_id, one.id) in contested for one in free):
+            return None
+        return free
+
+    async def _search(self, what: Sent) -> dict[str, Account]:
+        kind = self.prepared.obj.kind
+        found: dict[str, Account] = {}
+        for query in what.queries:
+            for account in await self.reader.find(kind, query.attribute, query.value):
+                if may_be_made_by(what, account, query):
+                    found.setdefault(account.id, account)
+        if what.target_id and what.target_id not in found:
+            named = await self._account(what)
+            # A late answer named it; one that named somebody else's account shows other values.
+            mapping = self.prepared.mapping
+            if named is not None and (mapping is None or resembles(what, named, mapping)):
+                found = {named.id: named, **found}
+        elif what.target_id:
+            found = {what.target_id: found[what.target_id]}
+        return found
+
+    async def _not_found(self, operation: OpenOperation, what: Sent) -> None:
+        """Nothing answers to what was sent: believed once the request cannot arrive any more, and after a second look."""
+        age = self.services.moment().now - operation.planned_at
+        status = (operation.error or {}).get("status")
+        if status in UNANSWERED and age < timedelta(seconds=self.services.times.late_arrival_seconds):
+            self.found.waits, self.found.may_still_arrive = "The account may still be made", True
+            return
+        await asyncio.sleep(SEARCH_LAG_SECONDS)
+        if await self._made_by(operation, what) == []:
+            self.found.end(operation, "dropped")
+        else:
+            self.found.waits = "The account has just appeared"
+
+    def _stays_open(self, operation: OpenOperation, why: str) -> None:
+        app = self.job.row.app_name
+        self.found.problem = Failure(
+            MAYBE_CREATED,
+            f"An account may have been created for {self.prepared.obj.display}: the answer was lost, {why}.",
+            f"See which is theirs: lockstep links {app} --orphans. "
+            f"Then: lockstep links {app} --user {self.prepared.obj.display} --choose ACCOUNT",
+        )
+
+    # -- what both need
+
+    def _link_to(self, account: Account, *, base: Values, made_by: Sent | None = None) -> None:
+        self.found.relink(made_link(self.prepared, account, base, made_by), is_new=True)
+
+    async def _account(self, what: Sent) -> Account | None:
+        if what.target_id not in self._read:
+            mapping, link = self.prepared.mapping, self.found.link
+            base: Values = link.base if link is not None and link.target_id == what.target_id else {}
+            queries = (*known_queries(mapping, base), *known_queries(mapping, what.after), *what.queries)
+            kind = self.prepared.obj.kind
+            self._read[what.target_id] = await read_account(self.reader, kind, what.target_id, queries)
+        return self._read[what.target_id]
+
+    async def _holders(self, accounts: Mapping[str, Any] | set[str]) -> dict[str, Holder]:
+        """Who else holds these accounts."""
+        async with self.services.pool.connection() as connection:
+            held = await links.holders(connection, self.job.id, self.prepared.obj.kind.value, accounts)
+        return {key: one for key, one in held.items() if one.source_id != self.prepared.obj.id}
+
+    def _sent(self, operation: OpenOperation) -> Sent:
+        return sent(
+            operation.id,
+            operation.action,
+            operation.target_id,
+            operation.after,
+            operation.queries,
+            self.prepared.mapping,
+        )
+
+
+def plan_stray(prepared: Prepared, link: Link, account: Account) -> Planned:
+    """Switch off the second account that a create of ours made for one object."""
+    text = f"The account {account.id} was created for the same object as {link.target_id}, which is the linked one."
+    reason = Reason("DuplicateAccount", text, {"targetId": account.id, "linked": link.target_id})
+    only = replace(
+        prepared,
+        link=Link(prepared.obj.kind, prepared.obj.id, account.id, LinkState.LIVE, {}),
+        intent=Intent(IntentKind.DISABLE, "duplicate", (reason,)),
+        record={**prepared.record, IS_SOFT_DELETED: "True"},
+        must_look=False,
+    )
+    return Planned(make_plan(only, observed=account), only, account, is_stray=True)
+
+
+def _holds_account(link: Link | None) -> bool:
+    return link is not None and link.state in (LinkState.LIVE, LinkState.DISABLED) and not link.is_forgotten
+
+
+def _member_rows(operation: OpenOperation) -> list[Row]:
+    return [dict(one) for one in (operation.after or {}).get("members", ())]

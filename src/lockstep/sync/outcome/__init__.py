@@ -1,0 +1,1 @@
+"""What became of an object, and its recording in one transaction."""

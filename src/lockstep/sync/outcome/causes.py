@@ -1,0 +1,53 @@
+"""Say in a few words what brought a write about: a person's hand, the directory, the scope, the configuration, or drift. Pure.
+
+The plan says why the account is to be so; the marks of the object say why it was looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lockstep.engine.decisions.drafting import DRIFT
+from lockstep.engine.records import Plan
+
+SYSTEM = "system"
+# What a plan knows of somebody who loses access.
+_LOST: Mapping[str, str] = {
+    "unassigned": "left the scope: not assigned any more",
+    "filtered": "left the scope: the scoping filters",
+    "disabled": "disabled in the directory",
+    "deleted": "deleted in the directory",
+    "purged": "purged from the directory",
+    "lost": "the account vanished from the application",
+    "unmapped": "the mapping of these objects is off",
+}
+# Why an object is looked at, the most telling first.
+_MARKS: Mapping[str, str] = {
+    "created": "new in the directory",
+    "restored": "restored in the directory",
+    "enabled": "enabled in the directory",
+    "assigned": "assigned",
+    "unassigned": "an assignment ended",
+    "manager": "the manager changed",
+    "members": "members changed",
+    "changed": "changed in the directory",
+    "configuration": "the configuration changed",
+    "reviewDue": "a date came",
+    "initialCycle": "full cycle",
+}
+
+
+def cause_of(plan: Plan, marks: Sequence[str], *, initiated_by: str) -> str:
+    """The cause, or "" where nothing is known of one."""
+    if initiated_by != SYSTEM:
+        return f"provisioned by name by {initiated_by}"
+    cause = _cause(plan, marks)
+    return f"{cause}; approved by an administrator".removeprefix("; ") if "approved" in marks else cause
+
+
+def _cause(plan: Plan, marks: Sequence[str]) -> str:
+    if plan.cause in _LOST:
+        return _LOST[plan.cause]
+    if plan.reason.code == DRIFT:
+        return "changed in the application"
+    return next((words for mark, words in _MARKS.items() if mark in marks), "")

@@ -1,0 +1,132 @@
+"""What the answer to a write, or a reading after it, says of the values that were sent: for the link, the job and the log. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lockstep.engine.decisions.diff import same_value
+from lockstep.engine.decisions.kept import Fate, Judged, after_read, after_write, judge, rule_of
+from lockstep.engine.decisions.mapping import held_values
+from lockstep.engine.records import Account, Action, Change, Link, Plan
+from lockstep.engine.rules.configuration import AttributeMapping
+from lockstep.ports import Answer, Verdict
+from lockstep.storage.batches import Row
+from lockstep.sync.planning.planner import Planned
+
+NOT_KEPT = "NotKept"
+
+
+def with_judgement(planned: Planned, answer: Answer) -> Answer:
+    """*answer* with what it shows of the values that were sent and accepted."""
+    mapping = planned.prepared.mapping
+    if mapping is None or answer.account is None or answer.verdict is not Verdict.DONE:
+        return answer
+    held = held_values(mapping, answer.account.resource)
+    return replace(answer, held=held, judged=judge(_accepted(planned, answer), held, answer.account.resource, mapping))
+
+
+def with_refusals(answer: Answer) -> Answer:
+    """*answer*, in which essential values that the application accepted and did not keep count as refused."""
+    refused = tuple((one.path, _words(one), NOT_KEPT) for one in answer.judged if one.fate is Fate.REFUSED)
+    return replace(answer, refused=answer.refused + refused) if refused else answer
+
+
+def is_refused_silently(answer: Answer) -> bool:
+    return any(one.fate is Fate.REFUSED for one in answer.judged)
+
+
+def judged_reading(planned: Planned) -> tuple[Judged, ...]:
+    """What the reading before the plan shows of values whose writes were answered with nothing."""
+    link = planned.prepared.link
+    return _read(planned, _link_of(planned))[1] if link is not None and link.answers else ()
+
+
+def answers_of(planned: Planned, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
+    """What the link remembers once the plan is carried out. *old*: the link to the same account."""
+    known = _read(planned, old)[0]
+    mapping = planned.prepared.mapping
+    if mapping is None or answer is None or not planned.plan.changes or answer.verdict is not Verdict.DONE:
+        return known
+    shown = {one.path for one in answer.judged}
+    changes = _accepted(planned, answer)
+    unseen = [one for one in changes if one.path not in shown and _was_sent_before(planned, old, one)]
+    return after_write(known, answer.judged, unseen, changes, mapping)
+
+
+def is_news(planned: Planned) -> bool:
+    """Whether a reading says something else of the values sent before than the link remembers."""
+    link = planned.prepared.link
+    return link is not None and bool(link.answers) and _read(planned, link)[0] != link.answers
+
+
+def evidence_rows(planned: Planned, judged: Sequence[Judged]) -> tuple[Row, ...]:
+    """For the job as a whole: which attributes were kept, and which were left out."""
+    mapping, plan = planned.prepared.mapping, planned.plan
+    if mapping is None or not judged:
+        return ()
+    return tuple(_row(plan, one, mapping.by_target[one.path]) for one in judged if one.fate is not Fate.REFUSED)
+
+
+def _row(plan: Plan, one: Judged, mapping: AttributeMapping) -> Row:
+    row = {"kind": plan.kind.value, "path": one.path, "is_kept": one.fate is not Fate.MISSING}
+    if one.fate is not Fate.MISSING:
+        return row
+    return {**row, "mapping": rule_of(mapping), "source_id": plan.source_id, "display": plan.display}
+
+
+def in_order(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """*rows* of a batch, summed up: the attributes that some answer had, and how many answers left each out since."""
+    kept: dict[tuple[str, str], Row] = {}
+    missing: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        key = (row["kind"], row["path"])
+        if row["is_kept"]:
+            kept[key] = {"kind": row["kind"], "path": row["path"]}
+            missing.pop(key, None)
+        else:
+            before = missing.get(key)
+            missing[key] = {**row, "answers": 1 + (before["answers"] if before else 0)}
+    return list(kept.values()), list(missing.values())
+
+
+def _words(one: Judged) -> str:
+    if one.is_redacted:
+        return "The application answered with success, but another value stands there."
+    return f"The application answered with success, but it is {_shown(one.answered)} there and not {_shown(one.sent)}."
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "empty"}[value]
+    return repr(value)
+
+
+def _accepted(planned: Planned, answer: Answer) -> Sequence[Change]:
+    if not answer.refused:
+        return planned.plan.changes
+    refused = {path for path, _, _ in answer.refused}
+    return [one for one in planned.plan.changes if one.path not in refused]
+
+
+def _was_sent_before(planned: Planned, old: Link | None, change: Change) -> bool:
+    """Whether the same value had been written already, and a reading showed that it was not there."""
+    mapping = planned.prepared.mapping
+    if mapping is None or old is None or change.path not in old.base or not isinstance(planned.observed, Account):
+        return False
+    return same_value(old.base[change.path], change.new, mapping.by_target[change.path])
+
+
+def _link_of(planned: Planned) -> Link | None:
+    prepared = planned.prepared
+    return prepared.link if prepared.is_linked else None
+
+
+def _read(planned: Planned, link: Link | None) -> tuple[Mapping[str, Any], tuple[Judged, ...]]:
+    mapping = planned.prepared.mapping
+    if link is None or not link.answers or planned.plan.action is Action.DELETE:
+        return {}, ()
+    if mapping is None or not isinstance(planned.observed, Account):
+        return link.answers, ()
+    return after_read(link.answers, planned.observed, mapping)

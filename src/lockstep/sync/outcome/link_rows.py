@@ -1,0 +1,170 @@
+"""What a plan that was carried out makes of the link: the base both sides agree on now, and whom the object waits for. Pure.
+
+The base is what is known to have been accepted: what was sent, overlaid with what came back. Absent is not empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any
+
+from lockstep.engine.decisions.diff import same_value
+from lockstep.engine.decisions.mapping import base_after, held_values
+from lockstep.engine.decisions.plan import Prepared
+from lockstep.engine.decisions.settlement import Sent
+from lockstep.engine.records import Account, Link, LinkState, Plan, Values
+from lockstep.engine.rules.configuration import Drift, Expression, ObjectMapping
+from lockstep.engine.rules.secrecy import holds_secret, without_secrets
+from lockstep.ports import Answer
+from lockstep.storage.batches import Row
+from lockstep.sync.outcome import kept_values
+from lockstep.sync.planning.planner import Planned
+
+
+def touches_link(planned: Planned) -> bool:
+    plan, link = planned.plan, planned.prepared.link
+    if plan.link_state is None or not (plan.target_id or plan.link_to):
+        return False
+    if plan.link_to is not None or link is None:
+        return plan.link_to is not None
+    return (
+        link.state is not plan.link_state
+        or (plan.link_state is LinkState.DISABLED and link.cause != plan.cause)
+        or link.review_at != plan.review_at
+        or bool(plan.desired_hash and link.desired_hash != plan.desired_hash)
+        or bool(plan.withheld and link.desired_hash)
+        or kept_values.is_news(planned)
+        or holds_secret(link.base, planned.prepared.mapping)
+    )
+
+
+def becomes_lost(planned: Planned) -> bool:
+    link = planned.prepared.link
+    return planned.plan.link_state is LinkState.LOST and link is not None and link.state is not LinkState.LOST
+
+
+def link_row(planned: Planned, answer: Answer | None) -> Row | None:
+    """The link once the plan is carried out; None where there is no account to link."""
+    plan, prepared = planned.plan, planned.prepared
+    account = answer.account if answer is not None else None
+    target_id = account.id if account is not None else plan.link_to.id if plan.link_to else plan.target_id
+    if not target_id or plan.link_state is None or planned.is_stray:
+        return None
+    etag = account.etag if account is not None else planned.current.etag if planned.current else ""
+    old = prepared.link if prepared.is_linked and prepared.link and prepared.link.target_id == target_id else None
+    return {
+        "kind": plan.kind.value,
+        "source_id": plan.source_id,
+        "target_id": target_id,
+        "state": plan.link_state.value,
+        "display": plan.display,
+        "base": without_secrets(_base(planned, old, answer), prepared.mapping),
+        "desired_hash": "" if plan.withheld else plan.desired_hash or (old.desired_hash if old else ""),
+        "config_version": prepared.configuration.version,
+        "etag": etag,
+        "generated": {**(old.generated if old else {}), **plan.generated},
+        "cause": plan.cause,
+        "review_at": plan.review_at,
+        "is_forgotten": old is not None and old.is_forgotten,
+        "answers": kept_values.answers_of(planned, old, answer),
+    }
+
+
+def made_link(prepared: Prepared, account: Account, base: Values, made_by: Sent | None) -> Link:
+    """The link to an account that an operation with an unknown end has made or taken. It is planned from *base* next."""
+    return Link(
+        prepared.obj.kind,
+        prepared.obj.id,
+        account.id,
+        LinkState.LIVE,
+        without_secrets(base, prepared.mapping),
+        config_version=prepared.configuration.version,
+        etag=account.etag,
+        generated=_generated(prepared.mapping, made_by) if made_by is not None and prepared.mapping is not None else {},
+        cause=prepared.intent.cause,
+        display=prepared.obj.display,
+    )
+
+
+def settled_link(link: Link) -> Row:
+    """The row of a link whose operations were settled."""
+    return {
+        "kind": link.kind.value,
+        "source_id": link.source_id,
+        "target_id": link.target_id,
+        "state": link.state.value,
+        "display": link.display,
+        "base": link.base,
+        "desired_hash": link.desired_hash,
+        "config_version": link.config_version,
+        "etag": link.etag,
+        "generated": link.generated,
+        "cause": link.cause,
+        "review_at": link.review_at,
+        "is_forgotten": link.is_forgotten,
+        "answers": link.answers,
+    }
+
+
+def _generated(mapping: ObjectMapping, made_by: Sent) -> Values:
+    """The values that were made for the account, so that they stay."""
+    return {
+        one.target: {"value": made_by.after[one.target], "expression": one.source.compiled.text}
+        for one in mapping.flowing
+        if one.is_generated and isinstance(one.source, Expression) and made_by.after.get(one.target) is not None
+    }
+
+
+def _base(planned: Planned, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
+    mapping = planned.prepared.mapping
+    if mapping is None:
+        return old.base if old else {}
+    plan: Plan = planned.plan
+    seen = planned.current
+    base: Values = {**(old.base if old else {}), **(held_values(mapping, seen.resource) if seen else {})}
+    cleared = {change.path for change in plan.changes if change.new is None}
+    sent = {change.path: change.new for change in plan.changes if change.new is not None}
+    if plan.changes:
+        base = base_after(base, sent, cleared, _returned(mapping, answer))
+    return {**base, **_not_agreed(planned, old, base, sent.keys() | cleared)}
+
+
+def _returned(mapping: ObjectMapping, answer: Answer | None) -> Values:
+    """The mapped values with which the write was answered."""
+    if answer is None or answer.account is None:
+        return {}
+    return answer.held if answer.held is not None else held_values(mapping, answer.account.resource)
+
+
+def _not_agreed(planned: Planned, old: Link | None, base: Values, written: Set[str]) -> Values:
+    """What the application changed on its own where the mapping leaves that so: it was never agreed, and stays visible as drift."""
+    mapping = planned.prepared.mapping
+    if (
+        old is None
+        or mapping is None
+        or old.state is not LinkState.LIVE
+        or planned.plan.link_state is not LinkState.LIVE
+    ):
+        return {}
+    desired = planned.plan.desired
+    return {
+        one.target: old.base[one.target]
+        for one in mapping.flowing
+        if one.drift is not Drift.ENFORCE
+        and one.target not in written
+        and one.target in old.base
+        and one.target in desired
+        and same_value(old.base[one.target], desired[one.target], one)
+        and not same_value(base.get(one.target), desired[one.target], one)
+    }
+
+
+def waiting_rows(planned: Planned) -> tuple[Row, ...] | None:
+    """Whom the object waits for; None where its mapping has no references, so that nothing needs to be forgotten."""
+    plan, mapping = planned.plan, planned.prepared.mapping
+    if mapping is None or not any(attribute.is_reference for attribute in mapping.flowing):
+        return None
+    return tuple(
+        {"kind": plan.kind.value, "holder": plan.source_id, "attribute": path, "missing": missing}
+        for path, missing in plan.missing_references
+    )

@@ -1,0 +1,219 @@
+"""Record outcomes: many at a time in one fenced transaction (Transaction B).
+
+An outcome whose attempt is no longer the newest is refused whole: its object was taken over, and whoever did that looks at the
+application before writing. So nothing of a late commit gets in, not even its log record.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import structlog
+
+from lockstep.engine.records import ObjectKind
+from lockstep.postgres.pool import Connection, Pool
+from lockstep.storage import (
+    cycles,
+    dirty,
+    dirty_marks,
+    links,
+    operations,
+    provisioning_log,
+    references,
+    rejections,
+    target_members,
+    unkept,
+)
+from lockstep.storage.batches import Row
+from lockstep.storage.pipelines import pipelined
+from lockstep.storage.target_state import TargetState, read_state
+from lockstep.sync.outcome import kept_values
+from lockstep.sync.outcome.log_records import record_of_failure
+from lockstep.sync.outcome.outcomes import Failure, Outcome
+from lockstep.sync.services import Job
+
+log = structlog.get_logger()
+
+RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+
+
+async def record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetState:
+    """Write *outcomes*; returns how the application stands, as other workers see it too.
+
+    Raises UniqueViolation when two objects of *outcomes* claim one account, or another worker was quicker with it.
+    """
+    for last_try in (False, False, True):
+        try:
+            return await _record(pool, job, outcomes)
+        except RETRIED:
+            if last_try:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetState:
+    # The journal is what must survive: an outcome that a crash loses is found again by looking.
+    async with pipelined(pool, is_durable=False) as connection:
+        valid = await dirty.fence(connection, job.id, [one.claim for one in outcomes])
+        ours = [one for one in outcomes if one.claim.attempt in valid]
+        if len(ours) < len(outcomes):
+            log.warning("late_outcomes_refused", job=job.id, refused=len(outcomes) - len(ours))
+            await _reopen(connection, job, [one for one in outcomes if one.claim.attempt not in valid])
+        skipped = await _skips_logged_before(connection, job, ours)
+        if ours:
+            await _write(connection, job, ours, skipped)
+        return await read_state(connection, job.id)
+
+
+async def _reopen(connection: Connection, job: Job, late: Sequence[Outcome]) -> None:
+    """A late answer changes nothing by itself, but what it says happened must be looked for by whoever has the object now."""
+    rows = [
+        {"id": row["id"], "target_id": row["target_id"]}
+        for one in late
+        for row in one.settled
+        if row["state"] == "confirmed"
+    ]
+    if rows:
+        await operations.reopen(connection, job.id, rows)
+
+
+async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skipped: dict[str, str]) -> None:
+    new_links = [one.link for one in ours if one.link is not None]
+    for one in ours:
+        if one.takes_over and one.link is not None:
+            await _take_over(connection, job, one.link)
+    if new_links:
+        await links.save_links(connection, job.id, new_links)
+    settled = [row for one in ours for row in one.settled]
+    if settled:
+        await operations.settle(connection, job.id, settled)
+    held = [one.held for one in ours if one.held is not None]
+    if held:
+        await operations.hold(connection, job.id, held)
+    decided = [{"kind": one.claim.kind, "source_id": one.claim.source_id} for one in ours if one.ends_decisions]
+    if decided:
+        await operations.withdraw_held(connection, job.id, decided)
+        await rejections.end_rejections(connection, job.id, decided)
+    done = [one.claim for one in ours if one.is_done]
+    if done:
+        await dirty.finish(connection, job.id, done)
+    postponed = [one.postponed for one in ours if one.postponed is not None]
+    if postponed:
+        await dirty.postpone(connection, job.id, postponed)
+    if freed := [one.frees for one in ours if one.frees]:
+        await dirty_marks.wake_for_accounts(connection, job.id, freed)
+    await _write_references(connection, job, ours)
+    unsure = [row for one in ours for row in one.unsure_members]
+    if unsure:
+        await target_members.mark_unsure(connection, job.id, unsure)
+    records = [row for one in ours for row in one.more_logs]
+    records += [one.log for one in ours if one.log is not None and not _is_repeated_skip(one.log, skipped)]
+    records += await _unlogged_failures(connection, ours)
+    if records:
+        await provisioning_log.append(connection, job.id, job.row.app, records)
+    await _note_evidence(connection, job, ours)
+    await _count(connection, ours)
+
+
+async def _note_evidence(connection: Connection, job: Job, ours: Sequence[Outcome]) -> None:
+    rows = [row for one in ours for row in one.evidence]
+    if not rows:
+        return
+    kept, missing = kept_values.in_order(rows)
+    if kept:
+        await unkept.note_kept(connection, job.id, kept)
+    if missing:
+        await unkept.note_missing(connection, job.id, missing)
+
+
+async def _unlogged_failures(connection: Connection, ours: Sequence[Outcome]) -> list[Row]:
+    """No failure without a record: those that nobody wrote one for, because there was no plan, get a plain one."""
+    failed = [one for one in ours if one.log is None and one.failed_now and not one.is_logged]
+    records: list[Row] = []
+    for kind in {one.claim.kind for one in failed}:
+        of_kind = [one for one in failed if one.claim.kind == kind]
+        names = await provisioning_log.source_names(connection, kind, [one.claim.source_id for one in of_kind])
+        records += [
+            record_of_failure(one.claim, one.failed_now, display=names.get(one.claim.source_id, ""))
+            for one in of_kind
+            if one.failed_now is not None
+        ]
+    return records
+
+
+async def _take_over(connection: Connection, job: Job, link: Row) -> None:
+    """Free the account of whom it belonged to; where they came back meanwhile they keep it, and the new link is refused."""
+    freed = await links.bury_links(connection, job.id, link["kind"], [link["target_id"]])
+    for former in freed.values():
+        await target_members.hand_over(connection, job.id, former, link["source_id"])
+
+
+async def _write_references(connection: Connection, job: Job, ours: Sequence[Outcome]) -> None:
+    with_references = [one for one in ours if one.waiting is not None]
+    waiting = [row for one in with_references for row in one.waiting or ()]
+    linked = [one.claim.source_id for one in ours if one.is_newly_linked]
+    groups = job.configuration.mapping_for(ObjectKind.GROUP)
+    has_groups = groups is not None and groups.enabled
+    if with_references or (linked and has_groups):
+        await references.lock_references(connection, job.id)
+    if with_references:
+        holders = [one.claim.source_id for one in with_references]
+        await references.replace_waiting(connection, job.id, holders, waiting)
+        if waiting:
+            await references.wake_ready(connection, job.id, holders)
+    new_groups = [one.claim.source_id for one in ours if one.is_newly_linked and one.claim.kind == ObjectKind.GROUP]
+    if new_groups:
+        await target_members.forget_members(connection, job.id, new_groups)
+    if linked:
+        await references.wake_holders(connection, job.id, linked)
+        if groups is not None and has_groups and groups.has_members:
+            await target_members.note_groups_of(connection, job.id, linked)
+
+
+async def _count(connection: Connection, ours: Sequence[Outcome]) -> None:
+    by_cycle: dict[int, list[Outcome]] = {}
+    for one in ours:
+        if one.claim.cycle is not None:
+            by_cycle.setdefault(one.claim.cycle, []).append(one)
+    for cycle, its in by_cycle.items():
+        await cycles.count(
+            connection,
+            cycle,
+            done=sum(bool(one.counted) for one in its),
+            requests=sum(one.requests for one in its),
+            counts=_counts(its),
+        )
+
+
+def _counts(its: Sequence[Outcome]) -> Counter[str]:
+    counts = Counter(one.counted for one in its if one.counted)
+    for one in its:
+        counts.update(one.more_counts)
+    return counts
+
+
+async def _skips_logged_before(connection: Connection, job: Job, ours: Sequence[Outcome]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for kind in {str(one.log["kind"]) for one in ours if one.log is not None and one.log["status"] == "skipped"}:
+        ids = [one.claim.source_id for one in ours if one.log is not None and one.log["kind"] == kind]
+        found |= await provisioning_log.last_skip_reasons(connection, job.id, kind, ids)
+    return found
+
+
+def _is_repeated_skip(row: Any, skipped: dict[str, str]) -> bool:
+    """Whether the newest record of the object says the same already: a skip is news once."""
+    return row["status"] == "skipped" and skipped.get(row["source_id"]) == f"{row['error_code']} {row['reason']}"
+
+
+def unrecordable(error: psycopg.Error) -> Failure:
+    """What it means for an object that its outcome cannot be written."""
+    if isinstance(error, psycopg.errors.UniqueViolation):
+        return Failure(
+            "DuplicateSourceEntries",
+            "The account belongs to another object of the directory already.",
+            "Give one of the two another matching value, or unlink the account from the other.",
+        )
+    return Failure("UnprocessableEntity", "The application's answer holds characters that cannot be stored.")

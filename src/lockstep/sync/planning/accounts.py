@@ -1,0 +1,58 @@
+"""Read one linked account, and believe that it is gone only on proof.
+
+One 404 proves nothing: a proxy, a replica that lags behind or a fault answers so as well. What is gone is not found twice, with a
+pause between, and not found by its matching value either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from lockstep.engine.decisions.matching import MatchQuery
+from lockstep.engine.records import Account, ObjectKind, Values
+from lockstep.engine.rules.configuration import ObjectMapping
+from lockstep.engine.rules.operators import is_empty, text_of
+from lockstep.ports import AccountReader, Answer, TargetError, Verdict
+
+SEARCH_LAG_SECONDS = 0.5  # some applications show a new account only after a moment
+
+
+async def read_account(
+    reader: AccountReader, kind: ObjectKind, target_id: str, queries: Iterable[MatchQuery] = ()
+) -> Account | None:
+    """The account, or None where it is proved to be gone. *queries*: what it is known to be found by.
+
+    Raises TargetError where the application cannot be read, or contradicts itself.
+    """
+    account = await reader.get(kind, target_id)
+    if account is not None:
+        return account
+    await asyncio.sleep(SEARCH_LAG_SECONDS)
+    account = await reader.get(kind, target_id)
+    if account is not None:
+        return account
+    for query in queries:
+        if any(found.id == target_id for found in await reader.find(kind, query.attribute, query.value)):
+            raise TargetError(_contradiction(target_id, query.attribute))
+    return None
+
+
+def known_queries(mapping: ObjectMapping | None, base: Values) -> tuple[MatchQuery, ...]:
+    """By what an account that holds *base* is found."""
+    if mapping is None:
+        return ()
+    return tuple(
+        MatchQuery(one.target, text_of(base[one.target]), one.match)
+        for one in mapping.matching
+        if not is_empty(base.get(one.target))
+    )
+
+
+def _contradiction(target_id: str, attribute: str) -> Answer:
+    return Answer(
+        Verdict.AMBIGUOUS,
+        code="InternalServerError",
+        detail=f"The application says that the account {target_id} is not there, and still finds it by {attribute}",
+        next_step="Nothing to do: Lockstep looks again. If it stays so, report it to the makers of the application.",
+    )

@@ -1,0 +1,138 @@
+"""Plan a slice from the pages that were read of the application: its questions are answered in a few queries, and no request is sent.
+
+What the pages cannot prove is not known: an account that they do not show may have been made since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from lockstep.engine.decisions.mapping import Taken
+from lockstep.engine.decisions.matching import MatchQuery, folded, match_key
+from lockstep.engine.decisions.plan import Prepared, Wanted, wanted
+from lockstep.engine.decisions.unique_values import unique_candidates, unique_mappings
+from lockstep.engine.records import Account, Action, ObjectKind
+from lockstep.postgres.pool import Connection
+from lockstep.storage import links, target_index
+from lockstep.storage.links import Holder
+from lockstep.storage.under_way import Candidate, made_in_cycle, wanted_by_others
+from lockstep.sync.planning.ownership import owners_from
+from lockstep.sync.planning.planner import Known, NotKnown, Owners, Planned, PlanReader, plan_one
+from lockstep.sync.planning.unique_values import Claims, Wish, choose, taken_by, wishes_of
+from lockstep.sync.services import Job
+
+Question = tuple[str, str]  # an attribute, and a value as the index holds it
+Answers = Mapping[Question, Sequence[Account]]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReader:
+    """Answers what was *asked* of the pages; raises NotKnown for everything else."""
+
+    asked: Collection[Question] = ()
+    answers: Answers = field(default_factory=dict)
+    accounts: Mapping[str, Account] = field(default_factory=dict)  # linked accounts that the pages showed, by id
+    requests: int = 0
+
+    async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
+        question = (attribute, folded(attribute, value))
+        if question not in self.asked:
+            raise NotKnown
+        return self.answers.get(question, ())
+
+    async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
+        account = self.accounts.get(target_id)
+        if account is None:  # it may have been made since: only the application can say that it is gone
+            raise NotKnown
+        return account
+
+
+@dataclass(frozen=True, slots=True)
+class SliceOwnership:
+    """Who has the accounts that the pages showed for a slice, and the values that were chosen for its objects together."""
+
+    holders: Mapping[str, Holder] = field(default_factory=dict)
+    under_way: Collection[tuple[str, str]] = ()  # (object, account) that another object is being given
+    taken: Mapping[str, Taken] = field(default_factory=dict)  # by object
+
+    async def owners(self, prepared: Prepared, accounts: Collection[str]) -> Owners:
+        contested = [account for source_id, account in self.under_way if source_id == prepared.obj.id]
+        return owners_from(prepared, self.holders, contested)
+
+    async def choose_values(self, prepared: Prepared, reader: PlanReader) -> Taken:
+        return self.taken.get(prepared.obj.id, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages as one slice sees them: what `plan_one` is called with."""
+
+    reader: IndexReader = IndexReader()
+    ownership: SliceOwnership = SliceOwnership()
+
+    async def plan(self, prepared: Prepared) -> Planned:
+        """The plan, where the pages are enough for it. Raises NotKnown where the application must be asked."""
+        return await plan_one(prepared, self.reader, self.ownership)
+
+
+async def read_index(
+    connection: Connection, job: Job, known: Known, prepared: Iterable[Prepared], cycle: int | None
+) -> Pages:
+    """Answer the questions of many objects from the pages, in a few queries."""
+    if not known.has_index:
+        return Pages()
+    asking = [one for one in prepared if wanted(one) is not Wanted.NOTHING]
+    asked = {_question(query) for one in asking for query in (*one.queries, *unique_candidates(one))}
+    answers = await target_index.find(connection, job.id, known.kind, asked) if asked else {}
+    asked -= await _made_since(connection, job, known, asking, cycle)
+    found = {account.id for accounts in answers.values() for account in accounts}
+    accounts = {account.id: account for account in known.indexed.values()}
+    reader = IndexReader(asked, answers, accounts)
+    if not found:
+        return Pages(reader)
+    # The journal before the links: whoever is recorded in between is found in one of them.
+    candidates = [candidate for one in asking for candidate in _candidates(job, known.kind, answers, one)]
+    under_way = await wanted_by_others(connection, job.id, known.kind.value, candidates)
+    return Pages(reader, SliceOwnership(await links.holders(connection, job.id, known.kind, found), under_way))
+
+
+async def choose_values(job: Job, known: Known, prepared: Iterable[Prepared], pages: Pages, claims: Claims) -> Pages:
+    """Choose unique values for those of many objects who will get an account: claimed together, in a round or two."""
+    if not known.has_index or not unique_mappings(job.configuration.mapping_for(known.kind)):
+        return pages
+    wishes: dict[str, list[Wish]] = {}
+    for one in prepared:
+        try:
+            if unique_candidates(one) and (await pages.plan(one)).plan.action is Action.CREATE:
+                wishes[one.obj.id] = wishes_of(one)
+        except Exception:  # noqa: S112  # reported when the object is planned itself
+            continue
+
+    async def is_in_use(attribute: str, value: str) -> bool:
+        return bool(await pages.reader.find(known.kind, attribute, value))
+
+    await choose(known.kind, [wish for its in wishes.values() for wish in its], claims, is_in_use)
+    taken = {source_id: taken_by(its) for source_id, its in wishes.items()}
+    return replace(pages, ownership=replace(pages.ownership, taken=taken))
+
+
+async def _made_since(
+    connection: Connection, job: Job, known: Known, asking: Sequence[Prepared], cycle: int | None
+) -> set[Question]:
+    """The questions that the pages cannot answer, because an account for them was made, or may have been, since they were read."""
+    keys = {match_key(job.id, known.kind, one.queries[0]): _question(one.queries[0]) for one in asking if one.queries}
+    if not keys or cycle is None:
+        return set()
+    return {keys[key] for key in await made_in_cycle(connection, cycle, keys)}
+
+
+def _candidates(job: Job, kind: ObjectKind, answers: Answers, prepared: Prepared) -> Iterator[Candidate]:
+    """The accounts that the pages showed for the questions of one object."""
+    for query in prepared.queries:
+        for account in answers.get(_question(query), ()):
+            yield Candidate(prepared.obj.id, account.id, (match_key(job.id, kind, query),))
+
+
+def _question(query: MatchQuery) -> Question:
+    return query.attribute, folded(query.attribute, query.value)

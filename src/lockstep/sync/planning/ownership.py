@@ -1,0 +1,58 @@
+"""Who has the accounts and values that a plan is about, asked of the database for one object at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from lockstep.engine.decisions.mapping import Taken
+from lockstep.engine.decisions.matching import match_key
+from lockstep.engine.decisions.plan import Prepared
+from lockstep.postgres.pool import Pool
+from lockstep.storage import links
+from lockstep.storage.links import Holder
+from lockstep.storage.under_way import Candidate, wanted_by_others
+from lockstep.sync.planning.planner import Owners, PlanReader
+from lockstep.sync.planning.unique_values import Claims, choose, refused_lately, taken_by, wishes_of
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOwnership:
+    """What the database says now. *claims*: where chosen values are held against others."""
+
+    pool: Pool
+    job: str
+    claims: Claims
+
+    async def owners(self, prepared: Prepared, accounts: Collection[str]) -> Owners:
+        kind = prepared.obj.kind
+        async with self.pool.connection() as connection:
+            keys = tuple(match_key(self.job, kind, query) for query in prepared.queries)
+            candidates = [Candidate(prepared.obj.id, account, keys) for account in accounts]
+            # The journal before the links: whoever is recorded in between is found in one of them.
+            under_way = {account for _, account in await wanted_by_others(connection, self.job, kind.value, candidates)}
+            holders = await links.holders(connection, self.job, kind, accounts)
+        return owners_from(prepared, holders, under_way)
+
+    async def choose_values(self, prepared: Prepared, reader: PlanReader) -> Taken:
+        """Ask for one candidate after the other until one is free: as a rule, the first is."""
+        kind = prepared.obj.kind
+        async with self.pool.connection() as connection:
+            wishes = wishes_of(prepared, await refused_lately(connection, self.job, prepared))
+
+        async def is_in_use(attribute: str, value: str) -> bool:
+            return bool(await reader.find(kind, attribute, value))
+
+        await choose(kind, wishes, self.claims, is_in_use)
+        return taken_by(wishes)
+
+
+def owners_from(prepared: Prepared, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:
+    """Accounts that belong to others than the object itself, that others left, and that others are leaving."""
+    others = [holder for holder in holders.values() if holder.source_id != prepared.obj.id]
+    return Owners(
+        {one.target_id: one.display or one.source_id for one in others if not one.has_left},
+        {one.target_id: one.display or one.source_id for one in others if one.has_left},
+        frozenset(one.target_id for one in others if one.is_deleted and not one.has_left),
+        frozenset(under_way),
+    )

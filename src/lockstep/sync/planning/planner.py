@@ -1,0 +1,200 @@
+"""Plan one object: load what is known about it, ask what only the application can say, and let the engine decide.
+
+`plan_one` is the only path to a plan: the drain carries the plan out, on-demand runs do so at once, a preview only shows it. It is given a
+reader and cannot write, by type. A slice is planned with a reader of the pages that were read before (`index_reader`); where that raises
+`NotKnown`, the same function is called again with a reader of the application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from lockstep.configuration.rules import dependencies, manager_attributes
+from lockstep.directory.objects import read_objects
+from lockstep.engine.decisions.mapping import Taken
+from lockstep.engine.decisions.matching import Match, MatchQuery, choose_match
+from lockstep.engine.decisions.plan import NOT_READ, Observed, Prepared, Wanted, make_plan, prepare, wanted
+from lockstep.engine.decisions.rejections import Rejection
+from lockstep.engine.decisions.unique_values import unique_candidates
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import Account, Action, Lifecycle, Link, ObjectKind, Plan, SourceObject
+from lockstep.engine.rules.conditions import MEMBER_OF
+from lockstep.ports import AccountReader, TargetPage, TargetReader
+from lockstep.postgres.pool import Connection
+from lockstep.storage import links, operations, target_index
+from lockstep.storage.rejections import rejections_among
+from lockstep.sync.planning.accounts import known_queries, read_account
+from lockstep.sync.services import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database says of a slice of objects of one kind, read in a handful of queries."""
+
+    kind: ObjectKind
+    objects: Mapping[str, SourceObject]
+    links: Mapping[str, Link]
+    account_ids: Mapping[str, str]
+    open_operations: Mapping[str, Sequence[operations.OpenOperation]]
+    held: Mapping[str, tuple[str, Mapping[str, object]]] = field(default_factory=dict)  # what waits for a decision
+    rejected: Mapping[str, Rejection] = field(default_factory=dict)
+    has_index: bool = False  # the accounts of this kind were read by pages
+    indexed: Mapping[str, Account] = field(default_factory=dict)  # by object: the linked account as the pages showed it
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and what it was made from. *requests* were sent to make it."""
+
+    plan: Plan
+    prepared: Prepared
+    observed: Observed = NOT_READ
+    requests: int = 0
+    is_stray: bool = (
+        False  # it is about an account beside the linked one, which a create of ours made for the same object
+    )
+
+    @property
+    def current(self) -> Account | None:
+        """The account as it was seen, for building the request; None where nobody looked."""
+        return self.plan.link_to or (self.observed if isinstance(self.observed, Account) else None)
+
+
+class NotKnown(Exception):
+    """Only the application can answer this: what was read before is not enough."""
+
+
+class PlanReader(AccountReader, Protocol):
+    """Where a plan's questions go: to the application, or to the pages that were read of it, which may raise NotKnown."""
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent for the answers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Who has the accounts that were found, the object itself left out. Names are for people; *under_way*: being given to another."""
+
+    linked_to: Mapping[str, str] = field(default_factory=dict)
+    left_by: Mapping[str, str] = field(default_factory=dict)
+    leaving: frozenset[str] = frozenset()
+    under_way: frozenset[str] = frozenset()
+
+
+class Ownership(Protocol):
+    """What Lockstep's own records say about accounts and unique values: who has them, and who is about to."""
+
+    async def owners(self, prepared: Prepared, accounts: Collection[str]) -> Owners: ...
+
+    async def choose_values(self, prepared: Prepared, reader: PlanReader) -> Taken:
+        """Choose a value for each unique mapping; returns the candidates that the object cannot have, by attribute."""
+        ...
+
+
+class CountingReader:
+    """A reader of the application that counts what it asks."""
+
+    def __init__(self, reader: TargetReader) -> None:
+        self._reader = reader
+        self.requests = 0
+
+    async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
+        self.requests += 1
+        return await self._reader.find(kind, attribute, value)
+
+    async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
+        self.requests += 1
+        return await self._reader.get(kind, target_id)
+
+    async def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
+        async for page in self._reader.pages(kind):
+            self.requests += 1
+            yield page
+
+
+async def load(
+    connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str], *, index_of: frozenset[str] = frozenset()
+) -> Known:
+    """Read everything that plans of these objects need. *index_of*: the kinds whose accounts were read by pages."""
+    has_index = kind in index_of
+    asks_for_groups = MEMBER_OF in dependencies(job.configuration, kind)
+    of_manager = manager_attributes(job.configuration, kind)
+    objects = dict(
+        await read_objects(
+            connection, job.row.app, kind, ids, with_groups=asks_for_groups, manager_attributes=of_manager
+        )
+    )
+    known_links = await links.read_links(connection, job.id, kind, ids)
+    unsettled = await operations.open_operations(connection, job.id, kind, ids)
+    for purged in (known_links.keys() | unsettled.keys()) - objects.keys():
+        # The directory has forgotten it, and its link, or the journal, has not.
+        display = _remembered_name(known_links.get(purged), unsettled.get(purged, ()))
+        objects[purged] = SourceObject(kind, purged, display or purged, {}, lifecycle=Lifecycle.PURGED)
+    referenced = {other for one in objects.values() for other in one.references.values()}
+    return Known(
+        kind,
+        objects,
+        known_links,
+        await links.target_ids(connection, job.id, referenced) if referenced else {},
+        unsettled,
+        await operations.held_among(connection, job.id, kind, ids),
+        await rejections_among(connection, job.id, kind, ids),
+        has_index,
+        indexed=await target_index.newer_than_links(connection, job.id, kind, ids) if has_index and known_links else {},
+    )
+
+
+def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOperation]) -> str:
+    """How an object that the directory has forgotten was called."""
+    if link is not None:
+        return link.display or link.target_id
+    values = unsettled[-1].after or {}
+    return str(values.get("userName") or values.get("displayName") or unsettled[-1].target_id)
+
+
+def prepare_one(known: Known, job: Job, id: str, moment: Moment, *, look: bool) -> Prepared:
+    """Decide what needs no application. An account that the pages showed is compared with what they showed."""
+    must_look = look or id in known.indexed
+    return prepare(known.objects[id], known.links.get(id), job.configuration, moment, known.account_ids, look=must_look)
+
+
+async def plan_one(prepared: Prepared, reader: PlanReader, ownership: Ownership, *, look: bool = False) -> Planned:
+    """Ask until the engine has all it wants, and plan. Raises NotKnown or TargetError where *reader* does.
+
+    *look* reads the linked account even where the engine would trust what it knows.
+    """
+    match: Match | None = None
+    observed: Observed = NOT_READ
+    if look and prepared.is_linked and prepared.link is not None:
+        observed = await _read_linked(prepared, prepared.link, reader)
+    while (want := wanted(prepared, match=match, observed=observed)) is not Wanted.NOTHING:
+        if want is Wanted.LOOK and prepared.link is not None:
+            observed = await _read_linked(prepared, prepared.link, reader)
+        else:
+            match = await _match(prepared, reader, ownership)
+    plan = make_plan(prepared, match=match, observed=observed)
+    if plan.action is Action.CREATE and unique_candidates(prepared):
+        taken = await ownership.choose_values(prepared, reader)
+        plan = make_plan(prepared, match=match, observed=observed, taken=taken)
+    return Planned(plan, prepared, observed, reader.requests)
+
+
+async def _read_linked(prepared: Prepared, link: Link, reader: PlanReader) -> Account | None:
+    return await read_account(reader, prepared.obj.kind, link.target_id, known_queries(prepared.mapping, link.base))
+
+
+async def _match(prepared: Prepared, reader: PlanReader, ownership: Ownership) -> Match:
+    """Ask by one matching attribute after the other, until there is an answer."""
+    answers: list[tuple[MatchQuery, Sequence[Account]]] = []
+    for query in prepared.queries:
+        accounts = await reader.find(prepared.obj.kind, query.attribute, query.value)
+        answers.append((query, accounts))
+        if accounts:
+            break
+    found = {account.id for _, accounts in answers for account in accounts}
+    owners = await ownership.owners(prepared, found) if found else Owners()
+    return choose_match(answers, owners.linked_to, owners.left_by, owners.leaving, owners.under_way)

@@ -1,0 +1,1 @@
+"""Tasks and the process that runs them."""

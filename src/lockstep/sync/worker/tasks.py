@@ -1,0 +1,119 @@
+"""The tasks of a worker: drain, imports, and what happens by the clock.
+
+Every task may run twice, late, or on another machine: each begins by reading what is so now. Sweep and schedule only open and wake;
+they never write to an application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from procrastinate import App, JobContext
+from procrastinate.jobs import Status
+
+from lockstep.storage import cycles, dirty, jobs, links, operations, provisioning_log, sources
+from lockstep.sync.cycle.frame import open_scheduled_cycle
+from lockstep.sync.drain.drain import drain_job
+from lockstep.sync.drive import DRAIN_QUEUE, DRAIN_TASK, IMPORT_TASK, WORK_QUEUE, Drive
+from lockstep.sync.services import Services
+from lockstep.sync.worker.procrastinate_connector import connector_beside
+
+log = structlog.get_logger()
+
+ImportSource = Callable[..., Awaitable[Any]]
+Housekeeping = Callable[[], Awaitable[Any]]
+
+EVERY_10_SECONDS = "* * * * * */10"
+EVERY_MINUTE = "* * * * *"
+EVERY_HOUR = "17 * * * *"
+STALLED_AFTER_SECONDS = 30.0
+ABANDONED_AFTER = timedelta(hours=1)
+
+
+def build_app(
+    services: Services, *, import_source: ImportSource | None = None, housekeeping: tuple[Housekeeping, ...] = ()
+) -> App:
+    """The tasks, bound to *services*. *import_source* reads one source into the directory; *housekeeping* is run every hour."""
+    app = App(connector=connector_beside(services.pool))
+    drive = Drive(app=app)
+
+    @app.task(name=DRAIN_TASK, queue=DRAIN_QUEUE)
+    async def drain(job: str, slot: int = 0) -> None:
+        await drain_job(services, drive, job)
+
+    @app.task(name=IMPORT_TASK, queue=WORK_QUEUE)
+    async def run_import(name: str, **arguments: Any) -> None:
+        if import_source is not None:
+            await import_source(name, **arguments)
+
+    @app.periodic(cron=EVERY_10_SECONDS)
+    @app.task(name="sweep", queue=WORK_QUEUE, queueing_lock="sweep", pass_context=True)
+    async def sweep(context: JobContext, timestamp: int) -> None:
+        await run_sweep(services, drive, app)
+
+    @app.periodic(cron=EVERY_MINUTE)
+    @app.task(name="schedule", queue=WORK_QUEUE, queueing_lock="schedule")
+    async def schedule(timestamp: int) -> None:
+        await run_schedule(services, drive)
+
+    @app.periodic(cron=EVERY_HOUR)
+    @app.task(name="housekeeping", queue=WORK_QUEUE, queueing_lock="housekeeping")
+    async def keep_house(timestamp: int) -> None:
+        await run_housekeeping(services, app, housekeeping)
+
+    return app
+
+
+async def run_sweep(services: Services, drive: Drive, app: App | None = None) -> list[str]:
+    """Wake every job that has due rows, whoever forgot to; returns them. Tasks of dead workers go back to the queue."""
+    if app is not None:
+        await rescue_stalled(app)
+    async with services.pool.connection() as connection:
+        await links.mark_reviews_due(connection)
+        await operations.mark_forgotten(connection)
+        due = await dirty.jobs_with_due_work(connection)
+    await drive.wake(due)
+    return due
+
+
+async def rescue_stalled(app: App) -> int:
+    """Queue the tasks again whose worker has stopped giving signs of life; returns how many."""
+    stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS))
+    for task in stalled:
+        if task.task_name == IMPORT_TASK:
+            await app.job_manager.retry_job(task)
+        else:  # its successor is deferred anyway by whoever finds work
+            await app.job_manager.finish_job(task, Status.ABORTED, delete_job=True)
+    return len(stalled)
+
+
+async def run_schedule(services: Services, drive: Drive) -> list[str]:
+    """Open a cycle for every job that has not had one for its interval, and read every source again that is due; returns the jobs."""
+    opened = []
+    async with services.pool.connection() as connection:
+        due = await jobs.jobs_with_due_cycle(connection)
+    for job in due:
+        if await open_scheduled_cycle(services, job):
+            opened.append(job)
+    await drive.wake(opened)
+    async with services.pool.connection() as connection:
+        unread = await sources.due_for_reading(connection)
+    for source in unread:
+        await drive.defer_import(source)
+    return opened
+
+
+async def run_housekeeping(services: Services, app: App | None, more: tuple[Housekeeping, ...] = ()) -> None:
+    """Remove what is too old: log records, finished tasks; then do what the other rooms asked for."""
+    async with services.pool.connection() as connection:
+        await provisioning_log.purge_log(connection, services.times.log_retention)
+        await cycles.end_abandoned(connection, older_than=ABANDONED_AFTER)
+    if app is not None:
+        await app.job_manager.delete_old_jobs(
+            nb_hours=24, include_failed=True, include_cancelled=True, include_aborted=True
+        )
+    for one in more:
+        await one()

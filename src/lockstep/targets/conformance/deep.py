@@ -1,0 +1,313 @@
+"""Test Connection in its deep form: send what provisioning sends, through the same code, to people and a group made for it.
+
+It writes to the application; what it made is deleted again, also when a step fails half-way. What could not be deleted is a failed probe
+of its own. The calls of other clients are not tried: `lockstep scim check` does that.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from lockstep.engine.records import Account, Change, ObjectKind, Values
+from lockstep.http.client import HttpClient
+from lockstep.ports import Answer, Probe, Target, TargetError, TargetSettings
+from lockstep.scim import patch_build
+from lockstep.targets.probing.connection import test_connection
+from lockstep.targets.scim_requests import values_at
+from lockstep.targets.scim_target import ScimTarget
+
+USER, GROUP = ObjectKind.USER, ObjectKind.GROUP
+MANAGER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"
+EMAIL = 'emails[type eq "work"].value'
+USERS = ("Create", "Find", "Change", "E-mail", "Remove a value", "Manager", "Rename", "Disable", "Enable")
+GROUPS = ("Create a group", "Find a group", "Add members", "Remove a member", "Rename a group")
+CLEAN_UP = "Clean-up"
+UNSHOWN = "It does not show the members of a group, so nothing says whether they were kept"
+
+
+class Fault(Exception):
+    """A step did not do what provisioning needs. *str* says what happened, *remedy* what to do."""
+
+    def __init__(self, sentence: str, remedy: str) -> None:
+        super().__init__(sentence)
+        self.remedy = remedy
+
+
+class Unverified(Exception):
+    """A step was accepted and cannot be verified. *str* says why, *remedy* what to do."""
+
+    def __init__(self, sentence: str, remedy: str) -> None:
+        super().__init__(sentence)
+        self.remedy = remedy
+
+
+async def test_deeply(settings: TargetSettings, client: HttpClient) -> Sequence[Probe]:
+    """Test Connection, and where it passes, one probe for each kind of write. Never raises for what the application does."""
+    probes = tuple(await test_connection(settings, client))
+    names = (*USERS, *(GROUPS if GROUP in settings.kinds else ()))
+    failed = next((probe.name for probe in probes if not probe.passed), "")
+    if failed:
+        return (*probes, *(_untried(name, failed) for name in (*names, CLEAN_UP)))
+    run = DeepTest(ScimTarget(settings, client), settings)
+    try:
+        await run.write(names)
+    finally:
+        left = await run.clean_up()
+    sentence = f"Not deleted: {', '.join(left)}" if left else "Everything that was made was deleted"
+    clean_up = Probe(CLEAN_UP, not left, sentence, "Delete it by hand" if left else "")
+    return (*probes, *run.probes, clean_up)
+
+
+@dataclass
+class DeepTest:
+    """One run. *made* is what has to be deleted, in order: the kind and the name, and the id where it is known."""
+
+    target: Target
+    settings: TargetSettings
+    probes: list[Probe] = field(default_factory=list)
+    made: list[tuple[ObjectKind, str, str]] = field(default_factory=list)
+    person: str = ""
+    boss: str = ""
+    group: str = ""
+    name: str = ""
+    group_name: str = ""
+    methods: set[str] = field(default_factory=set)  # by which updates were sent in the end
+
+    async def write(self, names: Sequence[str]) -> None:
+        """Every probe in order. Without an account, or without a group, nothing can be changed."""
+        steps = dict(zip((*USERS, *GROUPS), self._steps(), strict=True))
+        missing = ""
+        for name in names:
+            if missing:
+                self.probes.append(_untried(name, missing))
+                continue
+            await self._try(name, steps[name])
+            if name in (USERS[0], GROUPS[0]) and not self.probes[-1].passed:
+                missing = name
+
+    def _steps(self) -> tuple[Callable[[], Awaitable[str]], ...]:
+        return (
+            self._create, self._find, self._change, self._change_email, self._remove_value, self._set_manager, self._rename,
+            self._disable, self._enable, self._create_group, self._find_group, self._add_members, self._remove_member,
+            self._rename_group,
+        )  # fmt: skip
+
+    async def _try(self, name: str, step: Callable[[], Awaitable[str]]) -> None:
+        started = monotonic()
+        is_good, is_verified, sentence, remedy = True, True, "", ""
+        try:
+            sentence = await step()
+        except Unverified as unknown:
+            is_verified, sentence, remedy = False, str(unknown), unknown.remedy
+        except Fault as fault:
+            is_good, sentence, remedy = False, str(fault), fault.remedy
+        except TargetError as failed:
+            is_good, sentence, remedy = False, failed.answer.detail, failed.answer.next_step
+        self.probes.append(Probe(name, is_good, sentence, remedy, monotonic() - started, is_verified=is_verified))
+
+    async def clean_up(self) -> list[str]:
+        """Delete what was made, the last first; the names of what is still there, or may be."""
+        left = []
+        for kind, name, known in reversed(self.made):
+            try:
+                attribute = "displayName" if kind is GROUP else self.settings.matching_attribute
+                ids = [known] if known else [one.id for one in await self.target.find(kind, attribute, name)]
+                for one in ids:
+                    answer = await self.target.delete(kind, one, etag="", operation_id=_operation())
+                    if not answer.is_done and await self.target.get(kind, one) is not None:
+                        left.append(f"{name} ({one})")
+            except TargetError:
+                left.append(name)
+        return left
+
+    async def _made(self, kind: ObjectKind, name: str, values: Values) -> str:
+        at = len(self.made)
+        self.made.append((kind, name, ""))
+        answer = await self.target.create(kind, values, operation_id=_operation())
+        if not answer.is_done or answer.account is None:
+            last = answer.exchanges[-1] if answer.exchanges else None
+            if last is not None and last.status is not None and 400 <= last.status < 500:
+                del self.made[at]
+            raise Fault(answer.detail, answer.next_step)
+        self.made[at] = (kind, name, answer.account.id)
+        return answer.account.id
+
+    async def _create(self) -> str:
+        self.name, boss = _new_name(), _new_name()
+        self.person = await self._made(USER, self.name, self._values(self.name))
+        self.boss = await self._made(USER, boss, self._values(boss))
+        await self._shows(USER, self.person, {"active": True, self.settings.matching_attribute: self.name})
+        return "Two people were created, active"
+
+    def _values(self, name: str) -> dict[str, Any]:
+        return {
+            "userName": name,
+            "active": "True",
+            "displayName": "Lockstep Check",
+            "name.givenName": "Lockstep",
+            "name.familyName": "Check",
+            "title": "Check",
+            EMAIL: name,
+            self.settings.matching_attribute: name,
+        }
+
+    async def _find(self) -> str:
+        attribute = self.settings.matching_attribute
+        found = [one.id for one in await self.target.find(USER, attribute, self.name)]
+        if found != [self.person]:
+            raise Fault(
+                f"A search by {attribute} finds {len(found)} accounts instead of the one that was created",
+                "Choose another matching attribute: without one, people are created twice",
+            )
+        return f"A search by {attribute} finds the account that was created, and no other"
+
+    async def _change(self) -> str:
+        await self._update(USER, self.person, {"displayName": "Lockstep Changed", "name.familyName": "Changed"})
+        await self._shows(USER, self.person, {"name.familyName": "Changed"})
+        return f"A change is kept{self._how()}"
+
+    async def _change_email(self) -> str:
+        await self._update(USER, self.person, {EMAIL: f"new-{self.name}"})
+        account = await self._read(USER, self.person)
+        if f"new-{self.name}" not in set(values_at(account.resource, "emails")):
+            raise Fault("An e-mail address was accepted and not kept", _unmap(self.settings.app, EMAIL))
+        return "The work e-mail address is replaced"
+
+    async def _remove_value(self) -> str:
+        if not _holds(await self._read(USER, self.person), "title", "Check"):
+            raise Unverified("title was accepted at the creation, and is not shown", _unmap(self.settings.app, "title"))
+        await self._update(USER, self.person, {"title": None})
+        await self._shows(USER, self.person, {"title": patch_build.MISSING})
+        return "A value is taken away"
+
+    async def _set_manager(self) -> str:
+        answer = await self._update(USER, self.person, {MANAGER: self.boss}, remedy=_unmap(self.settings.app, MANAGER))
+        account = await self._read(USER, self.person)
+        if not _holds(account, MANAGER, self.boss):
+            raise Fault("A manager was accepted and not kept", _unmap(self.settings.app, MANAGER))
+        return "A manager is kept" + (", in another form than the first" if len(answer.exchanges) > 1 else "")
+
+    async def _rename(self) -> str:
+        new = _new_name()
+        await self._update(USER, self.person, {"userName": new})
+        await self._shows(USER, self.person, {"userName": new})
+        self.made[0] = (USER, new, self.person)
+        return "The user name is changed, the id stays"
+
+    async def _disable(self) -> str:
+        remedy = "Lockstep cannot take access away here. Ask its makers how an account is disabled"
+        await self._update(USER, self.person, {"active": "False"}, remedy=remedy)
+        account = await self.target.get(USER, self.person)
+        if account is None:
+            raise Fault(
+                "A disabled account is not found by its id any more", "Enabling somebody again would create them again"
+            )
+        if not _holds(account, "active", False):
+            raise Fault("The account was to be disabled, and is active", remedy)
+        return "An account is disabled and can still be read"
+
+    async def _enable(self) -> str:
+        await self._update(USER, self.person, {"active": "True"})
+        await self._shows(USER, self.person, {"active": True})
+        return "A disabled account is enabled again"
+
+    async def _create_group(self) -> str:
+        self.group_name = _new_name()
+        self.group = await self._made(GROUP, self.group_name, {"displayName": self.group_name})
+        return "A group was created, without members"
+
+    async def _find_group(self) -> str:
+        found = [one.id for one in await self.target.find(GROUP, "displayName", self.group_name)]
+        if found != [self.group]:
+            raise Fault(
+                f"A search by displayName finds {len(found)} groups instead of the one that was created",
+                "Provision no groups here: they would be created twice",
+            )
+        return "A search by displayName finds the group that was created, and no other"
+
+    async def _add_members(self) -> str:
+        await self._members(add=[self.person, self.boss])
+        return await self._has_members({self.person, self.boss}, f"Members are added and kept{self._how()}")
+
+    async def _remove_member(self) -> str:
+        await self._members(remove=[self.person])
+        return await self._has_members({self.boss}, "A member is removed, the others stay")
+
+    async def _rename_group(self) -> str:
+        new = _new_name()
+        await self._update(GROUP, self.group, {"displayName": new})
+        await self._shows(GROUP, self.group, {"displayName": new})
+        self.made[-1] = (GROUP, new, self.group)
+        return await self._has_members({self.boss}, "A group is renamed and keeps its members")
+
+    async def _members(self, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        answer = await self.target.change_members(self.group, add=add, remove=remove, operation_id=_operation())
+        if not answer.is_done:
+            raise Fault(answer.detail, answer.next_step)
+
+    async def _has_members(self, wanted: set[str], sentence: str) -> str:
+        held = await self.target.members_of(self.group)
+        # Many show an empty list where they show no members at all.
+        if not held:
+            raise Unverified(UNSHOWN, "Ask its makers how members are read, and compare a group by hand")
+        if held != wanted:
+            lost, extra = len(wanted - held), len(held - wanted)
+            raise Fault(
+                f"The change was accepted, but {lost} members are missing and {extra} are there who should not be",
+                "Ask its makers how members are changed; until then, provision no groups here",
+            )
+        return sentence
+
+    async def _update(self, kind: ObjectKind, target_id: str, values: Values, *, remedy: str = "") -> Answer:
+        """Change an account as provisioning does."""
+        changes = [Change(path, None, new) for path, new in values.items()]
+        answer = await self.target.update(kind, target_id, changes, current=None, etag="", operation_id=_operation())
+        if not answer.is_done:
+            raise Fault(answer.detail, remedy or answer.next_step)
+        self.methods.add(answer.exchanges[-1].method if answer.exchanges else "")
+        return answer
+
+    def _how(self) -> str:
+        return "; it has no PATCH, so whole resources go with PUT" if "PUT" in self.methods else ""
+
+    async def _read(self, kind: ObjectKind, target_id: str) -> Account:
+        account = await self.target.get(kind, target_id)
+        if account is None:
+            raise Fault(
+                "What was written before is not there", "Ask its makers why a resource that was created has no address"
+            )
+        return account
+
+    async def _shows(self, kind: ObjectKind, target_id: str, wanted: Values) -> None:
+        account = await self._read(kind, target_id)
+        for path, value in wanted.items():
+            if not _holds(account, path, value):
+                raise Fault(f"{path} was accepted and not kept", _unmap(self.settings.app, path))
+
+
+def _holds(account: Account, path: str, value: Any) -> bool:
+    held = patch_build.read_path(account.resource, path)
+    if value is patch_build.MISSING:
+        return held is patch_build.MISSING or held in (None, "")
+    return bool(held == value) or str(held).casefold() == str(value).casefold()
+
+
+def _untried(name: str, failed: str) -> Probe:
+    return Probe(name, False, f"Not tried, because {failed} failed", tried=False)
+
+
+def _unmap(app: str, path: str) -> str:
+    return f"If it cannot hold it: lockstep map set {app} '{path}' --remove"
+
+
+def _operation() -> str:
+    return f"lockstep-check-{secrets.token_hex(6)}"
+
+
+def _new_name() -> str:
+    """Surely free, and recognisable if it stays behind."""
+    return f"lockstep-check-{secrets.token_hex(6)}@example.com"

@@ -1,0 +1,201 @@
+"""Run the checks against one server and clean up behind them, also when something breaks half-way.
+
+One check's failure never stops the others; only a server that cannot be reached at all ends the run before it begins.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote, unquote
+
+from lockstep.errors import Kind, LockstepError
+from lockstep.http.client import HttpClient
+from lockstep.scim.tokens import quote as json_quote
+from lockstep.targets.conformance import groups, okta, service, users  # noqa: F401  # importing them registers their checks
+from lockstep.targets.conformance.catalogue import (
+    Broken,
+    Check,
+    Client,
+    Doubtful,
+    Finding,
+    Unsupported,
+    checks_of,
+)
+from lockstep.targets.conformance.conversation import Conversation, Exchanged
+from lockstep.targets.scim_answers import id_in
+from lockstep.targets.scim_requests import read_tenant_url
+
+
+class Verdict(StrEnum):
+    """How a check ended. Only FAIL makes the run fail."""
+
+    OK = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One check's end: *sentence* says why it is not a pass, *exchange* is the one at which that showed."""
+
+    check: Check
+    verdict: Verdict
+    seconds: float
+    sentence: str = ""
+    exchange: Exchanged | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """Everything that a run found. *left_behind* are paths that could not be deleted."""
+
+    url: str
+    results: tuple[Result, ...]
+    requests: int
+    seconds: float
+    left_behind: tuple[str, ...] = ()
+
+    def count(self, verdict: Verdict) -> int:
+        return sum(result.verdict is verdict for result in self.results)
+
+    @property
+    def passed(self) -> bool:
+        return self.count(Verdict.FAIL) == 0
+
+
+@dataclass(slots=True)
+class _Run:
+    client: HttpClient
+    url: str
+    secret: Any
+    seconds: float
+    made: list[str] = field(default_factory=list)
+    requests: int = 0
+
+    def conversation(self) -> Conversation:
+        return Conversation(self.client, read_tenant_url(self.url), self.secret, self.made, seconds=self.seconds)
+
+
+async def run_checks(
+    client: HttpClient,
+    url: str,
+    secret: Any,
+    *,
+    clients: Collection[Client] = tuple(Client),
+    deadline_seconds: float = 15.0,
+    tell: Callable[[Result], None] = lambda _: None,
+) -> CheckReport:
+    """Check the SCIM server at *url* with the calls of *clients*; *tell* hears of every result at once.
+
+    Raises LockstepError when the server cannot be reached or refuses the token.
+    """
+    started = time.monotonic()
+    run = _Run(client, url, secret, deadline_seconds)
+    await _knock(run)
+    results: list[Result] = []
+    left: Sequence[str] = ()
+    try:
+        has_groups = await _has_groups(run)
+        for each in checks_of(clients):
+            if each.needs_groups and not has_groups:
+                result = Result(each, Verdict.SKIP, 0.0, "the server has no groups")
+            else:
+                result = await _try(run, each)
+            results.append(result)
+            tell(result)
+    finally:
+        left = await _clean_up(run)
+    return CheckReport(url, tuple(results), run.requests, time.monotonic() - started, tuple(left))
+
+
+async def _try(run: _Run, each: Check) -> Result:
+    conversation = run.conversation()
+    started = time.monotonic()
+    verdict, sentence = Verdict.OK, ""
+    try:
+        await each.body(conversation)
+    except Finding as found:
+        sentence = str(found)
+        verdict = {Broken: Verdict.FAIL, Doubtful: Verdict.WARN, Unsupported: Verdict.SKIP}[type(found)]
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError):
+        # The checks read answers as a client would; what is in none of the shapes of RFC 7643 ends here.
+        verdict, sentence = Verdict.FAIL, "the answer has a shape that no client expects"
+    run.requests += len(conversation.exchanges)
+    exchange = conversation.exchanges[-1] if conversation.exchanges and verdict is not Verdict.OK else None
+    return Result(each, verdict, time.monotonic() - started, sentence, exchange)
+
+
+async def _knock(run: _Run) -> None:
+    conversation = run.conversation()
+    try:
+        reply = await conversation.get("/Users", startIndex="1", count="1")
+    except Finding as failed:
+        raise LockstepError(
+            Kind.UNREACHABLE, f"The checks cannot begin: {failed}", next_step="Check the URL and the network"
+        ) from None
+    run.requests += len(conversation.exchanges)
+    if reply.status in (401, 403):
+        raise LockstepError(
+            Kind.UNAUTHORIZED,
+            f"The server refused the token (HTTP {reply.status}) at GET {run.url}/Users",
+            next_step="Give a token that may read and write all accounts of a test tenant",
+        )
+    if reply.status == 404 or not reply.is_json:
+        raise LockstepError(
+            Kind.UNREACHABLE,
+            f"There is no SCIM service at {run.url}: GET /Users answered {reply.status}",
+            next_step="Check the URL; it usually ends with /scim/v2",
+        )
+
+
+async def _has_groups(run: _Run) -> bool:
+    conversation = run.conversation()
+    try:
+        reply = await conversation.get("/Groups", startIndex="1", count="1")
+    except Finding:
+        return False
+    run.requests += len(conversation.exchanges)
+    return reply.status == 200
+
+
+async def _clean_up(run: _Run) -> list[str]:
+    """Delete what the checks made, groups before people; return what is still there, or may be."""
+    left: list[str] = []
+    for path in sorted(dict.fromkeys(run.made), key=lambda made: not made.startswith("/Groups")):
+        conversation = run.conversation()
+        try:
+            for one in await _found(conversation, path):
+                if not await _is_deleted(conversation, one):
+                    left.append(one)
+        except Finding:
+            left.append(unquote(path))
+        run.requests += len(conversation.exchanges)
+    return left
+
+
+async def _found(conversation: Conversation, path: str) -> list[str]:
+    """The resources that *path* leads to: itself, or what a search gives. Raises Broken where the search shows nothing."""
+    collection, is_search, _ = path.partition("?")
+    if not is_search:
+        return [path]
+    resources = (await conversation.send("GET", path)).must_be(200).body.get("Resources")
+    shown = [one for one in resources if isinstance(one, dict)] if isinstance(resources, list) else []
+    # A server that ignores filters shows everybody: only what bears the name is ours.
+    ids = [
+        id_in(one) for one in shown if json_quote(str(one.get("userName") or one.get("displayName"))) in unquote(path)
+    ]
+    if not ids or not all(ids):
+        raise Broken("what was made is not found by its name")
+    return [f"{collection}/{quote(one, safe='')}" for one in ids]
+
+
+async def _is_deleted(conversation: Conversation, path: str) -> bool:
+    if (await conversation.send("DELETE", path)).status in (200, 202, 204, 404, 410):
+        return True
+    # Some servers refuse to delete what is not there.
+    return (await conversation.send("GET", path)).status in (404, 410)

@@ -1,0 +1,1 @@
+"""Probes of an application: can it be reached, does it speak SCIM, which attributes has it?"""

@@ -1,0 +1,244 @@
+"""Test Connection: try everything between here and the application's SCIM service, one line each.
+
+A line after a failure that makes it pointless is still listed, as not tried, so that two tests can be compared. Nothing is written
+to the application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from lockstep.engine.records import ObjectKind
+from lockstep.http.client import HttpClient, Response, WireError
+from lockstep.ports import Answer, Probe, TargetSettings, Verdict
+from lockstep.targets.listing import Dishonest, read_found
+from lockstep.targets.probing.reachability import suggested_url, try_dns, try_tcp, try_tls, try_url
+from lockstep.targets.redaction import RecordedExchange, Redactor
+from lockstep.targets.scim_answers import Sayer, not_scim, read_answer, read_trouble
+from lockstep.targets.scim_requests import Call, ScimRequest, find_request, read_tenant_url
+
+NAMES = (
+    "URL",
+    "DNS",
+    "TCP",
+    "TLS",
+    "Without token",
+    "Authentication",
+    "Filter",
+    "Groups",
+    "ServiceProviderConfig",
+    "Schemas",
+    "PATCH support",
+    "Clock",
+    "Latency",
+)
+MOST_CLOCK_SKEW_SECONDS = 300
+SLOW_SECONDS = 2.0
+
+
+async def test_connection(settings: TargetSettings, client: HttpClient) -> Sequence[Probe]:
+    """Try the connection step by step. It is good when every probe that was tried passed."""
+    return await ConnectionTest(settings, client).run()
+
+
+class ConnectionTest:
+    """One run: what was found so far, and the answers that later lines look at."""
+
+    def __init__(self, settings: TargetSettings, client: HttpClient) -> None:
+        self._settings = settings
+        self._client = client
+        self._redactor = Redactor(settings.secret)
+        self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
+        self._probes: list[Probe] = []
+        self._seconds: list[float] = []
+        self._date = ""
+
+    async def run(self) -> Sequence[Probe]:
+        """Every probe, in order; those that make no sense any more say "not tried"."""
+        if await self._reach() and await self._sign_in():
+            if ObjectKind.GROUP in self._settings.kinds:
+                await self._find_nobody("Groups", ObjectKind.GROUP, "displayName")
+            await self._discover()
+            self._compare_clocks()
+            self._tell_latency()
+        return tuple(self._with_untried())
+
+    async def _reach(self) -> bool:
+        url = try_url(self._client, self._settings.tenant_url)
+        self._probes.append(url.probe)
+        if url.found is None:
+            return False
+        dns = await try_dns(self._client, url.found)
+        self._probes.append(dns.probe)
+        if dns.found is None:
+            return False
+        tcp = await try_tcp(url.found, dns.found)
+        self._probes.append(tcp.probe)
+        if tcp.found is None:
+            return False
+        tls = await try_tls(self._client, url.found, tcp.found)
+        self._probes.append(tls.probe)
+        return tls.found is not None
+
+    async def _sign_in(self) -> bool:
+        attribute = self._settings.matching_attribute
+        request = find_request(ObjectKind.USER, attribute, str(uuid4()))
+        self._probes.append(await self._without_token(request))
+        return await self._find_nobody("Filter", ObjectKind.USER, attribute, tells_authentication=True)
+
+    async def _without_token(self, request: ScimRequest) -> Probe:
+        response, failed, exchange = await self._exchange(request, with_token=False)
+        seconds = exchange.seconds
+        if response is None:
+            return Probe("Without token", True, failed.detail if failed else "", "", seconds, exchange)
+        if response.status in (401, 403):
+            return Probe(
+                "Without token",
+                True,
+                f"Nobody gets in without credentials (HTTP {response.status})",
+                "",
+                seconds,
+                exchange,
+            )
+        sentence = f"It answers HTTP {response.status} also without credentials"
+        remedy = "Make sure that not everybody may read its accounts" if response.status == 200 else ""
+        return Probe("Without token", True, sentence, remedy, seconds, exchange)
+
+    async def _find_nobody(
+        self, name: str, kind: ObjectKind, attribute: str, *, tells_authentication: bool = False
+    ) -> bool:
+        """Search for a name that nobody has: the answer must be 200 and an empty list."""
+        request = find_request(kind, attribute, str(uuid4()))
+        response, failed, exchange = await self._exchange(request)
+        answer = failed or self._judged_search(request, response, attribute)
+        refused = answer.verdict is Verdict.UNAUTHORIZED
+        add = self._probes.append
+        if tells_authentication and refused:
+            add(Probe("Authentication", False, answer.detail, answer.next_step, exchange.seconds, exchange))
+            return False
+        if tells_authentication and response is not None:
+            add(Probe("Authentication", True, "The credentials were not refused", "", exchange.seconds, exchange))
+        if answer.is_done:
+            sentence = f"A search by {attribute} for somebody who does not exist gives 200 and an empty list"
+            add(Probe(name, True, sentence, "", exchange.seconds, exchange))
+            return True
+        add(Probe(name, False, answer.detail, self._remedy(answer, response), exchange.seconds, exchange))
+        return False
+
+    def _judged_search(self, request: ScimRequest, response: Response | None, attribute: str) -> Answer:
+        if response is None:
+            raise AssertionError("a search without response was already explained")
+        url = self._url(request.path)
+        reading = read_answer(request, response, url, self._sayer, now=datetime.now(UTC))
+        if not reading.answer.is_done:
+            return reading.answer
+        try:
+            # Nobody has an empty name, so every account in the answer is one too many.
+            read_found(request, reading.content or {}, attribute=attribute, value="")
+        except Dishonest as broken:
+            fault = broken.fault
+            if "ignore filters" in fault:
+                fault = "with accounts although nobody has the name that was searched for: it seems to ignore filters"
+            return not_scim(request, url, self._sayer, fault)
+        return reading.answer
+
+    def _remedy(self, answer: Answer, response: Response | None) -> str:
+        suggested = suggested_url(self._settings.tenant_url)
+        not_there = response is not None and (response.status in (404, 405, 410) or "not SCIM" in answer.detail)
+        if suggested and not_there:
+            return f"The tenant URL has no /scim/v2 at its end: try {suggested}"
+        return answer.next_step
+
+    async def _discover(self) -> None:
+        config = await self._discovery("ServiceProviderConfig", "/ServiceProviderConfig", lambda body: "patch" in body)
+        await self._discovery("Schemas", "/Schemas", lambda body: isinstance(body.get("Resources"), list))
+        patch = config.get("patch") if config else None
+        supported = patch.get("supported") if isinstance(patch, Mapping) else None
+        name = self._settings.display_name
+        if supported is False:
+            sentence = f"{name} says that it does not support PATCH; Lockstep sends whole resources with PUT instead"
+            self._probes.append(Probe("PATCH support", True, sentence))
+        else:
+            sentence = f"{name} supports PATCH" if supported else f"{name} does not say whether it supports PATCH"
+            self._probes.append(Probe("PATCH support", True, sentence))
+
+    async def _discovery(
+        self, name: str, path: str, fits: Callable[[Mapping[str, Any]], bool]
+    ) -> Mapping[str, Any] | None:
+        """Read one discovery endpoint. Lockstep does without them, so their absence is told and not a failure."""
+        response, failed, exchange = await self._exchange(ScimRequest(Call.PAGE, ObjectKind.USER, "GET", path))
+        body: Any = None
+        if response is not None and response.status == 200:
+            try:
+                body = orjson.loads(response.body)
+            except orjson.JSONDecodeError:
+                body = None
+        if isinstance(body, dict) and fits(body):
+            self._probes.append(Probe(name, True, f"{path} is offered", "", exchange.seconds, exchange))
+            return body
+        why = f"HTTP {response.status}" if response is not None else (failed.detail if failed else "no answer")
+        if response is not None and response.status == 200:
+            why = "the answer is not what SCIM describes"
+        sentence = f"{path} is not offered ({why}); Lockstep does without"
+        self._probes.append(Probe(name, True, sentence, "", exchange.seconds, exchange))
+        return None
+
+    def _compare_clocks(self) -> None:
+        try:
+            at = parsedate_to_datetime(self._date)
+            at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+        except (ValueError, TypeError):
+            self._probes.append(Probe("Clock", True, "The application does not say what time it is"))
+            return
+        skew = abs((datetime.now(UTC) - at).total_seconds())
+        if skew <= MOST_CLOCK_SKEW_SECONDS:
+            self._probes.append(Probe("Clock", True, "The clocks of both sides agree"))
+            return
+        sentence = f"The clocks of both sides differ by {skew / 60:.0f} minutes"
+        self._probes.append(Probe("Clock", True, sentence, "Set the clock that is wrong; tokens expire by it"))
+
+    def _tell_latency(self) -> None:
+        median = statistics.median(self._seconds)
+        sentence = f"Median response time: {median * 1000:.0f} ms"
+        remedy = f"{self._settings.display_name} is slow: cycles will take long" if median > SLOW_SECONDS else ""
+        self._probes.append(Probe("Latency", True, sentence, remedy, median))
+
+    async def _exchange(
+        self, request: ScimRequest, *, with_token: bool = True
+    ) -> tuple[Response | None, Answer | None, RecordedExchange]:
+        """Send one request of the test: the response, or what it means that there is none."""
+        url = self._url(request.path)
+        headers = {"Accept": "application/scim+json, application/json"}
+        if with_token and self._settings.secret:
+            headers["Authorization"] = f"Bearer {self._settings.secret.reveal()}"
+        deadline = asyncio.get_running_loop().time() + self._settings.deadline_seconds
+        try:
+            response = await self._client.send(request.method, url, headers=headers, deadline=deadline)
+        except WireError as error:
+            exchange = RecordedExchange(request.method, url, None, error.seconds, redactor=self._redactor)
+            return None, read_trouble(request.call, error, self._sayer), exchange
+        self._seconds.append(response.seconds)
+        self._date = response.headers.get("date", self._date)
+        exchange = RecordedExchange(
+            request.method, url, response.status, response.seconds, b"", response.body, redactor=self._redactor
+        )
+        return response, None, exchange
+
+    def _url(self, path: str) -> str:
+        return read_tenant_url(self._settings.tenant_url).at(path)
+
+    def _with_untried(self) -> list[Probe]:
+        tried = {probe.name: probe for probe in self._probes}
+        failed = next((probe.name for probe in self._probes if not probe.passed), "")
+        wanted = [name for name in NAMES if name != "Groups" or ObjectKind.GROUP in self._settings.kinds]
+        return [
+            tried.get(name) or Probe(name, False, f"Not tried, because {failed} failed", tried=False) for name in wanted
+        ]

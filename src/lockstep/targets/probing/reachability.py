@@ -1,0 +1,155 @@
+"""Try the way to an application from the outside in: URL, DNS, TCP, TLS. The first four lines of *Test Connection*.
+
+Every step checks the outbound rules by itself, so a test cannot be used to look around inside the network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from lockstep.http.client import CONNECT_SECONDS, HttpClient, tls_sentence
+from lockstep.http.outbound import Blocked, Place
+from lockstep.ports import Probe
+
+FEW_DAYS = 21
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line, and what the next step needs from it; without *found* the next step makes no sense."""
+
+    probe: Probe
+    found: Any = None
+
+
+def try_url(client: HttpClient, tenant_url: str) -> Step:
+    """Judge the text of the tenant URL; *found* is the Place it names."""
+    url = tenant_url.strip()
+    try:
+        place = client.rules.check_url(url)
+    except Blocked as refused:
+        return Step(Probe("URL", False, f"The tenant URL cannot be used: {refused}", refused.next_step))
+    path = urlsplit(url).path.rstrip("/")
+    suggested = suggested_url(url)
+    sentences = ["The tenant URL is well formed"]
+    remedy = ""
+    if suggested:
+        sentences.append(
+            f"it has no /scim/v2 at its end{'' if path else ' and no path at all'}, which most applications need"
+        )
+        remedy = f"If the tests below fail, try {suggested}"
+    if place.scheme == "http" and place.host not in _LOOPBACK:
+        sentences.append("it is http, so the secret token can be read on the way")
+        remedy = remedy or "Use https as soon as the application offers it"
+    return Step(Probe("URL", True, "; ".join(sentences), remedy), place)
+
+
+def suggested_url(tenant_url: str) -> str:
+    """The tenant URL with /scim/v2 at its end, or "" where its path names SCIM already."""
+    parts = urlsplit(tenant_url.strip())
+    path = parts.path.rstrip("/")
+    if "scim" in path.lower():
+        return ""
+    return f"{parts.scheme}://{parts.netloc}{path}/scim/v2" + (f"?{parts.query}" if parts.query else "")
+
+
+async def try_dns(client: HttpClient, place: Place) -> Step:
+    """Find the addresses of the host; *found* is the list of them, all allowed."""
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            entries = await client.lookup(place.host, place.port)
+        addresses = list(dict.fromkeys(entry[4][0] for entry in entries))
+        for address in addresses:
+            client.rules.check_address(place.host, place.port, ip_address(address.partition("%")[0]))
+    except Blocked as refused:
+        return Step(
+            Probe("DNS", False, f"Lockstep does not connect there: {refused}", refused.next_step, _since(started))
+        )
+    except TimeoutError:
+        sentence = f"No name server answered within {CONNECT_SECONDS:.0f} seconds"
+        return Step(Probe("DNS", False, sentence, "Check the network of this machine", _since(started)))
+    except (OSError, UnicodeError):
+        sentence = f"There is no host with the name {place.host}"
+        return Step(Probe("DNS", False, sentence, "Check the spelling of the tenant URL", _since(started)))
+    sentence = f"{place.host} has the address {', '.join(addresses[:4])}"
+    if addresses == [place.host]:
+        sentence = f"{place.host} is an address, so no name had to be looked up"
+    return Step(Probe("DNS", True, sentence, "", _since(started)), addresses)
+
+
+async def try_tcp(place: Place, addresses: list[str]) -> Step:
+    """Connect to the first address that takes a connection; *found* is that address."""
+    started = time.monotonic()
+    sentence, remedy = "", ""
+    for address in addresses:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, writer = await asyncio.open_connection(address, place.port)
+        except TimeoutError:
+            sentence = (
+                f"{place.host} did not take the connection on port {place.port} within {CONNECT_SECONDS:.0f} seconds"
+            )
+            remedy = "Check the port, and the firewalls between this machine and the application"
+        except OSError as failed:
+            why = "it is refused" if isinstance(failed, ConnectionRefusedError) else "it cannot be reached"
+            sentence = f"{place.host} takes no connection on port {place.port}: {why}"
+            remedy = "Check that the application runs, and that the port in the tenant URL is right"
+        else:
+            await _hang_up(writer)
+            return Step(Probe("TCP", True, f"Port {place.port} takes connections", "", _since(started)), address)
+    return Step(Probe("TCP", False, sentence, remedy, _since(started)))
+
+
+async def try_tls(client: HttpClient, place: Place, address: str) -> Step:
+    """Make a TLS connection and read the certificate; *found* is true where the way is open."""
+    if place.scheme == "http":
+        return Step(Probe("TLS", True, "Not used: the tenant URL is http"), found=True)
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(address, place.port, ssl=client.tls, server_hostname=place.host)
+    except TimeoutError:
+        sentence = f"{place.host} did not finish the TLS handshake within {CONNECT_SECONDS:.0f} seconds"
+        return Step(Probe("TLS", False, sentence, "Check that the port is the one for https", _since(started)))
+    except ssl.SSLError as failed:
+        return Step(Probe("TLS", False, *tls_sentence(failed, place.host), _since(started)))
+    except OSError:
+        sentence = f"{place.host} hung up during the TLS handshake"
+        return Step(Probe("TLS", False, sentence, "Check that the port is the one for https", _since(started)))
+    connection = writer.get_extra_info("ssl_object")
+    certificate = connection.getpeercert() or {}
+    version = connection.version() or "TLS"
+    await _hang_up(writer)
+    return Step(_certificate_probe(certificate, version, place, _since(started)), found=True)
+
+
+def _certificate_probe(certificate: dict[str, Any], version: str, place: Place, seconds: float) -> Probe:
+    issuer = {name: value for part in certificate.get("issuer", ()) for name, value in part}
+    issued_by = issuer.get("organizationName") or issuer.get("commonName") or "an unnamed authority"
+    ends_at = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
+    days = (ends_at - datetime.now(UTC)).days
+    sentence = f"{version.replace('TLSv', 'TLS ')}, certificate issued by {issued_by}, {days} days left"
+    remedy = f"Renew the certificate of {place.host} before {ends_at:%d %b %Y}" if days < FEW_DAYS else ""
+    return Probe("TLS", True, sentence, remedy, seconds)
+
+
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    try:
+        async with asyncio.timeout(1):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        pass  # the other side may hang up first, or not say goodbye
+
+
+def _since(started: float) -> float:
+    return time.monotonic() - started
