@@ -1,0 +1,63 @@
+"""Nothing is defined that the product never names again: what only a test calls is not part of the product."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+NAME = re.compile(r"\b[A-Za-z_]\w*\b")
+# Called by somebody other than our own source.
+CALLED_FROM_OUTSIDE = {
+    "compile_text": "the meaning of a filter, with which tests compare Documo's SQL",
+    "documented": "scripts/generate_settings_reference.py",
+    "json_schema": "scripts/generate_configuration_schema.py",
+    "datagram_received": "asyncio",
+    "error_received": "asyncio",
+    "data_received": "asyncio",
+    "ignore_aliases": "PyYAML",
+    "capture_signals": "uvicorn",
+}
+
+
+def defined(tree: ast.Module) -> list[str]:
+    """Functions, methods and classes that nothing registers by a decorator, and the constants of a module."""
+    found = []
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and all(map(_is_plain, node.decorator_list))
+        ) or isinstance(node, ast.ClassDef):
+            found.append(node.name)
+    for node in tree.body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        found += [target.id for target in targets if isinstance(target, ast.Name)]
+    return [name for name in found if not name.startswith("__")]
+
+
+def _is_plain(decorator: ast.expr) -> bool:
+    """Whether *decorator* says how a thing is called and leaves it to others to call it."""
+    name = ast.unparse(decorator).partition("(")[0].rpartition(".")[2]
+    return name in ("property", "cached_property", "staticmethod", "classmethod", "asynccontextmanager", "contextmanager",
+                    "lru_cache", "cache", "wraps", "override")  # fmt: skip
+
+
+def test_every_definition_is_named_a_second_time() -> None:
+    files = [file for file in SOURCE.rglob("*.py") if "migrations/versions" not in str(file)]
+    texts = {file: file.read_text(encoding="utf-8") for file in files}
+    mentions = Counter(name for text in texts.values() for name in NAME.findall(text))
+    by_pattern = {
+        f"_{action}" for action in re.findall(r'"([a-z_]+)"', texts[SOURCE / "documo/sandbox/fault_injection.py"])
+    }
+
+    unused = [
+        f"{file.relative_to(SOURCE)}: {name}"
+        for file, text in texts.items()
+        for name in defined(ast.parse(text))
+        if mentions[name] == 1 and name not in CALLED_FROM_OUTSIDE and name not in by_pattern
+    ]
+
+    assert unused == []
