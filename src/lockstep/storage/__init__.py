@@ -1,1 +1,1 @@
-"""SQL by noun. Every function takes the connection it works on, so that its caller decides the transaction."""
+"""SQL by noun. Every function takes the connection it works on, so that the caller decides where the transaction ends."""

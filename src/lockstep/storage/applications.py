@@ -1,6 +1,6 @@
 """Applications and their roles. The order of the role list is the precedence among several assignments."""
 
-# ruff: noqa: S101  # statements are put together from constants of this module; a row that must be there is there
+# ruff: noqa: S101  # an asserted row always exists
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class ApplicationRow:
 
 @dataclass(frozen=True, slots=True)
 class RoleRow:
-    """One role as the application's manifest has it."""
+    """One role of the application's manifest."""
 
     id: str
     value: str
@@ -78,7 +78,7 @@ async def insert_application(
 
 
 async def delete_application(connection: Connection, app: str) -> None:
-    """Remove an application with its job, links, roles, assignments and credentials. Its accounts stay where they are."""
+    """Remove an application with its job, links, roles, assignments and credentials. Its accounts in the application stay."""
     await connection.execute("delete from application where id = %s", (app,))
 
 
@@ -94,7 +94,7 @@ async def read_roles(connection: Connection, app: str) -> list[RoleRow]:
 
 
 async def write_roles(connection: Connection, app: str, roles: Sequence[RoleRow]) -> None:
-    """Make *roles* the whole role list, in this order."""
+    """Replace the whole role list by *roles*, in this order."""
     await connection.execute("delete from app_role where app = %s", (app,))
     rows = [
         {
@@ -118,7 +118,7 @@ async def write_roles(connection: Connection, app: str, roles: Sequence[RoleRow]
 
 
 async def count_holders(connection: Connection, app: str, role: str) -> int:
-    """How many assignments give that role."""
+    """How many assignments grant *role*."""
     cursor = await connection.execute("select count(*) from assignment where app = %s and role_id = %s", (app, role))
     row = await cursor.fetchone()
     return int(row[0]) if row else 0

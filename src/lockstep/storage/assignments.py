@@ -1,6 +1,6 @@
-"""Who is assigned to an application, with which role, and the whole objects that a decision reads."""
+"""Who is assigned to an application and with which role, and the complete objects that a decision reads."""
 
-# statements are put together from constants of this module; a row that must be there is there
+# Statements are built from constants of this module only.
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class AssignmentRow:
     app_name: str
     kind: str
     principal_id: str
-    principal: str  # user principal name or display name
+    principal: str  # user principal name, or display name of a group
     role_id: str
     role_value: str
     role_name: str
@@ -30,7 +30,7 @@ class AssignmentRow:
 
 @dataclass(frozen=True, slots=True)
 class EntitlementRow:
-    """Why one object is assigned: directly, or by a group."""
+    """Why one object is assigned: directly or through a group."""
 
     object_id: str
     role_id: str
@@ -51,12 +51,12 @@ left join app_role on app_role.app = assignment.app and app_role.id = assignment
 
 
 async def list_assignments(connection: Connection, app: str) -> list[AssignmentRow]:
-    """Of one application: groups first, then people, by name."""
+    """The assignments of one application: groups first, then people, each by name."""
     return await _read(connection, "where assignment.app = %s order by kind, principal, role_value", (app,))
 
 
 async def assignments_of_principal(connection: Connection, principal: str, *, app: str = "") -> list[AssignmentRow]:
-    """Direct assignments of one person or group, to one application or all."""
+    """Direct assignments of one person or group, to application *app* or, if it is empty, to all applications."""
     condition = (
         "where assignment.principal_id = %s and (%s = '' or assignment.app::text = %s) order by app_name, role_value"
     )
@@ -64,7 +64,7 @@ async def assignments_of_principal(connection: Connection, principal: str, *, ap
 
 
 async def insert_assignment(connection: Connection, app: str, *, kind: str, principal: str, role: str) -> bool:
-    """Assign; False when that very assignment was there."""
+    """Assign the principal; return False if the same assignment already existed."""
     cursor = await connection.execute(
         """insert into assignment (app, principal_kind, principal_id, role_id) values (%s, %s, %s, %s)
         on conflict (app, principal_id, role_id) do nothing""",
@@ -78,7 +78,7 @@ async def delete_assignments(connection: Connection, ids: Sequence[str]) -> None
 
 
 async def entitlements(connection: Connection, app: str, ids: Sequence[str]) -> list[EntitlementRow]:
-    """Every assignment of *ids* to *app*, in the order of the role list, direct ones first, default access last."""
+    """Every assignment of *ids* to *app*: in the order of the role list, direct before inherited, default access last."""
     async with connection.cursor(row_factory=class_row(EntitlementRow)) as cursor:
         await cursor.execute(
             """select held.object_id::text, held.role_id::text, held.via_group::text,
@@ -94,7 +94,7 @@ async def entitlements(connection: Connection, app: str, ids: Sequence[str]) -> 
 
 
 async def count_assigned(connection: Connection, app: str) -> tuple[int, int]:
-    """How many assignments there are, and how many living people they reach."""
+    """How many assignments the application has, and how many people outside the recycle bin they reach."""
     cursor = await connection.execute(
         """select (select count(*) from assignment where app = %(app)s), (select count(distinct person.id)
             from effective_assignment as held join person on person.id = held.object_id and person.deleted_at is null

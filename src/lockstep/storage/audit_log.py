@@ -1,10 +1,10 @@
-"""The audit log: who did what. Entries are chained by hash, so that an entry that was changed or taken out is noticed.
+"""The audit log: who did what. Entries are chained by hash, so that a changed or removed entry is detected.
 
-The hash covers the entry in one canonical spelling (sorted keys, times in whole microseconds) and the hash before it. Appending
-waits for the transaction that appended last: a chain has one end.
+The hash covers the canonical form of the entry (sorted keys, times in whole microseconds) and the hash before it. Appending waits for
+the transaction that appended last, so the chain never forks.
 """
 
-# statements are put together from constants of this module; a row that must be there is there
+# Statements are built from constants of this module only.
 from __future__ import annotations
 
 import hashlib
@@ -40,7 +40,7 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class ChainBreak:
-    """The first entry at which the chain does not hold, and in what way."""
+    """The first entry at which the chain is broken, and how."""
 
     seq: int
     why: str
@@ -55,7 +55,7 @@ async def append(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add an entry in the transaction of what it tells about. *before* and *after* never hold a secret."""
+    """Append an entry in the transaction of the change that it describes. *before* and *after* never contain a secret."""
     await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
     cursor = await connection.execute("select hash, clock_timestamp() from audit_log order by seq desc limit 1")
     row = await cursor.fetchone()
@@ -70,7 +70,7 @@ async def append(
 
 
 async def read_entries(connection: Connection, *, after: int = 0, limit: int = 100) -> list[AuditRow]:
-    """Entries in order, after the number *after*."""
+    """Entries in order, starting after number *after*."""
     async with connection.cursor(row_factory=class_row(AuditRow)) as cursor:
         await cursor.execute(
             """select seq, at, actor, activity, object, before, after, prev_hash, hash from audit_log
@@ -82,7 +82,7 @@ async def read_entries(connection: Connection, *, after: int = 0, limit: int = 1
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """What to read; absent means all. *actor*, *activity* and *object* are parts of the text, in any letter case."""
+    """Which entries to read; an absent field matches all. *actor*, *activity* and *object* match substrings, ignoring case."""
 
     actor: str | None = None
     activity: str | None = None
@@ -107,7 +107,7 @@ _CONDITIONS: Mapping[str, str] = {
 async def newest_entries(
     connection: Connection, wanted: AuditFilter | None = None, *, limit: int = 100
 ) -> list[AuditRow]:
-    """The newest *limit* entries that pass, newest first."""
+    """The newest *limit* entries that match, newest first."""
     given = {name: value for name in _CONDITIONS if (value := getattr(wanted or AuditFilter(), name)) is not None}
     conditions = sql.SQL(" and ").join(sql.SQL(_CONDITIONS[name]) for name in given) if given else sql.SQL("true")
     statement = sql.SQL(
@@ -120,7 +120,7 @@ async def newest_entries(
 
 
 async def verify(connection: Connection) -> ChainBreak | None:
-    """None when every entry is as it was written and none is missing in between."""
+    """Return the first break of the chain, or None if no entry was changed and none is missing in between."""
     previous, position = GENESIS, 0
     while entries := await read_entries(connection, after=position, limit=1000):
         for entry in entries:
@@ -146,7 +146,7 @@ def _digest(previous: bytes, at: datetime, actor: str, activity: str, target: st
 
 
 def _plain(value: Any) -> Any:
-    # As the database gives it back: what went through JSON once stays the same.
+    # Hash what the database returns: a value that went through JSON once does not change again.
     return None if value is None else orjson.loads(orjson.dumps(value))
 
 

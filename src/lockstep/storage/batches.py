@@ -1,6 +1,7 @@
-"""Many rows in one statement: they travel as one JSON document and are taken apart by PostgreSQL; and one row out of one.
+"""Batches: many rows travel to PostgreSQL as one JSON document, in one statement.
 
-Rows go out as `jsonb_to_recordset(%(rows)s)`; a NUL character cannot be stored, so it is refused at the door and never here.
+Statements unpack them with `jsonb_to_recordset(%(rows)s)`. PostgreSQL cannot store a NUL character: input is checked where it enters,
+not here.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from lockstep.errors import Kind, LockstepError
 
 ID_LENGTH = 36
 
-Row = Mapping[str, Any]  # one row as a statement takes it
+Row = Mapping[str, Any]  # one row as a parameter of a statement
 
 
 def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The parameter for `jsonb_to_recordset`; times and GUIDs are written as their text."""
+    """The parameter for `jsonb_to_recordset`; times and GUIDs are written as text."""
     return orjson.dumps(list(rows), option=orjson.OPT_NON_STR_KEYS).decode()
 
 
@@ -30,7 +31,7 @@ def as_json(value: object) -> str:
 
 
 def as_id(name: str) -> UUID | None:
-    """What somebody wrote, as the id that it may be. Compared with an id column, so that its index is used."""
+    """*name* as a GUID, or None if it is none. Comparing a GUID with an id column lets PostgreSQL use the column's index."""
     try:
         return UUID(name) if len(name) == ID_LENGTH else None
     except ValueError:
@@ -40,7 +41,7 @@ def as_id(name: str) -> UUID | None:
 async def only_row(
     cursor: psycopg.AsyncCursor[tuple[Any, ...]], missing: str = "A query gave no row"
 ) -> tuple[Any, ...]:
-    """The row of a statement that always has one. Raises LockstepError, saying *missing*, when it has none."""
+    """The row of a statement that always returns one. Raises LockstepError with the text *missing* if there is none."""
     row = await cursor.fetchone()
     if row is None:
         raise LockstepError(Kind.INTERNAL, missing)

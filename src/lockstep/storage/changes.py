@@ -1,6 +1,6 @@
 """The change feed: what happened to the directory, in order."""
 
-# ruff: noqa: S608  # statements are put together from constants of this module; a row that must be there is there
+# ruff: noqa: S608  # statements are built from constants of this module
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from lockstep.storage.batches import as_rows
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """One entry of the feed. *before* and *after* hold only what changed."""
+    """One entry of the feed. *before* and *after* contain only the changed attributes."""
 
     seq: int
     at: datetime
@@ -33,7 +33,7 @@ _COLUMNS = "seq, at, kind, object_id::text, what, changed, before, after, actor"
 
 
 async def append_changes(connection: Connection, rows: Iterable[Mapping[str, Any]], *, actor: str) -> None:
-    """Add to the feed: mappings of kind, object_id, what, changed, before, after."""
+    """Append to the feed. *rows* have kind, object_id, what, changed, before, after."""
     await connection.execute(
         """insert into change (kind, object_id, what, changed, before, after, actor)
         select kind, object_id, what, coalesce(changed, '{}'), before, after, %(actor)s
@@ -46,7 +46,7 @@ async def append_changes(connection: Connection, rows: Iterable[Mapping[str, Any
 
 
 async def latest_before(connection: Connection, object_id: str, at: datetime) -> ChangeRow | None:
-    """The last thing that happened to an object before *at*."""
+    """The last change of an object before *at*."""
     async with connection.cursor(row_factory=class_row(ChangeRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from change where object_id = %s and at <= %s order by seq desc limit 1",
@@ -56,7 +56,7 @@ async def latest_before(connection: Connection, object_id: str, at: datetime) ->
 
 
 async def history_of(connection: Connection, object_id: str, *, limit: int = 100) -> list[ChangeRow]:
-    """What happened to one object, newest first."""
+    """The changes of one object, newest first."""
     async with connection.cursor(row_factory=class_row(ChangeRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from change where object_id = %s order by seq desc limit %s", (object_id, limit)

@@ -1,4 +1,4 @@
-"""The versions of an application's configuration: each one that was ever in force, with who made it."""
+"""The versions of an application's configuration: every version that was ever in force, and its author."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """*activity*: what was done, in the words of the audit log."""
+    """One version. *activity*: what its author did, as the audit log names it."""
 
     version: int
     created_at: datetime
@@ -21,7 +21,7 @@ class VersionRow:
 
 
 async def list_versions(connection: Connection, job: str) -> list[VersionRow]:
-    """The newest first."""
+    """All versions, newest first."""
     cursor = await connection.execute(
         "select version, created_at, author, comment from config_version where job = %s order by version desc", (job,)
     )

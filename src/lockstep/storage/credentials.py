@@ -1,6 +1,6 @@
-"""How an application is reached: its tenant URL and its sealed secret.
+"""How to reach an application: its tenant URL and its sealed secret.
 
-Write-only: `sealed_secret` is for whoever builds an Authorization header, nobody else reads it.
+The secret is write-only: only code that builds an Authorization header may call `sealed_secret`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lockstep.storage.batches import as_json
 
 @dataclass(frozen=True, slots=True)
 class CredentialRow:
-    """What may be shown of the credentials."""
+    """The part of the credentials that may be shown."""
 
     app: str
     tenant_url: str
@@ -41,7 +41,7 @@ async def read_credential(connection: Connection, app: str) -> CredentialRow | N
 
 
 async def sealed_secret(connection: Connection, app: str) -> bytes | None:
-    """The envelope of the secret token; None while there is none."""
+    """The envelope of the secret token; None if no secret is stored."""
     cursor = await connection.execute("select secret from credential where app = %s", (app,))
     row = await cursor.fetchone()
     return bytes(row[0]) if row and row[0] is not None else None
@@ -63,7 +63,7 @@ async def forget_secret(connection: Connection, app: str) -> None:
 
 
 async def save_tenant_url(connection: Connection, app: str, tenant_url: str, *, keeps_secret: bool) -> None:
-    """Store where the application is. Without *keeps_secret* the secret is forgotten in the same statement."""
+    """Store the tenant URL. Without *keeps_secret* the same statement deletes the secret."""
     await connection.execute(
         """insert into credential (app, tenant_url) values (%(app)s, %(url)s)
         on conflict (app) do update set tenant_url = excluded.tenant_url, tested_at = null, test_result = null,
@@ -83,7 +83,7 @@ async def save_secret(connection: Connection, app: str, sealed: bytes, *, last_f
 
 
 async def save_test_result(connection: Connection, app: str, result: Mapping[str, Any]) -> None:
-    """Remember what *Test connection* found."""
+    """Store the result of *Test connection*."""
     await connection.execute(
         "update credential set tested_at = now(), test_result = %s where app = %s", (as_json(result), app)
     )

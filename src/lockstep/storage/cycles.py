@@ -1,6 +1,6 @@
-"""Cycles: the accounting frame of the work. At most one runs per job.
+"""Cycles: the accounting frame of the work. At most one cycle runs per job.
 
-A cycle never decides what is done; it counts what was. It ends when no dirty row belongs to it any more.
+A cycle never decides what is done; it counts what was done. It ends when no dirty row belongs to it any more.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Cycle:
 
     @property
     def has_fixed_total(self) -> bool:
-        """The initial cycle marks everybody before it writes; others count objects as they take them up."""
+        """Whether the total is known from the start: an initial cycle marks all objects before it writes, others count objects as they
+        claim them.
+        """
         return self.kind == "initial" and self.phase not in ("source", "scope")
 
 
@@ -66,7 +68,7 @@ async def _read(connection: Connection, condition: str, parameters: tuple[Any, .
 
 
 async def open_cycle(connection: Connection, job: str, kind: str, *, phase: str = "write") -> tuple[Cycle, bool]:
-    """The running cycle of *job*, opened as *kind* if there is none; and whether it was opened now."""
+    """The running cycle of *job*, or a new one of *kind* if none is running; and whether it was opened now."""
     cursor = await connection.execute(
         """insert into cycle (job, kind, phase, config_version)
         select id, %s, %s, config_version from job where id = %s
@@ -81,7 +83,7 @@ async def open_cycle(connection: Connection, job: str, kind: str, *, phase: str 
 
 
 async def open_on_demand(connection: Connection, job: str) -> int:
-    """A frame for one on-demand run; returns its number."""
+    """Open the frame of one on-demand run; return its number."""
     cursor = await connection.execute(
         "insert into cycle (job, kind, phase, config_version) select id, 'onDemand', 'write', config_version from job "
         "where id = %s returning id",
@@ -91,7 +93,7 @@ async def open_on_demand(connection: Connection, job: str) -> int:
 
 
 async def close_on_demand(connection: Connection, cycle: int) -> None:
-    """End the frame of an on-demand run; what it could not finish belongs to nobody."""
+    """End the frame of an on-demand run; its unfinished objects no longer belong to a cycle."""
     await release_cycle(connection, cycle)
     await connection.execute(
         """update cycle set ended_at = clock_timestamp(), phase = 'done', total = done, state = case
@@ -102,7 +104,7 @@ async def close_on_demand(connection: Connection, cycle: int) -> None:
 
 
 async def end_abandoned(connection: Connection, *, older_than: timedelta) -> int:
-    """End on-demand runs whose process died; returns how many."""
+    """End on-demand runs whose process died; return how many."""
     cursor = await connection.execute(
         "select id from cycle where state = 'running' and kind = 'onDemand' and started_at < now() - %s", (older_than,)
     )
@@ -117,7 +119,7 @@ async def set_phase(connection: Connection, cycle: int, phase: str) -> None:
 
 
 async def note_trouble(connection: Connection, cycle: int, error: Mapping[str, Any]) -> None:
-    """What went wrong on the way of a cycle that goes on nevertheless."""
+    """Note an error in a cycle that goes on nevertheless."""
     await connection.execute("update cycle set error = %s where id = %s", (as_json(error), cycle))
 
 
@@ -144,7 +146,7 @@ async def count(
 
 
 async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
-    """End *cycle* when nothing belongs to it any more; returns it if it was ended now."""
+    """End *cycle* if no dirty row belongs to it any more; return it if it ended now."""
     cursor = await connection.execute(
         """update cycle set ended_at = clock_timestamp(), phase = 'done', state = case
             when coalesce((counts ->> 'failed')::bigint, 0) > 0 then 'entryLevelErrors' else 'succeeded' end
@@ -167,7 +169,7 @@ async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
 
 
 async def cancel(connection: Connection, job: str, *, state: str, error: Mapping[str, Any] | None = None) -> None:
-    """End the running cycle without its work being done; its objects stay dirty and go to the next one."""
+    """End the running cycle before its work is done; its objects stay dirty and go to the next one."""
     cursor = await connection.execute(
         """update cycle set state = %(state)s, ended_at = clock_timestamp(), error = %(error)s
         where job = %(job)s and state = 'running' and kind <> 'onDemand' returning id""",

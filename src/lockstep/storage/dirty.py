@@ -1,7 +1,7 @@
-"""The dirty set: which objects need a look, one coalesced row per job and object.
+"""The dirty set: which objects have to be evaluated, one coalesced row per job and object.
 
-A claim is a lease with an attempt number that is never used twice: every later statement names the attempt, so a worker whose
-lease was taken over changes nothing any more.
+A claim is a lease with an attempt number that is never used twice. Every later statement names the attempt, so a worker whose lease
+was taken over can no longer change anything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lockstep.storage.batches import as_rows, only_row
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One dirty object that is ours until the lease ends."""
+    """One dirty object that is ours until its lease ends."""
 
     kind: str
     source_id: str
@@ -32,7 +32,7 @@ class Claim:
     first_failed_at: datetime | None
     last_error: Mapping[str, Any] | None
     cycle: int | None
-    is_adopted: bool  # it was in no cycle before this claim
+    is_adopted: bool  # it belonged to no cycle before this claim
 
 
 _CLAIM = """
@@ -70,7 +70,7 @@ async def claim(
     up_to_lane: int = Lane.RECONCILE.number,
     oldest_first: bool = False,
 ) -> list[Claim]:
-    """Lease up to *limit* due objects of *job*, leavers first; *oldest_first* lets those go first who waited longest."""
+    """Lease up to *limit* due objects of *job*, leavers first. With *oldest_first* those that waited longest come first."""
     parameters = {"job": job, "owner": owner, "limit": limit, "lease_seconds": lease_seconds, "up_to_lane": up_to_lane}
     async with connection.cursor(row_factory=class_row(Claim)) as cursor:
         await cursor.execute(_OLDEST if oldest_first else _BY_LANE, parameters)
@@ -82,7 +82,7 @@ async def claim(
 async def claim_one(
     connection: Connection, job: str, kind: str, source_id: str, *, owner: str, lease_seconds: float, cycle: int | None
 ) -> Claim | None:
-    """Lease one object whatever its time, marking it if it was not dirty; None while another worker holds it."""
+    """Lease one object even if it is not due, marking it if it was not dirty; None while another worker holds it."""
     statement = """
         insert into dirty (job, kind, source_id, lane, reasons, lease_owner, lease_until, attempt, cycle)
         values (%(job)s, %(kind)s, %(id)s, 2, '{onDemand}', %(owner)s, now() + make_interval(secs => %(lease_seconds)s),
@@ -108,8 +108,9 @@ async def claim_one(
 async def renew(
     connection: Connection, job: str, attempts: Sequence[int], *, owner: str, lease_seconds: float
 ) -> frozenset[int]:
-    """Push the end of our leases out; returns those that are still ours and that nobody writes this moment."""
-    # Waiting for a row while holding others could close a circle with those who record, and would let the other leases run out.
+    """Extend our leases; return the attempts that are still ours and are not being written at this moment."""
+    # Skip locked rows: waiting for one while holding others could deadlock with a transaction that records results, and our other leases
+    # would run out meanwhile.
     cursor = await connection.execute(
         """with mine as (
             select job, kind, source_id from dirty where job = %s and lease_owner = %s and attempt = any(%s)
@@ -126,7 +127,7 @@ async def renew(
 async def release(
     connection: Connection, job: str, claims: Iterable[Claim], *, not_before: datetime | None = None
 ) -> None:
-    """Give claimed objects back as they were, due at once or at *not_before*."""
+    """Give claimed objects back unchanged, due at once or at *not_before*."""
     rows = as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
     await connection.execute(
         """update dirty set lease_owner = null, lease_until = null, not_before = coalesce(%(not_before)s, dirty.not_before)
@@ -138,7 +139,7 @@ async def release(
 
 
 async def fence(connection: Connection, job: str, claims: Iterable[Claim]) -> set[int]:
-    """Lock the rows of *claims* until the transaction ends; returns the attempts that are still the newest."""
+    """Lock the rows of *claims* until the transaction ends; return the attempts that are still the newest."""
     rows = as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
     cursor = await connection.execute(
         """select dirty.attempt
@@ -153,7 +154,7 @@ async def fence(connection: Connection, job: str, claims: Iterable[Claim]) -> se
 
 
 async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> None:
-    """Remove what was done. An object that changed meanwhile stays, free for the next claim."""
+    """Remove finished objects. An object that changed meanwhile stays and can be claimed again."""
     rows = as_rows(
         {"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt, "version": one.version} for one in claims
     )
@@ -175,8 +176,9 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
 
 
 async def postpone(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Give objects back for later: *rows* of kind, source_id, attempt, version, not_before (ISO text or infinity),
-    failures, first_failed_at, last_error, keeps_cycle. One that changed meanwhile is due at once."""
+    """Put objects off. *rows* have kind, source_id, attempt, version, not_before (ISO text or infinity), failures, first_failed_at,
+    last_error, keeps_cycle. An object that changed meanwhile is due at once.
+    """
     await connection.execute(
         """update dirty set
             lease_owner = null, lease_until = null,
@@ -192,7 +194,7 @@ async def postpone(connection: Connection, job: str, rows: Sequence[Mapping[str,
 
 
 async def seconds_until_due(connection: Connection, job: str) -> float | None:
-    """How long until something of *job* can be claimed (0 if at once); None when nothing waits for a time."""
+    """Seconds until something of *job* can be claimed (0 if now); None if nothing waits for a time."""
     cursor = await connection.execute(
         """select case when min(due) <= now() then 0 else extract(epoch from min(due) - now()) end
         from dirty, greatest(not_before, coalesce(lease_until, '-infinity')) as due
@@ -205,10 +207,11 @@ async def seconds_until_due(connection: Connection, job: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """*waiting*: to be looked at now, or being looked at. *escrowed*: failed, tried again later.
+    """How many objects of a job wait, and what for.
 
-    *scheduled*: people without an account who may get one when a date comes. *slowed*: put off by a quarantine. *leavers*: of the
-    failed, those whose access was to end. *leased*: being worked on this moment.
+    *waiting*: due or being worked on. *escrowed*: failed, retried later. *scheduled*: people without an account who may get one on a
+    future date. *slowed*: postponed by a quarantine. *leavers*: the failed objects whose access was to end. *leased*: being worked on
+    at this moment.
     """
 
     waiting: int
@@ -235,7 +238,7 @@ async def backlog(connection: Connection, job: str) -> Backlog:
 
 
 async def jobs_with_due_work(connection: Connection) -> list[str]:
-    """Jobs that are switched on and have something to claim now, or a cycle to prepare or to end."""
+    """Jobs that are on and have something to claim now, or a cycle to prepare or to end."""
     cursor = await connection.execute(
         """select id from job
         where status = 'on' and started

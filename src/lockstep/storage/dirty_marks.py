@@ -1,6 +1,6 @@
-"""Put objects into the dirty set, make those due that wait, and count them in a cycle.
+"""Put objects into the dirty set, make waiting ones due, and count them in a cycle.
 
-Rows are taken in the order of their kinds and ids, here as everywhere, so that nobody waits for another in a circle.
+Rows are locked in the order of their kinds and ids, here as everywhere, to avoid deadlocks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _IN_ORDER = """with wanted as (
 
 
 async def mark(connection: Connection, job: str, kind: str, ids: Sequence[str], *, lane: Lane, reason: str) -> int:
-    """Mark objects dirty; returns how many."""
+    """Mark objects dirty; return how many."""
     cursor = await connection.execute(
         "select mark_dirty(%s, %s, %s::uuid[], %s::smallint, %s)", (job, kind, list(ids), lane.number, reason)
     )
@@ -35,9 +35,9 @@ async def mark(connection: Connection, job: str, kind: str, ids: Sequence[str], 
 async def mark_all(
     connection: Connection, job: str, app: str, kind: str, *, everybody: bool, cycle: int | None, reason: str
 ) -> int:
-    """Mark the objects of *kind* that are assigned (*everybody*: all there are) or linked; returns how many.
+    """Mark the objects of *kind* that are assigned (all of them with *everybody*) or linked; return how many.
 
-    Groups come after people, so that their members have accounts by then.
+    Groups are due after people, so that their members have accounts by then.
     """
     cursor = await connection.execute(
         sql.SQL(
@@ -64,9 +64,10 @@ async def mark_all(
 
 
 async def refresh_statistics(connection: Connection, marked: int) -> None:
-    """After many marks, tell the planner how many there are now: for a table that was empty it would read all for each of a few.
+    """Refresh the planner's statistics after many marks: with those of an empty table it would scan the whole table for each of a few
+    rows.
 
-    Whoever finds another at it passes on: waiting here, with rows locked, could close a circle.
+    Returns at once if another transaction is doing it: waiting here, with rows locked, could deadlock.
     """
     if marked < MANY:
         return
@@ -88,7 +89,7 @@ async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *
 
 
 async def adopt_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Count everything that is due, and belongs to no cycle yet, in *cycle*; returns how many."""
+    """Count everything in *cycle* that is due and belongs to no cycle yet; return how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(which="job = %(job)s and cycle is null and not_before <= now()", change="cycle = %(cycle)s"),
         {"job": job, "cycle": cycle},
@@ -97,7 +98,7 @@ async def adopt_due(connection: Connection, job: str, *, cycle: int) -> int:
 
 
 async def release_cycle(connection: Connection, cycle: int) -> None:
-    """What *cycle* did not finish belongs to no cycle any more."""
+    """Detach the unfinished objects of *cycle* from it."""
     await connection.execute(_IN_ORDER.format(which="cycle = %(cycle)s", change="cycle = null"), {"cycle": cycle})
 
 
@@ -108,7 +109,7 @@ async def count_of_cycle(connection: Connection, kind: str, *, cycle: int) -> in
 
 
 async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Try everything that failed again, now, as part of *cycle*; returns how many."""
+    """Make everything that failed due now, as part of *cycle*; return how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and failures > 0 and not_before > now() and not_before < 'infinity' and lease_until is null",
@@ -120,9 +121,9 @@ async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> in
 
 
 async def make_some_failed_due(connection: Connection, job: str, *, limit: int | None = None) -> int:
-    """Try those who failed again now, or only *limit* of them, the longest failing first; returns how many.
+    """Make failed objects due now, or only the *limit* that have failed longest; return how many.
 
-    What was given up comes again, too; what waits for approval has not failed and stays.
+    Includes those that were given up. Objects held for approval have not failed and stay held.
     """
     cursor = await connection.execute(
         """with chosen as (
@@ -141,7 +142,7 @@ async def make_some_failed_due(connection: Connection, job: str, *, limit: int |
 
 
 async def make_slowed_due(connection: Connection, job: str) -> int:
-    """What a quarantine has put off, without having failed, is due again; returns how many."""
+    """Make everything due that a quarantine postponed and that has not failed; return how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and last_error -> 'isSlowed' = 'true' and not_before > now() and lease_until is null",
@@ -153,7 +154,7 @@ async def make_slowed_due(connection: Connection, job: str) -> int:
 
 
 async def forget_escrow(connection: Connection, job: str) -> int:
-    """Forget what failed and stop retrying it. What changed since is no failure and stays."""
+    """Stop retrying failed objects by removing them; return how many. An object that changed since is due for that change and stays."""
     cursor = await connection.execute(
         """with failed as (
             select job, kind, source_id from dirty
@@ -168,7 +169,7 @@ async def forget_escrow(connection: Connection, job: str) -> int:
 
 
 async def wake_for_accounts(connection: Connection, job: str, accounts: Sequence[str]) -> int:
-    """Try those again now who failed because one of *accounts* belonged to somebody else; returns how many."""
+    """Make objects due now that failed because one of *accounts* belonged to another object; return how many."""
     cursor = await connection.execute(
         """with waiting as (
             select job, kind, source_id from dirty

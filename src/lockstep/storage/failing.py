@@ -1,4 +1,4 @@
-"""How many of a job's objects fail at present, and how many are as they should be."""
+"""How many of a job's objects fail at present, and how many are in order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lockstep.storage.batches import only_row
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """*references*: objects whose own account is right, but for a manager or member that the application refuses."""
+    """Failures of one job. *references*: objects whose own account is right, but whose manager or member the application refuses."""
 
     base: int
     references: int
@@ -21,7 +21,7 @@ class Failing:
 
 
 async def count_failing(connection: Connection, job: str) -> Failing:
-    """Objects whose last try failed, given up ones included."""
+    """Count objects whose last attempt failed, including those that were given up."""
     cursor = await connection.execute(
         """select count(*) filter (where last_error -> 'isReference' is distinct from 'true'),
             count(*) filter (where last_error -> 'isReference' = 'true')
@@ -32,7 +32,7 @@ async def count_failing(connection: Connection, job: str) -> Failing:
 
 
 async def count_working(connection: Connection, job: str) -> int:
-    """Linked objects that do not fail."""
+    """Count linked objects that do not fail."""
     cursor = await connection.execute(
         """select count(*) from link where job = %(job)s and state <> 'tombstone'
             and not exists (select from dirty where dirty.job = %(job)s and dirty.kind = link.kind

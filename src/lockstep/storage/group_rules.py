@@ -1,4 +1,4 @@
-"""The rules of dynamic groups, and what is needed to follow them: who is a member now, and everybody who may become one."""
+"""The rules of dynamic groups and what evaluating them needs: the present members, and all people who may become one."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def due_for_review(connection: Connection, now: datetime) -> list[RuleRow]
 async def memberships_among(
     connection: Connection, groups: Iterable[str], persons: Iterable[str]
 ) -> set[tuple[str, str]]:
-    """Those pairs of group and person that are on record."""
+    """Those pairs of group and person that are memberships now."""
     cursor = await connection.execute(
         """select group_id::text, member_id::text from member
         where group_id = any(%s::uuid[]) and member_id = any(%s::uuid[])""",

@@ -1,6 +1,6 @@
-"""Groups and their members. Nested groups are kept as such; the table nested_group, kept by triggers, says who is below whom."""
+"""Groups and their members. Nested groups are stored as they are; triggers keep the transitive closure in nested_group."""
 
-# ruff: noqa: S608  # statements are put together from constants of this module; a row that must be there is there
+# ruff: noqa: S608  # statements are built from constants of this module
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,7 +53,7 @@ async def read_groups(connection: Connection, ids: Sequence[str]) -> dict[str, G
 
 
 async def find_groups(connection: Connection, name: str, *, is_deleted: bool = False) -> list[GroupRow]:
-    """The groups with that display name (case does not matter) or id. Several groups may have one name."""
+    """The groups with that display name (ignoring case) or id. Several groups may share a display name."""
     async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from grp
@@ -66,7 +66,7 @@ async def find_groups(connection: Connection, name: str, *, is_deleted: bool = F
 
 
 async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, str]:
-    """Key to id, where a key is an anchor of *source* or the display name of exactly one of its live groups."""
+    """Map each key to an id. A key is an anchor of *source* or the display name of exactly one of its live groups."""
     cursor = await connection.execute(
         """select display_name, min(id::text) from grp
         where source = %(source)s and deleted_at is null and display_name = any(%(keys)s)
@@ -87,7 +87,7 @@ async def insert_groups(connection: Connection, rows: Sequence[Mapping[str, Any]
 
 
 async def update_groups(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Overwrite groups by id. *row_hash* null keeps the one that is stored; empty text forgets it."""
+    """Overwrite groups by id. A null *row_hash* keeps the stored one; an empty one clears it."""
     await connection.execute(
         f"""update grp set display_name = given.display_name, attributes = given.attributes, deleted_at = given.deleted_at,
             row_hash = case given.row_hash when '' then null else coalesce(decode(given.row_hash, 'hex'), grp.row_hash) end,
@@ -104,7 +104,7 @@ async def due_for_purge(connection: Connection, before: datetime, *, limit: int)
 
 
 async def remove_groups(connection: Connection, ids: Sequence[str]) -> None:
-    """Remove for good, with their members, their memberships and assignments."""
+    """Delete groups permanently, with their members, memberships and assignments."""
     for statement in (
         "delete from member where member_id = any(%s::uuid[])",
         "delete from assignment where principal_id = any(%s::uuid[])",
@@ -155,7 +155,7 @@ async def edges_of_groups(connection: Connection, groups: Sequence[str]) -> list
 
 
 async def edges_of_members(connection: Connection, members: Sequence[str]) -> list[Edge]:
-    """Every group that *members* are direct members of."""
+    """Every direct membership that *members* have in a group."""
     async with connection.cursor(row_factory=class_row(Edge)) as cursor:
         await cursor.execute(
             "select group_id::text, member_id::text, member_kind from member where member_id = any(%s::uuid[])",
@@ -165,7 +165,9 @@ async def edges_of_members(connection: Connection, members: Sequence[str]) -> li
 
 
 async def groups_of_people(connection: Connection, app: str, people: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Person, group and its name, for every group that *people* are in: directly, or below it where *app* flattens nested groups."""
+    """Person, group id and group name for every group of *people*: direct memberships, and those through nested groups if *app* flattens
+    them.
+    """
     cursor = await connection.execute(
         """select one.member_id::text, grp.id::text, grp.display_name
         from (
@@ -184,7 +186,7 @@ async def groups_of_people(connection: Connection, app: str, people: Sequence[st
 
 
 async def add_edges(connection: Connection, edges: Iterable[Edge], *, generation: int = 0) -> list[Edge]:
-    """Add memberships; returns those that were new."""
+    """Add memberships; return the new ones."""
     groups, members, kinds = _columns(edges)
     async with connection.cursor(row_factory=class_row(Edge)) as cursor:
         await cursor.execute(
@@ -198,7 +200,7 @@ async def add_edges(connection: Connection, edges: Iterable[Edge], *, generation
 
 
 async def remove_edges(connection: Connection, edges: Iterable[Edge]) -> list[Edge]:
-    """Remove memberships; returns those that there were."""
+    """Remove memberships; return those that existed."""
     groups, members, _ = _columns(edges)
     async with connection.cursor(row_factory=class_row(Edge)) as cursor:
         await cursor.execute(
@@ -211,7 +213,7 @@ async def remove_edges(connection: Connection, edges: Iterable[Edge]) -> list[Ed
 
 
 async def await_members(connection: Connection, source: str, pairs: Iterable[tuple[str, str]]) -> None:
-    """Remember members that were named before they arrived: (group id, key of the member)."""
+    """Remember members that were named before they arrived, as (group id, key of the member)."""
     wanted = sorted(set(pairs))
     await connection.execute(
         """insert into awaited_member (group_id, member_anchor, source)
@@ -222,7 +224,7 @@ async def await_members(connection: Connection, source: str, pairs: Iterable[tup
 
 
 async def take_awaited(connection: Connection, source: str, ids_by_key: Mapping[str, tuple[str, str]]) -> list[Edge]:
-    """Stop waiting for the keys of *ids_by_key* (key to id and kind); returns the memberships that can now be made."""
+    """Stop waiting for the keys of *ids_by_key* (key to id and kind); return the memberships that can be added now."""
     cursor = await connection.execute(
         "delete from awaited_member where source = %s and member_anchor = any(%s) returning group_id::text, member_anchor",
         (source, list(ids_by_key)),

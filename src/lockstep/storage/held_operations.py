@@ -1,4 +1,4 @@
-"""Writes that a guard holds back, and those that somebody rejected, as a person who decides reads them."""
+"""Writes that a guard holds and writes that somebody rejected, with names and details for the person who decides."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ class HeldOperation:
 async def held_operations(
     connection: Connection, job: str, *, source_id: str | None = None, rejected: bool = False
 ) -> list[HeldOperation]:
-    """What waits for a decision, or what was *rejected* and stays so, oldest first; of one object where *source_id* is given."""
+    """Writes that wait for a decision or, with *rejected*, those that somebody rejected and that stay rejected. Oldest first; only those
+    of *source_id* if it is given.
+    """
     which = STANDS if rejected else "state = 'held'"
     async with connection.cursor(row_factory=class_row(HeldOperation)) as cursor:
         await cursor.execute(

@@ -1,11 +1,11 @@
-"""What there is once: the tenant's id, and the lock that makes changes of the directory happen one after the other.
+"""What exists once per installation: the tenant's id, and the lock that serialises changes of the directory.
 
-Whoever changes people, groups, members, roles or assignments, starts a job or changes what a job depends on takes
-`lock_directory` first. Otherwise two transactions that do not see each other (one assigns a group, one adds a member) would each
-find nobody to mark, and the new member would never be looked at.
+Call `lock_directory` before changing people, groups, members, roles or assignments, before starting a job and before changing what a
+job depends on. Otherwise two transactions that do not see each other (one assigns a group, one adds a member) would each find nothing
+to mark, and the new member would never be evaluated.
 """
 
-# ruff: noqa: S101  # statements are put together from constants of this module; a row that must be there is there
+# ruff: noqa: S101  # an asserted row always exists
 from __future__ import annotations
 
 from lockstep.postgres.pool import Connection
@@ -21,5 +21,5 @@ async def tenant_id(connection: Connection) -> str:
 
 
 async def lock_directory(connection: Connection) -> None:
-    """Wait until nobody else changes the directory. Held until the transaction ends; taking it twice is harmless."""
+    """Wait for all other changes of the directory. Held until the transaction ends; taking the lock twice is harmless."""
     await connection.execute("select pg_advisory_xact_lock(%s)", (_DIRECTORY_LOCK,))

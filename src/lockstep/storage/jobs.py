@@ -1,6 +1,6 @@
-"""Jobs: one application's provisioning, with the version of its configuration and its health.
+"""Jobs: the provisioning of one application, with its configuration version and its health.
 
-Configuration versions are only ever added: whoever claimed objects under a version can read exactly that one again.
+Configuration versions are only added, never changed: a worker that claimed objects under a version can always read it again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lockstep.storage.batches import as_json, only_row
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job with the newest version of its configuration, as stored."""
+    """A job with the newest version of its configuration as it is stored."""
 
     id: str
     app: str
@@ -39,7 +39,7 @@ class JobRow:
     quarantine: Mapping[str, Any] | None
     unkept: Sequence[
         Mapping[str, Any]
-    ] = ()  # attributes that answers left out: kind, path, mapping, answers, display, since
+    ] = ()  # attributes missing from responses: kind, path, mapping, answers, display, since
 
     @property
     def is_on(self) -> bool:
@@ -93,10 +93,10 @@ async def save_configuration(
     author: str,
     comment: str = "",
 ) -> int:
-    """Add a version and make it the one in force; returns its number.
+    """Add a configuration version and put it in force; return its number.
 
-    What was read of the application for the old version is not trusted any more: it may hold other attributes than are asked for now.
-    A job in quarantine tries again now: the old version may have been the cause.
+    Also distrusts what was read of the application under the old version, since the new one may ask for other attributes, and makes a
+    job in quarantine try again now, since the old version may have been the cause.
     """
     await distrust_target_index(connection, job)
     await unkept.forget_other_mappings(connection, job, as_json(config))
@@ -122,7 +122,7 @@ async def save_configuration(
 
 
 async def set_status(connection: Connection, job: str, status: str, *, actor: str) -> None:
-    """Switch on or off. Nothing else is touched, so off and on again goes on where it was."""
+    """Switch the job on or off. Nothing else changes, so switching it off and on resumes where it stopped."""
     await connection.execute(
         """update job set status = %(status)s,
             paused_at = case when %(status)s = 'off' then coalesce(paused_at, now()) end,
@@ -133,7 +133,7 @@ async def set_status(connection: Connection, job: str, status: str, *, actor: st
 
 
 async def distrust_target_index(connection: Connection, job: str) -> None:
-    """What was read of the application is read again before anything relies on it."""
+    """Make everything that was read of the application be read again before it is used."""
     await connection.execute("update target_index_state set complete = false where job = %s", (job,))
 
 
@@ -150,7 +150,7 @@ async def set_next_cycle_at(connection: Connection, job: str, at: datetime) -> N
 
 
 async def lock_job(connection: Connection, job: str) -> None:
-    """Let nobody else judge the health of *job* until the transaction ends."""
+    """Prevent others from changing the health of *job* until the transaction ends."""
     await connection.execute("select from job where id = %s for no key update", (job,))
 
 
@@ -161,7 +161,7 @@ async def set_quarantine(connection: Connection, job: str, quarantine: Mapping[s
 
 
 async def end_connection_wait(connection: Connection, job: str) -> bool:
-    """The connection is good: a job in quarantine because it was not tries again now. False where none waited."""
+    """Record that the connection works: a job in quarantine because it did not is tried again now. Returns False if none was."""
     cursor = await connection.execute(
         """update job set last_probe_at = null, quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now()))
         where id = %s and quarantine ->> 'reason' = 'EncounteredQuarantineException'""",
@@ -171,12 +171,12 @@ async def end_connection_wait(connection: Connection, job: str) -> bool:
 
 
 async def note_probe(connection: Connection, job: str) -> None:
-    """The application answered as it should, just now."""
+    """Record that the application has just answered a probe as it should."""
     await connection.execute("update job set last_probe_at = now() where id = %s", (job,))
 
 
 async def jobs_with_due_cycle(connection: Connection) -> list[str]:
-    """Jobs that are on and have not had a cycle for their interval, or whose quarantine is to be tried."""
+    """Jobs that are on and whose cycle is due, or whose quarantine is to be probed."""
     cursor = await connection.execute(
         """select id from job where status = 'on' and started and (coalesce(next_cycle_at, now()) <= now()
             or (quarantine ->> 'nextAttempt')::timestamptz <= now())"""
@@ -185,7 +185,7 @@ async def jobs_with_due_cycle(connection: Connection) -> list[str]:
 
 
 async def applications_with_work(connection: Connection, among: Collection[str]) -> list[str]:
-    """The names of the applications of jobs *among* that are on and have something to do now."""
+    """The names of the applications of those jobs in *among* that are on and have work due now."""
     cursor = await connection.execute(
         """select application.name from job join application on application.id = job.app
         where job.id = any(%s) and status = 'on' and started and (
@@ -199,13 +199,13 @@ async def applications_with_work(connection: Connection, among: Collection[str])
 
 
 async def has_waiting_leavers(connection: Connection, job: str) -> bool:
-    """Whether somebody waits to lose access."""
+    """Whether any object of the job waits to lose access."""
     cursor = await connection.execute("select exists (select from dirty where job = %s and lane = 1)", (job,))
     return bool((await only_row(cursor))[0])
 
 
 async def count_waiting_leavers(connection: Connection) -> int:
-    """How many objects, over all applications that are switched on, are due in the lane of those who lose access."""
+    """How many objects of all jobs that are on are due in the lane for losses of access."""
     cursor = await connection.execute(
         """select count(*) from dirty join job on job.id = dirty.job and job.status = 'on' and job.started
         where dirty.lane = %s and dirty.not_before <= now()""",
@@ -215,7 +215,7 @@ async def count_waiting_leavers(connection: Connection) -> int:
 
 
 async def has_live_worker(connection: Connection, *, silent_seconds: float) -> bool:
-    """Whether some worker, anywhere, has given a sign of life lately."""
+    """Whether any worker of any process has sent a heartbeat within *silent_seconds*."""
     cursor = await connection.execute(
         "select exists (select from procrastinate_workers where last_heartbeat > now() - make_interval(secs => %s))",
         (silent_seconds,),

@@ -1,4 +1,4 @@
-"""What the directory knows of the rows that a source sends, whichever table they belong to."""
+"""What the directory knows about the rows of a source, for people and groups alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class KnownRow:
-    """What the directory knows of an anchor that a source named. *is_same*: the row is the one that was read last time."""
+    """The object behind an anchor of a source. *is_same*: the row has not changed since it was last read."""
 
     anchor: str
     id: str
@@ -24,7 +24,9 @@ class KnownRow:
 async def known_rows(
     connection: Connection, table: Literal["person", "grp"], source: str, hashes: Mapping[str, bytes]
 ) -> dict[str, KnownRow]:
-    """By anchor, those of *hashes* (anchor to hash of the source's row) that the directory knows, deleted ones too."""
+    """Look up anchors of *source*; *hashes* maps each anchor to the hash of its row. Unknown anchors are left out; objects in the recycle
+    bin are included.
+    """
     statement = sql.SQL(
         """select known.anchor, known.id::text, coalesce(known.row_hash = wanted.hash, false) as is_same
         from unnest(%s::text[], %s::bytea[]) as wanted (anchor, hash)

@@ -1,6 +1,6 @@
-"""Links as lists show them, and objects that failed made due again.
+"""Links for lists, and making failed objects due again.
 
-A parked object (given up, or held for approval) is due again only by name: what waits for a decision is never retried by the way.
+A parked object (given up, or held for approval) becomes due only when it is named: a held write must not be retried as a side effect.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """One link, without what both sides agreed on."""
+    """One link without its base (the values that both sides last agreed on)."""
 
     kind: str
     source_id: str
@@ -31,7 +31,7 @@ class LinkRow:
 async def list_links(
     connection: Connection, job: str, *, source_id: str = "", state: str = "", limit: int = 100
 ) -> list[LinkRow]:
-    """Links by name; *source_id* and *state* narrow them down."""
+    """Links by name, optionally only those of *source_id* or in *state*."""
     async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:
         await cursor.execute(
             """select kind, source_id::text, target_id, state, display, cause, updated_at, review_at from link
@@ -44,7 +44,7 @@ async def list_links(
 
 
 async def active_people(connection: Connection, job: str) -> list[str]:
-    """The directory ids of everybody whose account is live."""
+    """The directory ids of all people whose account is live."""
     cursor = await connection.execute(
         "select source_id::text from link where job = %s and kind = 'User' and state = 'live' order by source_id",
         (job,),
@@ -53,7 +53,7 @@ async def active_people(connection: Connection, job: str) -> list[str]:
 
 
 async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None, *, code: str = "") -> int:
-    """Try failed objects (all of them without *ids* and *code*) again now; returns how many."""
+    """Make failed objects due now: those of *ids*, those with error *code*, or all without either; return how many."""
     cursor = await connection.execute(
         """update dirty set not_before = '-infinity'
         where job = %(job)s and failures > 0 and not_before > now() and lease_until is null

@@ -1,6 +1,6 @@
-"""Links: which account belongs to which object, and the base that both sides last agreed on.
+"""Links: which account belongs to which object, and the base on which both sides last agreed.
 
-The database itself forbids that two objects hold one account (tombstones apart), so a violation here is an answer, not a bug.
+A database constraint forbids two objects to hold one account (tombstones apart), so a violation is an expected answer, not a bug.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from lockstep.storage.batches import as_rows
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The object that holds an account already."""
+    """The object that already holds an account."""
 
     source_id: str
     target_id: str
     display: str
     state: LinkState
-    is_deleted: bool = False  # from the directory
-    has_left: bool = False  # and nothing is to be done to the account any more
+    is_deleted: bool = False  # in the directory
+    has_left: bool = False  # they left, and nothing remains to be done to the account
 
 
 _IS_DELETED = """(link.kind = 'User'
@@ -34,7 +34,9 @@ _HAS_LEFT = f"""({_IS_DELETED} and link.state in ('disabled', 'released')
 
 
 async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Link]:
-    """The links of *ids*, by directory id; an object without link is absent. A forgotten link whose account is another's now is none."""
+    """The links of *ids* by directory id. An object without a link is absent, and so is a forgotten link whose account now belongs to
+    another object.
+    """
     cursor = await connection.execute(
         """select kind, source_id::text, target_id, state, base, desired_hash, config_version, etag, generated,
             review_at, cause, display, is_forgotten, answers
@@ -56,7 +58,7 @@ def link_from(row: Sequence[Any]) -> Link:
 
 
 async def target_ids(connection: Connection, job: str, ids: Iterable[str]) -> dict[str, str]:
-    """Account ids of those of *ids* that have a live or disabled account, whatever their kind: what references point at."""
+    """The account ids that references to *ids* may point at: live or disabled accounts of any kind, by directory id."""
     cursor = await connection.execute(
         "select source_id::text, target_id from link "
         "where job = %s and source_id = any(%s::uuid[]) and state in ('live', 'disabled')",
@@ -66,7 +68,7 @@ async def target_ids(connection: Connection, job: str, ids: Iterable[str]) -> di
 
 
 async def holders(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, Holder]:
-    """Who holds these accounts, by account id; forgotten links do not."""
+    """The objects that hold these accounts, by account id. Forgotten links hold none."""
     cursor = await connection.execute(
         "select source_id::text, target_id, coalesce((select user_principal_name from person "  # noqa: S608
         f"where person.id = link.source_id), display), state, {_IS_DELETED}, {_HAS_LEFT} from link "
@@ -79,7 +81,7 @@ async def holders(connection: Connection, job: str, kind: str, accounts: Iterabl
 
 
 async def bury_links(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, str]:
-    """Let go of these accounts where their holder has left; returns the former holder of each that is free now."""
+    """Release these accounts where the holder has left; return the former holder of each released account."""
     cursor = await connection.execute(
         f"""update link set state = 'tombstone', review_at = null, cause = 'takenOver', updated_at = now()
         where job = %s and kind = %s and target_id = any(%s) and not is_forgotten and {_HAS_LEFT}
@@ -90,7 +92,7 @@ async def bury_links(connection: Connection, job: str, kind: str, accounts: Iter
 
 
 async def save_links(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert or replace links. *rows* have the table's columns. Raises UniqueViolation when an account is taken."""
+    """Insert or replace links. *rows* have the table's columns. Raises UniqueViolation if another object holds an account."""
     await connection.execute(
         """insert into link (job, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
             observed_at, generated, cause, review_at, is_forgotten, answers)
@@ -109,14 +111,14 @@ async def save_links(connection: Connection, job: str, rows: Sequence[Mapping[st
 
 
 async def save_etag(connection: Connection, job: str, kind: ObjectKind, source_id: str, etag: str) -> None:
-    """Remember the account's version after a write that changed nothing that the link holds; empty: not known."""
+    """Store the account's version after a write that changed nothing else in the link; empty if it is unknown."""
     await connection.execute(
         "update link set etag = %s where job = %s and kind = %s and source_id = %s", (etag, job, kind.value, source_id)
     )
 
 
 async def remove_links(connection: Connection, job: str, pairs: Iterable[tuple[str, str]]) -> None:
-    """Forget links of (kind, directory id)."""
+    """Delete links by (kind, directory id)."""
     rows = as_rows({"kind": kind, "source_id": source_id} for kind, source_id in pairs)
     await connection.execute(
         """delete from link using jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid)
@@ -126,9 +128,9 @@ async def remove_links(connection: Connection, job: str, pairs: Iterable[tuple[s
 
 
 async def forget_links(connection: Connection, job: str) -> int:
-    """Let every link of *job* be made anew (restart with ConnectorDataStore); returns how many.
+    """Mark every link of *job* as forgotten, so that it is matched again (restart with ConnectorDataStore); return how many.
 
-    Until its object has been matched, a link still leads to the account of somebody who leaves. It holds the account against nobody.
+    A forgotten link still leads to the account of a leaver until its object has been matched, but another object may take the account.
     """
     await connection.execute("delete from link where job = %s and state = 'tombstone'", (job,))
     cursor = await connection.execute("update link set is_forgotten = true where job = %s", (job,))
@@ -138,7 +140,7 @@ async def forget_links(connection: Connection, job: str) -> int:
 
 
 async def count_links(connection: Connection, job: str) -> dict[str, int]:
-    """How many accounts of each kind are linked (live or disabled)."""
+    """How many live or disabled accounts of each kind are linked."""
     cursor = await connection.execute(
         "select kind, count(*) from link where job = %s and state in ('live', 'disabled') group by kind", (job,)
     )
@@ -146,7 +148,7 @@ async def count_links(connection: Connection, job: str) -> dict[str, int]:
 
 
 async def mark_reviews_due(connection: Connection) -> list[str]:
-    """Mark objects whose review time has come (delete after N days, start dates); returns the jobs touched."""
+    """Mark objects whose review time has come (delete after N days, start dates); return the affected jobs."""
     cursor = await connection.execute(
         """with due as (
             update link set review_at = null where review_at <= now() returning job, kind, source_id

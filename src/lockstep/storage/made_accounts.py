@@ -1,6 +1,7 @@
-"""Accounts that creates of ours made, or may have made, and that nobody is linked to: what older versions left behind after a crash.
+"""Accounts that our creates made, or may have made, and that have no link: left by older versions after a crash.
 
-An older version called a create dropped without having looked for it; its rows have no *queries*. Newer rows are dropped on proof.
+An older version dropped a create without looking for its account; its rows have no *queries*. Newer versions drop a create only after
+proving that it made nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from lockstep.storage.batches import as_rows, only_row
 _DISPLAY = """coalesce(person.user_principal_name, grp.display_name, made.after ->> 'userName', made.after ->> 'displayName',
     made.source_id::text)"""
 _PEOPLE = "left join person on person.id = made.source_id left join grp on grp.id = made.source_id"
-# Nobody was given what the create would have made: no link has its account, and no later create was needed to give the same.
+# The account is unused: no link has it, and no later create was sent for the same match key.
 _UNCLAIMED = """(
     made.action = 'create' and made.job = %(job)s and (
         made.state in ('planned', 'ambiguous') and made.planned_at < now() - interval '1 minute'
@@ -30,17 +31,17 @@ _UNCLAIMED = """(
 
 @dataclass(frozen=True, slots=True)
 class MadeAccount:
-    """A create whose account nobody is linked to. *target_id* is "" where it is not known whether there is one."""
+    """A create whose account has no link. *target_id* is "" if it is unknown whether the account exists."""
 
     id: str
     kind: str
     source_id: str
-    display: str  # whom it was made for
+    display: str  # the name of the object it was made for
     target_id: str
 
 
 async def unclaimed(connection: Connection, job: str, *, limit: int = 1_000) -> list[MadeAccount]:
-    """Newest first."""
+    """Unlinked accounts, newest first."""
     async with connection.cursor(row_factory=class_row(MadeAccount)) as cursor:
         await cursor.execute(
             f"""select made.id::text, made.kind, made.source_id::text, {_DISPLAY} as display, made.target_id
@@ -53,9 +54,9 @@ async def unclaimed(connection: Connection, job: str, *, limit: int = 1_000) -> 
 async def made_for(
     connection: Connection, job: str, kind: str, accounts: Mapping[str, Sequence[str]]
 ) -> dict[str, MadeAccount]:
-    """Of *accounts* (id to the match keys that it answers to), those that a create of ours made, by account id.
+    """Of *accounts* (id to the match keys it answers to), those that a create of ours made, by account id.
 
-    One whose answer named the account goes before one that only looked for its name.
+    A create whose response named the account takes precedence over one that only searched for its name.
     """
     rows = as_rows({"account": account, "keys": list(keys)} for account, keys in accounts.items())
     async with connection.cursor(row_factory=class_row(MadeAccount)) as cursor:
@@ -78,7 +79,7 @@ async def made_for(
 
 
 async def look_for(connection: Connection, job: str, made: Sequence[MadeAccount]) -> int:
-    """Open these creates again, so that their accounts are looked for and go to whom they were made for; returns how many."""
+    """Reopen these creates, so that their accounts are looked up and linked to the objects they were made for; return how many."""
     cursor = await connection.execute(
         """with opened as (
             update operation set state = 'ambiguous', settled_at = null, queries = coalesce(operation.queries, '[]'),

@@ -1,10 +1,10 @@
-"""Who is touched by a change of the directory: for every started job, the objects that need a look.
+"""Which objects of which started jobs a change of the directory affects.
 
-The questions here only find; `write_marks` marks everything of one transaction in one statement and in one order, so that two
-transactions never wait for each other in a circle.
+The queries here only find them. `write_marks` marks everything of one transaction in one statement and in one order, so that two
+transactions cannot deadlock.
 """
 
-# ruff: noqa: S608  # statements are put together from constants of this module; a row that must be there is there
+# ruff: noqa: S608  # statements are built from constants of this module
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from lockstep.storage.groups import Edge
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One object that one job has to look at. *is_linked*: the job knows an account of it."""
+    """One object that one job has to evaluate. *is_linked*: the job has a link for it."""
 
     job: str
     kind: str
@@ -50,10 +50,10 @@ async def are_jobs_started(connection: Connection) -> bool:
 
 
 async def touched_by_changes(connection: Connection, kind: str, rows: Sequence[Mapping[str, Any]]) -> list[Hit]:
-    """Who of *rows* (id, changed: attribute names, concerns_all) a job depends on and knows.
+    """Those of *rows* (id, changed: attribute names, concerns_all) that a job knows and whose changed attributes it depends on.
 
-    A job knows an object that it synchronizes (scope: all), that is assigned, or that has a link. *concerns_all*: whatever
-    the job depends on (enabled, disabled, deleted, restored, created).
+    A job knows an object that it synchronizes (scope: all), that is assigned, or that has a link. *concerns_all* marks changes that
+    every job depends on: created, restored, enabled, disabled, deleted.
     """
     return await _hits(
         connection,
@@ -70,7 +70,7 @@ async def touched_by_changes(connection: Connection, kind: str, rows: Sequence[M
 
 
 async def touched_by_managers(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Hit]:
-    """Who reports to one of *rows* (id, changed: attribute names), where a job reads one of them as `manager.<attribute>`."""
+    """The direct reports of *rows* (id, changed: attribute names), for jobs that read a changed attribute as `manager.<attribute>`."""
     return await _hits(
         connection,
         f"""with given as (
@@ -90,8 +90,8 @@ async def touched_by_managers(connection: Connection, rows: Sequence[Mapping[str
     )
 
 
-# Whom memberships reach: people who are members themselves, and, where some job flattens nested groups, people of the groups
-# below; in the group of the membership, and in all above it.
+# People reached by memberships: direct members and, where some job flattens nested groups, members of the groups below; in the group of
+# the membership and in all groups above it.
 _REACHED = """
     given as (
         select * from unnest(%(groups)s::uuid[], %(members)s::uuid[], %(kinds)s::text[]) as given (group_id, member_id, kind)
@@ -118,7 +118,7 @@ _REACHED = """
 
 
 async def touched_by_edges(connection: Connection, edges: Sequence[Edge]) -> list[Hit]:
-    """The people whose assignments or memberships *edges*, memberships that began or ended, give or take away."""
+    """The people who gain or lose an assignment or a membership through *edges* (memberships that began or ended)."""
     return await _hits(
         connection,
         f"""with {_REACHED}
@@ -134,12 +134,12 @@ async def touched_by_edges(connection: Connection, edges: Sequence[Edge]) -> lis
 
 
 async def touched_by_group_names(connection: Connection, edges: Sequence[Edge]) -> list[Hit]:
-    """The people of groups that have another name, where a job asks for memberships by name."""
+    """The members of renamed groups, for jobs that read memberships by group name."""
     return await _hits(connection, f"with {_REACHED} {_MEMBERS_OF_INTEREST}", _edge_columns(edges))
 
 
 async def touched_by_assignment(connection: Connection, app: str, kind: str, principal: str) -> list[Hit]:
-    """The people whom an assignment of *principal* reaches, and the group itself where the job provisions groups."""
+    """The people whom an assignment of *principal* reaches, and the group itself if the job provisions groups."""
     return await _hits(
         connection,
         f"""with reached as (
@@ -156,7 +156,7 @@ async def touched_by_assignment(connection: Connection, app: str, kind: str, pri
 
 
 async def touched_by_roles(connection: Connection, app: str, roles: Sequence[str]) -> list[Hit]:
-    """Everybody who holds one of *roles*, directly or through a group."""
+    """All people who hold one of *roles*, directly or through a group."""
     return await _hits(
         connection,
         f"""select distinct job.id as job, held.kind, held.object_id::text as id,
@@ -169,7 +169,7 @@ async def touched_by_roles(connection: Connection, app: str, roles: Sequence[str
 
 
 async def write_member_marks(connection: Connection, edges: Sequence[Edge]) -> list[Hit]:
-    """Note changed members for every job with a live account of their group; returns those groups."""
+    """Note changed members for every job that has a live account for their group; return those groups."""
     return await _hits(
         connection,
         f"""with {_REACHED},
@@ -189,7 +189,9 @@ async def write_member_marks(connection: Connection, edges: Sequence[Edge]) -> l
 
 
 async def write_marks(connection: Connection, marks: Iterable[Mapping[str, Any]]) -> None:
-    """Mark dirty: mappings of job, kind, id, lane, reasons. As the function mark_dirty, for several jobs and lanes."""
+    """Mark objects dirty. *marks* have job, kind, id, lane, reasons. Does what the SQL function mark_dirty does, for several jobs and
+    lanes at once.
+    """
     await connection.execute(
         """insert into dirty (job, kind, source_id, lane, reasons)
         select job, kind, id, lane, reasons

@@ -1,6 +1,6 @@
-"""What monitoring asks of the database: numbers alone, one row for each job.
+"""Figures for monitoring: numbers only, one row per job.
 
-Ages are taken from the clock of the database. Statements give up after a few seconds, so that a scrape never burdens it for long.
+Ages use the clock of the database. Statements are cancelled after a few seconds, so that a scrape never burdens the database for long.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from psycopg.rows import class_row
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import only_row
 
-# Long enough for every transaction that writes log entries to be committed, so that none is passed over.
+# Long enough for every transaction that writes log entries to commit, so that no entry is skipped.
 _SETTLED_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Objects of one job that need a look. *failing*: tried in vain so far. *leavers*: those of them all who must lose access.
+    """Objects of one job that wait to be evaluated. *failing*: every attempt so far failed. *leavers*: those that must lose access.
 
-    Ages in seconds, 0 where nothing waits.
+    Ages are in seconds, 0 if nothing waits.
     """
 
     job: str
@@ -33,12 +33,12 @@ class Waiting:
 
 
 async def limit_statements(connection: Connection, *, seconds: float) -> None:
-    """Give up every statement of this transaction after *seconds*."""
+    """Cancel any statement of this transaction that takes longer than *seconds*."""
     await connection.execute("select set_config('statement_timeout', %s, true)", (str(int(seconds * 1000)),))
 
 
 async def waiting(connection: Connection) -> list[Waiting]:
-    """What waits, by job; jobs without a dirty object are left out. What is held, or has its time ahead, does not count."""
+    """The due objects of each job; held objects and those with a future date do not count. Jobs without dirty objects are left out."""
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         await cursor.execute(
             """select job, count(*) filter (where is_new) as changes,
@@ -57,7 +57,7 @@ async def waiting(connection: Connection) -> list[Waiting]:
 
 
 async def linked(connection: Connection) -> list[tuple[str, str, str, int]]:
-    """How many accounts are linked: job, kind, state (live or disabled), number."""
+    """The linked accounts: job, kind, state (live or disabled), number."""
     cursor = await connection.execute(
         "select job, kind, state, count(*) from link where state in ('live', 'disabled') group by job, kind, state"
     )
@@ -65,7 +65,7 @@ async def linked(connection: Connection) -> list[tuple[str, str, str, int]]:
 
 
 async def last_cycles(connection: Connection) -> list[tuple[str, str, float]]:
-    """When a cycle of each job ended last in each state: job, state, seconds since 1970. On-demand runs do not count."""
+    """When a cycle of each job last ended in each state: job, state, seconds since 1970. On-demand runs do not count."""
     cursor = await connection.execute(
         """select job, state, extract(epoch from max(ended_at))::float8 from cycle
         where ended_at is not null and kind <> 'onDemand' group by job, state"""
@@ -74,13 +74,13 @@ async def last_cycles(connection: Connection) -> list[tuple[str, str, float]]:
 
 
 async def troubled(connection: Connection) -> frozenset[str]:
-    """The jobs whose application does not answer usably."""
+    """The jobs whose application gives no usable response."""
     cursor = await connection.execute("select job from target_state where trouble is not null")
     return frozenset(row[0] for row in await cursor.fetchall())
 
 
 async def workers(connection: Connection, *, silent_seconds: float) -> tuple[int, float | None]:
-    """How many worker queues are alive, and the last heartbeat of any of them in seconds since 1970."""
+    """How many worker queues are alive, and the newest heartbeat of any of them in seconds since 1970."""
     cursor = await connection.execute(
         """select count(*) filter (where last_heartbeat > now() - make_interval(secs => %s)),
             extract(epoch from max(last_heartbeat))::float8 from procrastinate_workers""",
@@ -91,9 +91,9 @@ async def workers(connection: Connection, *, silent_seconds: float) -> tuple[int
 
 
 class WrittenTally:
-    """Counts log entries by (job, action, status) since `begin`, by reading only those that were added since it looked last.
+    """Counts log entries by (job, action, status) since `begin`, reading only entries that were added since the last look.
 
-    Entries of the last minute are read again each time: their numbers are given before they are committed, so a lower one may appear
+    Entries of the last minute are read again each time: they get their numbers before they are committed, so a lower number may appear
     after a higher one.
     """
 
@@ -102,12 +102,12 @@ class WrittenTally:
         self._mark = 0
 
     async def begin(self, connection: Connection) -> None:
-        """Count what comes after this."""
+        """Count entries from now on."""
         newest = await connection.execute("select coalesce(max(seq), 0) from provisioning_log")
         self._mark = int((await only_row(newest))[0])
 
     async def read(self, connection: Connection) -> Mapping[tuple[str, str, str], int]:
-        """The counts so far. They only ever grow."""
+        """The counts so far; they only grow."""
         cursor = await connection.execute(
             """with added as (
                 select seq, job, action, status, at >= now() - make_interval(secs => %(seconds)s) as is_recent

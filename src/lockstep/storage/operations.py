@@ -1,7 +1,7 @@
-"""The journal: operations that may have left the house, written before they are sent.
+"""The journal: operations that may have been sent, written before they are sent.
 
-From the moment it is journalled an operation counts as possibly sent. Whoever finds one open looks at the application before
-anything else happens to that object.
+A journalled operation counts as possibly sent. A worker that finds an open one checks in the application what happened before it does
+anything else with that object.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lockstep.storage.under_way import older_rival
 
 @dataclass(frozen=True, slots=True)
 class OpenOperation:
-    """An operation whose outcome nobody recorded."""
+    """An operation whose outcome is not recorded."""
 
     id: str
     kind: str
@@ -41,9 +41,9 @@ async def journal(
 ) -> tuple[set[str], set[str]]:
     """Write operations (id, kind, source_id, target_id, cycle, action, attempt, before, after, ...) as planned.
 
-    Returns the ids that were written, which may be sent, and those whose account another object is just getting (*match_key*).
-    The leases of all others are no longer ours. Leases and rivals are asked for row by row (hence the limits): joined, a planner
-    whose statistics are old reads all that is due.
+    Returns the ids that were written and may be sent, and the ids of those whose account (*match_key*) is being created for another
+    object. All others have lost their lease. Leases and rivals are looked up row by row (hence the limits): in a join, a planner with
+    old statistics would read everything that is due.
     """
     cursor = await connection.execute(
         f"""with given as materialized (
@@ -78,7 +78,7 @@ async def journal(
 async def open_operations(
     connection: Connection, job: str, kind: str, ids: Iterable[str]
 ) -> dict[str, list[OpenOperation]]:
-    """What is open for these objects, oldest first, by directory id."""
+    """The open operations of these objects, oldest first, by directory id."""
     async with connection.cursor(row_factory=class_row(OpenOperation)) as cursor:
         await cursor.execute(
             """select id::text, kind, source_id::text, target_id, action, state, attempt, after, planned_at,
@@ -95,7 +95,7 @@ async def open_operations(
 
 
 async def settle(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Record how operations ended: rows of id, state, target_id, request_count, error."""
+    """Record how operations ended. *rows* have id, state, target_id, request_count, error."""
     await connection.execute(
         """update operation set
             state = given.state,
@@ -111,9 +111,9 @@ async def settle(connection: Connection, job: str, rows: Sequence[Mapping[str, A
 
 
 async def reopen(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Answers that came after the object was taken over: the operations (id, target_id) happened after all.
+    """Reopen operations (id, target_id) whose response arrived after another worker had taken over the object: they happened after all.
 
-    They are open again, and their objects are looked at; returns how many. What is confirmed already stays so.
+    Also marks their objects; returns how many. Confirmed operations stay confirmed.
     """
     cursor = await connection.execute(
         """with late as (
@@ -133,7 +133,7 @@ async def reopen(connection: Connection, job: str, rows: Sequence[Mapping[str, A
 
 
 async def mark_forgotten(connection: Connection) -> list[str]:
-    """Mark objects with an open operation that nobody would look at; returns the jobs touched."""
+    """Mark objects that have an open operation and are not dirty; return the affected jobs."""
     cursor = await connection.execute(
         """with forgotten as (
             select job, kind, source_id from operation
@@ -150,7 +150,7 @@ async def mark_forgotten(connection: Connection) -> list[str]:
 
 
 async def hold(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Keep operations back for approval: rows as for `journal`, with *error* saying why. One per object: the newest."""
+    """Hold operations for approval. *rows* are those of `journal`, with the reason in *error*. Each object keeps only its newest one."""
     await connection.execute(
         """insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after, error)
         select id, %(job)s, kind, source_id, target_id, cycle, action, 'held', attempt, before, after, error
@@ -166,7 +166,7 @@ async def hold(connection: Connection, job: str, rows: Sequence[Mapping[str, Any
 async def held_among(
     connection: Connection, job: str, kind: str, ids: Iterable[str]
 ) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """For those of *ids* that wait for a decision: what is held, and why."""
+    """The held operation and its reason, for those of *ids* that wait for a decision."""
     cursor = await connection.execute(
         """select source_id::text, action, coalesce(error, '{}') from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and state = 'held'""",
@@ -178,7 +178,7 @@ async def held_among(
 async def approved_among(
     connection: Connection, job: str, kind: str, ids: Iterable[str]
 ) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """For each of *ids* what somebody approved last, and why it was held."""
+    """The operation that was approved last and the reason it was held for, for each of *ids* that has one."""
     cursor = await connection.execute(
         """select distinct on (source_id) source_id::text, action, coalesce(error, '{}') from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and state = 'dropped' and decision = 'approved'
@@ -189,7 +189,7 @@ async def approved_among(
 
 
 async def withdraw_held(connection: Connection, job: str, objects: Sequence[Mapping[str, Any]]) -> None:
-    """Nobody needs to decide any more on *objects* (kind, source_id): what was held is not wanted now, or was done otherwise."""
+    """Withdraw the held operations of *objects* (kind, source_id): they are no longer wanted, or were done in another way."""
     await connection.execute(
         """update operation set state = 'dropped', settled_at = clock_timestamp()
         from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid)
@@ -201,9 +201,10 @@ async def withdraw_held(connection: Connection, job: str, objects: Sequence[Mapp
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """*held*: wait for a decision. *rejected*: losses of access that somebody rejected and that are still wanted: the account is live.
+    """How many operations need a person.
 
-    *maybe_created*: creates without an answer for longer than any request takes.
+    *held*: wait for a decision. *rejected*: rejected losses of access that are still wanted, since the account is live.
+    *maybe_created*: creates without a response for longer than any request takes.
     """
 
     held: int
@@ -229,13 +230,13 @@ async def count_undecided(connection: Connection, job: str) -> Undecided:
 async def decide_held(
     connection: Connection, job: str, *, decision: str, actor: str, ids: Sequence[str] | None = None
 ) -> int:
-    """Approve or reject what is held (all of it without *ids*); returns how many.
+    """Approve or reject held operations (all of them without *ids*); return how many.
 
-    Approved objects become dirty again and pass the guard once. What is rejected is not sent until something else is planned for its
-    object; what was rejected of it before counts no more.
+    Approved objects become dirty and pass the guard once. A rejected operation is not sent until something different is planned for
+    its object; earlier rejections of the object no longer count.
     """
     given = {"job": job, "decision": decision, "actor": actor, "ids": None if ids is None else list(ids)}
-    # As a drain does: the rows of the objects first, in their order, then what was planned for them.
+    # Lock in the order of a drain: first the rows of the objects, in their order, then their operations.
     await connection.execute(
         """select from dirty join operation using (job, kind, source_id)
         where dirty.job = %(job)s and operation.state = 'held'
@@ -275,7 +276,7 @@ async def decide_held(
 
 
 async def guarded_counts(connection: Connection, job: str, *, cycle: int | None) -> Counts:
-    """What the guards count: what was sent lately without somebody's approval, against how many links there are."""
+    """The counts for the guards: recent writes that nobody approved, and the number of links."""
     cursor = await connection.execute(
         """select part.name, sum(losses), sum(grants), sum(empties), sum(renames), sum(creates), sum(new_grants)
         from (

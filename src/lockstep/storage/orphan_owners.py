@@ -1,4 +1,4 @@
-"""People who may own an account that belongs to nobody: those without an account of their own who share a word with it."""
+"""Possible owners of an account without a link: people without an account of their own who share a word with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_PEOPLE = 2_000
 
 
 async def people_without_account(connection: Connection, job: str, words: Iterable[str]) -> list[str]:
-    """The ids of people whose address, its first part, display name, last name or number is one of *words* (in small letters)."""
+    """Ids of people whose address, its local part, display name, last name or employee id is one of *words* (lower case)."""
     cursor = await connection.execute(
         """select id::text from person
         where deleted_at is null

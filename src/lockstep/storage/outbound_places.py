@@ -1,4 +1,4 @@
-"""Private places that applications may be reached at, beside those of a process's environment."""
+"""Private places where applications may be reached, in addition to those of the process environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class OutboundPlace:
-    """*entry* is an origin or a network in the spelling of `lockstep.http.origins`."""
+    """*entry* is an origin or a network, spelled as in `lockstep.http.origins`."""
 
     entry: str
     reason: str
@@ -19,13 +19,13 @@ class OutboundPlace:
 
 
 async def list_places(connection: Connection) -> list[OutboundPlace]:
-    """All of them, by entry."""
+    """All places, by entry."""
     cursor = await connection.execute("select entry, reason, added_at, added_by from outbound_place order by entry")
     return [OutboundPlace(*row) for row in await cursor.fetchall()]
 
 
 async def add_place(connection: Connection, entry: str, *, reason: str, actor: str) -> bool:
-    """False where it was there already; then nothing changes."""
+    """Add the place; return False, changing nothing, if it exists."""
     cursor = await connection.execute(
         "insert into outbound_place (entry, reason, added_by) values (%s, %s, %s) on conflict do nothing",
         (entry, reason, actor),
@@ -34,6 +34,6 @@ async def add_place(connection: Connection, entry: str, *, reason: str, actor: s
 
 
 async def remove_place(connection: Connection, entry: str) -> bool:
-    """False where it was not there."""
+    """Remove the place; return False if it does not exist."""
     cursor = await connection.execute("delete from outbound_place where entry = %s", (entry,))
     return cursor.rowcount == 1

@@ -1,10 +1,9 @@
-"""People as the directory stores them: one JSON document of attributes under Entra's names, a few columns beside it.
+"""People as the directory stores them: a JSON document of attributes under Entra's names, with a few columns beside it.
 
-Writing is by many at a time. `attributes` holds userPrincipalName and accountEnabled too, so that the columns may only be
-written together with it.
+Writes are batches. `attributes` contains userPrincipalName and accountEnabled too, so write those columns only together with it.
 """
 
-# ruff: noqa: S608  # statements are put together from constants of this module; a row that must be there is there
+# ruff: noqa: S608  # statements are built from constants of this module
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +35,7 @@ class PersonRow:
 
     @property
     def display(self) -> str:
-        """As tables show a person: the display name, else given name and surname, else the user principal name."""
+        """The name for tables: the display name, else given name and surname, else the user principal name."""
         names = (self.attributes.get("givenName"), self.attributes.get("surname"))
         full_name = " ".join(str(name) for name in names if name)
         return str(self.attributes.get("displayName") or full_name or self.user_principal_name)
@@ -44,7 +43,7 @@ class PersonRow:
 
 @dataclass(frozen=True, slots=True)
 class PersonFilter:
-    """Which people a listing shows; empty means all."""
+    """Which people a listing shows; an empty field matches all."""
 
     search: str = ""
     source: str = ""
@@ -53,7 +52,7 @@ class PersonFilter:
     department: str = ""
     app: str = ""
     limit: int = 100
-    after: str = ""  # the user principal name that the page before ended with
+    after: str = ""  # the last user principal name of the previous page
     ids: Sequence[str] = field(default=())
 
 
@@ -65,14 +64,14 @@ _SHAPE = """jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, source text, 
 
 
 async def read_people(connection: Connection, ids: Sequence[str]) -> dict[str, PersonRow]:
-    """By id, those of *ids* who are not purged, in the order of their ids."""
+    """Those of *ids* that are not purged, by id and in the order of their ids."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(f"select {_COLUMNS} from person where id = any(%s::uuid[]) order by id", (list(ids),))
         return {row.id: row for row in await cursor.fetchall()}
 
 
 async def find_person(connection: Connection, name: str, *, is_deleted: bool = False) -> PersonRow | None:
-    """The person with that user principal name (case does not matter) or id. In the recycle bin: the latest."""
+    """The person with that user principal name (ignoring case) or id. With *is_deleted* the one that was deleted last."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from person
@@ -85,7 +84,7 @@ async def find_person(connection: Connection, name: str, *, is_deleted: bool = F
 
 
 async def holders_of(connection: Connection, user_principal_names: Iterable[str]) -> dict[str, str]:
-    """Lower-case user principal name to id, of live people."""
+    """Map lower-case user principal names to ids of people outside the recycle bin."""
     cursor = await connection.execute(
         """select lower(user_principal_name), id::text from person
         where deleted_at is null and lower(user_principal_name) = any(%s)""",
@@ -95,7 +94,7 @@ async def holders_of(connection: Connection, user_principal_names: Iterable[str]
 
 
 async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, str]:
-    """Key to id, where a key is an anchor of *source* or, in lower case, a user principal name of anybody live."""
+    """Map each key to an id. A key is an anchor of *source* or, in lower case, any live person's user principal name."""
     wanted = list(set(keys))
     cursor = await connection.execute(
         """select lower(user_principal_name), id::text from person
@@ -104,11 +103,11 @@ async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) 
         select anchor, id::text from person where source = %(source)s and anchor = any(%(keys)s)""",
         {"keys": wanted, "source": source},
     )
-    return dict(await cursor.fetchall())  # an anchor comes last and wins
+    return dict(await cursor.fetchall())  # anchors come last and take precedence
 
 
 async def find_by_any_name(connection: Connection, name: str, *, limit: int) -> list[PersonRow]:
-    """Live people who are called exactly *name*: employee id, mail, display name, given name and surname; accents do not matter."""
+    """Live people whose employee id, mail, display name, or given name and surname equals *name*, ignoring case and accents."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from person
@@ -120,7 +119,7 @@ async def find_by_any_name(connection: Connection, name: str, *, limit: int) -> 
 
 
 async def taken_ids(connection: Connection, ids: Iterable[str]) -> set[str]:
-    """Those of *ids* that an object of the directory has."""
+    """Those of *ids* that an object of the directory already has."""
     wanted = list(ids)
     cursor = await connection.execute(
         """select id::text from person where id = any(%(ids)s::uuid[])
@@ -131,7 +130,7 @@ async def taken_ids(connection: Connection, ids: Iterable[str]) -> set[str]:
 
 
 async def insert_people(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add people: mappings of the columns, *row_hash* in hexadecimal."""
+    """Insert people. *rows* have the table's columns, with *row_hash* in hexadecimal."""
     await connection.execute(
         f"""insert into person (id, source, anchor, user_principal_name, account_enabled, attributes, manager_id,
             manager_anchor, row_hash, generation)
@@ -143,7 +142,7 @@ async def insert_people(connection: Connection, rows: Sequence[Mapping[str, Any]
 
 
 async def update_people(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Overwrite people by id. *row_hash* null keeps the one that is stored; empty text forgets it."""
+    """Overwrite people by id. A null *row_hash* keeps the stored one; an empty one clears it."""
     await connection.execute(
         f"""update person set user_principal_name = given.user_principal_name, account_enabled = given.account_enabled,
             attributes = given.attributes, manager_id = given.manager_id, manager_anchor = given.manager_anchor,
@@ -157,14 +156,14 @@ async def update_people(connection: Connection, rows: Sequence[Mapping[str, Any]
 
 
 async def free_names(connection: Connection, ids: Sequence[str]) -> None:
-    """Take their user principal names away for the length of a statement or two, so that names can change hands."""
+    """Clear these people's user principal names for the next statements, so that names can be exchanged."""
     await connection.execute(
         "update person set user_principal_name = id::text where id = any(%s::uuid[])", (list(ids),)
     )
 
 
 async def waiting_for_manager(connection: Connection, source: str, keys: Sequence[str]) -> list[PersonRow]:
-    """People of *source* whose manager was named by one of *keys* before anybody answered to it."""
+    """People of *source* whose manager is given by one of *keys* and had not arrived yet."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from person where source = %s and manager_anchor = any(%s) order by id",
@@ -174,7 +173,7 @@ async def waiting_for_manager(connection: Connection, source: str, keys: Sequenc
 
 
 async def reports_of(connection: Connection, ids: Sequence[str]) -> list[PersonRow]:
-    """The people whose manager is one of *ids*."""
+    """The direct reports of *ids*."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from person where manager_id = any(%s::uuid[]) order by id", (list(ids),)
@@ -183,7 +182,7 @@ async def reports_of(connection: Connection, ids: Sequence[str]) -> list[PersonR
 
 
 async def groups_of(connection: Connection, person: str) -> list[tuple[str, str]]:
-    """The live groups that a person is a direct member of: id and display name, by name."""
+    """The live groups that contain the person directly: id and display name, by name."""
     cursor = await connection.execute(
         """select grp.id::text, grp.display_name from member join grp on grp.id = member.group_id
         where member.member_id = %s and grp.deleted_at is null order by lower(grp.display_name)""",
@@ -193,7 +192,7 @@ async def groups_of(connection: Connection, person: str) -> list[tuple[str, str]
 
 
 async def live_people_after(connection: Connection, after: str, *, limit: int) -> list[PersonRow]:
-    """People who are not in the recycle bin, in the order of their ids, from behind *after* on."""
+    """People outside the recycle bin with ids greater than *after*, in the order of their ids."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from person where id > %s and deleted_at is null order by id limit %s", (after, limit)
@@ -202,7 +201,7 @@ async def live_people_after(connection: Connection, after: str, *, limit: int) -
 
 
 async def due_for_purge(connection: Connection, before: datetime, *, limit: int) -> list[PersonRow]:
-    """People who were deleted before *before*."""
+    """People deleted before *before*."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from person where deleted_at < %s order by id limit %s", (before, limit)
@@ -211,7 +210,7 @@ async def due_for_purge(connection: Connection, before: datetime, *, limit: int)
 
 
 async def remove_people(connection: Connection, ids: Sequence[str]) -> None:
-    """Remove for good, with their memberships and assignments."""
+    """Delete people permanently, with their memberships and assignments."""
     for statement in (
         "delete from member where member_id = any(%s::uuid[])",
         "delete from assignment where principal_id = any(%s::uuid[])",
@@ -221,7 +220,7 @@ async def remove_people(connection: Connection, ids: Sequence[str]) -> None:
 
 
 async def list_people(connection: Connection, wanted: PersonFilter) -> list[PersonRow]:
-    """People by user principal name, one page of them."""
+    """One page of people, by user principal name."""
     conditions, parameters = _conditions(wanted)
     query = sql.SQL(
         "select {columns} from person where {conditions} order by lower(person.user_principal_name), id limit %(limit)s"
@@ -240,7 +239,7 @@ async def count_people(connection: Connection, wanted: PersonFilter) -> int:
 
 
 async def near_names(connection: Connection, name: str, *, limit: int = 2000) -> list[str]:
-    """User principal names that begin like *name* or hold it, to suggest from."""
+    """User principal names that begin like *name* or contain it, as suggestions."""
     cursor = await connection.execute(
         """select user_principal_name from person
         where deleted_at is null and (lower(user_principal_name) like %(prefix)s or lower(user_principal_name) like %(part)s)
@@ -257,7 +256,7 @@ async def near_names(connection: Connection, name: str, *, limit: int = 2000) ->
 def _conditions(wanted: PersonFilter) -> tuple[list[sql.Composable], dict[str, Any]]:
     conditions: list[sql.Composable] = [sql.SQL("true")]
     words = {f"word{number}": f"%{_like(word)}%" for number, word in enumerate(wanted.search.split())}
-    # Every word of it, in any order. One condition for each: then PostgreSQL folds the word once, and not for every person.
+    # All words, in any order. One condition per word lets PostgreSQL fold each word once instead of once per person.
     conditions += [sql.SQL("person.search_text like folded({})").format(sql.Placeholder(name)) for name in words]
     if wanted.source:
         conditions.append(sql.SQL("person.source = %(source)s"))

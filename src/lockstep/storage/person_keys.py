@@ -1,4 +1,4 @@
-"""The keys that sources tell people apart by, and the employee ids that may say who a newcomer is."""
+"""The keys by which sources identify people, and employee ids that may identify somebody under a new key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lockstep.postgres.pool import Connection
 async def holders_of_employee_ids(
     connection: Connection, source: str, numbers: Iterable[str]
 ) -> dict[str, list[tuple[str, str, str]]]:
-    """Employee id to the live people of *source* who have it: id, anchor, user principal name."""
+    """Map each employee id to the live people of *source* who have it: id, anchor, user principal name."""
     cursor = await connection.execute(
         """select attributes->>'employeeId', id::text, anchor, user_principal_name from person
         where source = %s and deleted_at is null and attributes ? 'employeeId' and attributes->>'employeeId' = any(%s)""",
@@ -26,7 +26,7 @@ async def holders_of_employee_ids(
 
 
 async def give_new_keys(connection: Connection, source: str, keys: Mapping[str, str]) -> int:
-    """Give people of *source* other keys, by id; returns how many have theirs. Their rows are read as new ones the next time."""
+    """Set new keys for people of *source*, given by id; return how many were set. Their rows count as changed at the next read."""
     cursor = await connection.execute(
         """update person set anchor = given.key, row_hash = null, version = nextval('object_version'), updated_at = now()
         from unnest(%(ids)s::uuid[], %(keys)s::text[]) as given (id, key)
@@ -38,11 +38,11 @@ async def give_new_keys(connection: Connection, source: str, keys: Mapping[str, 
 
 
 async def replace_keys(connection: Connection, source: str, keys: Mapping[str, str]) -> int:
-    """Give people of *source* other keys, by the old one; returns how many have theirs. Keys may change hands among them.
+    """Replace old keys by new ones for people of *source*; return how many were replaced. Keys may be exchanged.
 
-    Raises LockstepError where somebody else of the source has one of the new keys.
+    Raises LockstepError if another person of the source has one of the new keys.
     """
-    # In two steps: in one statement the index would see a key that changes hands twice.
+    # Two steps: within one statement the unique index would reject an exchange of keys.
     cursor = await connection.execute(
         """update person set anchor = E'\n' || given.new, row_hash = null, version = nextval('object_version'), updated_at = now()
         from unnest(%(old)s::text[], %(new)s::text[]) as given (old, new)

@@ -1,6 +1,6 @@
-"""The provisioning log: one record for each thing that was done, refused or skipped, with its steps.
+"""The provisioning log: one record, with its steps, for each action, refusal or skip.
 
-Readers page by `seq`, newest first; a page is asked for with the last seq of the one before.
+Readers page by `seq`, newest first: ask for the next page with the last seq of the previous one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lockstep.storage.batches import as_rows
 
 
 async def append(connection: Connection, job: str, app: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add records; *rows* have the table's columns but job, app, seq and at."""
+    """Append records. *rows* have the table's columns except job, app, seq and at."""
     await connection.execute(
         """insert into provisioning_log (id, change_id, job, app, cycle, action, status, kind, source_id, source_display,
             target_id, target_display, error_code, reason, duration_ms, initiated_by, record)
@@ -56,7 +56,7 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """What to read; absent means all. *person* is a name or id of today or of earlier: all records of the same object are found."""
+    """Which records to read; an absent field matches all. *person* is a present or former name or id; all records of that object match."""
 
     job: str | None = None
     person: str | None = None
@@ -65,7 +65,7 @@ class LogFilter:
     action: str | None = None
     error_code: str | None = None
     cycle: int | None = None
-    change_id: str | None = None  # or its beginning
+    change_id: str | None = None  # the whole id or its beginning
     seq: int | None = None
     after: datetime | None = None
     before: datetime | None = None
@@ -94,7 +94,7 @@ _CONDITIONS: Mapping[str, str] = {
 
 
 async def read_log(connection: Connection, wanted: LogFilter, *, limit: int = 100) -> list[LogRow]:
-    """The newest *limit* records that pass, newest first."""
+    """The newest *limit* records that match, newest first."""
     given = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
     conditions = sql.SQL(" and ").join(sql.SQL(_CONDITIONS[name]) for name in given) if given else sql.SQL("true")
     statement = sql.SQL(
@@ -108,7 +108,7 @@ async def read_log(connection: Connection, wanted: LogFilter, *, limit: int = 10
 
 
 async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Sequence[str]) -> dict[str, str]:
-    """The reason of the newest record of each object, if that was a skip: so that a skip is not logged again and again."""
+    """Return the skip reason of each object whose newest record is a skip, so that the same skip is not logged again."""
     cursor = await connection.execute(
         """select wanted.id::text, newest.error_code || ' ' || newest.reason
         from unnest(%(ids)s::uuid[]) as wanted (id)
@@ -123,7 +123,7 @@ async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Se
 
 
 async def source_names(connection: Connection, kind: str, ids: Sequence[str]) -> dict[str, str]:
-    """How people or groups of the directory are shown; those that are gone are absent."""
+    """Display names of people or groups; those that no longer exist are absent."""
     statement = (
         "select id::text, user_principal_name from person where id = any(%s::uuid[])"
         if kind == "User"
@@ -134,7 +134,7 @@ async def source_names(connection: Connection, kind: str, ids: Sequence[str]) ->
 
 
 async def application_names(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
-    """How applications are shown; those that were removed are absent."""
+    """Display names of applications; removed ones are absent."""
     cursor = await connection.execute(
         "select id::text, display_name from application where id = any(%s::uuid[])", (list(ids),)
     )
@@ -142,6 +142,6 @@ async def application_names(connection: Connection, ids: Iterable[str]) -> dict[
 
 
 async def purge_log(connection: Connection, older_than: timedelta) -> int:
-    """Remove old records; returns how many."""
+    """Delete records older than *older_than*; return how many."""
     cursor = await connection.execute("delete from provisioning_log where at < now() - %s", (older_than,))
     return cursor.rowcount

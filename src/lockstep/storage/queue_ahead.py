@@ -1,6 +1,6 @@
-"""The objects that wait for their turn: what else could be done behind the write at hand.
+"""The objects that are still queued: what else may happen after the write at hand.
 
-Those that have an account could still be disabled, deleted or emptied; those without one could still be given power.
+Objects with an account may still be disabled, deleted or emptied; objects without one may still be given power.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import only_row
 
-# An operation that is open is counted where the guards count what was sent.
+# Objects with an open operation are left out: the guards count those among the writes that were sent.
 _WAITING = """
 from dirty
 where dirty.job = %(job)s and dirty.lane <= %(up_to_lane)s and dirty.not_before <= now() and dirty.version > %(after)s
@@ -33,9 +33,9 @@ class Waiting:
 
 
 async def count_waiting(connection: Connection, job: str, *, up_to_lane: int, linked: bool, after: int) -> int:
-    """How many objects, linked or not, are due that were marked after version *after*."""
+    """How many due objects with (*linked*) or without a link were marked after version *after*."""
     cursor = await connection.execute(
-        f"select count(*) {_WAITING}",  # a constant of this module
+        f"select count(*) {_WAITING}",  # constants of this module only
         {"job": job, "up_to_lane": up_to_lane, "linked": linked, "after": after},
     )
     return int((await only_row(cursor))[0])
@@ -44,10 +44,10 @@ async def count_waiting(connection: Connection, job: str, *, up_to_lane: int, li
 async def read_waiting(
     connection: Connection, job: str, *, up_to_lane: int, linked: bool, after: int, limit: int
 ) -> Sequence[Waiting]:
-    """The next of them, in the order in which they were marked."""
+    """The next *limit* of these objects, in the order in which they were marked."""
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         await cursor.execute(
-            "select dirty.kind, dirty.source_id::text, dirty.version "  # a constant of this module
+            "select dirty.kind, dirty.source_id::text, dirty.version "  # constants of this module only
             f"{_WAITING} order by dirty.version limit %(limit)s",
             {"job": job, "up_to_lane": up_to_lane, "linked": linked, "after": after, "limit": limit},
         )

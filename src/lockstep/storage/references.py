@@ -1,4 +1,4 @@
-"""Waiting references: attributes whose other end has no account yet, and whom to wake when it gets one."""
+"""Waiting references: attributes whose other end has no account yet, and which objects to wake when it gets one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.storage.batches import as_rows
 async def replace_waiting(
     connection: Connection, job: str, holders: Iterable[str], rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """What *holders* wait for is exactly *rows* (kind, holder, attribute, missing)."""
+    """Replace everything that *holders* wait for by *rows* (kind, holder, attribute, missing)."""
     await connection.execute(
         "delete from waiting_reference where job = %s and holder = any(%s::uuid[])", (job, list(holders))
     )
@@ -29,14 +29,14 @@ async def replace_waiting(
 async def lock_references(connection: Connection, job: str) -> None:
     """Wait until no other transaction records waiting references or new links of *job*. Held until the transaction ends.
 
-    Otherwise one records that somebody waits while another links whom they wait for: neither would see the other. The same goes for a
-    member who joins a group while another transaction links them: who reads the notes of members waits for such a one to end.
+    Otherwise one transaction could record that A waits for B while another links B, and neither would see the other. The same applies
+    to a member who joins a group while another transaction links them: reading the notes about members waits for such a transaction.
     """
     await connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 7))", (f"references {job}",))
 
 
 async def wake_ready(connection: Connection, job: str, holders: Sequence[str]) -> None:
-    """Mark those of *holders* dirty who wait for somebody who has been linked meanwhile."""
+    """Mark those of *holders* dirty that wait for an object which has been linked in the meantime."""
     await connection.execute(
         """select mark_dirty(%(job)s, waiting.kind, array_agg(waiting.holder), 5::smallint, 'reference')
         from waiting_reference as waiting
@@ -48,7 +48,7 @@ async def wake_ready(connection: Connection, job: str, holders: Sequence[str]) -
 
 
 async def wake_holders(connection: Connection, job: str, linked: Sequence[str]) -> int:
-    """Mark those dirty who waited for one of *linked*; returns how many."""
+    """Mark the objects dirty that waited for one of *linked*; return how many."""
     cursor = await connection.execute(
         """select coalesce(sum(marked), 0) from (
             select mark_dirty(%(job)s, kind, array_agg(holder), 5::smallint, 'reference') as marked

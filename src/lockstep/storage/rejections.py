@@ -1,6 +1,6 @@
-"""Rejections that stand: what somebody decided not to send, read for the guards, ended, and taken back.
+"""Rejections in force: which writes somebody decided not to send. They are read for the guards, ended, or taken back.
 
-Only the newest of an object counts; whatever ends it ends those before it as well.
+Only the newest rejection of an object counts; ending it ends the earlier ones too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ STANDS = "decision = 'rejected' and rejection_ended_at is null"
 
 
 async def rejections_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Rejection]:
-    """For those of *ids* whose newest decision is a rejection that stands: that rejection."""
+    """The rejections in force for those of *ids* whose newest decision is a rejection."""
     cursor = await connection.execute(
         f"""select distinct on (source_id) source_id::text, action, error -> 'effects', error ->> 'code', decided_by, settled_at
         from operation
@@ -25,14 +25,14 @@ async def rejections_among(connection: Connection, job: str, kind: str, ids: Ite
         (job, kind, list(ids)),
     )
     return {
-        # Rejected before effects were kept: of the same kind, and never quite the same.
+        # Rows older than the effects column: use the code as the only effect, so that it matches the kind and never equals it exactly.
         source_id: Rejection(action, frozenset(map(tuple, effects or [(code or "", "")])), by or "", at)
         async for source_id, action, effects, code, by, at in cursor
     }
 
 
 async def end_rejections(connection: Connection, job: str, objects: Sequence[Mapping[str, Any]]) -> None:
-    """The rejections of *objects* (kind, source_id) do not stand any more."""
+    """End the rejections of *objects* (kind, source_id)."""
     await connection.execute(
         f"""update operation set rejection_ended_at = clock_timestamp()
         from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid)
@@ -43,9 +43,9 @@ async def end_rejections(connection: Connection, job: str, objects: Sequence[Map
 
 
 async def approve_rejected(connection: Connection, job: str, *, actor: str, ids: Sequence[str] | None = None) -> int:
-    """Let what was rejected go ahead after all (all of it without *ids*); returns for how many objects.
+    """Approve rejected operations after all (all of them without *ids*); return for how many objects.
 
-    They become dirty and pass the guards once, with what was approved.
+    The objects become dirty and pass the guards once, with what was approved.
     """
     cursor = await connection.execute(
         f"""with approved as (

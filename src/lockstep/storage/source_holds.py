@@ -1,9 +1,9 @@
-"""What waits for a decision after a pass: leavers of a source that shrank, and people who may have a new key.
+"""Decisions that a pass leaves open: leavers of a source that shrank, and people who may have a new key.
 
-A hold lists those whom it is about by what the pass has seen, in the temporary tables of its connection.
+A hold lists its people from what the pass has seen, so it reads the temporary tables of the pass's connection.
 """
 
-# ruff: noqa: S101, S608  # statements are put together from constants of this module; a row that must be there is there
+# ruff: noqa: S101, S608  # statements are built from constants of this module; an asserted row always exists
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import only_row
 from lockstep.storage.sources import EDGE_UNSEEN, IN_GROUP, TABLES
 
-RENAMING = "Renaming"  # the kind of a hold of people who may have a new key
+RENAMING = "Renaming"  # the kind of a hold on people who may have a new key
 _HOLD = "id::text, source, kind, generation, missing, present, reason, created_at"
 _HELD = {
     kind: f"""select %(hold)s, object.id, null from {table} as object
@@ -31,7 +31,7 @@ _HELD = {
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """Leavers that wait for a decision because too many of them came at once."""
+    """Leavers that wait for a decision because too many left at once."""
 
     id: str
     source: str
@@ -44,7 +44,7 @@ class HoldRow:
 
 
 async def open_holds(connection: Connection, source: str = "") -> list[HoldRow]:
-    """Holds that nobody has decided yet, of one source or of all."""
+    """Undecided holds of one source, or of all sources if *source* is empty."""
     async with connection.cursor(row_factory=class_row(HoldRow)) as cursor:
         await cursor.execute(
             f"""select {_HOLD} from source_hold
@@ -65,7 +65,7 @@ async def hold_leavers(
     reason: str,
     only_group: str | None = None,
 ) -> None:
-    """Open a hold, or bring the open one up to date, with those who would leave by what this pass has seen."""
+    """Open a hold, or update the open one, with the objects that would leave according to this pass."""
     cursor = await connection.execute(
         """insert into source_hold (source, kind, generation, missing, present, reason) values (%s, %s, %s, %s, %s, %s)
         on conflict (source, kind) where decided_at is null do update set generation = excluded.generation,
@@ -88,7 +88,7 @@ async def hold_leavers(
 async def hold_renamings(
     connection: Connection, source: str, *, generation: int, present: int, reason: str, new_keys: Mapping[str, str]
 ) -> None:
-    """Open a hold of people (by id) who may have a new key, in the place of the one that is open; none where there are none."""
+    """Replace the open hold by one for people (by id) who may have a new key; without *new_keys* only remove it."""
     await connection.execute(
         "delete from source_hold where source = %s and kind = %s and decided_at is null", (source, RENAMING)
     )
@@ -108,7 +108,7 @@ async def hold_renamings(
 
 
 async def held_renamings(connection: Connection, hold: str) -> dict[str, str]:
-    """Of a hold of renamings: id of the person to the new key."""
+    """Map each person of a hold on renamings to the new key."""
     cursor = await connection.execute(
         "select object_id::text, new_key from source_hold_object where hold = %s order by object_id", (hold,)
     )
@@ -116,7 +116,7 @@ async def held_renamings(connection: Connection, hold: str) -> dict[str, str]:
 
 
 async def refused_renamings(connection: Connection, source: str) -> set[tuple[str, str]]:
-    """(Person, new key) of which somebody has decided that they are two people."""
+    """Pairs of (person, new key) for which somebody has decided that they are two people."""
     cursor = await connection.execute(
         """select object_id::text, new_key from source_hold_object join source_hold on source_hold.id = hold
         where source = %s and kind = %s and decision = 'rejected'""",
@@ -126,7 +126,7 @@ async def refused_renamings(connection: Connection, source: str) -> set[tuple[st
 
 
 async def names_held(connection: Connection, hold: str, *, limit: int) -> list[str]:
-    """Whom a hold is about, as a person reads it."""
+    """Display names of up to *limit* objects of a hold."""
     cursor = await connection.execute(
         """select coalesce(person.user_principal_name, nested.display_name, grp.display_name, object_id::text)
             || case when member_id is not null then ' in ' || coalesce(grp.display_name, '') else '' end
@@ -142,7 +142,7 @@ async def names_held(connection: Connection, hold: str, *, limit: int) -> list[s
 
 
 async def held_objects(connection: Connection, hold: str, *, limit: int) -> list[tuple[str, str | None]]:
-    """Take up to *limit* of those whom a hold keeps out of the list: (object id, member id where a membership is held)."""
+    """Take up to *limit* objects out of a hold: (object id, member id if a membership is held)."""
     cursor = await connection.execute(
         """with taken as (select ctid from source_hold_object where hold = %s limit %s)
         delete from source_hold_object using taken where source_hold_object.ctid = taken.ctid
@@ -160,9 +160,9 @@ async def decide_hold(connection: Connection, hold: str, decision: str, *, actor
 
 
 async def lift_hold(connection: Connection, source: str, kind: str, group: str | None = None) -> None:
-    """Remove an open hold that has lost its cause: a later pass was complete and nobody is missing in number.
+    """Remove an open hold whose cause is gone: a later pass was complete and too few are missing for a hold.
 
-    A pass over the members of one *group* says nothing of what is held in others.
+    A pass over the members of one *group* says nothing about memberships held in other groups.
     """
     given = {"source": source, "kind": kind, "group": group}
     await connection.execute(

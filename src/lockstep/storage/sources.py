@@ -1,10 +1,9 @@
-"""Sources of people and groups, and their passes.
+"""Sources of people and groups, and the passes over them.
 
-What a pass has seen is noted in temporary tables of the connection that does the pass: a row that did not change is not written,
-not even to say that it was seen.
+A pass notes what it has seen in temporary tables of its connection: an unchanged row is not written, not even to mark it as seen.
 """
 
-# ruff: noqa: S101, S608  # statements are put together from constants of this module; a row that must be there is there
+# ruff: noqa: S101, S608  # statements are built from constants of this module; an asserted row always exists
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
@@ -51,7 +50,7 @@ async def list_sources(connection: Connection) -> list[SourceRecord]:
 async def save_source(
     connection: Connection, name: str, *, kind: str, display_name: str, config: Mapping[str, Any]
 ) -> None:
-    """Register a source, or overwrite what is known of it."""
+    """Register a source, or overwrite its registration."""
     await connection.execute(
         """insert into source (name, kind, display_name, config) values (%s, %s, %s, %s)
         on conflict (name) do update set kind = excluded.kind, display_name = excluded.display_name, config = excluded.config""",
@@ -64,14 +63,14 @@ async def save_config(connection: Connection, name: str, config: Mapping[str, An
 
 
 async def note_reading(connection: Connection, name: str, noted: Mapping[str, Any]) -> None:
-    """Note how a source was read, beside what is known: `keys` (by kind), `readAt`, `failure`."""
+    """Merge *noted* into the notes about reading the source: `keys` (by kind), `readAt`, `failure`."""
     await connection.execute(
         "update source set watermark = coalesce(watermark, '{}') || %s::jsonb where name = %s", (as_json(noted), name)
     )
 
 
 async def due_for_reading(connection: Connection) -> list[str]:
-    """Sources whose interval has passed since they were read, those that were never read first."""
+    """Sources whose interval has passed since the last read; sources that were never read come first."""
     cursor = await connection.execute(
         """select name, config->>'every', coalesce(extract(epoch from now() - (watermark->>'readAt')::timestamptz), 'infinity')
         from source where config->>'every' is not null order by 3 desc, 1"""
@@ -81,7 +80,9 @@ async def due_for_reading(connection: Connection) -> list[str]:
 
 
 async def rename_source(connection: Connection, name: str, new_name: str, *, is_taken_over: bool) -> None:
-    """Give a source another name with all that it has brought. *is_taken_over*: by a source of that name, which keeps its configuration."""
+    """Rename a source, with everything it has brought. *is_taken_over*: a source of the new name exists, takes over these objects and
+    keeps its own configuration.
+    """
     if is_taken_over:
         await connection.execute(
             "update source set watermark = coalesce(watermark, '{}') || coalesce((select watermark from source where name = %s), '{}')"
@@ -103,7 +104,7 @@ async def rename_source(connection: Connection, name: str, new_name: str, *, is_
 
 
 async def remove_source(connection: Connection, name: str, *, heir: str) -> None:
-    """Remove a source. What it has brought and is not yet purged goes to *heir*, under keys that no row answers to."""
+    """Remove a source. Its objects that are not purged move to *heir*, under keys that no row can have."""
     for table in ("person", "grp"):
         await connection.execute(
             f"update {table} set source = %(heir)s, anchor = source || '/' || anchor, row_hash = null where source = %(name)s",
@@ -123,7 +124,7 @@ async def live_objects(connection: Connection, name: str, kind: str, *, limit: i
 
 
 async def count_objects(connection: Connection, name: str) -> dict[str, int]:
-    """How many live people and groups a source has brought, and how many in the recycle bin."""
+    """How many live people and groups the source has brought, and how many are in the recycle bin."""
     cursor = await connection.execute(
         """select count(*) filter (where deleted_at is null), count(*) filter (where deleted_at is not null),
             (select count(*) from grp where source = %(name)s and deleted_at is null),
@@ -136,7 +137,7 @@ async def count_objects(connection: Connection, name: str) -> dict[str, int]:
 
 
 async def begin_pass(connection: Connection, name: str) -> int:
-    """Begin a full pass: its number. What earlier passes of this connection had seen is forgotten."""
+    """Begin a full pass and return its number. Clears what earlier passes of this connection have seen."""
     await connection.execute(
         "create temp table if not exists seen (kind text, key text, line bigint, primary key (kind, key)) on commit preserve rows"
     )
@@ -158,7 +159,7 @@ async def complete_pass(connection: Connection, name: str, generation: int) -> N
 
 
 async def note_seen(connection: Connection, kind: str, lines: Mapping[str, int]) -> dict[str, int]:
-    """Note that *lines* (key to line) were read; returns those keys that were read before, with their first line."""
+    """Note that *lines* (key to line number) were read; return keys that had been read before, with their first line."""
     cursor = await connection.execute(
         """with given as (select * from unnest(%(keys)s::text[], %(lines)s::bigint[]) as row (key, line)),
         before as (select seen.key, seen.line from seen join given using (key) where seen.kind = %(kind)s),
@@ -170,7 +171,7 @@ async def note_seen(connection: Connection, kind: str, lines: Mapping[str, int])
 
 
 async def note_seen_edges(connection: Connection, edges: Iterable[tuple[str, str]]) -> None:
-    """Note memberships that were read: (group id, member id or the key that nobody answers to yet)."""
+    """Note memberships that were read: (group id, member id, or the key of a member that has not arrived)."""
     wanted = list(set(edges))
     await connection.execute(
         "insert into seen_edge select * from unnest(%s::uuid[], %s::text[]) on conflict do nothing",
@@ -179,13 +180,13 @@ async def note_seen_edges(connection: Connection, edges: Iterable[tuple[str, str
 
 
 async def refresh_statistics(connection: Connection, kind: str) -> None:
-    """Tell the planner of PostgreSQL how many there are now; its own round comes a minute late."""
+    """Refresh the planner's statistics now; autovacuum would come a minute too late."""
     for table in {"User": ("person",), "Group": ("grp",), "Member": ("member", "awaited_member")}[kind]:
         await connection.execute(f"analyze {table}")
 
 
 async def count_unseen(connection: Connection, source: str, kind: str) -> tuple[int, int]:
-    """How many live objects of *source* this pass did not see, and how many live ones there are."""
+    """How many live objects of *source* this pass did not see, and how many live objects it has."""
     cursor = await connection.execute(
         f"""select count(*) filter (where seen.key is null), count(*)
         from {TABLES[kind]} as object left join seen on seen.kind = %(kind)s and seen.key = object.anchor
@@ -214,9 +215,9 @@ IN_GROUP = "(%(group)s::uuid is null or member.group_id = %(group)s)"
 
 
 async def count_unseen_edges(connection: Connection, source: str, group: str | None) -> tuple[int, int]:
-    """How many memberships in live groups of *source* (or in *group* alone) this pass did not see, and how many there are.
+    """How many memberships in live groups of *source* (or only in *group*) this pass did not see, and how many exist.
 
-    Those of deleted people do not count: they left with their people, who were guarded themselves.
+    Memberships of deleted people do not count: they ended with their people, which had a guard of their own.
     """
     cursor = await connection.execute(
         f"""select count(*) filter (where {EDGE_UNSEEN}), count(*)
@@ -232,7 +233,7 @@ async def count_unseen_edges(connection: Connection, source: str, group: str | N
 async def unseen_edges(
     connection: Connection, source: str, group: str | None, *, limit: int
 ) -> list[tuple[str, str, str]]:
-    """Memberships in live groups of *source* (or in *group* alone) that this pass did not see."""
+    """Memberships in live groups of *source* (or only in *group*) that this pass did not see."""
     cursor = await connection.execute(
         f"""select member.group_id::text, member.member_id::text, member.member_kind
         from member join grp on grp.id = member.group_id
@@ -244,7 +245,7 @@ async def unseen_edges(
 
 
 async def forget_unseen_awaited(connection: Connection, source: str, group: str | None) -> None:
-    """Stop waiting for members that this pass no longer named."""
+    """Stop waiting for members that this pass did not name."""
     await connection.execute(
         """delete from awaited_member using grp
         where grp.id = awaited_member.group_id and grp.source = %(source)s

@@ -1,6 +1,6 @@
-"""What the application holds, read by pages once at the start of an initial cycle, so that nobody is asked for one by one.
+"""The accounts of the application, listed page by page at the start of an initial cycle, so that no account is searched one by one.
 
-It is believed only while the cycle that read it runs, and only when the listing was proved complete.
+The index is trusted only during the cycle that read it, and only if the listing was proved complete.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lockstep.storage.batches import as_rows
 
 
 async def begin(connection: Connection, job: str, kind: str, *, cycle: int) -> None:
-    """Forget what was read before: a half-read index is read again from its first page."""
+    """Clear the index: a half-read listing starts again at its first page."""
     await connection.execute("delete from target_index where job = %s and kind = %s", (job, kind))
     await connection.execute(
         """insert into target_index_state (job, kind, cycle) values (%s, %s, %s)
@@ -25,7 +25,7 @@ async def begin(connection: Connection, job: str, kind: str, *, cycle: int) -> N
 
 
 async def add_page(connection: Connection, job: str, kind: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Store one page: rows of target_id, attribute, value, account. An account seen twice keeps its last reading."""
+    """Store one page. *rows* have target_id, attribute, value, account. An account that is listed twice keeps its last reading."""
     await connection.execute(
         """insert into target_index (job, kind, target_id, attribute, value, account)
         select %(job)s, %(kind)s, target_id, attribute, value, account
@@ -39,7 +39,7 @@ async def add_page(connection: Connection, job: str, kind: str, rows: Sequence[d
 
 
 async def finish(connection: Connection, job: str, kind: str) -> None:
-    """The listing was proved complete."""
+    """Record that the listing was proved complete."""
     await connection.execute(
         "update target_index_state set complete = true, read_at = now() where job = %s and kind = %s", (job, kind)
     )
@@ -47,7 +47,7 @@ async def finish(connection: Connection, job: str, kind: str) -> None:
 
 
 async def give_up(connection: Connection, job: str, kind: str, *, cycle: int) -> None:
-    """The list is of no use to *cycle*: it is not read again in it, and believed no more."""
+    """Give up the index for *cycle*: it is neither read again nor trusted."""
     await connection.execute(
         """insert into target_index_state (job, kind, cycle, given_up) values (%s, %s, %s, true)
         on conflict (job, kind) do update set complete = false, given_up = true, cycle = excluded.cycle""",
@@ -56,7 +56,7 @@ async def give_up(connection: Connection, job: str, kind: str, *, cycle: int) ->
 
 
 async def is_read(connection: Connection, job: str, kind: str, *, cycle: int) -> bool:
-    """Whether the list was read to its end for *cycle*, or given up."""
+    """Whether the listing was finished or given up for *cycle*."""
     cursor = await connection.execute(
         "select true from target_index_state where job = %s and kind = %s and cycle = %s and (complete or given_up)",
         (job, kind, cycle),
@@ -65,7 +65,7 @@ async def is_read(connection: Connection, job: str, kind: str, *, cycle: int) ->
 
 
 async def complete_kinds(connection: Connection, job: str, *, cycle: int | None) -> frozenset[str]:
-    """The kinds whose index was read to its end for *cycle*."""
+    """The kinds whose listing is complete for *cycle*."""
     cursor = await connection.execute(
         "select kind from target_index_state where job = %s and complete and cycle = %s", (job, cycle)
     )
@@ -93,7 +93,7 @@ async def find(
 async def newer_than_links(
     connection: Connection, job: str, kind: ObjectKind, ids: Iterable[str]
 ) -> dict[str, Account]:
-    """The linked accounts of the objects *ids* as the pages showed them, by object; not those we have written since."""
+    """The linked accounts of *ids* as the listing showed them, by object, except accounts that we have written since."""
     cursor = await connection.execute(
         """select distinct on (link.source_id) link.source_id::text, target_index.target_id, target_index.account
         from link join target_index on target_index.job = link.job and target_index.kind = link.kind

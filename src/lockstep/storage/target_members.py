@@ -1,6 +1,6 @@
-"""Which members a provisioned group has in the application, as we last set them, and what differs from the directory.
+"""Which members a provisioned group has in the application, as last set by us, and how they differ from the directory.
 
-The usual question costs the change, not the group: only members noted in dirty_member are compared.
+Comparing costs as much as the change, not as the group: usually only members noted in dirty_member are compared.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from lockstep.storage.batches import as_rows, only_row
 
 @dataclass(frozen=True, slots=True)
 class MemberChange:
-    """One member that is to be added to, or removed from, the application's group.
+    """One member to add to, or remove from, the application's group.
 
-    A removal whose *former_id* is empty is only forgotten: another member has the account meanwhile.
+    A removal without *former_id* is not sent, only forgotten: the account belongs to another member now.
     """
 
     member_id: str
     target_id: str
     is_added: bool
     display: str = ""
-    former_id: str = ""  # the account that stood for the member, and stands for none of the group's members now
+    former_id: str = ""  # the account that stood for the member and now belongs to no member of the group
 
 
 _FORMER = """coalesce((
@@ -79,7 +79,7 @@ FIRST = "00000000-0000-0000-0000-000000000000"
 async def differences(
     connection: Connection, job: str, group: str, *, noted_only: bool, after: str = FIRST, limit: int = 10_000
 ) -> list[MemberChange]:
-    """The next members that differ, in the order of their ids; *noted_only* looks at those that were noted as changed."""
+    """The next members that differ, in the order of their ids. *noted_only* compares only members that were noted as changed."""
     cursor = await connection.execute(
         _NOTED_DIFFERENCES if noted_only else _DIFFERENCES,
         {"job": job, "group": group, "after": after, "limit": limit},
@@ -88,7 +88,7 @@ async def differences(
 
 
 async def newest_note(connection: Connection, job: str, group: str) -> int:
-    """The version of the newest noted member; notes up to it are answered by what is read from now on."""
+    """The version of the newest noted member. What is read after this call answers all notes up to it."""
     cursor = await connection.execute(
         "select coalesce(max(version), 0) from dirty_member where job = %s and group_id = %s", (job, group)
     )
@@ -102,14 +102,14 @@ async def forget_notes(connection: Connection, job: str, group: str, *, up_to: i
 
 
 async def forget_members(connection: Connection, job: str, groups: Sequence[str]) -> None:
-    """These groups have another account from now on: what the last one held says nothing of it."""
+    """Forget the members of *groups*, whose account has changed: the former account's members say nothing about the new one."""
     await connection.execute(
         "delete from target_member where job = %s and group_id = any(%s::uuid[])", (job, list(groups))
     )
 
 
 async def hand_over(connection: Connection, job: str, former: str, new: str) -> None:
-    """The account of *former* is that of *new* now, and so is its place in groups, until they are compared with the directory."""
+    """Record that the account of *former* now belongs to *new*, with its memberships, until they are compared with the directory."""
     await connection.execute(
         """with held as (
             delete from target_member where job = %(job)s and member_id = %(former)s returning group_id, target_id
@@ -128,7 +128,7 @@ async def hand_over(connection: Connection, job: str, former: str, new: str) -> 
 
 
 async def note(connection: Connection, job: str, group: str, members: Sequence[str]) -> None:
-    """These members are looked at again with the group's next turn."""
+    """Have these members compared at the group's next turn."""
     await connection.execute(
         """insert into dirty_member (job, group_id, member_id) select %s, %s, unnest(%s::uuid[])
         on conflict (job, group_id, member_id) do update set version = nextval('dirty_version')""",
@@ -137,7 +137,7 @@ async def note(connection: Connection, job: str, group: str, members: Sequence[s
 
 
 async def apply_changes(connection: Connection, job: str, group: str, changes: Sequence[MemberChange]) -> None:
-    """Remember what the application accepted."""
+    """Record the changes that the application accepted."""
     added = [one for one in changes if one.is_added]
     removed = [one.member_id for one in changes if not one.is_added]
     if added:
@@ -155,9 +155,10 @@ async def apply_changes(connection: Connection, job: str, group: str, changes: S
 
 
 async def hold_accounts(connection: Connection, job: str, changes: Sequence[MemberChange]) -> list[str]:
-    """Those of *changes* whose member was added with an account that is theirs no more. The others keep theirs until the transaction ends.
+    """Those of *changes* whose member was added with an account that is no longer theirs. All others keep theirs until the transaction
+    ends.
 
-    Called before any other row is locked: whoever records links locks them before the groups.
+    Call this before locking any other row: recording links locks links before groups.
     """
     added = [{"member": one.member_id, "account": one.target_id} for one in changes if one.is_added]
     if not added:
@@ -175,15 +176,16 @@ async def hold_accounts(connection: Connection, job: str, changes: Sequence[Memb
 
 
 async def compare_again(connection: Connection, job: str, group: str, members: Sequence[str]) -> None:
-    """*members* are compared with the group's next turn, which is due at once."""
+    """Have *members* compared again, and make the group due at once."""
     await note(connection, job, group, members)
     await connection.execute("select mark_dirty(%s, 'Group', array[%s]::uuid[], 5::smallint, 'members')", (job, group))
 
 
 async def mark_unsure(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Whether the application's groups have these members (group, member, account) is not known: what is wanted is sent again.
+    """Record that it is unknown whether the application's groups contain these members (group, member, account): wanted members are sent
+    again.
 
-    Somebody who is wanted no more is taken out, although it may never have been accepted that they came in.
+    A member who is no longer wanted is removed, even if it was never confirmed that they were added.
     """
     await connection.execute(
         """with given as (
@@ -201,7 +203,7 @@ async def mark_unsure(connection: Connection, job: str, rows: Sequence[Mapping[s
 
 
 async def held_members(connection: Connection, job: str, group: str, *, limit: int) -> list[tuple[str, str]]:
-    """Up to *limit* members, each with its account, that the application accepted into *group* for sure."""
+    """Up to *limit* members, with their accounts, that the application is known to have accepted into *group*."""
     cursor = await connection.execute(
         """select member_id::text, target_id from target_member where job = %s and group_id = %s and is_sure
         order by member_id limit %s""",
@@ -211,7 +213,7 @@ async def held_members(connection: Connection, job: str, group: str, *, limit: i
 
 
 async def note_groups_of(connection: Connection, job: str, members: Sequence[str]) -> None:
-    """People got or lost an account: their membership in provisioned groups is looked at again."""
+    """Note that *members* gained or lost an account, so that their memberships in provisioned groups are compared again."""
     await connection.execute(
         """with noted as (
             insert into dirty_member (job, group_id, member_id)

@@ -1,6 +1,6 @@
-"""What all workers share about one application: when it may be asked again, how fast, and whether it is broken.
+"""What all workers share about one application: when the next request may be sent, how fast, and whether the application is broken.
 
-One row per job; it is read with every batch that is recorded, so that a Retry-After that one worker got holds for all of them.
+One row per job. It is read with every recorded batch, so that a Retry-After received by one worker holds for all.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from lockstep.storage.batches import as_json, only_row
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """*seconds_to_wait*: nothing is sent for so long; 0: ask at will. *streaks*: what was asked in vain, by kind.
+    """*seconds_to_wait*: send nothing for that long (0: no wait). *streaks*: failed requests in a row, by kind of request.
 
-    *trouble*: the answer that the last pause was for, as a person reads it.
+    *trouble*: the response that caused the last pause, as text for a person.
     """
 
     seconds_to_wait: float = 0.0
@@ -31,12 +31,12 @@ class TargetState:
 
     @property
     def is_slowed(self) -> bool:
-        """Whether something has made pauses since it last succeeded."""
+        """Whether something that has not succeeded since caused a pause."""
         return any(streak.pauses for streak in self.streaks.values())
 
 
 KEPT: frozenset[Asked] = frozenset({Asked.PROBE})
-# No arithmetic with infinite times: PostgreSQL before 17 refuses it.
+# No arithmetic with infinite times: PostgreSQL before 17 rejects it.
 _SELECT = """select greatest(0, extract(epoch from not_before - clock_timestamp())), streaks, trouble
     from target_state where job = %s"""
 
@@ -63,9 +63,10 @@ async def note_vain(
     is_enough: bool,
     wanted: timedelta | None = None,
 ) -> TargetState:
-    """A request brought nothing: count it, and pause where `asked_in_vain` says so; returns how it stands now.
+    """Count a request that failed, and pause if `asked_in_vain` says so; return the new state.
 
-    What was under way when a pause began is not counted; only what the application asks for (*wanted*) makes that pause longer.
+    A request that was under way when a pause began is not counted; only a wait that the application asks for (*wanted*) extends that
+    pause.
     """
     before = await _locked(connection, job)
     if before.seconds_to_wait:
@@ -85,7 +86,7 @@ async def note_vain(
 
 
 async def note_stop(connection: Connection, job: str, asked: Asked) -> int:
-    """The job goes into quarantine because of what was *asked*; returns how often in a row that is so."""
+    """Record that the job goes into quarantine because *asked* failed; return how many times in a row it did."""
     before = await _locked(connection, job)
     streak = replace(before.streak(asked), stops=before.streak(asked).stops + 1)
     await _save(connection, job, replace(before, streaks={**before.streaks, asked: streak}))
@@ -93,7 +94,7 @@ async def note_stop(connection: Connection, job: str, asked: Asked) -> int:
 
 
 async def note_answered(connection: Connection, job: str, asked: Asked) -> TargetState:
-    """What was *asked* had a usable answer, if only a refusal: its pauses begin short again. Returns how it stood before."""
+    """Record a usable response to *asked*, even a refusal: its next pauses start short again. Returns the state before."""
     before = await _state(connection, _SELECT + " for update", job)
     rest = {kind: streak for kind, streak in before.streaks.items() if kind is not asked}
     is_over = before.trouble is not None and (not rest or before.trouble.get("asked") == asked.value)
@@ -103,7 +104,7 @@ async def note_answered(connection: Connection, job: str, asked: Asked) -> Targe
 
 
 async def forget_streaks(connection: Connection, job: str) -> None:
-    """Nothing waits any more for what was asked in vain. What the application itself asked for stays, and so does the probe's count."""
+    """Clear all waits caused by failed requests. Keeps the wait that the application asked for, and the probe's count."""
     before = await _state(connection, _SELECT + " for update", job)
     rest = {kind: streak for kind, streak in before.streaks.items() if kind in KEPT}
     if rest != before.streaks or (before.trouble and not rest):
@@ -130,14 +131,14 @@ async def _quiet(connection: Connection, job: str, pause: timedelta) -> None:
 
 
 async def forget(connection: Connection, job: str) -> None:
-    """Everything learned about the application's health; a person said that it works again."""
+    """Clear everything learned about the application's health, because a person said that it works again."""
     await connection.execute("delete from target_state where job = %s", (job,))
 
 
 async def lease_tokens(connection: Connection, job: str, *, rate: float, wanted: int) -> tuple[int, float]:
-    """Take up to *wanted* requests out of the application's budget, which fills at *rate* per second and holds one second's worth.
+    """Take up to *wanted* requests out of the application's budget, which refills at *rate* per second and holds one second's worth.
 
-    Returns how many were granted, and after how many seconds it is worth asking again.
+    Returns how many were granted, and after how many seconds to ask again.
     """
     await connection.execute("insert into target_state (job, tokens) values (%s, 1) on conflict do nothing", (job,))
     cursor = await connection.execute(

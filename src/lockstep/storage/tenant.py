@@ -1,4 +1,4 @@
-"""What is kept of the organisation as a whole, and the labels of what configuration files can name."""
+"""The organisation's name, and the labels of everything that configuration files can name."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from lockstep.storage.batches import as_json, only_row
 _TABLES = {"Application": "application", "Source": "source"}
 
 
-UNNAMED = "organisation"  # what files call it until somebody gives it a name
+UNNAMED = "organisation"  # the name in files until somebody sets one
 
 
 @dataclass(frozen=True, slots=True)
 class TenantRow:
-    """*name* is "" until a file has given one."""
+    """*name* is "" until a configuration file sets it."""
 
     name: str
     settings: Mapping[str, Any]
@@ -39,7 +39,7 @@ async def save_tenant(connection: Connection, row: TenantRow) -> None:
 
 
 async def read_labels(connection: Connection, kind: str, name: str) -> dict[str, str]:
-    """The labels of an application or a source; none of one that there is not."""
+    """The labels of an application or a source; empty if it does not exist."""
     query = sql.SQL("select labels from {} where name = %s").format(sql.Identifier(_TABLES[kind]))
     cursor = await connection.execute(query, (name,))
     row = await cursor.fetchone()

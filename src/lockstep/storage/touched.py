@@ -1,4 +1,4 @@
-"""Whom a change concerns: what it has marked since it began, and everybody with whom an application has to do."""
+"""Which objects a change affects: those marked since it began, and all that an application has to do with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def newest_mark(connection: Connection) -> int:
 
 
 async def marked_since(connection: Connection, version: int) -> dict[str, dict[ObjectKind, list[str]]]:
-    """The objects that were marked after *version*, by job and kind."""
+    """The objects marked after *version*, by job and kind."""
     cursor = await connection.execute(
         """select job, kind, array_agg(source_id::text order by source_id) from dirty where version > %s
         group by job, kind order by job, kind desc""",
@@ -30,10 +30,10 @@ async def marked_since(connection: Connection, version: int) -> dict[str, dict[O
 
 
 def concerning(kind: str, *, everybody: bool) -> sql.Composed:
-    """The query for the ids of *kind* that are assigned (*everybody*: all there are) or linked; takes app, job and kind."""
+    """The query for the ids of *kind* that are assigned (all of them with *everybody*) or linked. Its parameters: app, job, kind."""
     table = {"User": "person", "Group": "grp"}[kind]
     in_scope = (
-        f"select id from {table} where deleted_at is null"  # noqa: S608  # one of two names of ours
+        f"select id from {table} where deleted_at is null"  # noqa: S608  # one of two fixed table names
         if everybody
         else "select object_id from effective_assignment where app = %(app)s and kind = %(kind)s"
     )
@@ -42,7 +42,7 @@ def concerning(kind: str, *, everybody: bool) -> sql.Composed:
 
 
 async def concerned(connection: Connection, job: str, app: str, kind: str, *, everybody: bool) -> list[str]:
-    """The objects of *kind* that are assigned (*everybody*: all there are) or linked."""
+    """The objects of *kind* that are assigned (all of them with *everybody*) or linked."""
     cursor = await connection.execute(
         sql.SQL("select wanted.id::text from ({ids}) as wanted (id) order by 1").format(
             ids=concerning(kind, everybody=everybody)

@@ -1,7 +1,7 @@
-"""Whom an account is being given to at this moment: what is journalled and not on record yet.
+"""Accounts that are being created or linked at this moment: in the journal, but not recorded as links yet.
 
-A link says who has an account; until it is written only the journal knows. So the journal is read before the links, never after.
-Of two objects whose creates both have an unknown end, the one whose operation is older goes first: neither waits for ever.
+Until the link is written only the journal knows who gets an account, so always read the journal before the links. Of two objects whose
+creates both have an unknown outcome, the one with the older operation goes first, so that they do not wait for each other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ IS_OPEN = "state in ('planned', 'ambiguous')"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An account that the object *source_id* was found to match by what *keys* stand for."""
+    """An account that the object *source_id* was found to match under the match keys *keys*."""
 
     source_id: str
     account: str
@@ -31,15 +31,15 @@ class Candidate:
 
 
 def older_rival(given: str) -> str:
-    """SQL: whether somebody else creates what the row *given* (kind, source_id, match_key, other_keys) would create.
+    """SQL: whether another object is creating what the row *given* (kind, source_id, match_key, other_keys) would create.
 
-    With a limit it stays a question for each row, answered by the index; as a join it would read the whole journal.
+    The limit keeps it a lookup per row, answered by the index; a join would read the whole journal.
     """
     older = f"""other.source_id <> {given}.source_id and other.{IS_OPEN}
             and other.planned_at <= coalesce((
                 select min(mine.planned_at) from operation mine
                 where mine.job = %(job)s and mine.kind = {given}.kind and mine.source_id = {given}.source_id
-                    and mine.{IS_OPEN}), 'infinity') limit 1"""  # noqa: S608  # no text of anybody's in it
+                    and mine.{IS_OPEN}), 'infinity') limit 1"""  # noqa: S608  # contains no user text
     keys = f"({given}.match_key || coalesce({given}.other_keys, '{{}}'))"
     return f"""coalesce(
         (select true from operation other where other.match_key = any({keys}) and {older}),
@@ -49,7 +49,7 @@ def older_rival(given: str) -> str:
 async def wanted_by_others(
     connection: Connection, job: str, kind: str, found: Sequence[Candidate]
 ) -> set[tuple[str, str]]:
-    """Of *found*, those (source_id, account) whose account another object is being given, or has perhaps just made."""
+    """Those of *found*, as (source_id, account), whose account is being given to another object or may just have been created for it."""
     cursor = await connection.execute(
         f"""select given.source_id::text, given.account
         from jsonb_to_recordset(%(rows)s::jsonb)
@@ -66,7 +66,7 @@ async def wanted_by_others(
 async def made_for_others(
     connection: Connection, job: str, kind: str, source_id: str, accounts: Iterable[str]
 ) -> set[str]:
-    """Those of *accounts* that a create for somebody else is known to have made."""
+    """Those of *accounts* that a create for another object is known to have made."""
     cursor = await connection.execute(
         """select distinct target_id from operation
         where job = %s and kind = %s and target_id = any(%s) and action = 'create' and target_id <> ''
@@ -77,7 +77,7 @@ async def made_for_others(
 
 
 async def made_in_cycle(connection: Connection, cycle: int, keys: Iterable[str]) -> set[str]:
-    """Those of *keys* that somebody got an account by in this cycle, or is getting one."""
+    """Those of *keys* under which an account was, or is being, created in this cycle."""
     cursor = await connection.execute(
         """select distinct match_key from operation
         where match_key = any(%s) and cycle = %s and state in ('planned', 'ambiguous', 'confirmed')""",
@@ -89,10 +89,10 @@ async def made_in_cycle(connection: Connection, cycle: int, keys: Iterable[str])
 async def lock_accounts(connection: Connection, job: str, wanted: Sequence[Mapping[str, Any]]) -> set[str]:
     """Keep other workers off the accounts of *wanted* (id, kind, source_id, target_id) until this transaction ends.
 
-    Returns the ids of those that come too late: another object has the account or is being given it.
+    Returns the ids that come too late: another object has the account or is being given it.
     """
     rows = as_rows(wanted)
-    # In one order for everybody, so that two workers wait for each other in a row and not in a circle.
+    # Lock in one order, so that two workers cannot deadlock.
     await connection.execute(
         """select pg_advisory_xact_lock(key) from (
             select distinct hashtextextended(concat_ws(' ', %(job)s::text, kind, target_id), 0) as key

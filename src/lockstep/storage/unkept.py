@@ -1,6 +1,6 @@
-"""The attributes that an application was sent and does not keep: how many answers in a row left them out.
+"""The attributes that the application does not keep: how many responses in a row left out what was sent.
 
-An answer that has the value ends the row; whoever was left with a difference meanwhile is looked at again.
+A response that contains the value resets the count; objects whose difference was withheld are then evaluated again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from lockstep.storage.batches import Row, as_rows
 
 
 async def note_kept(connection: Connection, job: str, rows: Sequence[Row]) -> None:
-    """The application keeps these attributes (*kind*, *path*). Objects whose difference was withheld are marked."""
+    """Record that the application keeps these attributes (*kind*, *path*). Marks objects whose difference was withheld."""
     await connection.execute(
         """with ended as (
             delete from unkept_attribute using jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, path text)
@@ -29,7 +29,9 @@ async def note_kept(connection: Connection, job: str, rows: Sequence[Row]) -> No
 
 
 async def note_missing(connection: Connection, job: str, rows: Sequence[Row]) -> None:
-    """Answers left these attributes out: *kind*, *path*, *mapping*, *answers*, and the *source_id* and *display* of the last object."""
+    """Record attributes that responses left out. *rows* have *kind*, *path*, *mapping*, *answers*, and the *source_id* and *display* of
+    the last object.
+    """
     await connection.execute(
         """insert into unkept_attribute (job, kind, path, mapping, answers, source_id, display)
         select %(job)s, kind, path, mapping, answers, source_id, display
@@ -46,7 +48,7 @@ async def note_missing(connection: Connection, job: str, rows: Sequence[Row]) ->
 
 
 async def forget_other_mappings(connection: Connection, job: str, config: str) -> None:
-    """Forget what was learnt under mappings that *config*, the next version of the configuration, changes or takes away."""
+    """Forget what was learned under mappings that *config*, the next configuration version, changes or removes."""
     await connection.execute(
         """delete from unkept_attribute using job, config_version as before
         where unkept_attribute.job = %(job)s and job.id = %(job)s
@@ -61,7 +63,7 @@ async def forget_other_mappings(connection: Connection, job: str, config: str) -
 
 
 async def forget(connection: Connection, job: str) -> None:
-    """What was learnt of the values that the application keeps is learnt again. Objects whose difference was withheld are marked."""
+    """Forget which values the application does not keep, so that it is learned again. Marks objects whose difference was withheld."""
     await connection.execute("delete from unkept_attribute where job = %s", (job,))
     await connection.execute("delete from unverified_group where job = %s", (job,))
     await connection.execute("update link set answers = '{}' where job = %s and answers <> '{}'", (job,))
@@ -74,7 +76,7 @@ async def forget(connection: Connection, job: str) -> None:
 
 
 async def forget_application(connection: Connection, app: str) -> None:
-    """The same for the job of the application with the id *app*, if it has one."""
+    """Do the same for the job of the application with the id *app*, if it has one."""
     cursor = await connection.execute("select id from job where app = %s", (app,))
     for (job,) in await cursor.fetchall():
         await forget(connection, job)

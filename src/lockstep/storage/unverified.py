@@ -1,4 +1,4 @@
-"""Groups whose members were written, and that the application shows without any: nothing says whether they were kept."""
+"""Groups whose written members cannot be verified, because the application shows no members of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ async def note(connection: Connection, job: str, group: str) -> None:
 
 
 async def end(connection: Connection, job: str, group: str) -> None:
-    """The application has shown members of *group*."""
+    """Record that the application has shown members of *group*."""
     await connection.execute("delete from unverified_group where job = %s and group_id = %s", (job, group))
 
 
@@ -28,7 +28,7 @@ async def count_groups(connection: Connection, job: str) -> int:
 
 
 async def groups_of(connection: Connection, job: str, member: str, *, limit: int) -> list[str]:
-    """The names of those that *member* is in, at most *limit*."""
+    """The names of up to *limit* such groups that contain *member*."""
     cursor = await connection.execute(
         "select link.display "  # noqa: S608
         + _LIVE

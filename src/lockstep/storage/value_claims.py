@@ -1,7 +1,7 @@
-"""Values that were chosen for somebody: claimed before the account is made, so that no two people are given the same.
+"""Values chosen for one object, claimed before its account is created, so that no two objects get the same value.
 
-A claim counts while its holder has an account or a turn to come; what is left over from others is simply taken over. That is decided
-by the statement that claims, so nobody has to clean up, and a process that dies leaves nothing behind that could block a value for ever.
+A claim counts while its holder has an account or a turn to come; any other claim is taken over. The claiming statement decides that,
+so no cleanup is needed, and a process that dies leaves no value blocked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _IS_VALID = """(
 
 @dataclass(frozen=True, slots=True, order=True)
 class ValueClaim:
-    """*source_id* is to have *value* (as it is compared) in *attribute*."""
+    """*source_id* claims *value*, in its form for comparison, for *attribute*."""
 
     attribute: str
     value: str
@@ -29,8 +29,8 @@ class ValueClaim:
 
 
 async def claim_values(connection: Connection, job: str, kind: str, claims: Iterable[ValueClaim]) -> set[ValueClaim]:
-    """Claim values, at most one per attribute and object; returns those that are theirs now. What they claimed before they give up."""
-    # In one order for everybody, so that two workers wait for each other in a row and not in a circle.
+    """Claim values, at most one per attribute and object; return the claims that succeeded. A new claim replaces the former one."""
+    # Claim in one order, so that two workers cannot deadlock.
     cursor = await connection.execute(
         f"""with gained as (
             insert into value_claim as held (job, kind, attribute, value, source_id)
@@ -45,7 +45,7 @@ async def claim_values(connection: Connection, job: str, kind: str, claims: Iter
             where value_claim.job = %(job)s and value_claim.kind = %(kind)s and value_claim.source_id = gained.source_id
                 and value_claim.attribute = gained.attribute and value_claim.value <> gained.value
         )
-        select attribute, value, source_id::text from gained""",  # noqa: S608  # no text of anybody's in it
+        select attribute, value, source_id::text from gained""",  # noqa: S608  # contains no user text
         {"job": job, "kind": kind, "rows": _rows(sorted(claims))},
     )
     return {ValueClaim(*row) for row in await cursor.fetchall()}
@@ -54,7 +54,7 @@ async def claim_values(connection: Connection, job: str, kind: str, claims: Iter
 async def claimed_by_others(
     connection: Connection, job: str, kind: str, claims: Iterable[ValueClaim]
 ) -> set[ValueClaim]:
-    """Those of *claims* that would not be granted, as it is now. Nothing is claimed."""
+    """Those of *claims* that would not succeed at present. Claims nothing."""
     cursor = await connection.execute(
         f"""select given.attribute, given.value, given.source_id::text
         from jsonb_to_recordset(%(rows)s::jsonb) as given (attribute text, value text, source_id uuid)
@@ -69,7 +69,7 @@ async def claimed_by_others(
 async def refused_lately(
     connection: Connection, job: str, kind: str, ids: Sequence[str]
 ) -> dict[str, list[dict[str, object]]]:
-    """What creates of these objects wanted to write when the application said that a value is taken, by object. For a day."""
+    """What creates of these objects wanted to write when the application refused a value as taken, by object. Kept for one day."""
     cursor = await connection.execute(
         """select source_id::text, after from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and action = 'create' and state = 'refused'
