@@ -16,6 +16,36 @@ ROOMS = re.search(r"^## Rooms\n+```\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 NAMED = sorted(set(re.findall(r"`([A-Za-z_][\w./]*)`", PROSE)))
 OUTSIDE = {"datetime.now", "uuid4"}  # of Python, named because they are refused
 WORDS = {"pyproject.toml"}
+GLOSSARY = {
+    *(
+        "application",
+        "assignment",
+        "base",
+        "claim",
+        "cycle",
+        "directory",
+        "drain",
+        "guard",
+        "hold",
+        "journal",
+        "lane",
+        "link",
+        "look",
+    ),
+    *(
+        "mapping",
+        "match",
+        "operation",
+        "owner",
+        "plan",
+        "quarantine",
+        "scope",
+        "slice",
+        "source",
+        "target",
+        "watermark",
+    ),
+}
 
 
 def rooms_in_the_tree(product: str) -> set[str]:
@@ -35,13 +65,26 @@ def rooms_named(product: str) -> set[str]:
     return set(re.findall(r"^  ([a-z_]+/)", lines[0], re.MULTILINE)) | set(re.findall(r"\b[a-z_]+\.py\b", lines[0]))
 
 
-def definitions() -> set[str]:
-    return {
-        node.name
-        for file in SOURCE.rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+def defined_in(file: Path) -> set[str]:
+    """The functions and classes of *file*, and the constants of the module."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    named = {
+        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     }
+    assigned = [
+        node.targets if isinstance(node, ast.Assign) else [node.target]
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+    ]
+    return named | {target.id for targets in assigned for target in targets if isinstance(target, ast.Name)}
+
+
+def definitions() -> set[str]:
+    return {name for file in SOURCE.rglob("*.py") for name in defined_in(file)}
+
+
+def in_backticks(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
 
 
 @pytest.mark.parametrize("product", ["lockstep", "documo"])
@@ -56,6 +99,8 @@ def test_what_the_text_names_is_there() -> None:
         if "/" in name or name in WORDS:
             places = (ROOT, SOURCE, SOURCE / "lockstep")
             return any((place / name).exists() for place in places)
+        if name.endswith(".py"):
+            return (SOURCE / "lockstep" / name).is_file()
         path = SOURCE.joinpath("lockstep", *name.split("."))
         return path.is_dir() or path.with_suffix(".py").is_file() or name in defined
 
@@ -63,7 +108,24 @@ def test_what_the_text_names_is_there() -> None:
     assert [name for name in NAMED if name not in OUTSIDE and not is_there(name)] == []
 
 
-def test_links_lead_somewhere() -> None:
-    links = [link for link in re.findall(r"\]\(([^)#]+)", TEXT) if "://" not in link]
+def test_each_step_of_the_walk_names_functions_of_the_files_beside_it() -> None:
+    steps = re.findall(r"^\| (\d+) \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", TEXT, re.MULTILINE)
+    elsewhere = [
+        (number, function)
+        for number, functions, files in steps
+        for function in in_backticks(functions)
+        if function not in {name for file in in_backticks(files) for name in defined_in(SOURCE / "lockstep" / file)}
+    ]
 
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [int(number) for number, _, _ in steps] == list(range(1, len(steps) + 1))
+    assert len(steps) > 8
+    assert elsewhere == []
+
+
+def test_the_glossary_has_one_sentence_for_each_word() -> None:
+    entries = re.findall(r"^- \*\*([a-z ]+)\*\*: (.+)$", TEXT.partition("## Glossary")[2], re.MULTILINE)
+    words = [word for word, _ in entries]
+
+    assert words == sorted(set(words))
+    assert [word for word, sentence in entries if not re.fullmatch(r"[A-Z][^.]*\.", sentence)] == []
+    assert GLOSSARY - set(words) == set()
