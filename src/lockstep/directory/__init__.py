@@ -1,1 +1,1 @@
-"""The hub: rules of people, groups, effective membership, app roles and assignments. Every change marks who is touched."""
+"""The directory: rules for people, groups, effective membership, app roles and assignments. Every change marks the affected objects."""

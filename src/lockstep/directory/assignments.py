@@ -1,6 +1,6 @@
-"""Assign people and groups to an application, and take assignments back. Who gains or loses access is marked at once.
+"""Assign people and groups to an application, and remove assignments. People who gain or lose access are marked at once.
 
-One principal may hold several roles; which of them counts is the order of the application's role list.
+One principal may have several roles; the order of the application's role list decides which one counts.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ ASSIGNMENT = "Assignment"
 
 
 def choose_role(roles: Sequence[RoleRow], wanted: str | None, app: ApplicationRow) -> str:
-    """The id of the role that *wanted* means: its value, name or id in any case; default access without one.
+    """The id of the role *wanted*, given by value, name or id in any case; the role of default access without one.
 
-    Raises LockstepError for a role that is unknown, ambiguous, switched off or meant for applications.
+    Raises LockstepError for a role that is unknown, ambiguous, disabled or meant for applications.
     """
     if not wanted or wanted == DEFAULT_ACCESS or wanted.lower() == "default access":
         return DEFAULT_ACCESS
@@ -55,7 +55,7 @@ def _is_for_people(role: RoleRow) -> bool:
 
 
 async def assign(edit: Edit, app: ApplicationRow, *, kind: str, principal: str, role: str) -> bool:
-    """Assign a person or group; False when that assignment was there already."""
+    """Assign a person or group; return False if that assignment already existed."""
     if not await store.insert_assignment(edit.connection, app.id, kind=kind, principal=principal, role=role):
         return False
     after = {"application": app.name, "applicationId": app.id, "roleId": role, "principalKind": kind}
@@ -65,7 +65,7 @@ async def assign(edit: Edit, app: ApplicationRow, *, kind: str, principal: str, 
 
 
 async def unassign(edit: Edit, rows: Sequence[AssignmentRow]) -> None:
-    """Take *rows* back. Whoever is assigned in another way as well stays; the decision looks."""
+    """Remove the assignments *rows*. A person with another assignment keeps access: the decision checks that."""
     await store.delete_assignments(edit.connection, [row.id for row in rows])
     for row in rows:
         before = {

@@ -1,7 +1,7 @@
 """The attributes of people and groups: Entra's names, their types, and how text becomes a value.
 
-Names are case-sensitive once stored; doors accept any case for the known ones and Graph's other names for the same thing.
-Extension attributes are case-sensitive from the first letter on.
+Stored names are case-sensitive. Input may spell the known ones in any case or use Graph's other names for them; extension
+attributes are case-sensitive in input too.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ class AttributeType(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a value cannot be taken, so that many refusals for one cause can be told and mended together."""
+    """Why a value is refused, so that many refusals with one cause can be reported and fixed together."""
 
-    BYTES = "bytes"  # of a file, that are not text in its encoding
+    BYTES = "bytes"  # bytes of a file that are not text in its encoding
     CONTROL = "control"
     LENGTH = "length"
-    WORD = "word"  # neither true nor false
+    WORD = "word"  # a word that means neither true nor false
     NUMBER = "number"
     DATE = "date"
     FORM = "form"
     EMPTY = "empty"
-    CELLS = "cells"  # of a row: too many, too few, or not CSV at all
+    CELLS = "cells"  # a row with too many or too few cells, or one that is not CSV
     TAKEN = "taken"
     UNKNOWN = "unknown"
 
 
 class UnreadableValue(ValueError):
-    """A value that an attribute cannot hold. Its text is the reason, to be put behind the attribute's name."""
+    """A value that an attribute cannot hold. The text is the reason, written to follow the attribute's name."""
 
     def __init__(self, cause: Cause, reason: str) -> None:
         super().__init__(reason)
@@ -51,7 +51,7 @@ class UnreadableValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of the directory. *max_length* counts characters of one value."""
+    """One attribute of the directory. *max_length*: characters of one value."""
 
     name: str
     type: AttributeType = AttributeType.STRING
@@ -59,7 +59,7 @@ class Attribute:
 
 
 def _table(*rows: str) -> dict[str, Attribute]:
-    """`name type length` per attribute; String and 1024 where nothing else is said."""
+    """Parse `name type length` for each attribute; the defaults are String and 1024."""
     words = {"bool": AttributeType.BOOLEAN, "int": AttributeType.INTEGER, "date": AttributeType.DATE_TIME,
              "list": AttributeType.STRINGS}  # fmt: skip
     found = {}
@@ -105,7 +105,7 @@ GROUP_ATTRIBUTES: Mapping[str, Attribute] = _table(
     "onPremisesSyncEnabled bool", "onPremisesSamAccountName", "isAssignableToRole bool", "theme 64",
 )  # fmt: skip
 
-# Graph's and other exports' names for the same attributes, without blanks and marks.
+# Other names of the same attributes in Graph and other exports, without blanks and punctuation.
 ALIASES: Mapping[str, str] = {
     "mobilephone": "mobile",
     "businessphone": "telephoneNumber",
@@ -132,7 +132,7 @@ ALIASES: Mapping[str, str] = {
     "signinstatus": "accountEnabled",
 }
 
-# Names for the opposite of accountEnabled, without blanks and marks: "yes" there means that the account is disabled.
+# Names for the opposite of accountEnabled, without blanks and punctuation: "yes" there means that the account is disabled.
 INVERSE_OF_ENABLED = frozenset(
     {"blockcredential", "blocksignin", "blocksigninyesno", "signinblocked", "isblocked", "isdisabled", "accountdisabled"}
 )  # fmt: skip
@@ -140,24 +140,26 @@ INVERSE_OF_ENABLED = frozenset(
 _EXTENSION = re.compile(r"extension_[0-9a-fA-F]{32}_[A-Za-z][A-Za-z0-9_]{0,119}")
 _FOLDED = {name.lower(): attribute for name, attribute in PERSON_ATTRIBUTES.items()}
 _FOLDED_GROUPS = {name.lower(): attribute for name, attribute in GROUP_ATTRIBUTES.items()}
-# Yes and no, and what Excel writes for TRUE and FALSE, in the languages where a word means one of them only.
+# Words for yes and no, and what Excel writes for TRUE and FALSE, in languages where the word has only one of the two meanings.
 _TRUE = "true yes 1 y wahr ja vrai oui verdadero sí si vero sì verdadeiro sim waar sant tosi kyllä sand prawda tak pravda ano igaz igen"
 _FALSE = "false no 0 n falsch nein faux non falso não nao onwaar nee falskt nej epätosi ei falsk nei fałsz nie nepravda ne hamis nem"
 WORDS: Mapping[str, bool] = dict.fromkeys(_TRUE.split(), True) | dict.fromkeys(_FALSE.split(), False)
-# What is said of an account and cannot be taken for its opposite.
+# Words for the state of an account, which cannot be mistaken for their opposite.
 ACCOUNT_WORDS: Mapping[str, bool] = {"enabled": True, "active": True, "allowed": True, "disabled": False, "inactive": False,
                                      "blocked": False, "not allowed": False}  # fmt: skip
-# Compared letter by letter by whatever reads them: what cannot be seen in them is taken away.
+# Readers compare these character by character, so invisible characters are removed.
 _IDENTIFIERS = frozenset(
     {"userPrincipalName", "originalUserPrincipalName", "mail", "mailNickname", "employeeId", "immutableId"}
 )
-_SEPARATOR = re.compile(r";|\+(?=(?:smtp|sip|x500):)", re.IGNORECASE)  # the second in Microsoft 365's proxy addresses
+_SEPARATOR = re.compile(
+    r";|\+(?=(?:smtp|sip|x500):)", re.IGNORECASE
+)  # the second separates Microsoft 365's proxy addresses
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MOST_VALUES = 200
 
 
 def person_attribute(name: str) -> Attribute | None:
-    """The attribute that *name* means, in any case or by another name of Graph's; an extension attribute in its exact case."""
+    """The attribute *name*, in any case or under another name in Graph; an extension attribute only in its exact case."""
     if _EXTENSION.fullmatch(name):
         return Attribute(name)
     folded = name.strip().lower()
@@ -171,12 +173,12 @@ def group_attribute(name: str) -> Attribute | None:
 
 
 def squeezed(name: str) -> str:
-    """*name* as headers are compared: small letters and digits alone."""
+    """*name* in the form in which headers are compared: lower-case letters and digits only."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def plain(text: str) -> str:
-    """*text* as identifiers are compared: composed (NFC), without characters that cannot be seen (Unicode's Cf), not surrounded."""
+    """*text* in the form in which identifiers are compared: composed (NFC), without invisible characters (Unicode's Cf), trimmed."""
     if text.isascii():
         return text.strip()
     seen = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
@@ -184,12 +186,12 @@ def plain(text: str) -> str:
 
 
 def parse_value(attribute: Attribute, text: str, dates: DateForm = ANY_FORM) -> Any:
-    """The value that *text* spells; None for empty text. Texts are composed (NFC). Raises UnreadableValue."""
+    """The value of *text*; None for empty text. Texts are composed (NFC). Raises UnreadableValue."""
     text = text.strip()
     if not text:
         return None
     if not text.isascii():
-        # surrogates: bytes of a file that were not text in its encoding
+        # Surrogates stand for bytes of a file that were not text in its encoding.
         if any("\ud800" <= letter <= "\udfff" for letter in text):
             raise UnreadableValue(Cause.BYTES, "holds bytes that are not text in this encoding")
         text = plain(text) if attribute.name in _IDENTIFIERS else unicodedata.normalize("NFC", text)
@@ -216,7 +218,7 @@ def parse_value(attribute: Attribute, text: str, dates: DateForm = ANY_FORM) -> 
 
 
 def parse_boolean(attribute: Attribute, text: str) -> bool:
-    """What *text* says: yes or no in several languages; of accounts also Active, Disabled and their like. Raises UnreadableValue."""
+    """Parse yes or no in several languages and, for accounts, words such as Active and Disabled. Raises UnreadableValue."""
     word = text.strip().casefold()
     found = WORDS.get(word)
     if found is None and attribute.name == "accountEnabled":
@@ -234,7 +236,7 @@ def check_user_principal_name(name: str) -> None:
 
 
 def shown(text: str, *, limit: int = 60) -> str:
-    """*text* as an error may quote it: short, without anything that could play with a terminal."""
+    """*text* as an error may quote it: short, without control characters."""
     safe = "".join(letter if letter.isprintable() else "?" for letter in text)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 

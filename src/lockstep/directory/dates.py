@@ -1,7 +1,7 @@
-"""Read dates as files write them: the forms that mean one day only, and `3/4/2026`, which means two.
+"""Read dates as files write them: the forms with one meaning, and `3/4/2026`, which has two.
 
-Whether the day or the month comes first is settled for a whole column, by a date in it that can be read in one way only, or by an
-administrator. It is never settled value by value: half of a column would be read the other way round.
+Whether the day or the month comes first is decided for a whole column, by a date in it that allows only one order or by an
+administrator. Deciding value by value would read half of the column the other way round.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class DayOrder(StrEnum):
-    """What comes first in 3/4/2026."""
+    """Which comes first in 3/4/2026."""
 
     DAY_FIRST = "DD/MM/YYYY"
     MONTH_FIRST = "MM/DD/YYYY"
@@ -21,7 +21,7 @@ class DayOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DateForm:
-    """How the dates of a column are written. *order* None: not settled. *pattern*: for `strptime`, tried before anything else."""
+    """How the dates of a column are written. *order* None: undecided. *pattern*: for `strptime`, tried first."""
 
     order: DayOrder | None = None
     pattern: str = ""
@@ -53,9 +53,9 @@ _LATEST_SHORT_YEAR = 40  # 26 is 2026, 55 is 1955
 
 
 def read_date(text: str, form: DateForm = ANY_FORM) -> str | None:
-    """The time that *text* means, in UTC and ISO form; None where it means none, or more than one by *form*.
+    """The time of *text* in UTC and ISO form; None if it is no date, or is ambiguous under *form*.
 
-    A time without a zone is taken for UTC.
+    A time without a zone is taken as UTC.
     """
     moment = _moment(text, form)
     if moment is None:
@@ -68,7 +68,9 @@ def read_date(text: str, form: DateForm = ANY_FORM) -> str | None:
 
 
 def orders_of(text: str) -> frozenset[DayOrder]:
-    """In which orders *text* is a date: one where it proves its order, both where it is open, none where the order does not matter."""
+    """The orders in which *text* is a date: one if it proves its order, both if it is ambiguous, none if the order makes no
+    difference.
+    """
     found = _NUMERIC.fullmatch(text)
     if found is None or found["mark"] == "." or found["first"].lstrip("0") == found["next"].lstrip("0"):
         return frozenset()
@@ -76,13 +78,13 @@ def orders_of(text: str) -> frozenset[DayOrder]:
 
 
 def is_clocked_in_halves(text: str) -> bool:
-    """Whether *text* has AM or PM, as Entra's downloads write times: month first, where nothing else is proved."""
+    """Whether *text* has AM or PM. Entra's downloads write times so: month first, unless a date proves otherwise."""
     found = _NUMERIC.fullmatch(text)
     return bool(found and found["half"])
 
 
 def form_from_text(text: str) -> DateForm | None:
-    """The form that `DD.MM.YYYY` or `%d.%m.%Y` describes; None where it does not name a day, a month and a year."""
+    """The form described by `DD.MM.YYYY` or `%d.%m.%Y`; None if it does not name a day, a month and a year."""
     pattern = text.strip()
     if "%" not in pattern:
         for token, directive in _TOKENS:
@@ -104,7 +106,7 @@ def _moment(text: str, form: DateForm) -> datetime | None:
         try:
             return datetime.strptime(text, form.pattern)
         except ValueError:
-            pass  # an ISO date in such a column still means what it says
+            pass  # an ISO date keeps its meaning in such a column
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -138,7 +140,7 @@ def _time(found: re.Match[str]) -> tuple[str, ...]:
     hour = found["hour"]
     if found["half"]:
         if not 1 <= int(hour) <= 12:
-            return ("99",)  # refused as no hour of a day
+            return ("99",)  # rejected later, since no day has this hour
         hour = str(int(hour) % 12 + (12 if found["half"].lower() == "p" else 0))
     return (hour, found["minute"], found["second"] or "0")
 

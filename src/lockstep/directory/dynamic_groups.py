@@ -1,6 +1,6 @@
-"""Keep the members of dynamic groups as their rules say, in the transaction that changes a person or a rule.
+"""Keep the members of dynamic groups in line with their rules, in the transaction that changes a person or a rule.
 
-Whoever goes into the recycle bin keeps the memberships, as in any group; the rules are asked again when they come back.
+People in the recycle bin keep their memberships, as in any group; the rules are evaluated again when they are restored.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from lockstep.storage.groups import Edge, GroupRow
 from lockstep.storage.people import PersonRow
 
 USER = str(ObjectKind.USER)
-Decided = tuple[bool, datetime | None]  # a member or not, and when time alone may change that
+Decided = tuple[bool, datetime | None]  # whether it is a member, and when that may change with time alone
 _BATCH = 1000
 
 
 @dataclass(slots=True)
 class RuleEffect:
-    """What a rule makes of a group: how many members it has then, and who joins and leaves, by id and name."""
+    """The effect of a rule on a group: the number of members it then has, and who joins and leaves, by id and name."""
 
     members: int = 0
     joiners: dict[str, str] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class RuleEffect:
 
 
 async def refresh_people(edit: Edit, people: Sequence[PersonRow], changed: Mapping[str, Iterable[str]]) -> None:
-    """Ask the rules again for *people* whose attributes in *changed* (by person; empty: all of them) are other ones now."""
+    """Evaluate the rules for *people* again. *changed*: changed attributes by person; no attributes means all of them."""
     rules = await _rules(edit)
     if not rules:
         return
@@ -62,9 +62,9 @@ async def refresh_people(edit: Edit, people: Sequence[PersonRow], changed: Mappi
 
 
 async def set_rule(edit: Edit, group: GroupRow, rule: Sequence[Mapping[str, Any]] | None) -> RuleEffect:
-    """Let *rule* decide who is a member, at once; None: the members stay and are changed by hand from now on.
+    """Set the rule of a group and apply it at once. None: the members stay and are edited by hand from now on.
 
-    Raises ConfigurationError for a rule that cannot be, LockstepError for a group that cannot have one.
+    Raises ConfigurationError for an invalid rule, LockstepError for a group that cannot have one.
     """
     compiled = None if rule is None else rule_from_json(rule)
     if compiled is not None and not compiled.filters:
@@ -89,13 +89,13 @@ async def set_rule(edit: Edit, group: GroupRow, rule: Sequence[Mapping[str, Any]
 
 
 async def refresh_group(edit: Edit, group: str) -> RuleEffect:
-    """Ask the rule of *group* for everybody; nothing where it has none."""
+    """Evaluate the rule of *group* for all people; does nothing for a group without a rule."""
     rule = await store.read_rule(edit.connection, group)
     return RuleEffect() if rule is None else await _refresh(edit, group, rule_from_json(rule))
 
 
 async def refresh_due(database: Pool | Connection, now: datetime, *, actor: str = "system") -> Touched:
-    """Look again at groups where time alone may have changed somebody's membership; returns the jobs to drain."""
+    """Evaluate groups where time alone may have changed a membership; return the jobs to drain."""
     async with editing(database, actor=actor) as edit:
         for row in await store.due_for_review(edit.connection, now):
             await _refresh(edit, row.group_id, rule_from_json(row.rule))
@@ -105,7 +105,7 @@ async def refresh_due(database: Pool | Connection, now: datetime, *, actor: str 
 async def effect_of(
     connection: Connection, group: str | None, rule: Sequence[Mapping[str, Any]], now: datetime
 ) -> RuleEffect:
-    """What *rule* would make of *group* (None: of a new one). Nothing is written."""
+    """The effect that *rule* would have on *group* (None: on a new group). Writes nothing."""
     compiled, effect = rule_from_json(rule), RuleEffect()
     async for page in store.everybody(connection):
         ids = [person.id for person in page]
@@ -154,14 +154,14 @@ async def _apply(
 
 
 async def _rules(edit: Edit) -> dict[str, MembershipRule]:
-    """The rules of all dynamic groups, read once in a transaction."""
+    """The rules of all dynamic groups, read once per transaction."""
     if edit.rules is None:
         edit.rules = {row.group_id: rule_from_json(row.rule) for row in await store.live_rules(edit.connection)}
     return edit.rules
 
 
 def as_object(person: PersonRow) -> SourceObject:
-    """What a rule sees of a person."""
+    """A person as rules see them."""
     attributes = {name: tuple(value) if isinstance(value, list) else value for name, value in person.attributes.items()}
     return SourceObject(
         ObjectKind.USER,
@@ -175,7 +175,7 @@ def as_object(person: PersonRow) -> SourceObject:
 
 
 def refuse_by_hand(group: GroupRow) -> None:
-    """Raises LockstepError where a rule decides who is a member of *group*."""
+    """Raise LockstepError if a rule decides the members of *group*."""
     if group.is_dynamic:
         raise conflict(
             f"The members of {group.display_name} are decided by its rule",

@@ -1,6 +1,6 @@
-"""One transaction on the directory: what changed goes to the feed, who is touched is marked, both at its end and in one statement.
+"""One transaction on the directory. At its end one statement each appends the changes to the feed and marks the affected objects.
 
-The caller defers the drain of `touched` after the commit, never before: a drain that runs earlier would find nothing and finish.
+The caller defers the drain of `touched` after the commit, never before: an earlier drain would find nothing and finish.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Touched = frozenset[str]  # ids of jobs that have new work
 
 @dataclass(slots=True)
 class Edit:
-    """What one transaction does to the directory. Made by `editing`."""
+    """The effects of one transaction on the directory. Created by `editing`."""
 
     connection: Connection
     actor: str
     jobs_started: bool = False
     touched: Touched = frozenset()
-    rules: dict[str, MembershipRule] | None = None  # of all dynamic groups, once somebody asked
+    rules: dict[str, MembershipRule] | None = None  # of all dynamic groups; None until they are needed
     _changes: list[dict[str, Any]] = field(default_factory=list)
     _marks: dict[tuple[str, str, str], tuple[int, set[str]]] = field(default_factory=dict)
 
@@ -57,7 +57,7 @@ class Edit:
     async def mark_changed(
         self, kind: str, rows: Sequence[Mapping[str, Any]], *, reason: str, is_leaving: bool = False
     ) -> None:
-        """Mark those of *rows* (id, changed, concerns_all) whom a job depends on and knows."""
+        """Mark those of *rows* (id, changed, concerns_all) that a job knows and whose changes it depends on."""
         if self.jobs_started and rows:
             self._mark(
                 await marks.touched_by_changes(self.connection, kind, rows), reason=reason, is_leaving=is_leaving
@@ -66,7 +66,7 @@ class Edit:
                 self._mark(await marks.touched_by_managers(self.connection, rows), reason="manager")
 
     async def mark_edges(self, edges: Sequence[Edge], *, reason: str, is_leaving: bool = False) -> None:
-        """Mark people who gain or lose assignments by memberships that began or ended, and the groups that show them."""
+        """Mark people who gain or lose assignments because memberships began or ended, and the groups that contain them."""
         if not (self.jobs_started and edges):
             return
         self._mark(await marks.touched_by_edges(self.connection, edges), reason=reason, is_leaving=is_leaving)
@@ -74,7 +74,7 @@ class Edit:
         self._mark(groups, reason="members", lane=Lane.MEMBERS)
 
     async def mark_group_names(self, edges: Sequence[Edge], *, reason: str) -> None:
-        """Mark people of groups that have another name, where somebody asks for memberships by name."""
+        """Mark members of renamed groups, for jobs that read memberships by name."""
         if self.jobs_started and edges:
             self._mark(await marks.touched_by_group_names(self.connection, edges), reason=reason)
 
@@ -90,7 +90,7 @@ class Edit:
             self._mark(await marks.touched_by_roles(self.connection, app, roles), reason=reason)
 
     async def finish(self) -> None:
-        """Write what was noted; the last thing before the commit."""
+        """Write everything that was noted. Must be the last step before the commit."""
         if self._changes:
             await changes.append_changes(self.connection, self._changes, actor=self.actor)
         if self._marks:
@@ -111,7 +111,7 @@ class Edit:
 
 @asynccontextmanager
 async def editing(database: Pool | Connection, *, actor: str) -> AsyncIterator[Edit]:
-    """A transaction that changes the directory, alone. After the block `touched` names the jobs to drain."""
+    """A transaction that changes the directory, one at a time. After the block `touched` names the jobs to drain."""
     if isinstance(database, Pool):
         async with transaction(database) as connection:
             async with _editing(connection, actor) as edit:
@@ -131,7 +131,7 @@ async def _editing(connection: Connection, actor: str) -> AsyncIterator[Edit]:
 
 
 def _lane(hit: Hit, *, is_leaving: bool) -> Lane:
-    """Leavers first: whoever may lose an account that there is. Then those who have none yet."""
+    """Objects that may lose an existing account first, then objects without an account."""
     if is_leaving and hit.is_linked:
         return Lane.LEAVERS
     return Lane.UPDATES if hit.is_linked else Lane.CREATES

@@ -1,4 +1,6 @@
-"""Write groups and their direct members. Membership of an assigned group is entitlement: every edge that comes or goes marks its person."""
+"""Write groups and their direct members. Being in an assigned group is an entitlement, so each edge added or removed marks its
+person.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ GROUP = str(ObjectKind.GROUP)
 
 @dataclass(frozen=True, slots=True)
 class GroupWrite:
-    """A group as it is to be. *before* None: new."""
+    """The desired state of a group. *before* None: a new group."""
 
     after: GroupRow
     before: GroupRow | None = None
@@ -31,7 +33,7 @@ def with_group_attributes(group: GroupRow, values: Mapping[str, Any]) -> GroupRo
 
 
 async def write_groups(edit: Edit, writes: Sequence[GroupWrite]) -> None:
-    """Write *writes*. A group that goes or comes back takes its members' assignments along."""
+    """Write groups. Deleting or restoring a group takes away or gives back its members' assignments."""
     new = [write for write in writes if write.before is None]
     old = [write for write in writes if write.before is not None]
     leaving = [w for w in old if w.before and not w.before.deleted_at and w.after.deleted_at]
@@ -58,7 +60,7 @@ async def write_groups(edit: Edit, writes: Sequence[GroupWrite]) -> None:
 
 
 async def delete_groups(edit: Edit, groups: Iterable[GroupRow], *, at: datetime, by_source: bool = False) -> int:
-    """Put groups into the recycle bin; their members stay noted, so that a restore brings the assignments back."""
+    """Move groups to the recycle bin; their memberships stay, so that a restore brings the assignments back."""
     writes = [
         GroupWrite(replace(group, deleted_at=at), group, row_hash="" if by_source else None)
         for group in groups
@@ -69,7 +71,7 @@ async def delete_groups(edit: Edit, groups: Iterable[GroupRow], *, at: datetime,
 
 
 async def add_members(edit: Edit, edges: Sequence[Edge], *, generation: int = 0) -> int:
-    """Add direct members; returns how many were new."""
+    """Add direct members; return how many were new."""
     added = await store.add_edges(edit.connection, edges, generation=generation)
     _record_members(edit, added, "memberAdded")
     await edit.mark_edges(added, reason="member added")
@@ -77,7 +79,7 @@ async def add_members(edit: Edit, edges: Sequence[Edge], *, generation: int = 0)
 
 
 async def remove_members(edit: Edit, edges: Sequence[Edge]) -> int:
-    """Remove direct members; returns how many there were."""
+    """Remove direct members; return how many existed."""
     removed = await store.remove_edges(edit.connection, edges)
     _record_members(edit, removed, "memberRemoved")
     await edit.mark_edges(removed, reason="member removed", is_leaving=True)
@@ -85,7 +87,7 @@ async def remove_members(edit: Edit, edges: Sequence[Edge]) -> int:
 
 
 def _record_members(edit: Edit, edges: Iterable[Edge], what: str) -> None:
-    """One entry for each group: its members of this transaction."""
+    """Write one feed entry per group with all its members of this transaction."""
     by_group: dict[str, list[str]] = {}
     for edge in edges:
         by_group.setdefault(edge.group_id, []).append(edge.member_id)

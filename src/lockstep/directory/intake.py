@@ -1,7 +1,7 @@
-"""Take a source's pass into the directory, one transaction for each page.
+"""Import a pass of a source into the directory, one transaction per page.
 
-Who is missing leaves only after a full pass that ended as it should, and only while the source has not shrunk too much: an empty,
-broken or half read file makes nobody a leaver. Run again after any interruption, it goes on to the same end.
+Missing objects leave only after a full pass that ended properly, and only if the source has not shrunk too much: an empty, broken
+or half-read file makes nobody a leaver. An interrupted import can be repeated and ends in the same state.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from lockstep.wording import counted
 
 PAGE_SIZE = 1000
 KINDS = {PassKind.PEOPLE: "User", PassKind.GROUPS: "Group", PassKind.MEMBERS: "Member"}
-_MANY = 1000  # from so many on, plans made for the tables of before are bad ones
-_MANY_ALIKE = 5  # bad rows: fewer may each be a mistake of its own
+_MANY = 1000  # above this many changes, refresh the planner's statistics
+_MANY_ALIKE = 5  # identical causes; fewer bad rows may each be a separate mistake
 NOUNS = {"User": "people", "Group": "groups", "Member": "memberships"}
 
 AfterCommit = Callable[[Collection[str]], Awaitable[None]]
@@ -40,9 +40,9 @@ AfterCommit = Callable[[Collection[str]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """How much a source may shrink in one pass: over *percent* and at least *least* objects is a hold.
+    """How much a source may shrink in one pass: losing more than *percent* and at least *least* objects opens a hold.
 
-    A group takes the assignments of all its members along, so fewer of them are enough.
+    For groups fewer are enough, since each takes away the assignments of all its members.
     """
 
     percent: float = 10.0
@@ -56,7 +56,7 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a pass is. *fraction* None: unknown."""
+    """The progress of a pass. *fraction* None: unknown."""
 
     kind: PassKind
     read: int
@@ -65,7 +65,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class IntakeOptions:
-    """How passes are taken in."""
+    """Options of an import."""
 
     guard: Guard = Guard()
     page_size: int = PAGE_SIZE
@@ -75,7 +75,7 @@ class IntakeOptions:
 
 
 async def nothing_to_defer(_: Collection[str]) -> None:
-    """Where nobody drains: the sweep finds the work later."""
+    """For callers without a worker to notify: the sweep finds the work later."""
 
 
 async def take_pass(
@@ -87,11 +87,11 @@ async def take_pass(
     options: IntakeOptions | None = None,
     after_commit: AfterCommit = nothing_to_defer,
 ) -> PassResult:
-    """Take *reading* in, on a connection of its own or on one that the caller holds.
+    """Import *reading*, on a connection of its own or on the caller's.
 
-    A source that fails on the way leaves what was read and an `error` in the result.
+    If the source fails halfway, everything read so far stays imported and the result contains an `error`.
 
-    Raises LockstepError when another import of the same source is under way.
+    Raises LockstepError while another import of the same source is running.
     """
     options = options or IntakeOptions()
     result = PassResult(reading.kind, ignored=reading.ignored, most_named=options.most_named)
@@ -111,7 +111,7 @@ class _Walk:
     options: IntakeOptions
     after_commit: AfterCommit
     generation: int = 0
-    only_group: str | None = None  # its id: nobody is missed in another
+    only_group: str | None = None  # its id: members of other groups are never missing
 
     async def run(self) -> None:
         self.only_group = await self._find_group()
@@ -156,7 +156,7 @@ class _Walk:
                 return MemberIntake(*with_what)
 
     async def _read(self, taker: PersonIntake | GroupIntake | MemberIntake) -> bool:
-        """Take page after page; True when the source was read to its proper end."""
+        """Import page by page; return True if the source was read to its proper end."""
         is_whole = False
         try:
             async with aclosing(self.reading.pages(self.options.page_size)) as pages:
@@ -246,7 +246,7 @@ class _Walk:
 
 
 def refuse_unreadable(survey: Survey) -> None:
-    """Raise LockstepError where most rows are bad for one reason: the file was read wrongly, and none of it is written."""
+    """Raise LockstepError, before anything is written, if most rows are bad for one cause: the file was read in the wrong way."""
     worst = survey.worst
     if worst is None or survey.alike < _MANY_ALIKE or survey.alike * 2 <= survey.rows:
         return
@@ -260,7 +260,7 @@ def refuse_unreadable(survey: Survey) -> None:
 
 
 async def delete_objects(edit: Edit, kind: str, ids: list[str]) -> int:
-    """Put objects that their source no longer has into the recycle bin."""
+    """Move objects that their source no longer has to the recycle bin."""
     at = datetime.now(UTC)
     if kind == "User":
         people = await people_store.read_people(edit.connection, ids)
@@ -270,7 +270,7 @@ async def delete_objects(edit: Edit, kind: str, ids: list[str]) -> int:
 
 
 def renamings_reason(found: Sequence[Renaming]) -> str:
-    """Why people are held who may have a new key, with the first of them."""
+    """Why people who may have a new key are held, with the first five of them."""
     if not found:
         return ""
     some = "; ".join(f"{one.old_name} as {one.new_name} (employee id {one.employee_id})" for one in found[:5])
@@ -287,7 +287,7 @@ def _reason(kind: str, *, missing: int, before: int, is_empty: bool) -> str:
 
 @asynccontextmanager
 async def rehearsing(pool: Pool) -> AsyncIterator[Connection]:
-    """A transaction that is undone at its end, so that a pass in it shows what it would do. Other changes wait meanwhile."""
+    """A transaction that is rolled back at its end, so that a pass in it shows its effects. Other changes wait until then."""
     async with pool.connection() as connection:
         async with connection.transaction(force_rollback=True):
             yield connection
@@ -295,7 +295,7 @@ async def rehearsing(pool: Pool) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def _alone(database: Pool | Connection, source: str) -> AsyncIterator[Connection]:
-    """A connection for one pass; nobody else takes a pass of that source meanwhile."""
+    """A connection for one pass, with a lock against other passes of the same source."""
     number = zlib.crc32(f"pass of {source}".encode())
     async with _connected(database) as connection:
         cursor = await connection.execute("select pg_try_advisory_lock(%s)", (number,))

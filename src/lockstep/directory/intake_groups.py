@@ -1,4 +1,4 @@
-"""Take a page of groups in. As people, without names that must be unique: several groups may have one display name."""
+"""Import a page of groups. Works like people, except that names need not be unique: several groups may share a display name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Take a page of memberships in. A member that nobody knows yet is awaited and joins on the day it arrives."""
+"""Import a page of memberships. A member that is not known yet is awaited and joins when it arrives."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MemberIntake:
         lines = [line for line in page.lines if isinstance(line, MemberLine)]
         self.result.read += len(lines) + len(page.bad)
         for row in page.bad:
-            # Whom it is about does not matter: a membership has two ends, and one of them is unreadable.
+            # Even if one end is readable, the other is not, so any membership may be the one in this row.
             self.result.unproven = f"Line {row.line} does not say who is a member of what"
             self._reject(row)
         edges, awaited = await self._resolve(edit, lines)

@@ -1,7 +1,7 @@
-"""Take a page of people in: what is new, changed, back or unusable.
+"""Import a page of people: new, changed, restored and unusable rows.
 
-A bad row's person counts as seen. A user principal name that another person still has is tried again at the end of the pass, when
-those who left have given theirs up.
+The person of a bad row counts as seen. A row whose user principal name still belongs to another person is tried again at the end
+of the pass, when leavers have released theirs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class PersonIntake:
     postponed: list[PersonLine] = field(default_factory=list)
     suspects: list[tuple[PersonLine, Renaming, str]] = field(
         default_factory=list
-    )  # with the key of the one they may be
+    )  # with the key of the person they may be
 
     async def take(self, edit: Edit, page: Page) -> None:
         lines = [line for line in page.lines if isinstance(line, PersonLine)]
@@ -48,9 +48,9 @@ class PersonIntake:
         await self._store(edit, first, is_last_try=False, asks_for_renamings=True)
 
     async def settle_renamings(self, edit: Edit) -> None:
-        """Decide on newcomers who have the employee id of somebody: held where that one is missing, else they are somebody else.
+        """Decide on new people whose employee id belongs to somebody: hold them if that person is missing, otherwise create them.
 
-        Those who are held count as seen, and so do they for whom they may be.
+        Held people count as seen, and so do the people they may be.
         """
         suspects, self.suspects = self.suspects, []
         if not suspects:
@@ -68,7 +68,7 @@ class PersonIntake:
         await self._store(edit, others, is_last_try=False)
 
     async def take_postponed(self, edit: Edit) -> None:
-        """Those whose name was taken, once more, now that everybody else is in place."""
+        """Try those again whose name was taken, now that all others are in place."""
         lines, self.postponed = self.postponed, []
         await self._store(edit, lines, is_last_try=True)
 
@@ -113,7 +113,9 @@ class PersonIntake:
         await self._answer_waiting(edit, accepted)
 
     async def _set_aside(self, edit: Edit, new: Sequence[PersonLine]) -> set[str]:
-        """Keys of newcomers whose employee id one other person of this source has: the end of the pass tells who they are."""
+        """Set aside new people whose employee id belongs to exactly one person of this source, and return their keys. The end of the
+        pass shows whether they are the same person.
+        """
         numbers = {str(line.values["employeeId"]) for line in new if line.values.get("employeeId")}
         if not numbers or len(self.suspects) >= _MOST_POSTPONED:
             return set()
@@ -130,7 +132,7 @@ class PersonIntake:
         return aside
 
     async def _new_ids(self, edit: Edit, keys: Sequence[str]) -> dict[str, str]:
-        """A source that names its objects by GUID keeps them; everybody else gets a new one."""
+        """Keep the ids of a source whose keys are GUIDs; create new ones otherwise."""
         guids = {key: guid for key in keys if (guid := as_guid(key))}
         taken = await store.taken_ids(edit.connection, guids.values()) if guids else set()
         return {key: guids[key] if key in guids and guids[key] not in taken else str(uuid.uuid4()) for key in keys}
@@ -159,7 +161,7 @@ class PersonIntake:
     async def _with_free_names(
         self, edit: Edit, writes: list[tuple[PersonLine, PersonWrite]], *, is_last_try: bool
     ) -> list[PersonWrite]:
-        """Those whose user principal name nobody else has, or whose holder gives it up in this very batch."""
+        """Those whose user principal name is free, or is released by its holder in the same batch."""
         holders = await store.holders_of(edit.connection, [write.after.user_principal_name for _, write in writes])
         while True:
             leaves = {
@@ -199,7 +201,7 @@ class PersonIntake:
             self._reject(BadRow(line.line, "userPrincipalName", reason, line.key, cause=Cause.TAKEN))
 
     async def _answer_waiting(self, edit: Edit, writes: Sequence[PersonWrite]) -> None:
-        """Reports and groups that named these people before they came."""
+        """Connect these people with the reports and groups that named them before they arrived."""
         ids = {
             key: write.after.id
             for write in writes
@@ -242,7 +244,7 @@ class PersonIntake:
 
 
 def as_guid(text: str) -> str:
-    """*text* as a GUID in its one spelling, or empty."""
+    """*text* as a GUID in canonical form, or ""."""
     try:
         return str(uuid.UUID(text)) if len(text) == 36 else ""
     except ValueError:

@@ -1,6 +1,6 @@
-"""The end of a life in the directory: what was deleted is purged after its time in the recycle bin.
+"""Purge what has been in the recycle bin for long enough.
 
-Marks are found before the rows go: afterwards nobody could tell who was assigned.
+Marks are found before the rows are deleted: afterwards nothing shows who was assigned.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BATCH = 500
 async def purge_due(
     database: Pool | Connection, now: datetime, *, after: timedelta = PURGE_AFTER, actor: str = "system"
 ) -> tuple[int, Touched]:
-    """Remove for good who was deleted longer than *after* ago; returns how many, and the jobs to drain. In batches."""
+    """Delete objects permanently that were deleted longer than *after* ago, in batches; return how many, and the jobs to drain."""
     purged, touched = 0, Touched()
     while True:
         async with editing(database, actor=actor) as edit:
@@ -39,7 +39,7 @@ async def purge_due(
 
 
 async def purge_people(edit: Edit, people: list[PersonRow]) -> None:
-    """Remove people for good. Those who reported to them have no manager any more."""
+    """Delete people permanently. Their direct reports are left without a manager."""
     if not people:
         return
     ids = [person.id for person in people]

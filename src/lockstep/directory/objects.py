@@ -1,6 +1,6 @@
-"""Read whole objects for decisions: what one application's decision needs of up to 500 people or groups, in three statements.
+"""Read complete objects for decisions: what the decisions of one application need about 500 people or groups, in three statements.
 
-Purged ones are absent from the answer. The members of groups are not read: they travel on their own.
+Purged objects are absent. The members of groups are not read here, since they are compared separately.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ async def read_objects(
     with_groups: bool = True,
     manager_attributes: Collection[str] = (),
 ) -> dict[str, SourceObject]:
-    """By id, those of *ids* that are not purged, as *app*'s decisions see them.
+    """Those of *ids* that are not purged, by id, as *app*'s decisions see them.
 
-    *with_groups*: with the groups that people are in, where a decision may ask for memberships.
-    *manager_attributes*: those of the manager that a decision reads, here as `manager.<attribute>`; one more statement.
+    *with_groups*: include the groups of each person, for mappings that read memberships. *manager_attributes*: attributes of the
+    manager to include as `manager.<attribute>`, at the price of one more statement.
     """
     rows: dict[str, PersonRow] | dict[str, GroupRow]
     if kind is ObjectKind.USER:
@@ -65,11 +65,11 @@ async def read_entitlements(connection: Connection, app: str, ids: Sequence[str]
     found: dict[str, list[Assignment]] = {}
     for row in await assignments.entitlements(connection, app, ids):
         found.setdefault(row.object_id, []).append(Assignment(row.role_id, row.via_group, row.via_group_name))
-    return {key: tuple(dict.fromkeys(held)) for key, held in found.items()}  # two nested groups may give the same
+    return {key: tuple(dict.fromkeys(held)) for key, held in found.items()}  # two nested groups may grant the same role
 
 
 async def memberships(connection: Connection, app: str, people: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """By person, the ids and display names of the groups that they are in, as *app* sees it (nested groups or not)."""
+    """Ids and display names of the groups of each person, through nested groups if *app* flattens them."""
     found: dict[str, list[str]] = {}
     for person, group, name in await group_store.groups_of_people(connection, app, people):
         found.setdefault(person, []).extend((group, name))
@@ -89,10 +89,10 @@ async def _with_managers(
 
 
 def user_principal_names(row: PersonRow) -> dict[str, str]:
-    """`userPrincipalName` and `originalUserPrincipalName` as Entra gives them to expressions and filters.
+    """`userPrincipalName` and `originalUserPrincipalName` as Entra presents them to expressions and filters.
 
-    A guest's is ola_partner.test#EXT#@fjord.onmicrosoft.test; mappings see ola@partner.test, and the whole of it as the original (Entra,
-    How application provisioning works, B2B users).
+    For the guest ola_partner.test#EXT#@fjord.onmicrosoft.test mappings see ola@partner.test, and the full name as the original
+    (Entra, How application provisioning works, B2B users).
     """
     raw = str(row.attributes.get("userPrincipalName") or row.user_principal_name)
     home, mark, _ = raw.partition(_GUEST)

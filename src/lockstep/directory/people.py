@@ -1,6 +1,6 @@
-"""Write people: every write compares with what was there, raises the version, goes to the feed and marks who is touched.
+"""Write people. Every write is compared with the stored person, raises the version, goes to the feed and marks affected objects.
 
-Always by many, one person being a batch of one. A person who did not change is not written.
+Writes are batches, even for one person. An unchanged person is not written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MANAGER = "manager"
 
 @dataclass(frozen=True, slots=True)
 class PersonWrite:
-    """A person as they are to be. *before* None: new. *row_hash*: of the source's row, None where no source is at work."""
+    """The desired state of a person. *before* None: a new person. *row_hash*: of the source's row; None for an edit by hand."""
 
     after: PersonRow
     before: PersonRow | None = None
@@ -34,7 +34,7 @@ class PersonWrite:
 
 
 def with_attributes(person: PersonRow, values: Mapping[str, Any]) -> PersonRow:
-    """*person* with *values* laid over; None takes an attribute away."""
+    """*person* with *values* applied; None removes an attribute."""
     attributes = {name: value for name, value in ({**person.attributes, **values}).items() if value is not None}
     return replace(
         person,
@@ -45,7 +45,7 @@ def with_attributes(person: PersonRow, values: Mapping[str, Any]) -> PersonRow:
 
 
 async def write_people(edit: Edit, writes: Sequence[PersonWrite]) -> None:
-    """Write *writes*. Names that change hands among them must not collide with anybody else's: the caller has looked."""
+    """Write people. They may exchange names among themselves; the caller has checked that nobody else has one of the names."""
     new = [write for write in writes if write.before is None]
     old = [write for write in writes if write.before is not None]
     leavers, back, others = _sorted_by_life(old)
@@ -67,7 +67,9 @@ async def write_people(edit: Edit, writes: Sequence[PersonWrite]) -> None:
 
 
 async def set_attributes(edit: Edit, person: PersonRow, texts: Mapping[str, str]) -> PersonRow:
-    """Change attributes by hand: name to text, empty text takes it away. Raises LockstepError for a name or value that cannot be."""
+    """Change attributes by hand: name to text, where empty text removes the attribute. Raises LockstepError for an invalid name or
+    value.
+    """
     values: dict[str, Any] = {}
     for name, text in texts.items():
         attribute = person_attribute(name)
@@ -94,7 +96,7 @@ async def set_attributes(edit: Edit, person: PersonRow, texts: Mapping[str, str]
 
 
 async def set_manager(edit: Edit, person: PersonRow, manager: PersonRow | None) -> PersonRow:
-    """Give a person another manager, or none. Raises LockstepError for somebody who would manage themselves."""
+    """Set or clear a person's manager. Raises LockstepError if somebody would manage themselves."""
     if manager is not None and manager.id == person.id:
         raise invalid(f"{person.user_principal_name} cannot be their own manager")
     after = replace(person, manager_id=manager.id if manager else None, manager_anchor=None)
@@ -104,7 +106,7 @@ async def set_manager(edit: Edit, person: PersonRow, manager: PersonRow | None) 
 
 
 async def delete_people(edit: Edit, people: Iterable[PersonRow], *, at: datetime, by_source: bool = False) -> int:
-    """Put people into the recycle bin. *by_source*: their row is forgotten, so that it brings them back when it returns."""
+    """Move people to the recycle bin. *by_source*: clear the hash of their row, so that a row which reappears restores them."""
     writes = [
         PersonWrite(replace(person, deleted_at=at), person, row_hash="" if by_source else None)
         for person in people
@@ -115,7 +117,7 @@ async def delete_people(edit: Edit, people: Iterable[PersonRow], *, at: datetime
 
 
 async def restore_person(edit: Edit, person: PersonRow) -> PersonRow:
-    """Take a person out of the recycle bin. Raises LockstepError when somebody else has their user principal name now."""
+    """Restore a person from the recycle bin. Raises LockstepError if another person now has their user principal name."""
     after = replace(person, deleted_at=None)
     await _refuse_taken_name(edit, after)
     await write_people(edit, [PersonWrite(after, person)])
@@ -123,7 +125,7 @@ async def restore_person(edit: Edit, person: PersonRow) -> PersonRow:
 
 
 def difference(before: PersonRow | None, after: PersonRow) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
-    """Names of attributes that differ, with their values before and after; absent and None are the same."""
+    """The names of differing attributes, with their values before and after; absent equals None."""
     old = _comparable(before) if before else {}
     new = _comparable(after)
     names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
@@ -153,7 +155,7 @@ def _was_enabled(write: PersonWrite) -> bool:
 
 
 async def _free_names(edit: Edit, writes: Sequence[PersonWrite]) -> None:
-    """Where one statement both gives up and takes a name, the index would see it twice: all names that move are freed first."""
+    """Release all names that change first: within one statement the unique index would see an exchanged name twice."""
     moving = [
         w for w in writes if w.before and w.before.user_principal_name.lower() != w.after.user_principal_name.lower()
     ]
@@ -178,16 +180,16 @@ async def _note(
     for write in writes:
         changed, before, after = difference(write.before, write.after)
         if not changed and not concerns_all:
-            continue  # only the source's row or an awaited manager moved
+            continue  # only the source's row or an awaited manager changed
         edit.record(USER, write.after.id, what, changed=changed, before=before if write.before else None, after=after)
         if "userPrincipalName" in changed:
-            changed = [*changed, "originalUserPrincipalName"]  # which mappings read from it
+            changed = [*changed, "originalUserPrincipalName"]  # mappings derive it from the user principal name
         rows.append({"id": write.after.id, "changed": changed, "concerns_all": concerns_all})
     await edit.mark_changed(USER, rows, reason=reason, is_leaving=is_leaving)
 
 
 async def _follow_rules(edit: Edit, writes: Sequence[PersonWrite]) -> None:
-    """Dynamic groups: everything counts of who is new or back, what changed of the others."""
+    """Evaluate dynamic groups: for new and restored people all attributes count, for others only the changed ones."""
     changed: dict[str, list[str]] = {}
     live = [write for write in writes if write.after.deleted_at is None]
     for write in live:

@@ -1,6 +1,6 @@
-"""An application's role list: its order is the precedence, so moving a role is a change for everybody who holds several.
+"""An application's role list. Its order is the precedence, so moving a role affects everyone who has several.
 
-A role that somebody holds is not removed: switch it off first, and take the assignments back.
+An assigned role cannot be removed: disable it first, and remove its assignments.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_ROLES = 1200
 
 
 async def replace_roles(edit: Edit, app: ApplicationRow, roles: Sequence[RoleRow]) -> None:
-    """Make *roles* the whole list. Raises LockstepError when a value is not possible or a role that is held would go."""
+    """Replace the whole role list by *roles*. Raises LockstepError for an invalid value, or if an assigned role would be removed."""
     _check(roles)
     before = await store.read_roles(edit.connection, app.id)
     after_by_id = {role.id: (place, role) for place, role in enumerate(roles)}
@@ -53,9 +53,9 @@ async def replace_roles(edit: Edit, app: ApplicationRow, roles: Sequence[RoleRow
 
 
 def find_role(roles: Sequence[RoleRow], wanted: str) -> RoleRow | None:
-    """The role that *wanted* means: its id or value, else its name, in any letter case; None for an unknown one.
+    """The role with the id or value *wanted*, else with that name, in any case; None if there is none.
 
-    Raises LockstepError where several roles have that name.
+    Raises LockstepError if several roles have that name.
     """
     folded = wanted.strip().lower()
     exact = [role for role in roles if folded and folded in (role.id, role.value.lower())]
@@ -74,7 +74,7 @@ def new_role(value: str, *, display_name: str = "", description: str = "") -> Ro
 
 
 def from_manifest(value: Any) -> list[RoleRow]:
-    """Read the `appRoles` of an Entra manifest. Raises LockstepError with the place of the first mistake."""
+    """Read the `appRoles` of an Entra manifest. Raises LockstepError that points at the first mistake."""
     roles_from_manifest(value)
     entries = value["appRoles"] if isinstance(value, Mapping) else value
     return [

@@ -1,6 +1,6 @@
-"""What a source hands over: pages of lines that are checked and typed, and the rows that are not usable, with the reason.
+"""What a source delivers: pages of checked and typed lines, and unusable rows with the reason.
 
-A bad row still says that its person is there (*key*). Where not even the key can be read, nobody can be told to be missing.
+A bad row still shows that its person exists (*key*). If not even the key can be read, the pass cannot say who is missing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lockstep.directory.attributes import Cause, plain
 
 
 class PassKind(StrEnum):
-    """What a pass brings. They are taken in this order."""
+    """What a pass contains. Passes are imported in this order."""
 
     PEOPLE = "people"
     GROUPS = "groups"
@@ -23,9 +23,9 @@ class PassKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PersonLine:
-    """One person. *values* None takes an attribute away; an attribute that is not there stays as it is.
+    """One person. A value of None removes the attribute; an absent attribute stays as it is.
 
-    *digest* is a hash of everything that the line says, and of how it was read.
+    *digest* is a hash of everything in the line and of how it was read.
     """
 
     line: int
@@ -58,7 +58,7 @@ Line: TypeAlias = PersonLine | GroupLine | MemberLine
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be used: where, why, and whom it is about as far as that can be read."""
+    """An unusable row: where, why, and which person it concerns if that can be read."""
 
     line: int
     column: str
@@ -66,14 +66,14 @@ class BadRow:
     key: str = ""
     user_principal_name: str = ""
     cause: Cause = field(default=Cause.UNKNOWN, compare=False)
-    word: str = field(default="", compare=False)  # what the cell said, where it is neither true nor false
+    word: str = field(default="", compare=False)  # the cell's content, if it means neither true nor false
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a look through a whole source found before anything of it is written.
+    """The result of checking a whole source before anything is written.
 
-    *worst*: of the most frequent cause, an example; *alike* counts the rows that have it in the same column.
+    *worst*: an example of the most frequent cause; *alike* counts the rows that have it in the same column.
     """
 
     rows: int = 0
@@ -85,7 +85,7 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows. *is_last*: the source ended as it should; *unproven* says why, nevertheless, nobody may be missed."""
+    """Some rows. *is_last*: the source ended properly. *unproven*: why this pass, even so, must not make anybody missing."""
 
     lines: tuple[Line, ...]
     bad: tuple[BadRow, ...] = ()
@@ -95,9 +95,9 @@ class Page:
 
 
 class SourcePass(Protocol):
-    """One reading of one kind of object. *is_full*: who is not in it is gone from the source.
+    """One reading of one kind of object. *is_full*: objects that it does not contain are gone from the source.
 
-    *only_group*: the key of the one group whose members are read, so that nobody is missed in another; "" is all groups.
+    *only_group*: the key of the only group whose members are read, so that members of other groups are not missing; "" for all.
     """
 
     @property
@@ -105,7 +105,7 @@ class SourcePass(Protocol):
 
     @property
     def key(self) -> str:
-        """Which column or attribute tells objects apart."""
+        """The column or attribute that identifies objects."""
         ...
 
     @property
@@ -116,26 +116,26 @@ class SourcePass(Protocol):
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Columns that mean nothing to us."""
+        """Ignored columns."""
         ...
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What an administrator should know of how the source is read, in sentences; complete after the survey."""
+        """Sentences for the administrator on how the source was read; complete after the survey."""
         ...
 
     async def survey(self) -> Survey:
-        """Look through the source before anything is written. Raises LockstepError where it can be read in two ways."""
+        """Check the source before anything is written. Raises LockstepError if it can be read in two ways."""
         ...
 
     def pages(self, size: int) -> AsyncGenerator[Page, None]:
-        """Pages of at most *size* rows. Raises OSError or LockstepError in the middle when the source fails."""
+        """Pages of at most *size* rows. Raises OSError or LockstepError, possibly between pages, if the source fails."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What a pass did to one person or group: created, updated, restored, removed; *changed*: attributes that differ."""
+    """The effect of a pass on one person or group: created, updated, restored or removed. *changed*: attributes that differ."""
 
     what: str
     name: str
@@ -145,9 +145,9 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class Renaming:
-    """A newcomer who has the employee id of somebody who is missing: probably the same person under a new key."""
+    """A new person with the employee id of a missing one: probably the same person under a new key."""
 
-    person: str  # the id of whom the directory knows
+    person: str  # the id of the person in the directory
     old_name: str
     new_name: str
     new_key: str
@@ -156,7 +156,7 @@ class Renaming:
 
 @dataclass(slots=True)
 class PassResult:
-    """What a pass did. For members, created and removed count memberships."""
+    """The effects of a pass. For members, created and removed count memberships."""
 
     kind: PassKind
     read: int = 0
@@ -170,17 +170,17 @@ class PassResult:
     bad_rows: list[BadRow] = field(default_factory=list)
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    held: str = ""  # why nobody was made a leaver: the source shrank
+    held: str = ""  # why nobody became a leaver: the source shrank
     missing: int = 0
-    unproven: str = ""  # why this pass says nothing about who is missing
-    error: str = ""  # the source failed on the way
+    unproven: str = ""  # why this pass does not show who is missing
+    error: str = ""  # why the source failed halfway
     touched: frozenset[str] = frozenset()
     movements: list[Movement] = field(default_factory=list)  # the first *most_named* of them
     most_named: int = 100
-    renamings: list[Renaming] = field(default_factory=list)  # held: neither created nor removed
+    renamings: list[Renaming] = field(default_factory=list)  # held, so neither created nor removed
     taken_by: dict[str, int] = field(
         default_factory=dict
-    )  # source to how many names its people hold that this one wants
+    )  # source to the number of its people whose names this source also uses
 
     def name(self, what: str, name: str, display: str, changed: Iterable[str] = ()) -> None:
         if len(self.movements) < self.most_named:
@@ -193,9 +193,9 @@ class PassResult:
 
 
 def key_of(text: str) -> str:
-    """The spelling under which keys are compared: GUIDs and user principal names in lower case, everything else as it is.
+    """The form in which keys are compared: GUIDs and user principal names in lower case, everything else unchanged.
 
-    Composed (NFC), and without characters that cannot be seen.
+    Always composed (NFC), without invisible characters.
     """
     key = text.strip() if text.isascii() else plain(text)
     return key.lower() if "@" in key or (len(key) == 36 and key.count("-") == 4) else key

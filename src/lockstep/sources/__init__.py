@@ -1,1 +1,1 @@
-"""Where people and groups come from: each module turns an outside directory into passes for the hub."""
+"""Where people and groups come from: each module turns an external directory into passes for the import."""

@@ -1,6 +1,7 @@
-"""Turn the cells of one column into values of its attribute: the words of the administrator first, then what everybody writes.
+"""Turn the cells of one column into values of its attribute: first by the words that the administrator explained, then by the usual
+ones.
 
-A word that nobody has explained never means that an account is enabled: its row is bad and says so.
+An unexplained word never means that an account is enabled: its row is bad and says so.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ from lockstep.sources.csv_names import ENABLED, find_column
 Words = Mapping[str, Mapping[str, str]]  # column to word to value
 ReadCell = Callable[[str], Any]
 
-_PLAIN_BOOLEAN = Attribute("blockCredential", AttributeType.BOOLEAN)  # without the words that are said of accounts
+_PLAIN_BOOLEAN = Attribute("blockCredential", AttributeType.BOOLEAN)  # without the words for the state of an account
 _STATES = {"enabled": True, "disabled": False}
 
 
 @dataclass(frozen=True, slots=True)
 class CellReader:
-    """How the cells of one column are read. *dates* is settled by a survey of the column."""
+    """How to read the cells of one column. *dates* is set after a survey of the column."""
 
     column: AttributeColumn
-    words: Mapping[str, str]  # in small letters
+    words: Mapping[str, str]  # in lower case
     dates: DateForm = ANY_FORM
 
     def reader(self) -> ReadCell:
-        """The function that reads one cell: its value, None where it is empty. It raises UnreadableValue."""
+        """The function that reads one cell: it returns the value, or None for an empty cell, and raises UnreadableValue."""
         attribute, words, dates = self.column.attribute, self.words, self.dates
         if attribute.type is AttributeType.BOOLEAN:
             return self._boolean_reader()
@@ -39,7 +40,7 @@ class CellReader:
         is_text = attribute.type is AttributeType.STRING
 
         def read(text: str) -> Any:
-            # Nearly all cells: nothing in them to check or to compose.
+            # The usual case: nothing to check or to compose.
             if is_text and len(text) <= longest and text.isascii() and text.isprintable():
                 return text.strip() or None
             return parse_value(attribute, text, dates)
@@ -52,7 +53,7 @@ class CellReader:
     def _boolean_reader(self) -> ReadCell:
         attribute, is_inverse = self.column.attribute, self.column.is_inverse
         explained = {word: self._meaning(word, value) for word, value in self.words.items()}
-        known: dict[str, bool | None] = {"": None}  # few different cells, many times
+        known: dict[str, bool | None] = {"": None}  # cache: many cells, few different values
 
         def read(text: str) -> bool | None:
             if text not in known:
@@ -62,8 +63,8 @@ class CellReader:
                 else:
                     value = parse_value(attribute, text)
                     if is_inverse and value is not None:
-                        # "Blocked" in a column "Block credential" is a state of the account, and "yes" the opposite of one: only the
-                        # second can be turned round.
+                        # In a column "Block credential", "blocked" is the state of the account and "yes" its opposite: only "yes" is
+                        # inverted.
                         value = not parse_boolean(_PLAIN_BOOLEAN, text)
                     known[text] = value
             return known[text]
@@ -71,7 +72,7 @@ class CellReader:
         return read
 
     def _meaning(self, word: str, value: str) -> bool:
-        """What a word means for the attribute. Of a column that says the opposite, "true" could be either: it is asked."""
+        """The explained meaning of a word. In an inverted column "true" could mean either, so it is refused."""
         name = self.column.attribute.name
         if name == ENABLED and value.casefold() in _STATES:
             return _STATES[value.casefold()]
@@ -93,7 +94,7 @@ class CellReader:
 def cell_readers(
     columns: Sequence[AttributeColumn], names: Sequence[str], words: Words, date_formats: Mapping[str, str]
 ) -> list[CellReader]:
-    """A reader for each of *columns*. *date_formats*: by column, "" for all. Raises LockstepError for what names no column."""
+    """A reader for each of *columns*. *date_formats*: by column, or "" for all. Raises LockstepError for an unknown column or format."""
     explained: dict[str, dict[str, str]] = {}
     for column, meanings in words.items():
         exact = find_column(names, column)
@@ -111,5 +112,5 @@ def cell_readers(
         CellReader(one, explained.get(one.name, {}), forms.get(one.name, forms.get("", ANY_FORM))) for one in columns
     ]
     for reader in readers:
-        reader.reader()  # a word that cannot mean what it is said to mean is refused now
+        reader.reader()  # refuse invalid explanations of words now
     return readers

@@ -1,7 +1,7 @@
-"""What the columns of a CSV header mean: Entra's own names, the names of other exports, and the administrator's map.
+"""What the columns of a CSV header mean: Entra's own names, names of other exports, and the administrator's map.
 
-Case, blanks and marks in a header do not matter. A column without a meaning is ignored and named in the result. What the
-administrator says wins over an exact name, and that over another name for the same; two that are equal are refused.
+Case, blanks and punctuation in a header do not matter. A column without a meaning is ignored and listed in the result. The
+administrator's map takes precedence over an exact name, and that over another name; two columns of equal rank are refused.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from lockstep.sources.csv_names import (
     refuse_twice,
 )
 
-# Numbers that a person keeps for life, under the names that they have in personnel systems.
+# Numbers that never change for a person, under the names that personnel systems give them.
 _STABLE = frozenset(
     {"employeeid", "employeenumber", "employeeno", "empid", "personnelnumber", "personalnr", "personalnummer", "persnr", "staffid",
      "mitarbeiternr", "mitarbeiternummer", "workerid", "matricule", "immutableid", "sourceanchor", "onpremisesimmutableid",
      "onpremisessecurityidentifier", "securityidentifier", "objectguid", "guid", "uuid"}
 )  # fmt: skip
-# Columns that may say whose account is disabled, with words of their own.
+# Columns that may show whether an account is disabled, in words of their own.
 _STATES = frozenset({"status", "userstatus", "accountstatus", "employeestatus", "employmentstatus", "active", "aktiv", "isactive",
                      "gesperrt", "blocked", "disabled", "deaktiviert", "locked"})  # fmt: skip
 
@@ -58,7 +58,7 @@ class Claim(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttributeColumn:
-    """A column that holds an attribute. *is_inverse*: it says the opposite."""
+    """A column with an attribute. *is_inverse*: its values are the opposite of the attribute's."""
 
     place: int
     name: str
@@ -69,7 +69,7 @@ class AttributeColumn:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where everything stands: column numbers."""
+    """The column numbers of everything that is read."""
 
     key: int
     key_name: str
@@ -83,12 +83,12 @@ class Columns:
 
     @property
     def stable(self) -> str:
-        """A column with a number for life that could be the key, or nothing."""
+        """A column with a number that never changes and could be the key, or ""."""
         return next((name for name in self.names if squeezed(bare_name(name)) in _STABLE), "")
 
     @property
     def state(self) -> str:
-        """An ignored column that may say whose account is disabled, while no other does, or nothing."""
+        """An ignored column that may show whether accounts are disabled, if no other column does; or ""."""
         if any(column.attribute.name == ENABLED for column in self.attributes):
             return ""
         return next((name for name in self.ignored if squeezed(name) in _STATES), "")
@@ -102,11 +102,11 @@ def read_header(
     key: str = "",
     one_group: bool = False,
 ) -> Columns:
-    """What the columns mean. *mapping*: column to attribute; *key*: the column that tells rows apart, if it is settled.
+    """The meaning of the columns. *mapping*: column to attributes. *key*: the column that identifies rows, if it has been chosen.
 
-    *one_group*: members of one group, which no column names.
+    *one_group*: the file lists the members of one group, which no column names.
 
-    Raises LockstepError for a column that occurs twice or is missing.
+    Raises LockstepError if a column occurs twice or is missing.
     """
     names = clean_names(header)
     refuse_twice(names)
@@ -155,7 +155,9 @@ def _attributes(
 def _meanings(
     name: str, mapped: Mapping[str, tuple[str, ...]], find: Callable[[str], Attribute | None]
 ) -> tuple[str, ...]:
-    """What a column may mean. As the key alone it keeps what its name says: the key is not an attribute of its own."""
+    """The attributes that a column may mean. A column mapped only to the key keeps the meaning of its name as well, since the key is
+    not an attribute.
+    """
     given = mapped.get(name)
     if given is None:
         return (bare_name(name),)
@@ -190,7 +192,7 @@ def _key(
     needed: str,
     attributes: tuple[AttributeColumn, ...],
 ) -> tuple[int, str]:
-    """The column of the key, and the name that it is remembered by: the one that is settled, else `id`, else the name."""
+    """The column of the key and the name under which it is remembered: the chosen one, else `id`, else the column with the name."""
     place_of_name = next(column.place for column in attributes if column.attribute.name == needed)
     named = [place for place, name in enumerate(names) if any(squeezed(one) in KEYS for one in mapped.get(name, ()))]
     by_name = {squeezed(bare_name(name)): place for place, name in enumerate(names) if name not in mapped}
@@ -232,7 +234,7 @@ def _member_columns(names: list[str], mapped: Mapping[str, tuple[str, ...]], *, 
         for place, name in enumerate(names)
         if place not in (group, member) and squeezed(bare_name(name)) not in known
     )
-    if one_group:  # the people themselves come from another file
+    if one_group:  # the people come from another file
         ignored = ()
     return Columns(
         member, MEMBER_END, group=group, member=member, ignored=ignored, count=len(names), names=tuple(names)

@@ -1,7 +1,7 @@
-"""Find out in which encoding a file is written; where that cannot be known, say how it would read in each and have it named.
+"""Detect the encoding of a file; if that is impossible, show how it would read in each encoding and ask for one.
 
-Only what is certain is taken: a byte order mark, valid UTF-8, UTF-16 without a mark, and Windows-1252 whose every letter is one of
-Western Europe. A name that is read in the wrong encoding goes wrongly spelled into every application, so nothing else is guessed.
+Only certain results are accepted: a byte order mark, valid UTF-8, UTF-16 without a mark, and Windows-1252 with only Western
+European characters. A name read in the wrong encoding is misspelled in every application, so nothing else is guessed.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 _CHUNK_BYTES = 1 << 20
 _MOST_LINES = 2000
 _CANDIDATES = (WESTERN, "cp1250", "cp1254", "cp1251", "cp1253", "cp850", "cp932", "gb18030", "big5", "cp949")
-# Not among them: Icelandic letters and carons, which is how Turkish, Czech and Mac text look when it is taken for Windows-1252.
+# Without Icelandic letters and carons: Turkish, Czech and Mac text shows those when it is read as Windows-1252.
 _WESTERN_LETTERS = frozenset("äöüÄÖÜßàâáãåæçèéêëìíîïñòóôõøùúûÿœÀÂÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕØÙÚÛŒªº")
 _WESTERN_MARKS = frozenset("\xa0’‘´“”„–—…·•°§€£©®™«»¡¿")
 _APOSTROPHES = frozenset("’´·-")
-_MOST_IN_ROWS = 0.2  # of the letters beyond ASCII; text of another alphabet has most of them there
+_MOST_IN_ROWS = 0.2  # share of non-ASCII letters in runs; text in another alphabet exceeds it
 
 
 def check_encoding(name: str) -> str:
-    """*name* as Python knows it. Raises LockstepError for an encoding of text that does not exist."""
+    """Python's name for the encoding *name*. Raises LockstepError for an unknown encoding."""
     try:
         found = codecs.lookup(name)
     except (LookupError, ValueError):
         found = None
-    # Codecs such as base64 do not make text of bytes.
+    # Codecs such as base64 do not produce text.
     if found is None or not getattr(found, "_is_text_encoding", True):
         raise invalid(
             f'There is no encoding "{shown(name)}"',
@@ -43,9 +43,9 @@ def check_encoding(name: str) -> str:
 
 
 def find_encoding(path: Path, head: bytes) -> tuple[str, str]:
-    """The encoding of *path*, which begins with *head*, and a sentence for the administrator where it was a guess.
+    """The encoding of *path*, which begins with *head*, and a sentence for the administrator if it was guessed.
 
-    Raises LockstepError where it has to be named.
+    Raises LockstepError if the administrator has to name it.
     """
     for bom, name in _BOMS:
         if head.startswith(bom):
@@ -59,7 +59,7 @@ def find_encoding(path: Path, head: bytes) -> tuple[str, str]:
         return "utf-8", ""
     lines = list(islice(_lines_beyond_ascii(path), _MOST_LINES))
     if sum(_decodes(line, "utf-8") for _, line in lines) * 2 > len(lines):
-        return "utf-8", ""  # a few broken cells cost their rows
+        return "utf-8", ""  # a few broken cells only make their rows bad
     if all(_reads_western(line) for _, line in lines) and not _is_crowded([line for _, line in lines]):
         return WESTERN, "Read as Windows-1252 (cp1252), because it is not UTF-8; if names look wrong: --encoding NAME"
     raise _unclear(path, lines)
@@ -93,7 +93,7 @@ def _decodes(line: bytes, encoding: str) -> bool:
 
 
 def _reads_western(line: bytes) -> bool:
-    """Whether every character of *line* is one that Western Europe writes, and stands where it can."""
+    """Whether *line* contains only characters of Western Europe, in places where they can occur."""
     if not _decodes(line, WESTERN):
         return False
     text = f" {line.decode(WESTERN)} "
@@ -106,7 +106,7 @@ def _reads_western(line: bytes) -> bool:
 
 
 def _is_crowded(lines: list[bytes]) -> bool:
-    """Whether letters beyond ASCII stand in rows, three and more, as those of other alphabets do."""
+    """Whether many non-ASCII letters stand in runs of three or more, as in text of other alphabets."""
     high = sum(byte > 127 for line in lines for byte in line)
     in_rows = sum(
         line[place] > 127 and line[place - 1] > 127 and line[place - 2] > 127
@@ -133,6 +133,6 @@ def _unclear(path: Path, lines: list[tuple[int, bytes]]) -> LockstepError:
 
 
 def _part(text: str) -> str:
-    """The part of a line that shows the encoding best: around its first letter beyond ASCII."""
+    """The part of a line that shows the encoding best: the text around its first non-ASCII letter."""
     first = next(place for place, letter in enumerate(text) if not letter.isascii())
     return text[max(first - 12, 0) : first + 24]

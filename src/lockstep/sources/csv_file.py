@@ -1,7 +1,8 @@
-"""Read people, groups and members from a CSV file: the format of *Download users* in Entra's admin centre, or any other by a map.
+"""Read people, groups and members from a CSV file: in the format of *Download users* in Entra's admin centre, or in any format with a
+map.
 
-The file is streamed, twice: a survey before anything is written, then the reading. A bad row is reported and its person still
-counts as seen; a file that is cut off, or that changes while it is read, says nothing about who is missing.
+The file is streamed twice: a survey before anything is written, then the import. A bad row is reported and its person still counts
+as seen. A file that is cut off, or changes while it is read, does not show who is missing.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ from lockstep.wording import counted
 _NAME = "userPrincipalName"
 _LONGEST_KEY = 1024
 _PAGES_AHEAD = 2
-_EXAMPLE = "Example:"  # the row that Entra's templates bring
+_EXAMPLE = "Example:"  # the sample row of Entra's templates
 
 
 @dataclass(slots=True)
 class CsvPass:
-    """One reading of one file. Made by `open_csv`."""
+    """One reading of one file. Created by `open_csv`."""
 
     path: Path
     form: TextForm
@@ -51,7 +52,7 @@ class CsvPass:
     cells: list[CellReader]
     is_full: bool = True
     only_group: str = ""
-    is_first: bool = False  # no key is settled yet
+    is_first: bool = False  # no key has been chosen yet
     _surveyed: Survey | None = field(default=None, repr=False)
     _reads: list[tuple[int, str, str, ReadCell]] = field(default_factory=list, repr=False)
     _fingerprint: bytes = field(default=b"", repr=False)
@@ -87,7 +88,7 @@ class CsvPass:
             )
 
     async def survey(self) -> Survey:
-        """Look through the file. Raises LockstepError where its dates can be read in two ways."""
+        """Read the whole file without importing it. Raises LockstepError if its dates can be read in two ways."""
         if self._surveyed is None:
             self._state = _state(self.path)
             self._surveyed = await asyncio.to_thread(self._look_through)
@@ -118,12 +119,12 @@ class CsvPass:
         try:
             self._line(number, row, with_digest=False)
         except _Unusable as wrong:
-            # How such a date is meant, only the whole column can tell.
+            # An ambiguous date is not an error yet: the order is decided by the whole column.
             if not (wrong.row.cause is Cause.DATE and orders_of(wrong.row.word)):
                 found.reject(wrong.row)
 
     def _settle(self, orders: Mapping[int, DayOrder | None]) -> None:
-        """Make the functions that read cells, with the *orders* of dates that columns have shown."""
+        """Create the functions that read cells, with the *orders* of dates found in each column."""
         self.cells = [
             replace(one, dates=DateForm(order)) if (order := orders.get(one.column.place)) else one
             for one in self.cells
@@ -141,16 +142,16 @@ class CsvPass:
         self._fingerprint = hashlib.blake2b(orjson.dumps(meaning), digest_size=32).digest()
 
     def _rows(self, file: TextIOWrapper) -> Iterator[tuple[int, list[str] | csv.Error]]:
-        """The rows behind the header that say something."""
+        """The rows after the header that are not empty."""
         rows = records(file, self.form)
-        next(rows, None)  # the header, read when the file was opened
+        next(rows, None)  # skip the header, which was read when the file was opened
         for number, row in rows:
             says_something = isinstance(row, csv.Error) or (row and row[0].strip()) or "".join(row).strip()
             if says_something and not (isinstance(row, list) and row[0].startswith(_EXAMPLE)):
                 yield number, row
 
     async def pages(self, size: int) -> AsyncGenerator[Page, None]:
-        """Read in a thread, at most two pages ahead."""
+        """Pages read by a thread that is at most two pages ahead."""
         await self.survey()
         queue: asyncio.Queue[Page | BaseException | None] = asyncio.Queue(_PAGES_AHEAD)
         reader = asyncio.create_task(self._fill(queue, size))
@@ -191,10 +192,10 @@ class CsvPass:
         yield Page(tuple(lines), tuple(bad), 1.0, is_last=True, unproven=self._unproven(last))
 
     def _unproven(self, last: BadRow | None) -> str:
-        """Why the end of the file does not prove that it is whole, or nothing. *last*: the last row, where it is unusable."""
+        """Why the end of the file does not prove that it is complete, or "". *last*: the last row if it is unusable."""
         if _state(self.path) != self._state:
             return "The file changed while it was read"
-        # A value that cannot be read in a row that is whole is no sign of a file that broke off.
+        # An unreadable value in a complete row does not suggest that the file was cut off.
         if last is not None and (last.cause is Cause.CELLS or not _ends_with_a_line_end(self.path)):
             return f"The file may be cut off: line {last.line} {last.reason}"
         return ""
@@ -272,7 +273,7 @@ class CsvPass:
         return ""
 
     def _digest(self, row: list[str]) -> bytes:
-        # What was read and how: another map makes every row a new one.
+        # Include how the row was read: with another map every row counts as new.
         used = [row[place] for place, _, _, _ in self._reads]
         if self.columns.manager is not None:
             used.append(row[self.columns.manager])
@@ -299,7 +300,7 @@ def _ends_with_a_line_end(path: Path) -> bool:
 
 
 def _cell(number: int, name: str, text: str) -> str:
-    """A cell that must say something readable."""
+    """A cell that must contain readable text."""
     text = text.strip()
     if not text:
         raise _Unusable(number, name, "is empty", cause=Cause.EMPTY)
@@ -312,7 +313,7 @@ def _cell(number: int, name: str, text: str) -> str:
 
 
 def _readable(text: str) -> str:
-    """*text* as a key, or nothing where it holds bytes that are not text."""
+    """*text* as a key, or "" if it contains bytes that are not text."""
     return key_of(text) if _is_text(text) else ""
 
 

@@ -1,4 +1,4 @@
-"""What a CSV file holds, by its header: people, groups, or members of groups."""
+"""What a CSV file contains, judging by its header: people, groups, or members of groups."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _TEMPLATE_MEMBER = "memberobjectidorupn"  # Entra: Bulk import of group members
 
 
 def guess_kind(header: Sequence[str], mapping: ColumnMap) -> PassKind:
-    """What a file holds, by its header and the administrator's map. Raises LockstepError when it can be nothing that we read.
+    """The content of a file, from its header and the administrator's map. Raises LockstepError if it cannot be anything we read.
 
-    A column that only people have makes it a list of people: without its key column that is refused, and never a list of groups.
+    A column that only people have makes it a list of people: without a key column it is refused, never read as a list of groups.
     """
     columns = clean_names(header)
     mapped = mapped_names(columns, mapping)

@@ -1,4 +1,4 @@
-"""The names in a CSV header: cleaned, found again however an administrator spells them, and what the administrator's map makes of them."""
+"""The names in a CSV header: cleaned, found however the administrator spells them, and resolved through the administrator's map."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from lockstep.wording import did_you_mean
 KEY = "id"
 MANAGER = "manager"
 MEMBER_END = "member"
-BLOCK_CREDENTIAL = "blockCredential"  # accountEnabled, the other way round
+BLOCK_CREDENTIAL = "blockCredential"  # the opposite of accountEnabled
 ENABLED = "accountEnabled"
 
 ColumnMap = Mapping[str, str | Sequence[str]]  # column to attribute, or to several
 
-# The names that exports give to the ends of a membership and to keys, as `squeezed` writes them.
+# Names of group, member and key columns in exports, in the form of `squeezed`.
 GROUP_ENDS = ("groupid", "groupobjectid", "group", "groupdisplayname", "groupname")
 MEMBER_ENDS = (
     "memberid",
@@ -46,14 +46,14 @@ _IN_BRACKETS = re.compile(r"\[([A-Za-z][A-Za-z0-9_]*)\]")
 
 
 def clean_names(header: Sequence[str]) -> list[str]:
-    """The names of *header* without what cannot be seen."""
+    """The names of *header* without invisible characters."""
     return [plain(name) for name in header]
 
 
 def bare_name(name: str) -> str:
-    """What a header names: the attribute in brackets, as Entra's templates have it, else itself.
+    """The name that a header gives: the attribute in brackets, as in Entra's templates, else the header itself.
 
-    `Block sign in (Yes/No) [accountEnabled] Required` names the attribute and asks for its opposite.
+    `Block sign in (Yes/No) [accountEnabled] Required` names the attribute but contains its opposite.
     """
     found = _IN_BRACKETS.search(name)
     if found is None:
@@ -64,7 +64,7 @@ def bare_name(name: str) -> str:
 
 
 def mapped_names(names: list[str], mapping: ColumnMap) -> dict[str, tuple[str, ...]]:
-    """The map by the columns' exact names. Raises LockstepError for a column or attribute that does not exist."""
+    """The map under the exact names of the columns. Raises LockstepError for an unknown column or attribute."""
     found: dict[str, tuple[str, ...]] = {}
     for column, given in mapping.items():
         exact = find_column(names, column)
@@ -76,7 +76,7 @@ def mapped_names(names: list[str], mapping: ColumnMap) -> dict[str, tuple[str, .
 
 
 def find_column(names: Sequence[str], column: str) -> str:
-    """The column of *names* that *column* means. Raises LockstepError where there is none, with what was probably meant."""
+    """The column of *names* that matches *column*. Raises LockstepError with the most similar names if there is none."""
     wanted = plain(column)
     by_likeness = (
         lambda name: name == wanted,
@@ -108,7 +108,7 @@ def _check_meaning(column: str, meaning: str) -> None:
 def refuse_twice(names: list[str]) -> None:
     seen: set[str] = set()
     for name in names:
-        folded = name if name.startswith("extension_") else name.lower()  # their case matters
+        folded = name if name.startswith("extension_") else name.lower()  # extension attributes are case-sensitive
         if name and folded in seen:
             raise invalid(
                 f'The column "{shown(name)}" occurs twice in the header', next_step="Rename or remove one of the two"

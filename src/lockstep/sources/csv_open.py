@@ -1,6 +1,6 @@
-"""Open a CSV file: what it holds, where its header is, and what each column means.
+"""Open a CSV file: what it contains, where its header is, and what each column means.
 
-A line above the header, such as a title, is named as the cause when nothing else can be made of the file.
+If the file makes no sense, look for a header further down: a title above it is then reported as the cause.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _MOST_TITLE_LINES = 6
 
 @dataclass(frozen=True, slots=True)
 class CsvOptions:
-    """What an administrator has said of a source's files.
+    """The administrator's options for the files of a source.
 
-    *mapping*: column to attribute or attributes. *values*: column to word to what it means. *date_formats*: by column, "" for all.
-    *keys*: for each kind, the column that objects have been told apart by until now.
+    *mapping*: column to attribute or attributes. *values*: column to word to its meaning. *date_formats*: by column, or "" for
+    all. *keys*: for each kind, the column that has identified objects so far.
     """
 
     mapping: ColumnMap = field(default_factory=dict)
@@ -45,9 +45,9 @@ class CsvOptions:
 def open_csv(
     path: Path, *, kind: PassKind | None = None, group: str = "", options: CsvOptions | None = None
 ) -> CsvPass:
-    """Open *path* and read its header. *group*: the file lists the members of this one group.
+    """Open *path* and read its header. *group*: the only group whose members the file lists.
 
-    Raises LockstepError when the file is not CSV, is empty, or lacks a column that is needed.
+    Raises LockstepError if the file is not CSV, is empty, or lacks a required column.
     """
     options = options or CsvOptions()
     form = sniff(path, encoding=options.encoding, delimiter=options.delimiter)
@@ -62,12 +62,12 @@ def open_csv(
 
 
 def header_of(path: Path, options: CsvOptions) -> list[str]:
-    """The names of the columns of *path*. Raises LockstepError when it is not CSV."""
+    """The column names of *path*. Raises LockstepError if it is not CSV."""
     return clean_names(first_row(path, sniff(path, encoding=options.encoding, delimiter=options.delimiter)))
 
 
 def first_row(path: Path, form: TextForm) -> list[str]:
-    """The header. Raises LockstepError where there is none."""
+    """The header. Raises LockstepError if there is none."""
     try:
         with open_text(path, form) as file:
             _, header = next(records(file, form), (0, []))
@@ -93,7 +93,7 @@ def _columns(header: list[str], kind: PassKind | None, group: str, options: CsvO
 def _under_a_title(
     path: Path, form: TextForm, kind: PassKind | None, group: str, options: CsvOptions
 ) -> LockstepError | None:
-    """The error that names a title as the cause, where a header stands some lines below."""
+    """The error that reports a title as the cause, if a header stands some lines further down; else None."""
     with open_text(path, form) as file:
         lines = list(islice(file, form.prologue + _MOST_TITLE_LINES))
     for number, line in enumerate(lines[form.prologue + 1 :], form.prologue + 2):

@@ -1,6 +1,6 @@
-"""Look through a whole file before anything of it is written: how its dates are meant, and whether most of it is unreadable.
+"""Check a whole file before anything is written: the order of day and month in its dates, and whether most of it is unreadable.
 
-What only the whole file can tell: 25/03/2026 in the last row says how to read 03/04/2026 in the first.
+Only the whole file can tell: 25/03/2026 in the last row shows how to read 03/04/2026 in the first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MOST_WORDS = 8
 
 @dataclass(slots=True)
 class DateEvidence:
-    """What the dates of one column say of their order, each with the line of an example."""
+    """Evidence for the date order of one column, each with the line of an example."""
 
     column: str
     proofs: dict[DayOrder, tuple[str, int]] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class DateEvidence:
                 self.is_open_without_halves = True
 
     def order(self) -> DayOrder | None:
-        """The one order that the column can have; None where it does not matter. Raises LockstepError where it must be named."""
+        """The only possible order of the column; None if it makes no difference. Raises LockstepError if it has to be named."""
         if len(self.proofs) == 2:
             (day, day_line), (month, month_line) = self.proofs[DayOrder.DAY_FIRST], self.proofs[DayOrder.MONTH_FIRST]
             raise self._unclear(
@@ -47,7 +47,7 @@ class DateEvidence:
         if self.open is None:
             return None
         if not self.is_open_without_halves:
-            return DayOrder.MONTH_FIRST  # 3/4/2026 8:12:00 AM, as Entra's downloads have it
+            return DayOrder.MONTH_FIRST  # 3/4/2026 8:12:00 AM, as in Entra's downloads
         text, line = self.open
         cure = " or ".join(f'--date-format "{self.column}:{order.value}"' for order in DayOrder)
         raise self._unclear(
@@ -65,13 +65,13 @@ class DateEvidence:
 
 @dataclass(slots=True)
 class Findings:
-    """What the rows of a file have shown so far."""
+    """What the rows read so far have shown."""
 
-    of_accounts: frozenset[str] = frozenset()  # columns that say who is enabled, or who is not
+    of_accounts: frozenset[str] = frozenset()  # columns that show whether accounts are enabled or disabled
     rows: int = 0
     causes: Counter[tuple[str, Cause]] = field(default_factory=Counter)
     examples: dict[tuple[str, Cause], BadRow] = field(default_factory=dict)
-    words: dict[str, dict[str, None]] = field(default_factory=dict)  # by column, in the order they came
+    words: dict[str, dict[str, None]] = field(default_factory=dict)  # by column, in the order of their appearance
 
     def reject(self, row: BadRow) -> None:
         kind = (row.column, row.cause)
@@ -92,7 +92,7 @@ class Findings:
             case Cause.BYTES:
                 return "Name the encoding of the file: --encoding cp1252"
             case Cause.WORD:
-                # Not to be pasted as it stands: which of the two it is, only the administrator knows.
+                # Not ready to be pasted: only the administrator knows which of the two the word means.
                 either = "enabled|disabled" if column in self.of_accounts else "true|false"
                 words = [f'--value "{column}:{shown(word)}={either}"' for word in self.words.get(column, {})]
                 return f"Say what the words mean: {' '.join(words)}"

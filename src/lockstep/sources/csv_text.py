@@ -1,6 +1,6 @@
-"""Open a file as CSV text: find its encoding, its delimiter and where its header is, and say plainly when it is not CSV at all.
+"""Open a file as CSV text: detect its encoding, its delimiter and the position of its header, or explain why it is not CSV.
 
-Bytes that are not text in the encoding survive as surrogates, so that one bad cell costs one row and not the file.
+Bytes that are not text in the encoding are kept as surrogates, so that a bad cell costs one row and not the file.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _OTHER_FILES = (
     (b"\x1f\x8b", "a gzip archive", "Unpack it first: gunzip FILE"),
     (b"{", "JSON", "Export the list as CSV"),
 )
-# Before the header: Excel's hint of the delimiter, PowerShell's type, the version of Entra's templates for bulk operations.
+# Lines before the header: Excel's delimiter hint, PowerShell's type, the version of Entra's templates for bulk operations.
 _PROLOGUE = re.compile(r'"?(?:sep=(?P<delimiter>.)|#TYPE\b.*|version:\s*v?\d[\d.]*)"?[,;\t|\s]*', re.IGNORECASE)
 _MOST_PROLOGUE_LINES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class TextForm:
-    """How a file is read. *prologue*: lines before the header that say how the file was made; *note*: what was guessed."""
+    """How to read a file. *prologue*: number of lines before the header. *note*: what was guessed."""
 
     encoding: str
     delimiter: str
@@ -44,7 +44,7 @@ class TextForm:
 
 
 def sniff(path: Path, *, encoding: str = "", delimiter: str = "") -> TextForm:
-    """How *path* is to be read. Raises LockstepError when it is missing, empty or not CSV, or when its encoding must be named."""
+    """Detect how to read *path*. Raises LockstepError if it is missing, empty or not CSV, or if its encoding must be named."""
     check_delimiter(delimiter)
     named = check_encoding(encoding) if encoding else ""
     head = _head(path)
@@ -64,7 +64,7 @@ def sniff(path: Path, *, encoding: str = "", delimiter: str = "") -> TextForm:
 
 
 def check_delimiter(delimiter: str) -> None:
-    """Raise LockstepError unless *delimiter* is empty, which is to find it out, or one character that can divide cells."""
+    """Raise LockstepError unless *delimiter* is a character that can separate cells, or empty, which means that it is detected."""
     if delimiter and (len(delimiter) > 1 or delimiter.isalnum() or delimiter in '"\r\n\0 '):
         raise invalid(
             f'"{delimiter}" cannot be the delimiter of a CSV file',
@@ -74,13 +74,15 @@ def check_delimiter(delimiter: str) -> None:
 
 
 def open_text(path: Path, form: TextForm) -> TextIOWrapper:
-    """*path* as text, newlines untouched as the csv module wants them."""
+    """*path* as text, with newlines unchanged as the csv module requires."""
     errors = "replace" if form.encoding.startswith("utf-16") else "surrogateescape"
     return path.open(encoding=form.encoding, errors=errors, newline="")
 
 
 def records(file: TextIOWrapper, form: TextForm) -> Iterator[tuple[int, list[str] | csv.Error]]:
-    """Each record with the line it begins on, from the header on. One that is not CSV comes as its error, and reading goes on."""
+    """Each record, from the header on, with the line it begins on. A record that is not CSV is returned as its error; reading
+    continues.
+    """
     csv.field_size_limit(LARGEST_CELL)
     for _ in islice(file, form.prologue):
         pass
@@ -96,7 +98,7 @@ def records(file: TextIOWrapper, form: TextForm) -> Iterator[tuple[int, list[str
 
 
 def guess_delimiter(text: str) -> str:
-    """The delimiter that the first line uses most, outside quotes."""
+    """The delimiter that occurs most often, outside quotes, in the first line."""
     header, in_quotes = [], False
     for letter in text.lstrip("\ufeff\r\n"):
         if letter == '"':
@@ -105,7 +107,7 @@ def guess_delimiter(text: str) -> str:
             break
         elif not in_quotes:
             header.append(letter)
-    return max(DELIMITERS, key=header.count)  # the first one where none occurs
+    return max(DELIMITERS, key=header.count)  # the first delimiter if none occurs
 
 
 def _head(path: Path) -> bytes:
@@ -133,13 +135,13 @@ def _refuse_other_files(path: Path, head: bytes) -> None:
             raise _no_csv(path, f"it is {what}", cure)
     even, odd = head[0:4000:2], head[1:4000:2]
     is_wide = head.startswith((b"\xff\xfe", b"\xfe\xff")) or max(odd.count(0), even.count(0)) > len(odd) * 0.6
-    # One NUL is one bad cell; in the header, or often, it is no text at all.
+    # One NUL is a bad cell; in the header, or in large numbers, it means a binary file.
     if not is_wide and (b"\0" in head.split(b"\n", 1)[0] or head.count(0) * 50 > len(head)):
         raise _no_csv(path, "it is a binary file", "Export the list as CSV")
 
 
 def _prologue(text: str) -> tuple[int, str]:
-    """How many lines stand before the header, and the delimiter that one of them names."""
+    """The number of lines before the header, and the delimiter if one of them names it."""
     delimiter, lines = "", 0
     for line in text.lstrip("\ufeff").splitlines()[:_MOST_PROLOGUE_LINES]:
         found = _PROLOGUE.fullmatch(line)

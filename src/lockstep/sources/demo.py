@@ -1,6 +1,6 @@
-"""Make up Contoso: an organisation in the same CSV files that Entra's admin centre gives, to try everything with.
+"""Generate Contoso, a fictitious organisation in the CSV format of Entra's admin centre, to try everything with.
 
-Another seed is another organisation; one seed is always the same one. Nothing here is imported in any special way.
+Each seed always gives the same organisation. The files are imported like any others.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Row = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """One assignment that the demo makes."""
+    """One assignment of the demo."""
 
     principal: str
     is_group: bool
@@ -56,7 +56,7 @@ class Assigned:
 
 @dataclass(frozen=True, slots=True)
 class DemoFiles:
-    """What was written where."""
+    """The paths of the files that were written."""
 
     people: Path
     groups: Path
@@ -76,7 +76,7 @@ def demo_assignments() -> tuple[Assigned, ...]:
 
 
 def generate(folder: Path, *, people: int = PEOPLE, groups: int = GROUPS, seed: int | None = None) -> DemoFiles:
-    """Write people.csv, groups.csv and members.csv into *folder*. Without *seed* it is a new organisation every time."""
+    """Write people.csv, groups.csv and members.csv into *folder*. Without *seed* every call gives a different organisation."""
     seed = secrets.randbits(32) if seed is None else seed
     chance = random.Random(seed)  # noqa: S311  # names of a made-up organisation, no secrets
     staff = _staff(chance, max(people, 1))
@@ -112,7 +112,7 @@ def _staff(chance: random.Random, count: int) -> list[Row]:
         staff.append(_person(chance, number, taken, department=department))
     leaders: dict[str, str] = {}
     for person in staff:
-        # The first of a department leads it and reports to Kim; everybody else to somebody who came before them.
+        # The first person of a department leads it and reports to Kim; all others report to somebody before them in the list.
         leader = leaders.setdefault(person["department"], person["userPrincipalName"])
         if person is not kim:
             person["manager"] = KIM if leader == person["userPrincipalName"] else leader
@@ -160,7 +160,7 @@ def _groups(chance: random.Random, staff: list[Row], count: int) -> list[tuple[R
     for person in staff:
         by_department.setdefault(person["department"], []).append(person)
     sales = by_department.get("Sales", [])
-    # Admins from outside Sales make up the number; two from Sales hold two roles, so that precedence shows.
+    # Admins from outside Sales fill up the number; two people from Sales get a second role, to demonstrate precedence.
     wanted = _assigned_size(len(staff)) - len(sales) - 1
     outside = [person for person in staff if person["department"] not in ("Sales", "Marketing")][: max(wanted, 0)]
     teams: list[tuple[str, list[Row]]] = [
@@ -195,7 +195,7 @@ def _assigned_size(people: int) -> int:
 
 
 def _sales_size(people: int) -> int:
-    """Sales, so that with eight admins (or fewer, in a small organisation) and Kim the share is met."""
+    """The size of Sales at which, with up to eight admins and Kim, the intended share of people is assigned."""
     return max(0, _assigned_size(people) - 1 - min(8, people // 20))
 
 
@@ -208,8 +208,8 @@ def _slug(name: str) -> str:
 
 
 def _write(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, str]]) -> None:
-    path.touch(mode=0o600)  # made-up people, in the place and form of real ones
-    # With a byte order mark, as the admin centre writes it.
+    path.touch(mode=0o600)  # fictitious people, but with the file mode that real ones need
+    # With a byte order mark, like files from the admin centre.
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(columns), restval="")
         writer.writeheader()

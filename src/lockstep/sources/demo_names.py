@@ -1,9 +1,9 @@
-"""Names of the people of Contoso: as they are written, and as they stand in a user principal name.
+"""Names for the people of Contoso: as written, and as spelled in a user principal name.
 
-Families keep to one culture, so that a name looks like one somebody has.
+Given names and surnames come from one culture, so that they fit together.
 """
 
-# ruff: noqa: E501  # a table reads better in long lines
+# ruff: noqa: E501  # the tables are more readable in long lines
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Culture:
-    """One pool of names. Entries with `=` are written one way and spelled another in a user principal name."""
+    """One pool of names. An entry `written=spelled` has a different spelling in user principal names."""
 
     weight: int
     country: str
@@ -24,7 +24,7 @@ class Culture:
 
 
 def spelled(name: str) -> tuple[str, str]:
-    """How *name* is written, and how it is spelled in letters that a user principal name may hold."""
+    """*name* as it is written, and as it is spelled in the characters that a user principal name allows."""
     written, _, latin = name.partition("=")
     return written, (latin or written).lower().replace("'", "").replace("’", "").replace(" ", "")
 

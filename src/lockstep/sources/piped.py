@@ -1,6 +1,6 @@
-"""Files that can be read only once: standard input, pipes, `<(command)`. A source is read twice, so they are saved first.
+"""Files that can be read only once: standard input, pipes, `<(command)`. A source is read twice, so they are copied first.
 
-Nobody is waited for without end: a pipe that nobody writes to is refused.
+Never wait forever: a pipe without a writer is refused.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LOOK_EVERY_SECONDS = 0.02
 
 
 def is_piped(name: str) -> bool:
-    """Whether *name* is standard input or something else that is read once."""
+    """Whether *name* is standard input or another file that can be read only once."""
     if name in _SAME:
         return True
     try:
@@ -37,9 +37,9 @@ def is_piped(name: str) -> bool:
 
 @contextmanager
 def regular_file(name: str, *, first_byte_seconds: float = _FIRST_BYTE_SECONDS) -> Iterator[Path]:
-    """*name* as a regular file: itself, or a copy of what it gives, which only its owner may read and which goes afterwards.
+    """*name* as a regular file: the file itself, or a copy that only its owner can read and that is deleted afterwards.
 
-    Raises LockstepError where nothing comes.
+    Raises LockstepError if nothing arrives.
     """
     if not is_piped(name):
         yield Path(name)
@@ -55,10 +55,12 @@ def regular_file(name: str, *, first_byte_seconds: float = _FIRST_BYTE_SECONDS) 
 
 
 def _first_bytes(source: BinaryIO, shown: str, seconds: float) -> bytes:
-    """What is there, once somebody writes: how long a writer takes is their affair, that there is one is not. Blocking from here on."""
+    """The first bytes. Waits *seconds* for a writer to open the pipe, then without limit for it to write; the file blocks from then
+    on.
+    """
     deadline = time.monotonic() + seconds
     found: bytes | None = b""
-    # No bytes: nobody has opened it to write. None: somebody has, and has written nothing yet.
+    # b"": no writer has opened it. None: a writer has opened it and not written yet.
     while found == b"":
         if time.monotonic() > deadline:
             raise invalid(
@@ -77,7 +79,7 @@ def _opened(name: str, shown: str) -> BinaryIO:
             raise invalid("Nothing is piped in", next_step="Pipe the list in: lockstep sources import - < FILE")
         return os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
     try:
-        # Without O_NONBLOCK, opening a FIFO that nobody writes to would not return.
+        # Without O_NONBLOCK, opening a FIFO without a writer would block.
         return os.fdopen(os.open(name, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)
     except OSError as refused:
         raise invalid(f"{shown} cannot be read", why=refused.strerror or "") from None

@@ -1,4 +1,4 @@
-"""Which kinds of source there are, and how each turns its configuration into passes.
+"""The kinds of source, and how each turns its configuration into passes.
 
 A new kind is a row here; its module needs a function that checks the configuration and one that opens the passes.
 """
@@ -17,7 +17,7 @@ from lockstep.errors import invalid
 from lockstep.sources.csv_names import find_column
 from lockstep.sources.csv_open import CsvOptions, header_of, open_csv
 
-SHORTEST_INTERVAL = timedelta(minutes=1)  # the worker's clock
+SHORTEST_INTERVAL = timedelta(minutes=1)  # how often the worker looks for due sources
 
 Opener = Callable[[Mapping[str, Any], Mapping[str, str]], Sequence[SourcePass]]
 
@@ -32,7 +32,7 @@ class SourceKind:
 
 
 def _open_csv_files(config: Mapping[str, Any], keys: Mapping[str, str]) -> list[SourcePass]:
-    """The passes of `files` ([{path, kind?, group?}]): people first, then groups, then members, whatever the order they are given in."""
+    """The passes of `files` ([{path, kind?, group?}]): people first, then groups, then members, in whatever order they are given."""
     files = config.get("files") or []
     if not files:
         raise invalid("The source has no file", next_step="Name one: lockstep sources add NAME --people FILE")
@@ -53,7 +53,7 @@ def _open_csv_files(config: Mapping[str, Any], keys: Mapping[str, str]) -> list[
 
 
 def _check_interval(every: object) -> None:
-    """Raise LockstepError unless *every* is an interval at which a worker can read a source, or none."""
+    """Raise LockstepError unless *every* is empty or an interval at which a worker can read a source."""
     length = parse_duration(str(every)) if every is not None else SHORTEST_INTERVAL
     if length is None or length < SHORTEST_INTERVAL:
         raise invalid(
@@ -63,7 +63,7 @@ def _check_interval(every: object) -> None:
 
 
 def csv_options(config: Mapping[str, Any], keys: Mapping[str, str]) -> CsvOptions:
-    """What a source's configuration says of its files. Raises LockstepError for a part of another shape."""
+    """The options of a source's configuration for its files. Raises LockstepError for a part with the wrong structure."""
     values = {
         column: _mapping(words, f"values of {column}")
         for column, words in _mapping(config.get("values"), "values").items()
@@ -88,7 +88,7 @@ def _mapping(part: object, name: str) -> dict[str, Any]:
 
 
 def _options_of_each(paths: Sequence[Path], options: CsvOptions) -> list[CsvOptions]:
-    """What is said of the columns that each file has; one file has to have each of them. A column of no file is refused."""
+    """The options for each file, limited to the columns that it has. Raises LockstepError for a column that no file has."""
     said = {*options.mapping, *options.values, *(column for column in options.date_formats if column)}
     if len(paths) == 1 or not said:
         return [options for _ in paths]
@@ -110,9 +110,9 @@ KINDS: Mapping[str, SourceKind] = {"csv": SourceKind("csv", "CSV files", _open_c
 
 
 def open_source(kind: str, config: Mapping[str, Any], keys: Mapping[str, str]) -> Sequence[SourcePass]:
-    """The passes that bring a source up to date. *keys*: for each kind of pass, the column that tells objects apart, once settled.
+    """The passes that bring a source up to date. *keys*: for each kind of pass, the column that identifies objects, once chosen.
 
-    Raises LockstepError for a kind that there is not, and for what the source itself finds wrong.
+    Raises LockstepError for an unknown kind, and for any error that the source finds.
     """
     if kind not in KINDS:
         raise invalid(f"There is no kind of source called {kind}", next_step=f"There are: {', '.join(sorted(KINDS))}")
