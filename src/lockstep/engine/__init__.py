@@ -1,1 +1,1 @@
-"""Decisions. Pure: same input, same answer, with reasons."""
+"""Decide what happens to accounts. Pure: the same input always gives the same decision, with its reasons."""

@@ -1,7 +1,7 @@
-"""The time and the randomness that pure code may use, given from outside.
+"""The time and the randomness that pure code may use, passed in by the caller.
 
-The same moment gives the same answer, always: a preview and the write that follows it share one moment, so a generated password or
-identifier does not change between them. Give every object its own seed, or all of them get the same "random" values.
+The same moment always gives the same result: a preview and the write that follows it share one moment, so a generated password or
+identifier does not change between them. Give every object its own seed; otherwise all of them get the same "random" values.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from hashlib import shake_256
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """*now* is aware UTC; *seed* is secret wherever passwords are generated from it."""
+    """*now* is aware UTC. *seed* must be kept secret if passwords are generated from it."""
 
     now: datetime
     seed: bytes = b""
 
     def random_bytes(self, label: str, count: int) -> bytes:
-        """*count* bytes that only *seed* and *label* decide. Different labels give independent bytes."""
-        # The length goes in front so that no seed and label together read like another pair.
+        """Return *count* bytes derived from *seed* and *label* only. Different labels give independent bytes."""
+        # The length prefix keeps two different pairs of seed and label from concatenating to the same bytes.
         length = len(self.seed).to_bytes(4, "big")
         return shake_256(length + self.seed + label.encode("utf-8", "surrogatepass")).digest(count)

@@ -1,7 +1,7 @@
-"""The values that a decision reads and returns. All immutable; a decision never asks for anything that is not in them.
+"""The immutable values that a decision reads and returns. A decision reads nothing else.
 
-Entra's words for people and scope, RFC 7643's for accounts. An account's values are held flat, by target path as mappings name it
-(`name.givenName`, `roles[primary eq "True"].value`), because mapping, base and difference are all per path.
+People and scope use Entra's terms, accounts those of RFC 7643. An account's values are a flat mapping from target path, as mappings
+write it (`name.givenName`, `roles[primary eq "True"].value`), to value, because mapping, base and difference all work per path.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ class ObjectKind(StrEnum):
 
 
 class Lifecycle(StrEnum):
-    """Where an object of the directory is in its life."""
+    """The stage of a directory object's life."""
 
     ACTIVE = "active"
-    SOFT_DELETED = "softDeleted"  # in the recycle bin, may come back
-    PURGED = "purged"  # gone for good; only links and logs remember it
+    SOFT_DELETED = "softDeleted"  # in the recycle bin, can be restored
+    PURGED = "purged"  # permanently deleted; only links and logs still mention it
 
 
 @dataclass(frozen=True, slots=True)
 class AppRole:
-    """A role of an application, in the order of its role list (the order is the precedence)."""
+    """A role of an application. The order of the application's role list is the precedence."""
 
     id: str
     value: str
@@ -43,7 +43,7 @@ class AppRole:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Why an object is assigned to the application: directly (*via_group* is None) or as direct member of an assigned group."""
+    """Why an object is assigned to the application: directly (*via_group* is None) or as a direct member of an assigned group."""
 
     role_id: str = DEFAULT_ACCESS
     via_group: str | None = None
@@ -52,11 +52,11 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class SourceObject:
-    """A person or group, whole, as one application's decision needs it.
+    """A person or group with everything that the decision for one application needs.
 
-    *attributes* are under Entra's names (userPrincipalName, givenName, extension_<appId>_<name>, ...); absent and None are the same.
-    *assignments* are those to the application at hand, ordered by the application's role list. *references* names single-valued
-    references to other objects by their directory id (manager).
+    *attributes* have Entra's names (userPrincipalName, givenName, extension_<appId>_<name>, ...); absent and None mean the same.
+    *assignments* are those to this application, in the order of its role list. *references* maps single-valued references (manager)
+    to the directory ids of the objects that they point to.
     """
 
     kind: ObjectKind
@@ -69,22 +69,20 @@ class SourceObject:
     version: int = 0
     assignments: tuple[Assignment, ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)
-    groups: tuple[
-        str, ...
-    ] = ()  # ids and display names of the groups it is in; needed only where a filter asks for membership
+    groups: tuple[str, ...] = ()  # ids and display names of its groups; needed only if a filter asks for membership
 
 
 class LinkState(StrEnum):
     LIVE = "live"
     DISABLED = "disabled"  # we disabled the account; it stays linked
-    RELEASED = "released"  # left alone after an unassignment under a policy that leaves accounts; remembered to recognise a rehire
-    LOST = "lost"  # the account vanished from the target
+    RELEASED = "released"  # unassigned under a policy that keeps accounts; the link is kept to recognise a rehire
+    LOST = "lost"  # the account no longer exists in the target
     TOMBSTONE = "tombstone"  # we deleted the account
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Which account belongs to which object, and what both sides last agreed on (*base*: target path to value)."""
+    """The account of an object, and the values that both sides last agreed on (*base*: target path to value)."""
 
     kind: ObjectKind
     source_id: str
@@ -98,13 +96,13 @@ class Link:
     review_at: datetime | None = None
     cause: str = ""  # why it is in this state: unassigned, filtered, disabled, deleted, purged, ...
     display: str = ""  # the object's name when the link was last written
-    answers: Mapping[str, Any] = field(default_factory=dict)  # by path: what came back in place of what was sent
-    is_forgotten: bool = False  # whoever should have an account is matched anew; whoever should not, loses this one
+    answers: Mapping[str, Any] = field(default_factory=dict)  # by path: what came back instead of what was sent
+    is_forgotten: bool = False  # match again if an account is wanted; otherwise end this one
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the target said an account is: its id, its raw SCIM resource, its ETag where it has one."""
+    """An account as the target returned it: its id, its raw SCIM resource, and its ETag if it has one."""
 
     kind: ObjectKind
     id: str
@@ -118,7 +116,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One plain sentence of why, with a stable code (Entra's where it has one) and details for the log."""
+    """Why something was decided: a plain sentence, a stable code (Entra's if there is one) and details for the log."""
 
     code: str
     text: str
@@ -128,10 +126,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One target path that is to change. *old* is what the target is believed to hold; None means absent.
+    """A change of one target path. *old* is the value that we believe the target to hold; None means absent.
 
-    *new* None means clear. *redacted* values are written but shown as `[Redact]`. *added*: of several values only these are new and
-    are added; the application may hold others that nobody here knows of.
+    If *new* is None, the value is cleared. *redacted* values are written but shown as `[Redact]`. *added* lists the new values of a
+    multi-valued attribute: only these are added, because the application may hold others that we do not know.
     """
 
     path: str
@@ -142,12 +140,12 @@ class Change:
 
     @property
     def switches(self) -> bool:
-        """Whether it is about `active`, under the attribute's plain or its full name."""
+        """Whether the change concerns `active`, under the attribute's short or full name."""
         return self.path.rpartition(":")[2].casefold() == "active"
 
     @property
     def switches_off(self) -> bool:
-        """Whether it takes `active` from an account."""
+        """Whether the change sets `active` of an account to false."""
         if not self.switches:
             return False
         return not _is_true(self.new) and not _is_false(self.old)
@@ -162,19 +160,19 @@ def _is_false(value: Value) -> bool:
 
 
 class Action(StrEnum):
-    """What a plan does. Shown with one sign everywhere: + create, ~ update, o disable, - delete, = link, . none, ! refuse."""
+    """What a plan does. The signs are the same everywhere: + create, ~ update, o disable, - delete, = link, . none, ! refuse."""
 
     CREATE = "create"
     UPDATE = "update"
     ENABLE = "enable"
     DISABLE = "disable"
     DELETE = "delete"
-    LINK = "link"  # an account was found; nothing differs
+    LINK = "link"  # a matching account was found and nothing differs
     RELEASE = "release"  # forget the link, leave the account
-    NONE = "none"  # in step already, or nothing to do
-    SKIP = "skip"  # not in scope, no account: nothing to do, with the reason
-    REFUSE = "refuse"  # cannot be decided without a person: many matches, lost account, missing value
-    HELD = "held"  # would be done, but waits for approval
+    NONE = "none"  # already in step, or nothing to do
+    SKIP = "skip"  # not in scope and no account: nothing to do, with the reason
+    REFUSE = "refuse"  # an administrator must decide: several matches, a lost account, a missing value
+    HELD = "held"  # kept back for approval
 
     @property
     def writes(self) -> bool:
@@ -189,7 +187,7 @@ WRITING = frozenset({Action.CREATE, Action.UPDATE, Action.ENABLE, Action.DISABLE
 
 
 class Lane(StrEnum):
-    """Order of work, leavers first. The number is what the database sorts by."""
+    """The order of work, leavers first. The database sorts by the number."""
 
     LEAVERS = "1"
     ON_DEMAND = "2"
@@ -232,10 +230,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What should happen to one object in one application, and why. Not yet done; a preview is exactly this.
+    """What should happen to one object in one application, and why. Nothing has been done yet; a preview shows exactly this.
 
-    *desired* is every mapped value (target path to value) that flows in this situation; *changes* the part that differs from what
-    the target holds. *link_to* is set where a match was found and the link is new. *reasons*: the first one is the answer to "why".
+    *desired* maps target paths to all mapped values that flow in this situation; *changes* is the part that differs from what the
+    target holds. *link_to* is set if a match was found and the link is new. The first of *reasons* answers "why".
     """
 
     kind: ObjectKind
@@ -250,24 +248,24 @@ class Plan:
     changes: tuple[Change, ...] = ()
     generated: Values = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
-    link_state: LinkState | None = None  # the state of the link once the plan is carried out
+    link_state: LinkState | None = None  # the state of the link after the plan was carried out
     cause: str = ""
     review_at: datetime | None = None
     missing_references: tuple[
         tuple[str, str], ...
-    ] = ()  # (target path, directory id of the object that has no account yet)
-    held_action: Action | None = None  # what HELD keeps back
-    grants: tuple[str, ...] = ()  # privileged values given to an account that does not hold them: "the role Admin"
-    empties: bool = False  # takes away the value of an attribute
-    renames: tuple[str, ...] = ()  # the paths by which accounts are matched whose value changes
-    names_follow: bool = False  # once access has ended, the account gets the names that its person has now
-    takes_over_from: str = ""  # who was deleted and left the account that the object gets now
-    withheld: tuple[str, ...] = ()  # paths that differ and are not written, because the application does not keep them
-    claims_privileged: bool = False  # links an account with more power there than the object is assigned
+    ] = ()  # (target path, directory id of a referenced object that has no account yet)
+    held_action: Action | None = None  # the action that HELD keeps back
+    grants: tuple[str, ...] = ()  # privileged values that the account does not have yet: "the role Admin"
+    empties: bool = False  # removes the value of an attribute
+    renames: tuple[str, ...] = ()  # the matching attributes (target paths) whose value changes
+    names_follow: bool = False  # after access has ended, the account gets its person's current names
+    takes_over_from: str = ""  # the deleted object whose former account this object gets
+    withheld: tuple[str, ...] = ()  # paths that differ but are not written, because the application does not keep them
+    claims_privileged: bool = False  # links an account that has more privileges than the object's assignment gives
 
     @property
     def ends_access(self) -> bool:
-        """Whether somebody who could sign in could not afterwards, by whatever action: deleted, disabled or switched off."""
+        """Whether a person who can sign in now cannot sign in afterwards: the account is deleted, disabled or switched off."""
         if not self.action.writes or self.action is Action.CREATE:
             return False
         return self.action.is_destructive or any(change.switches_off for change in self.changes)

@@ -1,6 +1,6 @@
-"""The mapping language: Entra's expressions, parsed, checked, compiled to closures and explained.
+"""Entra's expression language for mappings: parse, check, compile to closures, explain.
 
-Pure: time, randomness and what is taken in the target come in with the EvaluationContext, and nothing but ExpressionError is raised.
+Pure: the EvaluationContext supplies time, randomness and the values in use in the target. Only ExpressionError is raised.
 """
 
 from lockstep.engine.expressions.check import Finding, Severity, check

@@ -1,7 +1,7 @@
-"""Run cases of expressions: JSON lines that say what an expression gives for an object. Pure: the time of day comes from outside.
+"""Run expression test cases: JSON lines with an expression, an object and the expected value. Pure: the caller supplies the time.
 
-One line: `{"expr", "in", "now", "taken", "out", "id"}`, only `expr` and `out` needed. A line that is no case is reported with its number;
-the rest still runs.
+One line is `{"expr", "in", "now", "taken", "out", "id"}`; only `expr` and `out` are required. An invalid line is reported with its
+number, and the other lines still run.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """*detail* is the error's message where the evaluation was refused."""
+    """*detail* is the error message if the evaluation failed."""
 
     file: str
     line: int
@@ -64,7 +64,7 @@ class Report:
 
 
 def run_cases(lines: Iterable[str], *, file: str, now: datetime) -> Report:
-    """Run every case in *lines*; *now* is the time of those that name none."""
+    """Run every case in *lines*. *now* is the time for cases that give none."""
     passed = 0
     failures: list[Failure] = []
     malformed: list[Malformed] = []
@@ -85,7 +85,7 @@ def run_cases(lines: Iterable[str], *, file: str, now: datetime) -> Report:
 
 
 def read_case(line: str, number: int, now: datetime) -> Case:
-    """The case that *line* says. Raises ValueError with a sentence for a person if it says none."""
+    """Parse the case in *line*. Raises ValueError with a readable sentence if it is invalid."""
     try:
         row = orjson.loads(line.encode("utf-8", "surrogatepass"))
     except orjson.JSONDecodeError as error:
@@ -118,7 +118,7 @@ def _time(text: Any, now: datetime) -> datetime:
 
 
 def run_case(case: Case, file: str) -> Failure | None:
-    """None if the case holds. Raises ValueError for an expected pattern that is no regular expression."""
+    """Return None if the case passes. Raises ValueError if the expected pattern is not a valid regular expression."""
     context = EvaluationContext(Moment(case.now, _SEED), taken=case.taken, label=f"{file}:{case.line}")
     detail = ""
     try:
@@ -131,7 +131,7 @@ def run_case(case: Case, file: str) -> Failure | None:
 
 
 def plain(value: Any) -> Any:
-    """*value* as JSON can hold it."""
+    """Convert *value* to JSON types."""
     if isinstance(value, Flow):
         return value.value
     if isinstance(value, (tuple, list)):
@@ -157,7 +157,7 @@ def _pattern(source: str) -> Any:
 
 
 def _comparable(value: Any) -> Any:
-    """Numbers and truth values equal their text; no values equal null."""
+    """Make a number or truth value equal to its text, and an empty list equal to null."""
     if isinstance(value, (bool, int, float)):
         return str(value)
     if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""The functions of the language: each documents, checks and evaluates itself from one decorated function.
+"""The catalogue of functions: one decorated Python function documents, checks and evaluates each.
 
-An implementation gets converted arguments (its parameters' kinds) and never sees an expression; a *form* gets the compiled arguments
-and decides itself which of them are evaluated. Examples are executed as tests.
+An implementation receives arguments converted to the kinds of its parameters and never sees an expression. A *form* receives compiled
+arguments and decides which of them to evaluate. The examples run as tests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Implementation = TypeVar("Implementation", bound=Callable[..., Any])
 
 
 class Kind(Enum):
-    """What a parameter takes or a function gives. The value is the word that an administrator reads."""
+    """The type of a parameter or result. The enum value is the word that an administrator reads."""
 
     TEXT = "text"
     INTEGER = "whole number"
@@ -33,7 +33,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One argument. An optional one may be left empty or left out."""
+    """One argument. If it is optional, its slot may be empty or missing."""
 
     name: str
     kind: Kind
@@ -46,7 +46,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """*expression* over *attributes* gives *result*; a result for a random function is {"regex": ...}."""
+    """*expression* evaluated on *attributes* gives *result*; for a random function the result is {"regex": ...}."""
 
     expression: str
     result: Any
@@ -57,7 +57,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """*evaluate* is the implementation of a plain function, *form* builds the closure of a lazy one; exactly one is set."""
+    """*evaluate* implements an eager function, *form* builds the closure of a lazy one. Exactly one of them is set."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -70,16 +70,16 @@ class Function:
     minimum: int = 0
     maximum: int | None = None
     remarks: str = ""
-    pure: bool = True  # same arguments, same answer: may be computed once
+    pure: bool = True  # same arguments, same result: constants may be folded
     wants_context: bool = False
-    cost: int = 0  # units of work for each character of its arguments, where it looks at every one by itself
-    chooses: bool = False  # gives one of its arguments as it is, or counts what it makes by itself
+    cost: int = 0  # units of work per character of its arguments, if it looks at each character
+    chooses: bool = False  # returns one of its arguments unchanged, or charges for its result itself
     top_level_only: bool = False
     even_arguments: bool = False
 
     @property
     def signature(self) -> str:
-        """As the reference writes it: `?` marks what may be left out, `...` what may be repeated."""
+        """The signature for the reference: `?` marks optional parameters, `...` repeated ones."""
         names = [parameter.name + ("?" if parameter.optional else "") for parameter in self.parameters]
         if any(parameter.repeats for parameter in self.parameters):
             names.append("...")
@@ -90,7 +90,7 @@ class Function:
         return ", ".join(parameter.name for parameter in self.parameters)
 
     def parameter(self, index: int) -> Parameter:
-        """The parameter that argument number *index* (from 0) fills; the last ones may repeat."""
+        """The parameter for argument number *index* (from 0); the last parameters may repeat."""
         if index < len(self.parameters):
             return self.parameters[index]
         repeating = [parameter for parameter in self.parameters if parameter.repeats]
@@ -104,7 +104,7 @@ CATALOGUE: dict[str, Function] = {}
 def function(
     name: str, *parameters: Parameter, returns: Kind, meaning: str, examples: Sequence[Example], **more: Any
 ) -> Callable[[Implementation], Implementation]:
-    """Enter a plain function: every argument is evaluated and converted, then the implementation is called."""
+    """Register an eager function: all its arguments are evaluated and converted before the implementation is called."""
 
     def enter(implementation: Implementation) -> Implementation:
         _enter(name, parameters, returns, meaning, examples, implementation, {"evaluate": implementation, **more})
@@ -116,7 +116,7 @@ def function(
 def form(
     name: str, *parameters: Parameter, returns: Kind, meaning: str, examples: Sequence[Example], **more: Any
 ) -> Callable[[Implementation], Implementation]:
-    """Enter a function that decides which of its arguments are evaluated."""
+    """Register a lazy function: it decides which of its arguments to evaluate."""
 
     def enter(implementation: Implementation) -> Implementation:
         _enter(name, parameters, returns, meaning, examples, implementation, {"form": implementation, **more})

@@ -1,6 +1,7 @@
-"""The closures that count the work of an evaluation, and those that need not.
+"""Closures that charge an evaluation for its work.
 
-Counting costs time with every call, so only those count that can do much: what chooses between values or gives a number makes nothing.
+Counting costs time on every call, so only functions that can do much work count. A function that chooses between values or returns a
+number creates nothing and is not charged.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def charged_one(implementation: Callable[..., Any], read: Sequence[Evaluate], co
 
 
 def charged_roles(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: int) -> Evaluate:
-    """Role assignments are charged for by their number: their texts are passed on as they are."""
+    """Charge for the number of role assignments, not for their texts, which are passed on unchanged."""
     argument, free = read[0], FREE_UNITS // cost
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
@@ -73,28 +74,28 @@ def charged(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: 
 
 
 def makes_long_results(function: Function) -> bool:
-    """Whether what it gives can be long, and has not been counted with its arguments: most functions give something short."""
+    """Whether the result of *function* can be long and was not charged for together with its arguments."""
     if function.chooses or (function.cost and function.returns is Kind.TEXT):
         return False
     return function.returns in (Kind.TEXT, Kind.VALUES, Kind.ANY)
 
 
 def located(evaluate: Evaluate, form: Form) -> Evaluate:
-    """*evaluate*, whose troubles say where in the expression they happened."""
+    """Wrap *evaluate* so that a Trouble becomes an ExpressionError with its position in the expression."""
 
-    def told(record: Record, context: EvaluationContext) -> Value:
+    def with_position(record: Record, context: EvaluationContext) -> Value:
         try:
             return evaluate(record, context)
         except Trouble as trouble:
-            raise form.told(trouble) from None
+            raise form.error_from(trouble) from None
 
-    return told
+    return with_position
 
 
 def made(evaluate: Evaluate, form: Form) -> Evaluate:
-    """The same for a function whose results are charged for."""
+    """Like `located`, and charge for the result as well."""
 
-    def told(record: Record, context: EvaluationContext) -> Value:
+    def with_position(record: Record, context: EvaluationContext) -> Value:
         try:
             value = evaluate(record, context)
             if value.__class__ is str:
@@ -104,6 +105,6 @@ def made(evaluate: Evaluate, form: Form) -> Evaluate:
                 context.work.charge(UNITS_PER_VALUE * len(value))
             return value
         except Trouble as trouble:
-            raise form.told(trouble) from None
+            raise form.error_from(trouble) from None
 
-    return told
+    return with_position

@@ -1,7 +1,7 @@
-"""Judge an expression without evaluating it: errors that make it impossible, and warnings about what probably was not meant.
+"""Check an expression without evaluating it: errors that prevent compiling, and warnings about probable mistakes.
 
-Everything that evaluates is accepted here: only what compiling refuses is an error. Whether attributes exist depends on the directory:
-`configuration.source_names` says so.
+Only what the compiler refuses is an error here. Whether attributes exist depends on the directory; `configuration.source_names`
+checks that.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _NEVER = {
 
 class Severity(StrEnum):
     ERROR = "error"  # cannot be compiled
-    WARNING = "warning"  # evaluates, but probably not to what was meant
+    WARNING = "warning"  # evaluates, but probably not to the intended value
     INFORMATION = "information"  # worth knowing
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """*position* counts characters from 1. *suggestion* is what to write or do instead, "" where nobody can know."""
+    """*position* counts characters from 1. *suggestion* says what to write or do instead; "" if that is unknown."""
 
     severity: Severity
     position: int
@@ -52,9 +52,9 @@ class Finding:
 
 
 def check(text: str, *, syncs_all: bool = False) -> list[Finding]:
-    """Every finding, in the order of the text.
+    """Return all findings in the order of the text.
 
-    *syncs_all* says that the job's scope is everybody, not only those who are assigned: role functions have little to say then.
+    *syncs_all*: the job's scope is all people, not only assigned ones, so role functions rarely have a value.
     """
     try:
         tree = parse(text)
@@ -91,7 +91,7 @@ def _compiled(tree: Expression, text: str) -> list[Finding]:
 
 
 def _never_succeeding(tree: Expression, text: str) -> Iterator[ExpressionError]:
-    """What fails on constants alone, of the calls that are not folded because they look at the time or at chance."""
+    """Errors in calls whose constant arguments always fail, but which are not folded because they read the time or random bytes."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()

@@ -1,4 +1,4 @@
-"""Comparisons: as whole numbers where both sides are, else as texts, case-sensitive. An absent side is "".
+"""Compare as whole numbers if both sides are whole numbers, otherwise as case-sensitive texts. An absent side is "".
 
 Texts are ordered by character code, so "B" comes before "a".
 """
@@ -26,8 +26,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
 }
 OPERATORS = tuple(_OPERATORS)
-_SHORT = 18  # such a number always fits 64 bits
-_LONGEST = 1_000  # reading a longer one would take long
+_SHORT = 18  # digits that always fit into 64 bits
+_LONGEST = 1_000  # converting a longer number takes too long
 
 
 def compile_comparison(sign: str, left: Compiled, right: Compiled) -> Evaluate:
@@ -48,7 +48,7 @@ def compile_comparison(sign: str, left: Compiled, right: Compiled) -> Evaluate:
 
 
 def _number(text: str) -> int | None:
-    """The whole number that *text* is, also one that no function could take."""
+    """Parse *text* as a whole number, even one too large for any function, or return None."""
     if len(text) <= _SHORT:
         return parse_integer(text)
     digits = text.strip()

@@ -1,6 +1,6 @@
-"""A compiled expression: evaluate it as often as you like, on any record.
+"""A compiled expression, which can be evaluated repeatedly and on any record.
 
-Compiling is cached by text. Nothing but ExpressionError leaves `evaluate`, whatever the record holds.
+Compiling is cached by text. `evaluate` raises only ExpressionError, whatever the record contains.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ MAX_PATTERNS = 50
 
 @dataclass(frozen=True, slots=True)
 class CompiledExpression:
-    """*attributes* are the static dependencies: no other attribute can change the value."""
+    """*attributes* are all attributes that can change the value, found statically."""
 
     text: str
     tree: Expression
     attributes: frozenset[str]
     functions: frozenset[str]
-    size: int  # parts that are evaluated at most once each: the bound of one evaluation's steps
+    size: int  # number of parts; each is evaluated at most once, so this bounds the steps of an evaluation
     raw: Evaluate
 
     def evaluate(self, record: Record, context: EvaluationContext) -> Value:
-        """The value, or DROP, or SKIP_OBJECT. Raises ExpressionError."""
+        """Return the value, DROP or SKIP_OBJECT. Raises ExpressionError."""
         context.work.left = MAX_WORK
         try:
             return self.raw(record, context)
@@ -54,22 +54,22 @@ class CompiledExpression:
 
     @property
     def attribute(self) -> str | None:
-        """The attribute's name where the expression is nothing but `[attribute]`: read it directly."""
+        """The attribute's name if the whole expression is `[attribute]`, so that callers can read it directly; otherwise None."""
         return self.tree.name if isinstance(self.tree, Attribute) else None
 
     @property
     def gives_several(self) -> bool:
-        """Whether the value is a list, however many there are."""
+        """Whether the value is a list, whatever its length."""
         function = CATALOGUE.get(self.tree.name) if isinstance(self.tree, Call) else None
         return function is not None and function.returns is Kind.VALUES
 
     @property
     def is_redacted(self) -> bool:
-        """The value must not be shown in any log."""
+        """Whether the value must not appear in any log."""
         return "Redact" in self.functions
 
     def unique_candidates(self, record: Record, context: EvaluationContext) -> tuple[str, ...]:
-        """What SelectUniqueValue will try, in order: ask the target about these, then evaluate with what is taken."""
+        """The candidates of SelectUniqueValue in order. Ask the target which of them are taken, then evaluate with the answer."""
         if not isinstance(self.tree, Call) or self.tree.name != "SelectUniqueValue":
             return ()
         asked: list[str] = []
@@ -79,14 +79,14 @@ class CompiledExpression:
             return True
 
         context.work.left = MAX_WORK
-        # The end is always an error: with everything in use, no rule finds a value. One of a rule itself comes again with `evaluate`.
+        # Evaluation always ends in an error, because all values count as taken. An error in a rule itself recurs in `evaluate`.
         with suppress(ExpressionError, Diverted):
             self.raw(record, replace(context, taken=note))
         return tuple(dict.fromkeys(asked))
 
 
 def compile_expression(text: str) -> CompiledExpression:
-    """Compile *text*, from a cache where it is not very long; raise ExpressionError for the first problem in it."""
+    """Compile *text*, using a cache unless it is very long. Raises ExpressionError for the first problem."""
     return _compiled(text) if len(text) <= CACHED_TEXT else compile_tree(parse(text), text)
 
 
@@ -96,7 +96,7 @@ def _compiled(text: str) -> CompiledExpression:
 
 
 def compile_tree(tree: Expression, text: str) -> CompiledExpression:
-    """Compile a tree; *text* is what errors quote and positions count in."""
+    """Compile *tree*. Errors quote *text*, and positions refer to it."""
     if isinstance(tree, Keyword):
         raise bare_word(tree, text)
     _check_patterns(tree, text)
@@ -112,7 +112,7 @@ def compile_tree(tree: Expression, text: str) -> CompiledExpression:
 
 
 def _check_patterns(tree: Expression, text: str) -> None:
-    """Patterns are the costly part: each is bounded, so their number must be."""
+    """Limit the number of patterns: they are the expensive part, and each of them is already bounded."""
     calls = [node for node in walk(tree) if isinstance(node, Call) and node.name == "Replace" and _has_pattern(node)]
     if len(calls) > MAX_PATTERNS:
         message = f"an expression may use {MAX_PATTERNS} patterns, this one has {len(calls)}"

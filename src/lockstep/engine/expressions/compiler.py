@@ -1,7 +1,7 @@
-"""Turn a tree into closures: `evaluate(record, context) -> value`.
+"""Compile a tree to closures of the form `evaluate(record, context) -> value`.
 
-Constants are converted and folded here, once. A closure that reads an attribute converts it as well, so that the common case costs one
-call; errors cost nothing until they happen.
+Constants are converted and folded once, here. A closure that reads an attribute also converts it, so the common case costs one call.
+Error reports cost nothing until an error occurs.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ Evaluate: TypeAlias = Callable[[Record, EvaluationContext], Value]
 Observe: TypeAlias = Callable[[Expression, Evaluate], Evaluate]
 
 
-# From which argument on a function evaluates only what it needs: a mistake there may never happen.
+# The first argument that a function may leave unevaluated: an error from there on may never occur.
 _BRANCHES = {"IIF": 1, "Switch": 1, "Coalesce": 1, "SelectUniqueValue": 1}
 
-# What constants are evaluated in: pure functions never look at it.
+# The moment for folding constants; pure functions never read it.
 _NO_MOMENT = Moment(datetime.min.replace(tzinfo=UTC))
 NOWHERE = EvaluationContext(_NO_MOMENT)
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A closure and what is known of its value beforehand."""
+    """A closure, and what is known about its value at compile time."""
 
     evaluate: Evaluate
     kind: Kind
@@ -56,14 +56,14 @@ class Compiled:
 
     @property
     def attribute(self) -> str | None:
-        """The attribute's name where the argument is nothing but an attribute, so that it can be read without a detour."""
-        # An observed argument must go through its own closure, or its value is not seen.
+        """The attribute's name if the argument is a bare attribute, which can be read directly; otherwise None."""
+        # An observed argument must run through its own closure; otherwise the observer misses its value.
         return self.node.name if isinstance(self.node, Attribute) and not self.is_observed else None
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a lazy function gets: its arguments, compiled but not evaluated, and how to report a mistake in them."""
+    """The input of a lazy function: its compiled, unevaluated arguments, and a way to report errors in them."""
 
     call: Call
     arguments: tuple[Compiled, ...]
@@ -71,7 +71,7 @@ class Form:
     text: str
 
     def argument(self, index: int, kind: Kind, name: str = "") -> Evaluate:
-        """Argument *index*, converted to *kind*. An argument that is left out gives None."""
+        """The closure for argument *index*, converted to *kind*. A missing argument evaluates to None."""
         if index >= len(self.arguments):
             return _nothing
         parameter = self.function.parameter(index)
@@ -82,7 +82,7 @@ class Form:
         return _numbered(read, index) if parameter.repeats else read
 
     def constant_text(self, index: int) -> str:
-        """The text of argument *index*, which must be constant; null is empty."""
+        """The text of argument *index*, which must be constant; null becomes ""."""
         text: str | None = self.argument(index, Kind.TEXT)({}, NOWHERE)
         return text or ""
 
@@ -90,7 +90,7 @@ class Form:
         return index < len(self.arguments) and not self.arguments[index].is_empty
 
     def wrong(self, message: str, index: int | None = None, *, expected: str = "", name: str = "") -> ExpressionError:
-        """The error for argument *index*, or for the call as a whole. Raise it while compiling."""
+        """Build the compile-time error for argument *index*, or for the whole call. The caller raises it."""
         position = self.call.position if index is None else self.arguments[index].node.position
         name = name or ("" if index is None else self.function.parameter(index).name)
         full = f"{self.function.name} {message}"
@@ -98,8 +98,8 @@ class Form:
             self.text, position, full, function=self.function.name, argument=name, expected=expected or full
         )
 
-    def told(self, trouble: Trouble) -> ExpressionError:
-        """*trouble* with text, function and the position of the argument that it names."""
+    def error_from(self, trouble: Trouble) -> ExpressionError:
+        """Convert *trouble* to an error with the text, the function and the position of the argument."""
         position = self.call.position
         hides = "Redact" in self.text or "RandomString" in self.text
         names = [self.function.parameter(index).name for index in range(len(self.arguments))]
@@ -111,7 +111,7 @@ class Form:
         return ExpressionError(
             self.text,
             position,
-            f"{self.function.name} {trouble.told(hides_value=hides)}",
+            f"{self.function.name} {trouble.text(hides_value=hides)}",
             function=self.function.name,
             argument=trouble.argument,
             expected=trouble.expected,
@@ -120,15 +120,15 @@ class Form:
 
 @dataclass(slots=True)
 class Compiler:
-    """Compiles one expression. *observe* may wrap every closure (explain does); nothing is folded then."""
+    """Compiles one expression. *observe*, used by explain, wraps every closure; then nothing is folded."""
 
     text: str
     observe: Observe | None = None
     folded_errors: list[ExpressionError] = field(default_factory=list)
     nowhere: EvaluationContext = field(
         default_factory=lambda: EvaluationContext(_NO_MOMENT)
-    )  # one amount of work for all that is folded
-    is_in_branch: bool = False  # what is being compiled may never be evaluated
+    )  # one budget of work for everything that is folded
+    is_in_branch: bool = False  # the part being compiled may never be evaluated
 
     def compile(self, node: Expression, *, is_root: bool = False) -> Compiled:
         compiled = self._compile(node, is_root=is_root)
@@ -168,13 +168,13 @@ class Compiler:
         try:
             evaluate = function.form(form) if function.form else _plain(form)
         except ExpressionError as error:
-            # A pattern that cannot be is refused wherever it stands; a value that does not fit, only once it is asked for.
+            # An invalid pattern is an error even in a branch; a value that does not fit is one only when it is evaluated.
             if not self.is_in_branch or function.name == "Replace":
                 raise
             self.folded_errors.append(error)
             return Compiled(_failing(error), function.returns, node)
-        told = (made if makes_long_results(function) else located)(evaluate, form)
-        compiled = Compiled(told, function.returns, node)
+        wrapped = (made if makes_long_results(function) else located)(evaluate, form)
+        compiled = Compiled(wrapped, function.returns, node)
         constant_arguments = all(argument.is_constant for argument in arguments)
         return self._folded(compiled, function) if constant_arguments else compiled
 
@@ -193,7 +193,7 @@ class Compiler:
         try:
             value = compiled.evaluate({}, self.nowhere)
         except ExpressionError as error:
-            # Not refused: it may stand in a branch that is never taken, and `Error` is meant to fail.
+            # Not a compile error: the call may be in a branch that is never taken, and `Error` is meant to fail.
             if function.name != "Error":
                 self.folded_errors.append(error)
             return compiled
@@ -224,7 +224,7 @@ def _failing(error: ExpressionError) -> Evaluate:
 def _keyword(word: str, node: Keyword) -> Compiled:
     flow = FLOWS.get(word)
     if flow is None:
-        # Truth values may stand bare; the other words have been checked against their parameter's list.
+        # Truth values may be written bare; all other words were already checked against the parameter's list.
         return constant(word, Kind.BOOLEAN if word in (TRUE, FALSE) else Kind.WORD, node)
 
     def divert(record: Record, context: EvaluationContext) -> Value:
@@ -234,7 +234,7 @@ def _keyword(word: str, node: Keyword) -> Compiled:
 
 
 def _plain(form: Form) -> Evaluate:
-    """The closure of a function that evaluates all its arguments."""
+    """Build the closure of an eager function."""
     implementation = form.function.evaluate
     assert implementation is not None  # noqa: S101  # the catalogue sets exactly one of form and evaluate
     read = [_argument(form, index) for index in range(len(form.arguments))]
@@ -272,7 +272,7 @@ def _argument(form: Form, index: int) -> Evaluate:
 
 
 def _numbered(evaluate: Evaluate, index: int) -> Evaluate:
-    """*evaluate*, whose troubles say which argument it is."""
+    """Wrap *evaluate* so that a Trouble names argument *index*."""
 
     def numbered(record: Record, context: EvaluationContext) -> Value:
         try:

@@ -1,4 +1,4 @@
-"""What an evaluation may know beyond the source object: the moment, what is taken in the target, the tenant's domain."""
+"""What an evaluation reads besides the source object: the moment, the values in use in the target, the tenant's domain."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lockstep.engine.moment import Moment
 
 @dataclass(frozen=True, slots=True)
 class EvaluationContext:
-    """*taken* says which values the target already uses (a set, or a function that answers for one value).
+    """*taken* is the set of values that the target already uses, or a function that tests one value.
 
-    *label* keeps two attributes of one object from getting the same random value: give the target attribute's name.
-    *work* starts again with every evaluation.
+    *label* must be the name of the target attribute: it keeps two attributes of one object from getting the same random value.
+    *work* is reset for every evaluation.
     """
 
     moment: Moment

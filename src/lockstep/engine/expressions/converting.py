@@ -1,6 +1,7 @@
-"""Closures that hand a value over in the kind that a parameter asks for.
+"""Closures that convert a value to the kind of a parameter.
 
-A constant is converted once, here; an attribute is read and converted by one closure; a function's result only where its kind differs.
+A constant is converted once, here. One closure both reads and converts an attribute. A function's result is converted only if its kind
+differs.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _GIVES_TEXT = frozenset({Kind.TEXT, Kind.BOOLEAN, Kind.WORD, Kind.DATE})
 
 
 def converted(argument: Compiled, kind: Kind, name: str, *, needed: bool = False) -> Evaluate:
-    """*argument* as *kind*. Raises Trouble at once for a constant that can never be of that kind."""
+    """Return a closure that gives *argument* as *kind*. Raises Trouble immediately if a constant cannot be converted."""
     convert = needed_integer if needed else _CONVERSIONS.get(kind)
     if convert is None:
         return argument.evaluate

@@ -1,7 +1,7 @@
-"""The dates that the date functions accept and how they show them.
+"""Parse and print the dates of the date functions.
 
-Accepted: an ISO 8601 date, optionally with `T` or a blank and a time and an offset, and `M/d/yyyy h:mm:ss tt`. Everything becomes UTC; no
-offset means UTC. Shown as `M/d/yyyy h:mm:ss tt`, without a zone and without fractions of a second.
+Accepts `M/d/yyyy h:mm:ss tt` and ISO 8601 dates, optionally followed by `T` or a space, a time and an offset. All dates are converted
+to UTC; a missing offset means UTC. Prints `M/d/yyyy h:mm:ss tt`, without zone and fractions of a second.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from lockstep.engine.expressions.errors import Trouble
 from lockstep.engine.expressions.values import Value, to_text
 
-# Our own patterns over one line of text; no part of them can match the same characters twice.
+# Safe with `re`: no two parts of these patterns can match the same characters, so matching is linear.
 _ISO = re.compile(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
     r"(?:[T ]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?)?"
@@ -27,7 +27,7 @@ TICKS_PER_SECOND = 10_000_000
 
 
 def parse_date(text: str) -> datetime | None:
-    """The aware UTC time that *text* says, or None if it is no date we know."""
+    """Parse *text* as an aware UTC time, or return None if it is not in an accepted format."""
     text = text.strip()
     if len(text) > 64:
         return None
@@ -42,7 +42,7 @@ def parse_date(text: str) -> datetime | None:
 
 
 def to_date(value: Value, argument: str = "") -> datetime | None:
-    """An aware UTC time from its text, or None for null."""
+    """Convert *value* to an aware UTC time; null gives None."""
     text = to_text(value, argument)
     if text is None:
         return None
@@ -61,7 +61,7 @@ def show_date(date: datetime) -> str:
 
 
 def offset_minutes(text: str) -> int:
-    """Minutes east of UTC of `Z`, `+08:00` or `-0730`. Raises ValueError beyond 14 hours."""
+    """Parse `Z`, `+08:00` or `-0730` as minutes east of UTC. Raises ValueError beyond 14 hours."""
     if text in ("Z", "z"):
         return 0
     digits = text[1:].replace(":", "")

@@ -1,7 +1,7 @@
-"""The fixed table of NormalizeDiacritics: which letters with accents become which plain letters.
+"""The fixed table of NormalizeDiacritics, from accented to plain letters.
 
-Only what is in the table changes. A letter and the marks after it are looked up together, composed or not, so `ā` with an acute on top is
-one entry.
+Only letters in the table change. A letter is looked up together with the combining marks after it, composed or not, so `ā` with an
+acute accent on top is one entry.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ TABLE: dict[str, str] = {
 
 
 def without_diacritics(text: str) -> str:
-    """*text* with every letter of the table replaced; everything else as it is."""
+    """Replace every letter of the table in *text* and leave all other characters unchanged."""
     if text.isascii():
         return text
     result: list[str] = []
@@ -72,5 +72,5 @@ def without_diacritics(text: str) -> str:
 
 
 def _plain(cluster: str) -> str:
-    # Long runs of marks are not letters of any language, and normalizing them is slow.
+    # Long runs of marks do not occur in any language, and normalizing them is slow.
     return TABLE.get(cluster) or (TABLE.get(normalize("NFC", cluster)) if 1 < len(cluster) < 6 else None) or cluster

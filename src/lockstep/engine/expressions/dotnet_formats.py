@@ -1,6 +1,6 @@
-"""Custom and standard .NET date format strings: take them apart, and write a date in one (invariant culture).
+"""Parse custom and standard .NET date format strings, and format dates with them (invariant culture).
 
-A format of a single letter is a standard format; the same letter as a custom one is written with a percent sign (`%d`).
+A single letter is a standard format; to use it as a custom format, it is written with a percent sign (`%d`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ MONTHS = (
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A specifier with its length (`M`, 2), or literal text (specifier "")."""
+    """A specifier with its length (`M`, 2), or literal text (the specifier is "")."""
 
     specifier: str
     length: int = 0
@@ -64,7 +64,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A date as it was written: *local* is naive, *ticks* the fraction of the second in 100 ns, *offset* minutes or unknown."""
+    """A date as written: *local* is naive, *ticks* is the fraction of the second in 100 ns, *offset* is in minutes or unknown."""
 
     local: datetime
     ticks: int = 0
@@ -78,7 +78,7 @@ class Stamp:
 
 @lru_cache(maxsize=512)
 def parts_of(form: str) -> tuple[Part, ...]:
-    """The parts of a format, standard ones written out. Raises Trouble for what is no format."""
+    """Split a format into its parts; standard formats are expanded. Raises Trouble if *form* is invalid."""
     if len(form) > MAX_FORMAT:
         raise Trouble(f"got a format of {len(form):,} characters, {MAX_FORMAT:,} are possible")
     if len(form) == 1:
@@ -111,21 +111,21 @@ def _custom(form: str) -> list[Part]:
             found.append(Part("", literal=form[at + 1]))
             at += 2
         else:
-            if character != "%":  # only there to make a single letter a custom format
+            if character != "%":  # % only marks a single letter as a custom format
                 found.append(Part("", literal=character))
             at += 1
     return found
 
 
 def format_date(stamp: Stamp, form: str) -> str:
-    """*stamp* written as *form* says. The zone is not shifted, except by the format U: as in .NET, R and u only claim UTC."""
+    """Format *stamp*. Only the format U converts to UTC; R and u print the date unchanged and only claim UTC, as in .NET."""
     if form == "U":
         stamp = stamp.in_utc()
     pieces: list[str] = []
     for part in parts_of(form):
         piece = _written(part, stamp)
         if part.specifier == "F" and not piece and pieces and pieces[-1] == ".":
-            pieces.pop()  # without a fraction there is no point before it
+            pieces.pop()  # no fraction, so drop the decimal point too
         pieces.append(piece)
     return within_limit("".join(pieces))
 

@@ -1,6 +1,6 @@
-"""Read a date that is written in a known .NET format, as strictly as .NET's ParseExact does.
+"""Parse a date in a given .NET format, as strictly as .NET's ParseExact does.
 
-`d`, `M`, `h`, ... take one or two digits, `dd`, `MM`, `hh`, ... exactly two. The zone is kept as it was written, never shifted.
+`d`, `M`, `h`, ... accept one or two digits; `dd`, `MM`, `hh`, ... exactly two. The zone is kept as written; times are never converted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NEWEST_TWO_DIGIT_YEAR = 2049
 
 
 def parse_styles(text: str | None) -> frozenset[str]:
-    """The DateTimeStyles that *text* lists; left out or empty, the default ones."""
+    """Parse the DateTimeStyles listed in *text*; missing or empty means the default styles."""
     if not text or not text.strip():
         return DEFAULT_STYLES
     names = [name.strip().removeprefix("DateTimeStyles.") for name in text.replace("|", ",").split(",")]
@@ -42,9 +42,9 @@ def parse_styles(text: str | None) -> frozenset[str]:
 
 
 def parse_date_exactly(text: str, form: str, styles: frozenset[str], now: datetime) -> Stamp:
-    """The date that *text* says in the format *form*. Raises Trouble if it says none.
+    """Parse *text* in the format *form*. Raises Trouble if it does not match.
 
-    A year that the format does not hold is the present one; month and day are the first, or today's where the format has no date at all.
+    If the format has no year, the present year is used. A missing month or day is 1; if the format has no date at all, it is today.
     """
     wide = "AllowWhiteSpaces" in styles
     if wide or "AllowLeadingWhite" in styles:
@@ -61,7 +61,7 @@ def parse_date_exactly(text: str, form: str, styles: frozenset[str], now: dateti
                 and following.specifier == "F"
                 and text[reader.at : reader.at + 1] != "."
             ):
-                continue  # the point belongs to the fraction, and that may be missing
+                continue  # the decimal point belongs to the fraction, which may be missing
             reader.read(part)
         if reader.at != len(text):
             raise ValueError("more text")
@@ -134,7 +134,7 @@ class _Reader:
         year = now.year if self.year is None else self.year
         month = (1 if has_date else now.month) if self.month is None else self.month
         day = (1 if has_date else now.day) if self.day is None else self.day
-        local = datetime(year, month, day, hour, self.minute, self.second)  # as written, zone apart
+        local = datetime(year, month, day, hour, self.minute, self.second)  # as written, without the zone
         if self.weekday is not None and local.weekday() != self.weekday:
             raise ValueError("weekday")
         return Stamp(local, self.ticks, self.offset)
@@ -143,10 +143,10 @@ class _Reader:
         if self.has_twelve_hours:
             if self.hour > 12:
                 raise ValueError("hour")
-            # Without AM or PM it is the morning.
+            # Without AM or PM, the time is in the morning.
             return self.hour % 12 + (12 if self.afternoon else 0)
         if self.afternoon is not None and self.afternoon != (self.hour >= 12):
-            raise ValueError("hour and AM or PM")  # 3:00 PM in 24 hours
+            raise ValueError("hour and AM or PM")  # such as 3:00 PM with a 24-hour format
         return self.hour
 
     def digits(self, least: int, most: int) -> str:

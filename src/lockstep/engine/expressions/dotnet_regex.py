@@ -1,8 +1,8 @@
-"""Translate a .NET regular expression into one that RE2 runs in linear time.
+"""Translate a .NET regular expression to RE2, which runs in linear time.
 
-`\\d`, `\\w` and `\\s` know all of Unicode in .NET and only ASCII in RE2. They are written out for the characters that the text really has,
-which is exact and keeps the program small (`\\b` stays ASCII). Lookaround, backreferences and what else would need backtracking are
-refused with the place in the pattern.
+`\\d`, `\\w` and `\\s` cover all of Unicode in .NET but only ASCII in RE2. They are expanded to the characters that actually occur in
+the text, which is exact and keeps the program small (`\\b` stays ASCII). Lookaround, backreferences and everything else that needs
+backtracking are refused with their position in the pattern.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ESCAPES = {"e": r"\x1b", "Z": r"\z"}
 _SAME = frozenset("abBfnrtvAzDpP")
 _LOOKAROUND = {"=": "lookahead", "!": "negative lookahead", "<=": "lookbehind", "<!": "negative lookbehind"}
 
-# For each class: its ASCII characters and all others of ASCII, then what belongs to it beyond ASCII: categories and single characters.
+# For each class: its ASCII characters, the remaining ASCII characters, and beyond ASCII its Unicode categories and single characters.
 _CLASSES: dict[str, tuple[tuple[str, str], frozenset[str], str]] = {
     "d": (("0-9", r"\x00-/:-\x7f"), frozenset(("Nd",)), ""),
     "w": (
@@ -30,9 +30,9 @@ _CLASSES: dict[str, tuple[tuple[str, str], frozenset[str], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """*groups* maps what .NET calls a group (a name, or its number as text) to RE2's number.
+    """*groups* maps the .NET name of a group (or its number as text) to RE2's group number.
 
-    *depends_on_text* is true where the pattern has a class whose characters beyond ASCII depend on the text.
+    *depends_on_text* is true if the pattern has a class that must be expanded to the non-ASCII characters of the text.
     """
 
     pattern: str
@@ -41,7 +41,7 @@ class Translated:
 
 
 class Untranslatable(Exception):
-    """What the pattern wants cannot be had. *offset* counts characters of the pattern from 0."""
+    """The pattern needs something that RE2 cannot do. *offset* counts characters of the pattern from 0."""
 
     def __init__(self, message: str, offset: int) -> None:
         super().__init__(message)
@@ -50,7 +50,7 @@ class Untranslatable(Exception):
 
 
 def translate(pattern: str, beyond_ascii: str = "") -> Translated:
-    """*pattern* for texts whose characters beyond ASCII are all in *beyond_ascii*. Raises Untranslatable."""
+    """Translate *pattern* for texts whose non-ASCII characters are all in *beyond_ascii*. Raises Untranslatable."""
     if len(pattern) > MAX_PATTERN:
         raise Untranslatable(f"may have {MAX_PATTERN:,} characters, this one has {len(pattern):,}", MAX_PATTERN)
     translator = _Translator(pattern, beyond_ascii)
@@ -64,7 +64,7 @@ class _Translator:
     at: int = 0
     depends_on_text: bool = False
     out: list[str] = field(default_factory=list)
-    captures: list[str] = field(default_factory=list)  # the name of each capturing group in order, "" if it has none
+    captures: list[str] = field(default_factory=list)  # names of the capturing groups in order, "" if unnamed
 
     def run(self) -> str:
         while self.at < len(self.pattern):
@@ -84,7 +84,7 @@ class _Translator:
         return "".join(self.out)
 
     def numbering(self) -> dict[str, int]:
-        """.NET counts the groups without a name first, then the named ones; RE2 counts from left to right."""
+        """.NET numbers the unnamed groups first, then the named ones; RE2 numbers all from left to right."""
         unnamed = [number for number, name in enumerate(self.captures, 1) if not name]
         named = [(name, number) for number, name in enumerate(self.captures, 1) if name]
         groups = {"0": 0}
@@ -137,7 +137,7 @@ class _Translator:
         self.take(f"(?P<{name}>", end + 1 - self.at)
 
     def escape(self, *, in_class: bool) -> str:
-        """The escape that begins here, in RE2's words; the position moves behind it."""
+        """Translate the escape at the current position and move past it."""
         start = self.at
         character = self.pattern[start + 1 : start + 2]
         if not character:
@@ -152,7 +152,7 @@ class _Translator:
         return self.other_escape(character, start, in_class=in_class)
 
     def members(self, letter: str) -> str:
-        """The characters of a class such as `\\w`, for use between brackets."""
+        """The characters of a class such as `\\w`, for use inside brackets."""
         ascii_part, kinds, also = _CLASSES[letter.lower()]
         inside, outside = ascii_part
         wanted = letter.islower()
@@ -183,7 +183,7 @@ class _Translator:
         if character.isalnum():
             self.at = start
             raise self.refuse(f"the escape \\{character}")
-        # RE2 refuses a backslash before what needs none.
+        # RE2 rejects a backslash before a character that needs no escape.
         return character if ord(character) > 127 or character in " _" else "\\" + character
 
     def character_class(self) -> str:
@@ -204,7 +204,7 @@ class _Translator:
             if character == "\\":
                 out.append(self.escape(in_class=True))
             else:
-                # "[" and a leading "]" are plain characters in .NET; RE2 would look for a class name such as [:alpha:].
+                # "[" and a leading "]" are literal in .NET; RE2 would read them as a class name such as [:alpha:].
                 out.append("\\" + character if character in "[]" else character)
                 self.at += 1
             first = False

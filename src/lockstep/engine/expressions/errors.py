@@ -1,6 +1,6 @@
-"""What goes wrong in an expression, told with the function, the argument, the character and what was expected.
+"""Errors in expressions, with the function, the argument, the character position and what was expected.
 
-`Trouble` is what a function raises: it knows neither text nor position. The compiler turns it into an `ExpressionError`, the only
+Functions raise `Trouble`, which knows neither the text nor the position. The compiler converts it to an `ExpressionError`, the only
 error that leaves this package.
 """
 
@@ -29,9 +29,9 @@ class ExpressionError(LockstepError):
 
 
 class Trouble(Exception):
-    """A function cannot answer. *message* continues a sentence that begins with the function's name.
+    """A function cannot return a value. *message* continues a sentence that begins with the function's name.
 
-    Where it quotes a value of the source object, it says `{value}` and gives *value*: an expression that redacts hides it.
+    To quote a value of the source object, write `{value}` in *message* and pass *value*: expressions with redaction then hide it.
     """
 
     def __init__(
@@ -42,21 +42,21 @@ class Trouble(Exception):
         self._value = value
         self.argument = argument
         self.expected = expected
-        self.index: int | None = None  # which argument, from 0, where the name is not enough because it repeats
-        self.offset = offset  # characters into a constant argument, where a part of it (a regex construct) is at fault
+        self.index: int | None = None  # which argument, from 0, if its name repeats
+        self.offset = offset  # characters from the start of a constant argument to its faulty part (a regex construct)
 
     @property
     def message(self) -> str:
-        return self.told()
+        return self.text()
 
-    def told(self, *, hides_value: bool = False) -> str:
+    def text(self, *, hides_value: bool = False) -> str:
         if self._value is _NO_VALUE:
             return self._message
         return self._message.replace("{value}", "[Redact]" if hides_value else shown(self._value))
 
 
 def shown(value: object) -> str:
-    """*value* as an error may show it: quoted, on one line, short."""
+    """Format *value* for an error message: quoted, on one line, shortened."""
     if value is None:
         return "nothing"
     if isinstance(value, (tuple, list)):
@@ -72,7 +72,7 @@ def shown(value: object) -> str:
 def _shortened(text: str, position: int) -> str:
     if len(text) <= SHOWN_CHARACTERS:
         return text
-    # A window around the mistake: the beginning of a long expression seldom shows it.
+    # Show a window around the error: it is seldom at the beginning of a long expression.
     start = max(0, min(position - 1 - SHOWN_CHARACTERS // 2, len(text) - SHOWN_CHARACTERS))
     end = start + SHOWN_CHARACTERS
     return ("..." if start else "") + text[start:end] + ("..." if end < len(text) else "")

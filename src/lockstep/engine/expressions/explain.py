@@ -1,6 +1,6 @@
-"""Show how an expression came to its value: the value of every part, and which parts were not needed.
+"""Explain the value of an expression: the value of every part, and which parts were not evaluated.
 
-The same closures run as in an evaluation, each with an observer around it; nothing is computed twice or in another order.
+Runs the same closures as an evaluation, each wrapped in an observer. Nothing is computed twice or in a different order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lockstep.engine.expressions.work import MAX_WORK
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One part of an expression. *is_reached* is false for what was not needed, such as the other result of IIF."""
+    """One part of an expression. *is_reached* is false if it was not evaluated, such as the other branch of IIF."""
 
     text: str
     position: int
@@ -32,17 +32,17 @@ class Explained:
 
 
 def explain(text: str, record: Record, context: EvaluationContext) -> Explained:
-    """The value of *text* and of everything in it. Raises ExpressionError only for what cannot be compiled.
+    """Evaluate *text* and explain every part. Raises ExpressionError only if it does not compile.
 
-    An evaluation that is refused is explained as well: *error* stands at the part that refused and at all around it.
+    A failed evaluation is explained too: *error* is set on the part that failed and on all parts that enclose it.
     """
     tree = compile_expression(text).tree
     observed = _Observed()
     closure = Compiler(text, observed.observe).compile(tree, is_root=True).evaluate
     context.work.left = MAX_WORK
-    with suppress(Diverted, ExpressionError):  # the observer has seen them
+    with suppress(Diverted, ExpressionError):  # the observer has recorded them
         closure(record, context)
-    return observed.told(tree)
+    return observed.explained(tree)
 
 
 class _Observed:
@@ -67,11 +67,11 @@ class _Observed:
 
         return seen
 
-    def told(self, node: Expression) -> Explained:
+    def explained(self, node: Expression) -> Explained:
         key = id(node)
-        parts = tuple(self.told(child) for child in children(node) if not isinstance(child, EmptySlot))
+        parts = tuple(self.explained(child) for child in children(node) if not isinstance(child, EmptySlot))
         match node:
-            # Constants are converted beforehand, so that nobody sees them pass.
+            # Constants are converted at compile time, so the observer never sees them.
             case Text(value) | Number(value):
                 return Explained(print_expression(node), node.position, value, is_reached=True)
             case Keyword(word) if key not in self.values:

@@ -1,7 +1,7 @@
-"""Whether a .NET pattern matches a whole text, with lookaheads at its beginning: `^(?!svc_).*@contoso\\.com$`.
+"""Match a whole text against a .NET pattern that may begin with lookaheads: `^(?!svc_).*@contoso\\.com$`.
 
-RE2 has no lookahead. At the beginning of a pattern that must match from the first character, one is a second question about the same
-text: does it, or does it not, begin with this? Anywhere else a lookahead stays refused.
+RE2 has no lookahead. At the beginning of a pattern that must match from the first character, a lookahead is a separate test of whether
+the text begins with something; that test runs on its own. Anywhere else a lookahead is refused.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _LOOKAHEADS = {"(?!": False, "(?=": True}
 
 @dataclass(frozen=True, slots=True)
 class FullMatch:
-    """*beginnings*: patterns that the text must, or must not, begin with."""
+    """*beginnings* are patterns that the text must, or must not, begin with."""
 
     rest: Pattern
     beginnings: tuple[tuple[Pattern, bool], ...] = ()
 
     def holds(self, text: str) -> bool:
-        """Whether all of *text* is matched. Raises Trouble where that would be too much work."""
+        """Whether the pattern matches all of *text*. Raises Trouble if that needs too much work."""
         return all(p.is_full_match(text) is wanted for p, wanted in self.beginnings) and self.rest.is_full_match(text)
 
 
 def compile_full_match(source: str) -> FullMatch:
-    """Raises Trouble, with the offset in the pattern, for what RE2 cannot do."""
+    """Compile *source*. Raises Trouble, with the offset in the pattern, for anything that RE2 cannot do."""
     beginning = _BEGINNING.match(source)
     flags, at = ((beginning[1] or ""), beginning.end()) if beginning else ("", 0)
     found: list[tuple[str, bool]] = []
@@ -45,7 +45,7 @@ def compile_full_match(source: str) -> FullMatch:
 
 
 def _closing(source: str, begin: int) -> int | None:
-    """Where the group that opens at *begin* closes."""
+    """The index at which the group that opens at *begin* closes."""
     depth = 0
     for at, letter in _letters(source, begin):
         depth += (letter == "(") - (letter == ")")
@@ -55,7 +55,7 @@ def _closing(source: str, begin: int) -> int | None:
 
 
 def _has_alternatives(source: str) -> bool:
-    """Whether `|` stands outside every group: then a lookahead in front belongs to the first alternative alone."""
+    """Whether there is a `|` outside all groups: then a lookahead at the beginning belongs to the first alternative only."""
     depth = 0
     for _, letter in _letters(source, 0):
         depth += (letter == "(") - (letter == ")")
@@ -69,7 +69,7 @@ def _is_repeated(source: str, at: int) -> bool:
 
 
 def _letters(source: str, begin: int) -> list[tuple[int, str]]:
-    """The characters from *begin* that are neither escaped nor inside a class."""
+    """The characters from *begin* on that are neither escaped nor inside a class, with their index."""
     found, at, in_class = [], begin, False
     while at < len(source):
         letter = source[at]

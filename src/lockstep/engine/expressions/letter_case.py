@@ -1,6 +1,6 @@
-"""Upper and lower case as .NET changes it: one character becomes one character.
+"""Change letter case as .NET does: one character always becomes one character.
 
-Python's own rules make two of one (`ß` -> `SS`) and look at neighbours (a final sigma), which would give other values than Entra does.
+Python's rules turn one character into two (`ß` -> `SS`) and depend on neighbours (final sigma), so results would differ from Entra's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _TURKIC = ("tr", "az")
 
 
 def lower(text: str, culture: str | None = None) -> str:
-    """*text* in lower case. Raises Trouble if *culture* is no name of a culture."""
+    """*text* in lower case. Raises Trouble if *culture* is not the name of a culture."""
     if culture and _language(culture) in _TURKIC:
         text = text.replace("İ", "i").replace("I", "ı")
     changed = text.lower()
@@ -24,7 +24,7 @@ def lower(text: str, culture: str | None = None) -> str:
 
 
 def upper(text: str, culture: str | None = None) -> str:
-    """*text* in upper case. Raises Trouble if *culture* is no name of a culture."""
+    """*text* in upper case. Raises Trouble if *culture* is not the name of a culture."""
     if culture and _language(culture) in _TURKIC:
         text = text.replace("i", "İ").replace("ı", "I")
     changed = text.upper()

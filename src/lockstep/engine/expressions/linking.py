@@ -1,6 +1,6 @@
-"""Is a call possible at all: does the function exist, has it the right number of arguments, may these words stand there?
+"""Check that a call is valid: the function exists, the number of arguments fits, and bare words are allowed where they are.
 
-Names are case-sensitive. The same rules serve the compiler (which stops at the first problem) and the check (which lists them all).
+Names are case-sensitive. The compiler stops at the first problem; the check lists all of them. Both use these rules.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ FLOW_FUNCTIONS = ("IIF", "Switch", "Coalesce")
 
 
 def link(call: Call, text: str, *, is_root: bool) -> Function:
-    """The function that *call* names. Raises ExpressionError for the first thing that makes the call impossible."""
+    """Return the function that *call* names. Raises ExpressionError for the first problem."""
     for problem in problems(call, text, is_root=is_root):
         raise problem
     return CATALOGUE[call.name]
 
 
 def problems(call: Call, text: str, *, is_root: bool) -> Iterator[ExpressionError]:
-    """Everything that makes *call* itself impossible; its arguments' own calls are not looked into."""
+    """Yield every problem of *call* itself, without checking the calls in its arguments."""
     function = CATALOGUE.get(call.name)
     if function is None:
         yield _unknown(call, text)
@@ -107,7 +107,7 @@ def _keyword(function: Function, parameter: Parameter, word: str) -> tuple[str, 
 
 
 def bare_word(node: Keyword, text: str) -> ExpressionError:
-    """The error for an expression that is nothing but a word."""
+    """The error for an expression that consists of a single bare word."""
     message, expected = _bare(node.word)
     if node.word in CATALOGUE:
         message = f"is a function without its arguments: write {node.word}(...)"

@@ -1,7 +1,7 @@
-"""Read the text of an expression into a tree: a tokenizer and a recursive descent.
+"""Parse the text of an expression into a tree, with a tokenizer and recursive descent.
 
-Only grammar is judged here, not whether a function exists. In a text only `\\\\` and `\\"` are escapes: any other backslash stays, because
-documented regexes are written with single backslashes.
+Only the grammar is checked here, not whether a function exists. In a quoted text only `\\\\` and `\\"` are escapes; any other
+backslash is kept, because documented regexes are written with single backslashes.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from lockstep.engine.expressions.tree import (
 )
 
 MAX_CHARACTERS = 10_000
-CACHED_TEXT = 2_000  # characters of an expression; what is made of longer ones is not kept
+CACHED_TEXT = 2_000  # characters; longer expressions are not cached
 MAX_DEPTH = 64
 LARGEST_NUMBER = 2**63 - 1
 
-# Our own pattern over bounded text, linear: every alternative starts with another character.
+# Safe with `re`: every alternative starts with a different character, so matching is linear.
 _TOKEN = re.compile(
     r"""(?P<blank>\s+)
     |(?P<text>"(?:[^"\\]|\\.)*")
@@ -52,7 +52,7 @@ class Token:
 
 
 def parse(text: str) -> Expression:
-    """The tree of *text*. Raises ExpressionError with the position of the first mistake."""
+    """Parse *text*. Raises ExpressionError with the position of the first error."""
     return _parse_cached(text) if len(text) <= CACHED_TEXT else read_tree(text)
 
 
@@ -62,7 +62,7 @@ def _parse_cached(text: str) -> Expression:
 
 
 def read_tree(text: str) -> Expression:
-    """`parse` without its cache."""
+    """Like `parse`, without the cache."""
     if len(text) > MAX_CHARACTERS:
         message = f"an expression may have {MAX_CHARACTERS:,} characters, this one has {len(text):,}"
         raise ExpressionError(text, MAX_CHARACTERS + 1, message, expected="a shorter expression")
@@ -72,7 +72,7 @@ def read_tree(text: str) -> Expression:
 
 
 def _check_characters(text: str) -> None:
-    """Half a surrogate pair is no character: it could be neither stored nor sent."""
+    """Refuse a lone surrogate: it can be neither stored nor sent."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -82,7 +82,7 @@ def _check_characters(text: str) -> None:
 
 
 def tokens(text: str) -> list[Token]:
-    """The tokens of *text* without blanks, the last one of kind `end`."""
+    """Split *text* into tokens without whitespace; the last one has the kind `end`."""
     found: list[Token] = []
     at = 0
     while at < len(text):
@@ -160,7 +160,7 @@ class _Parser:
     def number(self, token: Token) -> Number:
         is_hex = token.kind == "hex"
         digits = token.value[2:] if is_hex else token.value
-        # Length first: converting thousands of digits takes long and Python refuses it.
+        # Check the length first: Python refuses to convert thousands of digits.
         value = int(digits, 16 if is_hex else 10) if len(digits) <= 40 else LARGEST_NUMBER + 1
         if abs(value) > LARGEST_NUMBER:
             raise ExpressionError(self.text, token.position, "the number is too large", expected="a 64-bit number")

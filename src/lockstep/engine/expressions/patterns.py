@@ -1,6 +1,6 @@
-"""Run .NET regular expressions on RE2, with a bound on the work of one call.
+"""Run .NET regular expressions with RE2, and bound the work of one call.
 
-RE2 is linear in the text, but a replacement starts again behind every match: the bound counts both. All that goes wrong is a Trouble.
+RE2 is linear in the text, but a replacement restarts after every match; the bound counts both. Every failure is a Trouble.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from lockstep.engine.expressions.errors import Trouble, shown
 from lockstep.engine.expressions.values import MAX_TEXT, check_size
 from lockstep.engine.expressions.work import Work
 
-# Program size times characters looked at, in the worst case; about 4 ns each.
+# Program size times characters scanned, in the worst case; about 4 ns each.
 MAX_WORK_OF_ONE = 10_000_000
 MAX_WORK_OF_ALL = 20_000_000
-STEPS_PER_UNIT = 3  # of such work, for a unit of an evaluation's
+STEPS_PER_UNIT = 3  # steps of a pattern (as above) per unit of an evaluation's work
 UNITS_PER_MATCH = 100
 MAX_PROGRAM = 20_000
-MAX_MEMORY = 1 << 20  # also bounds the time that compiling takes
+MAX_MEMORY = 1 << 20  # bytes; also bounds the time for compiling
 _ASCII = frozenset(map(chr, range(128)))
 TOO_MUCH = "would be too much work: the pattern is too large for so long a text"
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One match: the characters of each group, None for a group that took no part. Group 0 is the whole."""
+    """One match: the range of characters of each group, None if the group did not take part. Group 0 is the whole match."""
 
     groups: tuple[tuple[int, int] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A compiled .NET pattern. *groups* maps a .NET name or number to the place in Span.groups."""
+    """A compiled .NET pattern. *groups* maps a .NET group name or number to the index in Span.groups."""
 
     source: str
     compiled: re2._Regexp
@@ -43,7 +43,7 @@ class Pattern:
     depends_on_text: bool = False
 
     def matches(self, text: str, work: Work | None = None) -> list[Span]:
-        """Every match, from left to right, charged to *work*. Raises Trouble where that would be too much."""
+        """Return every match from left to right, charging *work*. Raises Trouble if that needs too much work."""
         compiled = self._for(text, work)
         budget = MAX_WORK_OF_ALL // max(compiled.programsize, 1)
         found: list[Span] = []
@@ -51,18 +51,18 @@ class Pattern:
             if work is not None:
                 work.charge(UNITS_PER_MATCH)
             span = _span(match, compiled.groups)
-            # The binding finds an empty match behind the place where it searched from (`$`, `(?m)^`) twice.
+            # The binding reports an empty match (`$`, `(?m)^`) twice when the search restarts at its position.
             if found and found[-1].groups[0] == span.groups[0]:
                 continue
             found.append(span)
-            # Worst case: the engine looked at everything that was left to find this match.
+            # In the worst case the engine scanned all the remaining text to find this match.
             budget -= len(text) - match.start()
             if budget < 0:
                 raise Trouble(TOO_MUCH, argument="source")
         return found
 
     def first(self, text: str, work: Work | None = None) -> Span | None:
-        """The first match, or None."""
+        """Return the first match, or None."""
         compiled = self._for(text, work)
         match = compiled.search(text)
         return None if match is None else _span(match, compiled.groups)
@@ -72,7 +72,7 @@ class Pattern:
         return self._for(text).fullmatch(text) is not None
 
     def _for(self, text: str, work: Work | None = None) -> re2._Regexp:
-        """The program for this text, after a look at how much work it may be."""
+        """Return the program for *text*, after checking how much work it can cost. Raises Trouble if that is too much."""
         if len(text) > MAX_TEXT:
             raise Trouble(f"searches texts of up to {MAX_TEXT:,} characters, got {len(text):,}", argument="source")
         compiled = self.compiled
@@ -91,7 +91,7 @@ class Pattern:
 
 
 def compile_pattern(source: str) -> Pattern:
-    """A .NET pattern, ready to run. Raises Trouble, with the offset in the pattern, for what RE2 cannot do."""
+    """Compile a .NET pattern. Raises Trouble, with the offset in the pattern, for anything that RE2 cannot do."""
     compiled, translated = _compiled(source, "")
     return Pattern(source, compiled, translated.groups, translated.depends_on_text)
 
@@ -103,7 +103,7 @@ def _compiled(source: str, beyond_ascii: str) -> tuple[re2._Regexp, Translated]:
         options = re2.Options()
         options.log_errors = False
         options.max_mem = MAX_MEMORY
-        # Not re2.compile: it keeps 128 programs whatever their size, and ours are kept here.
+        # re2.compile would also cache 128 programs of any size; this module has its own cache.
         compiled = re2._Regexp(translated.pattern, options)
     except Untranslatable as refused:
         raise Trouble(
@@ -127,7 +127,7 @@ def _span(match: re2._Match, groups: int) -> Span:
 
 
 def replace_matches(pattern: Pattern, text: str, template: str, work: Work | None = None) -> str:
-    """.NET's Regex.Replace: every match becomes *template*, in which `$1`, `${name}`, `$$`, `$&` stand for what was found."""
+    """Replace every match by *template*, in which `$1`, `${name}`, `$$` and `$&` are substituted, like .NET's Regex.Replace."""
     spans = pattern.matches(text, work)
     if not spans:
         return text
@@ -146,7 +146,7 @@ def replace_matches(pattern: Pattern, text: str, template: str, work: Work | Non
 
 
 def replace_group(pattern: Pattern, text: str, group: int, replacement: str, work: Work | None = None) -> str:
-    """Only what *group* found is replaced, in every match; what else matched stays."""
+    """Replace only the text of *group* in every match; the rest of the match stays."""
     pieces: list[str] = []
     end = size = 0
     for span in pattern.matches(text, work):
@@ -163,7 +163,7 @@ def replace_group(pattern: Pattern, text: str, group: int, replacement: str, wor
 
 @lru_cache(maxsize=1024)
 def parse_template(template: str, groups: frozenset[str]) -> tuple[tuple[str, str], ...]:
-    """The parts of a .NET replacement: ("text", ...), ("group", ...), ("before" | "after" | "all", "")."""
+    """Split a .NET replacement into parts: ("text", ...), ("group", ...), ("before" | "after" | "all", "")."""
     parts: list[tuple[str, str]] = []
     at = 0
     while at < len(template):
@@ -178,7 +178,7 @@ def parse_template(template: str, groups: frozenset[str]) -> tuple[tuple[str, st
 
 
 def _substitution(template: str, at: int, groups: frozenset[str]) -> tuple[tuple[str, str], int]:
-    """What the dollar sign at *at* begins, and where it ends. A group that does not exist stays as it is written."""
+    """Parse the substitution that begins with the dollar sign at *at*; return it and its end. An unknown group stays literal."""
     following = template[at + 1 : at + 2]
     special = {"$": ("text", "$"), "&": ("group", "0"), "`": ("before", ""), "'": ("after", ""), "_": ("all", "")}
     if following in special and following:
@@ -189,7 +189,7 @@ def _substitution(template: str, at: int, groups: frozenset[str]) -> tuple[tuple
         return (("group", name), end + 1) if name in groups else (("text", "$"), at + 1)
     if following == "+":
         return ("group", str(max(int(group) for group in groups if group.isdigit()))), at + 2
-    # All digits that follow are the number: with one group, $10 is no group and a zero, but stays as it is.
+    # All following digits form the number: with only one group, $10 stays literal; it is not $1 and a zero.
     rest = template[at + 1 : at + 12]
     digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
     number = digits.lstrip("0") or digits[:1]

@@ -1,4 +1,4 @@
-"""Write a tree as text, in one canonical form. Parsing what is printed gives the same tree."""
+"""Print a tree as text in one canonical form. Parsing the printed text gives the same tree."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lockstep.engine.expressions.tree import (
 
 
 def print_expression(node: Expression) -> str:
-    """*node* as an administrator would write it."""
+    """Print *node* as an administrator would write it."""
     match node:
         case Attribute(name):
             return f"[{name}]"

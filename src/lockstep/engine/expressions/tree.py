@@ -17,7 +17,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """`"text"`. *value* is without quotes and escapes."""
+    """`"text"`. *value* is the text without quotes and escapes."""
 
     value: str
     position: int = field(default=1, compare=False)
@@ -25,7 +25,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A whole number, bare. *is_hex* keeps `&HF` from being printed as 15."""
+    """A whole number without quotes. *is_hex* keeps `&HF` from being printed as 15."""
 
     value: int
     is_hex: bool = False
@@ -34,7 +34,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Keyword:
-    """A bare word: an enumeration (`vbBinaryCompare`), a truth value, or what not to send (`IgnoreAttributeFlow`)."""
+    """A bare word: an enumeration value (`vbBinaryCompare`), a truth value, or an instruction (`IgnoreAttributeFlow`)."""
 
     word: str
     position: int = field(default=1, compare=False)
@@ -49,7 +49,7 @@ class EmptySlot:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`left operator right`, operator one of = <> > >= < <=. Only as the condition of IIF or CBool."""
+    """`left operator right`, with one of = <> > >= < <=. Allowed only as the condition of IIF or CBool."""
 
     left: Operand
     operator: str

@@ -1,7 +1,7 @@
-"""The values that functions hand to each other, and how one kind becomes another.
+"""The values that functions exchange, and the conversions between their kinds.
 
-None, text, whole number, truth value, several values (a tuple), structured (role assignments, references). Between functions a truth
-value is the text "True" or "False"; null and an empty list are both "nothing".
+A value is None, a text, a whole number, a truth value, several values (a tuple) or structured (role assignments, references). Between
+functions a truth value is the text "True" or "False"; null and an empty list both mean "nothing".
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from lockstep.engine.expressions.errors import Trouble
 
-Value: TypeAlias = Any  # see the module's docstring; functions get their arguments converted, so they need not ask
+Value: TypeAlias = Any  # see the module docstring; functions receive converted arguments, so they need not check
 Record: TypeAlias = Mapping[str, Value]
 
 MAX_TEXT = 65_536
@@ -23,7 +23,7 @@ FALSE = "False"
 
 
 class Flow(Enum):
-    """What an expression may decide instead of a value."""
+    """A decision that an expression may return instead of a value."""
 
     DROP = "<dropped>"  # the attribute is left out of the flow
     SKIP_OBJECT = "<object ignored>"  # the whole object is left out
@@ -34,7 +34,7 @@ SKIP_OBJECT: Final = Flow.SKIP_OBJECT
 
 
 class Diverted(Exception):
-    """Carries a Flow out of however many functions it is nested in."""
+    """Carries a Flow out of nested function calls."""
 
     def __init__(self, flow: Flow) -> None:
         super().__init__(flow.value)
@@ -46,7 +46,7 @@ def truth(answer: bool) -> str:
 
 
 def to_text(value: Value, argument: str = "") -> str | None:
-    """One text, or None. Several values are no text, unless there is exactly one."""
+    """Convert *value* to one text, or None. Raises Trouble for several values."""
     if value is None or value.__class__ is str:
         return value
     if isinstance(value, bool):
@@ -67,7 +67,7 @@ def to_text(value: Value, argument: str = "") -> str | None:
 
 
 def _number_text(value: str | float) -> str:
-    # Python refuses to write integers of thousands of digits.
+    # Python refuses to print integers with thousands of digits.
     return str(_bounded(value) if isinstance(value, int) else value)
 
 
@@ -78,7 +78,7 @@ def _bounded(value: int) -> int:
 
 
 def to_integer(value: Value, argument: str = "") -> int | None:
-    """A whole number from a number or its text, or None for null."""
+    """Convert a number or its text to a whole number; null gives None. Raises Trouble for anything else."""
     if value is None:
         return None
     if value.__class__ is int:
@@ -102,7 +102,7 @@ def needed_integer(value: Value, argument: str = "") -> int:
 
 
 def parse_integer(text: str) -> int | None:
-    """The number that *text* is, decimal or `&H` hexadecimal of at most 64 bits; None if it is none."""
+    """Parse *text* as a 64-bit number, decimal or hexadecimal with `&H`; None if it is not a number."""
     text = text.strip()
     if not text or len(text) > 24 or not text.isascii():
         return None
@@ -117,7 +117,7 @@ def parse_integer(text: str) -> int | None:
 
 
 def to_values(value: Value, argument: str = "") -> tuple[str, ...]:
-    """Every value as text; null is none, one text is one. Empty texts stay, nulls inside go."""
+    """Convert *value* to a tuple of texts; null gives an empty one. Empty texts are kept, nulls in a list are dropped."""
     if value is None:
         return ()
     if value.__class__ is str:
@@ -132,7 +132,7 @@ def to_values(value: Value, argument: str = "") -> tuple[str, ...]:
 
 
 def to_condition(value: Value, argument: str = "") -> bool:
-    """True for "true" in any case and for a number other than 0; everything else, and null, is false."""
+    """Return True for "true" in any letter case and for numbers other than 0, False for everything else and for null."""
     if value is None:
         return False
     text = to_text(value, argument)
@@ -149,14 +149,14 @@ def is_nothing(value: Value) -> bool:
 
 
 def within_limit(text: str) -> str:
-    """*text*, unless it is longer than any attribute may be."""
+    """Return *text*. Raises Trouble if it is longer than an attribute may be."""
     if len(text) > MAX_TEXT:
         raise Trouble(f"made a text of {len(text):,} characters, {MAX_TEXT:,} are possible", expected="a shorter text")
     return text
 
 
 def check_size(size: int) -> None:
-    """Refuse before building: a text of *size* characters may not even be held in memory."""
+    """Refuse a text of *size* characters before it is built, because it may not fit into memory. Raises Trouble."""
     if size > MAX_TEXT:
         raise Trouble(f"would make a text of {size:,} characters, {MAX_TEXT:,} are possible", expected="a shorter text")
 

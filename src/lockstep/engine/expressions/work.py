@@ -1,6 +1,6 @@
-"""How much work one evaluation may do, counted and not timed: the same expression on the same object always ends in the same way.
+"""Limit the work of one evaluation. Work is counted, not timed, so an expression always gives the same result for the same object.
 
-An evaluation runs between two turns of the event loop, so what one long text can cost is everybody's waiting time.
+An evaluation blocks the event loop, so everyone waits while one expression works on a long text.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from lockstep.engine.expressions.errors import Trouble
 
 # A unit is about 10 ns, so the worst case is about 40 ms.
 MAX_WORK: Final = 4_000_000
-FREE: Final = 256  # characters that nobody counts
-# Nor does anybody count a call that costs less. The calls that an expression can hold (about 900) may do as much once more.
+FREE: Final = 256  # characters that are not charged
+# Calls below this cost are not charged either. An expression holds about 900 calls at most, so this at most doubles the work.
 FREE_UNITS: Final = 4_096
-CHARACTERS_PER_UNIT: Final = 8  # where a text is copied or searched as a whole
-UNITS_PER_VALUE: Final = 8  # of a list
+CHARACTERS_PER_UNIT: Final = 8  # for a text that is copied or searched as a whole
+UNITS_PER_VALUE: Final = 8  # for each value of a list
 
 
 class Work:
-    """What is *left* of one evaluation; set it to MAX_WORK for the next."""
+    """The units that are *left* for one evaluation; reset to MAX_WORK before the next."""
 
     __slots__ = ("left",)
 
@@ -27,13 +27,13 @@ class Work:
         self.left = MAX_WORK
 
     def charge(self, units: int) -> None:
-        """Raises Trouble when more was done than one evaluation may."""
+        """Charge *units*. Raises Trouble if nothing is left."""
         self.left -= units
         if self.left < 0:
             raise Trouble("stops here: the expression needs too much work", expected="shorter texts or fewer functions")
 
     def charge_result(self, value: Any) -> None:
-        """Charge for a text that was made or a list that was gone through."""
+        """Charge for a new text or for a list that was iterated. Raises Trouble if nothing is left."""
         if value.__class__ is str:
             if len(value) > FREE:
                 self.charge(len(value) // CHARACTERS_PER_UNIT)
@@ -42,7 +42,7 @@ class Work:
 
 
 def size_of(value: Any) -> int:
-    """How many characters, or values that are no texts, an argument has."""
+    """The number of characters in an argument; every value that is not a text counts as one."""
     if value.__class__ is str:
         return len(value)
     size = 1

@@ -1,1 +1,1 @@
-"""What a configuration says: scope, mappings, conditions, roles and limits as values. Pure."""
+"""The configuration of a job as values: scope, mappings, conditions, roles and limits. Pure."""

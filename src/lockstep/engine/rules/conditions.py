@@ -1,7 +1,7 @@
-"""The conditions of scoping filters, compiled: clauses, groups of them, membership, expressions.
+"""The compiled conditions of scoping filters: clauses, groups of clauses, membership, expressions.
 
-Clauses inside a filter are AND-ed, filters are OR-ed; groups may nest. Of a multi-valued attribute one value is enough, except that a
-negative operator wants all of them to pass; *quantifier* says otherwise.
+Clauses inside a filter are AND-ed, filters are OR-ed, and groups may nest. A multi-valued attribute passes if one value does; for a
+negative operator all values must pass. *quantifier* overrides this.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MEMBER_OF = "memberOf"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one clause said. *why* and *wish* are for those that fail: what is wrong, and what would make it pass."""
+    """The result of one clause. If it failed, *why* says what is wrong and *wish* what would make it pass."""
 
     passed: bool
     label: str = ""
@@ -32,7 +32,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """`attribute OPERATOR value`. Build it with `clause`, which checks and compiles."""
+    """`attribute OPERATOR value`. Create it with `clause`, which checks and compiles it."""
 
     attribute: str
     operator: Operator
@@ -71,13 +71,13 @@ class Clause:
         ]
 
     def flips_at(self, record: Values, moment: Moment) -> datetime | None:
-        """When the answer changes although the object does not; None where only a change can do that."""
+        """When the result changes although the object does not; None if time alone cannot change it."""
         is_relative = self.operator.name in ("BEFORE", "AFTER") and parse_date(self.value) is None
         value = record.get(self.attribute)
         date = parse_date(text_of(value)) if is_relative and not is_empty(value) else None
         if date is None:
             return None
-        # The limit moves with now: it reaches the date as much later as the date lies beyond it.
+        # The limit moves with the clock, so it reaches the date after exactly the time that separates them now.
         distance = date - moment_of(self.value)(moment.now)
         is_ahead = timedelta(0) < distance < timedelta(days=36_500)
         return moment.now + distance if is_ahead else None
@@ -104,7 +104,7 @@ class MemberOf:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionClause:
-    """An expression that must give True. One that fails does not pass."""
+    """An expression that must evaluate to True. An expression that fails does not pass."""
 
     compiled: CompiledExpression
 
@@ -187,7 +187,7 @@ Condition: TypeAlias = Clause | MemberOf | ExpressionClause | AllOf | AnyOf | No
 
 @dataclass(frozen=True, slots=True)
 class ScopingFilter:
-    """A title and the conditions that must all hold."""
+    """A title and the conditions, all of which must hold."""
 
     title: str
     condition: AllOf
@@ -195,13 +195,13 @@ class ScopingFilter:
 
 
 def clause(attribute: str, operator: str, value: str = "", *, quantifier: str = "") -> Clause:
-    """A checked and compiled clause. Raises KeyError for an unknown operator, BadOperand for a value that does not fit."""
+    """Check and compile a clause. Raises KeyError for an unknown operator, BadOperand for a value that does not fit it."""
     row = OPERATORS[operator]
     return Clause(attribute, row, value, quantifier, row.compile(value))
 
 
 def attributes_of(condition: Condition) -> frozenset[str]:
-    """The source attributes that can change the answer."""
+    """The source attributes that can change the result of *condition*."""
     match condition:
         case Clause(attribute):
             return frozenset({attribute})
@@ -220,12 +220,12 @@ def earliest(*times: datetime | None) -> datetime | None:
 
 
 def next_day(moment: Moment) -> datetime:
-    """The next midnight UTC: when what depends on today's date is looked at again."""
+    """The next midnight UTC, when conditions that depend on today's date are re-evaluated."""
     return moment.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 def shown(value: Value) -> str:
-    """*value* as a sentence may show it."""
+    """Format *value* for a sentence."""
     if is_empty(value):
         return "empty"
     if isinstance(value, (tuple, list)):

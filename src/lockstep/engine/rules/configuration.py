@@ -1,6 +1,6 @@
-"""The configuration of one job: whom it provisions, what flows where, and what happens to those who leave.
+"""The configuration of one job: who is in scope, which values flow where, and what happens to leavers.
 
-Everything is compiled once, when the configuration is read: a decision evaluates closures and never parses.
+Everything is compiled once, when the configuration is read. Decisions evaluate closures and never parse.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ class Apply(StrEnum):
 
     ALWAYS = "always"
     CREATE_ONLY = "createOnly"  # ObjectAddOnly
-    ATTRIBUTE_ADD_ONLY = "attributeAddOnly"  # only where the target has no value
-    VALUE_ADD_ONLY = "valueAddOnly"  # adds values, takes none away and replaces none
-    MULTI_VALUE_ADD_ONLY = "multiValueAddOnly"  # several values: adds; one value: as always
+    ATTRIBUTE_ADD_ONLY = "attributeAddOnly"  # only if the target has no value
+    VALUE_ADD_ONLY = "valueAddOnly"  # adds values; removes and replaces none
+    MULTI_VALUE_ADD_ONLY = "multiValueAddOnly"  # multi-valued: adds; single-valued: like ALWAYS
 
 
 class Flow(StrEnum):
-    """Entra's flowBehavior. Kept for round trips: decisions compare states, so both behave alike."""
+    """Entra's flowBehavior. Kept only for round trips: decisions compare states, so both values behave the same."""
 
     WHEN_CHANGED = "whenChanged"
     ALWAYS = "always"
 
 
 class Drift(StrEnum):
-    """What to do where the application holds something else than we wrote."""
+    """What to do if the application holds a different value from the one that we wrote."""
 
-    ENFORCE = "enforce"  # write ours again
-    REPORT = "report"  # leave it, and say so, until the person's value changes
-    ADOPT = "adopt"  # leave it without a word, until the person's value changes
+    ENFORCE = "enforce"  # write our value again
+    REPORT = "report"  # leave and report it until the person's value changes
+    ADOPT = "adopt"  # leave it silently until the person's value changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class NoSource:
-    """The attribute is not touched; a default value is written where the target has none."""
+    """Leave the attribute alone; write the default value if the target has none."""
 
 
 MappingSource: TypeAlias = Direct | Constant | Expression | NoSource
@@ -82,7 +82,7 @@ _TRUTH = {"True": True, "False": False}
 
 @dataclass(frozen=True)
 class AttributeMapping:
-    """One attribute's flow. *match* is its matching precedence, 0 for none. *default* is written on create only."""
+    """The flow of one attribute. *match* is its matching precedence, or 0. *default* is written only on create."""
 
     target: str
     source: MappingSource
@@ -94,9 +94,11 @@ class AttributeMapping:
     clear_when_empty: bool = False
     redact: bool = False
     drift: Drift = Drift.ENFORCE
-    privileged: tuple[str, ...] = ()  # values that give power in the application: granting them is guarded
-    extra: Mapping[str, Any] = field(default_factory=dict)  # parts of an imported schema that we only keep
-    fingerprint: Fingerprint | None = field(default=None, compare=False, repr=False)  # hashes what is kept of a secret
+    privileged: tuple[str, ...] = ()  # values that give privileges in the application; a guard limits granting them
+    extra: Mapping[str, Any] = field(default_factory=dict)  # parts of an imported schema that we keep but do not use
+    fingerprint: Fingerprint | None = field(
+        default=None, compare=False, repr=False
+    )  # the keyed hash for stored secrets
 
     @cached_property
     def dependencies(self) -> frozenset[str]:
@@ -116,17 +118,17 @@ class AttributeMapping:
 
     @cached_property
     def is_secret(self) -> bool:
-        """Whether no more than a hash is kept of the value: all that is redacted, but what accounts are searched by."""
+        """Whether only a hash of the value is stored: true for redacted values, except those that accounts are matched by."""
         return self.is_redacted and self.match == 0
 
     @cached_property
     def is_generated(self) -> bool:
-        """The value is made once and then kept with the link."""
+        """Whether the value is generated once and then kept with the link."""
         return isinstance(self.source, Expression) and is_generated(self.source.compiled)
 
     @cached_property
     def is_unique(self) -> bool:
-        """The value is chosen so that nobody in the application has it, which makes sense only when an account is made."""
+        """Whether the value is chosen to be unique in the application, which is done only when an account is created."""
         return isinstance(self.source, Expression) and "SelectUniqueValue" in self.source.compiled.functions
 
     @cached_property
@@ -135,7 +137,7 @@ class AttributeMapping:
 
     @cached_property
     def plain_source(self) -> str:
-        """The source attribute where its text is copied as it is; "" where anything else may happen."""
+        """The source attribute if its text is copied unchanged; otherwise ""."""
         is_plain = (
             isinstance(self.source, Direct)
             and self.attribute.type is AttributeType.STRING
@@ -147,12 +149,12 @@ class AttributeMapping:
 
     @cached_property
     def ignores_empty(self) -> bool:
-        """An attribute without a value says nothing."""
+        """Whether an empty value is simply not written: there is no default, and it does not clear."""
         return self.default is None and not self.clear_when_empty
 
     @cached_property
     def quick_read(self) -> QuickRead | None:
-        """Gives the value in the usual case, and None where more must be thought of; None itself where that is always so."""
+        """A reader for the usual case that returns None if the full evaluation is needed; None if that is always needed."""
         if self.attribute.multi_valued or self.is_redacted or self.is_generated or self.only_creates:
             return None
         match self.source, self.attribute.type:
@@ -169,7 +171,7 @@ class AttributeMapping:
 
     @property
     def is_members(self) -> bool:
-        """The members of a group: never part of an account's values, they travel on their own."""
+        """Whether the target is `members`: members are never part of an account's values but are written separately."""
         return self.target == "members"
 
 
@@ -180,7 +182,7 @@ def _quick_text(compiled: CompiledExpression, *, is_truth: bool) -> QuickRead:
         try:
             value = evaluate(record, context)
         except ExpressionError:
-            return None  # evaluated again where the error is told
+            return None  # the full evaluation repeats this and reports the error
         if value.__class__ is not str or not value:
             return None
         return _TRUTH.get(value) if is_truth else value
@@ -198,7 +200,7 @@ def _quick_reference(attribute: str) -> QuickRead:
 
 @dataclass(frozen=True)
 class ObjectMapping:
-    """How one kind of object becomes a resource of the application."""
+    """The mapping of one kind of object to a resource of the application."""
 
     name: str
     source: ObjectKind
@@ -207,9 +209,7 @@ class ObjectMapping:
     actions: frozenset[str] = frozenset({"create", "update", "delete"})
     scoping_filters: tuple[ScopingFilter, ...] = ()
     attributes: tuple[AttributeMapping, ...] = ()
-    attribute_list: tuple[
-        TargetAttribute, ...
-    ] = ()  # the application's attributes that are not as the SCIM schema says
+    attribute_list: tuple[TargetAttribute, ...] = ()  # the application's attributes that deviate from the SCIM schema
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -218,7 +218,7 @@ class ObjectMapping:
 
     @cached_property
     def powers(self) -> Mapping[str, Mapping[str, str]]:
-        """By target: the privileged values of its attribute, folded. A value is one by whatever path it is written."""
+        """The privileged values of each target path's attribute, case-folded. They are the same for all paths of an attribute."""
         found: dict[str, dict[str, str]] = {}
         for one in self.attributes:
             found.setdefault(attribute_of(one.target), {}).update({power.casefold(): power for power in one.privileged})
@@ -226,24 +226,24 @@ class ObjectMapping:
 
     @cached_property
     def flowing(self) -> tuple[AttributeMapping, ...]:
-        """The mappings of an account's own values: all but the members of a group."""
+        """The mappings of an account's own values: all except the members of a group."""
         return tuple(mapping for mapping in self.attributes if not mapping.is_members)
 
     @cached_property
     def flow(self) -> tuple[tuple[str, str, bool, QuickRead | None, AttributeMapping], ...]:
-        """Each of *flowing* with all that a mapping run would otherwise find out anew for every person."""
+        """The mappings in *flowing*, with the facts that a mapping run would otherwise compute again for every person."""
         return tuple((m.target, m.plain_source, m.ignores_empty, m.quick_read, m) for m in self.flowing)
 
     @cached_property
     def secrets(self) -> tuple[AttributeMapping, ...]:
-        """The mappings of whose values no more than a hash is kept."""
+        """The mappings for which only a hash of the value is stored."""
         return tuple(mapping for mapping in self.flowing if mapping.is_secret)
 
     @cached_property
     def labels(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
-        """Of each element of a multi-valued attribute (`emails[type eq "work"]`): what is the same for all, and what people give.
+        """Constant targets and targets with source attributes, per element of a multi-valued attribute (`emails[type eq "work"]`).
 
-        Elements that have only one of the two are left out.
+        Elements that have only one of the two kinds are left out.
         """
         elements: dict[str, tuple[set[str], set[str]]] = {}
         for one in self.flowing:
@@ -254,17 +254,17 @@ class ObjectMapping:
 
     @cached_property
     def matching(self) -> tuple[AttributeMapping, ...]:
-        """The mappings that accounts are found by, in the order of precedence."""
+        """The mappings that accounts are matched by, in order of precedence."""
         return tuple(sorted((m for m in self.attributes if m.match > 0), key=lambda mapping: mapping.match))
 
     @cached_property
     def deactivation(self) -> AttributeMapping | None:
-        """The mapping that switches an account off and on; None where the application cannot disable."""
+        """The mapping that switches an account off and on; None if the application cannot disable accounts."""
         return self.by_target.get("active")
 
     @cached_property
     def depends_on_today(self) -> bool:
-        """Whether a value may change with time alone."""
+        """Whether time alone can change a value."""
         expressions = (m.source.compiled for m in self.attributes if isinstance(m.source, Expression))
         return any(depends_on_today(compiled) for compiled in expressions)
 
@@ -274,24 +274,24 @@ class ObjectMapping:
 
 
 def attribute_of(target: str) -> str:
-    """The attribute that *target* is a part of: `roles` of `roles[primary eq "True"].value`."""
+    """The attribute that the path *target* belongs to: `roles` for `roles[primary eq "True"].value`."""
     name = target.partition("[")[0].casefold()
     return name if name.startswith("urn:") else name.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The pace towards the application. None leaves it to the application's own description."""
+    """Limits on the requests to the application. None means that the application's own description decides."""
 
     requests_per_second: float | None = None
     concurrency: int | None = None
-    max_retries: int | None = None  # quick tries of what failed because the application was down or busy
-    members_per_patch: int | None = None  # of a group, in one request; 1 for applications that take one at a time
+    max_retries: int | None = None  # quick retries after the application was down or busy
+    members_per_patch: int | None = None  # members of a group per request; 1 if the application takes one at a time
 
 
 @dataclass(frozen=True, slots=True)
 class StartPolicy:
-    """From when a person gets an account: *lead* before the date in *attribute*."""
+    """When a person gets an account: *lead* before the date in *attribute*."""
 
     attribute: str
     lead: timedelta = timedelta(0)
@@ -299,7 +299,7 @@ class StartPolicy:
 
 @dataclass(frozen=True, slots=True)
 class JobSettings:
-    """Settings that a file may carry beside the rules. None: not said there."""
+    """Settings that a file may contain beside the rules. None means that the file does not set it."""
 
     mode: str | None = None
     status: str | None = None
@@ -311,7 +311,7 @@ class JobSettings:
 
 @dataclass(frozen=True)
 class JobConfiguration:
-    """Everything that the decisions of one job read, pinned by *version*."""
+    """Everything that the decisions of one job read, identified by *version*."""
 
     version: int
     scope: Scope = Scope.ASSIGNED
@@ -325,14 +325,14 @@ class JobConfiguration:
     default_domain: str | None = None
     settings: JobSettings = JobSettings()
     extra: Mapping[str, Any] = field(default_factory=dict)
-    app_name: str = "APP"  # as commands name the application
+    app_name: str = "APP"  # the application's name in commands
     unkept: Mapping[ObjectKind, frozenset[str]] = field(
         default_factory=dict
-    )  # paths that the application does not keep
+    )  # target paths that the application does not keep
 
     @cached_property
     def _by_kind(self) -> Mapping[ObjectKind, ObjectMapping]:
-        # The first enabled mapping of a kind decides; a disabled one still says what the kind would get.
+        # The first enabled mapping of a kind decides. A disabled one still shows what that kind of object would get.
         ordered = sorted(self.objects, key=lambda mapping: not mapping.enabled)
         return {mapping.source: mapping for mapping in reversed(ordered)}
 
@@ -341,5 +341,5 @@ class JobConfiguration:
         return {role.id: role for role in self.roles}
 
     def mapping_for(self, kind: ObjectKind) -> ObjectMapping | None:
-        """The mapping of that kind of object, enabled or not; None where there is none."""
+        """The mapping for *kind*, enabled or not; None if there is none."""
         return self._by_kind.get(kind)

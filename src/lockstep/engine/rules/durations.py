@@ -1,4 +1,4 @@
-"""Read and print ISO 8601 durations (P30D, PT40M). Months and years are refused: they have no fixed length."""
+"""Parse and print ISO 8601 durations (P30D, PT40M). Months and years are refused because they have no fixed length."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DURATION = re.compile(
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """The duration, or None where *text* is none."""
+    """Parse *text*, or return None if it is not a valid duration."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or not any(match.groups()):
         return None
@@ -20,7 +20,7 @@ def parse_duration(text: str) -> timedelta | None:
 
 
 def print_duration(duration: timedelta) -> str:
-    """The shortest form in days, hours, minutes and seconds; whole days stay days."""
+    """Print the shortest form in days, hours, minutes and seconds; whole days stay days."""
     minutes, seconds = divmod(duration.seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days = f"{duration.days}D" if duration.days else ""

@@ -1,6 +1,6 @@
-"""Decide membership of a dynamic group: its rule is a list of scoping filters over people's attributes.
+"""Decide membership of a dynamic group, whose rule is a list of scoping filters over people's attributes.
 
-Filters are OR-ed, clauses AND-ed, as in a scope. Whoever is deleted is nobody's member; who is disabled still is.
+Filters are OR-ed, clauses AND-ed, as in a scope. Deleted people are in no group; disabled people stay members.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lockstep.engine.rules.conditions import ScopingFilter, attributes_of, earli
 
 @dataclass(frozen=True, slots=True)
 class MembershipRule:
-    """A rule without filters has no members: nobody meant "everybody" by leaving it empty."""
+    """The rule of a group. A rule without filters has no members: leaving it empty never means "everybody"."""
 
     filters: tuple[ScopingFilter, ...]
 
@@ -28,7 +28,7 @@ class MembershipRule:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """*why* names the filter that decided, or the closest clause that failed. *review_at*: when time alone may change it."""
+    """*why* names the filter that passed, or the closest clause that failed. *review_at*: when time alone may change it."""
 
     is_member: bool
     why: str
@@ -36,7 +36,7 @@ class Membership:
 
 
 def is_member(obj: SourceObject, rule: MembershipRule, moment: Moment) -> tuple[bool, datetime | None]:
-    """Whether *obj* is a member, and when time alone may change that; without the reason, for many."""
+    """Whether *obj* is a member, and when time alone may change that. Skips the reason, which makes it fast for many objects."""
     if not _may_be_member(obj):
         return False, None
     record = _record(obj)

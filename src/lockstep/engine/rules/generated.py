@@ -1,7 +1,7 @@
-"""Values that are made once and then stay: random ones, and stamps of the time.
+"""Values that are generated once and then kept: random values and timestamps.
 
-Evaluated anew they would differ for ever. A `Now()` inside a comparison or DateDiff is no stamp: it decides something, and its answer
-may change with time.
+Re-evaluated in every cycle, they would differ every time. A `Now()` inside a comparison or DateDiff is not a timestamp: it decides
+something, and its result may change with time.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ DECIDING = frozenset({"DateDiff", "CBool"})
 
 
 def is_generated(compiled: CompiledExpression) -> bool:
-    """Whether the expression makes a value that is kept with the link."""
+    """Whether the expression generates a value that is kept with the link."""
     return bool(compiled.functions) and (not RANDOM.isdisjoint(compiled.functions) or _stamps(compiled))
 
 
 def reusable(generated: Values, target: str, compiled: CompiledExpression) -> Value:
-    """The value made earlier for *target* by the same expression, or None."""
+    """The value that the same expression generated for *target* earlier, or None."""
     entry = generated.get(target)
     if isinstance(entry, dict) and entry.get("expression") == compiled.text:
         value = entry.get("value")
@@ -31,18 +31,18 @@ def reusable(generated: Values, target: str, compiled: CompiledExpression) -> Va
 
 
 def label_of(target: str, object_id: str) -> str:
-    """What keeps the random values of one object's attribute apart from those of others that share its moment."""
+    """The label that makes the random values of one object's attribute independent of others that share its moment."""
     return f"{target} {object_id}"
 
 
 def is_kept(generated: Values, target: str, compiled: CompiledExpression) -> bool:
-    """Whether the same expression made a value for *target* earlier."""
+    """Whether the same expression generated a value for *target* earlier."""
     entry = generated.get(target)
     return isinstance(entry, dict) and entry.get("expression") == compiled.text
 
 
 def depends_on_today(compiled: CompiledExpression) -> bool:
-    """Whether time alone may change the value, so that it is looked at again."""
+    """Whether time alone may change the value, so that it must be re-evaluated."""
     return "Now" in compiled.functions and not is_generated(compiled)
 
 

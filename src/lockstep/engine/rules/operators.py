@@ -1,7 +1,7 @@
-"""The operators of scoping filters, as one table.
+"""The table of operators for scoping filters.
 
-An empty attribute fails every operator but IS NULL, also the negative ones: that is Entra's rule, and nobody expects it. Text compares
-with regard to case.
+An empty attribute fails every operator except IS NULL, even the negative ones. That is Entra's rule, and it surprises people. Text
+comparison is case-sensitive.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class BadOperand(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """*compile* makes the test of one value that is not empty. *must* and *wish* continue "it ..." and "if it ..."."""
+    """*compile* builds the test of one non-empty value. *must* continues a sentence after "it", *wish* one after "if it"."""
 
     name: str
     arity: str  # Unary | Binary
@@ -37,7 +37,7 @@ class Operator:
     compile: Callable[[str], Test]
     must: str
     wish: str
-    negative: bool = False  # of several values all must pass; otherwise one is enough
+    negative: bool = False  # all values must pass; otherwise one is enough
     accepts_null: bool = False
     beyond_entra: bool = False
 
@@ -47,7 +47,7 @@ class Operator:
 
 
 def text_of(value: Value) -> str:
-    """*value* as clauses compare it; truth values are True and False."""
+    """Convert *value* to the text that clauses compare; truth values become True and False."""
     if isinstance(value, bool):
         return "True" if value else "False"
     if isinstance(value, Mapping):
@@ -56,7 +56,7 @@ def text_of(value: Value) -> str:
 
 
 def whole_number(text: str) -> int | None:
-    """The number that *text* is, of at most 19 digits; None where it is none."""
+    """Parse *text* as a whole number of at most 19 digits, or return None."""
     text = text.strip()
     digits = text[1:] if text[:1] in ("+", "-") else text
     return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
@@ -88,7 +88,7 @@ def _pattern(*, wanted: bool) -> Callable[[str], Test]:
             try:
                 return pattern.holds(text_of(value)) is wanted
             except Trouble:
-                # Too long for this pattern: then neither it nor its negation is known to hold.
+                # The text is too long for this pattern, so neither the pattern nor its negation holds.
                 return False
 
         return test
@@ -112,7 +112,7 @@ def _order(compare: Callable[[int, int], bool]) -> Callable[[str], Test]:
 
 
 def moment_of(operand: str) -> Callable[[datetime], datetime]:
-    """A date (`2025-01-31`), `now`, or an offset from now (`now-P14D`, `P7D`), as a function of now. Raises BadOperand."""
+    """Parse a date (`2025-01-31`), `now` or an offset from now (`now-P14D`, `P7D`) to a function of now. Raises BadOperand."""
     text = operand.strip()
     sign, rest = 1, text.removeprefix("now").strip()
     if rest[:1] in ("+", "-"):

@@ -1,4 +1,4 @@
-"""What becomes of accounts whose people leave, and how much may happen before somebody has to approve."""
+"""What happens to leavers' accounts, and how many changes are allowed before they need approval."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class OnLeaving(StrEnum):
-    """What happens to the account of a person who is out of scope, disabled, deleted or purged."""
+    """What happens to the account when its person is out of scope, disabled, deleted or purged."""
 
     DISABLE = "disable"
     DELETE = "delete"
@@ -16,18 +16,18 @@ class OnLeaving(StrEnum):
 
 
 class OnLost(StrEnum):
-    """What happens when a linked account has vanished from the application."""
+    """What happens when a linked account no longer exists in the application."""
 
-    REPORT = "report"  # the failure is reported; the person has no account until somebody forgets the link
+    REPORT = "report"  # report a failure; the person has no account until an administrator forgets the link
     RECREATE = "recreate"
     FORGET = "forget"
 
 
 @dataclass(frozen=True, slots=True)
 class DeletionPolicy:
-    """What becomes of leavers' accounts, and how many may go before somebody has to approve.
+    """What happens to leavers' accounts, and how many may be ended without approval.
 
-    *threshold* None switches the guard off. *percent* counts from *percent_from* operations on.
+    *threshold* None switches the guard off. *percent* applies from *percent_from* operations on.
     """
 
     threshold: int | None = 500
@@ -38,13 +38,13 @@ class DeletionPolicy:
     on_source_deleted: OnLeaving = OnLeaving.DISABLE
     on_purged: OnLeaving = OnLeaving.DELETE
     delete_after: timedelta | None = timedelta(days=30)  # counted from the deletion in the source
-    delete_after_purge: bool = False  # also accounts that were released when their person left the scope
+    delete_after_purge: bool = False  # also delete accounts that were released when their person left the scope
     on_lost: OnLost = OnLost.REPORT
 
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """How many may get a privileged value, lose a value, or change what they are matched by, before somebody has to approve."""
+    """How many accounts may gain a privileged value, lose a value or change a matching value without approval."""
 
     privilege_grants: int | None = 50
     emptied_attributes: int | None = 500

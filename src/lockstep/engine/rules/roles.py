@@ -1,4 +1,4 @@
-"""Application roles: which of several assignments counts.
+"""Order application roles, so that it is defined which of several assignments counts.
 
 The order of the application's role list is the precedence. Default access (the zero GUID) is an assignment without a role.
 """
@@ -11,7 +11,7 @@ from lockstep.engine.records import AppRole, Assignment
 
 
 def order_assignments(assignments: Iterable[Assignment], roles: Sequence[AppRole]) -> tuple[Assignment, ...]:
-    """The assignments by precedence: the order of *roles*, direct before inherited, default access last."""
+    """Sort the assignments by precedence: in the order of *roles*, direct before inherited, default access last."""
     rank = {role.id: index for index, role in enumerate(roles)}
     last = len(rank)
 
@@ -22,7 +22,7 @@ def order_assignments(assignments: Iterable[Assignment], roles: Sequence[AppRole
 
 
 def roles_of(assignments: Sequence[Assignment], roles: Sequence[AppRole]) -> tuple[dict[str, str], ...]:
-    """What expressions see as [appRoleAssignments]: the assigned roles by precedence, each once."""
+    """The value of [appRoleAssignments] for expressions: the assigned roles by precedence, each once."""
     if not assignments:
         return ()
     by_id = {role.id: role for role in roles}

@@ -1,7 +1,7 @@
-"""Which values are secrets, and what is kept of them: a keyed hash, by which a change is noticed and nothing else is learnt.
+"""Which values are secret, and how they are stored: as a keyed hash, which detects a change and reveals nothing else.
 
-A value is secret where its mapping is redacted: `redact`, the function Redact, or a target attribute whose name says so. What accounts
-are matched by is stored as it is, because it has to be searched for.
+A value is secret if its mapping is redacted: by `redact`, by the function Redact or by the name of the target attribute. Matching
+values are stored in clear, because accounts are searched by them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SECRET_NAMES = frozenset(
 
 
 def names_a_secret(name: Any) -> bool:
-    """Whether the attribute at the end of a path holds a secret by its name alone: `password`, `urn:...:User:apiKey`."""
+    """Whether the attribute at the end of a path is secret by its name alone: `password`, `urn:...:User:apiKey`."""
     if not isinstance(name, str):
         return False
     last = re.split(r"[.:]", name)[-1]
@@ -36,7 +36,7 @@ def names_a_secret(name: Any) -> bool:
 
 
 def with_fingerprint(configuration: JobConfiguration, fingerprint: Fingerprint) -> JobConfiguration:
-    """The same configuration, whose secret values are hashed by *fingerprint* (keyed: 32 bytes in hexadecimal)."""
+    """Return *configuration* with *fingerprint* as the hash for secrets (a keyed hash: 32 bytes in hexadecimal)."""
     if not any(mapping.secrets for mapping in configuration.objects):
         return configuration
     objects = tuple(
@@ -57,7 +57,7 @@ def is_sealed(value: Value) -> bool:
 
 
 def sealed(value: Value, mapping: AttributeMapping) -> Value:
-    """What is kept of a secret value; the same for values that mean the same."""
+    """The hash of a secret value. Values that mean the same have the same hash."""
     if mapping.fingerprint is None or is_empty(value) or is_sealed(value):
         return value
     items = value if isinstance(value, tuple | list) else (value,)
@@ -66,7 +66,7 @@ def sealed(value: Value, mapping: AttributeMapping) -> Value:
 
 
 def without_secrets(values: Values, mapping: ObjectMapping | None) -> Values:
-    """*values* with the hash in the place of every secret."""
+    """Return *values* with every secret replaced by its hash."""
     secret = [one for one in mapping.secrets if one.target in values] if mapping is not None else []
     if not secret:
         return values
@@ -74,7 +74,7 @@ def without_secrets(values: Values, mapping: ObjectMapping | None) -> Values:
 
 
 def holds_secret(values: Values, mapping: ObjectMapping | None) -> bool:
-    """Whether a secret stands in *values* in clear, as older versions kept it."""
+    """Whether *values* contain a secret in clear, as older versions stored it."""
     secrets = mapping.secrets if mapping is not None else ()
     return any(
         one.fingerprint is not None and not is_empty(values.get(one.target)) and not is_sealed(values[one.target])

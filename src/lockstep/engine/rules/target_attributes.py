@@ -1,6 +1,6 @@
-"""What is known of one attribute of the application: its type, and whether it is required, exact in case, filterable, multi-valued.
+"""The properties of one attribute of the application: type, required, case-exact, filterable, multi-valued.
 
-A path that no attribute list names takes its type from the SCIM schema; what no schema declares is a text.
+A path that is not in an attribute list has its type from the SCIM schema. If no schema declares it, it is a text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lockstep.scim.target_values import resolve_path
 
 
 class AttributeType(StrEnum):
-    """Entra's names of the types."""
+    """Entra's names for the types."""
 
     STRING = "String"
     BOOLEAN = "Boolean"
@@ -29,7 +29,7 @@ class AttributeType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetAttribute:
-    """*name* is a target path as mappings write it. *case_exact*: a change of nothing but letter case is written."""
+    """*name* is a target path as mappings write it. *case_exact*: a change of letter case alone is written."""
 
     name: str
     type: AttributeType = AttributeType.STRING
@@ -45,14 +45,14 @@ _TYPES = {
     "dateTime": AttributeType.DATE_TIME,
     "binary": AttributeType.BINARY,
 }
-# Single-valued references to other objects; the schema declares them as complex values.
+# References to other objects, which the schema declares as complex values.
 _REFERENCES = frozenset({"manager", "manager.value", "members"})
 
 
 def attribute_named(
     path: str, kind: ObjectKind, known: Sequence[TargetAttribute] = (), *, is_matching: bool = False
 ) -> TargetAttribute:
-    """The attribute at *path*: from *known*, else from the SCIM schema, else a plain text."""
+    """Describe the attribute at *path*: from *known*, else from the SCIM schema, else as a plain text."""
     folded = path.lower()
     for attribute in known:
         if attribute.name.lower() == folded:
@@ -61,7 +61,7 @@ def attribute_named(
 
 
 def is_declared(path: str, kind: ObjectKind, known: Sequence[TargetAttribute] = ()) -> bool:
-    """Whether a list or the SCIM schema says what *path* is; otherwise only the mapping can tell."""
+    """Whether the attribute list or the SCIM schema declares *path*; otherwise only its mapping describes it."""
     if any(attribute.name.lower() == path.lower() for attribute in known):
         return True
     try:
@@ -71,7 +71,7 @@ def is_declared(path: str, kind: ObjectKind, known: Sequence[TargetAttribute] = 
 
 
 def says_more(attribute: TargetAttribute, kind: ObjectKind, *, is_matching: bool) -> bool:
-    """Whether a configuration must carry *attribute*, because the SCIM schema alone would say something else of it."""
+    """Whether a configuration must list *attribute*, because the SCIM schema alone describes it differently."""
     usual = attribute_named(attribute.name, kind, is_matching=is_matching)
     return (attribute.type, attribute.required, attribute.case_exact, attribute.multi_valued) != (
         usual.type,
@@ -83,7 +83,7 @@ def says_more(attribute: TargetAttribute, kind: ObjectKind, *, is_matching: bool
 
 @lru_cache(maxsize=1024)
 def _from_schema(path: str, kind: ObjectKind, is_matching: bool) -> TargetAttribute:
-    # User names and what accounts are found by: applications fold their case, so a pure case change would be written for ever.
+    # Applications fold the case of user names and matching values, so a change of case alone would be written forever.
     exact = not is_matching and path.lower() != "username"
     required = path.lower() == ("username" if kind is ObjectKind.USER else "displayname")
     try:
@@ -95,7 +95,7 @@ def _from_schema(path: str, kind: ObjectKind, is_matching: bool) -> TargetAttrib
     if name in _REFERENCES:
         return TargetAttribute(path, AttributeType.REFERENCE, multi_valued=name == "members")
     kind_of_value = _TYPES.get(leaf.type, AttributeType.STRING) if leaf else AttributeType.STRING
-    # With a filter one value is meant, whatever the attribute holds besides.
+    # A filter selects one value, however many the attribute has.
     several = leaf is not None and leaf.multi_valued and resolved.path.filter is None
     return TargetAttribute(
         path, kind_of_value, required=required, case_exact=exact, filterable=is_matching, multi_valued=several

@@ -1,4 +1,4 @@
-"""The functions, one module for each family. Importing this package fills the catalogue."""
+"""The functions, one module per family. Importing this package fills the catalogue."""
 
 from lockstep.engine.expressions.functions import (
     date_formats,

@@ -1,6 +1,6 @@
-"""FormatDateTime: from one way of writing a date to another. The zone is never shifted: the date stays the one that was written.
+"""FormatDateTime: convert a date from one format to another. The zone is never converted; the date stays as written.
 
-Also in its short form without styles: `FormatDateTime(source, input format, output format)`.
+There is also a short form without styles: `FormatDateTime(source, input format, output format)`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     meaning="The date in another format. A source that is not in the input format is an error.",
     remarks="The styles may also be left out altogether: three arguments are source, input format, output format.",
     minimum=3,
-    pure=False,  # a format without a year takes the present one
+    pure=False,  # a format without a year uses the present one
     examples=[
         Example(
             'FormatDateTime([extensionAttribute1], , "yyyyMMddHHmmss.fZ", "yyyy-MM-dd")',

@@ -1,6 +1,6 @@
-"""Dates. A function hands a date on as its text, always in UTC: `M/d/yyyy h:mm:ss tt`.
+"""Functions for dates. Functions exchange dates as text, always in UTC: `M/d/yyyy h:mm:ss tt`.
 
-DateDiff counts as Visual Basic does: elapsed whole days, hours, minutes and seconds, but crossed boundaries for weeks, months and years.
+DateDiff counts like Visual Basic: whole elapsed days, hours, minutes and seconds, but crossed boundaries of weeks, months and years.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def date_diff(interval: str | None, date1: datetime | None, date2: datetime | No
 
 
 def _sundays(date: datetime) -> int:
-    """The number of the day on which the date's week began, a Sunday."""
+    """The day number of the Sunday on which the week of *date* began."""
     return date.toordinal() - date.isoweekday() % 7
 
 

@@ -1,6 +1,6 @@
-"""Other ways to write a text or bytes: base64, hexadecimal, security identifiers, distinguished names.
+"""Functions that encode and decode text and bytes: base64, hexadecimal, security identifiers, distinguished names.
 
-"Unicode" is UTF-16, little end first, as .NET means it.
+"Unicode" means UTF-16 little-endian, as in .NET.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def dn_component(dn: str | None, number: int) -> str | None:
 
 
 def _dn_components(dn: str) -> list[str]:
-    """The values of the components, unescaped (RFC 4514)."""
+    """The unescaped values of the components of a distinguished name (RFC 4514)."""
     found: list[str] = []
     current: list[str] = []
     characters = iter(dn)

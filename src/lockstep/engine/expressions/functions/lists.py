@@ -1,6 +1,6 @@
-"""Several values: join, split, pick, count.
+"""Functions for several values: join, split, pick, count.
 
-Positions count from 1. Null is an empty list.
+Positions count from 1. Null counts as an empty list.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def join(call: Form) -> Evaluate:
 
 
 def _join_many(separator: Evaluate, sources: list[Evaluate]) -> Evaluate:
-    """Counts while it collects: thousands of long values must not fill the memory before they are refused."""
+    """Join many sources, counting while collecting: thousands of long values must be refused before they fill the memory."""
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
         glue = separator(record, context) or ""
@@ -80,7 +80,7 @@ def _join_many(separator: Evaluate, sources: list[Evaluate]) -> Evaluate:
 
 
 def _values_of(value: Value, source: Evaluate, sources: list[Evaluate], context: EvaluationContext) -> list[str]:
-    """The values that are not empty; a trouble says which source it is."""
+    """The non-empty values of *source*. A Trouble names the source."""
     try:
         context.work.charge_result(value)
         return [part for part in to_values(value, "source") if part]

@@ -1,6 +1,6 @@
-"""Decisions: which of several values, or none at all.
+"""Functions that choose one of several values, or none.
 
-Lazy: only what is needed is evaluated, so a default that would fail does no harm while it is not used.
+They are lazy: only the arguments that are needed are evaluated, so a default that would fail does no harm while it is unused.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def negation(source: str | None) -> str:
 
 
 def _question(name: str, meaning: str, examples: list[Example], holds: Callable[[Value], bool]) -> None:
-    """Enter a function that asks one thing of one value."""
+    """Register a function that tests one value."""
 
     def answer(expression: Value) -> str:
         return truth(holds(expression))

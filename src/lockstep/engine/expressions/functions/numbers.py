@@ -1,4 +1,4 @@
-"""Whole numbers. Hexadecimal is written `&HF`, bare or in quotes."""
+"""Functions for whole numbers. Hexadecimal numbers are written `&HF`, with or without quotes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Random values. All of them come from the moment's seed: the same object gets the same value in a preview and in the write.
+"""Functions for random values. All are derived from the moment's seed, so an object gets the same value in a preview and in the write.
 
-The label (the attribute, the expression, the place in it) keeps two calls apart.
+The label (the attribute, the expression and the position in it) gives each call its own values.
 """
 
 from __future__ import annotations
@@ -91,13 +91,13 @@ def _check_lengths(length: int, minima: tuple[int, ...]) -> None:
 
 
 class _Draw:
-    """Draws without bias from the moment's bytes."""
+    """Draws numbers without bias from the moment's bytes."""
 
     def __init__(self, context: EvaluationContext, label: str) -> None:
         self._numbers = self._stream(context, label)
 
     def below(self, limit: int) -> int:
-        # Numbers beyond the largest multiple are thrown away: a plain remainder would favour the first ones.
+        # Discard numbers beyond the largest multiple of *limit*: a plain remainder would favour small results.
         fair = 65_536 - 65_536 % limit
         return next(number for number in self._numbers if number < fair) % limit
 

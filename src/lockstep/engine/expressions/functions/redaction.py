@@ -1,4 +1,4 @@
-"""Values that no log may show. The value itself flows; whoever logs asks the expression whether it is redacted."""
+"""Redact: a value that no log may show. The value itself flows; before logging, code asks the expression whether it is redacted."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Replace: five functions in one, told apart by which arguments are present.
+"""Replace: five functions in one, distinguished by which arguments are present.
 
-An empty slot is not present; `""` is a value and therefore is. Upper and lower case differ.
+An empty slot counts as absent; `""` is a value and counts as present. Comparisons are case-sensitive.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def _replaced(text: str, old: str | None, new: str) -> str:
 
 
 def _pattern(call: Form) -> Evaluate:
-    """The compiled pattern; a constant one is compiled, or refused, at once."""
+    """A closure that gives the compiled pattern. A constant pattern is compiled, or refused, at compile time."""
     argument = call.arguments[PATTERN]
     if not argument.is_constant:
         read = call.argument(PATTERN, Kind.TEXT)
@@ -191,7 +191,7 @@ def _pattern(call: Form) -> Evaluate:
     try:
         compiled = compile_pattern(call.constant_text(PATTERN))
     except Trouble as trouble:
-        raise call.told(trouble) from None
+        raise call.error_from(trouble) from None
     return lambda record, context: compiled
 
 
@@ -201,7 +201,7 @@ def _check_group(call: Form) -> None:
         try:
             _group(compile_pattern(call.constant_text(PATTERN)), call.constant_text(GROUP))
         except Trouble as trouble:
-            raise call.told(trouble) from None
+            raise call.error_from(trouble) from None
 
 
 def _group(pattern: Pattern, name: str | None) -> int:

@@ -1,7 +1,7 @@
-"""Role assignments: what `[appRoleAssignments]` becomes in the target.
+"""Functions that convert `[appRoleAssignments]` to the target's roles.
 
-They come in the order of the application's role list, so "the first" is a rule, not an accident. Default access (the zero GUID) is no
-role. A role is known by its value; its display name stands in only where the value is empty.
+Assignments are in the order of the application's role list, so "the first" is well defined. Default access (the zero GUID) is not a
+role. A role is identified by its value, or by its display name if the value is empty.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def app_role_assignments_complex(assignments: Value) -> tuple[Mapping[str, Any],
     examples=[Example("AssertiveAppRoleAssignmentsComplex([appRoleAssignments])", _BOTH, _PERSON)],
 )
 def assertive_app_role_assignments_complex(assignments: Value) -> tuple[Mapping[str, Any], ...]:
-    # An empty list, not null: null would leave the last revoked role in the target.
+    # Return an empty list, not null: null would leave the last revoked role in the target.
     return tuple(_complex(role) for role in _roles(assignments))
 
 
@@ -103,7 +103,7 @@ def default_domain(context: EvaluationContext, label: str) -> str | None:
 
 
 def _roles(assignments: Value) -> Iterator[Mapping[str, Any]]:
-    """The roles in order, without default access and without repetitions (the same role through two groups)."""
+    """The roles in order, without default access and without duplicates (the same role through two groups)."""
     if assignments is None:
         return
     if not isinstance(assignments, (tuple, list)):

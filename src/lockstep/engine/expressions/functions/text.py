@@ -1,6 +1,6 @@
-"""Texts: cut, measure, change case.
+"""Functions for texts: cut, measure, change case.
 
-Positions count from 1. A null source gives null, except where a function says otherwise (Left and Word give "").
+Positions count from 1. A null source gives null, except in Left and Word, which give "".
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""A value that nobody in the target has yet.
+"""SelectUniqueValue: choose a value that is not yet in use in the target.
 
-Rules are evaluated one after the other; a rule that gives nothing is passed over. All taken is an error: the object waits in escrow.
+Rules are evaluated in order; a rule that gives nothing is skipped. If all values are taken, that is an error and the object waits in
+escrow.
 """
 
 from __future__ import annotations
