@@ -1,6 +1,6 @@
 """Accounts of Documo's customers: each is a tenant with its own members, keys, settings and schemas.
 
-Settings are read at the door of every request, from a cache that the database tells to forget (see `tenants`).
+Every request reads them from a cache, which a database notification invalidates (see `tenants`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account as the store has it."""
+    """One account as stored."""
 
     id: int
     name: str
@@ -54,9 +54,9 @@ SETTABLE = (
 async def create_account(
     store: Store, name: str, *, admin: str, settings: Mapping[str, Any] | None = None, admin_is_user: bool = True
 ) -> Account:
-    """Open an account with *admin* (an e-mail address) as its first member, in the role Admin. Raises LockstepError.
+    """Create an account with *admin* (an e-mail address) as its first member, with the role Admin. Raises LockstepError.
 
-    Without *admin_is_user* SCIM does not see the admin: the account is empty for a client.
+    Without *admin_is_user* the admin is hidden from SCIM, so the account looks empty to a client.
     """
     values = checked_settings(settings or {})
     if not name.strip() or len(name) > 200:
@@ -68,12 +68,12 @@ async def create_account(
             await table.insert_roles(connection, tenant_id, DEFAULT_ROLES)
             await create_local_member(connection, tenant_id, admin, role=ADMIN, is_user=admin_is_user)
     except psycopg.errors.UniqueViolation:
-        raise conflict(f"There is already an account {name!r}", next_step="Choose another name") from None
+        raise conflict(f"An account named {name!r} already exists", next_step="Choose another name") from None
     return await find_account(store, name.strip())
 
 
 async def find_account(store: Store, name: str) -> Account:
-    """The account of that name (in any case) or number. Raises LockstepError when there is none."""
+    """The account with this name (in any case) or number. Raises LockstepError if there is none."""
     async with store.control() as connection:
         row = await table.account_row(connection, name)
     if row is None:
@@ -88,20 +88,20 @@ async def list_accounts(store: Store) -> list[Account]:
 
 
 async def only_account(store: Store, name: str | None) -> Account:
-    """The account that is named, or the only one there is. Raises LockstepError when that leaves a choice."""
+    """The account called *name*, or else the only account. Raises LockstepError if there is no such account or no only one."""
     if name:
         return await find_account(store, name)
     accounts = await list_accounts(store)
     if len(accounts) != 1:
         raise invalid(
-            f"There are {len(accounts)} accounts, so one must be named",
+            f"There are {len(accounts)} accounts, so one must be named" if accounts else "There are no accounts yet",
             next_step="Add --account NAME" if accounts else "documo accounts create NAME --admin EMAIL",
         )
     return accounts[0]
 
 
 async def change_account(store: Store, name: str, settings: Mapping[str, Any]) -> Account:
-    """Set some of SETTABLE, or `custom`. Raises LockstepError for values that cannot be."""
+    """Change settings in SETTABLE, or `custom`. Raises LockstepError for an invalid value."""
     account = await find_account(store, name)
     values = checked_settings(settings)
     async with store.control() as connection:
@@ -110,20 +110,20 @@ async def change_account(store: Store, name: str, settings: Mapping[str, Any]) -
 
 
 async def account_with_members(store: Store, name: str) -> tuple[Account, int]:
-    """The account and the number of its members. Raises LockstepError when there is none."""
+    """The account and the number of its members. Raises LockstepError if there is no such account."""
     account = await find_account(store, name)
     async with store.tenant(account.id) as connection:
         return account, await table.member_count(connection, account.id)
 
 
 async def delete_account(store: Store, account_id: int) -> None:
-    """Delete an account with all that belongs to it, in one transaction."""
+    """Delete an account and everything in it, in one transaction."""
     async with store.tenant(account_id) as connection:
         await table.delete_account(connection, account_id)
 
 
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings as columns. Raises LockstepError that names the setting and what it may be."""
+    """The settings as column values. Raises LockstepError naming the invalid setting and the allowed values."""
     values: dict[str, Any] = {}
     for key, value in settings.items():
         if key == "custom":

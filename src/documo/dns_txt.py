@@ -1,7 +1,7 @@
-"""Ask DNS for TXT records: one question over UDP, so that no resolver library is needed.
+"""Query DNS for TXT records with one question over UDP, so that no resolver library is needed.
 
-What comes back is only compared with a proof; an answer that is not ours (another id or question) is ignored. A name server that fails
-counts like one that is silent: only "there is no such name" is an answer of no records.
+The records are only compared with a proof. A response with another id or question is ignored. A name server that reports an error
+counts as one that does not answer; only a response without records, or "no such name", means that there are none.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ async def txt_records(name: str, *, name_server: str | None = None) -> list[str]
     server = name_server or _system_name_server()
     address, _, port = server.partition("#")
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise invalid(f"{server[:80]!r} is no name server", next_step="Write it as 192.0.2.1 or 192.0.2.1#5353")
+        raise invalid(
+            f"{server[:80]!r} is not the address of a name server", next_step="Write it as 192.0.2.1 or 192.0.2.1#5353"
+        )
     for _ in range(TRIES):
         with suppress(TimeoutError, OSError):
             answer = await _ask(_question(secrets.randbelow(65536), name), address, int(port or 53))
             if answer[3] & 0x0F in (NO_ERROR, NO_SUCH_NAME):
                 return _read_answer(answer)
-    raise unreachable(f"The name server {server} did not answer", next_step="Name another: --name-server ADDRESS")
+    raise unreachable(f"The name server {server} did not answer", next_step="Try another one: --name-server ADDRESS")
 
 
 async def _ask(question: bytes, address: str, port: int) -> bytes:
@@ -67,7 +69,7 @@ def _question(number: int, name: str) -> bytes:
 
 
 def _read_answer(data: bytes) -> list[str]:
-    """The texts of all TXT records in a response; what is malformed is left out."""
+    """The texts of the TXT records in a response, up to the first malformed one."""
     found: list[str] = []
     try:
         questions, answers = struct.unpack_from("!HH", data, 4)

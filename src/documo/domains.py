@@ -1,6 +1,6 @@
-"""Custom API domains: which host names, apart from the public URL's, lead to which account.
+"""Custom API domains: the host names, other than the public URL's, that each serve one account.
 
-A host is served only after its owner proved it by a TXT record, or the operator vouched for it; others get 421.
+A host is served only once its owner has proved it with a TXT record or the operator has vouched for it; any other host gets 421.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A host of an account; *proof* is what its TXT record must hold."""
+    """A host of an account; *proof* is the text that its TXT record must contain."""
 
     host: str
     tenant_id: int
@@ -34,7 +34,7 @@ class Domain:
 
 
 async def set_domain(store: Store, tenant_id: int, host: str, *, vouched: bool = False) -> Domain:
-    """Add a custom API domain; *vouched* skips the proof. Raises LockstepError for a name that is none or taken."""
+    """Add a custom API domain; *vouched* skips the proof. Raises LockstepError for an invalid or taken name."""
     name = host.strip().lower().rstrip(".")
     if not _HOST.match(name):
         raise invalid(
@@ -44,12 +44,12 @@ async def set_domain(store: Store, tenant_id: int, host: str, *, vouched: bool =
         async with store.control() as connection:
             await table.insert(connection, tenant_id, name, f"documo-proof={secrets.token_hex(16)}", verified=vouched)
     except psycopg.errors.UniqueViolation:
-        raise conflict(f"The domain {name} is in use already", next_step="documo domains list") from None
+        raise conflict(f"The domain {name} is already in use", next_step="documo domains list") from None
     return await find_domain(store, tenant_id, name)
 
 
 async def find_domain(store: Store, tenant_id: int, host: str) -> Domain:
-    """One of the account's domains. Raises LockstepError when it is not."""
+    """The account's domain *host*. Raises LockstepError if the account has no such domain."""
     for domain in await list_domains(store, tenant_id):
         if domain.host == host.strip().lower():
             return domain
@@ -63,20 +63,20 @@ async def list_domains(store: Store, tenant_id: int) -> list[Domain]:
 
 
 async def remove_domain(store: Store, tenant_id: int, host: str) -> None:
-    """Stop serving a domain. Raises LockstepError when it is not the account's."""
+    """Stop serving a domain. Raises LockstepError if the account has no such domain."""
     domain = await find_domain(store, tenant_id, host)
     async with store.control() as connection:
         await table.delete(connection, tenant_id, domain.host)
 
 
 async def verify_domain(store: Store, tenant_id: int, host: str, *, name_server: str | None = None) -> Domain:
-    """Look for the proof in DNS and serve the domain from then on. Raises LockstepError with the records that were seen."""
+    """Check the proof in DNS and serve the domain from then on. If it is missing, raises LockstepError with the records found."""
     domain = await find_domain(store, tenant_id, host)
     seen = await txt_records(domain.record_name, name_server=name_server)
     if domain.proof not in seen:
         raise conflict(
-            f"{domain.record_name} does not hold the proof yet",
-            why=f"Seen: {', '.join(seen[:3]) or 'no TXT record'}",
+            f"{domain.record_name} does not contain the proof yet",
+            why=f"Found: {', '.join(seen[:3]) or 'no TXT record'}",
             next_step=f"Add the TXT record {domain.record_name} with the value {domain.proof}, then verify again",
         )
     async with store.control() as connection:

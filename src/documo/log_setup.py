@@ -8,7 +8,7 @@ import structlog
 
 
 def log_to_stderr() -> None:
-    """Called once by the commands that serve."""
+    """Configure the log. Called once, by the commands that serve."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

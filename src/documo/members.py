@@ -1,4 +1,4 @@
-"""Members of an account, as people administer them: the member of Documo *is* the SCIM User.
+"""Members of an account, as administrators manage them: a member of Documo *is* a SCIM User.
 
 A member without a known role has the account's default role; only Admins may own keys that provision.
 """
@@ -24,7 +24,7 @@ USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 
 
 class TenantFacts(Protocol):
-    """What of an account the rules for its members need."""
+    """The facts about an account that the rules for its members need."""
 
     @property
     def id(self) -> int: ...
@@ -36,7 +36,7 @@ class TenantFacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MemberSummary:
-    """What a list of members shows. *role* is the effective one."""
+    """One member as lists show it. *role* is the effective role."""
 
     id: str
     user_name: str
@@ -51,9 +51,9 @@ async def create_local_member(
     connection: Connection, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = "",
     is_user: bool = True,
 ) -> str:  # fmt: skip
-    """Insert a member made in Documo itself, in the tenant's transaction; its id. Raises LockstepError for no address.
+    """Insert a member created in Documo itself, in the tenant's transaction; returns its id.
 
-    Without *is_user* it may own keys, and SCIM does not see it.
+    Without *is_user* the member can own keys but is hidden from SCIM. Raises LockstepError for an invalid e-mail address.
     """
     if "@" not in email or len(email) > 320 or any(character.isspace() for character in email):
         raise invalid(f"{email[:80]!r} is not an e-mail address", next_step="Write it as name@example.com")
@@ -85,11 +85,11 @@ async def add_member(
                 connection, tenant_id, email, role=known, given_name=given_name, family_name=family_name
             )
     except psycopg.errors.UniqueViolation:
-        raise conflict(f"There is already a member {email}", next_step="documo members list") from None
+        raise conflict(f"A member with the user name {email} already exists", next_step="documo members list") from None
 
 
 async def list_members(store: Store, tenant_id: int, *, default_role: str, deleted: bool) -> list[MemberSummary]:
-    """Members in order of creation: the living, or the soft-deleted."""
+    """Members in order of creation: the current ones, or the soft-deleted ones."""
     async with store.tenant(tenant_id) as connection:
         rows = await table.member_rows(connection, tenant_id, deleted=deleted)
     return [MemberSummary(**{**row, "role": row["role"] or default_role}) for row in rows]
@@ -106,7 +106,7 @@ async def set_role(store: Store, tenant: TenantFacts, who: str, role: str, *, fo
 
 
 async def disable(store: Store, tenant: TenantFacts, who: str, *, force: bool = False) -> int:
-    """Make a member inactive and end its keys, in one transaction; the number of keys that ended.
+    """Disable a member and revoke their keys, in one transaction; returns the number of keys revoked.
 
     Raises LockstepError for an unknown member, and for the last Admin unless *force*.
     """
@@ -119,19 +119,19 @@ async def disable(store: Store, tenant: TenantFacts, who: str, *, force: bool = 
 
 
 async def enable(store: Store, tenant: TenantFacts, who: str) -> None:
-    """Make a member active again. Raises LockstepError for an unknown member, and where all seats are taken. Keys do not come back."""
+    """Enable a member again; revoked keys stay revoked. Raises LockstepError for an unknown member, and if all seats are taken."""
     async with store.tenant(tenant.id) as connection:
         member_id = await _member_id(connection, tenant.id, who)
         if tenant.seats is not None and await table.seats_taken(connection, tenant.id, but=member_id) >= tenant.seats:
             raise conflict(
                 f"All {tenant.seats} seats of the account are taken",
-                next_step="documo members disable another one, or documo accounts set NAME --seats NUMBER",
+                next_step="Disable another member (documo members disable), or run: documo accounts set NAME --seats NUMBER",
             )
         await table.set_active(connection, tenant.id, member_id, active=True)
 
 
 async def show(store: Store, tenant: TenantFacts, who: str) -> dict[str, Any]:
-    """What is known of a member. Raises LockstepError for an unknown one."""
+    """All details of one member. Raises LockstepError for an unknown member."""
     async with store.tenant(tenant.id) as connection:
         member_id = await _member_id(connection, tenant.id, who)
         row = await table.member_row(connection, tenant.id, member_id)
@@ -139,22 +139,22 @@ async def show(store: Store, tenant: TenantFacts, who: str) -> dict[str, Any]:
 
 
 async def undelete(store: Store, tenant_id: int, who: str, *, window_days: int) -> None:
-    """Bring a soft-deleted member back under the same id. Raises LockstepError when the window is over or the name taken."""
+    """Restore a soft-deleted member under the same id. Raises LockstepError if the window has passed or the name is taken."""
     try:
         async with store.tenant(tenant_id) as connection:
             member_id = await table.find_deleted(connection, tenant_id, who, window_days)
             if member_id is None:
                 raise not_found(
-                    f"There is no deleted member {who[:200]!r} of the last {window_days} days",
+                    f"No member {who[:200]!r} was deleted in the last {window_days} days",
                     next_step="documo members list --deleted",
                 )
             await table.undelete(connection, tenant_id, member_id)
     except psycopg.errors.UniqueViolation:
-        raise conflict(f"The user name of {who[:200]!r} has been taken by another member meanwhile") from None
+        raise conflict(f"The user name of {who[:200]!r} has since been taken by another member") from None
 
 
 async def known_role(connection: Connection, tenant_id: int, role: str) -> str:
-    """The value of the role with that value or display name. Raises LockstepError listing the roles."""
+    """The value of the role with this value or display name. If there is none, raises LockstepError listing the roles."""
     roles = await table.roles(connection, tenant_id)
     found = match_role(role, roles)
     if found is None:
@@ -180,7 +180,7 @@ async def _refuse_last_admin(connection: Connection, tenant: TenantFacts, member
     others = await table.active_admins(connection, tenant.id, ADMIN, tenant.default_role)
     if others == [member_id]:
         raise conflict(
-            f"{who[:200]} is the only active Admin of the account: without one nobody can provision or make keys",
+            f"{who[:200]} is the only active Admin of the account: without an Admin nobody can provision or create keys",
             next_step="Make another member Admin first (documo members set-role), or add --force",
         )
 

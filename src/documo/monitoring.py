@@ -1,4 +1,4 @@
-"""Documo's figures for Prometheus: requests by route, and totals over all accounts. No account, member or path is named."""
+"""Documo's metrics for Prometheus: requests by route, and totals over all accounts. No account, member or path is named."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OTHERS = frozenset(("/oauth/token", "/.well-known/jwks.json", "/healthz", "/met
 
 
 def route_of(path: str) -> str:
-    """The template of *path*, such as `/scim/v2/Users/{id}`; `other` for what is not served, so that their number is bounded."""
+    """The route of *path*, such as `/scim/v2/Users/{id}`; `other` for every unknown path, so that the number of routes is bounded."""
     if path in _OTHERS:
         return path
     if path.startswith("/events/"):
@@ -49,7 +49,7 @@ def route_of(path: str) -> str:
 
 
 class RequestFigures:
-    """Counts what *app* answers."""
+    """Counts the requests that an application answers, and how long they take."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._count = Counter(
@@ -60,14 +60,14 @@ class RequestFigures:
         )
         self._seconds = Histogram(
             "documo_request_seconds",
-            "Until the answer was handed over",
+            "Seconds until the response was handed over",
             ["route"],
             buckets=BUCKETS,
             registry=metrics.registry,
         )
 
     def counting(self, app: App) -> App:
-        """*app*, counted. A request whose client went away before the answer began counts as status 499."""
+        """Wrap *app* to count its requests. If the client disconnects before the response begins, the status counts as 499."""
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http":
@@ -95,7 +95,7 @@ class RequestFigures:
 def metrics_of(
     store: Store, request_log: RequestLog, searches: Callable[[], tuple[int, int]], *, token: str
 ) -> Metrics:
-    """The page of one Documo process; *searches* tells how many run and how many wait."""
+    """The metrics page of one Documo process; *searches* returns how many searches run and how many wait."""
     measured = _Members()
     return Metrics(
         "documo", token=token, pool=store.pool, measure=partial(_measure, store, request_log, searches, measured)
@@ -122,11 +122,11 @@ async def _measure(
     return [
         GaugeMetricFamily("documo_accounts", "Accounts", value=accounts),
         GaugeMetricFamily("documo_members", "Members of all accounts together, counted once a minute", value=members.total),
-        GaugeMetricFamily("documo_searches_running", "Searches that have a place", value=running),
-        GaugeMetricFamily("documo_searches_waiting", "Searches that wait for a place", value=held_up),
+        GaugeMetricFamily("documo_searches_running", "Searches running", value=running),
+        GaugeMetricFamily("documo_searches_waiting", "Searches waiting to run", value=held_up),
         GaugeMetricFamily("documo_event_streams", "Event streams", value=streams),
-        GaugeMetricFamily("documo_event_streams_failing", "Event streams whose receiver does not take events", value=failing),
-        GaugeMetricFamily("documo_events_waiting", "Events that no receiver has taken yet", value=waiting),
+        GaugeMetricFamily("documo_event_streams_failing", "Event streams whose last delivery failed", value=failing),
+        GaugeMetricFamily("documo_events_waiting", "Events not yet delivered", value=waiting),
         CounterMetricFamily(
             "documo_request_log_lost", "Requests that were answered but are not in the request log", value=request_log.lost
         ),

@@ -1,6 +1,6 @@
-"""OAuth 2.0 client credentials (RFC 6749, section 4.4): the id of a key and the key itself, for a token of an hour.
+"""OAuth 2.0 client credentials (RFC 6749, section 4.4): exchange the id of a key and the key itself for a token valid for one hour.
 
-A token can do what its key can, and ends with it.
+A token can do at most what its key can, and ends with it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def token_endpoint(
         if wait:
             raise Throttled("Too many requests", wait)
         wanted = frozenset(form.get("scope", "").split()) or caller.principal.scopes
-        # A key with the scope admin may do all that the others allow, so a token of it may be any of them.
+        # The scope admin includes all others, so its key may request any scope for a token.
         granted = frozenset(SCOPES) if "admin" in caller.principal.scopes else caller.principal.scopes
         if not wanted <= granted:
             return _error(400, "invalid_scope")
@@ -94,7 +94,7 @@ def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
 
 
 def _failure(error: ScimError) -> JSONResponse:
-    """An error that has no code in RFC 6749, section 5.2, with the word that the RFC has for its kind (section 4.1.2.1)."""
+    """The response for an error without a code in RFC 6749, section 5.2; it uses the codes of section 4.1.2.1 for such errors."""
     code = {429: "slow_down", 503: "temporarily_unavailable"}.get(error.status, "server_error")
     headers = {"Retry-After": str(seconds)} if (seconds := retry_after(error)) else {}
     return JSONResponse({"error": code, "error_description": error.detail}, error.status, {**_NO_STORE, **headers})

@@ -1,6 +1,6 @@
-"""Do a logged request again on the present data, and undo it: why did that client get 400?
+"""Repeat a logged request on the current data and roll it back, to see why a client got an error.
 
-The request is carried out with the rights of an Admin of the account, on the data of now; a secret that the log does not hold is `***`.
+The request runs with the rights of an Admin of the account. The log holds `***` for each secret; a random password takes its place.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from lockstep.errors import LockstepError, invalid
 
 
 async def replay_request(store: Store, tenant_id: int, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The status and body that the request would get now; nothing of it stays.
+    """The status and body that the request would get now; its changes are rolled back.
 
-    Raises LockstepError for one whose key was refused, because nothing of it was read.
+    Raises LockstepError for a request whose key was refused, because its body was never read.
     """
     if entry["status"] == 401:
         raise invalid(
@@ -54,7 +54,7 @@ async def replay_request(store: Store, tenant_id: int, entry: Mapping[str, Any])
 
 
 def _with_some_password(body: str) -> str:
-    """*body* with a password that nobody knows in place of what is not in the log."""
+    """*body* with a random password in place of each secret missing from the log."""
     return body.replace('"***"', f'"{secrets.token_urlsafe(24)}"')
 
 

@@ -1,7 +1,7 @@
-"""The log of SCIM requests that an account's admins read: what came, what was answered, what had to be forgiven.
+"""The log of SCIM requests that an account's admins read: each request, its response and the tolerances applied.
 
 Entries are written in batches off the hot path, without waiting for the disk: losing the last second of a log is better than a slower
-service. Passwords and keys never get in.
+service. Passwords and keys are never written.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ log = structlog.get_logger("documo.request_log")
 
 KEEP = timedelta(days=7)
 FLUSH_SECONDS = 0.5
-WRITTEN_AT_ONCE = 50  # entries of at most some 20 KB: the driver's buffer grows with a statement and never shrinks
+WRITTEN_AT_ONCE = 50  # entries of about 20 KB at most: the driver's buffer grows with a statement and never shrinks
 MAX_BODY = 8_192
-MAX_WAITING_BYTES = 16 * 1024 * 1024  # with bodies
-MOST_WAITING_BYTES = 20 * 1024 * 1024  # with those whose bodies were left out
-ENTRY_BYTES = 1_000  # of an entry beside its texts
+MAX_WAITING_BYTES = 16 * 1024 * 1024  # while entries keep their bodies
+MOST_WAITING_BYTES = 20 * 1024 * 1024  # including entries whose bodies were left out
+ENTRY_BYTES = 1_000  # of an entry besides its texts
 MAX_TYPE = 200  # characters of a content type, and of the path of an entry whose bodies were left out
-MAX_AGENT = 200  # characters of a user agent that are looked at
+MAX_AGENT = 200  # characters of a user agent that are kept
 _CLIENTS = (
     (re.compile("okta", re.I), "Okta"),
     (re.compile("onelogin", re.I), "OneLogin"),
@@ -101,7 +101,7 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """About how many bytes it holds."""
+        """Approximate size in bytes."""
         texts = (self.request_body, self.response_body, self.path, self.user_agent, self.request_type)
         return ENTRY_BYTES + sum(map(len, texts))
 
@@ -110,7 +110,7 @@ class Entry:
 
 
 class RequestLog:
-    """A queue in memory and the task that writes it down. When the database is away for long, the oldest entries are lost."""
+    """A queue in memory and the task that writes it to the database. While the database is away, entries are lost."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -120,11 +120,11 @@ class RequestLog:
 
     @property
     def lost(self) -> int:
-        """How many entries were not written down since the start."""
+        """Number of entries lost since the start."""
         return self._lost
 
     def add(self, entry: Entry) -> None:
-        """Note a request, without its bodies where those that wait are many bytes. Never waits, never fails."""
+        """Queue an entry; its bodies are left out once the queue is large. Never waits, never fails."""
         if self.waiting_bytes + entry.size > MAX_WAITING_BYTES:
             entry = entry.without_bodies()
         if self.waiting_bytes + entry.size > MOST_WAITING_BYTES:
@@ -134,7 +134,7 @@ class RequestLog:
         self._waiting.append(entry)
 
     async def run(self) -> None:
-        """Write what waits, twice a second, and remove what is old, until cancelled; then write the rest."""
+        """Write queued entries twice a second and remove old ones, until cancelled; then write the rest."""
         last_purge = 0.0
         loop = asyncio.get_running_loop()
         try:
@@ -150,7 +150,7 @@ class RequestLog:
                     await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits."""
+        """Write the queued entries."""
         entries, self._waiting, self.waiting_bytes = self._waiting, [], 0
         if not entries:
             return
@@ -162,7 +162,7 @@ class RequestLog:
                 for begin in range(0, len(mine), WRITTEN_AT_ONCE):
                     async with self._store.tenant(tenant_id) as connection:
                         await table.insert(connection, [_row(entry) for entry in mine[begin : begin + WRITTEN_AT_ONCE]])
-            # Whoever was refused has not used the key.
+            # A refused request does not count as a use of the key.
             uses = {e.key_id: (e.key_id, e.at, e.address, e.user_agent[:200]) for e in entries if e.status != 401}
             async with self._store.control() as connection:
                 await keys_table.note_use(connection, uses.values())
@@ -183,55 +183,55 @@ class RequestLog:
 
 @lru_cache(maxsize=512)
 def client_guess(user_agent: str) -> str:
-    """Which product probably sent a request."""
+    """The product that probably sent a request."""
     return next((name for pattern, name in _CLIENTS if pattern.search(user_agent)), "unknown")
 
 
 def redacted(body: bytes) -> str | None:
-    """A body for the log: shortened, with passwords and secrets replaced; None when there is none."""
+    """A body for the log: shortened, with passwords and secrets replaced; None for no body."""
     if not body:
         return None
-    # An escape may spell a secret's name: it is parsed as well, so that names are compared as the service reads them.
+    # An escape sequence may hide a secret's name, so such a body is parsed too and its names are compared as the service reads them.
     if _may_hold_secret(body) or b"\\u" in body:
         try:
             body = orjson.dumps(_without_secrets(orjson.loads(body)))
         except orjson.JSONDecodeError:
-            return "[not shown: not JSON, and it may hold a secret]"
+            return "[not shown: not valid JSON and may contain a secret]"
     text = body[:MAX_BODY].decode("utf-8", "replace").replace("\x00", "\ufffd")
     return f"{text}\u2026" if len(body) > MAX_BODY else text
 
 
 def _shown_path(path: str) -> str:
-    """The path with its query, unless that asks about a secret: what it compares with may be one."""
+    """The path with its query; a query that mentions a secret is replaced, because the value it compares with may be one."""
     name, mark, query = path.partition("?")
     shown = (
         f"{_without_key(name)}?***" if mark and _holds_secret_in_url(query) else f"{_without_key(name)}{mark}{query}"
     )
-    # PostgreSQL stores no NUL; one in a path must not cost a whole batch of entries.
+    # PostgreSQL cannot store NUL; one in a path must not lose a whole batch of entries.
     return shown.replace("\x00", "\ufffd")
 
 
 def _without_key(path: str) -> str:
-    """A path without the parts that may be a key: some clients are set up with a key in the URL."""
+    """*path* with every segment replaced that may be a key: some clients are set up with a key in the URL."""
     if not _holds_secret_in_url(path):
         return path
     return "/".join("***" if _holds_secret_in_url(part) else part for part in path.split("/"))
 
 
 def _holds_secret_in_url(text: str) -> bool:
-    # Unescaped twice, because the server has done it once for the path and a client may do it once too often.
+    # Unescaped twice: the server unescapes only the path, and a client may escape a text once too often.
     return _may_hold_secret(unquote_to_bytes(unquote_to_bytes(text)))
 
 
 def _may_hold_secret(text: bytes) -> bool:
-    # Every body comes by here: three plain searches are many times faster than one expression that ignores case.
+    # Every body passes through here: three substring searches are many times faster than one case-insensitive expression.
     folded = text.lower()
     return any(secret in folded for secret in _SECRETS) or (b"eyJ" in text and _JWT.search(text) is not None)
 
 
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, dict):
-        # Names count in any case, as the service reads them: `Path` and `Value` are what older Entra jobs send.
+        # Names are compared ignoring case, as the service reads them: older Entra jobs send `Path` and `Value`.
         hidden = any(
             isinstance(item, str) and key.lower() == "path" and _may_hold_secret(item.encode())
             for key, item in value.items()
@@ -245,7 +245,7 @@ def _without_secrets(value: Any) -> Any:
 def _shown_item(name: str, item: Any, *, hidden: bool) -> Any:
     folded = name.lower()
     if folded == "path" and isinstance(item, str) and _ATTRIBUTE.match(item):
-        return item  # the name of an attribute is no secret, and says what was changed
+        return item  # the name of an attribute is not a secret, and shows what was changed
     if _may_hold_secret(name.encode()) or (hidden and folded not in ("op", "path")):
         return "***"
     return _without_secrets(item)

@@ -1,4 +1,4 @@
-"""Build the document that filters search: the resource with every text folded as its schema compares it.
+"""Build the document that filters search: the resource, with every text folded the way its schema compares it.
 
 Texts are folded here and never in SQL: the database's idea of lower case depends on its locale, Python's does not.
 """

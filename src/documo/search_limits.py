@@ -1,4 +1,4 @@
-"""How much of the service the searches of one account may have."""
+"""How much of the service the searches of one account may use."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SearchLimits:
-    """*at_once* searches of one account run, *waiting* more wait, none for longer than *patience_seconds*.
+    """At most *at_once* searches of one account run and *waiting* more wait, each for at most *patience_seconds*.
 
-    *milliseconds* is what the database may take for a statement of one.
+    *milliseconds* is the database's time limit for one statement of a search.
     """
 
     at_once: int = 2

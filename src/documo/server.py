@@ -1,6 +1,6 @@
 """Run Documo: the database, the caches, the HTTP server, and a clean stop.
 
-The ready line is printed when the service answers, not when it hopes to.
+The ready line is printed only once the service answers requests.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PARENT_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that answers."""
+    """A server that answers requests."""
 
     api_url: str
     port: int
@@ -68,7 +68,7 @@ def make_app(
     port: int,
     keys: EventKeys,
 ) -> App:
-    """The whole application, counted: the SCIM service directly, everything else through Starlette."""
+    """The whole application with its metrics: the SCIM service directly, everything else through Starlette."""
     public_url = settings.public_url or f"http://{settings.host}:{port}"
     refused = RefusedSignIns(EndedKeys(store, request_log))
     scim = ScimApp(service, tenants, Hosts(public_url, f"{settings.host}:{port}", tenants), request_log, refused)
@@ -82,7 +82,7 @@ def make_app(
             Route(METRICS_PATH, metrics.page),
         ]
     )
-    others.router.redirect_slashes = False  # the answer would repeat the Host of the request
+    others.router.redirect_slashes = False  # a redirect would repeat the Host of the request
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
@@ -130,14 +130,14 @@ async def serving(
 
 
 def refusal_answer(refusal: Refusal) -> tuple[bytes, bytes]:
-    """Media type and body of what is refused before the application hears of it: a SCIM error wherever SCIM is spoken."""
+    """Media type and body for a request refused before it reaches the application: a SCIM error on SCIM and event paths."""
     if refusal.path.startswith((SCIM_PATH, "/events/")):
         return MEDIA_TYPE, orjson.dumps(ScimError(refusal.status, "", refusal.detail).error_body())
     return plain_text(refusal)
 
 
 async def until_stopped() -> None:
-    """Wait for SIGTERM or Ctrl-C; a second one takes its usual way."""
+    """Wait for SIGTERM or Ctrl-C; a second signal has its default effect."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -151,8 +151,8 @@ async def until_stopped() -> None:
 
 
 async def until_orphaned(parent: int) -> None:
-    """Wait until the process *parent*, which started this one, has gone."""
-    while os.getppid() == parent:  # noqa: ASYNC110 -- nobody tells a process that its parent has gone
+    """Wait until the process *parent*, which started this one, has ended."""
+    while os.getppid() == parent:  # noqa: ASYNC110 -- a process is not notified when its parent ends
         await asyncio.sleep(PARENT_SECONDS)
 
 

@@ -1,6 +1,6 @@
-"""Where this Documo keeps its data and what it calls itself, from flags and environment, checked once.
+"""Settings of one Documo process, from flags and environment, validated once.
 
-The public URL is configuration: nothing that a request says ends up in a link.
+The public URL comes from configuration alone: nothing that a request contains ends up in a link.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Settings:
     public_url: str = ""
     urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     rate_override: int | None = None
-    outbound_allow: tuple[str, ...] = ()  # where events may be sent beyond the internet: origins and networks
+    outbound_allow: tuple[str, ...] = ()  # private origins and networks that events may be sent to
     metrics_token: str = field(default="", repr=False)  # "": there is no /metrics
     limits: Limits = field(default_factory=Limits)  # of the HTTP server
     search_limits: SearchLimits = field(default_factory=SearchLimits)
@@ -44,7 +44,7 @@ def read_settings(
     *, data: str | None = None, host: str | None = None, port: int | None = None, public_url: str | None = None,
     rate: int | None = None,
 ) -> Settings:  # fmt: skip
-    """Settings from flags first, then the environment. Raises LockstepError for a public URL that is none."""
+    """Settings from flags first, then the environment. Raises LockstepError for an invalid value."""
     environment = os.environ
     urls = {
         name: environment[variable]
@@ -66,10 +66,10 @@ def read_settings(
 
 
 def search_limits_from(environment: Mapping[str, str]) -> SearchLimits:
-    """The limits of searches. Raises LockstepError for a number that is none.
+    """The limits of searches. Raises LockstepError for an invalid number.
 
     DOCUMO_SEARCHES_PER_ACCOUNT (2): searches of one account that run at once.
-    DOCUMO_SEARCH_SECONDS (2): how long the database may work on a statement of a search, at most 60.
+    DOCUMO_SEARCH_SECONDS (2): time limit for one database statement of a search, at most 60.
     """
     default = SearchLimits()
     return replace(
@@ -92,12 +92,12 @@ def _metrics_token(environment: Mapping[str, str]) -> str:
 
 
 def limits_from(environment: Mapping[str, str]) -> Limits:
-    """The limits of the HTTP server. Raises LockstepError for a number or an address that is none.
+    """The limits of the HTTP server. Raises LockstepError for an invalid number or address.
 
     DOCUMO_MAX_CONNECTIONS (2000): connections at once, fewer where `ulimit -n` is low.
-    DOCUMO_MAX_CONNECTIONS_PER_ADDRESS (256): of these, from one address.
-    DOCUMO_TRUSTED_PROXIES (none): addresses and networks of reverse proxies. Their X-Forwarded-For says who asks, and the limit per
-    address does not hold for them.
+    DOCUMO_MAX_CONNECTIONS_PER_ADDRESS (256): connections at once from one address.
+    DOCUMO_TRUSTED_PROXIES (none): addresses and networks of reverse proxies. Their X-Forwarded-For names the client, and the limit per
+    address does not apply to them.
     """
     default = Limits()
     return replace(
@@ -133,7 +133,7 @@ def _networks(environment: Mapping[str, str], variable: str) -> tuple[str, ...]:
 
 
 def checked_url(url: str) -> str:
-    """*url* without a trailing slash; "" stays "". Raises LockstepError for what is no http(s) origin."""
+    """*url* without a trailing slash; "" stays "". Raises LockstepError for anything but an http(s) origin."""
     if not url:
         return ""
     parts = urlsplit(url)

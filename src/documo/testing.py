@@ -1,7 +1,7 @@
-"""For the tests of those who make SCIM clients: a throw-away Documo, as a pytest fixture and as a context manager.
+"""A throw-away Documo for testing SCIM clients, as a pytest fixture and as a context manager.
 
-In `conftest.py`: `pytest_plugins = ["documo.testing"]`. A test then takes `documo_sandbox` and calls it for as many servers as it needs;
-each is a process of its own with a database of its own, and gone when the test is over.
+In `conftest.py`: `pytest_plugins = ["documo.testing"]`. A test then calls the fixture `documo_sandbox` once for each server it needs;
+each server is a separate process with its own database, and ends with the test.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ END_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One customer of the sandbox: where its SCIM service is, and the key of its administrator."""
+    """One tenant of the sandbox: the address of its SCIM service and the key of its administrator."""
 
     base_url: str
     token: str
@@ -56,11 +56,10 @@ def sandbox(
     seed: int = 0,
     with_admin: bool = False,
 ) -> Iterator[Sandbox]:
-    """A Documo for the length of the block.
+    """Run a Documo for the length of the block.
 
-    A tenant begins with no users but the *users* that are asked for, unless *with_admin* shows the owner of its key. *rate* is
-    requests per second and tenant (0: no limit), *faults* the rules of a faults file. Raises RuntimeError with what the sandbox said
-    where it does not start.
+    A tenant starts with as many users as *users* says; *with_admin* adds the owner of its key. *rate* is requests per second for each
+    tenant (0: no limit), *faults* the rules of a faults file. Raises RuntimeError with the sandbox's stderr if it does not start.
     """
     with tempfile.TemporaryDirectory(prefix="documo-faults-") as folder:
         command = [
@@ -73,7 +72,7 @@ def sandbox(
             file = Path(folder) / "faults.yaml"
             file.write_text(json.dumps({"faults": list(faults)}))  # JSON is YAML
             command += ["--faults", str(file)]
-        said = Path(folder) / "stderr"  # a pipe that nobody reads would fill up, and stop the sandbox
+        said = Path(folder) / "stderr"  # a pipe that nobody reads would fill up and block the sandbox
         with (
             said.open("w") as stderr,
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
@@ -86,7 +85,7 @@ def sandbox(
 
 @pytest.fixture
 def documo_sandbox() -> Iterator[StartSandbox]:
-    """Start sandboxes: takes what `sandbox` takes; all of them end with the test."""
+    """A function that starts a sandbox, with the arguments of `sandbox`; all of them end with the test."""
     with ExitStack() as stack:
         yield lambda **wanted: stack.enter_context(sandbox(**wanted))
 

@@ -1,7 +1,7 @@
-"""Prepare user names for comparison, and say which may be given (RFC 7644, section 5: userName follows PRECIS).
+"""Prepare user names for comparison, and decide which are valid (RFC 7644, section 5: userName follows PRECIS).
 
-A name is kept as it was sent. Two names are one when their keys are equal. The rules are those of UsernameCasePreserved (RFC 8265,
-section 3.4) without the Bidi Rule, which would refuse every Hebrew or Arabic name that stands before a Latin domain.
+A name is kept as it was sent. Two names are the same if their keys are equal. The rules are those of UsernameCasePreserved (RFC 8265,
+section 3.4) without the Bidi Rule, which would refuse every Hebrew or Arabic name followed by a Latin domain.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PARTS = IdentifierClass(_UNICODE)
 _REASONS = {
     "DISALLOWED/controls": "a control character",
     "DISALLOWED/precis_ignorable_properties": "an invisible character",
-    "DISALLOWED/unassigned": "which Unicode has not assigned",
+    "DISALLOWED/unassigned": "a character that Unicode has not assigned",
 }
 
 
@@ -28,17 +28,17 @@ def is_user_name(attribute: Attribute) -> bool:
 
 
 def key_of(name: str) -> str:
-    """What two spellings of one name have in common: width, case and composition are mapped away."""
+    """The key that all spellings of one name share: width, case and composition are normalized."""
     return name.lower() if name.isascii() else unicodedata.normalize("NFC", _prepared(name).casefold())
 
 
 def fault_of(name: str) -> str:
-    """Why *name* may not be given to anybody; "" when it may."""
+    """Why *name* is not a valid user name, as the end of a sentence; "" if it is valid."""
     prepared = name if name.isascii() else _prepared(name)
     if not prepared.strip(" "):
         return "is blank"
     if prepared != prepared.strip(" "):
-        return "has a blank at its beginning or end"
+        return "begins or ends with a space"
     if prepared.isascii() and prepared.isprintable():
         return ""
     for part in filter(None, prepared.split(" ")):
@@ -54,5 +54,5 @@ def _prepared(name: str) -> str:
 
 
 def _described(character: str, reason: str) -> str:
-    what = _REASONS.get(reason, "a character that no user name may hold")
-    return f"holds U+{ord(character):04X} ({unicodedata.name(character, 'without a name')}), {what}"
+    what = _REASONS.get(reason, "a character that is not allowed in a user name")
+    return f"contains U+{ord(character):04X} ({unicodedata.name(character, 'unnamed')}), {what}"

@@ -132,7 +132,7 @@ def test_an_issuer_is_trusted_by_command_and_listed_like_a_key(command: Any, tmp
     listed = orjson.loads(command("keys", "list", "-o", "json").stdout)["keys"]
     keys.write_text("not json", encoding="utf-8")
 
-    assert said == "Tokens of https://sts.example/ for documo are accepted (1 key).\n"
+    assert said == "Tokens from https://sts.example/ for documo are accepted (1 key).\n"
     assert [key["key"] for key in listed if key["kind"] == "issuer"] == ["signed tokens"]
     for subjects in ((), ("--subject", "app", "--any-subject")):
         assert "--any-subject" in command(*wanted[:6], *subjects, "--jwks", str(keys), code=64).stderr
@@ -195,7 +195,7 @@ def test_the_last_admin_keeps_role_and_access_without_force_and_can_be_brought_b
     command("members", "disable", "ada@contoso.test")
 
     shown = orjson.loads(command("members", "show", "ada@contoso.test", "-o", "json").stdout)
-    assert disabled == "ada@contoso.test is inactive; 1 API key ended.\n"
+    assert disabled == "ada@contoso.test is inactive; 1 API key revoked.\n"
     assert "No active member has the role Admin" in stuck and "members enable" in stuck
     assert (shown["role"], shown["active"], shown["source"], shown["keys"]) == ("Admin", False, "local", 0)
     command("keys", "create", "--member", "bo@contoso.test")
@@ -226,7 +226,7 @@ def test_roles_are_listed_added_and_removed_by_command(command: Any) -> None:
     assert counts == {
         "Admin": (1, False), "Editor": (0, False), "Member": (0, True), "Viewer": (0, False), "Auditor": (1, False)
     }  # fmt: skip
-    assert "have the role Auditor" in in_use
+    assert "The role Auditor is still given to 1 member" in in_use
     for role, code in (("Admin", 7), ("Member", 7), ("Auditor", 64)):
         command("roles", "remove", role, code=code)
     command("roles", "add", "ADMIN", code=7)

@@ -84,7 +84,7 @@ async def test_a_domain_is_served_from_the_moment_its_proof_stands_in_dns(api: C
     name_server.records[f"_documo.{HOST}"] = ["v=spf1 -all", "documo-proof=of-somebody-else"]
     before = await status_under(api, HOST)
 
-    with pytest.raises(LockstepError, match="does not hold the proof yet") as refused:
+    with pytest.raises(LockstepError, match="does not contain the proof yet") as refused:
         await domains.verify_domain(api.store, api.account.id, HOST, name_server=name_server.address)
     refused_status = await status_under(api, HOST)
     name_server.records[f"_documo.{HOST}"].append(made.proof)
@@ -183,9 +183,13 @@ async def test_a_name_server_that_fails_has_not_answered(name_server: NameServer
 
 
 @pytest.mark.parametrize(
-    ("server", "says"), [("127.0.0.1#x", "is no name server"), ("127.0.0.1#70000", "is no name server")]
+    ("server", "says"),
+    [
+        ("127.0.0.1#x", "is not the address of a name server"),
+        ("127.0.0.1#70000", "is not the address of a name server"),
+    ],
 )
-async def test_an_address_that_is_none_is_refused_in_words(server: str, says: str) -> None:
+async def test_an_invalid_address_of_a_name_server_is_refused(server: str, says: str) -> None:
     with pytest.raises(LockstepError, match=says):
         await txt_records("a.example", name_server=server)
 

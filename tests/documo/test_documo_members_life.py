@@ -164,7 +164,7 @@ async def test_undelete_is_refused_when_the_window_is_over_or_the_name_taken(doc
 
     with pytest.raises(LockstepError, match="taken"):
         await members.undelete(api.store, api.account.id, user, window_days=30)
-    with pytest.raises(LockstepError, match="no deleted member"):
+    with pytest.raises(LockstepError, match="was deleted in the last"):
         await members.undelete(api.store, api.account.id, user, window_days=0)
 
 

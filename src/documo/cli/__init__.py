@@ -1,6 +1,6 @@
 """The `documo` command.
 
-Data goes to stdout, everything else to stderr; a secret is shown once, at the moment it is made.
+Data goes to stdout, everything else to stderr; a secret is shown once, when it is created.
 """
 
 from __future__ import annotations

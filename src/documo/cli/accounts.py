@@ -24,23 +24,23 @@ COLUMNS = ("id", "name", "plan", "seats", "profile", "default_role", "restore_po
 
 @click.group()
 def accounts() -> None:
-    """Customers' accounts: each is a tenant of its own."""
+    """Manage customers' accounts; each one is a separate tenant."""
 
 
 @accounts.command()
 @click.argument("name", default="")
-@click.option("--name", "name_option", default="", help="The same as the argument.")
-@click.option("--admin", required=True, metavar="EMAIL", help="The first member, an Admin.")
-@click.option("--profile", type=click.Choice(rules.PROFILES), help="Which clients' habits are forgiven.")
+@click.option("--name", "name_option", default="", help="Same as the NAME argument.")
+@click.option("--admin", required=True, metavar="EMAIL", help="E-mail address of the first member, an Admin.")
+@click.option("--profile", type=click.Choice(rules.PROFILES), help="Which clients' deviations from SCIM are tolerated.")
 @click.option("--rate", type=click.IntRange(0), help="Requests per second; 0 = no limit.")
-@click.option("--seats", type=click.IntRange(1), help="How many members may be active.")
+@click.option("--seats", type=click.IntRange(1), help="Maximum number of active members.")
 @data_option
 @output_option
 def create(
     name: str, name_option: str, admin: str, profile: str | None, rate: int | None, seats: int | None,
     settings: Settings, output: Output,
 ) -> None:  # fmt: skip
-    """Open an account. Without a name it is called after the admin's domain."""
+    """Create an account. Without NAME, it is named after the admin's domain."""
     chosen = name or name_option or admin.rpartition("@")[2].partition(".")[0].capitalize() or "Account"
     wanted: dict[str, Any] = {"profile": profile, "seats": seats}
     if rate is not None:
@@ -75,7 +75,7 @@ def show(name: str, settings: Settings, output: Output) -> None:
 @data_option
 @output_option
 def tolerances(name: str, settings: Settings, output: Output) -> None:
-    """List what the account's profile forgives, and which clients need that; the request log names what was applied."""
+    """List the tolerances of the account's profile and the clients that need them. The request log names those applied."""
     profile = profile_named(with_store(settings, lambda store: rules.find_account(store, name)).profile)
     rows = [{"name": one, "meaning": describe_tolerance(one)} for one in sorted(profile.tolerances)]
     output.many("tolerances", rows, ("name", "meaning"))
@@ -84,31 +84,31 @@ def tolerances(name: str, settings: Settings, output: Output) -> None:
 @accounts.command("set")
 @click.argument("name")
 @click.option("--profile", type=click.Choice(rules.PROFILES))
-@click.option("--plan")
-@click.option("--seats", type=click.IntRange(0), help="How many members may be active; 0 = any number.")
-@click.option("--default-role")
+@click.option("--plan", help="Name of the plan.")
+@click.option("--seats", type=click.IntRange(0), help="Maximum number of active members; 0 = no limit.")
+@click.option("--default-role", help="Role of members who were given no known role.")
 @click.option(
     "--restore-policy",
     type=click.Choice(rules.CHOICES["restore_policy"]),
     help="What POST does with the user name of a former member.",
 )
-@click.option("--hold-names/--free-names", default=None, help="Keep the names of deleted members.")
-@click.option("--undelete-days", type=click.IntRange(0, 3650))
-@click.option("--indirect-groups/--direct-groups", default=None, help="What user.groups shows.")
+@click.option("--hold-names/--free-names", default=None, help="Whether names of deleted members stay taken.")
+@click.option("--undelete-days", type=click.IntRange(0, 3650), help="How long a deleted member can be restored.")
+@click.option("--indirect-groups/--direct-groups", default=None, help="Whether user.groups shows indirect groups.")
 @click.option(
     "--patch-answer",
     type=click.Choice(rules.CHOICES["patch_answer"]),
-    help="200 with the resource, 204 with nothing, or what the profile's client expects.",
+    help="Response to PATCH: 200 with the resource, 204 without a body, or what the profile's client expects.",
 )
 @click.option("--rate", "rate_per_second", type=click.IntRange(0), help="Requests per second; 0 = no limit.")
-@click.option("--burst", "rate_burst", type=click.IntRange(1))
+@click.option("--burst", "rate_burst", type=click.IntRange(1), help="Requests accepted at once.")
 @click.option(
-    "--schemas", type=click.File("rb"), help="JSON file with schemas, resourceTypes and extensions of its own."
+    "--schemas", type=click.File("rb"), help="JSON file with the account's own schemas, resourceTypes and extensions."
 )
 @data_option
 @output_option
 def set_(name: str, schemas: Any, settings: Settings, output: Output, **given: Any) -> None:
-    """Change settings of an account; they hold from the next request."""
+    """Change settings of an account, effective from the next request."""
     values = {key: value for key, value in given.items() if value is not None}
     if values.get("seats") == 0:
         values["seats"] = None
@@ -120,15 +120,15 @@ def set_(name: str, schemas: Any, settings: Settings, output: Output, **given: A
 
 @accounts.command()
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @data_option
 def delete(name: str, yes: bool, settings: Settings) -> None:
-    """Delete an account with its members, groups, keys and log, for good."""
+    """Permanently delete an account with its members, groups, keys and request log."""
     account, members = with_store(settings, lambda store: rules.account_with_members(store, name))
     question = f"Delete the account {account.name} with {counted(members, 'member')}? This cannot be undone."
     if not yes:
         if not sys.stdin.isatty():
-            raise invalid(question, next_step="Not a terminal, cannot ask: add --yes to go on")
+            raise invalid(question, next_step="Cannot ask for confirmation without a terminal; pass --yes to continue")
         if not click.confirm(question, err=True):
             click.echo("Nothing changed.", err=True)
             raise click.exceptions.Exit(INTERRUPTED)
@@ -137,7 +137,7 @@ def delete(name: str, yes: bool, settings: Settings) -> None:
 
 
 def described(account: Account) -> dict[str, Any]:
-    """An account for output."""
+    """The fields of an account for output."""
     return {"id": account.id, "name": account.name, **{key: getattr(account, key) for key in rules.SETTABLE}}
 
 
@@ -145,5 +145,5 @@ def _custom(raw: bytes) -> Custom:
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise invalid("The schemas file is not JSON", why=str(error)) from None
+        raise invalid("The schemas file is not valid JSON", why=str(error)) from None
     return Custom.read(body)

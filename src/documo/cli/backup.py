@@ -1,4 +1,4 @@
-"""`documo backup` and `documo restore`: the database in one file, and back into a data folder without one."""
+"""`documo backup` and `documo restore`: write the database to a file, and load it into a folder without Documo data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @data_option
 @output_option
 def backup(file: Path, settings: Settings, output: Output) -> None:
-    """Write the database into FILE, while everything runs.
+    """Write the database to FILE; Documo may keep running.
 
     \b
     documo backup documo-2026-11-28.dump
@@ -33,13 +33,13 @@ def backup(file: Path, settings: Settings, output: Output) -> None:
 
     async def work() -> int:
         async with running(settings.data, main=False, product="documo", databases=(DATABASE,)) as server:
-            assert server.embedded is not None, "no URL names a server"  # noqa: S101
-            # As the superuser: row-level security hides every tenant from the owner, and pg_dump refuses to leave rows out.
+            assert server.embedded is not None, "no URL is configured, so the server is embedded"  # noqa: S101
+            # As the superuser: row-level security hides every tenant from the owner, and pg_dump refuses to omit rows.
             database = server.embedded.database(DATABASE, role=SUPERUSER)
             return await asyncio.to_thread(dump.dump, database, file)
 
     size = asyncio.run(work())
-    output.one({"file": str(file), "bytes": size}, text=f"{file} holds the database, {size:,} bytes.")
+    output.one({"file": str(file), "bytes": size}, text=f"Wrote the database to {file} ({size:,} bytes).")
 
 
 @click.command()
@@ -47,7 +47,7 @@ def backup(file: Path, settings: Settings, output: Output) -> None:
 @data_option
 @output_option
 def restore(file: Path, settings: Settings, output: Output) -> None:
-    """Fill a data folder without Documo's data from FILE.
+    """Load FILE into a data folder that has no Documo data.
 
     \b
     documo restore documo-2026-11-28.dump --data restored
@@ -60,17 +60,17 @@ def restore(file: Path, settings: Settings, output: Output) -> None:
             database = server.database(DATABASE)
             if not await asyncio.to_thread(dump.is_empty, database):
                 raise conflict(
-                    f"There is Documo data in {settings.data}, and a restore does not overwrite it",
+                    f"{settings.data} already contains Documo data, which a restore does not overwrite",
                     next_step="Restore into another folder: --data FOLDER",
                 )
             await asyncio.to_thread(dump.load, database, file)
 
     asyncio.run(work())
-    output.one({"file": str(file)}, text=f"{file} is restored in {settings.data}.")
+    output.one({"file": str(file)}, text=f"Restored {file} to {settings.data}.")
 
 
 def _require_embedded(settings: Settings, command: str) -> None:
     if settings.urls:
         raise invalid(
-            "The database is on a server of yours, which a URL names", next_step=f"Use its own tools: {command}"
+            "The database is on your own server, configured by URL", next_step=f"Use PostgreSQL's tools: {command}"
         )

@@ -18,12 +18,12 @@ COLUMNS = ("host", "verified", "tenant_url", "txt_record", "txt_value")
 
 @click.group()
 def domains() -> None:
-    """Custom API domains."""
+    """Manage custom API domains."""
 
 
 @domains.command("set")
 @click.argument("host")
-@click.option("--vouched", is_flag=True, help="The operator vouches for it: no proof in DNS is asked for.")
+@click.option("--vouched", is_flag=True, help="Skip the proof in DNS: the operator vouches for the domain.")
 @account_option
 @data_option
 @output_option
@@ -69,7 +69,7 @@ def remove(host: str, account: str | None, settings: Settings) -> None:
 @data_option
 @output_option
 def verify(host: str, name_server: str | None, account: str | None, settings: Settings, output: Output) -> None:
-    """Look for the proof in DNS and serve the domain from then on."""
+    """Check the proof in DNS; if it is there, serve the domain from now on."""
 
     async def work(store: Store) -> rules.Domain:
         tenant = await only_account(store, account)

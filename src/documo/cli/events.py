@@ -20,7 +20,7 @@ COLUMNS = ("id", "name", "delivery", "url", "waiting", "delivered", "lost", "fai
 
 @click.group()
 def events() -> None:
-    """Tell others of changes: signed event tokens (RFC 9967), pushed or polled, and webhooks.
+    """Send changes to receivers: signed event tokens (RFC 9967), pushed or polled, and webhooks.
 
     \b
     documo events add --poll --audience https://app.example
@@ -29,20 +29,22 @@ def events() -> None:
 
 
 @events.command()
-@click.option("--poll", is_flag=True, help="The receiver fetches them (RFC 8936).")
-@click.option("--push", metavar="URL", default="", help="They are sent there as signed tokens (RFC 8935).")
-@click.option("--webhook", metavar="URL", default="", help="They are sent there as JSON, with an HMAC signature.")
-@click.option("--audience", default="", help="For whom the tokens are; by default the URL.")
-@click.option("--name", default="", help="What the stream is for.")
+@click.option("--poll", is_flag=True, help="The receiver polls for events (RFC 8936).")
+@click.option("--push", metavar="URL", default="", help="Push events to URL as signed tokens (RFC 8935).")
+@click.option("--webhook", metavar="URL", default="", help="Post events to URL as JSON with an HMAC signature.")
+@click.option(
+    "--audience", default="", help="Audience of the tokens (claim aud); default: the URL, or the name when polled."
+)
+@click.option("--name", default="", help="Name of the stream, such as its purpose.")
 @account_option
 @data_option
 @output_option
 def add(
     poll: bool, push: str, webhook: str, audience: str, name: str, account: str | None, settings: Settings, output: Output
 ) -> None:  # fmt: skip
-    """Tell a receiver of every change from now on."""
+    """Send every change from now on to a receiver."""
     if sum(map(bool, (poll, push, webhook))) != 1:
-        raise click.UsageError("Give --poll, --push URL or --webhook URL, one of them")
+        raise click.UsageError("Give exactly one of --poll, --push URL and --webhook URL")
     delivery = "poll" if poll else "push" if push else "webhook"
 
     async def work(store: Store) -> rules.NewStream:
@@ -56,7 +58,7 @@ def add(
     shown = asdict(made.stream) | ({"secret": made.secret} if made.secret else {})
     output.one(shown, text=made.secret or made.stream.id)
     if made.secret:
-        click.echo("The secret of the webhook: its signatures are checked with it.", err=True)
+        click.echo("This is the webhook's secret: the receiver verifies the signatures with it.", err=True)
     elif poll:
         click.echo(f"Poll it with POST /events/{made.stream.id} and an Admin's key.", err=True)
 
@@ -66,7 +68,7 @@ def add(
 @data_option
 @output_option
 def list_(account: str | None, settings: Settings, output: Output) -> None:
-    """List streams with what waits in them, and how delivery goes."""
+    """List streams with the number of waiting events and the state of delivery."""
 
     async def work(store: Store) -> list[StreamRow]:
         return await rules.list_streams(store, (await only_account(store, account)).id)
@@ -79,7 +81,7 @@ def list_(account: str | None, settings: Settings, output: Output) -> None:
 @account_option
 @data_option
 def remove(stream: str, account: str | None, settings: Settings) -> None:
-    """End a stream. What its receiver has not taken is forgotten."""
+    """Delete a stream, with the events that its receiver has not received yet."""
 
     async def work(store: Store) -> None:
         await rules.remove_stream(store, (await only_account(store, account)).id, stream)

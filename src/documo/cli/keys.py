@@ -24,25 +24,30 @@ COLUMNS = ("id", "name", "key", "scopes", "state", "expires_at", "last_used_at",
 
 @click.group()
 def keys() -> None:
-    """API keys: shown once, kept as a hash."""
+    """Manage API keys. A key is shown once and stored as a hash."""
 
 
 @keys.command()
 @account_option
-@click.option("--name", default="", help="What the key is for.")
-@click.option("--member", default="", metavar="EMAIL", help="Whose key it is.")
+@click.option("--name", default="", help="Name of the key, such as its purpose.")
+@click.option("--member", default="", metavar="EMAIL", help="Member who owns the key.")
 @click.option(
-    "--role", default="Admin", show_default=True, help="Without --member: the first active member in this role."
+    "--role",
+    default="Admin",
+    show_default=True,
+    help="Without --member: the first active member with this role owns it.",
 )
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(rules.SCOPES), help="May be given several times.")
-@click.option("--expires-in", "days", type=click.IntRange(1), metavar="DAYS")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(rules.SCOPES), help="May be repeated.")
+@click.option(
+    "--expires-in", "days", type=click.IntRange(1), metavar="DAYS", help="Days until the key expires; default: never."
+)
 @data_option
 @output_option
 def create(
     account: str | None, name: str, member: str, role: str, scopes: tuple[str, ...], days: int | None,
     settings: Settings, output: Output,
 ) -> None:  # fmt: skip
-    """Make a key and print it. It cannot be shown again."""
+    """Create a key and print it. It cannot be shown again."""
 
     async def work(store: Store) -> rules.NewKey:
         tenant = await only_account(store, account)
@@ -72,7 +77,7 @@ def list_(account: str | None, settings: Settings, output: Output) -> None:
 @account_option
 @data_option
 def revoke(key: str, account: str | None, settings: Settings) -> None:
-    """End a key at once. KEY is its id, its name or its beginning."""
+    """Revoke a key at once. KEY is its id, its name or its first characters (8 or more)."""
 
     async def work(store: Store) -> KeyRow:
         return await rules.revoke_key(store, (await only_account(store, account)).id, key)
@@ -84,7 +89,7 @@ def revoke(key: str, account: str | None, settings: Settings) -> None:
 @keys.command()
 @click.argument("key")
 @click.option(
-    "--overlap-hours", type=click.IntRange(0), default=24, show_default=True, help="How long the old key works on."
+    "--overlap-hours", type=click.IntRange(0), default=24, show_default=True, help="How long the old key stays valid."
 )
 @account_option
 @data_option
@@ -101,24 +106,26 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings
 
 @keys.command()
 @account_option
-@click.option("--issuer", required=True, metavar="URL", help="The claim iss of the tokens.")
-@click.option("--audience", required=True, help="The claim aud of the tokens; each account needs its own.")
+@click.option("--issuer", required=True, metavar="URL", help="Issuer of the tokens (claim iss).")
+@click.option("--audience", required=True, help="Audience of the tokens (claim aud); each account needs its own.")
 @click.option(
     "--jwks", "--pem", "file", required=True, type=click.File("rb"),
     help="The issuer's public keys, as a JWKS document or as PEM (keys, certificates); - reads stdin.",
 )  # fmt: skip
-@click.option("--subject", metavar="ID", help="Only tokens of this application or person: the claim sub, appid or azp.")
-@click.option("--any-subject", is_flag=True, help="Tokens of every application that the issuer knows.")
-@click.option("--name", default="", help="What the trust is for.")
+@click.option(
+    "--subject", metavar="ID", help="Accept only tokens of this application or person (claim sub, appid or azp)."
+)
+@click.option("--any-subject", is_flag=True, help="Accept tokens of every application that the issuer knows.")
+@click.option("--name", default="", help="Name of the trust, such as its purpose.")
 @click.option("--member", default="", metavar="EMAIL", help="Member on whose behalf the tokens act.")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(rules.SCOPES), help="May be given several times.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(rules.SCOPES), help="May be repeated.")
 @data_option
 @output_option
 def trust(
     account: str | None, issuer: str, audience: str, file: BinaryIO, subject: str | None, any_subject: bool, name: str,
     member: str, scopes: tuple[str, ...], settings: Settings, output: Output,
 ) -> None:  # fmt: skip
-    """Accept tokens (JWT) that an issuer signs, as if they were a key. `keys revoke` ends it.
+    """Accept tokens (JWT) signed by an issuer in place of a key. `keys revoke` ends the trust.
 
     \b
     documo keys trust --issuer https://sts.windows.net/TENANT-ID/ --audience https://documo.example --subject APP-ID \
@@ -127,7 +134,7 @@ def trust(
     """
     if (subject is None) != any_subject:
         raise click.UsageError(
-            "Give --subject ID, or --any-subject: an issuer signs tokens for more than one application"
+            "Give either --subject ID or --any-subject: an issuer signs tokens for more than one application"
         )
     jwks = read_keys(file.read(1_000_000))
 
@@ -140,7 +147,7 @@ def trust(
 
     made = with_store(settings, work)
     output.one(
-        asdict(made), text=f"Tokens of {made.issuer} for {made.audience} are accepted ({counted(made.keys, 'key')})."
+        asdict(made), text=f"Tokens from {made.issuer} for {made.audience} are accepted ({counted(made.keys, 'key')})."
     )
 
 
@@ -149,7 +156,7 @@ def _print_key(key: rules.NewKey, output: Output) -> None:
         "id": key.id, "name": key.name, "key": key.secret, "scopes": list(key.scopes), "expiresAt": key.expires_at,
     }  # fmt: skip
     output.one(shown, text=key.secret)
-    click.echo("Keep it now: it cannot be shown again.", err=True)
+    click.echo("Save it now: it cannot be shown again.", err=True)
 
 
 def _described(key: KeyRow) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The `documo` command and its tree."""
+"""The `documo` command and its subcommands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lockstep.endings import exit_code_of
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="%(version)s")
 def documo() -> None:
-    """The application side: accounts, members, API keys and a SCIM 2.0 service.
+    """Documo, the application side: accounts, members, API keys and a SCIM 2.0 service.
 
     \b
     documo accounts create Contoso --admin admin@contoso.com
@@ -49,5 +49,5 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; its exit code."""
+    """Run the command line and return its exit code."""
     return exit_code_of(lambda: documo.main(arguments, prog_name="documo", standalone_mode=False), program="documo")

@@ -15,18 +15,18 @@ from documo.store.database import Store
 from lockstep.wording import counted
 
 COLUMNS = ("id", "user_name", "name", "role", "active", "source")
-account_option = click.option("--account", metavar="NAME", help="The account; may be left out when there is only one.")
-force_option = click.option("--force", is_flag=True, help="Even where this is the only active Admin of the account.")
+account_option = click.option("--account", metavar="NAME", help="Account; optional when there is only one.")
+force_option = click.option("--force", is_flag=True, help="Do it even to the account's only active Admin.")
 
 
 @click.group()
 def members() -> None:
-    """Members of an account and their roles."""
+    """Manage members of an account and their roles."""
 
 
 @members.command("list")
 @account_option
-@click.option("--deleted", is_flag=True, help="Those deleted within the undelete window.")
+@click.option("--deleted", is_flag=True, help="List members deleted within the undelete window.")
 @data_option
 @output_option
 def list_(account: str | None, deleted: bool, settings: Settings, output: Output) -> None:
@@ -98,13 +98,13 @@ def set_role(member: str, role: str, force: bool, account: str | None, settings:
 @account_option
 @data_option
 def disable(member: str, force: bool, account: str | None, settings: Settings) -> None:
-    """Make a member inactive; its API keys end with it."""
+    """Disable a member and revoke their API keys."""
 
     async def work(store: Store) -> int:
         return await rules.disable(store, await only_account(store, account), member, force=force)
 
     ended = with_store(settings, work)
-    keys = f"; {counted(ended, 'API key')} ended" if ended else ""
+    keys = f"; {counted(ended, 'API key')} revoked" if ended else ""
     click.echo(f"{member} is inactive{keys}.", err=True)
 
 
@@ -113,7 +113,7 @@ def disable(member: str, force: bool, account: str | None, settings: Settings) -
 @account_option
 @data_option
 def enable(member: str, account: str | None, settings: Settings) -> None:
-    """Make a member active again. Its former API keys stay ended."""
+    """Enable a member again. Revoked API keys stay revoked."""
 
     async def work(store: Store) -> None:
         await rules.enable(store, await only_account(store, account), member)
@@ -127,7 +127,7 @@ def enable(member: str, account: str | None, settings: Settings) -> None:
 @account_option
 @data_option
 def undelete(member: str, account: str | None, settings: Settings) -> None:
-    """Bring a deleted member back under the same id."""
+    """Restore a deleted member under the same id."""
 
     async def work(store: Store) -> None:
         tenant: Account = await only_account(store, account)

@@ -19,26 +19,26 @@ from lockstep.postgres.places import read_record
 
 FORMATS = ("table", "json", "jsonl", "yaml")
 FORMAT_VERSION = "1.0"
-_NAMES = {"id": "Id", "url": "URL", "scim_url": "SCIM URL", "sso": "SSO", "ms": "ms"}  # that are no words
+_NAMES = {"id": "Id", "url": "URL", "scim_url": "SCIM URL", "sso": "SSO", "ms": "ms"}  # not plain words
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class Output:
-    """Prints in the format that was asked for."""
+    """Prints in the requested format."""
 
     def __init__(self, format: str) -> None:
         self.format = format
 
     def one(self, item: Mapping[str, Any], *, text: str | None = None) -> None:
-        """Print one thing; *text* is what a person sees."""
+        """Print one item; in the table format, *text* replaces it if given."""
         if self.format == "table":
             click.echo(text if text is not None else _pairs(item))
         else:
             self._machine({"formatVersion": FORMAT_VERSION, **item})
 
     def many(self, name: str, items: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-        """Print a list under *name*; *columns* are those of the table."""
+        """Print a list under the key *name*; a table shows only *columns*."""
         if self.format == "table":
             _table(items, columns)
         elif self.format == "jsonl":
@@ -48,7 +48,7 @@ class Output:
             self._machine({"formatVersion": FORMAT_VERSION, name: [dict(item) for item in items]})
 
     def lines(self, name: str, items: Sequence[Mapping[str, Any]], text: Callable[[Mapping[str, Any]], str]) -> None:
-        """Print a list under *name*; a person sees one line of *text* for each."""
+        """Print a list under the key *name*; the table format prints *text* of each item on a line."""
         if self.format != "table":
             self.many(name, items, ())
             return
@@ -66,7 +66,7 @@ class Output:
 def output_option(command: Callable[..., R]) -> Callable[..., R]:
     """Add `-o`; the command gets an `Output` as *output*."""
 
-    @click.option("-o", "--output", "output", type=click.Choice(FORMATS), default="table", help="How to print.")
+    @click.option("-o", "--output", "output", type=click.Choice(FORMATS), default="table", help="Output format.")
     @functools.wraps(command)
     def with_output(*arguments: Any, output: str, **named: Any) -> R:
         return command(*arguments, output=Output(output), **named)
@@ -86,9 +86,9 @@ def data_option(command: Callable[..., R]) -> Callable[..., R]:
 
 
 def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]], *, creates: bool = False) -> R:
-    """Run *work* on the store that *settings* name, attached to or started for as long as it takes.
+    """Run *work* on the store that *settings* name; its server is attached to, or started for the duration.
 
-    Raises LockstepError where there is none yet, unless it *creates* one.
+    Raises LockstepError if there is no data yet, unless *work* *creates* it.
     """
     if not creates:
         require_data(settings)
@@ -101,7 +101,7 @@ def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]], *, cre
 
 
 def require_data(settings: Settings) -> None:
-    """Raise LockstepError for a folder without Documo's data: a command in the wrong folder must not look like a loss of everything."""
+    """Raise LockstepError for a folder without Documo data: in the wrong folder, a command must not look as if all data were lost."""
     if settings.urls:
         return
     folder = settings.data.expanduser().resolve()
@@ -109,12 +109,12 @@ def require_data(settings: Settings) -> None:
     if record is None or DATABASE not in record.databases:
         raise not_found(
             f"There is no Documo data in {folder}",
-            next_step="Name its folder with --data FOLDER (a sandbox prints its own), or begin: documo accounts create",
+            next_step="Name the folder with --data FOLDER (a sandbox prints its own), or start with: documo accounts create",
         )
 
 
 def moment(value: datetime | None) -> str:
-    """A time for a table."""
+    """A time as tables show it."""
     return value.strftime("%Y-%m-%d %H:%M") if value else "-"
 
 
@@ -132,15 +132,15 @@ def _table(items: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
 
 
 def _heading(column: str) -> str:
-    """As Lockstep's tables head theirs: "User name"."""
+    """The heading of a column, written as in Lockstep's tables: "User name"."""
     return _NAMES.get(column) or column.replace("_", " ").capitalize()
 
 
 def _width(text: str) -> int:
-    """How many columns of a terminal a text takes: two for an ideograph, none for a combining mark."""
+    """Terminal columns that *text* takes: two for an ideograph, none for a combining mark."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # most tables need none of it
+    from rich.cells import cell_len  # slow to import, and most tables are ASCII
 
     return cell_len(text)
 
@@ -154,5 +154,5 @@ def _cell(value: Any) -> str:
         return moment(value)
     if isinstance(value, list | tuple):
         return ",".join(map(str, value)) or "-"
-    # Control characters from outside must not reach a terminal as they are.
+    # Control characters from outside must not reach the terminal.
     return "".join(c if c.isprintable() else "\ufffd" for c in str(value))

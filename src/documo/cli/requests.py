@@ -26,10 +26,10 @@ TAIL_SECONDS = 0.5
 
 
 @click.group(invoke_without_command=True)
-@click.option("--tail", is_flag=True, help="Go on showing requests as they come.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@click.option("--status", metavar="STATUS", default="", help="Only those answered so: 401, 4xx, 5xx.")
-@click.option("--since", metavar="TIME", default="", help="Only those since then: 15m, 2h, 3d, or a time in ISO 8601.")
+@click.option("--tail", is_flag=True, help="Keep showing requests as they arrive.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Show the newest.")
+@click.option("--status", metavar="STATUS", default="", help="Only requests with this response status: 401, 4xx, 5xx.")
+@click.option("--since", metavar="TIME", default="", help="Only requests since: 15m, 2h, 3d, or an ISO 8601 time.")
 @account_option
 @data_option
 @output_option
@@ -38,11 +38,14 @@ def requests(
     context: click.Context, tail: bool, limit: int, status: str, since: str, account: str | None, settings: Settings,
     output: Output,
 ) -> None:  # fmt: skip
-    """The SCIM requests of the last seven days."""
+    """Show the SCIM requests of the last seven days."""
     if context.invoked_subcommand is not None:
         return
     if tail and output.format in ("json", "yaml"):
-        raise invalid("A list that goes on has no end to close the document", next_step="Use -o jsonl with --tail")
+        raise invalid(
+            "With --tail the list never ends, so it cannot be one JSON or YAML document",
+            next_step="Use -o jsonl with --tail",
+        )
     wanted = _Wanted(limit, _statuses(status), _moment(since))
     with_store(settings, lambda store: _show(store, account, output, wanted, tail=tail))
 
@@ -53,7 +56,7 @@ def requests(
 @data_option
 @output_option
 def show(request_id: str, account: str | None, settings: Settings, output: Output) -> None:
-    """Show one request whole: what came, and what was answered. REQUEST_ID is its id or the beginning of it."""
+    """Show one request and its response in full. REQUEST_ID is the id or the beginning of it."""
     output.one(with_store(settings, lambda store: _entry(store, account, request_id)))
 
 
@@ -62,7 +65,7 @@ def show(request_id: str, account: str | None, settings: Settings, output: Outpu
 @account_option
 @data_option
 def curl(request_id: str, account: str | None, settings: Settings) -> None:
-    """Print a request as a curl command; $DOCUMO_API_URL is Documo's address (https://...), $DOCUMO_KEY the key."""
+    """Print a request as a curl command. Set $DOCUMO_API_URL to Documo's address (https://...) and $DOCUMO_KEY to the key."""
     entry = with_store(settings, lambda store: _entry(store, account, request_id))
     click.echo(as_curl(entry))
 
@@ -73,7 +76,7 @@ def curl(request_id: str, account: str | None, settings: Settings) -> None:
 @data_option
 @output_option
 def replay(request_id: str, account: str | None, settings: Settings, output: Output) -> None:
-    """Do a request again on the present data, in a transaction that is rolled back, and show the answer."""
+    """Repeat a request on the current data, in a transaction that is rolled back, and show the response."""
 
     async def work(store: Store) -> dict[str, Any]:
         tenant = await only_account(store, account)
@@ -102,7 +105,7 @@ class _Wanted:
 
 
 def _statuses(text: str) -> tuple[int, int]:
-    """The least and greatest status that `404` or `4xx` means; all for ""."""
+    """The lowest and highest status that `404` or `4xx` covers; "" covers all."""
     if not text:
         return 0, 999
     if not re.fullmatch(r"[1-5](\d\d|xx)", text.lower(), re.ASCII):
@@ -111,7 +114,7 @@ def _statuses(text: str) -> tuple[int, int]:
 
 
 def _moment(text: str) -> datetime | None:
-    """The time that `15m`, `2h`, `3d` or a time in ISO 8601 means; without a zone it is UTC."""
+    """The time that `15m`, `2h`, `3d` or an ISO 8601 text stands for; without a zone it is UTC."""
     if not text:
         return None
     ago = read_length(text.lower())

@@ -18,7 +18,7 @@ COLUMNS = ("value", "display", "members", "is_default")
 
 @click.group()
 def roles() -> None:
-    """Roles of an account: what a member may be given, by hand or by provisioning."""
+    """Manage the roles of an account, which members get by hand or by provisioning."""
 
 
 @roles.command("list")
@@ -36,7 +36,7 @@ def list_(account: str | None, settings: Settings, output: Output) -> None:
 
 @roles.command()
 @click.argument("value")
-@click.option("--display", default="", help="The name that people see; by default the value.")
+@click.option("--display", default="", help="Display name; default: the value.")
 @account_option
 @data_option
 def add(value: str, display: str, account: str | None, settings: Settings) -> None:

@@ -15,23 +15,23 @@ from documo.sandbox.server import Sandbox, run_sandbox
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 = any free port.")
 @click.option("--profile", type=click.Choice(PROFILES), default="lenient", show_default=True)
-@click.option("--rate", type=click.IntRange(0), default=0, help="Requests per second and tenant; 0 = no limit.")
-@click.option("--users", type=click.IntRange(0, 200_000), default=0, help="People to begin with, in each tenant.")
+@click.option("--rate", type=click.IntRange(0), default=0, help="Requests per second for each tenant; 0 = no limit.")
+@click.option("--users", type=click.IntRange(0, 200_000), default=0, help="Users that each tenant starts with.")
 @click.option("--tenants", type=click.IntRange(1, 100), default=1, show_default=True)
 @click.option(
     "--faults", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="YAML file with faults to inject."
 )
 @click.option(
-    "--with-admin", is_flag=True, help="Show the owner of the key among /Users; without it a tenant is empty."
+    "--with-admin", is_flag=True, help="List the owner of the key in /Users; otherwise a tenant starts empty."
 )
-@click.option("--seed", type=int, default=0, help="Makes people and faults repeatable.")
+@click.option("--seed", type=int, default=0, help="Makes users and faults repeatable.")
 def sandbox(
     port: int, profile: str, rate: int, users: int, tenants: int, faults: Path | None, with_admin: bool,
     seed: int,
 ) -> None:  # fmt: skip
-    """A throw-away Documo for client makers: nothing stays when it ends.
+    """Run a throw-away Documo for testing a SCIM client; nothing is left when it ends.
 
-    Prints one line of JSON when it answers: base_url, token, account and data, the folder for `documo requests --data`.
+    Prints one line of JSON once it is ready: base_url, token, account and data, the folder for `documo requests --data`.
     """
     log_to_stderr()
     uvloop.run(run_sandbox(Sandbox(port, profile, rate, users, tenants, faults, seed, with_admin)))
