@@ -5,26 +5,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
 
 import hypothesis
 import psycopg
 import pytest
-from psycopg import sql
 
 from lockstep.postgres.database import Database
 from lockstep.postgres.embedded import EmbeddedServer, Options, attach, remove
-from lockstep.postgres.migrate import migrate
 from lockstep.postgres.programs import Programs
+from tests.support.databases import Databases
 
-DatabaseFactory = Callable[..., Database]
 MEMORY = Path("/dev/shm")
 
 
@@ -75,66 +70,34 @@ def _administrator(postgres_server: EmbeddedServer) -> Iterator[psycopg.Connecti
 
 
 @pytest.fixture(scope="session")
-def _templates() -> dict[str, str]:
-    return {}
-
-
-_numbers = count(1)
-
-
-@pytest.fixture
-def database_factory(
-    postgres_server: EmbeddedServer,
-    _administrator: psycopg.Connection[tuple[object, ...]],
-    _templates: dict[str, str],
-) -> Iterator[DatabaseFactory]:
-    """Call it for a fresh database, dropped after the test.
-
-    `database_factory()` is empty; `database_factory("lockstep.storage.migrations")` has the tables of that package,
-    migrated once for the session and then copied. *role* owns it.
-    """
-    made: list[str] = []
-
-    def make(package: str = "", *, role: str = "") -> Database:
-        owner = role or ("documo" if package.startswith("documo") else "lockstep")
-        if package and package not in _templates:
-            template = _create(_administrator, owner, "template0")
-            with ThreadPoolExecutor(1) as thread:  # an async test that calls us has a running loop in this one
-                thread.submit(asyncio.run, migrate(postgres_server.database(template, role=owner), package)).result()
-            _templates[package] = template
-        name = _create(_administrator, owner, _templates[package] if package else "template0")
-        made.append(name)
-        return postgres_server.database(name, role=owner)
-
-    yield make
-    for name in made:
-        _administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+def databases(postgres_server: EmbeddedServer, _administrator: psycopg.Connection[tuple[object, ...]]) -> Databases:
+    """Databases that stay for the whole test process."""
+    return Databases(postgres_server, _administrator)
 
 
 @pytest.fixture
-def database(database_factory: DatabaseFactory) -> Database:
+def database_factory(databases: Databases) -> Iterator[Databases]:
+    """Call it for a fresh database, dropped after the test; `database_factory("lockstep.storage.migrations")` has tables."""
+    with databases.for_a_while() as factory:
+        yield factory
+
+
+@pytest.fixture
+def database(database_factory: Databases) -> Database:
     """A fresh, empty database."""
     return database_factory()
 
 
 @pytest.fixture
-def lockstep_database(database_factory: DatabaseFactory) -> Database:
+def lockstep_database(database_factory: Databases) -> Database:
     """A fresh database with Lockstep's tables."""
     return database_factory("lockstep.storage.migrations")
 
 
 @pytest.fixture
-def documo_database(database_factory: DatabaseFactory) -> Database:
+def documo_database(database_factory: Databases) -> Database:
     """A fresh database with Documo's tables."""
     return database_factory("documo.migrations")
-
-
-def _create(administrator: psycopg.Connection[tuple[object, ...]], owner: str, template: str) -> str:
-    name = f"test_{next(_numbers)}"
-    administrator.execute(
-        sql.SQL("create database {} owner {} template {}").format(*map(sql.Identifier, (name, owner, template)))
-    )
-    return name
 
 
 # The same examples every time, so that a change is judged by what it changed; `make soak` draws new ones.

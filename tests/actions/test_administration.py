@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.hub import Hub, guid, person, upn, write_csv
+from tests.support.hub import Hub, guid, person, upn, write_csv
 
 from lockstep.actions import (
     applications,

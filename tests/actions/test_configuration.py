@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.hub import Hub, person, upn, write_csv
+from tests.support.hub import Hub, person, upn, write_csv
 
 from lockstep.actions import people
 from lockstep.actions.applications import add_application, list_applications, show_application

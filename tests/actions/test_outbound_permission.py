@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.hub import Hub
+from tests.support.hub import Hub
 
 from lockstep.actions import outbound
 from lockstep.actions.context import APPLICATIONS_WRITE, CREDENTIALS_WRITE, READ, SOURCES_WRITE, Actor

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.hub import Hub, make_context
+from tests.support.hub import Hub, make_context
 
 from lockstep.directory.edit import Touched
 from lockstep.postgres.database import Database

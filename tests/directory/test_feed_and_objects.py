@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import psycopg
-from tests.hub import Hub, guid, person, upn, write_csv
+from tests.support.hub import Hub, guid, person, upn, write_csv
 
 from lockstep.actions import applications, assignments, groups, people, roles, sources
 from lockstep.directory.lifecycle import purge_due

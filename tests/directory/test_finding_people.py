@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.hub import Hub, upn, write_csv
+from tests.support.hub import Hub, upn, write_csv
 
 from lockstep.actions.people import PersonFilter, list_people, show_person
 from lockstep.actions.sources import import_source

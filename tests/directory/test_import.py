@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.hub import HEADER, Hub, guid, person, upn, write_csv
+from tests.support.hub import HEADER, Hub, guid, person, upn, write_csv
 
 from lockstep.actions import applications, assignments, groups, people, source_decisions, sources
 from lockstep.directory.intake import IntakeOptions

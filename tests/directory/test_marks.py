@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.hub import Hub, guid, person, upn, write_csv
+from tests.support.hub import Hub, guid, person, upn, write_csv
 
 from lockstep.actions import applications, assignments, groups, people, roles
 from lockstep.actions.sources import import_source

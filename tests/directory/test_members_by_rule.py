@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.hub import Hub, guid, person, upn, write_csv
+from tests.support.hub import Hub, guid, person, upn, write_csv
 
 from lockstep.actions import applications, assignments, group_rules, groups, people
 from lockstep.actions.sources import import_source

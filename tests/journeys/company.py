@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.hub import HEADER, guid, person, upn
+from tests.support.hub import HEADER, guid, person, upn
 from two_applications import Stage, Wire
 
 from lockstep.actions import assignments, groups, roles

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.hub import guid, person, upn
+from tests.support.hub import guid, person, upn
 from two_applications import DOCUMO, Stage, Wire, open_stage
 
 from lockstep.actions import assignments, groups, people

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.hub import person, upn
+from tests.support.hub import person, upn
 from two_applications import Stage, open_stage
 
 from lockstep.actions import assignments, provisioning, status

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from aiohttp import web
-from tests.hub import guid, person, upn
+from tests.support.hub import guid, person, upn
 from two_applications import DOCUMO, Stage, Wire, open_stage
 
 from lockstep.actions import assignments, people, provisioning

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.conftest import DatabaseFactory
-from tests.hub import guid, person, upn, write_csv
+from tests.support.databases import Databases
+from tests.support.hub import guid, person, upn, write_csv
 
 from documo.server import serving
 from documo.settings import Settings as DocumoSettings
@@ -89,7 +89,7 @@ def rows(*names: str, **changed: dict[str, str]) -> list[dict[str, str]]:
 
 @pytest.fixture
 async def world(
-    documo_database: Database, lockstep_database: Database, database_factory: DatabaseFactory, data_folder: Path
+    documo_database: Database, lockstep_database: Database, database_factory: Databases, data_folder: Path
 ) -> AsyncIterator[World]:
     """Ten people are provisioned, a backup is made, and then everything goes on; the backup is in the second database."""
     async with AsyncExitStack() as stack:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.hub import guid, person, upn, write_csv
+from tests.support.hub import guid, person, upn, write_csv
 
 from documo import members
 from documo.store.database import open_store

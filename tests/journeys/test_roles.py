@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.hub import person, upn
+from tests.support.hub import person, upn
 from two_applications import STRICT, Stage, open_stage
 
 from lockstep.actions import assignments, groups, roles

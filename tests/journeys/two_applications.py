@@ -19,7 +19,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from tests.hub import HEADER, write_csv
+from tests.support.hub import HEADER, write_csv
 
 from lockstep.actions import applications, credentials, provisioning, sources, status
 from lockstep.actions import settings as settings_actions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from tests.hub import HEADER, Hub, guid, person, upn, write_csv
+from tests.support.hub import HEADER, Hub, guid, person, upn, write_csv
 
 from lockstep.actions.sources import import_source
 from lockstep.directory.intake import take_pass

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.hub import Hub
+from tests.support.hub import Hub
 
 from lockstep.actions.people import show_person
 from lockstep.actions.previews import expression_record

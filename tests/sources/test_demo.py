@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from tests.hub import Hub
+from tests.support.hub import Hub
 
 from lockstep.actions import applications, assignments, sources
 from lockstep.sources.demo import KIM, demo_assignments, generate

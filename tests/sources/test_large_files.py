@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.hub import Hub, person, upn, write_csv
+from tests.support.hub import Hub, person, upn, write_csv
 
 from lockstep.actions.sources import import_source
 from lockstep.directory.rows import PassResult

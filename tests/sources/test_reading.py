@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.hub import Hub, upn
+from tests.support.hub import Hub, upn
 
 from lockstep.actions.sources import import_source
 from lockstep.directory.dates import DateForm, DayOrder, form_from_text, orders_of, read_date

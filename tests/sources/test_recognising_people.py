@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.hub import Hub, guid, person, upn, write_csv
+from tests.support.hub import Hub, guid, person, upn, write_csv
 
 from lockstep.actions.jobs import new_services
 from lockstep.actions.source_decisions import confirm_hold, reject_hold, who_is_held

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sync_world import CONFIG, USERS, World, make_world, person_id, upn
-from tests.documo_sandbox import sandbox_targets
+from tests.support.documo_sandbox import sandbox_targets
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Verdict

@@ -15,7 +15,7 @@ from crashes import Lossy, crash, purge, rename, set_deleted, set_enabled, settl
 from model_target import ModelTarget
 from sync_world import CONFIG, USERS, World, make_world, upn
 from test_sync_groups import GROUPS, SALES, add_group, set_members
-from tests.documo_sandbox import sandbox_targets
+from tests.support.documo_sandbox import sandbox_targets
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Target

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from itertools import count
 
 import pytest
-from tests.documo_sandbox import sandbox_targets
+from tests.support.documo_sandbox import sandbox_targets
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import TargetError, Verdict

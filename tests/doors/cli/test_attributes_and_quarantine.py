@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.doors.cli.conftest import DocumoThere, Lockstep
-from tests.hub import upn
+from tests.support.command_line import DocumoThere, Installation, Lockstep
+from tests.support.hub import upn
 
 from documo.accounts import change_account
 from documo.scim_service.tenant.registries import Custom
 from documo.store.database import open_store
-from lockstep.postgres.database import Database
 
 BADGE = "urn:acme:params:scim:schemas:Badge"
 SAME_NAME = ("map", "set", "documo", "userName", "--expression", '"same@contoso.test"')
@@ -30,13 +29,13 @@ def test_the_attributes_that_an_application_has_are_asked_of_it(connected: Locks
 
 
 def test_what_an_application_says_of_its_own_attributes_is_put_on_the_list(
-    connected: Lockstep, documo_database: Database
+    connected: Lockstep, installation: Installation
 ) -> None:
     attributes = [{"name": "badge", "type": "integer"}, {"name": "tags", "type": "string", "multiValued": True}]
     custom = Custom.of([{"id": BADGE, "attributes": attributes}], [], [{"resource": "User", "schema": BADGE}])
 
     async def declare() -> None:
-        async with open_store(documo_database) as store:
+        async with open_store(installation.documo) as store:
             await change_account(store, "Contoso", {"custom": custom})
 
     asyncio.run(declare())

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.doors.cli.conftest import DocumoThere, Lockstep
-from tests.hub import person, upn, write_csv
+from tests.support.command_line import DocumoThere, Lockstep
+from tests.support.hub import person, upn, write_csv
 
 from documo.cli.main import run as run_documo
 from lockstep.cli import run

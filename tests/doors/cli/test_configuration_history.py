@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.doors.cli.conftest import Lockstep
+from tests.support.command_line import Lockstep
 
 
 def test_versions_are_listed_with_who_made_them_and_compared(contoso: Lockstep) -> None:

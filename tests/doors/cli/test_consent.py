@@ -6,25 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.doors.cli.conftest import DocumoThere, Lockstep, Said
-from tests.hub import person, upn, write_csv
+from tests.support.command_line import CREW, DocumoThere, Lockstep, Said
+from tests.support.hub import upn
 
 ROLE = 'roles[primary eq "True"].value'
-CREW = tuple(f"crew{number:02}" for number in range(12))
 SWAPPED = 'Switch([IsSoftDeleted], , "False", "False", "True", "True")'
-
-
-@pytest.fixture
-def crew(started: Lockstep, tmp_path: Path) -> Lockstep:
-    """Anna and Bo are assigned themselves, twelve others through the group crew. All have accounts."""
-    names = ("anna", "bo", "kim.berg", *CREW)
-    file = write_csv(tmp_path / "more.csv", [person(name) for name in names])
-    assert started("sources", "import", str(file)).code == 0
-    assert started("groups", "create", "crew").code == 0
-    assert started("groups", "add-member", "crew", *map(upn, CREW)).code == 0
-    assert started("assign", "documo", "--group", "crew", "--role", "Member").code == 0
-    assert started("run", "documo", "--wait").code == 0
-    return started
 
 
 def losing(said: Said) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.doors.cli.conftest import DocumoThere, Lockstep
+from tests.support.command_line import DocumoThere, Lockstep
 
 
 def test_the_deep_test_is_never_begun_unasked(connected: Lockstep, documo: DocumoThere) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.doors.cli.conftest import DocumoThere, Lockstep
-from tests.hub import upn
+from tests.support.command_line import DocumoThere, Lockstep
+from tests.support.hub import upn
 
 SALES = 'Sales: department EQUALS "Sales"'
 SUPPORT = 'Support: department EQUALS "Support"'

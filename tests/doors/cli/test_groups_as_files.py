@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.doors.cli.conftest import Lockstep
+from tests.support.command_line import Lockstep
 
 GROUP = """\
 apiVersion: lockstep/v1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.doors.cli.conftest import DocumoThere, Lockstep
-from tests.hub import upn
+from tests.support.command_line import DocumoThere, Lockstep
+from tests.support.hub import upn
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.doors.cli.conftest import Lockstep
-from tests.hub import upn
+from tests.support.command_line import Lockstep
+from tests.support.hub import upn
 
 from lockstep.cli.times import local_time
 

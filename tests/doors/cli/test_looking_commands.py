@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import orjson
 import pytest
-from tests.doors.cli.conftest import DocumoThere, Lockstep
-from tests.hub import upn
+from tests.support.command_line import DocumoThere, Lockstep
+from tests.support.hub import upn
 
 from lockstep.cli import lockstep as command_tree
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.doors.cli.conftest import Lockstep, Said
+from tests.support.command_line import Lockstep, Said
 
 HEAD = "apiVersion: lockstep/v1\nkind: Application\nmetadata: {name: documo}\nspec:\n  template: documo\n"
 APPLICATION = HEAD + "  provisioning: {notificationEmail: it@contoso.test, emailOnFailure: true}\n"

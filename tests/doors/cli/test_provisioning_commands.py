@@ -6,8 +6,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from tests.doors.cli.conftest import DocumoThere, Lockstep
-from tests.hub import person, upn, write_csv
+from tests.support.command_line import DocumoThere, Lockstep
+from tests.support.hub import person, upn, write_csv
 
 SAME_NAME = ("map", "set", "documo", "userName", "--expression", '"same@contoso.test"')
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.doors.cli.conftest import Lockstep
-from tests.hub import person, write_csv
+from tests.support.command_line import Lockstep
+from tests.support.hub import person, write_csv
 
 
 def test_a_source_whose_last_reading_failed_is_in_status_and_doctor_until_it_is_read(

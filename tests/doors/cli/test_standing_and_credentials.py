@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.doors.cli.conftest import DocumoThere, Lockstep
-from tests.hub import upn
+from tests.support.command_line import DocumoThere, Lockstep
+from tests.support.hub import upn
 
 
 def test_person_shows_through_what_they_are_in_each_application(started: Lockstep) -> None:

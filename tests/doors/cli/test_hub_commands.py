@@ -2,63 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 import pytest
-from tests.hub import person, upn, write_csv
-
-from lockstep.cli import run
-from lockstep.postgres.database import Database
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, object]:
-        found = orjson.loads(self.out)
-        assert isinstance(found, dict)
-        return found
-
-
-Lockstep = Callable[..., Said]
-
-
-@pytest.fixture
-def lockstep(
-    lockstep_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Lockstep:
-    """Run the command in this process, on a fresh database."""
-    monkeypatch.setenv("DATABASE_URL", lockstep_database.conninfo)
-    monkeypatch.setenv("LOCKSTEP_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    def say(*arguments: str, stdin: str = "") -> Said:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        capsys.readouterr()
-        code = run(list(arguments))
-        captured = capsys.readouterr()
-        return Said(code, captured.out, captured.err)
-
-    return say
-
-
-@pytest.fixture
-def contoso(lockstep: Lockstep, tmp_path: Path) -> Lockstep:
-    """Three people, and Documo."""
-    file = write_csv(tmp_path / "people.csv", [person("anna"), person("bo"), person("kim.berg")])
-    assert lockstep("sources", "import", str(file)).code == 0
-    assert lockstep("apps", "add", "documo").code == 0
-    return lockstep
+from tests.support.command_line import Lockstep
+from tests.support.hub import person, upn, write_csv
 
 
 def test_import_counts_on_stdout_and_explains_on_stderr(lockstep: Lockstep, tmp_path: Path) -> None:
@@ -130,9 +81,9 @@ def test_registered_source_is_imported_by_its_name(lockstep: Lockstep, tmp_path:
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_what_cannot_be_done_says_why_and_ends_with_its_code(
-    contoso: Lockstep, arguments: list[str], code: int, words: str
+    unassigned: Lockstep, arguments: list[str], code: int, words: str
 ) -> None:
-    said = contoso(*arguments)
+    said = unassigned(*arguments)
 
     assert (said.code, said.out) == (code, "")
     assert said.err.startswith("error: ")
@@ -140,21 +91,21 @@ def test_what_cannot_be_done_says_why_and_ends_with_its_code(
     assert "Traceback" not in said.err
 
 
-def test_assignments_are_made_listed_and_taken_back(contoso: Lockstep) -> None:
-    made = contoso("assign", "documo", "--user", upn("anna"), "--role", "Member")
-    listed = contoso("assign", "list", "documo", "-o", "name")
-    back = contoso("assign", "remove", "documo", "--user", upn("anna"))
+def test_assignments_are_made_listed_and_taken_back(unassigned: Lockstep) -> None:
+    made = unassigned("assign", "documo", "--user", upn("anna"), "--role", "Member")
+    listed = unassigned("assign", "list", "documo", "-o", "name")
+    back = unassigned("assign", "remove", "documo", "--user", upn("anna"))
 
     assert made.out == f"{upn('anna')} is assigned to documo (Member)\n"
     assert listed.out == f"{upn('anna')}\n"
-    assert (back.code, contoso("assign", "list", "documo", "-o", "json").json["items"]) == (0, [])
+    assert (back.code, unassigned("assign", "list", "documo", "-o", "json").json["items"]) == (0, [])
 
 
-def test_token_comes_from_stdin_and_is_not_shown_anywhere(contoso: Lockstep) -> None:
+def test_token_comes_from_stdin_and_is_not_shown_anywhere(unassigned: Lockstep) -> None:
     token = "dk_live_0123456789abcdef"
 
-    set_ = contoso("creds", "set", "documo", "--token-stdin", stdin=f"{token}\n")
-    moved = contoso("creds", "set", "documo", "--tenant-url", "https://scim.other.test/v2")
+    set_ = unassigned("creds", "set", "documo", "--token-stdin", stdin=f"{token}\n")
+    moved = unassigned("creds", "set", "documo", "--tenant-url", "https://scim.other.test/v2")
 
     assert set_.code == 0 and "********cdef" in set_.out
     assert "was cleared" in moved.err and "not set" in moved.out
@@ -162,8 +113,8 @@ def test_token_comes_from_stdin_and_is_not_shown_anywhere(contoso: Lockstep) -> 
 
 
 @pytest.mark.parametrize("form", ["table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown"])
-def test_every_form_shows_every_person(contoso: Lockstep, form: str) -> None:
-    said = contoso("people", "list", "-o", form)
+def test_every_form_shows_every_person(unassigned: Lockstep, form: str) -> None:
+    said = unassigned("people", "list", "-o", form)
 
     assert said.code == 0
     assert all(upn(name) in said.out for name in ("anna", "bo", "kim.berg"))
@@ -180,16 +131,16 @@ def test_name_cannot_steer_the_terminal_or_a_spreadsheet(lockstep: Lockstep, tmp
     assert "[red]x" in as_table and "\u202e" not in as_table
 
 
-def test_roles_go_out_as_a_manifest_and_come_in_again(contoso: Lockstep, tmp_path: Path) -> None:
-    manifest = contoso("apps", "roles", "manifest", "documo").out
+def test_roles_go_out_as_a_manifest_and_come_in_again(unassigned: Lockstep, tmp_path: Path) -> None:
+    manifest = unassigned("apps", "roles", "manifest", "documo").out
     roles = orjson.loads(manifest)
     roles["appRoles"].reverse()
     (tmp_path / "roles.json").write_bytes(orjson.dumps(roles))
 
-    taken = contoso("apps", "roles", "manifest", "documo", str(tmp_path / "roles.json"))
+    taken = unassigned("apps", "roles", "manifest", "documo", str(tmp_path / "roles.json"))
 
     assert taken.code == 0
-    assert contoso("apps", "roles", "list", "documo", "-o", "name").out.split() == [
+    assert unassigned("apps", "roles", "list", "documo", "-o", "name").out.split() == [
         "Viewer",
         "Member",
         "Editor",
@@ -220,15 +171,15 @@ def test_version_and_help_open_nothing_and_load_little() -> None:
         ("nothing.there", "table", "\n"),
     ],
 )
-def test_a_query_shows_what_it_finds_in_the_json_form(contoso: Lockstep, query: str, form: str, shown: str) -> None:
-    said = contoso("people", "list", "--query", query, "-o", form)
+def test_a_query_shows_what_it_finds_in_the_json_form(unassigned: Lockstep, query: str, form: str, shown: str) -> None:
+    said = unassigned("people", "list", "--query", query, "-o", form)
 
     assert (said.code, said.out) == (0, shown)
 
 
 @pytest.mark.parametrize("query", ["items[", "length(formatVersion, `1`)"])
-def test_a_query_that_cannot_be_asked_is_refused_with_an_example_or_a_reason(contoso: Lockstep, query: str) -> None:
-    said = contoso("people", "list", "--query", query)
+def test_a_query_that_cannot_be_asked_is_refused_with_an_example_or_a_reason(unassigned: Lockstep, query: str) -> None:
+    said = unassigned("people", "list", "--query", query)
 
     assert (said.code, said.out) == (64, "")
     assert "query" in said.err.lower()

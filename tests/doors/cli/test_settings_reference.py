@@ -12,7 +12,7 @@ import pytest
 from lockstep.actions.credentials import checked_url
 from lockstep.errors import LockstepError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def _generator() -> ModuleType:

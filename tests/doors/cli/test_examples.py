@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.test_command_tree import COMMANDS, DOCS
-from tests.cli.test_hub_commands import Lockstep, lockstep
+from tests.doors.cli.test_command_tree import COMMANDS, DOCS
+from tests.support.command_line import Lockstep
 
 from lockstep.sources import demo
 
-__all__ = ["lockstep"]  # the fixture
 README = DOCS.parent / "README.md"
 
 

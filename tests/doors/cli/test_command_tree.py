@@ -14,7 +14,7 @@ import pytest
 
 from lockstep.cli import lockstep
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 
 

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from tests.cli.test_hub_commands import Lockstep, contoso, lockstep
-
-__all__ = ["contoso", "lockstep"]  # fixtures
+from tests.support.command_line import Lockstep
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -42,12 +40,12 @@ def test_the_form_may_stand_before_the_command_and_the_nearer_one_counts(lockste
     assert lockstep("-o", "json", "version", "-o", "yaml").out.startswith("formatVersion:")
 
 
-def test_the_only_application_need_not_be_named(contoso: Lockstep) -> None:
+def test_the_only_application_need_not_be_named(unassigned: Lockstep) -> None:
     for words in (["documo"], ["--app", "documo"], []):
-        assert contoso("-o", "json", "explain", "anna@contoso.test", *words).json["application"] == "documo"
+        assert unassigned("-o", "json", "explain", "anna@contoso.test", *words).json["application"] == "documo"
 
-    assert contoso("apps", "add", "documo", "--name", "documo-2").code == 0
+    assert unassigned("apps", "add", "documo", "--name", "documo-2").code == 0
 
-    said = contoso("explain", "anna@contoso.test")
+    said = unassigned("explain", "anna@contoso.test")
     assert said.code == 64
     assert "documo, documo-2" in said.err

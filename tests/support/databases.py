@@ -1,0 +1,66 @@
+"""Databases of a server that tests share: empty, with the tables of a package, or a copy of another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+
+import psycopg
+from psycopg import sql
+
+from lockstep.postgres.database import Database
+from lockstep.postgres.embedded import EmbeddedServer
+from lockstep.postgres.migrate import migrate
+
+_numbers = count(1)
+
+
+class Databases:
+    """Makes databases and keeps them until they are dropped."""
+
+    def __init__(
+        self,
+        server: EmbeddedServer,
+        administrator: psycopg.Connection[tuple[object, ...]],
+        templates: dict[str, str] | None = None,
+    ) -> None:
+        self._server, self._administrator = server, administrator
+        self._templates = templates if templates is not None else {}
+        self._made: list[str] = []
+
+    def __call__(self, package: str = "", *, role: str = "") -> Database:
+        """An empty database, or one with the tables of *package*, which are migrated once and then copied. *role* owns it."""
+        owner = role or ("documo" if package.startswith("documo") else "lockstep")
+        if package and package not in self._templates:
+            template = self._create(owner, "template0")
+            with ThreadPoolExecutor(1) as thread:  # an async test that calls us has a running loop in this one
+                thread.submit(asyncio.run, migrate(self._server.database(template, role=owner), package)).result()
+            self._templates[package] = template
+        return self._new(owner, self._templates[package] if package else "template0")
+
+    def copy(self, database: Database, *, role: str) -> Database:
+        """A copy of *database*, to which nobody may be connected."""
+        return self._new(role, database.name)
+
+    @contextmanager
+    def for_a_while(self) -> Iterator[Databases]:
+        """Databases that are dropped at the end of the block."""
+        some = Databases(self._server, self._administrator, self._templates)
+        yield some
+        for name in some._made:
+            self._administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+    def _new(self, owner: str, template: str) -> Database:
+        name = self._create(owner, template)
+        self._made.append(name)
+        return self._server.database(name, role=owner)
+
+    def _create(self, owner: str, template: str) -> str:
+        name = f"test_{next(_numbers)}"
+        self._administrator.execute(
+            sql.SQL("create database {} owner {} template {}").format(*map(sql.Identifier, (name, owner, template)))
+        )
+        return name
