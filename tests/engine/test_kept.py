@@ -13,10 +13,10 @@ from lockstep.engine.decisions.kept import (
     Unkept,
     after_read,
     after_write,
+    confirmed,
     judge,
     reasons_to_write,
     rule_of,
-    told,
     with_unkept,
 )
 from lockstep.engine.decisions.mapping import held_values
@@ -121,7 +121,7 @@ def test_reading_that_shows_another_value_ends_what_was_remembered() -> None:
     assert after == {}
 
 
-def test_essential_attributes_are_told_and_never_given_up() -> None:
+def test_essential_attributes_are_reported_and_never_given_up() -> None:
     found = [
         Unkept(ObjectKind.USER, one.target, rule_of(one), 2)
         for one in users(configuration(USER_NAME, TITLE, {"target": "roles", "source": "x"})).attributes
@@ -129,7 +129,7 @@ def test_essential_attributes_are_told_and_never_given_up() -> None:
     config = configuration(USER_NAME, TITLE, {"target": "roles", "source": "x"})
 
     assert with_unkept(config, found).unkept == {ObjectKind.USER: frozenset({"title"})}
-    assert [one.path for one in told(found, config)] == ["userName", "title", "roles"]
+    assert [one.path for one in confirmed(found, config)] == ["userName", "title", "roles"]
 
 
 def test_one_answer_or_another_rule_gives_nothing_up() -> None:
@@ -137,4 +137,4 @@ def test_one_answer_or_another_rule_gives_nothing_up() -> None:
     found = [Unkept(ObjectKind.USER, "title", rule, 1), Unkept(ObjectKind.USER, "nickName", "other", 5)]
 
     assert with_unkept(CONFIG, found) is CONFIG
-    assert told(found, CONFIG) == []
+    assert confirmed(found, CONFIG) == []

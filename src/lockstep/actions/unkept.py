@@ -8,7 +8,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.jobs import read_job
 from lockstep.configuration.findings import Finding
 from lockstep.configuration.rules import JobConfiguration
-from lockstep.engine.decisions.kept import told
+from lockstep.engine.decisions.kept import confirmed
 from lockstep.engine.records import ObjectKind
 from lockstep.sync.services import Job, unkept_of
 
@@ -21,7 +21,7 @@ async def unkept_attributes(context: Context, app: str) -> Mapping[tuple[str, st
 
 def unkept_in(job: Job) -> dict[tuple[str, str], Finding]:
     """The same of a job that was read already."""
-    certain = {(one.kind, one.path) for one in told(unkept_of(job.row), job.configuration)}
+    certain = {(one.kind, one.path) for one in confirmed(unkept_of(job.row), job.configuration)}
     app, name = job.row.app_name, job.row.app_display_name
     found = {}
     for row in job.row.unkept:

@@ -1,1 +1,1 @@
-"""What is decided for one object or one job, with reasons. Pure."""
+"""The decisions for one object or one job, with their reasons. Pure."""

@@ -1,7 +1,7 @@
-"""Find what differs between the desired account and what the application holds.
+"""Find the differences between the desired account and the one in the application.
 
-Several values are a set: their order never matters. "True" and true are the same. A pure change of letter case counts only where the
-attribute is exact in case.
+Multiple values are a set: their order never matters. "True" and true are equal. A change of letter case alone counts only if the
+attribute is case-exact.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lockstep.engine.rules.target_attributes import AttributeType
 def changes_between(
     desired: Values, held: Values, *, cleared: Collection[str] = (), mapping: ObjectMapping
 ) -> tuple[Change, ...]:
-    """The changes that make *held* as *desired*, in the order of the mapping. Paths that are in neither are left alone."""
+    """The changes that turn *held* into *desired* and clear *cleared*, in the order of the mapping. Other paths are left alone."""
     changes: list[Change] = []
     for attribute in mapping.flowing:
         path = attribute.target
@@ -44,7 +44,7 @@ def same_value(one: Value, other: Value, mapping: AttributeMapping) -> bool:
 
 
 def _to_write(new: Value, old: Value, mapping: AttributeMapping) -> Value:
-    """What is written under the mapping's flow type; *old* where nothing may be."""
+    """The value to write under the mapping's flow type; *old* if nothing may be written."""
     if is_empty(old):
         return new
     if is_sealed(old) and mapping.apply is Apply.ALWAYS:
@@ -57,7 +57,7 @@ def _to_write(new: Value, old: Value, mapping: AttributeMapping) -> Value:
 
 
 def _added(old: Value, new: Value, mapping: AttributeMapping) -> tuple[Value, ...]:
-    """What is added where the mapping never takes other values away; nothing where it says all that there is."""
+    """The values to add if the mapping never removes other values; empty if the mapping defines the complete list."""
     if not mapping.attribute.multi_valued or not (_only_adds(mapping) or _adds_roles(mapping)):
         return ()
     known = {_key(item, mapping) for item in _items(old)}
@@ -69,7 +69,7 @@ def _only_adds(mapping: AttributeMapping) -> bool:
 
 
 def _adds_roles(mapping: AttributeMapping) -> bool:
-    """AppRoleAssignmentsComplex adds to the roles that are there; its assertive sister replaces them."""
+    """Whether roles are added: AppRoleAssignmentsComplex adds to the current roles, AssertiveAppRoleAssignmentsComplex replaces them."""
     compiled = getattr(mapping.source, "compiled", None)
     return compiled is not None and "AppRoleAssignmentsComplex" in compiled.functions
 
@@ -94,9 +94,9 @@ def _items(value: Value) -> Iterable[Value]:
 
 
 def _key(value: Value, mapping: AttributeMapping) -> Any:
-    """A value as it compares: hashable, truth values and numbers without regard to how they are written."""
+    """A hashable key for comparing values: the spelling of truth values and numbers does not matter."""
     if isinstance(value, Mapping):
-        # A server adds $ref and the like: only what has a value counts, and a lone value stands for its element.
+        # Servers add $ref and empty members: compare only what has a value, and treat a lone value like its element.
         inner = {key: item for key, item in value.items() if not is_empty(item) and key != "$ref" and item is not False}
         if set(inner) == {"value"}:
             return _key(inner["value"], mapping)

@@ -1,4 +1,4 @@
-"""The parts that every plan is made of: mapped values, held values, drift, and the finished plan with its steps."""
+"""The parts of every plan: mapped values, current values, drift, and the finished plan with its steps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lockstep.engine.rules.configuration import Drift, ObjectMapping
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.wording import counted
 
-# Never returned by any application: what we wrote last is all that anybody knows.
+# No application returns these, so the value that we wrote last counts as the current one.
 UNREADABLE = frozenset({"password"})
 NO_VALUES = Mapped({})
 DRIFT = "Drift"
@@ -29,7 +29,7 @@ DRIFT = "Drift"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was decided for one object, before it is told in steps. *reasons* come in front of those of intent and scope."""
+    """The decision for one object before its log steps are added. *reasons* precede those of intent and scope."""
 
     action: Action
     reasons: tuple[Reason, ...] = ()
@@ -46,7 +46,7 @@ class Draft:
 
 
 def as_plan(prepared: Prepared, draft: Draft) -> Plan:
-    """The plan with all its steps and reasons."""
+    """Complete *draft* to a plan with all its steps and reasons."""
     obj, mapped = prepared.obj, draft.mapped
     reasons = draft.reasons + tuple(reason for reason in prepared.intent.reasons if reason not in draft.reasons)
     steps = (
@@ -65,7 +65,7 @@ def as_plan(prepared: Prepared, draft: Draft) -> Plan:
         target_id=_target_id(prepared, draft),
         link_to=draft.link_to,
         desired=mapped.values,
-        # What was withheld is still wanted: remembered as agreed, it would never be written.
+        # Withheld values are still wanted: storing a hash would mark them as agreed, and they would never be written.
         desired_hash=mapped.digest if mapped is not NO_VALUES and not draft.withheld else "",
         changes=draft.changes,
         generated=mapped.generated,
@@ -85,8 +85,8 @@ def as_plan(prepared: Prepared, draft: Draft) -> Plan:
 
 
 def mapped_for(prepared: Prepared, *, creating: bool, taken: Taken | None = None) -> Mapped:
-    """The desired account. For a disabling only the mappings that carry it: a leaver's other values must not hold it up."""
-    assert prepared.mapping is not None  # noqa: S101  # intents that map exist only with a mapping
+    """Map the desired account. To disable, use only the mappings that depend on it: a leaver's other values must not block it."""
+    assert prepared.mapping is not None  # noqa: S101  # an intent that maps implies a mapping
     return map_account(
         prepared.obj,
         prepared.mapping,
@@ -103,7 +103,7 @@ def mapped_for(prepared: Prepared, *, creating: bool, taken: Taken | None = None
 
 
 def held_by(prepared: Prepared, observed: Observed) -> Values:
-    """What the linked account holds: as observed, else as last agreed."""
+    """The current values of the linked account: as observed, else as last agreed."""
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link else {}
     if isinstance(observed, Account):
@@ -113,7 +113,7 @@ def held_by(prepared: Prepared, observed: Observed) -> Values:
 
 
 def difference(prepared: Prepared, mapped: Mapped, held: Values, *, is_read: bool = False) -> Difference:
-    """What is to be written, and what differs without being a reason to write. *is_read*: *held* was just read there."""
+    """Find what to write, and what differs without being a reason to write. *is_read*: *held* was just read from the application."""
     assert prepared.mapping is not None  # noqa: S101
     changes = changes_between(mapped.values, held, cleared=mapped.cleared, mapping=prepared.mapping)
     answers = prepared.link.answers if prepared.link is not None and prepared.is_linked else {}
@@ -128,9 +128,9 @@ def difference(prepared: Prepared, mapped: Mapped, held: Values, *, is_read: boo
 
 
 def names_that_follow(prepared: Prepared, observed: Observed) -> tuple[Change, ...]:
-    """The matching values that an account which is switched off has of an earlier time: somebody else may have been given them since.
+    """The changes that replace outdated matching values of a disabled account: the old values may belong to someone else by now.
 
-    What cannot be evaluated stays as it is: nothing of this may keep anybody's access from ending.
+    If a matching value cannot be evaluated, nothing is changed: a failure here must not keep access from ending.
     """
     assert prepared.mapping is not None  # noqa: S101
     wanted = {
@@ -153,13 +153,13 @@ def names_that_follow(prepared: Prepared, observed: Observed) -> tuple[Change, .
     return tuple(
         change
         for change in changes_between(names, held_by(prepared, observed), cleared=(), mapping=prepared.mapping)
-        # What only the application changed is drift, and not the person's new name.
+        # A value that only the application changed is drift, not a new name of the person.
         if not same_value(base.get(change.path), change.new, prepared.mapping.by_target[change.path])
     )
 
 
 def _without_drift(prepared: Prepared, changes: tuple[Change, ...]) -> tuple[tuple[Change, ...], tuple[Reason, ...]]:
-    """Leave out what only the application changed, where the mapping says to report or adopt that."""
+    """Drop changes that only undo what the application changed, if the mapping's drift rule is to report or adopt it."""
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link and prepared.link.state is LinkState.LIVE else {}
     kept: list[Change] = []
@@ -171,7 +171,7 @@ def _without_drift(prepared: Prepared, changes: tuple[Change, ...]) -> tuple[tup
             kept.append(change)
             continue
         if mapping.drift is Drift.ADOPT:
-            continue  # the application may say what it likes until the person changes: nothing to report
+            continue  # the application's value stands until the person's value changes: nothing to report
         shown = "[Redact]" if change.redacted else text_of(change.old)
         text = (
             f"{change.path} was changed in the application to {shown!r};"
@@ -182,7 +182,7 @@ def _without_drift(prepared: Prepared, changes: tuple[Change, ...]) -> tuple[tup
 
 
 def turns_on(changes: tuple[Change, ...]) -> bool:
-    """Whether an account that was off is switched on."""
+    """Whether a disabled account is switched on."""
     return any(
         change.path == "active" and text_of(change.new).lower() == "true" and text_of(change.old).lower() == "false"
         for change in changes
@@ -197,7 +197,7 @@ def differs(changes: tuple[Change, ...]) -> Reason:
 
 
 def flag_is_off(prepared: Prepared, action: str, *, wish: str) -> Reason:
-    """The reason where the mapping's Create, Update or Delete is not ticked."""
+    """The reason if the mapping's Create, Update or Delete is not ticked."""
     name = prepared.mapping.name if prepared.mapping else ""
     return Reason(
         "EntrySynchronizationSkipped",
@@ -208,7 +208,7 @@ def flag_is_off(prepared: Prepared, action: str, *, wish: str) -> Reason:
 
 
 def not_written(draft: Draft) -> Draft:
-    """*draft* as a skip. It carries no wish: remembered as agreed, what was not written would never be written."""
+    """Turn *draft* into a skip without a desired hash: storing one would mark a change as agreed that was never written."""
     return replace(draft, action=Action.SKIP, mapped=NO_VALUES)
 
 
@@ -217,7 +217,7 @@ def may(prepared: Prepared, action: str) -> bool:
 
 
 def _today(prepared: Prepared) -> datetime | None:
-    """When a value may change because another day begins."""
+    """The next time at which a value may change because a new day begins."""
     if prepared.mapping is None or prepared.intent.kind is not IntentKind.PROVISION:
         return None
     return next_day(prepared.moment) if prepared.mapping.depends_on_today else None
@@ -230,7 +230,7 @@ def _target_id(prepared: Prepared, draft: Draft) -> str:
 
 
 def _grants(changes: tuple[Change, ...], mapping: ObjectMapping | None) -> tuple[str, ...]:
-    """The power that *changes* give, as a sentence names it."""
+    """The privileges that *changes* grant, as phrases for a sentence."""
     given: list[str] = []
     for change in changes:
         powers = mapping.powers.get(change.path, {}) if mapping else {}
@@ -240,7 +240,7 @@ def _grants(changes: tuple[Change, ...], mapping: ObjectMapping | None) -> tuple
 
 
 def _renames(draft: Draft, mapping: ObjectMapping | None) -> tuple[str, ...]:
-    """The matching attributes by which an account that is there will not be found any more."""
+    """The matching attributes of an existing account whose value changes, so that it is no longer found by the old one."""
     if mapping is None or draft.action is Action.CREATE:
         return ()
     matching = {attribute.target for attribute in mapping.matching}
@@ -248,7 +248,7 @@ def _renames(draft: Draft, mapping: ObjectMapping | None) -> tuple[str, ...]:
 
 
 def _claims_privileged(prepared: Prepared, draft: Draft) -> bool:
-    """A match on a name must not hand over, or take from its owner, an account that can do more than the object may."""
+    """Whether a match would link an account that has more privileges than the object should have."""
     if draft.link_to is None or prepared.mapping is None or prepared.is_linked:
         return False
     guarded = {path: powers for path, powers in prepared.mapping.powers.items() if powers}
@@ -263,18 +263,18 @@ def _claims_privileged(prepared: Prepared, draft: Draft) -> bool:
 
 
 def power_name(path: str, power: str) -> str:
-    """The privileged value *power* of *path* as a sentence names it: "the role Admin"."""
+    """A phrase for the privileged value *power* of *path*: "the role Admin"."""
     noun = "role" if path.casefold().startswith("roles") else f"{path} value"
     return f"the {noun} {power}"
 
 
 def powers_in(powers: Mapping[str, str], value: Value) -> list[str]:
-    """The privileged values in *value*. Applications do not tell Admin from admin, so neither does the guard."""
+    """The privileged values in *value*. Applications ignore letter case (Admin, admin), so the guard does too."""
     return [powers[text] for text in dict.fromkeys(_texts(value)) if text in powers]
 
 
 def _texts(value: Value) -> Iterator[str]:
-    """Every text in *value*, folded: a role may be a text, an element with a value, or several."""
+    """Every text in *value*, case-folded: a role may be a text, an element with a value, or several of them."""
     if isinstance(value, Mapping):
         for inner in value.values():
             yield from _texts(inner)

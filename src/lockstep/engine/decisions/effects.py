@@ -1,7 +1,7 @@
-"""What a change of configuration or of assignments would do to people: the same numbers that the guards count, before it is made.
+"""Predict what a change of configuration or assignments would do to people, with the same numbers that the guards count.
 
-Each object is planned in both worlds, as it is and as it would be, without the application; what it would have come to anyway is no
-effect of the change.
+Each object is planned twice without asking the application: with the present state and with the changed one. What would happen
+anyway is not an effect of the change.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from lockstep.engine.rules.configuration import JobConfiguration
 
 
 class Effect(StrEnum):
-    """What a plan means for the one whom it is about."""
+    """What a plan means for its person or group."""
 
     LOSES_ACCESS = "losesAccess"  # the account is disabled, switched off or deleted
-    RELEASED = "released"  # the account is left as it is and no longer managed
+    RELEASED = "released"  # the account is left unchanged and no longer managed
     GETS_POWER = "getsPower"
-    RENAMED = "renamed"  # another value of what accounts are matched by
+    RENAMED = "renamed"  # a matching value changes
     LOSES_VALUE = "losesValue"
-    FAILS = "fails"  # cannot be decided or mapped
+    FAILS = "fails"  # the object cannot be decided or mapped
     GETS_ACCOUNT = "getsAccount"
 
 
@@ -36,13 +36,13 @@ def foreseen(
     moment: Moment,
     account_ids: Mapping[str, str] | None = None,
 ) -> Plan:
-    """The plan as far as it shows without the application: what was agreed last is what the account holds, and nothing matches."""
+    """The plan without asking the application: the last agreed values count as current, and no account matches."""
     prepared = replace(prepare(obj, link, configuration, moment, account_ids), must_look=False)
     return make_plan(prepared, match=NO_MATCH)
 
 
 def effects_of(plan: Plan, link: Link | None) -> dict[Effect, str]:
-    """What *plan* means; nothing for most."""
+    """The effects of *plan* with a description each; empty for most plans."""
     found: dict[Effect, str] = {}
     if plan.ends_access:
         found[Effect.LOSES_ACCESS] = plan.action.value
@@ -62,6 +62,6 @@ def effects_of(plan: Plan, link: Link | None) -> dict[Effect, str]:
 
 
 def caused(after: Mapping[Effect, str], before: Iterable[Effect]) -> dict[Effect, str]:
-    """Those of *after* that were not to come *before*."""
+    """The effects in *after* that are not in *before*."""
     known = set(before)
     return {effect: words for effect, words in after.items() if effect not in known}

@@ -1,6 +1,6 @@
-"""Say why: a plan as a ladder of gates, with the first one that failed and what would have to be different.
+"""Explain a plan as a ladder of gates, with the first gate that failed and what would have to be different.
 
-Every door shows the same ladder. A gate below the one that failed was not reached; it did not pass.
+Every interface shows the same ladder. Gates below the failed one were not reached; they have not passed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Gate:
 
 
 class Decision(StrEnum):
-    """What a guard and a person made of the write that is wanted."""
+    """What a guard and an administrator decided about the planned write."""
 
     HELD = "held"
     REJECTED = "rejected"
@@ -36,9 +36,9 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known beside the plan. *assigned*: through what, with which role. *notes*: what else keeps anything from being sent.
+    """Facts beside the plan. *assigned* says through what and with which role. *notes* say what else prevents sending.
 
-    *decision* and *decided* say whether the write waits for approval or was rejected; *unasked*: why the application was not asked.
+    *decision* and *decided* say whether the write waits for approval or was rejected. *unasked* says why the application was not asked.
     """
 
     assigned: str = ""
@@ -53,9 +53,9 @@ NOTHING_ELSE = Circumstances()
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """*verdict* is for a heading, *sentence* says it with the reason, *counterfactual* what would change it ("" if nothing).
+    """*verdict* suits a heading, *sentence* adds the reason, *counterfactual* says what would change the result ("" if nothing would).
 
-    *notes*: what waits for a decision, what keeps anything from being sent, and that the application could not be asked.
+    *notes* say what waits for a decision, what prevents sending, and that the application could not be asked.
     """
 
     verdict: str
@@ -71,7 +71,7 @@ class Explanation:
 
 
 def explain(plan: Plan, known: Circumstances = NOTHING_ELSE) -> Explanation:
-    """The ladder of *plan*: found, enabled, assigned, scope, match, export. The last two are the application's to answer."""
+    """Build the ladder of *plan*: found, enabled, assigned, scope, match, export. The last two depend on the application."""
     reason = plan.reason
     verdict = _verdict(plan, known)
     hint = reason.next_step

@@ -1,7 +1,7 @@
-"""Say in one sentence how an application's provisioning stands. Pure: facts in, headline out.
+"""Summarize the state of an application's provisioning in one sentence. Pure: facts in, headline out.
 
-"In step" is said only where it is true: everything that keeps somebody from having what they should have has a headline of its own, and
-the first that applies, in the order of this table, is the one that is said.
+"In step" appears only if it is true: everything that keeps a person from having what they should have is a row of its own, and the
+first row of the table that applies gives the headline.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from lockstep.wording import counted
 
 
 class Standing(StrEnum):
-    """What the headline is about, as machines read it."""
+    """The state behind the headline, for programs."""
 
     NOT_SWITCHED_ON = "notSwitchedOn"
     PAUSED = "paused"
     STOPPED = "quarantined"  # nothing is sent, leavers included
     NO_WORKER = "noWorker"
     NO_ANSWER = "noAnswer"
-    SLOWED = "slowed"  # in a quarantine through which leavers flow
+    SLOWED = "slowed"  # in a quarantine that lets leavers through
     HELD = "held"
     MAYBE_CREATED = "maybeCreated"
     RUNNING = "running"
@@ -35,10 +35,10 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is so now. Numbers are of objects, *held* and *rejected* of writes.
+    """The present state. Numbers count objects, except *held* and *rejected*, which count writes.
 
-    *waiting* is due now; *leavers_failing* are those of *failing* whose access was to end. *quarantine* and *trouble* are the sentences of
-    the last answer, "" where there is neither; *next_attempt* ("in 5 minutes") and *trouble_for* ("2 hours") are as a person reads them.
+    *waiting* counts due objects; *leavers_failing* counts those of *failing* whose access should have ended. *quarantine* and *trouble*
+    are sentences from the last answer, or "". *next_attempt* ("in 5 minutes") and *trouble_for* ("2 hours") are readable phrases.
     """
 
     app: str
@@ -59,7 +59,7 @@ class Facts:
     leavers_failing: int = 0
     waiting: int = 0
     slowed: int = 0
-    cycle: str = ""  # the kind of the running one
+    cycle: str = ""  # the kind of the running cycle
     done: int = 0
     total: int = 0
     had_cycle: bool = True
@@ -67,7 +67,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """*exit_code* is 0 where nobody is needed. *sends*: whether a change of now would be sent at once."""
+    """*exit_code* is 0 if nobody needs to act. *sends*: whether a new change would be sent at once."""
 
     standing: Standing
     sentence: str
@@ -86,7 +86,7 @@ class _Row:
 
 
 def headline(facts: Facts) -> Headline:
-    """The first row of the table that applies."""
+    """Return the headline of the first row in the table that applies."""
     row = next(row for row in _TABLE if row.applies(facts))
     code = EXIT_CODES[row.kind] if row.kind is not None else 0
     sends = facts.is_on and facts.has_worker and not facts.quarantine and not facts.trouble
@@ -94,7 +94,7 @@ def headline(facts: Facts) -> Headline:
 
 
 def worst_exit_code(headlines: Iterable[Headline]) -> int:
-    """The exit code of the headline that needs somebody most: nothing is sent, then something is kept back, then something failed."""
+    """The most urgent exit code: nothing is sent, before something is held, before something failed."""
     by_need = (0, *(EXIT_CODES[kind] for kind in (Kind.PARTIAL, Kind.HELD, Kind.UNREACHABLE)))
     return max((one.exit_code for one in headlines), key=by_need.index, default=0)
 
@@ -111,7 +111,7 @@ def _waits(facts: Facts) -> str:
 
 
 def _also(facts: Facts) -> str:
-    """What keeps everything else from being sent while somebody decides."""
+    """What else prevents sending while a decision is pending."""
     if not facts.has_worker:
         return f" No worker is running, so nothing is sent.{_waits(facts)}"
     trouble = facts.trouble or (f"In quarantine: {facts.quarantine}" if facts.quarantine else "")

@@ -1,8 +1,8 @@
-"""Decide what should become of an object's account: provision, disable, delete, leave, release, wait, or nothing.
+"""Decide what should happen to an object's account: provision, disable, delete, leave, release, wait, or nothing.
 
-One table, read from the top: the first row that fits decides. A row names the policy that may choose among its intents. Being out of
-scope is not the same as being gone: only people who are deleted in the source lose the account for good. An account that was disabled
-because its person left the scope is not managed from then on, as in Entra: a later deletion of the person sends nothing.
+The first row of one table that fits decides. A row may name a policy that chooses among its intents. Out of scope is not the same as
+gone: only people who are deleted in the source lose their account permanently. An account that was disabled because its person left
+the scope is no longer managed, as in Entra: a later deletion of the person sends nothing.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class IntentKind(StrEnum):
     PROVISION = "provision"
     DISABLE = "disable"
     DELETE = "delete"
-    LEAVE = "leave"  # touch nothing, keep the link as it is
-    RELEASE = "release"  # touch nothing, keep the link only to recognise the person
+    LEAVE = "leave"  # change nothing and keep the link
+    RELEASE = "release"  # change nothing; keep the link only to recognise the person later
     WAIT = "wait"  # not yet
     NOTHING = "nothing"  # there is no account and none is wanted
 
 
 class Person(StrEnum):
-    """Where an object is in its life, as the table asks."""
+    """The stage of an object's life, as the table distinguishes it."""
 
     ACTIVE = "active"
     NOT_STARTED = "not started"
@@ -44,7 +44,7 @@ class Person(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """*cause* is stored with the link: why the account is in the state that this intent leads to."""
+    """*cause* says why the account gets into its new state; it is stored with the link."""
 
     kind: IntentKind
     cause: str
@@ -58,9 +58,9 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. *links* holds None for "no link"; *in_scope* None means any.
+    """One row of the table. None in *links* stands for "no link"; *in_scope* None matches both.
 
-    *choices* maps the answer of *policy* to the intent; "" is the answer of a row that no policy governs.
+    *choices* maps the result of *policy* to the intent; a row without a policy uses the key "".
     """
 
     name: str
@@ -69,10 +69,10 @@ class Row:
     links: frozenset[LinkState | None]
     choices: Mapping[str, IntentKind]
     sentence: str
-    cause: str = ""  # "" takes that of the scope
+    cause: str = ""  # "" means the cause of the scope decision
     policy: Callable[[JobConfiguration], str] = field(default=lambda configuration: "")
     code: str = ""
-    left_before: bool = False  # only for accounts that were disabled because their person left the scope
+    left_before: bool = False  # only if the account was disabled because its person left the scope
 
     def fits(self, person: Person, link: LinkState | None, *, in_scope: bool, left_before: bool = False) -> bool:
         return (
@@ -182,7 +182,7 @@ TABLE: tuple[Row, ...] = (
 def decide_intent(
     obj: SourceObject, scope: ScopeDecision, link: Link | None, configuration: JobConfiguration, moment: Moment
 ) -> Intent:
-    """The intent of the first row that fits; the table has a row for everything."""
+    """Return the intent of the first row that fits. The table covers every case."""
     person, review_at = person_state(obj, configuration, moment)
     left_before = link is not None and link.state is LinkState.DISABLED and link.cause in (UNASSIGNED, FILTERED)
     row = row_for(person, link.state if link else None, in_scope=scope.in_scope, left_before=left_before)
@@ -197,19 +197,19 @@ def decide_intent(
 
 
 def row_for(person: Person, link: LinkState | None, *, in_scope: bool, left_before: bool = False) -> Row:
-    """The row that decides. *left_before*: the account was disabled because its person left the scope."""
+    """The first row that fits. *left_before*: the account was disabled because its person left the scope."""
     return next(row for row in TABLE if row.fits(person, link, in_scope=in_scope, left_before=left_before))
 
 
 def person_state(obj: SourceObject, configuration: JobConfiguration, moment: Moment) -> tuple[Person, datetime | None]:
-    """Where the object is in its life, and when time alone moves it on."""
+    """The stage of the object's life, and when time alone moves it to the next."""
     if obj.lifecycle is Lifecycle.PURGED:
         return Person.PURGED, None
     if obj.lifecycle is Lifecycle.SOFT_DELETED:
         wait = configuration.deletions.delete_after
         if wait is None:
             return Person.DELETED, None
-        # Without a date of deletion the wait begins now: too late is safer than too early.
+        # Without a deletion date the wait begins now: deleting too late is safer than too early.
         due = (obj.deleted_at or moment.now) + wait
         return (Person.OVERDUE, None) if moment.now >= due else (Person.DELETED, due)
     if not obj.account_enabled:
@@ -232,7 +232,7 @@ def _starts_at(obj: SourceObject, configuration: JobConfiguration) -> datetime |
 
 
 def _reasons(row: Row, person: Person, scope: ScopeDecision, obj: SourceObject) -> tuple[Reason, ...]:
-    """What decided comes first: a lost account, then the person's state, then the scope."""
+    """The reasons, most decisive first: a lost account, the person's state, the scope."""
     own = (Reason(row.code or "Intent", row.sentence, {"row": row.name}),) if row.sentence else ()
     state = (_STATES[person],) if person in _STATES else ()
     if row.cause == "lost":
@@ -249,7 +249,7 @@ def _reasons(row: Row, person: Person, scope: ScopeDecision, obj: SourceObject) 
 
 
 def _review(kind: IntentKind, person: Person, life: datetime | None, scope: datetime | None) -> datetime | None:
-    """When to look again. A deletion to come counts only while the account is there, a start only while it is not."""
+    """When to re-evaluate. A future deletion matters only while there is an account, a future start only while there is none."""
     waits = (kind is IntentKind.DISABLE and person is Person.DELETED) or kind is IntentKind.WAIT
     return earliest(life if waits else None, None if kind is IntentKind.DELETE else scope)
 

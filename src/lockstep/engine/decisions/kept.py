@@ -1,8 +1,8 @@
-"""Judge what an application made of the values that it was sent: kept, changed into others, or left out.
+"""Judge what an application did with the values that it was sent: kept, changed or dropped them.
 
-What the application made of a value is remembered with the link, so that it is not sent again and again; a change by another hand, or at
-the source, still shows. An attribute that two answers in a row leave out is not kept by the application: it is no reason to write any
-more. What an account is found by, switched by or gets its power from is never given up like that.
+The answered value is stored with the link, so that the same value is not sent again and again; a change in the application or the
+source is still detected. If two answers in a row leave an attribute out, the application does not keep it, and a difference in it is
+no longer a reason to write. This never applies to matching attributes, `active` and privileged attributes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lockstep.engine.rules.configuration import (
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.scim.paths import parse_path
 
-ENOUGH = 2  # answers in a row
+ENOUGH = 2  # consecutive answers
 NOT_KEPT = "ValueNotKept"
 REWRITTEN = "ValueRewritten"
 _SAYS_NOTHING = frozenset({"id", "schemas", "meta", "externalid"})
@@ -35,17 +35,17 @@ Answers = Mapping[str, Mapping[str, Any]]  # by target path: an `_entry`
 
 
 class Fate(StrEnum):
-    """What became of a value that was sent."""
+    """What happened to a value that was sent."""
 
     KEPT = "kept"
-    CHANGED = "changed"  # another value stands there
-    MISSING = "missing"  # none does
-    REFUSED = "refused"  # of an essential attribute: the account is not as it must be
+    CHANGED = "changed"  # the application has a different value
+    MISSING = "missing"  # the application has no value
+    REFUSED = "refused"  # an essential attribute was not accepted
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The fate of one value. *answered* None: the answer has none."""
+    """The fate of one value. *answered* is None if the answer has no value."""
 
     path: str
     fate: Fate
@@ -56,7 +56,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Unkept:
-    """*answers* in a row left *path* out. *mapping* is the fingerprint of the mapping that was sent."""
+    """An attribute that the last *answers* answers left out. *mapping* is the fingerprint of the mapping at that time."""
 
     kind: ObjectKind
     path: str
@@ -66,21 +66,21 @@ class Unkept:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is to be written. *withheld* differs, but is no reason to write, because the application does not keep it.
+    """What to write. *withheld* paths differ but are no reason to write, because the application does not keep them.
 
-    *settled* stands in the application as it answered when it was sent last. *drift*: what only the application changed and
-    the mapping leaves so.
+    *settled* paths have the value that the application answered with last time. *drift* gives the reasons for values that only the
+    application changed and that the mapping's drift rule leaves unchanged.
     """
 
     changes: tuple[Change, ...] = ()
     withheld: tuple[str, ...] = ()
     settled: tuple[str, ...] = ()
     drift: tuple[Reason, ...] = ()
-    app_name: str = "APP"  # as commands name the application
+    app_name: str = "APP"  # the application's name in commands
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """Why nothing is written although there is a difference."""
+        """Why differences are not written."""
         found = [*self.drift]
         if self.withheld:
             names = ", ".join(self.withheld)
@@ -94,7 +94,7 @@ class Difference:
 
 
 def is_essential(mapping: AttributeMapping) -> bool:
-    """Whether an account cannot do without: found by it, switched by it, or given power by it."""
+    """Whether the account depends on the attribute: it is required, used for matching, `active`, or gives privileges."""
     return (
         mapping.match > 0
         or mapping.attribute.required
@@ -105,7 +105,7 @@ def is_essential(mapping: AttributeMapping) -> bool:
 
 
 def rule_of(mapping: AttributeMapping) -> str:
-    """What the mapping says, in short: what was learnt of the application under another rule does not count for this one."""
+    """A fingerprint of the mapping's rule: what was learnt about the application under another rule does not apply to this one."""
     source = mapping.source.text if isinstance(mapping.source, Expression) else repr(mapping.source)
     rule = (mapping.target, source, mapping.default, mapping.apply.value, mapping.match, mapping.clear_when_empty)
     return sha256(repr(rule).encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -114,9 +114,9 @@ def rule_of(mapping: AttributeMapping) -> str:
 def judge(
     changes: Iterable[Change], held: Values, resource: Mapping[str, Any], mapping: ObjectMapping
 ) -> tuple[Judged, ...]:
-    """What *resource*, with which *changes* were answered, shows of each; *held* are its mapped values.
+    """Judge the fate of each of *changes* from *resource*, the application's answer; *held* are its mapped values.
 
-    What it cannot show is left out.
+    Changes whose fate *resource* cannot show are left out.
     """
     found = []
     for change in changes:
@@ -132,7 +132,7 @@ def judge(
 def reasons_to_write(
     changes: Sequence[Change], answers: Answers, unkept: Collection[str], mapping: ObjectMapping
 ) -> Difference:
-    """Those of *changes* that are worth a request. What is not kept goes along with others, so that a better answer is noticed."""
+    """Select the changes that are worth a request. Unkept values are sent along with others, so a better answer is noticed."""
     settled = {
         one.path
         for one in changes
@@ -153,9 +153,9 @@ def after_write(
     changes: Iterable[Change],
     mapping: ObjectMapping,
 ) -> dict[str, Any]:
-    """What is remembered after *changes* were written.
+    """The answers to store after *changes* were written.
 
-    *unseen*: those that had been sent before, had not been there, and were answered with nothing; the next reading says more.
+    *unseen* are changes that were sent before, were missing, and got no value in the answer; the next read shows their fate.
     """
     written = {change.path for change in changes}
     kept = {path: entry for path, entry in known.items() if path not in written}
@@ -175,7 +175,7 @@ def after_write(
 
 
 def after_read(known: Answers, account: Account, mapping: ObjectMapping) -> tuple[dict[str, Any], tuple[Judged, ...]]:
-    """What of *known* is still true of *account*, and what its values say of writes whose answer had said nothing."""
+    """The entries of *known* that still hold for *account*, and the fate of values whose write got no informative answer."""
     held = held_values(mapping, account.resource)
     kept: dict[str, Any] = {}
     judged: list[Judged] = []
@@ -197,7 +197,7 @@ def after_read(known: Answers, account: Account, mapping: ObjectMapping) -> tupl
 
 
 def with_unkept(configuration: JobConfiguration, found: Iterable[Unkept]) -> JobConfiguration:
-    """The same configuration, with the attributes that are no reason to write any more."""
+    """Return *configuration* with the attributes that are no longer a reason to write."""
     by_kind: dict[ObjectKind, set[str]] = {}
     for one in found:
         if one.answers >= ENOUGH and (attribute := _still_mapped(one, configuration)) and not is_essential(attribute):
@@ -207,13 +207,13 @@ def with_unkept(configuration: JobConfiguration, found: Iterable[Unkept]) -> Job
     return replace(configuration, unkept={kind: frozenset(paths) for kind, paths in by_kind.items()})
 
 
-def told(found: Iterable[Unkept], configuration: JobConfiguration) -> list[Unkept]:
-    """Those of *found* that are certain and still about the mappings in force, essential ones included."""
+def confirmed(found: Iterable[Unkept], configuration: JobConfiguration) -> list[Unkept]:
+    """The entries of *found* that are certain and concern a present mapping, including essential attributes."""
     return [one for one in found if one.answers >= ENOUGH and _still_mapped(one, configuration) is not None]
 
 
 def steps_of(judged: Iterable[Judged]) -> tuple[Step, ...]:
-    """The lines of the log for what was not kept as it was sent."""
+    """The log lines for values that were not kept as sent."""
     return tuple(_step(one) for one in judged if one.fate is not Fate.KEPT)
 
 
@@ -234,7 +234,7 @@ def _fate(change: Change, answered: Value, resource: Mapping[str, Any], mapping:
         return _fate_of_absent(change, resource, mapping)
     is_same = same_value(change.new, answered, mapping)
     if _is_switch(mapping):
-        # Some applications hold a new account inactive until its owner has answered an invitation.
+        # Some applications keep a new account inactive until its owner accepts an invitation.
         is_invited = is_empty(change.old) and change.new is True
         return Fate.KEPT if is_same else None if is_invited else Fate.REFUSED
     if _is_role(mapping):
@@ -258,7 +258,7 @@ def _fate_of_absent(change: Change, resource: Mapping[str, Any], mapping: Attrib
 
 
 def _shows_level(resource: Mapping[str, Any], path: str) -> bool:
-    """Whether *resource* shows other attributes where that of *path* would stand: only then its absence says something."""
+    """Whether *resource* shows siblings of the attribute at *path*: only then is its absence meaningful."""
     parsed = parse_path(path, lenient=True)
     holder, name = resource, parsed.attribute
     if parsed.schema and isinstance(extension := _named(resource, parsed.schema), Mapping):
@@ -303,7 +303,7 @@ def _still_mapped(one: Unkept, configuration: JobConfiguration) -> AttributeMapp
 
 
 def _is_switch(mapping: AttributeMapping) -> bool:
-    """Whether it is `active`, under its plain or its full name."""
+    """Whether the target is `active`, under its short or full name."""
     return mapping.target.rpartition(":")[2].casefold() == "active"
 
 
@@ -312,7 +312,7 @@ def _is_role(mapping: AttributeMapping) -> bool:
 
 
 def _texts(value: Value) -> set[str]:
-    """What distinguishes the elements of *value*: servers add a display name, a type or a reference to each."""
+    """The texts that identify the elements of *value*, without what servers add: a display name, a type or a reference."""
     if is_empty(value):
         return set()
     if isinstance(value, Mapping):

@@ -1,7 +1,7 @@
 """Map an object to the values that its account should have.
 
-An empty source value is not "clear the attribute": by default it means "say nothing", and the account keeps what it has. A default value
-is written on create only. Reading what an account holds is here as well, because both sides are per target path.
+By default an empty source value does not clear the attribute: nothing is sent, and the account keeps its value. A default value is
+written only on create. This module also reads the current values of an account, because both sides are keyed by target path.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from lockstep.engine.rules.secrecy import sealed
 from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribute
 from lockstep.scim.target_values import MISSING, read_path
 
-# By target path: the values that somebody else in the application has already.
+# By target path: the values that are already in use in the application.
 Taken = Mapping[str, Collection[str]]
 
-# Attributes that say whether a person may have access: mappings that read one of them carry a disabling.
+# Attributes that decide whether a person may have access; mappings that read one of them are applied when disabling.
 DISABLING: Final = frozenset({IS_SOFT_DELETED, "accountEnabled"})
-# Shared by everybody who is quite ordinary: making empty ones for each would take longer than two mappings.
+# Shared by all ordinary objects: creating empty mappings for each would take longer than evaluating two mappings.
 _NO_VALUES: Final[Values] = MappingProxyType({})
 _NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """The desired account. *problem* is why there is none, or why the object is left out.
+    """The desired account. *problem* says why it cannot be mapped or why the object is skipped.
 
-    *values* has no empty ones; *cleared* are the paths that a mapping empties on purpose; *dropped* those that do not flow this time.
+    *values* has no empty values. *cleared* are the paths that a mapping empties on purpose, *dropped* those that do not flow this time.
     """
 
     values: Values
@@ -62,7 +62,7 @@ class Mapped:
 
     @cached_property
     def digest(self) -> str:
-        """Equal digests mean the same wish: there is nothing to compare."""
+        """A digest of the desired account; equal digests make a comparison unnecessary."""
         return desired_hash({**self.values, **self.sealed} if self.sealed else self.values, self.cleared)
 
 
@@ -80,18 +80,18 @@ def map_account(
     record: Values | None = None,
     only: frozenset[str] | None = None,
 ) -> Mapped:
-    """Map *obj*. *account_ids* are the accounts of the objects it refers to, by directory id. Never raises for people's data.
+    """Map *obj*. *account_ids* maps the directory ids of referenced objects to their accounts. No data of a person makes this raise.
 
-    *generated* are random values made earlier, which stay. *only* limits it to mappings that read one of these attributes.
+    *generated* are values generated earlier, which are reused. *only* restricts it to mappings that read one of these attributes.
     """
     if record is None:
         record = source_record(obj, configuration, is_soft_deleted=is_soft_deleted)
     context = EvaluationContext(moment, (), configuration.default_domain)
-    work: _Work | None = None  # made for whoever is not quite ordinary
+    work: _Work | None = None  # created only for objects that leave the fast path
     values: dict[str, Value] = {}
     read = record.get
     for target, plain_source, ignores_empty, quick_read, attribute in mapping.flow:
-        # Most mappings give a text as it is, and most time would go into finding that out anew for every person.
+        # Fast path: most mappings copy a text, and analysing the mapping again for every person would take most of the time.
         if only is not None:
             if attribute.dependencies.isdisjoint(only):
                 continue
@@ -115,7 +115,7 @@ def map_account(
         if problem is not None:
             return Mapped({}, problem=problem, redacted=frozenset(work.redacted))
     for labels, given in mapping.labels:
-        # An element that only constants would fill says nothing: {"type": "work", "primary": true} is no e-mail address.
+        # Drop elements filled only by constants: {"type": "work", "primary": true} is not an e-mail address.
         if values.keys().isdisjoint(given):
             for label in labels:
                 values.pop(label, None)
@@ -126,26 +126,26 @@ def map_account(
 
 
 def desired_hash(values: Values, cleared: Collection[str] = ()) -> str:
-    """A short digest of what an account should be: equal digests mean there is nothing to compare."""
+    """A short digest of the desired account; equal digests make a comparison unnecessary."""
     document = {**values, **dict.fromkeys(cleared)}
     try:
         text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        # Half a surrogate pair, or a number beyond 64 bits: no JSON, but still comparable.
+        # A lone surrogate or a number beyond 64 bits is not valid JSON, but must still be comparable.
         text = repr(sorted(document.items(), key=lambda item: item[0])).encode("utf-8", "surrogatepass")
     return sha256(text).hexdigest()[:32]
 
 
 def held_values(mapping: ObjectMapping, resource: Mapping[str, Any]) -> Values:
-    """What an account holds, by the target paths of the mapping; what it has not is left out."""
+    """The current values of an account by target path; paths without a value are left out."""
     found = ((attribute.target, read_path(resource, attribute.target)) for attribute in mapping.flowing)
     return {path: _frozen(value) for path, value in found if value is not MISSING}
 
 
 def base_after(base: Values, desired: Values, cleared: Collection[str], returned: Values) -> Values:
-    """What both sides agree on after a write was accepted: what was sent, overlaid with the mapped values that came back.
+    """The agreed values after a write was accepted: the values sent, overlaid with the mapped values that came back.
 
-    Absent is not empty: an application that leaves an attribute out of its answer has not emptied it.
+    Absent is not empty: an application that omits an attribute from its answer has not emptied it.
     """
     sent = {path: value for path, value in {**base, **desired}.items() if path not in cleared}
     return {**sent, **returned}
@@ -153,7 +153,7 @@ def base_after(base: Values, desired: Values, cleared: Collection[str], returned
 
 @dataclass(slots=True)
 class _Work:
-    """One mapping run: collects what flows."""
+    """One mapping run, collecting the values that flow."""
 
     owner: str
     record: Values
@@ -171,7 +171,7 @@ class _Work:
     sealed: dict[str, Value] = field(default_factory=dict)
 
     def add(self, mapping: AttributeMapping) -> Reason | None:
-        """Evaluate one mapping. Returns the reason why the whole object cannot be mapped."""
+        """Evaluate one mapping. Return a reason if the whole object cannot be mapped, otherwise None."""
         if mapping.is_redacted:
             self.redacted.append(mapping.target)
         try:
@@ -207,9 +207,9 @@ class _Work:
             case Expression(compiled):
                 if not mapping.is_generated:
                     return compiled.evaluate(self.record, self.context)
-                # A unique value is chosen anew for every account: meanwhile somebody else may have the one of the last.
+                # A unique value is chosen again for every new account: the previous one may be in use by now.
                 if mapping.is_secret and is_kept(self.generated, mapping.target, compiled):
-                    return DROP  # only the application knows it now
+                    return DROP  # we kept only a hash; the application has the value
                 value = None if mapping.is_unique else reusable(self.generated, mapping.target, compiled)
                 if value is None:
                     taken = self.taken.get(mapping.target, ())
@@ -223,13 +223,13 @@ class _Work:
 
     def _add_empty(self, mapping: AttributeMapping, value: Value) -> None:
         if mapping.default is not None:
-            # The default stands in for nothing: clearing on the next evaluation what the create wrote would be absurd.
+            # The default replaces an empty value: the next evaluation must not clear what the create wrote.
             if self.creating or mapping.clear_when_empty:
                 self.values[mapping.target] = typed(mapping.default, mapping.attribute)
         elif self.creating:
             return
         elif mapping.clear_when_empty or value is not None:
-            # An expression that gives "" or an empty list says so on purpose; an attribute without a value says nothing.
+            # An expression that gives "" or an empty list clears on purpose; an attribute without a value does not.
             self.cleared.append(mapping.target)
 
     def _add_reference(self, mapping: AttributeMapping, value: Value) -> None:
@@ -254,7 +254,7 @@ class _Work:
 
 
 def typed(value: Value, attribute: TargetAttribute) -> Value:
-    """*value* in the type of the attribute; what does not convert stays as it is, for the application to judge."""
+    """Convert *value* to the type of the attribute; if that fails, return it unchanged and let the application judge it."""
     if isinstance(value, tuple | list):
         items = tuple(typed(item, attribute) for item in value if not is_empty(item))
         return items if attribute.multi_valued or len(items) != 1 else items[0]
@@ -269,7 +269,7 @@ def typed(value: Value, attribute: TargetAttribute) -> Value:
 
 
 def _holds_nothing(value: Value) -> bool:
-    """Whether *value* is empty, or several values of which none is anything."""
+    """Whether *value* is empty or contains only empty values."""
     return is_empty(value) or (isinstance(value, tuple | list) and all(is_empty(item) for item in value))
 
 
@@ -287,7 +287,7 @@ def _missing_required(mapping: ObjectMapping, values: Values) -> Reason | None:
 
 
 def _failed(mapping: AttributeMapping, error: ExpressionError) -> Reason:
-    # A function quotes the value it cannot use; that of a redacted mapping must not be seen.
+    # Error messages quote the offending value; for a redacted mapping it must stay hidden.
     detail = "its expression cannot be evaluated" if mapping.is_redacted else error.detail
     return Reason(
         "InvalidExpression",

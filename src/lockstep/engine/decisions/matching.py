@@ -1,7 +1,7 @@
-"""Find the account of an object that has no link: what to ask the application, and what its answers mean.
+"""Find the account of an object without a link: what to ask the application, and how to interpret its answers.
 
-Attributes are asked one at a time, in order of precedence; the first question with an answer ends the search. More than one answer is
-never decided by us, and an account that belongs to somebody else is never taken over.
+Attributes are queried one at a time, in order of precedence, and the first query with a result ends the search. We never choose among
+several accounts and never take over an account that belongs to someone else.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from lockstep.engine.rules.configuration import (
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.scim.target_values import MISSING, read_path
 
-# RFC 7643 declares these exact in case; applications compare all others without regard to it.
+# RFC 7643 declares these case-exact; applications compare all others without regard to case.
 EXACT = frozenset({"id", "externalid"})
 
 
 @dataclass(frozen=True, slots=True)
 class MatchQuery:
-    """Ask for accounts whose *attribute* equals *value*."""
+    """A query for accounts whose *attribute* equals *value*."""
 
     attribute: str
     value: str
@@ -41,12 +41,12 @@ class MatchQuery:
 
 @dataclass(frozen=True, slots=True)
 class NoMatch:
-    """Nobody in the application fits."""
+    """No account in the application matches."""
 
 
 @dataclass(frozen=True, slots=True)
 class OneMatch:
-    """*left_by*: somebody who has been deleted and left the account behind; "" where it belongs to nobody."""
+    """One account matches. *left_by* is the deleted object that left it behind; "" if it has no former owner."""
 
     account: Account
     query: MatchQuery
@@ -55,7 +55,7 @@ class OneMatch:
 
 @dataclass(frozen=True, slots=True)
 class ManyMatches:
-    """Several accounts answer to one question: a person has to choose."""
+    """Several accounts match one query: an administrator has to choose."""
 
     accounts: tuple[Account, ...]
     query: MatchQuery
@@ -63,13 +63,13 @@ class ManyMatches:
 
 @dataclass(frozen=True, slots=True)
 class TakenMatch:
-    """The account belongs to somebody else already (*by* is how that one is shown), who may be about to lose it."""
+    """The account already belongs to another object (*by* is its display name), which may be about to lose it."""
 
     account: Account
     by: str
     query: MatchQuery
     is_leaving: bool = False
-    is_under_way: bool = False  # another object is being given it at this moment, and is not on record yet
+    is_under_way: bool = False  # it is being linked to another object at this moment, which is not recorded yet
 
 
 Match: TypeAlias = NoMatch | OneMatch | ManyMatches | TakenMatch
@@ -84,9 +84,9 @@ def match_queries(
     moment: Moment,
     record: Values | None = None,
 ) -> tuple[MatchQuery, ...]:
-    """What to ask, in order of precedence. An attribute without a value is left out; none at all means: cannot be matched.
+    """The queries in order of precedence. Attributes without a value are left out; an empty result means that *obj* cannot be matched.
 
-    Raises ExpressionError where the expression of a matching attribute fails.
+    Raises ExpressionError if the expression of a matching attribute fails.
     """
     if record is None:
         record = source_record(obj, configuration, is_soft_deleted=False)
@@ -106,10 +106,10 @@ def choose_match(
     leaving: Collection[str] = (),
     under_way: Collection[str] = (),
 ) -> Match:
-    """What the answers mean; they come in order of precedence.
+    """Interpret the answers, which must be in order of precedence.
 
-    *linked_to*: account id -> display of the object it is linked to; *left_by*: the same of objects that have been deleted and left it;
-    *leaving*: accounts of objects that have been deleted and still hold them; *under_way*: accounts that another object is being given.
+    *linked_to* maps account ids to the display name of the linked object, *left_by* to that of a deleted object that left the account.
+    *leaving* are accounts of deleted objects that are still linked, *under_way* accounts that are being linked to another object.
     """
     owners = linked_to or {}
     former = left_by or {}
@@ -128,7 +128,7 @@ def choose_match(
 
 
 def matching_value(resource: Mapping[str, Any], attribute: str) -> str | None:
-    """The value of *attribute* by which an index of the application's accounts finds *resource*; None where it has none."""
+    """The value of *attribute* under which an account index files *resource*; None if it has no value."""
     value = read_path(resource, attribute)
     if value is MISSING or isinstance(value, list | dict) or is_empty(value):
         return None
@@ -136,13 +136,13 @@ def matching_value(resource: Mapping[str, Any], attribute: str) -> str | None:
 
 
 def match_key(job: str, kind: ObjectKind, query: MatchQuery) -> str:
-    """What *query* asks for in one application, as the journal remembers it: of one length, and without anybody's value in it."""
+    """The journal's key for *query* in one application: a digest of fixed length that reveals no personal data."""
     asked = f"{job}\0{kind.value}\0{query.attribute}\0{folded(query.attribute, query.value)}"
     return blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def folded(attribute: str, value: str) -> str:
-    """*value* as an index holds it: most attributes compare without regard to case."""
+    """Fold *value* as an index does: most attributes are compared without regard to case."""
     return value if attribute.lower() in EXACT else value.casefold()
 
 

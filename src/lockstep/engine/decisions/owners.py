@@ -1,4 +1,4 @@
-"""Who may own an account that no link names."""
+"""Suggest who may own an account that has no link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_SUGGESTIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A person who may own an account. *score* is 0 to 100, *why* says what agrees."""
+    """A person who may own an account. *score* is 0 to 100; *why* lists what agrees."""
 
     source_id: str
     display: str
@@ -25,23 +25,23 @@ class Suggestion:
 
 
 def suggest_owners(account: Account, people: Iterable[SourceObject]) -> tuple[Suggestion, ...]:
-    """The people who most probably own an account that nobody owns, best first; nobody rather than a wild guess."""
+    """The most probable owners of an account without an owner, best first; empty rather than a wild guess."""
     marks = _marks_of_account(account)
     found = [suggestion for person in people if (suggestion := _compare(marks, person)).score >= LEAST_SCORE]
     return tuple(sorted(found, key=lambda suggestion: (-suggestion.score, suggestion.display))[:MOST_SUGGESTIONS])
 
 
 def search_words(account: Account) -> frozenset[str]:
-    """By which words a directory is searched for those who may own *account*: whoever has none of them is no suggestion."""
+    """Words to search the directory for when suggesting an owner of *account*. People with none of them are not suggested."""
     marks = _marks_of_account(account)
     family = read_path(account.resource, "name.familyName")
     words = marks["address"] | marks["alias"] | marks["display"] | marks["number"]
     return words if family is MISSING else words | {_folded(family)}
 
 
-# What is compared, how much an agreement says, and how it is told.
+# What is compared, how many points an agreement is worth, and how it is described.
 _POINTS = {"address": 90, "alias": 60, "names": 60, "display": 50, "number": 90}
-_TOLD = {
+_DESCRIPTIONS = {
     "address": "the same address",
     "alias": "the same name before the @",
     "names": "the same first and last name",
@@ -53,11 +53,13 @@ _TOLD = {
 def _compare(marks: Mapping[str, frozenset[str]], person: SourceObject) -> Suggestion:
     theirs = _marks_of_person(person)
     agreeing = [name for name in _POINTS if not marks[name].isdisjoint(theirs[name])]
-    # Agreements add up, but two weak ones are never certain.
+    # Agreements add up, but two weak ones never amount to certainty.
     doubt = 1.0
     for name in agreeing:
         doubt *= 1 - _POINTS[name] / 100
-    return Suggestion(person.id, person.display, round((1 - doubt) * 100), ", ".join(_TOLD[name] for name in agreeing))
+    return Suggestion(
+        person.id, person.display, round((1 - doubt) * 100), ", ".join(_DESCRIPTIONS[name] for name in agreeing)
+    )
 
 
 def _marks_of_account(account: Account) -> Mapping[str, frozenset[str]]:

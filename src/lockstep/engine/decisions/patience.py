@@ -1,8 +1,8 @@
-"""How long to wait before asking again what was asked in vain: the one rule for every question that is asked more than once. Pure.
+"""Decide how long to wait before repeating a request that failed: the one rule for all repeated requests. Pure.
 
-Every request that brought nothing is counted twice: for the object that it was about, and for its kind (`Asked`) in the whole job.
-Each count doubles its pause, and only a success of the same kind sets it back: that a probe passes says nothing of writes. Whoever
-repeats a request takes the pause from here, so that no loop can ask at a steady pace.
+Every failed request counts twice: for its object, and for its kind (`Asked`) in the whole job. Each failure doubles the pause, and
+only a success of the same kind resets it: a successful probe says nothing about writes. All code that repeats a request takes the
+pause from here, so no loop can repeat requests at a constant rate.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ from datetime import timedelta
 from enum import StrEnum
 
 TOLERATED = (
-    9  # unanswered requests of one kind about single objects in a row, before they are the application's trouble
+    9  # consecutive unanswered requests of one kind about single objects, before the application itself is in trouble
 )
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
-MOST_PAUSES = (
-    6  # in a row for want of an answer to the probe, after which the job is in quarantine: after about five minutes
-)
+MOST_PAUSES = 6  # consecutive unanswered probes before the job is quarantined: about five minutes
 MOST_DOUBLINGS = 20
 
 
 class Asked(StrEnum):
-    """What a request asks for. An answer to one kind proves nothing of the others."""
+    """The kind of a request. An answer to one kind proves nothing about the others."""
 
     PROBE = "probe"
     LISTING = "listing"
@@ -37,9 +35,9 @@ class Asked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """Requests of one kind in vain since the last success of that kind.
+    """Failed requests of one kind since its last success.
 
-    *pauses* and *stops*: how many pauses and quarantines came of them, for the whole application.
+    *pauses* and *stops* count the pauses and quarantines of the whole application that they caused.
     """
 
     failures: int = 0
@@ -48,7 +46,7 @@ class Streak:
 
     @property
     def breaks(self) -> int:
-        """How often everything stood still because of it."""
+        """How often they stopped the whole application."""
         return self.pauses + self.stops
 
 
@@ -56,7 +54,7 @@ NO_STREAK = Streak()
 
 
 def growing_pause(tries: int, *, first: timedelta = FIRST_PAUSE, longest: timedelta = LONGEST_PAUSE) -> timedelta:
-    """The pause after *tries* tries in vain: *first* after one, doubled with each more, never over *longest*; none after none."""
+    """The pause after *tries* failed tries: *first* after one, doubled by each further one up to *longest*; zero if *tries* is 0."""
     if tries < 1:
         return timedelta(0)
     doublings = min(tries - 1, MOST_DOUBLINGS)
@@ -66,11 +64,11 @@ def growing_pause(tries: int, *, first: timedelta = FIRST_PAUSE, longest: timede
 def asked_in_vain(
     streak: Streak, *, first: timedelta = FIRST_PAUSE, is_enough: bool = True, wanted: timedelta | None = None
 ) -> tuple[Streak, timedelta]:
-    """*streak* with one request more, and the pause for the whole application, 0 for none.
+    """Add one failed request to *streak*; return it and the pause for the whole application, zero for none.
 
-    *is_enough*: it is no question about one object, so that it alone makes a pause. *wanted*: how long the application asked for
-    (Retry-After); that is kept, and from the second time in a row on it is at least the growing pause: an application that says
-    "0 seconds" each time is not asked again and again.
+    *is_enough*: the request is not about a single object, so one failure alone causes a pause. *wanted* is the pause that the
+    application asked for (Retry-After); it is obeyed, but from the second consecutive time on the pause is at least the growing one,
+    so that an application that always says "0 seconds" is not asked again and again.
     """
     failures = streak.failures + 1
     if not is_enough and failures <= TOLERATED:

@@ -1,7 +1,7 @@
-"""Make the plan for one object: scope, intent, mapping, matching and difference combined.
+"""Make the plan for one object from scope, intent, mapping, matching and difference.
 
-Plans are total: whatever people's data hold, a plan comes out; what cannot be decided is refused with the reason. A linked account that
-has vanished is not "no match": creating it again would hide a deletion.
+Planning is total: every input gives a plan, and what cannot be decided is refused with the reason. A linked account that has vanished
+is not "no match": creating it again would hide a deletion.
 
     prepared = prepare(person, link, configuration, moment, account_ids)
     while (want := wanted(prepared, match=match, observed=observed)) is not Wanted.NOTHING: ask for it
@@ -31,9 +31,9 @@ def make_plan(
     observed: Observed = NOT_READ,
     taken: Taken | None = None,
 ) -> Plan:
-    """The plan. *match* and *observed* are the answers to what was `wanted`.
+    """Make the plan. *match* and *observed* are the answers to what `wanted` asked for.
 
-    *taken* says which generated values the application uses already. Raises ValueError where an answer that is wanted is missing.
+    *taken* are generated values that are already in use in the application. Raises ValueError if a wanted answer is missing.
     """
     if wanted(prepared, match=match, observed=observed) is Wanted.LOOK:
         raise ValueError("a plan for this object needs to know what its account holds")
@@ -62,7 +62,7 @@ def _draft(prepared: Prepared, match: Match | None, observed: Observed, taken: T
 
 
 def _found_again(prepared: Prepared) -> Prepared:
-    """An account that counted as lost is there, and its owner should have none: they leave it as everybody does."""
+    """Treat a lost account that exists after all as live if its owner should not have one, so that the leaver rules apply to it."""
     link = prepared.link
     if link is None or link.state is not LinkState.LOST or prepared.intent.kind is not IntentKind.RELEASE:
         return prepared

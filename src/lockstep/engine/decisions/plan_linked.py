@@ -1,7 +1,7 @@
-"""Plan for an object that has an account: keep it in step, switch it on or off, delete it, let it go.
+"""Plan for an object with an account: keep it in step, enable, disable, delete or release it.
 
-Disabling flows through the mappings. Where no mapping can switch an account off, leaving the scope means deletion, as in Entra; a person
-who is only disabled keeps the account then.
+Disabling works through the mappings. If no mapping can switch the account off, leaving the scope means deletion, as in Entra; for a
+person who is only disabled, the account is then left alone.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ IN_STEP = Reason("RedundantExport", "The account is as it should be: nothing is 
 
 
 def plan_provision(prepared: Prepared, link: Link, observed: Observed) -> Draft:
-    """Update a linked account where it differs."""
+    """Update a linked account if it differs."""
     mapped = mapped_for(prepared, creating=False)
     if (draft := refused(mapped)) is not None:
         return draft
     step = (linked_step(link.target_id, looked=isinstance(observed, Account)),)
     draft = Draft(Action.NONE, (IN_STEP,), LinkState.LIVE, link.target_id, mapped=mapped, matching=step)
     is_settled = observed is NOT_READ and link.state is LinkState.LIVE
-    # The same wish as last time: what the application made of it then is not written over and over.
+    # The desired account has not changed: do not overwrite again and again what the application made of it.
     if is_settled and link.desired_hash == mapped.digest:
         return draft
     found = difference(prepared, mapped, held_by(prepared, observed), is_read=isinstance(observed, Account))
@@ -49,7 +49,7 @@ def plan_provision(prepared: Prepared, link: Link, observed: Observed) -> Draft:
     if not changes:
         if not found.reasons:
             return draft
-        # What the application changed is what there is to say; "as it should be" would hide it.
+        # Report what the application changed; "as it should be" would hide it.
         said = () if draft.reasons == (IN_STEP,) else draft.reasons
         return replace(draft, reasons=(*said, *found.reasons), withheld=found.withheld)
     if not may(prepared, "update"):
@@ -59,7 +59,7 @@ def plan_provision(prepared: Prepared, link: Link, observed: Observed) -> Draft:
 
 
 def plan_disable(prepared: Prepared, link: Link, observed: Observed) -> Draft:
-    """Switch the account off through the mappings that carry it."""
+    """Switch the account off through the mappings."""
     assert prepared.mapping is not None  # noqa: S101
     if observed is None:
         return tombstone(prepared)
@@ -84,12 +84,12 @@ def plan_disable(prepared: Prepared, link: Link, observed: Observed) -> Draft:
     if not may(prepared, "update"):
         reason = flag_is_off(prepared, "update", wish="Would be disabled")
         return not_written(replace(draft, link_state=link.state, reasons=(reason,)))
-    # In a write of its own: a name that the application refuses must not keep access from ending.
+    # Names follow in a separate write: a name that the application refuses must not keep access from ending.
     return replace(draft, action=Action.DISABLE, changes=changes, names_follow=bool(names))
 
 
 def _names_follow(prepared: Prepared, draft: Draft, names: tuple[Change, ...]) -> Draft:
-    """A name belongs to whom the directory gives it: an account that is switched off does not keep an old one from its next bearer."""
+    """Update the names of a disabled account: the directory may give the old name to someone else, who must be able to use it."""
     paths = ", ".join(change.path for change in names)
     text = f"The account stays disabled and gets the {paths} that its person has now: somebody else may be given the old one."
     mapped = replace(draft.mapped, values={**draft.mapped.values, **{one.path: one.new for one in names}})
@@ -98,7 +98,7 @@ def _names_follow(prepared: Prepared, draft: Draft, names: tuple[Change, ...]) -
 
 
 def plan_delete(prepared: Prepared, link: Link, observed: Observed) -> Draft:
-    """Delete the account; where the mapping does not delete, disable it."""
+    """Delete the account, or disable it if the mapping does not delete."""
     if observed is None:
         return tombstone(prepared)
     if may(prepared, "delete"):
@@ -111,7 +111,7 @@ def plan_delete(prepared: Prepared, link: Link, observed: Observed) -> Draft:
 
 
 def plan_lost(prepared: Prepared, link: Link) -> Draft:
-    """The linked account is gone although the person should have one."""
+    """Plan for a linked account that is gone although the person should have it."""
     text = f"The account {link.target_id}, linked to this person, is no longer in the application."
     if prepared.configuration.deletions.on_lost is OnLost.FORGET:
         reason = Reason("InvalidAnchor", f"{text} By policy the link is forgotten.")
@@ -123,7 +123,7 @@ def plan_lost(prepared: Prepared, link: Link) -> Draft:
 
 
 def plan_release(prepared: Prepared, link: Link) -> Draft:
-    """Let go of the account, and remember it so that the person is recognised on return."""
+    """Stop managing the account, but keep the link so that the person is recognised on return."""
     if link.state is LinkState.LOST:
         return tombstone(prepared)
     reason = Reason("Released", "By policy the account is left as it is and no longer managed.")
@@ -132,7 +132,7 @@ def plan_release(prepared: Prepared, link: Link) -> Draft:
 
 
 def tombstone(prepared: Prepared) -> Draft:
-    """The account is gone already, and the person should have none."""
+    """Record that the account is gone and the person should have none."""
     gone = Reason("AlreadyGone", "The account is no longer in the application, and the person should have none.")
     target_id = prepared.link.target_id if prepared.link else ""
     return Draft(Action.RELEASE, (gone,), LinkState.TOMBSTONE, target_id)

@@ -1,7 +1,7 @@
-"""Plan for an object without an account: create one, or link the one that matches.
+"""Plan for an object without an account: create one, or link a matching one.
 
-Nothing is created before the application was asked, and nobody's account is taken over: several matches, or one that belongs to somebody
-else, are refused for a person to decide.
+Nothing is created before the application was asked, and no account is taken over: several matches, or one that belongs to someone
+else, are refused for an administrator to decide.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ UNDER_WAY = "AccountUnderWay"
 
 
 def plan_new(prepared: Prepared, match: Match | None, taken: Taken | None) -> Draft:
-    """Create, link, or say why neither. Raises ValueError where the application was not asked although it had to be."""
+    """Create or link an account, or say why not. Raises ValueError if *match* is missing although it is needed."""
     if prepared.query_problem is not None:
         return Draft(Action.REFUSE, (prepared.query_problem,))
     if not prepared.queries:
@@ -36,7 +36,7 @@ def plan_new(prepared: Prepared, match: Match | None, taken: Taken | None) -> Dr
 
 
 def refused(mapped: Mapped) -> Draft | None:
-    """The draft where the object cannot be mapped; left out on purpose is no failure."""
+    """The draft if the object cannot be mapped, otherwise None. An object that a mapping skips on purpose is not a failure."""
     if mapped.problem is None:
         return None
     action = Action.SKIP if mapped.problem.code == "ImportSkipped" else Action.REFUSE
@@ -57,7 +57,7 @@ def _create(prepared: Prepared, match: NoMatch, taken: Taken | None) -> Draft:
     )
     if taken:
         step += unique_steps(prepared, mapped.values, taken)
-    # The scope says why a person gets an account; "has none yet" does not.
+    # The scope explains why a person gets an account; "has none yet" does not.
     reasons = prepared.scope.reasons
     return Draft(Action.CREATE, reasons, LinkState.LIVE, mapped=mapped, changes=changes, matching=step)
 

@@ -1,6 +1,7 @@
-"""Decide all that can be decided without the application, and say what must be asked before the plan can be made.
+"""Decide everything that does not need the application, and say what must be asked before a plan can be made.
 
-The shell calls `prepare`, asks what `wanted` says until it says nothing more, and hands the answers to `make_plan`. Nothing here asks.
+The shell calls `prepare`, asks for what `wanted` returns until that is `NOTHING`, and passes the answers to `make_plan`. This module
+sends no requests.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from lockstep.engine.rules.policies import OnLost
 
 
 class NotRead(Enum):
-    """Says that the application was not asked, which is not the same as "it is not there"."""
+    """A marker that the account was not read, which differs from "it does not exist"."""
 
     NOT_READ = "not read"
 
@@ -32,16 +33,16 @@ Observed: TypeAlias = Account | NotRead | None
 
 
 class Wanted(Enum):
-    """What must be asked before a plan can be made."""
+    """What must be asked next before a plan can be made."""
 
-    LOOK = "look"  # read the linked account: hand it over as *observed*, or None where the application answers 404
-    MATCH = "match"  # ask the queries in order, hand over what `choose_match` says
+    LOOK = "look"  # read the linked account; pass it as *observed*, or None if the application answers 404
+    MATCH = "match"  # send the queries in order; pass the result of `choose_match`
     NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One object's decisions so far. *mapping* None: the job does not provision this kind of object."""
+    """The decisions for one object so far. *mapping* is None if the job does not provision this kind of object."""
 
     obj: SourceObject
     link: Link | None
@@ -70,9 +71,9 @@ def prepare(
     *,
     look: bool = False,
 ) -> Prepared:
-    """Decide scope and intent of *obj*. *account_ids*: accounts of the objects it refers to, by directory id.
+    """Decide scope and intent of *obj*. *account_ids* maps the directory ids of referenced objects to their accounts.
 
-    *look* asks for a fresh reading of the linked account; without it the base counts as what the application holds.
+    *look* requires a fresh read of the linked account; without it the base counts as the account's current values.
     """
     mapping = configuration.mapping_for(obj.kind)
     if mapping is None or not mapping.enabled:
@@ -85,7 +86,7 @@ def prepare(
         intent = decide_intent(obj, scope, link, configuration, moment)
     wants_account = intent.kind is IntentKind.PROVISION
     queries, problem = _queries(obj, mapping, configuration, moment, record) if wants_account else ((), None)
-    # Matching reads the person as wanted; from here on the record says whether access is to end.
+    # Matching saw the record of an active person; from here on it says whether access should end.
     record[IS_SOFT_DELETED] = "False" if wants_account else "True"
     return Prepared(
         obj,
@@ -104,7 +105,7 @@ def prepare(
 
 
 def wanted(prepared: Prepared, *, match: Match | None = None, observed: Observed = NOT_READ) -> Wanted:
-    """What to ask next. Looking comes first: only a linked account that is gone makes matching necessary again."""
+    """What to ask next. Reading comes first: a linked object is matched again only if its account is gone."""
     if prepared.must_look and observed is NOT_READ:
         return Wanted.LOOK
     needs_match = prepared.intent.kind is IntentKind.PROVISION and (
@@ -115,7 +116,7 @@ def wanted(prepared: Prepared, *, match: Match | None = None, observed: Observed
 
 
 def recreates(prepared: Prepared) -> bool:
-    """Whether a linked account that is gone is replaced: by policy, or because it had been released anyway."""
+    """Whether a linked account that is gone is replaced: by policy, or because it had been released."""
     released = prepared.link is not None and prepared.link.state is LinkState.RELEASED
     return released or prepared.configuration.deletions.on_lost is OnLost.RECREATE
 
@@ -138,10 +139,10 @@ def _must_look(link: Link | None, intent: Intent, *, look: bool) -> bool:
     if link is None or link.state is LinkState.TOMBSTONE:
         return False
     if link.state is LinkState.LOST:
-        return True  # it may have come back, and somebody who has left must not keep it then
+        return True  # it may have come back, and a leaver must not keep it
     if intent.kind not in (IntentKind.PROVISION, IntentKind.DISABLE):
         return False
-    # Without a base, or after we let go of the account, we do not know what it holds.
+    # Without a base, or after the account was released, its current values are unknown.
     return look or not link.base or link.state is LinkState.RELEASED
 
 

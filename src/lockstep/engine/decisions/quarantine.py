@@ -1,9 +1,9 @@
-"""Decide whether a job goes into quarantine, and when it is tried again there.
+"""Decide whether a job is quarantined, and when a quarantined job is tried again.
 
-Refused credentials quarantine at once, whatever the counts. Failures of references (a manager or member without an account) are counted
-apart: a missing manager must not trip it. Small jobs would never reach the large numbers, so they have a rule of their own. Failures
-are compared with all objects of the job, not with those of one cycle, and however long it lasts a quarantine never switches a job off:
-leavers would keep access for ever.
+Refused credentials quarantine a job at once, whatever the counts. Reference failures (a manager or member without an account) are
+counted separately: a missing manager must not trip quarantine. Small jobs never reach the large thresholds, so they have a rule of
+their own. Failures are compared with all objects of the job, not with those of one cycle. However long a quarantine lasts, it never
+switches the job off: leavers would keep access forever.
 """
 
 from __future__ import annotations
@@ -22,18 +22,21 @@ DAILY = timedelta(days=1)
 
 
 class QuarantineReason(StrEnum):
-    """Graph's names."""
+    """Reasons for a quarantine, by their names in Microsoft Graph."""
 
-    BASE_THRESHOLD = "EncounteredBaseEscrowThreshold"  # failures, references not counted
-    TOTAL_THRESHOLD = "EncounteredTotalEscrowThreshold"  # failures, references counted
+    BASE_THRESHOLD = "EncounteredBaseEscrowThreshold"  # too many failures, not counting references
+    TOTAL_THRESHOLD = "EncounteredTotalEscrowThreshold"  # too many failures, counting references
     PROPORTION = "EncounteredEscrowProportionThreshold"
-    EXCEPTION = "EncounteredQuarantineException"  # credentials refused, or an endpoint that does not speak SCIM
+    EXCEPTION = "EncounteredQuarantineException"  # refused credentials, or an endpoint that is not SCIM
     TOO_MANY_DELETES = "TooManyDeletes"
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """When failures are too many. *percent* counts from *least* failures on; the small-job rule below that many objects."""
+    """When there are too many failures. *percent* applies from *least* failures on.
+
+    Jobs with fewer than *small_job* objects, but at least *small_job_least*, are judged by *percent* alone.
+    """
 
     least: int = 5_000
     percent: int = 40
@@ -45,7 +48,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a job's objects stand. *successes* are linked and in order, *failures* those in escrow without *reference_failures*."""
+    """The state of a job's objects. *successes* are linked and in step; *failures* are in escrow, not counting *reference_failures*."""
 
     successes: int = 0
     failures: int = 0
@@ -56,7 +59,7 @@ class Health:
 
 
 def decide_quarantine(counts: Health, thresholds: Thresholds | None = None) -> QuarantineReason | None:
-    """Why the job goes into quarantine, or None."""
+    """Return why the job must be quarantined, or None."""
     limits = thresholds or Thresholds()
     if counts.credentials_refused or counts.endpoint_not_scim:
         return QuarantineReason.EXCEPTION
@@ -84,11 +87,11 @@ def next_attempt(
     leavers_waiting: bool = False,
     needs_somebody: bool = True,
 ) -> datetime:
-    """When the job is tried again. *series_count* is 1 for the first attempt in this quarantine.
+    """Return when the job is tried again. *series_count* is 1 for the first attempt in this quarantine.
 
-    Counts: from 40 minutes, doubled each time, to once a day. Otherwise 5 minutes, doubled to 1 hour while leavers wait (a probe costs
-    one request, and they keep access until it succeeds) or where it may pass by itself; to a day where it *needs somebody*: refused
-    credentials are tried at once when new ones come.
+    After too many failures the wait is 40 minutes, doubled each time, up to a day. After an EXCEPTION it is 5 minutes, doubled up to an
+    hour if leavers wait (a probe costs one request, and they keep access until it succeeds) or if the trouble may pass by itself. If it
+    *needs somebody*, it is doubled up to a day: refused credentials are tried at once when new ones arrive.
     """
     tries = max(series_count, 1)
     if reason is QuarantineReason.EXCEPTION:
@@ -98,5 +101,5 @@ def next_attempt(
 
 
 def holds_everything(reason: QuarantineReason) -> bool:
-    """Whether leavers wait as well: only where nothing can be sent at all."""
+    """Whether leavers wait too: only if nothing can be sent at all."""
     return reason is QuarantineReason.EXCEPTION

@@ -1,7 +1,8 @@
-"""What becomes of a write that somebody rejected: the same effect is not sent again, until somebody lets it go.
+"""Apply the rejection of a write: the same effect is not sent again until an administrator approves it.
 
-A rejection is about what the write would do to the account, not about the write: another change of the person must not carry it out.
-It ends when the person's plan does nothing of the kind any more, or when somebody approves it or provisions the person by name.
+A rejection concerns what the write would do to the account, not the single write: another change of the person must not cause the
+same effect. It ends when the person's plan has no effect of that kind any more, or when an administrator approves it or provisions
+the person by name.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from lockstep.engine.records import Action, Plan, Reason, Step, StepStatus, Step
 from lockstep.engine.rules.operators import is_empty, text_of
 
 REJECTED = "Rejected"
-Effects = frozenset[tuple[str, str]]  # the code of a guard, and what it minds in one write
+Effects = frozenset[tuple[str, str]]  # the code of a guard, and the effect of one write that it limits
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """The newest rejection of one object that has not ended. *effects* are those of the write that was rejected."""
+    """The latest rejection of one object that has not ended. *effects* are those of the rejected write."""
 
     action: str
     effects: Effects
@@ -29,15 +30,15 @@ class Rejection:
 
 
 def guarded_effects(plan: Plan) -> Effects:
-    """What *plan*, or the write that it keeps back, would do that a guard minds; two writes are alike where this is equal."""
+    """The effects of *plan*, or of the write that it holds, that a guard limits. Two writes with equal effects are the same."""
     return frozenset(_effects(replace(plan, action=plan.held_action) if plan.held_action is not None else plan))
 
 
 def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
-    """What *rejection* makes of *plan*; None where the plan does nothing of the kind, so that the rejection has ended.
+    """Apply *rejection* to *plan*. None if the plan has no effect of the rejected kind, so that the rejection has ended.
 
-    Where all of it was rejected nothing is sent, not even the harmless part. Where only some of it was, or where it is of the same
-    kind (another role, a deletion in place of a disable), it waits for a decision, whatever the limits are.
+    If all its effects were rejected, nothing is sent, not even the harmless part. If only some were, or if an effect is of the same
+    kind (another role, a deletion instead of a disable), the plan is held for approval, whatever the limits are.
     """
     effects = guarded_effects(plan)
     if not {code for code, _ in effects} & {code for code, _ in rejection.effects}:
@@ -73,5 +74,5 @@ def _left_out(plan: Plan, rejection: Rejection, app: str) -> Plan:
         held_action=plan.action,
         reasons=(Reason(REJECTED, text, {}, step), *plan.reasons),
         steps=(*plan.steps, shown),
-        link_state=None,  # the link stays as it is
+        link_state=None,  # keep the state of the link
     )

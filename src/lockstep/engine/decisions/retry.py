@@ -1,7 +1,7 @@
-"""Say when a failed object is tried again. Each wait counts from the *first* failure, not from the last.
+"""Decide when a failed object is tried again. Each wait counts from the *first* failure, not from the last.
 
-Only a create or update is ever given up, and only where it is known to be one: people who have left must not keep access because an
-application was down for a month, or because we failed before we knew what was to be done for them.
+Only an operation that is known to be a create or update is ever given up: leavers must not keep access because the application was
+down for a month, or because we failed before we had decided what to do.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def retry_at(
 ) -> datetime | None:
     """Return when a failed object is tried again, or None when we give up.
 
-    Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure; after 28 days gives up where it *may give up*.
-    A *transient* failure (the application was down or busy) is tried *quick_tries* times quickly before, after random
-    waits of up to 1, 2, 4, ... 60 s; after *tries_before* in vain, each with its own pause, the waits go on growing from there.
+    Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure; gives up after 28 days if it *may_give_up*.
+    A *transient* failure (the application was down or busy) is first retried *quick_tries* times after random waits of up to
+    1, 2, 4, ... 60 s. If *tries_before* tries with their own pauses already failed, the waits continue to grow from there.
     *failures* counts from 1. Times are aware UTC.
     """
     if transient and failures <= quick_tries:
@@ -55,7 +55,7 @@ def _ladder(first_failed_at: datetime) -> Iterator[datetime]:
 
 
 def _quick_wait(failures: int, moment: Moment) -> float:
-    # Full jitter: a thousand objects that failed together must not come back together.
+    # Full jitter: a thousand objects that failed together must not be retried together.
     longest = growing_pause(failures, first=FIRST_QUICK_WAIT, longest=LONGEST_QUICK_WAIT).total_seconds()
     draw = int.from_bytes(moment.random_bytes(f"retry|{failures}", 4)) / 2**32
     return longest * draw

@@ -1,10 +1,10 @@
-"""Hold a plan back where too much would happen at once: access ended, power given, values emptied, accounts renamed.
+"""Hold plans for approval when too much would happen at once: access ended, privileges granted, values emptied, accounts renamed.
 
-What counts is what a change *does*, not what it is called: an account is switched off by a disable, by an update that says so and by a
-deletion. Counted in three windows (this cycle, one hour, one day), because cycles of one object would never reach a limit per cycle. The
-percentage counts only from a few operations on, or a start with two people would be held. A match with an account of more power is
-held whatever the counts. What waits behind a plan counts with it, so that of a department unassigned by mistake nobody goes, and not
-everybody up to the limit. A hold stops only the plan it holds.
+The effect of a change counts, not its action: a disable, a deletion and an update of `active` all switch an account off. Effects are
+counted in three windows (this cycle, one hour, one day), because cycles of one object would never reach a limit per cycle. Percentages
+apply only from a few operations on; otherwise a start with two people would be held. A match with a more privileged account is held
+whatever the counts. Waiting plans count too: if a department is unassigned by mistake, nobody in it loses access, not even the first
+few up to the limit. A hold stops only its own plan.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _DECIDE = "Approve it, or correct what causes it: lockstep deletes list APP"
 
 
 class GuardCode(StrEnum):
-    """What a guard limits; the code of its reason."""
+    """What a guard limits. The value is the code of the reason."""
 
     LOSSES = "TooManyDeletes"  # accounts disabled, switched off or deleted
-    GRANTS = "TooManyGrants"  # accounts that get a privileged value
+    GRANTS = "TooManyGrants"  # accounts that gain a privileged value
     EMPTIED = "TooManyEmptied"  # accounts that lose a value
     RENAMES = "TooManyRenames"  # accounts whose matching value changes
-    MATCH = "PrivilegedMatch"  # an account of more power is about to be linked
+    MATCH = "PrivilegedMatch"  # a match would link a more privileged account
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What happened in one window, in objects. *new_grants* are those of the grants that come with a new account."""
+    """How many objects had each effect in one window. *new_grants* counts the grants to new accounts."""
 
     losses: int = 0
     grants: int = 0
@@ -49,11 +49,11 @@ class Tally:
         return Tally(*map(sub, _numbers(self), _numbers(other)))
 
     def __bool__(self) -> bool:
-        """Whether a guard limits any of it; a new account as such is limited by none."""
+        """Whether there is an effect that a guard limits. No guard limits new accounts as such."""
         return bool(self.losses or self.grants or self.empties or self.renames)
 
     def larger(self, other: Tally) -> Tally:
-        """The larger number of each."""
+        """Take the larger number of each effect."""
         return Tally(*map(max, _numbers(self), _numbers(other)))
 
     def of(self, code: GuardCode) -> int:
@@ -71,12 +71,12 @@ class Tally:
                 return 0
 
 
-_numbers = attrgetter(*(one.name for one in fields(Tally)))  # in the order of the fields
+_numbers = attrgetter(*(one.name for one in fields(Tally)))  # reads all fields, in their order
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What was let through. *waiting* will want to be next; *live_links*, when the window began, is what percentages are of."""
+    """What was let through. *waiting* is still queued. Percentages refer to *live_links*, counted when the window began."""
 
     cycle: Tally = field(default_factory=Tally)
     hour: Tally = field(default_factory=Tally)
@@ -95,7 +95,7 @@ class Counts:
         return replace(self, cycle=self.cycle + tally, hour=self.hour + tally, day=self.day + tally)
 
     def without(self, tally: Tally) -> Counts:
-        """The counts before *tally* was let through: its object is tried again."""
+        """The counts without *tally*, because its object is tried again."""
         windows = (self.cycle, self.hour, self.day)
         cycle, hour, day = ((window - tally).larger(Tally()) for window in windows)
         return replace(self, cycle=cycle, hour=hour, day=day)
@@ -103,7 +103,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class _Guard:
-    """One limit: how much is allowed, and what would happen to the accounts, as a hold tells it."""
+    """One limit: how much is allowed, and what would happen to the accounts, worded for the hold."""
 
     code: GuardCode
     what: str
@@ -112,7 +112,7 @@ class _Guard:
 
 
 def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration, *, approved: bool = False) -> Plan:
-    """*plan*, or the same plan held for approval. *approved*: somebody has decided already."""
+    """Return *plan*, or the same plan held for approval. *approved*: an administrator has already approved it."""
     if approved:
         return plan
     if plan.claims_privileged and plan.link_to is not None:
@@ -127,7 +127,7 @@ def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration,
 
 
 def held(plan: Plan, reason: Reason) -> Plan:
-    """*plan* kept back for a person's approval; nothing is written, and the link stays as it is (its state is not said)."""
+    """Hold *plan* for approval. Nothing is written, and *link_state* is None, so the link keeps its state."""
     step = Step("EntrySynchronizationHold", StepType.PROCESSING, StepStatus.WARNING, reason.text, reason.details)
     return replace(
         plan,
@@ -140,9 +140,9 @@ def held(plan: Plan, reason: Reason) -> Plan:
 
 
 def hold_undecided(plan: Plan, code: str, sentence: str, details: Mapping[str, str]) -> Plan | None:
-    """*plan* held as its object already is, by the guard with *code*; None where that guard has nothing to say about it.
+    """Hold *plan* by the guard with *code*, as its object is already held; None if that guard does not limit the plan.
 
-    Somebody will decide about what is planned now: where that is more than what was held, the reason says so.
+    The administrator decides about the present plan; if it does more than what was held, the reason says so.
     """
     concerned = _concerned(plan)
     if code not in {one.value for one in concerned}:
@@ -154,7 +154,7 @@ def hold_undecided(plan: Plan, code: str, sentence: str, details: Mapping[str, s
 
 
 def tally_of(plan: Plan) -> Tally:
-    """What *plan* is to the guards; nothing for most plans."""
+    """The effects of *plan* that guards count; all zero for most plans."""
     if not plan.action.writes:
         return Tally()
     is_new = plan.action is Action.CREATE
@@ -169,9 +169,9 @@ def tally_of(plan: Plan) -> Tally:
 
 
 def hold_unapproved(plan: Plan, action: str, what: str) -> Plan:
-    """*plan* where somebody approved *what* by *action*, and it does that and no more; otherwise the same held.
+    """Return *plan* if it does no more than the approved effects *what* by *action*; otherwise hold it.
 
-    Between a decision and its sending the mapping may change, or the person: an approval is no pass for what came later.
+    The mapping or the person may change between the approval and the write, and an approval does not cover later changes.
     """
     concerned = _concerned(plan)
     deletes_instead = plan.action is Action.DELETE and action != plan.action.value
@@ -181,7 +181,7 @@ def hold_unapproved(plan: Plan, action: str, what: str) -> Plan:
 
 
 def hold_anew(plan: Plan, because: str) -> Plan:
-    """*plan*, which a guard minds, held whatever the counts are: *because* of what somebody decided about another write."""
+    """Hold *plan*, which a guard limits, whatever the counts are. *because* names the decision about another write that causes it."""
     concerned = _concerned(plan)
     now = _in_words(concerned)
     sentence = f"Held for approval: {because}, and now the account would {now}."
@@ -189,7 +189,7 @@ def hold_anew(plan: Plan, because: str) -> Plan:
 
 
 def _concerned(plan: Plan) -> dict[GuardCode, str]:
-    """The guards that have anything to say about *plan*, the worst first, and what would happen to the account."""
+    """The guards that limit *plan*, most severe first, with what would happen to the account."""
     tally = tally_of(plan)
     found = {GuardCode.MATCH: "be linked to somebody with less power"} if plan.claims_privileged else {}
     if tally.losses:
@@ -240,7 +240,7 @@ def _exceeds(guard: _Guard, plan: Plan, before: Tally, counts: Counts, window: s
         return None
     part, of, named = number, counts.live_links, "linked accounts"
     if guard.code is GuardCode.GRANTS and now.creates:
-        # New accounts are compared with new accounts: at a first start there are no others.
+        # Compare grants to new accounts with new accounts: at the first start there are no others.
         part = (before + now + waiting).new_grants
         of, named = (before + now + waiting).creates, "new accounts"
     if part < percent_from or part * 100 <= guard.percent * of:

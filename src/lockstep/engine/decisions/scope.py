@@ -1,6 +1,6 @@
-"""Decide whether an object is in scope: assigned where the job wants assignments, and passed by its scoping filters.
+"""Decide whether an object is in scope: assigned, if the job requires assignments, and accepted by the scoping filters.
 
-Filters are OR-ed, clauses inside a filter AND-ed. Whether a person is enabled or deleted is no question of scope: `intent` asks that.
+Filters are OR-ed, clauses inside a filter AND-ed. Whether a person is enabled or deleted is not part of scope; `intent` decides it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FILTERED = "filtered"
 
 @dataclass(frozen=True, slots=True)
 class ScopeDecision:
-    """*cause* is "" inside the scope. *details* are what the log shows of the scoping step. *review_at*: when time alone may change it."""
+    """*cause* is "" if the object is in scope. *details* are for the log's scoping step. *review_at*: when time alone may change it."""
 
     in_scope: bool
     cause: str = ""
@@ -48,7 +48,7 @@ def decide_scope(
     moment: Moment,
     record: Values | None = None,
 ) -> ScopeDecision:
-    """Say whether *obj* is in scope, with the clause that decided. *record* saves building it again."""
+    """Decide whether *obj* is in scope, and name the deciding clause. Pass *record* if it is already built."""
     if record is None:
         record = source_record(obj, configuration, is_soft_deleted=False)
     is_assigned = bool(obj.assignments)
@@ -92,7 +92,7 @@ def _unassigned(obj: SourceObject) -> Reason:
 
 
 def _filtered(obj: SourceObject, mapping: ObjectMapping, record: Values, moment: Moment) -> Reason:
-    """The filter that came closest, and its first clause that failed."""
+    """The reason with the closest filter and its first failed clause."""
     judged = [(f, [v for v in f.condition.judge(record, moment) if not v.passed]) for f in mapping.scoping_filters]
     closest, failed = min(judged, key=lambda entry: len(entry[1]))
     why = " and ".join(verdict.why for verdict in failed[:3])

@@ -1,7 +1,7 @@
-"""What an account says about an operation whose answer never came. Pure; `lockstep.sync.drain.settling` does the reading.
+"""Infer from an account whether an operation without an answer took effect. Pure; `lockstep.sync.drain.settling` reads the account.
 
-The journal alone counts: what was sent, by what it is looked for, to which account. What is wanted now plays no part, because the
-person may have been renamed, disabled or purged since, and the account that our create made is theirs all the same.
+Only the journal counts: what was sent, to which account, and by which queries it can be found. The present plan plays no part: the
+person may have been renamed, disabled or purged since, and the account that our create made is still theirs.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from lockstep.scim.target_values import MISSING, read_path
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An operation as the journal holds it. In *after*, None clears an attribute; redacted values are not in it.
+    """An operation from the journal. In *after*, None means cleared; redacted values are left out.
 
-    *queries*: by what a create is looked for. *target_id*: the account that was written to, or that a late answer named.
+    *queries* find the account of a create. *target_id* is the account that was written, or the one that a late answer named.
     """
 
     id: str
@@ -45,7 +45,7 @@ def sent(
     queries: Sequence[Mapping[str, str]] | None,
     mapping: ObjectMapping | None,
 ) -> Sent:
-    """The operation of a journal row. Rows of older versions have no queries: their values are in what was sent."""
+    """Build the operation from a journal row. Rows of older versions have no queries, so those are taken from the values sent."""
     values = {path: _frozen(value) for path, value in (after or {}).items()}
     asked = [(one["attribute"], one["value"]) for one in queries or ()]
     if not asked and mapping is not None:
@@ -56,9 +56,9 @@ def sent(
 
 
 def may_be_made_by(operation: Sent, account: Account, found_by: MatchQuery) -> bool:
-    """Whether *account*, which a search by *found_by* gave, can be what the create *operation* made.
+    """Whether the create *operation* may have made *account*, which a search with *found_by* returned.
 
-    It cannot where it shows another value for a matching attribute that goes before: it only shares the lesser one.
+    It cannot if *account* has a different value for a matching attribute of higher precedence.
     """
     for query in operation.queries:
         if query == found_by:
@@ -70,7 +70,7 @@ def may_be_made_by(operation: Sent, account: Account, found_by: MatchQuery) -> b
 
 
 def answers_to(queries: Sequence[MatchQuery], account: Account) -> bool:
-    """Whether *account* shows the matching values that were sent; what it does not show says nothing."""
+    """Whether *account* has the matching values that were sent. Attributes that it does not show are ignored."""
     for query in queries:
         shown = matching_value(account.resource, query.attribute)
         if shown is not None and shown != folded(query.attribute, query.value):
@@ -79,14 +79,14 @@ def answers_to(queries: Sequence[MatchQuery], account: Account) -> bool:
 
 
 def resembles(operation: Sent, account: Account, mapping: ObjectMapping) -> bool:
-    """Whether *account* holds what the create sent, matching attributes apart: some applications write those their own way."""
+    """Whether *account* has the values that the create sent, except matching values: some applications rewrite those."""
     matching = {attribute.target for attribute in mapping.matching}
     shown = {path: value for path, value in _shown(operation.after, account).items() if path not in matching}
     return bool(shown) and all(_is_same(mapping, path, value, operation.after[path]) for path, value in shown.items())
 
 
 def took_effect(operation: Sent, account: Account | None, mapping: ObjectMapping | None) -> bool:
-    """Whether a change or a deletion is to be seen in the account: all that was sent and is shown is there."""
+    """Whether the account shows that a change or deletion took effect. Attributes that it does not show are ignored."""
     if operation.is_delete or account is None:
         return operation.is_delete and account is None
     shown = _shown(operation.after, account)
@@ -99,9 +99,9 @@ def took_effect(operation: Sent, account: Account | None, mapping: ObjectMapping
 
 
 def base_of_made(operation: Sent, account: Account, mapping: ObjectMapping | None) -> Values:
-    """What both sides agree on about an account that our create made: what was sent, in the application's spelling.
+    """The agreed values of an account that our create made: the values sent, in the application's spelling.
 
-    Where the mapping leaves changes of the application alone, what was sent stays: else such a change would pass for agreed.
+    For mappings that tolerate drift, the sent value is kept; otherwise a change by the application would count as agreed.
     """
     sent_values = {path: value for path, value in operation.after.items() if value is not None}
     if mapping is None:
@@ -115,9 +115,9 @@ def base_of_made(operation: Sent, account: Account, mapping: ObjectMapping | Non
 
 
 def base_after_change(base: Values, operation: Sent, account: Account, mapping: ObjectMapping | None) -> Values:
-    """*base* once a change with an unknown end has been looked for: what was sent counts as ours where it is seen.
+    """Update *base* after reading *account* for a change with unknown outcome: sent values that are seen count as agreed.
 
-    What the account does not show is unknown: it leaves the base, so that it is written again.
+    Values that the account does not show are unknown: they are removed from the base, so that they are written again.
     """
     took = took_effect(operation, account, mapping)
     known = {path: value for path, value in base.items() if path not in operation.after}
@@ -131,13 +131,13 @@ def base_after_change(base: Values, operation: Sent, account: Account, mapping: 
 
 
 def is_switched_off(account: Account) -> bool:
-    """Whether the account shows that nobody can log in with it."""
+    """Whether the account shows that it is switched off."""
     shown = read_path(account.resource, "active")
     return shown is not MISSING and text_of(_frozen(shown)).lower() == "false"
 
 
 def _shown(values: Values, account: Account) -> Values:
-    """What *account* shows of the paths that were written with a value."""
+    """The values that *account* shows for the paths in *values*."""
     found = {path: read_path(account.resource, path) for path, value in values.items() if value is not None}
     return {path: _frozen(value) for path, value in found.items() if value is not MISSING}
 

@@ -1,6 +1,6 @@
-"""What expressions and filters see of an object: its attributes, and what is computed from its situation.
+"""Build the record that expressions and filters read: the object's attributes and values computed from its situation.
 
-`IsSoftDeleted` is "True" for everybody who must not have access: out of scope, disabled or deleted. It is the only signal that a
+`IsSoftDeleted` is "True" for everyone who must not have access: out of scope, disabled or deleted. It is the only signal that a
 mapping of `active` needs.
 """
 
@@ -15,7 +15,7 @@ from lockstep.engine.rules.roles import roles_of
 
 IS_SOFT_DELETED = "IsSoftDeleted"
 MANAGER = "manager"
-OF_MANAGER = f"{MANAGER}."  # manager.department: an attribute of whom the reference names
+OF_MANAGER = f"{MANAGER}."  # prefix for attributes of the referenced manager: manager.department
 
 
 def source_record(obj: SourceObject, configuration: JobConfiguration, *, is_soft_deleted: bool) -> dict[str, Any]:

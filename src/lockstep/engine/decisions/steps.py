@@ -1,6 +1,6 @@
 """The lines of the provisioning log's *Steps* tab, in plain sentences.
 
-A plan describes what was found and decided; `export_step` adds the last line once the application has answered.
+A plan's steps say what was found and decided; `export_step` adds the last line after the application has answered.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def reference_steps(missing: Sequence[tuple[str, str]]) -> tuple[Step, ...]:
 
 
 def decision_step(action: Action, reason: Reason, changes: Sequence[Change]) -> Step:
-    """What was decided, with the values to be written (redacted ones hidden)."""
+    """The line for the decision, with the values to be written (redacted ones hidden)."""
     written = {change.path: shown_value(change) for change in changes}
     if action in _VERBS:
         name, verb = _VERBS[action]
@@ -99,14 +99,14 @@ def decision_step(action: Action, reason: Reason, changes: Sequence[Change]) -> 
 
 
 def export_step(plan: Plan, *, succeeded: bool, description: str, details: Mapping[str, str] | None = None) -> Step:
-    """The line that says what the application answered; to be appended once it has."""
+    """The line for the application's answer; append it after the answer has arrived."""
     name = _VERBS.get(plan.action, ("Update", ""))[0]
     status = StepStatus.SUCCESS if succeeded else StepStatus.FAILURE
     return Step(f"EntryExport{name}", StepType.EXPORT, status, description, details or {})
 
 
 def shown_value(change: Change) -> str:
-    """The new value as a log may show it."""
+    """The new value for the log, hidden if it is redacted."""
     if change.redacted:
         return REDACTED
     return "" if change.new is None else _text(change.new)

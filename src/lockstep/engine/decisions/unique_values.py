@@ -1,7 +1,7 @@
-"""Choose values that nobody in the application has yet (SelectUniqueValue): what to ask, and what the choice is told as.
+"""Choose values that are not yet in use in the application (SelectUniqueValue): what to ask, and how the choice is reported.
 
-The candidates come in the order in which they will be tried. The answers go into `make_plan` as *taken*, by target path. Only whoever gets
-an account is asked about: a value that somebody has already is never chosen anew.
+Candidates are in the order in which they are tried. Pass the answers to `make_plan` as *taken*, by target path. Only objects that get
+a new account have candidates: an existing value is never chosen again.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ CODE = "EntryConflict"
 
 
 def unique_mappings(mapping: ObjectMapping | None) -> tuple[AttributeMapping, ...]:
-    """The mappings of unique values, if any: most applications have none, and then nothing is asked."""
+    """The mappings with unique values. Most applications have none, so nothing is asked."""
     return tuple(attribute for attribute in mapping.flowing if attribute.is_unique) if mapping is not None else ()
 
 
 def unique_candidates(prepared: Prepared) -> tuple[MatchQuery, ...]:
-    """What to ask: each candidate with its target attribute. Empty for whoever has an account or gets none."""
+    """Each candidate with its target attribute, as a query. Empty if the object has an account or gets none."""
     if prepared.intent.kind is not IntentKind.PROVISION or (prepared.is_linked and not recreates(prepared)):
         return ()
     return tuple(
@@ -36,7 +36,7 @@ def unique_candidates(prepared: Prepared) -> tuple[MatchQuery, ...]:
 
 
 def all_taken(prepared: Prepared, taken: Mapping[str, Collection[str]]) -> Reason | None:
-    """Why there is no value left for one of the mappings; None where there is one for each."""
+    """The reason if one of the mappings has no free value left; otherwise None."""
     for attribute in unique_mappings(prepared.mapping):
         candidates = _candidates(attribute, prepared)
         if candidates and all(value in taken.get(attribute.target, ()) for value in candidates):
@@ -50,7 +50,7 @@ def all_taken(prepared: Prepared, taken: Mapping[str, Collection[str]]) -> Reaso
 
 
 def unique_steps(prepared: Prepared, values: Values, taken: Mapping[str, Collection[str]]) -> tuple[Step, ...]:
-    """Why a value is not the one that its first rule makes."""
+    """Log steps for values that were not made by their first rule."""
     steps = []
     for attribute in unique_mappings(prepared.mapping):
         chosen = values.get(attribute.target)
@@ -76,5 +76,5 @@ def _candidates(attribute: AttributeMapping, prepared: Prepared) -> tuple[str, .
     try:
         return attribute.source.compiled.unique_candidates(prepared.record, context)
     except ExpressionError:
-        # The mapping itself will fail in the same way, and then say so.
+        # The mapping itself fails in the same way and reports it.
         return ()
