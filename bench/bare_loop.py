@@ -1,4 +1,4 @@
-"""The baseline of the cycle's benchmark: a loop that does nothing but send the same creates to the same server, as many at a time."""
+"""The baseline for the cycle benchmark: a loop that only sends the same creates to the same server with the same concurrency."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import orjson
 
 
 async def send_creates(base_url: str, token: str, bodies: Sequence[Mapping[str, Any]], *, concurrency: int) -> float:
-    """POST every body to /Users and return the seconds it took. Raises RuntimeError when one is not answered with 201."""
+    """POST every body to /Users and return the seconds it took. Raises RuntimeError if a response is not 201."""
     todo = iter(bodies)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/scim+json"}
 

@@ -1,9 +1,9 @@
-"""The initial cycle beside a bare loop, what an unchanged object and a changed mapping cost, how fast a change arrives. Prints JSON.
+"""Compare the initial cycle with a bare loop; measure unchanged objects, a changed mapping and the latency. Prints JSON.
 
     make bench            or: .venv/bin/python bench/cycle.py --people 10000
 
-Everything is real: both products, PostgreSQL, HTTP on this machine. The bare loop sends the same creates to the same Documo with the same
-concurrency, into an account of its own, and does nothing else: no directory, no matching, no journal, no links, no log.
+Everything is real: both products, PostgreSQL, HTTP on this machine. The bare loop sends the same creates to the same Documo with
+the same concurrency, into an account of its own, and does nothing else: no directory, no matching, no journal, no links, no log.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ async def measure(folder: Path, count: int, changes: int) -> dict[str, Any]:
                 "requests_per_create": round(initial.requests / created, 4),
                 "seconds": round(cycle_seconds, 2),
                 "per_s": round(created / cycle_seconds),
-                # Of this process alone: the figure to compare on a machine that others use as well.
+                # CPU of this process alone: the figure to compare on a machine that is used by others too.
                 "cpu_us_per_create": round(cycle_cpu / created * 1e6, 1),
             },
             "bare_loop": {
@@ -110,7 +110,7 @@ async def measure(folder: Path, count: int, changes: int) -> dict[str, Any]:
                     :changes
                 ],
             ),
-            # Last, because it leaves some people with other names than the directory's.
+            # Last, because it leaves some people with names that differ from the directory.
             "mapping_change": await mapping_change(
                 context, [row for row in rows(imported.files.people) if row["accountEnabled"] == "True"]
             ),
@@ -139,7 +139,7 @@ async def bare_loop(both: Running, bodies: list[Mapping[str, Any]]) -> float:
 
 
 def create_body(row: Mapping[str, str]) -> Mapping[str, Any]:
-    """What Lockstep sends for this person."""
+    """The create that Lockstep sends for this person."""
     values = {
         "userName": row["userPrincipalName"],
         "active": True,
@@ -150,7 +150,7 @@ def create_body(row: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 async def unchanged_cycle(context: Context) -> dict[str, Any]:
-    """Everybody is looked at again, as after a change to the mappings that changes nothing."""
+    """Evaluate everybody again, as after a change of the mappings that has no effect."""
     before = resource.getrusage(resource.RUSAGE_SELF)
     began = time.monotonic()
     async with transaction(context.pool) as connection:
@@ -169,10 +169,10 @@ async def unchanged_cycle(context: Context) -> dict[str, Any]:
 
 
 async def mapping_change(context: Context, people: list[Mapping[str, str]]) -> dict[str, Any]:
-    """One mapping is changed so that it gives about one person in ten another value: everybody is looked at, only those are written."""
+    """Change a mapping so that about one person in ten gets another value: everybody is evaluated, only those are written."""
     by_department = Counter(row["department"] for row in people)
     department, _ = min(by_department.items(), key=lambda entry: abs(entry[1] - len(people) / 10))
-    # Names in scripts without capital letters stay as they are.
+    # Names in scripts without capital letters do not change.
     affected = sum(row["department"] == department and row["surname"] != row["surname"].upper() for row in people)
     expression = f'IIF([department]="{department}", ToUpper([surname], ), [surname])'
     last = (await status.list_cycles(context, stage.APP, limit=1))[0]
@@ -196,7 +196,7 @@ async def mapping_change(context: Context, people: list[Mapping[str, str]]) -> d
 
 
 async def latency(both: Running, context: Context, names: list[str]) -> dict[str, Any]:
-    """One change at a time on the idle system: from the commit to the moment Documo shows it."""
+    """One change at a time on the idle system: from the commit until Documo shows it."""
     reader = Reader(both.documo.base_url, (await stage.make_key(both.documo.data, "Bench")).reveal())
     taken = []
     try:

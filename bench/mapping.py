@@ -1,6 +1,6 @@
-"""How fast expressions, whole mappings and scoping filters are parsed, compiled, checked and evaluated, on one core. Prints JSON.
+"""Measure how fast one core parses, compiles, checks and evaluates expressions, whole mappings and scoping filters. Prints JSON.
 
-The whole mapping is that of a custom SCIM application with its 22 attributes. What a changed mapping costs stands in `bench/cycle.py`.
+The whole mapping is that of a custom SCIM application with its 22 attributes. `bench/cycle.py` measures a changed mapping.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ HEAVY = (
 )
 
 MOMENT = Moment(datetime(2026, 1, 1, tzinfo=UTC), b"bench")
-# AND inside a filter, OR between the two: the first fails at its pattern, the second holds.
+# AND inside a filter, OR between filters: the first fails at its pattern, the second matches.
 FILTERS = [
     {
         "title": "Sales in Norway",
@@ -133,7 +133,7 @@ def measure() -> dict[str, int]:
 
 
 def measure_whole() -> dict[str, int]:
-    """What a decision does: the record of the person, every attribute with its type and reference, and the scope with its reasons."""
+    """What a decision does: the person's record, every attribute with its type and reference, and the scope with its reasons."""
     hub = SourceObject(
         ObjectKind.USER,
         "p1",

@@ -1,4 +1,4 @@
-"""Install what `bench/scimmy` needs from the npm registry, with the Node.js that `make env-dev` brings."""
+"""Install the packages for `bench/scimmy` from the npm registry, with the Node.js that `make env-dev` installs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SCIMMY = Path(__file__).parent / "scimmy"
 
 
 class NotInstalled(Exception):
-    """npm could not install the packages, and what it said."""
+    """npm could not install the packages; the text is its output."""
 
 
 @contextmanager
 def installed(source: Path = SCIMMY) -> Iterator[Path]:
-    """A temporary copy of *source* with the packages of its package-lock.json beside it. Raises NotInstalled."""
+    """A temporary copy of *source* with the packages of its package-lock.json. Raises NotInstalled."""
     with TemporaryDirectory(prefix="node-packages-") as folder:
         copy = Path(shutil.copytree(source, Path(folder) / source.name))
         command = [str(NODE), str(NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(copy)]

@@ -1,6 +1,7 @@
-"""The load that every SCIM service gets in `scim_service.py`: creates, questions, pages, patches, members of a large group.
+"""The load for every SCIM service in `scim_service.py`: creates, queries, pages, patches, members of a large group.
 
-A phase ends at its count or at its time, whichever is first, so a slow service cannot hold the run. What is counted is answers with 2xx.
+A phase ends at its count or its time limit, whichever comes first, so a slow service cannot delay the run. Only 2xx responses
+count.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 BUILD_STEP, MEMBER_CHANGES = 500, 50
-PAGES_AT_ONCE = 4  # a slow service must not be left with a queue of pages when the phase is over
+PAGES_AT_ONCE = 4  # leaves no queue of pages at a slow service when the phase ends
 
 Call = tuple[str, str, Any]
 Make = Callable[[int], Call]
@@ -30,7 +31,7 @@ Keep = Callable[[int, bytes], None]
 
 @dataclass(frozen=True)
 class Limits:
-    """How long it may take. *users* are created first, then as many as it takes to *grow_to*."""
+    """How long the run may take. *users* are created first, then as many more as it takes to reach *grow_to*."""
 
     users: int = 2_000
     grow_to: int = 20_000
@@ -43,7 +44,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Meter:
-    """What is read of the service's processes: CPU seconds so far, and megabytes in use."""
+    """Readings of the service's processes: CPU seconds so far, and megabytes in use."""
 
     cpu_seconds: Callable[[], float]
     rss_mb: Callable[[], float]
@@ -120,7 +121,7 @@ class Load:
         return rows
 
     async def _by_cursor(self) -> dict[str, Any]:
-        """Every worker walks the list from page to page, and begins again at its end."""
+        """Every worker follows the list page by page, and starts again at its end."""
         cursors = dict.fromkeys(range(PAGES_AT_ONCE), "")
 
         def make(number: int) -> Call:

@@ -1,9 +1,9 @@
-"""What Documo's filters cost the database among many people. Prints JSON.
+"""Measure what Documo's filters cost the database with very many people. Prints JSON.
 
     .venv/bin/python bench/scim_million.py --users 1000000
 
-The rows are made by the statements that the service itself uses. Every filter is asked for many different values; the time is what
-PostgreSQL says of planning and execution together, warm, in milliseconds.
+The rows are written by the statements of the service itself. Every filter is run with many different values. Times are
+PostgreSQL's planning plus execution, warm, in milliseconds.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 BATCH = 1000
 PEOPLE_OF_A_MANAGER = 20
-VALUES = 40  # different values asked for, of each filter
+VALUES = 40  # different values per filter
 
-# The filter for the person of that number, and how many people have the value.
+# The filter for the person with that number, and how many people match it.
 FILTERS: dict[str, tuple[Callable[[int], str], int]] = {
     "userName": (lambda at: f'userName eq "USER{at}@million.example"', 1),
     "externalId": (lambda at: f'externalId eq "ext-{at}"', 1),
@@ -132,7 +132,7 @@ async def measure(folder: Path, count: int) -> dict[str, Any]:
             rows = {}
             for name, (ask, hits) in FILTERS.items():
                 asked = [count * number // VALUES + 1 for number in range(VALUES)]
-                for at in asked:  # warm, and right
+                for at in asked:  # checks the result, and warms the cache
                     found = await hits_of(store, tenant, statement_of(tenant, ask(at)))
                     assert found == min(hits, count), (name, at, found)
                 taken = sorted([await cost(store, tenant, statement_of(tenant, ask(at))) for at in asked])

@@ -1,6 +1,6 @@
-"""Start the SCIM services that are measured side by side: Documo, scim2-server, scimmy-routers.
+"""Start the SCIM services that are compared: Documo, scim2-server, scimmy-routers.
 
-Each is as its users get it: Documo on its own PostgreSQL with every answer durable, on a real disk; the other two in memory.
+Each runs as its users get it: Documo on its own PostgreSQL, every response durable, on a real disk; the other two in memory.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class NotHere(Exception):
 
 @dataclass(frozen=True)
 class Served:
-    """A service that answers."""
+    """A running service."""
 
     base: str
     token: str
@@ -43,9 +43,9 @@ class Served:
 
 @contextmanager
 def documo() -> Iterator[Served]:
-    """Documo, durable, on a PostgreSQL of its own; CPU counts both."""
+    """Documo, durable, on a PostgreSQL of its own; CPU includes both."""
     folder = Path(tempfile.mkdtemp(prefix="documo-bench-"))
-    folder.chmod(0o711)  # PostgreSQL runs as its own user when we are root
+    folder.chmod(0o711)  # as root, PostgreSQL runs as another user
     data = folder / "data"
     try:
         _documo("accounts", "create", "Bench", "--admin", "admin@load.example", "--data", str(data))
@@ -62,7 +62,7 @@ def documo() -> Iterator[Served]:
 
 @contextmanager
 def scim2_server() -> Iterator[Served]:
-    """The server of the scim2 family on its own command."""
+    """The server of the scim2 family, started by its own command."""
     command = BIN / "scim2-server"
     if not command.exists():
         raise NotHere("scim2-server is not installed: make env-dev")
@@ -78,7 +78,7 @@ def scim2_server() -> Iterator[Served]:
 
 @contextmanager
 def scimmy() -> Iterator[Served]:
-    """scimmy-routers on maps in memory, with userName indexed; its packages go into a temporary folder."""
+    """scimmy-routers with maps in memory and an index on userName; its packages are installed into a temporary folder."""
     try:
         with installed() as folder:
             token = secrets.token_hex(16)
@@ -100,7 +100,7 @@ def _documo(*arguments: str) -> dict[str, str]:
 
 @contextmanager
 def _process(command: list[str], environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """A service for the length of the block; what it logs is thrown away."""
+    """A service for the duration of the block; its output is discarded."""
     surroundings = {**os.environ, **(environment or {})}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=surroundings)
     try:
@@ -133,7 +133,7 @@ def _until_listening(port: int, process: subprocess.Popen[str]) -> None:
 
 
 def _cpu(roots: list[int]) -> float:
-    """CPU seconds of processes and all below them, with those that have ended."""
+    """CPU seconds of the processes and all their descendants, including those that have ended."""
     total = 0
     for pid in _family(roots):
         try:
@@ -150,7 +150,7 @@ def _rss(root: int) -> float:
             found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
         except OSError:
             continue
-        # The database has its own buffers and its own limits; what is told here is the service.
+        # The memory of PostgreSQL has its own buffers and limits; this figure is the service's.
         if found and not Path(f"/proc/{pid}/comm").read_text().startswith("postgres"):
             kilobytes += int(found.group(1))
     return round(kilobytes / 1024, 1)
@@ -174,5 +174,5 @@ def _family(roots: list[int]) -> set[int]:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the state on."""
+    """The fields of /proc/PID/stat, starting with the state."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

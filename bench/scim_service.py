@@ -1,9 +1,9 @@
-"""Measure Documo's SCIM service side by side with scim2-server and scimmy-routers. Prints JSON; --markdown FILE writes the table.
+"""Compare Documo's SCIM service with scim2-server and scimmy-routers. Prints JSON; --markdown FILE writes the table.
 
     bench/scim_service.py                       all three, 2,000 and 20,000 people, less than four minutes
     bench/scim_service.py --only documo --grow-to 200000 --group-members 50000 --grow-seconds 600
 
-Figures of one run may be compared with each other and with nothing else.
+Compare figures of one run only with each other.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ QUESTIONS = {
 
 
 def measure(names: Sequence[str], limits: Limits) -> dict[str, Any]:
-    """One run: every service after the other on the same machine."""
+    """One run: all services, one after the other, on the same machine."""
     results: dict[str, Any] = {}
     for name in names:
         try:
@@ -57,7 +57,7 @@ def _measured(name: str, service: AbstractContextManager[scim_servers.Served], l
 
 
 def table(run: Mapping[str, Any]) -> str:
-    """The run as a Markdown table: answers a second, CPU of the service for one, and what failed."""
+    """The run as a Markdown table: responses per second, CPU per response, and failures."""
     services = run["services"]
     rows = _rows_of(services)
     lines = ["| | " + " | ".join(services) + " |", "|---" * (len(services) + 1) + "|"]
@@ -104,7 +104,7 @@ def _text(block: Mapping[str, Any] | None, key: str) -> str:
 
 
 def main() -> None:
-    """Read the flags, measure, print."""
+    """Parse the arguments, measure, print."""
     default = Limits()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=list(SERVICES), help="may be given several times")

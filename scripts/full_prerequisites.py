@@ -1,6 +1,6 @@
-"""Make sure that `make test-full` finds what it takes from Debian: installed when we are root, named otherwise.
+"""Check that the Debian packages for `make test-full` are present: install them as root, otherwise name them.
 
-Fails at once with the line to type; a test that is skipped for want of a program would look like one that passed.
+Fails at once with the command to run, because a test skipped for a missing program would look like one that passed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# program that must be there -> package that brings it
+# required program -> package that provides it
 NEEDED = {
     Path("/usr/lib/postgresql/15/bin/postgres"): "postgresql-15",
 }

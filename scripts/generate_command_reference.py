@@ -1,4 +1,4 @@
-"""Write docs/reference/commands.md from the commands themselves; with `--check`, only say whether it is up to date."""
+"""Write docs/reference/commands.md from the commands themselves; with `--check`, only report whether it is up to date."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import click
 from lockstep.cli import lockstep
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference" / "commands.md"
-# Options of nearly every command, told once.
+# Options of nearly every command, described once.
 EVERYWHERE = ("output", "quiet")
 
 
 def commands(command: click.Command = lockstep, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    """Every command that can be run, by its words."""
+    """Every command that can be run, by its full name."""
     context = click.Context(command)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
@@ -41,7 +41,7 @@ def synopsis(name: str, command: click.Command) -> str:
 
 
 def reference() -> str:
-    """The page."""
+    """The Markdown page."""
     lines = [
         "# Every command",
         "",

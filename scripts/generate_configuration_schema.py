@@ -1,4 +1,6 @@
-"""Write docs/reference/lockstep.schema.json, the JSON Schema of configuration files; with `--check`, only say whether it is up to date."""
+"""Write docs/reference/lockstep.schema.json, the JSON Schema of configuration files; with `--check`, only report whether it is up to
+date.
+"""
 
 from __future__ import annotations
 

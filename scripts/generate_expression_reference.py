@@ -1,4 +1,4 @@
-"""Write docs/reference/expressions.md from the catalogue of functions; with `--check`, only say whether it is up to date."""
+"""Write docs/reference/expressions.md from the catalogue of functions; with `--check`, only report whether it is up to date."""
 
 from __future__ import annotations
 

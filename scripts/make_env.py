@@ -1,7 +1,7 @@
-"""Build `.venv` beside this checkout from pinned, hashed requirements: `make env` (running) or `make env-dev` (all the rest).
+"""Build `.venv` in this checkout from pinned, hashed requirements: `make env` (running) or `make env-dev` (everything).
 
-Needs Python 3.11 or newer alone. uv is put inside the environment, because it installs in seconds what pip installs in minutes.
-Nothing is done when the requirements have not changed since the last time.
+Requires only Python 3.11 or newer. uv is installed into the environment first, because it needs seconds where pip needs minutes.
+Does nothing if the requirements have not changed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SETS = {"run": ["requirements.txt"], "dev": ["requirements-dev.txt"]}
 
 
 def main(wanted: str) -> None:
-    """Make the environment hold the set *wanted* ("run" or "dev"); a larger set already there is kept."""
+    """Install the set *wanted* ("run" or "dev") into the environment; a larger set that is already there is kept."""
     if sys.version_info < (3, 11):  # noqa: UP036 - the point is to say so where an older one is found
         sys.exit(
             f"Lockstep needs Python 3.11 or newer; this is {sys.version.split()[0]}. Run: make PYTHON=python3.11 {wanted}"
@@ -35,7 +35,7 @@ def main(wanted: str) -> None:
             "pip",
             "install",
             "--quiet",
-            "--compile-bytecode",  # other users than the one who installs cannot, and would pay at every command
+            "--compile-bytecode",  # other users cannot write compiled files later, and would pay at every command
             "--require-hashes",
             "--python",
             str(BIN / "python"),
@@ -69,7 +69,7 @@ def stamp(name: str) -> Path:
 
 
 def fingerprint(name: str) -> str:
-    """A digest of everything that decides what the environment holds."""
+    """A digest of everything that determines the contents of the environment."""
     digest = hashlib.sha256(f"{sys.version} {ROOT}".encode())
     for file in ["pyproject.toml", "requirements-env.txt", *SETS[name]]:
         digest.update((ROOT / file).read_bytes())

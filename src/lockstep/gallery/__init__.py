@@ -1,1 +1,1 @@
-"""The application gallery: known applications are data."""
+"""The application gallery: known applications are data, not code."""

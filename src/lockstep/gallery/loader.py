@@ -1,7 +1,7 @@
 """Read the gallery: every file in `apps` is one application.
 
-An entry is checked whole when it is read, so that a mistake in one is found when Lockstep starts and not when somebody adds the
-application: unknown keys, expressions that cannot be parsed, targets that the attribute list does not name.
+An entry is checked completely when it is read, so that a mistake is found when Lockstep starts and not when somebody adds the
+application: unknown keys, expressions with syntax errors, targets missing from the attribute list.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Gallery:
         return tuple(sorted(self.templates))
 
     def template(self, name: str) -> Template:
-        """The entry of that id. Raises LockstepError with what was probably meant."""
+        """The entry with that id. Raises LockstepError with the most similar ids."""
         found = self.templates.get(name.lower())
         if found is None:
             raise not_found(f"The gallery: {unknown_word(name, self.names(), 'application')}", code="UnknownTemplate")
@@ -43,7 +43,7 @@ class Gallery:
 
 
 def load_gallery(folder: Path | None = None) -> Gallery:
-    """Every entry of *folder*, or of those that Lockstep brings. Raises LockstepError with file, line and key."""
+    """Every entry of *folder*, by default those that Lockstep includes. Raises LockstepError with file, line and key."""
     if folder is None:
         return _own_gallery()
     return _gallery((path.name, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml")))
@@ -67,7 +67,7 @@ def _gallery(files: Iterator[tuple[str, str]]) -> Gallery:
 
 
 def read_template(text: str, file: str) -> Template:
-    """One entry from its text. Raises LockstepError with *file*, line and key."""
+    """Parse one entry. Raises LockstepError with *file*, line and key."""
     try:
         return template_from_json(yaml.safe_load(text))
     except yaml.YAMLError as error:
@@ -78,7 +78,7 @@ def read_template(text: str, file: str) -> Template:
 
 
 def template_from_json(value: Any) -> Template:
-    """One entry from its JSON shape. Raises ConfigurationError with the place."""
+    """One entry from its JSON form. Raises ConfigurationError with the place."""
     part = Part(value)
     lists = part.part("attributes")
     template_id = part.text("id", required=True)
@@ -104,7 +104,7 @@ def template_from_json(value: Any) -> Template:
 
 
 def _with_attribute_lists(template: Template) -> dict[str, Any]:
-    """The default configuration with what has to be known of the mapped attributes, so that it stands on its own."""
+    """The default configuration with the definitions of the mapped attributes added, so that it is self-contained."""
     mappings = []
     for mapping in template.provisioning["mappings"]:
         kind = ObjectKind(mapping["source"])
@@ -142,7 +142,7 @@ def _tenant_url(part: Part) -> TenantUrl:
 def _role(part: Part, template_id: str) -> AppRole:
     value = part.text("value")
     name = part.text("displayName", required=True)
-    # The same id in every installation, so that a configuration can be carried from one to another.
+    # The same id in every installation, so that a configuration can be copied from one to another.
     role_id = part.text("id") or str(uuid5(NAMESPACE_URL, f"lockstep:role:{template_id}:{value or name}"))
     role = AppRole(role_id, value, name, part.boolean("isEnabled", default=True))
     part.done()
@@ -150,7 +150,7 @@ def _role(part: Part, template_id: str) -> AppRole:
 
 
 def _check(template: Template) -> None:
-    """Compile the default configuration and hold its targets against the attribute lists."""
+    """Compile the default configuration and check its targets against the attribute lists."""
     try:
         configuration = template.configuration()
     except ConfigurationError as error:

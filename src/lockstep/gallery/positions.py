@@ -1,4 +1,4 @@
-"""Find the line of a YAML text that a place such as `provisioning.mappings[0].attributes[2].expression` means."""
+"""Find the line in a YAML text for a place such as `provisioning.mappings[0].attributes[2].expression`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 def line_of(text: str, place: str) -> int | None:
-    """The line, counted from 1, of the deepest part of *place* that exists; None where the text holds nothing."""
+    """The line, counted from 1, of the deepest existing part of *place*; None if the text is empty."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:

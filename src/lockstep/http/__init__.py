@@ -1,1 +1,1 @@
-"""The one client for requests that leave the house, and where they may go; used by both products."""
+"""The one client for outgoing requests, and the rules for where they may go. Used by both products."""

@@ -1,7 +1,7 @@
-"""Send every HTTP request that leaves the house: one client, one set of outbound rules, one hard deadline.
+"""Send every outgoing HTTP request: one client, one set of outbound rules, one hard deadline.
 
-The address that was checked is the one that is connected to, and redirects are never followed. Whether a request can have left is
-told apart, because a write that may have happened must not be sent again.
+The address that was checked is the address that is connected to, and redirects are never followed. Errors say whether the request
+may have been sent, because a write that may have happened must not be repeated.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from lockstep.http.outbound import Blocked, OutboundRules, Place
 USER_AGENT = f"Lockstep/{__version__}"
 LARGEST_BODY = 10 * 1024 * 1024
 CONNECT_SECONDS = 5.0
-# Shorter than what servers usually grant, so that they do not hang up while we write.
+# Shorter than what servers usually grant, so that they do not close a connection while we write.
 KEEP_ALIVE_SECONDS = 4.0
 MOST_CONNECTIONS = 512
 
 _LIMITS = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
 
-# Host and port to socket addresses, as `loop.getaddrinfo` gives them.
+# Host and port to socket addresses, as returned by `loop.getaddrinfo`.
 Lookup = Callable[[str, int], Any]
 
 
 class Trouble(StrEnum):
-    """What went wrong on the wire. The first five happen before anything was sent."""
+    """What went wrong on the network. The first five happen before anything is sent."""
 
     BLOCKED = "blocked"
     NO_SUCH_HOST = "noSuchHost"
@@ -51,7 +51,7 @@ class Trouble(StrEnum):
 
     @property
     def was_sent(self) -> bool:
-        """Whether the request may have reached the other side."""
+        """Whether the request may have reached the server."""
         return self not in _SURELY_NOT_SENT
 
 
@@ -61,7 +61,7 @@ _SURELY_NOT_SENT = frozenset(
 
 
 class WireError(Exception):
-    """No whole answer came. *sentence* says why without naming anything secret."""
+    """There was no complete response. *sentence* says why and contains no secret."""
 
     def __init__(self, trouble: Trouble, sentence: str, next_step: str = "", *, seconds: float = 0.0) -> None:
         super().__init__(sentence)
@@ -73,7 +73,7 @@ class WireError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole answer. Header names are in lower case; *body* is decompressed."""
+    """A complete response. Header names are in lower case; *body* is decompressed."""
 
     status: int
     headers: Mapping[str, str]
@@ -82,7 +82,7 @@ class Response:
 
 
 class HttpClient:
-    """The connection pool. Make it anywhere, use it in one event loop, close it there."""
+    """The connection pool. Create it anywhere, then use and close it in one event loop."""
 
     def __init__(
         self, rules: OutboundRules | None = None, *, tls: ssl.SSLContext | None = None, lookup: Lookup | None = None
@@ -97,9 +97,9 @@ class HttpClient:
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, deadline: float
     ) -> Response:
-        """Send one request; *deadline* is a time of the event loop's clock by which the whole answer must be there.
+        """Send one request. *deadline*: time of the event loop's clock by which the complete response must have arrived.
 
-        Raises WireError when no whole answer came; every HTTP status is an answer.
+        Raises WireError if there is no complete response. Every HTTP status is a response.
         """
         started = time.monotonic()
         place = self._checked(url)
@@ -153,7 +153,7 @@ class HttpClient:
                 await session.close()
 
     def renew(self) -> None:
-        """Use no connection and no looked-up address again: the rules have changed. Requests under way end in peace."""
+        """Reuse no connection and no resolved address, because the rules have changed. Requests under way are not interrupted."""
         session, self._session = self._session, None
         if session is not None and session not in self._under_way:
             self._under_way[session] = 1
@@ -188,14 +188,14 @@ class HttpClient:
 
 
 def tls_context() -> ssl.SSLContext:
-    """TLS 1.2 or newer, certificates checked by name against the system's authorities."""
+    """TLS 1.2 or newer; certificates are checked by name against the system's authorities."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
 def tls_sentence(failed: ssl.SSLError, host: str) -> tuple[str, str]:
-    """Say what is wrong with the TLS of *host*, and what to do."""
+    """Explain the TLS failure of *host*, and what to do."""
     code = getattr(failed, "verify_code", 0)
     reason = str(getattr(failed, "verify_message", "") or failed.reason or "the handshake failed").rstrip(".")
     if code == 10:
@@ -216,7 +216,7 @@ def tls_sentence(failed: ssl.SSLError, host: str) -> tuple[str, str]:
 
 
 class _GuardedResolver(AbstractResolver):
-    """Gives connectors only addresses that the rules allow: one that is not allowed refuses the name as a whole."""
+    """Gives connectors only addresses that the rules allow. One forbidden address refuses the whole name."""
 
     def __init__(self, rules: OutboundRules, lookup: Lookup) -> None:
         self._rules = rules
@@ -241,7 +241,7 @@ class _GuardedResolver(AbstractResolver):
 
 
 def _limits(left: float) -> aiohttp.ClientTimeout:
-    """Give up connecting before the deadline, so that a request that was surely not sent is known as such."""
+    """Stop connecting before the deadline, so that such a request is known not to have been sent."""
     if left > CONNECT_SECONDS * 1.25:
         return _LIMITS
     return aiohttp.ClientTimeout(total=None, sock_connect=max(0.05, left * 0.8))
@@ -252,7 +252,7 @@ async def _system_lookup(host: str, port: int) -> Any:
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    """The whole body; what exceeds the cap is not taken in, also where it was small before decompression."""
+    """The complete body. Reading stops at the cap, even if the body was smaller before decompression."""
     length = answer.content_length
     if length is not None and length > LARGEST_BODY:
         answer.close()
@@ -280,7 +280,7 @@ def _timed_out(trouble: Trouble, place: Place, seconds: float) -> WireError:
 
 
 def _explained(failed: Exception, place: Place) -> WireError:
-    """Which trouble an error of aiohttp is. The order matters: its classes inherit from one another."""
+    """The trouble behind an aiohttp error. The order matters: its classes inherit from one another."""
     inner: BaseException = getattr(failed, "os_error", None) or getattr(failed, "certificate_error", None) or failed
     if isinstance(inner, Blocked):
         return WireError(Trouble.BLOCKED, str(inner), inner.next_step)

@@ -1,6 +1,6 @@
-"""Read one entry of a list of private places that may be reached: an origin or a network, in one spelling.
+"""Parse one entry of a list of private places that may be reached: an origin or a network, in canonical form.
 
-What is neither is refused with what was probably meant. Pure text: nothing is looked up.
+Anything else is refused with a suggestion. Pure text: no names are resolved.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-# Where clouds answer whoever asks from inside with the credentials of the machine: allowed by nobody.
+# Where clouds give the machine's credentials to any local client: cannot be allowed.
 METADATA: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = tuple(
     ipaddress.ip_network(text)
     for text in (
         "169.254.0.0/16",  # link-local: AWS, Azure, Google, Oracle and most others
         "fe80::/10",  # link-local
-        "fd00:ec2::/32",  # AWS: 254 is the metadata, 253 the name server
+        "fd00:ec2::/32",  # AWS: 254 is the metadata service, 253 the name server
         "fd20:ce::254/128",  # Google
         "168.63.129.16/32",  # Azure
         "100.100.100.200/32",  # Alibaba
@@ -28,7 +28,7 @@ _AFTER_SCHEME = re.compile(r"(?:[A-Za-z]{2,10}:?/{1,3}|https?:|/{1,3})?(?P<rest>
 
 
 def read_entry(word: str) -> str:
-    """*word* as `https://host:port` or as a network in CIDR form. Raises ValueError, which says what was probably meant."""
+    """*word* as `https://host:port` or as a network in CIDR form. Raises ValueError with a suggestion."""
     entry = _network(word) if "://" not in word else _origin_of(word)
     if _is_metadata(entry):
         raise ValueError(
@@ -38,7 +38,7 @@ def read_entry(word: str) -> str:
 
 
 def network_of(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """The network of an entry that `read_entry` gave; None for an origin with a host name."""
+    """The network of an entry from `read_entry`; None for an origin with a host name."""
     host = (urlsplit(entry).hostname or "") if "://" in entry else entry
     try:
         return ipaddress.ip_network(host)
@@ -80,7 +80,7 @@ def _network(word: str) -> str:
 
 
 def _place(word: str) -> tuple[str, int | None] | None:
-    """Host and port that *word* seems to name, whatever stands before and behind them."""
+    """The host and port that *word* seems to name, whatever surrounds them."""
     found = _AFTER_SCHEME.match(word)
     try:
         parts = urlsplit(f"//{found['rest'] if found else ''}")
@@ -89,7 +89,7 @@ def _place(word: str) -> tuple[str, int | None] | None:
             address = ipaddress.IPv6Address(host)
             return (f"[{address}]", port) if address.scope_id is None and port != 0 else None
         if host.rpartition(".")[2].isdigit():
-            ipaddress.IPv4Address(host)  # what looks like an address is one; a resolver would read 127.1 as well
+            ipaddress.IPv4Address(host)  # accept only complete addresses; a resolver would also read 127.1
     except ValueError:
         return None
     return (host, port) if _HOST.fullmatch(host) and port != 0 else None

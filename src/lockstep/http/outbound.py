@@ -1,7 +1,7 @@
-"""Decide which addresses Lockstep may talk to. Pure.
+"""Decide which addresses Lockstep may connect to. Pure.
 
-A URL is judged twice: its text here, and the address that its name stands for at the moment of connecting, so a name that
-changes its mind between the two is caught. Only what the list of allowed places names may be inside the house or without TLS.
+A URL is checked twice: its text here, and the resolved address when connecting, so a name that resolves differently in between is
+caught. Only places on the list of allowed places may be private or without TLS.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ LONGEST_URL = 4096
 MOST_REMEMBERED = 1000
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# Beyond what `ipaddress` calls not global: shared, relayed, tunnelled and translated space, where the real end is hidden.
+# In addition to what `ipaddress` calls not global: shared, relayed, tunnelled and translated ranges, which hide the real address.
 _NEVER_PUBLIC: tuple[IPNetwork, ...] = tuple(
     ipaddress.ip_network(text)
     for text in (
         "0.0.0.0/8",
         "100.64.0.0/10",
-        "168.63.129.16/32",  # Azure's metadata and DNS host has a public address
+        "168.63.129.16/32",  # Azure's metadata and DNS host, which has a public address
         "192.0.0.0/24",
         "192.88.99.0/24",
         "198.18.0.0/15",
@@ -50,13 +50,13 @@ _NEVER_PUBLIC: tuple[IPNetwork, ...] = tuple(
     )
 )
 _TRANSLATED = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96"))
-_PLAIN = re.compile(r"[!-\[\]-~]*")  # printable ASCII but the backslash
+_PLAIN = re.compile(r"[!-\[\]-~]*")  # printable ASCII except the backslash
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
 
 
 class Blocked(OSError):
-    """Our own rules refuse an address. *str* says why, *next_step* what to do; an OSError, so that connectors pass it on."""
+    """Our rules refuse an address. *str* says why, *next_step* what to do. An OSError, because connectors pass those on."""
 
     def __init__(self, sentence: str, next_step: str = "") -> None:
         super().__init__(sentence)
@@ -65,7 +65,7 @@ class Blocked(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The checked parts of a URL: where a connection would go."""
+    """The checked parts of a URL: where the connection would go."""
 
     scheme: str
     host: str
@@ -78,9 +78,9 @@ class Place:
 
 
 class OutboundRules:
-    """What may leave: origins such as `http://127.0.0.1:8081`, networks such as `10.0.0.0/8`.
+    """The allowed places: origins such as `http://127.0.0.1:8081`, networks such as `10.0.0.0/8`.
 
-    *advice* says how a place gets allowed; `{origin}` in it is replaced. Raises ValueError for an entry that is neither.
+    *advice* says how to allow a place; `{origin}` in it is replaced. Raises ValueError for an entry that is neither.
     """
 
     def __init__(self, allow: Iterable[str] = (), *, advice: str = "allow it: lockstep outbound add {origin}") -> None:
@@ -88,7 +88,7 @@ class OutboundRules:
         self.allow(allow)
 
     def allow(self, allow: Iterable[str]) -> None:
-        """Let *allow* count from now on, and nothing that was allowed before. Raises ValueError as above."""
+        """Replace the allowed places. Raises ValueError for an invalid entry."""
         entries = [entry.strip() for entry in allow if entry.strip()]
         places = [_split(entry) for entry in entries if "://" in entry]
         self._origins = frozenset(place.origin for place in places)
@@ -97,7 +97,7 @@ class OutboundRules:
         self._approved: dict[str, Place] = {}
 
     def check_url(self, url: str) -> Place:
-        """The place that *url* names. Raises Blocked when it may not be reached, whatever its name stands for."""
+        """The place of *url*. Raises Blocked if it may not be reached, whatever its name resolves to."""
         end = url.find("/", len("https://"))
         known = self._approved.get(url[:end]) if end > 0 else None
         if known is not None and len(url) <= LONGEST_URL and _PLAIN.fullmatch(url):
@@ -125,9 +125,9 @@ class OutboundRules:
         return place
 
     def check_address(self, host: str, port: int, address: IPAddress) -> None:
-        """Raises Blocked when *address*, which *host* stands for, is inside the house and not allowed there.
+        """Raise Blocked if *address*, to which *host* resolves, is private and not allowed.
 
-        Link-local addresses and those of cloud metadata are refused even where the list names the host or a network around them.
+        Link-local and cloud metadata addresses are refused even if the list names the host or a network around them.
         """
         _refuse_metadata(host, address)
         if (host, port) in self._doors or any(_within(address, network) for network in self._networks):
@@ -143,7 +143,7 @@ class OutboundRules:
 
 
 def _refuse_metadata(host: str, address: IPAddress) -> None:
-    """Raises Blocked for an address where a cloud hands out credentials, also one that is wrapped in IPv6."""
+    """Raise Blocked for an address where a cloud gives out credentials, even if it is embedded in IPv6."""
     if not any(_within(inner, network) for inner in _unwrapped(address) for network in METADATA):
         return
     named = "" if _literal(host) is not None else f"{host} stands for "
@@ -154,7 +154,7 @@ def _refuse_metadata(host: str, address: IPAddress) -> None:
 
 
 def _unwrapped(address: IPAddress) -> tuple[IPAddress, ...]:
-    """*address*, and the IPv4 address that is hidden in it."""
+    """*address*, and the IPv4 address embedded in it."""
     if isinstance(address, ipaddress.IPv4Address):
         return (address,)
     hidden = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
@@ -164,14 +164,14 @@ def _unwrapped(address: IPAddress) -> tuple[IPAddress, ...]:
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether *address* is a plain address of the internet, with no other address hidden in it."""
+    """Whether *address* is an ordinary internet address with no other address embedded."""
     if any(_within(address, network) for network in _NEVER_PUBLIC):
         return False
     return address.is_global and not address.is_multicast
 
 
 def _split(url: str) -> Place:
-    """Read *url* strictly: what two parsers could read differently is refused."""
+    """Parse *url* strictly: anything that two parsers could read differently is refused."""
     if len(url) > LONGEST_URL:
         raise Blocked(f"The URL is longer than {LONGEST_URL} characters")
     if not _PLAIN.fullmatch(url):
@@ -196,7 +196,7 @@ def _split(url: str) -> Place:
 
 
 def _checked_host(host: str, *, bracketed: bool) -> str:
-    """*host* in its one spelling. Raises Blocked for what a resolver could take for something else."""
+    """*host* in canonical form. Raises Blocked for anything that a resolver could read in another way."""
     if bracketed:
         try:
             address = ipaddress.IPv6Address(host)
@@ -210,7 +210,7 @@ def _checked_host(host: str, *, bracketed: bool) -> str:
     labels = host.split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise Blocked("The host is neither a name nor an address")
-    # Left to itself, a resolver reads 2130706433, 0x7f.1 and 0177.0.0.1 as addresses.
+    # A resolver would read 2130706433, 0x7f.1 and 0177.0.0.1 as addresses.
     if _NUMBER.fullmatch(labels[-1]):
         try:
             ipaddress.IPv4Address(host)
@@ -227,7 +227,7 @@ def _literal(host: str) -> IPAddress | None:
 
 
 def _loopback_of(host: str) -> IPAddress | None:
-    """What `localhost` and the names below it stand for, whatever a resolver says (RFC 6761, section 6.3)."""
+    """The loopback address of `localhost` and names below it, whatever a resolver says (RFC 6761, section 6.3)."""
     return ipaddress.IPv4Address("127.0.0.1") if host == "localhost" or host.endswith(".localhost") else None
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL for both products: the server (our own or a named one), pools, transactions, migrations at start.
+"""PostgreSQL for both products: the server (embedded or named by a URL), pools, transactions, migrations at start.
 
-Nothing here knows a table: what is stored is the business of the rooms above.
+Nothing here knows a table; what is stored is decided by the packages above.
 """

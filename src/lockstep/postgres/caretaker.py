@@ -1,8 +1,8 @@
-"""Stop our own PostgreSQL when the last process that used it has gone without doing so (kill -9, out of memory).
+"""Stop the embedded PostgreSQL if its last user died without stopping it (kill -9, out of memory).
 
-Every user of the server holds a share of `postgres.users`, and the kernel drops a share when its holder dies; the
-caretaker merely waits to hold that file alone. It decides under the start lock, so a command that starts at that very
-moment keeps the server.
+Every user of the server holds a shared lock on `postgres.users`, which the kernel releases when the process dies. The caretaker
+waits for an exclusive lock on that file. It decides under the start lock, so a command that starts at that moment keeps the
+server.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ USERS, START, CARETAKER = "postgres.users", "postgres.start", "postgres.caretake
 
 
 def hire(data: Path, cluster: Path) -> subprocess.Popen[bytes] | None:
-    """Start the caretaker of *data* unless there is one. The caller holds the start lock."""
+    """Start the caretaker of *data* unless it runs. The caller holds the start lock."""
     office = FileLock(data / CARETAKER)
     environment = {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         if not office.try_alone():
             return None
-        # The child inherits the open file and with it the lock: there is no moment in which two could be hired.
+        # The child inherits the open file and with it the lock, so two caretakers can never start.
         return subprocess.Popen(
             [sys.executable, "-P", "-s", "-m", __name__, str(data), str(cluster), str(office.descriptor)],
             cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -36,15 +36,15 @@ def hire(data: Path, cluster: Path) -> subprocess.Popen[bytes] | None:
 
 
 def keep_watch(data: Path, cluster: Path, office: int) -> None:
-    """Wait until nobody uses the server, stop it if it still runs, and end."""
+    """Wait until nobody uses the server, stop it if it still runs, and exit."""
     users, start = FileLock(data / USERS), FileLock(data / START)
     while True:
         users.wait_alone()
-        users.release()  # waiting for the start lock with this one held would block whoever holds that one
+        users.release()  # waiting for the start lock while holding this one would block its holder
         start.wait_alone()
         if users.try_alone():
             stop(cluster, None)
-            os.close(office)  # before the start lock: the next one to start must see the office empty
+            os.close(office)  # before taking the start lock: the next process to start must see that no caretaker runs
             return
         start.release()
 

@@ -1,6 +1,6 @@
-"""Make, start, find and stop one PostgreSQL cluster. Blocking; callers hold the start lock.
+"""Create, start, find and stop one PostgreSQL cluster. Blocking; callers hold the start lock.
 
-`postmaster.pid` is believed only when the process it names runs PostgreSQL on this very folder: numbers are used again.
+`postmaster.pid` is trusted only if its process runs PostgreSQL on this very folder: process ids are reused.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LARGEST_LOG_BYTES = 5_000_000
 RECOVERY_SECONDS = 600.0
 _NAMED = 'lock file "postmaster.pid" already exists'
 
-# Small and durable. Statements and values stay out of the server's log: they hold people's data.
+# Small and durable. Statements and values stay out of the server log, because they contain personal data.
 SETTINGS = """
 # Written by Lockstep when it made this cluster. Yours to change: ALTER SYSTEM SET ... wins over this file.
 shared_buffers = 128MB
@@ -64,14 +64,14 @@ class Postmaster:
     port: int
 
     def is_reachable(self) -> bool:
-        """Whether its socket is there. PostgreSQL runs on without it and never makes it again."""
+        """Whether its socket exists. PostgreSQL keeps running without it and never creates it again."""
         return (self.socket_folder / f".s.PGSQL.{self.port}").exists()
 
 
 def make_cluster(folder: Path, programs: Programs, user: ServerUser) -> None:
-    """Make an empty cluster in *folder*, whole or not at all, not yet flushed to disk.
+    """Create an empty cluster in *folder*, completely or not at all; it is not flushed to disk yet.
 
-    Raises LockstepError with initdb's own words.
+    Raises LockstepError with the message of initdb.
     """
     half = Path(tempfile.mkdtemp(prefix=f".{folder.name}-new-", dir=folder.parent))
     user.own(half)
@@ -91,13 +91,13 @@ def make_cluster(folder: Path, programs: Programs, user: ServerUser) -> None:
 
 
 def sweep_halves(folder: Path) -> None:
-    """Remove what starts that were killed half-way left beside *folder*; an orphan of theirs may still be writing there."""
+    """Remove what interrupted starts left beside *folder*, even if one of their orphans still writes there."""
     for half in folder.parent.glob(f".{folder.name}-new-*"):
         shutil.rmtree(half, ignore_errors=True)
 
 
 def check_version(folder: Path, programs: Programs) -> None:
-    """Raise LockstepError when the cluster was made by another major version than *programs*."""
+    """Raise LockstepError if another major version than that of *programs* created the cluster."""
     made_by, ours = (folder / "PG_VERSION").read_text().strip(), str(major_version(programs))
     if made_by != ours:
         raise conflict(
@@ -107,7 +107,7 @@ def check_version(folder: Path, programs: Programs) -> None:
 
 
 def write_access_rules(folder: Path, user: ServerUser) -> None:
-    """Let in through the socket whom the kernel names: the user who runs us, the one who runs PostgreSQL, and root."""
+    """Allow peer authentication on the socket for root and the user who runs PostgreSQL; one of them is the user who runs us."""
     names = dict.fromkeys((user.name, "root"))
     rows = [f'lockstep "{name}" {role}' for name in names for role in (SUPERUSER, *ROLES)]
     for file, text in (("pg_ident.conf", "\n".join(rows)), ("pg_hba.conf", "local all all peer map=lockstep")):
@@ -118,7 +118,7 @@ def write_access_rules(folder: Path, user: ServerUser) -> None:
 
 
 def find_postmaster(folder: Path) -> Postmaster | None:
-    """The server that runs on *folder* and is ready, or None. Never waits."""
+    """The ready server on *folder*, or None. Never waits."""
     lines = _pid_file(folder)
     if len(lines) < 8 or not lines[7].startswith("ready") or not _serves(int(lines[0]), folder):
         return None
@@ -137,15 +137,15 @@ def start(
 ) -> tuple[Postmaster, subprocess.Popen[bytes] | None]:
     """Return the running server of *folder*, started if needed, and its process if it is our child.
 
-    Waits for crash recovery. Raises LockstepError with PostgreSQL's own words when it does not start.
+    Waits for crash recovery. Raises LockstepError with PostgreSQL's message if the server does not start.
     """
     give_up_at = time.monotonic() + RECOVERY_SECONDS
-    while _runs_unready(folder) and time.monotonic() < give_up_at:  # somebody's start, cut off half-way
+    while _runs_unready(folder) and time.monotonic() < give_up_at:  # another process started it and was interrupted
         time.sleep(0.02)
     if (found := find_postmaster(folder)) is not None:
         return found, None
     _forget_stranger(folder)
-    for left_over in sockets.glob(".s.PGSQL.*"):  # nobody serves here: its lock file may name a stranger, too
+    for left_over in sockets.glob(".s.PGSQL.*"):  # no server uses them: their lock files may name an unrelated process
         left_over.unlink(missing_ok=True)
     while True:
         said_from = _trim(log)
@@ -161,13 +161,13 @@ def start(
                 why=_last_words(words),
                 next_step=f"Read {log}. A folder that was copied while Lockstep ran may be torn: copy with lockstep backup FILE",
             )
-        _end_orphans(folder)  # backends that have not noticed yet that their server was killed
+        _end_orphans(folder)  # backends that have not noticed the death of their server
         _forget_unburied(folder)
         time.sleep(0.05)
 
 
 def stop(folder: Path, child: subprocess.Popen[bytes] | None, *, patience_seconds: float = 60.0) -> None:
-    """Stop the server of *folder*: running transactions are rolled back. Harder when that takes too long."""
+    """Stop the server of *folder*, rolling back open transactions. Escalates to SIGQUIT and SIGKILL if that takes too long."""
     lines = _pid_file(folder)
     if not lines or not _serves(int(lines[0]), folder):
         return
@@ -186,7 +186,7 @@ def stop(folder: Path, child: subprocess.Popen[bytes] | None, *, patience_second
 
 
 def _clear_sockets(lines: list[str]) -> None:
-    """Remove the private folder of the socket. Another folder, of a server that somebody started by hand, stays."""
+    """Remove the private folder of the socket. The folder of a server that somebody started by hand stays."""
     folder = Path(lines[4]) if len(lines) > 4 and lines[4] else None
     if folder is not None and folder.name.startswith(SOCKET_FOLDER_PREFIX):
         shutil.rmtree(folder, ignore_errors=True)
@@ -200,7 +200,7 @@ def _launch(
     for option in options:
         command += ["-c", option]
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "ab") as out:
-        # A session of its own: Ctrl-C in the terminal is for us, and we stop PostgreSQL when nobody needs it.
+        # A session of its own: Ctrl-C in the terminal is meant for us, and we stop PostgreSQL when nobody needs it.
         return subprocess.Popen(
             command, cwd="/", env=plain_environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
             start_new_session=True, **user.process_options,
@@ -208,7 +208,7 @@ def _launch(
 
 
 def _wait_until_ready(folder: Path, child: subprocess.Popen[bytes], say: Callable[[str], None]) -> Postmaster | None:
-    """The server once it accepts connections; None when it ended instead."""
+    """The server once it accepts connections; None if it exits first."""
     began, told = time.monotonic(), False
     while child.poll() is None:
         found = find_postmaster(folder)
@@ -229,7 +229,7 @@ def _serves(pid: int, folder: Path) -> bool:
     if not arguments or "postgres" not in Path(arguments[0]).name:
         return False
     wanted = os.path.realpath(folder)
-    if sys.platform != "linux":  # arguments were joined by blanks there
+    if sys.platform != "linux":  # other systems join the arguments by blanks
         return wanted in " ".join(arguments)
     return any(os.path.realpath(word) == wanted for word in arguments[1:] if word.startswith("/"))
 
@@ -240,9 +240,9 @@ def _runs_unready(folder: Path) -> bool:
 
 
 def _forget_stranger(folder: Path) -> None:
-    """Remove a `postmaster.pid` whose number now belongs to somebody else: PostgreSQL would refuse to start.
+    """Remove a `postmaster.pid` whose process id now belongs to another program: PostgreSQL would refuse to start.
 
-    One whose process is dead stays: PostgreSQL reads in it which shared memory its own orphans may still use.
+    The file of a dead process stays: PostgreSQL finds in it the shared memory that its orphans may still use.
     """
     lines = _pid_file(folder)
     if lines and is_running(int(lines[0])) and not _serves(int(lines[0]), folder):
@@ -255,9 +255,9 @@ def _is_named_running(folder: Path) -> bool:
 
 
 def _forget_unburied(folder: Path) -> None:
-    """Remove a `postmaster.pid` whose process is dead but not reaped: PostgreSQL takes it for running, where nobody reaps for ever.
+    """Remove a `postmaster.pid` whose process is a zombie: PostgreSQL believes that it is still running, forever if nobody reaps it.
 
-    Only where it can be seen that no orphan of it is left.
+    Only if it is certain that no orphan is left.
     """
     if PROC.exists() and not _is_named_running(folder) and not working_in(folder):
         (folder / "postmaster.pid").unlink(missing_ok=True)
@@ -279,7 +279,7 @@ def _pid_file(folder: Path) -> list[str]:
 
 
 def _trim(log: Path) -> int:
-    """Keep the log small; return where new words will begin."""
+    """Keep the log small; return the position of the next entry."""
     log.touch(mode=0o600)
     if log.stat().st_size > LARGEST_LOG_BYTES:
         log.replace(log.with_name(f"{log.name}.1"))
@@ -295,6 +295,6 @@ def _last_words(text: str) -> str:
 
 
 def _locale_options(programs: Programs) -> list[str]:
-    if major_version(programs) >= 17:  # the same order and case folding on every system
+    if major_version(programs) >= 17:  # same sort order and case folding on every system
         return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     return ["--locale=C.UTF-8"]

@@ -1,6 +1,6 @@
-"""How to reach one database.
+"""How to connect to one database.
 
-The connection string may hold a password: it is in no `repr`, and messages use `place`.
+The connection string may contain a password: it is excluded from `repr`, and messages use `place`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lockstep.errors import invalid
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database on one server, and the role that owns what is in it."""
+    """One database on one server, and the role that owns its contents."""
 
     name: str
     place: str  # safe to show
@@ -24,7 +24,7 @@ class Database:
 
 
 def on_socket(folder: Path, port: int, *, name: str, role: str) -> Database:
-    """A database of our own server. The kernel tells PostgreSQL who connects, so there is no password."""
+    """A database of the embedded server. The kernel tells PostgreSQL which user connects, so no password is needed."""
     conninfo = make_conninfo(
         "", host=str(folder), port=port, dbname=name, user=role, sslmode="disable", gssencmode="disable"
     )
@@ -32,10 +32,10 @@ def on_socket(folder: Path, port: int, *, name: str, role: str) -> Database:
 
 
 def from_url(url: str, *, variable: str, name: str | None = None) -> Database:
-    """The database that *url* names, or the one called *name* on its server. Raises LockstepError without *url*."""
+    """The database of *url*, or the one called *name* on its server. Raises LockstepError for an invalid *url*."""
     try:
         parts = conninfo_to_dict(url)
-    except Exception:  # the cause quotes the URL, and the URL may hold a password
+    except Exception:  # the cause quotes the URL, which may contain a password
         raise invalid(
             f"{variable} is not a PostgreSQL URL",
             next_step=f"Write it as: {variable}=postgresql://USER:PASSWORD@HOST:5432/DATABASE",
@@ -48,9 +48,9 @@ def from_url(url: str, *, variable: str, name: str | None = None) -> Database:
 
 
 def urls_from(environment: Mapping[str, str]) -> dict[str, str]:
-    """The URLs that the environment names, by database: DATABASE_URL, DOCUMO_DATABASE_URL, or `_FILE` added.
+    """The URLs in the environment, by database: DATABASE_URL, DOCUMO_DATABASE_URL, or either with `_FILE` appended.
 
-    With DATABASE_URL alone, Documo uses the database `documo` there. Raises LockstepError for an unreadable file.
+    With DATABASE_URL alone, Documo uses the database `documo` on the same server. Raises LockstepError for an unreadable file.
     """
     found = {}
     for name, variable in (("lockstep", "DATABASE_URL"), ("documo", "DOCUMO_DATABASE_URL")):

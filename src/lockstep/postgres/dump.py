@@ -1,7 +1,7 @@
-"""Write one database of ours into a file, and fill an empty one from it, with PostgreSQL's own programs.
+"""Write a database into a file and load an empty one from it, with PostgreSQL's own programs.
 
-A dump is consistent while servers and workers run: pg_dump reads one snapshot. It is in PostgreSQL's custom form, so `pg_restore`
-puts it into any server as well.
+A dump is consistent even while servers and workers run, because pg_dump reads one snapshot. It has PostgreSQL's custom format, so
+`pg_restore` can load it into any server.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ MARK = b"PGDMP"
 
 
 def dump(database: Database, file: Path) -> int:
-    """Write *database* into *file*, whole or not at all, readable by its owner alone; returns its size in bytes. Blocking.
+    """Write *database* into *file*, completely or not at all, readable only by its owner; return its size in bytes. Blocking.
 
-    Raises LockstepError when *file* is there already or cannot be written.
+    Raises LockstepError if *file* exists or cannot be written.
     """
     if file.exists():
         raise invalid(f"{file} is there already", next_step="Name a new file; a backup is never overwritten")
@@ -44,7 +44,7 @@ def dump(database: Database, file: Path) -> int:
 
 
 def check_dump(file: Path) -> None:
-    """Raise LockstepError for a file that cannot be read, or that `dump` did not write."""
+    """Raise LockstepError if *file* cannot be read or was not written by `dump`."""
     try:
         with file.open("rb") as head:
             is_dump = head.read(len(MARK)) == MARK
@@ -55,21 +55,21 @@ def check_dump(file: Path) -> None:
 
 
 def is_empty(database: Database) -> bool:
-    """Whether *database* was never set up."""
+    """Whether *database* has never been set up."""
     with psycopg.connect(database.conninfo) as connection:
         found = connection.execute("select to_regclass('alembic_version') is null").fetchone()
     return bool(found and found[0])
 
 
 def clear(database: Database) -> None:
-    """Take everything out of *database*: the beginning of a restore that did not end."""
+    """Remove everything from *database*: the remains of an interrupted restore."""
     with psycopg.connect(database.conninfo) as connection:
         connection.execute("drop schema public cascade")
         connection.execute("create schema public")
 
 
 def load(database: Database, file: Path) -> None:
-    """Fill the empty *database* from *file*, all or nothing. Blocking. Raises LockstepError."""
+    """Load *file* into the empty *database*, all or nothing. Blocking. Raises LockstepError."""
     check_dump(file)
     arguments = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", "-d", database.conninfo]
     _run("pg_restore", [*arguments, str(file)], stdout=subprocess.DEVNULL, what=f"{file} could not be restored")

@@ -1,8 +1,7 @@
-"""Our own PostgreSQL: many processes use one server, and the last one out stops it.
+"""The embedded PostgreSQL: many processes use one server, and the last one to leave stops it.
 
-Each user holds a share of `postgres.users`; starting, attaching and stopping happen one at a time under
-`postgres.start`. Nobody owns the server: whoever needs it and finds it down starts it, so it survives the death of the
-process that started it.
+Each user holds a shared lock on `postgres.users`; starting, attaching and stopping happen one at a time under `postgres.start`.
+The server has no owner: any process that finds it down starts it, so it survives the death of the process that started it.
 """
 
 from __future__ import annotations
@@ -44,12 +43,12 @@ NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 def quietly(message: str) -> None:
-    """Say nothing."""
+    """Discard messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Other *programs* than the wheel's, another system *user*; *durable* is off in tests."""
+    """*programs* instead of those of the wheel, *user* instead of the default system user; tests switch *durable* off."""
 
     programs: Programs | None = None
     user: str | None = None
@@ -57,7 +56,7 @@ class Options:
 
 
 class EmbeddedServer:
-    """This process's use of the PostgreSQL server of one data folder. Made by `attach`, ended by `leave`."""
+    """This process's use of the PostgreSQL server of one data folder. Created by `attach`, ended by `leave`."""
 
     def __init__(self, data: Path, options: Options, say: Say) -> None:
         self.data = data
@@ -80,7 +79,7 @@ class EmbeddedServer:
 
     @property
     def cluster(self) -> Path:
-        """PostgreSQL's data directory, wherever it had to go."""
+        """PostgreSQL's data directory, which may be outside the data folder."""
         return self._cluster
 
     def is_up(self) -> bool:
@@ -89,7 +88,7 @@ class EmbeddedServer:
         return self._postmaster is not None and is_running(self._postmaster.pid) and self._postmaster.is_reachable()
 
     def ensure_up(self) -> bool:
-        """Start the server unless it runs; True if this call started it. Does nothing after `leave`."""
+        """Start the server unless it runs; return True if this call started it. Does nothing after `leave`."""
         with self._thread_lock, held_alone(self.data / caretaker.START):
             if self._has_left:
                 return False
@@ -97,7 +96,7 @@ class EmbeddedServer:
             return self._start()
 
     def leave(self) -> None:
-        """End this use; the last one out stops the server. Calling it again does nothing."""
+        """End this use; the last one to leave stops the server. A second call does nothing."""
         with self._thread_lock:
             if self._has_left:
                 return
@@ -108,13 +107,13 @@ class EmbeddedServer:
                 self._share.close()
 
     def database(self, name: str, *, role: str | None = None) -> Database:
-        """The database *name*, entered as the role of the same name. Raises LockstepError when there is none."""
+        """The database *name*, with the role of the same name unless *role* is given. Raises LockstepError if it does not exist."""
         if role is None and name not in ROLES:
             raise not_found(f"PostgreSQL in {self.data} has no database {name}")
         return on_socket(self.postmaster.socket_folder, self.postmaster.port, name=name, role=role or name)
 
     def administration(self) -> Database:
-        """The superuser's way in."""
+        """The connection of the superuser."""
         return self.database("postgres", role=SUPERUSER)
 
     def _start(self) -> bool:
@@ -125,7 +124,7 @@ class EmbeddedServer:
         user = choose_user(self._options.user or (record.user if record else "") or None, cluster)
         found = find_postmaster(cluster)
         if found is not None and not found.is_reachable():
-            stop(cluster, self._child)  # its socket was removed: nobody can reach it, and it does not make another
+            stop(cluster, self._child)  # its socket was removed, so it cannot be reached, and it creates no new one
             found = None
         if found is not None and record is not None:
             self._cluster, self._postmaster = cluster, found
@@ -139,13 +138,13 @@ class EmbeddedServer:
         self._make_databases(record)
         self._hire_caretaker()
         if self._is_new and self._options.durable:
-            # PostgreSQL flushes what it writes from now on; the thousand files it began with may follow in a moment.
+            # PostgreSQL flushes its own writes from now on; the thousand files of the new cluster may be flushed in the background.
             threading.Thread(target=os.sync, name="flush-new-cluster", daemon=True).start()
             self._is_new = False
         return True
 
     def _make(self, record: places.Record | None, programs: Programs, user: ServerUser) -> places.Record:
-        """Choose the place of the cluster, put it on record, then make it: a start cut off finds its way back."""
+        """Choose the place of the cluster, record it, then create the cluster, so that an interrupted start finds it again."""
         if record is None:
             cluster = self.data / "postgres"
             record = places.Record(cluster if cluster.is_dir() else places.choose_cluster(self.data, user, self._say))
@@ -194,23 +193,23 @@ class EmbeddedServer:
         self._caretaker = caretaker.hire(self.data, self._cluster) or self._caretaker
 
     def _is_last(self) -> bool:
-        """Whether nobody else uses the server. We hold the start lock."""
+        """Whether nobody else uses the server. The caller holds the start lock."""
         if self._share.try_alone():
             return True
-        # Turning a share into the whole lock lets go of it for an instant, and the waiting caretaker may slip in. It does so
-        # once: after that it waits for the start lock.
+        # Converting the shared lock releases it for a moment, in which the waiting caretaker may take it. That happens at most once:
+        # afterwards the caretaker waits for the start lock.
         self._share.share()
         return self._share.try_alone()
 
     def _stop(self) -> None:
         if self._caretaker is not None:
-            self._caretaker.kill()  # it holds nothing while we hold the start lock
+            self._caretaker.kill()  # it holds no lock while we hold the start lock
             self._caretaker.wait()
         stop(self._cluster, self._child)
 
 
 def attach(data: Path, *, options: Options | None = None, say: Say = quietly) -> EmbeddedServer:
-    """Use the PostgreSQL server of *data*, started if it does not run. Blocking. Raises LockstepError."""
+    """Use the PostgreSQL server of *data*, starting it if needed. Blocking. Raises LockstepError."""
     server = EmbeddedServer(places.make_data_folder(data), options or Options(), say)
     try:
         server.ensure_up()
@@ -221,9 +220,9 @@ def attach(data: Path, *, options: Options | None = None, say: Say = quietly) ->
 
 
 def remove(data: Path, *, patience_seconds: float = 20.0) -> None:
-    """Delete the data folder of a temporary server, and what had to be kept elsewhere for it; a server still at it is stopped.
+    """Delete the data folder of a temporary server and everything kept outside it; stops a server that still runs.
 
-    Whoever was interrupted while starting or stopping may write for another moment, so it is looked at until nothing comes back.
+    A process that was interrupted while starting or stopping may still write, so this repeats until nothing reappears.
     """
     give_up_at = time.monotonic() + patience_seconds
     while True:
@@ -241,7 +240,7 @@ def remove(data: Path, *, patience_seconds: float = 20.0) -> None:
 
 
 def make_database(connection: psycopg.Connection[tuple[object, ...]], name: str, *, role: str | None = None) -> None:
-    """Make database *name* unless it exists, owned by *role* or a new role of that name; others may not connect."""
+    """Create database *name* unless it exists, owned by *role* or by a new role of that name; other roles may not connect."""
     owner = sql.Identifier(role or name)
     if role is None and not connection.execute("select 1 from pg_roles where rolname = %s", (name,)).fetchone():
         connection.execute(sql.SQL("create role {} login").format(owner))

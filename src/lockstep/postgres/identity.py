@@ -1,7 +1,6 @@
-"""Choose who runs PostgreSQL, which refuses to run as root.
+"""Choose the system user who runs PostgreSQL, which refuses to run as root.
 
-Never creates a user. Whether the chosen one reaches a path is tried, not computed: mode bits know nothing of access
-lists.
+Never creates a user. Whether a user can reach a path is tested, not computed: mode bits do not show access control lists.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ UNPRIVILEGED = ("postgres", "nobody")
 
 @dataclass(frozen=True, slots=True)
 class ServerUser:
-    """The system user that runs PostgreSQL; *is_other* when that is not the user who runs us."""
+    """The system user who runs PostgreSQL. *is_other*: not the user who runs us."""
 
     name: str
     uid: int
@@ -29,7 +28,7 @@ class ServerUser:
 
     @property
     def process_options(self) -> dict[str, Any]:
-        """Options for subprocess: become this user in the child, before the program starts."""
+        """Options for subprocess that switch the child to this user before the program starts."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_other else {}
 
     def reaches(self, folder: Path) -> bool:
@@ -46,15 +45,16 @@ class ServerUser:
         return done.returncode == 0
 
     def own(self, path: Path) -> None:
-        """Give *path* to this user."""
+        """Make this user the owner of *path*."""
         if self.is_other:
             os.chown(path, self.uid, self.gid)
 
 
 def choose_user(wanted: str | None, existing: Path) -> ServerUser:
-    """Who runs PostgreSQL: ourselves, or as root the owner of the *existing* cluster, *wanted*, postgres, nobody.
+    """Who runs PostgreSQL: the current user or, as root, the first of: the owner of the *existing* cluster, *wanted*, postgres,
+    nobody.
 
-    Raises LockstepError when there is nobody.
+    Raises LockstepError if no such user exists.
     """
     if os.geteuid() != 0:
         return _ourselves()
@@ -76,7 +76,7 @@ def choose_user(wanted: str | None, existing: Path) -> ServerUser:
 
 
 def plain_environment() -> dict[str, str]:
-    """The environment of PostgreSQL's programs: nothing of ours, so no secret and no PG* variable gets in."""
+    """The environment for PostgreSQL's programs. It inherits nothing, so no secret and no PG* variable gets in."""
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 

@@ -1,7 +1,7 @@
-"""File locks that the kernel drops when their holder dies, however it dies.
+"""File locks that the kernel releases when their holder dies, however it dies.
 
-The lock belongs to the open file: two openings in one process exclude each other like two processes do, and a child
-that was given the file holds it on.
+The lock belongs to the open file: opening a file twice in one process excludes like two processes, and a child that inherits the
+file keeps the lock.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lockstep.errors import conflict, invalid
 
 
 class FileLock:
-    """One opening of one lock file. The file itself stays when the lock goes: removing it would split its users."""
+    """One opening of one lock file. The file stays after the lock is released: removing it would give its users two different files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,15 +32,15 @@ class FileLock:
         give_to_owner_of_folder(path)
 
     def share(self) -> None:
-        """Wait until nobody holds it alone, then hold it with others."""
+        """Wait until nobody holds the lock exclusively, then share it."""
         fcntl.flock(self.descriptor, fcntl.LOCK_SH)
 
     def wait_alone(self) -> None:
-        """Wait until nobody else holds it, then hold it alone."""
+        """Wait for the exclusive lock."""
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
 
     def try_alone(self) -> bool:
-        """Hold it alone if nobody else holds it. A share of ours may be lost when the answer is no."""
+        """Take the exclusive lock if nobody else holds the lock. If the result is False, a shared lock of ours may be lost."""
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -51,12 +51,12 @@ class FileLock:
         fcntl.flock(self.descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Let go; a child that inherited the file keeps what it holds."""
+        """Release the lock; a child that inherited the file keeps it."""
         with suppress(OSError):
             os.close(self.descriptor)
 
     def note(self, text: str) -> None:
-        """Leave a word for those who find the lock taken."""
+        """Write a note for processes that find the lock taken."""
         os.ftruncate(self.descriptor, 0)
         os.pwrite(self.descriptor, text.encode(), 0)
 
@@ -65,7 +65,9 @@ class FileLock:
 
 
 def give_to_owner_of_folder(path: Path) -> None:
-    """What root makes in somebody's data folder must not lock its owner out. Links are not followed: the folder is his."""
+    """Prevent files that root creates in a user's data folder from locking out the owner. Links are not followed, since the owner
+    controls the folder.
+    """
     if os.geteuid() == 0:
         folder = path.parent.stat()
         os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
@@ -73,7 +75,7 @@ def give_to_owner_of_folder(path: Path) -> None:
 
 @contextmanager
 def held_alone(path: Path, *, timeout_seconds: float = 120.0) -> Iterator[None]:
-    """Hold the lock file at *path* alone for the block; raises LockstepError when others hold it for too long."""
+    """Hold the lock file at *path* exclusively during the block. Raises LockstepError if others hold it for too long."""
     lock = FileLock(path)
     try:
         give_up_at = time.monotonic() + timeout_seconds
@@ -90,7 +92,7 @@ def held_alone(path: Path, *, timeout_seconds: float = 120.0) -> Iterator[None]:
 
 
 def claim_main(data: Path, product: str) -> FileLock:
-    """Mark this process as the one main process of *product* in *data*; raises LockstepError if there is one."""
+    """Register this process as the only main process of *product* in *data*. Raises LockstepError if there is one."""
     lock = FileLock(data / f"{product}.lock")
     if not lock.try_alone():
         pid = lock.read_note()

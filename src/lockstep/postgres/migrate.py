@@ -1,6 +1,6 @@
-"""Bring a database to the version that the code expects, at start, once, however many processes start together.
+"""Bring a database to the version that the code expects, once, however many processes start together.
 
-When there is nothing to do, Alembic is not even imported: the answer is one SELECT.
+If nothing has to be done, Alembic is not even imported: one SELECT answers the question.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lockstep.postgres.pool import connection_options
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
-    """The revisions of one product in order, and the folder with their modules."""
+    """The ordered revisions of one product, and the folder with their modules."""
 
     folder: Path
     numbers: tuple[str, ...]
@@ -32,7 +32,7 @@ class Revisions:
 
 
 def revisions_of(package: str) -> Revisions:
-    """The revisions in `versions/` of *package*, by file name. Raises LockstepError when there are none."""
+    """The revisions in `versions/` of *package*, by file name. Raises LockstepError if it has none."""
     folder = Path(str(importlib.resources.files(package))) / "versions"
     numbers = sorted(path.name.partition("_")[0] for path in folder.glob("[0-9]*_*.py"))
     if not numbers:
@@ -43,11 +43,11 @@ def revisions_of(package: str) -> Revisions:
 async def migrate(
     database: Database, package: str, *, say: Callable[[str], None] = lambda _: None, upgrade_with: str = ""
 ) -> bool:
-    """Apply the revisions of *package* that *database* lacks; True if there were any.
+    """Apply the revisions of *package* that *database* lacks; return True if there were any.
 
-    Processes that start together wait for one that does it. *upgrade_with*: the command that upgrades, where the caller only sets up
-    an empty database, because a server of the older version may be running on this one. Raises LockstepError for a database that the
-    code cannot use.
+    Processes that start together wait for the one that migrates. *upgrade_with*: the upgrade command to recommend. If it is given,
+    only an empty database is set up, because a server of the older version may be using this one. Raises LockstepError for a
+    database that the code cannot use.
     """
     revisions = revisions_of(package)
     options = connection_options(database, name="lockstep migrate")
@@ -55,7 +55,7 @@ async def migrate(
         if not _is_behind(await _version_of(connection), revisions, database):
             return False
         lock = zlib.crc32(f"migrate {package}".encode())
-        await connection.execute("select pg_advisory_lock(%s)", (lock,))  # ends with the connection
+        await connection.execute("select pg_advisory_lock(%s)", (lock,))  # released with the connection
         version = await _version_of(connection)
         if not _is_behind(version, revisions, database):
             return False
@@ -95,7 +95,7 @@ async def _version_of(connection: psycopg.AsyncConnection[tuple[object, ...]]) -
 
 
 def _upgrade(database: Database, revisions: Revisions) -> None:
-    # Imported here: half a second that only a start with something to do shall pay.
+    # Imported here because it takes half a second, which only a start with migrations should pay for.
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import NullPool, create_engine

@@ -1,6 +1,6 @@
 """A PostgreSQL server that the administrator named with a URL.
 
-Errors of the driver never reach a person as they are: some of them quote the connection string.
+Driver errors are never shown as they are: some of them quote the connection string.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ VARIABLES = {"lockstep": "DATABASE_URL", "documo": "DOCUMO_DATABASE_URL"}
 
 
 def named_database(name: str, urls: Mapping[str, str]) -> Database | None:
-    """The database *name* if a URL leads to it, checked: reachable, new enough, there. Blocking.
+    """The database *name* if a URL leads to it, after checking that it is reachable, recent enough and exists. Blocking.
 
-    Without a URL of its own Documo gets the database `documo` on Lockstep's server, made if the role may.
-    Raises LockstepError.
+    Without a URL of its own Documo gets the database `documo` on Lockstep's server, created if the role is allowed to. Raises
+    LockstepError.
     """
     if name in urls:
         database = from_url(urls[name], variable=VARIABLES[name])

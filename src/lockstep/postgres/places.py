@@ -1,7 +1,7 @@
-"""Decide where the data and the socket of our own PostgreSQL live, and keep that on record in `postgres.json`.
+"""Decide where the data and the socket of the embedded PostgreSQL live, and record it in `postgres.json`.
 
-The record is the truth: data is never looked for elsewhere, and a recorded place that has vanished is an error, not a
-fresh start.
+The record is authoritative: data is never searched for elsewhere, and a recorded place that has vanished is an error, not a fresh
+start.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from lockstep.postgres.locks import give_to_owner_of_folder
 
 RECORD = "postgres.json"
 SOCKET_NAME = ".s.PGSQL.5432"
-LONGEST_SOCKET_PATH = 103  # Linux takes 107 bytes, macOS 103
+LONGEST_SOCKET_PATH = 103  # Linux allows 107 bytes, macOS 103
 SHARED_HOMES = (Path("/var/lib/lockstep"), Path("/var/lib"), Path("/srv"))
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What `postgres.json` says. *cluster* is PostgreSQL's data directory; *databases* are those made so far."""
+    """The contents of `postgres.json`. *cluster* is PostgreSQL's data directory; *databases* are those created so far."""
 
     cluster: Path
     socket_folder: Path | None = None
     databases: tuple[str, ...] = ()
     user: str = ""
     version: str = ""
-    owner: Path | None = None  # the data folder that this record was written in
+    owner: Path | None = None  # the data folder in which this record was written
 
 
 def read_record(data: Path) -> Record | None:
-    """The record of the data folder, or None before the first start."""
+    """The record of the data folder; None before the first start."""
     path = data / RECORD
     try:
         said = orjson.loads(path.read_bytes())
         return Record(
-            cluster=data / said["dataDirectory"],  # relative inside the data folder, so that the folder can be moved
+            cluster=data / said["dataDirectory"],  # relative if inside the data folder, so that the folder can be moved
             socket_folder=Path(said["socketFolder"]) if said.get("socketFolder") else None,
             databases=tuple(said.get("databases", ())),
             user=str(said.get("user", "")),
@@ -66,7 +66,7 @@ def read_record(data: Path) -> Record | None:
 
 
 def write_record(data: Path, record: Record) -> None:
-    """Replace the record whole, so that a reader never sees half of it."""
+    """Replace the whole record at once, so that a reader never sees half of it."""
     inside = record.cluster.is_relative_to(data)
     said = {
         "dataDirectory": str(record.cluster.relative_to(data) if inside else record.cluster),
@@ -84,7 +84,7 @@ def write_record(data: Path, record: Record) -> None:
 
 
 def make_data_folder(data: Path) -> Path:
-    """Return the data folder resolved, made if needed. Made by root, others may pass through: PostgreSQL must."""
+    """Return the resolved data folder, creating it if needed. If root creates it, other users may traverse it, since PostgreSQL must."""
     try:
         data = data.expanduser().resolve()
         if not data.exists():
@@ -102,7 +102,7 @@ def make_data_folder(data: Path) -> Path:
 
 
 def choose_cluster(data: Path, user: ServerUser, say: Callable[[str], None]) -> Path:
-    """Return where a new cluster goes: into the data folder, or where *user* can reach it. Raises LockstepError."""
+    """Return the place for a new cluster: the data folder, or another folder that *user* can reach. Raises LockstepError."""
     if user.reaches(data):
         return data / "postgres"
     for home in SHARED_HOMES:
@@ -121,17 +121,16 @@ def choose_cluster(data: Path, user: ServerUser, say: Callable[[str], None]) -> 
 
 
 def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
-    """Return a private folder with a short path for the socket: the *recorded* one if it is *data*'s own and safe, else a new one.
+    """Return a private folder with a short path for the socket: *recorded* if it belongs to *data* and is safe, else a new one.
 
-    A copied data folder records the socket folder of the original, whose server may be running: it is never taken.
-    Raises LockstepError when no place is short, private and reachable.
-    The caller holds the start lock, and no server runs.
+    A copied data folder records the socket folder of the original, whose server may be running, so that one is never used. Raises
+    LockstepError if no place is short, private and reachable. The caller holds the start lock, and no server runs.
     """
     if recorded and is_own_socket_folder(recorded, data) and _is_private_or_made(recorded, user):
         return recorded
     prefix = _socket_prefix(data)
     for base in _runtime_bases(user):
-        for left_over in base.glob(f"{prefix}*"):  # of a start that was killed before it was on record
+        for left_over in base.glob(f"{prefix}*"):  # of a start that was killed before it was recorded
             if _is_private(left_over, user):
                 shutil.rmtree(left_over, ignore_errors=True)
         try:
@@ -149,12 +148,12 @@ def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
 
 
 def is_own_socket_folder(folder: Path, data: Path) -> bool:
-    """Whether *folder* was made for the server of the data folder *data*, and not for the one that *data* is a copy of."""
+    """Whether *folder* was created for the server of *data*, and not for that of the data folder of which *data* is a copy."""
     return folder.name.startswith(_socket_prefix(data))
 
 
 def refuse_shared_cluster(record: Record, data: Path) -> None:
-    """Raise LockstepError where the database lies outside *data* and belongs to the data folder that *data* is a copy of."""
+    """Raise LockstepError if the cluster is outside *data* and belongs to the data folder of which *data* is a copy."""
     if not is_own_cluster(record, data):
         raise conflict(
             f"{data} is a copy of {record.owner}, and both name the same database: {record.cluster}",
@@ -163,7 +162,7 @@ def refuse_shared_cluster(record: Record, data: Path) -> None:
 
 
 def is_own_cluster(record: Record, data: Path) -> bool:
-    """Whether the database belongs to *data*: it lies inside, or the folder on record is gone or names another database."""
+    """Whether the cluster belongs to *data*: it lies inside, or the recorded folder is gone or records another cluster."""
     if record.cluster.is_relative_to(data) or record.owner in (None, data):
         return True
     original = read_record(record.owner) if record.owner else None
@@ -179,7 +178,7 @@ def _socket_prefix(data: Path) -> str:
 
 
 def _is_private_or_made(folder: Path, user: ServerUser) -> bool:
-    """Whether *folder* can be used again; made again at the same path where it was removed, for clients know that path."""
+    """Whether *folder* can be used again. If it was removed it is created again under the same path, because clients know that path."""
     with suppress(OSError):
         folder.mkdir(mode=0o700)
         user.own(folder)

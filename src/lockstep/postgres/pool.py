@@ -1,7 +1,6 @@
-"""Pools of connections and transactions on them.
+"""Pools of connections, and transactions on them.
 
-Connections are in autocommit: a single statement is one round trip, and what belongs together says so
-with `transaction`.
+Connections are in autocommit mode: a single statement takes one round trip, and statements that belong together use `transaction`.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ Connection = psycopg.AsyncConnection[Any]
 class Pool(AsyncConnectionPool[Connection]):
     """A pool that does not lose cancellations.
 
-    The driver waits with `asyncio.wait_for`. Before Python 3.12 that returns normally when what it waits for happens in the same
-    moment as the cancellation. The task would go on with its connection, and whoever cancelled it would wait forever.
+    The driver waits with `asyncio.wait_for`, which before Python 3.12 returns normally if its result arrives at the moment of the
+    cancellation. The task would continue with its connection, and the canceller would wait forever.
     """
 
     async def getconn(self, timeout: float | None = None) -> Connection:
@@ -48,9 +47,9 @@ set_json_loads(orjson.loads)
 async def open_pool(
     database: Database, *, min_size: int = 1, max_size: int = 8, name: str = "lockstep", timeout_seconds: float = 30.0
 ) -> Pool:
-    """Open a pool whose connections speak UTC and JSON through orjson; *name* is shown in pg_stat_activity.
+    """Open a pool whose connections use UTC and orjson; *name* is shown in pg_stat_activity.
 
-    Raises LockstepError when no connection can be made in *timeout_seconds*.
+    Raises LockstepError if no connection can be made within *timeout_seconds*.
     """
     pool = Pool(
         database.conninfo,
@@ -77,7 +76,7 @@ async def open_pool(
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     """One transaction on a connection of *pool*: committed at the end of the block, rolled back if it raises.
 
-    Raises LockstepError when no connection comes free in time.
+    Raises LockstepError if no connection becomes free in time.
     """
     try:
         connection = await pool.getconn()
@@ -95,10 +94,10 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def pipeline(connection: Connection) -> AsyncIterator[None]:
-    """Statements of the block travel together. A pipeline that fails costs its connection.
+    """Send the statements of the block together. A pipeline that fails discards its connection.
 
-    What was to be prepared behind the statement that failed never was, and the driver does not know: on a connection that went back to
-    the pool, every later use of it would fail.
+    Statements after the failed one were never prepared, but the driver believes they were: back in the pool, the connection would
+    fail on every later use of them.
     """
     try:
         async with connection.pipeline():
@@ -109,7 +108,7 @@ async def pipeline(connection: Connection) -> AsyncIterator[None]:
 
 
 def connection_options(database: Database, *, name: str) -> dict[str, Any]:
-    """Keyword arguments for psycopg that every connection of ours is made with."""
+    """Keyword arguments of psycopg for all our connections."""
     given = str(conninfo_to_dict(database.conninfo).get("options") or "")
     return {
         "autocommit": True,
@@ -121,10 +120,10 @@ def connection_options(database: Database, *, name: str) -> dict[str, Any]:
 
 
 async def check_connection(connection: Connection) -> None:
-    """Raise OperationalError when *connection* is dead, so that the pool replaces it before anybody gets it.
+    """Raise OperationalError if *connection* is dead, so that the pool replaces it before handing it out.
 
-    An idle connection has nothing to say: only when its socket became readable (closed, as a rule) is the server asked,
-    so a healthy checkout costs no round trip.
+    An idle connection receives nothing, so the server is asked only if the socket became readable, which usually means closed.
+    Checking out a healthy connection costs no round trip.
     """
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN | select.POLLHUP)

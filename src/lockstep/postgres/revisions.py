@@ -24,8 +24,8 @@ from alembic import op
 
 
 def run_sql_beside(module_file: str) -> None:
-    """Execute the SQL file beside *module_file*, all its statements, in the revision's transaction."""
+    """Execute all statements of the SQL file beside *module_file* in the revision's transaction."""
     statements = Path(module_file).with_suffix(".sql").read_bytes()
     connection = op.get_bind().connection.driver_connection
-    # Past SQLAlchemy: it would take % and : in the text for parameters.
+    # Not through SQLAlchemy, which would read % and : in the text as parameters.
     cast("psycopg.Connection[object]", connection).execute(statements)

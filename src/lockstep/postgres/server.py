@@ -1,7 +1,6 @@
-"""Where the databases are: on the server that a URL names, otherwise on our own, started or attached to.
+"""Where the databases are: on the server of a URL, else on the embedded server, which is started or attached to.
 
-Only the main process of a folder (`up`, `serve`) is alone; every other command passes `main=False` and shares the
-server.
+Only the main process of a folder (`up`, `serve`) is exclusive; every other command passes `main=False` and shares the server.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 
 class Server:
-    """The databases of one data folder. Made by `start_or_attach`; `leave` must be awaited at the end."""
+    """The databases of one data folder. Created by `start_or_attach`; `leave` must be awaited at the end."""
 
     def __init__(self, named: Mapping[str, Database], embedded: EmbeddedServer | None, main: FileLock | None, say: Say):
         self._named = dict(named)
@@ -32,7 +31,7 @@ class Server:
         self.embedded = embedded
 
     def database(self, name: str) -> Database:
-        """The database *name* (`lockstep`, `documo`). Raises LockstepError for one that was not asked for at start."""
+        """The database *name* (`lockstep`, `documo`). Raises LockstepError if it was not requested at start."""
         if name in self._named:
             return self._named[name]
         if self.embedded is None:
@@ -40,11 +39,11 @@ class Server:
         return self.embedded.database(name)
 
     def is_reachable(self) -> bool:
-        """Whether our own PostgreSQL runs and its socket is there; a named server is not looked at."""
+        """Whether the embedded PostgreSQL runs and its socket exists. True for a named server, which is not checked."""
         return self.embedded is None or self.embedded.is_up()
 
     async def supervise(self) -> None:
-        """Start our own PostgreSQL again whenever it is gone. Runs until cancelled; a named server needs none."""
+        """Restart the embedded PostgreSQL whenever it is gone. Runs until cancelled; does nothing for a named server."""
         pause = WATCH_SECONDS
         while self.embedded is not None:
             await asyncio.sleep(pause)
@@ -59,7 +58,7 @@ class Server:
                 self._say(f"{failed.detail}. Trying again in {pause:.0f} s. {failed.why}".strip())
 
     async def leave(self) -> None:
-        """End this use of the databases; the last one out stops our own PostgreSQL."""
+        """End this use of the databases; the last process to leave stops the embedded PostgreSQL."""
         if self.embedded is not None:
             await _to_the_end(self.embedded.leave)
         if self._main is not None:
@@ -77,9 +76,9 @@ async def start_or_attach(
     urls: Mapping[str, str] | None = None,
     options: Options | None = None,
 ) -> Server:
-    """Bring the *databases* within reach: by the *urls* where there are any, on our own server in *data* otherwise.
+    """Make the *databases* reachable: through *urls* where given, else on the embedded server of *data*.
 
-    *main* makes this process the only main one of *product* in this folder. Raises LockstepError.
+    *main* makes this process the only main process of *product* in this folder. Raises LockstepError.
     """
     data = make_data_folder(data)
     lock = claim_main(data, product) if main else None
@@ -110,7 +109,7 @@ async def running(
     urls: Mapping[str, str] | None = None,
     options: Options | None = None,
 ) -> AsyncIterator[Server]:
-    """`start_or_attach` for the length of a block, supervised."""
+    """`start_or_attach` for the duration of a block, supervised."""
     server = await start_or_attach(
         data, main=main, say=say, product=product, databases=databases, urls=urls, options=options
     )
@@ -124,7 +123,7 @@ async def running(
 
 
 async def _attached(data: Path, options: Options | None, say: Say) -> EmbeddedServer:
-    """`attach` in a thread. When cancelled meanwhile, the server that came up is left again before we go."""
+    """`attach` in a thread. If it is cancelled, the server that came up is left again first."""
     work = asyncio.ensure_future(asyncio.to_thread(attach, data, options=options, say=say))
     try:
         return await asyncio.shield(work)
@@ -136,7 +135,7 @@ async def _attached(data: Path, options: Options | None, say: Say) -> EmbeddedSe
 
 
 async def _to_the_end(work: Callable[[], None]) -> None:
-    """Run blocking *work* in a thread and see it through even if cancelled: half a stop leaves a server behind."""
+    """Run blocking *work* in a thread and finish it even if cancelled: half a shutdown would leave a server behind."""
     task = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         await asyncio.shield(task)

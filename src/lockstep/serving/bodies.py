@@ -1,4 +1,4 @@
-"""Read the body of a request, never more of it than was agreed on."""
+"""Read the body of a request, up to a limit."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class BodyTooLarge(Exception):
-    """The body is larger than *limit* bytes. What is left of it is discarded by the connection."""
+    """The body exceeds *limit* bytes. The connection discards the rest."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The body has more than {limit:,} bytes, which is the most that is read here.")
 
 
 class BodyCutShort(Exception):
-    """The client went away, or was sent away, before the body was complete."""
+    """The connection ended, by the client or by a deadline, before the body was complete."""
 
     def __init__(self) -> None:
         super().__init__("The body ended early.")
 
 
 async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], limit: int) -> bytes:
-    """The body of a request. Raises BodyTooLarge as soon as it is known to be larger than *limit*, and BodyCutShort.
+    """The body of a request. Raises BodyCutShort, and BodyTooLarge as soon as it is known to exceed *limit*.
 
-    A declared length is believed only when it is too large: such a body is refused unread.
+    A declared length is trusted only if it is too large: such a body is refused unread.
     """
     declared = next((value for name, value in headers if name == b"content-length"), b"")
     if declared.isdigit() and int(declared) > limit:

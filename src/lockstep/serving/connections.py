@@ -1,6 +1,6 @@
-"""All connections of one server: how many there are, whose, and which of them wait for their client.
+"""All connections of one server: how many, from which addresses, and which of them wait for their client.
 
-One task looks at the deadlines of all connections, so that a request costs no timer of its own.
+One task checks the deadlines of all connections, so that a request needs no timer.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ LINES_PER_SECOND = 20
 
 
 class Connection(Protocol):
-    """What is asked of a connection."""
+    """What `Connections` needs of a connection."""
 
     address: str
 
     def look(self, now: float) -> None:
-        """Act on every deadline that has passed at *now*, in seconds of the event loop."""
+        """Act on every deadline that has passed. *now*: seconds of the event loop's clock."""
 
     def make_room(self) -> None:
-        """Go, although the client has done nothing wrong."""
+        """Close to make room for another client, although this one has done nothing wrong."""
 
 
 class Connections:
-    """Lets connections in while there is room. Raises ValueError for a trusted proxy that is no address or network."""
+    """Admits connections while there is room. Raises ValueError for a trusted proxy that is neither address nor network."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -41,7 +41,7 @@ class Connections:
         self._trusted = tuple(ipaddress.ip_network(text, strict=False) for text in limits.trusted_proxies)
         self._open: set[Connection] = set()
         self._by_address: dict[str, int] = {}
-        self._quiet: dict[Connection, None] = {}  # no request under way; the one that is longest so comes first
+        self._quiet: dict[Connection, None] = {}  # without a request under way; the longest idle comes first
         self._lines = 0
         self._unlogged = 0
 
@@ -49,7 +49,7 @@ class Connections:
         return len(self._open)
 
     def enter(self, connection: Connection) -> str:
-        """Count *connection* in; otherwise say why there is no room. One that waits for its client goes for one that comes."""
+        """Admit *connection* and return "", or return why there is no room. If needed, an idle connection is closed to make room."""
         address = connection.address
         mine = self._by_address.get(address, 0)
         if mine >= self.limits.connections_per_address and not self.is_trusted(address):
@@ -66,7 +66,7 @@ class Connections:
         return ""
 
     def leave(self, connection: Connection) -> None:
-        """*connection* is gone, or as good as gone."""
+        """Note that *connection* is closed or about to be."""
         self._quiet.pop(connection, None)
         if connection not in self._open:
             return
@@ -78,11 +78,11 @@ class Connections:
             del self._by_address[connection.address]
 
     def busy(self, connection: Connection) -> None:
-        """A request of *connection* is under way."""
+        """Note that a request of *connection* is under way."""
         self._quiet.pop(connection, None)
 
     def quiet(self, connection: Connection) -> None:
-        """*connection* waits for its client again."""
+        """Note that *connection* waits for its client again."""
         if connection in self._open:
             self._quiet[connection] = None
 
@@ -97,7 +97,7 @@ class Connections:
         return any(known.version == network.version and known in network for network in self._trusted)
 
     async def watch(self) -> None:
-        """Look at every connection's deadlines until cancelled."""
+        """Check the deadlines of every connection until cancelled."""
         limits, loop = self.limits, asyncio.get_running_loop()
         shortest = min(limits.head_seconds, limits.body_seconds, limits.answer_seconds, limits.linger_seconds)
         last_line = loop.time()
@@ -113,7 +113,7 @@ class Connections:
                     self._unlogged = 0
 
     def note(self, refusal: Refusal, address: str) -> None:
-        """Log a refusal; of many in one second, the rest is only counted."""
+        """Log a refusal; beyond a number per second, only count it."""
         if self._lines >= LINES_PER_SECOND:
             self._unlogged += 1
             return

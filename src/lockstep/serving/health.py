@@ -1,4 +1,4 @@
-"""Is this process alive, and can it work? For load balancers and supervisors; says nothing about anybody."""
+"""Is this process alive, and can it work? For load balancers and supervisors; reveals nothing about people."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ ROOT = (
 
 
 def health_app(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool] = lambda: True) -> Starlette:
-    """`/healthz`: the process answers. `/readyz`: the database does, too (503 where it does not). `/metrics`: for those with the token.
+    """`/healthz`: the process responds. `/readyz`: the database responds too (503 if it does not). `/metrics`: only with the token.
 
-    *is_reachable*: whether the database takes new connections, which an open one does not show.
+    *is_reachable*: whether the database accepts new connections, which open ones do not show.
     """
 
     async def root(_: Request) -> PlainTextResponse:
@@ -65,7 +65,7 @@ def health_app(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool] = 
 async def serving_health(
     pool: Pool, metrics: Metrics, *, host: str, port: int, is_reachable: Callable[[], bool] = lambda: True
 ) -> AsyncIterator[None]:
-    """Answer on *host* and *port* for the length of the block. Raises LockstepError when the port is taken."""
+    """Serve on *host* and *port* for the duration of the block. Raises LockstepError if the port is taken."""
     listener = listen(host, port, next_step="Stop the other program, or choose another port: --port N")
     async with serving_http(health_app(pool, metrics, is_reachable), listener, limits=LIMITS):
         yield
@@ -82,7 +82,7 @@ def is_taken(host: str, port: int) -> bool:
 
 
 def free_port(host: str, wanted: int, *, but: int = 0) -> int:
-    """*wanted* where it is free, else the next free one after it, and never *but*; 0: any free one."""
+    """*wanted* if it is free, else the next free port, but never *but*; 0 gives any free port."""
     if wanted == 0:
         with closing(socket.socket()) as trial:
             trial.bind((host, 0))

@@ -1,7 +1,7 @@
-"""Figures for Prometheus, in its text format: one page for each process, shown only to whoever has the token.
+"""Metrics for Prometheus in its text format: one page per process, shown only with the token.
 
-Without a token there is no page. The address of the client proves nothing: behind a proxy on this machine everybody comes from it.
-Labels name applications, routes and results. No label holds the name of a person or a text that a client sent.
+Without a configured token the page does not exist. The client's address proves nothing: behind a local proxy all clients have the
+same one. Labels contain applications, routes and results, never a person's name or text sent by a client.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from lockstep.postgres.pool import Pool
 METRICS_PATH = "/metrics"
 MEASURE_SECONDS = 5.0
 FRESH_SECONDS = 1.0
-# From a quick answer on the same network to the longest that anybody waits for.
+# From a quick response on the same network to the longest wait of any client.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 Measure = Callable[[], Awaitable[Sequence[Metric]]]
 
 
 class Metrics:
-    """The page of one process. Register what the process counts itself with *registry*.
+    """The page of one process. Register the process's own counters with *registry*.
 
-    *measure* looks at the database once for each scrape. While that fails, the rest is shown and `<product>_database_up` is 0.
+    *measure* queries the database once per scrape. While that fails, everything else is shown and `<product>_database_up` is 0.
     """
 
     def __init__(self, product: str, *, token: str, pool: Pool | None = None, measure: Measure | None = None) -> None:
@@ -52,7 +52,7 @@ class Metrics:
         self.registry.register(_Families(self._families))
 
     async def page(self, request: Request) -> Response:
-        """The answer to GET /metrics."""
+        """The response to GET /metrics."""
         if not self._token:
             return PlainTextResponse(
                 f"There are no metrics without a token: set {self._product.upper()}_METRICS_TOKEN\n", status_code=404
@@ -69,7 +69,7 @@ class Metrics:
         return Response(encode(self.registry), headers={"content-type": media_type, "cache-control": "no-store"})
 
     async def _look(self) -> None:
-        """Measure, unless somebody did so a moment ago: many scrapers cost the database no more than one."""
+        """Measure, unless it was done a moment ago: many scrapers cost the database no more than one."""
         if self._measure is None:
             return
         async with self._turn:
@@ -100,12 +100,12 @@ class _Families(Collector):
         return self._families()
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing is known before the first scrape, and nothing clashes."""
+        """Describe nothing: the metrics are unknown before the first scrape and cannot clash."""
         return ()
 
 
 def _pool_families(product: str, pool: Pool) -> Iterable[Metric]:
-    """How busy the database connections of this process are."""
+    """How busy this process's database connections are."""
     stats = pool.get_stats()
     size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
     connections = GaugeMetricFamily(

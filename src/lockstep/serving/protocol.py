@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection: uvicorn's protocol over httptools, with limits on what its client may send and how slowly.
 
-The only place that uses uvicorn's private API; docs/decisions/0015-limits-in-uvicorns-protocol.md says why. `PRIVATE_API` names what
-is used.
+This is the only module that uses uvicorn's private API; docs/decisions/0015-limits-in-uvicorns-protocol.md says why. `PRIVATE_API`
+lists what is used.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ PRIVATE_API = {
     RequestResponseCycle: ("run_asgi", "send", "receive"),
 }  # fmt: skip
 _NEVER = float("inf")
-_FRAMING = 8  # bytes of chunk framing for one byte of a body; more is padding
+_FRAMING = 8  # allowed bytes of chunk framing per byte of a body; more is padding
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """What is refused is answered, once what was asked before has its answer; then the connection ends.
+    """Answers a refused request after all earlier ones have their response; then the connection ends.
 
-    Deadlines are in seconds of the event loop; *_deadline* is the client's for the head or body that it is sending.
+    Deadlines are in seconds of the event loop's clock. *_deadline* applies to the head or body that the client is sending.
     """
 
     registry: Connections
@@ -62,7 +62,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self.registry.leave(self)
 
-    # What comes in
+    # Input
 
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
@@ -83,17 +83,17 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._raw > limits.head_bytes:
             self._refuse(Refusal(431, f"The head of the request has more than {limits.head_bytes} bytes."))
         elif self._deadline == _NEVER and not self._is_answering:
-            # Blank lines between two requests begin none.
+            # Blank lines between requests do not start one.
             self._deadline = self.loop.time() + limits.head_seconds
 
     def _feed(self, data: bytes) -> None:
-        """Raises Refused for what is no HTTP and for what one of our own callbacks refuses."""
+        """Raise Refused for data that is not HTTP, and for whatever one of our callbacks refuses."""
         while data:
             try:
                 self.parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as offer:
-                # Another protocol may be ignored (RFC 9110, section 7.8), a body that came with the offer may not.
+                # An offer of another protocol may be ignored (RFC 9110, section 7.8); the body that came with it may not.
                 data = without_upgrade(self.parser.get_method(), self.url, self.headers) + data[offer.args[0] :]
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
@@ -101,7 +101,7 @@ class LimitedProtocol(HttpToolsProtocol):
             except httptools.HttpParserCallbackError as error:
                 cause = error.__context__
                 refused = cause if isinstance(cause, Refused) else Refused(400, "The request target is no URL.")
-                release_frames(error)  # they hold the parser, which holds the connection
+                release_frames(error)  # they reference the parser, which references the connection
                 raise refused from None
             except httptools.HttpParserError as error:
                 raise Refused(400, f"This is no HTTP/1.1 request: {str(error)[:100]}.") from None
@@ -124,7 +124,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:
-            return  # a trailer is no header field (RFC 9110, section 6.5.1)
+            return  # a trailer is not a header field (RFC 9110, section 6.5.1)
         limits = self.registry.limits
         self._fields += 1
         self._head += len(name) + len(value)
@@ -172,7 +172,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._discarded > self.registry.limits.discarded_bytes:
             self.transport.abort()
 
-    # What goes out
+    # Output
 
     @property
     def _is_answering(self) -> bool:
@@ -192,7 +192,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.registry.quiet(self)
 
     def close_after_answer(self) -> None:
-        """The last answer of the connection is written. A body that still comes is taken, so that the answer can be read."""
+        """Prepare to close: the last response is written. A body that is still arriving is discarded, so that the client can read it."""
         if not self._in_body:
             self.transport.close()
         elif not self.transport.is_closing():
@@ -207,10 +207,10 @@ class LimitedProtocol(HttpToolsProtocol):
         super().resume_writing()
         self._write_deadline = _NEVER
 
-    # What is refused
+    # Refusals
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Read no more; answer with *refusal* once everything that was asked before has its answer."""
+        """Stop reading, and answer with *refusal* once all earlier requests have their response."""
         if self._is_deaf or self.transport.is_closing():
             return
         if self._in_head or self._in_body:
@@ -225,7 +225,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._end_with(refusal)
 
     def _give_up(self, cycle: RequestResponseCycle) -> bool:
-        """End a request whose body will never be complete; False where (a part of) its answer is already sent."""
+        """End a request whose body will never be complete; return False if its response has begun."""
         if cycle.response_started:
             return False
         if cycle is self._running:
@@ -237,7 +237,7 @@ class LimitedProtocol(HttpToolsProtocol):
         return True
 
     def _end_with(self, refusal: Refusal) -> None:
-        """Send *refusal* and end; what still comes is taken for a moment, or it would reset the connection before it is read."""
+        """Send *refusal* and end. Further input is discarded for a moment; otherwise a reset would arrive before the client reads it."""
         self._unset_keepalive_if_required()
         self.transport.write(self._answer(refusal))
         self.transport.write_eof()
@@ -252,10 +252,10 @@ class LimitedProtocol(HttpToolsProtocol):
         lines += [b"content-type: " + media_type, b"content-length: %d" % len(body), b"connection: close", b"", b""]
         return b"\r\n".join(lines) + (b"" if refusal.method == "HEAD" else body)
 
-    # What takes too long
+    # Deadlines
 
     def look(self, now: float) -> None:
-        """Act on every deadline that has passed at *now*, in seconds of the event loop."""
+        """Act on every deadline that has passed. *now*: seconds of the event loop's clock."""
         if now > self._write_deadline or now > self._closing_deadline:
             self.transport.abort()
         elif self.transport.is_closing():
@@ -265,7 +265,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _be_late(self, now: float) -> None:
         limits = self.registry.limits
-        if self.flow.read_paused:  # it is the server that does not read
+        if self.flow.read_paused:  # the server is the one that does not read
             self._deadline = now + limits.body_seconds
         elif self._in_body:
             self._refuse(Refusal(408, f"The body was not complete within {limits.body_seconds:g} seconds."))
@@ -275,18 +275,18 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def make_room(self) -> None:
-        """Go, so that somebody else can come."""
+        """Close to make room for another client."""
         self.transport.abort()
 
     def shutdown(self) -> None:
-        """The server stops: what is complete gets its answer, and what is not has half the time to become it."""
+        """Stop: complete requests get their response, incomplete ones have half the time to become complete."""
         if self._in_body:
             self._deadline = min(self._deadline, self.loop.time() + self.registry.limits.stop_seconds / 2)
         super().shutdown()
 
 
 class LastAnswer(asyncio.Transport):
-    """The transport as the last answer of a connection sees it: `close` lets the client read it first."""
+    """The transport under the last response of a connection: `close` lets the client read it first."""
 
     __slots__ = ("_protocol", "_transport")
 
@@ -308,7 +308,7 @@ class LastAnswer(asyncio.Transport):
 
 
 async def finish_early(send: Send, rendered: tuple[bytes, bytes]) -> None:
-    """Answer 503 to a request that is not waited for any longer, unless its answer has begun or its client does not read."""
+    """Answer 503 to a request that nobody waits for any longer, unless its response has begun or its client does not read."""
     cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]
     if cycle.response_started or cycle.flow.write_paused:
         cycle.transport.abort()
@@ -322,5 +322,5 @@ async def finish_early(send: Send, rendered: tuple[bytes, bytes]) -> None:
 
 
 def protocol_for(registry: Connections, render: Render) -> type[LimitedProtocol]:
-    """The protocol class of one server; uvicorn makes one of it for each connection."""
+    """The protocol class of one server; uvicorn creates an instance for each connection."""
     return type("LimitedProtocol", (LimitedProtocol,), {"registry": registry, "render": staticmethod(render)})

@@ -1,4 +1,6 @@
-"""What is refused before an application hears of it: the answer, and the rules of RFC 9112 that httptools does not keep. Pure."""
+"""Requests that are refused before the application sees them: the response, and the rules of RFC 9112 that httptools does not
+enforce. Pure.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer that the connection gives itself. *method* and *path* are "" until they are known."""
+    """A response of the connection itself. *method* and *path* are "" until they are known."""
 
     status: int
     detail: str
@@ -18,12 +20,12 @@ class Refusal:
     path: str = ""
 
     def about(self, method: str, path: str) -> Refusal:
-        """The same, of a request whose method and path are known."""
+        """The same refusal with the request's method and path."""
         return replace(self, method=method, path=path)
 
 
 class Refused(Exception):
-    """Ends the reading of a request."""
+    """Stops reading a request."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -31,7 +33,7 @@ class Refused(Exception):
 
 
 def check_head(version: str, headers: Headers) -> None:
-    """Raise Refused for a head of *version* ("1.1") that two servers could read differently; names are in lower case."""
+    """Raise Refused for a head of HTTP *version* ("1.1") that two servers could read differently. Header names are in lower case."""
     if version not in ("1.1", "1.0"):
         raise Refused(505, f"HTTP/{version} is not spoken here: use HTTP/1.1.")
     hosts, codings = 0, []

@@ -1,4 +1,4 @@
-"""Run uvicorn: on a socket of ours, with our limits, without its signals, its log and its lifespan."""
+"""Run uvicorn on a socket of ours, with our limits and without its signal handlers, log and lifespan."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BACKLOG = 2048
 
 
 def listen(host: str, port: int, *, next_step: str) -> socket.socket:
-    """A socket that listens; port 0 is any free one. Raises LockstepError, with *next_step*, where it is taken."""
+    """A listening socket; port 0 gives any free port. Raises LockstepError, with *next_step*, if the port is taken."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -36,7 +36,7 @@ def listen(host: str, port: int, *, next_step: str) -> socket.socket:
 
 
 def plain_text(refusal: Refusal) -> tuple[bytes, bytes]:
-    """A refusal for people."""
+    """A refusal as plain text."""
     return b"text/plain; charset=utf-8", f"{refusal.detail}\n".encode()
 
 
@@ -44,9 +44,9 @@ def plain_text(refusal: Refusal) -> tuple[bytes, bytes]:
 async def serving_http(
     app: App, listener: socket.socket, *, limits: Limits, render: Render = plain_text
 ) -> AsyncIterator[Connections]:
-    """Serve *app* for the length of the block; at its end, requests under way have `stop_seconds`.
+    """Serve *app* for the duration of the block; at its end, requests under way get `stop_seconds`.
 
-    *render* makes media type and body of what is refused before *app* hears of it.
+    *render* creates media type and body of requests that are refused before *app* sees them.
     """
     registry = Connections(limits)
     server = _Server(_config(app, registry, render))
@@ -75,7 +75,7 @@ def _config(app: App, registry: Connections, render: Render) -> uvicorn.Config:
         try:
             await app(scope, receive, send)
         except asyncio.CancelledError:
-            # Only a server that stops cancels its requests: one that took too long still gets an answer.
+            # Requests are cancelled only when the server stops: one that took too long still gets a response.
             await finish_early(send, render(Refusal(503, "The service is stopping. Try again in a moment.")))
 
     return uvicorn.Config(
@@ -87,7 +87,7 @@ def _config(app: App, registry: Connections, render: Render) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """Signals are our business, not uvicorn's."""
+    """Leaves signals to us."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

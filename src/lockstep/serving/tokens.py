@@ -1,4 +1,4 @@
-"""Tokens of those who may look at a process: monitoring."""
+"""Tokens that monitoring uses to read a process's metrics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SHORTEST_TOKEN = 16
 
 
 def checked_token(text: str, *, variable: str) -> str:
-    """*text*. Raises LockstepError where it can be guessed or cannot travel in a header; the text is not repeated."""
+    """*text*, checked. Raises LockstepError if it is easy to guess or not allowed in a header; the error does not repeat it."""
     if len(text) < SHORTEST_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
         raise invalid(
             f"{variable} must have at least {SHORTEST_TOKEN} characters of ASCII without blanks",

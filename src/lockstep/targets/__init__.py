@@ -1,1 +1,1 @@
-"""The applications' side: the one HTTP client for all that leaves, SCIM over it, and the ways to try a connection out."""
+"""The applications' side: SCIM over the one HTTP client for outgoing requests, and the ways to test a connection."""

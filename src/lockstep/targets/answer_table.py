@@ -1,6 +1,7 @@
-"""What each answer of an application means, as tables: HTTP status, scimType of a 400, trouble on the wire.
+"""Tables of what an application's responses mean: by HTTP status, by the scimType of a 400, by network error.
 
-In the sentences, {name} is the application, {status} the HTTP status, {at} method and URL, {detail} the SCIM error's own words.
+Placeholders in the sentences: {name} is the application, {status} the HTTP status, {at} method and URL, {detail} the detail of the
+SCIM error.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ NOT_SCIM = "SystemForCrossDomainIdentityManagementServiceIncompatible"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One meaning: what it is for us, and how it is said."""
+    """One meaning: how it is handled, and how it is reported."""
 
     verdict: Verdict
     code: str
@@ -145,7 +146,7 @@ VANISHED = Row(
 )
 GONE_ALREADY = Row(Verdict.DONE_ALREADY, "", "The account was no longer in {name} (HTTP {status})")
 
-# A 400 says more by its scimType (RFC 7644, table 9).
+# The scimType of a 400 is more specific than its status (RFC 7644, table 9).
 BY_SCIM_TYPE: Mapping[str, Row] = {
     "uniqueness": BY_STATUS[409],
     "toomany": Row(

@@ -1,7 +1,7 @@
-"""What an application's answers say about the forms of a request that it understands. Pure.
+"""What an application's responses show about the forms of request that it understands. Pure.
 
-A manager is `{"value": id}` (RFC 7643, 4.3) or the bare id, as Microsoft Entra writes it; a member is removed by a filter in the path
-(RFC 7644, 3.5.2.2) or by a value, as Entra does. Some servers understand one of the two, and answer with success all the same.
+A manager is `{"value": id}` (RFC 7643, 4.3) or the bare id, as Microsoft Entra writes it. A member is removed by a filter in the
+path (RFC 7644, 3.5.2.2) or by a value, as Entra does. Some servers understand only one form and report success for both.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAY_BE_THE_FORM = frozenset({400, 422, 500})
 
 
 def misread_managers(changes: Sequence[Change], answer: Answer) -> list[Change]:
-    """The changes of a manager that *answer* does not show as they were sent; none where it shows no resource."""
+    """The changes of a manager that *answer* shows with another value than was sent; none if it contains no resource."""
     if answer.account is None:
         return []
     resource = answer.account.resource
@@ -26,10 +26,10 @@ def misread_managers(changes: Sequence[Change], answer: Answer) -> list[Change]:
 
 
 def may_be_about_managers(changes: Sequence[Change], answer: Answer) -> bool:
-    """Whether a failure may be because of how a manager is named, and the same may be sent in the other form.
+    """Whether a PATCH may have failed because of the form of the manager, and can safely be sent again in the other form.
 
-    The server said itself that it failed. That it stored what it was sent all the same does no harm where values are only set: an
-    element of several that is added would be there twice.
+    The server reported a failure, but it may have stored the changes anyway. Repeating them is harmless only if they set values:
+    an element added to a multi-valued attribute would be there twice.
     """
     last = answer.exchanges[-1] if answer.exchanges else None
     may_be = last is not None and last.method == "PATCH" and last.status in MAY_BE_THE_FORM
@@ -38,17 +38,17 @@ def may_be_about_managers(changes: Sequence[Change], answer: Answer) -> bool:
 
 
 def is_manager(change: Change) -> bool:
-    """Whether it sets a manager."""
+    """Whether the change sets a manager."""
     return isinstance(change.new, str) and change.path.rpartition(":")[2].casefold() == "manager"
 
 
 def still_members(answer: Answer, removed: Collection[str]) -> list[str]:
-    """Who of *removed* is in the group that *answer* shows. Most answers show none: nothing is known then."""
+    """Those of *removed* who are still members according to *answer*. Most responses show no members; then the result is empty."""
     shown = (shown_members(answer.account.resource) if answer.account is not None else None) or frozenset()
     return [one for one in removed if one in shown]
 
 
 def has_no_patch(answer: Answer) -> bool:
-    """Whether the method is not offered: PATCH is optional (RFC 7644, 3.5.2)."""
+    """Whether the application does not offer PATCH, which is optional (RFC 7644, 3.5.2)."""
     last = answer.exchanges[-1] if answer.exchanges else None
     return answer.verdict is Verdict.REFUSED and last is not None and last.status in (405, 501)

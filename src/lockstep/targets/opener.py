@@ -1,6 +1,6 @@
-"""Open applications for the inner rooms: `ports.TargetOpener` with one connection pool for all of them.
+"""Open applications for the rest of Lockstep: `ports.TargetOpener` with one connection pool for all of them.
 
-Close it last: every target that it opened sends through its pool.
+Close it last: every target it opened sends through its pool.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class ScimTargets(TargetOpener):
     """Opens SCIM applications.
 
-    *outbound_allow* lists origins and networks beyond the internet that this process always allows; *observer* counts requests.
+    *outbound_allow*: private origins and networks that this process always allows. *observer* counts requests.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class ScimTargets(TargetOpener):
 
     @property
     def client(self) -> HttpClient:
-        """The connections, made when something is opened: most commands never talk to an application."""
+        """The connection pool, created when the first application is opened: most commands never contact one."""
         if self._client is None:
             from lockstep.http.client import HttpClient
 
@@ -46,7 +46,7 @@ class ScimTargets(TargetOpener):
         return self._client
 
     def allow(self, more: Iterable[str]) -> None:
-        """As the port says. Connections that are open are not used again after a change."""
+        """See the port. After a change no open connection is reused."""
         more = tuple(more)
         if more == self._more:
             return

@@ -1,7 +1,6 @@
-"""Keep to what an application can take: requests per second, requests at once, and its own wish to be left alone.
+"""Respect what an application can take: requests per second, concurrent requests, and the pauses that it asks for.
 
-Nobody sleeps through a long pause: where the turn would come too late, the caller is told when to come back instead, and
-nothing has been sent.
+Nobody sleeps through a long pause: if the turn would come too late, the caller learns when to come back, and nothing was sent.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ from email.utils import parsedate_to_datetime
 
 LONGEST_PAUSE = timedelta(hours=24)
 SLOWEST_RATE = 0.2
-BURST_SECONDS = 0.5  # so that many workers do not march in step
+BURST_SECONDS = 0.5  # so that many workers do not send at the same moment
 FIRST_BACKOFF_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 60.0
-RECOVERY_PER_SECOND = 0.02  # of the ceiling
-FREE_AGAIN_FACTOR = 4.0  # an application that named no rate is unlimited again at this multiple of what it refused
+RECOVERY_PER_SECOND = 0.02  # as a share of the ceiling
+FREE_AGAIN_FACTOR = 4.0  # without a given rate, the limit is dropped at this multiple of the rate that was refused
 
 
 class TooSoon(Exception):
-    """The turn comes only after *wait_seconds*; nothing was sent."""
+    """The next turn is *wait_seconds* away; nothing was sent."""
 
     def __init__(self, wait_seconds: float) -> None:
         super().__init__(f"not before {wait_seconds:.1f} seconds")
@@ -31,16 +30,16 @@ class TooSoon(Exception):
 
 
 class Bucket:
-    """The token bucket as arithmetic: every method takes the monotonic time in seconds.
+    """The arithmetic of a token bucket. Every method takes the monotonic time in seconds.
 
-    *rate* None means unlimited until the application objects.
+    *rate* None: unlimited until the application refuses.
     """
 
     def __init__(self, rate: float | None, *, now: float) -> None:
         self.ceiling = rate
         self.rate = rate
         self.paused_until = 0.0
-        self._due_at = now  # when the next turn is due if turns are taken evenly
+        self._due_at = now  # when the next evenly spaced turn is due
         self._grown_at = now
         self._refusals = 0
         self._window_at = now
@@ -48,7 +47,7 @@ class Bucket:
         self._seen_rate = 0.0
 
     def reserve(self, now: float, *, longest_wait: float) -> float:
-        """Take one turn and return how many seconds to wait for it. Raises TooSoon over *longest_wait*."""
+        """Take one turn and return the seconds to wait for it. Raises TooSoon if that exceeds *longest_wait*."""
         wait = self.pause_left(now)
         self._recover(now)
         if self.rate is not None:
@@ -61,13 +60,13 @@ class Bucket:
         return wait
 
     def pause_left(self, now: float) -> float:
-        """For how many seconds more the application wants to be left alone."""
+        """Seconds until the pause that the application asked for ends."""
         return max(0.0, self.paused_until - now)
 
     def refused(self, now: float, *, retry_after: float | None) -> float:
-        """The application asked to slow down: halve the rate; return the seconds for which nothing is sent."""
+        """Halve the rate because the application asked to slow down; return the seconds for which nothing is sent."""
         self._refusals += 1
-        if now >= self.paused_until:  # one refusal counts once, however many requests were under way
+        if now >= self.paused_until:  # count one refusal, however many requests were under way
             seen = self._seen_rate or max(1.0, float(self._window_count))
             self.rate = max(SLOWEST_RATE, (self.rate if self.rate is not None else seen) / 2)
             self._grown_at = self._due_at = now
@@ -79,7 +78,7 @@ class Bucket:
         return self.paused_until - now
 
     def accepted(self) -> None:
-        """A request went through: the next refusal starts with a short pause again."""
+        """Note a successful request: the next refusal starts with a short pause again."""
         self._refusals = 0
 
     def _recover(self, now: float) -> None:
@@ -100,7 +99,7 @@ class Bucket:
 
 
 class Pace:
-    """One application's bucket and its number of requests at once, for everybody in this process."""
+    """One application's bucket and its limit of concurrent requests, shared by all in this process."""
 
     def __init__(
         self, requests_per_second: float | None, concurrency: int, *, clock: Callable[[], float] = time.monotonic
@@ -111,30 +110,30 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self, *, longest_wait: float) -> AsyncIterator[None]:
-        """Wait for a turn and hold it while the request is under way. Raises TooSoon when it comes too late."""
+        """Wait for a turn and hold it while the request is under way. Raises TooSoon if it comes too late."""
         async with self._slots:
             wait = self._bucket.reserve(self._clock(), longest_wait=longest_wait)
             while wait > 0:
                 await asyncio.sleep(wait)
-                # Somebody else may have been refused meanwhile: nothing goes out into that pause.
+                # Another request may have been refused meanwhile: send nothing into that pause.
                 wait = self._bucket.pause_left(self._clock())
                 if wait > longest_wait:
                     raise TooSoon(wait)
             yield
 
     def slow_down(self, retry_after: float | None) -> float:
-        """Remember that the application refused for its load; return the seconds until the next request."""
+        """Note that the application refused because of its load; return the seconds until the next request."""
         return self._bucket.refused(self._clock(), retry_after=retry_after)
 
     def keep_going(self) -> None:
-        """Remember that the application took a request."""
+        """Note that the application accepted a request."""
         self._bucket.accepted()
 
 
 def read_retry_after(text: str, now: datetime) -> datetime | None:
     """When a Retry-After header allows the next request: seconds or an HTTP date (RFC 9110, 10.2.3), at most 24 hours away.
 
-    None where the header is missing or cannot be read; never in the past.
+    None if the header is missing or unreadable; never a time in the past.
     """
     text = text.strip()
     if text.isascii() and text.isdigit():

@@ -1,7 +1,7 @@
-"""Keep an HTTP exchange for the log without anything secret in it.
+"""Keep an HTTP exchange for the log without any secret in it.
 
-Bodies are kept as bytes and rendered when somebody asks, because most exchanges are never looked at. A hostile application
-may send our token back, also encoded: what is shown is searched for it.
+Bodies are kept as bytes and rendered on demand, because most exchanges are never looked at. A hostile application may return our
+token, possibly encoded, so everything that is shown is searched for it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ SHORTEST_SECRET = 4
 
 
 class Redactor:
-    """Takes the application's token, passwords and redacted values out of what is shown.
+    """Removes the application's token, passwords and redacted values from what is shown.
 
-    *secret* has `reveal()`; it is revealed only while something is searched for it. *paths*: target paths whose attributes are
-    hidden whatever they hold.
+    *secret* is revealed only during a search. *paths*: target paths whose attributes are always hidden.
     """
 
     __slots__ = ("_attributes", "_hidden", "_secret")
@@ -37,7 +36,7 @@ class Redactor:
         self._attributes = frozenset(_attribute_of(path) for path in paths)
 
     def hiding(self, values: Collection[str]) -> Redactor:
-        """The same, with *values* hidden as well."""
+        """A redactor that hides *values* as well."""
         if not values:
             return self
         more = Redactor(self._secret, (*self._hidden, *values))
@@ -45,7 +44,7 @@ class Redactor:
         return more
 
     def text(self, text: str) -> str:
-        """*text* without the token in any of its spellings, and without hidden values."""
+        """*text* without the token in any encoding and without hidden values."""
         for spelling in _spellings(self._secret.reveal()) if self._secret else ():
             if spelling.lower() in text.lower():
                 text = re.sub(re.escape(spelling), lambda _: HIDDEN, text, flags=re.IGNORECASE)
@@ -54,7 +53,7 @@ class Redactor:
         return text
 
     def body(self, body: bytes) -> str:
-        """*body* as text: JSON without secret values and cut to length; of anything else only its size."""
+        """*body* as text: JSON without secret values, cut to length; for anything else only its size."""
         if not body:
             return ""
         if len(body) > 4 * LONGEST_KEPT_BODY:
@@ -89,7 +88,7 @@ class Redactor:
 
 
 class RecordedExchange(Exchange):
-    """An exchange that renders its bodies when they are asked for."""
+    """An exchange that renders its bodies on demand."""
 
     __slots__ = ("_received", "_redactor", "_sent", "_target")
 
@@ -138,7 +137,7 @@ class RecordedExchange(Exchange):
 
 
 def strings_in(value: Any) -> list[str]:
-    """Every text in a value, at any depth."""
+    """Every string in a value, at any depth."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, Mapping):
@@ -149,12 +148,12 @@ def strings_in(value: Any) -> list[str]:
 
 
 def _attribute_of(path: str) -> str:
-    """The attribute that holds the value at *path*, folded: `emails` of `emails[type eq "work"].value`."""
+    """The folded attribute of *path*: `emails` for `emails[type eq "work"].value`."""
     return path.partition("[")[0].rpartition(":")[2].partition(".")[0].casefold()
 
 
 def _spellings(secret: str) -> list[str]:
-    """The ways in which a secret comes back: plain, percent-encoded, base64 at any offset, hexadecimal, JSON."""
+    """The encodings in which a secret may come back: plain, percent-encoded, base64 at any offset, hexadecimal, JSON."""
     if len(secret) < SHORTEST_SECRET:
         return [secret] if secret else []
     raw = secret.encode()
@@ -163,7 +162,7 @@ def _spellings(secret: str) -> list[str]:
     spellings.add("".join(f"\\u{ord(letter):04x}" for letter in secret))
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + raw).decode()
-        # The letters at both ends also depend on the neighbours, so only those between them are ours.
+        # The characters at both ends depend on neighbouring bytes, so only those between them belong to the secret.
         middle = encoded[(0, 2, 3)[offset] : len(encoded) - (0 if (offset + len(raw)) % 3 == 0 else 4) or None]
         if len(middle) >= SHORTEST_SECRET:
             spellings |= {middle, middle.replace("+", "-").replace("/", "_")}

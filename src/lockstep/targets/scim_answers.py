@@ -1,6 +1,6 @@
-"""Say what an application's answer means: a verdict, Entra's error code, one plain sentence and what to do next. Pure.
+"""Interpret an application's response: a verdict, Entra's error code, a plain sentence and the next step. Pure.
 
-An answer that is not SCIM proves nothing: it never counts as success, as "not there" or as empty, and its body is never shown.
+A response that is not SCIM proves nothing: it never counts as success, as "not found" or as empty, and its body is never shown.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LONGEST_DETAIL = 500
 
 @dataclass(frozen=True, slots=True)
 class Sayer:
-    """Who the sentences speak of: the application's name, its short name for commands, and what must not be shown."""
+    """What the sentences need: the application's name, its short name for commands, and the redactor."""
 
     display_name: str
     app: str
@@ -49,14 +49,14 @@ class Sayer:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an answer means; *content* is the JSON object of a read that succeeded."""
+    """The meaning of a response. *content*: the JSON object of a successful read."""
 
     answer: Answer
     content: Mapping[str, Any] | None = None
 
 
 def read_answer(request: ScimRequest, response: Response, url: str, sayer: Sayer, *, now: datetime) -> Reading:
-    """Judge one whole HTTP answer. Exchanges are added by the caller."""
+    """Interpret one complete HTTP response. The caller adds the exchanges."""
     content = _object_in(response.body)
     row = _judge(request, response, content)
     if row is None:
@@ -83,7 +83,7 @@ def read_answer(request: ScimRequest, response: Response, url: str, sayer: Sayer
 
 
 def read_trouble(call: Call, error: WireError, sayer: Sayer) -> Answer:
-    """What it means that no whole answer came."""
+    """Interpret a missing or incomplete response."""
     verdict, code = TROUBLES[error.trouble]
     sentence = f"{sayer.display_name} cannot be reached: {error.sentence}"
     if error.trouble is Trouble.BLOCKED:
@@ -96,7 +96,7 @@ def read_trouble(call: Call, error: WireError, sayer: Sayer) -> Answer:
 
 
 def scim_detail(content: Mapping[str, Any] | None, redactor: Redactor) -> str:
-    """The words of a SCIM error, made safe to show; "" where *content* is no SCIM error (RFC 7644, 3.12)."""
+    """The detail of a SCIM error, redacted; "" if *content* is no SCIM error (RFC 7644, 3.12)."""
     if content is None:
         return ""
     detail = content.get("detail")
@@ -107,21 +107,21 @@ def scim_detail(content: Mapping[str, Any] | None, redactor: Redactor) -> str:
 
 
 def not_scim(request: ScimRequest, url: str, sayer: Sayer, fault: str) -> Answer:
-    """An answer that has the status of success but breaks the protocol; *fault* says how."""
+    """A response with a success status that breaks the protocol; *fault* says how."""
     sentence = f"{sayer.display_name} answered {request.method} {_shown(url)} {fault}"
     step = f"Report it to the makers of {sayer.display_name}: Lockstep cannot rely on such an answer"
     return Answer(Verdict.AMBIGUOUS, None, NOT_SCIM, sayer.redactor.text(sentence), step)
 
 
 def _judge(request: ScimRequest, response: Response, content: Mapping[str, Any] | None) -> Row | None:
-    """The row that fits, or None for plain success."""
+    """The matching row, or None for plain success."""
     status = response.status
     if 200 <= status < 300:
         return _judge_success(request, response, content)
     if 300 <= status < 400:
         return REDIRECTED
     if status in (404, 410) and request.target_id:
-        # What a proxy or a web server says of a path proves nothing about our accounts: only a SCIM service knows them.
+        # What a proxy or web server says about a path proves nothing about accounts: only a SCIM service knows them.
         if not _is_scim_error(content):
             return WEB_PAGE
         return GONE_ALREADY if request.call is Call.DELETE else VANISHED
@@ -134,7 +134,7 @@ def _judge(request: ScimRequest, response: Response, content: Mapping[str, Any] 
 
 
 def _is_scim_error(content: Mapping[str, Any] | None) -> bool:
-    """Whether *content* is a SCIM error by its schema (RFC 7644, 3.12)."""
+    """Whether the schema of *content* is that of a SCIM error (RFC 7644, 3.12)."""
     schemas = content.get("schemas") if content is not None else None
     return isinstance(schemas, list) and any(isinstance(urn, str) and urn.lower().endswith(":error") for urn in schemas)
 
@@ -173,14 +173,14 @@ def _account(request: ScimRequest, response: Response, content: Mapping[str, Any
 
 
 def account_in(request: ScimRequest, resource: Mapping[str, Any], *, etag: str = "") -> Account:
-    """The account that *resource* is; *etag* from the header, otherwise from `meta.version`."""
+    """The account in *resource*. Its version is *etag* from the header, else `meta.version`."""
     meta = resource.get("meta")
     version = meta.get("version") if isinstance(meta, Mapping) else None
     return Account(request.kind, id_in(resource), resource, etag or (version if isinstance(version, str) else ""))
 
 
 def id_in(resource: Mapping[str, Any]) -> str:
-    """The id of a resource; "" where it has none. RFC 7643 (3.1) wants a text; a whole number is taken for one."""
+    """The id of a resource, or "". RFC 7643 (3.1) requires a string; a whole number is accepted as well."""
     found = resource.get("id")
     if isinstance(found, int) and not isinstance(found, bool):
         return str(found)
@@ -212,5 +212,5 @@ def _what_it_is(response: Response) -> str:
 
 
 def _shown(url: str) -> str:
-    """*url* without its query: a filter holds somebody's name."""
+    """*url* without its query, since a filter contains a person's name."""
     return url.partition("?")[0]

@@ -1,7 +1,6 @@
-"""Build the SCIM requests of an application (RFC 7644). Pure.
+"""Build SCIM requests (RFC 7644). Pure.
 
-A value in a filter is a JSON string whose every character then stands percent-encoded in the URL: a name with quotes or
-ampersands in it must never end the filter early.
+A value in a filter is a JSON string, percent-encoded in the URL: quotes or ampersands in a name must never end the filter early.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ ENTRA_FLAG_OFF = "azureadscimpatch2017"
 
 
 class Call(StrEnum):
-    """What a request is for; it decides what its answer means."""
+    """The purpose of a request, which decides what its response means."""
 
     FIND = "find"
     GET = "get"
@@ -46,7 +45,7 @@ class Call(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScimRequest:
-    """One request, without host and credentials. *path* begins with a slash and carries its query."""
+    """One request without host and credentials. *path* begins with a slash and includes the query."""
 
     call: Call
     kind: ObjectKind
@@ -60,21 +59,21 @@ class ScimRequest:
 
 @dataclass(frozen=True, slots=True)
 class TenantUrl:
-    """A tenant URL in parts. *flags* is its query string, which travels on every request."""
+    """The parts of a tenant URL. *flags* is its query string, which is added to every request."""
 
     base: str
     flags: str
     mode: Mode
 
     def at(self, path: str) -> str:
-        """The whole URL of a request path."""
+        """The complete URL of a request path."""
         if not self.flags:
             return self.base + path
         return f"{self.base}{path}{'&' if '?' in path else '?'}{self.flags}"
 
 
 def read_tenant_url(text: str) -> TenantUrl:
-    """Take a tenant URL apart; trailing slashes are tolerated, feature flags choose Entra's dialect."""
+    """Parse a tenant URL. Trailing slashes are ignored; feature flags select Entra's dialect."""
     parts = urlsplit(text.strip())
     flags = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
     mode: Mode = "rfc"
@@ -86,13 +85,13 @@ def read_tenant_url(text: str) -> TenantUrl:
 
 
 def find_request(kind: ObjectKind, attribute: str, value: str) -> ScimRequest:
-    """Look for the accounts whose *attribute* equals *value*. A group's members are not asked for."""
+    """Search accounts whose *attribute* equals *value*. Excludes the members of a group."""
     query = _query(filter=f"{attribute} eq {json_quote(value)}", **_without_members(kind))
     return ScimRequest(Call.FIND, kind, "GET", f"{_collection(kind)}?{query}")
 
 
 def get_request(kind: ObjectKind, target_id: str) -> ScimRequest:
-    """Read one account by its id. A group's members are not asked for."""
+    """Read one account by its id. Excludes the members of a group."""
     return ScimRequest(Call.GET, kind, "GET", _one(kind, target_id) + _suffix(kind), target_id=target_id)
 
 
@@ -103,7 +102,7 @@ def page_request(kind: ObjectKind, *, start_index: int, count: int = PAGE_SIZE) 
 
 
 def create_request(kind: ObjectKind, values: Values, *, hidden: Sequence[str] = ()) -> ScimRequest:
-    """Create an account from target path to value; None leaves the attribute out."""
+    """Create an account. *values* are by target path; None leaves an attribute out."""
     resource = patch_build.to_resource(_plain(values), definition_of(kind))
     return ScimRequest(Call.CREATE, kind, "POST", _collection(kind), orjson.dumps(resource), hidden=tuple(hidden))
 
@@ -119,10 +118,10 @@ def update_request(
     hidden: Sequence[str] = (),
     bare_manager: bool = False,
 ) -> ScimRequest | None:
-    """Send only *changes* as PATCH (RFC 7644, 3.5.2); None when there is nothing to send.
+    """Send only *changes* as PATCH (RFC 7644, 3.5.2); None if there is nothing to send.
 
-    In the rfc dialect, *current* decides whether a filtered path is replaced or added. *bare_manager* names a manager by the id
-    alone, as Microsoft Entra does, and not as {"value": id}.
+    In the rfc dialect *current* decides whether a filtered path is replaced or added. *bare_manager* sends a manager as the bare
+    id, as Microsoft Entra does, instead of {"value": id}.
     """
     wanted = {change.path: _wanted(change) for change in changes}
     operations = patch_build.patch_operations(wanted, current, mode, definition=definition_of(kind))
@@ -149,12 +148,12 @@ def _wanted(change: Change) -> Any:
 
 
 def needs_current(changes: Sequence[Change], mode: Mode) -> bool:
-    """Whether *changes* can be put only by somebody who knows the account's present state."""
+    """Whether building a request for *changes* requires the account's current state."""
     return mode == "rfc" and any(parse_path(change.path, lenient=True).filter is not None for change in changes)
 
 
 def whole_request(kind: ObjectKind, target_id: str) -> ScimRequest:
-    """Read a resource with all that it has, a group's members included, to send it back changed."""
+    """Read a complete resource, including the members of a group, to send it back changed."""
     return ScimRequest(Call.GET, kind, "GET", _one(kind, target_id), target_id=target_id)
 
 
@@ -167,7 +166,7 @@ def put_request(
     etag: str = "",
     hidden: Sequence[str] = (),
 ) -> ScimRequest:
-    """Send the whole resource with *changes* made in *current* (RFC 7644, 3.5.1): for applications without PATCH."""
+    """Send the complete resource, *current* with *changes* applied (RFC 7644, 3.5.1): for applications without PATCH."""
     wanted = {change.path: _wanted(change) for change in changes}
     body = orjson.dumps(replaced(current, wanted, definition_of(kind)))
     return ScimRequest(Call.UPDATE, kind, "PUT", _one(kind, target_id), body, target_id, etag, tuple(hidden))
@@ -176,7 +175,7 @@ def put_request(
 def put_members_request(
     group_id: str, *, add: Sequence[str], remove: Sequence[str], current: Mapping[str, Any], etag: str = ""
 ) -> ScimRequest:
-    """The same for the members of a group: their full list, also where it is empty."""
+    """Send the complete group with its full list of members, even if that is empty: for applications without PATCH."""
     body = orjson.dumps(with_members(current, add=add, remove=remove))
     kind = ObjectKind.GROUP
     return ScimRequest(Call.MEMBERS, kind, "PUT", _one(kind, group_id), body, group_id, etag)
@@ -190,7 +189,7 @@ def delete_request(kind: ObjectKind, target_id: str, *, etag: str = "") -> ScimR
 def members_request(group_id: str, *, add: Sequence[str], remove: Sequence[str], mode: Mode = "rfc") -> ScimRequest:
     """Add and remove members of a group in one PATCH.
 
-    No write carries a query: there are servers that apply `excludedAttributes` before they store what they were sent.
+    Writes have no query: some servers apply `excludedAttributes` before they store what they receive.
     """
     bodies = patch_build.member_operations(add, remove, mode, chunk=max(1, len(add), len(remove)))
     body = orjson.dumps(patch_body([operation for one in bodies for operation in one["Operations"]]))
@@ -206,12 +205,12 @@ def read_members_request(group_id: str) -> ScimRequest:
 
 
 def definition_of(kind: ObjectKind) -> ResourceDefinition:
-    """What RFC 7643 says about resources of this kind."""
+    """The resource definition of RFC 7643 for this kind."""
     return default_registry().resource(kind.value)
 
 
 def values_at(resource: Mapping[str, Any], attribute: str) -> Iterator[str]:
-    """Every value that *resource* holds at *attribute*, as text: of a multi-valued attribute all of them."""
+    """Every value of *attribute* in *resource*, as text; all values of a multi-valued attribute."""
     path = parse_path(attribute, lenient=True)
     found = patch_build.read_path(resource, attribute)
     if found is not patch_build.MISSING:
@@ -234,7 +233,7 @@ def values_at(resource: Mapping[str, Any], attribute: str) -> Iterator[str]:
 
 
 def _plain(value: Any) -> Any:
-    """*value* in the types that JSON has: lists for tuples, dicts for mappings."""
+    """*value* in JSON types: lists for tuples, dicts for mappings."""
     if isinstance(value, Mapping):
         return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
@@ -247,7 +246,7 @@ def _collection(kind: ObjectKind) -> str:
 
 
 def _one(kind: ObjectKind, target_id: str) -> str:
-    # A dot segment would be resolved away and lead to another resource.
+    # A dot segment would be normalised away and address another resource.
     safe = quote(target_id, safe="")
     return f"{_collection(kind)}/{safe.replace('.', '%2E') if safe in ('.', '..') else safe}"
 

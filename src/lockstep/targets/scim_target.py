@@ -1,6 +1,6 @@
 """Read and write one application over SCIM 2.0: `ports.Target` on the one HTTP client.
 
-The secret token is revealed only while a header is built. Nothing is sent twice here: whoever calls decides after looking.
+The secret token is revealed only while a header is built. No request is repeated here: the caller decides after checking.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ from lockstep.targets.scim_requests import (
 )
 
 SCIM = "application/scim+json"
-# The caller's clock runs to the same deadline: ours rings first, so that what was sent is on record.
+# The caller has the same deadline: ours must pass first, so that what was sent is recorded.
 OWN_SHARE_OF_DEADLINE = 0.97
 LONGEST_WAIT_FOR_TURN = 2.0
 
 
 class ScimTarget(Target):
-    """One application. *client* is shared with others and closed by who made it.
+    """One application. *client* is shared and closed by its owner.
 
-    *turns* is asked for every request, *observer* is told of every one that was sent.
+    *turns* must grant every request; *observer* is notified of every request that was sent.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class ScimTarget(Target):
         self._redacted_paths = frozenset(settings.extra.get("redacted_paths", ()))
         self._redactor = Redactor(settings.secret, paths=self._redacted_paths)
         self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
-        self._without_patch: set[ObjectKind] = set()  # learnt from its answers, until the application is opened again
-        self._bare_manager: bool | None = None  # how a manager is named; None: no answer has told yet
-        self._removes_by_value: bool | None = None  # how a member is removed; None as well
+        self._without_patch: set[ObjectKind] = set()  # learned from responses, until the application is opened again
+        self._bare_manager: bool | None = None  # the form of a manager; None: unknown so far
+        self._removes_by_value: bool | None = None  # the form of a removal; None: unknown so far
         self._page_size = int(settings.extra.get("page_size", 200))
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
@@ -205,7 +205,7 @@ class ScimTarget(Target):
         operation_id: str,
         deadline: float,
     ) -> Answer:
-        """Where the answer shows another manager than was sent, name them once in the other form, and keep to what is understood."""
+        """If the response shows another manager than was sent, send it once in the other form, and keep the form that works."""
         if self._bare_manager is not None or not answer.is_done or answer.account is None:
             return answer
         if not any(map(is_manager, changes)) or answer.account.kind in self._without_patch:
@@ -225,7 +225,7 @@ class ScimTarget(Target):
     async def _without_members(
         self, group_id: str, removed: Sequence[str], answer: Answer, operation_id: str
     ) -> Answer:
-        """Where the answer shows members who were removed, name them once by value, and keep to what is understood."""
+        """If the response still shows removed members, remove them once by value, and keep the form that works."""
         still = still_members(answer, removed)
         if not still:
             return answer
@@ -238,7 +238,7 @@ class ScimTarget(Target):
     async def _patch_or_put(
         self, request: ScimRequest, put: Callable[..., ScimRequest], operation_id: str, deadline: float
     ) -> Answer:
-        """Send a PATCH, or where the application says that it has none, the whole resource."""
+        """Send a PATCH or, if the application does not offer it, a PUT of the complete resource."""
         answer = await self._write(request, operation_id, deadline)
         if not has_no_patch(answer):
             return answer
@@ -250,7 +250,7 @@ class ScimTarget(Target):
     async def _put(
         self, kind: ObjectKind, target_id: str, put: Callable[..., ScimRequest], operation_id: str, deadline: float
     ) -> Answer:
-        """Read the resource, and send it back changed; a change by others in between is noticed where there are ETags."""
+        """Read the resource and send it back changed. With ETags a concurrent change by others is detected."""
         whole, _ = await self._send(whole_request(kind, target_id), "", deadline)
         if not whole.is_done or whole.account is None:
             return _unsent(whole)
@@ -259,12 +259,12 @@ class ScimTarget(Target):
         return replace(answer, exchanges=whole.exchanges + answer.exchanges)
 
     async def _send(self, request: ScimRequest, operation_id: str, deadline: float) -> tuple[Answer, Reading]:
-        """Send one request in its turn. Never raises for what the application or the network does."""
+        """Send one request in its turn. Never raises for errors of the application or the network."""
         url = self._tenant.at(request.path)
         longest_wait = min(LONGEST_WAIT_FOR_TURN, self.settings.deadline_seconds / 4)
         try:
             async with self._pace.turn(longest_wait=longest_wait):
-                # Last of all: meanwhile another worker may have been asked to wait.
+                # Last check before sending: another worker may have been asked to wait meanwhile.
                 if self._turns is not None and (wait := await self._turns.spend()) > 0:
                     raise TooSoon(wait)
                 response = await self._client.send(
@@ -314,7 +314,7 @@ class ScimTarget(Target):
         if request.body is not None:
             headers["Content-Type"] = SCIM
         if request.call is Call.MEMBERS:
-            headers["Prefer"] = "return=minimal"  # RFC 7240: the group need not come back with all its members
+            headers["Prefer"] = "return=minimal"  # RFC 7240: the response need not list all members of the group
         if request.etag:
             headers["If-Match"] = request.etag
         if operation_id:
@@ -345,5 +345,5 @@ def _nothing(answer: Answer) -> tuple[Answer, Reading]:
 
 
 def _unsent(answer: Answer) -> Answer:
-    """A write whose preparing look failed: it was surely not sent, whatever became of the look."""
+    """A write whose preparing read failed: the write was certainly not sent, whatever happened to the read."""
     return replace(answer, verdict=Verdict.UNREACHABLE) if answer.verdict is Verdict.AMBIGUOUS else answer
