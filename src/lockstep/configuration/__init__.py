@@ -1,1 +1,1 @@
-"""Configuration as people and files write it, and what is wrong with it. Pure; above engine, below storage."""
+"""Read, write, compare and check configurations in the forms that people and files use. Pure; above engine, below storage."""

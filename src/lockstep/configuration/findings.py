@@ -1,4 +1,4 @@
-"""What is noticed about a configuration: where, how bad, and what to do."""
+"""A finding about a configuration: its place, its severity and what to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """*severity*: error (does not work), warning (works, but probably not as meant), kept (kept, but not used here)."""
+    """*severity* is error (does not work), warning (works, but probably not as intended) or kept (stored, but not used)."""
 
     severity: str
     place: str

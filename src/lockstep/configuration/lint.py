@@ -1,7 +1,7 @@
-"""Look a configuration over before it is used: what cannot work, and what probably was not meant.
+"""Check a configuration before it is used, for what cannot work and for probable mistakes.
 
-Reading a configuration refuses what is wrong in form; this is about what is allowed and still a mistake. Nothing here needs people's
-data or the application.
+Reading already refuses what is malformed; lint finds what is well-formed but still a mistake. It needs neither people's data nor the
+application.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def lint(
     target_attributes: AttributeLists | None = None,
     given: PowersGiven | None = None,
 ) -> tuple[Finding, ...]:
-    """Every finding, in the order of the configuration. Attribute lists that are not given are not held against anything.
+    """Return all findings in the order of the configuration. Checks against an attribute list are skipped if it is not given.
 
-    *given* is what the people in scope would get of power.
+    *given* are the privileges that the people in scope would get.
     """
     found: list[Finding] = []
     for index, mapping in enumerate(configuration.objects):

@@ -1,6 +1,6 @@
-"""Look at what the mappings write of power: a constant or an expression that gives a privileged value to everybody, or to many.
+"""Find mappings that give a privileged value to everyone or to many people, by a constant or an expression.
 
-What is assigned is not judged: a mapping that reads the assignment is noticed only where all of many people come out privileged.
+Assignments themselves are not judged: a mapping that reads them is reported only if many people are in scope and all get a privilege.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from lockstep.engine.rules.configuration import AttributeMapping, Constant, JobC
 
 @dataclass(slots=True)
 class PowersGiven:
-    """What new accounts for *people* in scope would get: how many of them which privileged value, by target path."""
+    """How many of *people* in scope would get each privileged value with a new account, by target path."""
 
     people: int = 0
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def count(self, plan: Plan, mapping: ObjectMapping) -> None:
-        """Count *plan*, made for somebody without an account; who gets none is nobody."""
+        """Count *plan*, which was made as if there were no account. Plans that create nothing are not counted."""
         if plan.action is not Action.CREATE:
             return
         self.people += 1
@@ -37,7 +37,7 @@ class PowersGiven:
 def check_powers(
     mapping: ObjectMapping, place: str, configuration: JobConfiguration, given: PowersGiven | None
 ) -> Iterator[Finding]:
-    """The privileged values that too many get. Without *given* only constants show."""
+    """Report privileged values that too many people get. Without *given* only constants are found."""
     for number, attribute in enumerate(mapping.attributes):
         powers = mapping.powers[attribute.target]
         for power in powers.values():

@@ -1,4 +1,4 @@
-"""Look at the mapping of `active` alone: whether it lets in who should have access, and shuts out who should not."""
+"""Check the mapping of `active` by itself: whether it enables people who should have access and disables leavers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CONTEXT = EvaluationContext(Moment(datetime(2000, 1, 1, tzinfo=UTC)))
 
 
 def check_switch(mapping: ObjectMapping, place: str) -> Iterator[Finding]:
-    """What is wrong with the way in which *mapping* switches accounts on and off."""
+    """Report what is wrong with the way *mapping* switches accounts on and off."""
     switch = mapping.deactivation
     if switch is None:
         if mapping.source is ObjectKind.USER:
@@ -53,7 +53,7 @@ def _constant(value: Value, place: str) -> Finding:
 
 
 def _value(switch: AttributeMapping, *, has_left: bool) -> str | None:
-    """What *switch* says of somebody who has left or not; None where that depends on more than this."""
+    """The value of *switch* for a leaver or for anyone else; None if it depends on other attributes."""
     if not isinstance(switch.source, Expression) or not switch.dependencies <= DISABLING:
         return None
     record = {IS_SOFT_DELETED: str(has_left), "accountEnabled": str(not has_left)}

@@ -1,6 +1,6 @@
-"""The rules of a job: its configuration, how that is read and written, and what it depends on.
+"""The rules of a job in one import: its configuration, how to read and write it, and which attributes it depends on.
 
-`dependencies` is what makes a change cheap: an attribute that no rule reads marks nobody.
+`dependencies` makes changes cheap: a change of an attribute that no rule reads marks no object for re-evaluation.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ __all__ = [
     "manager_attributes",
 ]
 
-# What the directory itself knows of an object; expressions see it, and changes of it always count.
+# Attributes computed by the directory. Expressions can read them, and their changes always count.
 COMPUTED = frozenset({"IsSoftDeleted", "appRoleAssignments", "accountEnabled", "objectId"})
 
 
 def dependencies(configuration: JobConfiguration, kind: ObjectKind) -> frozenset[str]:
-    """The source attributes of that kind whose change can change a decision: mappings, matching, filters, accountEnabled."""
+    """The source attributes of *kind* that can change a decision: those of mappings, matching and filters, and accountEnabled."""
     mapping = configuration.mapping_for(kind)
     if mapping is None or not mapping.enabled:
         return frozenset()
@@ -73,7 +73,7 @@ def dependencies(configuration: JobConfiguration, kind: ObjectKind) -> frozenset
 
 
 def manager_attributes(configuration: JobConfiguration, kind: ObjectKind) -> frozenset[str]:
-    """What decisions ask of the manager: `department` where something reads `manager.department`."""
+    """The manager's attributes that decisions read: `department` if a rule reads `manager.department`."""
     return frozenset(
         name.removeprefix(OF_MANAGER) for name in dependencies(configuration, kind) if name.startswith(OF_MANAGER)
     )

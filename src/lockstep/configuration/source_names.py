@@ -1,7 +1,7 @@
-"""The source attributes that mappings and filters name: which of them do not exist, and known ones written in another letter case. Pure.
+"""Find source attributes in mappings and filters that do not exist, and correct the letter case of known ones. Pure.
 
-A name that nothing has is never an error of form: it evaluates as empty, for every object, and takes accounts away or leaves values
-out. So a change that brings in such a name is refused, with the name that was probably meant.
+An unknown name is not a syntax error: it evaluates as empty for every object, which ends accounts or drops values. So a change that
+introduces an unknown name is refused, with a suggestion.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lockstep.engine.rules.conditions import AllOf, AnyOf, Clause, Condition, Ex
 from lockstep.engine.rules.configuration import AttributeMapping, Direct, Expression, JobConfiguration, ObjectMapping
 
 ROLES = "appRoleAssignments"
-# What every object has, whatever its source: computed, or a reference.
+# Computed attributes and references, which every object has whatever its source.
 ALWAYS_KNOWN = frozenset({"accountEnabled", "objectId", IS_SOFT_DELETED, ROLES, "manager", "members", "memberOf"})
 _EXTENSIONS = ("extension_", f"{OF_MANAGER}extension_")
 
@@ -26,7 +26,7 @@ SourceAttributes = Mapping[ObjectKind, Collection[str]]
 
 
 def unknown_source_names(configuration: JobConfiguration, sources: SourceAttributes) -> tuple[Finding, ...]:
-    """Every name that objects of its kind do not have, by *sources*, in the order of the configuration."""
+    """Report every name that *sources* do not have for its kind of object, in the order of the configuration."""
     return tuple(
         finding
         for index, mapping in enumerate(configuration.objects)
@@ -67,7 +67,7 @@ def unknown_in_condition(condition: Condition, place: str, known: Collection[str
 
 
 def unknown_in_expression(text: str, place: str, known: Collection[str]) -> Iterator[Finding]:
-    """The unknown names of an expression, each with its character; none where it does not compile."""
+    """Report the unknown names of an expression with their positions; nothing if it does not compile."""
     try:
         tree = compile_expression(text).tree
     except ExpressionError:
@@ -79,12 +79,12 @@ def unknown_in_expression(text: str, place: str, known: Collection[str]) -> Iter
 
 
 def is_known(name: str, known: Collection[str]) -> bool:
-    """Whether *name* is in *known*, is always there, or is an extension attribute, which nobody has to declare."""
+    """Whether *name* is in *known*, always known, or an extension attribute, which need not be declared."""
     return name in known or name in ALWAYS_KNOWN or name.startswith(_EXTENSIONS)
 
 
 def in_known_case(name: str, known: Collection[str]) -> str:
-    """The known name that is *name* but for its letter case; else *name* itself."""
+    """The known name that equals *name* except for letter case; otherwise *name* itself."""
     if is_known(name, known):
         return name
     folded = name.lower()
@@ -92,7 +92,7 @@ def in_known_case(name: str, known: Collection[str]) -> str:
 
 
 def expression_in_known_case(text: str, known: Collection[str]) -> str:
-    """*text* with every attribute in the letter case in which it is known; a text that does not compile stays as it is."""
+    """Return the expression *text* with its attributes in their known letter case; unchanged if it does not compile."""
     try:
         tree = compile_expression(text).tree
     except ExpressionError:
@@ -107,7 +107,7 @@ def expression_in_known_case(text: str, known: Collection[str]) -> str:
 
 
 def unknown_source_name(name: str, known: Collection[str]) -> str:
-    """What to say of an unknown *name*: a sentence, with the name that was probably meant."""
+    """A sentence about the unknown *name*, with a suggestion."""
     return unknown_word(name, sorted(ALWAYS_KNOWN.union(known)), "source attribute", lists_known=False)
 
 

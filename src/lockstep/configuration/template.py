@@ -1,6 +1,6 @@
-"""What is known of an application before anybody connects it: a gallery entry, as values.
+"""A gallery entry as values: what is known about an application before it is connected.
 
-The rooms that use it need not know where entries come from.
+The packages that use it do not depend on where entries come from.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lockstep.engine.rules.target_attributes import TargetAttribute
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the application can do."""
+    """The capabilities of the application."""
 
     create: bool = True
     update: bool = True
@@ -29,7 +29,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class TenantUrl:
-    """*default* is "" where every customer has an own one. *custom_domain*: the customer may bring another host."""
+    """*default* is "" if every customer has a URL of their own. *custom_domain*: customers may use their own host."""
 
     default: str = ""
     custom_domain: bool = True
@@ -38,7 +38,7 @@ class TenantUrl:
 
 @dataclass(frozen=True)
 class Template:
-    """One application of the gallery. *provisioning* is the JSON of its default configuration."""
+    """One gallery application. *provisioning* is the JSON of its default configuration."""
 
     id: str
     display_name: str
@@ -49,7 +49,7 @@ class Template:
     attributes: Mapping[ObjectKind, tuple[TargetAttribute, ...]]
     provisioning: Mapping[str, Any]
     roles: tuple[AppRole, ...] = ()
-    default_role: str = ""  # the value of the role that the application gives where none is sent
+    default_role: str = ""  # the role (value) that the application assigns if none is sent
     publisher: str = ""
     categories: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
@@ -60,14 +60,14 @@ class Template:
 
     @property
     def matching_attribute(self) -> str:
-        """The attribute that people are matched by first; *Test Connection* asks for it."""
+        """The first matching attribute of people; *Test Connection* queries it."""
         mapping = self.configuration().mapping_for(ObjectKind.USER)
         return mapping.matching[0].target if mapping and mapping.matching else "userName"
 
     def configuration(self, *, version: int = 1, roles: Sequence[AppRole] | None = None) -> JobConfiguration:
-        """The default configuration. *roles* are those of the application that was made from this entry."""
+        """Compile the default configuration. *roles* are those of the application created from this entry."""
         return self.read(self.provisioning, version=version, roles=self.roles if roles is None else roles)
 
     def read(self, provisioning: Mapping[str, Any], *, version: int, roles: Sequence[AppRole]) -> JobConfiguration:
-        """A configuration of this application, with what the entry says of its attributes. Raises ConfigurationError."""
+        """Compile a configuration of this application with the entry's attribute lists. Raises ConfigurationError."""
         return configuration_from_json(provisioning, version=version, roles=roles, attributes=self.attributes)

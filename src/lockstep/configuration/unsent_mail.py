@@ -1,6 +1,6 @@
-"""Say that no mail is sent yet, wherever settings ask for some. Pure.
+"""Warn that mail is not sent yet if settings ask for it. Pure.
 
-The settings are kept, because configurations that come from Entra and from files hold them; but nobody must wait for a mail.
+The settings are kept because configurations from Entra and from files contain them, but nobody should rely on receiving mail.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ _INSTEAD = "what it asks for is kept. To be told of failures, watch /metrics or 
 
 
 def mail_note(*, email: str | None, on_failure: bool | None) -> str:
-    """The note for an application's settings; "" where they ask for no mail."""
+    """The note for an application's settings; "" if they do not ask for mail."""
     asked = [f"the address {email}"] if email else []
     asked += ["mail on failure"] if on_failure else []
     return f"{MAIL_IS_NOT_SENT} (asked for: {' and '.join(asked)}); {_INSTEAD}" if asked else ""
 
 
 def file_notes(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    """The same for the spec of a document, of an application or of the organisation."""
+    """The notes for the spec of a document, for an application or for the organisation."""
     provisioning, wanted = spec.get("provisioning") or {}, spec.get("notifications") or {}
     note = mail_note(email=provisioning.get("notificationEmail"), on_failure=provisioning.get("emailOnFailure"))
     if wanted.get("email") or wanted.get("webhook"):

@@ -1,1 +1,1 @@
-"""Configuration as JSON: reading strictly, writing back."""
+"""Configuration as JSON: read strictly and write back."""

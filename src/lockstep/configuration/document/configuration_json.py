@@ -1,6 +1,6 @@
 """Read and write a configuration in the JSON shape of the `provisioning` part of an application's file.
 
-Everything is compiled while it is read, so a configuration that was read can be evaluated. Errors name the place.
+Reading compiles everything, so a configuration that was read can always be evaluated. Errors name the place.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def configuration_from_json(
     roles: Sequence[AppRole] = (),
     attributes: AttributeLists | None = None,
 ) -> JobConfiguration:
-    """Compile a configuration. *roles* come in the order of the application's role list; *attributes* are its attribute lists.
+    """Compile a configuration. *roles* must be in the order of the application's role list; *attributes* are its attribute lists.
 
-    Raises ConfigurationError with the place of the first mistake.
+    Raises ConfigurationError with the place of the first error.
     """
     part = Part(value)
     lists = attributes or {}
@@ -57,7 +57,7 @@ def configuration_from_json(
 
 
 def configuration_to_json(configuration: JobConfiguration) -> dict[str, Any]:
-    """The shape that `configuration_from_json` reads; what is as by default is left out, except what everybody looks for."""
+    """Write the form that `configuration_from_json` reads. Default values are left out, except those that people look for."""
     start = configuration.start
     found: dict[str, Any] = {
         **_settings_to_json(configuration.settings),
@@ -135,7 +135,7 @@ def _guards_to_json(guards: Guards) -> dict[str, Any] | None:
 
 
 def _optional(part: Part, key: str, default: int | None, *, least: int, most: int = 2**31) -> int | None:
-    """A number that null switches off."""
+    """Read a number that null switches off."""
     if part.says_null(key):
         return None
     return part.number(key, default or 0, least=least, most=most) if key in part else default
@@ -194,7 +194,7 @@ def _settings(part: Part) -> JobSettings:
 def _on_or_off(part: Part) -> str | None:
     value = part.raw("status")
     if isinstance(value, bool):
-        # YAML 1.1 readers take an unquoted on or off for a truth value.
+        # YAML 1.1 readers parse an unquoted on or off as a truth value.
         return "on" if value else "off"
     if value not in (None, "on", "off"):
         raise part.error("status", 'on or off is needed (in YAML in quotes: "on")')

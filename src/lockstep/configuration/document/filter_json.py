@@ -36,7 +36,7 @@ def filter_from_json(part: Part) -> ScopingFilter:
     )
     part.done()
     if not scoping.condition.conditions:
-        # An empty filter would pass everybody, and with OR between filters switch the others off.
+        # An empty filter would pass everyone and, because filters are OR-ed, make all others ineffective.
         raise part.error("all", "a filter needs at least one condition")
     return scoping
 
@@ -50,7 +50,7 @@ def filter_to_json(scoping: ScopingFilter) -> dict[str, Any]:
 
 
 def condition_from_json(part: Part, depth: int = 0) -> Condition:
-    """Compile one condition, groups included. Raises ConfigurationError."""
+    """Compile one condition, including nested groups. Raises ConfigurationError."""
     if depth > MAX_DEPTH:
         raise part.error("all", f"conditions nest at most {MAX_DEPTH} deep")
     condition = _group(part, depth)
@@ -129,12 +129,12 @@ def _folded(name: str) -> str:
     return name.lower().replace("_", " ")
 
 
-# Exported schemas spell some operators in other cases, and with an underscore or a blank between words.
+# Exported schemas spell some operators in other letter cases, and with an underscore or a space between words.
 _OPERATOR_NAMES = {_folded(name): name for name in OPERATORS}
 
 
 def groups_named(condition: Any) -> Iterator[str]:
-    """The groups whose membership a filter or condition asks for, wherever in it; *condition* may hold mistakes."""
+    """Yield the groups whose membership a filter or condition tests, at any depth. *condition* may be invalid."""
     if isinstance(condition, Mapping):
         if isinstance(condition.get("memberOf"), str):
             yield condition["memberOf"]

@@ -1,7 +1,7 @@
-"""Scoping filters as people type them: `Sales only: department EQUALS "Sales" and country IS NOT NULL`. Pure.
+"""Parse and print scoping filters as people type them: `Sales only: department EQUALS "Sales" and country IS NOT NULL`. Pure.
 
-The clauses of one filter are joined by `and`; several filters are alternatives, so `or` is not a word of this language. A text is read
-to its end: what cannot be read is an error at its character, never a part of a value.
+`and` joins the clauses of one filter. Filters are alternatives, so this language has no `or`. A text is parsed to its end: what cannot
+be parsed is an error at its position and never becomes part of a value.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _OPERATOR = re.compile(
     re.IGNORECASE,
 )
 _JOINT = re.compile(r"and(?=\s|$)", re.IGNORECASE)
-# A value without quotes ends before `and`.
+# An unquoted value ends before `and`.
 _BARE = re.compile(r"(?:(?!\s+and(?:\s|$))[^\"'])+", re.IGNORECASE)
 _OR = re.compile(r"(?:^|\s)or(?=\s|$)", re.IGNORECASE)
 _NAMES = {name.upper(): name for name in OPERATORS}
 
 
 def filter_from_text(text: str) -> dict[str, Any]:
-    """The filter that *text* says, in the shape of an application's file. Raises LockstepError with the character at fault."""
+    """Parse *text* to the filter's form in an application's file. Raises LockstepError with the position of the error."""
     titled = _TITLE.match(text)
     if titled is None:
         raise invalid(f"The filter {text!r} has no title", next_step=f"Write it like this: {EXAMPLE}")
@@ -40,12 +40,12 @@ def filter_from_text(text: str) -> dict[str, Any]:
 
 
 def filter_text(scoping: Mapping[str, Any]) -> str:
-    """*scoping* as one types it; parts that have no such form stay as they are in the file."""
+    """Print *scoping* as people type it. Parts that have no text form are printed as in the file."""
     return f"{scoping.get('title', '')}: " + " and ".join(_condition_text(part) for part in scoping.get("all", []))
 
 
 class _Reader:
-    """Reads clauses from one position of a text to its end."""
+    """Parses clauses from a position of a text to its end."""
 
     def __init__(self, text: str, position: int) -> None:
         self._text = text
@@ -82,7 +82,7 @@ class _Reader:
         return clause | {"value": value}
 
     def _value(self) -> str | None:
-        """A quoted value, or bare words up to `and`; None where there is none."""
+        """Parse a quoted value, or unquoted words up to `and`; None if there is no value."""
         if self._text[self._at : self._at + 1] in (*_QUOTES,):
             return self._quoted()
         if _JOINT.match(self._text, self._at):
@@ -149,5 +149,5 @@ def _condition_text(part: Mapping[str, Any]) -> str:
 
 
 def quoted(value: str) -> str:
-    """*value* in quotes, as `filter_from_text` reads it."""
+    """Quote *value* so that `filter_from_text` reads it back."""
     return '"' + value.replace('"', '""') + '"'

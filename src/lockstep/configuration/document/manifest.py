@@ -1,4 +1,4 @@
-"""The `appRoles` of an application's manifest, as Entra shows and downloads it."""
+"""Read the `appRoles` of an application manifest, as Entra shows and downloads it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_VALUE = 120
 
 
 def roles_from_manifest(value: Any) -> tuple[AppRole, ...]:
-    """Read the `appRoles` of a manifest: the list itself, or an object that holds it. Raises ConfigurationError."""
+    """Read the `appRoles` of a manifest: the list itself, or an object that contains it. Raises ConfigurationError."""
     entries = value.get("appRoles") if isinstance(value, Mapping) else value
     if not isinstance(entries, list):
         raise ConfigurationError("appRoles", "a list of roles is needed")
@@ -32,7 +32,7 @@ def roles_from_manifest(value: Any) -> tuple[AppRole, ...]:
 
 
 def _role(part: Part) -> AppRole:
-    # Manifests carry more than we use (origin, lang, description, allowedMemberTypes): those keys are no mistake.
+    # Manifests contain keys that we do not use (origin, lang, description, allowedMemberTypes); they are not errors.
     role = AppRole(
         id=_guid(part),
         value=part.text("value"),

@@ -67,7 +67,7 @@ def mapping_to_json(mapping: ObjectMapping) -> dict[str, Any]:
 
 
 def attribute_from_json(part: Part) -> TargetAttribute:
-    """One entry of an attribute list."""
+    """Read one entry of an attribute list. Raises ConfigurationError."""
     attribute = TargetAttribute(
         name=_target_path(part, "name"),
         type=part.word("type", AttributeType, AttributeType.STRING),
@@ -81,7 +81,7 @@ def attribute_from_json(part: Part) -> TargetAttribute:
 
 
 def attribute_facts(attribute: TargetAttribute) -> dict[str, Any]:
-    """All that is declared of an attribute, in the words of an application's file."""
+    """All declared properties of an attribute, with the keys of an application's file."""
     return {
         "name": attribute.name,
         "type": attribute.type.value,
@@ -93,7 +93,7 @@ def attribute_facts(attribute: TargetAttribute) -> dict[str, Any]:
 
 
 def attribute_to_json(attribute: TargetAttribute) -> dict[str, Any]:
-    """As `attribute_facts`, without the flags that are as usual."""
+    """Like `attribute_facts`, without flags that have their default value."""
     usual = attribute_facts(TargetAttribute(attribute.name))
     always = ("name", "type")
     return {key: value for key, value in attribute_facts(attribute).items() if key in always or value != usual[key]}
@@ -142,7 +142,7 @@ def _attribute(part: Part, kind: ObjectKind, known: Sequence[TargetAttribute]) -
 
 
 def _means_several(source: MappingSource, apply: Apply) -> bool:
-    """Whether a mapping shows that the application's attribute has several values, where nothing else says what it is."""
+    """Whether a mapping implies that an otherwise undeclared attribute of the application is multi-valued."""
     if apply is Apply.MULTI_VALUE_ADD_ONLY:
         return True
     return isinstance(source, Expression) and source.compiled.gives_several

@@ -1,4 +1,4 @@
-"""The rule of a dynamic group as JSON: a list of scoping filters."""
+"""Read and write the rule of a dynamic group as JSON: a list of scoping filters."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from lockstep.engine.decisions.source_record import OF_MANAGER
 from lockstep.engine.rules.conditions import MEMBER_OF
 from lockstep.engine.rules.dynamic_groups import MembershipRule
 
-# Computed for one application each, so a group that belongs to none cannot read them.
+# These are computed per application, so a group, which belongs to none, cannot read them.
 PER_APPLICATION = frozenset({"IsSoftDeleted", "appRoleAssignments"})
 
 
 def rule_from_json(value: Sequence[Mapping[str, Any]]) -> MembershipRule:
-    """Compile a rule. Raises ConfigurationError with the place of the mistake."""
+    """Compile a rule. Raises ConfigurationError with the place of the error."""
     if not isinstance(value, list | tuple):
         raise ConfigurationError("rule", "a list of filters is needed")
     rule = MembershipRule(tuple(filter_from_json(Part(one, f"rule[{index}]")) for index, one in enumerate(value)))
@@ -30,5 +30,5 @@ def rule_from_json(value: Sequence[Mapping[str, Any]]) -> MembershipRule:
 
 
 def rule_to_json(rule: MembershipRule) -> list[dict[str, Any]]:
-    """The shape that `rule_from_json` reads."""
+    """Write the form that `rule_from_json` reads."""
     return [filter_to_json(scoping) for scoping in rule.filters]

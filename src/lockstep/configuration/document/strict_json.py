@@ -1,6 +1,6 @@
-"""Read JSON strictly: every unknown key, wrong type and unknown word is an error that names its place and suggests what was meant.
+"""Read JSON strictly: every unknown key, wrong type and unknown word is an error with its place and a suggestion.
 
-Reading a part hands out the place of every value, so that an error in the tenth mapping says so.
+Each part knows its place in the document, so an error in the tenth mapping says so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 
 
 class ConfigurationError(LockstepError):
-    """A configuration cannot be used. *place* is the path of the value at fault: `mappings[0].attributes[2].expression`."""
+    """A configuration is invalid. *place* is the path of the faulty value: `mappings[0].attributes[2].expression`."""
 
     def __init__(self, place: str, message: str, *, next_step: str = "") -> None:
         super().__init__(
@@ -30,7 +30,7 @@ class ConfigurationError(LockstepError):
 
 
 class Part:
-    """One JSON object at one place. `done` refuses the keys that nobody asked for."""
+    """One JSON object and its place. `done` refuses keys that were never read."""
 
     def __init__(self, value: Any, place: str = "") -> None:
         if not isinstance(value, Mapping):
@@ -44,7 +44,7 @@ class Part:
         return self._value.get(key) is not None
 
     def has(self, key: str) -> bool:
-        """The key is there. Unlike `in`, this does not make it a known one."""
+        """Whether the key is present. Unlike `in`, this does not mark it as known."""
         return key in self._value
 
     def place_of(self, key: str) -> str:
@@ -58,12 +58,12 @@ class Part:
         return self._value.get(key)
 
     def whole(self) -> Mapping[str, Any]:
-        """Everything, for somebody else to read."""
+        """Return the whole object for other code to read, and mark all keys as known."""
         self._asked.update(self._value)
         return self._value
 
     def says_null(self, key: str) -> bool:
-        """The key is there, with null: switched off, which is not the same as left out."""
+        """Whether the key is present with null, which means switched off and differs from being left out."""
         return key in self._value and self.raw(key) is None
 
     def text(self, key: str, default: str = "", *, required: bool = False) -> str:
@@ -128,14 +128,14 @@ class Part:
         return tuple(read(part) for part in self.parts(key))
 
     def done(self) -> None:
-        """Refuse what is left over, with the key that was probably meant."""
+        """Refuse keys that were never read, with a suggestion. Raises ConfigurationError."""
         for key in self._value:
             if key not in self._asked:
                 raise ConfigurationError(self.place_of(str(key)), unknown_word(str(key), sorted(self._asked), "key"))
 
 
 def unknown_word(word: str, known: Sequence[str], what: str = "value", *, lists_known: bool = True) -> str:
-    """`unknown key "expresion", did you mean "expression"?`, or the list of what is possible unless it is long."""
+    """`unknown key "expresion", did you mean "expression"?`, or the list of possible words unless it is long."""
     if near := nearest(word, known):
         return f'unknown {what} "{word[:60]}", did you mean "{near[0]}"?'
     return f'unknown {what} "{word[:60]}"' + (f", possible: {', '.join(known)}" if lists_known else ".")

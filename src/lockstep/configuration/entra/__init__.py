@@ -1,1 +1,1 @@
-"""Entra's synchronization schema, read and written."""
+"""Import and export Entra's synchronization schema."""

@@ -1,6 +1,6 @@
-"""One attribute mapping and one filter clause in Entra's JSON, both ways.
+"""Convert single attribute mappings and filter clauses from and to Entra's JSON.
 
-Entra holds an expression as text and as a tree. The text counts; where the tree says something else, that is reported.
+Entra stores an expression as text and as a tree. The text counts; a tree that differs is reported.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _FLOW_BEHAVIOUR_NAMES = {value: name for name, value in FLOW_BEHAVIOURS.items()}
 
 
 class Unsupported(ValueError):
-    """A part of the schema that we cannot carry out; it is kept."""
+    """A part of the schema that we cannot execute; it is kept for export."""
 
 
 def attribute_from_entra(theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Our JSON of one attribute mapping. Raises Unsupported."""
+    """Convert one attribute mapping to our JSON. Raises Unsupported."""
     ours: dict[str, Any] = {"target": str(theirs.get("targetAttributeName") or ""), **_source(theirs)}
     default = theirs.get("defaultValue")
     if default not in (None, "") and "constant" not in ours:
@@ -52,7 +52,7 @@ def attribute_from_entra(theirs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def attribute_to_entra(mapping: AttributeMapping) -> dict[str, Any]:
-    """Entra's JSON of one attribute mapping."""
+    """Convert one attribute mapping to Entra's JSON."""
     constant = text_of(mapping.source.value) if isinstance(mapping.source, Constant) else None
     return {
         "defaultValue": constant if constant is not None else mapping.default,
@@ -66,7 +66,7 @@ def attribute_to_entra(mapping: AttributeMapping) -> dict[str, Any]:
 
 
 def tree_differs(source: Mapping[str, Any]) -> bool:
-    """Whether the parsed tree speaks of other functions or attributes than the text."""
+    """Whether the parsed tree uses other functions or attributes than the text."""
     if not source.get("parameters"):
         return False
     try:
@@ -78,7 +78,7 @@ def tree_differs(source: Mapping[str, Any]) -> bool:
 
 
 def clause_from_entra(theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Our JSON of one filter clause. Raises Unsupported."""
+    """Convert one filter clause to our JSON. Raises Unsupported."""
     values = [one for one in (theirs.get("targetOperand") or {}).get("values") or [] if one is not None]
     if len(values) > 1:
         raise Unsupported(f"a clause with {len(values)} values")
@@ -87,7 +87,7 @@ def clause_from_entra(theirs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def filter_to_entra(scoping: ScopingFilter) -> dict[str, Any]:
-    """Entra's JSON of one filter. Raises Unsupported for conditions that Entra does not have."""
+    """Convert one filter to Entra's JSON. Raises Unsupported for conditions that Entra does not have."""
     return {"name": scoping.title, "clauses": [_clause(condition) for condition in _flat(scoping.condition)]}
 
 
@@ -112,7 +112,7 @@ def _source(theirs: Mapping[str, Any]) -> dict[str, Any]:
     source = theirs.get("source")
     default = theirs.get("defaultValue")
     if not source or not source.get("expression"):
-        # A constant has no source there, only a default value.
+        # In Entra's JSON a constant has no source, only a default value.
         return {} if default in (None, "") else {"constant": default}
     text = str(source["expression"])
     try:

@@ -1,6 +1,6 @@
-"""Keep what a foreign document says beyond our own view of it, so that it can be given back unchanged.
+"""Keep the parts of an imported document that our model does not cover, so that an export returns them unchanged.
 
-Theirs is given back only where ours is still what it was when theirs was read: an edit of ours is never undone by what was kept.
+A kept value is returned only while our value is the same as at the import, so a kept value never undoes our edit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def keep(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """For every key that differs: what they say, and what we said at that time. Nothing where both say the same."""
+    """For every key that differs, keep their value and our value at the time. Keys with equal values are left out."""
     kept: dict[str, Any] = {}
     for key in dict.fromkeys((*theirs, *ours)):
         if key in theirs and key in ours and theirs[key] == ours[key]:
@@ -25,7 +25,7 @@ def keep(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def give_back(ours: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """*ours* as they would say it: the inverse of `keep` where nothing of ours has changed."""
+    """Return *ours* in their form: the inverse of `keep` if none of our values has changed."""
     result = dict(ours)
     for key, pair in kept.items():
         unchanged = (

@@ -1,7 +1,7 @@
-"""Read a synchronization schema that Entra exported, and write it back semantically identical.
+"""Import a synchronization schema that Entra exported, and export it semantically identical.
 
-Everything that we have no use for is kept beside what we read, and given back. What we cannot carry out is reported and never quietly
-left away: a filter that we cannot judge switches its mapping off, because guessing would make leavers or let strangers in.
+Parts that we do not use are kept beside what we read, and exported again. Parts that we cannot execute are reported, never silently
+dropped: a filter that we cannot evaluate disables its mapping, because a guess would end access or give it to strangers.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ EXTRA = "x-entra"
 
 @dataclass(slots=True)
 class Imported:
-    """*provisioning* is what `configuration_from_json` reads."""
+    """The result of an import. *provisioning* is the input of `configuration_from_json`."""
 
     provisioning: dict[str, Any]
     findings: list[Finding] = field(default_factory=list)
@@ -54,15 +54,14 @@ class Imported:
 
     @property
     def mapped(self) -> int:
-        """How many attributes are mapped."""
+        """The number of mapped attributes."""
         return sum(len(mapping["attributes"]) for mapping in self.provisioning["mappings"])
 
 
 def import_schema(document: Any, source_names: SourceAttributes | None = None) -> Imported:
-    """Read an exported schema. Raises ConfigurationError where *document* is not one.
+    """Import an exported schema. Raises ConfigurationError if *document* is not one.
 
-    *source_names*: the attributes of the directory. Those that the schema spells in another letter case are taken for them; unknown
-    ones are reported.
+    *source_names* are the attributes of the directory. Names that differ only in letter case are corrected; unknown names are reported.
     """
     schema = unwrapped(document)
     check_shape(schema)
@@ -81,7 +80,7 @@ def import_schema(document: Any, source_names: SourceAttributes | None = None) -
 
 
 def export_schema(configuration: JobConfiguration) -> dict[str, Any]:
-    """The schema as Entra would have it. Raises ConfigurationError where a filter uses what Entra does not have."""
+    """Export the schema in Entra's form. Raises ConfigurationError if a filter uses something that Entra does not have."""
     extra = configuration.extra
     left = {str(mapping.extra.get("id", "")) or f"new {i}": mapping for i, mapping in enumerate(configuration.objects)}
     rules = []
@@ -98,7 +97,7 @@ def export_schema(configuration: JobConfiguration) -> dict[str, Any]:
 
 
 def _object(found: Imported, theirs: Mapping[str, Any], place: str, known: list[TargetAttribute]) -> dict[str, Any]:
-    """Read one object mapping into *found*; returns how to find it again."""
+    """Read one object mapping into *found*; return the keys that identify it on export."""
     try:
         kind = ObjectKind(str(theirs.get("sourceObjectName")).capitalize())
     except ValueError:
@@ -117,7 +116,7 @@ def _object(found: Imported, theirs: Mapping[str, Any], place: str, known: list[
         ours |= {"scopingFilters": [], "enabled": False}
     ours["attributes"], unmapped = _attributes(found, theirs.get("attributeMappings") or [], place, kind, known)
     matching = {attribute["target"] for attribute in ours["attributes"] if attribute.get("match")}
-    # Entra's schema does not say what can be filtered by, and what Entra matches by can be.
+    # Entra's schema does not say which attributes are filterable, but those that Entra matches by must be.
     described = [replace(a, filterable=True) if a.name in matching else a for a in known]
     ours["attributeList"] = [
         attribute_to_json(a) for a in described if says_more(a, kind, is_matching=a.name in matching)
@@ -128,7 +127,7 @@ def _object(found: Imported, theirs: Mapping[str, Any], place: str, known: list[
 
 
 def _keep_the_rest(ours: dict[str, Any], theirs: Mapping[str, Any], mapping_id: str, unmapped: list[Any]) -> None:
-    """Attach to every part of *ours* what *theirs* says beyond it."""
+    """Attach to every part of *ours* the kept parts of *theirs*."""
     (mapping,) = configuration_from_json({"mappings": [ours]}, version=0).objects
     originals = [
         a for i, a in enumerate(theirs.get("attributeMappings") or []) if i not in {u["index"] for u in unmapped}
@@ -204,7 +203,7 @@ def _actions(flow_types: Any) -> list[str]:
 
 
 def _filters(found: Imported, scope: Any, place: str, kind: ObjectKind) -> list[dict[str, Any]] | None:
-    """Our filters, or None where one of them cannot be judged."""
+    """Convert the filters, or return None if one of them cannot be evaluated."""
     for name in ("inputFilterGroups", "categoryFilterGroups"):
         if scope and scope.get(name):
             found.report("kept", f"{place}.{name}", "kept, but not evaluated here")
@@ -237,7 +236,7 @@ def _attributes(
             ours = attribute_from_entra(theirs)
             for key in ("source", "expression"):
                 _in_known_case(found, ours, key, where, kind)
-            # Read together with those before it, so that a target that is mapped twice is found out.
+            # Read it together with the earlier ones, so that a target that is mapped twice is detected.
             together = {"name": "check", "source": kind.value, "attributes": [*attributes, ours]}
             configuration_from_json({"mappings": [together]}, version=0)
         except (Unsupported, ConfigurationError) as error:
@@ -256,7 +255,7 @@ def _attributes(
 
 
 def _in_known_case(found: Imported, ours: dict[str, Any], key: str, place: str, kind: ObjectKind) -> dict[str, Any]:
-    """*ours* with the names under *key* as the directory spells them; reports what was respelled and what is unknown."""
+    """Return *ours* with the names under *key* in the directory's letter case. Reports corrected and unknown names."""
     known = found.source_names.get(kind)
     if known is None or key not in ours:
         return ours
@@ -277,7 +276,7 @@ def _in_known_case(found: Imported, ours: dict[str, Any], key: str, place: str, 
 def _target_attributes(
     schema: Mapping[str, Any], rule: Mapping[str, Any], theirs: Mapping[str, Any]
 ) -> list[TargetAttribute]:
-    """The attribute list of the target object, as the schema's directories describe it."""
+    """The attribute list of the target object, from the directories in the schema."""
     for directory in schema.get("directories") or []:
         if directory.get("name") != rule.get("targetDirectoryName"):
             continue
@@ -288,7 +287,7 @@ def _target_attributes(
 
 
 def _target_attribute(theirs: Mapping[str, Any]) -> TargetAttribute | None:
-    """One described attribute; None where its name is no path that could be written."""
+    """Read one attribute description; None if its name is not a path that can be written."""
     described = {
         "name": str(theirs.get("name") or ""),
         "type": str(theirs.get("type") or "String"),

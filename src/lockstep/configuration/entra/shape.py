@@ -1,6 +1,6 @@
-"""The outer shape of a synchronization schema, checked before anything of it is read.
+"""Check the outer structure of a synchronization schema before reading it.
 
-Only what is read has a shape; everything else may be anything, because it is only kept. An absent part may be null.
+Only the parts that we read are checked; all others are only kept and may be anything. A missing part may be null.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from lockstep.configuration.document.strict_json import ConfigurationError
 
 DEEPEST = 100
 _PASCAL_CASE = frozenset({"SynchronizationRules", "Schema", "Value"})
-# What PowerShell's ConvertTo-Json leaves of what lies deeper than its -Depth.
+# PowerShell's ConvertTo-Json replaces objects below its -Depth with texts that start like this.
 _CUT_OFF = ("System.", "Microsoft.Graph.", "@{")
-# A mapping is an object with these parts, a list of one a list of such; a type is a plain value.
+# A dict stands for an object with these parts, a list with one item for a list of such items, a type for a plain value.
 _SOURCE: dict[str, Any] = {}
 _SOURCE["parameters"] = [{"value": _SOURCE}]
 _PLAIN = (str, int, float, bool)
@@ -42,9 +42,9 @@ _SCHEMA = {
 
 
 def unwrapped(document: Any) -> Mapping[str, Any]:
-    """The schema in *document*: itself, or inside what Graph and PowerShell wrap around it. Raises ConfigurationError without one.
+    """Find the schema in *document*, with or without the wrapping of Graph and PowerShell. Raises ConfigurationError if there is none.
 
-    Graph's list of templates or jobs holds it as `value[].schema`. PowerShell's ConvertTo-Json writes property names in PascalCase.
+    Graph's list of templates or jobs has it as `value[].schema`. PowerShell's ConvertTo-Json writes property names in PascalCase.
     """
     found = _as_graph_writes_it(document)
     if isinstance(found.get("value"), list):
@@ -62,14 +62,14 @@ def unwrapped(document: Any) -> Mapping[str, Any]:
 
 
 def _as_graph_writes_it(value: Any) -> Mapping[str, Any]:
-    """*value* in camelCase; empty where it is not an object."""
+    """*value* with keys in camelCase; empty if it is not an object."""
     if not isinstance(value, Mapping):
         return {}
     return _camel_case(value, 0) if _PASCAL_CASE.intersection(value) else value
 
 
 def _camel_case(value: Any, depth: int) -> Any:
-    """*value* with every key in camelCase, as Graph's own JSON has it."""
+    """Convert every key of *value* to camelCase, as in Graph's own JSON."""
     if depth > DEEPEST:
         raise ConfigurationError("", f"nested more than {DEEPEST} levels deep")
     if isinstance(value, Mapping):
@@ -80,7 +80,7 @@ def _camel_case(value: Any, depth: int) -> Any:
 
 
 def check_shape(schema: Any) -> None:
-    """Raise ConfigurationError with the place of the first part that is something else than it has to be."""
+    """Raise ConfigurationError with the place of the first part that has the wrong type."""
     _check(schema, _SCHEMA, "", 0)
 
 

@@ -1,1 +1,1 @@
-"""Configuration files in YAML: reading, writing with comments, comparing."""
+"""Configuration files in YAML: read, write with comments, compare."""

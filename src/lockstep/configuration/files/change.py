@@ -1,4 +1,4 @@
-"""One change of a configuration, with the sign and the words in which it is shown. Never holds the value of a secret."""
+"""One change of a configuration, and its sign and wording. Never contains the value of a secret."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Sign(StrEnum):
 
 @dataclass(frozen=True)
 class ConfigChange:
-    """*place* is inside the document, `provisioning.mappings[Users].attributes[title].source`; "" for the whole document.
+    """*place* is the path in the document, `provisioning.mappings[Users].attributes[title].source`; "" for the whole document.
 
-    *is_kept*: it is not in the file, but stays because nobody asked to prune.
+    *is_kept*: it is not in the file, but stays because pruning was not requested.
     """
 
     sign: Sign
@@ -54,7 +54,7 @@ class ConfigChange:
 
 
 def shown(value: Any) -> str:
-    """*value* on one line, short."""
+    """Format *value* on one line, shortened."""
     match value:
         case None:
             return "(none)"

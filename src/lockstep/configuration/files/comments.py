@@ -1,4 +1,4 @@
-"""Keep the comments of a file when it is written anew: each belongs to the key or list item that it stands before or beside."""
+"""Keep comments when a file is rewritten. A comment belongs to the key or list item that it precedes or shares a line with."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import yaml
 
 from lockstep.configuration.files.yaml_reading import YamlDocument, read_yaml
 
-Anchor = tuple[int, str]  # the number of the document, and the place in it
+Anchor = tuple[int, str]  # the index of the document and the place in it
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """*text* begins with #. *beside*: on the line of its key; otherwise on a line before it. No anchor: at the end of the file."""
+    """*text* begins with #. *beside*: it is on the line of its key, not on one before it. Without an anchor it ends the file."""
 
     text: str
     anchor: Anchor | None
@@ -22,7 +22,7 @@ class Comment:
 
 
 def read_comments(text: str, file: str) -> tuple[Comment, ...]:
-    """Every comment of *text*, in its order."""
+    """Return the comments of *text* in order."""
     found = _comment_lines(text)
     if not found:
         return ()
@@ -39,7 +39,7 @@ def read_comments(text: str, file: str) -> tuple[Comment, ...]:
 
 
 def put_comments(text: str, comments: Sequence[Comment]) -> str:
-    """*text* with *comments* where their keys stand now; beside a key that shares its line, several are joined."""
+    """Insert *comments* into *text* at the present lines of their keys; comments beside keys on the same line are joined."""
     if not comments:
         return text
     documents = read_yaml(text, "written")
@@ -57,7 +57,7 @@ def put_comments(text: str, comments: Sequence[Comment]) -> str:
 
 
 def _comment_lines(text: str) -> Mapping[int, tuple[str, bool]]:
-    """For each line that has one: its comment, and whether something stands before it. A # inside a value is none."""
+    """The comment of each line that has one, and whether it follows other text. A # inside a value is not a comment."""
     taken = bytearray(len(text))
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
         if isinstance(token, yaml.ScalarToken) and token.style != "":
@@ -75,7 +75,7 @@ def _comment_lines(text: str) -> Mapping[int, tuple[str, bool]]:
 
 
 def _first_on_line(documents: Sequence[YamlDocument]) -> Mapping[int, Anchor]:
-    """The first key or list item of every line; of those that begin at the same spot the outermost."""
+    """The first key or list item of every line; if several begin at the same position, the outermost."""
     found: dict[int, tuple[int, Anchor]] = {}
     for index, document in enumerate(documents):
         for place, (line, column) in document.positions.items():
@@ -85,7 +85,7 @@ def _first_on_line(documents: Sequence[YamlDocument]) -> Mapping[int, Anchor]:
 
 
 def _line_of(documents: Sequence[YamlDocument], anchor: Anchor | None) -> int:
-    """The line of *anchor* in what was written; 0 for the end."""
+    """The line of *anchor* in the written text; 0 for the end."""
     if anchor is None or anchor[0] >= len(documents):
         return 0
     return documents[anchor[0]].position(anchor[1])[0]

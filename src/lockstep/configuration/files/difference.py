@@ -1,7 +1,7 @@
-"""What separates a declared document from what is in force, and what the document's sections become when it is applied.
+"""Compare a declared document with the present configuration, and compute what its sections become when it is applied.
 
-Only sections that the document has are compared. What is in force and not in the file is shown as `-` and stays, unless pruning is asked
-for; what changes inside one thing is `~`. The order of attributes, filters and assignments means nothing, that of roles does.
+Only sections that the document has are compared. Items that are not in the file are shown as `-` and kept unless pruning is requested;
+changes inside an item are shown as `~`. The order of attributes, filters and assignments does not matter; that of roles does.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from lockstep.configuration.files.sections import assignment_key, role_key
 
 Json = dict[str, Any]
 Inner = Callable[["Comparison", str, Json, Json], Json]
-# What a file refers to, but the server does not know: compared where the values are, or nowhere.
+# References in a file whose values the server does not know: they are compared where the values are known, or not at all.
 NOT_COMPARED = frozenset({"template", "authentication", "secretTokenRef"})
 NEVER_STORED = frozenset({"default"})
 
 
 @dataclass(frozen=True)
 class Difference:
-    """*changes* in the order of the file. *spec*: the sections that differ, as they are to be."""
+    """*changes* are in the order of the file. *spec* has the sections that differ, with their new content."""
 
     changes: tuple[ConfigChange, ...]
     spec: Mapping[str, Any]
 
 
 def difference(declared: ConfigDocument, current: Mapping[str, Any], *, prune: bool) -> Difference:
-    """Compare *declared* with the spec that is in force. *prune*: what the file does not have, goes."""
+    """Compare *declared* with the *current* spec. *prune*: remove what the file does not have."""
     comparison = Comparison(declared.title, prune)
     spec: Json = {}
     for section, value in declared.spec.items():
@@ -62,7 +62,7 @@ class Comparison:
         self.changes.append(ConfigChange(Sign.REMOVE, self.document, place, old=old, is_kept=not self.prune))
 
     def fields(self, place: str, declared: Json, current: Json) -> Json:
-        """Compare two things key by key; the declared one says everything about itself."""
+        """Compare two objects key by key. *declared* is complete: a key that it lacks is cleared."""
         for key in [*declared, *(key for key in current if key not in declared)]:
             if key not in NEVER_STORED and declared.get(key) != current.get(key):
                 self.change(f"{place}.{key}", current.get(key), declared.get(key))
@@ -78,7 +78,7 @@ class Comparison:
         name: Callable[[Json], str],
         inner: Inner | None = None,
     ) -> list[Json]:
-        """Compare two lists of things that *key* tells apart. Returns what the list becomes."""
+        """Compare two lists whose items are identified by *key*. Return what the list becomes."""
         left = {_numbered(key, current, index): one for index, one in enumerate(current)}
         merged = []
         for index, one in enumerate(declared):
@@ -95,7 +95,7 @@ class Comparison:
 
 
 def _numbered(key: Callable[[Json], Any], items: Sequence[Json], index: int) -> tuple[Any, int]:
-    """The key of an item, and how many before it have the same: names need not be unique."""
+    """The key of an item and the number of earlier items with the same key, because names need not be unique."""
     own = key(items[index])
     return own, sum(1 for other in items[:index] if key(other) == own)
 
@@ -131,7 +131,7 @@ def _role_name(role: Json) -> str:
 
 
 def _assignments(comparison: Comparison, place: str, declared: list[Json], current: list[Json] | None) -> list[Json]:
-    """Somebody whose only assignment has another role now is changed, not added and removed."""
+    """Compare assignments. A member whose only assignment has a new role is shown as changed, not as removed and added."""
     wanted, known = _by_principal(declared), _by_principal(current or [])
     moved: set[tuple[str, str, str]] = set()
     for principal, roles in wanted.items():
@@ -206,9 +206,9 @@ def _mapping(comparison: Comparison, place: str, declared: Json, current: Json) 
 
 
 def _as_known(declared: Json, current: Json) -> Json:
-    """*declared* with what the gallery knows of the application, where the file says nothing of it.
+    """Complete *declared* with the gallery's facts about the application that the file does not mention.
 
-    Otherwise a file that only maps would forget which roles give power, and their guard with them.
+    Otherwise a file with nothing but mappings would drop the list of privileged roles, and the guard with it.
     """
     privileged = {
         one["target"].lower(): one["privileged"] for one in current.get("attributes", []) if "privileged" in one

@@ -1,7 +1,7 @@
-"""Configuration as code: the documents of a file, checked whole, each section in its canonical JSON shape.
+"""Configuration as code: read the documents of a file, check them completely, and convert each section to its canonical JSON form.
 
-A section that a document leaves out is not managed by it: it stays as it is. A section that is there says everything about itself.
-Secrets are only referred to (`env:NAME`, `file:/path`); a value that could be one is refused and never repeated.
+A document does not manage sections that it leaves out; they stay unchanged. A section that is present is complete. Secrets appear only
+as references (`env:NAME`, `file:/path`); a value that could be a secret is refused and never repeated.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class DocumentKind(StrEnum):
     APPLICATION = "Application"
 
 
-# Which names a document may have, and the rule in words. A tenant may be called anything.
+# The check for the name of a document, and the rule as a sentence. A tenant may have any name.
 _NAMES: Mapping[DocumentKind, tuple[Callable[[str], bool], str]] = {
     DocumentKind.SOURCE: (is_source_name, SOURCE_RULE),
     DocumentKind.APPLICATION: (is_application_name, APPLICATION_RULE),
@@ -43,7 +43,7 @@ _SECTIONS: Mapping[DocumentKind, Callable[[Part], dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class ConfigDocument:
-    """One document. *spec* holds only the sections that the file has, in canonical shape; *origin* is where it was read."""
+    """One document. *spec* has only the sections of the file, in canonical form; *origin* is where it was read."""
 
     kind: DocumentKind
     name: str
@@ -56,7 +56,7 @@ class ConfigDocument:
         return f"{self.kind} {self.name}"
 
     def wrong(self, place: str, error: LockstepError) -> LockstepError:
-        """*error*, which happened because of what the document says at *place* (`spec.template`)."""
+        """Add the file position of *place* (`spec.template`) to *error*, which its content caused."""
         if self.origin is None:
             return error
         line, column = self.origin.position(place)
@@ -65,12 +65,12 @@ class ConfigDocument:
 
 
 def read_documents(text: str, file: str) -> tuple[ConfigDocument, ...]:
-    """The documents of one file. Raises LockstepError with file, line, column, the key's path and what was probably meant."""
+    """Read the documents of one file. Raises LockstepError with file, line, column, the key's path and a suggestion."""
     return tuple(_document(document) for document in read_yaml(text, file))
 
 
 def refuse_doubles(documents: Sequence[ConfigDocument]) -> None:
-    """Raise LockstepError where two documents speak of the same thing."""
+    """Raise LockstepError if two documents describe the same object."""
     seen: dict[tuple[str, str], ConfigDocument] = {}
     for document in documents:
         key = (document.kind, document.name)
@@ -82,7 +82,7 @@ def refuse_doubles(documents: Sequence[ConfigDocument]) -> None:
 
 
 def document_to_json(document: ConfigDocument) -> dict[str, Any]:
-    """The shape that a file has, keys in their usual order."""
+    """Convert *document* to its form in a file, with keys in their usual order."""
     metadata: dict[str, Any] = {"name": document.name}
     if document.labels:
         metadata["labels"] = dict(document.labels)
@@ -113,7 +113,7 @@ def _document(origin: YamlDocument) -> ConfigDocument:
         kind = part.word("kind", DocumentKind, DocumentKind.APPLICATION)
         metadata = part.part("metadata")
         name = _checked_name(metadata, kind)
-        labels = {} if kind is DocumentKind.GROUP else metadata.part("labels").whole()  # nothing keeps those of groups
+        labels = {} if kind is DocumentKind.GROUP else metadata.part("labels").whole()  # groups have no labels
         for key, value in labels.items():
             if not isinstance(value, str):
                 raise ConfigurationError(f"metadata.labels.{key}", "must be text")

@@ -1,4 +1,4 @@
-"""How the things that an administrator names may be called. Documents and commands are held to the same rule."""
+"""The rules for names that administrators choose. Documents and commands use the same rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 APPLICATION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 APPLICATION_RULE = "Small letters, digits and hyphens, beginning with a letter or digit, at most 63"
 SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-LOCAL_SOURCE = "lockstep"  # what is made by hand belongs to it
+LOCAL_SOURCE = "lockstep"  # the source of objects that are created by hand
 SOURCE_RULE = f"Letters, digits, dots, hyphens and underscores, at most 63; the name {LOCAL_SOURCE} is reserved"
 
 

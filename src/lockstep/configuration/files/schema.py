@@ -1,6 +1,7 @@
-"""The JSON Schema of configuration files, for editors: completion, and mistakes underlined while typing.
+"""The JSON Schema of configuration files, which gives editors completion and error marking.
 
-It is made from the same words that reading uses, so it never lags behind; what a schema cannot say (expressions, names) is told on reading.
+It is generated from the same tables that reading uses, so it is never out of date. What a schema cannot express (expressions, names) is
+checked when the file is read.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ SECRET: Schema = {
 
 
 def json_schema() -> Schema:
-    """The schema of one document of a file."""
+    """The JSON Schema of one document."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Lockstep configuration",
@@ -255,5 +256,5 @@ def _number(least: int, most: int = 2**31) -> Schema:
 
 
 def _or_off(least: int, most: int = 2**31) -> Schema:
-    """A number that null switches off."""
+    """The schema of a number that null switches off."""
     return _number(least, most) | {"type": ["integer", "null"]}

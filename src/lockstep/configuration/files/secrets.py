@@ -1,4 +1,4 @@
-"""Keep secrets out of files: what could be one is refused with the reason, and its value is never repeated."""
+"""Keep secrets out of files: a value that could be a secret is refused with the reason, and never repeated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SECRET = re.compile(
 
 
 def refuse_secrets(value: Any, place: str) -> None:
-    """Raise ConfigurationError where a key of *value* or below holds a secret, or a URL brings a password along."""
+    """Raise ConfigurationError if a key at any depth of *value* contains a secret, or a URL contains a password."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             at = f"{place}.{key}"
@@ -41,7 +41,7 @@ def refuse_secrets(value: Any, place: str) -> None:
 
 
 def checked_reference(part: Part, key: str) -> str:
-    """The reference in *key*. Raises ConfigurationError, which does not repeat it: it may be the secret itself."""
+    """Return the reference in *key*. Raises ConfigurationError, which does not quote it: it may be the secret itself."""
     value = part.raw(key)
     _check_reference(value, part.place_of(key))
     return str(value)

@@ -1,6 +1,6 @@
-"""What the `spec` of a tenant, a group and an application may say; each becomes its canonical JSON shape.
+"""Read the `spec` of a tenant, a group and an application, and convert each to its canonical JSON form.
 
-Only what is there is returned: a section left out is not managed.
+Only sections that are present are returned: a section that is left out is not managed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ EVENTS = ("failure", "quarantine", "deleteThreshold", "recovered")
 AUTHENTICATIONS = ("bearer",)
 DEFAULT_ACCESS_NAMES = ("", "default access")
 MODES = ("automatic",)
-# In the order in which a file has them.
+# In the usual order of a file.
 PROVISIONING_KEYS = (
     "mode", "status", "scope", "schedule", "limits", "deletions", "guards", "startDate", "nestedGroups", "defaultDomain",
     "notificationEmail", "emailOnFailure", "mappings", "x-entra",
@@ -32,7 +32,7 @@ def tenant_from_json(part: Part) -> dict[str, Any]:
 
 
 def group_from_json(part: Part) -> dict[str, Any]:
-    """A group of our own. Without `scopingFilters` nothing is said about who is a member; an empty list: nobody by a rule."""
+    """Read a group. Without `scopingFilters` the file does not define membership; an empty list means that no rule adds members."""
     spec: dict[str, Any] = {}
     if "description" in part:
         spec["description"] = part.text("description")
@@ -60,7 +60,7 @@ def application_from_json(part: Part) -> dict[str, Any]:
 
 
 def provisioning_from_json(part: Part) -> dict[str, Any]:
-    """The keys that are there, canonical. A key that says the default is there all the same, with None."""
+    """The keys that are present, in canonical form. A key with the default value is present with None."""
     given = part.whole()
     try:
         compiled = configuration_from_json(given, version=0)
@@ -111,7 +111,7 @@ def _credentials(part: Part) -> dict[str, Any]:
 
 
 def _without_source(part: Part) -> Part:
-    """*part*, none of whose keys has been asked for yet. Entra's jobs have one source each; here the directory is the source."""
+    """Refuse `source` in *part*, before any key is read: Entra's jobs have a source each, but here the directory is the source."""
     if "source" in part.whole():
         raise part.error(
             "source",
@@ -122,7 +122,7 @@ def _without_source(part: Part) -> Part:
 
 
 def _without_secrets(part: Part) -> Part:
-    """*part*, none of whose keys has been asked for yet. A secret is refused for what it is, before it is an unknown key."""
+    """Refuse secrets in *part* before any key is read, so that the error does not just say "unknown key"."""
     refuse_secrets(part.whole(), part.place)
     return Part(part.whole(), part.place)
 
@@ -184,7 +184,7 @@ def _assignment(part: Part) -> dict[str, Any]:
 
 
 def role_key(role: dict[str, Any]) -> str:
-    """By what a role is told from others: its value, else its name; letter case does not matter."""
+    """The key that identifies a role: its value, else its name, ignoring letter case."""
     return str(role["value"] or role["displayName"]).lower()
 
 

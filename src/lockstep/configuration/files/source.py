@@ -1,7 +1,7 @@
-"""What the `spec` of a source may say; it becomes its canonical JSON shape.
+"""Read the `spec` of a source and convert it to its canonical JSON form.
 
-Every key belongs to a kind of source, so that a misspelt one is refused and not kept without an effect. Only csv is opened by anything yet;
-the documents of the other kinds are read and planned, their keys taken as they are.
+Every kind of source has its own keys, so a misspelt key is refused and not stored without effect. Only csv sources can be opened so
+far; documents of other kinds are read and planned, and their keys are accepted unchecked.
 """
 
 from __future__ import annotations

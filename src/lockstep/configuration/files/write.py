@@ -1,6 +1,7 @@
-"""Write documents in one canonical form. Reading what is written gives the same documents, and writing those the same text.
+"""Write documents in one canonical form. Reading the text gives the same documents, and writing them gives the same text.
 
-What fits on a line stays on one: an attribute mapping, a clause, a role. Comments stay with the key that they stand before or beside.
+An item that fits on a line (an attribute mapping, a clause, a role) stays on one. Comments stay with the key that they precede or share
+a line with.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ class _Dumper(yaml.SafeDumper):
 
 
 def write_documents(documents: Sequence[ConfigDocument], *, heading: str = "") -> str:
-    """The text of a file. *heading*: comment lines in front of everything."""
+    """Return the text of a file. *heading* are comment lines for its beginning."""
     written = [_write(document_to_json(document)) for document in documents]
     return "".join(f"# {line}\n" for line in heading.splitlines()) + "---\n".join(written)
 
 
 def format_text(text: str, file: str) -> str:
-    """*text* in canonical form. Raises LockstepError where it cannot be read."""
+    """Rewrite *text* in canonical form. Raises LockstepError if it cannot be read."""
     return put_comments(write_documents(read_documents(text, file)), read_comments(text, file))
 
 
@@ -46,7 +47,7 @@ def _write(value: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """*value* with nothing but dict, list and scalars in it, in the order that it has."""
+    """Convert *value* to dicts, lists and scalars, keeping the order."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -55,10 +56,10 @@ def _plain(value: Any) -> Any:
 
 
 def _lay_out(node: yaml.Node, key: str, depth: int) -> int:
-    """Decide for every part of *node* whether it stands on one line; returns its length as if it did."""
+    """Decide for every part of *node* whether it is written on one line; return its length on one line."""
     if isinstance(node, yaml.ScalarNode):
         if not _BREAKS.isdisjoint(node.value):
-            node.style = '"'  # escaped, on one line: any other style reads some of them as something else
+            node.style = '"'  # escaped on one line; other styles do not preserve these characters
         return len(node.value) + 2
     if isinstance(node, yaml.MappingNode):
         for name, _ in node.value:
@@ -68,7 +69,7 @@ def _lay_out(node: yaml.Node, key: str, depth: int) -> int:
         stays = key not in _NOT_ON_ONE_LINE and depth > 0
     elif isinstance(node, yaml.SequenceNode):
         length = sum(2 + _lay_out(value, "", depth + 1) for value in node.value)
-        # A list of things has a line for each; a list of words is one line.
+        # A list of objects has a line for each object; a list of words is on one line.
         stays = all(isinstance(value, yaml.ScalarNode) for value in node.value)
     else:
         return WIDTH

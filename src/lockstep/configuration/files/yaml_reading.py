@@ -1,7 +1,7 @@
-"""Read YAML documents as JSON values, and remember where every key stands.
+"""Read YAML documents as JSON values, and record the position of every key.
 
-The words are those of YAML 1.2: `on`, `off`, `yes` and `no` are texts, and so is `007`; only true and false are truth values. An alias
-may not make a small file large: what a document says is counted after aliases are followed.
+Values follow YAML 1.2: `on`, `off`, `yes`, `no` and `007` are texts; only true and false are truth values. Size limits count a document
+after its aliases are expanded, so aliases cannot make a small file large.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ _STEP = re.compile(r"(\.[^.\[\]]+|\[\d+\])$")
 
 @dataclass(frozen=True)
 class YamlDocument:
-    """One document of a file. *positions*: the place of every key and list item, as `spec.roles[0].value`."""
+    """One document of a file. *positions* maps the path of every key and list item (`spec.roles[0].value`) to its position."""
 
     file: str
     value: Any
     positions: Mapping[str, Position] = field(repr=False)
 
     def position(self, place: str) -> Position:
-        """Where *place* stands, or the deepest part of it that is there."""
+        """The position of *place*, or of the deepest existing part of its path."""
         while place not in self.positions and place:
             shorter = _STEP.sub("", place)
             place = shorter if shorter != place else place.rpartition(".")[0]
         return self.positions.get(place, (1, 1))
 
     def located(self, error: ConfigurationError) -> LockstepError:
-        """*error* with file, line and column."""
+        """Convert *error* to one with file, line and column."""
         return wrong(self.file, self.position(error.place), error.detail, next_step=error.next_step)
 
 
 def read_yaml(text: str, file: str) -> tuple[YamlDocument, ...]:
-    """The documents of *text*, empty ones left out. Raises LockstepError with *file*, line and column."""
+    """Read the documents of *text* without empty ones. Raises LockstepError with *file*, line and column."""
     if len(text) > MAX_CHARACTERS:
         raise wrong(file, (1, 1), f"the file has {len(text):,} characters, at most {MAX_CHARACTERS:,} are read")
     try:
@@ -68,13 +68,13 @@ def read_yaml(text: str, file: str) -> tuple[YamlDocument, ...]:
 
 
 def wrong(file: str, position: Position, detail: str, *, why: str = "", next_step: str = "") -> LockstepError:
-    """The error of a configuration file: `contoso.yaml:12:5: what is wrong`."""
+    """Build an error in a configuration file: `contoso.yaml:12:5: what is wrong`."""
     where = f"{file}:{position[0]}:{position[1]}"
     return invalid(f"{where}: {detail}", why=why, next_step=next_step, code="InvalidConfiguration")
 
 
 def _check_depth(text: str, file: str) -> None:
-    """Before composing, which descends: a thousand brackets would exhaust the stack."""
+    """Refuse deep nesting before composing, which is recursive: a thousand brackets would exhaust the stack."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -98,7 +98,7 @@ def _start(node: Any) -> Position:
 
 
 class _Builder:
-    """Makes the JSON value of one document."""
+    """Builds the JSON value of one document."""
 
     def __init__(self, file: str) -> None:
         self.file = file
