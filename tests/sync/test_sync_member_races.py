@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
 from model_target import ModelTarget
-from sync_world import World, person_id, until
-from test_sync_groups import WITH_GROUPS, add_group, members_of, named, set_members
+from sync_world import World, person_id, until, upn
+from test_sync_groups import WITH_GROUPS, add_group, delete_person, members_of, named, set_members
 
+from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import transaction
 from lockstep.sync.services import Services
 
@@ -123,3 +125,30 @@ async def test_account_that_is_given_to_somebody_else_while_members_are_sent_lea
     await sending
 
     assert await members_of(world, target) == named(1)
+
+
+@pytest.mark.parametrize("is_member", [False, True])
+async def test_account_that_was_made_again_for_somebody_else_is_in_the_groups_of_its_owner_of_now(
+    is_member: bool, world: World, target: ModelTarget
+) -> None:
+    """The request that added its former owner reached the application after that had made the account again."""
+    await world.configure({**WITH_GROUPS, "deletions": {"onSourceDeleted": "delete"}})
+    await world.add_people([1, 2])
+    await add_group(world, [1, 2])
+    await world.sync()
+    account = await world.value("select target_id from link where source_id = %s", person_id(2))
+    await delete_person(world, 2)
+    await world.drain()
+    assert await world.value("select state from link where source_id = %s", person_id(2)) == "tombstone"
+    target.accounts[ObjectKind.USER][account] = {"userName": upn(3)}
+    (held,) = target.members.values()
+    held.add(account)
+
+    await world.add_people([3])
+    if is_member:
+        await set_members(world, added=[3])
+    await world.drain()
+
+    assert await world.value("select target_id from link where source_id = %s", person_id(3)) == account
+    assert await members_of(world, target) == (named(1, 3) if is_member else named(1))
+    assert await world.value("select count(*) from target_member where member_id = %s", person_id(2)) == 0

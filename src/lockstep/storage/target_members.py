@@ -213,7 +213,11 @@ async def held_members(connection: Connection, job: str, group: str, *, limit: i
 
 
 async def note_groups_of(connection: Connection, job: str, members: Sequence[str]) -> None:
-    """Note that *members* gained or lost an account, so that their memberships in provisioned groups are compared again."""
+    """Note that *members* gained or lost an account, so that their memberships in provisioned groups are compared again.
+
+    Where the account of a member belonged to somebody else before, the groups recorded to hold that former owner are noted too:
+    the application may have let the account in after it made it again.
+    """
     await connection.execute(
         """with noted as (
             insert into dirty_member (job, group_id, member_id)
@@ -228,6 +232,14 @@ async def note_groups_of(connection: Connection, job: str, members: Sequence[str
             join link on link.job = job.id and link.kind = 'Group' and link.source_id = nested_group.root
                 and link.state = 'live'
             where member.member_id = any(%(members)s::uuid[])
+            union
+            select %(job)s, held.group_id, held.member_id
+            from link join link as former on former.job = link.job and former.kind = 'User'
+                and former.target_id = link.target_id and former.state = 'tombstone'
+            join target_member as held on held.job = former.job and held.member_id = former.source_id
+                and held.target_id = former.target_id
+            where link.job = %(job)s and link.kind = 'User' and link.source_id = any(%(members)s::uuid[])
+                and link.state in ('live', 'disabled')
             order by 1, 2, 3
             on conflict (job, group_id, member_id) do update set version = nextval('dirty_version')
             returning group_id

@@ -1,0 +1,10 @@
+"""Former owners of accounts, found by the account."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0020"
+down_revision = "0019"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
