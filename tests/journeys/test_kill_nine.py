@@ -68,7 +68,7 @@ class House:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str) -> None:
-        command = ["serve", "--port", str(_free_port())] if name == "serve" else ["worker"]
+        command = ["serve", "--port", str(free_port())] if name == "serve" else ["worker"]
         self.processes[name] = subprocess.Popen(
             [BIN / "lockstep", *command], env=self.environment, stdout=self.log, stderr=self.log
         )
@@ -95,7 +95,7 @@ class House:
         self.log.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     import socket
 
     with socket.socket() as free:

@@ -46,7 +46,7 @@ class Reader:
         found: list[Mapping[str, Any]] = []
         start, total = 1, None
         while total is None or start <= total:
-            page = await self._get(f"/Users?startIndex={start}&count={PAGE}")
+            page = await self.read(f"/Users?startIndex={start}&count={PAGE}")
             total = int(page["totalResults"])
             resources = page.get("Resources", [])
             if not resources and start <= total:
@@ -58,10 +58,10 @@ class Reader:
     async def one(self, user_name: str) -> Mapping[str, Any] | None:
         """The account with this user name, or None."""
         escaped = user_name.replace("\\", "\\\\").replace('"', '\\"')
-        page = await self._get("/Users?filter=" + quote(f'userName eq "{escaped}"'))
+        page = await self.read("/Users?filter=" + quote(f'userName eq "{escaped}"'))
         return next(iter(page.get("Resources", [])), None)
 
-    async def _get(self, path: str) -> Any:
+    async def read(self, path: str) -> Any:
         async with self._session.get(self.base_url + path) as response:
             if response.status != 200:
                 raise unreachable(f"Documo answered HTTP {response.status} to GET {path.split('?')[0]}")
