@@ -1,1 +1,3 @@
-"""Everything a person may ask for, once: permission first, audit entry last. Doors only translate."""
+"""Everything that a person may ask for, implemented once: the permission is checked first, the audit entry comes last. Command line and
+servers only translate.
+"""

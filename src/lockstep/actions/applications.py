@@ -1,4 +1,4 @@
-"""Applications: add one from the gallery, look at it, remove it."""
+"""Applications: add one from the gallery, show it, remove it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lockstep.storage.credentials import CredentialRow
 
 @dataclass(frozen=True, slots=True)
 class ApplicationView:
-    """An application with all that its page shows."""
+    """An application with everything that its page shows."""
 
     application: ApplicationRow
     template: Template | None
@@ -31,9 +31,9 @@ class ApplicationView:
 
 
 async def add_application(context: Context, template: str, *, name: str = "", display_name: str = "") -> ApplicationRow:
-    """Add an application as its gallery entry says: default configuration, roles and tenant URL; switched off.
+    """Add an application from its gallery entry: default configuration, roles and tenant URL; switched off.
 
-    Raises LockstepError for an unknown template, an unusable name or one that is taken.
+    Raises LockstepError for an unknown template, and for a name that is invalid or taken.
     """
     context.actor.require(APPLICATIONS_WRITE)
     entry = context.gallery.template(template)
@@ -98,7 +98,7 @@ async def show_application(context: Context, name: str) -> ApplicationView:
 
 
 async def remove_application(context: Context, name: str) -> ApplicationRow:
-    """Remove an application with its job, links, assignments and credentials. Its accounts stay as they are."""
+    """Remove an application with its job, links, assignments and credentials. Its accounts are not changed."""
     async with context.changing(APPLICATIONS_WRITE) as edit:
         app = await find_application(edit.connection, name)
         await applications.delete_application(edit.connection, app.id)
@@ -108,6 +108,6 @@ async def remove_application(context: Context, name: str) -> ApplicationRow:
 
 
 def dependencies_of(configuration: JobConfiguration) -> dict[str, list[str]]:
-    """What a job depends on, as its row stores it: the attributes of each kind that it provisions."""
+    """What a job depends on, as stored in its row: the attributes of each kind that it provisions."""
     kinds = [mapping.source for mapping in configuration.objects if mapping.enabled]
     return {str(kind): sorted(dependencies(configuration, kind)) for kind in kinds}

@@ -22,7 +22,7 @@ from lockstep.storage.assignments import AssignmentRow as AssignmentRow
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A person or group that was found by name."""
+    """A person or group found by name."""
 
     kind: str
     id: str
@@ -32,9 +32,9 @@ class Principal:
 async def assign(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
 ) -> list[AssignmentRow]:
-    """Assign all of them or none; returns the assignments that are new.
+    """Assign all of them or none; return the new assignments.
 
-    Raises LockstepError for names and roles that there are not, with suggestions.
+    Raises LockstepError with suggestions for unknown names and roles.
     """
     async with context.changing(APPLICATIONS_WRITE) as edit:
         found = await find_application(edit.connection, app)
@@ -55,9 +55,9 @@ async def assign(
 async def reassign(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
 ) -> tuple[list[AssignmentRow], list[AssignmentRow]]:
-    """Make *role* the only one that each of them is assigned with directly; returns what is new and what was taken back.
+    """Make *role* the only direct role of each principal; return the assignments that were added and removed.
 
-    In one transaction, so that nobody is without an assignment in between and no account is disabled meanwhile.
+    One transaction, so that nobody is unassigned in between, which would disable accounts.
     """
     async with context.together() as inner, inner.changing(APPLICATIONS_WRITE) as edit:
         new = await assign(inner, app, users=users, groups=groups, role=role)
@@ -77,7 +77,7 @@ async def reassign(
 
 
 async def role_warning(context: Context, app: str, role: str | None) -> str:
-    """What is to be said of *role* where the gallery knows the roles that the application has, and it is none of them; else ""."""
+    """A warning if the gallery knows the application's roles and *role* is none of them; else ""."""
     async with context.reading() as connection:
         found = await find_application(connection, app)
         chosen = find_role(await applications.read_roles(connection, found.id), role or "")
@@ -94,7 +94,7 @@ async def role_warning(context: Context, app: str, role: str | None) -> str:
 async def unassign(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
 ) -> list[AssignmentRow]:
-    """Take back the assignments of all of them, or only those with *role*; returns what was taken back."""
+    """Remove their assignments, or only those with *role*; return the removed assignments."""
     async with context.changing(APPLICATIONS_WRITE) as edit:
         found = await find_application(edit.connection, app)
         principals = await _principals(edit.connection, users, groups)

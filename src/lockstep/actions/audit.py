@@ -1,4 +1,4 @@
-"""Read the audit log: who changed what, when, from which value to which; and prove that nothing in it was altered."""
+"""Read the audit log: who changed what and when, with the values before and after; and verify that it was not altered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PAGE = 1_000
 
 
 async def list_entries(context: Context, wanted: AuditFilter, *, limit: int | None = None) -> list[AuditRow]:
-    """The newest *limit* entries that pass, or all of them; newest first."""
+    """The newest *limit* matching entries, or all of them, newest first."""
     found: list[AuditRow] = []
     query = wanted
     async with context.reading() as connection:
@@ -30,7 +30,7 @@ async def list_entries(context: Context, wanted: AuditFilter, *, limit: int | No
 
 
 async def show_entry(context: Context, number: int) -> AuditRow:
-    """Raises LockstepError for a number that no entry has."""
+    """One entry. Raises LockstepError if it does not exist."""
     async with context.reading() as connection:
         found = await audit_log.newest_entries(connection, AuditFilter(seq=number), limit=1)
     if not found:
@@ -39,6 +39,6 @@ async def show_entry(context: Context, number: int) -> AuditRow:
 
 
 async def verify(context: Context) -> ChainBreak | None:
-    """None when every entry is as it was written and none is missing in between."""
+    """Return the first break of the chain, or None if no entry was changed and none is missing in between."""
     async with context.reading() as connection:
         return await audit_log.verify(connection)

@@ -1,7 +1,7 @@
 """Configuration as code: what files would change.
 
-Planning only reads. A file manages what it names: a section that is not there is left alone, and so is an application that no file names,
-unless the files speak for the whole organisation, because one of them is its Tenant document.
+Planning only reads. Files manage what they name: a missing section changes nothing, and neither does a missing application, unless
+the files include the Tenant document and so describe the whole organisation.
 """
 
 from __future__ import annotations
@@ -48,16 +48,17 @@ Resolve = Callable[[str], Secret | None]
 
 
 def no_secrets(_: str) -> Secret | None:
-    """Where references to secrets are not followed: in a server, a file that somebody sends must not name our files."""
+    """Do not follow references to secrets: on a server, a file that somebody sends must not name the server's files."""
     return None
 
 
 async def plan_configuration(
     context: Context, documents: Sequence[ConfigDocument], *, prune: bool = False, resolve: Resolve = no_secrets
 ) -> ConfigurationPlan:
-    """What applying *documents* would change. Nothing is written.
+    """What applying *documents* would change. Writes nothing.
 
-    Raises LockstepError with file, line and column for what cannot be applied: names that there are not, a template that changed.
+    Raises LockstepError with file, line and column for documents that cannot be applied, for example with unknown names or a changed
+    template.
     """
     refuse_doubles(documents)
     order = list(DocumentKind)
@@ -82,7 +83,7 @@ async def plan_configuration(
 
 
 async def _not_named(connection: Connection, documents: Sequence[ConfigDocument], *, prune: bool) -> list[DocumentPlan]:
-    """What there is and no document speaks of: applications, then sources."""
+    """Stored applications, then sources, that no document describes."""
     named = {(one.kind, one.name) for one in documents}
     there = [
         *((DocumentKind.APPLICATION, app.name) for app in await applications.list_applications(connection)),
@@ -113,7 +114,7 @@ async def _tenant(connection: Connection, document: ConfigDocument, *, prune: bo
 
 
 def _label_changes(document: ConfigDocument, stored: Mapping[str, str]) -> list[ConfigChange]:
-    """Labels that the file gives; without any it leaves those that there are."""
+    """Changes of the labels in the file; a file without labels changes none."""
     if not document.labels or document.labels == stored:
         return []
     return [ConfigChange(Sign.CHANGE, document.title, LABELS, dict(stored) or None, dict(document.labels))]
@@ -148,7 +149,7 @@ async def _application(
     prune: bool,
     resolve: Resolve,
 ) -> DocumentPlan:
-    """*coming*: the groups that the files make before the application is applied."""
+    """Plan one application. *coming*: groups that the files create before the application is applied."""
     app = await applications.find_application(connection, document.name)
     try:
         template = context.gallery.template(document.spec["template"])
@@ -156,7 +157,7 @@ async def _application(
         raise document.wrong("spec.template", error) from None
     if app is None:
         current = template_spec(template)
-        # What a new application has by its template was never anybody's decision: the file replaces it.
+        # Nobody chose what a new application has from its template, so the file replaces it.
         prune = True
     else:
         current = await application_spec(connection, app, await job_row(connection, app.name))
@@ -194,7 +195,7 @@ def _display_name_notes(document: ConfigDocument, current: Mapping[str, Any]) ->
 
 
 def _refuse_unknown_names(document: ConfigDocument, current: Mapping[str, Any]) -> None:
-    """Raise for a source attribute that does not exist and that nothing stored names, at its place in the file."""
+    """Raise LockstepError, at its place in the file, for an unknown source attribute that nothing stored uses."""
     stored = configuration_from_json(current.get("provisioning", {}), version=0)
     wanted = configuration_from_json(document.spec.get("provisioning", {}), version=0)
     for found in new_unknown_names(stored, wanted):
@@ -203,7 +204,7 @@ def _refuse_unknown_names(document: ConfigDocument, current: Mapping[str, Any]) 
 
 
 def _lint_notes(document: ConfigDocument) -> list[str]:
-    """What probably was not meant, or cannot work."""
+    """What is probably a mistake, or cannot work."""
     configuration = configuration_from_json(document.spec.get("provisioning", {}), version=0)
     return [f"{one.severity}: {one.place}: {one.message}" for one in lint(configuration) if one.severity != "kept"]
 
@@ -211,7 +212,7 @@ def _lint_notes(document: ConfigDocument) -> list[str]:
 async def _with_stored_names(
     connection: Connection, document: ConfigDocument, current: Mapping[str, Any], coming: frozenset[str]
 ) -> ConfigDocument:
-    """*document* with tenant URL, people, groups and roles as they are stored. Raises LockstepError for those that there are not."""
+    """*document* with tenant URL, people, groups and roles spelled as they are stored. Raises LockstepError for unknown ones."""
     spec = dict(document.spec)
     url = spec.get("credentials", {}).get("tenantUrl")
     if url:
@@ -265,7 +266,7 @@ async def _stored_assignment(
 async def _secret_change(
     context: Context, connection: Connection, document: ConfigDocument, app: ApplicationRow | None, resolve: Resolve
 ) -> tuple[list[ConfigChange], list[str]]:
-    """Whether the token that the file refers to is another one than is stored. Neither is ever shown."""
+    """Whether the token that the file refers to differs from the stored one. Neither is ever shown."""
     given = document.spec.get("credentials", {})
     reference = given.get("secretTokenRef")
     if reference is None:
@@ -273,7 +274,7 @@ async def _secret_change(
     row = await credentials.read_credential(connection, app.id) if app else None
     sealed = await credentials.sealed_secret(connection, app.id) if app else None
     if row is not None and origin(row.tenant_url) != origin(given.get("tenantUrl", row.tenant_url)):
-        sealed = None  # a token is meant for one origin
+        sealed = None  # a token is meant for one origin only
     place, token = "credentials.secretTokenRef", resolve(reference)
     if app is None or sealed is None:
         notes = [] if token else [f"{reference} holds nothing here, and no token is stored: applying would be refused."]
@@ -287,7 +288,7 @@ async def _secret_change(
 
 
 async def _looked_at_again(connection: Connection, app: ApplicationRow, spec: Mapping[str, Any]) -> int:
-    """About how many objects a changed configuration evaluates again: those in scope, or those with an account."""
+    """About how many objects a changed configuration re-evaluates: those in scope, or those with an account."""
     if not app.started or not set(spec.get("provisioning", {})) - NOT_DECIDING:
         return 0
     if app.syncs_all or spec["provisioning"].get("scope") == "all":

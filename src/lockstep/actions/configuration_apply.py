@@ -1,7 +1,6 @@
-"""Carry out what configuration files change, through the same actions that a person uses, in one transaction.
+"""Apply the changes of configuration files, through the actions that a person uses, in one transaction.
 
-All of it happens or nothing: what fails leaves everything as it was. Nobody is looked at before the commit, so nobody sees a
-state in between.
+Either all changes are made or none. No object is evaluated before the commit, so no state in between takes effect.
 """
 
 from __future__ import annotations
@@ -54,11 +53,11 @@ async def apply_configuration(
     expected: Sequence[ConfigChange] | None = None,
     most_removals: int = MOST_REMOVALS,
 ) -> ConfigurationPlan:
-    """Make what is in force say what *documents* say; returns what was done. *prune*: what they do not have, goes.
+    """Change the configuration to what *documents* say; return what was done. *prune* removes what they do not contain.
 
-    More than *most_removals* are refused: a file that was cut off looks like one that wants everything gone.
-    *expected* are the changes that somebody has seen and agreed to. Raises LockstepError (conflict) when it would be others by now,
-    and before anything is changed where a secret is missing.
+    More than *most_removals* removals are refused, because a truncated file looks like one that removes everything. *expected*: the
+    changes that somebody has seen and accepted. Raises LockstepError (conflict) if they differ by now, and, before anything is
+    changed, if a secret is missing.
     """
     async with context.together() as all_or_nothing:
         plan = await plan_configuration(all_or_nothing, documents, prune=prune, resolve=resolve)
@@ -154,7 +153,7 @@ async def _apply_application(context: Context, plan: DocumentPlan, token: Secret
 
 
 def _token(plan: DocumentPlan, resolve: Resolve) -> Secret | None:
-    """The token to store, or None where it is stored already. Raises LockstepError where it is needed and not there."""
+    """The token to store; None if it is stored already. Raises LockstepError if it is needed and missing."""
     if not any(change.place.startswith(_CREDENTIALS + "secretTokenRef") for change in plan.changes):
         return None
     reference = plan.document.spec["credentials"]["secretTokenRef"]

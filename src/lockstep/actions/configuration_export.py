@@ -1,6 +1,6 @@
-"""An application as a configuration file, or as the synchronization schema that Entra would have for it.
+"""Export an application as a configuration file, or as the synchronization schema that Entra would have for it.
 
-A file plans to no changes. Its secret is a reference: the value is never read, so the reference may have to be adjusted.
+Applying the file changes nothing. Its secret is a reference, which may have to be adjusted, because the value is never read.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from lockstep.storage.applications import ApplicationRow
 
 
 async def export_application(context: Context, name: str) -> str:
-    """The application as YAML. Raises LockstepError for one that there is not."""
+    """The application as YAML. Raises LockstepError if it does not exist."""
     async with context.reading() as connection:
         app = await find_application(connection, name)
         return write_documents([await _application(connection, app)])
 
 
 async def export_everything(context: Context) -> str:
-    """The whole organisation as YAML: what holds for all, sources, groups of our own, applications.
+    """The whole organisation as YAML: tenant settings, sources, groups of our own, applications.
 
-    People and what sources bring are not configuration.
+    People, and groups that sources bring, are not configuration.
     """
     async with context.reading() as connection:
         stored = await tenant.read_tenant(connection)
-        settings = tenant_from_json(Part(dict(stored.settings), "spec"))  # its keys in the order that a file has
+        settings = tenant_from_json(Part(dict(stored.settings), "spec"))  # keys in the order of files
         documents = [ConfigDocument(DocumentKind.TENANT, stored.name or tenant.UNNAMED, settings, stored.labels)]
         for source in await sources.list_sources(connection):
             if source.name != LOCAL_SOURCE:
@@ -60,13 +60,13 @@ async def _application(connection: Connection, app: ApplicationRow) -> ConfigDoc
 
 
 async def export_entra_schema(context: Context, name: str) -> dict[str, Any]:
-    """The synchronization schema. Raises LockstepError where a filter uses what Entra does not have."""
+    """The synchronization schema. Raises LockstepError if a filter uses something that Entra does not have."""
     async with context.reading() as connection:
         row = await job_row(connection, name)
     return export_schema(configuration_from_json(row.config, version=row.config_version))
 
 
 def token_reference(app: str) -> str:
-    """The variable that a file of ours expects the token in."""
+    """The environment variable in which exported files expect the token."""
     variable = "".join(letter if letter.isalnum() else "_" for letter in app).upper()
     return f"env:{variable}_SCIM_TOKEN"

@@ -1,6 +1,7 @@
-"""Groups of our own in configuration files: their description and the rule that decides who is a member.
+"""Groups of our own in configuration files: their description and the rule that decides their members.
 
-A file makes and changes groups. It never removes one, since everybody would lose what the group gave them: `lockstep groups delete` does.
+Files create and change groups. They never delete one, since all members would lose what the group gives them; use `lockstep groups
+delete`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ DESCRIPTION, RULE = "description", "scopingFilters"
 
 
 async def own_groups(connection: Connection) -> list[ConfigDocument]:
-    """Those made in Lockstep, by name."""
+    """The groups created in Lockstep, by name."""
     found = await groups.list_groups(connection, search="", is_deleted=False, limit=100_000)
     return [
         ConfigDocument(DocumentKind.GROUP, group.display_name, group_spec(group))
@@ -38,7 +39,7 @@ async def own_groups(connection: Connection) -> list[ConfigDocument]:
 
 
 def group_spec(group: GroupRow) -> dict[str, Any]:
-    """Without a rule members are added by hand, and are not configuration."""
+    """A group's spec. Without a rule its members are added by hand and are not configuration."""
     spec: dict[str, Any] = {}
     if group.attributes.get(DESCRIPTION):
         spec[DESCRIPTION] = group.attributes[DESCRIPTION]
@@ -48,7 +49,7 @@ def group_spec(group: GroupRow) -> dict[str, Any]:
 
 
 async def plan_group(connection: Connection, document: ConfigDocument) -> DocumentPlan:
-    """What the document changes. Raises LockstepError for an invalid rule, and for a group that a source brings."""
+    """The changes of the document. Raises LockstepError for an invalid rule, and for a group that a source brings."""
     if document.spec.get(RULE):
         try:
             check_rule(document.spec[RULE])
@@ -59,13 +60,13 @@ async def plan_group(connection: Connection, document: ConfigDocument) -> Docume
         added = ConfigChange(Sign.ADD, document.title, "", new=dict(document.spec) or None)
         return DocumentPlan(document, True, (added,), document.spec, {})
     current = group_spec(group)
-    # No rule and an empty one are the same: members are added by hand.
+    # No rule and an empty rule are the same: members are added by hand.
     found = difference(document, {RULE: [], DESCRIPTION: "", **current}, prune=True)
     return DocumentPlan(document, False, found.changes, found.spec, current)
 
 
 async def apply_group(context: Context, plan: DocumentPlan) -> None:
-    """Make or change the group. Its rule decides at once who is a member."""
+    """Create or change the group. Its rule takes effect at once."""
     if not plan.changes:
         return
     name, spec = plan.document.name, plan.spec

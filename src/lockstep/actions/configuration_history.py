@@ -1,4 +1,4 @@
-"""The versions that an application's configuration has had, and what separates two of them."""
+"""The versions of an application's configuration, and the differences between them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from lockstep.storage.config_versions import VersionRow
 
 
 async def list_versions(context: Context, app: str) -> list[VersionRow]:
-    """The newest, which is in force, first. Raises LockstepError for an unknown application."""
+    """All versions, newest first; the newest is in force. Raises LockstepError for an unknown application."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
         return await config_versions.list_versions(connection, row.id)
 
 
 async def compare_versions(context: Context, app: str, old: int, new: int) -> tuple[ConfigChange, ...]:
-    """What *new* changed of *old*. Version 0 is the empty configuration. Raises LockstepError for a version that never was."""
+    """The changes from version *old* to version *new*. Version 0 is the empty configuration. Raises LockstepError for an unknown
+    version.
+    """
     async with context.reading() as connection:
         row = await job_row(connection, app)
         after = await _document(connection, app, row.id, new)
         before = await _document(connection, app, row.id, old)
-    # Off for both: whether provisioning is on is not part of a version.
+    # "off" in both: whether provisioning is on is not part of a version.
     return difference(after, before.spec, prune=True).changes
 
 

@@ -13,10 +13,10 @@ from lockstep.configuration.unsent_mail import file_notes
 
 @dataclass(frozen=True)
 class DocumentPlan:
-    """What one document changes. *spec*: the sections that differ, as they will be; *current*: what is in force.
+    """The changes of one document. *spec*: the sections that differ, with new values; *current*: what is in force.
 
-    *is_gone*: the files speak for everything and do not have it; pruning removes it.
-    *looked_at_again*: about how many objects are evaluated again when this is saved; only what then differs is written.
+    *is_gone*: the files describe the whole organisation without it, so pruning removes it. *looked_at_again*: about how many objects
+    are re-evaluated after saving; only differences are written.
     """
 
     document: ConfigDocument
@@ -29,13 +29,13 @@ class DocumentPlan:
     is_gone: bool = False
 
     def with_file_notes(self) -> DocumentPlan:
-        """With what has to be said of the file itself, whether it changes anything or not."""
+        """Add the notes on the file itself, whether it changes anything or not."""
         return replace(self, notes=(*self.notes, *file_notes(self.document.spec)))
 
 
 @dataclass(frozen=True)
 class ConfigurationPlan:
-    """What all documents change, in the order in which it is applied: sources first."""
+    """The changes of all documents in the order in which they are applied: sources first."""
 
     documents: tuple[DocumentPlan, ...]
 
@@ -45,5 +45,5 @@ class ConfigurationPlan:
 
     @property
     def effective(self) -> tuple[ConfigChange, ...]:
-        """The changes that applying would make: all but what stays."""
+        """The changes that applying would make, without those that are only listed."""
         return tuple(change for change in self.changes if not change.is_kept)

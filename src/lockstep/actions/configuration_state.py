@@ -1,6 +1,6 @@
-"""What is in force, in the shape of a configuration file: the same for planning and for exporting.
+"""The configuration in force, in the form of a configuration file; shared by planning and exporting.
 
-People who are in the recycle bin keep their assignments, but a file cannot name them: they are left out.
+People in the recycle bin keep their assignments, but a file cannot name them, so they are left out.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from lockstep.storage.people import PersonRow
 from lockstep.storage.sources import SourceRecord
 
 Json = dict[str, Any]
-# Keys of a stored source that a file has in sections of their own.
+# Keys of a stored source that have a section of their own in files.
 _SOURCE_SECTIONS = {"map": "attributes", "delta": "delta"}
 
 
 async def application_spec(connection: Connection, app: ApplicationRow, job: JobRow) -> Json:
-    """The spec of an application, without what refers to its secret."""
+    """The spec of an application, without the reference to its secret."""
     credential = await credentials.read_credential(connection, app.id)
     spec: Json = {
         "template": app.template,
@@ -44,7 +44,7 @@ async def application_spec(connection: Connection, app: ApplicationRow, job: Job
 
 
 def template_spec(template: Template) -> Json:
-    """What an application is like that was just added from *template*."""
+    """The spec of an application just added from *template*."""
     roles = [RoleRow(r.id, r.value, r.display_name, is_enabled=r.is_enabled) for r in template.roles]
     return {
         "template": template.id,
@@ -57,7 +57,7 @@ def template_spec(template: Template) -> Json:
 
 
 def provisioning_spec(config: Mapping[str, Any], *, status: str) -> Json:
-    """A stored configuration in canonical shape, its keys in the order that a file has them."""
+    """A stored configuration in canonical form, with keys in the order of files."""
     written = configuration_to_json(configuration_from_json(config, version=0))
     written |= {"mode": written.get("mode", "automatic"), "status": status}
     return {key: written[key] for key in PROVISIONING_KEYS if key in written}
@@ -83,13 +83,13 @@ def source_spec(source: SourceRecord) -> Json:
 
 
 def source_config(spec: Mapping[str, Any]) -> Json:
-    """The spec of a source as it is stored."""
+    """The spec of a source in its stored form."""
     sections = {key: spec[name] for key, name in _SOURCE_SECTIONS.items() if spec.get(name)}
     return {**spec.get("connection", {}), **sections}
 
 
 def with_absolute_paths(document: ConfigDocument) -> Json:
-    """The spec of a source; files are named relative to the file that names them."""
+    """The spec of a source. Relative paths in it start at the folder of the configuration file."""
     spec = dict(document.spec)
     files = spec.get("connection", {}).get("files")
     if document.origin is None or not isinstance(files, list):
@@ -103,7 +103,7 @@ def with_absolute_paths(document: ConfigDocument) -> Json:
 
 
 async def name_of_group(connection: Connection, group_id: str, display_name: str) -> str:
-    """The display name, or the id where several groups have that name."""
+    """The display name of the group, or its id if several groups share that name."""
     return display_name if len(await groups.find_groups(connection, display_name)) == 1 else group_id
 
 

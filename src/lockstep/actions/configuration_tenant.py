@@ -1,4 +1,4 @@
-"""Keep what configuration files say of the whole organisation, and the labels that they give."""
+"""Store what configuration files say about the whole organisation, and the labels that they set."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def save_tenant(context: Context, plan: DocumentPlan) -> None:
 
 
 async def save_labels(context: Context, plan: DocumentPlan) -> None:
-    """The labels of an application or a source; those of the tenant are kept with it."""
+    """Store the labels of an application or a source; the tenant's labels are stored with the tenant."""
     document = plan.document
     if document.kind is DocumentKind.TENANT:
         return

@@ -1,6 +1,6 @@
-"""Test Connection: try what is stored, step by step, and remember what was found.
+"""Test Connection: probe the stored credentials step by step, and store the result.
 
-A connection that is good ends the wait of a job that was stopped because it was not: it tries again at once.
+If the connection works, a job that was stopped because it did not work tries again at once.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from lockstep.vault import Secret
 
 
 async def test_connection(context: Context, app: str) -> Sequence[Probe]:
-    """Every probe of the stored tenant URL and token, in order; the connection is good when all that were tried passed.
+    """Run the probes with the stored tenant URL and token, in order; the connection works if all that ran passed.
 
-    Raises LockstepError while there are no credentials. Nothing is written to the application.
+    Raises LockstepError if there are no credentials. Writes nothing to the application.
     """
     services = new_services(context)
     job, settings = await settings_of_target(context, services, app)
@@ -45,10 +45,10 @@ async def set_tested_credentials(
     must_work: bool = False,
     agree: Callable[[Probe], None],
 ) -> CredentialView:
-    """Store the tenant URL, the token, or both, and keep what works from being replaced by what does not.
+    """Store the tenant URL, the token, or both, without replacing working credentials by failing ones unasked.
 
-    Where a token is stored already, the new credentials are tested first; if they fail where the stored ones work, *agree* is asked,
-    and raises to refuse. *must_work*: what fails is never stored. Raises LockstepError then, and for what cannot be a URL or token.
+    If a token is stored, the new credentials are tested first. If they fail and the stored ones work, *agree* is called and raises to
+    refuse. With *must_work* failing credentials are never stored: LockstepError. Also raises it for an invalid URL or token.
     """
     services = new_services(context)
     replaces, new, stored = await _candidates(context, services, app, tenant_url, secret_token)
@@ -74,7 +74,9 @@ async def set_tested_credentials(
 async def _candidates(
     context: Context, services: Services, app: str, tenant_url: str | None, secret_token: Secret | None
 ) -> tuple[bool, TargetSettings | None, TargetSettings | None]:
-    """Whether a stored token is replaced or sent elsewhere, and what opening the application needs with the new and the stored."""
+    """Whether a stored token is replaced or sent elsewhere, and the settings to open the application with the new and the stored
+    credentials.
+    """
     url = checked_url(tenant_url) if tenant_url is not None else None
     if secret_token:
         check_token(secret_token)
@@ -106,9 +108,9 @@ async def _first_failure(services: Services, settings: TargetSettings) -> Probe 
 
 
 async def test_deeply(context: Context, app: str) -> Sequence[Probe]:
-    """Test Connection, and everything that provisioning would send to the application, in accounts made for it and deleted again.
+    """Test Connection, and then everything that provisioning would send, with accounts that are created for the test and deleted again.
 
-    It writes to the application, so somebody has to have asked for it. Raises LockstepError while there are no credentials.
+    Writes to the application, so run it only on request. Raises LockstepError if there are no credentials.
     """
     services = new_services(context)
     job, settings = await settings_of_target(context, services, app)
@@ -118,7 +120,7 @@ async def test_deeply(context: Context, app: str) -> Sequence[Probe]:
 
 
 async def settings_of_target(context: Context, services: Services, app: str) -> tuple[Job, TargetSettings]:
-    """The job of *app*, and all that opening it needs. Raises LockstepError while there are no credentials."""
+    """The job of *app* and the settings to open its application. Raises LockstepError if there are no credentials."""
     async with context.reading(CREDENTIALS_WRITE) as connection:
         job = await read_job(context, connection, app)
         await require_credentials(connection, job.row)
@@ -129,7 +131,7 @@ async def settings_of_target(context: Context, services: Services, app: str) -> 
 
 
 def as_row(probe: Probe) -> dict[str, Any]:
-    """A probe for machines; its exchange is redacted already and not kept."""
+    """A probe as JSON. Its exchange is already redacted and is not kept."""
     return {
         "name": probe.name,
         "passed": probe.passed,

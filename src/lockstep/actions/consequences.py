@@ -1,7 +1,7 @@
-"""One rule for every door: a change that takes accounts, gives power or renames people says so in numbers before it is made.
+"""One rule for all callers: a change that removes accounts, grants power or renames people shows its numbers before it is made.
 
-The change is rehearsed: made in a transaction that is rolled back, with everybody whom it touches planned in both worlds. So the numbers
-come from the code that would do it, and a new door needs nothing but `consented`.
+The change is rehearsed in a transaction that is rolled back: every affected object is planned before and after it. So the numbers
+come from the code that would do the work, and a new caller only needs `consented`.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
 
 SLICE = 500
-ASKED_FROM = 10  # grants, renames and failures, as the guards' percentage
+ASKED_FROM = 10  # grants, renames and failures, like the minimum of the guards' percentage
 Answer = TypeVar("Answer")
 Work = Callable[[Context], Awaitable[Answer]]
-_Found = dict[str, tuple[str, dict[Effect, str]]]  # by object: its name, and what becomes of it
+_Found = dict[str, tuple[str, dict[Effect, str]]]  # by object id: its name, and each effect with its text
 _TAKEN = (Effect.LOSES_ACCESS, Effect.RELEASED)
 
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """What a change does to the people and groups of one application: names by effect, and the words for each.
+    """The effects of a change on the people and groups of one application: names by effect, and a text for each effect.
 
-    *findings*: how accounts are switched off and on would be wrong, as it was not before.
+    *findings*: new errors in how accounts are disabled and enabled.
     """
 
     app: str
@@ -47,21 +47,21 @@ class Consequences:
         return len(self.names.get(effect, ()))
 
     def needs_consent(self, named: int) -> bool:
-        """Whether somebody has to agree who named *named* people themselves."""
+        """Whether the change must be confirmed by a person who has already named *named* people."""
         if self.findings or sum(map(self.count, _TAKEN)) > named:
             return True
         asked = (Effect.GETS_POWER, Effect.RENAMED, Effect.FAILS)
         return any(self.count(effect) >= max(ASKED_FROM, named + 1) for effect in asked)
 
 
-class _Undo(Exception):  # ends a rehearsal
-    """Rolls the rehearsal back."""
+class _Undo(Exception):
+    """Raised to roll a rehearsal back."""
 
 
 async def consented(
     context: Context, work: Work[Answer], agree: Callable[[Sequence[Consequences]], None], *, named: int = 0
 ) -> tuple[Answer, list[Consequences]]:
-    """Do *work*, once *agree* let it pass; it is asked where more is lost than the *named* people, and raises to refuse."""
+    """Do *work*. *agree* is called first if an application's consequences need consent, and raises to refuse."""
     found = await foresee(context, work)
     if any(one.needs_consent(named) for one in found):
         agree(found)
@@ -69,7 +69,7 @@ async def consented(
 
 
 async def foresee(context: Context, work: Work[object]) -> list[Consequences]:
-    """What *work* would do to people, by application. Nothing is written. Raises what *work* raises."""
+    """The effects of *work* on people, by application. Writes nothing. Raises what *work* raises."""
     rehearsal = Rehearsal()
     after: dict[tuple[str, ObjectKind], _Found] = {}
     marked: dict[str, dict[ObjectKind, list[str]]] = {}
@@ -85,7 +85,7 @@ async def foresee(context: Context, work: Work[object]) -> list[Consequences]:
                 ids = {} if job_id in rehearsal.whole_jobs else by_kind
                 for kind, some in ids.items():
                     after[job_id, kind] = await _effects(inner, inner.within, candidates[job_id], kind, some)
-            if marked:  # the directory differs in here
+            if marked:  # the directory is different inside the rehearsal
                 await _whole(inner, inner.within, candidates, rehearsal.whole_jobs, after)
             raise _Undo
     except _Undo:
@@ -115,7 +115,7 @@ async def _whole(
     after: dict[tuple[str, ObjectKind], _Found],
     now: Mapping[str, Job] | None = None,
 ) -> None:
-    """Everybody of the jobs whose configuration changes."""
+    """Plan all objects of the jobs whose configuration changes."""
     for job_id in whole:
         job = candidates[job_id]
         before = (now or {}).get(job_id, job)
@@ -126,7 +126,7 @@ async def _whole(
 
 
 async def _effects(context: Context, connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str]) -> _Found:
-    """What would become of these objects now; those to whom nothing happens are left out."""
+    """The effects on these objects in the present state; objects without effect are left out."""
     moment = new_services(context).moment()
     found: _Found = {}
     for start in range(0, len(ids), SLICE):
@@ -142,7 +142,7 @@ async def _effects(context: Context, connection: Connection, job: Job, kind: Obj
 async def _compared(
     context: Context, connection: Connection, job: Job, now: Job | None, kind: ObjectKind, after: _Found
 ) -> Consequences | None:
-    """What the change causes: what would become of them, less what would have anyway."""
+    """The consequences of the change: the effects after it, except those that would occur without it."""
     before = await _effects(context, connection, now, kind, list(after)) if now is not None else {}
     names: dict[Effect, list[str]] = {}
     words: dict[Effect, set[str]] = {}

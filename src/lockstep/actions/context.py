@@ -1,7 +1,7 @@
-"""Who asks, and with what an action works.
+"""The caller of an action, and what actions work with.
 
-An action checks the permission before it reads anything, writes its audit entry in the transaction of what it did, and wakes the
-drain only after the commit.
+An action checks the permission before it reads anything, writes its audit entry in the transaction of its change, and wakes the drain
+only after the commit.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ OpenSource = Callable[[str, Mapping[str, Any], Mapping[str, str]], Sequence[Sour
 
 
 class Templates(Protocol):
-    """The gallery, as actions see it."""
+    """The gallery as actions use it."""
 
     def names(self) -> Sequence[str]: ...
 
     def template(self, name: str) -> Template:
-        """Raises LockstepError with what was probably meant."""
+        """The template *name*. Raises LockstepError with suggestions."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks. *permissions* are those of the house above, not of any application."""
+    """The caller. *permissions* are those in Lockstep, not in any application."""
 
     name: str
     permissions: frozenset[str] = EVERYTHING
@@ -68,7 +68,7 @@ def _now() -> datetime:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """A change that is made only to see what it does, and undone. *whole_jobs*: those whose configuration it changes."""
+    """A change that is made only to see its effects, and rolled back. *whole_jobs*: the jobs whose configuration it changes."""
 
     whole_jobs: set[str] = field(default_factory=set)
 
@@ -93,7 +93,7 @@ class Context:
 
     @asynccontextmanager
     async def reading(self, permission: str = READ) -> AsyncIterator[Connection]:
-        """A connection to read with, in one transaction, once the actor may."""
+        """Check the permission, then yield a connection for reading, in one transaction."""
         self.actor.require(permission)
         if self.within is not None:
             yield self.within
@@ -103,7 +103,7 @@ class Context:
 
     @asynccontextmanager
     async def changing(self, permission: str) -> AsyncIterator[Edit]:
-        """A transaction that changes the directory, once the actor may; touched jobs are woken after its commit."""
+        """Check the permission, then yield a transaction that changes the directory; affected jobs are woken after its commit."""
         self.actor.require(permission)
         async with editing(self.within or self.pool, actor=self.actor.name) as edit:
             yield edit
@@ -112,7 +112,7 @@ class Context:
 
     @asynccontextmanager
     async def together(self) -> AsyncIterator[Context]:
-        """A context whose actions happen all or not at all: one transaction, and jobs are woken after its commit."""
+        """A context whose actions happen completely or not at all: they share one transaction, and jobs are woken after its commit."""
         if self.within is not None:
             yield self
             return
@@ -136,7 +136,7 @@ async def audit(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """The last line of every action that changed something. Never holds a secret."""
+    """Write the audit entry; the last step of every action that changed something. It must not contain a secret."""
     await audit_log.append(
         edit.connection, actor=edit.actor, activity=activity, target=target, before=before, after=after
     )

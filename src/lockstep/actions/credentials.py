@@ -1,7 +1,7 @@
-"""The credentials of an application: written, never read back. What is shown is masked.
+"""The credentials of an application: written, never read back, and masked when shown.
 
-A token is meant for one origin: when the origin of the tenant URL changes, the stored token is forgotten, so that nobody who may
-only change the URL can have it sent elsewhere.
+A token is meant for one origin. When the origin of the tenant URL changes, the stored token is deleted, so that somebody who may
+change only the URL cannot have the token sent elsewhere.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from lockstep.vault import Secret
 
 MASK = "********"
 _MOST_CHARACTERS = 16_384
-_SHOWN_FROM = 16  # of a shorter token even four characters would tell too much
+_SHOWN_FROM = 16  # minimum length; of a shorter token even four characters would reveal too much
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialView:
-    """What anybody may see."""
+    """The part of the credentials that may be shown to anybody."""
 
     tenant_url: str
-    secret_token: str  # masked, or empty
+    secret_token: str  # masked, or ""
     set_by: str
-    was_cleared: bool = False  # the origin changed, so the stored token is gone
+    was_cleared: bool = False  # the origin changed, so the stored token was deleted
 
 
 _SECRET_PARAMETER = re.compile(r"token|secret|passw|pwd|api.?key|^key$|^sig|auth", re.IGNORECASE)
@@ -40,7 +40,7 @@ _SECRET_PARAMETER = re.compile(r"token|secret|passw|pwd|api.?key|^key$|^sig|auth
 async def set_credentials(
     context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None
 ) -> CredentialView:
-    """Store the tenant URL, the token, or both. Raises LockstepError for a URL or token that cannot be."""
+    """Store the tenant URL, the token, or both. Raises LockstepError for an invalid URL or token."""
     context.actor.require(CREDENTIALS_WRITE)
     if tenant_url is None and not secret_token:
         raise invalid(
@@ -66,7 +66,7 @@ async def set_credentials(
             sealed = context.vault.seal(secret_token, purpose=TOKEN, name=found.id)
             last_four = secret_token.reveal()[-4:] if len(secret_token.reveal()) >= _SHOWN_FROM else ""
             await store.save_secret(edit.connection, found.id, sealed, last_four=last_four, actor=context.actor.name)
-        # It may be another application now, or one that lets these credentials see and change more.
+        # It may be another application now, or one where these credentials have other permissions.
         await unkept.forget_application(edit.connection, found.id)
         after = await store.read_credential(edit.connection, found.id)
         await audit(
@@ -90,7 +90,7 @@ async def show_credentials(context: Context, app: str) -> CredentialView:
 
 
 def checked_url(text: str) -> str:
-    """*text* as a tenant URL. Raises LockstepError unless it is http(s) with a host, without user name and fragment."""
+    """*text* as a tenant URL. Raises LockstepError unless it is http(s) with a host and without user name and fragment."""
     url = text.strip()
     try:
         parts = urlsplit(url)
@@ -112,7 +112,7 @@ def checked_url(text: str) -> str:
 
 
 def check_token(token: Secret) -> None:
-    """Raise LockstepError unless *token* can stand in an Authorization header. Never says what it holds."""
+    """Raise LockstepError unless *token* is valid in an Authorization header. The error never contains it."""
     text = token.reveal()
     if (
         len(text) > _MOST_CHARACTERS
@@ -127,14 +127,14 @@ def check_token(token: Secret) -> None:
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port: whom a token would be sent to."""
+    """Scheme, host and port: where a token would be sent."""
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     return parts.scheme, (parts.hostname or "").lower(), port
 
 
 def _bad_url(url: str) -> Exception:
-    shown = url if "@" not in url else "what was given"  # it may hold a password
+    shown = url if "@" not in url else "what was given"  # the URL may contain a password
     return invalid(
         f"{shown} cannot be a tenant URL",
         next_step="It has the form https://api.example.com/scim/v2",

@@ -1,4 +1,4 @@
-"""Say why somebody has an account in an application, or has none: from the application where it answers, from what is known where not."""
+"""Explain why somebody has or lacks an account in an application: by asking the application or, if it fails, from what is stored."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
 from lockstep.wording import counted
 
-MOST_NAMED = 3  # of the ways in which somebody is assigned
+MOST_NAMED = 3  # ways in which a person is assigned
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """*failed*: why the application could not be asked; the answer is then what is known without it."""
+    """An explanation. *failed*: why the application could not be asked; it then covers only what is known without it."""
 
     plan: Plan
     why: Explanation
@@ -37,7 +37,7 @@ class Explained:
 
 
 async def only_application(context: Context) -> str:
-    """The name of the one application that there is. Raises LockstepError where there is none, or a choice."""
+    """The name of the only application. Raises LockstepError if there is none or more than one."""
     async with context.reading() as connection:
         names = [app.name for app in await applications.list_applications(connection)]
     if len(names) == 1:
@@ -48,7 +48,7 @@ async def only_application(context: Context) -> str:
 
 
 async def explain_person(context: Context, user: str, app: str) -> Explained:
-    """The plan for one person now, and its ladder of gates, with what keeps it from being carried out."""
+    """The plan for one person at present with its ladder of gates, and anything that prevents it from being carried out."""
     async with services_of(context) as services, AsyncExitStack() as stack:
         async with context.reading() as connection:
             job = await read_job(context, connection, app)

@@ -1,4 +1,4 @@
-"""Dynamic groups: a rule, written like scoping filters, decides who is a member. Look at its effect before it has one."""
+"""Dynamic groups, whose members are decided by a rule written like scoping filters. Its effect can be seen before it is set."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Rule = Sequence[Mapping[str, Any]]
 
 
 def check_rule(rule: Rule) -> None:
-    """Raise LockstepError for an invalid rule, and for an unknown attribute, with what was probably meant."""
+    """Raise LockstepError for an invalid rule, and, with suggestions, for an unknown attribute."""
     compiled = rule_from_json(rule)
     if not compiled.filters:
         raise invalid("A rule needs at least one filter", next_step="To have members added by hand, clear the rule")
@@ -35,7 +35,7 @@ def check_rule(rule: Rule) -> None:
 async def create_dynamic_group(
     context: Context, name: str, rule: Rule, *, description: str = ""
 ) -> tuple[GroupRow, RuleEffect]:
-    """Make a group whose members *rule* decides."""
+    """Create a group whose members *rule* decides."""
     check_rule(rule)
     async with context.changing(PEOPLE_WRITE) as edit:
         group = await add_group(edit, name, description=description)
@@ -49,7 +49,7 @@ async def show_rule(context: Context, name: str) -> GroupRow:
 
 
 async def effect_of_rule(context: Context, name: str, rule: Rule | None = None) -> tuple[GroupRow, RuleEffect]:
-    """Who would join and leave if *rule* (the group's own without one) were asked now. Nothing is written."""
+    """Who would join and leave if *rule* (default: the group's own) were evaluated now. Writes nothing."""
     if rule is not None:
         check_rule(rule)
     async with context.reading() as connection:
@@ -59,7 +59,7 @@ async def effect_of_rule(context: Context, name: str, rule: Rule | None = None) 
 
 
 async def decide_for(context: Context, name: str, user: str, rule: Rule | None = None) -> Membership:
-    """Whether *rule* (the group's own without one) makes *user* a member, and why."""
+    """Whether *rule* (default: the group's own) makes *user* a member, and why."""
     if rule is not None:
         check_rule(rule)
     async with context.reading() as connection:
@@ -70,7 +70,7 @@ async def decide_for(context: Context, name: str, user: str, rule: Rule | None =
 
 
 async def set_rule(context: Context, name: str, rule: Rule | None) -> tuple[GroupRow, RuleEffect]:
-    """Let *rule* decide who is a member, at once; None: the members stay, and are changed by hand from now on."""
+    """Set the rule that decides the members, at once. None: the members stay and are edited by hand from now on."""
     if rule is not None:
         check_rule(rule)
     async with context.changing(PEOPLE_WRITE) as edit:

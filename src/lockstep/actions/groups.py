@@ -1,4 +1,4 @@
-"""Groups: made by hand or brought by a source; their direct members can be changed by hand."""
+"""Groups, created by hand or brought by a source. Direct members can be edited by hand in both."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ async def show_group(context: Context, name: str, *, most_members: int = 1000) -
 
 
 async def create_group(context: Context, name: str, *, description: str = "") -> GroupRow:
-    """Make a group. Raises LockstepError when there is one of that name."""
+    """Create a group. Raises LockstepError if a group of that name exists."""
     async with context.changing(PEOPLE_WRITE) as edit:
         return await add_group(edit, name, description=description)
 
 
 async def add_group(edit: Edit, name: str, *, description: str = "") -> GroupRow:
-    """Make a group in an edit that is under way. Raises LockstepError when there is one of that name."""
+    """Create a group within *edit*. Raises LockstepError if a group of that name exists."""
     try:
         display_name = parse_value(GROUP_ATTRIBUTES["displayName"], name)
     except ValueError as wrong:
@@ -78,7 +78,7 @@ async def add_group(edit: Edit, name: str, *, description: str = "") -> GroupRow
 
 
 async def delete_group(context: Context, name: str) -> GroupRow:
-    """Put a group into the recycle bin; its members lose what it gave them."""
+    """Move a group to the recycle bin; its members lose what it gave them."""
     async with context.changing(PEOPLE_WRITE) as edit:
         group = await find_group(edit.connection, name)
         await delete_groups(edit, [group], at=context.now())
@@ -87,7 +87,7 @@ async def delete_group(context: Context, name: str) -> GroupRow:
 
 
 async def restore_group(context: Context, name: str) -> GroupRow:
-    """Take a group out of the recycle bin, with its members and assignments; a rule is asked again for everybody."""
+    """Restore a group with its members and assignments; its rule, if it has one, is evaluated again for all people."""
     async with context.changing(PEOPLE_WRITE) as edit:
         group = await find_group(edit.connection, name, is_deleted=True)
         after = replace(group, deleted_at=None)
@@ -100,7 +100,7 @@ async def restore_group(context: Context, name: str) -> GroupRow:
 async def change_members(
     context: Context, name: str, *, add: Sequence[str] = (), remove: Sequence[str] = (), groups_too: bool = False
 ) -> tuple[int, int]:
-    """Add and remove direct members by user principal name (by group name with *groups_too*); returns how many changed."""
+    """Add and remove direct members by user principal name (with *groups_too* also by group name); return how many changed."""
     async with context.changing(PEOPLE_WRITE) as edit:
         group = await find_group(edit.connection, name)
         refuse_by_hand(group)

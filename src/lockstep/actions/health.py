@@ -1,6 +1,6 @@
-"""Is everything in order? What `doctor` asks of the database and of each application.
+"""The checks of `doctor`: is everything in order in the database and in each application?
 
-An application that was never connected is a warning; one that refused its last test is a failure.
+An application that was never connected is a warning; one whose last test failed is an error.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `doctor`. *remedy* is "" where all is well."""
+    """One line of `doctor`. *remedy* is "" if nothing is wrong."""
 
     name: str
     level: Level
@@ -41,7 +41,7 @@ class Finding:
 
 
 async def left_undone(context: Context, touched: Collection[str]) -> list[str]:
-    """The names of those of the jobs *touched* that have work for a worker while none is running anywhere."""
+    """The applications of those *touched* jobs that have work for a worker while no worker is running."""
     async with context.reading() as connection:
         if await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS):
             return []
@@ -49,7 +49,7 @@ async def left_undone(context: Context, touched: Collection[str]) -> list[str]:
 
 
 async def sealed(context: Context) -> list[Finding]:
-    """Whether the key opens the stored tokens; one finding for each that it does not."""
+    """Whether the key decrypts the stored tokens; one finding for each token that it does not decrypt."""
     async with context.reading() as connection:
         stored = await credentials.sealed_secrets(connection)
     failed = []
@@ -64,7 +64,7 @@ async def sealed(context: Context) -> list[Finding]:
 
 
 async def examine(context: Context) -> list[Finding]:
-    """The database, the worker, every application, and the sources that could not be read."""
+    """Check the database, the worker, every application, and the sources that could not be read."""
     async with context.reading() as connection:
         found = [*await _database(connection), await _worker(connection)]
         for row in await jobs.read_jobs(connection):
@@ -75,7 +75,7 @@ async def examine(context: Context) -> list[Finding]:
 
 
 async def failing_sources(connection: Connection) -> list[Finding]:
-    """The sources whose last reading failed: nobody who joined or left since then is known."""
+    """Sources whose last read failed: people who joined or left since then are not known."""
     return [
         Finding(
             f"source {one.name}",
@@ -89,7 +89,7 @@ async def failing_sources(connection: Connection) -> list[Finding]:
 
 
 async def _unclaimed(connection: Connection, row: JobRow) -> list[Finding]:
-    """Accounts that a create of ours made, or may have made, and that nobody is linked to."""
+    """Accounts that our creates made, or may have made, and that have no link."""
     made = await made_accounts.unclaimed(connection, row.id)
     if not made:
         return []
@@ -161,7 +161,7 @@ async def _application(connection: Connection, row: JobRow) -> Finding:
 
 
 async def forget_unreadable(context: Context) -> list[str]:
-    """Forget the tokens that the key does not open; the names of their applications."""
+    """Delete the tokens that the key does not decrypt; return the names of their applications."""
     forgotten = []
     async with context.changing(PROVISIONING_WRITE) as edit:
         for name, app, envelope in await credentials.sealed_secrets(edit.connection):

@@ -1,4 +1,4 @@
-"""What the guards hold back, as somebody who decides needs it: what would happen, to whom, why, and how many are alike."""
+"""Held writes with what a person needs to decide: what would happen, to whom, why, and how many are alike."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from lockstep.engine.decisions.safeguards import GuardCode
 from lockstep.storage.held_operations import HeldOperation, held_operations
 from lockstep.wording import counted
 
-MAPPING = "mapping"  # a mapping switches the account off: nobody left
-# Why a write is held, in one word, where it is not the cause for which somebody loses access.
+MAPPING = "mapping"  # a mapping disables the account although nobody left
+# One word for the reason of a hold, if it is not the reason why somebody loses access.
 _REASONS = {
     GuardCode.GRANTS.value: "power",
     GuardCode.RENAMES.value: "renamed",
@@ -29,7 +29,7 @@ REASONS = (*_LEFT, MAPPING, *_REASONS.values())
 
 @dataclass(frozen=True, slots=True)
 class HeldWrite:
-    """One write that waits. *reason* is one of `REASONS`, *why* says it of this person, *held_by* says why it waits at all."""
+    """One held write. *reason*: one of `REASONS`. *why*: the reason in the case of this person. *held_by*: why it needs a decision."""
 
     id: str
     kind: str
@@ -55,9 +55,9 @@ async def list_held(
     first: int | None = None,
     rejected: bool = False,
 ) -> list[HeldWrite]:
-    """What waits for a decision, oldest first: all, these people's, those for these reasons, and of them the *first*.
+    """Writes that wait for a decision, oldest first: all, those of these people or with these reasons, and only the *first* of them.
 
-    *rejected*: what was rejected and is not sent, instead.
+    *rejected*: list rejected writes, which are not sent, instead.
     """
     async with context.reading() as connection:
         row = await job_row(connection, app)
@@ -68,7 +68,7 @@ async def list_held(
 
 
 def summary(held: Sequence[HeldWrite]) -> list[str]:
-    """One sentence for each guard: how many would be what, the limit, and for which reasons."""
+    """One sentence per guard: how many objects, the operation, the limit, and the reasons."""
     lines = []
     for code in GuardCode:
         alike = [one for one in held if one.code == code.value]
@@ -84,7 +84,7 @@ def summary(held: Sequence[HeldWrite]) -> list[str]:
 
 
 def what_is_held(action: str, error: dict[str, Any]) -> str:
-    """What a held write would do to the account, as a verb with its object: "disable", "get the role Admin"."""
+    """What a held write would do to the account, as a verb phrase: "disable", "get the role Admin"."""
     match error.get("code"):
         case GuardCode.GRANTS.value | GuardCode.RENAMES.value | GuardCode.EMPTIED.value:
             return str(error.get("details", {}).get("what", action))

@@ -1,4 +1,4 @@
-"""What the actions on provisioning share: the job of an application, and the services to work on it with."""
+"""Shared by the actions on provisioning: the job of an application, and the services that work on it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROVISIONING_WRITE = "applications.write"
 
 
 async def job_row(connection: Connection, app: str) -> JobRow:
-    """The job of the application called *app*. Raises LockstepError with what was probably meant."""
+    """The job of the application *app*. Raises LockstepError with suggestions."""
     found = await find_application(connection, app)
     row = await jobs.read_job(connection, found.job)
     if row is None:
@@ -27,13 +27,13 @@ async def job_row(connection: Connection, app: str) -> JobRow:
 
 
 async def read_job(context: Context, connection: Connection, app: str) -> Job:
-    """The job with its configuration, compiled."""
+    """The job with its compiled configuration."""
     row = await job_row(connection, app)
     return await new_services(context).compiled(connection, row)
 
 
 def new_services(context: Context) -> Services:
-    """Services for one action. Without a way to applications only what needs none works."""
+    """Services for one action. Raises LockstepError in a process that cannot contact applications."""
 
     def template_of(name: str) -> Template | None:
         return context.gallery.template(name) if name in context.gallery.names() else None
@@ -45,7 +45,7 @@ def new_services(context: Context) -> Services:
 
 @asynccontextmanager
 async def services_of(context: Context) -> AsyncIterator[Services]:
-    """Services for the length of the block; connections to applications are closed at its end."""
+    """Services for the duration of the block; connections to applications are closed at its end."""
     services = new_services(context)
     try:
         yield services
@@ -54,7 +54,7 @@ async def services_of(context: Context) -> AsyncIterator[Services]:
 
 
 async def require_credentials(connection: Connection, row: JobRow) -> None:
-    """Raise LockstepError while nobody has given a tenant URL and a token."""
+    """Raise LockstepError unless a tenant URL and a token are stored."""
     credential = await credentials.read_credential(connection, row.app)
     if credential is None or not credential.has_secret:
         raise LockstepError(

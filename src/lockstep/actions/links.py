@@ -1,6 +1,6 @@
-"""Links between people and their accounts: list them, choose one, forget one, and find accounts that belong to nobody.
+"""Links between people and accounts: list them, set or forget one, and find accounts without a link.
 
-A link decides who an account belongs to, so every change of one is audited, and the object is looked at again at once.
+A link decides to whom an account belongs, so every change is audited and the object is re-evaluated at once.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _USER = ObjectKind.USER
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """An account in the application that belongs to nobody in the directory."""
+    """An account in the application that has no link."""
 
     kind: str
     target_id: str
     display: str
-    owners: tuple[Suggestion, ...] = ()  # who may own it, best first
+    owners: tuple[Suggestion, ...] = ()  # possible owners, the most likely first
     made: MadeAccount | None = None  # the create of ours that made it
 
 
 async def list_links(context: Context, app: str, *, user: str = "", state: str = "", limit: int = 100) -> list[LinkRow]:
-    """Links by name, people first; *user* narrows them down to one person's."""
+    """Links by name, people first; *user* limits them to one person's."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
         source_id = (await find_anybody(connection, user)).id if user else ""
@@ -49,7 +49,7 @@ async def list_links(context: Context, app: str, *, user: str = "", state: str =
 
 
 async def list_orphans(context: Context, app: str) -> list[Orphan]:
-    """Read the application's accounts by pages; those without a link. Nothing is written."""
+    """List the application's accounts page by page and return those without a link. Writes nothing."""
     found: list[Orphan] = []
     async with services_of(context) as services:
         async with context.reading() as connection:
@@ -97,10 +97,10 @@ async def _made_for(
 
 
 async def settle_orphans(context: Context, app: str, found: Sequence[Orphan]) -> list[MadeAccount]:
-    """Give the accounts that our journal made, and that nobody is linked to, back to whom they were made for.
+    """Link accounts that our journal created, and that have no link, to the people they were created for.
 
-    Whoever should have no account is disabled in it, by the usual plan and past the usual guards. What the journal alone knows of is
-    looked for as well. Returns the creates whose accounts are looked for.
+    People who should have no account are disabled in it, by the usual plan and subject to the guards. Accounts known only from the
+    journal are searched for. Returns the creates whose accounts are searched for.
     """
     async with context.changing(PROVISIONING_WRITE) as edit:
         job = await job_row(edit.connection, app)
@@ -115,7 +115,7 @@ async def settle_orphans(context: Context, app: str, found: Sequence[Orphan]) ->
 
 
 async def choose_link(context: Context, app: str, user: str, target_id: str) -> LinkRow:
-    """Make the account *target_id* this person's. Raises LockstepError where it is not there, or somebody else's."""
+    """Link the person to the account *target_id*. Raises LockstepError if the account does not exist or belongs to somebody else."""
     async with services_of(context) as services:
         async with context.reading(PROVISIONING_WRITE) as connection:
             job = await read_job(context, connection, app)
@@ -136,7 +136,7 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
                 f"The account {target_id} belongs to {held.display or held.source_id}",
                 next_step=f"If that is wrong: lockstep links {app} --user {held.display} --forget",
             )
-        # Without a base the account is read before anything is written to it.
+        # Without a base, so that the account is read before anything is written to it.
         chosen: dict[str, Any] = {
             "kind": _USER.value, "source_id": person.id, "target_id": target_id, "state": LinkState.LIVE.value,
             "display": person.user_principal_name, "base": {}, "desired_hash": "", "config_version": 0, "etag": "",
@@ -154,7 +154,7 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
 
 
 async def forget_link(context: Context, app: str, user: str) -> LinkRow:
-    """Forget whose account it is; the account stays. A person in scope is then matched or created anew."""
+    """Delete a person's link; the account stays. A person in scope is then matched or created again."""
     async with context.changing(PROVISIONING_WRITE) as edit:
         job = await job_row(edit.connection, app)
         person = await find_anybody(edit.connection, user)

@@ -1,4 +1,4 @@
-"""Read the provisioning log: list it, show one change whole, follow it as it grows."""
+"""Read the provisioning log: list it, show one change completely, follow it as it grows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BEGINNING = re.compile(r"[0-9a-f-]{8,36}")
 async def list_log(
     context: Context, wanted: LogFilter | None = None, *, app: str = "", limit: int = 100
 ) -> list[LogRow]:
-    """The newest records that pass, newest first; *app* names an application."""
+    """The newest matching records, newest first; *app* is the name of an application."""
     async with context.reading() as connection:
         query = wanted or LogFilter()
         if app:
@@ -36,7 +36,7 @@ async def list_log(
 async def pages_of_log(
     context: Context, wanted: LogFilter | None = None, *, app: str = "", size: int = _PAGE
 ) -> AsyncIterator[list[LogRow]]:
-    """Every record that passes, newest first, at most *size* to a page."""
+    """All matching records, newest first, in pages of up to *size*."""
     query = wanted or LogFilter()
     while page := await list_log(context, query, app=app, limit=min(size, _PAGE)):
         yield page
@@ -44,7 +44,7 @@ async def pages_of_log(
 
 
 async def directory_change_before(context: Context, row: LogRow) -> ChangeRow | None:
-    """The latest change of the person or group in the directory before *row*: often what caused it, and never later than that."""
+    """The latest change of the person or group in the directory before *row*, which is often its cause."""
     if not row.source_id:
         return None
     async with context.reading() as connection:
@@ -52,9 +52,9 @@ async def directory_change_before(context: Context, row: LogRow) -> ChangeRow | 
 
 
 async def show_log(context: Context, name: str) -> list[LogRow]:
-    """The records of one change, oldest first. *name*: the number of a record, a change id or its beginning.
+    """The records of one change, oldest first. *name*: the number of a record, or a change id or its beginning.
 
-    Raises LockstepError when there are none, or when several changes begin like that.
+    Raises LockstepError if there is none, or if the beginning is ambiguous.
     """
     folded = name.strip().lower()
     found: list[LogRow] = []
@@ -75,7 +75,7 @@ async def show_log(context: Context, name: str) -> list[LogRow]:
 
 
 async def follow_log(context: Context, wanted: LogFilter | None = None, *, app: str = "") -> AsyncIterator[LogRow]:
-    """New records as they are written, oldest first, for ever."""
+    """New records as they are written, oldest first, without end."""
     newest = await list_log(context, wanted, app=app, limit=1)
     position = newest[0].seq if newest else 0
     while True:
@@ -87,7 +87,7 @@ async def follow_log(context: Context, wanted: LogFilter | None = None, *, app: 
 
 
 async def as_graph(context: Context, rows: list[LogRow]) -> list[dict[str, Any]]:
-    """The records in Microsoft Graph's shape (provisioningObjectSummary)."""
+    """The records in the form of Microsoft Graph (provisioningObjectSummary)."""
     async with context.reading() as connection:
         tenant = await instance.tenant_id(connection)
         names = await provisioning_log.application_names(connection, {row.app for row in rows})

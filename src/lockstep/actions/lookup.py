@@ -1,4 +1,4 @@
-"""Find what a person named. Whoever is not found is answered with names that are like it."""
+"""Find what a person named. If it does not exist, the error suggests similar names."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ async def find_application(connection: Connection, name: str) -> ApplicationRow:
 
 
 async def find_person(connection: Connection, name: str) -> PersonRow:
-    """A person who is not deleted: by user principal name or id, else by another name that they alone have.
+    """A person outside the recycle bin: by user principal name or id, else by another name if it is unique.
 
-    Other names are the employee id, mail address, display name, and given name with surname, whatever the accents.
+    Other names are the employee id, mail address, display name, and given name with surname, ignoring accents.
     """
     found = await people.find_person(connection, plain(name))
     if found is not None:
@@ -63,7 +63,7 @@ async def find_deleted_person(connection: Connection, name: str) -> PersonRow:
 
 
 async def find_group(connection: Connection, name: str, *, is_deleted: bool = False) -> GroupRow:
-    """A group by display name or id. Raises LockstepError when several groups have that name."""
+    """A group by display name or id. Raises LockstepError if several groups share that name."""
     found = await groups.find_groups(connection, name.strip(), is_deleted=is_deleted)
     if len(found) > 1 and not is_deleted:
         ids = ", ".join(one.id for one in found[:5])
@@ -83,5 +83,5 @@ async def find_source(connection: Connection, name: str) -> SourceRecord:
 
 
 def unknown(noun: str, name: str, known: Iterable[str], *, otherwise: str) -> LockstepError:
-    """*name* is not there; up to three of *known* that are like it."""
+    """The error that *name* does not exist, with up to three similar names of *known*."""
     return not_found(f'There is no {noun} "{name}"', next_step=did_you_mean(name, known, most=3, otherwise=otherwise))

@@ -1,6 +1,6 @@
-"""Mappings and scoping filters, looked over and tried: what cannot work, and who would pass.
+"""Check and test mappings and scoping filters: what cannot work, and who would pass.
 
-Trying filters changes nothing: they are compiled in place of the stored ones, and everybody in the directory is judged by them.
+Testing filters changes nothing: they are compiled in place of the stored ones and applied to everybody in the directory.
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
 
 _SLICE = 500
-_MOST_LINTED = 10_000  # people; a mapping that gives power to everybody shows in fewer
+_MOST_LINTED = 10_000  # people; fewer are enough to reveal a mapping that gives power to everybody
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeCounts:
-    """How everybody in the directory stands. *leavers*: people with a live account who are in scope as it is stored,
-    and not by the filters asked about. *already_out*: those with a live account who are out of scope by both."""
+    """Numbers for everybody in the directory. *leavers*: people with a live account who are in scope as stored but not by the tested
+    filters. *already_out*: those with a live account who are out of scope in both.
+    """
 
     people: int
     in_scope: int
@@ -54,14 +55,14 @@ class ScopeCounts:
 
 
 async def read_mappings(context: Context, app: str) -> list[dict[str, Any]]:
-    """The mappings of each kind of object in the shape of an application's file."""
+    """The mappings of each kind of object in the form of an application's file."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
     return [mapping_to_json(mapping) for mapping in job.configuration.objects]
 
 
 async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
-    """What cannot work in the configuration, and what probably was not meant."""
+    """What cannot work in the configuration, and what is probably a mistake."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         given = await _powers_given(context, connection, job)
@@ -70,7 +71,7 @@ async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
 
 
 async def _powers_given(context: Context, connection: Connection, job: Job) -> PowersGiven | None:
-    """What the people in scope, or the first of very many, would get of power; None where no mapping can give any."""
+    """The powers that people in scope (at most the first _MOST_LINTED) would get; None if no mapping can grant any."""
     mapping = job.configuration.mapping_for(ObjectKind.USER)
     if mapping is None or not any(mapping.powers.values()):
         return None
@@ -85,7 +86,7 @@ async def _powers_given(context: Context, connection: Connection, job: Job) -> P
 
 
 def source_names(kind: ObjectKind) -> frozenset[str]:
-    """The attributes that objects of *kind* can have in the directory, the manager's among them."""
+    """The attributes that objects of *kind* can have in the directory, including those of the manager."""
     if kind is ObjectKind.GROUP:
         return frozenset({"id", *GROUP_ATTRIBUTES})
     return frozenset(
@@ -97,16 +98,17 @@ SOURCE_NAMES = {kind: source_names(kind) for kind in ObjectKind}
 
 
 def new_unknown_names(before: JobConfiguration | None, after: JobConfiguration) -> tuple[Finding, ...]:
-    """The source attributes that do not exist and that *before* did not name: a change that brings one in is refused.
+    """Unknown source attributes that *before* did not use; a change that introduces one is refused.
 
-    What was stored before the rule stays usable, so that an old mistake never blocks an unrelated change; `map lint` names it.
+    Configurations stored before this rule stay usable, so that an old mistake never blocks an unrelated change; `map lint` reports
+    them.
     """
     known = set() if before is None else {one.message for one in unknown_source_names(before, SOURCE_NAMES)}
     return tuple(one for one in unknown_source_names(after, SOURCE_NAMES) if one.message not in known)
 
 
 def refuse_unknown_names(before: JobConfiguration | None, after: JobConfiguration) -> None:
-    """Raise LockstepError for the first name that `new_unknown_names` finds."""
+    """Raise LockstepError for the first finding of `new_unknown_names`."""
     refuse_unknown(new_unknown_names(before, after))
 
 
@@ -129,7 +131,7 @@ async def decide_for(
     filters: Sequence[Mapping[str, Any]] | None = None,
     scope: Scope | None = None,
 ) -> tuple[str, ScopeDecision]:
-    """The name of one person or group and whether they are in scope, as it is stored or by *filters* and *scope*."""
+    """The name of one person or group, and whether it is in scope: as stored, or by *filters* and *scope*."""
     async with context.reading() as connection:
         job = _with_scope(await read_job(context, connection, app), scope)
         mapping = _mapping(job, kind, filters)
@@ -148,7 +150,7 @@ async def count_scope(
     filters: Sequence[Mapping[str, Any]] | None = None,
     scope: Scope | None = None,
 ) -> ScopeCounts:
-    """How many people are in scope as it is stored, or by *filters* and *scope*, and who has an account and would leave by them."""
+    """How many people are in scope as stored, or by *filters* and *scope*, and who has an account and would leave the scope."""
     counts = {"": 0, UNASSIGNED: 0, FILTERED: 0}
     leavers: list[str] = []
     already_out = 0
@@ -177,7 +179,7 @@ def _with_scope(job: Job, scope: Scope | None) -> Job:
 
 
 def _of_manager(job: Job, mapping: ObjectMapping) -> frozenset[str]:
-    """What *mapping*, which may hold filters that are only tried, asks of managers."""
+    """The manager attributes that *mapping* reads; its filters may be the ones under test."""
     return manager_attributes(replace(job.configuration, objects=(mapping,)), ObjectKind.USER)
 
 

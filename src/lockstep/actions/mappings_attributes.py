@@ -1,7 +1,7 @@
-"""The attributes of an application that mappings may write: what it says itself, and what an administrator adds by hand.
+"""The attributes that mappings may write: those that the application reports, and those that an administrator adds.
 
-What an application says of its own attributes is put on the list, so that mappings write them in their types; an entry that somebody
-made by hand stays as it is.
+Attributes reported by the application are added to the list, so that mappings write them with the right type; an administrator's
+entry is never changed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ACTIVITY = "Update attribute list"
 
 
 async def list_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
-    """What the gallery declares, what is on the list, and what mappings write, each with all that is known of it."""
+    """The attributes of the gallery, of the list, and of the mappings, each with everything known about it."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         template = (await find_application(connection, app)).template
@@ -38,7 +38,7 @@ async def list_attributes(context: Context, app: str, kind: ObjectKind) -> list[
     matching = {one.target for one in mapped.values() if one.match}
     found: dict[str, TargetAttribute] = {}
     for attribute in (
-        *own,  # what an administrator or the application itself says counts first
+        *own,  # entries of the administrator or the application take precedence
         *declared,
         *(attribute_named(target, kind, is_matching=target in matching) for target in mapped),
     ):
@@ -53,15 +53,15 @@ def _row(attribute: TargetAttribute, *, is_mapped: bool) -> dict[str, Any]:
 
 
 async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
-    """What the application's own `/Schemas` shows. Raises LockstepError where it does not tell.
+    """The attributes in the application's `/Schemas`. Raises LockstepError if it does not publish them.
 
-    Attributes that no SCIM schema declares are put on the list, with their types.
+    Attributes that no SCIM schema declares are added to the list, with their types.
     """
     services = new_services(context)
     _, settings = await settings_of_target(context, services, app)
     known = {str(one["name"]).lower(): one for one in await list_attributes(context, app, kind)}
     found = await services.opener.discover(settings, kind)
-    # How a value is written is all that is taken over: that an application requires something does not make a mapping of it.
+    # Take over only how to write the value: an attribute that the application requires does not get a mapping by that.
     own = [one for one in found if not is_declared(one.name, kind)]
     listed = [TargetAttribute(one.name, one.type, multi_valued=one.multi_valued) for one in own]
 
@@ -76,7 +76,7 @@ async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> l
     rows = []
     for one in found:
         listed_row = known.get(one.name.lower(), {})
-        filterable = bool(listed_row.get("filterable"))  # which attributes can be searched by, SCIM schemas do not say
+        filterable = bool(listed_row.get("filterable"))  # SCIM schemas do not say which attributes can be filtered by
         rows.append(_row(replace(one, filterable=filterable), is_mapped=bool(listed_row.get("mapped"))))
     return rows
 
@@ -84,7 +84,7 @@ async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> l
 async def add_attribute(
     context: Context, app: str, name: str, kind: ObjectKind, *, type_: AttributeType, multi_valued: bool = False
 ) -> None:
-    """Put an attribute on the list, or change the type of one that is there."""
+    """Add an attribute to the list, or change the type of an existing entry."""
     entry = attribute_to_json(replace(TargetAttribute(name), type=type_, multi_valued=multi_valued))
 
     def changed(config: dict[str, Any]) -> None:
@@ -96,7 +96,7 @@ async def add_attribute(
 
 
 async def remove_attribute(context: Context, app: str, name: str, kind: ObjectKind) -> None:
-    """Take an attribute off the list. A mapping that writes it stays."""
+    """Remove an attribute from the list. A mapping that writes it stays."""
 
     def changed(config: dict[str, Any]) -> None:
         mapping = _mapping(config, kind)
@@ -109,7 +109,7 @@ async def remove_attribute(context: Context, app: str, name: str, kind: ObjectKi
 
 
 async def evaluate_mappings(context: Context, app: str, user: str, *, creating: bool) -> Mapped:
-    """What the mappings give for a person now. Nothing is asked of the application."""
+    """The values that the mappings give for a person now. Does not contact the application."""
     async with context.reading() as connection:
         person = await find_person(connection, user)
         job = await read_job(context, connection, app)

@@ -1,4 +1,4 @@
-"""How all applications stand, as numbers for monitoring. No person is named, and reading changes nothing."""
+"""Monitoring figures for all applications. They name no person, and reading them changes nothing."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from lockstep.storage.measures import Waiting, WrittenTally
 STATES = ("not_started", "paused", "quarantined", "active")
 _STATEMENT_SECONDS = 5.0
 _RESULTS = {"success": "success", "failure": "failure", "warning": "held"}
-# Shown as 0 before the first one: a counter that begins at 1 has no increase.
+# Exposed as 0 before the first one, because Prometheus sees no increase in a counter that starts at 1.
 _AWAITED = tuple(
     (action, result) for action in ("create", "update", "disable", "delete") for result in ("success", "failure")
 )
 
 
 class Measures:
-    """Reads the figures again and again; what was written is counted from `begin` on."""
+    """Reads the figures repeatedly; writes are counted since `begin`."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -34,7 +34,7 @@ class Measures:
             await self._tally.begin(connection)
 
     async def read(self) -> list[Metric]:
-        """Every family that is read from the database. Raises what the database raises."""
+        """All metric families that are read from the database. Raises the database's errors."""
         async with self._context.reading() as connection:
             return await _measured(connection, self._tally)
 

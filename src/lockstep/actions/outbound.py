@@ -1,6 +1,7 @@
-"""Which private places applications may be reached at. A permission of its own: whoever sets up an application does not have it by that.
+"""The private places where applications may be reached. A separate permission: being allowed to set up an application does not include
+it.
 
-Addresses where clouds keep their metadata are refused here, and never connected to, whatever the list says.
+Cloud metadata addresses are refused here and never connected to, whatever the list says.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from lockstep.storage.outbound_places import OutboundPlace
 from lockstep.wording import did_you_mean
 
 _ACTIVITY = "Change the outbound list"
-# Wider than any network of one organisation: 10.0.0.0/8 and fc00::/7 are the largest private ones.
+# Wider than any network of one organisation: the largest private ones are 10.0.0.0/8 and fc00::/7.
 _WIDEST = {4: 8, 6: 7}
 
 
@@ -23,9 +24,9 @@ async def list_places(context: Context) -> list[OutboundPlace]:
 
 
 async def add_place(context: Context, word: str, *, reason: str = "") -> tuple[str, bool]:
-    """Allow an origin or a network; its one spelling, and whether it is new. Raises LockstepError with what was probably meant.
+    """Allow an origin or a network; return its canonical form, and whether it is new. Raises LockstepError with a suggestion.
 
-    Applications that were left alone because they could not be connected to are tried again at once.
+    Applications that were paused because they could not be reached are tried again at once.
     """
     context.actor.require(OUTBOUND_WRITE)
     entry = _read(word)
@@ -49,7 +50,7 @@ async def add_place(context: Context, word: str, *, reason: str = "") -> tuple[s
 
 
 async def remove_place(context: Context, word: str) -> str:
-    """Allow it no longer; its one spelling. Raises LockstepError where it is not in the list."""
+    """Remove a place; return its canonical form. Raises LockstepError if it is not in the list."""
     context.actor.require(OUTBOUND_WRITE)
     entry = _read(word)
     async with context.changing(OUTBOUND_WRITE) as edit:

@@ -1,6 +1,6 @@
-"""People: look at them, change them by hand, disable, delete, restore.
+"""People: show them, edit them by hand, disable, delete, restore.
 
-A change by hand holds until the source says something new about that person: the source's row wins when it changes.
+A manual edit lasts until the source's row for that person changes; then the row takes precedence.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from lockstep.storage.people import PersonRow as PersonRow
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """A person with all that their page shows."""
+    """A person with everything that their page shows."""
 
     person: PersonRow
     manager: PersonRow | None
@@ -41,7 +41,7 @@ class PersonView:
 
 
 def known_attributes(*, of_groups: bool = False) -> list[Attribute]:
-    """The attributes that people (or groups) have, as mappings, filters and files name them."""
+    """The attributes of people (or groups) as mappings, filters and files name them."""
     return list((GROUP_ATTRIBUTES if of_groups else PERSON_ATTRIBUTES).values())
 
 
@@ -71,7 +71,9 @@ async def show_person(context: Context, name: str, *, is_deleted: bool = False) 
 
 
 async def set_person(context: Context, name: str, texts: Mapping[str, str]) -> PersonRow:
-    """Change attributes: name to text, empty text takes it away; `manager` by name. Raises LockstepError for what cannot be."""
+    """Change attributes: name to text, where empty text removes the attribute; `manager` by name. Raises LockstepError for invalid
+    input.
+    """
     async with context.changing(PEOPLE_WRITE) as edit:
         person = await find_person(edit.connection, name)
         manager = next((text for key, text in texts.items() if key.lower() == MANAGER), None)
@@ -87,7 +89,7 @@ async def set_person(context: Context, name: str, texts: Mapping[str, str]) -> P
 
 
 async def set_enabled(context: Context, names: Sequence[str], *, is_enabled: bool) -> list[PersonRow]:
-    """Disable or enable people: all of them, or none when one is not found."""
+    """Disable or enable people: all of them, or none if one does not exist."""
     async with context.changing(PEOPLE_WRITE) as edit:
         found = [await find_person(edit.connection, name) for name in dict.fromkeys(names)]
         done = []
@@ -106,7 +108,7 @@ async def set_enabled(context: Context, names: Sequence[str], *, is_enabled: boo
 
 
 async def delete(context: Context, names: Sequence[str]) -> list[PersonRow]:
-    """Put people into the recycle bin, from where they can be restored until they are purged."""
+    """Move people to the recycle bin, where they can be restored until they are purged."""
     async with context.changing(PEOPLE_WRITE) as edit:
         found = [await find_person(edit.connection, name) for name in dict.fromkeys(names)]
         await delete_people(edit, found, at=context.now())
@@ -116,7 +118,7 @@ async def delete(context: Context, names: Sequence[str]) -> list[PersonRow]:
 
 
 async def restore(context: Context, names: Sequence[str]) -> list[PersonRow]:
-    """Take people out of the recycle bin."""
+    """Restore people from the recycle bin."""
     async with context.changing(PEOPLE_WRITE) as edit:
         done = []
         for name in dict.fromkeys(names):
@@ -127,7 +129,7 @@ async def restore(context: Context, names: Sequence[str]) -> list[PersonRow]:
 
 
 async def purge(context: Context, names: Sequence[str]) -> list[PersonRow]:
-    """Remove deleted people for good, now."""
+    """Delete people in the recycle bin permanently, now."""
     async with context.changing(PEOPLE_WRITE) as edit:
         found = [await find_deleted_person(edit.connection, name) for name in dict.fromkeys(names)]
         await lifecycle.purge_people(edit, found)
@@ -137,7 +139,7 @@ async def purge(context: Context, names: Sequence[str]) -> list[PersonRow]:
 
 
 async def purge_due(context: Context) -> int:
-    """Housekeeping: remove for good who was deleted too long ago to be restored; returns how many."""
+    """Housekeeping: permanently delete people who have been in the recycle bin for too long; return how many."""
     context.actor.require(PEOPLE_WRITE)
     purged, touched = await lifecycle.purge_due(
         context.pool, context.now(), after=context.purge_after, actor=context.actor.name

@@ -1,6 +1,6 @@
-"""Look ahead: what would be done to somebody and why, and what expressions see of them. Nothing is written, here or there.
+"""Previews: what would be done to somebody and why, and the record that expressions see. Nothing is written, here or in the application.
 
-The application is opened only when the plan has a question for it, so that whoever is out of scope is explained without credentials.
+The application is opened only when the plan needs it, so that a person out of scope is explained without credentials.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _KINDS = {Verdict.UNAUTHORIZED: Kind.UNAUTHORIZED, Verdict.THROTTLED: Kind.THROT
 
 @dataclass
 class LazyReader:
-    """The application for reading, opened with the first question."""
+    """Reads the application, opening it at the first request."""
 
     services: Services
     job: Job
@@ -59,7 +59,7 @@ class LazyReader:
 
 
 async def preview(context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = ()) -> list[Plan]:
-    """What a push of these people and groups would do, in their order. Raises LockstepError where the application cannot be read."""
+    """What a push of these people and groups would do, in the given order. Raises LockstepError if the application cannot be read."""
     async with services_of(context) as services, AsyncExitStack() as stack:
         async with context.reading() as connection:
             job = await read_job(context, connection, app)
@@ -78,7 +78,9 @@ async def preview(context: Context, app: str, *, users: Sequence[str] = (), grou
 
 
 async def expression_record(context: Context, user: str, app: str = "") -> Mapping[str, Any]:
-    """What the mappings of *app* see of a person; without one: the first application they are assigned to, or the first of all."""
+    """The record of a person that the mappings of *app* see; default: the first application they are assigned to, or else the first of
+    all.
+    """
     async with context.reading() as connection:
         person = await find_anybody(connection, user)
         names = [app] if app else [one.name for one in await applications.list_applications(connection)]
@@ -101,7 +103,7 @@ async def expression_record(context: Context, user: str, app: str = "") -> Mappi
 
 
 async def find_anybody(connection: Connection, name: str) -> PersonRow:
-    """A person by name, in the recycle bin as well. Raises LockstepError with what was probably meant."""
+    """A person by name, including the recycle bin. Raises LockstepError with suggestions."""
     try:
         return await find_person(connection, name)
     except LockstepError:
@@ -112,7 +114,7 @@ async def find_anybody(connection: Connection, name: str) -> PersonRow:
 
 
 def read_failed(failed: TargetError) -> LockstepError:
-    """A failed read of the application as an error that a person may read."""
+    """A failed read of the application as an error for a person."""
     answer = failed.answer
     kind = _KINDS.get(answer.verdict, Kind.UNREACHABLE)
     return LockstepError(kind, answer.detail, next_step=answer.next_step, code=answer.code)

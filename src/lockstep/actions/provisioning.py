@@ -1,6 +1,6 @@
-"""Start, pause, restart, run now, push people: what a person may ask of an application's provisioning.
+"""Start, pause, restart, run now, push people: what a person may do with an application's provisioning.
 
-None of these sends anything itself, except a push: they change state, and wake the drain after their commit.
+Except for a push, these actions send nothing themselves: they change state and wake the drain after the commit.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from lockstep.sync.drive import Drive
 
 
 class ResetScope(StrEnum):
-    """What a restart forgets (Graph: criteria.resetScope)."""
+    """What a restart clears (Graph: criteria.resetScope)."""
 
     NONE = "None"
     WATERMARK = "Watermark"
@@ -60,10 +60,10 @@ _WORKER_SILENT_SECONDS = 15.0
 
 
 async def start(context: Context, app: str, *, as_of_backup: bool = False) -> JobRow:
-    """Switch provisioning on: the first time with an initial cycle, later on from where it was. Lifts a quarantine.
+    """Switch provisioning on: the first time with an initial cycle, later from where it stopped. Lifts a quarantine.
 
-    Raises LockstepError while there are no credentials, and after a restore until the sources were read again; *as_of_backup*: the
-    people of the backup count for all applications.
+    Raises LockstepError without credentials, and after a restore until the sources have been read again. *as_of_backup*: accept the
+    people of the backup, for all applications.
     """
     async with context.changing(PROVISIONING_WRITE) as edit:
         row = await job_row(edit.connection, app)
@@ -87,7 +87,7 @@ async def start(context: Context, app: str, *, as_of_backup: bool = False) -> Jo
 
 
 async def pause(context: Context, app: str) -> JobRow:
-    """Switch provisioning off. What is under way is finished and recorded; links, retries and positions stay."""
+    """Switch provisioning off. Requests under way are finished and recorded; links, retries and positions stay."""
     async with context.changing(PROVISIONING_WRITE) as edit:
         row = await job_row(edit.connection, app)
         await jobs.set_status(edit.connection, row.id, "off", actor=context.actor.name)
@@ -102,9 +102,9 @@ async def pause(context: Context, app: str) -> JobRow:
 
 
 async def restart(context: Context, app: str, scopes: Collection[ResetScope] = USUAL_RESTART) -> JobRow:
-    """Begin again, and forget what *scopes* say. Always switches on as well. Links stay unless ConnectorDataStore is given.
+    """Start over, clearing what *scopes* say. Always switches on as well. Links stay unless ConnectorDataStore is given.
 
-    Without a position or links to go on from there is an initial cycle; with other scopes it goes on from where it was.
+    Without a position or links to continue from it runs an initial cycle; otherwise it continues where it stopped.
     """
     wanted = _FULL if ResetScope.FULL in scopes else frozenset(scopes)
     async with context.changing(PROVISIONING_WRITE) as edit:
@@ -133,9 +133,9 @@ async def restart(context: Context, app: str, scopes: Collection[ResetScope] = U
 
 
 async def run(context: Context, app: str, *, full: bool = False) -> Cycle:
-    """Open a cycle now, with everything that failed before in it, and return it at once; `follow` waits for its end.
+    """Open a cycle now that includes everything that failed, and return it at once; `follow` waits for its end.
 
-    *full* looks at everybody again, and at the application's accounts. Raises LockstepError while provisioning is off.
+    *full* re-evaluates everybody and lists the application's accounts. Raises LockstepError if provisioning is off.
     """
     async with services_of(context) as services, context.changing(PROVISIONING_WRITE) as edit:
         row = await job_row(edit.connection, app)
@@ -154,7 +154,7 @@ async def run(context: Context, app: str, *, full: bool = False) -> Cycle:
 
 
 async def clear_quarantine(context: Context, app: str) -> bool:
-    """Let a job in quarantine try again now; False where it is in none. Switched on or off, it stays so."""
+    """Let a job in quarantine try again now; False if it is in none. It stays switched on or off as it was."""
     async with context.changing(PROVISIONING_WRITE) as edit:
         row = await job_row(edit.connection, app)
         if row.quarantine is None:
@@ -166,9 +166,9 @@ async def clear_quarantine(context: Context, app: str) -> bool:
 
 
 async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: str = "") -> int:
-    """Try what failed again now, all of it, these people's or what failed with *code*; returns how many objects.
+    """Retry failed objects now: all, those of these people, or those that failed with *code*; return how many.
 
-    What waits for approval stays.
+    Objects held for approval stay held.
     """
     async with context.changing(PROVISIONING_WRITE) as edit:
         row = await job_row(edit.connection, app)
@@ -180,10 +180,10 @@ async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: 
 
 
 async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> AsyncIterator[Cycle]:
-    """The cycle as it goes on, each time it changed, until it has ended.
+    """Yield the cycle whenever it has changed, until it has ended.
 
-    *helps*: where no worker gives signs of life, this process does the work itself. Raises LockstepError when the job was paused
-    or quarantined, because then it does not end.
+    *helps*: this process does the work itself if no worker sends heartbeats. Raises LockstepError if the job is paused or
+    quarantined, because the cycle then does not end.
     """
     helper: asyncio.Task[None] | None = None
     helped_at = 0.0
@@ -219,10 +219,10 @@ async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> Async
 async def push(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), again: bool = False
 ) -> list[Pushed]:
-    """Provision people and groups now, in front of everybody else, and say for each what was done and why.
+    """Provision people and groups now, ahead of all others, and report for each what was done and why.
 
-    *again* sends values, too, that the application did not keep before; what it keeps now counts for everybody. Works while
-    provisioning is off, too. Raises LockstepError for names that there are not, and without credentials.
+    *again* also sends values that the application did not keep before; if it keeps one now, that counts for all objects. Works while
+    provisioning is off, too. Raises LockstepError for unknown names, and without credentials.
     """
     context.actor.require(PROVISIONING_WRITE)
     async with services_of(context) as services:
@@ -255,17 +255,19 @@ class Decided:
 
 
 async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
-    """Let held writes (all of them without *ids*) go ahead. Each is re-evaluated against the present state."""
+    """Approve held writes (all of them without *ids*). Each is re-evaluated against the present state."""
     return await _decide(context, app, "approved", ids)
 
 
 async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
-    """Do not carry held writes out, nor anything with the same effect until something else was planned for the object."""
+    """Reject held writes (all of them without *ids*). Neither they nor writes with the same effect are sent until something else was
+    planned for the object.
+    """
     return await _decide(context, app, "rejected", ids)
 
 
 async def approve_rejected(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
-    """Let writes that were rejected (all of them without *ids*) go ahead after all, re-evaluated against the present state."""
+    """Approve rejected writes after all (all of them without *ids*), re-evaluated against the present state."""
     async with context.changing(PROVISIONING_WRITE) as edit:
         row = await job_row(edit.connection, app)
         count = await rejections.approve_rejected(edit.connection, row.id, actor=context.actor.name, ids=ids)
@@ -287,7 +289,7 @@ async def _decide(context: Context, app: str, decision: str, ids: Sequence[str] 
 
 async def _lift_quarantine(connection: Connection, row: JobRow, now: datetime) -> None:
     if row.quarantine is not None:
-        # The next drain tries at once; only its success ends the quarantine.
+        # The next drain tries at once; only a success ends the quarantine.
         await jobs.set_quarantine(connection, row.id, {**row.quarantine, "nextAttempt": now.isoformat()})
         await target_state.forget(connection, row.id)
         if not is_held(row.quarantine):
@@ -299,7 +301,7 @@ async def _require_running(connection: Connection, job: str) -> None:
     row = await jobs.read_job(connection, job)
     if row is None or not row.is_on:
         raise LockstepError(Kind.CONFLICT, "Provisioning was switched off, so the cycle does not go on")
-    # An attempt that is due decides by itself whether the quarantine goes on.
+    # An attempt that is due decides whether the quarantine continues.
     if is_held(row.quarantine) and not is_attempt_due(row.quarantine):
         error = (row.quarantine or {}).get("error", {})
         raise LockstepError(
@@ -311,7 +313,7 @@ async def _require_running(connection: Connection, job: str) -> None:
 
 
 async def _tell_of_trouble(context: Context, connection: Connection, job: str, told: str) -> str:
-    """Say why nothing moves while the application does not answer, once for each reason; returns what was said last."""
+    """Report why nothing moves while the application does not respond, once per reason; return the last message."""
     state = await target_state.read_state(connection, job)
     message = str((state.trouble or {}).get("message", ""))
     if message and message != told:

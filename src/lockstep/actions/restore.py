@@ -1,9 +1,10 @@
-"""Restore mode: what holds after an old database was put back, until a person starts provisioning again.
+"""Restore mode: the rules after an old database was restored, until a person starts provisioning again.
 
-Applications have moved on since the backup. So every job is off, and its next start is a full cycle, in which the accounts of the
-application are read before anything is planned; unfinished operations of the journal are settled by looking first (engine: settling).
+Applications have changed since the backup. So every job is off, and its next start is a full cycle that lists the application's
+accounts before anything is planned; open operations of the journal are settled by checking first (engine: settling).
 
-The directory is as old as the backup: whoever left since counts as active in it. So nothing starts before every source was read again.
+The directory is as old as the backup: people who have left since still count as active. So no job starts before every source has been
+read again.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from lockstep.storage import jobs, source_holds, sources
 from lockstep.storage.sources import SourceRecord
 from lockstep.sync.cycle import frame as cycle_frame
 
-_RESTORED, _UNREAD, _READ = "restored", "unread", "read"  # in what is noted of a source
+_RESTORED, _UNREAD, _READ = "restored", "unread", "read"  # states in the notes of a source
 
 
 async def enter_restore_mode(context: Context, source: str) -> list[str]:
-    """Switch every job off and let it look at everything at its next start; the names of the applications. *source* is for the audit."""
+    """Switch every job off and make its next start a full cycle; return the names of the applications. *source* is for the audit entry."""
     async with context.changing(PROVISIONING_WRITE) as edit:
         rows = await jobs.read_jobs(edit.connection)
         for row in rows:
@@ -44,13 +45,13 @@ async def enter_restore_mode(context: Context, source: str) -> list[str]:
 
 
 async def note_read_again(edit: Edit, source: SourceRecord) -> None:
-    """The source was read to its end: its people are those of today, once nothing of it is held back."""
+    """Note that the source was read to its end: its people are current unless some of them are held."""
     if (source.watermark or {}).get(_RESTORED):
         await sources.note_reading(edit.connection, source.name, {_RESTORED: _READ})
 
 
 async def require_people_of_today(connection: Connection, app: str) -> None:
-    """Raise LockstepError while a source is as it was when the backup was made."""
+    """Raise LockstepError while a source is still as old as the backup."""
     for one in await sources.list_sources(connection):
         state = (one.watermark or {}).get(_RESTORED)
         if state == _UNREAD:
@@ -67,7 +68,7 @@ async def require_people_of_today(connection: Connection, app: str) -> None:
 
 
 async def believe_backup(edit: Edit) -> None:
-    """Let the people count as they are, of all sources."""
+    """Accept the people of all sources as they are."""
     for one in await sources.list_sources(edit.connection):
         if (one.watermark or {}).get(_RESTORED):
             await sources.note_reading(edit.connection, one.name, {_RESTORED: None})

@@ -1,4 +1,4 @@
-"""The roles of an application: add, remove, move, switch on and off, and the whole list in the manifest's JSON shape."""
+"""The roles of an application: add, remove, move, enable and disable them, and import or export the list as a manifest's JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def add_role(
     description: str = "",
     position: int | None = None,
 ) -> RoleRow:
-    """Add a role, at the end or at *position* (1 is the first, the strongest)."""
+    """Add a role, at the end or at *position* (1 is the first and has the highest precedence)."""
     role = new_role(value, display_name=display_name, description=description)
 
     def added(roles: list[RoleRow]) -> list[RoleRow]:
@@ -44,12 +44,12 @@ async def add_role(
 
 
 async def remove_role(context: Context, app: str, wanted: str) -> None:
-    """Remove a role. Raises LockstepError while somebody holds it."""
+    """Remove a role. Raises LockstepError while it is assigned."""
     await _change(context, app, lambda roles: [one for one in roles if one is not _find(roles, wanted)])
 
 
 async def set_role_enabled(context: Context, app: str, wanted: str, *, is_enabled: bool) -> None:
-    """Switch a role on or off; one that is off is not sent to the application."""
+    """Enable or disable a role; a disabled role is not sent to the application."""
 
     def switched(roles: list[RoleRow]) -> list[RoleRow]:
         role = _find(roles, wanted)
@@ -59,7 +59,7 @@ async def set_role_enabled(context: Context, app: str, wanted: str, *, is_enable
 
 
 async def move_role(context: Context, app: str, wanted: str, *, position: int) -> int:
-    """Give a role another rank; 1 is the first, which counts where somebody holds several. The rank that it then has."""
+    """Move a role to *position* (1 has the highest precedence, which counts for people with several roles); return its new position."""
 
     def moved(roles: list[RoleRow]) -> list[RoleRow]:
         role = _find(roles, wanted)
@@ -73,7 +73,7 @@ async def move_role(context: Context, app: str, wanted: str, *, position: int) -
 
 
 async def import_manifest(context: Context, app: str, manifest: Any) -> list[RoleRow]:
-    """Make the `appRoles` of an Entra manifest the whole role list."""
+    """Replace the whole role list by the `appRoles` of an Entra manifest."""
     roles = from_manifest(manifest)
     await _change(context, app, lambda _: roles)
     return roles

@@ -1,7 +1,7 @@
 """The settings of an application's provisioning: mode, status, scope, notification, interval; its mappings and scoping filters.
 
-Every change that decisions read is a new version of the configuration, and everybody is looked at again, locally: only what then
-differs is written.
+Every change that affects decisions is a new configuration version, and everybody is re-evaluated locally; only differences are
+written.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from lockstep.sync.drain.members import CHUNK
 from lockstep.sync.services import Job
 
 Config = dict[str, Any]
-CONCERN_PEOPLE = frozenset({"scope", "nested_groups"})  # what decides about people
+CONCERN_PEOPLE = frozenset({"scope", "nested_groups"})  # settings that affect decisions about people
 SHORTEST_INTERVAL = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsView:
-    """The settings as they are now. *version* is that of the configuration."""
+    """The present settings. *version* is that of the configuration."""
 
     app: str
     mode: str
@@ -75,10 +75,10 @@ async def change_settings(
     deletion_percent: int | None = None,
     members_per_patch: int | None = None,
 ) -> SettingsView:
-    """Change what is given and leave the rest. Raises LockstepError for values that cannot be; then nothing is changed.
+    """Change the given settings and no others. Raises LockstepError for invalid values, and then changes nothing.
 
-    From *all* to *assigned*, everybody who is not assigned becomes a leaver. Status on and off is `start` and `pause`. A
-    *deletion_threshold* of 0 switches the guard off, a *deletion_percent* of 0 its percentage.
+    Changing the scope from *all* to *assigned* makes everybody who is not assigned a leaver. Status on and off is `start` and
+    `pause`. A *deletion_threshold* of 0 disables the guard, a *deletion_percent* of 0 its percentage.
     """
     _refuse_impossible(mode=mode, status=status, scope=scope, interval=interval)
     given: Config = {
@@ -122,9 +122,10 @@ def _refuse_impossible(*, mode: str | None, status: str | None, scope: str | Non
 async def set_mapping(
     context: Context, app: str, target: str, changes: Mapping[str, Any] | None, *, kind: ObjectKind = ObjectKind.USER
 ) -> AttributeMapping | None:
-    """Add or change the mapping of *target*, in the keys of an application's file (source, expression, constant, default, match, ...).
+    """Add or change the mapping of *target*. *changes* has the keys of an application's file (source, expression, constant, default,
+    match, ...).
 
-    A key with None is taken away; *changes* None removes the mapping. Raises LockstepError with the place of a mistake.
+    A value of None removes the key; *changes* None removes the mapping. Raises LockstepError with the place of a mistake.
     """
 
     def changed(config: Config) -> None:
@@ -162,7 +163,7 @@ async def set_mapping(
 
 
 async def _guarded_values(context: Context, app: str, target: str, kind: ObjectKind) -> Config:
-    """What the gallery calls privileged of the attribute: a mapping that is taken away and made anew stays guarded."""
+    """The privileged values that the gallery lists for the attribute, so that a mapping that is removed and added again stays guarded."""
     async with context.reading() as connection:
         template = (await job_row(connection, app)).template
     mapping = (
@@ -184,7 +185,7 @@ def _has_match(config: Config, kind: ObjectKind) -> bool:
 async def show_scope(
     context: Context, app: str, *, kind: ObjectKind = ObjectKind.USER
 ) -> tuple[str, list[dict[str, Any]]]:
-    """The scope (assigned or all), and the scoping filters of one kind in the shape of an application's file."""
+    """The scope (assigned or all), and the scoping filters of one kind in the form of an application's file."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
         job = await new_services(context).compiled(connection, row)
@@ -194,9 +195,9 @@ async def show_scope(
 async def set_scope(
     context: Context, app: str, filters: Sequence[Mapping[str, Any]], *, kind: ObjectKind = ObjectKind.USER
 ) -> JobConfiguration:
-    """Make *filters* all the scoping filters of one kind; none lets everybody pass.
+    """Replace all scoping filters of one kind by *filters*; without any, everybody passes.
 
-    Raises LockstepError for a mistake, and for a membership in a group that there is not: nobody would pass.
+    Raises LockstepError for a mistake, and for a membership in an unknown group, since nobody would pass.
     """
     async with context.reading() as connection:
         for name in dict.fromkeys(named for one in filters for named in groups_named(one)):
@@ -211,9 +212,9 @@ async def set_scope(
 
 
 async def change_configuration(context: Context, app: str, change: Callable[[Config], None], *, activity: str) -> Job:
-    """Apply *change* to the configuration and save it as a new version, unless nothing differs.
+    """Apply *change* to the configuration and save the result as a new version, unless nothing differs.
 
-    Raises LockstepError where the result cannot be compiled; then nothing is saved.
+    Raises LockstepError if the result does not compile; then nothing is saved.
     """
     services = new_services(context)
     async with context.changing(PROVISIONING_WRITE) as edit:
@@ -245,7 +246,7 @@ async def change_configuration(context: Context, app: str, change: Callable[[Con
 
 
 def checked_email(text: str) -> str:
-    """*text* as an address. Raises LockstepError unless it looks like one; empty takes it away."""
+    """*text* as an e-mail address; "" removes it. Raises LockstepError unless it looks like an address."""
     address = text.strip()
     local, at, domain = address.rpartition("@")
     if address and (not local or not at or "." not in domain or any(letter.isspace() for letter in address)):
@@ -258,7 +259,7 @@ def _with(row: JobRow, config: Config) -> JobRow:
 
 
 def _decides(config: Config) -> Config:
-    """The part that decisions about objects read."""
+    """The part of the configuration that affects decisions about objects."""
     return {key: value for key, value in config.items() if key not in NOT_DECIDING}
 
 

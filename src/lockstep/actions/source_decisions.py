@@ -1,4 +1,4 @@
-"""Decide what a source's holds are about: leavers of a source that shrank, people who may have a new key."""
+"""Decide on a source's holds: leavers of a source that shrank, and people who may have a new key."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a decision did. *left*: people, groups and memberships that left; *renamed*: people who have a new key."""
+    """The effect of a decision. *left*: people, groups and memberships that left; *renamed*: people with a new key."""
 
     left: int = 0
     kept: int = 0
     renamed: int = 0
-    told_apart: int = 0  # people who are not those they seemed to be
+    told_apart: int = 0  # people who were confirmed to be two different ones
 
 
 async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> dict[str, list[str]]:
-    """By kind of hold, those whom the open holds of a source are about."""
+    """The objects in the open holds of a source, by kind of hold."""
     async with context.reading() as connection:
         await find_source(connection, name)
         return {
@@ -39,7 +39,7 @@ async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> di
 
 
 async def confirm_hold(context: Context, name: str) -> Decision:
-    """Remove those whom the source no longer names, and give those who have a new key that key: they keep their accounts."""
+    """Remove the objects that the source no longer contains, and set the new key of renamed people, who keep their accounts."""
     holds = await _holds(context, name)
     left = renamed = 0
     for hold in holds:
@@ -53,7 +53,9 @@ async def confirm_hold(context: Context, name: str) -> Decision:
 
 
 async def reject_hold(context: Context, name: str) -> Decision:
-    """Keep those whom the source no longer names, until another import asks; who seemed to be renamed is two people from now on."""
+    """Keep the objects that the source no longer contains, until another import asks again. People who seemed renamed count as two
+    people from now on.
+    """
     holds = await _holds(context, name)
     await _decide(context, holds, "rejected", left=0)
     return Decision(
@@ -79,7 +81,7 @@ async def _give_new_keys(context: Context, hold: HoldRow) -> int:
 
 
 async def _let_some_leave(context: Context, hold: HoldRow) -> tuple[int, int] | None:
-    """Some of those whom *hold* keeps: how many were looked at and how many left. None when nobody is kept any more."""
+    """Let some objects of *hold* leave: how many were examined and how many left. None if the hold is empty."""
     async with context.changing(SOURCES_WRITE) as edit:
         held = await source_holds.held_objects(edit.connection, hold.id, limit=_BATCH)
         if not held:

@@ -1,4 +1,4 @@
-"""Give a source another name, or another key column and everybody the key that it holds: nobody leaves, nobody is created."""
+"""Rename a source, or change its key column together with everybody's key: nobody leaves and nobody is created."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PEOPLE = str(PassKind.PEOPLE)
 
 @dataclass(frozen=True, slots=True)
 class Rekeyed:
-    """*absent*: people of the source whom its file does not name; they keep their key and leave at the next import."""
+    """*absent*: people of the source whom its file does not contain; they keep their key and leave at the next import."""
 
     people: int
     absent: int
@@ -33,9 +33,9 @@ class Rekeyed:
 
 
 async def rename_source(context: Context, name: str, new_name: str) -> SourceRecord:
-    """Give a source another name, with all that it has brought. A registered source that has brought nobody takes it over.
+    """Rename a source with everything it has brought. A registered source without people may take over.
 
-    So the people of a first import by hand become those of a source that is registered afterwards.
+    So people first imported by hand become those of a source that is registered later.
     """
     if not is_source_name(new_name) or name in (LOCAL_SOURCE, new_name):
         raise invalid(f'The source {name} cannot be renamed to "{new_name}"', next_step="Choose another name")
@@ -55,9 +55,9 @@ async def rename_source(context: Context, name: str, new_name: str) -> SourceRec
 
 
 async def rekey_source(context: Context, name: str, column: str, *, config: Mapping[str, Any] | None = None) -> Rekeyed:
-    """Tell the people of a source apart by *column* from now on. *config* overrides the registered one, for this reading.
+    """Identify the people of a source by *column* from now on. *config* overrides the registered one for this read.
 
-    Raises LockstepError, and changes nothing, where a row has no key, or two rows have one.
+    Raises LockstepError, changing nothing, if a row has no key or two rows share one.
     """
     async with context.reading(SOURCES_WRITE) as connection:
         source = await find_source(connection, name)
@@ -89,7 +89,7 @@ async def rekey_source(context: Context, name: str, column: str, *, config: Mapp
 
 
 def _with_key(config: Mapping[str, Any], column: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """The configuration in which *column* is the key, and the key that is settled by it."""
+    """The configuration with *column* as the key, and the key columns by kind that follow from it."""
     maps = {}
     for name, given in dict(config.get("map") or {}).items():
         meanings = [given] if isinstance(given, str) else list(given)

@@ -1,4 +1,4 @@
-"""Sources: register them, look at them, read them into the directory or show what that would do, remove them."""
+"""Sources: register them, show them, import them or show what an import would do, remove them."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class SourceView:
 
     @property
     def next_read_at(self) -> datetime | None:
-        """When a worker reads it next; a time in the past: as soon as one runs."""
+        """When a worker will read it next; a time in the past means as soon as a worker runs."""
         if self.every is None:
             return None
         return self.read_at + self.every if self.read_at else self.source.created_at
 
     @property
     def failure(self) -> str:
-        """Why the last reading failed, or nothing."""
+        """Why the last read failed, or ""."""
         return str((self.source.watermark or {}).get("failure") or "")
 
 
@@ -64,9 +64,9 @@ async def save_source(
     context: Context, name: str, *, kind: str, config: Mapping[str, Any], display_name: str = "", replaces: bool = False,
     is_kept: bool = True,
 ) -> SourceRecord:  # fmt: skip
-    """Register a source. Its files are looked at first: what cannot be read is refused now and not at night.
+    """Register a source. Its files are read first, so that unreadable ones are refused now and not at night.
 
-    *is_kept*: its files are there tomorrow; those of a pipe are not, and are not remembered.
+    *is_kept*: its files will still exist tomorrow; the copies made from a pipe will not, and are not remembered.
     """
     context.actor.require(SOURCES_WRITE)
     if not is_source_name(name):
@@ -115,20 +115,20 @@ async def show_source(context: Context, name: str) -> SourceView:
 async def import_source(
     context: Context, name: str, *, config: Mapping[str, Any] | None = None, options: IntakeOptions | None = None
 ) -> list[PassResult]:
-    """Read a source once, whole, into the directory; *config* overrides what is registered, for this time.
+    """Import a source once, completely. *config* overrides the registered configuration for this import.
 
-    Stops after a pass that failed on the way: who is in a group can only be told once the people are there.
+    Stops after a pass that failed, because memberships can be imported only once their people exist.
     """
     async with context.changing(SOURCES_WRITE) as edit:
         source = await find_source(edit.connection, name)
-        # Noted before it is read: a file that cannot be read is tried again after its interval, and not every minute.
+        # Noted before the read: a file that cannot be read is tried again after the interval, not every minute.
         await store.note_reading(edit.connection, name, {"readAt": context.now().isoformat(), "failure": None})
     keys = dict((source.watermark or {}).get("keys", {}))
     try:
         passes = context.open_source(source.kind, config if config is not None else source.config, keys)
         results = await _take(context, context.pool, name, passes, options or IntakeOptions())
     except LockstepError as refused:
-        if refused.kind is not Kind.CONFLICT:  # another import is under way: that one says how it ended
+        if refused.kind is not Kind.CONFLICT:  # another import is running, which notes its own result
             await _note_failure(context, name, refused.detail)
         raise
     settled = {str(one.kind): one.key for one, result in zip(passes, results, strict=False) if result.read > result.bad}
@@ -149,9 +149,9 @@ async def import_file(
     is_kept: bool,
     options: IntakeOptions | None = None,
 ) -> list[PassResult]:
-    """Read the file of *config* into the source *name*, which is registered with it if it is new.
+    """Import the file of *config* into the source *name*, registering a new source with it.
 
-    *is_kept*: the file is there tomorrow.
+    *is_kept*: the file will still exist tomorrow.
     """
     async with context.reading(SOURCES_WRITE) as connection:
         is_new = await store.read_source(connection, name) is None
@@ -163,7 +163,7 @@ async def import_file(
 async def rehearse_import(
     context: Context, name: str, *, config: Mapping[str, Any] | None = None, options: IntakeOptions | None = None
 ) -> list[PassResult]:
-    """What an import would do, by doing it in a transaction that is undone. A source that is not registered needs *config*."""
+    """What an import would do, by doing it in a transaction that is rolled back. A source that is not registered needs *config*."""
     context.actor.require(SOURCES_WRITE)
     async with rehearsing(context.pool) as connection:
         if config is not None and await store.read_source(connection, name) is None:
@@ -175,7 +175,7 @@ async def rehearse_import(
 
 
 def counts_of(result: PassResult) -> dict[str, Any]:
-    """What a pass did, for logs and machines."""
+    """The effects of a pass, for logs and JSON."""
     counts: dict[str, Any] = {
         "read": result.read,
         "created": result.created,
@@ -192,7 +192,7 @@ def counts_of(result: PassResult) -> dict[str, Any]:
 
 
 async def remove_source(context: Context, name: str, *, with_objects: bool = False) -> int:
-    """Forget a source. What it has brought must be gone, or goes into the recycle bin *with_objects*; returns how many."""
+    """Remove a source and return how many objects it took along. Its objects must be gone, or go to the recycle bin *with_objects*."""
     removed = 0
     async with context.reading(SOURCES_WRITE) as connection:
         await find_source(connection, name)

@@ -1,4 +1,4 @@
-"""How a person stands in each application: through what they are assigned, with which role, and what became of the account."""
+"""A person in each application: how they are assigned, with which role, and the state of their account."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class AppStanding:
-    """One application. *ways*: through what, with which role, the one that counts first. *account* says it in words."""
+    """One application. *ways*: each assignment with its role, the one that counts first. *account*: its state as text."""
 
     app: str
     ways: tuple[str, ...]
@@ -33,7 +33,7 @@ class AppStanding:
 
 
 async def standings(connection: Connection, person: str) -> list[AppStanding]:
-    """Every application that *person* (an id) is assigned to, has an account in, or gets one in because everybody does."""
+    """Every application that *person* (an id) is assigned to, has an account in, or gets one in because its scope is everybody."""
     found = []
     for app in await applications.list_applications(connection):
         roles = {role.id: role for role in await read_app_roles(connection, app.id)}
@@ -50,7 +50,7 @@ async def standings(connection: Connection, person: str) -> list[AppStanding]:
 
 
 def ways_in(obj: SourceObject, roles: Mapping[str, AppRole]) -> list[str]:
-    """Through what *obj* is assigned, and with which role, the one that counts first: `through the group Sales (Member)`."""
+    """How *obj* is assigned, with the role, the one that counts first: `through the group Sales (Member)`."""
     found = []
     for one in obj.assignments:
         role = roles.get(one.role_id)

@@ -1,4 +1,4 @@
-"""How an application's provisioning stands: what it does now, what the last cycle did, what waits and why."""
+"""The state of an application's provisioning: what it does now, what the last cycle did, what waits and why."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ WORKER_SILENT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """One job. *code* is Graph's: NotConfigured, NotRun, Active, Paused, Quarantine; *headline* says how it stands in truth.
+    """One job. *code* is Graph's: NotConfigured, NotRun, Active, Paused, Quarantine; *headline* is the actual state.
 
-    *links* counts linked accounts by kind, *backlog* what waits, fails or has its time ahead. *held* writes wait for approval,
-    *rejected* ones were refused by somebody and are still wanted, *maybe_created* were sent and never answered. *trouble* is the last
-    answer of an application that does not answer usably, with the seconds until it is asked again.
+    *links* counts linked accounts by kind; *backlog* what waits, fails or has a future date. *held* writes wait for approval,
+    *rejected* ones are still wanted, *maybe_created* ones were sent and got no response. *trouble*: the last response of an
+    application that gives no usable ones, with the seconds until it is asked again.
     """
 
     app: str
@@ -51,7 +51,7 @@ class JobStatus:
     quarantine: Mapping[str, Any] | None
     trouble: Mapping[str, Any] | None
     not_kept: tuple[str, ...] = ()  # attributes that the application was sent and does not keep
-    unverified_groups: int = 0  # whose members were written, and that the application shows without any
+    unverified_groups: int = 0  # groups whose members were written but are not shown by the application
 
     @property
     def sentence(self) -> str:
@@ -67,7 +67,7 @@ class JobStatus:
 
     @property
     def progress(self) -> tuple[int, int, str]:
-        """Objects done, objects in all, and the phase, of the running cycle."""
+        """Of the running cycle: objects done, objects in total, and the phase."""
         if self.running is None:
             return 0, 0, ""
         return min(self.running.done, self.running.total), self.running.total, self.running.phase
@@ -92,7 +92,7 @@ async def list_cycles(context: Context, app: str, *, limit: int = 20) -> list[Cy
 
 
 async def status_of(connection: Connection, row: JobRow) -> JobStatus:
-    """How the job of *row* stands."""
+    """The status of the job *row*."""
     latest = await cycles.latest_cycles(connection, row.id, limit=5)
     running = await cycles.running_cycle(connection, row.id)
     last = next((one for one in latest if one.ended_at is not None and one.kind != "onDemand"), None)
@@ -183,7 +183,7 @@ def _ahead(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """A length of time as one says it: "less than a minute", "5 minutes", "3 hours"."""
+    """A duration in everyday words: "less than a minute", "5 minutes", "3 hours"."""
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= 0.99 * length:
             return counted(round(seconds / length), unit)

@@ -1,4 +1,4 @@
-"""The attributes that an application was sent and does not keep, with what to do about each."""
+"""The attributes that an application was sent and does not keep, each with what to do about it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from lockstep.sync.services import Job, unkept_of
 
 
 async def unkept_attributes(context: Context, app: str) -> Mapping[tuple[str, str], Finding]:
-    """By kind of object and target path: the attributes that the application was sent and does not keep, with what to do."""
+    """By kind of object and target path: the attributes that the application was sent and does not keep, each with what to do about it."""
     async with context.reading() as connection:
         return unkept_in(await read_job(context, connection, app))
 
 
 def unkept_in(job: Job) -> dict[tuple[str, str], Finding]:
-    """The same of a job that was read already."""
+    """The same for a job that has been read already."""
     certain = {(one.kind, one.path) for one in confirmed(unkept_of(job.row), job.configuration)}
     app, name = job.row.app_name, job.row.app_display_name
     found = {}
