@@ -1,6 +1,6 @@
 """The `lockstep` command and its tree.
 
-A command's module is imported when the command is asked for, so that `lockstep version` stays quick.
+A command's module is imported only when the command runs, so that `lockstep version` stays fast.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from lockstep import __version__
 from lockstep.endings import exit_code_of
 from lockstep.wording import nearest
 
-FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown")  # of the output
+FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown")  # output formats
 
-# Every command: its name and where it is. One line each.
+# Every command with its module and attribute. One line each.
 COMMANDS: dict[str, str] = {
     "apply": "lockstep.cli.config:apply",
     "apps": "lockstep.cli.apps:apps",
@@ -81,15 +81,15 @@ ALIASES = {
 
 @dataclass(slots=True)
 class Globals:
-    """Flags that stand before the command."""
+    """Options given before the command."""
 
     data: Path | None = None
     color: str = "auto"
     shows_progress: bool = True
-    form: str = ""  # of the output; empty where it was not said here
+    form: str = ""  # output format; "" if it was not given before the command
 
     def resolve_user(self, user: str) -> Mapping[str, Any]:
-        """What expressions see of somebody in the directory. Raises LockstepError."""
+        """The record that expressions see of a person in the directory. Raises LockstepError."""
         from lockstep.actions.previews import expression_record
         from lockstep.cli.session import run as with_context
 
@@ -97,7 +97,7 @@ class Globals:
 
 
 class SuggestingGroup(click.Group):
-    """A group that says what was probably meant, and accepts `get` for `show`."""
+    """A group that suggests similar commands, and accepts `get` for `show`."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or (super().get_command(ctx, "show") if cmd_name == "get" else None)
@@ -116,7 +116,7 @@ class SuggestingGroup(click.Group):
 
 
 class LazyGroup(SuggestingGroup):
-    """Commands that are imported when they are asked for."""
+    """A group whose commands are imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*COMMANDS, *super().list_commands(ctx)})
@@ -152,7 +152,7 @@ def lockstep(ctx: click.Context, data: Path | None, color: str, form: str | None
 
 
 def wants_colour(flag: str, environment: Mapping[str, str], *, is_terminal: bool) -> bool:
-    """The flag first, then NO_COLOR, CLICOLOR_FORCE, TERM=dumb; otherwise colour is for terminals."""
+    """The flag decides first, then NO_COLOR, CLICOLOR_FORCE and TERM=dumb; otherwise only terminals get colour."""
     if flag != "auto":
         return flag == "always"
     if environment.get("NO_COLOR"):
@@ -163,12 +163,12 @@ def wants_colour(flag: str, environment: Mapping[str, str], *, is_terminal: bool
 
 
 def main() -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its exit code."""
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; its exit code."""
+    """Run the command line and return its exit code."""
     return exit_code_of(
         lambda: lockstep.main(arguments, prog_name="lockstep", standalone_mode=False), program="lockstep"
     )

@@ -21,7 +21,7 @@ _COLUMNS = [Column("principal", "Name"), Column("kind", "Kind"), Column("role", 
 
 
 class AssignGroup(SuggestingGroup):
-    """`lockstep assign APP ...` means `lockstep assign add APP ...`."""
+    """Reads `lockstep assign APP ...` as `lockstep assign add APP ...`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:

@@ -1,4 +1,4 @@
-"""`lockstep audit`: who changed what, when, from which value to which."""
+"""`lockstep audit`: who changed what and when, with the values before and after."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _flat(value: Any, place: str = "") -> dict[str, str]:
 
 
 def _name(value: Any, index: int) -> str:
-    """How an element of a list is told from others: by what it names, else by its place."""
+    """The name of a list element: what it names, or else its index."""
     if isinstance(value, dict):
         return str(next((value[key] for key in ("target", "title", "name", "value") if value.get(key)), index))
     return str(index)

@@ -1,4 +1,4 @@
-"""`lockstep backup` and `lockstep restore`: the database in one file, and back into an empty data folder."""
+"""`lockstep backup` and `lockstep restore`: write the database into a file, and load it into an empty data folder."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def _restored(settings: Settings, file: Path, key: bytes | None) -> tuple[
     options = Options(user=settings.postgres_user)
     async with running(settings.data, main=True, say=hint, options=options) as server:
         database = server.database("lockstep")
-        await asyncio.to_thread(dump.clear, database)  # a restore before this one may have been cut off
+        await asyncio.to_thread(dump.clear, database)  # an earlier restore may have been interrupted
         await asyncio.to_thread(dump.load, database, file)
     if key is not None and not (settings.data / "key").exists():
         with os.fdopen(os.open(settings.data / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
@@ -109,7 +109,7 @@ async def _restored(settings: Settings, file: Path, key: bytes | None) -> tuple[
 
 
 async def _restore_mode(settings: Settings, backup: str) -> tuple[list[str], list[str]]:
-    """Enter it; the names of the applications, and of the sources that have to be read again."""
+    """Enter restore mode; return the names of the applications, and of the sources that must be read again."""
     async with open_house(settings, main=True, say=hint, needs_key=False, restores=True) as house:
         context = house.context(operator(), say=hint)
         names = await enter_restore_mode(context, backup)
@@ -117,7 +117,7 @@ async def _restore_mode(settings: Settings, backup: str) -> tuple[list[str], lis
 
 
 def _refuse_another_key(settings: Settings, key: bytes | None) -> None:
-    """A key in the folder is never overwritten."""
+    """Raise LockstepError instead of overwriting another key in the folder."""
     there = settings.data / "key"
     if key is not None and there.exists() and there.read_bytes().strip() != key.strip():
         raise conflict(f"{there} is another key than the one given", next_step=f"Move {there} away, or leave out --key")

@@ -1,11 +1,11 @@
-"""`lockstep completion`: the script that makes a shell complete commands and options."""
+"""`lockstep completion`: the script with which a shell completes commands and options."""
 
 from __future__ import annotations
 
 import click
 from click.shell_completion import get_completion_class
 
-VARIABLE = "_LOCKSTEP_COMPLETE"  # click's name for it: what the script sets when it asks
+VARIABLE = "_LOCKSTEP_COMPLETE"  # click's name for the variable that the script sets when it asks for completions
 
 
 @click.command("completion")

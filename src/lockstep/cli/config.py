@@ -1,6 +1,6 @@
 """`lockstep plan`, `apply`, `diff`, `export`, `import` and `fmt`: configuration as files.
 
-What a command shows before asking is what it then does: if anything changed in between, it stops.
+A command does exactly what it showed before asking; if anything changed in between, it stops.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def _planned(documents: Sequence[ConfigDocument], *, prune: bool) -> Configurati
 
 
 def _foreseen(documents: Sequence[ConfigDocument], found: ConfigurationPlan, *, prune: bool) -> list[Consequences]:
-    """What applying would do to people."""
+    """The effects of applying on people."""
     if not found.effective:
         return []
 
@@ -223,7 +223,7 @@ def _foreseen(documents: Sequence[ConfigDocument], found: ConfigurationPlan, *, 
 
 
 def _any_secret(reference: str) -> Secret:
-    """A secret that is missing here must not keep anybody from seeing what a file would do."""
+    """A placeholder, so that a secret missing on this machine does not prevent anybody from seeing what a file would do."""
     return resolve_reference(reference) or Secret("rehearsed")
 
 

@@ -1,4 +1,4 @@
-"""`lockstep config`: the versions that an application's configuration has had."""
+"""`lockstep config`: the versions of an application's configuration."""
 
 from __future__ import annotations
 

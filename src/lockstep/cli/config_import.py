@@ -1,4 +1,4 @@
-"""An exported synchronization schema as a configuration file, and the report of what became of it."""
+"""Convert an exported synchronization schema into a configuration file, with a report of what was converted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ USUAL_TEMPLATE = "custom-scim"
 
 
 def imported(text: str, file: str, *, app: str, template: str = "") -> tuple[str, list[str]]:
-    """The file's YAML, and the lines of the report. Raises LockstepError where *text* is no schema."""
+    """The file's YAML, and the lines of the report. Raises LockstepError if *text* is not a schema."""
     try:
         schema = orjson.loads(text)
     except orjson.JSONDecodeError as error:

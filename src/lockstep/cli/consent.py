@@ -1,4 +1,4 @@
-"""Ask before people lose accounts, get power or another name: the same sentence and the same question at every command."""
+"""Ask before people lose accounts, get power or are renamed, with the same sentence and question in every command."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _ORDER = tuple(Effect)
 
 
 def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Answer, list[dict[str, Any]]]:
-    """Do *work* once somebody agreed to what it does to more people than the *named* ones.
+    """Do *work*, after consent if its consequences for more people than the *named* ones need it.
 
-    Returns what was done and what that means, for the JSON form. Raises UsageError where nobody can be asked and *yes* is not given.
+    Returns the result, and the consequences for the JSON form. Raises UsageError if nobody can be asked and *yes* is not given.
     """
 
     def agree(found: Sequence[Consequences]) -> None:
@@ -34,7 +34,7 @@ def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Ans
 
 
 def run_asked(question: str, work: Work[Answer], *, yes: bool) -> tuple[Answer, list[dict[str, Any]]]:
-    """Ask *question*, with what *work* does to people in front of it, and do it."""
+    """Show what *work* does to people, ask *question*, and do it."""
 
     async def asked(context: Context) -> tuple[Answer, list[Consequences]]:
         found = await foresee(context, work)
@@ -49,12 +49,12 @@ def run_asked(question: str, work: Work[Answer], *, yes: bool) -> tuple[Answer, 
 
 
 def run_rehearsed(work: Work[object]) -> list[Consequences]:
-    """What *work* would do to people; nothing is written."""
+    """The effects of *work* on people; writes nothing."""
     return run(lambda context: foresee(context, work))
 
 
 def consequence_lines(found: Sequence[Consequences]) -> list[str]:
-    """One sentence for each effect: `documo: 239 people would lose their accounts (anna@..., bo@... and 237 more).`"""
+    """One sentence per effect: `documo: 239 people would lose their accounts (anna@..., bo@... and 237 more).`"""
     lines = []
     for one in found:
         for effect in _ORDER:
@@ -67,7 +67,7 @@ def consequence_lines(found: Sequence[Consequences]) -> list[str]:
 
 
 def consequence_rows(found: Sequence[Consequences]) -> list[dict[str, Any]]:
-    """The same for machines: all names."""
+    """The same as JSON, with all names."""
     rows: list[dict[str, Any]] = []
     for one in found:
         rows += [

@@ -1,4 +1,4 @@
-"""`lockstep creds`: how an application is reached. A token comes through stdin or a file, never as an argument."""
+"""`lockstep creds`: how to reach an application. A token is read from stdin or a file, never from an argument."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test(app: str, deep: bool, yes: bool, output: Output) -> int:
 
 
 async def _allowed_here_alone(context: Context, app: str) -> tuple[str, ...]:
-    """The origin of the application, where a server that was started without our environment would refuse it."""
+    """The application's origin if only this shell's environment allows it, so that a server without that environment would refuse it."""
     settings = settings_of()
     if not settings.outbound_allow:
         return ()

@@ -1,4 +1,4 @@
-"""`lockstep deletes`: what a guard holds back until somebody decides: losses of access, grants of power, renames, emptied values."""
+"""`lockstep deletes`: writes that a guard holds until somebody decides: losses of access, grants of power, renames, emptied values."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def reject(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen: 
 
 
 def _asked(verb: str, app: str, ids: tuple[str, ...], chosen: dict[str, Any], *, yes: bool) -> list[str]:
-    """The ids of what was chosen, once somebody agreed."""
+    """The ids of the chosen writes, once the user has agreed."""
     held = run(lambda context: actions.list_held(context, app, **chosen))
     unknown = set(ids) - {one.id for one in held}
     if unknown:

@@ -1,6 +1,6 @@
 """`lockstep doctor`: is everything in order, from Python to the last connection test?
 
-Every line says what to do. Nothing is changed, except that our own PostgreSQL is started when it is not running.
+Every line says what to do. Changes nothing, except that the embedded PostgreSQL is started if it is not running.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _outbound(settings: Settings) -> Iterator[Finding]:
 
 
 async def _listed(context: Context) -> list[Finding]:
-    """The private places that are allowed to all processes."""
+    """The private places that are allowed for all processes."""
     found = [one.entry for one in await list_places(context)]
     return [Finding("outbound list", Level.OK, f"private addresses allowed: {', '.join(found)}")] if found else []
 

@@ -1,4 +1,4 @@
-"""Where log events go: stderr, as text on a terminal and JSON elsewhere, so that stdout stays for data."""
+"""Send log events to stderr, as text on a terminal and as JSON elsewhere. stdout is for data only."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 def log_to_stderr(*, level: str, form: str) -> None:
-    """Send events of *level* and above to stderr, as *form* (auto, text, json) says."""
+    """Send events of *level* and above to stderr. *form*: auto, text or json."""
     _configure(level, form)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # tries again by itself, and says so twice a second
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it retries by itself, and would log that twice a second
 
 
 @contextmanager
 def events_on_stderr(settings: Settings) -> Iterator[None]:
-    """For the length of one command: its own output says what happened, so that only errors are logged unless asked for."""
+    """Logging for one command: its output says what happened, so only errors are logged unless the settings ask for more."""
     before = structlog.get_config()
     _configure(settings.log_level if settings.origins["log_level"] != "default" else "error", settings.log_format)
     try:
@@ -52,7 +52,7 @@ def _configure(level: str, form: str) -> None:
 
 
 class OneLine(logging.Formatter):
-    """What libraries log, one line each: the kind of an exception and never its stack."""
+    """Formats records of libraries in one line, with the type of an exception and never its traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         kind = record.exc_info[0] if record.exc_info else None

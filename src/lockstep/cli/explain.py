@@ -1,4 +1,4 @@
-"""`lockstep explain`: why somebody has an account in an application, or has none."""
+"""`lockstep explain`: why somebody has or lacks an account in an application."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`lockstep expr`: try, look up and test mapping expressions.
 
-Everything but `--user` works without a data folder. Values go to stdout, everything else to stderr.
+Everything except `--user` works without a data folder. Values go to stdout, everything else to stderr.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 
 
 class ExprGroup(click.Group):
-    """Every wrong use ends with the exit code of a usage error, also where the group is run on its own."""
+    """A group that ends with the exit code of a usage error for any wrong usage, even if it is run on its own."""
 
     def make_context(self, *arguments: Any, **more: Any) -> click.Context:
         return _with_usage_code(lambda: super(ExprGroup, self).make_context(*arguments, **more))
@@ -230,7 +230,7 @@ def _time(text: str | None) -> datetime:
 
 
 def _check_names(expression: str, record: Mapping[str, Any], *, has_person: bool) -> None:
-    """Refuse what a person of the directory cannot have; where attributes were typed, say that it is read as empty."""
+    """Refuse attributes that people of the directory cannot have. With typed attributes only warn that the name reads as empty."""
     from lockstep.actions.mappings import SOURCE_NAMES, refuse_unknown
 
     unknown = list(unknown_in_expression(expression, "the expression", SOURCE_NAMES[ObjectKind.USER] | record.keys()))
@@ -248,7 +248,7 @@ def _settings(settings: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _person(ctx: click.Context, user: str) -> Mapping[str, Any]:
-    """The person's attributes. Who runs the command line gives the context a `resolve_user`."""
+    """The person's attributes. The caller of the command line sets a `resolve_user` on the context."""
     shared: Any = ctx.obj
     resolve = shared.get("resolve_user") if isinstance(shared, Mapping) else getattr(shared, "resolve_user", None)
     if resolve is None:

@@ -1,6 +1,6 @@
-"""The loop of `lockstep expr repl`: one line, one answer.
+"""The loop of `lockstep expr repl`: one line in, one answer out.
 
-A line is an expression, or one of the words set, unset, show, explain, help, quit. A mistake is told and the loop goes on.
+A line is an expression, or one of the words set, unset, show, explain, help, quit. An error is printed and the loop continues.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HELP = """\
 
 
 def run_repl(record: dict[str, Any], stdin: TextIO, *, now: Callable[[], datetime]) -> None:
-    """Answer line after line until the input ends or says quit."""
+    """Answer each line until the input ends or says quit."""
     for number, line in enumerate(_lines(stdin), 1):
         text = line.strip()
         if text in ("quit", "exit"):
@@ -45,7 +45,7 @@ def run_repl(record: dict[str, Any], stdin: TextIO, *, now: Callable[[], datetim
 
 
 def answer(text: str, record: dict[str, Any], context: EvaluationContext) -> str:
-    """What *text* gives, "" if there is nothing to say; `set` and `unset` change *record*."""
+    """The answer to *text*, or "". `set` and `unset` change *record*."""
     command, _, rest = text.partition(" ")
     match command:
         case "set":
@@ -67,7 +67,7 @@ def _lines(stdin: TextIO) -> Iterator[str]:
     if not stdin.isatty():
         yield from stdin
         return
-    with suppress(ImportError):  # history with the arrow keys, where the platform has it
+    with suppress(ImportError):  # history with the arrow keys, if the platform supports it
         import readline  # noqa: F401
     click.echo("An expression, or help. Ctrl-D ends.", err=True)
     with suppress(EOFError, KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Values, explanations and functions of the mapping language as a terminal shows them."""
+"""Values, explanations and functions of the mapping language as text for a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NULL = "<null>"
 
 
 def attributes_from(settings: Iterable[str]) -> dict[str, Any]:
-    """Attributes from `name=value`. The same name again makes several values; a value in JSON brackets is taken as JSON.
+    """Attributes from `name=value`. Repeating a name gives several values; a value in JSON brackets is parsed as JSON.
 
     Raises ValueError for a setting without a name.
     """
@@ -49,7 +49,7 @@ def _value(text: str) -> Any:
 
 
 def value_text(value: Value) -> str:
-    """A value for a person: texts bare, several values one on a line, null and decisions in angle brackets."""
+    """A value for a person: text unquoted, multiple values one per line, null and decisions in angle brackets."""
     if isinstance(value, Flow):
         return value.value
     if value is None:
@@ -62,7 +62,7 @@ def value_text(value: Value) -> str:
 
 
 def explained_lines(part: Explained, indent: int = 0) -> Iterator[str]:
-    """One line for each sub-expression, with its value behind it; inner ones are indented."""
+    """One line per sub-expression, followed by its value; nested ones are indented."""
     if part.error:
         result = "error" if any(child.error for child in part.parts) else part.error
     elif part.is_reached:
@@ -71,7 +71,7 @@ def explained_lines(part: Explained, indent: int = 0) -> Iterator[str]:
         result = "not needed"
     yield f"{'  ' * indent}{part.text}  =  {result}"
     for child in part.parts:
-        # A constant says its value already.
+        # A constant needs no line: it shows its value already.
         if child.parts or child.text[:1] not in '"0123456789-&':
             yield from explained_lines(child, indent + 1)
 

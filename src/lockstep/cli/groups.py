@@ -1,4 +1,4 @@
-"""`lockstep groups`: look at groups and change their members by hand."""
+"""`lockstep groups`: show groups and edit their members by hand."""
 
 from __future__ import annotations
 

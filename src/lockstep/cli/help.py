@@ -1,4 +1,4 @@
-"""`lockstep help`: the help of any command, and the pages that belong to no single one."""
+"""`lockstep help`: the help of any command, and topics that belong to no single command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lockstep links`: which account belongs to whom, and accounts that belong to nobody."""
+"""`lockstep links`: which account belongs to which person, and accounts without a link."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`lockstep logs`: the provisioning log, listed, shown whole, followed.
+"""`lockstep logs`: list the provisioning log, show one change, follow the log.
 
-JSON is Microsoft Graph's shape (provisioningObjectSummary), so that what reads Entra's log reads this one.
+JSON has the form of Microsoft Graph (provisioningObjectSummary), so that programs for Entra's log can read this one.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def show(change: str, output: Output) -> None:
 async def _read(
     context: Context, wanted: LogFilter, app: str, limit: int | None, output: Output
 ) -> tuple[list[dict[str, Any]], int | None]:
-    """The rows to show, and the number after which more would come; None where these are all."""
+    """The rows to show, and the number after which more follow; None if these are all."""
     found: list[LogRow] = []
     size = {} if limit is None else {"size": limit + 1}
     async for page in actions.pages_of_log(context, wanted, app=app, **size):

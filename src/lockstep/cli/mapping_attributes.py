@@ -1,4 +1,4 @@
-"""`lockstep map attributes` and `map eval`: what can be written in an application, and what would be written for somebody."""
+"""`lockstep map attributes` and `map eval`: what can be written in an application, and what would be written for a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lockstep migrate`: the step of an upgrade that changes the database."""
+"""`lockstep migrate`: upgrade the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics page of a process: what it counts itself, and for the server what the database knows."""
+"""The metrics page of a process: its own counters and, in the server, figures from the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lockstep.wiring import House
 
 @dataclass(frozen=True, slots=True)
 class RequestTimes:
-    """Requests that this process sent to applications."""
+    """Requests to applications that this process sent."""
 
     histogram: Histogram
 
@@ -30,13 +30,13 @@ class RequestTimes:
         return cls(histogram)
 
     def note(self, application: str, status: int | None, seconds: float) -> None:
-        """Count one request; *status* None: no whole answer came."""
+        """Count one request; *status* None: there was no complete response."""
         shown = "none" if status is None else f"{status // 100}xx"
         self.histogram.labels(application, shown).observe(seconds)
 
 
 async def metrics_of(house: House, times: RequestTimes, *, whole: bool) -> Metrics:
-    """The page of the process that *house* runs in; *whole*: with what the database knows, which one process shows for all."""
+    """The metrics page of the process behind *house*. *whole*: include the figures from the database, which one process exposes for all."""
     token = house.settings.metrics_token.reveal() if house.settings.metrics_token is not None else ""
     measures = Measures(house.context(Actor("system")))
     await measures.begin()

@@ -1,4 +1,4 @@
-"""`lockstep outbound`: which private places applications may be reached at."""
+"""`lockstep outbound`: the private places where applications may be reached."""
 
 from __future__ import annotations
 

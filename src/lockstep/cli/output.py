@@ -1,6 +1,6 @@
-"""How commands show what they found: data on stdout in the form that was asked for, everything else on stderr.
+"""How commands show results: data on stdout in the requested format, everything else on stderr.
 
-JSON is the documented, stable form (`formatVersion`). Tables fit the terminal; when piped, nothing is cut off and nothing coloured.
+JSON is the documented, stable format (`formatVersion`). Tables fit the terminal; piped tables are neither cut nor coloured.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from lockstep.errors import invalid
 SIGN_COLOURS = {"+ ": "green", "~ ": "yellow", "o ": "yellow", "- ": "red", "! ": "red"}
 FORMAT_VERSION = "1.0"
 _GAP = 2  # blanks between columns
-_NARROWEST = 18  # of a column that gives way
-DECLINED = 130  # a question was answered with no
+_NARROWEST = 18  # minimum width of a column that shrinks
+DECLINED = 130  # exit code after a question was answered no
 Row = Mapping[str, Any]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table. *is_wide*: only in the wide form, and where nothing needs to fit. *show*: how people read its value."""
+    """One column of a table. *is_wide*: shown only in wide tables, and where no width limits the table. *show*: the value as text."""
 
     key: str
     title: str
@@ -40,14 +40,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The form that was asked for."""
+    """The requested output format."""
 
     form: str = "table"
     quiet: bool = False
-    query: str = ""  # JMESPath, asked of what the JSON form shows
+    query: str = ""  # a JMESPath expression for the JSON form
 
     def many(self, rows: Sequence[Row], columns: Sequence[Column], *, name: str = "name", empty: str = "") -> None:
-        """A list. *name* is the key that `-o name` and `-q` print; *empty* is said on stderr where there is nothing."""
+        """Print a list. *name*: the key that `-o name` and `-q` print. *empty*: the message on stderr if the list is empty."""
         if self.query:
             self._answer({"formatVersion": FORMAT_VERSION, "items": list(rows)})
         elif self.quiet or self.form == "name":
@@ -68,7 +68,7 @@ class Output:
             _print_table(self.form, shown, [[_cell(row, column, is_read=is_read) for column in shown] for row in rows])
 
     def one(self, row: Row, *, text: str | Sequence[str]) -> None:
-        """One thing: *row* for machines, *text* for people."""
+        """Print one object: *row* for JSON and the like, *text* for people."""
         if self.query:
             self._answer({"formatVersion": FORMAT_VERSION, **row})
         elif self.form == "json":
@@ -86,8 +86,8 @@ class Output:
                 click.echo(line)
 
     def _answer(self, document: Row) -> None:
-        """What the query finds in *document*: as JSON or YAML where that was asked for, else in lines that a script can read."""
-        import jmespath  # only who asks needs it
+        """Print the result of the query on *document*: as JSON or YAML if requested, else as lines for scripts."""
+        import jmespath  # imported only if it is needed
 
         try:
             found = jmespath.search(self.query, orjson.loads(orjson.dumps(document, default=str)))
@@ -103,12 +103,12 @@ class Output:
 
 
 def output_option(command: Command) -> Command:
-    """Give *command* `-o`, `--query` and `-q`; it receives `output`."""
+    """Add `-o`, `--query` and `-q` to *command*, which receives them as `output`."""
 
     def chosen(ctx: click.Context, _: click.Parameter, value: str) -> Output:
         flags = ctx.find_root().obj
         if isinstance(flags, Globals) and flags.form and ctx.get_parameter_source("output") is ParameterSource.DEFAULT:
-            value = flags.form  # said before the command
+            value = flags.form  # given before the command
         return Output(value, bool(ctx.params.pop("quiet", False)), ctx.params.pop("query", None) or "")
 
     command = click.option(
@@ -143,24 +143,24 @@ def _checked_query(_: click.Context, __: click.Parameter, value: str | None) -> 
 
 
 def shows_colour() -> bool:
-    """Whether this command's output is coloured, as its flags and the environment say."""
+    """Whether this command's output is coloured, according to its flags and the environment."""
     context = click.get_current_context(silent=True)
     return bool(context and context.color)
 
 
 def with_sign_colour(line: str) -> str:
-    """*line*, coloured by the sign that it begins with. What the sign says does not need the colour."""
+    """*line*, coloured by its leading sign. The colour never carries information of its own."""
     colour = SIGN_COLOURS.get(line.lstrip()[:2])
     return click.style(line, fg=colour) if colour and shows_colour() else line
 
 
 def hint(text: str) -> None:
-    """Something beside the data: on stderr."""
+    """Print a message beside the data, on stderr."""
     click.echo(safe(text), err=True)
 
 
 def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
-    """Ask on a terminal; elsewhere say which flag answers."""
+    """Ask on a terminal; elsewhere name the flag that answers."""
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -171,7 +171,7 @@ def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
 
 
 def safe(value: Any) -> str:
-    """*value* as text for a terminal: nothing in it can steer one."""
+    """*value* as text without control sequences for terminals."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -207,7 +207,7 @@ def _print_table(form: str, columns: Sequence[Column], rows: Sequence[Sequence[s
 def fitted(natural: Sequence[int], texts: Sequence[bool], room: int) -> list[int]:
     """The width of each column, so that all fit into *room*.
 
-    Only *texts* wrap, between words, and they give way first; of the others, which are cut short with an ellipsis, the widest does.
+    Columns in *texts* wrap between words and shrink first. Of the others, which are cut with an ellipsis, the widest shrinks.
     """
     widths = list(natural)
     for candidates in ([index for index, is_text in enumerate(texts) if is_text], range(len(widths))):
@@ -240,7 +240,7 @@ def _rich_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for title, is_text, width in zip(titles, texts, widths, strict=True):
         table.add_column(title, no_wrap=not is_text, overflow="fold" if is_text else "ellipsis", width=width)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # Text: names are not markup
+        table.add_row(*(Text(cell) for cell in row))  # Text, because names are not markup
     if is_terminal:
         console.print(table)
         return
@@ -250,12 +250,12 @@ def _rich_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _no_formula(cell: str) -> str:
-    # A spreadsheet would calculate it.
+    # A spreadsheet would evaluate it as a formula.
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t")) and not cell.lstrip("+-").isdigit() else cell
 
 
 def _line(value: Any) -> str:
-    """A value of a query's answer in one line: plain where it is one, with tabs between where it is a list, else JSON."""
+    """One value of a query's result in one line: a scalar as it is, a list of scalars separated by tabs, anything else as JSON."""
     if isinstance(value, list) and not any(isinstance(one, list | dict) for one in value):
         return "\t".join(_line(one) for one in value)
     if isinstance(value, list | dict | bool):

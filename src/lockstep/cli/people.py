@@ -1,4 +1,4 @@
-"""`lockstep people`: look at people and change them by hand."""
+"""`lockstep people`: show people and edit them by hand."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ def _whole(view: PersonView) -> dict[str, Any]:
 
 
 def _standing(one: AppStanding) -> str:
-    """`assigned through the group Sales (Member); account active (2819c223)`"""
+    """For example `assigned through the group Sales (Member); account active (2819c223)`."""
     ways = (
         f"assigned {', '.join(one.ways)}"
         if one.ways

@@ -1,7 +1,7 @@
-"""Plans that are kept: what `plan --out` writes and `apply` carries out.
+"""Plan files: `plan --out` writes them and `apply` carries them out.
 
-A plan holds the documents themselves, so that what was read and agreed to is applied, whatever the files say by then. It names secrets
-by their references only.
+A plan contains the documents themselves, so that exactly what was reviewed is applied, even if the files have changed. It contains
+only references to secrets.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KIND, FORMAT = "lockstep/plan", 1
 
 @dataclass(frozen=True)
 class KeptPlan:
-    """*changes*: what somebody has seen, in JSON."""
+    """A plan from a file. *changes*: the reviewed changes as JSON."""
 
     documents: tuple[ConfigDocument, ...]
     prune: bool
@@ -32,7 +32,7 @@ class KeptPlan:
 
 
 def write_plan(file: Path, documents: Sequence[ConfigDocument], plan: ConfigurationPlan, *, prune: bool) -> None:
-    """Keep *plan* for `apply`."""
+    """Write *plan* into a file for `apply`."""
     whole = [
         replace(one, spec=with_absolute_paths(one)) if one.kind is DocumentKind.SOURCE else one for one in documents
     ]
@@ -50,7 +50,7 @@ def write_plan(file: Path, documents: Sequence[ConfigDocument], plan: Configurat
 
 
 def read_plan(files: Sequence[str]) -> KeptPlan | None:
-    """The plan that *files* are, or None where they are configuration files. Raises LockstepError for a damaged one."""
+    """The plan in *files*; None if they are configuration files. Raises LockstepError for a damaged plan."""
     if len(files) != 1 or not Path(files[0]).is_file():
         return None
     data = Path(files[0]).read_bytes()
@@ -70,7 +70,7 @@ def read_plan(files: Sequence[str]) -> KeptPlan | None:
 
 
 def refuse_stale(kept: KeptPlan, plan: ConfigurationPlan) -> None:
-    """Raise LockstepError where applying would do something else now than what was planned."""
+    """Raise LockstepError if applying would now do something else than was planned."""
     if _changes(plan) != kept.changes:
         raise conflict(
             "What is in force has changed since this was planned",

@@ -1,7 +1,7 @@
-"""How a plan, and what became of it, is shown: the same signs and words in every command.
+"""How plans and their results are shown: with the same signs and words in every command.
 
-+ create, ~ update, o disable, - delete, = link, . nothing to do, ! cannot. The word says the same as the sign, for whoever sees no
-signs.
++ create, ~ update, o disable, - delete, = link, . nothing to do, ! cannot. A word repeats the meaning of the sign, for readers who do
+not see it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LOG_SIGNS = {"create": "+", "update": "~", "disable": "o", "delete": "-", "stag
 
 
 def plan_row(plan: Plan) -> dict[str, Any]:
-    """A plan for machines. Redacted values stay redacted."""
+    """A plan as JSON. Redacted values stay redacted."""
     return {
         "id": plan.source_id,
         "name": plan.display,
@@ -46,7 +46,7 @@ def plan_row(plan: Plan) -> dict[str, Any]:
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """A plan for people: what, to whom, why; then each value that changes."""
+    """A plan as text: operation, object and reason; then each changed value."""
     word = _WORDS.get(plan.action, plan.action.value)
     yield f"  {SIGNS[plan.action]} {word:<8} {plan.display}   {plan.reason.text}"
     yield from change_lines([change_row(change) for change in plan.changes])
@@ -64,7 +64,7 @@ def change_lines(changes: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def done_lines(record: Mapping[str, Any]) -> Iterator[str]:
-    """What became of one object, from its log record: the outcome, its steps, its changes, the error with what to do."""
+    """The result for one object, from its log record: the outcome, steps, changes, and the error with its remedy."""
     status, action = str(record["status"]), str(record["action"])
     sign = "!" if status in ("failure", "warning") else "." if status == "skipped" else _LOG_SIGNS.get(action, "=")
     yield f"  {sign} {status:<8} {record['source_display']}   {record['reason']}"

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, a line every ten seconds elsewhere, nothing when switched off."""
+"""Progress on stderr: a bar on a terminal, a line every ten seconds elsewhere, nothing if switched off."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTH = 24
 
 
 class ProgressLine:
-    """One thing that takes a while. Use it as a context; call `show` as often as you like."""
+    """The progress of one task. Use it as a context manager and call `show` as often as you like."""
 
     def __init__(self, label: str, *, is_on: bool = True) -> None:
         self.label = label
@@ -36,12 +36,12 @@ class ProgressLine:
             click.echo("\r\x1b[K", err=True, nl=False)
 
     def show(self, done: int, *, fraction: float | None = None, label: str = "") -> None:
-        """*done* things are done, *fraction* of all where that is known."""
+        """Report that *done* objects are done, and *fraction* of the total if it is known."""
         rate = done / max(time.monotonic() - self._began, 0.001)
         self.tell(after=f"{label or self.label}  {done:,}  {rate:,.0f}/s", fraction=fraction)
 
     def tell(self, *, after: str, before: str = "", fraction: float | None = None) -> None:
-        """Any line, with the bar between *before* and *after* on a terminal."""
+        """Print a line, with the bar between *before* and *after* on a terminal."""
         now = time.monotonic()
         if not self._is_on or now - self._shown_at < (BAR_EVERY_SECONDS if self._is_bar else LINE_EVERY_SECONDS):
             return

@@ -1,6 +1,6 @@
-"""`lockstep run`, `start`, `pause`, `restart` and `retry`: what an application's provisioning is told to do.
+"""`lockstep run`, `start`, `pause`, `restart` and `retry`: control an application's provisioning.
 
-`run --wait` needs no server: where no worker gives signs of life, the command does the work itself.
+`run --wait` needs no server: if no worker sends heartbeats, the command does the work itself.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def retry(app: str, users: tuple[str, ...], code: str, output: Output) -> None:
 
 
 def cycle_row(cycle: Cycle) -> dict[str, Any]:
-    """A cycle for machines."""
+    """A cycle as JSON."""
     return {
         "id": cycle.id,
         "job": cycle.job,
@@ -179,12 +179,12 @@ def cycle_row(cycle: Cycle) -> dict[str, Any]:
 
 
 def counts_text(cycle: Cycle) -> str:
-    """What a cycle did, in words."""
+    """The counts of a cycle as text."""
     return ", ".join(f"{number:,} {word}" for word, number in _in_order(cycle)) or "nothing to do"
 
 
 def _in_order(cycle: Cycle) -> list[tuple[str, int]]:
-    """The counts that are not zero: what was written, what was not, what could not be."""
+    """The counts that are not zero: first what was written, then what was not written, then failures."""
     counts = [(word, number) for word, number in cycle.counts.items() if number]
     return sorted(counts, key=lambda one: (_ORDER.index(one[0]) if one[0] in _ORDER else len(_ORDER), one[0]))
 
@@ -201,7 +201,7 @@ def _run_lines(app: str, cycle: Cycle, failures: Sequence[LogRow], began: float)
 
 
 def _grouped(failures: Sequence[LogRow]) -> list[dict[str, Any]]:
-    """Failures of one kind together, the most frequent first, with one reason as an example."""
+    """Failures grouped by kind, the most frequent first, each with one reason as an example."""
     groups: dict[str, dict[str, Any]] = {}
     for row in failures:
         group = groups.setdefault(

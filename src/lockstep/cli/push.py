@@ -1,4 +1,4 @@
-"""`lockstep push`: provision people and groups on demand, or only say what that would do."""
+"""`lockstep push`: provision people and groups on demand, or only show what that would do."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _row(app: str, name: str, one: Pushed) -> dict[str, Any]:
 
 
 def _problem(app: str, one: Pushed) -> str:
-    """Why there is no record of the object; "" where there was nothing to record."""
+    """Why the object has no log record; "" if there was nothing to record."""
     return one.problem or ("" if one.counted else f"Not done yet. Why: lockstep status {app}")
 
 

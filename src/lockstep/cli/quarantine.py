@@ -1,4 +1,4 @@
-"""`lockstep quarantine`: why an application is left alone, and the way out once the cause is gone."""
+"""`lockstep quarantine`: why an application is in quarantine, and how to end it once the cause is fixed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`lockstep scim`: check a SCIM server the way Entra and Okta would use it.
 
-The token comes by stdin or from the environment, never as an argument. What the checks make, they delete.
+The token is read from stdin or the environment, never from an argument. The checks delete what they create.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _token(*, from_stdin: bool) -> Secret:
 
 
 def _rules_for(url: str) -> OutboundRules:
-    """Who types a URL at a shell may reach it, inside the network, too: only that one origin."""
+    """Allow exactly the origin of *url*, even a private one: a person at a shell may reach it anyway."""
     origin = "/".join(url.split("/")[:3]).partition("?")[0]
     try:
         rules = OutboundRules([origin] if "://" in url else [])

@@ -1,4 +1,4 @@
-"""`lockstep scope`: who is provisioned: assigned people or all, narrowed by scoping filters."""
+"""`lockstep scope`: who is provisioned: assigned people or all, limited by scoping filters."""
 
 from __future__ import annotations
 

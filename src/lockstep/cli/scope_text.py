@@ -1,4 +1,4 @@
-"""The scoping filters that a command was given: typed with --filter, or in a YAML file."""
+"""The scoping filters given to a command: with --filter, or in a YAML file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Filters = list[dict[str, Any]]
 
 
 def filters_given(texts: Sequence[str], file: str | None) -> Filters | None:
-    """The filters that were typed or stand in a file; None without either. Raises for both, and for an invalid filter."""
+    """The filters that were typed or are in a file; None without either. Raises LockstepError for both, and for an invalid filter."""
     if texts and file:
         raise click.UsageError("Give --filter or --file, not both")
     if file:
@@ -25,7 +25,7 @@ def filters_given(texts: Sequence[str], file: str | None) -> Filters | None:
 
 
 def filters_from_yaml(text: str, file: str) -> list[dict[str, Any]]:
-    """The filters of a YAML file: a list, or an object with `scopingFilters`. Raises LockstepError with its place."""
+    """The filters in a YAML file: a list, or an object with `scopingFilters`. Raises LockstepError with the place."""
     documents = read_yaml(text, file)
     value = documents[0].value if documents else []
     found = value.get("scopingFilters") if isinstance(value, Mapping) else value

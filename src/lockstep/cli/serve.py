@@ -1,4 +1,4 @@
-"""`lockstep serve`: the server with a worker in it; `lockstep worker`: more of them, anywhere."""
+"""`lockstep serve`: the server, which includes a worker; `lockstep worker`: additional workers on any machine."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How a command gets to work: settings, database, vault and a context, for as long as the command runs.
+"""What a command works with: settings, database, vault and a context, for the duration of the command.
 
-Every command but the servers attaches to the PostgreSQL that runs already, or starts it for its own duration.
+Except for the servers, a command attaches to a running PostgreSQL, or starts it for its own duration.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ Answer = TypeVar("Answer")
 
 
 def globals_of(ctx: click.Context | None = None) -> Globals:
-    """The flags before the command; the defaults where a command is run on its own."""
+    """The options given before the command; defaults if the command is run on its own."""
     found = (ctx or click.get_current_context()).find_root().obj
     return found if isinstance(found, Globals) else Globals()
 
 
 def settings_of(ctx: click.Context | None = None) -> Settings:
-    """The settings of this command: flags, environment, defaults."""
+    """The settings of this command: options, environment, defaults."""
     return load_settings(os.environ, {"data": globals_of(ctx).data})
 
 
 def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "", creates: bool = False) -> Answer:
-    """Do *work* with a context; *label* names what its progress shows. Only a command that *creates* may be the first in a folder."""
+    """Do *work* with a context. *label*: the name of its progress. Only a command that *creates* may be the first in a data folder."""
     settings, flags = settings_of(), globals_of()
 
     async def all_of_it() -> Answer:
@@ -66,7 +66,7 @@ def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "", create
 
 
 async def _tell_of_missing_worker(context: Context, touched: Collection[str]) -> None:
-    """Whoever changed something is told where nothing comes of it."""
+    """Warn, after a change, if no worker is running to act on it."""
     names = await left_undone(context, touched) if touched else []
     if names:
         hint(
@@ -77,7 +77,7 @@ async def _tell_of_missing_worker(context: Context, touched: Collection[str]) ->
 
 @asynccontextmanager
 async def session(settings: Settings, *, creates: bool = False) -> AsyncIterator[tuple[House, Context]]:
-    """The house for the length of one command, and a context for who runs it."""
+    """Open the house for one command, with a context for the person who runs it."""
     if not creates:
         require_data(settings)
     async with open_house(settings, main=False, say=hint, upgrades=False) as house:
@@ -85,7 +85,7 @@ async def session(settings: Settings, *, creates: bool = False) -> AsyncIterator
 
 
 def has_data(settings: Settings) -> bool:
-    """Whether there is a database to look into: one that a URL names, or one that was set up in the data folder."""
+    """Whether a database exists: one that a URL names, or one in the data folder."""
     if "lockstep" in settings.database_urls:
         return True
     record = read_record(settings.data.expanduser().resolve())
@@ -93,7 +93,7 @@ def has_data(settings: Settings) -> bool:
 
 
 def require_data(settings: Settings) -> None:
-    """Raise LockstepError for a folder without data: a command in the wrong folder must not look like a loss of everything."""
+    """Raise LockstepError for a folder without data: a command in the wrong folder must not look as if all data were lost."""
     if not has_data(settings):
         raise not_found(
             f"There is no Lockstep data in {settings.data}",
@@ -102,7 +102,7 @@ def require_data(settings: Settings) -> None:
 
 
 def operator() -> Actor:
-    """Whoever runs the command: who can read the data folder and its key may do everything."""
+    """The person who runs the command. Anybody who can read the data folder and its key may do everything."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):

@@ -17,7 +17,7 @@ from lockstep.configuration.unsent_mail import mail_note
 
 
 class Threshold(click.ParamType[dict[str, int]]):
-    """A number of accounts, a percentage of those that are linked, or both."""
+    """A number of accounts, a percentage of the linked accounts, or both."""
 
     name = "threshold"
 
@@ -117,14 +117,14 @@ def _lines(view: SettingsView) -> list[str]:
 
 
 def _mail(view: SettingsView) -> list[tuple[str, str]]:
-    """What is kept for mail; nothing where nobody asked for any, because none is sent."""
+    """The notification settings; none unless some are set, because no mail is sent."""
     asked = [view.notification_email] if view.notification_email else []
     asked += ["on failure"] if view.email_on_failure else []
     return [("mail", f"{', '.join(asked)} (kept; no mail is sent in this version)")] if asked else []
 
 
 def _deletions(view: SettingsView) -> str:
-    """Above how many accounts a disable or delete waits for approval."""
+    """The number of disables and deletes above which they need approval."""
     if view.deletion_threshold is None:
         return "never held"
     percent = f", or {view.deletion_percent}% of the linked accounts" if view.deletion_percent else ""
@@ -132,7 +132,7 @@ def _deletions(view: SettingsView) -> str:
 
 
 def _guards(view: SettingsView) -> str:
-    """The other limits above which writes wait for approval; they are set in a configuration file."""
+    """The other limits above which writes need approval; they are set in a configuration file."""
     limits = (
         (view.guards.privilege_grants, "grants of power"),
         (view.guards.matching_values, "renames"),

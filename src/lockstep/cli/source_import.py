@@ -1,4 +1,4 @@
-"""`lockstep sources import`: read a source, or a file, into the directory, and say what came of it."""
+"""`lockstep sources import`: import a source or a file into the directory, and report the result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lockstep.wording import counted
 DEFAULT_SOURCE = "csv"
 _SHOWN_BAD_ROWS = 10
 _SHOWN_LEAVERS = 10
-_NAMED = {False: 100, True: 100_000}  # people by name in the result; a dry run is made for them
+_NAMED = {False: 100, True: 100_000}  # by is_rehearsal: people named in the result; names are the purpose of a dry run
 _SIGNS = {"created": "+", "restored": "+", "updated": "~", "removed": "-", "missing": "o"}
 
 
@@ -72,7 +72,7 @@ def import_(
             take = actions.rehearse_import if dry_run else actions.import_source
             return what, await take(context, what, config=config, options=options)
         if _looks_like_a_name(what):
-            await actions.show_source(context, what)  # there is none: says so, with what was probably meant
+            await actions.show_source(context, what)  # raises LockstepError with suggestions if there is none
         name = source or DEFAULT_SOURCE
         with regular_file(what) as path:
             file = {"path": str(path.absolute()), "kind": kind} | ({"group": group} if group else {})
@@ -110,7 +110,7 @@ def _summary(result: PassResult, *, is_rehearsal: bool) -> str:
 
 
 def _names(result: PassResult, *, everybody: bool) -> Iterator[str]:
-    """Those who came, changed and left; of an import that was done only the few who left."""
+    """The names of created, changed and removed objects; after a real import only removed ones, if they are few."""
     left = [one for one in result.movements if one.what == "removed"]
     if not everybody and len(left) > _SHOWN_LEAVERS:
         return
@@ -142,7 +142,7 @@ def _bad(result: PassResult) -> list[dict[str, Any]]:
 
 
 def _explain(name: str, results: Sequence[PassResult], *, is_rehearsal: bool) -> None:
-    """What is remarkable, on stderr."""
+    """Print what is remarkable on stderr."""
     for result in results:
         for row in result.bad_rows[:_SHOWN_BAD_ROWS]:
             hint(f"  line {row.line}{f', {row.column}' if row.column else ''}: {row.reason}")

@@ -1,4 +1,4 @@
-"""The options that say how a source's CSV files are read, and the configuration that they make."""
+"""The options for reading a source's CSV files, and the configuration that results from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lockstep.sources.csv_text import check_delimiter
 
 @dataclass(frozen=True, slots=True)
 class ReadingOptions:
-    """How CSV files are read, as it was typed."""
+    """The options for reading CSV files, as typed."""
 
     mapping: tuple[str, ...]
     values: tuple[str, ...]
@@ -25,7 +25,7 @@ class ReadingOptions:
 
 
 def reading_options(command: Any) -> Any:
-    """Give *command* the options of `ReadingOptions`, under their own names; `chosen_reading` gathers them."""
+    """Add the options of `ReadingOptions` to *command* under the same names; `chosen_reading` collects them."""
     for option in (
         click.option("--partial", is_flag=True, help="Keep those who are not in the file."),
         click.option("--delimiter", default="", help="Of the file, such as ';' or tab; detected by default."),
@@ -48,7 +48,7 @@ def reading_options(command: Any) -> Any:
 
 
 def config_from(files: Sequence[Mapping[str, str | None]], reading: ReadingOptions) -> dict[str, Any]:
-    """A source's configuration. Raises LockstepError for an option that is not written as it should be."""
+    """The configuration of a source. Raises LockstepError for an option with invalid syntax."""
     delimiter = "\t" if reading.delimiter in ("tab", "\\t") else reading.delimiter
     check_delimiter(delimiter)
     given = {
@@ -63,7 +63,7 @@ def config_from(files: Sequence[Mapping[str, str | None]], reading: ReadingOptio
 
 
 def overlaid(registered: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is *registered*, with what was *given* for this time; files stay the registered ones."""
+    """*registered*, overridden by what was *given* for this time; the registered files stay."""
     merged = dict(registered)
     for name, value in given.items():
         if name != "files":
@@ -96,7 +96,7 @@ def _formats(texts: Sequence[str]) -> dict[str, str]:
     found = {}
     for text in texts:
         column, colon, form = text.partition(":")
-        # A colon may also stand in a time: DD/MM/YYYY HH:mm
+        # A colon may also be part of a time: DD/MM/YYYY HH:mm
         names_column = bool(colon) and not any(token in column for token in ("DD", "MM", "YY", "%"))
         found[column if names_column else ""] = form if names_column else text
     return found

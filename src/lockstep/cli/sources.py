@@ -284,7 +284,7 @@ def _show(name: str, output: Output) -> SourceView:
 
 
 def _key_column(view: SourceView, key: str) -> str:
-    """The key as its file calls it, where a map makes another column the key."""
+    """The key under its name in the file, if a map makes another column the key."""
     mapped = view.source.config.get("map", {}).items()
     return next((column for column, meaning in mapped if key == "id" and "id" in [meaning, *meaning]), key)
 

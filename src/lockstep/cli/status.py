@@ -1,6 +1,6 @@
-"""`lockstep status` and `lockstep cycles`: how an application's provisioning stands.
+"""`lockstep status` and `lockstep cycles`: the state of an application's provisioning.
 
-The exit code says it, too: 0 is in step or at work, anything else means that somebody is needed; of several applications the worst.
+The exit code repeats it: 0 means in step or working, anything else that a person is needed. For several applications it is the worst.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def cycles(app: str, limit: int, output: Output) -> None:
 async def _watch(
     context: Context, read: Callable[[Context], Awaitable[list[JobStatus]]], app: str | None, output: Output
 ) -> None:
-    """Show the status whenever it changed. A terminal keeps the newest only; JSON becomes a line for each."""
+    """Show the status whenever it changes. A terminal keeps only the newest; JSON prints one line per change."""
     streaming = Output("jsonl" if output.form == "json" else output.form, output.quiet)
     last: list[JobStatus] | None = None
     while True:

@@ -1,4 +1,4 @@
-"""How a server of ours is stopped: SIGTERM or Ctrl-C once finishes what is under way, a second time ends the process at once."""
+"""Stop a server: the first SIGTERM or Ctrl-C finishes what is under way, the second ends the process at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def ends_by_signal() -> Iterator[None]:
-    """Let a signal cancel the running task, so that everything it opened is closed; it then ends as interrupted."""
+    """Let a signal cancel the running task, so that everything it opened is closed; the process then ends as interrupted."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     if task is None:
@@ -32,7 +32,7 @@ def ends_by_signal() -> Iterator[None]:
 
 
 async def until_stopped(worker: asyncio.Task[Any]) -> None:
-    """Wait for a signal. Raises what ended *worker*, if it ended first."""
+    """Wait for a signal. If *worker* ends first, raise its exception."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -47,7 +47,7 @@ async def until_stopped(worker: asyncio.Task[Any]) -> None:
 
 
 async def either(event: Coroutine[Any, Any, object], worker: asyncio.Task[Any]) -> None:
-    """Wait for *event*; when *worker* ends before, raise why."""
+    """Wait for *event*. If *worker* ends first, raise its exception."""
     waiting = asyncio.create_task(event)
     try:
         await asyncio.wait((waiting, worker), return_when=asyncio.FIRST_COMPLETED)

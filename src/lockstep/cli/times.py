@@ -1,6 +1,6 @@
-"""Times and lengths of time in commands: typed as `40m` or as a date, shown in the local zone; for machines in UTC.
+"""Times and durations in commands: typed as `40m` or as a date, shown in the local zone, written in UTC in JSON.
 
-A length without its unit is refused: 30 could mean seconds or days.
+A duration without a unit is refused: 30 could mean seconds or days.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lockstep.wording import read_length
 
 
 class LengthOfTime(click.ParamType[timedelta]):
-    """A length of time such as 30s, 40m, 2h, 7d or 1w."""
+    """A duration such as 30s, 40m, 2h, 7d or 1w."""
 
     name = "length"
 
@@ -29,7 +29,7 @@ class LengthOfTime(click.ParamType[timedelta]):
 
 
 class PointInTime(click.ParamType[datetime]):
-    """How long ago (2h, 7d, 1w), a day (2026-11-01, which begins at midnight) or a time (2026-11-01T08:00), in the local zone."""
+    """A duration before now (2h, 7d, 1w), a day (2026-11-01, which begins at midnight) or a time (2026-11-01T08:00), in the local zone."""
 
     name = "time"
 
@@ -61,12 +61,12 @@ def length_text(length: timedelta | None) -> str:
 
 
 def stamp(at: datetime | None) -> str:
-    """*at* for a table; empty where there is none."""
+    """*at* for a table; "" for None."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
 
 
 def local_time(text: str) -> str:
-    """The time that `iso` wrote, as a person reads it: in the local zone, without the date where it is today's."""
+    """A time written by `iso`, for a person: in the local zone, without the date if it is today."""
     if not text:
         return ""
     at = datetime.fromisoformat(text).astimezone()
@@ -74,10 +74,10 @@ def local_time(text: str) -> str:
 
 
 def local_stamp(at: datetime | None) -> str:
-    """*at* as a person reads it; empty where there is none."""
+    """*at* for a person; "" for None."""
     return local_time(iso(at) or "")
 
 
 def iso(at: datetime | None) -> str | None:
-    """*at* for machines."""
+    """*at* for JSON."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None

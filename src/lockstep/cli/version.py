@@ -1,4 +1,4 @@
-"""`lockstep version`: without opening anything."""
+"""`lockstep version`, which opens nothing."""
 
 from __future__ import annotations
 
