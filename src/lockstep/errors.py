@@ -1,6 +1,6 @@
-"""The one error family: what happened, to whom, what to do next, and whether trying again can help.
+"""The one family of errors: what happened, to whom, what to do next, and whether a retry can help.
 
-A `detail` is always safe to show: it never holds a secret, a stack trace or a raw body of a foreign server.
+A `detail` is always safe to show: it never contains a secret, a stack trace or a raw response body.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What sort of thing went wrong; doors map it to an exit code, an HTTP status and a problem type."""
+    """The kind of an error, which interfaces map to an exit code, an HTTP status and a problem type."""
 
     INVALID = "invalid"  # the caller's input: usage, a file, a value
     UNAUTHORIZED = "unauthorized"  # not signed in, or a credential was refused
     FORBIDDEN = "forbidden"  # signed in, but not permitted
     NOT_FOUND = "notFound"
-    CONFLICT = "conflict"  # stale plan, version moved, lock held, value taken
+    CONFLICT = "conflict"  # stale plan, version changed, lock held, value taken
     UNREACHABLE = "unreachable"  # a server or target did not answer
-    THROTTLED = "throttled"  # asked to slow down
+    THROTTLED = "throttled"  # the server asks for fewer requests
     HELD = "held"  # quarantine, or waiting for an approval
-    PARTIAL = "partial"  # finished, some objects failed
-    OUTPUT = "output"  # what there is to say could not be written: a full disk
-    INTERNAL = "internal"  # our fault
+    PARTIAL = "partial"  # finished, but some objects failed
+    OUTPUT = "output"  # the output could not be written: a full disk
+    INTERNAL = "internal"  # a bug in Lockstep
 
 
 EXIT_CODES: dict[Kind, int] = {
@@ -42,11 +42,11 @@ EXIT_CODES: dict[Kind, int] = {
 
 @dataclass(eq=False)
 class LockstepError(Exception):
-    """An error that a person may read.
+    """An error that is safe to show to a person.
 
-    *detail* says what happened and to whom, *why* the cause where it is known, *next_step* what to do. *code* is a stable
-    word for logs and machines (for provisioning errors, Entra's error code). *retryable* is true when the same call may
-    succeed later without anybody doing anything.
+    *detail* says what happened and to whom, *why* the cause if it is known, *next_step* what to do. *code* is a stable word for
+    logs and programs (for provisioning errors, Entra's error code). *retryable* is true if the same call may succeed later
+    without any intervention.
     """
 
     kind: Kind
@@ -64,12 +64,12 @@ class LockstepError(Exception):
 
     @property
     def exit_code(self) -> int:
-        """The exit code of a command that ends with this error (spec: CLI, exit codes)."""
+        """The exit code of a command that ends with this error."""
         return EXIT_CODES[self.kind]
 
 
 def invalid(detail: str, *, why: str = "", next_step: str = "", code: str = "") -> LockstepError:
-    """The caller's input is wrong; trying again unchanged cannot help."""
+    """The caller's input is wrong; retrying it unchanged cannot help."""
     return LockstepError(Kind.INVALID, detail, why=why, next_step=next_step, code=code)
 
 
@@ -86,10 +86,10 @@ def unreachable(detail: str, *, why: str = "", next_step: str = "", code: str = 
 
 
 def release_frames(error: BaseException) -> None:
-    """Drop the tracebacks of *error*, which has been answered, and of the errors that it came from.
+    """Drop the tracebacks of *error*, which has been handled, and of its causes.
 
-    A local variable that leads back to the error, such as a future that carried it, makes a cycle of the frames: without this, the body of
-    the refused request stays until the next collection.
+    A local variable that refers back to the error, such as a future that carried it, puts the frames into a reference cycle: without this,
+    the body of a refused request stays in memory until the next garbage collection.
     """
     waiting: list[BaseException | None] = [error]
     while waiting:

@@ -1,7 +1,7 @@
-"""The seams that have several adapters: target and its opener. Storage is PostgreSQL and concrete.
+"""The interfaces that have several adapters: a target and its opener. Storage is always PostgreSQL and has no interface.
 
-`TargetReader` cannot write, by type: a preview receives only that. A `Target` answers a write with an `Answer` and never raises for
-what the application said; it raises only for what nobody can have sent (a programming error).
+A preview receives a `TargetReader`, which by its type cannot write. A `Target` returns an `Answer` for every write, whatever the
+application answered; it raises only for programming errors, before anything is sent.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from lockstep.engine.rules.target_attributes import TargetAttribute
 
 
 class Verdict(StrEnum):
-    """What an answer of the target means for us (engine.md, algorithm, step 14)."""
+    """What an answer of the target means for Lockstep."""
 
     DONE = "done"
     DONE_ALREADY = "doneAlready"  # 404 on delete, member already there
     GONE = "gone"  # 404 on a linked id
     CONFLICT = "conflict"  # 409: look again, then decide
-    STALE = "stale"  # 412: the account moved since we read it
-    REFUSED = "refused"  # 400, 422 and kin: this object's fault
-    UNAUTHORIZED = "unauthorized"  # 401, 403: the credentials' fault
+    STALE = "stale"  # 412: the account changed since we read it
+    REFUSED = "refused"  # 400, 422 and the like: a problem with this object
+    UNAUTHORIZED = "unauthorized"  # 401, 403: a problem with the credentials
     THROTTLED = "throttled"  # 429, 503: not before `retry_at`
-    AMBIGUOUS = "ambiguous"  # may or may not have happened: look, never retry blindly
-    UNREACHABLE = "unreachable"  # surely not sent: no connection was made
+    AMBIGUOUS = "ambiguous"  # may or may not have happened: read the account, never retry blindly
+    UNREACHABLE = "unreachable"  # certainly not sent: no connection was made
     BLOCKED = "blocked"  # our own outbound rules refused the address
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One redacted HTTP exchange: no Authorization, no secret, bodies cut to what the log may keep."""
+    """One redacted HTTP exchange, without the Authorization header and secrets. Bodies are cut to the size limit of the log."""
 
     method: str
     url: str
@@ -57,10 +57,10 @@ class Answer:
     next_step: str = ""
     retry_at: datetime | None = None
     exchanges: tuple[Exchange, ...] = ()
-    held: Values | None = None  # what it shows of the mapped values, by target path; None: not read yet, or nothing
-    judged: tuple[Judged, ...] = ()  # what became of the values that were sent
-    reads: int = 0  # requests after it, to make sure of that
-    refused: tuple[tuple[str, str, str], ...] = ()  # of a write that was accepted in part: (target path, why, code)
+    held: Values | None = None  # mapped values in the answer by target path; None: not read yet, or no values
+    judged: tuple[Judged, ...] = ()  # the fate of the values that were sent
+    reads: int = 0  # later requests that verified the values
+    refused: tuple[tuple[str, str, str], ...] = ()  # values not accepted by a partial write: (target path, why, code)
 
     @property
     def is_done(self) -> bool:
@@ -68,7 +68,7 @@ class Answer:
 
 
 class TargetError(Exception):
-    """A read failed; *answer* says how. A failed read is never an empty read."""
+    """A read failed; *answer* says how. A failed read is never reported as an empty result."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.detail)
@@ -77,7 +77,7 @@ class TargetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TargetPage:
-    """One page of a listing. The listing is complete only when `is_last` was seen and the items add up to *total*."""
+    """One page of a listing. The listing is complete only if a page has `is_last` and the items add up to *total*."""
 
     accounts: tuple[Account, ...]
     total: int | None
@@ -85,27 +85,27 @@ class TargetPage:
 
 
 class AccountReader(Protocol):
-    """Reads single accounts of an application. Every method raises `TargetError` when the read failed."""
+    """Reads single accounts of an application. Every method raises `TargetError` if the read fails."""
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
-        """Every account whose *attribute* equals *value* (one `eq` filter), at most a handful."""
+        """Return the accounts whose *attribute* equals *value* (one `eq` filter), a handful at most."""
         ...
 
     async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
-        """The account, or None where the target answers 404."""
+        """Return the account, or None if the target answers 404."""
         ...
 
 
 class TargetReader(AccountReader, Protocol):
-    """Reads an application."""
+    """Reads single accounts and complete listings of an application."""
 
     def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
-        """Every account, page by page. Members of groups are not read."""
+        """Yield all accounts, page by page. Members of groups are not read."""
         ...
 
 
 class Target(TargetReader, Protocol):
-    """Writes to an application. *operation_id* travels as X-Request-Id and Idempotency-Key."""
+    """Writes to an application. *operation_id* is sent as X-Request-Id and Idempotency-Key."""
 
     async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer: ...
 
@@ -119,7 +119,7 @@ class Target(TargetReader, Protocol):
         etag: str,
         operation_id: str,
     ) -> Answer:
-        """Send only *changes* as PATCH (RFC 7644, 3.5.2). *current* decides between replace and add on filtered paths."""
+        """Send only *changes*, as PATCH (RFC 7644, section 3.5.2). *current* decides between replace and add on filtered paths."""
         ...
 
     async def delete(self, kind: ObjectKind, target_id: str, *, etag: str, operation_id: str) -> Answer: ...
@@ -127,11 +127,11 @@ class Target(TargetReader, Protocol):
     async def change_members(
         self, group_id: str, *, add: Sequence[str], remove: Sequence[str], operation_id: str
     ) -> Answer:
-        """One PATCH of one chunk of members."""
+        """Change one chunk of members with one PATCH."""
         ...
 
     async def members_of(self, group_id: str) -> frozenset[str] | None:
-        """The account ids of a group's members, or None where the application does not show them. Raises TargetError."""
+        """Return the account ids of a group's members, or None if the application does not show them. Raises TargetError."""
         ...
 
     async def close(self) -> None: ...
@@ -139,9 +139,9 @@ class Target(TargetReader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One line of *Test Connection*. Where *tried* is False an earlier line made it pointless; *passed* is False, too.
+    """One line of *Test Connection*. If *tried* is False, an earlier failure made it pointless, and *passed* is False too.
 
-    *is_verified* is False for a write that was accepted and that the application does not show.
+    *is_verified* is False if a write was accepted but the application does not show it.
     """
 
     name: str
@@ -156,7 +156,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
-    """All that opening a target needs. *secret* is a `lockstep.vault.Secret`; it is revealed only while a header is built."""
+    """Everything needed to open a target. *secret* is a `lockstep.vault.Secret`, revealed only while a header is built."""
 
     app: str
     display_name: str
@@ -171,39 +171,39 @@ class TargetSettings:
 
 
 class Turns(Protocol):
-    """Asked by a target for every single request, at the moment when it leaves."""
+    """A rate limit. The target asks it before every single request, at the moment of sending."""
 
     async def spend(self) -> float:
-        """Count a request that goes out now; returns 0, or for how many seconds it must not go out."""
+        """Count a request that is about to be sent. Return 0, or the seconds for which it must not be sent."""
         ...
 
 
 class Observer(Protocol):
-    """Told of every request that was sent, at the moment when it ended."""
+    """Receives every request that was sent, at the moment when it ends."""
 
     def __call__(self, application: str, status: int | None, seconds: float) -> None:
-        """*status* is None where no whole answer came. Never waits, never fails."""
+        """*status* is None if no complete answer arrived. Must neither block nor raise."""
         ...
 
 
 def unobserved(application: str, status: int | None, seconds: float) -> None:
-    """Where nobody counts."""
+    """Discard the observation."""
 
 
 class TargetOpener(Protocol):
-    """How the inner rooms get at applications without knowing any adapter."""
+    """Opens applications, so that inner packages need not know any adapter."""
 
     def allow(self, more: Iterable[str]) -> None:
-        """Let *more* be reached, beside what the process itself allows, and what was given before no longer."""
+        """Allow connections to *more* besides the places of the process. Replaces the places of the previous call."""
 
     def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target: ...
 
     async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]: ...
 
     async def test_deeply(self, settings: TargetSettings) -> Sequence[Probe]:
-        """Everything that provisioning would send, in accounts made for it and deleted again: only on somebody's explicit wish."""
+        """Send everything that provisioning would send, with test accounts that are deleted again. Call only on explicit request."""
         raise NotImplementedError
 
     async def discover(self, settings: TargetSettings, kind: ObjectKind) -> Sequence[TargetAttribute]:
-        """The attributes that the application says it has. Raises LockstepError where it does not tell."""
+        """Return the attributes that the application declares. Raises LockstepError if it declares none."""
         raise NotImplementedError

@@ -1,7 +1,7 @@
-"""Settings of the process: flags first, then the environment, then defaults; checked once, frozen afterwards.
+"""Settings of the process, from flags, then the environment, then defaults; checked once and then frozen.
 
-An unknown LOCKSTEP_ variable is an error, because a misspelt safety setting must not be taken for the default.
-Any variable may be given as a file instead, with `_FILE` added to its name (container secrets).
+An unknown LOCKSTEP_ variable is an error, because a misspelt safety setting must not silently become the default.
+With `_FILE` added to its name, any variable can name a file with the value instead (container secrets).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _from(variable: str, meaning: str, read: Callable[[str], Any]) -> dict[str, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What this process was told. *origins* says for each setting where it came from: flag, variable or default."""
+    """The settings of this process. *origins* says where each setting came from: flag, variable or default."""
 
     data: Path = field(default=Path("lockstep-data"), metadata=_from("LOCKSTEP_DATA", "The data folder", _folder))
     host: str = field(default="127.0.0.1", metadata=_from("LOCKSTEP_HOST", "The address to listen on", str))
@@ -114,9 +114,9 @@ class Settings:
 
 
 def load_settings(environment: Mapping[str, str], flags: Mapping[str, object] | None = None) -> Settings:
-    """Return the settings that *flags* and *environment* make; a flag that is None was not given.
+    """Build the settings from *flags* and *environment*. A flag with the value None counts as not given.
 
-    Raises LockstepError for an unknown name or a value that cannot be; the value is not repeated if it may be secret.
+    Raises LockstepError for an unknown name or an invalid value; a value that may be secret is not quoted.
     """
     _refuse_unknown(environment)
     values: dict[str, Any] = {}
@@ -143,7 +143,7 @@ def load_settings(environment: Mapping[str, str], flags: Mapping[str, object] | 
 
 
 def documented() -> list[tuple[str, str, object]]:
-    """Every variable with its meaning and default, for `help environment` and the documentation."""
+    """Return each variable with its meaning and default, for `help environment` and the documentation."""
     return [
         (one.metadata["variable"], one.metadata["meaning"], one.default) for one in fields(Settings) if one.metadata
     ]

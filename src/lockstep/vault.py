@@ -1,6 +1,6 @@
-"""Secrets at rest: sealed with AES-256-GCM before they reach the database, and a type that does not show what it holds.
+"""Secrets at rest: sealed with AES-256-GCM before they reach the database, and a type that does not reveal its content.
 
-What a secret is for and whose it is are sealed in with it, so a ciphertext that is moved to another row does not open.
+The purpose and owner of a secret are authenticated with it, so a ciphertext that is moved to another row does not open.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NONCE_BYTES = 12
 
 
 class Secret:
-    """A text that shows itself only when asked by name: `reveal()`. Everything else prints `***`."""
+    """A text that only `reveal()` returns. Every other way to print it gives `***`."""
 
     __slots__ = ("_text",)
 
@@ -60,7 +60,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class VaultKey:
-    """The key of one installation, and the name under which envelopes know it."""
+    """The key of one installation, and the id by which envelopes refer to it."""
 
     material: bytes
     id: bytes
@@ -70,7 +70,7 @@ class VaultKey:
 
 
 class Vault:
-    """Seals and opens with the first key; opens with any of the others, so that keys can be changed."""
+    """Seals with the first key and opens with any of them, so that keys can be rotated."""
 
     def __init__(self, key: VaultKey, *older: VaultKey) -> None:
         self._key = key
@@ -80,15 +80,15 @@ class Vault:
         return f"Vault({self._key.id.hex()})"
 
     def seal(self, secret: Secret, *, purpose: str, name: str) -> bytes:
-        """Return the envelope of *secret*; it opens only with the same *purpose* and *name*."""
+        """Seal *secret* in an envelope that opens only with the same *purpose* and *name*."""
         head = FORM + self._key.id + secrets.token_bytes(NONCE_BYTES)
         cipher = AESGCM(_derive(self._key, b"seal"))
         return head + cipher.encrypt(head[-NONCE_BYTES:], secret.reveal().encode(), _bound(head, purpose, name))
 
     def open(self, envelope: bytes, *, purpose: str, name: str, shown: str = "") -> Secret:
-        """Return the secret in *envelope*. Raises LockstepError if the key is another or it was moved or changed.
+        """Return the secret in *envelope*. Raises LockstepError if it was sealed with an unknown key, moved or modified.
 
-        *shown* is what an error calls the application whose id is *name*.
+        *shown* is the display name, in errors, of the application whose id is *name*.
         """
         envelope = bytes(envelope)
         head, sealed = envelope[: 1 + KEY_ID_BYTES + NONCE_BYTES], envelope[1 + KEY_ID_BYTES + NONCE_BYTES :]
@@ -110,15 +110,15 @@ class Vault:
         return Secret(text.decode())
 
     def fingerprint(self, text: str, *, purpose: str) -> bytes:
-        """A keyed hash of 32 bytes, for tombstones: without the key nobody can try out names against it."""
+        """A keyed hash of 32 bytes, for tombstones: without the key it cannot be searched by guessing names."""
         key = _derive(self._key, b"fingerprint")
         return hmac.digest(key, purpose.encode() + b"\0" + text.encode(), "sha256")
 
 
 def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | None = None, sealed: int = 0) -> Vault:
-    """Return the vault with *key*, or else with the one in `<data>/key`, made if missing; *older_key* opens as well.
+    """Open the vault with *key*, or with the one in `<data>/key`, which is created if missing. *older_key* can also open secrets.
 
-    Where *sealed* secrets are stored, a missing key is an error: a new one cannot open them.
+    If *sealed* is not 0, that many secrets are stored and a missing key is an error: a new key could not open them.
     Raises LockstepError for a malformed key or a key file that others can read.
     """
     if key is None and sealed and not (data / "key").exists():
@@ -134,7 +134,7 @@ def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | Non
 
 
 def parse_key(text: str, *, where: str) -> VaultKey:
-    """The key that *text* spells in base64 or hexadecimal. Raises LockstepError, which says *where* and never what."""
+    """Parse a key in base64 or hexadecimal. Raises LockstepError, which says *where* the key was and never quotes it."""
     text = text.strip()
     try:
         material = bytes.fromhex(text) if len(text) == 2 * KEY_BYTES else base64.b64decode(text, validate=True)
@@ -149,16 +149,16 @@ def parse_key(text: str, *, where: str) -> VaultKey:
 
 
 def passing_vault() -> Vault:
-    """A vault whose key nobody keeps, for work that neither seals nor opens."""
+    """A vault with a throw-away key, for work that neither seals nor opens secrets."""
     return Vault(VaultKey(secrets.token_bytes(KEY_BYTES), bytes(KEY_ID_BYTES)))
 
 
 def make_key_file(path: Path) -> None:
-    """Make a random key in *path*, unless there is one; of several that start together, one makes it."""
+    """Create a file with a random key at *path* unless it exists. If several processes start together, exactly one creates it."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, half = tempfile.mkstemp(prefix=".key-", dir=path.parent)  # 0600 from its first moment
+    descriptor, half = tempfile.mkstemp(prefix=".key-", dir=path.parent)  # created with mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
@@ -166,7 +166,7 @@ def make_key_file(path: Path) -> None:
             os.fsync(file.fileno())
         os.link(half, path)
     except FileExistsError:
-        pass  # another start was quicker: its key counts
+        pass  # another process was quicker: its key counts
     finally:
         Path(half).unlink()
 
@@ -192,7 +192,7 @@ def _read_key(path: Path) -> VaultKey:
 
 
 def _derive(key: VaultKey, use: bytes) -> bytes:
-    # One key for each use; the material is random, so one HMAC is the whole derivation (RFC 5869, section 3.3).
+    # One key per use. The material is random, so a single HMAC suffices for derivation (RFC 5869, section 3.3).
     return hmac.digest(key.material, b"lockstep\0" + use, "sha256")
 
 

@@ -1,6 +1,6 @@
-"""The only module that knows concrete classes: settings become a running house.
+"""Assemble a process from its settings. Only this module knows the concrete classes.
 
-Whatever is opened here is closed here, last opened first; the database goes last.
+Everything opened here is closed here in reverse order, the database last.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Vault, open_vault, passing_vault
 
 MIGRATIONS = "lockstep.storage.migrations"
-OWN_APPLICATION = "documo.json"  # in the data folder while `up` runs: the origin of its own Documo
-UNFINISHED_RESTORE = "restore-unfinished"  # in the data folder while a restore runs, and after one that was cut off
-OUTBOUND_SECONDS = 2.0  # how soon a change of the outbound list counts in every process
+OWN_APPLICATION = "documo.json"  # file in the data folder while `up` runs, with the origin of its own Documo
+UNFINISHED_RESTORE = "restore-unfinished"  # file in the data folder while a restore runs, and after an interrupted one
+OUTBOUND_SECONDS = 2.0  # delay until a change of the outbound list applies in every process
 Say = Callable[[str], None]
 
 
 def quietly(_: str) -> None:
-    """Where nobody listens."""
+    """Discard messages."""
 
 
 def _unseen(_: Progress) -> None:
-    """Where nobody watches."""
+    """Discard progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Everything that one process shares."""
+    """Everything that is shared within one process."""
 
     settings: Settings
     server: Server
@@ -70,7 +70,7 @@ class House:
     def context(
         self, actor: Actor, *, say: Say = quietly, on_progress: Callable[[Progress], None] = _unseen
     ) -> Context:
-        """What an action works with, for *actor*."""
+        """Create the context in which actions run for *actor*."""
         return Context(
             pool=self.pool,
             actor=actor,
@@ -85,7 +85,7 @@ class House:
         )
 
     def services(self) -> Services:
-        """Services for a worker of this process."""
+        """Create the services for a worker of this process."""
         services = new_services(self.context(Actor("system")))
         services.times = Times(cycle_interval=self.settings.cycle_interval)
         return services
@@ -94,7 +94,7 @@ class House:
         """Run a worker in this process until `services.stopping` is set."""
         import structlog
 
-        from lockstep.sync.worker.worker import run_worker  # most commands run none
+        from lockstep.sync.worker.worker import run_worker  # most commands run no worker
 
         system = self.context(Actor("system"))
         log = structlog.get_logger()
@@ -102,7 +102,7 @@ class House:
         async def import_source(name: str, **options: Any) -> None:
             try:
                 await source_actions.import_source(system, name, options=IntakeOptions(**options) if options else None)
-            except LockstepError as refused:  # noted with the source; read again after its interval
+            except LockstepError as refused:  # recorded with the source, which is read again after its interval
                 log.warning("source_not_read", source=name, reason=refused.detail)
 
         async def follow_rules() -> None:
@@ -126,7 +126,7 @@ class House:
             await asyncio.gather(following, return_exceptions=True)
 
     async def _follow_outbound_list(self) -> None:
-        """Let changes of the list count in this process, too, until cancelled. While the database is away, the last list counts."""
+        """Apply changes of the outbound list to this process until cancelled. If the database is unreachable, the last list stays."""
         while True:
             await asyncio.sleep(OUTBOUND_SECONDS)
             with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
@@ -144,12 +144,12 @@ async def open_house(
     restores: bool = False,
     observer: Observer = unobserved,
 ) -> AsyncIterator[House]:
-    """Attach to the database (starting our own PostgreSQL where none is named), bring it up to date, open what is needed.
+    """Attach to the database (starting our own PostgreSQL if none is configured), migrate it, and open everything else.
 
-    *main*: this is `up` or `serve`, of which a data folder has one. Without *upgrades* a database of an older version is refused.
-    Without *needs_key* nothing sealed will be opened, and a missing key is no error; none is made.
-    *observer* is told of every request to an application.
-    Only what *restores* enters a folder whose restore did not end: its applications may still be switched on. Raises LockstepError.
+    *main*: this process is `up` or `serve`, of which a data folder has only one. Without *upgrades*, a database of an older version is
+    refused. Without *needs_key*, no sealed secret will be opened, so a missing key is neither an error nor created.
+    *observer* receives every request to an application. Only a caller that *restores* may open a folder with an unfinished restore, whose
+    applications may still be switched on. Raises LockstepError.
     """
     if not restores:
         _refuse_unfinished_restore(settings.data)
@@ -176,7 +176,7 @@ async def open_house(
 
 
 async def allow_outbound(pool: Pool, targets: ScimTargets) -> None:
-    """Let the places be reached that the database lists, beside those of the process."""
+    """Allow connections to the places listed in the database, in addition to those of the process."""
     async with pool.connection() as connection:
         places = await list_places(connection)
     targets.allow(one.entry for one in places)
@@ -191,7 +191,7 @@ def _refuse_unfinished_restore(data: Path) -> None:
 
 
 def own_application(data: Path) -> tuple[str, ...]:
-    """The origin of the Documo that `up` runs on this data folder, which its commands may reach as well; not those of a copy."""
+    """The origin of the Documo that `up` runs on this data folder, which commands may reach too. Empty for a copy of the folder."""
     try:
         said = json.loads((data / OWN_APPLICATION).read_text())
         return (str(said["origin"]),) if said["dataFolder"] == os.path.realpath(data) else ()
@@ -200,5 +200,5 @@ def own_application(data: Path) -> tuple[str, ...]:
 
 
 def noted_application(data: Path, origin: str) -> str:
-    """What `own_application` reads: the *origin*, and the folder that it counts for."""
+    """The file content that `own_application` reads: the *origin* and the folder for which it is valid."""
     return json.dumps({"origin": origin, "dataFolder": os.path.realpath(data)})

@@ -1,1 +1,1 @@
-"""What concerns the process as a whole."""
+"""Concerns of the whole process: memory and the reporting of bugs."""

@@ -1,6 +1,6 @@
-"""Our own mistakes, as a person may see them: one sentence, and a private file with the trace for whoever mends it.
+"""Report bugs in Lockstep: one sentence for the person, and a private file with the stack trace for whoever fixes it.
 
-A trace quotes values and statements, so it never goes to the terminal, where it would end up in tickets and logs of other programs.
+A stack trace quotes values and statements, so it is never printed: terminal output ends up in tickets and in logs of other programs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def as_error(fault: Exception) -> LockstepError:
-    """*fault* in the one form of all errors; where it is ours, its trace is in a file that only its owner can read."""
+    """Convert *fault* to a LockstepError. If it is a bug, write its stack trace to a file that only the current user can read."""
     if is_lost_database(fault):
         return unreachable(
             "The database went away while the command was at work",
@@ -51,13 +51,13 @@ def as_error(fault: Exception) -> LockstepError:
 
 
 def is_lost_database(fault: BaseException) -> bool:
-    """Whether all that went wrong is that PostgreSQL hung up or takes no connection."""
+    """Whether *fault* consists only of lost or refused connections to PostgreSQL."""
     if isinstance(fault, BaseExceptionGroup):
         return all(is_lost_database(one) for one in fault.exceptions)
     if isinstance(fault, PoolTimeout):
         return True
     if isinstance(fault, psycopg.OperationalError):
-        # Without a code there was no answer; classes 08 and 57P are lost connections and shutdowns.
+        # No code means no answer; classes 08 and 57P are lost connections and shutdowns.
         return fault.sqlstate is None or fault.sqlstate.startswith(("08", "57P"))
     if isinstance(fault, psycopg.InterfaceError):
         return "closed" in str(fault)
@@ -66,7 +66,7 @@ def is_lost_database(fault: BaseException) -> bool:
 
 
 def forget_output() -> None:
-    """What is left in the buffer of stdout goes nowhere, so that the end of the process does not complain of it once more."""
+    """Redirect the rest of stdout's buffer to the null device, so that flushing it at exit does not fail again."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

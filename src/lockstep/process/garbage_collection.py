@@ -1,7 +1,7 @@
-"""How a process that works for long keeps its memory small without looking for garbage all the time. Both products use this.
+"""Keep the memory of a long-running process small without constant garbage collection. Both products use this.
 
-Requests, plans and rows leave no cycles behind, so Python's default would search in vain and take a fifth of the CPU of a cycle for it.
-Errors do: what answers one calls `lockstep.errors.release_frames`.
+Requests, plans and rows leave no reference cycles, so Python's default would search in vain and use a fifth of a cycle's CPU time.
+Errors do leave reference cycles: code that handles one calls `lockstep.errors.release_frames`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
 def settle_garbage() -> None:
-    """To be called once, when everything that stays has been loaded."""
+    """Exempt all present objects from collection and collect less often. Call once, after everything permanent is loaded."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 20, 50)
@@ -26,10 +26,10 @@ def settle_garbage() -> None:
 
 
 def return_large_blocks() -> None:
-    """Have the C library give blocks of 128 KB and more back to the system as soon as they are freed.
+    """Make the C library return blocks of 128 KB and more to the system as soon as they are freed.
 
-    glibc begins so, but raises the limit up to 32 MB as soon as it sees larger blocks; from then on large bodies leave holes in
-    the heap that are never returned. Elsewhere this does nothing.
+    That is glibc's initial behaviour, but it raises the limit up to 32 MB when it frees larger blocks; from then on large bodies leave
+    holes in the heap that are never returned. Without glibc this does nothing.
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -38,13 +38,13 @@ def return_large_blocks() -> None:
 
 
 def return_free_pages() -> None:
-    """Give the pages back that are free between those in use. A burst leaves many of them; it takes a few milliseconds."""
+    """Return free heap pages between used ones to the system. A burst leaves many of them. Takes a few milliseconds."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 async def keep_returning_free_pages() -> None:
-    """Do so every half minute, until cancelled."""
+    """Call `return_free_pages` every 30 seconds until cancelled."""
     while True:
         await asyncio.sleep(TRIM_SECONDS)
         return_free_pages()

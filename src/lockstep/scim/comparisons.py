@@ -1,6 +1,6 @@
-"""Compile one comparison of a filter into a test of one value, by the type of the attribute.
+"""Compile one comparison of a filter to a test of one value, depending on the type of the attribute.
 
-Texts compare without regard to case unless the attribute is caseExact; booleans and binaries have no order.
+Texts are compared ignoring case unless the attribute is caseExact. Booleans and binaries have no order.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TEXT: dict[str, Callable[[str, str], bool]] = {
 
 
 def comparison_test(comparison: Comparison, attribute: Attribute, *, lenient: bool) -> Test:
-    """A test of one value that is not null. Raises ScimError("invalidFilter") when the two cannot be compared."""
+    """Return a test of one non-null value. Raises ScimError("invalidFilter") if the types cannot be compared."""
     wanted = operand(comparison, attribute, lenient=lenient)
     op = comparison.op
     if wanted is None:
@@ -46,7 +46,7 @@ def comparison_test(comparison: Comparison, attribute: Attribute, *, lenient: bo
 
 
 def operand(comparison: Comparison, attribute: Attribute, *, lenient: bool) -> Value:
-    """The value to compare with, in the type of the attribute; a store that compiles to SQL uses it as well."""
+    """Return the value to compare with, converted to the attribute's type. A store that compiles filters to SQL uses it too."""
     value, op, kind = comparison.value, comparison.op, attribute.type
     if value is None:
         if op not in ("eq", "ne"):

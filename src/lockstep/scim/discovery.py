@@ -1,6 +1,6 @@
-"""Write the bodies of `/ServiceProviderConfig`, `/ResourceTypes` and `/Schemas` from a tenant's registry (RFC 7644, section 4).
+"""Build the bodies of `/ServiceProviderConfig`, `/ResourceTypes` and `/Schemas` from a tenant's registry (RFC 7644, section 4).
 
-Locations come from the caller's configured base URL, never from a request.
+Locations use the configured base URL that the caller passes, never the URL of a request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CONFIG_URN: Final = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig
 
 @dataclass(frozen=True, slots=True)
 class ServiceFacts:
-    """What a service can do. Sizes are bytes, the cursor's life is seconds."""
+    """The capabilities of a service. Sizes are in bytes, the lifetime of a cursor in seconds."""
 
     documentation_uri: str = ""
     patch: bool = True
@@ -45,7 +45,7 @@ class ServiceFacts:
 
 
 def service_provider_config(facts: ServiceFacts, base_url: str) -> dict[str, Any]:
-    """The body of `/ServiceProviderConfig`, with the paging facts of RFC 9865."""
+    """Build the body of `/ServiceProviderConfig`, including the pagination settings of RFC 9865."""
     body: dict[str, Any] = {
         "schemas": [CONFIG_URN],
         "patch": {"supported": facts.patch},
@@ -75,13 +75,13 @@ def service_provider_config(facts: ServiceFacts, base_url: str) -> dict[str, Any
 
 
 def resource_type_body(resource_type: ResourceType, base_url: str) -> dict[str, Any]:
-    """The body of one resource type."""
+    """Build the body of one resource type."""
     location = f"{base_url}/ResourceTypes/{resource_type.name}"
     return {**resource_type_to_json(resource_type), "meta": {"resourceType": "ResourceType", "location": location}}
 
 
 def schema_body(schema: Schema, base_url: str) -> dict[str, Any]:
-    """The body of one schema."""
+    """Build the body of one schema."""
     return {
         **schema_to_json(schema),
         "meta": {"resourceType": "Schema", "location": f"{base_url}/Schemas/{schema.id}"},
@@ -89,12 +89,12 @@ def schema_body(schema: Schema, base_url: str) -> dict[str, Any]:
 
 
 def resource_types_body(registry: SchemaRegistry, base_url: str) -> dict[str, Any]:
-    """The ListResponse of `/ResourceTypes`."""
+    """Build the ListResponse of `/ResourceTypes`."""
     bodies = [resource_type_body(definition.type, base_url) for definition in registry.definitions()]
     return list_response(bodies, len(bodies), start_index=1)
 
 
 def schemas_body(registry: SchemaRegistry, base_url: str) -> dict[str, Any]:
-    """The ListResponse of `/Schemas`."""
+    """Build the ListResponse of `/Schemas`."""
     bodies = [schema_body(schema, base_url) for schema in registry.schemas.values()]
     return list_response(bodies, len(bodies), start_index=1)

@@ -1,4 +1,4 @@
-"""Change the values of a multi-valued attribute: add without doubling, merge, keep one primary.
+"""Change the values of a multi-valued attribute: add without duplicates, merge, keep at most one primary.
 
 Two values with the same type and value are the same value (RFC 7643, section 2.4).
 """
@@ -12,7 +12,7 @@ from lockstep.scim.schema import Attribute
 
 
 def add_element(elements: list[Any], element: Any, attribute: Attribute) -> Any:
-    """Add *element* in place, or merge it into the one that is the same value; returns it as it is in the list now."""
+    """Add *element* to *elements*, or merge it into an equal value. Return the element that is in the list afterwards."""
     for other in elements:
         if other == element:
             return other
@@ -25,7 +25,7 @@ def add_element(elements: list[Any], element: Any, attribute: Attribute) -> Any:
 
 
 def merge_element(element: dict[str, Any], changes: dict[str, Any], attribute: Attribute) -> None:
-    """Set the sub-attributes of *changes* on *element*; immutable ones may not change."""
+    """Set the sub-attributes of *changes* on *element*. Raises ScimError if an immutable one would change."""
     for name, value in changes.items():
         sub = attribute.sub(name)
         if sub is not None:
@@ -34,7 +34,7 @@ def merge_element(element: dict[str, Any], changes: dict[str, Any], attribute: A
 
 
 def settle_primary(elements: list[Any], written: list[Any], place: str) -> None:
-    """Let the primary value among those *written* demote every other one (RFC 7644, section 3.5.2)."""
+    """Demote all primary values except the one among those *written* (RFC 7644, section 3.5.2)."""
     primaries = [e for e in elements if isinstance(e, dict) and e.get("primary") is True]
     if len(primaries) < 2:
         return
@@ -47,12 +47,12 @@ def settle_primary(elements: list[Any], written: list[Any], place: str) -> None:
 
 
 def says_primary(value: dict[str, Any]) -> bool:
-    """Whether a value that a client sent, in any spelling, asks to be the primary one."""
+    """Whether a value from a client claims to be primary, in any spelling."""
     return any(item is True for name, item in value.items() if name.lower() == "primary")
 
 
 def only_value(value: Any, place: str) -> Any:
-    """The one value that a filtered path is given; a list with one value is taken for it."""
+    """Return the single value given for a filtered path; a list with one value is accepted. Raises ScimError otherwise."""
     if not isinstance(value, list):
         return value
     if len(value) != 1:
@@ -61,7 +61,7 @@ def only_value(value: Any, place: str) -> Any:
 
 
 def check_immutable(attribute: Attribute, old: Any, new: Any, place: str) -> None:
-    """Refuse to change or remove the value of an immutable attribute once it has one; of a required one, to remove it."""
+    """Refuse to change or remove the existing value of an immutable attribute, and to remove that of a required one."""
     if attribute.required and new is None:
         raise _required(place)
     if attribute.mutability == "immutable" and old is not None and new != old:

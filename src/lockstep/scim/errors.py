@@ -1,6 +1,6 @@
-"""The errors of the SCIM protocol: HTTP status, scimType, and a detail that names the attribute and the cure.
+"""The errors of the SCIM protocol: HTTP status, scimType, and a detail that names the attribute and the remedy.
 
-On the wire the status is a string (RFC 7644, section 3.12); in Python it is a number.
+The status is a string in JSON (RFC 7644, section 3.12) and a number in Python.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _KINDS: dict[int, Kind] = {
 
 
 class ScimError(LockstepError):
-    """An answer that a SCIM client may read.
+    """An error response for a SCIM client.
 
-    *scim_type* is one of RFC 7644, table 9, or "" where the RFC has none. *path* is the attribute that was at fault.
+    *scim_type* is one of RFC 7644, table 9, or "" if none of them fits. *path* is the attribute at fault.
     """
 
     def __init__(self, status: int, scim_type: str = "", detail: str = "", path: str = "") -> None:
@@ -46,12 +46,12 @@ class ScimError(LockstepError):
 
 
 def invalid_filter(detail: str) -> ScimError:
-    """The filter cannot be read, or compares what cannot be compared."""
+    """The filter is malformed or compares incomparable values."""
     return ScimError(400, "invalidFilter", detail)
 
 
 def invalid_path(detail: str, path: str = "") -> ScimError:
-    """The path of a PATCH operation is malformed or names no attribute."""
+    """The path of a PATCH operation is malformed or names an unknown attribute."""
     return ScimError(400, "invalidPath", detail, path)
 
 
@@ -61,30 +61,30 @@ def invalid_value(detail: str, path: str = "") -> ScimError:
 
 
 def invalid_syntax(detail: str) -> ScimError:
-    """The body is no JSON, or has not the shape of the message."""
+    """The body is not JSON, or not a valid message."""
     return ScimError(400, "invalidSyntax", detail)
 
 
 def no_target(detail: str, path: str = "") -> ScimError:
-    """The path of a PATCH operation selects nothing that could be changed."""
+    """The path of a PATCH operation selects nothing to change."""
     return ScimError(400, "noTarget", detail, path)
 
 
 def mutability_error(detail: str, path: str = "") -> ScimError:
-    """The attribute may not be changed, or not any more."""
+    """The attribute is read-only, or immutable and already set."""
     return ScimError(400, "mutability", detail, path)
 
 
 def uniqueness_error(detail: str, path: str = "") -> ScimError:
-    """The value is taken by another resource."""
+    """Another resource already has the value."""
     return ScimError(409, "uniqueness", detail, path)
 
 
 def not_found(detail: str) -> ScimError:
-    """There is no such resource or endpoint; RFC 7644 has no scimType for it."""
+    """The resource or endpoint does not exist. RFC 7644 has no scimType for this."""
     return ScimError(404, "", detail)
 
 
 def too_large(detail: str) -> ScimError:
-    """The body, or the number of operations in it, is over the limit."""
+    """The body or its number of operations exceeds the limit."""
     return ScimError(413, "", detail)

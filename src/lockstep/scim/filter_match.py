@@ -1,6 +1,6 @@
-"""Compile a filter into a function of a resource, with the case rules and types of its schema.
+"""Compile a filter to a predicate on a resource, with the case rules and types of its schema.
 
-A multi-valued attribute matches when any of its values does; an attribute without a value matches `ne` and `eq null` only.
+A multi-valued attribute matches if any of its values does. An attribute without a value matches only `ne` and `eq null`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Predicate = Callable[[Mapping[str, Any]], bool]
 def compile_text(
     text: str, definition: ResourceDefinition, *, lenient: bool = False, undefined_is_absent: bool = False
 ) -> Predicate:
-    """Parse and compile a filter, from a cache when it is short and was seen before. Raises ScimError("invalidFilter")."""
+    """Parse and compile a filter; short filters are cached. Raises ScimError("invalidFilter")."""
     compiled = _text_cached if len(text) <= CACHED_TEXT else _compile_text
     return compiled(text, definition, lenient, undefined_is_absent)
 
@@ -41,10 +41,10 @@ def _compile_text(text: str, definition: ResourceDefinition, lenient: bool, unde
 def compile_filter(
     filter: Filter, definition: ResourceDefinition, *, lenient: bool = False, undefined_is_absent: bool = False
 ) -> Predicate:
-    """A function that says whether a stored resource matches.
+    """Return a predicate that tests whether a stored resource matches.
 
-    *lenient* takes `"True"` for a boolean and a number for a text. An attribute that the resource type does not declare
-    is refused, or, for a search over several types, has no value (RFC 7644, section 3.4.2.1).
+    *lenient* accepts `"True"` as a boolean and a number as a text. An attribute that the resource type does not declare is refused. With
+    *undefined_is_absent*, for a search over several types, it has no value instead (RFC 7644, section 3.4.2.1).
     """
 
     def find(path: AttributePath) -> _Found | None:
@@ -62,9 +62,9 @@ def compile_filter(
 
 
 def compile_element_filter(filter: Filter, attribute: Attribute, *, lenient: bool = False) -> Predicate:
-    """A function that says whether one value of a multi-valued attribute matches the filter in a path's brackets.
+    """Return a predicate that tests one value of a multi-valued attribute against the filter in a path's brackets.
 
-    Values of a simple attribute are compared as `value`.
+    In the filter, `value` stands for the value of a simple attribute.
     """
 
     def find(path: AttributePath) -> _Found:
@@ -152,7 +152,7 @@ def _compile_present(found: _Found) -> Predicate:
     sub_name = found.sub.name if found.sub else None
 
     def is_present(resource: Mapping[str, Any]) -> bool:
-        # An empty text or object is no value either: "pr" wants a non-empty one.
+        # An empty text or object does not count as a value: "pr" requires a non-empty one.
         return any(value not in ("", [], {}) for value in _leaves(read(resource), sub_name))
 
     return is_present
@@ -178,7 +178,7 @@ def _leaf(found: _Found, comparison: Comparison) -> tuple[Attribute, str | None]
         return found.sub, found.sub.name
     if not found.attribute.is_complex:
         return found.attribute, None
-    # emails co "@" means emails.value (RFC 7644, section 3.4.2.2); Entra asks manager eq "id" in the same way.
+    # emails co "@" means emails.value (RFC 7644, section 3.4.2.2). Entra uses manager eq "id" in the same way.
     value = found.attribute.sub("value")
     if value is None:
         raise invalid_filter(

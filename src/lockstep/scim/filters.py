@@ -1,6 +1,6 @@
-"""Read and print SCIM filters (RFC 7644, section 3.4.2.2, with errata). The tree compiles to closures here and to SQL in a store.
+"""Parse and print SCIM filters (RFC 7644, section 3.4.2.2, with errata). `filter_match` compiles the tree to closures, a store to SQL.
 
-`and` binds tighter than `or`; what cannot be read raises invalidFilter with the position, never an empty result.
+`and` binds tighter than `or`. A malformed filter raises invalidFilter with the position; it never means an empty result.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of two or more terms."""
+    """A conjunction of two or more terms."""
 
     terms: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Any of two or more terms."""
+    """A disjunction of two or more terms."""
 
     terms: tuple[Filter, ...]
 
@@ -66,7 +66,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class ValuePath:
-    """`path[filter]`; *then* is what follows the bracket, as in `emails[type eq "work"].value sw "b"`."""
+    """`path[filter]`. *then* is the part after the bracket, as in `emails[type eq "work"].value sw "b"`."""
 
     path: AttributePath
     filter: Filter
@@ -77,10 +77,10 @@ Filter = Comparison | Present | And | Or | Not | ValuePath
 
 
 def parse_filter(text: str, *, lenient: bool = False) -> Filter:
-    """Read a filter, from a cache when it is short and was seen before.
+    """Parse a filter; short filters are cached.
 
-    *lenient* also takes a value without quotes, or in other quotes than ", as a text. Raises ScimError("invalidFilter") with the position;
-    refuses more than 50 comparisons and brackets nested deeper than 16.
+    *lenient* also accepts unquoted text values and quotes other than ". Raises ScimError("invalidFilter") with the position, also for more
+    than 50 comparisons and for brackets nested deeper than 16.
     """
     if not isinstance(text, str) or len(text) > MAX_LENGTH:
         raise invalid_filter(f"The filter is longer than {MAX_LENGTH} characters.")
@@ -88,7 +88,7 @@ def parse_filter(text: str, *, lenient: bool = False) -> Filter:
 
 
 def print_filter(filter: Filter) -> str:
-    """The text of a filter; reading it gives the same tree."""
+    """Print a filter. Parsing the printed text gives the same tree."""
     match filter:
         case Comparison(path, op, value):
             return f"{path} {op} {_print_value(value)}"
@@ -131,7 +131,7 @@ def _print_value(value: Value) -> str:
 
 
 class FilterReader:
-    """Recursive descent over tokens; paths use it for the filter inside their brackets."""
+    """A recursive descent parser over tokens. Paths use it for the filter in their brackets."""
 
     def __init__(self, tokens: list[Token], *, lenient: bool) -> None:
         self._tokens = tokens
@@ -229,7 +229,7 @@ class FilterReader:
             return _CONSTANTS[token.text]
         if _NUMBER.match(token.text):
             number = _number(token.text)
-            # 007 or 1.50 may be somebody's unquoted identifier: only a number that prints as it came is taken for one.
+            # 007 or 1.50 may be an unquoted identifier, so only text that round-trips is parsed as a number.
             if number is not None and (not self._lenient or repr(number) == token.text):
                 return number
         if not self._lenient:
@@ -264,6 +264,6 @@ class _PositionedError:
 def _number(text: str) -> int | float | None:
     try:
         value = int(text) if text.lstrip("-").isdigit() else float(text)
-    except ValueError:  # more digits than Python converts
+    except ValueError:  # more digits than Python can convert
         return None
     return None if value in (float("inf"), float("-inf")) else value

@@ -1,6 +1,6 @@
-"""Read a body from the network: JSON only, not too deep, no key twice, no half of a surrogate pair.
+"""Parse a body from the network: only JSON, with limited depth, without duplicate keys and lone surrogates.
 
-A duplicate key is refused because two readers of the same body would disagree about what it says.
+Duplicate keys are refused because two parsers could disagree about the meaning of the same body.
 """
 
 from __future__ import annotations
@@ -15,24 +15,22 @@ from lockstep.scim.errors import invalid_syntax, too_large
 MAX_DEPTH: Final = 32
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_BULK_BYTES: Final = 10 * 1024 * 1024
-MAX_NAME: Final = 512  # characters of an attribute's name with its URN, or of a key of an object
-CACHED_TEXT: Final = (
-    256  # what is compiled from a longer text is not kept: whoever sends a request chooses what fills a cache
-)
+MAX_NAME: Final = 512  # characters of an attribute name including its URN, or of an object's key
+CACHED_TEXT: Final = 256  # characters; longer texts are not cached, because clients choose what fills the cache
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _BRACKET = re.compile(rb"[\[\]{}]")
 
 
 def read_json(raw: bytes, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
-    """The value of a body. Raises ScimError 413 when it is too large, and invalidSyntax for all else."""
+    """Parse a body. Raises ScimError 413 if it is too large and invalidSyntax for every other problem."""
     if len(raw) > max_bytes:
         raise too_large(f"The body has {len(raw)} bytes; at most {max_bytes} are read.")
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise invalid_syntax(f"The body is not JSON: {_reason(error)}") from None
-    # What is left of valid JSON without its strings is its structure: brackets, and one colon for each key.
+    # Without its strings, valid JSON has only its structure left: brackets, and one colon per key.
     structure = _STRING.sub(b"", raw)
     if structure.count(b"{") + structure.count(b"[") > MAX_DEPTH:
         _check_depth(structure)
@@ -42,7 +40,7 @@ def read_json(raw: bytes, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
 
 
 def check_keys(value: Any) -> None:
-    """Raise ScimError for a key that is too long to be the name of anything."""
+    """Raise ScimError for a key that is too long to be an attribute name."""
     waiting = [value]
     while waiting:
         item = waiting.pop()

@@ -1,6 +1,6 @@
-"""Split what a PATCH does to the members of a group from the rest, because members live in rows, not in the document.
+"""Separate changes of a group's members from the rest of a PATCH, because members are stored in rows, not in the document.
 
-A remove that lists members removes those and no others; clearing all needs a bare `remove members` or an empty `replace`.
+A remove that lists members removes only those; removing all needs a bare `remove members` or a `replace` with an empty list.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lockstep.scim.operations import Operation
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """*value* is the id of a user or group; *type* is "User", "Group" or "" when the client did not say."""
+    """*value* is the id of a user or group. *type* is "User", "Group", or "" if the client did not give it."""
 
     value: str
     type: str = ""
@@ -24,38 +24,38 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class AddMembers:
-    """Adding one who is a member already changes nothing."""
+    """Add members. Adding a present member changes nothing."""
 
     members: tuple[Member, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveMembers:
-    """Removing one who is no member is done already."""
+    """Remove members. Removing a non-member succeeds and changes nothing."""
 
     values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ReplaceMembers:
-    """These are the members from now on."""
+    """Replace the whole list of members."""
 
     members: tuple[Member, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveAllMembers:
-    """Nobody is a member from now on."""
+    """Remove all members."""
 
 
 MemberChange = AddMembers | RemoveMembers | ReplaceMembers | RemoveAllMembers
 
 
 def split_member_operations(operations: Sequence[Operation]) -> tuple[list[MemberChange], list[Operation]]:
-    """The changes of members in order, and the operations that are for `apply_patch`.
+    """Return the member changes in order, and the remaining operations for `apply_patch`.
 
-    *operations* come from `normalize_patch`. Raises ScimError for a member without id and for filters on
-    anything but `value`.
+    *operations* come from `normalize_patch`. Raises ScimError for a member without an id and for filters on attributes other than
+    `value`.
     """
     changes: list[MemberChange] = []
     rest: list[Operation] = []
@@ -73,7 +73,7 @@ def split_member_operations(operations: Sequence[Operation]) -> tuple[list[Membe
 
 
 def read_members(value: Any) -> tuple[Member, ...]:
-    """The members in a `members` value of a create, replace or PATCH: each once, in order."""
+    """Read the `members` value of a create, replace or PATCH, without duplicates and in order."""
     items = value if isinstance(value, list) else [value]
     members: dict[str, Member] = {}
     for item in items:
@@ -152,7 +152,7 @@ def _member(item: Any) -> Member:
 
 
 def shown_members(resource: Mapping[str, Any]) -> frozenset[str] | None:
-    """The ids of the members in the group *resource*, or None where it has no list of them."""
+    """The member ids of the group *resource*, or None if it has no list of members."""
     listed = next((value for name, value in resource.items() if name.lower() == "members"), None)
     if not isinstance(listed, list):
         return None

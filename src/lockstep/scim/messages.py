@@ -1,6 +1,6 @@
-"""Read and write the messages of the protocol: queries, lists, bulk requests (RFC 7644, sections 3.4, 3.7; RFC 9865).
+"""Read and write protocol messages: queries, lists, bulk requests (RFC 7644, sections 3.4, 3.7; RFC 9865).
 
-Errors and PATCH bodies have rooms of their own: `errors` and `operations`.
+Errors and PATCH bodies are in `errors` and `operations`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BULK_RESPONSE_URN: Final = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 _MOST_DIGITS = 100
-_ENDLESS = 2**31 - 1  # nobody has so many: larger numbers mean "all"
+_ENDLESS = 2**31 - 1  # no list is this long: larger numbers mean "all"
 
 
 Method = Literal["POST", "PUT", "PATCH", "DELETE"]
@@ -28,7 +28,7 @@ Method = Literal["POST", "PUT", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """What a client asks of a list. *count* None means the server's page size; *cursor* "" asks for the first page by cursor."""
+    """A list or search request. *count* None means the server's page size; *cursor* "" requests the first page by cursor."""
 
     filter: str | None = None
     attributes: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class BulkOperation:
-    """One operation of a bulk request, not yet looked into beyond its frame."""
+    """One operation of a bulk request. Only its envelope has been checked, not its data."""
 
     method: Method
     path: str
@@ -53,19 +53,19 @@ class BulkOperation:
 
 @dataclass(frozen=True, slots=True)
 class BulkRequest:
-    """*fail_on_errors* None means: go on whatever happens."""
+    """A bulk request. *fail_on_errors* None means to continue after any number of errors."""
 
     operations: tuple[BulkOperation, ...]
     fail_on_errors: int | None = None
 
 
 def search_from_query(parameters: Mapping[str, str]) -> SearchRequest:
-    """The request in the query string of a GET."""
+    """Read a request from the query string of a GET."""
     return _search(parameters)
 
 
 def search_from_body(body: Any) -> SearchRequest:
-    """The request in the body of a POST to `/.search`."""
+    """Read a request from the body of a POST to `/.search`."""
     if not isinstance(body, dict):
         raise invalid_syntax("A search request is a JSON object.")
     schemas = body.get("schemas")
@@ -82,7 +82,7 @@ def list_response(
     next_cursor: str | None = None,
     previous_cursor: str | None = None,
 ) -> dict[str, Any]:
-    """A ListResponse, by index when *start_index* is given, by cursor otherwise."""
+    """Build a ListResponse, paged by index if *start_index* is given, otherwise by cursor."""
     body: dict[str, Any] = {"schemas": [LIST_URN], "totalResults": total, "itemsPerPage": len(resources)}
     if start_index is not None:
         body["startIndex"] = start_index
@@ -95,7 +95,7 @@ def list_response(
 
 
 def read_bulk(body: Any, *, max_operations: int = 1000) -> BulkRequest:
-    """A bulk request; raises ScimError 413 over *max_operations*, and 400 that names the operation at fault."""
+    """Read a bulk request. Raises ScimError 413 above *max_operations*, and 400 with the faulty operation."""
     if not isinstance(body, dict):
         raise invalid_syntax("A bulk request is a JSON object.")
     schemas, items = body.get("schemas"), body.get("Operations")
@@ -112,7 +112,7 @@ def read_bulk(body: Any, *, max_operations: int = 1000) -> BulkRequest:
 
 
 def bulk_response(operations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A BulkResponse around the outcomes."""
+    """Build a BulkResponse from the results of its operations."""
     return {"schemas": [BULK_RESPONSE_URN], "Operations": list(operations)}
 
 
@@ -128,7 +128,7 @@ def _search(parameters: Mapping[str, Any]) -> SearchRequest:
         excluded=attribute_names(folded.get("excludedattributes")),
         sort_by=_text(folded, "sortBy") or None,
         descending=order.lower() == "descending",
-        # Below 1 means 1, and a negative count means 0 (RFC 7644, section 3.4.2.4).
+        # A start index below 1 means 1, and a negative count means 0 (RFC 7644, section 3.4.2.4).
         start_index=max(1, _whole_number(folded, "startIndex") or 1),
         count=None if count is None else max(0, count),
         cursor=_text(folded, "cursor"),
@@ -146,7 +146,7 @@ def _whole_number(parameters: Mapping[str, Any], name: str) -> int | None:
     value = parameters.get(name.lower())
     if value is None or value == "":
         return None
-    # Some clients send these numbers as texts in a body too.
+    # Some clients send these numbers as texts, even in a body.
     if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
         value = int(value) if len(value) <= _MOST_DIGITS else -_ENDLESS if value.startswith("-") else _ENDLESS
     if type(value) is int:

@@ -1,6 +1,6 @@
-"""Read and print the name of an attribute: `userName`, `name.givenName`, `urn:...:User:department`.
+"""Parse and print attribute names: `userName`, `name.givenName`, `urn:...:User:department`.
 
-A URN holds dots ("2.0"), so the schema is split off at the last colon before the attribute is split at its dot.
+A URN contains dots ("2.0"), so the schema is split off at the last colon before the attribute is split at its dot.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from lockstep.scim.errors import ScimError, invalid_path
 from lockstep.scim.limits import CACHED_TEXT, MAX_NAME
 
 _PART = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*\Z")
-# urn:...:2.0:User stands for the extension as a whole, not for its attribute "User".
+# urn:...:2.0:User names the whole extension, not an attribute "User".
 _WHOLE_SCHEMA = re.compile(r".*:\d+(\.\d+)+:[A-Za-z][A-Za-z0-9_$-]*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class AttributePath:
-    """*schema* as written, or ""; *name* is "" when the schema itself is meant; *sub* is "" for the whole attribute."""
+    """*schema* is spelled as written, or "". *name* is "" if the schema itself is meant, *sub* is "" for the whole attribute."""
 
     name: str
     sub: str = ""
@@ -34,7 +34,7 @@ class AttributePath:
 
 
 def parse_name(text: str, error: Callable[[str], ScimError] = invalid_path) -> AttributePath:
-    """Read an attribute's name; raises *error* when it is none."""
+    """Parse an attribute name. Raises *error* if *text* is not a valid name."""
     if len(text) > MAX_NAME:
         raise error(f"{text[:60]!r}... is longer than the {MAX_NAME} characters that an attribute's name may have.")
     path = _parse_cached(text) if len(text) <= CACHED_TEXT else _parse(text)

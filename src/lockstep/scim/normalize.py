@@ -1,6 +1,6 @@
-"""Put right what clients are known to get wrong, by the tenant's profile, and say which tolerances were needed.
+"""Correct known mistakes of clients, as the tenant's profile allows, and report which tolerances were applied.
 
-Nothing is guessed: a tolerance is one named function with the client that sends it, and `strict` has none.
+Nothing is guessed: each tolerance is a named function that documents which clients need it. `strict` has none.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ from lockstep.scim.tolerances_values import VALUE_TOLERANCES, ValueTolerance, fo
 
 
 class NormalizedPatch(NamedTuple):
-    """Operations for `split_member_operations` and `apply_patch`, and the tolerances that were applied, sorted."""
+    """Operations for `split_member_operations` and `apply_patch`, and the sorted names of the applied tolerances."""
 
     operations: list[Operation]
     applied: tuple[str, ...]
 
 
 class NormalizedResource(NamedTuple):
-    """A body for `validate_resource`, and the tolerances that were applied, sorted."""
+    """A body for `validate_resource`, and the sorted names of the applied tolerances."""
 
     resource: Any
     applied: tuple[str, ...]
 
 
 class NormalizedFilter(NamedTuple):
-    """A filter with typed values, and the tolerances that were applied, sorted."""
+    """A filter with typed values, and the sorted names of the applied tolerances."""
 
     filter: Filter
     applied: tuple[str, ...]
 
 
 def normalize_patch(body: Any, profile: Profile, definition: ResourceDefinition) -> NormalizedPatch:
-    """The operations of a PatchOp body as the RFC would have them. Raises ScimError for what the profile does not forgive."""
+    """Read the operations of a PatchOp body and correct them to the RFC. Raises ScimError for what the profile does not tolerate."""
     if not profile.tolerances:
         return _as_it_is(body, definition)
     applied: set[str] = set()
@@ -74,7 +74,7 @@ def normalize_patch(body: Any, profile: Profile, definition: ResourceDefinition)
 
 
 def normalize_resource(body: Any, profile: Profile, definition: ResourceDefinition) -> NormalizedResource:
-    """The body of a create or replace as the RFC would have it; what is not forgiven is left for `validate_resource`."""
+    """Correct the body of a create or replace to the RFC. Mistakes that are not tolerated are left for `validate_resource`."""
     if not isinstance(body, dict):
         return NormalizedResource(body, ())
     body = _without_core_container(body, definition)
@@ -92,9 +92,9 @@ def normalize_resource(body: Any, profile: Profile, definition: ResourceDefiniti
 
 
 def normalize_filter(text: str, profile: Profile, definition: ResourceDefinition) -> NormalizedFilter:
-    """A filter with typed values, from a cache when it is short and was seen before.
+    """Parse a filter and convert its values to their types; short filters are cached.
 
-    Raises ScimError("invalidFilter") for what the profile does not forgive.
+    Raises ScimError("invalidFilter") for what the profile does not tolerate.
     """
     if len(text) > CACHED_TEXT:
         return _normalized_filter(text, profile, definition)
@@ -128,7 +128,7 @@ def _as_it_is(body: Any, definition: ResourceDefinition) -> NormalizedPatch:
 
 
 def _without_core_container(value: Any, definition: ResourceDefinition) -> Any:
-    """*value* with the attributes that stand below the core schema's own URN, as an extension's do, where they belong."""
+    """Move attributes that are nested under the core schema's own URN, as if it were an extension, to the top level."""
     if not isinstance(value, dict):
         return value
     urn = definition.schema.id.lower()
@@ -146,9 +146,9 @@ def _unwrapped(operation: Operation, definition: ResourceDefinition) -> Operatio
 
 
 def normalize_search(search: SearchRequest, profile: Profile) -> tuple[SearchRequest, tuple[str, ...]]:
-    """The attributes that a request wants, or does not, as names, and the tolerances that were applied.
+    """Correct the included and excluded attributes of a request to names. Return it and the applied tolerances.
 
-    What the profile does not forgive is left for `projection`.
+    Mistakes that the profile does not tolerate are left for `projection`.
     """
     if not profile.allows("value_paths_as_names"):
         return search, ()
@@ -159,14 +159,14 @@ def normalize_search(search: SearchRequest, profile: Profile) -> tuple[SearchReq
 
 
 def media_type_is_accepted(content_type: str, profile: Profile) -> bool:
-    """Whether a body of that content type is read; parameters such as charset do not matter (RFC 7644, section 8.1)."""
+    """Whether a body of that content type is accepted, ignoring parameters such as charset (RFC 7644, section 8.1)."""
     if content_type.split(";")[0].strip().lower() in MEDIA_TYPES:
         return True
     return profile.allows("other_media_type") and other_media_type(content_type)
 
 
 def definition_at(segment: str, profile: Profile, registry: SchemaRegistry) -> ResourceDefinition | None:
-    """The resource type at an endpoint, in its exact spelling unless the profile forgives another one."""
+    """The resource type at an endpoint, which must be spelled exactly unless the profile tolerates other spellings."""
     found = lower_case_endpoint(segment, registry)
     if found is None or found.type.endpoint.strip("/") == segment or profile.allows("lower_case_endpoint"):
         return found
@@ -227,7 +227,7 @@ def _with_forgiven_value(
         urn = target.urn
     else:
         leaf = target.leaf or target.attribute
-        # An empty text stands for no values, in a PATCH as in a create.
+        # An empty text means no values, in a PATCH as in a create.
         listed = leaf.multi_valued and path.filter is None and (isinstance(value, list) or value == "")
         value = forgive_value(value, leaf, listed=listed, tolerances=tolerances, applied=applied)
         return operation if value is operation.value else replace(operation, value=value)
@@ -261,7 +261,7 @@ def _value_tolerances(profile: Profile) -> tuple[ValueTolerance, ...]:
 
 
 def describe_tolerance(name: str) -> str:
-    """What a tolerance forgives and whom, in one sentence for an admin; "" for a name that is none."""
+    """Describe a tolerance and the clients that need it in one sentence for an administrator; "" for an unknown name."""
     function = _FUNCTIONS.get(name)
     return (function.__doc__ or "").split("\n\n")[0].strip() if function else ""
 

@@ -1,6 +1,6 @@
-"""Read the operations of a PATCH body (RFC 7644, section 3.5.2) into values; nothing is forgiven here.
+"""Read the operations of a PATCH body (RFC 7644, section 3.5.2) strictly.
 
-What clients send that is not quite the RFC is put right before, by `normalize`.
+`normalize` corrects known deviations of clients before this module reads the operations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Op = Literal["add", "remove", "replace"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation. *creates* lets an add or replace create the element that its filter describes when there is none."""
+    """One operation. *creates* lets an add or replace create the element that its filter describes if it does not exist."""
 
     op: Op
     path: Path | None = None
@@ -29,12 +29,12 @@ class Operation:
 
 
 def patch_body(operations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The PatchOp message around operations in JSON."""
+    """Build a PatchOp message from operations in JSON."""
     return {"schemas": [PATCH_URN], "Operations": list(operations)}
 
 
 def raw_operations(body: Any, *, any_case: bool = False) -> list[Mapping[str, Any]]:
-    """The operations of a PatchOp body, still as JSON; refuses what is no PatchOp, an empty one and one over 2,000."""
+    """Return the operations of a PatchOp body as JSON. Raises ScimError unless it is a PatchOp with 1 to 2,000 operations."""
     if not isinstance(body, dict):
         raise invalid_syntax("A PATCH body is a JSON object with schemas and Operations.")
     items = body.get("Operations")
@@ -50,7 +50,7 @@ def raw_operations(body: Any, *, any_case: bool = False) -> list[Mapping[str, An
 
 
 def read_operation(item: Mapping[str, Any], *, lenient: bool = False) -> Operation:
-    """One operation from JSON; *lenient* takes paths with filter values without quotes."""
+    """Read one operation from JSON. *lenient* accepts unquoted values in the filters of paths."""
     op = item.get("op")
     if op not in ("add", "remove", "replace"):
         shown = repr(op[:40]) if isinstance(op, str) else "missing"
@@ -64,7 +64,7 @@ def read_operation(item: Mapping[str, Any], *, lenient: bool = False) -> Operati
 
 
 def read_operations(body: Any) -> list[Operation]:
-    """All operations of a PatchOp body, read strictly, its `schemas` included."""
+    """Read all operations of a PatchOp body strictly, including its `schemas`."""
     items = raw_operations(body)
     schemas = body.get("schemas")
     if not isinstance(schemas, list) or PATCH_URN not in schemas:

@@ -1,7 +1,7 @@
-"""Apply PATCH operations to a copy of a resource, all or none (RFC 7644, section 3.5.2).
+"""Apply PATCH operations to a copy of a resource, all or nothing (RFC 7644, section 3.5.2).
 
-Multi-valued attributes are sets: adding what is there changes nothing, and removing what is not there is done already.
-Members of groups never pass through here: see `members`.
+Multi-valued attributes are sets: adding a present value and removing an absent one both succeed and change nothing.
+Members of groups are not handled here but in `members`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def apply_patch(
 ) -> PatchResult:
     """Apply *operations* in order to a copy of *resource*, a stored document in canonical spelling.
 
-    Raises ScimError (invalidPath, invalidValue, noTarget, mutability); then nothing has happened.
+    Raises ScimError (invalidPath, invalidValue, noTarget, mutability), and then no operation has taken effect.
     """
     work = _Patch(copy_json(dict(resource)), definition, unknown)
     for operation in operations:
@@ -52,7 +52,7 @@ def apply_patch(
 
 
 class _Patch:
-    """The copy under change. Values are checked before they are put in, so the copy is always a valid resource."""
+    """The copy that is being changed. Values are checked before they are set, so the copy is always a valid resource."""
 
     def __init__(self, document: dict[str, Any], definition: ResourceDefinition, unknown: Unknown) -> None:
         self.document = document
@@ -109,7 +109,7 @@ class _Patch:
         attribute = _writable(target)
         op: Op = operation.op
         if attribute.name == "schemas":
-            # `schemas` follows from the content; what a client says about it cannot make it wrong.
+            # `schemas` is derived from the content, so a client cannot make it wrong.
             return
         if op != "remove" and operation.value is None:
             if op == "add" and attribute.multi_valued:
@@ -242,7 +242,7 @@ class _Patch:
             settle_primary(elements, [element], str(target))
 
     def _merge(self, element: dict[str, Any], value: dict[str, Any], target: Target) -> None:
-        # Sub-attributes that the value leaves out stay as they are (RFC 7644, section 3.5.2.3).
+        # Sub-attributes that the value leaves out stay unchanged (RFC 7644, section 3.5.2.3).
         attribute = _known(target)
         for name, item in value.items():
             sub = attribute.sub(name)

@@ -1,6 +1,6 @@
-"""Build the smallest PATCH: from target path -> value in the dialect of a server, or from two states of a resource.
+"""Build the smallest PATCH, from target paths with values in the dialect of a server, or from two states of a resource.
 
-Law: applying `build_patch(before, after)` to *before* gives *after*. A remove never touches more than what is to go.
+Law: applying `build_patch(before, after)` to *before* gives *after*. A remove never affects more than the values to be removed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Mode = Literal["rfc", "entra", "entra-flag"]
 
 
 class Added(NamedTuple):
-    """Values that are added to a multi-valued attribute, whatever else it holds."""
+    """Values to add to a multi-valued attribute, whatever else it contains."""
 
     values: list[Any]
 
@@ -56,10 +56,10 @@ def patch_operations(
     *,
     definition: ResourceDefinition | None = None,
 ) -> list[dict[str, Any]]:
-    """The operations that set each target path of *changes* to its value, add to it (Added), or take it away (CLEAR).
+    """Build the operations that set each target path of *changes* to its value, add to it (Added) or remove it (CLEAR).
 
-    *current* is the resource as the server last showed it. Without it, `rfc` sends replaces, which a strict server
-    answers with noTarget where the element is missing. *definition* is that of a User when it is not given.
+    *current* is the resource as last returned by the server. Without it, `rfc` sends replaces, which a strict server answers with
+    noTarget if the element is missing. *definition* defaults to that of a User.
     """
     known = definition or default_registry().resource("User")
     set_to = {text: value for text, value in changes.items() if not isinstance(value, Added)}
@@ -74,10 +74,10 @@ def patch_operations(
 def member_operations(
     add: Sequence[str], remove: Sequence[str], mode: Mode = "rfc", *, chunk: int = 100
 ) -> list[dict[str, Any]]:
-    """The PatchOp bodies that add and remove members of a group, each with at most *chunk* of them.
+    """Build the PatchOp bodies that add and remove members of a group, each with at most *chunk* members.
 
-    Additions are one operation with an array. Removals are one filtered operation each, except in Entra's default
-    dialect, which lists them in the value.
+    Additions are one operation with an array. Each removal is a filtered operation of its own, except in Entra's default dialect, which
+    lists the removed members in the value.
     """
     bodies = []
     for ids in _chunks(add, chunk):
@@ -149,7 +149,7 @@ def _removal(
         labels = {"primary", "type", "display", *(name.lower() for name in resolved.described or ())}
         kept = {name.lower() for name, value in element.items() if value is not None} - cleared - labels
         is_set = any(value is not CLEAR for value in element_changes.values())
-        # A label without what it labels is no e-mail address: the whole value goes.
+        # A type without a value is not an e-mail address, so remove the whole element.
         if not kept and not is_set:
             return {"op": "remove", "path": str(Path(path.attribute, schema=path.schema, filter=path.filter))}
     return {"op": "remove", "path": str(path)}
@@ -201,7 +201,7 @@ def _entra_flag_operations(
 
 
 def _unwrapped(value: Any) -> Any:
-    # Entra names a manager by a bare id in both dialects.
+    # Entra sends a manager as a bare id in both dialects.
     return value["value"] if isinstance(value, dict) and set(value) == {"value"} else value
 
 

@@ -1,6 +1,6 @@
-"""Find the operations that turn one state of a resource into another; read-only attributes and `schemas` take no part.
+"""Find the operations that turn one state of a resource into another, ignoring read-only attributes and `schemas`.
 
-Every candidate for a multi-valued attribute is tried on *before*; where it does not give *after*, the list is sent whole.
+Candidate operations for a multi-valued attribute are tried on *before*; if they do not give *after*, the whole list is sent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lockstep.scim.schema import Attribute
 def build_patch(
     before: Mapping[str, Any], after: Mapping[str, Any], definition: ResourceDefinition
 ) -> list[dict[str, Any]]:
-    """The operations that give *after* when applied to *before*; both are validated resources of the same type."""
+    """Return operations that turn *before* into *after*. Both must be validated resources of the same type."""
     operations: list[dict[str, Any]] = []
     for attribute in definition.attributes:
         if attribute.name != "schemas":
@@ -33,7 +33,7 @@ def build_patch(
 
 
 def same_content(one: Any, other: Any) -> bool:
-    """Whether two values are the same when the order of multi-valued attributes is left aside (RFC 7643, section 2.4)."""
+    """Whether two values are equal, ignoring the order of multi-valued attributes (RFC 7643, section 2.4)."""
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(any(same_content(a, b) for b in other) for a in one)
     if isinstance(one, dict) and isinstance(other, dict):
@@ -73,7 +73,7 @@ def _sub_operations(
             continue
         place = str(Path(path.attribute, sub.name, path.schema))
         if sub.name in new:
-            # Set before anything is removed, so that the attribute never becomes empty in between.
+            # Set values before removing others, so that the attribute is never empty in between.
             operations.insert(0, {"op": "replace", "path": place, "value": new[sub.name]})
         else:
             operations.append({"op": "remove", "path": place})

@@ -1,4 +1,4 @@
-"""What came out of a PATCH: the new resource, and which attributes differ from the old one."""
+"""The result of a PATCH: the new resource, and the attributes that differ from the old one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PatchResult:
 def touched_attributes(
     before: Mapping[str, Any], after: Mapping[str, Any], definition: ResourceDefinition
 ) -> tuple[str, ...]:
-    """The attributes whose values differ, extension attributes with their URN; `schemas` follows from them."""
+    """The attributes whose values differ, extension attributes with their URN. `schemas`, which is derived, is left out."""
     touched: list[str] = []
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name), after.get(name)
@@ -37,7 +37,7 @@ def touched_attributes(
 
 
 def check_parts(resource: Mapping[str, Any], touched: tuple[str, ...], definition: ResourceDefinition) -> None:
-    """Refuse a changed complex value in which a required sub-attribute has none, as a create or replace of it would be."""
+    """Refuse a changed complex value without a required sub-attribute, as a create or replace would be refused."""
     for name in touched:
         urn, _, own = name.rpartition(":") if name not in resource else ("", "", name)
         attribute = definition.attribute(own, urn)

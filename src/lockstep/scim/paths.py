@@ -1,6 +1,6 @@
-"""Read and print the paths of PATCH operations: `name.givenName`, `emails[type eq "work"].value`, `urn:...:User:manager`.
+"""Parse and print the paths of PATCH operations: `name.givenName`, `emails[type eq "work"].value`, `urn:...:User:manager`.
 
-The same grammar names target attributes of mappings. A path says nothing of whether the attribute exists.
+Mappings use the same grammar for target attributes. A valid path need not name an existing attribute.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lockstep.scim.tokens import tokenize
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """`schema:attribute[filter].sub`; *attribute* is "" when the extension *schema* itself is meant."""
+    """`schema:attribute[filter].sub`. *attribute* is "" if the extension *schema* itself is meant."""
 
     attribute: str
     sub: str = ""
@@ -39,9 +39,9 @@ class Path:
 
 
 def parse_path(text: str, *, lenient: bool = False) -> Path:
-    """Read a path, from a cache when it is short and was seen before; raises ScimError("invalidPath") with the position.
+    """Parse a path; short paths are cached. Raises ScimError("invalidPath") with the position.
 
-    *lenient* also takes filter values without quotes, or in other quotes than ".
+    *lenient* also accepts unquoted filter values and quotes other than ".
     """
     if not isinstance(text, str) or len(text) > MAX_LENGTH:
         raise invalid_path(f"A path is a text of at most {MAX_LENGTH} characters.")

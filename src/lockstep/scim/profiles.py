@@ -1,6 +1,7 @@
-"""Say which profile forgives what. `strict` is the RFC to the letter; `lenient`, the default, forgives all that is known.
+"""The profiles and the deviations that each tolerates. `strict` is the RFC to the letter; `lenient`, the default, has all tolerances.
 
-A tolerance is named by the function that grants it; `normalize.describe_tolerance` gives its docstring, to show to an admin.
+A tolerance has the name of the function that implements it. `normalize.describe_tolerance` shows that function's docstring to
+administrators.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from lockstep.scim.validate import Unknown
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a tenant forgives. *unknown* says what happens to attributes that no schema declares."""
+    """The tolerances of a tenant. *unknown* says what happens to attributes that no schema declares."""
 
     name: str
     tolerances: frozenset[str]
     unknown: Unknown = "ignore"
 
     def allows(self, tolerance: str) -> bool:
-        """Whether the tolerance of that name is granted."""
+        """Whether the profile includes the tolerance *tolerance*."""
         return tolerance in self.tolerances
 
 
-# Columns: entra, okta, onelogin, jumpcloud, google. Everything is forgiven by `lenient` and nothing by `strict`. Where unknown
-# attributes are ignored, keys that are paths must be understood: a change would be dropped in silence otherwise.
+# Columns: entra, okta, onelogin, jumpcloud, google. `lenient` has all tolerances, `strict` none. A profile that ignores unknown
+# attributes must understand keys that are paths; otherwise a change would be dropped silently.
 _TABLE: Final[dict[str, str]] = {
     #                          E O L J G
     "capitalised_names":      "x - - - -",
@@ -70,7 +71,7 @@ PROFILES: Final[dict[str, Profile]] = {
 
 
 def profile_named(name: str) -> Profile:
-    """The profile of that name; raises ScimError 404."""
+    """Return the profile called *name*. Raises ScimError 404 if it does not exist."""
     found = PROFILES.get(name)
     if found is None:
         raise not_found(f"There is no profile {name[:40]!r}: choose one of {', '.join(PROFILES)}.")

@@ -1,6 +1,6 @@
-"""Choose what of a resource is returned: `attributes`, `excludedAttributes`, and each attribute's `returned` (RFC 7644, 3.9).
+"""Select the attributes to return, by `attributes`, `excludedAttributes` and each attribute's `returned` (RFC 7644, section 3.9).
 
-`returned: never` wins over every request, `always` over every exclusion; `schemas` follows from what is left.
+`returned: never` overrides every request, `always` every exclusion. `schemas` is derived from the selected attributes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from lockstep.scim.names import parse_name
 from lockstep.scim.registry import ResourceDefinition
 from lockstep.scim.schema import Attribute
 
-# What to do with an attribute: leave it out, keep it whole, or keep some of its sub-attributes.
+# False drops an attribute, True keeps all of it, and a set keeps those sub-attributes.
 _Keep = Literal[False, True] | frozenset[str]
 
 _NAME = re.compile(r'(?:"(?:[^"\\]|\\.)*"|\[[^\]"]*|[^,\["])+|"')
 
 
 class Projection:
-    """A compiled choice. `wants("members")` tells a store what it need not read."""
+    """A compiled selection. `wants("members")` tells a store what it need not read."""
 
     def __init__(self, definition: ResourceDefinition, attributes: tuple[str, ...], excluded: tuple[str, ...]) -> None:
         if attributes and excluded:
@@ -36,13 +36,13 @@ class Projection:
         }
 
     def wants(self, name: str, urn: str = "") -> bool:
-        """Whether anything of this attribute is returned."""
+        """Whether any part of this attribute is returned."""
         attribute = self._definition.attribute(name, urn)
         choices = self._extensions.get(urn, {}) if urn else self._core
         return attribute is not None and choices.get(attribute.name, False) is not False
 
     def __call__(self, resource: Mapping[str, Any]) -> dict[str, Any]:
-        """The part of a stored resource that is returned; the resource itself is not changed."""
+        """Return the selected part of a stored resource, which is not modified."""
         core, definition = self._core, self._definition
         result: dict[str, Any] = {"schemas": [definition.schema.id]}
         for name, value in resource.items():
@@ -75,15 +75,15 @@ class Projection:
 def projection(
     definition: ResourceDefinition, *, attributes: tuple[str, ...] = (), excluded: tuple[str, ...] = ()
 ) -> Projection:
-    """The compiled choice, from a cache where it is short. Unknown names are ignored; unreadable ones raise invalidValue."""
+    """Compile a selection; short ones are cached. Unknown names are ignored; malformed names raise invalidValue."""
     if sum(map(len, attributes)) + sum(map(len, excluded)) > CACHED_TEXT:
         return Projection(definition, attributes, excluded)
     return _compiled(definition, attributes, excluded)
 
 
 def attribute_names(value: Any) -> tuple[str, ...]:
-    """The names in a query parameter ("a,b.c") or in the list of a search request."""
-    # A comma in the filter of a value path does not end a name.
+    """Read attribute names from a query parameter ("a,b.c") or from the list in a search request."""
+    # A comma inside the filter of a value path does not end a name.
     items = _NAME.findall(value) if isinstance(value, str) else value
     if items is None:
         return ()
@@ -151,7 +151,7 @@ def _all_visible(attribute: Attribute) -> frozenset[str]:
 
 
 def _named(definition: ResourceDefinition, urn: str, names: tuple[str, ...]) -> dict[str, frozenset[str]]:
-    """Declared attribute to the sub-attributes named, empty for the whole attribute; "*" for a whole extension."""
+    """Map each named attribute to its named sub-attributes, empty for the whole attribute. The key "*" means a whole extension."""
     found: dict[str, frozenset[str]] = {}
     for name in names:
         target = definition.find(parse_name(name, _unreadable))

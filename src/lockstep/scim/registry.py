@@ -1,6 +1,6 @@
-"""Know the schemas and resource types of one tenant, and what a path means in each of them.
+"""The schemas and resource types of one tenant, and the meaning of a path in each of them.
 
-A registry never changes: adding an extension gives a new one, and everything compiled for the old one stays right.
+A registry is immutable: adding an extension returns a new one, so everything compiled for the old one stays valid.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lockstep.scim.schema import (
     schema_from_json,
 )
 
-MOST_SPELLINGS = 256  # of names that a schema declares, kept for each resource type
+MOST_SPELLINGS = 256  # cached spellings of declared names, per resource type
 
 META = Attribute(
     "meta",
@@ -37,7 +37,7 @@ META = Attribute(
     ),
     description="When, where and which version.",
 )
-# RFC 7643, section 3.1: every resource has these, and no schema declares them.
+# Every resource has these, although no schema declares them (RFC 7643, section 3.1).
 COMMON_ATTRIBUTES = (
     Attribute("schemas", "reference", multi_valued=True, required=True, case_exact=True, returned="always"),
     Attribute("id", case_exact=True, mutability="readOnly", returned="always", uniqueness="server"),
@@ -47,7 +47,7 @@ COMMON_ATTRIBUTES = (
 
 
 class Target(NamedTuple):
-    """What a path means: *urn* of the extension or "" for core; *attribute* None means the whole extension."""
+    """The meaning of a path. *urn* is that of the extension, or "" for core; *attribute* None means the whole extension."""
 
     urn: str
     attribute: Attribute | None
@@ -55,7 +55,7 @@ class Target(NamedTuple):
 
     @property
     def leaf(self) -> Attribute | None:
-        """The sub-attribute where there is one, otherwise the attribute."""
+        """The sub-attribute if there is one, otherwise the attribute."""
         return self.sub or self.attribute
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class Target(NamedTuple):
 
 
 class ResourceDefinition:
-    """A resource type with its schemas; compared by identity, so that compiled functions can be cached by it."""
+    """A resource type with its schemas. Instances are compared by identity, so they can be cache keys for compiled functions."""
 
     def __init__(self, resource_type: ResourceType, core: Schema, extensions: Iterable[tuple[Schema, bool]]) -> None:
         self.type = resource_type
@@ -82,22 +82,22 @@ class ResourceDefinition:
         self._found: dict[AttributePath, Target] = {}
 
     def attribute(self, name: str, urn: str = "") -> Attribute | None:
-        """A core or common attribute, or one of the extension *urn*, by its name in any case."""
+        """Find a core or common attribute, or one of the extension *urn*, by its name in any letter case."""
         if not urn or urn.lower() == self.schema.id.lower():
             return self._by_name.get(name.lower())
         return self._by_extension.get(urn.lower(), {}).get(name.lower())
 
     def extension(self, urn: str) -> Schema | None:
-        """The extension schema of that URN in any case."""
+        """Find the extension schema with that URN in any letter case."""
         return self.extensions.get(urn.lower())
 
     def find(self, path: AttributePath) -> Target | None:
-        """What *path* means, with the declared spelling, or None when no schema of this resource type declares it."""
+        """Resolve *path* to its declared spelling, or return None if no schema of this resource type declares it."""
         known = self._found.get(path)
         if known is not None:
             return known
         target = self._resolve(path)
-        # Only what a schema declares is kept: of the rest there is no end.
+        # Cache only declared names: the number of others is unlimited.
         if target is not None:
             if len(self._found) >= MOST_SPELLINGS:
                 self._found.clear()
@@ -109,7 +109,7 @@ class ResourceDefinition:
         if whole is not None and (not path.name or not self._declares(path)):
             if not path.sub:
                 return Target(whole.id, None)
-            # urn:...:User.department, a dot where the colon belongs.
+            # urn:...:User.department has a dot instead of the colon.
             attribute = self.attribute(path.sub, whole.id)
             return Target(whole.id, attribute) if attribute else None
         if not path.name:
@@ -139,36 +139,36 @@ class SchemaRegistry:
         self._by_endpoint = {d.type.endpoint.strip("/").lower(): d for d in self._definitions.values()}
 
     def schema(self, urn: str) -> Schema:
-        """The schema of that URN; raises ScimError 404."""
+        """Return the schema with that URN. Raises ScimError 404 if it is unknown."""
         found = self.schemas.get(urn.lower())
         if found is None:
             raise not_found(f"There is no schema {urn[:200]!r} here; GET /Schemas lists them.")
         return found
 
     def resource(self, name: str) -> ResourceDefinition:
-        """The resource type of that name ("User"); raises ScimError 404."""
+        """Return the resource type with that name ("User"). Raises ScimError 404 if it is unknown."""
         found = self._definitions.get(name.lower())
         if found is None:
             raise not_found(f"There is no resource type {name[:200]!r} here; GET /ResourceTypes lists them.")
         return found
 
     def at_endpoint(self, endpoint: str) -> ResourceDefinition | None:
-        """The resource type at that endpoint ("Users", in any case), or None."""
+        """Return the resource type at that endpoint ("Users", in any letter case), or None."""
         return self._by_endpoint.get(endpoint.strip("/").lower())
 
     def definitions(self) -> tuple[ResourceDefinition, ...]:
-        """All resource types, in the order of their declaration."""
+        """Return all resource types in the order of declaration."""
         return tuple(self._definitions.values())
 
     def with_schema(self, schema: Schema | Any) -> SchemaRegistry:
-        """A registry that also has *schema* (a Schema or its JSON); the core schemas cannot be replaced."""
+        """Return a registry that also has *schema* (a Schema or its JSON). The core schemas cannot be replaced."""
         added = schema if isinstance(schema, Schema) else schema_from_json(schema)
         if added.id.lower() in default_registry().schemas:
             raise invalid_value(f"{added.id} is part of the standard and cannot be redefined.", "id")
         return SchemaRegistry([*self.schemas.values(), added], self.resource_types.values())
 
     def with_resource_type(self, resource_type: ResourceType | Any) -> SchemaRegistry:
-        """A registry that also has *resource_type* (or its JSON); its schemas must be known."""
+        """Return a registry that also has *resource_type* (or its JSON), whose schemas must be known."""
         added = resource_type if isinstance(resource_type, ResourceType) else resource_type_from_json(resource_type)
         standard = default_registry().resource_types.get(added.name.lower())
         if standard is not None and standard.schema != added.schema:
@@ -180,7 +180,7 @@ class SchemaRegistry:
         return SchemaRegistry(self.schemas.values(), [*others, added])
 
     def with_extension(self, resource: str, schema: Schema | Any, *, required: bool = False) -> SchemaRegistry:
-        """A registry in which resources of type *resource* also carry the attributes of *schema* (or its JSON)."""
+        """Return a registry in which resources of type *resource* also have the attributes of *schema* (or its JSON)."""
         added = schema if isinstance(schema, Schema) else schema_from_json(schema)
         known = self.schemas.get(added.id.lower())
         registry = self if known == added else self.with_schema(added)
@@ -200,7 +200,7 @@ class SchemaRegistry:
 
 @lru_cache(maxsize=1)
 def default_registry() -> SchemaRegistry:
-    """The standard's schemas and resource types, read once from the package."""
+    """Return the schemas and resource types of the standard, loaded once from the package."""
     schemas: list[Schema] = []
     kinds: list[ResourceType] = []
     folder = resources.files("lockstep.scim") / "schemas"

@@ -1,6 +1,6 @@
-"""Make the whole resource that a PUT sends from what an application showed and what is to change (RFC 7644, 3.5.1).
+"""Build the complete resource for a PUT from the one that the application returned and the changes (RFC 7644, section 3.5.1).
 
-What is not to change is sent back as it was shown, also what no schema declares. Names are read in any case; nothing is validated.
+Everything else is sent back unchanged, even attributes that no schema declares. Names match in any letter case; nothing is validated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LABELS = frozenset({"primary", "type", "display"})
 
 
 def replaced(resource: Mapping[str, Any], changes: Mapping[str, Any], definition: ResourceDefinition) -> dict[str, Any]:
-    """*resource* with each target path of *changes* set, added to (Added) or taken away (CLEAR)."""
+    """Return *resource* with each target path of *changes* set, added to (Added) or removed (CLEAR)."""
     result = _copied(resource)
     for text, value in changes.items():
         resolved = resolve_path(text, definition)
@@ -38,7 +38,7 @@ def replaced(resource: Mapping[str, Any], changes: Mapping[str, Any], definition
 
 
 def with_members(resource: Mapping[str, Any], *, add: Sequence[str], remove: Sequence[str]) -> dict[str, Any]:
-    """The group *resource* with these members more and fewer; the list is there also where it is empty."""
+    """Return the group *resource* with members added and removed. It always has a list of members, even an empty one."""
     result = _copied(resource)
     name = _spelled(result, "members")
     held = result.get(name)
@@ -53,7 +53,7 @@ def _copied(resource: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _holder(result: dict[str, Any], urn: str, definition: ResourceDefinition) -> dict[str, Any]:
-    """The object that holds the attributes of schema *urn*: the resource, or the extension in it."""
+    """The object that contains the attributes of schema *urn*: the resource, or the extension in it."""
     if not urn or urn.lower() == definition.schema.id.lower():
         return result
     name = _spelled(result, urn)
@@ -73,7 +73,7 @@ def _clear(holder: dict[str, Any], name: str, resolved: ResolvedPath) -> None:
         for element in [one for one in value if isinstance(one, dict) and loosely_matches(path.filter, one)]:
             if path.sub:
                 element.pop(_spelled(element, path.sub), None)
-            # A label without what it labels says nothing.
+            # An element that has only a type or other labels has no meaning.
             if not path.sub or all(one.lower() in labels for one in element):
                 value.remove(element)
     elif path.sub and isinstance(value, dict):
@@ -83,7 +83,7 @@ def _clear(holder: dict[str, Any], name: str, resolved: ResolvedPath) -> None:
 
 
 def _spelled(holder: Mapping[str, Any], name: str) -> str:
-    """*name* as *holder* spells it."""
+    """The spelling of *name* in *holder*."""
     return next((key for key in holder if key.lower() == name.lower()), name)
 
 

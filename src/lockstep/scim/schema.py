@@ -1,6 +1,6 @@
-"""Say what an attribute, a schema and a resource type are (RFC 7643, sections 2, 6 and 7); read and write them as JSON.
+"""Attributes, schemas and resource types (RFC 7643, sections 2, 6 and 7), and their JSON.
 
-Names are compared without regard to case, but a stored document always carries the declared spelling.
+Names are compared ignoring case, but a stored document always has the declared spelling.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _URN = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[^\s\[\]()\"]+\Z", re.IGNO
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of a schema. Sub-attributes are attributes without sub-attributes of their own."""
+    """One attribute of a schema. Sub-attributes have no sub-attributes of their own."""
 
     name: str
     type: Type = "string"
@@ -46,7 +46,7 @@ class Attribute:
         object.__setattr__(self, "by_name", {sub.name.lower(): sub for sub in self.sub_attributes})
 
     def sub(self, name: str) -> Attribute | None:
-        """The sub-attribute of that name in any case."""
+        """Find the sub-attribute with that name in any letter case."""
         return self.by_name.get(name.lower())
 
     @property
@@ -70,7 +70,7 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """A kind of resource: its endpoint, its schema, and pairs of an extension's URN and whether it is required."""
+    """A type of resource: its endpoint, its schema, and its extensions as pairs of a URN and whether it is required."""
 
     name: str
     endpoint: str
@@ -80,18 +80,18 @@ class ResourceType:
 
 
 def schema_from_json(document: Any) -> Schema:
-    """Read a schema; raises ScimError("invalidValue") that names the place for everything that is not one."""
+    """Read a schema. Raises ScimError("invalidValue") with the place of the error if it is malformed."""
     body = _object(document, "schema")
     urn = _text(body, "id", "schema")
     if not _URN.match(urn):
         raise invalid_value(f"The schema's id {urn[:80]!r} is not a URN: write urn:<namespace>:<name>.", "id")
-    # The schema of schemas is the one place where the RFC itself nests complex attributes (RFC 7643, section 7).
+    # Only the schema of schemas nests complex attributes (RFC 7643, section 7).
     attributes = _attributes(body.get("attributes"), "attributes", levels=2 if urn == SCHEMA_URN else 1)
     return Schema(urn, _text(body, "name", urn, default=urn.rsplit(":", 1)[-1]), _description(body), attributes)
 
 
 def schema_to_json(schema: Schema) -> dict[str, Any]:
-    """The body of a schema as `/Schemas` returns it, without meta."""
+    """Build the body of a schema as `/Schemas` returns it, without meta."""
     return {
         "schemas": [SCHEMA_URN],
         "id": schema.id,
@@ -102,7 +102,7 @@ def schema_to_json(schema: Schema) -> dict[str, Any]:
 
 
 def attribute_to_json(attribute: Attribute) -> dict[str, Any]:
-    """One attribute of `/Schemas`, with every characteristic written out."""
+    """Build one attribute for `/Schemas`, with every characteristic explicit."""
     body: dict[str, Any] = {
         "name": attribute.name,
         "type": attribute.type,
@@ -124,7 +124,7 @@ def attribute_to_json(attribute: Attribute) -> dict[str, Any]:
 
 
 def resource_type_from_json(document: Any) -> ResourceType:
-    """Read a resource type; raises ScimError("invalidValue") that names the place for everything that is not one."""
+    """Read a resource type. Raises ScimError("invalidValue") with the place of the error if it is malformed."""
     body = _object(document, "resource type")
     name = _text(body, "name", "resource type")
     endpoint = _text(body, "endpoint", name)
@@ -141,7 +141,7 @@ def resource_type_from_json(document: Any) -> ResourceType:
 
 
 def resource_type_to_json(resource_type: ResourceType) -> dict[str, Any]:
-    """The body of a resource type as `/ResourceTypes` returns it, without meta."""
+    """Build the body of a resource type as `/ResourceTypes` returns it, without meta."""
     body: dict[str, Any] = {
         "schemas": [RESOURCE_TYPE_URN],
         "id": resource_type.name,

@@ -1,6 +1,6 @@
-"""What the filter in a path selects among the values of an attribute, and which value it would describe.
+"""Select values of an attribute by the filter in a path, and derive the value that such a filter describes.
 
-A filter that cannot be applied is the path's fault, so it raises invalidPath.
+A filter that cannot be applied is an error in the path, so it raises invalidPath.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lockstep.scim.schema import Attribute
 
 
 def selection_of(selection: Filter, definition: ResourceDefinition, urn: str, attribute: Attribute) -> Predicate:
-    """A function that says whether a value is selected, from a cache when the filter is short and was seen before."""
+    """Return a predicate that tests whether a value is selected; short filters are cached."""
     try:
         if len(print_filter(selection)) > CACHED_TEXT:
             return _compile(selection, definition, urn, attribute.name)
@@ -27,7 +27,7 @@ def selection_of(selection: Filter, definition: ResourceDefinition, urn: str, at
 
 
 def element_described_by(selection: Filter, attribute: Attribute) -> dict[str, Any] | None:
-    """The value that `type eq "work"` or `type eq "work" and primary eq true` describes; None for any other filter."""
+    """The value described by `type eq "work"` or `type eq "work" and primary eq true`; None for any other kind of filter."""
     comparisons = selection.terms if isinstance(selection, And) else (selection,)
     element: dict[str, Any] = {}
     for comparison in comparisons:

@@ -1,6 +1,6 @@
-"""Carry values between target paths (`emails[type eq "work"].value`) and a resource: make one, or read one.
+"""Convert between target paths (`emails[type eq "work"].value`) with values and a resource, in both directions.
 
-The typed spelling is ours to find: "True" for a boolean attribute becomes true, a manager's id becomes {"value": id}.
+Values are converted to the declared type: "True" for a boolean attribute becomes true, a manager's id becomes {"value": id}.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from lockstep.scim.selections import element_described_by
 
 
 class Missing(Enum):
-    """The one value that says: there is none (which is not the same as an empty text)."""
+    """The marker for "no value", which differs from an empty text."""
 
     MISSING = "missing"
 
 
 class Clear(Enum):
-    """The one value that says: take away what is there."""
+    """The marker for removing the present value."""
 
     CLEAR = "clear"
 
@@ -36,7 +36,7 @@ CLEAR: Final = Clear.CLEAR
 
 
 class ResolvedPath(NamedTuple):
-    """A target path in declared spelling; *attribute* is None where no schema declares it."""
+    """A target path in declared spelling. *attribute* is None if no schema declares it."""
 
     path: Path
     attribute: Attribute | None
@@ -44,7 +44,7 @@ class ResolvedPath(NamedTuple):
 
     @property
     def described(self) -> dict[str, Any] | None:
-        """The sub-attributes that the filter asks for, typed; None without a filter that describes a value."""
+        """The typed sub-attributes that the filter requires; None if there is no filter that describes a value."""
         if self.path.filter is None:
             return None
         if self.attribute is None:
@@ -53,7 +53,7 @@ class ResolvedPath(NamedTuple):
 
 
 def resolve_path(text: str, definition: ResourceDefinition) -> ResolvedPath:
-    """Read a target path; names and filter values get the spelling and type that the schema declares."""
+    """Parse a target path. Names get their declared spelling, and filter values their declared type."""
     return _resolved_cached(text, definition) if len(text) <= CACHED_TEXT else _resolved(text, definition)
 
 
@@ -75,9 +75,9 @@ def _resolved(text: str, definition: ResourceDefinition) -> ResolvedPath:
 
 
 def to_resource(values: Mapping[str, Any], definition: ResourceDefinition) -> dict[str, Any]:
-    """The body of a create from target path -> value; None, MISSING and CLEAR leave the attribute out.
+    """Build the body of a create from target paths with values. None, MISSING and CLEAR leave the attribute out.
 
-    Extensions get an object of their own and their URN in `schemas`, also those that no schema declares.
+    Every extension, even an undeclared one, gets its own object and has its URN in `schemas`.
     """
     resource: dict[str, Any] = {"schemas": [definition.schema.id]}
     for text, value in values.items():
@@ -96,16 +96,16 @@ def to_resource(values: Mapping[str, Any], definition: ResourceDefinition) -> di
 
 
 def _mark_only_email(resource: Mapping[str, Any]) -> None:
-    """One e-mail address is the primary one unless a mapping says otherwise, as Microsoft Entra sends it."""
+    """Mark a single e-mail address as primary unless a mapping says otherwise, as Microsoft Entra does."""
     emails = resource.get("emails")
     if isinstance(emails, list) and len(emails) == 1 and isinstance(emails[0], dict) and "value" in emails[0]:
         emails[0].setdefault("primary", True)
 
 
 def read_path(resource: Mapping[str, Any], text: str) -> Any:
-    """The value at a target path, or MISSING. Tolerant of any server: names in any case, true and "True" alike.
+    """Return the value at a target path, or MISSING. Works with any server: names in any letter case, true or "True".
 
-    Of a complex value that is asked for as a whole, such as a manager, the `value` is returned where it has one.
+    For a whole complex value, such as a manager, its `value` is returned if it has one.
     """
     path = parse_path(text, lenient=True)
     value = _attribute_value(resource, path)
@@ -123,7 +123,7 @@ def read_path(resource: Mapping[str, Any], text: str) -> Any:
 
 
 def find_element(resource: Mapping[str, Any], path: Path) -> dict[str, Any] | None:
-    """The value of a multi-valued attribute that the filter of *path* selects in a resource of any server."""
+    """Find the value of a multi-valued attribute that the filter of *path* selects, in a resource from any server."""
     value = _attribute_value(resource, path)
     elements = value if isinstance(value, list) else [value]
     if path.filter is None:
@@ -133,7 +133,7 @@ def find_element(resource: Mapping[str, Any], path: Path) -> dict[str, Any] | No
 
 
 def typed_value(value: Any, attribute: Attribute | None) -> Any:
-    """*value* in the type that the attribute declares; what cannot be converted stays as it is for the server to judge."""
+    """Convert *value* to the declared type; if that fails, return it unchanged and let the server judge it."""
     if attribute is None:
         return value
     if attribute.multi_valued:
@@ -143,7 +143,7 @@ def typed_value(value: Any, attribute: Attribute | None) -> Any:
 
 
 def typed_filter(selection: Filter, attribute: Attribute) -> Filter:
-    """The same filter with declared names and typed values: `primary eq "True"` becomes `primary eq true`."""
+    """Convert a filter to declared names and typed values: `primary eq "True"` becomes `primary eq true`."""
     match selection:
         case Comparison(path, op, value):
             sub = attribute.sub(path.name)
@@ -164,7 +164,7 @@ def typed_filter(selection: Filter, attribute: Attribute) -> Filter:
 
 
 def loosely_matches(selection: Filter, element: Mapping[str, Any]) -> bool:
-    """Whether a value of a foreign server matches, without a schema: texts in any case, booleans quoted or not."""
+    """Whether a value from any server matches, without a schema: texts ignoring case, booleans with or without quotes."""
     match selection:
         case Comparison(path, "eq", value):
             return bool(_fold(_get(element, path.name)) == _fold(value))
@@ -183,7 +183,7 @@ def loosely_matches(selection: Filter, element: Mapping[str, Any]) -> bool:
 
 
 def put_value(container: dict[str, Any], resolved: ResolvedPath, value: Any) -> None:
-    """Set the value at a path within *container*, the object that holds its attribute; its element is made where it is missing."""
+    """Set the value at a path in *container*, the object with its attribute. A missing element is created."""
     path, attribute = resolved.path, resolved.attribute
     multi_valued = attribute.multi_valued if attribute else path.filter is not None
     typed = typed_value(value, resolved.leaf)
@@ -250,7 +250,7 @@ def _boolean(value: Any) -> Any:
 def _attribute_value(resource: Mapping[str, Any], path: Path) -> Any:
     holder: Any = resource
     if path.schema:
-        # A core URN before the name changes nothing: the attribute is at the top.
+        # A core URN before the name has no effect: core attributes are at the top level.
         holder = _get(resource, path.schema) if ":core:" not in path.schema.lower() else resource
         if not isinstance(holder, dict):
             return _get(resource, f"{path.schema}:{path.attribute}")

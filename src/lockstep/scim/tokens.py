@@ -1,6 +1,6 @@
-"""Split a filter or a path into words, strings and brackets, each with its position. One tokenizer for all small languages.
+"""Split a filter or path into words, strings and brackets with their positions. The only tokenizer of this package.
 
-Positions count characters from 1, because they are shown to people.
+Positions count characters from 1, because people see them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from lockstep.scim.errors import ScimError
 
 END = "end"
 
-# A word is everything up to a space, a quote or a bracket: names, URNs, operators, numbers and unquoted values alike.
+# A word extends to the next space, quote or bracket: a name, URN, operator, number or unquoted value.
 _TOKEN = re.compile(r'\s*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<punct>[()\[\]])|(?P<word>[^\s"()\[\]]+)|(?P<end>\Z))')
 
-# Quotes of other keyboards and languages. The closing one is followed by what ends a value, so that 'O'Neil' is one text.
+# Single and typographic quotes. A closing quote must be followed by the end of a value, so that 'O'Neil' is one text.
 _SINGLE, _DOUBLE = (
     "'\u2018\u2019\u201a\u201b\u2039\u203a`\u00b4\uff07",
     '"\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02',
@@ -32,7 +32,7 @@ _ESCAPED = re.compile(rf"\\([\\{_SINGLE}{_DOUBLE}])")
 
 
 class Token(NamedTuple):
-    """*kind* is "word", "string", "end", or the bracket itself; *text* is a string's decoded value."""
+    """*kind* is "word", "string", "end" or the bracket itself. For a string, *text* is the decoded value."""
 
     kind: str
     text: str
@@ -40,9 +40,9 @@ class Token(NamedTuple):
 
 
 def tokenize(text: str, error: Callable[[str], ScimError], *, any_quotes: bool = False) -> list[Token]:
-    """All tokens of *text*, the last of kind "end". What cannot be read raises *error* with the position.
+    """Return all tokens of *text*; the last one has the kind "end". Raises *error* with the position for invalid text.
 
-    *any_quotes* takes single and typographic quotes for quotes; what they enclose is taken as it stands.
+    *any_quotes* also accepts single and typographic quotes, whose content is taken literally.
     """
     tokens: list[Token] = []
     at = 0
@@ -73,7 +73,7 @@ def tokenize(text: str, error: Callable[[str], ScimError], *, any_quotes: bool =
 
 
 def quote(value: str) -> str:
-    """A string literal that `tokenize` reads back."""
+    """Print *value* as a string literal that `tokenize` reads back."""
     return orjson.dumps(value).decode()
 
 
@@ -82,6 +82,6 @@ def _decode(literal: str, start: int, error: Callable[[str], ScimError]) -> str:
         text = str(orjson.loads(literal))
     except (orjson.JSONDecodeError, UnicodeEncodeError):
         raise error(f"The text in quotes at character {start + 1} is not a JSON string.") from None
-    if "\x00" in text:  # no text may hold it, so nothing can match
+    if "\x00" in text:  # no stored text can contain it, so nothing can match
         raise error(f"The text in quotes at character {start + 1} holds the character NUL.")
     return text

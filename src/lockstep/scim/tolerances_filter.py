@@ -1,4 +1,4 @@
-"""What clients write instead of the right filter, and around a request: values without quotes, media types, names of endpoints."""
+"""Tolerances for filters and requests, one function each: unquoted values, media types, names of endpoints."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What clients write instead of the right PATCH operation, one function each.
+"""Tolerances for PATCH operations, one function each.
 
-The first kind changes operations while they are JSON, the second once their paths are read. Each gives back the very
-same object when there is nothing to forgive.
+The first kind changes operations while they are JSON, the second after their paths were parsed. Each returns the identical object if
+there is nothing to correct.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def remove_lists_values(operation: Operation, definition: ResourceDefinition) ->
     target = definition.find(path.name)
     attribute = target.attribute if target else None
     if attribute is None or not attribute.multi_valued or path.filter is not None or path.sub:
-        # The path says already what goes; what the value repeats selects nothing else.
+        # The path alone selects what to remove; the value cannot narrow it down, so drop it.
         return replace(operation, value=None)
     items = operation.value if isinstance(operation.value, list) else [operation.value]
     removals = []
@@ -157,9 +157,9 @@ OPERATION_TOLERANCES: Final[tuple[OperationTolerance, ...]] = (
 
 
 def _key_path(name: str, definition: ResourceDefinition) -> Path | None:
-    """The path that a key of a value stands for; None for a plain attribute, a whole extension and what is neither.
+    """The path that a key of a value stands for; None if the key is a plain attribute, a whole extension or no path at all.
 
-    Raises ScimError invalidPath for a key with a bracket that cannot be read: it is no attribute that could be unknown.
+    Raises ScimError("invalidPath") for a malformed key with a bracket, because it cannot be the name of an unknown attribute.
     """
     if "[" in name:
         path = parse_path(name, lenient=True)

@@ -1,6 +1,6 @@
-"""What clients write instead of the right resource in a create or replace, one function each.
+"""Tolerances for the resource in a create or replace, one function each.
 
-Each takes the body and gives back the very same object when there is nothing to forgive.
+Each takes the body and returns the identical object if there is nothing to correct.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _qualified(name: str, definition: ResourceDefinition) -> Target | None:
 
 
 def _put(result: dict[str, Any], target: Target, value: Any) -> None:
-    """Set the value unless the body says it in the right place too; objects on the way are copied, never changed."""
+    """Set the value unless the body also has one in the right place. Objects on the way are copied, never modified."""
     holder = result
     steps = [step for step in (target.urn, target.attribute.name if target.sub and target.attribute else "") if step]
     for step in steps:

@@ -1,7 +1,7 @@
-"""What clients write instead of the right value, one function each; used for whole resources and for values in a PATCH.
+"""Tolerances for values, one function each, for whole resources and for values in a PATCH.
 
-Each takes a value and its attribute, and gives back the very same object when there is nothing to forgive.
-*listed* says whether the place holds all values of a multi-valued attribute, or one value.
+Each takes a value and its attribute and returns the identical object if there is nothing to correct.
+*listed* says whether the value is the whole list of a multi-valued attribute or a single value.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ VALUE_TOLERANCES: Final[tuple[ValueTolerance, ...]] = (
 def forgive_value(
     value: Any, attribute: Attribute, *, listed: bool, tolerances: tuple[ValueTolerance, ...], applied: set[str]
 ) -> Any:
-    """*value* with everything put right that *tolerances* forgive, in it and below it; their names go to *applied*."""
+    """Correct *value* and everything below it as far as *tolerances* allow, and add the names of those used to *applied*."""
     if type(value) is str and attribute.type == "string" and not attribute.multi_valued:
         return value
     for tolerance in tolerances:

@@ -1,6 +1,6 @@
-"""Check a resource on its way in, and give it back with the declared spelling of every name.
+"""Validate an incoming resource and return it with the declared spelling of every name.
 
-What a client sends for read-only attributes is ignored, never an error (RFC 7644, sections 3.3 and 3.5.1).
+Values for read-only attributes are ignored, never an error (RFC 7644, sections 3.3 and 3.5.1).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Checkers:
 
 @lru_cache(maxsize=512)
 def checkers_of(definition: ResourceDefinition, unknown: Unknown) -> Checkers:
-    """The checks of a resource type, compiled once."""
+    """Return the checks of a resource type, compiled once."""
     return Checkers(definition, drop_unknown=unknown == "ignore")
 
 
@@ -46,10 +46,10 @@ def validate_resource(
     stored: Mapping[str, Any] | None = None,
     unknown: Unknown = "ignore",
 ) -> dict[str, Any]:
-    """Check a resource for create, or, with what is *stored*, for replace; the result is what to store.
+    """Validate a resource for a create, or for a replace of the *stored* one, and return what to store.
 
-    On replace, read-only attributes keep their stored values, and an immutable one may be left out but not changed.
-    Raises ScimError (invalidSyntax, invalidValue, mutability) whose detail names the attribute and the cure.
+    In a replace, read-only attributes keep their stored values, and an immutable one may be left out but not changed.
+    Raises ScimError (invalidSyntax, invalidValue, mutability) with the attribute and the remedy.
     """
     if not isinstance(resource, dict):
         raise invalid_syntax(f"A {definition.type.name} is a JSON object.")
@@ -75,9 +75,9 @@ def validate_resource(
 
 
 def check_required(resource: Mapping[str, Any], definition: ResourceDefinition) -> None:
-    """Refuse a resource in which a required attribute or extension has no value."""
+    """Raise ScimError if a required attribute or extension has no value."""
     for attribute in definition.schema.attributes:
-        # An empty userName is as good as none (RFC 7643, section 4.1.1).
+        # An empty userName counts as missing (RFC 7643, section 4.1.1).
         if attribute.required and not attribute.read_only and resource.get(attribute.name) in (None, "", []):
             raise invalid_value(f"{attribute.name} is required: send a value.", attribute.name)
     for extension in definition.extensions.values():
@@ -93,7 +93,7 @@ def check_required(resource: Mapping[str, Any], definition: ResourceDefinition) 
 
 
 def schemas_of(resource: Mapping[str, Any], definition: ResourceDefinition) -> list[str]:
-    """The `schemas` of a resource, from its content: the core schema and the extensions that have a value."""
+    """Derive the `schemas` of a resource: the core schema and the extensions that have a value."""
     return [definition.schema.id, *(s.id for s in definition.extensions.values() if s.id in resource)]
 
 

@@ -1,6 +1,6 @@
-"""Check one value against its attribute and give it back in canonical spelling.
+"""Check one value against its attribute and return it in canonical spelling.
 
-A checker returns None for a value that RFC 7643, section 2.5 calls unassigned: null, an empty list, an object without content.
+A checker returns None for an unassigned value (RFC 7643, section 2.5): null, an empty list, an object without content.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\
 
 
 def read_datetime(text: str) -> datetime | None:
-    """The time that an xsd:dateTime means, aware and in UTC; None when *text* is none. Without a zone it is UTC."""
+    """Parse an xsd:dateTime to an aware UTC time; None if *text* is invalid. A missing zone means UTC."""
     if not _DATE_TIME.match(text):
         return None
     try:
@@ -31,7 +31,7 @@ def read_datetime(text: str) -> datetime | None:
 
 
 def copy_json(value: Any) -> Any:
-    """A deep copy of parsed JSON."""
+    """Return a deep copy of parsed JSON."""
     if type(value) is dict:
         return {key: copy_json(item) for key, item in value.items()}
     if type(value) is list:
@@ -40,7 +40,7 @@ def copy_json(value: Any) -> Any:
 
 
 def checker_of(attribute: Attribute, place: str, *, drop_unknown: bool) -> Checker:
-    """Compile the check of an attribute, with all its values when it is multi-valued."""
+    """Compile the check of an attribute, including all its values if it is multi-valued."""
     single = single_checker_of(attribute, place, drop_unknown=drop_unknown)
     if not attribute.multi_valued:
         return single
@@ -64,7 +64,7 @@ def checker_of(attribute: Attribute, place: str, *, drop_unknown: bool) -> Check
 
 
 def single_checker_of(attribute: Attribute, place: str, *, drop_unknown: bool) -> Checker:
-    """Compile the check of one value of an attribute."""
+    """Compile the check of a single value of an attribute."""
     if attribute.is_complex:
         return _complex_checker(attribute, place, drop_unknown=drop_unknown)
     if attribute.type == "string" and attribute.canonical_values:
@@ -80,7 +80,7 @@ def single_checker_of(attribute: Attribute, place: str, *, drop_unknown: bool) -
 
 
 def check_one_primary(elements: list[Any], place: str) -> None:
-    """Refuse two primary values; what is primary must be told from what is not (RFC 7643, section 2.4)."""
+    """Raise ScimError if more than one value is primary (RFC 7643, section 2.4)."""
     if sum(1 for element in elements if isinstance(element, dict) and element.get("primary") is True) > 1:
         raise invalid_value(f"{place} has two primary values: mark one.", place)
 
@@ -140,7 +140,7 @@ def _canonical_checker(attribute: Attribute, place: str) -> Checker:
 
 
 def unknown_attribute(place: str) -> ScimError:
-    """The refusal of an attribute that no schema of the resource declares."""
+    """The error for an attribute that no schema of the resource declares."""
     return invalid_value(
         f"{place[:200]} is not an attribute here: check the spelling against GET /Schemas.", place[:200]
     )
@@ -151,7 +151,7 @@ def _wrong_type(place: str, wanted: str, value: Any) -> ScimError:
 
 
 def _describe(value: Any) -> str:
-    # The value itself is not shown: it may be a password in the wrong place.
+    # Do not show the value: it may be a password in the wrong place.
     names: dict[type, str] = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
     return names.get(type(value), "an object")
 
