@@ -136,7 +136,7 @@ def test_an_issuer_is_trusted_by_command_and_listed_like_a_key(command: Any, tmp
     assert [key["key"] for key in listed if key["kind"] == "issuer"] == ["signed tokens"]
     for subjects in ((), ("--subject", "app", "--any-subject")):
         assert "--any-subject" in command(*wanted[:6], *subjects, "--jwks", str(keys), code=64).stderr
-    assert "no public keys that can be read" in command(*wanted, str(keys), code=64).stderr
+    assert "no readable public keys" in command(*wanted, str(keys), code=64).stderr
 
 
 def test_streams_are_added_listed_and_removed_by_command(command: Any) -> None:

@@ -1,1 +1,1 @@
-"""Who may call: API keys, tokens of trusted issuers, sign-in attempts."""
+"""Who may call: API keys, tokens of trusted issuers, refused sign-ins."""

@@ -1,6 +1,6 @@
-"""API keys: made once, shown once, kept as a hash.
+"""API keys: shown once, when they are created, and stored as a hash.
 
-A key belongs to a member and ends with it. Only an Admin's key may provision, whatever its scopes say.
+A key belongs to a member and ends with that member. Only an Admin's key may provision, whatever its scopes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DEFAULT_SCOPES = ("read", "users", "groups")
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key just made; the only moment at which the secret can be seen."""
+    """A key just created. The secret is available only here."""
 
     id: str
     name: str
@@ -34,17 +34,17 @@ class NewKey:
 
 
 def hash_of(secret: str | bytes) -> bytes:
-    """How a key is stored: 256 random bits need no slow hash."""
+    """The hash under which a key is stored. 256 random bits need no slow hash."""
     return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).digest()
 
 
 def looks_like_jwt(token: bytes) -> bool:
-    """Whether *token* has the form of a JWS (RFC 7515, section 3.1); our own keys never have."""
+    """Whether *token* has the form of a JWS (RFC 7515, section 3.1); our own keys never do."""
     return token.startswith(b"eyJ") and token.count(b".") == 2
 
 
 def checked_scopes(scopes: Sequence[str]) -> tuple[str, ...]:
-    """The scopes in their order. Raises LockstepError for an unknown one, or none."""
+    """*scopes* in the order of SCOPES. Raises LockstepError for an unknown scope, and if there are none."""
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         raise invalid(
@@ -65,7 +65,7 @@ async def create_key(
     expires_in: timedelta | None = None,
     kind: str = "key",
 ) -> NewKey:
-    """Make a key for *member*, or for the first active member in *role*. Raises LockstepError when there is none."""
+    """Create a key for *member*, or for the first active member with *role*. Raises LockstepError if there is no such member."""
     checked = checked_scopes(scopes)
     expires_at = datetime.now(UTC) + expires_in if expires_in else None
     secret = new_key()
@@ -77,7 +77,7 @@ async def create_key(
 
 
 async def owner_of_key(connection: table.Connection, tenant_id: int, *, member: str, role: str) -> str:
-    """The id of *member*, or of the first active member in *role*. Raises LockstepError when there is none."""
+    """The id of *member*, or of the first active member with *role*. Raises LockstepError if there is no such member."""
     if member:
         owner = await members_table.find_member(connection, tenant_id, member)
         missing, cure = f"There is no member {member[:200]!r}", "documo members list"
@@ -98,7 +98,7 @@ async def list_keys(store: Store, tenant_id: int) -> list[table.KeyRow]:
 
 
 async def revoke_key(store: Store, tenant_id: int, which: str) -> table.KeyRow:
-    """End a key, named by its id, name or prefix, at once; the key. Raises LockstepError when none or several are meant."""
+    """Revoke the key with this id, name or prefix at once, and return it. Raises LockstepError if none or several match."""
     async with store.control() as connection:
         key = await _one_key(connection, tenant_id, which)
         await table.revoke(connection, tenant_id, key.id)
@@ -106,7 +106,7 @@ async def revoke_key(store: Store, tenant_id: int, which: str) -> table.KeyRow:
 
 
 async def rotate_key(store: Store, tenant_id: int, which: str, *, overlap: timedelta) -> NewKey:
-    """Make a successor of a key with the same owner and scopes; the old one works on for *overlap*, then ends."""
+    """Create a successor of a key with the same owner and scopes; the old key stays valid for *overlap*."""
     secret = new_key()
     async with store.control() as connection:
         old = await _one_key(connection, tenant_id, which)
@@ -122,6 +122,6 @@ async def _one_key(connection: table.Connection, tenant_id: int, which: str) -> 
     found = [key for key in keys if key.id == wanted] or [key for key in keys if key.name == which]
     found = found or [key for key in keys if len(which) >= 8 and key.prefix.startswith(which[:12])]
     if len(found) != 1:
-        what = "There is no key" if not found else f"{len(found)} keys answer to"
+        what = "There is no key" if not found else f"{len(found)} keys match"
         raise not_found(f"{what} {which[:40]!r}", next_step="documo keys list, then use the id")
     return found[0]

@@ -1,6 +1,6 @@
-"""Note in an account's request log that somebody still uses one of its keys that was revoked, replaced or has expired.
+"""Record in an account's request log that a client still uses a revoked, replaced or expired key.
 
-Without it an administrator who replaced a key would see the client fall silent, and not that it goes on with the old key.
+Otherwise an administrator who replaced a key would only see the client fall silent, not that it still sends the old key.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from documo.store.database import Store
 
 log = structlog.get_logger("documo.access.ended_keys")
 
-MOST_A_MINUTE = 6  # entries for one key: a client that tries without a pause must not push the others out of the log
+MOST_A_MINUTE = 6  # entries for one key: a client that retries without a pause must not crowd out other entries
 MOST_KEYS = 10_000
 
 
 class EndedKeys:
-    """Who asked with a key that has ended, as entries of the request log."""
+    """Adds requests that used an ended key to the request log."""
 
     def __init__(self, store: Store, request_log: RequestLog) -> None:
         self._store = store
@@ -35,7 +35,7 @@ class EndedKeys:
         self._noted: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     async def note(self, token: bytes, scope: MutableMapping[str, Any]) -> None:
-        """Note the request that was refused with 401, if *token* was a key of an account. Never fails."""
+        """Record a request that was refused with 401, if *token* was once a key of an account. Never fails."""
         if not token.startswith(KEY_PREFIX.encode()):
             return
         try:
@@ -48,7 +48,7 @@ class EndedKeys:
             self._request_log.add(_entry(ended, scope))
 
     def may_note(self, key_id: str, *, at: float) -> bool:
-        """Whether one entry more is due for the key. *at* is in seconds of a clock that never goes back."""
+        """Whether the key may have another entry. *at* is the time of a monotonic clock in seconds. Counts the call."""
         begun, count = self._noted.pop(key_id, (at, 0))
         if at - begun >= 60:
             begun, count = at, 0

@@ -1,6 +1,6 @@
-"""Read the public keys of an issuer from what its admin has in hand: a JWKS document, or PEM with keys and certificates.
+"""Read an issuer's public keys from a JWKS document, or from PEM with keys and certificates.
 
-A private key is refused aloud and never stored: whoever pastes one should learn of it.
+A private key is refused with an error and never stored, so that an admin who pastes one by mistake notices.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ _EC_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES51
 
 
 def read_keys(data: bytes) -> Mapping[str, Any]:
-    """The JWKS (RFC 7517) that a file holds or whose keys its PEM blocks are. Raises LockstepError when it is neither."""
+    """The JWKS (RFC 7517) in a file, or one made of the file's PEM blocks. Raises LockstepError if the file is neither."""
     if b"PRIVATE KEY-----" in data:
         raise invalid(
-            "The file holds a private key", next_step="Give the public key or the certificate; keep the private one"
+            "The file contains a private key",
+            next_step="Give the public key or the certificate and keep this one secret",
         )
     blocks = [(found[1].decode(), found[0]) for found in _BLOCK.finditer(data)]
     if blocks:
@@ -40,7 +41,7 @@ def read_keys(data: bytes) -> Mapping[str, Any]:
 
 
 def _jwk(kind: str, block: bytes) -> dict[str, Any]:
-    """One key as JWK. RSA keys count as RS256: PEM does not say, and it is what issuers sign with."""
+    """One key as a JWK. An RSA key is read as RS256: PEM does not name the algorithm, and RS256 is what issuers use."""
     try:
         key = (
             x509.load_pem_x509_certificate(block).public_key() if kind == "CERTIFICATE" else load_pem_public_key(block)
@@ -53,13 +54,11 @@ def _jwk(kind: str, block: bytes) -> dict[str, Any]:
         return {**ECAlgorithm.to_jwk(key, as_dict=True), "alg": _EC_ALGORITHMS[key.curve.name]}
     if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
         return {**OKPAlgorithm.to_jwk(key, as_dict=True), "alg": "EdDSA"}
-    raise invalid(
-        "A key in the file is of a kind that no token is signed with", next_step="Give an RSA, EC or EdDSA key"
-    )
+    raise invalid("A key in the file is of a type that cannot sign tokens", next_step="Give an RSA, EC or EdDSA key")
 
 
 def _unreadable() -> LockstepError:
     return invalid(
-        "The file holds no public keys that can be read",
+        "The file contains no readable public keys",
         next_step='Give the issuer\'s JWKS, {"keys": [...]}, or PEM with public keys or certificates',
     )

@@ -1,7 +1,7 @@
-"""Tokens that somebody else signs: a JWT is as good as a key where the account trusts its issuer for its audience.
+"""Tokens signed by others: a JWT is accepted in place of a key if the account trusts its issuer for its audience.
 
-An account is found by issuer and audience alone, so no two accounts may trust the same pair. The keys are given by the account's admin;
-nothing is fetched. Only asymmetric signatures count: a public key can never be taken for a shared secret (RFC 8725, section 2.1).
+The account is found by issuer and audience alone, so no two accounts may trust the same pair. The account's admin supplies the keys;
+none are fetched. Only asymmetric signatures are accepted, so a public key can never be used as a shared secret (RFC 8725, section 2.1).
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 LEEWAY_SECONDS = 60
 FEWEST_RSA_BITS = 2048
 MAX_TOKEN_BYTES = 8_000
-LATEST = 253_402_300_799  # the last second that a date can say
+LATEST = 253_402_300_799  # the last second that a datetime can hold
 _REASONS: Sequence[tuple[type[jwt.PyJWTError], str]] = (
     (jwt.ExpiredSignatureError, "The token has expired."),
     (jwt.ImmatureSignatureError, "The token is not valid yet."),
     (jwt.InvalidSignatureError, "The token is not signed by a key that this account trusts."),
-    (jwt.InvalidAlgorithmError, "The token is signed in a way that is not accepted."),
-    (jwt.MissingRequiredClaimError, "The token lacks one of exp, iss and aud."),
+    (jwt.InvalidAlgorithmError, "The token's signature algorithm is not accepted."),
+    (jwt.MissingRequiredClaimError, "The token lacks one of the claims exp, iss and aud."),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """A trust as it was made."""
+    """A trust that was just created or replaced."""
 
     id: str
     name: str
@@ -65,13 +65,13 @@ async def trust_issuer(
 ) -> Trust:
     """Accept tokens of *issuer* for *audience*, signed by one of *jwks* (RFC 7517), as if they were *member*'s key.
 
-    Only tokens count whose `sub`, `appid` or `azp` is *subject*; None takes those of every application that the issuer knows.
-    Where the account trusts the pair already, keys, subject and scopes are replaced. Raises LockstepError for keys that cannot be used,
-    and where another account trusts the same pair.
+    Only tokens whose `sub`, `appid` or `azp` is *subject* are accepted; None accepts those of every application of the issuer.
+    If the account already trusts the pair, keys, subject and scopes are replaced. Raises LockstepError for unusable keys,
+    and if another account trusts the same pair.
     """
     checked, usable = checked_scopes(scopes), len(_usable_keys(jwks))
     if not issuer.strip() or not audience.strip():
-        raise invalid("A trust needs the issuer and the audience that tokens name (the claims iss and aud)")
+        raise invalid("A trust needs an issuer and an audience (the claims iss and aud of the tokens)")
     if not usable and _weak_keys(jwks):
         raise invalid(
             f"The RSA key has fewer than {FEWEST_RSA_BITS} bits, so its signatures can be forged",
@@ -79,30 +79,30 @@ async def trust_issuer(
         )
     if not usable:
         raise invalid(
-            "The key set holds no public key that signatures can be checked with",
+            "The key set contains no public key that can verify signatures",
             next_step="Give the issuer's JWKS: a JSON object with `keys`, each an RSA, EC or OKP public key",
         )
     public = {"keys": [one for one in jwks["keys"] if isinstance(one, Mapping) and "d" not in one and "k" not in one]}
-    async with store.control() as connection:  # trusts of all accounts are looked at
+    async with store.control() as connection:  # not the tenant's transaction: it compares the trusts of all accounts
         await table.lock(connection)
         for known in await table.of_token(connection, issuer, [audience]):
             if known.tenant_id != tenant_id:
                 raise conflict(
-                    "Tokens of this issuer for this audience are trusted by another account",
+                    "Another account already trusts this issuer for this audience",
                     next_step="Each account needs an audience of its own",
                 )
             await table.replace(connection, known.key_id, jwks=public, scopes=checked, subject=subject)
             return Trust(known.key_id, name, issuer, audience, checked, usable)
         await connection.execute(SET_TENANT, (str(tenant_id),))
         owner = await owner_of_key(connection, tenant_id, member=member, role=role)
-        key = NewKey(new_id(), name or "issuer", "jwt", new_key(), checked, None)  # the secret is shown to nobody
+        key = NewKey(new_id(), name or "issuer", "jwt", new_key(), checked, None)  # this secret is never shown
         await keys_table.insert(connection, tenant_id, owner, key, hash_of(key.secret), kind="issuer")
         await table.insert(connection, key.id, issuer=issuer, audience=audience, jwks=public, subject=subject)
     return Trust(key.id, key.name, issuer, audience, checked, usable)
 
 
 async def principal_of(store: Store, token: bytes) -> Principal:
-    """Whom a JWT stands for. Raises ScimError 401, which says what is wrong with it and never repeats it."""
+    """The principal behind a JWT. Raises ScimError 401, which says what is wrong with the token and never quotes it."""
     if len(token) > MAX_TOKEN_BYTES:
         raise ScimError(401, "", f"The token is longer than {MAX_TOKEN_BYTES} bytes.")
     issuer, audiences = _addressed(token)
@@ -114,7 +114,7 @@ async def principal_of(store: Store, token: bytes) -> Principal:
         _check_subject(claims, found[0].subject)
         principal = await keys_table.principal(connection, found[0].hash)
     if principal is None:
-        raise ScimError(401, "", "The member whom this token stands for is inactive or gone.")
+        raise ScimError(401, "", "The member behind this token is inactive or deleted.")
     scopes = principal.scopes
     if isinstance(claims.get("scope"), str):  # RFC 9068, section 2.2.3: it narrows what the account grants
         scopes = scopes & frozenset(claims["scope"].split()) & frozenset(SCOPES)
@@ -123,26 +123,26 @@ async def principal_of(store: Store, token: bytes) -> Principal:
 
 
 def _addressed(token: bytes) -> tuple[str, list[str]]:
-    """Issuer and audiences that an unchecked token names: they only say whose keys it is checked with."""
+    """The issuer and audiences named by a token that is not verified yet; they only select the keys to verify it with."""
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, RecursionError):
-        raise ScimError(401, "", "The token is no JWT that can be read.") from None
+        raise ScimError(401, "", "The token is not a readable JWT.") from None
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     named = [claims.get("iss"), *audiences[:20]]
     if not all(isinstance(one, str) and one and "\0" not in one and _is_text(one) for one in named):
-        raise ScimError(401, "", "The token lacks one of exp, iss and aud.")
+        raise ScimError(401, "", "The token lacks one of the claims exp, iss and aud.")
     return str(named[0]), [str(one) for one in named[1:]]
 
 
 def _is_text(value: str) -> bool:
-    """Whether *value* can be asked for: JSON may hold halves of characters."""
+    """Whether *value* can be encoded for the database: JSON may contain lone surrogates."""
     return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _verified(token: bytes, trust: IssuerRow) -> dict[str, Any]:
-    """The claims, once signature, issuer, audience and times are right (RFC 7519, section 4.1)."""
+    """The claims, after verifying signature, issuer, audience and times (RFC 7519, section 4.1). Raises ScimError 401."""
     wanted = jwt.get_unverified_header(token).get("kid")
     keys = _usable_keys(trust.jwks)
     named = [key for key in keys if wanted is not None and key.key_id == wanted] or keys
@@ -168,13 +168,13 @@ def _verified(token: bytes, trust: IssuerRow) -> dict[str, Any]:
 
 
 def _check_subject(claims: Mapping[str, Any], subject: str | None) -> None:
-    """Raise ScimError 401 for a token of another application or person than the trust is for."""
+    """Raise ScimError 401 unless the token is of the application or person that the trust names."""
     if subject is not None and subject not in [claims.get(name) for name in ("sub", "appid", "azp")]:
-        raise ScimError(401, "", "The token is for another application than the one that this account trusts.")
+        raise ScimError(401, "", "The token belongs to an application other than the one that this account trusts.")
 
 
 def _usable_keys(jwks: Mapping[str, Any]) -> list[jwt.PyJWK]:
-    """The public keys of a set that can check signatures; keys of other kinds stand there without harm."""
+    """The public keys of a set that can verify signatures; other keys are ignored."""
     return [key for key in _signing_keys(jwks) if not _is_weak(key)]
 
 

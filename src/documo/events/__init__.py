@@ -1,1 +1,1 @@
-"""Telling others of changes: streams, delivery, polling (RFC 8935, 8936)."""
+"""Sending changes to receivers: streams, delivery, polling (RFC 8935, 8936)."""

@@ -1,7 +1,7 @@
-"""Send what waits in streams: signed tokens (RFC 8935) and plain webhooks, one after the other, so that the order stays.
+"""Deliver the events of streams: signed tokens (RFC 8935) and plain webhooks, one at a time, so that the order is kept.
 
-At least once: an event is forgotten only when its receiver said that it has it. A stream whose receiver fails waits longer and longer;
-one event that is refused again and again is given up, so that it holds up nothing else.
+At least once: an event is dropped only after its receiver acknowledged it. While a receiver fails, its stream waits longer each time;
+an event that is refused repeatedly is given up, so that it does not block the events behind it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PURGE_SECONDS = 600.0
 
 
 class EventDelivery:
-    """The task that serves the streams of all accounts. Several processes share the work: each takes streams that nobody serves."""
+    """The task that serves the streams of all accounts. Several processes share the work: each takes streams that no other serves."""
 
     def __init__(self, store: Store, tenants: Tenants, keys: EventKeys, rules: OutboundRules, issuer: str) -> None:
         self._store = store
@@ -52,7 +52,7 @@ class EventDelivery:
         self._woken = asyncio.Event()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Deliver events until cancelled."""
         listener = asyncio.create_task(self._listen())
         purged_at = 0.0
         try:
@@ -78,7 +78,7 @@ class EventDelivery:
                 await self._client.close()
 
     async def _serve_one(self) -> bool:
-        """Serve one stream that has something to send; False where there is none."""
+        """Serve one stream that has events to send; False if there is none."""
         async with self._store.control() as connection:
             stream = await table.due_for_delivery(connection)
             if stream is None:
@@ -107,8 +107,8 @@ class EventDelivery:
         await table.note_failure(connection, stream.id, error, wait=wait)
 
     async def _send(self, stream: StreamRow, event: StreamEvent) -> tuple[str, bool] | None:
-        """None when the receiver has it; otherwise why not, and whether it is this very event that it refuses."""
-        from lockstep.http.client import HttpClient, WireError  # only who sends needs it
+        """None once the receiver has the event; otherwise the problem, and whether the receiver refused this event itself."""
+        from lockstep.http.client import HttpClient, WireError  # most processes send nothing
 
         self._client = self._client or HttpClient(self._rules)
         tenant = await self._tenants.tenant(stream.tenant_id)

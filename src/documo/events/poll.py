@@ -1,4 +1,4 @@
-"""Poll-based delivery of SETs (RFC 8936): the receiver fetches, and says with its next request what it has."""
+"""Poll-based delivery of SETs (RFC 8936): the receiver fetches events, and its next request acknowledges them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def poll_endpoint(
             if stream is not None and stream.delivery == "poll" and wanted.done:
                 await table.acknowledge(connection, stream.id, wanted.done)
         if stream is None or stream.delivery != "poll":
-            return _error(ScimError(404, "", "There is no stream of that id that can be polled."))
+            return _error(ScimError(404, "", "No stream with this id can be polled."))
         found = await _waiting(store, stream, wanted)
         events, more = found[: wanted.most], len(found) > wanted.most
         sets = {one.jti: keys.signer.sign(claims(one, stream, caller.tenant.registry, issuer)) for one in events}
@@ -72,20 +72,20 @@ def poll_endpoint(
 
 
 class _Wanted:
-    """A poll request (RFC 8936, section 2.2). *done* are the events that need not come again."""
+    """A poll request (RFC 8936, section 2.2). *done* are the events that need not be sent again."""
 
     def __init__(self, body: dict[str, Any]) -> None:
         most, at_once = body.get("maxEvents", MOST_EVENTS), body.get("returnImmediately", False)
         acks, errors = body.get("ack", []), body.get("setErrs", {})
         if not isinstance(most, int) or isinstance(most, bool) or most < 0:
-            raise ScimError(400, "invalidValue", "maxEvents must be a number, 0 or more.")
+            raise ScimError(400, "invalidValue", "maxEvents must be an integer, 0 or more.")
         if not isinstance(at_once, bool):
             raise ScimError(400, "invalidValue", "returnImmediately must be true or false.")
         if not isinstance(acks, list) or not isinstance(errors, dict) or len(acks) + len(errors) > MOST_ACKS:
-            raise ScimError(400, "invalidValue", f"ack is a list, setErrs an object, with at most {MOST_ACKS} events.")
+            raise ScimError(400, "invalidValue", f"ack must be a list, setErrs an object; at most {MOST_ACKS} events.")
         self.most = min(most, MOST_EVENTS)
         self.at_once = at_once
-        # What the receiver cannot read does not get better by coming again.
+        # Resending an event that the receiver cannot parse does not help.
         self.done = [known for one in [*acks, *errors] if isinstance(one, str) and (known := read_id(one))]
 
 
@@ -93,14 +93,14 @@ def _wanted(body: bytes) -> _Wanted:
     try:
         given = orjson.loads(body or b"{}")
     except orjson.JSONDecodeError:
-        raise ScimError(400, "invalidSyntax", "The body is no JSON.") from None
+        raise ScimError(400, "invalidSyntax", "The body is not valid JSON.") from None
     if not isinstance(given, dict):
         raise ScimError(400, "invalidSyntax", "The body must be a JSON object.")
     return _Wanted(given)
 
 
 async def _waiting(store: Store, stream: StreamRow, wanted: _Wanted) -> list[StreamEvent]:
-    """What waits, one more than is wanted to see whether there is more; without *at_once* something is waited for."""
+    """The waiting events, one more than *most* to show whether there are more; unless *at_once*, waits until there is one."""
     if not wanted.most:
         return []
     loop = asyncio.get_running_loop()
@@ -127,7 +127,7 @@ async def _caller(request: Request, tenants: Tenants) -> Caller:
     if wait:
         raise Throttled("Too many requests", wait)
     if caller.principal.role != ADMIN or not caller.principal.scopes & {"read", "admin"}:
-        raise ScimError(403, "", "Only an Admin's key with the scope read may follow events.")
+        raise ScimError(403, "", "Only an Admin's key with the scope read may poll events.")
     return caller
 
 

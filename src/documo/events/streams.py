@@ -1,4 +1,4 @@
-"""Event streams of an account: who is told of changes, and how. What is told is in `security_events`."""
+"""Event streams of an account: who receives changes, and how. The events themselves are in `security_events`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from lockstep.http.outbound import Blocked, OutboundRules
 from lockstep.scim.registry import SchemaRegistry
 
 DELIVERIES = ("poll", "push", "webhook")
-MOST_STREAMS = 20  # of an account: every change is written once for each
+MOST_STREAMS = 20  # per account: every change is written once for each stream
 
 
 @dataclass(frozen=True, slots=True)
 class NewStream:
-    """A stream just made. *secret* is a webhook's, "" for the others."""
+    """A stream just created. *secret* is the webhook's secret, "" for other streams."""
 
     stream: StreamRow
     secret: str = ""
@@ -29,14 +29,14 @@ class NewStream:
 
 @dataclass(frozen=True)
 class EventKeys:
-    """What events are signed with, shared by all processes of a service."""
+    """The keys that sign events, shared by all processes of the service."""
 
     seed: bytes
     webhook_master: bytes
 
     @cached_property
     def signer(self) -> Signer:
-        """Made when somebody needs it."""
+        """The signer, created on first use."""
         return Signer(self.seed)
 
 
@@ -56,11 +56,11 @@ async def add_stream(
     name: str = "",
     rules: OutboundRules | None = None,
 ) -> NewStream:
-    """Tell a receiver of every change from now on. Raises LockstepError for a URL that may not be reached."""
+    """Send every change from now on to a receiver. Raises LockstepError for a URL that Documo may not connect to."""
     if delivery not in DELIVERIES:
-        raise invalid(f"There is no delivery {delivery!r}", next_step=f"One of: {', '.join(DELIVERIES)}")
+        raise invalid(f"{delivery!r} is not a delivery method", next_step=f"Choose one of: {', '.join(DELIVERIES)}")
     if bool(url) != (delivery != "poll"):
-        raise invalid("A stream that is polled has no URL; one that is pushed needs one")
+        raise invalid("A polled stream takes no URL; a push or webhook stream needs one")
     if url:
         try:
             (rules or OutboundRules()).check_url(url)
@@ -82,7 +82,7 @@ async def list_streams(store: Store, tenant_id: int) -> list[StreamRow]:
 
 
 async def remove_stream(store: Store, tenant_id: int, stream_id: str) -> None:
-    """End a stream; what waits in it is forgotten. Raises LockstepError where there is none of that id."""
+    """Delete a stream and its waiting events. Raises LockstepError if the account has no stream with this id."""
     wanted = read_id(stream_id)
     async with store.control() as connection:
         if wanted is None or not await table.remove(connection, tenant_id, wanted):

@@ -1,1 +1,1 @@
-"""A throw-away Documo for a client's tests, with faults on request."""
+"""A throw-away Documo for testing a client, with fault injection."""

@@ -1,4 +1,4 @@
-"""People to fill a sandbox with; the same seed gives the same people."""
+"""Made-up people to fill a sandbox with; the same seed gives the same people."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Make a sandbox misbehave by rule, so that a client's patience can be tested.
+"""Make a sandbox misbehave by rule, so that a client's error handling can be tested.
 
-The rules and the seed decide everything: the same requests in the same order meet the same faults.
+The rules and the seed decide everything: the same requests in the same order get the same faults.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KEYS = frozenset(
 
 @dataclass(slots=True)
 class Rule:
-    """When a rule applies, and what it does. *nth* counts, from 1, the requests that match and that no rule before it took."""
+    """When a rule applies, and what it does. *nth* counts, from 1, the matching requests that no earlier rule applied to."""
 
     do: str
     method: str = ""
@@ -43,7 +43,7 @@ class Rule:
     done: int = 0
 
     def applies(self, method: str, path: str, chance: random.Random) -> bool:
-        """Whether this request meets the rule; counts it when it matches."""
+        """Whether the rule applies to this request. Counts the request if method and path match."""
         if (self.method and method != self.method) or not self.path.search(path):
             return False
         self.seen += 1
@@ -56,15 +56,15 @@ class Rule:
 
 
 def read_faults(file: Path) -> list[Rule]:
-    """The rules of a YAML file: a list under `faults`. Raises LockstepError that names the rule at fault."""
+    """The rules of a YAML file: a list under `faults`. Raises LockstepError naming the invalid rule."""
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise invalid(f"The faults file {file} cannot be read", why=str(error).splitlines()[0]) from None
+        raise invalid(f"Cannot read the faults file {file}", why=str(error).splitlines()[0]) from None
     items = document.get("faults") if isinstance(document, dict) else document
     if not isinstance(items, list):
         raise invalid(
-            f"The faults file {file} holds no list of rules",
+            f"The faults file {file} contains no list of rules",
             next_step="Write it as: faults: [{path: /Users, do: status}]",
         )
     return [_rule(item, number) for number, item in enumerate(items, 1)]
@@ -72,7 +72,7 @@ def read_faults(file: Path) -> list[Rule]:
 
 def _rule(item: Any, number: int) -> Rule:
     if not isinstance(item, dict) or item.get("do") not in ACTIONS:
-        raise invalid(f"Fault {number} must say what to do: {', '.join(ACTIONS)}")
+        raise invalid(f"Fault {number} needs the key do, with one of: {', '.join(ACTIONS)}")
     unknown = set(item) - _KEYS
     if unknown:
         raise invalid(
@@ -88,7 +88,7 @@ def _rule(item: Any, number: int) -> Rule:
             seconds=float(item.get("seconds", 1.0)), value=str(item.get("value", "")),
         )  # fmt: skip
     except (TypeError, ValueError, AttributeError, re.error) as error:
-        raise invalid(f"Fault {number} has a value that cannot be read", why=str(error)) from None
+        raise invalid(f"Fault {number} has an invalid value", why=str(error)) from None
     for key, (least, most) in _RANGES.items():
         if key in item and not least <= getattr(rule, key) <= most:
             raise invalid(f"Fault {number}: {key} must be from {least} to {most}")
@@ -106,7 +106,7 @@ _RANGES = {
 
 
 class FaultInjector:
-    """An ASGI application around another one; the first rule that applies is carried out."""
+    """An ASGI application that wraps another one and carries out the first rule that applies to a request."""
 
     def __init__(self, app: Any, rules: Sequence[Rule], *, seed: int) -> None:
         self._app = app
@@ -169,14 +169,14 @@ class FaultInjector:
         await send({"type": "http.response.body", "body": body})
 
     async def _stale(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a GET as it was answered before."""
+        """Repeat the previous response to this GET."""
         for message in self._last.get(self._key(scope), ()):
             await send(message)
         if self._key(scope) not in self._last:
             await self._remembering(scope, receive, send)
 
     async def _duplicate(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
-        """Do the request twice, as a proxy that tries again does; the second answer is sent."""
+        """Run the request twice, as a retrying proxy does, and send the second response."""
         messages = [await receive()]
         while messages[-1].get("more_body"):
             messages.append(await receive())
@@ -205,7 +205,7 @@ async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -
 
 
 def _hang_up(scope: Scope, send: Send) -> None:
-    """Close the connection without another byte."""
+    """Close the connection without sending another byte."""
     cycle = getattr(send, "__self__", None)
     transport = getattr(cycle, "transport", None)
     if transport is not None:

@@ -1,6 +1,6 @@
-"""A throw-away Documo: a temporary folder, its own database, one Admin key per tenant; all gone when it ends.
+"""A throw-away Documo: a temporary folder, its own database and one Admin key per tenant, all removed when it ends.
 
-It ends on SIGTERM, on Ctrl-C, and when the process that started it is gone.
+It ends on SIGTERM, on Ctrl-C, and when the process that started it has ended.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from lockstep.serving.bodies import App
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What was asked for."""
+    """The requested options."""
 
     port: int = 0
     profile: str = "lenient"
@@ -47,7 +47,7 @@ class Sandbox:
 
 
 async def run_sandbox(wanted: Sandbox) -> None:
-    """Serve until stopped. Raises LockstepError for a faults file that cannot be read."""
+    """Serve until stopped. Raises LockstepError for an invalid faults file."""
     rules = read_faults(wanted.faults) if wanted.faults else []
     stopped = asyncio.ensure_future(until_stopped())
     orphaned = asyncio.ensure_future(until_orphaned(os.getppid()))
@@ -63,7 +63,7 @@ async def run_sandbox(wanted: Sandbox) -> None:
                     return FaultInjector(app, rules, seed=wanted.seed) if rules else app
 
                 async with serving(store, settings, wrap=with_faults) as api:
-                    settle_garbage()  # as `documo serve` does: what a client measures here holds there
+                    settle_garbage()  # as `documo serve` does, so that measurements here hold there
                     _say_ready(api.scim_url, tokens, wanted, folder)
                     await asyncio.wait([stopped, orphaned], return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -87,7 +87,7 @@ async def _tenant(store: Store, wanted: Sandbox, number: int) -> str:
 
 def _temporary_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="documo-sandbox-"))
-    folder.chmod(0o711)  # PostgreSQL's user must be able to pass through
+    folder.chmod(0o711)  # PostgreSQL's user must be able to enter the folder
     return folder
 
 

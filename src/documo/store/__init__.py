@@ -1,1 +1,1 @@
-"""Documo's SQL, by noun. Everything else in Documo asks here; nothing here decides."""
+"""Documo's SQL, one module per noun. All queries are made here; no decisions are."""

@@ -16,7 +16,7 @@ ROLE_URN = "urn:ietf:params:scim:schemas:core:2.0:Role"
 
 
 async def insert_account(connection: Connection, name: str, values: Mapping[str, Any]) -> int:
-    """Insert an account with *values* for some columns; the new tenant's number."""
+    """Insert an account with *values* for some columns; returns the new tenant's id."""
     columns = {"name": name, **values}
     statement = sql.SQL("insert into accounts ({}) values ({}) returning id").format(
         sql.SQL(", ").join(map(sql.Identifier, columns)), sql.SQL(", ").join(sql.Placeholder() * len(columns))
@@ -35,7 +35,7 @@ async def update_account(connection: Connection, tenant_id: int, values: Mapping
 
 
 async def account_row(connection: Connection, name: str) -> dict[str, Any] | None:
-    """The account with that number, or that name in any case."""
+    """The account with this number, or with this name in any case."""
     cursor = connection.cursor(row_factory=dict_row)
     number = int(name) if name.isascii() and name.isdigit() and len(name) < 10 else -1
     await cursor.execute(
@@ -60,7 +60,7 @@ async def member_count(connection: Connection, tenant_id: int) -> int:
 
 
 async def delete_account(connection: Connection, tenant_id: int) -> None:
-    """Delete every row of an account; in the tenant's transaction, because the wall hides them from any other."""
+    """Delete every row of an account. Needs the tenant's transaction: row-level security hides the rows from any other."""
     for name in (
         "group_members", "resource_search", "resource_counts", "resources", "request_log", "event_streams", "api_keys",
         "domains",
@@ -73,7 +73,7 @@ async def delete_account(connection: Connection, tenant_id: int) -> None:
 
 
 async def insert_roles(connection: Connection, tenant_id: int, roles: Iterable[tuple[str, str]]) -> None:
-    """The roles that every account begins with, as SCIM resources of type Role."""
+    """Insert (value, display name) pairs as SCIM resources of type Role."""
     for value, display in roles:
         document = {"schemas": [ROLE_URN], "value": value, "display": display, "supported": True}
         role_id = new_id()

@@ -1,6 +1,6 @@
 """Connections and transactions of Documo's database.
 
-A tenant's rows are seen only inside `tenant(...)`: it sets the tenant for the transaction, and row-level security does the rest.
+A tenant's rows are visible only inside `tenant(...)`: it sets the tenant for the transaction, and row-level security does the rest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SET_TENANT = "select set_config('documo.tenant', %s, true)"
 
 
 class Store:
-    """The pool, and the two kinds of transaction."""
+    """The connection pool, and the two kinds of transaction."""
 
     is_rehearsal = False
     begin, commit, undo = "begin", "commit", "rollback"
@@ -46,7 +46,7 @@ class Store:
             yield connection
 
     async def notices(self, channel: str) -> AsyncIterator[None]:
-        """Once when listening begins, then for every notification on *channel* (one of ours); ends when the connection is lost."""
+        """Yields when listening begins and on every notification on *channel* (a constant of ours); ends when the connection is lost."""
         options = connection_options(self.database, name=channel.replace("_", " "))
         with suppress(psycopg.Error, OSError):
             async with await psycopg.AsyncConnection.connect(self.database.conninfo, **options) as connection:
@@ -63,7 +63,7 @@ class Store:
 
 
 class Rehearsal(Store):
-    """A store on which everything happens inside one transaction that is rolled back at the end."""
+    """A store that runs everything inside one transaction, which is rolled back at the end."""
 
     is_rehearsal = True
     begin, commit, undo = "savepoint step", "release savepoint step", "rollback to savepoint step"
@@ -81,7 +81,7 @@ class Rehearsal(Store):
 
 @asynccontextmanager
 async def rehearsing(store: Store) -> AsyncIterator[Rehearsal]:
-    """A store for the length of the block, of which nothing stays."""
+    """A store for the length of the block, whose changes are rolled back."""
     async with store.pool.connection() as connection:
         await connection.execute("begin")
         try:
@@ -92,7 +92,7 @@ async def rehearsing(store: Store) -> AsyncIterator[Rehearsal]:
 
 @asynccontextmanager
 async def open_store(database: Database, *, max_size: int = 8, upgrades: bool = True) -> AsyncIterator[Store]:
-    """The store of a migrated database; without *upgrades* one of an older version is refused."""
+    """The store of a migrated database. Without *upgrades*, a database of an older version is refused."""
     await migrate(database, PACKAGE, upgrade_with="" if upgrades else "documo serve")
     pool = await open_pool(database, min_size=1, max_size=max_size, name="documo")
     try:
@@ -103,7 +103,7 @@ async def open_store(database: Database, *, max_size: int = 8, upgrades: bool = 
 
 @asynccontextmanager
 async def running_store(settings: Settings, *, main: bool, max_size: int = 8) -> AsyncIterator[Store]:
-    """The store of the data folder or server that *settings* name; the embedded server is started or attached to."""
+    """The store of the data folder or server in *settings*; the embedded server is started, or attached to if it runs."""
     async with running(settings.data, main=main, product="documo", databases=(DATABASE,), urls=settings.urls) as server:
         async with open_store(server.database(DATABASE), max_size=max_size, upgrades=main) as store:
             yield store

@@ -21,7 +21,7 @@ async def rows(connection: Connection, tenant_id: int) -> list[tuple[str, int, s
 
 
 async def verified(connection: Connection) -> dict[str, int]:
-    """The hosts to serve, and whose they are."""
+    """The verified hosts, each with the id of its tenant."""
     cursor = await connection.execute("select host, tenant_id from domains where verified_at is not null")
     return {str(host): int(tenant_id) for host, tenant_id in await cursor.fetchall()}
 

@@ -14,7 +14,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class IssuerRow:
-    """A trust that is in force. *hash* finds the principal that it stands for."""
+    """A trust in force. *hash* identifies the principal that it stands for."""
 
     key_id: str
     tenant_id: int
@@ -40,7 +40,7 @@ async def insert(
 
 
 async def of_token(connection: Connection, issuer: str, audiences: Sequence[str]) -> list[IssuerRow]:
-    """Who trusts tokens of *issuer* for one of *audiences*: one account, or nobody."""
+    """The trusts of *issuer* for one of *audiences*: at most one per audience."""
     cursor = connection.cursor(row_factory=class_row(IssuerRow))
     await cursor.execute(
         f"{_SELECT} and i.issuer = %s and i.audience = any(%s)",  # a constant of this module
@@ -52,7 +52,7 @@ async def of_token(connection: Connection, issuer: str, audiences: Sequence[str]
 async def replace(
     connection: Connection, key_id: str, *, jwks: Mapping[str, Any], scopes: Sequence[str], subject: str | None
 ) -> None:
-    """Other keys for a trust. Its scopes are written too, so that every process hears of it."""
+    """Replace the keys, subject and scopes of a trust. Writing the scopes also notifies every process."""
     await connection.execute(
         "update trusted_issuers set jwks = %s::jsonb, subject = %s where key_id = %s",
         (orjson.dumps(jwks).decode(), subject, key_id),
@@ -61,5 +61,5 @@ async def replace(
 
 
 async def lock(connection: Connection) -> None:
-    """One trust is made at a time, so that no two accounts get the same issuer and audience."""
+    """Let one transaction at a time create trusts, so that no two accounts get the same issuer and audience."""
     await connection.execute("select pg_advisory_xact_lock(hashtext('documo.access.trusted_issuers'))")

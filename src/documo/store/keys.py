@@ -1,4 +1,4 @@
-"""SQL of API keys and of what a request's credential means."""
+"""SQL of API keys, and of the principal behind a credential."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class EndedKey:
-    """A key that is good for nothing any more; for a token, the key that it was got with."""
+    """A key that is no longer valid; for a token, the key that it was issued for."""
 
     key_id: str
     tenant_id: int
@@ -101,7 +101,7 @@ async def rows(connection: Connection, tenant_id: int) -> list[KeyRow]:
 
 
 async def revoke(connection: Connection, tenant_id: int, key_id: str) -> None:
-    """End a key, and the tokens that were got with it."""
+    """Revoke a key and the tokens issued for it."""
     await connection.execute(
         "update api_keys set revoked_at = now() where tenant_id = %s and (id = %s or client_id = %s) and revoked_at is null",
         (tenant_id, key_id, key_id),
@@ -109,7 +109,7 @@ async def revoke(connection: Connection, tenant_id: int, key_id: str) -> None:
 
 
 async def expire(connection: Connection, tenant_id: int, key_id: str, at: datetime) -> None:
-    """Let a key end at *at*, and the tokens that were got with it no later."""
+    """Let a key, and the tokens issued for it, expire at *at* or earlier."""
     await connection.execute(
         "update api_keys set expires_at = least(expires_at, %s) where tenant_id = %s and (id = %s or client_id = %s)",
         (at, tenant_id, key_id, key_id),
@@ -117,7 +117,7 @@ async def expire(connection: Connection, tenant_id: int, key_id: str, at: dateti
 
 
 async def principal(connection: Connection, digest: bytes) -> Principal | None:
-    """What the key with that hash stands for, or None when it is unknown, ended, or its owner is inactive or gone."""
+    """The principal of the key with this hash, or None if the key is unknown or ended, or its owner is inactive or deleted."""
     cursor = await connection.execute(
         "select k.id::text, k.tenant_id, k.member_id::text, k.scopes, k.expires_at, k.kind, a.default_role"
         " from api_keys k join accounts a on a.id = k.tenant_id"
@@ -139,7 +139,7 @@ async def principal(connection: Connection, digest: bytes) -> Principal | None:
 
 
 async def ended(connection: Connection, digest: bytes) -> EndedKey | None:
-    """The revoked or expired key with that hash; None also for a token that has expired while its key lives, as tokens do."""
+    """The revoked or expired key with this hash. None for an expired token of a valid key: that is normal."""
     cursor = connection.cursor(row_factory=class_row(EndedKey))
     await cursor.execute(
         "select o.id::text as key_id, o.tenant_id from api_keys k join api_keys o on o.id = coalesce(k.client_id, k.id)"
@@ -150,7 +150,7 @@ async def ended(connection: Connection, digest: bytes) -> EndedKey | None:
 
 
 async def note_use(connection: Connection, uses: Iterable[tuple[str, datetime, str, str]]) -> None:
-    """Write when, from where and by what program keys were used last: (key id, time, address, user agent)."""
+    """Store the last use of keys: (key id, time, address, user agent)."""
     async with connection.cursor() as cursor:
         await cursor.executemany(
             "update api_keys set last_used_at = %s, last_used_address = %s, last_used_agent = %s where id = %s",

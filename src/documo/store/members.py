@@ -1,4 +1,4 @@
-"""SQL of members as people administer them. What SCIM does to the same rows is in `resources`."""
+"""SQL of members as administrators manage them. The SQL that SCIM uses on the same rows is in `resources`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ roles = role_rows
 async def insert_local(
     connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any], role: str, *, kind: str = "User"
 ) -> None:
-    """Insert a member. One of the kind Operator is like a User to Documo, and not there for SCIM."""
+    """Insert a member. The kind Operator is like User inside Documo, but hidden from SCIM."""
     name = key_of(str(document["userName"]))
     await connection.execute(
         "insert into resources (tenant_id, id, kind, unique_name, role, source, document)"
@@ -53,7 +53,7 @@ async def member_rows(connection: Connection, tenant_id: int, *, deleted: bool) 
 
 
 async def member_row(connection: Connection, tenant_id: int, member_id: str) -> dict[str, Any]:
-    """One living member with its groups and the number of its keys."""
+    """One current member with their groups and the number of their keys."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         "select r.id::text, r.document->>'userName' as user_name, r.external_id, r.document->>'displayName' as name, r.role,"
@@ -71,7 +71,7 @@ async def member_row(connection: Connection, tenant_id: int, member_id: str) -> 
 
 
 async def active_admins(connection: Connection, tenant_id: int, admin: str, default_role: str) -> list[str]:
-    """Two of the active Admins, or all; others who count them wait until this transaction ends."""
+    """The ids of at most two active Admins; concurrent counts wait until this transaction ends."""
     await connection.execute("select pg_advisory_xact_lock(7341, %s)", (tenant_id,))
     cursor = await connection.execute(
         "select id::text from resources where tenant_id = %s and (role = %s or (role is null and %s))"
@@ -82,7 +82,7 @@ async def active_admins(connection: Connection, tenant_id: int, admin: str, defa
 
 
 async def seats_taken(connection: Connection, tenant_id: int, *, but: str) -> int:
-    """How many members are active without *but*; others who count them wait until this transaction ends."""
+    """The number of active members other than *but*; concurrent counts wait until this transaction ends."""
     await connection.execute("select pg_advisory_xact_lock(7340, %s)", (tenant_id,))
     cursor = await connection.execute(
         "select count(*) from resources where tenant_id = %s and kind = 'User' and active and deleted_at is null and id <> %s",
@@ -93,7 +93,7 @@ async def seats_taken(connection: Connection, tenant_id: int, *, but: str) -> in
 
 
 async def find_member(connection: Connection, tenant_id: int, who: str) -> str | None:
-    """The id of the living member with that id or user name."""
+    """The id of the current member with this id or user name."""
     cursor = await connection.execute(
         "select id::text from resources where tenant_id = %s and kind in ('User', 'Operator') and deleted_at is null"
         " and (unique_name = %s or id = %s)",
@@ -104,7 +104,7 @@ async def find_member(connection: Connection, tenant_id: int, who: str) -> str |
 
 
 async def find_with_role(connection: Connection, tenant_id: int, role: str) -> str | None:
-    """The first active member in that role."""
+    """The id of the first active member with this role."""
     cursor = await connection.execute(
         "select id::text from resources where tenant_id = %s and kind in ('User', 'Operator') and deleted_at is null and active"
         " and role = %s order by id limit 1",
@@ -115,7 +115,7 @@ async def find_with_role(connection: Connection, tenant_id: int, role: str) -> s
 
 
 async def find_deleted(connection: Connection, tenant_id: int, who: str, window_days: int) -> str | None:
-    """The id of the member with that id or user name that was deleted last, within the window."""
+    """The id of the member with this id or user name who was deleted last, within the window."""
     cursor = await connection.execute(
         "select id::text from resources where tenant_id = %s and kind = 'User'"
         " and deleted_at > clock_timestamp() - make_interval(days => %s)"
@@ -146,7 +146,7 @@ async def set_active(connection: Connection, tenant_id: int, member_id: str, *, 
 
 
 async def end_keys(connection: Connection, tenant_id: int, member_ids: Sequence[str]) -> int:
-    """Revoke the keys of members; how many there were."""
+    """Revoke the keys of members; returns how many there were."""
     cursor = await connection.execute(
         "update api_keys set revoked_at = now()"
         " where tenant_id = %s and member_id = any(%s::uuid[]) and revoked_at is null",

@@ -1,6 +1,6 @@
 """SQL of lists: a condition, an order, a page.
 
-The page is found on ids alone and its rows are fetched afterwards, so that skipping far costs an index scan and nothing more.
+The page is found by ids alone and its rows are fetched afterwards, so that a large offset costs an index scan and nothing more.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Page:
 
 
 def page(wanted: Page) -> Statement:
-    """The sort value as text, then `Row`, in the order of the page.
+    """Rows of the sort value as text, followed by `Row`, in the order of the page.
 
     A page without a filter comes with *bound*, the values of the placeholders in its condition: planning costs more than running it,
-    so its text must be the same for every place in the list. A filter's text may hold "%", which would be taken for a placeholder.
+    so its text must be the same for every place in the list. The text of a filter may contain "%", which would look like a placeholder.
     """
     is_bound = wanted.bound is not None
-    # Numbering costs as much as skipping does, so the page is sorted once more instead where its rows hold what it is sorted by.
+    # Numbering rows costs as much as skipping them. Where the fetched rows contain the sort value, the page is sorted again instead.
     is_numbered = _mentions_search(wanted.order)
     inner = SQL(
         "select r.id, {value} as sort_value{place} {source} order by {order} limit {limit} offset {offset}"
@@ -64,13 +64,13 @@ def page(wanted: Page) -> Statement:
 
 
 def count(wanted: Page) -> Statement:
-    """How many resources there are on all pages."""
+    """The number of resources on all pages."""
     source = _source(wanted.tenant_id, wanted.kinds, wanted.condition, with_search=_mentions_search(wanted.condition))
     return SQL("select count(*) {}").format(source), ()
 
 
 def estimate(wanted: Page) -> Statement:
-    """What the planner thinks that `count` would say: see `estimated`."""
+    """The planner's estimate of `count`, to be read with `estimated`."""
     source = _source(wanted.tenant_id, wanted.kinds, wanted.condition, with_search=_mentions_search(wanted.condition))
     return SQL("explain (format json) select r.id {}").format(source), ()
 
@@ -90,7 +90,7 @@ def containing(tenant_id: int, kind: str, held: dict[str, Any], limit: int) -> S
 
 
 def timeout(milliseconds: int) -> Statement:
-    """Give the statements that follow in this transaction so much time each."""
+    """Limit the time of each following statement in this transaction."""
     return TIMEOUT, (str(milliseconds),)
 
 

@@ -28,7 +28,7 @@ from json_to_recordset(%s::json) as e(tenant_id int, id text, at timestamptz, me
 
 
 async def insert(connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
-    """Write many entries of one tenant without waiting for the disk. (COPY is not possible behind row-level security.)"""
+    """Write many entries of one tenant without waiting for the disk. (COPY does not work with row-level security.)"""
     await connection.execute("set local synchronous_commit = off")
     await connection.execute(_INSERT, (orjson.dumps(entries).decode(),))
 
@@ -75,7 +75,7 @@ async def remove_before(connection: Connection, tenant_id: int, before: datetime
 
 
 async def purge_deleted(connection: Connection, tenant_id: int) -> None:
-    """Forget for good what was deleted longer ago than the account's undelete window."""
+    """Purge resources that were deleted before the account's undelete window began."""
     await connection.execute(
         "with gone as (delete from resources r using accounts a where a.id = r.tenant_id and r.tenant_id = %s"
         " and r.deleted_at < clock_timestamp() - make_interval(days => a.undelete_days) returning r.id)"

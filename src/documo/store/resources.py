@@ -1,6 +1,6 @@
-"""SQL of SCIM resources: many at a time, because a batch costs hardly more than one.
+"""SQL of SCIM resources: many at a time, because a batch costs hardly more than a single one.
 
-`tenant_id` stands in every WHERE; row-level security stands behind it.
+Every WHERE names `tenant_id`; row-level security is the second line of defence.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import orjson
 from documo.store.round_trip import Statement
 
 TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
-# A person's groups come along, so that reading a page of people is one statement.
+# Reads include a person's groups, so that a page of people takes one statement.
 GROUPS = (
     "case when r.kind = 'User' then (select json_agg(json_build_array(g.id, g.document->>'displayName'))::text"
     " from group_members m join resources g on g.tenant_id = m.tenant_id and g.id = m.group_id and g.deleted_at is null"
@@ -54,7 +54,7 @@ class Stored(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """What is derived from a document when it is written."""
+    """The columns derived from a document when it is written."""
 
     unique_name: str | None
     external_id: str | None
@@ -68,7 +68,7 @@ _GIVEN = (
     "given as (select * from json_to_recordset(%(items)s::json) as g(id uuid, unique_name text, external_id text,"
     " display_name text, active boolean, role text, document jsonb, search jsonb, password_hash text, version bigint))"
 )
-# Two people whose names became one when the rules for names did stay two: each keeps its key until its name is changed.
+# Two people whose names became equal when the rules for names changed stay two: each keeps their key until the name is changed.
 _KEPT_NAME = (
     "case when r.kind = 'User' and r.unique_name <> g.unique_name and r.document->'userName' = g.document->'userName'"
     " then r.unique_name else g.unique_name end"
@@ -133,20 +133,20 @@ def item_of(
 
 
 def create(tenant_id: int, kind: str, items: Sequence[dict[str, Any]], *, hold_days: int | None) -> Statement:
-    """Insert all that do not conflict, in one statement; rows of (id, created) for those that were made.
+    """Insert all that do not conflict, in one statement; rows of (id, created) for those inserted.
 
-    With *hold_days* the name of a resource deleted within so many days counts as taken.
+    With *hold_days*, the name of a resource deleted within that many days counts as taken.
     """
     return _CREATE, {"items": orjson.dumps(items).decode(), "tenant": tenant_id, "kind": kind, "hold_days": hold_days}
 
 
 def update(tenant_id: int, items: Sequence[dict[str, Any]]) -> Statement:
-    """Write changed resources; `search` None leaves the searchable values alone. Rows of (id, version, modified)."""
+    """Write changed resources; `search` None leaves the searchable values unchanged. Rows of (id, version, modified)."""
     return _UPDATE, {"items": orjson.dumps(items).decode(), "tenant": tenant_id}
 
 
 def read(tenant_id: int, ids: Sequence[str]) -> Statement:
-    """Rows of `Row` for those that live."""
+    """`Row`s of the current (not deleted) resources among *ids*."""
     return (
         f"select {COLUMNS_AND_GROUPS} from resources r where r.tenant_id = %s and r.id = any(%s::uuid[])"  # noqa: S608 -- constants
         " and r.deleted_at is null",
@@ -155,7 +155,7 @@ def read(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def read_by_name(tenant_id: int, kind: str, names: Sequence[str]) -> Statement:
-    """The unique name, then `Row`, of those that live."""
+    """Rows of the unique name, followed by `Row`, of the current resources with one of *names*."""
     return (
         f"select r.unique_name, {COLUMNS_AND_GROUPS} from resources r where r.tenant_id = %s and r.kind = %s"  # noqa: S608 -- constants
         " and r.unique_name = any(%s) and r.deleted_at is null",
@@ -164,7 +164,7 @@ def read_by_name(tenant_id: int, kind: str, names: Sequence[str]) -> Statement:
 
 
 def read_by_external_id(tenant_id: int, kind: str, external_ids: Sequence[str], limit: int) -> Statement:
-    """The external id, then `Row`, of at most *limit* that live for each."""
+    """Rows of the external id, followed by `Row`, of at most *limit* current resources for each."""
     return (
         f"select n.value, {COLUMNS_AND_GROUPS} from unnest(%s::text[]) as n(value) cross join lateral ("  # noqa: S608 -- constants
         "select * from resources e where e.tenant_id = %s and e.kind = %s and e.external_id = n.value and e.deleted_at is null"
@@ -174,7 +174,7 @@ def read_by_external_id(tenant_id: int, kind: str, external_ids: Sequence[str], 
 
 
 def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
-    """Rows of `Stored`, locked in the order of their ids, so that two batches never wait for each other in a circle."""
+    """Rows of `Stored`, locked in the order of their ids, so that two batches never deadlock."""
     return (
         f"select {COLUMNS}, r.active, r.source, r.role, {GROUPS} from resources r"  # noqa: S608 -- constants
         " where r.tenant_id = %s and r.id = any(%s::uuid[]) and r.deleted_at is null order by r.id for no key update",
@@ -183,7 +183,9 @@ def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def lock_namesake(tenant_id: int, kind: str, unique_name: str, window_days: int) -> Statement:
-    """(id, deleted, active, source, version) of who has the name: the living one first, then the one deleted last."""
+    """One row, locked: the current resource with this name, or else the one deleted last within the window.
+
+    Its columns are id, deleted, active, source, version and document."""
     return (
         "select id::text, deleted_at is not null, active, source, version, document::text from resources where tenant_id = %s and kind = %s"
         " and unique_name = %s and (deleted_at is null or deleted_at > clock_timestamp() - make_interval(days => %s))"
@@ -201,7 +203,7 @@ def count_change(tenant_id: int, kind: str, change: int) -> Statement:
 
 
 def soft_delete(tenant_id: int, resource_id: str, kind: str) -> list[Statement]:
-    """Delete one locked resource inside, with its memberships and keys; the groups that lose it get a new version."""
+    """Mark one locked resource as deleted and remove its memberships and keys; groups that lose it get a new version."""
     return [
         (
             "update resources set deleted_at = clock_timestamp(), version = version + 1 where tenant_id = %s and id = %s",
@@ -228,7 +230,7 @@ def end_keys(tenant_id: int, member_ids: Sequence[str]) -> Statement:
 
 
 def tell_of_owners(tenant_id: int, member_ids: Sequence[str]) -> Statement:
-    """Tell every process that what the keys of these members may do has changed; says nothing where they have none."""
+    """Notify every process that the rights of these members' keys have changed; nothing is sent if they have no keys."""
     return (
         "select pg_notify('documo_changed', %s) from api_keys"
         " where tenant_id = %s and member_id = any(%s::uuid[]) and revoked_at is null limit 1",
@@ -237,7 +239,7 @@ def tell_of_owners(tenant_id: int, member_ids: Sequence[str]) -> Statement:
 
 
 def seats_taken(tenant_id: int) -> list[Statement]:
-    """How many active members there are; the second statement's row. Others who count wait until this transaction ends."""
+    """Count the active members; the row of the second statement. Concurrent counts wait until this transaction ends."""
     return [
         ("select pg_advisory_xact_lock(7340, %s)", (tenant_id,)),
         (
@@ -248,7 +250,7 @@ def seats_taken(tenant_id: int) -> list[Statement]:
 
 
 def active_admins(tenant_id: int, admin: str, default_role: str) -> list[Statement]:
-    """How many there are; the second statement's row. Others who count them wait until this transaction ends."""
+    """Count the active Admins; the row of the second statement. Concurrent counts wait until this transaction ends."""
     return [
         ("select pg_advisory_xact_lock(7341, %s)", (tenant_id,)),
         (
@@ -260,5 +262,5 @@ def active_admins(tenant_id: int, admin: str, default_role: str) -> list[Stateme
 
 
 def tell(tenant_id: int) -> Statement:
-    """Make every process forget what it knows of the tenant, once this is committed."""
+    """Make every process drop its cache of the tenant once the transaction commits."""
     return "select pg_notify('documo_changed', %s)", (str(tenant_id),)

@@ -1,4 +1,4 @@
-"""SQL of roles as people administer them. What SCIM does to the same rows is in `resources`."""
+"""SQL of roles as administrators manage them. The SQL that SCIM uses on the same rows is in `resources`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lockstep.postgres.pool import Connection
 
 
 async def rows(connection: Connection, tenant_id: int, default_role: str) -> list[dict[str, Any]]:
-    """Value, display name and number of members of each role; who has none counts with the default."""
+    """Value, display name and number of members of each role; members without a role count with the default role."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         "select r.document->>'value' as value, coalesce(r.document->>'display', r.document->>'value') as display, r.id::text,"
@@ -32,5 +32,5 @@ async def remove(connection: Connection, tenant_id: int, value: str) -> None:
 
 
 async def tell(connection: Connection, tenant_id: int) -> None:
-    """Make every process forget the roles, once this is committed."""
+    """Make every process drop its cache of the roles once the transaction commits."""
     await connection.execute("select pg_notify('documo_changed', %s)", (str(tenant_id),))

@@ -1,6 +1,6 @@
-"""Send several statements to PostgreSQL in one round trip, inside one tenant's wall.
+"""Send several statements to PostgreSQL in one round trip, restricted to one tenant's rows.
 
-Without BEGIN, what lies between two syncs of a pipeline is one implicit transaction: all of it is durable, or none of it happened.
+Without BEGIN, the statements between two syncs of a pipeline are one implicit transaction: all are durable, or none happened.
 """
 
 from __future__ import annotations
@@ -17,14 +17,12 @@ from lockstep.postgres.pool import Connection, pipeline
 Statement = tuple[str | Composed, Sequence[Any] | dict[str, Any]]
 Rows = list[tuple[Any, ...]]
 
-LONGEST_PREPARED = (
-    8_192  # the driver keeps the texts of prepared statements; a filter makes one as long as its sender likes
-)
-LARGEST_KEPT = 1024 * 1024  # bytes: a connection that has sent more is not used again, as its buffer never shrinks
+LONGEST_PREPARED = 8_192  # bytes: the driver keeps the text of prepared statements, and a filter may be very long
+LARGEST_KEPT = 1024 * 1024  # bytes: a connection that has sent more is closed, because its buffer never shrinks
 
 
 async def one_trip(store: Store, tenant_id: int, statements: Sequence[Statement]) -> list[Rows]:
-    """Run *statements* as one transaction of the tenant, in one round trip; the rows of each."""
+    """Run *statements* as one transaction of the tenant, in one round trip; returns the rows of each."""
     if store.is_rehearsal:
         async with open_transaction(store, tenant_id) as transaction:
             return await transaction.send(*statements, commit=True)
@@ -44,10 +42,10 @@ class Transaction:
         self._connection = connection
         self._opening: list[Statement] = [(store.begin, ()), (SET_TENANT, (str(tenant_id),))]
         self.is_open = False
-        self.largest = 0  # bytes that were sent at once
+        self.largest = 0  # bytes, of one round trip
 
     async def send(self, *statements: Statement, commit: bool = False) -> list[Rows]:
-        """The rows of each statement. With *commit* the transaction ends in the same round trip."""
+        """Run *statements*; returns the rows of each. With *commit* the transaction ends in the same round trip."""
         opening, self._opening = self._opening, []
         closing: list[Statement] = [(self._store.commit, ())] if commit else []
         self.is_open = True
@@ -59,7 +57,7 @@ class Transaction:
 
 @asynccontextmanager
 async def open_transaction(store: Store, tenant_id: int) -> AsyncIterator[Transaction]:
-    """A transaction that begins with its first `send`; rolled back unless it was committed."""
+    """A transaction that begins with its first `send` and is rolled back unless it was committed."""
     async with store.connection() as connection:
         transaction = Transaction(store, connection, tenant_id)
         try:
@@ -83,7 +81,7 @@ async def _send(connection: Connection, statements: Sequence[Statement], *, skip
 
 
 def _size(statements: Sequence[Statement]) -> int:
-    """About how many bytes of values are sent: the texts, which alone can be long."""
+    """Approximate bytes of the values sent: only texts are counted, because only they can be long."""
     values = (
         value
         for _, parameters in statements

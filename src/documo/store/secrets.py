@@ -1,4 +1,4 @@
-"""Secrets of the service itself, made once and shared by all its processes."""
+"""Secrets of the service itself, created once and shared by all its processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lockstep.postgres.pool import Connection
 
 
 async def secret(connection: Connection, name: str, size: int) -> bytes:
-    """The secret of that name, made if there is none."""
+    """The secret with this name, created on first use."""
     await connection.execute(
         "insert into service_secrets values (%s, %s) on conflict do nothing", (name, os.urandom(size))
     )

@@ -1,7 +1,7 @@
-"""What PostgreSQL's planner knows of the tables, refreshed when they have outgrown it.
+"""Refresh the statistics of PostgreSQL's planner when tables have outgrown them.
 
-Without statistics it takes every index that begins with the tenant for equally good, and reads all people to find one by name. Autovacuum
-looks only now and then, and a first synchronisation makes thousands of people in seconds: so whoever writes counts, and asks for it.
+Without statistics the planner considers every index that begins with the tenant equally good, and reads all people to find one by name.
+Autovacuum runs too rarely for a first synchronisation, which creates thousands of people in seconds, so writers count their rows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import psycopg
 from documo.store.database import Store
 
 FIRST_ROWS, FACTOR = 200, 4
-# All that conditions speak of, deleted_at above all, which stands in every one. Sampling documents would cost more than all the rest.
+# The columns that conditions use, above all deleted_at, which is in every one. Sampling documents would cost more than all the rest.
 _TABLES = {
     "resources": "(tenant_id, id, kind, unique_name, external_id, display_name, active, created_at, last_modified, deleted_at)",
     "resource_search": "(tenant_id, id, kind)",
@@ -27,7 +27,7 @@ _OUTGROWN = (
 
 
 class Statistics:
-    """Counts the rows that this process wrote; `run` must run for as long as it does."""
+    """Counts the rows that this process writes and refreshes statistics; `run` must run all the while."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -36,14 +36,14 @@ class Statistics:
         self._due = asyncio.Event()
 
     def wrote(self, rows: int) -> None:
-        """Note new rows: the planner is told after 200, 800, 3,200 and so on."""
+        """Count new rows: a refresh is due after 200, 800, 3,200 and so on."""
         self._rows += rows
         if self._rows >= self._next:
             self._next = self._rows * FACTOR
             self._due.set()
 
     async def run(self) -> None:
-        """Refresh what is known whenever it is due, until cancelled. A database that is away is asked the next time."""
+        """Refresh statistics whenever it is due, until cancelled. If the database is away, the next due refresh tries again."""
         while True:
             await self._due.wait()
             self._due.clear()
@@ -51,7 +51,7 @@ class Statistics:
                 await self.refresh()
 
     async def refresh(self) -> list[str]:
-        """Sample the tables that have more than doubled since the last time; their names."""
+        """Analyze the tables that have more than doubled since the last time; returns their names."""
         async with self._store.control() as connection:
             cursor = await connection.execute(_OUTGROWN, (list(_TABLES),))
             names = [row[0] for row in await cursor.fetchall()]
