@@ -45,8 +45,8 @@ def reference() -> str:
     lines = [
         "# Every command",
         "",
-        "Arguments in capitals, options in brackets. `lockstep COMMAND --help` explains them with an example. Nearly every command",
-        "has `-o` and `-q` as well ([what holds for all commands](../cli.md)).",
+        "Arguments are in capitals, options in brackets. `lockstep COMMAND --help` explains them with an example. Nearly every command",
+        "also has `-o` and `-q`; see [what holds for all commands](../cli.md#what-holds-for-all-commands).",
         "",
         "This page is generated: `python scripts/generate_command_reference.py`.",
         "",

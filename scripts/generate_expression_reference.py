@@ -31,45 +31,46 @@ INTRODUCTION = """# Expressions
 
 <!-- Written by scripts/generate_expression_reference.py; change the catalogue, not this page. -->
 
-An expression makes the value of a target attribute from attributes of the person. It is Microsoft Entra's language for attribute
-mappings: what works there works here, with the same value.
+An expression computes the value of a target attribute from attributes of the person. The language is Microsoft Entra's for attribute
+mappings: an expression that works there works here and gives the same value.
 
 ## Syntax
 
-- An expression is one call, `Name(argument, ...)`; calls nest. Names are case-sensitive.
-- Arguments are attributes `[mail]`, texts `"text"`, whole numbers `3` and `&HF`, calls. One may be left empty: `Switch([a], , "x", "y")`.
+- An expression is one call, `Name(argument, ...)`. Calls can be nested. Names are case-sensitive.
+- An argument is an attribute `[mail]`, a text `"text"`, a whole number `3` or `&HF`, or a call. It may be empty: `Switch([a], , "x", "y")`.
 - In a text, write `\\\\` for a backslash and `\\"` for a quotation mark. Any other backslash stays as it is.
-- Comparisons `=` `<>` `>` `>=` `<` `<=` are possible in the condition of IIF and CBool only: as numbers where both sides are whole
-  numbers, else as texts, case-sensitive. An absent attribute compares as an empty text. For AND and OR, nest IIF.
-- `IgnoreAttributeFlow` and `IgnoreObjectFlow` as a result of IIF, Switch or Coalesce leave the attribute, or the object, out of the flow.
+- Comparisons `=` `<>` `>` `>=` `<` `<=` are allowed only in the condition of IIF and CBool. They compare numbers if both sides are whole
+  numbers, otherwise texts, with case. A missing attribute counts as an empty text. For AND and OR, nest IIF.
+- If IIF, Switch or Coalesce returns `IgnoreAttributeFlow` or `IgnoreObjectFlow`, the attribute or the whole object is left out.
 - Truth values are the texts `True` and `False`. Positions count from 1. A null source gives null unless the function says otherwise.
-- At most 10,000 characters, 64 levels of nesting, 50 patterns; a text that a function makes has at most 65,536 characters.
-- The work of one evaluation is counted in characters and values: very long texts in very many functions end in an error, always in
-  the same place.
+- Limits: 10,000 characters, 64 levels of nesting and 50 patterns in an expression, 65,536 characters in a text that a function returns.
+- The work of one evaluation is limited too, counted in characters and values. An expression that exceeds it fails, always at the same
+  place.
 
 ## Dates
 
-Dates are ISO 8601 (`2021-06-30`, `2021-06-30T08:00:00+02:00`, a blank in place of the T) or `M/d/yyyy h:mm:ss tt`. Without an offset they
-are in UTC; date functions give UTC in the form `M/d/yyyy h:mm:ss tt`. FormatDateTime takes .NET's date formats, custom and standard.
+Dates are ISO 8601 (`2021-06-30`, `2021-06-30T08:00:00+02:00`, with a space instead of the T if you like) or `M/d/yyyy h:mm:ss tt`.
+Without an offset they are in UTC. Date functions return UTC in the form `M/d/yyyy h:mm:ss tt`. FormatDateTime takes .NET's date
+formats, custom and standard.
 
 ## Patterns
 
-Regular expressions are .NET's as far as they can run in linear time: groups `(?<name>...)`, replacements `${name}`, `$1`, `$$`, `$&`.
-Groups without a name are counted first, as in .NET. `\\d`, `\\w`, `\\s` know all of Unicode, `\\b` knows ASCII. Not possible, and refused
-with the place in the pattern: lookahead, lookbehind, backreferences, atomic groups, conditionals, the subtraction of classes. A scoping
-filter takes lookaheads at the beginning of its pattern: `^(?!svc_).*@contoso\\.com$`.
+Regular expressions are .NET's, as far as they can run in linear time: groups `(?<name>...)`, replacements `${name}`, `$1`, `$$`, `$&`.
+Unnamed groups are numbered first, as in .NET. `\\d`, `\\w` and `\\s` cover Unicode, `\\b` covers ASCII. Lookahead, lookbehind,
+backreferences, atomic groups, conditionals and the subtraction of classes are refused, with their place in the pattern. A scoping
+filter accepts lookaheads at the beginning of its pattern: `^(?!svc_).*@contoso\\.com$`.
 
 ## Trying and testing
 
-`lockstep expr eval 'Left([mail], 4)' --set mail=anna@contoso.com --explain` shows the value of every part, `lockstep expr repl` takes one
-expression after the other. `lockstep expr test FILE` runs cases, one JSON object on each line:
+`lockstep expr eval 'Left([mail], 4)' --set mail=anna@contoso.com --explain` shows the value of every part; `lockstep expr repl` evaluates
+expressions as you type them. `lockstep expr test FILE` runs test cases, one JSON object on each line:
 
 ```json
 {"expr": "Left([mail], 4)", "in": {"mail": "anna@contoso.com"}, "out": "anna"}
 ```
 
-`out` may be a text, a number, a list, null, `"<dropped>"`, `"<object ignored>"`, `"<error>"` or `{"regex": "..."}`, which must match the
-whole text. `now` sets the time, `taken` lists the values in use in the target, `id` names the case.
+`out` is a text, a number, a list, null, `"<dropped>"`, `"<object ignored>"`, `"<error>"` or `{"regex": "..."}`, which must match the whole
+text. `now` sets the time, `taken` lists the values that are in use in the application, and `id` names the case.
 """
 
 
@@ -85,7 +86,7 @@ def reference() -> str:
 
 def _function(function: Function) -> Iterator[str]:
     yield f"### {function.name}\n"
-    yield f"`{function.signature}` gives {function.returns.value}\n"
+    yield f"`{function.signature}` returns {function.returns.value}\n"
     yield function.meaning + "\n"
     if function.remarks:
         yield function.remarks + "\n"

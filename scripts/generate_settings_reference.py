@@ -23,32 +23,36 @@ LOCKSTEP_MORE = (
     ("LOCKSTEP_KEY_OLDER", "A former key that still opens what it sealed", "none"),
     (
         "LOCKSTEP_METRICS_TOKEN",
-        "Who sends it may read `/metrics`, at least 16 characters",
-        "none: there are no metrics",
+        "The bearer token for `/metrics`, at least 16 characters",
+        "none: no metrics",
     ),
-    ("DATABASE_URL", "A PostgreSQL server of yours, version 15 or newer", "the PostgreSQL that comes along"),
-    ("NO_COLOR", "No colour, whatever it says", "not set"),
+    ("DATABASE_URL", "Your own PostgreSQL server, version 15 or newer", "the included PostgreSQL"),
+    ("NO_COLOR", "Any value switches colour off", "not set"),
 )
 DOCUMO = (
     ("LOCKSTEP_DATA", "The data folder, shared with Lockstep", "./lockstep-data"),
     (
         "DOCUMO_DATABASE_URL",
-        "A PostgreSQL server of yours",
-        "the database `documo` on the server of DATABASE_URL, or our own",
+        "Your own PostgreSQL server",
+        "the database `documo` on the server of DATABASE_URL, or on the included one",
     ),
     ("DOCUMO_HOST", "The address to listen on", "127.0.0.1"),
-    ("DOCUMO_PORT", "Documo's port under `lockstep up`", "8081"),
-    ("DOCUMO_PUBLIC_URL", "What Documo calls itself in links", "the address and port it listens on"),
+    ("DOCUMO_PORT", "Documo's port with `lockstep up`", "8081"),
+    ("DOCUMO_PUBLIC_URL", "Documo's address in links", "the address and port it listens on"),
     ("DOCUMO_OUTBOUND_ALLOW", "Private origins and networks that events may be sent to", "none"),
-    ("DOCUMO_METRICS_TOKEN", "Who sends it may read `/metrics`, at least 16 characters", "none: there are no metrics"),
-    ("DOCUMO_MAX_CONNECTIONS", "Connections at once", "2000"),
-    ("DOCUMO_MAX_CONNECTIONS_PER_ADDRESS", "Of these, from one address", "256"),
+    ("DOCUMO_METRICS_TOKEN", "The bearer token for `/metrics`, at least 16 characters", "none: no metrics"),
+    ("DOCUMO_MAX_CONNECTIONS", "Most connections at once", "2000"),
+    ("DOCUMO_MAX_CONNECTIONS_PER_ADDRESS", "Most connections at once from one address", "256"),
     ("DOCUMO_TRUSTED_PROXIES", "Addresses and networks of reverse proxies whose X-Forwarded-For is believed", "none"),
-    ("DOCUMO_SEARCHES_PER_ACCOUNT", "Searches of one account that run at once; more wait, then get 429", "2"),
-    ("DOCUMO_SEARCH_SECONDS", "How long the database may work on a statement of a search, at most 60", "2"),
-    ("DOCUMO_API_URL", "Where `documo requests curl` sends to", "none"),
+    ("DOCUMO_SEARCHES_PER_ACCOUNT", "Searches of one account that run at once; further ones wait, then get 429", "2"),
+    ("DOCUMO_SEARCH_SECONDS", "Time limit for one statement of a search, at most 60", "2"),
+    ("DOCUMO_API_URL", "Documo's address in the commands that `documo requests curl` prints", "none"),
     ("DOCUMO_KEY", "The API key in the commands that `documo requests curl` prints", "none"),
-    ("DOCUMO_SCIM_TOKEN", "An example of a variable that a configuration file names for a secret token", "none"),
+    (
+        "DOCUMO_SCIM_TOKEN",
+        "Not a setting: an example of a variable that a configuration file refers to for a secret token",
+        "none",
+    ),
 )
 
 
@@ -56,11 +60,11 @@ def settings() -> str:
     own = [(variable, meaning, _shown(default)) for variable, meaning, default in documented()]
     return "\n".join(
         [
-            "# Every setting of the environment",
+            "# Environment variables",
             "",
-            "A flag wins over a variable, a variable over the default. Any LOCKSTEP_ variable and DATABASE_URL can be given as a file:",
-            "`LOCKSTEP_KEY_FILE=/run/secrets/key`. An unknown LOCKSTEP_ variable is an error. A variable counts in one process:",
-            "a command next to `lockstep serve` needs the same ones.",
+            "A flag wins over a variable, a variable over the default. Any LOCKSTEP_ variable and DATABASE_URL can be read from a file:",
+            "`LOCKSTEP_KEY_FILE=/run/secrets/key`. An unknown LOCKSTEP_ variable is an error. A variable applies to one process, so a",
+            "command that is run beside `lockstep serve` needs the same variables.",
             "",
             GENERATED,
             "",
@@ -79,14 +83,14 @@ def settings() -> str:
 def operators() -> str:
     rows = [(one.name, one.arity, one.meaning) for one in OPERATORS.values()]
     lines = [
-        "| Operator | Kind | Holds when |",
+        "| Operator | Kind | Passes if |",
         "|---|---|---|",
         *(f"| `{name}` | {kind} | {text} |" for name, kind, text in rows),
     ]
     head = [
         "# Operators of scoping filters",
         "",
-        "As in `lockstep scope set documo --filter 'Sales: department EQUALS \"Sales\"'`.",
+        "An example: `lockstep scope set documo --filter 'Sales: department EQUALS \"Sales\"'`. Unary operators take no value.",
         "",
         GENERATED,
         "",
@@ -95,7 +99,15 @@ def operators() -> str:
 
 
 def documo_commands() -> str:
-    lines = ["# Every command of Documo", "", "`documo COMMAND --help` explains them.", "", GENERATED, "", "```"]
+    lines = [
+        "# Every command of Documo",
+        "",
+        "Arguments are in capitals, options in brackets. `documo COMMAND --help` explains them.",
+        "",
+        GENERATED,
+        "",
+        "```",
+    ]
     return "\n".join([*lines, *sorted(_commands(documo, ("documo",))), "```", ""])
 
 
@@ -103,7 +115,8 @@ def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[str]:
     if isinstance(command, click.Group):
         for name, child in sorted(command.commands.items()):
             yield from _commands(child, (*path, name))
-        return
+        if not command.invoke_without_command:
+            return
     words = list(path)
     for parameter in command.params:
         if isinstance(parameter, click.Argument):

@@ -1,8 +1,9 @@
-"""Every command that a text of ours names exists, with the options that it is named with."""
+"""Every command that a text or a page of ours names exists, with the options that it is named with."""
 
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ from documo.cli.main import documo
 from lockstep.cli import lockstep
 from lockstep.cli.assign import AssignGroup
 
-SOURCE = Path(__file__).parents[2] / "src"
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src"
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 TREES: dict[str, click.Command] = {"lockstep": lockstep, "documo": documo}
 # Where a command begins in a sentence: a line of its own, a quoted one, or what follows "next: ", "run ", "with " and the like.
 NAMED = re.compile(
@@ -25,6 +28,7 @@ NAMED = re.compile(
 )
 HOLE = "HOLE"  # what an f-string fills in
 NO_COMMANDS = {"documo changes"}  # the name of a database connection
+NO_COMMAND = re.compile(r"documo initial cycle")  # a line of progress
 
 
 def texts_of(file: Path) -> Iterator[tuple[int, str]]:
@@ -50,6 +54,12 @@ def commands_in(text: str) -> Iterator[list[str]]:
             yield words
 
 
+def alternatives(words: list[str]) -> Iterator[list[str]]:
+    """`show|clear` in a page stands for two commands."""
+    choices = [word.split("|") if re.fullmatch(r"[a-z-]+(\|[a-z-]+)+", word) else [word] for word in words]
+    yield from map(list, itertools.product(*choices))
+
+
 def complaint(words: list[str]) -> str:
     """What is wrong with a command, or nothing."""
     command, rest = TREES[words[0]], words[1:]
@@ -60,7 +70,7 @@ def complaint(words: list[str]) -> str:
         if not isinstance(command, click.Group) or not rest:
             break
         if rest[0].startswith("-"):
-            rest = rest[2:] if rest[0] == "--data" else rest[1:]
+            rest = rest[2:] if rest[0] in ("--data", "-o") else rest[1:]
             continue
         found = command.get_command(context, rest[0])
         if found is None and isinstance(command, AssignGroup):
@@ -101,3 +111,13 @@ def test_every_command_that_a_text_names_exists(product: str) -> None:
 )
 def test_a_command_that_does_not_exist_is_noticed(text: str, said: str) -> None:
     assert [complaint(words) for words in commands_in(text)] == [said]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
+    named = [one for words in commands_in(page.read_text(encoding="utf-8")) for one in alternatives(words)]
+    found = [(words, complaint(words)) for words in named]
+
+    assert [
+        f"{' '.join(words)[:90]}: {said}" for words, said in found if said and not NO_COMMAND.match(" ".join(words))
+    ] == []

@@ -183,9 +183,9 @@ _ANY = (TEXT, INTEGER, BOOLEAN, DATE, REFERENCE)
 OPERATORS: Mapping[str, Operator] = {
     row.name: row
     for row in (
-        Operator("EQUALS", "Binary", _ANY, "The same text, letter case included.", _equals, "must EQUAL {}", "were {}"),
+        Operator("EQUALS", "Binary", _ANY, "The text is equal, including case.", _equals, "must EQUAL {}", "were {}"),
         Operator(
-            "NOT EQUALS", "Binary", _ANY, "Another text; an empty attribute does not pass.",
+            "NOT EQUALS", "Binary", _ANY, "The text is different; an empty attribute does not pass.",
             _not(_equals), "must NOT EQUAL {}", "were anything but {}", negative=True,
         ),
         Operator("IS TRUE", "Unary", (BOOLEAN,), "The value is true.", _truth("true"), "must be TRUE", "were true"),
@@ -197,7 +197,7 @@ OPERATORS: Mapping[str, Operator] = {
         Operator("IS NOT NULL", "Unary", _ANY, "The attribute has a value.", _always(True), "must have a value", "had a value"),
         Operator("Present", "Unary", _ANY, "The attribute has a value.", _always(True), "must have a value", "had a value"),
         Operator(
-            "REGEX MATCH", "Binary", (TEXT,), "The pattern matches the whole text, letter case included.",
+            "REGEX MATCH", "Binary", (TEXT,), "The pattern matches the whole text, including case.",
             _pattern(wanted=True), "must match the pattern {}", "matched the pattern {}",
         ),
         Operator(
@@ -205,19 +205,19 @@ OPERATORS: Mapping[str, Operator] = {
             _pattern(wanted=False), "must not match the pattern {}", "did not match the pattern {}", negative=True,
         ),
         Operator(
-            "Greater_Than", "Binary", (INTEGER,), "A larger whole number.",
+            "Greater_Than", "Binary", (INTEGER,), "The whole number is larger.",
             _order(int.__gt__), "must be greater than {}", "were greater than {}",
         ),
         Operator(
-            "Greater_Than_OR_EQUALS", "Binary", (INTEGER,), "A whole number at least as large.",
+            "Greater_Than_OR_EQUALS", "Binary", (INTEGER,), "The whole number is larger or equal.",
             _order(int.__ge__), "must be at least {}", "were at least {}",
         ),
         Operator(
-            "Includes", "Binary", (TEXT,), "The text occurs in it, letter case included.",
+            "Includes", "Binary", (TEXT,), "The attribute contains the text, including case.",
             lambda operand: lambda value, now: operand in text_of(value), "must include {}", "included {}",
         ),
         Operator(
-            "ENDS_WITH", "Binary", (TEXT,), "It ends with the text, letter case included.",
+            "ENDS_WITH", "Binary", (TEXT,), "The attribute ends with the text, including case.",
             lambda operand: lambda value, now: text_of(value).endswith(operand), "must end with {}", "ended with {}",
         ),
         Operator(
@@ -229,11 +229,11 @@ OPERATORS: Mapping[str, Operator] = {
             _bits(wanted=False), "must have no bit of {}", "had no bit of {}", negative=True,
         ),
         Operator(
-            "BEFORE", "Binary", (DATE,), "Earlier than a date, now, or an offset from now (now-P14D).",
+            "BEFORE", "Binary", (DATE,), "The date is before another date, now, or an offset from now (now-P14D).",
             _date(datetime.__lt__), "must be before {}", "were before {}", beyond_entra=True,
         ),
         Operator(
-            "AFTER", "Binary", (DATE,), "Later than a date, now, or an offset from now (now-P14D).",
+            "AFTER", "Binary", (DATE,), "The date is after another date, now, or an offset from now (now-P14D).",
             _date(datetime.__gt__), "must be after {}", "were after {}", beyond_entra=True,
         ),
     )
