@@ -148,7 +148,7 @@ def parse_key(text: str, *, where: str) -> VaultKey:
     return VaultKey(material, hashlib.sha256(b"lockstep key id\0" + material).digest()[:KEY_ID_BYTES])
 
 
-def passing_vault() -> Vault:
+def throwaway_vault() -> Vault:
     """A vault with a throw-away key, for work that neither seals nor opens secrets."""
     return Vault(VaultKey(secrets.token_bytes(KEY_BYTES), bytes(KEY_ID_BYTES)))
 

@@ -38,7 +38,7 @@ from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services as Services
 from lockstep.sync.services import Times
 from lockstep.targets.opener import ScimTargets
-from lockstep.vault import Vault, open_vault, passing_vault
+from lockstep.vault import Vault, open_vault, throwaway_vault
 
 MIGRATIONS = "lockstep.storage.migrations"
 OWN_APPLICATION = "documo.json"  # file in the data folder while `up` runs, with the origin of its own Documo
@@ -167,7 +167,7 @@ async def open_house(
         vault = (
             open_vault(settings.data, key=settings.key, older_key=settings.older_key, sealed=sealed)
             if needs_key or not sealed
-            else passing_vault()
+            else throwaway_vault()
         )
         targets = ScimTargets((*settings.outbound_allow, *own_application(settings.data)), observer=observer)
         stack.push_async_callback(targets.close)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from lockstep.engine.decisions.patience import NO_STREAK, TOLERATED, Streak, asked_in_vain, growing_pause
+from lockstep.engine.decisions.patience import NO_STREAK, TOLERATED, Streak, after_failure, growing_pause
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def pauses(count: int, **arguments: object) -> list[int]:
     """The seconds of the pauses after *count* requests in vain."""
     streak, found = NO_STREAK, []
     for _ in range(count):
-        streak, pause = asked_in_vain(streak, **arguments)  # type: ignore[arg-type]
+        streak, pause = after_failure(streak, **arguments)  # type: ignore[arg-type]
         found.append(int(pause.total_seconds()))
     return found
 
@@ -39,4 +39,4 @@ def test_what_the_application_asks_for_is_kept_and_at_least_the_growing_pause_fr
 
 
 def test_stops_are_kept_while_pauses_are_counted() -> None:
-    assert asked_in_vain(Streak(stops=2))[0] == Streak(failures=TOLERATED + 1, pauses=1, stops=2)
+    assert after_failure(Streak(stops=2))[0] == Streak(failures=TOLERATED + 1, pauses=1, stops=2)

@@ -230,7 +230,7 @@ def test_what_the_application_made_of_the_same_wish_is_not_written_over_and_over
 def test_new_wish_is_compared_with_the_base() -> None:
     folded = IN_STEP | {"name.givenName": "ANNA"}
 
-    made = plan(linked=link(base=folded, desired_hash="of an older wish"))
+    made = plan(linked=link(base=folded, desired_hash="of an older mapping"))
 
     assert made.changes == (Change("name.givenName", "ANNA", "Anna"),)
 

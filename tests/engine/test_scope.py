@@ -58,7 +58,7 @@ def test_every_operator_documents_itself() -> None:
     for operator in OPERATORS.values():
         assert operator.meaning
         assert operator.must
-        assert operator.wish
+        assert operator.remedy
         assert operator.arity in ("Unary", "Binary")
         assert operator.types
 

@@ -15,7 +15,7 @@ from lockstep.actions.jobs import new_services
 from lockstep.configuration.findings import Finding
 from lockstep.configuration.lint_switch import check_switch
 from lockstep.configuration.rules import JobConfiguration, Scope
-from lockstep.engine.decisions.effects import Effect, caused, effects_of, foreseen
+from lockstep.engine.decisions.effects import Effect, caused, effects_of, predicted_plan
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection
 from lockstep.storage import jobs, touched
@@ -133,7 +133,7 @@ async def _effects(context: Context, connection: Connection, job: Job, kind: Obj
         known = await planner.load(connection, job, kind, ids[start : start + SLICE])
         for source_id, obj in known.objects.items():
             link = known.links.get(source_id)
-            effects = effects_of(foreseen(obj, link, job.configuration, moment, known.account_ids), link)
+            effects = effects_of(predicted_plan(obj, link, job.configuration, moment, known.account_ids), link)
             if effects:
                 found[source_id] = (obj.display, effects)
     return found

@@ -11,7 +11,7 @@ from lockstep.actions.jobs import read_job, services_of
 from lockstep.actions.previews import LazyReader, find_anybody, read_failed
 from lockstep.actions.standing import ways_in
 from lockstep.configuration.rules import Scope
-from lockstep.engine.decisions.effects import foreseen
+from lockstep.engine.decisions.effects import predicted_plan
 from lockstep.engine.decisions.explain import Circumstances, Decision, Explanation, explain
 from lockstep.engine.records import ObjectKind, Plan, SourceObject
 from lockstep.errors import LockstepError, invalid, not_found
@@ -64,7 +64,7 @@ async def explain_person(context: Context, user: str, app: str) -> Explained:
         except (TargetError, LockstepError) as error:
             failed = read_failed(error) if isinstance(error, TargetError) else error
             link = known.links.get(person.id)
-            plan = foreseen(obj, link, job.configuration, services.moment(), known.account_ids)
+            plan = predicted_plan(obj, link, job.configuration, services.moment(), known.account_ids)
             unasked = f"{job.row.app_display_name} could not be asked: {failed.detail}"
             circumstances = replace(circumstances, unasked=unasked)
     return Explained(plan, explain(plan, circumstances), failed)

@@ -24,7 +24,7 @@ from lockstep.configuration.rules import JobConfiguration, ObjectMapping, Scope,
 from lockstep.configuration.source_names import unknown_source_names
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
 from lockstep.directory.objects import read_objects
-from lockstep.engine.decisions.effects import foreseen
+from lockstep.engine.decisions.effects import predicted_plan
 from lockstep.engine.decisions.scope import FILTERED, UNASSIGNED, ScopeDecision, decide_scope
 from lockstep.engine.decisions.source_record import OF_MANAGER
 from lockstep.engine.moment import Moment
@@ -81,7 +81,7 @@ async def _powers_given(context: Context, connection: Connection, job: Job) -> P
     for start in range(0, min(len(ids), _MOST_LINTED), _SLICE):
         known = await planner.load(connection, job, ObjectKind.USER, ids[start : start + _SLICE])
         for obj in known.objects.values():
-            given.count(foreseen(obj, None, job.configuration, moment, known.account_ids), mapping)
+            given.count(predicted_plan(obj, None, job.configuration, moment, known.account_ids), mapping)
     return given
 
 

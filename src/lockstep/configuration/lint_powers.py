@@ -1,6 +1,6 @@
 """Find mappings that give a privileged value to everyone or to many people, by a constant or an expression.
 
-Assignments themselves are not judged: a mapping that reads them is reported only if many people are in scope and all get a privilege.
+A mapping that reads assignments is reported only if many people are in scope and all of them get the privilege.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ def check_powers(
             if not is_constant and not _are_many(attribute, count, people, configuration):
                 continue
             who = "everybody" if is_constant or count == people else "many people"
-            so_many = f": {count:,} of {people:,} in scope" if people else ""
+            counts = f": {count:,} of {people:,} in scope" if people else ""
             yield Finding(
                 "warning",
                 f"{place}.attributes[{number}]",
-                f"{who} would get {power_name(attribute.target, power)}{so_many}",
+                f"{who} would get {power_name(attribute.target, power)}{counts}",
                 "Give it by an app role: SingleAppRoleAssignment([appRoleAssignments]).",
             )
 

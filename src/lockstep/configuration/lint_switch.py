@@ -53,7 +53,7 @@ def _constant(value: Value, place: str) -> Finding:
 
 
 def _value(switch: AttributeMapping, *, has_left: bool) -> str | None:
-    """The value of *switch* for a leaver or for anyone else; None if it depends on other attributes."""
+    """The value of *switch* for a leaver (*has_left*) or an active person; None if it depends on more than that."""
     if not isinstance(switch.source, Expression) or not switch.dependencies <= DISABLING:
         return None
     record = {IS_SOFT_DELETED: str(has_left), "accountEnabled": str(not has_left)}

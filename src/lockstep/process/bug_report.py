@@ -1,4 +1,4 @@
-"""Report bugs in Lockstep: one sentence for the person, and a private file with the stack trace for whoever fixes it.
+"""Report bugs in Lockstep: one sentence for the user, and a private file with the stack trace for developers.
 
 A stack trace quotes values and statements, so it is never printed: terminal output ends up in tickets and in logs of other programs.
 """

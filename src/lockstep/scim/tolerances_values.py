@@ -45,7 +45,7 @@ def texts_as_numbers(value: Any, attribute: Attribute, listed: bool) -> Any:
 
 
 def list_as_object(value: Any, attribute: Attribute, listed: bool) -> Any:
-    """`"emails": {"value": ...}` instead of a list of it: OneLogin."""
+    """`"emails": {"value": ...}` instead of a list: OneLogin."""
     return [value] if listed and isinstance(value, dict) else value
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
-from lockstep.engine.decisions.patience import NO_STREAK, Asked, Streak, asked_in_vain
+from lockstep.engine.decisions.patience import NO_STREAK, Asked, Streak, after_failure
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json, only_row
 
@@ -63,7 +63,7 @@ async def note_vain(
     is_enough: bool,
     wanted: timedelta | None = None,
 ) -> TargetState:
-    """Count a request that failed, and pause if `asked_in_vain` says so; return the new state.
+    """Count a request that failed, and pause if `after_failure` says so; return the new state.
 
     A request that was under way when a pause began is not counted; only a wait that the application asks for (*wanted*) extends that
     pause.
@@ -74,7 +74,7 @@ async def note_vain(
         if wanted is not None:
             await _quiet(connection, job, longest)
         return replace(before, seconds_to_wait=longest.total_seconds())
-    streak, pause = asked_in_vain(before.streak(asked), first=first_pause, is_enough=is_enough, wanted=wanted)
+    streak, pause = after_failure(before.streak(asked), first=first_pause, is_enough=is_enough, wanted=wanted)
     after = replace(before, seconds_to_wait=pause.total_seconds(), streaks={**before.streaks, asked: streak})
     if streak.pauses > before.streak(asked).pauses:
         since = (before.trouble or {}).get("since") or datetime.now(UTC).isoformat()

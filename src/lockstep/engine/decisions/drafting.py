@@ -196,14 +196,14 @@ def differs(changes: tuple[Change, ...]) -> Reason:
     return Reason("Changed", text, {"attributes": names})
 
 
-def flag_is_off(prepared: Prepared, action: str, *, wish: str) -> Reason:
+def flag_is_off(prepared: Prepared, action: str, *, outcome: str) -> Reason:
     """The reason if the mapping's Create, Update or Delete is not ticked."""
     name = prepared.mapping.name if prepared.mapping else ""
     return Reason(
         "EntrySynchronizationSkipped",
         f'The mapping "{name}" does not {action} accounts.',
         {"gate": "actions", "action": action},
-        f"{wish} if {action.capitalize()} were ticked among the target object actions.",
+        f"{outcome} if {action.capitalize()} were ticked among the target object actions.",
     )
 
 

@@ -29,7 +29,7 @@ class Effect(StrEnum):
     GETS_ACCOUNT = "getsAccount"
 
 
-def foreseen(
+def predicted_plan(
     obj: SourceObject,
     link: Link | None,
     configuration: JobConfiguration,

@@ -75,13 +75,13 @@ def explain(plan: Plan, known: Circumstances = NOTHING_ELSE) -> Explanation:
     reason = plan.reason
     verdict = _verdict(plan, known)
     hint = reason.next_step
-    is_wish = hint.startswith("Would be ")
+    is_counterfactual = hint.startswith("Would be ")
     return Explanation(
         verdict=verdict,
         sentence=f"{verdict}: {reason.text}",
         gates=tuple(_ladder(plan, known)),
-        counterfactual=hint if is_wish else "",
-        next_step="" if is_wish else hint,
+        counterfactual=hint if is_counterfactual else "",
+        next_step="" if is_counterfactual else hint,
         notes=tuple(note for note in (known.decided, *known.notes, known.unasked) if note),
     )
 

@@ -94,7 +94,7 @@ def headline(facts: Facts) -> Headline:
 
 
 def worst_exit_code(headlines: Iterable[Headline]) -> int:
-    """The most urgent exit code: nothing is sent, before something is held, before something failed."""
+    """The most urgent exit code. Sending nothing is more urgent than a hold, and a hold more urgent than a failure."""
     by_need = (0, *(EXIT_CODES[kind] for kind in (Kind.PARTIAL, Kind.HELD, Kind.UNREACHABLE)))
     return max((one.exit_code for one in headlines), key=by_need.index, default=0)
 

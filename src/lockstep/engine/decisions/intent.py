@@ -32,7 +32,7 @@ class IntentKind(StrEnum):
 
 
 class Person(StrEnum):
-    """The stage of an object's life, as the table distinguishes it."""
+    """The stages of an object's life that the table distinguishes."""
 
     ACTIVE = "active"
     NOT_STARTED = "not started"
@@ -254,8 +254,8 @@ def _review(kind: IntentKind, person: Person, life: datetime | None, scope: date
     return earliest(life if waits else None, None if kind is IntentKind.DELETE else scope)
 
 
-def _state(text: str, wish: str) -> Reason:
-    return Reason("NotEffectivelyEntitled", text, {"gate": "enabled"}, wish)
+def _state(text: str, counterfactual: str) -> Reason:
+    return Reason("NotEffectivelyEntitled", text, {"gate": "enabled"}, counterfactual)
 
 
 _STATES: Mapping[Person, Reason] = {

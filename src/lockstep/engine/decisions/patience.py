@@ -37,7 +37,7 @@ class Asked(StrEnum):
 class Streak:
     """Failed requests of one kind since its last success.
 
-    *pauses* and *stops* count the pauses and quarantines of the whole application that they caused.
+    *pauses* and *stops* count the resulting pauses and quarantines of the whole application.
     """
 
     failures: int = 0
@@ -46,7 +46,7 @@ class Streak:
 
     @property
     def breaks(self) -> int:
-        """How often they stopped the whole application."""
+        """How often these failures stopped the whole application."""
         return self.pauses + self.stops
 
 
@@ -61,7 +61,7 @@ def growing_pause(tries: int, *, first: timedelta = FIRST_PAUSE, longest: timede
     return min(longest, first * (1 << doublings))
 
 
-def asked_in_vain(
+def after_failure(
     streak: Streak, *, first: timedelta = FIRST_PAUSE, is_enough: bool = True, wanted: timedelta | None = None
 ) -> tuple[Streak, timedelta]:
     """Add one failed request to *streak*; return it and the pause for the whole application, zero for none.

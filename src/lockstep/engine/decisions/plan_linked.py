@@ -53,7 +53,7 @@ def plan_provision(prepared: Prepared, link: Link, observed: Observed) -> Draft:
         said = () if draft.reasons == (IN_STEP,) else draft.reasons
         return replace(draft, reasons=(*said, *found.reasons), withheld=found.withheld)
     if not may(prepared, "update"):
-        return not_written(replace(draft, reasons=(flag_is_off(prepared, "update", wish="Would be updated"),)))
+        return not_written(replace(draft, reasons=(flag_is_off(prepared, "update", outcome="Would be updated"),)))
     action = Action.ENABLE if turns_on(changes) or link.state is LinkState.DISABLED else Action.UPDATE
     return replace(draft, action=action, changes=changes, reasons=(differs(changes), *found.drift))
 
@@ -82,7 +82,7 @@ def plan_disable(prepared: Prepared, link: Link, observed: Observed) -> Draft:
         already = Reason("RedundantExport", "The account is disabled in the application already.")
         return replace(draft, reasons=(*prepared.intent.reasons[:1], already))
     if not may(prepared, "update"):
-        reason = flag_is_off(prepared, "update", wish="Would be disabled")
+        reason = flag_is_off(prepared, "update", outcome="Would be disabled")
         return not_written(replace(draft, link_state=link.state, reasons=(reason,)))
     # Names follow in a separate write: a name that the application refuses must not keep access from ending.
     return replace(draft, action=Action.DISABLE, changes=changes, names_follow=bool(names))
@@ -103,7 +103,7 @@ def plan_delete(prepared: Prepared, link: Link, observed: Observed) -> Draft:
         return tombstone(prepared)
     if may(prepared, "delete"):
         return Draft(Action.DELETE, (), LinkState.TOMBSTONE, link.target_id)
-    reason = flag_is_off(prepared, "delete", wish="Would be deleted")
+    reason = flag_is_off(prepared, "delete", outcome="Would be deleted")
     if prepared.mapping is not None and prepared.mapping.deactivation is not None and link.state is LinkState.LIVE:
         draft = plan_disable(prepared, link, observed)
         return replace(draft, reasons=(*draft.reasons, *prepared.intent.reasons, reason))
@@ -145,7 +145,7 @@ def _without_switch(prepared: Prepared, link: Link) -> Draft:
         return Draft(Action.NONE, (reason,), link.state, link.target_id)
     if not may(prepared, "delete"):
         return Draft(
-            Action.SKIP, (flag_is_off(prepared, "delete", wish="Would be deleted"),), link.state, link.target_id
+            Action.SKIP, (flag_is_off(prepared, "delete", outcome="Would be deleted"),), link.state, link.target_id
         )
     reasons = (*prepared.intent.reasons[:1], Reason("DisableNotMapped", f"{why} It is deleted instead."))
     return Draft(Action.DELETE, reasons, LinkState.TOMBSTONE, link.target_id)

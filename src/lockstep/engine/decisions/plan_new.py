@@ -46,7 +46,7 @@ def refused(mapped: Mapped) -> Draft | None:
 def _create(prepared: Prepared, match: NoMatch, taken: Taken | None) -> Draft:
     step: tuple[Step, ...] = (matching_step(match, prepared.queries),)
     if not may(prepared, "create"):
-        return Draft(Action.SKIP, (flag_is_off(prepared, "create", wish="Would be created"),), matching=step)
+        return Draft(Action.SKIP, (flag_is_off(prepared, "create", outcome="Would be created"),), matching=step)
     if taken and (reason := all_taken(prepared, taken)) is not None:
         return Draft(Action.REFUSE, (reason,), matching=step)
     mapped = mapped_for(prepared, creating=True, taken=taken)
@@ -73,7 +73,7 @@ def _link(prepared: Prepared, match: OneMatch) -> Draft:
     changes = differing.changes
     found = _found(match)
     if changes and not may(prepared, "update"):
-        reasons = (found, flag_is_off(prepared, "update", wish="Would be updated"))
+        reasons = (found, flag_is_off(prepared, "update", outcome="Would be updated"))
         return Draft(Action.LINK, reasons, LinkState.LIVE, account.id, account, matching=step, takes_over_from=former)
     if not changes:
         return Draft(
@@ -103,8 +103,8 @@ def _unmatchable(prepared: Prepared) -> Draft:
         return Draft(Action.REFUSE, (Reason("NoMatchingAttribute", text, {}, "Mark one mapping as matching."),))
     names = ", ".join(mapping.target for mapping in attributes)
     text = f"There is no value to match by: {names} {'are' if len(attributes) > 1 else 'is'} empty for this object."
-    wish = "Would be considered if the object had a value for it."
-    return Draft(Action.SKIP, (Reason("ImportSkipped", text, {"attributes": names}, wish),))
+    remedy = "Would be considered if the object had a value for it."
+    return Draft(Action.SKIP, (Reason("ImportSkipped", text, {"attributes": names}, remedy),))
 
 
 def _too_many(prepared: Prepared, match: ManyMatches) -> Reason:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from lockstep.engine.decisions.safeguards import GuardCode, hold_anew
+from lockstep.engine.decisions.safeguards import GuardCode, hold_regardless
 from lockstep.engine.records import Action, Plan, Reason, Step, StepStatus, StepType
 from lockstep.engine.rules.operators import is_empty, text_of
 
@@ -45,7 +45,7 @@ def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
         return None
     if effects <= rejection.effects:
         return _left_out(plan, rejection, app)
-    return hold_anew(plan, f"the {rejection.action} of this account was rejected before")
+    return hold_regardless(plan, f"the {rejection.action} of this account was rejected before")
 
 
 def _effects(plan: Plan) -> Iterator[tuple[str, str]]:

@@ -116,12 +116,12 @@ def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration,
     if approved:
         return plan
     if plan.claims_privileged and plan.link_to is not None:
-        return held(plan, _privileged_match(plan.link_to, what=_in_words(_concerned(plan))))
+        return held(plan, _privileged_match(plan.link_to, what=_joined(_concerned(plan))))
     for guard in _guards(plan, configuration):
         for window, before in counts.windows():
             reason = _exceeds(guard, plan, before, counts, window, configuration.deletions.percent_from)
             if reason is not None:
-                whole = {**reason.details, "what": _in_words(_concerned(plan))}
+                whole = {**reason.details, "what": _joined(_concerned(plan))}
                 return held(plan, replace(reason, details=whole))
     return plan
 
@@ -147,7 +147,7 @@ def hold_undecided(plan: Plan, code: str, sentence: str, details: Mapping[str, s
     concerned = _concerned(plan)
     if code not in {one.value for one in concerned}:
         return None
-    first, what = next(iter(concerned)), _in_words(concerned)
+    first, what = next(iter(concerned)), _joined(concerned)
     if first.value != code:
         sentence, details = f"Held for approval: it waits for a decision already, and the account would now {what}.", {}
     return held(plan, Reason(first.value, sentence, {**details, "what": what}, _DECIDE))
@@ -175,15 +175,15 @@ def hold_unapproved(plan: Plan, action: str, what: str) -> Plan:
     """
     concerned = _concerned(plan)
     deletes_instead = plan.action is Action.DELETE and action != plan.action.value
-    if not concerned or (_in_words(concerned) == what and not deletes_instead):
+    if not concerned or (_joined(concerned) == what and not deletes_instead):
         return plan
-    return hold_anew(plan, "something else was approved")
+    return hold_regardless(plan, "something else was approved")
 
 
-def hold_anew(plan: Plan, because: str) -> Plan:
-    """Hold *plan*, which a guard limits, whatever the counts are. *because* names the decision about another write that causes it."""
+def hold_regardless(plan: Plan, because: str) -> Plan:
+    """Hold *plan*, which must have an effect that a guard limits, whatever the counts are. *because* is the reason, as a clause."""
     concerned = _concerned(plan)
-    now = _in_words(concerned)
+    now = _joined(concerned)
     sentence = f"Held for approval: {because}, and now the account would {now}."
     return held(plan, Reason(next(iter(concerned)).value, sentence, {"what": now}, _DECIDE))
 
@@ -203,7 +203,7 @@ def _concerned(plan: Plan) -> dict[GuardCode, str]:
     return found
 
 
-def _in_words(concerned: Mapping[GuardCode, str]) -> str:
+def _joined(concerned: Mapping[GuardCode, str]) -> str:
     return " and ".join(concerned.values())
 
 

@@ -96,7 +96,7 @@ def _filtered(obj: SourceObject, mapping: ObjectMapping, record: Values, moment:
     judged = [(f, [v for v in f.condition.judge(record, moment) if not v.passed]) for f in mapping.scoping_filters]
     closest, failed = min(judged, key=lambda entry: len(entry[1]))
     why = " and ".join(verdict.why for verdict in failed[:3])
-    wish = " and ".join(verdict.wish for verdict in failed[:3])
+    remedy = " and ".join(verdict.remedy for verdict in failed[:3])
     others = len(judged) - 1
     also = (
         f" ({counted(others, 'other scoping filter')} {'do' if others > 1 else 'does'} not match either)"
@@ -107,7 +107,7 @@ def _filtered(obj: SourceObject, mapping: ObjectMapping, record: Values, moment:
         "ScopingFilterFailed",
         f'The scoping filter "{closest.title}" does not match: {why}{also}.',
         {"gate": "scope", "filter": closest.title, "clause": failed[0].label},
-        f"Would be provisioned if {wish}.",
+        f"Would be provisioned if {remedy}.",
     )
 
 

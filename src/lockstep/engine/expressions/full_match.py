@@ -17,7 +17,7 @@ _LOOKAHEADS = {"(?!": False, "(?=": True}
 
 @dataclass(frozen=True, slots=True)
 class FullMatch:
-    """*beginnings* are patterns that the text must, or must not, begin with."""
+    """A compiled pattern for whole texts. *beginnings* are patterns that the text must, or must not, begin with."""
 
     rest: Pattern
     beginnings: tuple[tuple[Pattern, bool], ...] = ()

@@ -1,4 +1,4 @@
-"""The tree of an expression. Immutable; positions count characters from 1 and take no part in equality."""
+"""The immutable tree of an expression. Positions count characters from 1 and are ignored by equality."""
 
 from __future__ import annotations
 

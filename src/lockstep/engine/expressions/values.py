@@ -46,7 +46,7 @@ def truth(answer: bool) -> str:
 
 
 def to_text(value: Value, argument: str = "") -> str | None:
-    """Convert *value* to one text, or None. Raises Trouble for several values."""
+    """Convert *value* to one text; null and an empty list give None. Raises Trouble for several or structured values."""
     if value is None or value.__class__ is str:
         return value
     if isinstance(value, bool):

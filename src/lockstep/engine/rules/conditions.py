@@ -22,12 +22,12 @@ MEMBER_OF = "memberOf"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of one clause. If it failed, *why* says what is wrong and *wish* what would make it pass."""
+    """The result of one clause. If it failed, *why* says what is wrong and *remedy* what would make it pass."""
 
     passed: bool
     label: str = ""
     why: str = ""
-    wish: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Clause:
                 False,
                 self.label,
                 f"{self.attribute} is {actual}, {self.operator.must.format(quoted)}",
-                f"{self.attribute} {self.operator.wish.format(quoted)}",
+                f"{self.attribute} {self.operator.remedy.format(quoted)}",
             )
         ]
 
@@ -118,8 +118,8 @@ class ExpressionClause:
     def judge(self, record: Values, moment: Moment) -> list[Verdict]:
         if self.holds(record, moment):
             return [Verdict(True, self.compiled.text)]
-        wish = f"{self.compiled.text} were True"
-        return [Verdict(False, self.compiled.text, f"{self.compiled.text} is not True", wish)]
+        remedy = f"{self.compiled.text} were True"
+        return [Verdict(False, self.compiled.text, f"{self.compiled.text} is not True", remedy)]
 
     def flips_at(self, record: Values, moment: Moment) -> datetime | None:
         return next_day(moment) if "Now" in self.compiled.functions else None
@@ -157,7 +157,7 @@ class AnyOf:
                 False,
                 " or ".join(verdict.label for verdict in failed),
                 " and ".join(verdict.why for verdict in failed),
-                failed[0].wish if failed else "",
+                failed[0].remedy if failed else "",
             )
         ]
 

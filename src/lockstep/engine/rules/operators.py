@@ -28,7 +28,9 @@ class BadOperand(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """*compile* builds the test of one non-empty value. *must* continues a sentence after "it", *wish* one after "if it"."""
+    """*compile* builds the test of one non-empty value. *must* ("must EQUAL {}") states the requirement, *remedy* ("were {}") what
+    would make the value pass; {} is the quoted operand.
+    """
 
     name: str
     arity: str  # Unary | Binary
@@ -36,7 +38,7 @@ class Operator:
     meaning: str
     compile: Callable[[str], Test]
     must: str
-    wish: str
+    remedy: str
     negative: bool = False  # all values must pass; otherwise one is enough
     accepts_null: bool = False
     beyond_entra: bool = False

@@ -1,4 +1,4 @@
-"""Order application roles, so that it is defined which of several assignments counts.
+"""Order a person's assignments by the precedence of their application roles.
 
 The order of the application's role list is the precedence. Default access (the zero GUID) is an assignment without a role.
 """

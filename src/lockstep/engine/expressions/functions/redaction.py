@@ -1,4 +1,4 @@
-"""Redact: a value that no log may show. The value itself flows; before logging, code asks the expression whether it is redacted."""
+"""Redact: the value flows to the target but must never be logged; `CompiledExpression.is_redacted` tells code that logs."""
 
 from __future__ import annotations
 
