@@ -1,4 +1,4 @@
-"""What a revision module needs: it is eight lines, and its SQL stands in a file of the same name beside it.
+"""Support for revision modules: eight lines each, with the SQL in a file of the same name beside the module.
 
     \"\"\"People, groups, assignments.\"\"\"
 
@@ -10,8 +10,7 @@
     def upgrade() -> None:
         run_sql_beside(__file__)
 
-The file is named after its revision (`0002_directory.py`, `0002_directory.sql`), numbers without gaps; revisions
-only go forward.
+Files are named after their revision (`0002_directory.py`, `0002_directory.sql`). Numbers have no gaps; there are no downgrades.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Change five people the way an administrator would, and wait until Documo shows it: rename, assign, unassign, disable, restore.
+"""Change five people as an administrator would, and wait until Documo shows it: rename, assign, unassign, disable, restore.
 
-Each change is timed from its commit to the first reading that shows it. *expected* is kept up to date, so that everybody can be
-compared once more afterwards.
+Each change is timed from its commit to the first read that shows it. *expected* is updated, so that everybody can be compared once
+more afterwards.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LOOK_EVERY_SECONDS = 0.02
 
 
 class Changes:
-    """The five changes, each to another person."""
+    """The five changes, each to a different person."""
 
     def __init__(self, context: Context, reader: Reader, contoso: Contoso, expected: dict[str, Expectation]) -> None:
         self._context = context
@@ -37,7 +37,7 @@ class Changes:
         self._rows: list[dict[str, Any]] = []
 
     async def make_all(self) -> list[dict[str, Any]]:
-        """Make them one after the other; a row for each. Raises LockstepError when Contoso is too small for five people."""
+        """Make the changes one after the other; one row each. Raises LockstepError if Contoso has too few people."""
         renamed, disabled, restored = (self._somebody(assigned=True) for _ in range(3))
         newcomer = self._somebody(assigned=False)
         await self._rename(renamed)
@@ -97,7 +97,7 @@ class Changes:
         )
 
     async def _wait_for(self, name: str, expectation: Expectation) -> Mapping[str, Any]:
-        """What Documo shows once it is as expected, or at last when it never was."""
+        """What Documo shows once it matches or, if it never does, what it shows last."""
         give_up_at = time.monotonic() + GIVE_UP_SECONDS
         while True:
             account = await self._reader.one(expectation.user_name)

@@ -1,6 +1,6 @@
-"""`lockstep up --check`: do the main job in a temporary folder, verify it from outside, print one line of JSON, leave nothing behind.
+"""`lockstep up --check`: provision in a temporary folder, verify the result from outside, print one line of JSON, leave nothing behind.
 
-What Documo must hold is computed from the CSV files by code that knows nothing of the engine, and read through Documo's SCIM API.
+The expected contents of Documo are computed from the CSV files, without the engine, and compared with Documo's SCIM API.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ SOMEBODY_DIFFERS = 3
 
 
 def run_check(*, people: int, seed: int | None) -> int:
-    """Run the check and print its line; the exit code is 0, 3 when a person differs, else 1."""
+    """Run the check and print its line; return the exit code: 0, 3 if a person differs, else 1."""
     log_to_stderr(level="warning", form="auto")
     folder = Path(tempfile.mkdtemp(prefix="lockstep-check-"))
-    folder.chmod(0o711)  # PostgreSQL may run as another user and has to get through
+    folder.chmod(0o711)  # PostgreSQL may run as another user and must be able to traverse it
     report: dict[str, Any] = {}
     try:
         uvloop.run(_cancelled_by_signals(Check(folder, people=people, seed=seed, report=report).run()))
@@ -68,7 +68,7 @@ async def _cancelled_by_signals(work: Any) -> None:
 
 
 class Check:
-    """One run. *report* fills up as it goes, so that a failure shows how far it came."""
+    """One run. *report* is filled step by step, so that a failure shows how far it got."""
 
     def __init__(self, folder: Path, *, people: int, seed: int | None, report: dict[str, Any]) -> None:
         self._folder = folder
@@ -140,7 +140,7 @@ class Check:
 
     @staticmethod
     async def _unchanged_cycle(context: Context) -> Cycle:
-        """A cycle of its own, once the one that the changes opened has ended."""
+        """Run another cycle, after the one opened by the changes has ended."""
         running = (await status.show_status(context, stage.APP)).running
         if running is not None:
             await stage.follow(context, running, on_progress=lambda _: None)
@@ -149,7 +149,7 @@ class Check:
 
 
 def _both(first: Verified, again: Verified) -> dict[str, Any]:
-    """What was compared after the initial cycle, and every difference then and after the changes."""
+    """What was compared after the initial cycle, with the differences found then and after the changes."""
     return {
         "accounts": first.accounts,
         "attributes": first.attributes,

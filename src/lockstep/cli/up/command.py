@@ -30,7 +30,7 @@ DOCUMO_PORT = 8081
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What was asked of `up`."""
+    """The options of `up`."""
 
     people: int
     seed: int | None
@@ -81,7 +81,7 @@ def up(
 
 
 async def _up(settings: Settings, wanted: Wanted) -> None:
-    with ends_by_signal():  # while starting; once we are ready, a signal lets us finish what is under way
+    with ends_by_signal():  # during the start; later a signal lets us finish what is under way
         await _start_and_stay(settings, wanted)
 
 
@@ -132,7 +132,7 @@ async def _steps(context: Context, both: Running, wanted: Wanted) -> None:
 
 
 def summary(cycle: Cycle) -> str:
-    """A cycle in one line, with what it did."""
+    """A cycle in one line, with its counts."""
     counts = ", ".join(f"{number:,} {name}" for name, number in cycle.counts.items() if number and name != "unchanged")
     return f"{cycle.kind.capitalize()} cycle {cycle.done:,}/{counted(cycle.total, 'person')}" + (
         f": {counts}" if counts else ""
@@ -140,7 +140,7 @@ def summary(cycle: Cycle) -> str:
 
 
 def _bar() -> Callable[[Cycle], None]:
-    """A progress bar on a terminal; nothing elsewhere: the line that follows says it all."""
+    """A progress bar on a terminal; nothing elsewhere, where the line after it is enough."""
     if not sys.stderr.isatty():
         return lambda _: None
 
@@ -155,7 +155,7 @@ def _bar() -> Callable[[Cycle], None]:
 
 
 def shown(folder: Path) -> str:
-    """A folder as a person would write it from here."""
+    """A folder in the shortest form in which a person would type it here."""
     try:
         return f"./{folder.resolve().relative_to(Path.cwd())}"
     except ValueError:

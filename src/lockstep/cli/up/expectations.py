@@ -1,7 +1,8 @@
-"""Say what Documo must hold, from the CSV files alone. Independent of the engine on purpose: it is what the engine is checked against.
+"""Compute what Documo must contain from the CSV files alone. Deliberately independent of the engine, which is checked against it.
 
-The rules, in plain words: an enabled person who is assigned, directly or as direct member of an assigned group, has an active account with
-user name, names and the first role in the application's role list among the roles of all their assignments. Nobody else has an account.
+The rules: an enabled person who is assigned, directly or as direct member of an assigned group, has an active account with user name,
+names and, among the roles of all their assignments, the one that comes first in the application's role list. All others have no
+account.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class DemoAssignment:
-    """One assignment that `up` makes: to a group by display name or to a person by user principal name, with a role value."""
+    """One assignment that `up` makes: to a group by display name or a person by user principal name, with a role value."""
 
     principal: str
     is_group: bool
@@ -23,7 +24,7 @@ class DemoAssignment:
 
 @dataclass(slots=True)
 class Expectation:
-    """What one person's account must hold. *active* None: there must be no account at all; *role* "": none."""
+    """What a person's account must contain. *active* None: there must be no account. *role* "": no role."""
 
     user_name: str
     given_name: str
@@ -34,14 +35,14 @@ class Expectation:
 
 @dataclass(slots=True)
 class Contoso:
-    """The organisation as its CSV files tell it."""
+    """The organisation in its CSV files."""
 
     people: dict[str, Mapping[str, str]] = field(default_factory=dict)  # by lower-case user principal name
     members: dict[str, set[str]] = field(default_factory=dict)  # group display name -> lower-case user principal names
 
     @classmethod
     def read(cls, people: Path, members: Path) -> Contoso:
-        """Read the two files in the column format of Entra's downloads."""
+        """Read both files in the column format of Entra's downloads."""
         contoso = cls()
         for row in rows(people):
             contoso.people[row["userPrincipalName"].lower()] = row
@@ -50,7 +51,7 @@ class Contoso:
         return contoso
 
     def holders(self, assignment: DemoAssignment) -> Iterable[str]:
-        """The people whom one assignment reaches."""
+        """The people that one assignment reaches."""
         if assignment.is_group:
             return (name for name in self.members.get(assignment.principal, ()) if name in self.people)
         return [assignment.principal.lower()]
@@ -64,7 +65,7 @@ def rows(file: Path) -> Iterable[dict[str, str]]:
 def expect_accounts(
     contoso: Contoso, assignments: Sequence[DemoAssignment], role_order: Sequence[str]
 ) -> dict[str, Expectation]:
-    """Every person who is assigned, by lower-case user principal name; disabled ones with *active* None."""
+    """Every assigned person by lower-case user principal name; disabled ones with *active* None."""
     roles: dict[str, set[str]] = {}
     for assignment in assignments:
         for name in contoso.holders(assignment):

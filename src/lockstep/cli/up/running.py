@@ -1,6 +1,6 @@
-"""Lockstep and Documo running on one data folder: the frame that `up`, its check and the benches share.
+"""Run Lockstep and Documo on one data folder: shared by `up`, its check and the benches.
 
-Documo's origin is the only address inside the house that Lockstep may reach, and only while this runs.
+Documo's origin is the only private address that Lockstep may reach, and only while this runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lockstep.wiring import OWN_APPLICATION, House, Say, Services, noted_applica
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Both products, up."""
+    """Both running products."""
 
     house: House
     documo: DocumoProcess
@@ -34,7 +34,7 @@ class Running:
 
 @asynccontextmanager
 async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIterator[Running]:
-    """Start both, with a worker in this process; stop both at the end, requests under way first. Raises LockstepError."""
+    """Start both, with a worker in this process; at the end finish requests under way and stop both. Raises LockstepError."""
     host = settings.host
     documo_port = free_port("127.0.0.1", documo_port)
     port = free_port(host, settings.port, but=documo_port)
@@ -60,7 +60,7 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
 
 @asynccontextmanager
 async def _allowed(data: Path, origin: str) -> AsyncIterator[None]:
-    """Let commands on the same data folder reach our own Documo as well, for as long as we run."""
+    """Meanwhile also allow other commands on the same data folder to reach our Documo."""
     file = data / OWN_APPLICATION
     file.write_text(noted_application(data, origin))
     try:

@@ -1,7 +1,7 @@
-"""The five steps of `up`, each exactly what a person would do: Documo started and a key made in it, Documo added from the gallery, the
-connection tested, people assigned, provisioning switched on.
+"""The five steps of `up`, each exactly what a person would do: start Documo and create a key in it, add Documo from the gallery, test
+the connection, assign people, switch provisioning on.
 
-Every step may find itself done already (the second `up` on a folder) and then only says so.
+A step that is done already, as in a second `up` on the same folder, only says so.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ APP = "documo"
 SOURCE = "contoso"
 ACCOUNT = "Contoso"
 ADMIN = "admin@documo.test"
-ROLE_ORDER = ("Admin", "Member")  # as the gallery entry lists them
+ROLE_ORDER = ("Admin", "Member")  # in the order of the gallery entry
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What the demo source brought."""
+    """What the demo source has brought."""
 
     people: int
     groups: int
@@ -40,7 +40,7 @@ class Imported:
 
 
 async def import_contoso(context: Context, folder: Path, *, people: int, seed: int | None) -> Imported:
-    """Make up Contoso, once for a data folder, and import it as any administrator's CSV files. Raises LockstepError."""
+    """Generate Contoso, once per data folder, and import it like any CSV files. Raises LockstepError."""
     known = {view.source.name: view for view in await sources.list_sources(context)}
     if SOURCE in known:
         counts = known[SOURCE].counts
@@ -62,21 +62,21 @@ async def import_contoso(context: Context, folder: Path, *, people: int, seed: i
 
 
 async def ensure_account(data: Path) -> None:
-    """Open the account in Documo, once."""
+    """Create the account in Documo, once."""
     answer = await ask_documo("accounts", "list", "--data", str(data), "-o", "json")
     if not any(account["name"] == ACCOUNT for account in answer["accounts"]):
         await ask_documo("accounts", "create", ACCOUNT, "--admin", ADMIN, "--data", str(data), "-o", "json")
 
 
 async def make_key(data: Path, name: str = "Lockstep") -> Secret:
-    """Make an API key of the account's admin in Documo, as the tutorial's step 2 says."""
+    """Create an API key for the account's admin in Documo, as in step 2 of the tutorial."""
     await ensure_account(data)
     whose = ("--account", ACCOUNT, "--member", ADMIN, "--name", name)
     return Secret((await ask_documo("keys", "create", *whose, "--data", str(data), "-o", "json"))["key"])
 
 
 async def add_documo(context: Context) -> bool:
-    """Add Documo from the gallery; False where it is there already."""
+    """Add Documo from the gallery; False if it exists already."""
     if any(app.name == APP for app in await applications.list_applications(context)):
         return False
     await applications.add_application(context, "documo", name=APP)
@@ -85,14 +85,14 @@ async def add_documo(context: Context) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """How the connection was made and what its test said."""
+    """How the connection was set up, and the result of its test."""
 
     probes: tuple[Probe, ...]
     made_key: bool
 
 
 async def connect(context: Context, documo: DocumoProcess) -> Connected:
-    """Give Lockstep the tenant URL, and a key where it has none for it, and test the connection."""
+    """Set the tenant URL in Lockstep, and a key if it has none for this URL, and test the connection."""
     view = await credentials.set_credentials(context, APP, tenant_url=documo.base_url)
     has_key = bool(view.secret_token)
     if not has_key:
@@ -101,9 +101,9 @@ async def connect(context: Context, documo: DocumoProcess) -> Connected:
 
 
 async def assign_demo(context: Context, *, but: frozenset[str] = frozenset()) -> tuple[int, int]:
-    """Assign the demo's two groups and one person, once; returns how many groups and people are assigned.
+    """Assign the demo's two groups and one person, once; return how many groups and people are assigned.
 
-    *but* leaves principals out.
+    *but*: principals to leave out.
     """
     held = await assignments.list_assignments(context, APP)
     if not held:
@@ -123,7 +123,7 @@ async def assign_demo(context: Context, *, but: frozenset[str] = frozenset()) ->
 
 
 async def provision(context: Context, *, on_progress: Callable[[Cycle], None]) -> Cycle:
-    """Set what the tutorial sets, switch provisioning on and follow its cycle to the end. Raises LockstepError."""
+    """Apply the tutorial's settings, switch provisioning on and follow its cycle to the end. Raises LockstepError."""
     was_on = (await settings_actions.show_settings(context, APP)).status == "on"
     await settings_actions.change_settings(
         context,
@@ -138,7 +138,7 @@ async def provision(context: Context, *, on_progress: Callable[[Cycle], None]) -
 
 
 async def follow(context: Context, cycle: Cycle, *, on_progress: Callable[[Cycle], None]) -> Cycle:
-    """Wait for the end of *cycle*, which the worker of this process works on."""
+    """Wait for the end of *cycle*, which the worker in this process runs."""
     async for state in provisioning.follow(context, cycle, helps=False):
         cycle = state
         on_progress(state)
@@ -146,7 +146,7 @@ async def follow(context: Context, cycle: Cycle, *, on_progress: Callable[[Cycle
 
 
 def require_passed(probes: Sequence[Probe]) -> int:
-    """How many probes were tried, all of which passed. Raises LockstepError with the first that did not."""
+    """How many probes were tried, if all of them passed. Raises LockstepError with the first that did not."""
     tried = [probe for probe in probes if probe.tried]
     for probe in tried:
         if not probe.passed:

@@ -1,6 +1,6 @@
-"""Read every account out of Documo through its SCIM API and compare it, attribute by attribute, with what the CSV files promise.
+"""Read every account out of Documo through its SCIM API and compare each attribute with what the CSV files require.
 
-Uses nothing that provisioning uses: not the engine, not the target, not their HTTP client. Reads one Documo on this machine only.
+Shares no code with provisioning: not the engine, not the target, not their HTTP client. Reads only a Documo on this machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PAGE = 200
 
 @dataclass(slots=True)
 class Verified:
-    """How much was compared and what differed: one sentence of path, expected and observed per difference."""
+    """How much was compared, and the differences: one sentence each, with path, expected and observed value."""
 
     accounts: int = 0
     attributes: int = 0
@@ -38,11 +38,11 @@ class Reader:
         await self._session.close()
 
     async def everybody(self) -> dict[str, Mapping[str, Any]]:
-        """All accounts by lower-case user name. Raises LockstepError when the listing does not add up."""
+        """All accounts by lower-case user name. Raises LockstepError if the listing is inconsistent."""
         return {account["userName"].lower(): account for account in await self.listing()}
 
     async def listing(self) -> list[Mapping[str, Any]]:
-        """All accounts, as they are listed. Raises LockstepError when the listing does not add up."""
+        """All accounts as listed. Raises LockstepError if the listing is inconsistent."""
         found: list[Mapping[str, Any]] = []
         start, total = 1, None
         while total is None or start <= total:
@@ -69,7 +69,7 @@ class Reader:
 
 
 def observed(account: Mapping[str, Any]) -> dict[str, Any]:
-    """The five attributes of the tutorial's table, as this account holds them."""
+    """The five attributes of the tutorial's table in this account."""
     name = account.get("name") or {}
     primary = [role.get("value") for role in account.get("roles") or [] if role.get("primary")]
     return {
@@ -94,7 +94,7 @@ def expected_values(expectation: Expectation) -> dict[str, Any]:
 def compare_everybody(
     expected: Mapping[str, Expectation], accounts: Mapping[str, Mapping[str, Any]], *, unmanaged: frozenset[str]
 ) -> Verified:
-    """Compare both ways: who should be there and is not, who is there and should not be. *unmanaged*: Documo's own accounts."""
+    """Compare both ways: missing accounts, and accounts that should not exist. *unmanaged*: Documo's own accounts."""
     verified = Verified()
     for name, expectation in expected.items():
         account = accounts.get(name)

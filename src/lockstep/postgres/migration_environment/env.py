@@ -1,6 +1,6 @@
-"""Alembic's environment, the same for both products: run the revisions on the connection that `migrate` hands over.
+"""Alembic's environment for both products: run the revisions on the connection that `migrate` provides.
 
-Every revision is a transaction of its own, so a failure leaves the database at the last good one.
+Every revision is a transaction of its own, so a failure leaves the database at the last complete revision.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The checks as data: id, who sends it, what it expects, and the function that tries it.
+"""The checks as data: id, client, expectation, and the function that runs the check.
 
-A check says what is wrong by raising; it never decides what happens to the others.
+A check reports a problem by raising; it never decides what happens to the other checks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Body = Callable[["Conversation"], Awaitable[None]]
 
 
 class Client(StrEnum):
-    """Whose requests a check sends."""
+    """The client whose requests a check sends."""
 
     ANY = "any"
     ENTRA = "entra"
@@ -26,7 +26,7 @@ class Client(StrEnum):
 
 
 class Finding(Exception):
-    """Something is not as the client needs it; *str* says what, in one sentence without full stop."""
+    """A result other than a pass; *str* is one sentence without full stop."""
 
 
 class Broken(Finding):
@@ -34,16 +34,16 @@ class Broken(Finding):
 
 
 class Doubtful(Finding):
-    """The client copes, but the specification or good manners ask for something else."""
+    """The client copes, but the specification or good practice requires something else."""
 
 
 class Unsupported(Finding):
-    """The server does not offer this, and says so honestly: nothing to check."""
+    """The server does not offer this and says so correctly: nothing to check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: a stable *id*, a *title* that says what must hold, whose shape it has."""
+    """One check: a stable *id*, a *title* that states the requirement, and the client whose requests it sends."""
 
     id: str
     title: str
@@ -68,7 +68,7 @@ def check(id: str, title: str, client: Client = Client.ANY, *, needs_groups: boo
 
 
 def checks_of(clients: Iterable[Client]) -> list[Check]:
-    """The checks that these clients' requests are in, and those that are anybody's, family by family."""
+    """The checks for these clients, and those for any client, family by family."""
     wanted = {Client.ANY, *clients}
     chosen = [each for each in CHECKS if each.client in wanted]
     return sorted(chosen, key=lambda each: ORDER.index(each.id[0]))

@@ -1,6 +1,6 @@
-"""What a check says to the server and hears from it; remembers every exchange, and everything that has to be deleted again.
+"""The requests and responses of a check. Remembers every exchange, and everything that must be deleted again.
 
-A server that does not answer, or answers with what is not SCIM, ends the check with a sentence.
+A server that does not respond, or responds with something other than SCIM, ends the check with a sentence.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LONGEST_WAIT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: *body* is its JSON object, empty where there is none; *is_json* tells the two apart."""
+    """A response. *body*: its JSON object, empty if there is none. *is_json* distinguishes the two."""
 
     method: str
     path: str
@@ -46,20 +46,20 @@ class Reply:
     is_json: bool
 
     def must_be(self, *statuses: int) -> Reply:
-        """Raises Broken unless the status is one of *statuses*."""
+        """Raise Broken unless the status is one of *statuses*."""
         if self.status not in statuses:
             wanted = " or ".join(str(status) for status in statuses)
             raise Broken(f"{self.method} {self.path} answered {self.status} instead of {wanted}{self._words()}")
         return self
 
     def resource(self) -> dict[str, Any]:
-        """The resource in the body. Raises Broken where there is none."""
+        """The resource in the body. Raises Broken if there is none."""
         if not self.is_json or not isinstance(self.body.get("id"), str):
             raise Broken(f"{self.method} {self.path} answered {self.status} without a resource that has an id")
         return self.body
 
     def listed(self) -> list[dict[str, Any]]:
-        """The resources of a ListResponse. Raises Broken unless it is one."""
+        """The resources of a ListResponse. Raises Broken if the body is not one."""
         self.must_be(200)
         total, resources = self.body.get("totalResults"), self.body.get("Resources", [])
         if type(total) is not int or not isinstance(resources, list):
@@ -75,7 +75,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """One exchange as a person can repeat it. *token* is the text after Bearer, never the real one; *received* is redacted."""
+    """One exchange in a form that a person can repeat. *token*: the text after Bearer, never the real one; *received* is redacted."""
 
     method: str
     url: str
@@ -87,9 +87,9 @@ class Exchanged:
 
 
 class Conversation:
-    """The requests of one check. *made* is shared by all: paths of what was created and is there, in order.
+    """The requests of one check. *made* is shared by all checks: paths of what was created and exists, in order.
 
-    What was created without an id in the answer is in it as a search.
+    If the response to a create contained no id, the path is a search.
     """
 
     def __init__(self, client: HttpClient, tenant: TenantUrl, secret: Any, made: list[str], *, seconds: float) -> None:
@@ -104,7 +104,7 @@ class Conversation:
     async def send(
         self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, token: str | None = None
     ) -> Reply:
-        """Send one request. *token* "" sends none, other texts are sent instead of the real one."""
+        """Send one request. *token*: "" sends none, any other text replaces the real one."""
         url = self.tenant.at(path)
         content = orjson.dumps(body) if raw is None and body is not None else raw
         headers = {"Accept": f"{JSON}, application/json"}
@@ -124,7 +124,7 @@ class Conversation:
         return Reply(method, bare, got.status, got.headers, parsed, is_json)
 
     def _remember_made(self, collection: str, sent: Any, answered: Mapping[str, Any]) -> None:
-        """What has to be deleted: by its id, or where the answer has none, by the name it is found under."""
+        """Remember what has to be deleted: by its id or, if the response has none, by a search for its name."""
         if found := id_in(answered):
             self.made.append(f"{collection}/{quote(found, safe='')}")
             return
@@ -134,7 +134,7 @@ class Conversation:
             self.made.append(f"{collection}?filter={wanted}")
 
     async def _answered(self, sent: Exchanged, headers: Mapping[str, str], content: bytes | None) -> Response:
-        """The answer to a request; one that came too early for the server's limit is sent again."""
+        """The response to a request. A request refused by the server's rate limit is sent again."""
         for attempt in range(MOST_ATTEMPTS):
             deadline = asyncio.get_running_loop().time() + self._seconds
             try:
@@ -152,13 +152,13 @@ class Conversation:
         return got
 
     async def get(self, path: str, *, plus: bool = True, **query: str) -> Reply:
-        """GET with a query: in Entra's form, a space as +, or as %20."""
+        """GET with a query. *plus*: encode a space as +, as Entra does, instead of %20."""
         encode = quote_plus if plus else quote
         text = "&".join(f"{name}={encode(value, safe='')}" for name, value in query.items())
         return await self.send("GET", f"{path}?{text}" if text else path)
 
     async def patch(self, path: str, *operations: Mapping[str, Any]) -> Reply:
-        """Change a resource; 200 with the resource and 204 are both right."""
+        """Change a resource; both 200 with the resource and 204 are correct."""
         reply = await self.send("PATCH", path, {"schemas": [PATCH_OP], "Operations": list(operations)})
         reply.must_be(200, 204)
         if reply.status == 200 and not reply.is_json:
@@ -166,23 +166,23 @@ class Conversation:
         return reply
 
     async def read(self, path: str) -> dict[str, Any]:
-        """The resource as it is now."""
+        """The present resource."""
         return (await self.send("GET", path)).must_be(200).resource()
 
     async def new_user(self, **more: Any) -> tuple[str, dict[str, Any]]:
-        """Create a person that nobody else has; its path and what the server answered."""
+        """Create a person with a unique name; return its path and the response."""
         body = {"schemas": [USER], "userName": self.new_name(), "active": True, **more}
         created = (await self.send("POST", "/Users", body)).must_be(201).resource()
         return f"/Users/{quote(created['id'], safe='')}", created
 
     async def new_group(self, **more: Any) -> tuple[str, dict[str, Any]]:
-        """Create a group that nobody else has; its path and what the server answered."""
+        """Create a group with a unique name; return its path and the response."""
         body = {"schemas": [GROUP], "displayName": self.new_name(), **more}
         created = (await self.send("POST", "/Groups", body)).must_be(201).resource()
         return f"/Groups/{quote(created['id'], safe='')}", created
 
     def new_name(self) -> str:
-        """A user name, mail address or group name that is surely free, and recognisable if it stays behind."""
+        """A user name, mail address or group name that is certainly free, and recognisable if it stays behind."""
         return f"lockstep-check-{secrets.token_hex(6)}@example.com"
 
     def _remember(self, sent: Exchanged, status: int | None, seconds: float, received: bytes) -> None:
@@ -193,19 +193,19 @@ class Conversation:
 
 
 def must_be(actual: Any, wanted: Any, what: str) -> None:
-    """Raises Broken unless *actual* is what was *wanted*; *what* names it."""
+    """Raise Broken unless *actual* equals *wanted*; *what* names the value."""
     if actual != wanted:
         raise Broken(f"{what} is {_short(actual)} instead of {_short(wanted)}")
 
 
 def should(holds: bool, sentence: str) -> None:
-    """Raises Doubtful with *sentence* unless it *holds*."""
+    """Raise Doubtful with *sentence* unless it *holds*."""
     if not holds:
         raise Doubtful(sentence)
 
 
 def error_form(reply: Reply, scim_type: str = "") -> None:
-    """Raises Doubtful unless the body is a SCIM error (RFC 7644, 3.12) of this status and type."""
+    """Raise Doubtful unless the body is a SCIM error (RFC 7644, 3.12) of this status and type."""
     should(
         reply.is_json and ERROR in reply.body.get("schemas", ()),
         f"{reply.method} {reply.path} answered {reply.status} without a SCIM error in the body",

@@ -1,7 +1,7 @@
-"""Test Connection in its deep form: send what provisioning sends, through the same code, to people and a group made for it.
+"""The deep form of Test Connection: send what provisioning sends, through the same code, to people and a group created for the test.
 
-It writes to the application; what it made is deleted again, also when a step fails half-way. What could not be deleted is a failed probe
-of its own. The calls of other clients are not tried: `lockstep scim check` does that.
+It writes to the application and deletes what it created, even if a step fails halfway. What could not be deleted is a failed probe of
+its own. Calls of other clients are left to `lockstep scim check`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UNSHOWN = "It does not show the members of a group, so nothing says whether they
 
 
 class Fault(Exception):
-    """A step did not do what provisioning needs. *str* says what happened, *remedy* what to do."""
+    """A step did not work as provisioning requires. *str* says what happened, *remedy* what to do."""
 
     def __init__(self, sentence: str, remedy: str) -> None:
         super().__init__(sentence)
@@ -38,7 +38,7 @@ class Fault(Exception):
 
 
 class Unverified(Exception):
-    """A step was accepted and cannot be verified. *str* says why, *remedy* what to do."""
+    """A step was accepted but cannot be verified. *str* says why, *remedy* what to do."""
 
     def __init__(self, sentence: str, remedy: str) -> None:
         super().__init__(sentence)
@@ -46,7 +46,7 @@ class Unverified(Exception):
 
 
 async def test_deeply(settings: TargetSettings, client: HttpClient) -> Sequence[Probe]:
-    """Test Connection, and where it passes, one probe for each kind of write. Never raises for what the application does."""
+    """Run Test Connection and, if it passes, one probe per kind of write. Never raises for errors of the application."""
     probes = tuple(await test_connection(settings, client))
     names = (*USERS, *(GROUPS if GROUP in settings.kinds else ()))
     failed = next((probe.name for probe in probes if not probe.passed), "")
@@ -64,7 +64,7 @@ async def test_deeply(settings: TargetSettings, client: HttpClient) -> Sequence[
 
 @dataclass
 class DeepTest:
-    """One run. *made* is what has to be deleted, in order: the kind and the name, and the id where it is known."""
+    """One run. *made*: what has to be deleted, in order, by kind and name, with the id if it is known."""
 
     target: Target
     settings: TargetSettings
@@ -75,10 +75,10 @@ class DeepTest:
     group: str = ""
     name: str = ""
     group_name: str = ""
-    methods: set[str] = field(default_factory=set)  # by which updates were sent in the end
+    methods: set[str] = field(default_factory=set)  # the methods that updates finally used
 
     async def write(self, names: Sequence[str]) -> None:
-        """Every probe in order. Without an account, or without a group, nothing can be changed."""
+        """Run all probes in order. Without an account or a group, nothing can be changed."""
         steps = dict(zip((*USERS, *GROUPS), self._steps(), strict=True))
         missing = ""
         for name in names:
@@ -110,7 +110,7 @@ class DeepTest:
         self.probes.append(Probe(name, is_good, sentence, remedy, monotonic() - started, is_verified=is_verified))
 
     async def clean_up(self) -> list[str]:
-        """Delete what was made, the last first; the names of what is still there, or may be."""
+        """Delete what was created, the last first; return the names of what still exists, or may exist."""
         left = []
         for kind, name, known in reversed(self.made):
             try:
@@ -251,7 +251,7 @@ class DeepTest:
 
     async def _has_members(self, wanted: set[str], sentence: str) -> str:
         held = await self.target.members_of(self.group)
-        # Many show an empty list where they show no members at all.
+        # Many servers return an empty list although they simply do not show members.
         if not held:
             raise Unverified(UNSHOWN, "Ask its makers how members are read, and compare a group by hand")
         if held != wanted:
@@ -263,7 +263,7 @@ class DeepTest:
         return sentence
 
     async def _update(self, kind: ObjectKind, target_id: str, values: Values, *, remedy: str = "") -> Answer:
-        """Change an account as provisioning does."""
+        """Change an account in the way provisioning does."""
         changes = [Change(path, None, new) for path, new in values.items()]
         answer = await self.target.update(kind, target_id, changes, current=None, etag="", operation_id=_operation())
         if not answer.is_done:
@@ -309,5 +309,5 @@ def _operation() -> str:
 
 
 def _new_name() -> str:
-    """Surely free, and recognisable if it stays behind."""
+    """A name that is certainly free, and recognisable if it stays behind."""
     return f"lockstep-check-{secrets.token_hex(6)}@example.com"

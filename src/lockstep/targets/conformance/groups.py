@@ -1,6 +1,6 @@
-"""The group calls that Entra makes (G1 to G8), in both of its dialects.
+"""Checks of the group calls that Entra makes (G1 to G8), in both of its dialects.
 
-A remove that names members removes those and nobody else: emptying the group instead is the commonest fault of servers.
+A remove that names members must remove only those. Emptying the group instead is the most frequent fault of servers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Write what the checks found: as a curl command to repeat, as JSON, as JUnit XML. The token is `$SCIM_TOKEN` everywhere."""
+"""Write the results of the checks: as curl commands to repeat them, as JSON, as JUnit XML. The token is always `$SCIM_TOKEN`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 from lockstep.targets.conformance.conversation import JSON, Exchanged
 from lockstep.targets.conformance.run import CheckReport, Result, Verdict
 
-# XML 1.0 has no way to write these, not even escaped.
+# XML 1.0 cannot contain these characters, not even escaped.
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def as_curl(exchange: Exchanged) -> str:
-    """A command for a POSIX shell that sends the same request."""
+    """A POSIX shell command that sends the same request."""
     parts = ["curl -sS"]
     if exchange.method != "GET":
         parts.append(f"-X {exchange.method}")
@@ -32,7 +32,7 @@ def as_curl(exchange: Exchanged) -> str:
 
 
 def as_json(report: CheckReport) -> dict[str, Any]:
-    """The report for machines."""
+    """The report as JSON."""
     return {
         "url": report.url,
         "ok": report.passed,
@@ -45,7 +45,7 @@ def as_json(report: CheckReport) -> dict[str, Any]:
 
 
 def as_junit(report: CheckReport) -> bytes:
-    """The report as JUnit XML. A warning is a passed case with words in its output."""
+    """The report as JUnit XML. A warning is a passed case with a message in its output."""
     suite = ElementTree.Element(
         "testsuite",
         name="lockstep scim check",

@@ -1,6 +1,6 @@
-"""Run the checks against one server and clean up behind them, also when something breaks half-way.
+"""Run the checks against one server and clean up after them, even if something breaks halfway.
 
-One check's failure never stops the others; only a server that cannot be reached at all ends the run before it begins.
+A failed check never stops the others. Only a server that cannot be reached ends the run before it begins.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One check's end: *sentence* says why it is not a pass, *exchange* is the one at which that showed."""
+    """The result of one check. *sentence*: why it is not a pass. *exchange*: the exchange that showed it."""
 
     check: Check
     verdict: Verdict
@@ -52,7 +52,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """Everything that a run found. *left_behind* are paths that could not be deleted."""
+    """The results of a run. *left_behind*: paths that could not be deleted."""
 
     url: str
     results: tuple[Result, ...]
@@ -90,9 +90,9 @@ async def run_checks(
     deadline_seconds: float = 15.0,
     tell: Callable[[Result], None] = lambda _: None,
 ) -> CheckReport:
-    """Check the SCIM server at *url* with the calls of *clients*; *tell* hears of every result at once.
+    """Check the SCIM server at *url* with the calls of *clients*; *tell* receives every result at once.
 
-    Raises LockstepError when the server cannot be reached or refuses the token.
+    Raises LockstepError if the server cannot be reached or refuses the token.
     """
     started = time.monotonic()
     run = _Run(client, url, secret, deadline_seconds)
@@ -123,7 +123,7 @@ async def _try(run: _Run, each: Check) -> Result:
         sentence = str(found)
         verdict = {Broken: Verdict.FAIL, Doubtful: Verdict.WARN, Unsupported: Verdict.SKIP}[type(found)]
     except (KeyError, TypeError, AttributeError, ValueError, IndexError):
-        # The checks read answers as a client would; what is in none of the shapes of RFC 7643 ends here.
+        # The checks read responses as a client would; a response in none of the forms of RFC 7643 raises here.
         verdict, sentence = Verdict.FAIL, "the answer has a shape that no client expects"
     run.requests += len(conversation.exchanges)
     exchange = conversation.exchanges[-1] if conversation.exchanges and verdict is not Verdict.OK else None
@@ -164,7 +164,7 @@ async def _has_groups(run: _Run) -> bool:
 
 
 async def _clean_up(run: _Run) -> list[str]:
-    """Delete what the checks made, groups before people; return what is still there, or may be."""
+    """Delete what the checks created, groups before people; return what still exists, or may exist."""
     left: list[str] = []
     for path in sorted(dict.fromkeys(run.made), key=lambda made: not made.startswith("/Groups")):
         conversation = run.conversation()
@@ -179,13 +179,13 @@ async def _clean_up(run: _Run) -> list[str]:
 
 
 async def _found(conversation: Conversation, path: str) -> list[str]:
-    """The resources that *path* leads to: itself, or what a search gives. Raises Broken where the search shows nothing."""
+    """The resources at *path*: the path itself, or the results of a search. Raises Broken if the search shows nothing."""
     collection, is_search, _ = path.partition("?")
     if not is_search:
         return [path]
     resources = (await conversation.send("GET", path)).must_be(200).body.get("Resources")
     shown = [one for one in resources if isinstance(one, dict)] if isinstance(resources, list) else []
-    # A server that ignores filters shows everybody: only what bears the name is ours.
+    # A server that ignores filters returns everybody, so select only resources with our name.
     ids = [
         id_in(one) for one in shown if json_quote(str(one.get("userName") or one.get("displayName"))) in unquote(path)
     ]
@@ -197,5 +197,5 @@ async def _found(conversation: Conversation, path: str) -> list[str]:
 async def _is_deleted(conversation: Conversation, path: str) -> bool:
     if (await conversation.send("DELETE", path)).status in (200, 202, 204, 404, 410):
         return True
-    # Some servers refuse to delete what is not there.
+    # Some servers refuse to delete a resource that does not exist.
     return (await conversation.send("GET", path)).status in (404, 410)

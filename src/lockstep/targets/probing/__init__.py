@@ -1,1 +1,1 @@
-"""Probes of an application: can it be reached, does it speak SCIM, which attributes has it?"""
+"""Probes of an application: can it be reached, does it speak SCIM, which attributes does it have?"""

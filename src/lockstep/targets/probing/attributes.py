@@ -1,7 +1,7 @@
-"""Which attributes an application says it has: its `/ResourceTypes` and `/Schemas`, as target paths of mappings.
+"""The attributes that an application publishes in `/ResourceTypes` and `/Schemas`, as target paths of mappings.
 
-Only what can be written is listed. Of a complex attribute with several values the kinds that the schema names become paths of their own
-(`emails[type eq "work"].value`); without named kinds there is no path that a mapping could write, and it is left out.
+Only writable attributes are listed. For a multi-valued complex attribute each canonical type in the schema becomes a path
+(`emails[type eq "work"].value`); without such types no mapping could write it, and it is left out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NOT_MAPPED = ("id", "meta", "schemas")
 
 
 async def discover(settings: TargetSettings, client: HttpClient, kind: ObjectKind) -> tuple[TargetAttribute, ...]:
-    """The attributes of *kind*, read only. Raises LockstepError where the application does not tell."""
+    """The attributes of *kind*; only reads. Raises LockstepError if the application does not publish them."""
     conversation = Conversation(
         client, read_tenant_url(settings.tenant_url), settings.secret, [], seconds=settings.deadline_seconds
     )
@@ -49,7 +49,7 @@ async def discover(settings: TargetSettings, client: HttpClient, kind: ObjectKin
 def attributes_of(
     types: list[dict[str, Any]], schemas: list[dict[str, Any]], kind: ObjectKind
 ) -> tuple[TargetAttribute, ...]:
-    """What *schemas* say of the resource type of *kind*, extensions by their URN."""
+    """The attributes that *schemas* define for the resource type of *kind*; those of extensions have their URN."""
     by_id = {str(schema.get("id", "")).lower(): schema for schema in schemas}
     wanted = next(
         (one for one in types if one.get("name") == kind.value or one.get("endpoint") == f"/{kind.value}s"), {}

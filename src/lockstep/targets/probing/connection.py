@@ -1,7 +1,7 @@
-"""Test Connection: try everything between here and the application's SCIM service, one line each.
+"""Test Connection: probe everything between here and the application's SCIM service, with one line per probe.
 
-A line after a failure that makes it pointless is still listed, as not tried, so that two tests can be compared. Nothing is written
-to the application.
+A probe that makes no sense after a failure is still listed, as not tried, so that two tests can be compared. Nothing is written to
+the application.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ SLOW_SECONDS = 2.0
 
 
 async def test_connection(settings: TargetSettings, client: HttpClient) -> Sequence[Probe]:
-    """Try the connection step by step. It is good when every probe that was tried passed."""
+    """Probe the connection step by step. It works if every probe that was tried passed."""
     return await ConnectionTest(settings, client).run()
 
 
 class ConnectionTest:
-    """One run: what was found so far, and the answers that later lines look at."""
+    """One run: the results so far, and the responses that later probes need."""
 
     def __init__(self, settings: TargetSettings, client: HttpClient) -> None:
         self._settings = settings
@@ -62,7 +62,7 @@ class ConnectionTest:
         self._date = ""
 
     async def run(self) -> Sequence[Probe]:
-        """Every probe, in order; those that make no sense any more say "not tried"."""
+        """Run all probes in order; those that make no sense after a failure say "not tried"."""
         if await self._reach() and await self._sign_in():
             if ObjectKind.GROUP in self._settings.kinds:
                 await self._find_nobody("Groups", ObjectKind.GROUP, "displayName")
@@ -115,7 +115,7 @@ class ConnectionTest:
     async def _find_nobody(
         self, name: str, kind: ObjectKind, attribute: str, *, tells_authentication: bool = False
     ) -> bool:
-        """Search for a name that nobody has: the answer must be 200 and an empty list."""
+        """Search for a name that does not exist: the response must be 200 with an empty list."""
         request = find_request(kind, attribute, str(uuid4()))
         response, failed, exchange = await self._exchange(request)
         answer = failed or self._judged_search(request, response, attribute)
@@ -141,7 +141,7 @@ class ConnectionTest:
         if not reading.answer.is_done:
             return reading.answer
         try:
-            # Nobody has an empty name, so every account in the answer is one too many.
+            # No account has an empty name, so any account in the response is an error.
             read_found(request, reading.content or {}, attribute=attribute, value="")
         except Dishonest as broken:
             fault = broken.fault
@@ -173,7 +173,7 @@ class ConnectionTest:
     async def _discovery(
         self, name: str, path: str, fits: Callable[[Mapping[str, Any]], bool]
     ) -> Mapping[str, Any] | None:
-        """Read one discovery endpoint. Lockstep does without them, so their absence is told and not a failure."""
+        """Read one discovery endpoint. Lockstep works without them, so a missing one is reported but is not a failure."""
         response, failed, exchange = await self._exchange(ScimRequest(Call.PAGE, ObjectKind.USER, "GET", path))
         body: Any = None
         if response is not None and response.status == 200:
@@ -214,7 +214,7 @@ class ConnectionTest:
     async def _exchange(
         self, request: ScimRequest, *, with_token: bool = True
     ) -> tuple[Response | None, Answer | None, RecordedExchange]:
-        """Send one request of the test: the response, or what it means that there is none."""
+        """Send one request of the test and return the response, or the answer that explains why there is none."""
         url = self._url(request.path)
         headers = {"Accept": "application/scim+json, application/json"}
         if with_token and self._settings.secret:

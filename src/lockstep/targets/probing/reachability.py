@@ -1,6 +1,6 @@
-"""Try the way to an application from the outside in: URL, DNS, TCP, TLS. The first four lines of *Test Connection*.
+"""Probe the way to an application step by step: URL, DNS, TCP, TLS. These are the first four lines of *Test Connection*.
 
-Every step checks the outbound rules by itself, so a test cannot be used to look around inside the network.
+Every step checks the outbound rules itself, so that a test cannot be used to explore the internal network.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line, and what the next step needs from it; without *found* the next step makes no sense."""
+    """One line, and what the next step needs. Without *found* the next step makes no sense."""
 
     probe: Probe
     found: Any = None
 
 
 def try_url(client: HttpClient, tenant_url: str) -> Step:
-    """Judge the text of the tenant URL; *found* is the Place it names."""
+    """Check the text of the tenant URL; *found* is its Place."""
     url = tenant_url.strip()
     try:
         place = client.rules.check_url(url)
@@ -53,7 +53,7 @@ def try_url(client: HttpClient, tenant_url: str) -> Step:
 
 
 def suggested_url(tenant_url: str) -> str:
-    """The tenant URL with /scim/v2 at its end, or "" where its path names SCIM already."""
+    """The tenant URL with /scim/v2 appended, or "" if its path mentions SCIM already."""
     parts = urlsplit(tenant_url.strip())
     path = parts.path.rstrip("/")
     if "scim" in path.lower():
@@ -62,7 +62,7 @@ def suggested_url(tenant_url: str) -> str:
 
 
 async def try_dns(client: HttpClient, place: Place) -> Step:
-    """Find the addresses of the host; *found* is the list of them, all allowed."""
+    """Resolve the host; *found* is the list of its addresses, which are all allowed."""
     started = time.monotonic()
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
@@ -87,7 +87,7 @@ async def try_dns(client: HttpClient, place: Place) -> Step:
 
 
 async def try_tcp(place: Place, addresses: list[str]) -> Step:
-    """Connect to the first address that takes a connection; *found* is that address."""
+    """Connect to the first address that accepts a connection; *found* is that address."""
     started = time.monotonic()
     sentence, remedy = "", ""
     for address in addresses:
@@ -110,7 +110,7 @@ async def try_tcp(place: Place, addresses: list[str]) -> Step:
 
 
 async def try_tls(client: HttpClient, place: Place, address: str) -> Step:
-    """Make a TLS connection and read the certificate; *found* is true where the way is open."""
+    """Open a TLS connection and read the certificate; *found* is True if that succeeds."""
     if place.scheme == "http":
         return Step(Probe("TLS", True, "Not used: the tenant URL is http"), found=True)
     started = time.monotonic()
@@ -148,7 +148,7 @@ async def _hang_up(writer: asyncio.StreamWriter) -> None:
         async with asyncio.timeout(1):
             await writer.wait_closed()
     except (OSError, TimeoutError):
-        pass  # the other side may hang up first, or not say goodbye
+        pass  # the server may close first, or without a TLS close
 
 
 def _since(started: float) -> float:
