@@ -55,7 +55,7 @@ async def list_held(
     first: int | None = None,
     rejected: bool = False,
 ) -> list[HeldWrite]:
-    """Writes that wait for a decision, oldest first: all, those of these people or with these reasons, and only the *first* of them.
+    """Writes that wait for a decision, oldest first. *users* and *reasons* select some of them; *first* limits their number.
 
     *rejected*: list rejected writes, which are not sent, instead.
     """

@@ -1,6 +1,6 @@
 """Check and test mappings and scoping filters: what cannot work, and who would pass.
 
-Testing filters changes nothing: they are compiled in place of the stored ones and applied to everybody in the directory.
+Testing filters stores nothing: they are compiled in place of the stored ones and evaluated for everybody in the directory.
 """
 
 from __future__ import annotations

@@ -192,7 +192,7 @@ def _key(
     needed: str,
     attributes: tuple[AttributeColumn, ...],
 ) -> tuple[int, str]:
-    """The column of the key and the name under which it is remembered: the chosen one, else `id`, else the column with the name."""
+    """The key column, and the name to remember for it: the chosen column, else `id`, else the column *needed*."""
     place_of_name = next(column.place for column in attributes if column.attribute.name == needed)
     named = [place for place, name in enumerate(names) if any(squeezed(one) in KEYS for one in mapped.get(name, ()))]
     by_name = {squeezed(bare_name(name)): place for place, name in enumerate(names) if name not in mapped}

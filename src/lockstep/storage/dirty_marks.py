@@ -154,7 +154,7 @@ async def make_slowed_due(connection: Connection, job: str) -> int:
 
 
 async def forget_escrow(connection: Connection, job: str) -> int:
-    """Stop retrying failed objects by removing them; return how many. An object that changed since is due for that change and stays."""
+    """Remove failed objects from the dirty set, so that they are not retried; return how many. One that changed since stays."""
     cursor = await connection.execute(
         """with failed as (
             select job, kind, source_id from dirty

@@ -1,4 +1,4 @@
-"""The rules of dynamic groups and what evaluating them needs: the present members, and all people who may become one."""
+"""The rules of dynamic groups, with the data to evaluate them: the present members, and all people outside the recycle bin."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Links: which account belongs to which object, and the base on which both sides last agreed.
 
-A database constraint forbids two objects to hold one account (tombstones apart), so a violation is an expected answer, not a bug.
+A database constraint prevents two objects from holding one account (tombstones apart). A violation is an expected answer, not a bug.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Bucket:
         return wait
 
     def pause_left(self, now: float) -> float:
-        """Seconds until the pause that the application asked for ends."""
+        """Seconds left of the pause that the application asked for."""
         return max(0.0, self.paused_until - now)
 
     def refused(self, now: float, *, retry_after: float | None) -> float:

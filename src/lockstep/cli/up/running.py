@@ -60,7 +60,7 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
 
 @asynccontextmanager
 async def _allowed(data: Path, origin: str) -> AsyncIterator[None]:
-    """Meanwhile also allow other commands on the same data folder to reach our Documo."""
+    """Allow other commands on the same data folder to reach our Documo, too, while it runs."""
     file = data / OWN_APPLICATION
     file.write_text(noted_application(data, origin))
     try:
