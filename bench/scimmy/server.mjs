@@ -1,6 +1,6 @@
-// scimmy-routers on maps in memory, for bench/scim_service.py and tests/journeys. It listens on a free port, on loopback only,
-// and prints it. SCIM_ENTERPRISE=1 gives its users the enterprise extension.
-// userName eq "x" is answered from a map, which the library does not do by itself: it is the best that its user can make of it.
+// scimmy-routers with maps in memory, for bench/scim_service.py and tests/journeys. Listens on a free port of the loopback interface
+// and prints it. SCIM_ENTERPRISE=1 adds the enterprise extension to users.
+// userName eq "x" is answered from a map. The library does not do that itself; this is the best that its user can get out of it.
 import express from "express";
 import SCIMMY from "scimmy";
 import SCIMMYRouters from "scimmy-routers";

@@ -52,7 +52,7 @@ update dirty set
     cycle = coalesce(dirty.cycle, (select id from cycle
         where cycle.job = %(job)s and state = 'running' and kind <> 'onDemand'))
 from due
-where dirty.ctid = due.place  -- locked a moment ago, so it stays there
+where dirty.ctid = due.place  -- its row was locked just above, so its ctid does not change
 returning dirty.kind, dirty.source_id::text, dirty.lane, dirty.reasons, dirty.version, dirty.attempt, dirty.failures,
     dirty.first_failed_at, dirty.last_error, dirty.cycle, due.is_adopted
 """
@@ -247,7 +247,7 @@ async def jobs_with_due_work(connection: Connection) -> list[str]:
             and (
                 exists (select from dirty where dirty.job = job.id
                     and not_before <= now() + interval '30 seconds' and (lease_until is null or lease_until < now()))
-                -- Nothing may be dirty yet (an initial cycle that has not marked anybody), or any more: somebody has to end it.
+                -- A running cycle needs work even without dirty rows: to mark its objects, or to end.
                 or exists (select from cycle where cycle.job = job.id and state = 'running' and kind <> 'onDemand')
             )"""
     )
