@@ -251,9 +251,8 @@ class Plan:
     link_state: LinkState | None = None  # the state of the link after the plan was carried out
     cause: str = ""
     review_at: datetime | None = None
-    missing_references: tuple[
-        tuple[str, str], ...
-    ] = ()  # (target path, directory id of a referenced object that has no account yet)
+    # (target path, directory id) of referenced objects that have no account yet
+    missing_references: tuple[tuple[str, str], ...] = ()
     held_action: Action | None = None  # the action that HELD keeps back
     grants: tuple[str, ...] = ()  # privileged values that the account does not have yet: "the role Admin"
     empties: bool = False  # removes the value of an attribute

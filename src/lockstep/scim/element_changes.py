@@ -34,7 +34,10 @@ def merge_element(element: dict[str, Any], changes: dict[str, Any], attribute: A
 
 
 def settle_primary(elements: list[Any], written: list[Any], place: str) -> None:
-    """Demote all primary values except the one among those *written* (RFC 7644, section 3.5.2)."""
+    """Keep the primary value among those *written* and demote all others (RFC 7644, section 3.5.2).
+
+    Raises ScimError if several values are primary and not exactly one of them was written.
+    """
     primaries = [e for e in elements if isinstance(e, dict) and e.get("primary") is True]
     if len(primaries) < 2:
         return
@@ -47,7 +50,7 @@ def settle_primary(elements: list[Any], written: list[Any], place: str) -> None:
 
 
 def says_primary(value: dict[str, Any]) -> bool:
-    """Whether a value from a client claims to be primary, in any spelling."""
+    """Whether a value from a client has `primary` true, in any letter case of the key."""
     return any(item is True for name, item in value.items() if name.lower() == "primary")
 
 

@@ -12,7 +12,7 @@ from lockstep.scim.registry import ResourceDefinition
 
 @dataclass(frozen=True, slots=True)
 class PatchResult:
-    """The patched copy, whether it differs from the original, and the attributes (`name`, `urn:..:department`) that do."""
+    """The patched copy, whether it differs from the original, and the names of the attributes that differ (`urn:..:department`)."""
 
     resource: dict[str, Any]
     changed: bool

@@ -1,4 +1,7 @@
-"""Tolerances for filters and requests, one function each: unquoted values, media types, names of endpoints."""
+"""Tolerances for filters and requests, one function each: unquoted values, media types, names of endpoints.
+
+Each docstring names the deviation and the clients that send it; administrators see its first paragraph.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tolerances for PATCH operations, one function each.
+"""Tolerances for PATCH operations, one function each. Docstrings name the deviation and the clients that send it.
 
 The first kind changes operations while they are JSON, the second after their paths were parsed. Each returns the identical object if
 there is nothing to correct.

@@ -1,4 +1,4 @@
-"""Tolerances for the resource in a create or replace, one function each.
+"""Tolerances for the resource in a create or replace, one function each. Docstrings name the deviation and its clients.
 
 Each takes the body and returns the identical object if there is nothing to correct.
 """

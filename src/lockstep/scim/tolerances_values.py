@@ -1,4 +1,4 @@
-"""Tolerances for values, one function each, for whole resources and for values in a PATCH.
+"""Tolerances for values in a resource or a PATCH, one function each. Docstrings name the deviation and its clients.
 
 Each takes a value and its attribute and returns the identical object if there is nothing to correct.
 *listed* says whether the value is the whole list of a multi-valued attribute or a single value.

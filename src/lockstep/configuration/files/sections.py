@@ -111,7 +111,7 @@ def _credentials(part: Part) -> dict[str, Any]:
 
 
 def _without_source(part: Part) -> Part:
-    """Refuse `source` in *part*, before any key is read: Entra's jobs have a source each, but here the directory is the source."""
+    """Return *part* after refusing `source`: Entra's jobs have a source each, but here the directory is the source."""
     if "source" in part.whole():
         raise part.error(
             "source",
@@ -122,7 +122,7 @@ def _without_source(part: Part) -> Part:
 
 
 def _without_secrets(part: Part) -> Part:
-    """Refuse secrets in *part* before any key is read, so that the error does not just say "unknown key"."""
+    """Return *part* after refusing secrets, so that the error says more than "unknown key"."""
     refuse_secrets(part.whole(), part.place)
     return Part(part.whole(), part.place)
 

@@ -2,7 +2,8 @@
 
 The answered value is stored with the link, so that the same value is not sent again and again; a change in the application or the
 source is still detected. If two answers in a row leave an attribute out, the application does not keep it, and a difference in it is
-no longer a reason to write. This never applies to matching attributes, `active` and privileged attributes.
+no longer a reason to write. This never applies to essential attributes: required ones, matching attributes, `active`, and roles and
+other attributes that give privileges.
 """
 
 from __future__ import annotations

@@ -207,9 +207,9 @@ class _Work:
             case Expression(compiled):
                 if not mapping.is_generated:
                     return compiled.evaluate(self.record, self.context)
-                # A unique value is chosen again for every new account: the previous one may be in use by now.
                 if mapping.is_secret and is_kept(self.generated, mapping.target, compiled):
                     return DROP  # we kept only a hash; the application has the value
+                # A unique value is chosen again for every new account: the previous one may be in use by now.
                 value = None if mapping.is_unique else reusable(self.generated, mapping.target, compiled)
                 if value is None:
                     taken = self.taken.get(mapping.target, ())

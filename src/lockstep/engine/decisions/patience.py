@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-TOLERATED = (
-    9  # consecutive unanswered requests of one kind about single objects, before the application itself is in trouble
-)
+# This number of consecutive unanswered requests of one kind about single objects do not pause the application yet.
+TOLERATED = 9
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
 MOST_PAUSES = 6  # consecutive unanswered probes before the job is quarantined: about five minutes

@@ -125,9 +125,8 @@ class Compiler:
     text: str
     observe: Observe | None = None
     folded_errors: list[ExpressionError] = field(default_factory=list)
-    nowhere: EvaluationContext = field(
-        default_factory=lambda: EvaluationContext(_NO_MOMENT)
-    )  # one budget of work for everything that is folded
+    # One context, so that everything that is folded shares one budget of work.
+    nowhere: EvaluationContext = field(default_factory=lambda: EvaluationContext(_NO_MOMENT))
     is_in_branch: bool = False  # the part being compiled may never be evaluated
 
     def compile(self, node: Expression, *, is_root: bool = False) -> Compiled:

@@ -54,7 +54,7 @@ def to_date(value: Value, argument: str = "") -> datetime | None:
 
 
 def show_date(date: datetime) -> str:
-    """`M/d/yyyy h:mm:ss tt`."""
+    """Format *date* as `M/d/yyyy h:mm:ss tt`."""
     half = "AM" if date.hour < 12 else "PM"
     hour = date.hour % 12 or 12
     return f"{date.month}/{date.day}/{date.year:04} {hour}:{date.minute:02}:{date.second:02} {half}"

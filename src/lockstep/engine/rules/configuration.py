@@ -96,9 +96,7 @@ class AttributeMapping:
     drift: Drift = Drift.ENFORCE
     privileged: tuple[str, ...] = ()  # values that give privileges in the application; a guard limits granting them
     extra: Mapping[str, Any] = field(default_factory=dict)  # parts of an imported schema that we keep but do not use
-    fingerprint: Fingerprint | None = field(
-        default=None, compare=False, repr=False
-    )  # the keyed hash for stored secrets
+    fingerprint: Fingerprint | None = field(default=None, compare=False, repr=False)  # hashes stored secrets
 
     @cached_property
     def dependencies(self) -> frozenset[str]:
@@ -326,9 +324,8 @@ class JobConfiguration:
     settings: JobSettings = JobSettings()
     extra: Mapping[str, Any] = field(default_factory=dict)
     app_name: str = "APP"  # the application's name in commands
-    unkept: Mapping[ObjectKind, frozenset[str]] = field(
-        default_factory=dict
-    )  # target paths that the application does not keep
+    # Target paths that the application does not keep.
+    unkept: Mapping[ObjectKind, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
     def _by_kind(self) -> Mapping[ObjectKind, ObjectMapping]:

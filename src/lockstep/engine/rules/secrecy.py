@@ -57,7 +57,7 @@ def is_sealed(value: Value) -> bool:
 
 
 def sealed(value: Value, mapping: AttributeMapping) -> Value:
-    """The hash of a secret value. Values that mean the same have the same hash."""
+    """Hash a secret value; values that mean the same get the same hash. Empty and hashed values are returned unchanged."""
     if mapping.fingerprint is None or is_empty(value) or is_sealed(value):
         return value
     items = value if isinstance(value, tuple | list) else (value,)
