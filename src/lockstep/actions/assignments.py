@@ -94,7 +94,7 @@ async def role_warning(context: Context, app: str, role: str | None) -> str:
 async def unassign(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
 ) -> list[AssignmentRow]:
-    """Remove their assignments, or only those with *role*; return the removed assignments."""
+    """Remove the assignments of these users and groups, or only those with *role*; return the removed assignments."""
     async with context.changing(APPLICATIONS_WRITE) as edit:
         found = await find_application(edit.connection, app)
         principals = await _principals(edit.connection, users, groups)

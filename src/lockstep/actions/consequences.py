@@ -76,7 +76,7 @@ async def foresee(context: Context, work: Work[object]) -> list[Consequences]:
     candidates: dict[str, Job] = {}
     try:
         async with context.together() as inner:
-            assert inner.within is not None  # noqa: S101  # that is what together is for
+            assert inner.within is not None  # noqa: S101  # `together` sets it
             mark = await touched.newest_mark(inner.within)
             await work(replace(inner, rehearsal=rehearsal))
             marked = await touched.marked_since(inner.within, mark)

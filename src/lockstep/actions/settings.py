@@ -273,7 +273,7 @@ def _difference(one: Config, other: Config) -> Config:
 def _object_mapping(config: Config, kind: ObjectKind) -> Config:
     for mapping in config.get("mappings", []):
         if mapping.get("source", ObjectKind.USER) == kind:
-            return mapping  # type: ignore[no-any-return]  # the document's own part, to be changed in place
+            return mapping  # type: ignore[no-any-return]  # part of the document, which the caller changes in place
     raise not_found(f"The application's configuration has no mapping of {kind}s")
 
 

@@ -127,7 +127,7 @@ class LazyGroup(SuggestingGroup):
             return click.Group.get_command(self, ctx, name)
         module, _, attribute = COMMANDS[name].partition(":")
         command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command), f"{COMMANDS[name]} is no command"  # noqa: S101  # a mistake in the table
+        assert isinstance(command, click.Command), f"{COMMANDS[name]} is no command"  # noqa: S101  # checks COMMANDS
         return command
 
 

@@ -230,7 +230,7 @@ def _time(text: str | None) -> datetime:
 
 
 def _check_names(expression: str, record: Mapping[str, Any], *, has_person: bool) -> None:
-    """Refuse attributes that people of the directory cannot have. With typed attributes only warn that the name reads as empty."""
+    """Refuse names that are not attributes of people. If no person is given, only warn that the name is read as empty."""
     from lockstep.actions.mappings import SOURCE_NAMES, refuse_unknown
 
     unknown = list(unknown_in_expression(expression, "the expression", SOURCE_NAMES[ObjectKind.USER] | record.keys()))

@@ -56,7 +56,7 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
     if ctx.invoked_subcommand is not None:
         return
     wanted, output = _filter(given), given["output"]
-    assert isinstance(output, Output)  # noqa: S101  # what output_option gives
+    assert isinstance(output, Output)  # noqa: S101  # set by output_option
     if given["follow"]:
         run(lambda context: _follow(context, wanted, given["app"], output))
         return

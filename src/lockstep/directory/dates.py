@@ -53,7 +53,7 @@ _LATEST_SHORT_YEAR = 40  # 26 is 2026, 55 is 1955
 
 
 def read_date(text: str, form: DateForm = ANY_FORM) -> str | None:
-    """The time of *text* in UTC and ISO form; None if it is no date, or is ambiguous under *form*.
+    """The time of *text* in UTC and ISO form; None if *text* is not a date or is ambiguous under *form*.
 
     A time without a zone is taken as UTC.
     """
@@ -78,7 +78,7 @@ def orders_of(text: str) -> frozenset[DayOrder]:
 
 
 def is_clocked_in_halves(text: str) -> bool:
-    """Whether *text* has AM or PM. Entra's downloads write times so: month first, unless a date proves otherwise."""
+    """Whether *text* has AM or PM, like Entra's downloads; such a column has the month first unless a date proves otherwise."""
     found = _NUMERIC.fullmatch(text)
     return bool(found and found["half"])
 

@@ -260,7 +260,7 @@ def refuse_unreadable(survey: Survey) -> None:
 
 
 async def delete_objects(edit: Edit, kind: str, ids: list[str]) -> int:
-    """Move objects that their source no longer has to the recycle bin."""
+    """Move objects to the recycle bin because their source does not contain them any more."""
     at = datetime.now(UTC)
     if kind == "User":
         people = await people_store.read_people(edit.connection, ids)

@@ -1,4 +1,4 @@
-"""Purge what has been in the recycle bin for long enough.
+"""Purge objects whose time in the recycle bin is over.
 
 Marks are found before the rows are deleted: afterwards nothing shows who was assigned.
 """
@@ -24,7 +24,7 @@ _BATCH = 500
 async def purge_due(
     database: Pool | Connection, now: datetime, *, after: timedelta = PURGE_AFTER, actor: str = "system"
 ) -> tuple[int, Touched]:
-    """Delete objects permanently that were deleted longer than *after* ago, in batches; return how many, and the jobs to drain."""
+    """Purge, in batches, everything that was deleted longer than *after* ago; return how many objects, and the jobs to drain."""
     purged, touched = 0, Touched()
     while True:
         async with editing(database, actor=actor) as edit:

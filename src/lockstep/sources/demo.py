@@ -78,7 +78,7 @@ def demo_assignments() -> tuple[Assigned, ...]:
 def generate(folder: Path, *, people: int = PEOPLE, groups: int = GROUPS, seed: int | None = None) -> DemoFiles:
     """Write people.csv, groups.csv and members.csv into *folder*. Without *seed* every call gives a different organisation."""
     seed = secrets.randbits(32) if seed is None else seed
-    chance = random.Random(seed)  # noqa: S311  # names of a made-up organisation, no secrets
+    chance = random.Random(seed)  # noqa: S311  # fictitious names, no secrets
     staff = _staff(chance, max(people, 1))
     teams = _groups(chance, staff, max(groups, 3))
     folder.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ def as_json(value: object) -> str:
 
 
 def as_id(name: str) -> UUID | None:
-    """*name* as a GUID, or None if it is none. Comparing a GUID with an id column lets PostgreSQL use the column's index."""
+    """*name* as a GUID; None if it is not a GUID. Comparing a GUID with an id column lets PostgreSQL use the column's index."""
     try:
         return UUID(name) if len(name) == ID_LENGTH else None
     except ValueError:

@@ -161,7 +161,7 @@ async def set_quarantine(connection: Connection, job: str, quarantine: Mapping[s
 
 
 async def end_connection_wait(connection: Connection, job: str) -> bool:
-    """Record that the connection works: a job in quarantine because it did not is tried again now. Returns False if none was."""
+    """Record that the connection works. A job in quarantine for its connection is tried again now; returns whether it was in one."""
     cursor = await connection.execute(
         """update job set last_probe_at = null, quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now()))
         where id = %s and quarantine ->> 'reason' = 'EncounteredQuarantineException'""",

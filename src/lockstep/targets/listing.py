@@ -28,7 +28,7 @@ class Dishonest(Exception):
 
 
 def read_list(request: ScimRequest, content: Mapping[str, Any]) -> tuple[tuple[Account, ...], int]:
-    """The accounts and the totalResults of one ListResponse. Raises Dishonest if *content* is none (RFC 7644, 3.4.2)."""
+    """The accounts and the totalResults of one ListResponse. Raises Dishonest if *content* is not a ListResponse (RFC 7644, 3.4.2)."""
     fields = {name.lower(): value for name, value in content.items()}
     total = fields.get("totalresults")
     if isinstance(total, str) and total.isascii() and total.isdigit():
