@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import psutil
 import pytest
 from application_compared import Wrong, keep_evidence, wrong_in
@@ -206,3 +207,40 @@ async def test_exactly_those_have_access_who_should_after_kills_while_people_cha
 ) -> None:
     """Lockstep, a worker, Documo and both their databases are killed, workers stopped; in rounds with an odd seed answers are lost."""
     assert (await one_round(folder, documo, seed)).sentences() == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", [0])
+async def test_comparison_sees_an_account_and_a_member_that_are_wrong(seed: int, folder: Path, documo: Documo) -> None:
+    await prepare(folder, documo, seed)
+    house = House(folder / "data", documo.base_url.removesuffix("/scim/v2"))
+    reader = Reader(documo.base_url, documo.token)
+    try:
+        house.start("serve")
+        house.start("worker")
+        await settle(folder / "data", time.monotonic() + DEADLINE_SECONDS)
+        assert (await wrong_in(folder / "data", reader)).sentences() == []
+        disabled = next(one for one in await reader.listing() if one["active"])
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {documo.token}"}) as client:
+            stray = await write(client, "POST", f"{documo.base_url}/Users", {"userName": "stray@contoso.test"})
+            off = {"op": "replace", "path": "active", "value": False}
+            await write(client, "PATCH", f"{documo.base_url}/Users/{disabled['id']}", {"Operations": [off]})
+            group = (await reader.read("/Groups"))["Resources"][0]
+            add = {"op": "add", "path": "members", "value": [{"value": stray["id"]}]}
+            await write(client, "PATCH", f"{documo.base_url}/Groups/{group['id']}", {"Operations": [add]})
+        wrong = await wrong_in(folder / "data", reader)
+    finally:
+        await reader.close()
+        house.end()
+
+    assert wrong.active == ["stray@contoso.test is active and should not be"]
+    assert wrong.inactive == [f"{disabled['userName'].lower()} should be active and is not"]
+    assert wrong.members == [f"{stray['id']} is in {group['displayName']} and should not be"]
+
+
+async def write(client: aiohttp.ClientSession, method: str, url: str, body: dict[str, Any]) -> Any:
+    schema = "core:2.0:User" if method == "POST" else "api:messages:2.0:PatchOp"
+    prefix = "urn:ietf:params:scim:schemas:" if method == "POST" else "urn:ietf:params:scim:"
+    async with client.request(method, url, json={"schemas": [prefix + schema], **body}) as answer:
+        assert answer.status < 300, await answer.text()
+        return await answer.json(content_type=None) if answer.status != 204 else None
