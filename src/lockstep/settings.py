@@ -122,11 +122,11 @@ def load_settings(environment: Mapping[str, str], flags: Mapping[str, object] | 
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     known = {one.name: one for one in fields(Settings) if one.metadata}
-    for name, said in (flags or {}).items():
+    for name, given in (flags or {}).items():
         if name not in known:
             raise invalid(f"There is no setting {name}")
-        if said is not None:
-            values[name], origins[name] = _read(known[name].metadata, str(said), f"--{name.replace('_', '-')}"), "flag"
+        if given is not None:
+            values[name], origins[name] = _read(known[name].metadata, str(given), f"--{name.replace('_', '-')}"), "flag"
     for name, one in known.items():
         variable = one.metadata["variable"]
         text = _lookup(environment, variable) or (environment.get("PORT", "").strip() if name == "port" else "")

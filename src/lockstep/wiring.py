@@ -193,8 +193,8 @@ def _refuse_unfinished_restore(data: Path) -> None:
 def own_application(data: Path) -> tuple[str, ...]:
     """The origin of the Documo that `up` runs on this data folder, which commands may reach too. Empty for a copy of the folder."""
     try:
-        said = json.loads((data / OWN_APPLICATION).read_text())
-        return (str(said["origin"]),) if said["dataFolder"] == os.path.realpath(data) else ()
+        content = json.loads((data / OWN_APPLICATION).read_text())
+        return (str(content["origin"]),) if content["dataFolder"] == os.path.realpath(data) else ()
     except (OSError, ValueError, KeyError, TypeError):
         return ()
 

@@ -29,7 +29,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class TenantUrl:
-    """*default* is "" if every customer has a URL of their own. *custom_domain*: customers may use their own host."""
+    """The tenant URL. *default* is "" if every customer has a URL of their own. *custom_domain*: customers may use their own host."""
 
     default: str = ""
     custom_domain: bool = True

@@ -68,6 +68,6 @@ def is_lost_database(fault: BaseException) -> bool:
 def forget_output() -> None:
     """Redirect the rest of stdout's buffer to the null device, so that flushing it at exit does not fail again."""
     with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        null_device = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null_device, sys.stdout.fileno())
+        os.close(null_device)

@@ -20,7 +20,7 @@ _WHOLE_SCHEMA = re.compile(r".*:\d+(\.\d+)+:[A-Za-z][A-Za-z0-9_$-]*\Z", re.DOTAL
 
 @dataclass(frozen=True, slots=True)
 class AttributePath:
-    """*schema* is spelled as written, or "". *name* is "" if the schema itself is meant, *sub* is "" for the whole attribute."""
+    """A parsed name. *schema* is spelled as written, or "". *name* is "" for the schema itself, *sub* is "" for the whole attribute."""
 
     name: str
     sub: str = ""

@@ -18,7 +18,7 @@ class Sign(StrEnum):
 
 @dataclass(frozen=True)
 class ConfigChange:
-    """*place* is the path in the document, `provisioning.mappings[Users].attributes[title].source`; "" for the whole document.
+    """One change. *place* is its path (`provisioning.mappings[Users].attributes[title].source`); "" for the whole document.
 
     *is_kept*: it is not in the file, but stays because pruning was not requested.
     """

@@ -14,7 +14,7 @@ Anchor = tuple[int, str]  # the index of the document and the place in it
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """*text* begins with #. *beside*: it is on the line of its key, not before it. Without an anchor it is at the end of the file."""
+    """A comment. *text* begins with #. *beside*: it is on the line of its key, not before it. *anchor* None: at the end of the file."""
 
     text: str
     anchor: Anchor | None

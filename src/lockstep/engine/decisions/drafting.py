@@ -217,7 +217,7 @@ def may(prepared: Prepared, action: str) -> bool:
 
 
 def _today(prepared: Prepared) -> datetime | None:
-    """The next time at which a value may change because a new day begins."""
+    """The next midnight UTC if a value depends on today's date; otherwise None."""
     if prepared.mapping is None or prepared.intent.kind is not IntentKind.PROVISION:
         return None
     return next_day(prepared.moment) if prepared.mapping.depends_on_today else None

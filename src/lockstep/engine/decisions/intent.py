@@ -44,7 +44,7 @@ class Person(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """*cause* says why the account gets into its new state; it is stored with the link."""
+    """The decision about the account. *cause* says why the account gets into its new state; it is stored with the link."""
 
     kind: IntentKind
     cause: str

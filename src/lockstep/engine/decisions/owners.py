@@ -54,11 +54,11 @@ def _compare(marks: Mapping[str, frozenset[str]], person: SourceObject) -> Sugge
     theirs = _marks_of_person(person)
     agreeing = [name for name in _POINTS if not marks[name].isdisjoint(theirs[name])]
     # Agreements add up, but two weak ones never amount to certainty.
-    doubt = 1.0
+    uncertainty = 1.0
     for name in agreeing:
-        doubt *= 1 - _POINTS[name] / 100
+        uncertainty *= 1 - _POINTS[name] / 100
     return Suggestion(
-        person.id, person.display, round((1 - doubt) * 100), ", ".join(_DESCRIPTIONS[name] for name in agreeing)
+        person.id, person.display, round((1 - uncertainty) * 100), ", ".join(_DESCRIPTIONS[name] for name in agreeing)
     )
 
 

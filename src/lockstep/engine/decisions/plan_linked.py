@@ -50,8 +50,8 @@ def plan_provision(prepared: Prepared, link: Link, observed: Observed) -> Draft:
         if not found.reasons:
             return draft
         # Report what the application changed; "as it should be" would hide it.
-        said = () if draft.reasons == (IN_STEP,) else draft.reasons
-        return replace(draft, reasons=(*said, *found.reasons), withheld=found.withheld)
+        earlier = () if draft.reasons == (IN_STEP,) else draft.reasons
+        return replace(draft, reasons=(*earlier, *found.reasons), withheld=found.withheld)
     if not may(prepared, "update"):
         return not_written(replace(draft, reasons=(flag_is_off(prepared, "update", outcome="Would be updated"),)))
     action = Action.ENABLE if turns_on(changes) or link.state is LinkState.DISABLED else Action.UPDATE

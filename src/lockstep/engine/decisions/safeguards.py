@@ -140,7 +140,7 @@ def held(plan: Plan, reason: Reason) -> Plan:
 
 
 def hold_undecided(plan: Plan, code: str, sentence: str, details: Mapping[str, str]) -> Plan | None:
-    """Hold *plan* by the guard with *code*, as its object is already held; None if that guard does not limit the plan.
+    """Hold *plan* because an earlier plan of its object is held by the guard with *code*; None if that guard does not limit *plan*.
 
     The administrator decides about the present plan; if it does more than what was held, the reason says so.
     """

@@ -38,7 +38,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """*detail* is the error message if the evaluation failed."""
+    """A case that did not pass. *detail* is the error message if the evaluation failed."""
 
     file: str
     line: int

@@ -57,7 +57,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """*evaluate* implements an eager function, *form* builds the closure of a lazy one. Exactly one of them is set."""
+    """One function. *evaluate* implements an eager function, *form* builds the closure of a lazy one; exactly one of them is set."""
 
     name: str
     parameters: tuple[Parameter, ...]

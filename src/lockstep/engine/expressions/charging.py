@@ -1,7 +1,7 @@
 """Closures that charge an evaluation for its work.
 
-Counting costs time on every call, so only functions that can do much work count. A function that chooses between values or returns a
-number creates nothing and is not charged.
+Counting takes time on every call, so only functions that can do much work are charged. A function that chooses between values or
+returns a number creates nothing and is not charged.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """*position* counts characters from 1. *suggestion* says what to write or do instead; "" if that is unknown."""
+    """One problem. *position* counts characters from 1. *suggestion* says what to write or do instead; "" if that is unknown."""
 
     severity: Severity
     position: int

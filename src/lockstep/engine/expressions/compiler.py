@@ -126,7 +126,7 @@ class Compiler:
     observe: Observe | None = None
     folded_errors: list[ExpressionError] = field(default_factory=list)
     # One context, so that everything that is folded shares one budget of work.
-    nowhere: EvaluationContext = field(default_factory=lambda: EvaluationContext(_NO_MOMENT))
+    folding_context: EvaluationContext = field(default_factory=lambda: EvaluationContext(_NO_MOMENT))
     is_in_branch: bool = False  # the part being compiled may never be evaluated
 
     def compile(self, node: Expression, *, is_root: bool = False) -> Compiled:
@@ -190,7 +190,7 @@ class Compiler:
         if self.observe is not None or not function.pure or function.wants_context:
             return compiled
         try:
-            value = compiled.evaluate({}, self.nowhere)
+            value = compiled.evaluate({}, self.folding_context)
         except ExpressionError as error:
             # Not a compile error: the call may be in a branch that is never taken, and `Error` is meant to fail.
             if function.name != "Error":

@@ -30,7 +30,7 @@ _CLASSES: dict[str, tuple[tuple[str, str], frozenset[str], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """*groups* maps the .NET name of a group (or its number as text) to RE2's group number.
+    """A translated pattern. *groups* maps the .NET name of a group (or its number as text) to RE2's group number.
 
     *depends_on_text* is true if the pattern has a class that must be expanded to the non-ASCII characters of the text.
     """

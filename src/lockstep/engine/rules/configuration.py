@@ -147,7 +147,7 @@ class AttributeMapping:
 
     @cached_property
     def ignores_empty(self) -> bool:
-        """Whether an empty value is simply not written: there is no default, and it does not clear."""
+        """Whether an empty value is simply not written, because the mapping neither has a default nor clears."""
         return self.default is None and not self.clear_when_empty
 
     @cached_property
