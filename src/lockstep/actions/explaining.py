@@ -24,7 +24,7 @@ from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
 from lockstep.wording import counted
 
-MOST_NAMED = 3  # ways in which a person is assigned
+MOST_NAMED = 3  # assignments of a person that are named one by one
 
 
 @dataclass(frozen=True, slots=True)

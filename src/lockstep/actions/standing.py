@@ -33,7 +33,7 @@ class AppStanding:
 
 
 async def standings(connection: Connection, person: str) -> list[AppStanding]:
-    """Every application that *person* (an id) is assigned to, has an account in, or gets one in because its scope is everybody."""
+    """Every application that *person* (an id) is assigned to, has an account in, or is provisioned to because the scope is all."""
     found = []
     for app in await applications.list_applications(connection):
         roles = {role.id: role for role in await read_app_roles(connection, app.id)}

@@ -30,7 +30,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table. *is_wide*: shown only in wide tables, and where no width limits the table. *show*: the value as text."""
+    """One column of a table. *is_wide*: left out of the `table` format. *show*: the value as text."""
 
     key: str
     title: str

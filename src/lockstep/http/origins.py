@@ -9,7 +9,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-# Where clouds give the machine's credentials to any local client: cannot be allowed.
+# Addresses at which clouds give the machine's credentials to any local client. No entry can allow them.
 METADATA: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = tuple(
     ipaddress.ip_network(text)
     for text in (
