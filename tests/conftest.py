@@ -25,7 +25,7 @@ MEMORY = Path("/dev/shm")
 
 @pytest.fixture(scope="session")
 def new_folder() -> Iterator[Callable[[], Path]]:
-    """Make a temporary folder that PostgreSQL's user can pass through; in memory where there is plenty, clusters being many files."""
+    """Make a temporary folder that PostgreSQL's user can enter; in memory if there is enough, because a cluster is many files."""
     roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2_000_000_000
     made: list[Path] = []
 
@@ -42,14 +42,14 @@ def new_folder() -> Iterator[Callable[[], Path]]:
 
 @pytest.fixture(scope="session")
 def postgres_programs() -> Programs | None:
-    """The PostgreSQL to test on; None means the one that the installation brings."""
+    """The PostgreSQL to test on; None means the one that is installed with Lockstep."""
     debian = Path("/usr/lib/postgresql/15")
     return {"": None, "debian15": Programs(debian / "bin", debian)}[os.environ.get("LOCKSTEP_TEST_POSTGRES", "")]
 
 
 @pytest.fixture
 def data_folder(new_folder: Callable[[], Path]) -> Iterator[Path]:
-    """An empty data folder that PostgreSQL's user can pass through; what a test leaves in it is removed."""
+    """An empty data folder that PostgreSQL's user can enter; removed after the test."""
     folder = new_folder()
     yield folder
     remove(folder)
@@ -71,7 +71,7 @@ def _administrator(postgres_server: EmbeddedServer) -> Iterator[psycopg.Connecti
 
 @pytest.fixture(scope="session")
 def databases(postgres_server: EmbeddedServer, _administrator: psycopg.Connection[tuple[object, ...]]) -> Databases:
-    """Databases that stay for the whole test process."""
+    """Databases that are kept for the whole test process."""
     return Databases(postgres_server, _administrator)
 
 
@@ -100,7 +100,7 @@ def documo_database(database_factory: Databases) -> Database:
     return database_factory("documo.migrations")
 
 
-# The same examples every time, so that a change is judged by what it changed; `make soak` draws new ones.
+# The same examples every time, so that a failure is due to the change under test; `make soak` draws new ones.
 hypothesis.settings.register_profile("steady", derandomize=True, database=None)
 hypothesis.settings.register_profile("soak", database=None)
 hypothesis.settings.load_profile(os.environ.get("LOCKSTEP_TEST_EXAMPLES", "steady"))

@@ -88,7 +88,7 @@ async def list_accounts(store: Store) -> list[Account]:
 
 
 async def only_account(store: Store, name: str | None) -> Account:
-    """The account called *name*, or else the only account. Raises LockstepError if there is no such account or no only one."""
+    """The account called *name* or, without a name, the only account. Raises LockstepError if there is none, or a choice of several."""
     if name:
         return await find_account(store, name)
     accounts = await list_accounts(store)

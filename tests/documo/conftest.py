@@ -1,4 +1,4 @@
-"""A Documo that serves over HTTP from a fresh database."""
+"""A Documo that serves HTTP from a fresh database."""
 
 from __future__ import annotations
 

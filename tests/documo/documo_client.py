@@ -1,4 +1,4 @@
-"""A client for a Documo that serves over HTTP."""
+"""A client of a Documo that serves HTTP."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Client:
 
 
 class Documo:
-    """A running service. `client` opens an account with an Admin key."""
+    """A running service. `client` creates an account and returns a client with an Admin key."""
 
     def __init__(self, store: Store, running: Running, session: aiohttp.ClientSession) -> None:
         self.store = store

@@ -1,4 +1,4 @@
-"""A flood of hostile requests to a Documo that is a process of its own."""
+"""A flood of hostile requests to a Documo in a separate process."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from yarl import URL
 
 from documo.testing import Sandbox
 
-CLIENTS = 200  # wrong credentials wait up to two seconds, so that many must be on their way at once
+CLIENTS = 200  # responses to wrong credentials are delayed up to two seconds, so many must be under way at once
 
 
 class Flood:
-    """Hostile requests to a Documo that is a process of its own, and the memory that the process has."""
+    """Sends hostile requests to a Documo in a separate process and measures its memory."""
 
     def __init__(self, server: Sandbox, seed: int) -> None:
         self._server = server
@@ -29,20 +29,20 @@ class Flood:
         self.server_errors: list[tuple[int, str]] = []
 
     async def run(self, requests: int) -> int:
-        """Send so many more requests; the resident memory afterwards, in MB."""
+        """Send that many more requests; returns the resident memory afterwards, in MB."""
         self._left = requests
         timeout = aiohttp.ClientTimeout(total=60)
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CLIENTS), timeout=timeout) as session:
             self._user = await self._create_user(
                 session
-            )  # another each time: what is patched for long is large, and slow
+            )  # a new one each time: a resource patched many times becomes large and slow
             async with asyncio.TaskGroup() as clients:
                 for _ in range(min(CLIENTS, requests)):
                     clients.create_task(self._client(session))
         return self.memory_mb()
 
     def memory_mb(self) -> int:
-        """VmRSS of the process."""
+        """VmRSS of the process, in MB."""
         status = Path(f"/proc/{self._server.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) // 1024
 

@@ -1,4 +1,4 @@
-"""Requests that are made to cost: names, filters, lists and bodies as large as they may be, each different from all before it."""
+"""Requests designed to be expensive: names, filters, lists and bodies of the largest allowed size, each different from all before it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class HostileRequest:
 
 
 class Hostile:
-    """Draws requests; the same *seed* draws the same ones."""
+    """Generates requests; the same *seed* gives the same ones."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -64,11 +64,11 @@ class Hostile:
         ]
 
     def draw(self) -> HostileRequest:
-        """One in ten is slow, so that there are many in a minute."""
+        """Only one in ten is slow, so that many fit in a minute."""
         return self._random.choice(self._slow_kinds if self._random.random() < 0.1 else self._kinds)()
 
     def _new(self, size: int) -> str:
-        """A text of about *size* characters that never came before."""
+        """A text of about *size* characters, different from all before it."""
         self._serial += 1
         letters = self._random.choice(("x", "é", "Ab", "_"))
         return f"n{self._serial}n{letters * (size // len(letters))}"

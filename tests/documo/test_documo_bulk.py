@@ -1,4 +1,4 @@
-"""Bulk requests: references in any order, outcomes one by one."""
+"""Bulk requests: references in any order, one result per operation."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_a_body_that_is_too_large_is_taken_so_that_its_sender_can_read_why
     size = 12_000_000
 
     writer.write(f"{head}Content-Length: {size}\r\n\r\n".encode())
-    for _ in range(size // 1_000_000):  # a client that looks at the answer when all is sent
+    for _ in range(size // 1_000_000):  # a client that reads the response only after sending everything
         writer.write(b"x" * 1_000_000)
         await writer.drain()
     first = await reader.readline()

@@ -1,4 +1,4 @@
-"""The requests of tests/cases/documo-*, sent to a service, with the answers that they ask for."""
+"""The requests of tests/cases/documo-*, sent to a service, get the expected responses."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def documo_command(data_folder: Path) -> Any:
 
 @pytest.fixture
 def command(data_folder: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    """A command in this process, which is quicker than one of its own."""
+    """Run a command in this process, which is faster than starting another."""
 
     def run_here(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         ended = run([*arguments, "--data", str(data_folder)])

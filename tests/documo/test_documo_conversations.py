@@ -1,4 +1,4 @@
-"""What clients send after the first handshake: odd shapes, second thoughts, leavers. Each is answered as its sender expects."""
+"""What clients send after the connection test: unusual bodies, corrections, leavers. Each gets the response that its sender expects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ADSCIM = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Gro
 
 
 async def patched(api: Client, user: str, *operations: dict[str, Any]) -> Any:
-    """The user after a PATCH that must succeed."""
+    """The user after a PATCH, which must succeed."""
     reply = await api.patch(f"/Users/{user}", *operations)
     assert reply.status in (200, 204), reply.raw
     return (await api.get(f"/Users/{user}")).body

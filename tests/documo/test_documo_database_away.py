@@ -1,4 +1,4 @@
-"""While PostgreSQL is away every door says so in the form of its own protocol, and when to come again."""
+"""While PostgreSQL is away, every endpoint reports it in the form of its protocol, with the time to retry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STREAM = "/events/0190a0b0-0000-7000-8000-000000000000"
 
 @contextmanager
 def away(server: EmbeddedServer, database: str) -> Iterator[None]:
-    """Cut all connections of *database* and let nobody in."""
+    """Cut all connections to *database* and refuse new ones."""
     with psycopg.connect(server.administration().conninfo, autocommit=True) as administrator:
         allow = SQL("alter database {} allow_connections {}")
         administrator.execute(allow.format(Identifier(database), SQL("false")))

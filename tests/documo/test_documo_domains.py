@@ -1,4 +1,4 @@
-"""Custom API domains: proved by a TXT record that a name server on loopback holds."""
+"""Custom API domains: proved by a TXT record from a name server on loopback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOST = "scim.contoso.example"
 
 @dataclass
 class NameServer(asyncio.DatagramProtocol):
-    """Answers from *records*; every question that it understood is kept."""
+    """Answers from *records* and keeps every question that it understood."""
 
     records: dict[str, list[str]] = field(default_factory=dict)
     rcode: dns.rcode.Rcode = dns.rcode.NOERROR
@@ -70,7 +70,7 @@ def _answer(
 async def name_server() -> AsyncIterator[NameServer]:
     loop = asyncio.get_running_loop()
     transport, server = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
-    assert server.address  # without one the system's name server would be asked
+    assert server.address  # otherwise the system's name server would be queried
     yield server
     transport.close()
 

@@ -1,4 +1,4 @@
-"""An account reads in its request log who still uses a key that has ended."""
+"""An account's request log shows who still uses an ended key."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def refused(client: Client, path: str = "/Users") -> None:
 
 
 async def replaced(api: Client, documo: Documo) -> tuple[api_keys.table.KeyRow, Client]:
-    """The key of *api*, which has ended, and a client with its successor."""
+    """The ended key of *api*, and a client with its successor."""
     (old,) = await api_keys.list_keys(api.store, api.account.id)
     made = await api_keys.rotate_key(api.store, api.account.id, old.id, overlap=timedelta())
     await refused(api)

@@ -1,4 +1,4 @@
-"""Event streams: what is told of a change, in what order, signed by whom, and that nothing is lost on the way."""
+"""Event streams: the content, order and signature of events, and that none is lost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def keys_of(api: Client) -> jwt.PyJWKSet:
 
 
 async def told(api: Client, made: NewStream, **body: Any) -> list[dict[str, Any]]:
-    """The claims of what waits, checked as a receiver would check them."""
+    """The claims of the waiting events, verified as a receiver verifies them."""
     sets = (await poll(api, made, **body)).body["sets"]
     keys = await keys_of(api)
     found = []
@@ -195,7 +195,7 @@ async def test_the_service_says_which_events_it_tells_once_somebody_listens(api:
 
 
 class Receiver:
-    """Somebody who is told. *answers* are given first; then everything is taken."""
+    """A receiver. It sends *answers* first; after them it accepts everything."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -284,7 +284,7 @@ async def test_one_event_that_is_refused_again_and_again_does_not_hold_up_the_ot
         await api.user("anna@contoso.test")
         second = await api.user("bo@contoso.test")
         async with asyncio.timeout(20):
-            while not receiver.taken:  # do not wait for the growing waits
+            while not receiver.taken:  # skip the increasing delays between attempts
                 async with store.control() as connection:
                     await connection.execute("update event_streams set next_try_at = '-infinity'")
                     await connection.execute("select pg_notify('documo_events', '')")

@@ -109,7 +109,7 @@ async def by_sql(api: Client, filter: Filter) -> set[str]:
         statements.append(pages.containing(api.account.id, "User", dict(compiled.contains), 1000))
     found, *narrowed = await one_trip(api.store, api.account.id, statements)
     ids = {row[1] for row in found}
-    # What the index of values is asked for may find more, but never less.
+    # The query of the index of values may find more than the filter, but never less.
     if narrowed:
         assert ids <= set(narrowed[0][0][0])
     return ids

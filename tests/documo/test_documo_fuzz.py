@@ -1,4 +1,4 @@
-"""Requests made from the schema, right and wrong: never a 5xx, never a byte of another tenant, nobody lost."""
+"""Valid and invalid requests generated from the schema: never a 5xx, never a byte of another tenant, no lost user."""
 
 from __future__ import annotations
 
@@ -149,12 +149,12 @@ async def test_no_request_of_an_hour_gets_a_5xx_or_a_byte_of_another_tenant(docu
 
 
 async def survive(documo: Documo, number: int, *, suffix: str = "") -> None:
-    """*number* requests to one tenant beside another; afterwards both have what they had."""
+    """Send *number* requests to one of two tenants; afterwards both still have their data."""
     mine, other = await documo.client(f"Alpha{suffix}"), await documo.client(f"Beta{suffix}")
     await other.user(CANARY, displayName=CANARY)
     await other.group(CANARY)
     survivor = await mine.user("survivor@x.org")
-    # Whoever writes to /Me may take the Admin role from itself, so that is another Admin than the one who goes on asking.
+    # A write to /Me may remove the caller's own Admin role, so it uses an Admin other than the one that sends the remaining requests.
     await mine.user("me@x.org", roles=[{"value": "Admin", "primary": True}])
     my_own = replace(
         mine, token=(await create_key(mine.store, mine.account.id, member="me@x.org", scopes=("admin",))).secret
@@ -182,7 +182,7 @@ async def survive(documo: Documo, number: int, *, suffix: str = "") -> None:
         if method == "DELETE" and len(known) > 1:
             known.pop()
 
-    for _ in range(PASSES):  # the same requests again meet other data
+    for _ in range(PASSES):  # the same requests again run on other data
         for at in range(0, len(drawn), TOGETHER):
             await asyncio.gather(*(send(*request) for request in drawn[at : at + TOGETHER]))
     assert (await mine.get(f"/Users/{survivor}")).status == 200

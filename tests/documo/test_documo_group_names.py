@@ -1,4 +1,4 @@
-"""No two groups of an account share a name, whoever comes first and however it is written: clients find groups by name."""
+"""No two groups of an account share a name, in any order of creation and any spelling: clients find groups by name."""
 
 from __future__ import annotations
 

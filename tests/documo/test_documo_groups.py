@@ -1,4 +1,4 @@
-"""What a client of /Groups can rely on: members live in rows, one at a time."""
+"""What a client of /Groups can rely on: each member is a row of its own."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ async def test_a_group_that_conflicts_adds_no_member_to_anything(api: Client) ->
 
 
 async def test_excluded_members_are_not_read(documo_database: Database) -> None:
-    # One connection, so that what it has counted is told by itself.
+    # A single connection, whose statistics count this test alone.
     async with open_store(documo_database, max_size=1) as store, documo_on(store) as documo:
         api = await documo.client()
         group = await api.group("Sales", await api.user("anna@x.org"))

@@ -1,4 +1,4 @@
-"""Groups under many hands at once: nothing is lost, nobody is refused, and one member is one row."""
+"""Groups under concurrent changes: no change is lost, none is refused, and one member is one row."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_people_who_are_deleted_while_they_are_added_are_members_of_nothin
 
 
 async def test_one_member_more_is_one_row_written_and_few_rows_read(documo_database: Database) -> None:
-    # One connection, so that what it has counted is told by itself.
+    # A single connection, whose statistics count this test alone.
     async with open_store(documo_database, max_size=1) as store, documo_on(store) as documo:
         api = await documo.client()
         people = await asyncio.gather(*(api.user(f"p{number}@x.org") for number in range(2_001)))

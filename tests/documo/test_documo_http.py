@@ -1,4 +1,4 @@
-"""How Documo is spoken to over the wire: bounded bodies, refusals as SCIM errors, answers that nothing holds back."""
+"""Documo's HTTP: bounded bodies, refusals as SCIM errors, responses without delay."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _request(api: Client, method: str, path: str, *more: str) -> bytes:
 
 
 async def _exchange(documo: Documo, *sent: bytes) -> list[bytes]:
-    """What came back after each part that was sent, as far as it can be had at once."""
+    """The bytes available immediately after sending each part."""
     reader, writer = await asyncio.open_connection("127.0.0.1", documo.running.port)
     answers = []
     try:
@@ -49,7 +49,7 @@ async def _exchange(documo: Documo, *sent: bytes) -> list[bytes]:
 
 
 async def _send(documo: Documo, request: bytes, endless: bytes = b"") -> tuple[int, bytes]:
-    """Status and body of the answer to *request*, behind which *endless* is sent again and again."""
+    """Status and body of the response to *request*, after which *endless* is sent repeatedly."""
     reader, writer = await asyncio.open_connection("127.0.0.1", documo.running.port)
     answer = asyncio.create_task(_exactly_one(reader))
     writer.write(request)
@@ -185,7 +185,7 @@ async def test_a_service_that_stops_says_nothing_but_scim_to_half_a_request() ->
         reader, writer = await asyncio.open_connection("127.0.0.1", int(host.rpartition(":")[2]))
         head = f"POST /scim/v2/Users HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {told['token']}\r\n"
         writer.write(f"{head}Expect: 100-continue\r\nContent-Length: 100\r\n\r\n".encode())
-        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"  # its body is waited for
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"  # the server waits for the body
         process.send_signal(signal.SIGTERM)
         status, body = await asyncio.wait_for(_exactly_one(reader), PATIENCE)
         assert (status, orjson.loads(body)["schemas"]) == (408, [ERROR])

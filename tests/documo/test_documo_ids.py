@@ -1,4 +1,4 @@
-"""Ids grow with time, and hide nothing that must be guessed."""
+"""Ids increase with time, and keys cannot be guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing of one account reaches another, whatever is tried with the ids, cursors, versions and keys of the other."""
+"""No data of one account reaches another, not even with that account's ids, cursors, versions and keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who gets in, with what, and for how long."""
+"""Who is authorized, with which credential, and for how long."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ async def test_client_credentials_give_a_token_that_ends_with_its_key(api: Clien
 
 
 async def granted(client: Client, documo: Documo, **form: str) -> tuple[int, dict[str, str]]:
-    """What /oauth/token says to the client's own key."""
+    """The response of /oauth/token to the client's own key."""
     (key, *_) = await api_keys.list_keys(client.store, client.account.id)
     data = {"grant_type": "client_credentials", "client_id": key.id, "client_secret": client.token, **form}
     async with client.session.post(documo.running.api_url + "/oauth/token", data=data) as response:

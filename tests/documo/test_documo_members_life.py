@@ -1,4 +1,4 @@
-"""How people come, go and come back: soft delete, restore policy, seats, roles, undelete."""
+"""How people join, leave and return: soft delete, restore policy, seats, roles, undelete."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ async def test_undelete_is_refused_when_the_window_is_over_or_the_name_taken(doc
 
 
 async def test_seats_limit_active_members_also_under_parallel_creates(documo: Documo) -> None:
-    api = await documo.client(seats=4)  # the admin has one
+    api = await documo.client(seats=4)  # the admin takes one seat
 
     answers = await asyncio.gather(*(post(api, f"p{number}@x.org") for number in range(8)))
     inactive = await post(api, "late@x.org", active=False)
@@ -270,12 +270,12 @@ TYPE = {"name": "Device", "endpoint": "/Devices", "schema": "urn:x:Device"}
 @pytest.mark.parametrize(
     ("document", "sentence"),
     [
-        ([], "must be an object"),
+        ([], "must be a JSON object"),
         ({"schemas": 5}, "schemas must be a list"),
         ({"extensions": ["x"]}, "names a resource and a schema"),
         ({"extensions": [{}]}, "names a resource and a schema"),
         ({"bogus": 1}, "unknown key 'bogus'"),
-        ({"schemas": [DEVICE], "resourceTypes": [{**TYPE, "endpoint": "/Me"}]}, "belongs to the protocol"),
+        ({"schemas": [DEVICE], "resourceTypes": [{**TYPE, "endpoint": "/Me"}]}, "is reserved by the protocol"),
         (
             {"schemas": [{**DEVICE, "attributes": [{"name": "id", "type": "string"}]}]},
             "id is an attribute of every resource",

@@ -1,4 +1,4 @@
-"""However clients ask, the process does not grow: what an answer leaves behind, what connections and the request log keep."""
+"""Memory does not grow, whatever clients send: what a response leaves behind, what connections and the request log keep."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ REFUSED: dict[str, Ask] = {
 
 @contextmanager
 def garbage() -> Iterator[list[object]]:
-    """What only a search for cycles would have freed, once the block is over."""
+    """The objects that, after the block, only the cyclic garbage collector would free."""
     gc.collect()
     gc.disable()
     found: list[object] = []
@@ -114,7 +114,7 @@ async def test_few_and_short_statements_stay_prepared(documo_database: Database)
             assert connection.prepared_max is not None and connection.prepared_max <= 100
             connection.prepared_max = PREPARED  # for speed
         for at in range(PREPARED + 5):
-            for _ in range(6):  # the driver prepares what comes for the sixth time
+            for _ in range(6):  # the driver prepares a statement on its sixth use
                 await api.find(f'displayName co "n{at}"')
         for _ in range(8):
             await api.find(f'displayName co "{"x" * LONGEST_PREPARED}"')
@@ -122,7 +122,7 @@ async def test_few_and_short_statements_stay_prepared(documo_database: Database)
         (rows,) = await one_trip(
             store, api.account.id, [("select count(*), max(length(statement)) from pg_prepared_statements", ())]
         )
-    assert 0 < rows[0][0] <= PREPARED + 4  # the oldest goes with a later trip than the newest comes
+    assert 0 < rows[0][0] <= PREPARED + 4  # the oldest statement is dropped one round trip late
     assert rows[0][1] <= LONGEST_PREPARED
 
 
@@ -139,7 +139,7 @@ async def test_requests_that_wait_for_the_log_are_bounded_in_bytes(store: Store,
 
 
 async def growth(server: Sandbox, *, warm_up: int, requests: int, step: int) -> tuple[int, list[int]]:
-    """How many MB the process grew by after *warm_up* requests, and its memory after each *step*."""
+    """The growth of the process in MB after *warm_up* requests, and its memory after each *step*."""
     flood = Flood(server, seed=int.from_bytes(os.urandom(4)))
     before = await flood.run(warm_up)
     curve = [before]
@@ -153,7 +153,7 @@ async def growth(server: Sandbox, *, warm_up: int, requests: int, step: int) -> 
 
 
 def test_memory_that_a_burst_left_free_goes_back_to_the_system() -> None:
-    """In a process of its own, because what is free elsewhere in this one is not known."""
+    """In a separate process, because free memory inside this one would hide growth."""
     code = """
 from pathlib import Path
 from lockstep.process.garbage_collection import return_free_pages

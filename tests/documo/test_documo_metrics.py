@@ -1,4 +1,4 @@
-"""Documo's `/metrics`: requests by route and totals over all accounts, for those with the token, with nobody's name in it."""
+"""Documo's `/metrics`: requests by route and totals over all accounts, only with the token, and without any names."""
 
 from __future__ import annotations
 

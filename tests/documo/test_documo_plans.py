@@ -1,4 +1,4 @@
-"""The database answers the questions that clients ask with an index."""
+"""The database uses an index for every query that clients send regularly."""
 
 from __future__ import annotations
 

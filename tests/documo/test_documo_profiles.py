@@ -1,4 +1,4 @@
-"""Recorded conversations of clients: each profile takes what its client is known to send."""
+"""Recorded conversations of clients: each profile accepts what its client is known to send."""
 
 from __future__ import annotations
 

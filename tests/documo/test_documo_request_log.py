@@ -1,4 +1,4 @@
-"""The request log: complete, without secrets, and able to say what a request would get now."""
+"""The request log: complete, without secrets, and able to replay a request on the current data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`documo sandbox`: up with one line, gone without a trace; faults by rule; outside judges are content with it."""
+"""`documo sandbox`: starts with one line and leaves no trace; injects faults by rule; passes third-party SCIM checks."""
 
 from __future__ import annotations
 

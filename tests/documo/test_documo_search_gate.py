@@ -1,4 +1,4 @@
-"""One account's searches leave the others alone: how many run, how many wait, and what the one too many is answered."""
+"""One account's searches do not block other accounts: how many run, how many wait, and the response when there are too many."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 class Searches:
-    """Searches at a gate that run until they are let go."""
+    """Searches at a gate, each of which runs until it is released."""
 
     def __init__(self, gate: SearchGate) -> None:
         self._gate = gate
@@ -54,7 +54,7 @@ class Searches:
 
 
 async def held(documo: Documo, account: Client) -> AsyncExitStack:
-    """Hold the places of an account, as two searches that do not end would."""
+    """Hold the places of an account, like two searches that do not end."""
     stack = AsyncExitStack()
     for _ in range(2):
         await stack.enter_async_context(documo.running.searches.place(account.account.id))
@@ -212,7 +212,7 @@ async def test_a_place_that_comes_with_the_cancellation_is_not_lost() -> None:
     await until(lambda: gate.waiting(B) == 1)
 
     ended.set()
-    await until(lambda: gate.running(B) == 1)  # the place is given, its taker has not run yet
+    await until(lambda: gate.running(B) == 1)  # the place is granted, but its search has not resumed yet
     waiting.cancel()
 
     await asyncio.gather(running, waiting, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What the service remembers of accounts, and a change that comes while it is being read."""
+"""The service's cache of accounts, and changes that arrive while it is being filled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from documo.store.database import Store
 
 
 class Overtaken:
-    """A store where something happens between what was read and what is made of it."""
+    """A store in which something happens between reading data and using it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

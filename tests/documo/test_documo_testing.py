@@ -1,4 +1,4 @@
-"""The fixture for makers of clients, and with it the faults that concern time."""
+"""The pytest fixture for authors of clients, and the faults that concern time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from documo.testing import Sandbox, StartSandbox, documo_sandbox
 
-__all__ = ["documo_sandbox"]  # the fixture, taken in by its name
+__all__ = ["documo_sandbox"]  # the fixture, imported by its name
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 

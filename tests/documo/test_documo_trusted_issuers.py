@@ -1,4 +1,4 @@
-"""Tokens that somebody else signs: who gets in with one, and why not."""
+"""Tokens signed by a trusted issuer: which are accepted, and why others are refused."""
 
 from __future__ import annotations
 

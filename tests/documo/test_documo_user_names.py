@@ -1,4 +1,4 @@
-"""User names are prepared as RFC 8265 says before they are compared, and kept as they were sent."""
+"""User names are compared as prepared by RFC 8265, and stored as they were sent."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_external_ids_are_compared_letter_by_letter(api: Client) -> None:
 
 
 async def spoil(api: Client, user: str, name: str) -> None:
-    """Give a member a name and a key as they were before names were prepared."""
+    """Give a member the name and key that an older version, which did not prepare names, would have stored."""
     async with api.store.tenant(api.account.id) as connection:
         await connection.execute(
             "update resources set unique_name = %s, document = document || %s where tenant_id = %s and id = %s",

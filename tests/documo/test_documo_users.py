@@ -41,7 +41,7 @@ async def test_one_conflicting_create_in_a_batch_fails_and_the_others_are_made(a
     )
 
     assert sorted(reply.status for reply in replies) == [201] * 30 + [409] * 2
-    assert (await api.get("/Users", count="0")).body["totalResults"] == 31  # with the admin
+    assert (await api.get("/Users", count="0")).body["totalResults"] == 31  # including the admin
 
 
 async def test_rename_to_a_taken_name_is_a_conflict_and_changes_nothing(api: Client) -> None:

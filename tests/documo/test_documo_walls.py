@@ -1,4 +1,4 @@
-"""What one account can learn of another by asking cleverly: nothing, not even from how it is refused."""
+"""One account can learn nothing about another from crafted requests, not even from the errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def pair(documo: Documo) -> tuple[Client, Client]:
 
 
 def shape(reply: Reply, name: str) -> tuple[int, bytes, frozenset[tuple[str, str]]]:
-    """Everything that a client sees of an answer, with the id that it asked for blanked."""
+    """Everything that a client sees of a response, with the requested id blanked."""
     headers = {(key.lower(), value.replace(name, "ID")) for key, value in reply.headers.items()}
     return reply.status, reply.raw.replace(name.encode(), b"ID"), frozenset(h for h in headers if h[0] != "date")
 
@@ -174,7 +174,7 @@ async def test_no_table_shows_or_takes_rows_of_another_account_whatever_the_stat
 
     async def rows(table_name: str, tenant_id: int) -> int:
         async with store.tenant(tenant_id) as connection:
-            cursor = await connection.execute(f"select count(*) from {table_name}")  # a name of this module
+            cursor = await connection.execute(f"select count(*) from {table_name}")  # a table name from this module
             return int((await cursor.fetchone() or (0,))[0])
 
     async def changed(statement: str) -> int:

@@ -1,4 +1,4 @@
-"""What the tables of decisions are written in: people, links, configurations from a few words."""
+"""The vocabulary of the decision tables: people, links and configurations from a few words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People, configurations and accounts of every kind, the odd ones included."""
+"""Generated people, configurations and accounts of every kind, including unusual ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TARGETS = (
 
 @st.composite
 def people(draw: st.DrawFn, *, plain: bool = False) -> SourceObject:
-    """Somebody. *plain*: only texts, as a directory usually has them."""
+    """A person. *plain*: only texts, as in most directories."""
     values = draw(st.dictionaries(st.sampled_from(NAMES), words if plain else odd | words, max_size=len(NAMES)))
     roles = draw(st.lists(st.sampled_from([ADMIN.id, MEMBER.id, DEFAULT_ACCESS]), max_size=3, unique=True))
     return SourceObject(

@@ -30,7 +30,7 @@ Application = dict[str, dict[str, Any]]
 def planned(
     who: SourceObject, link: Link | None, config: JobConfiguration, app: Application, *, look: bool = False
 ) -> Plan:
-    """A plan, with the application asked as the shell asks it."""
+    """A plan, made with queries to the application as the shell makes them."""
     prepared = prepare(who, link, config, MOMENT, {"p-9": "u-9"}, look=look)
     match, observed = None, NOT_READ
     while (want := wanted(prepared, match=match, observed=observed)) is not Wanted.NOTHING:
@@ -50,7 +50,7 @@ def read(app: Application, target_id: str) -> Observed:
 
 
 def carried_out(plan: Plan, link: Link | None, config: JobConfiguration, app: Application) -> Link | None:
-    """What the shell does with a plan: write, then remember."""
+    """Carry out a plan as the shell does: write, then store the link."""
     if plan.link_state is None:
         return link
     target_id = plan.target_id or "u-1"
@@ -97,7 +97,7 @@ def test_change_of_a_person_settles_after_one_write(
 
     again = planned(after, link, config, app)
 
-    # What is created anew because its account was deleted by policy is a second life, not a second write of the first.
+    # Creating an account again after policy deleted it is a second life, not a second write of the first.
     assert wants_nothing(again) or (link is not None and link.state is LinkState.TOMBSTONE)
 
 
@@ -150,7 +150,7 @@ def test_whoever_must_have_no_access_is_given_none(
 
     if not in_scope or not who.account_enabled or who.lifecycle is not Lifecycle.ACTIVE:
         assert plan.action not in (Action.CREATE, Action.ENABLE, Action.LINK)
-        # All that an account without access gets is the name that its person has now.
+        # An account without access is only renamed to its person's present name.
         names = {mapping.target for mapping in users(config).matching}
         assert plan.action is not Action.UPDATE or {change.path for change in plan.changes} <= names
 

@@ -1,4 +1,4 @@
-"""What differs between the desired account and what the application holds."""
+"""The difference between the desired account and the application's current values."""
 
 from __future__ import annotations
 

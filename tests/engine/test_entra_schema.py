@@ -1,4 +1,4 @@
-"""Entra's exported schema: read, carried out, written back semantically identical."""
+"""Entra's exported schema: read, applied, and written back semantically identical."""
 
 from __future__ import annotations
 

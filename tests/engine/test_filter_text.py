@@ -1,4 +1,4 @@
-"""Scoping filters as people read and type them: what is printed is read back, and a text is read to its end."""
+"""Scoping filters as people read and type them: a printed filter reads back the same, and a text is read to its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One sentence for how provisioning stands, and "in step" only where it is true."""
+"""One sentence on the state of provisioning, and "in step" only if that is true."""
 
 from __future__ import annotations
 

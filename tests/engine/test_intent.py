@@ -1,4 +1,4 @@
-"""What becomes of an account: the table, row by row, and that it has a row for everything."""
+"""What happens to an account: the decision table, row by row, and a row for every case."""
 
 from __future__ import annotations
 

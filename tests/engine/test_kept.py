@@ -1,4 +1,4 @@
-"""What an application made of the values that it was sent, and what follows for the next plan."""
+"""How an application changed the values that it was sent, and the effect on the next plan."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def remembered(*answers: dict[str, Any], new: str = "Clerk ") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("answers", "old", "new", "is_written"),
     [
-        ([{"title": "Clerk"}], "Clerk", "Clerk ", False),  # rewritten, and it stands there as it was answered
+        ([{"title": "Clerk"}], "Clerk", "Clerk ", False),  # rewritten, and still stored as the response said
         ([{"title": "Clerk"}], "Director", "Clerk ", True),  # somebody else changed it
         ([{"title": "Clerk"}], None, "Clerk ", True),
         ([{"title": "Clerk"}], "Clerk", "Director", True),  # the source changed
         ([{}], None, "Clerk ", True),  # one answer without it is no proof
         ([{}, {}], None, "Clerk ", False),
         ([{}, {}], None, "Director", True),
-        ([{}, {"title": "Clerk "}], None, "Clerk ", True),  # kept after all
+        ([{}, {"title": "Clerk "}], None, "Clerk ", True),  # stored after all
     ],
 )
 def test_what_was_answered_before_decides_whether_it_is_written_again(

@@ -1,4 +1,4 @@
-"""What is noticed about a configuration before it is used."""
+"""Warnings about a configuration before it is used."""
 
 from __future__ import annotations
 

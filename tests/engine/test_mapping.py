@@ -1,4 +1,4 @@
-"""What an account should hold: null, defaults, flow types, types, references, generated values, errors."""
+"""The desired values of an account: null, defaults, flow types, types, references, generated values, errors."""
 
 from __future__ import annotations
 

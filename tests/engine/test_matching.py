@@ -1,4 +1,4 @@
-"""How an account is found: questions in order of precedence, and what the answers mean."""
+"""How an account is found: queries in order of precedence, and the meaning of their results."""
 
 from __future__ import annotations
 

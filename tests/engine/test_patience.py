@@ -1,4 +1,4 @@
-"""How pauses grow: by the kind of request."""
+"""How pauses grow, for each kind of request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_each_try_in_vain_doubles_the_pause_up_to_ten_minutes(tries: int, second
 
 
 def pauses(count: int, **arguments: object) -> list[int]:
-    """The seconds of the pauses after *count* requests in vain."""
+    """The pauses in seconds after *count* requests without success."""
     streak, found = NO_STREAK, []
     for _ in range(count):
         streak, pause = after_failure(streak, **arguments)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The plan for one person: every way it can end, with its reason."""
+"""The plan for one person: every possible result, with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configurations: read strictly, written back the same, and what they depend on."""
+"""Configurations: read strictly, written back unchanged, and the attributes that they depend on."""
 
 from __future__ import annotations
 

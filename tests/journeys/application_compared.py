@@ -1,4 +1,4 @@
-"""What is wrong in the application when all is idle: its accounts and the members of its groups, compared with the directory."""
+"""The errors in an application once all is idle: its accounts and group members, compared with the directory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ left join link on link.kind = 'User' and link.source_id = member.member_id and l
 
 @dataclass(slots=True)
 class Wrong:
-    """A sentence for everything that is wrong, by its kind."""
+    """A sentence for each error, by kind."""
 
     active: list[str] = field(default_factory=list)
     inactive: list[str] = field(default_factory=list)
@@ -62,7 +62,7 @@ async def wrong_in(data: Path, reader: Reader) -> Wrong:
 
 
 async def keep_evidence(data: Path, file: Path, wrong: Wrong) -> None:
-    """Write what is wrong, and what Lockstep has on record, to *file*."""
+    """Write the errors, and Lockstep's records, to *file*."""
     kept: dict[str, Any] = {"wrong": wrong.sentences()}
     async with context_of(data) as context, context.reading() as connection:
         for table in _RECORDS:
@@ -72,7 +72,7 @@ async def keep_evidence(data: Path, file: Path, wrong: Wrong) -> None:
 
 
 async def _wrong_members(connection: Connection, entitled: set[str], reader: Reader) -> list[str]:
-    """Members who should have access are in the group; besides them only members whose account is disabled may be."""
+    """Everyone who should have access is in the group; apart from them, only members with a disabled account may be."""
     held: dict[str, set[str]] = {
         group["displayName"]: {one["value"] for one in group.get("members") or ()} for group in await _groups(reader)
     }

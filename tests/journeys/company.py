@@ -23,7 +23,7 @@ ROLES = {"Sales": "Writer", "Support": "Reader"}
 
 @dataclass
 class Company:
-    """Who is in the directory, in which group, and who has left an application and is disabled in it."""
+    """The people in the directory, their groups, and those who have left an application and are disabled in it."""
 
     stage: Stage
     app: str
@@ -36,7 +36,7 @@ class Company:
         return self.stage.wires[self.app]
 
     async def begin(self) -> None:
-        """Everybody, both groups, their roles: nobody is provisioned yet."""
+        """All people, both groups and their roles, with nobody provisioned yet."""
         context = self.stage.context
         self.stage.columns = COLUMNS
         await settings_actions.set_mapping(context, self.app, ROLE, ONE_ROLE)
@@ -51,7 +51,7 @@ class Company:
             await assignments.assign(context, self.app, groups=[team], role=ROLES[team])
 
     async def change(self, changes: Mapping[str, Mapping[str, str]]) -> None:
-        """These columns of these people say something else now."""
+        """Change these columns of these people."""
         for name, values in changes.items():
             self.rows[name] = {**self.rows.get(name, {}), **values}
         await self.stage.have(self.rows[name] for name in changes)
@@ -68,7 +68,7 @@ class Company:
         return self.rows[name]["userPrincipalName"]
 
     def expected(self, *, lacks: frozenset[str]) -> dict[str, dict[str, Any]]:
-        """By user name, what an account should hold. *lacks* is left out; of who left, `active` alone is managed."""
+        """The expected values of each account, by user name, without *lacks*. For a leaver only `active` is managed."""
         by_id = {row["id"]: row["userPrincipalName"] for row in self.rows.values()}
         wanted = {}
         for name, row in self.rows.items():
@@ -88,7 +88,7 @@ class Company:
         return wanted
 
     async def shown(self, *, lacks: frozenset[str]) -> dict[str, dict[str, Any]]:
-        """The same, as the application shows it."""
+        """The values of each account as the application shows them."""
         accounts = await self.wire.listed()
         by_id = {account["id"]: name for name, account in accounts.items()}
         left = {self.name_of(name) for name in self.left}
@@ -107,7 +107,7 @@ class Company:
 
 
 def _row(name: str) -> dict[str, str]:
-    """The first of all leads the next four, and each of these leads every fifth of the others."""
+    """The first person manages the next four, and each of those manages every fifth of the others."""
     number = int(name[1:])
     leader = NAMES[0] if number < 5 else NAMES[number % 5]
     return person(

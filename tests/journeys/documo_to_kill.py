@@ -1,6 +1,6 @@
-"""A Documo in a process of its own, to be killed and started again on what it holds: `python documo_to_kill.py FOLDER PORT SEED [FAULTS]`.
+"""A Documo in a separate process, to be killed and restarted on its data: `python documo_to_kill.py FOLDER PORT SEED [FAULTS]`.
 
-Prints base_url and token once it answers for the first time. Ends on SIGTERM and when the process that started it is gone.
+Prints base_url and token once it answers for the first time. Ends on SIGTERM and when the process that started it has ended.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from lockstep.actions.context import PEOPLE_WRITE, Context
 from lockstep.actions.lookup import find_person
 from lockstep.directory.people import PersonWrite, with_attributes, write_people
 
-OUTSIDE = "Outside"  # the department that the scoping filter keeps out
+OUTSIDE = "Outside"  # the department that the scoping filter excludes
 FILTER: dict[str, Any] = {
     "title": "Not outside", "all": [{"attribute": "department", "operator": "NOT EQUALS", "value": OUTSIDE}],
 }  # fmt: skip
@@ -33,7 +33,7 @@ CHANGES = (
 
 @dataclass(slots=True)
 class Crowd:
-    """Who there is, by user principal name, and how often what happened to them. *most_losses*: as many as the guards let pass."""
+    """The people by user principal name, and how often each event happened. *most_losses*: as many as the guards allow."""
 
     there: list[str]
     chance: random.Random
@@ -44,9 +44,9 @@ class Crowd:
 
 
 async def keep_changing(data: Path, crowd: Crowd) -> None:
-    """Now and then something happens to somebody, until cancelled. PostgreSQL may be down at any moment of it."""
+    """Change people at random moments until cancelled. PostgreSQL may be down at any time."""
     while True:
-        with contextlib.suppress(Exception):  # whatever a killed database does to us: the directory says what is so
+        with contextlib.suppress(Exception):  # of a killed database: the directory shows whether the change happened
             async with context_of(data) as context:
                 while True:
                     await something_happens(context, crowd)
@@ -99,7 +99,7 @@ async def something_happens(context: Context, crowd: Crowd) -> None:
 
 
 async def hire_again(context: Context, name: str, crowd: Crowd) -> None:
-    """*name* is deleted, in half of the cases purged, and comes back as another person of that name, at once or a little later."""
+    """Delete *name* (half of the time also purge it) and create another person with that name, at once or a little later."""
     former = (await people.delete(context, [name]))[0]
     if crowd.chance.random() < 0.5:
         await asyncio.sleep(crowd.chance.uniform(0, 0.5))

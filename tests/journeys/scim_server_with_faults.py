@@ -1,4 +1,4 @@
-"""A small SCIM server in a process of its own, with faults: `python scim_server_with_faults.py PORT`.
+"""A small SCIM server in a separate process, with faults: `python scim_server_with_faults.py PORT`.
 
 It keeps accounts in memory, so it outlives every worker that is killed. User names are NOT unique: nobody but the client prevents an
 account from being created twice. POST /_faults sets how often, in

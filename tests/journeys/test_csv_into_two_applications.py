@@ -1,6 +1,6 @@
 """People from a CSV file in Entra's download format end up right in Documo and in a strict SCIM server that is not ours.
 
-Same code, one gallery entry each. What must be there is computed here, from the CSV file, without the engine.
+Same code, one gallery entry each. The expected accounts are computed here, from the CSV file, without the engine.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 @dataclass(frozen=True)
 class Stage:
-    """Both applications with everybody in them, and the way to look into them."""
+    """Both applications with everybody provisioned, and clients to read them."""
 
     context: Context
     people: Mapping[str, Mapping[str, str]]
     urls: Mapping[str, tuple[str, str]]
 
     async def accounts(self, app: str) -> dict[str, Any]:
-        """Every account by user name, as the application tells it."""
+        """Every account by user name, as the application returns it."""
         url, token = self.urls[app]
         found: dict[str, Any] = {}
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session:
@@ -62,7 +62,7 @@ class Stage:
                     return found
 
     async def cycle(self, app: str) -> Cycle:
-        """A cycle, when it has ended."""
+        """Run a cycle; returns it once it has ended."""
         states = [state async for state in provisioning.follow(self.context, await provisioning.run(self.context, app))]
         return states[-1]
 

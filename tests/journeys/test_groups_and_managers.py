@@ -1,4 +1,4 @@
-"""Groups, their members and people's managers end up right in both applications, whoever arrives first, at the cost of the change."""
+"""Groups, their members and people's managers end up right in both applications, in any order, with requests for the changes alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def team(stage: Stage) -> str:
 
 
 async def members_of(wire: Wire, group: str) -> set[str]:
-    """The user names behind a group's members, as the application tells them."""
+    """The user names of a group's members, as the application returns them."""
     names = {account["id"]: name for name, account in (await wire.listed()).items()}
     held = (await wire.listed("Groups"))[group].get("members") or []
     return {names[one["value"]] for one in held}

@@ -1,4 +1,4 @@
-"""A filter that would make many leave is held: nobody is disabled before somebody says so, and whoever was decided upon stays so."""
+"""A filter that makes many people leave is held: nobody is disabled without approval, and each decision stands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def open_once() -> AsyncIterator[Stage]:
 
 @pytest.fixture
 async def stage(open_once: Stage) -> AsyncIterator[Stage]:
-    """Both applications after the change of the filter, with four leavers where two are let go unasked."""
+    """Both applications after the filter changed, with four leavers where only two may leave without approval."""
     await open_once.settle()
     assert await active(open_once) == everywhere(open_once, STAY + LEAVE)
     open_once.forget_requests()
@@ -42,7 +42,7 @@ async def stage(open_once: Stage) -> AsyncIterator[Stage]:
 
 
 async def active(stage: Stage) -> dict[str, set[str]]:
-    """Whose account may be used, in each application."""
+    """The people with an active account, by application."""
     return {
         app: {name for name, account in (await wire.listed()).items() if account["active"]}
         for app, wire in stage.wires.items()

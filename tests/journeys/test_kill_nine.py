@@ -50,7 +50,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def documo() -> Iterator[dict[str, Any]]:
-    """A Documo of its own, with a database of its own: it is not what is killed here."""
+    """A separate Documo with its own database, which is not killed here."""
     process = subprocess.Popen([BIN / "documo", "sandbox", "--rate", "0"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     yield json.loads(process.stdout.readline())
@@ -111,7 +111,7 @@ async def context_of(data: Path) -> AsyncIterator[Context]:
 
 
 async def prepare(folder: Path, documo: dict[str, Any]) -> Path:
-    """Everything but the work: 2,000 people, Documo connected, provisioning of everybody switched on. Returns people.csv."""
+    """The set-up: 2,000 people, Documo connected, provisioning on for everybody. Returns people.csv."""
     files = demo.generate(folder / "csv", people=PEOPLE, seed=7)
     async with context_of(folder / "data") as context:
         await sources.save_source(context, "hr", kind="csv", config={"files": [{"path": str(files.people)}]})
@@ -125,7 +125,7 @@ async def prepare(folder: Path, documo: dict[str, Any]) -> Path:
 
 
 async def until_done(data: Path, give_up_at: float) -> None:
-    """Wait until nothing is left to do. PostgreSQL may be down at any moment of it."""
+    """Wait until nothing is left to do. PostgreSQL may be down at any time."""
     while True:
         assert time.monotonic() < give_up_at, "the cycle did not end"
         try:
@@ -135,7 +135,7 @@ async def until_done(data: Path, give_up_at: float) -> None:
                     if now.running is None and now.last is not None and now.waiting == 0:
                         return
                     await asyncio.sleep(0.2)
-        except Exception:  # whatever a killed database does to us: look again
+        except Exception:  # any error from a killed database: look again
             await asyncio.sleep(0.2)
 
 
@@ -148,7 +148,7 @@ async def count_accounts(documo: dict[str, Any]) -> int:
 
 
 async def one_round(folder: Path, documo: dict[str, Any], chance: random.Random, victims: list[str]) -> list[str]:
-    """Kill each of *victims* at a random moment of one initial cycle; returns what then is wrong with Documo."""
+    """Kill each of *victims* at a random moment of one initial cycle; returns the errors found in Documo afterwards."""
     people = await prepare(folder, documo)
     house = House(folder / "data", documo["base_url"].removesuffix("/scim/v2"))
     reader = Reader(documo["base_url"], documo["token"])

@@ -1,7 +1,7 @@
-"""kill -9, stopped workers and lost answers while people come, go and are renamed: in the end exactly those have access who should.
+"""kill -9, stopped workers and lost answers while people come, go and are renamed: in the end exactly the right people have access.
 
 The number of people and the seeds can be given: SOAK_PEOPLE, SOAK_ROUNDS (how many), SOAK_FIRST (the first seed). Each round prints
-a line of JSON; of one that ends wrong, SOAK_EVIDENCE (a folder) receives what Lockstep had on record.
+a line of JSON; for a round that fails, Lockstep's records are written to the folder SOAK_EVIDENCE.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ FAULTS = """faults:
 
 
 class Documo:
-    """A Documo whose process, or whose PostgreSQL, can be killed: it comes back on the same port with what it held."""
+    """A Documo whose process, or whose PostgreSQL, can be killed: it comes back on the same port with its data."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.data = folder / "documo"
@@ -86,7 +86,7 @@ class Documo:
         self.start()
 
     def kill_postgres(self) -> None:
-        """Its PostgreSQL; the process starts it again when it sees that it is gone."""
+        """Its PostgreSQL, which the process restarts once it notices that it has ended."""
         found = next(self.data.rglob("postmaster.pid"))
         psutil.Process(int(found.read_text().split()[0])).kill()
 
@@ -104,7 +104,7 @@ def documo(request: pytest.FixtureRequest, folder: Path) -> Iterator[Documo]:
 
 
 async def prepare(folder: Path, documo: Documo, seed: int) -> list[str]:
-    """Everybody is assigned, four groups of them too, and provisioning switched on; returns their names."""
+    """Assign everybody and four groups, and switch provisioning on; returns the people's names."""
     files = demo.generate(folder / "csv", people=PEOPLE, seed=7)
     async with context_of(folder / "data") as context:
         await sources.save_source(context, "hr", kind="csv", config={"files": [{"path": str(files.people)}]})
@@ -131,7 +131,7 @@ def delete_the_purged(config: dict[str, Any]) -> None:
 
 
 async def until_changed(crowd: Crowd, more: int) -> None:
-    """Wait until something has happened to so many more people; a database that is down changes nobody."""
+    """Wait until that many more people have changed; nobody changes while the database is down."""
     enough = crowd.told.total() + more
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(MOST_SECONDS_BETWEEN_KILLS):
@@ -164,7 +164,7 @@ async def kills(house: House, documo: Documo, crowd: Crowd, chance: random.Rando
 async def settle(data: Path, give_up_at: float) -> str:
     """Wait until nothing is left to do; returns what `lockstep status` then says."""
     await until_done(data, give_up_at)
-    for _ in range(3):  # what failed is tried again, as its time would come
+    for _ in range(3):  # make failed objects due for their next attempt
         async with context_of(data) as context:
             if not await provisioning.retry(context, "documo"):
                 break

@@ -206,7 +206,7 @@ async def test_leaver_whose_disable_was_journaled_but_never_sent_is_disabled_aft
 
 
 async def is_journaled(world: World) -> bool:
-    """Whether the journal has a disable of which nobody knows the end."""
+    """Whether the journal has a disable whose outcome is unknown."""
     return bool(await world.value("select count(*) from operation where action = 'disable' and state = 'planned'"))
 
 

@@ -1,4 +1,4 @@
-"""An account's life, from its making to its end, in Documo and in a strict SCIM server: each step once, and nothing twice."""
+"""An account's life, from creation to deletion, in Documo and in a strict SCIM server: each step happens exactly once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def unassign(stage: Stage, *names: str) -> None:
 
 
 async def newcomer(stage: Stage, name: str, **values: str) -> None:
-    """Somebody who has an account in both applications."""
+    """A person with an account in both applications."""
     await stage.have([person(name, **values)])
     await assign(stage, name)
     await stage.settle()
@@ -43,7 +43,7 @@ async def newcomer(stage: Stage, name: str, **values: str) -> None:
 
 
 async def states(stage: Stage, name: str) -> set[tuple[str, bool]]:
-    """Who the account is, and whether it may be used, in each application."""
+    """The account's id, and whether it is active, in each application."""
     return {(app, (await wire.listed())[upn(name)]["active"]) for app, wire in stage.wires.items()}
 
 
@@ -128,7 +128,7 @@ async def test_account_that_somebody_deleted_in_the_application_is_not_made_agai
 
 
 async def forget(stage: Stage, name: str) -> None:
-    """Whoever failed on purpose is taken out, so that the next test begins with nothing waiting."""
+    """Remove the people who failed on purpose, so that the next test starts with nothing waiting."""
     await unassign(stage, name)
     for app in stage.wires:
         await stage.cycle(app)

@@ -1,4 +1,4 @@
-"""A backup is put back while the application has moved on: nobody who left is active again, nobody exists twice, looking comes first."""
+"""A backup is restored after the application has moved on: no leaver is active again, nobody exists twice, and reading comes first."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class World:
     second: Database
     asked: list[tuple[str, str]] = field(
         default_factory=list
-    )  # method and path of what the application was asked, oldest first
+    )  # method and path of each request to the application, oldest first
 
     @asynccontextmanager
     async def lockstep(self, database: Database) -> AsyncIterator[Context]:
@@ -63,7 +63,7 @@ class World:
         write_csv(self.file, rows)
 
     async def accounts(self) -> dict[str, tuple[str, bool]]:
-        """Id and activity by user name; fails where a name is there twice."""
+        """Id and active state by user name; fails if a name exists twice."""
         found = (await self.account.get("/Users", count="200")).body["Resources"]
         mine = [one for one in found if not one["userName"].startswith("admin@")]
         assert len({one["userName"] for one in mine}) == len(mine)
@@ -114,7 +114,7 @@ async def world(
             await settle(context)
 
             made.write(*rows(*AT_BACKUP, "vic", gus={"accountEnabled": "False"}))
-            await sources.import_source(context, "hr")  # and nobody has looked at Vic yet
+            await sources.import_source(context, "hr")  # and Vic has not been planned yet
             saved = made.folder / "saved.dump"
             await asyncio.to_thread(dump.dump, made.first, saved)
             await asyncio.to_thread(dump.load, second, saved)
@@ -228,7 +228,7 @@ async def test_leavers_that_are_held_at_the_first_reading_have_to_be_decided_bef
 
 
 async def test_create_that_was_under_way_at_the_backup_makes_no_second_account(world: World) -> None:
-    """The backup was made between the journal and the answer: it knows of the create, and of no account."""
+    """The backup was made between the journal entry and the response: it contains the create, but no account."""
     held = await world.accounts()
     async with world.lockstep(world.second) as context:
         async with context.pool.connection() as connection:

@@ -1,6 +1,6 @@
 """A leaver who returns has exactly one account afterwards, or a failure that says why, whatever Documo does with a known name.
 
-Documo's account decides what a POST of the name of somebody who left does: restore the old account, refuse with 409, or make a new one.
+A setting of Documo's account decides what POST does with a leaver's name: restore the old account, refuse with 409, or create a new one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Stage:
     file: Path
 
     async def comes(self, name: str, id: str) -> None:
-        """The file has nobody but *name*, who is assigned everywhere."""
+        """The file contains only *name*, who is assigned everywhere."""
         write_csv(self.file, [person(name, id=id)])
         await sources.import_source(self.context, "hr")
         for app in self.accounts:
@@ -51,7 +51,7 @@ class Stage:
                 pass
 
     async def found(self, policy: str, name: str) -> list[dict[str, Any]]:
-        """The accounts of that name, as Documo tells them."""
+        """The accounts with this name, as Documo returns them."""
         reply = await self.accounts[policy].find(f'userName eq "{upn(name)}"')
         return list(reply.body.get("Resources", []))
 

@@ -1,4 +1,4 @@
-"""Whoever holds a role in the directory holds exactly that role in a strict SCIM server that is not ours; a revoked role leaves it."""
+"""A person with a role in the directory has exactly that role in a third-party strict SCIM server; a revoked role is removed there."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def stage(open_once: Stage, request: pytest.FixtureRequest) -> AsyncIterat
 
 @pytest.fixture
 async def somebody(stage: Stage) -> str:
-    """Somebody new, who is assigned without a role."""
+    """A new person, assigned without a role."""
     name = f"p{uuid.uuid4().hex[:8]}"
     await stage.have([person(name)])
     await give(stage, name, None)
@@ -48,7 +48,7 @@ async def somebody(stage: Stage) -> str:
 
 
 async def held(stage: Stage, name: str) -> list[str]:
-    """The roles of an account, as the application tells them."""
+    """The roles of an account, as the application returns them."""
     account = (await stage.wires[STRICT].listed())[upn(name)]
     return sorted(role["value"] for role in account.get("roles") or [])
 

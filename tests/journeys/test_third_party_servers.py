@@ -37,7 +37,7 @@ async def company(server: Outside) -> AsyncIterator[Company]:
 
 
 async def in_step(company: Company, server: Outside, *, most: int, full: bool = False) -> int:
-    """A cycle, after which the application shows what it should, at the cost of at most *most* requests; how many writes it took."""
+    """A cycle, after which the application shows what it should, with at most *most* requests; returns the number of writes."""
     company.stage.forget_requests()
     cycle = await company.stage.cycle(APP, full=full)
 

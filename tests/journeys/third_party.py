@@ -1,4 +1,4 @@
-"""SCIM servers that other people wrote, each as a process of its own, and what each cannot hold."""
+"""Third-party SCIM servers, each as a separate process, and the attributes that each cannot store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ENTERPRISE = frozenset({"department", "manager"})
 
 @dataclass(frozen=True)
 class Outside:
-    """A server. *lacks*: what it has no place for; of that, *refuses*: what it answers with an error instead of leaving it out.
+    """A server. *lacks*: attributes that it cannot store; *refuses*: those of them that it answers with an error instead of ignoring.
 
     *fails*: the probes of the deep Test Connection that say so.
     """

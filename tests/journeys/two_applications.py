@@ -1,6 +1,6 @@
-"""Documo and a strict SCIM server that is not ours as Lockstep's two applications, with an ear on the wire to each.
+"""Documo and a strict SCIM server that is not ours as Lockstep's two applications, with a proxy before each.
 
-Every request passes a proxy of ours that counts it, and that a test can tell to misbehave.
+The proxy counts every request, and a test can make it misbehave.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Trouble = Callable[[web.Request, Forward], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Wire:
-    """The way to one application: what was sent, and what goes wrong on the way."""
+    """The connection to one application: the requests sent, and the faults on the way."""
 
     token: str
     upstream: str  # the application's own origin
@@ -83,7 +83,7 @@ class Wire:
         return await (self.trouble(request, forward) if self.trouble else forward())
 
     async def listed(self, kind: str = "Users") -> dict[str, Any]:
-        """Every account or group by its name, asked past the proxy.
+        """Every account or group by its name, read without the proxy.
 
         A server that shows the same page for ever is asked for each of those that were created.
         """
@@ -111,7 +111,7 @@ class Wire:
         return {key: one for key, one in found.items() if not key.endswith("@sandbox.example")}
 
     async def ask(self, method: str, path: str, body: Any = None) -> int:
-        """What somebody else does in the application, past the proxy."""
+        """A change that somebody else makes in the application, without the proxy."""
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/scim+json"}
         data = json.dumps(body) if body is not None else None
         async with (
@@ -131,7 +131,7 @@ class Stage:
     columns: Sequence[str] = HEADER
 
     async def have(self, people: Iterable[Mapping[str, str]]) -> None:
-        """The file says this of them now, says of the others what it said, and is imported."""
+        """Change these people in the file, leave the others unchanged, and import it."""
         self.people |= {one["id"]: one for one in people}
         write_csv(self.file, self.people.values(), columns=self.columns)
         await sources.import_source(self.context, "hr")
@@ -141,7 +141,7 @@ class Stage:
         return [state async for state in provisioning.follow(self.context, begun)][-1]
 
     async def settle(self, apps: Sequence[str] = ()) -> None:
-        """A cycle everywhere, after which nothing has failed and nothing waits."""
+        """Run a cycle in every application; afterwards nothing has failed and nothing waits."""
         for app in apps or self.wires:
             cycle = await self.cycle(app)
             now = await status.show_status(self.context, app)

@@ -1,6 +1,6 @@
-"""A worker in a process of its own, to be killed: `python worker_to_kill.py CONNINFO KEY ORIGIN [--hold-updates]`.
+"""A worker in a separate process, to be killed: `python worker_to_kill.py CONNINFO KEY ORIGIN [--hold-updates]`.
 
-With --hold-updates it stops for good where a change, journaled already, would be sent.
+With --hold-updates it stops forever before it sends a change that is already journaled.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Crashes between the sending of an operation and its settling, and what people do meanwhile.
+"""Crashes between sending an operation and settling it, while people change.
 
-`Lossy` stands between Lockstep and an application: writes happen (or do not), and their answers never come. Whoever waits for one is
-killed, as a worker is by kill -9: nothing of it is recorded.
+`Lossy` stands between Lockstep and an application: writes happen (or do not), and their responses never arrive. A task that waits for
+one is killed, like a worker by kill -9: nothing of it is recorded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lockstep.sync.drain.drain import drain_job
 class Lossy:
     """A target whose answers to writes are lost where *loses* says so: "before" or "after" they happen, "" not at all.
 
-    "late": they come when `late` is set.
+    "late": they arrive when `late` is set.
     """
 
     def __init__(self, target: Target) -> None:
@@ -96,7 +96,7 @@ class Lossy:
 
 
 async def crash(world: World, target: Lossy, *, waiting: int) -> None:
-    """Drain until *waiting* answers are lost, and die there: the leases are over for whoever comes next."""
+    """Drain until *waiting* responses are lost, then die; the leases count as expired for the next worker."""
     dying = asyncio.create_task(drain_job(world.services, world.drive, world.job))
     async with asyncio.timeout(30):
         while target.hanging < waiting:
@@ -113,7 +113,7 @@ async def crash(world: World, target: Lossy, *, waiting: int) -> None:
 
 
 async def _recorded(world: World, target: Lossy) -> None:
-    """Wait until nothing is under way but what hangs."""
+    """Wait until nothing is in progress except the requests that hang."""
     async with asyncio.timeout(20):
         while True:
             leased = await world.value("select count(*) from dirty where lease_until > now()")
@@ -126,7 +126,7 @@ async def _recorded(world: World, target: Lossy) -> None:
 
 
 async def settle(world: World, *, rounds: int = 4) -> None:
-    """Drain; what failed is tried again, as its time would come."""
+    """Drain, including failed objects, as if their next attempt were due."""
     for _ in range(rounds):
         await world.drain()
         if not await world.rows(
@@ -185,6 +185,6 @@ async def rename(world: World, names: dict[int, str]) -> None:
 
 
 async def touch(world: World, numbers: Sequence[int]) -> None:
-    """Their groups changed, and with them perhaps what they are assigned to."""
+    """Record that a person's groups changed, and with them perhaps the assignments."""
     async with transaction(world.pool) as connection:
         await mark(world, connection, numbers)

@@ -1,4 +1,4 @@
-"""Random histories: people change while answers are lost and workers die, and in the end everybody is right."""
+"""Random histories: people change while responses are lost and workers die, and in the end every account is right."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PEOPLE = 10
 
 
 class History:
-    """One seed's history. What the directory holds is kept here as well, for choosing what can happen next."""
+    """The history of one seed. Also keeps the directory's contents, to choose what can happen next."""
 
     def __init__(self, world: World, lossy: Lossy, target: ModelTarget, seed: int) -> None:
         self.world, self.lossy, self.target = world, lossy, target
@@ -168,7 +168,7 @@ class History:
     # -- the law
 
     async def broken(self) -> list[str]:
-        """What is wrong at the end; nothing, when the law holds."""
+        """The errors at the end; none if the law holds."""
         world, accounts = self.world, self.target.accounts[ObjectKind.USER]
         # Somebody else, who is disabled, has the name in the application: refused for a person to decide, and said so.
         refused = await world.rows(
@@ -202,7 +202,7 @@ class History:
 
 
 async def broken_after(world: World, lossy: Lossy, target: ModelTarget, seed: int) -> list[str]:
-    """The history of *seed*: what is wrong at its end, with what happened."""
+    """Run the history of *seed*; returns the errors at its end, with what happened."""
     history = History(world, lossy, target, seed)
     await history.run()
     wrong = await history.broken()
@@ -210,7 +210,7 @@ async def broken_after(world: World, lossy: Lossy, target: ModelTarget, seed: in
 
 
 async def ended(drain: asyncio.Task[None]) -> None:
-    """Kill a drain, as often as it takes: what it does at that moment may be in no state to hear of it."""
+    """Cancel a drain repeatedly until it ends: what it is doing may swallow a cancellation."""
     while not drain.done():
         drain.cancel()
         await asyncio.wait([drain], timeout=2)
@@ -218,7 +218,7 @@ async def ended(drain: asyncio.Task[None]) -> None:
 
 
 async def time_flies(world: World) -> None:
-    """Whatever waits for a time is due at once."""
+    """Make everything that waits for a time due at once."""
     while True:
         await asyncio.sleep(0.1)
         if await world.rows(
@@ -238,7 +238,7 @@ async def forget_everything(world: World) -> None:
         names,
     )
     async with world.pool.connection() as connection:
-        # What a killed drain left half-way would keep its locks.
+        # An open transaction of a killed drain would keep its locks.
         await connection.execute(
             """select pg_terminate_backend(pid) from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid() and state like 'idle in transaction%'"""

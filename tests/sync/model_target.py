@@ -17,7 +17,7 @@ Fault = Callable[[str, str], Answer | None]
 
 
 class ModelTarget:
-    """Implements Target. `accounts` is what it holds: per kind, id to values by target path."""
+    """Implements Target. `accounts` are its resources: per kind, id to values by target path."""
 
     def __init__(self, *, page_size: int = 100) -> None:
         self.accounts: dict[ObjectKind, dict[str, dict[str, Any]]] = {USER: {}, ObjectKind.GROUP: {}}
@@ -26,11 +26,11 @@ class ModelTarget:
         self.order: list[tuple[str, str]] = []
         self.operations: list[str] = []
         self.page_size = page_size
-        self.hides: frozenset[str] = frozenset()  # ids that are announced and not listed
+        self.hides: frozenset[str] = frozenset()  # ids that are counted in the total but not listed
         self.is_down: Answer | None = None
-        self.before: Fault = lambda verb, key: None  # an answer instead of the work
-        self.after: Fault = lambda verb, key: None  # an answer instead of the true one, after the work
-        self.keeps_last_only = False  # of the members that one request adds, only the last one stays
+        self.before: Fault = lambda verb, key: None  # a response instead of the work
+        self.after: Fault = lambda verb, key: None  # a false response, after the work
+        self.keeps_last_only = False  # only the last member that a request adds is kept
         self.hides_members = False
         self.seconds = 0.0
         self.gate: asyncio.Event | None = None
@@ -209,7 +209,7 @@ def answered(verdict: Verdict, **more: Any) -> Answer:
 
 
 class TakingTurns:
-    """One worker's way to the model: every request takes its turn first, as in the real adapter."""
+    """One worker's connection to the model: every request waits for its turn first, as in the real adapter."""
 
     def __init__(self, target: ModelTarget, turns: Turns) -> None:
         self._target = target
@@ -264,13 +264,13 @@ class TakingTurns:
 
 
 class ModelOpener:
-    """Opens the one model."""
+    """Opens connections to the same model."""
 
     def __init__(self, target: ModelTarget) -> None:
         self.target = target
 
     def allow(self, more: Iterable[str]) -> None:
-        """No address stands between us and the model."""
+        """The model has no address to check."""
 
     def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target:
         return TakingTurns(self.target, turns) if turns is not None else self.target

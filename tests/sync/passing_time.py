@@ -1,6 +1,6 @@
-"""Time passes without anybody waiting: every time that is on record is moved into the past.
+"""Simulate the passing of time: every recorded time is moved into the past, so nobody waits.
 
-With it a day of sweeps, drains and scheduled cycles takes as long as what they do.
+A day of sweeps, drains and scheduled cycles then takes only as long as their work.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.services import Services, Times
 from lockstep.sync.worker.tasks import run_schedule
 
-SWEEP = timedelta(seconds=10)  # whoever finds nothing to wait for comes back so soon
+SWEEP = timedelta(seconds=10)  # pause when there is nothing to wait for
 # Pauses as in production, and nobody sits through one. Between the cycles there is time to see what goes on by itself.
 IN_NO_TIME = Times(longest_wait_seconds=0.0, cycle_interval=timedelta(days=1))
 
-# When the job can go on, and the first thing that is to be done then.
+# When the job can continue, and the first thing to do then.
 _SECONDS = """
 select extract(epoch from least(
     greatest(
@@ -53,7 +53,7 @@ async def new_process(world: World, times: Times = IN_NO_TIME) -> None:
 
 
 async def live(world: World, how_long: timedelta, count: Callable[[], int], *, most: int) -> list[timedelta]:
-    """Let *how_long* pass; returns when each request that *count* counts came. Ends early once it is more than *most*."""
+    """Let *how_long* pass; returns the time of each request that *count* counts. Ends early after more than *most* requests."""
     now, came = timedelta(0), list[timedelta]()
     while now < how_long and len(came) <= most:
         before = count()

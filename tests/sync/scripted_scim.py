@@ -1,4 +1,4 @@
-"""A SCIM application over real HTTP that answers one kind of request as a test says, and everything else as it should."""
+"""A SCIM application over real HTTP that answers one kind of request as a test scripts it, and everything else correctly."""
 
 from __future__ import annotations
 

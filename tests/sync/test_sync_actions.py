@@ -1,4 +1,4 @@
-"""What an administrator may ask of provisioning, end to end: start, pause, restart, run, settings, status, logs."""
+"""What an administrator can do with provisioning, end to end: start, pause, restart, run, settings, status, logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two objects that would get one account: one gets it, and nothing of the other is written there."""
+"""Two objects compete for one account: one gets it, and nothing of the other is written to it."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ async def test_an_account_that_another_worker_is_giving_to_somebody_is_left_alon
 async def test_of_two_creates_with_an_unknown_end_the_older_takes_the_account(
     world: World, target: ModelTarget
 ) -> None:
-    """Neither may wait for the other for ever."""
+    """The two must not deadlock."""
     lost = [True, True]
 
     def lose(verb: str, key: str) -> Answer | None:

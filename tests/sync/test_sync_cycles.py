@@ -212,7 +212,7 @@ async def test_the_next_cycle_is_due_after_the_interval_and_at_most_the_jitter_l
         waits.add(await world.value("select extract(epoch from next_cycle_at - now())::float from job"))
 
     assert all(3590 < wait <= 3600 + 600 for wait in waits)
-    assert max(waits) - min(waits) > 5  # drawn anew each time
+    assert max(waits) - min(waits) > 5  # drawn again each time
 
 
 async def test_a_few_of_many_due_objects_are_found_without_reading_them_all(world: World) -> None:

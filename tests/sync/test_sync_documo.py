@@ -28,7 +28,7 @@ async def tenants() -> AsyncIterator[list[ScimTarget]]:
 
 @pytest.fixture
 def documo(tenants: list[ScimTarget]) -> ScimTarget:
-    """A tenant of its own for each test."""
+    """A separate tenant for each test."""
     return tenants.pop()
 
 
@@ -257,7 +257,7 @@ POWER = {
 async def test_match_onto_an_account_with_more_power_is_held_until_somebody_approves(
     world: World, documo: ScimTarget, in_first_cycle: bool, is_equal: bool
 ) -> None:
-    """Whoever gets the name of an administrator into the directory must not get the administrator's account."""
+    """A person with an administrator's name in the directory must not get the administrator's account."""
     await world.configure(with_attributes(POWER))
     names = {"name.givenName": "Given1", "name.familyName": "Sur1"} if is_equal else {"name.givenName": "The boss"}
     await made(documo, userName=upn(1), active=True, **names, **{'roles[primary eq "True"].value': "Admin"})

@@ -1,7 +1,6 @@
-"""Every operation whose answer is lost, with everything that may become of the person before it is settled.
+"""Every operation whose response is lost, combined with everything that may happen to the person before it is settled.
 
-One world has them all at once. In the end the active accounts of the application are those of the people who should have one: one
-each, and linked.
+One world runs all combinations at once. In the end exactly the people who should have an account have one: active and linked.
 """
 
 from __future__ import annotations
@@ -84,14 +83,14 @@ async def change_everybody(world: World) -> None:
 
 
 def name_of(user_name: str) -> str:
-    """Which pair an account is of, for whoever reads a failure."""
+    """The pair that an account belongs to, for the message of a failure."""
     digits = "".join(filter(str.isdigit, user_name))
     operation, change = PAIRS.get(int(digits or -1), ("stays", "none"))
     return f"{operation}/{change} {user_name}"
 
 
 async def should_have(world: World) -> list[tuple[Any, ...]]:
-    """The name and id of everybody who should have an account that is active."""
+    """The name and id of everybody who should have an active account."""
     return await world.rows(
         """select lower(user_principal_name), id::text from person
         where deleted_at is null and account_enabled and attributes ->> 'department' = 'In'
@@ -102,7 +101,7 @@ async def should_have(world: World) -> list[tuple[Any, ...]]:
 
 
 async def everybody_is_right(world: World, accounts: dict[str, dict[str, Any]]) -> None:
-    """*accounts*: by id, what the application holds."""
+    """*accounts* are the application's accounts by id."""
     should = await should_have(world)
     active = [(name_of(str(one["userName"]).lower()), key) for key, one in accounts.items() if one["active"] is True]
     assert sorted(name for name, _ in active) == sorted(name_of(name) for name, _ in should)
@@ -137,7 +136,7 @@ async def all_pairs(pool: Pool, target: Target, how: str) -> World:
 
 @pytest.mark.parametrize("how", ["after", "before"])
 async def test_every_pair_of_lost_answer_and_change_ends_right(pool: Pool, target: ModelTarget, how: str) -> None:
-    """Lost *after* the application did it, or *before* it heard of it."""
+    """The response is lost *after* the application did the work, or *before* it received the request."""
     world = await all_pairs(pool, target, how)
 
     await everybody_is_right(world, target.accounts[ObjectKind.USER])

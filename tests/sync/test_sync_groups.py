@@ -156,7 +156,7 @@ async def test_uncertain_chunk_is_compared_again(world: World, target: ModelTarg
 
 
 def refusing(target: ModelTarget, *numbers: int, status: int = 400) -> None:
-    """The application takes no chunk in which one of these is."""
+    """The application refuses every chunk that contains one of these members."""
     work = target.change_members
 
     async def change_members(group_id: str, *, add: Sequence[str], remove: Sequence[str], operation_id: str) -> Answer:
@@ -273,7 +273,7 @@ async def assign_group(world: World, *, assigned: bool) -> None:
 
 
 async def test_rehired_person_has_the_groups_of_now_and_not_those_of_before(world: World, target: ModelTarget) -> None:
-    """The former owner was in a group of which nobody has made the rehired person a member yet."""
+    """The former owner was in a group that the rehired person has not joined yet."""
     await world.configure(WITH_GROUPS)
     await world.add_people([1, 3])
     await add_group(world, [1, 3])
@@ -314,7 +314,7 @@ async def test_member_whose_account_is_another_now_takes_its_place(world: World,
 
 
 async def test_members_who_change_places_both_stay(world: World, target: ModelTarget) -> None:
-    """One of them is forgotten by the group before the other is known to have the account."""
+    """The group forgets one of them before the account of the other is known."""
     await world.configure(WITH_GROUPS)
     await world.add_people([1, 2, 3])
     await add_group(world, [1, 2, 3])
@@ -396,7 +396,7 @@ async def test_group_whose_members_are_shown_again_is_unverified_no_longer(world
 
 
 async def test_leaver_does_not_wait_for_all_members_of_a_big_group(world: World, target: ModelTarget) -> None:
-    """With one sender, which the group has: it gives it up after the chunk that is under way."""
+    """With a single sender, which the group holds: the group releases it after the current chunk."""
     await world.configure({**WITH_GROUPS, "limits": {"concurrency": 1, "membersPerPatch": 1}})
     await world.add_people(range(40))
     await add_group(world, [])

@@ -1,4 +1,4 @@
-"""No loop asks an application again without a growing pause: requests are counted, over a day, of every kind and for every nonsense."""
+"""No loop repeats a request without a growing pause: requests of every kind are counted over a day, for every invalid response."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GROUPS: dict[str, Any] = {
     "attributes": [{"target": "displayName", "source": "displayName", "match": 1}, {"target": "members", "source": "members"}],
 }  # fmt: skip
 DAY = timedelta(days=1)
-# So many requests of one kind about one object are enough, within so long.
+# The most requests of one kind about one object, within that time.
 ENOUGH = {timedelta(seconds=9): 5, timedelta(minutes=1): 8, timedelta(minutes=10): 12, timedelta(hours=1): 20, DAY: 170}
 
 

@@ -1,4 +1,4 @@
-"""When a job is in quarantine for its failures, what that slows, when it ends; and when what failed is tried again."""
+"""When failures quarantine a job, what that slows, when it ends, and when failed objects are tried again."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_failures_are_compared_with_all_objects_and_not_with_those_of_one_
 
 
 async def quarantined(world: World, target: ModelTarget) -> None:
-    """Thirty people, of whom fifteen are refused."""
+    """Thirty people, fifteen of them refused."""
     target.before = refusing(range(15))
     await world.add_people(range(30))
     await world.sync()

@@ -1,4 +1,4 @@
-"""Too many leavers at once: nobody of them goes before somebody has decided, and everybody else is served."""
+"""Too many leavers at once: none of them is disabled before an administrator decides, and everybody else is provisioned."""
 
 from __future__ import annotations
 

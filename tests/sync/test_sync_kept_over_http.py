@@ -1,4 +1,4 @@
-"""Full cycles against a SCIM server over HTTP that drops `costCenter` and writes e-mail addresses in small letters."""
+"""Full cycles against a SCIM server over HTTP that drops `costCenter` and stores e-mail addresses in lower case."""
 
 from __future__ import annotations
 

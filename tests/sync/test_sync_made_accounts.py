@@ -1,4 +1,4 @@
-"""Accounts that creates of ours made and that nobody is linked to: they are named, and given back or disabled."""
+"""Accounts that Lockstep created and nobody is linked to: they are listed, and linked again or disabled."""
 
 from __future__ import annotations
 

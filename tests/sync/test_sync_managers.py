@@ -1,4 +1,4 @@
-"""Attributes of the manager in mappings and filters: whoever reports to somebody follows what changes there."""
+"""Attributes of the manager in mappings and filters: a person is updated when their manager changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A membership and the account of its member come at the same moment, in every order: nobody is forgotten."""
+"""A membership and its member's account arrive at the same moment, in any order: no member is forgotten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A name belongs to whom the directory gives it: a leaver's account does not keep it from the next bearer, and is not given away."""
+"""The directory decides who has a name: a leaver's account does not keep it from the next person, and is not given to them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def account_of(world: World, number: int) -> Any:
 
 
 async def join(world: World) -> None:
-    """Somebody comes who has the leaver's old name."""
+    """A person with the leaver's old name joins."""
     await world.add_people([JOINER], assigned=False)
     await rename(world, {JOINER: NAME})
     await world.assign([JOINER])

@@ -1,4 +1,4 @@
-"""On demand: the same decision and the same way, now, for those who were named."""
+"""On demand: the same decision and the same operations, at once, for the people named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An application that does not answer usably is asked after growing pauses, whatever is asked; people are told why."""
+"""An application without usable responses gets requests after growing pauses, whatever their kind; administrators see why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""References between people: whoever waits for somebody's account is completed once it is there."""
+"""References between people: a person who waits for another's account is completed once it exists."""
 
 from __future__ import annotations
 

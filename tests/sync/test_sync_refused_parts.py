@@ -19,7 +19,7 @@ VALUES = {one["target"]: "one" for one in OPTIONAL}
 
 
 class Picky(ModelTarget):
-    """Refuses requests with *dislikes* among their attributes; *names_it* in its words, or not."""
+    """Refuses requests with the attribute *dislikes*; *names_it*: whether the error names that attribute."""
 
     dislikes = "nickName"
     names_it = True

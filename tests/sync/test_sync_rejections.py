@@ -1,4 +1,4 @@
-"""What somebody rejected is not sent with the next change of the person: a rejection stands until something else is planned."""
+"""A rejected write is not sent with the person's next change: a rejection stands until something else is planned."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def decide(world: World, decision: str) -> int:
 
 
 async def undecided(world: World) -> tuple[int, int]:
-    """How many are held, and how many losses were rejected and are wanted still."""
+    """How many writes are held, and how many rejected losses are still planned."""
     async with world.pool.connection() as connection:
         found = await operations.count_undecided(connection, world.job)
     return found.held, found.rejected

@@ -1,4 +1,4 @@
-"""Values that no log may show stand in clear in no table, and their changes are noticed all the same."""
+"""Secret values are in no table in plain text, and changes of them are still detected."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def with_secrets(*attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 async def seen_in(world: World) -> list[str]:
-    """Every column of every table that holds the canary."""
+    """Every column of every table that contains the canary."""
     columns = await world.rows(
         """select table_name, column_name from information_schema.columns
         where table_schema = 'public' and data_type <> 'bytea'"""

@@ -1,4 +1,4 @@
-"""Operations whose answer never came are settled by what the journal says was sent, never by what is wanted now."""
+"""Operations without a response are settled by what the journal recorded as sent, never by the present plan."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_joiner_who_takes_the_old_name_meanwhile_gets_an_account_of_their_
 async def test_person_who_returned_after_an_unanswered_disable_is_let_in(
     world: World, lossy: Lossy, target: ModelTarget, in_application: str
 ) -> None:
-    """Our own disable must not pass for one by the application's administrator."""
+    """Our own disable must not be taken for one by the application's administrator."""
     await world.add_people([0, 1])
     await world.sync()
     lossy.loses = lambda verb, key: in_application if verb == "update" else ""
@@ -223,7 +223,7 @@ async def test_account_that_cannot_be_looked_for_keeps_the_create_open(
 async def test_answer_that_comes_after_the_object_was_taken_over_is_looked_into(
     world: World, lossy: Lossy, target: ModelTarget
 ) -> None:
-    """The late answer is not recorded; but what it says has happened is open again until it is looked for."""
+    """The late response is not recorded, but the operation that it reports is open again until it is looked up."""
     await world.add_people([0])
     await world.sync()
     lossy.loses = lambda verb, key: "late" if verb == "create" else ""

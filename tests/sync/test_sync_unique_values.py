@@ -1,4 +1,4 @@
-"""Values that nobody in the application has yet: asked for, claimed, and tried again where the application says no."""
+"""Values that nobody in the application has yet: looked up, claimed, and tried again if the application refuses them."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def test_two_workers_do_not_give_the_same_value(world: World, target: Mode
 
 
 async def test_value_that_the_application_refuses_gives_way_to_the_next(world: World, target: ModelTarget) -> None:
-    """Some accounts no search shows: a deleted one may keep its name for itself."""
+    """No search shows some accounts: a deleted one may keep its name."""
     await world.sync()
     refused: list[str] = []
 

@@ -93,7 +93,7 @@ def tolerances(name: str, settings: Settings, output: Output) -> None:
     help="What POST does with the user name of a former member.",
 )
 @click.option("--hold-names/--free-names", default=None, help="Whether names of deleted members stay taken.")
-@click.option("--undelete-days", type=click.IntRange(0, 3650), help="How long a deleted member can be restored.")
+@click.option("--undelete-days", type=click.IntRange(0, 3650), help="Days in which a deleted member can be restored.")
 @click.option("--indirect-groups/--direct-groups", default=None, help="Whether user.groups shows indirect groups.")
 @click.option(
     "--patch-answer",

@@ -88,7 +88,7 @@ def data_option(command: Callable[..., R]) -> Callable[..., R]:
 def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]], *, creates: bool = False) -> R:
     """Run *work* on the store that *settings* name; its server is attached to, or started for the duration.
 
-    Raises LockstepError if there is no data yet, unless *work* *creates* it.
+    Raises LockstepError if there is no data yet, unless *creates* says that *work* creates it.
     """
     if not creates:
         require_data(settings)

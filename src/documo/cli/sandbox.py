@@ -17,7 +17,7 @@ from documo.sandbox.server import Sandbox, run_sandbox
 @click.option("--profile", type=click.Choice(PROFILES), default="lenient", show_default=True)
 @click.option("--rate", type=click.IntRange(0), default=0, help="Requests per second for each tenant; 0 = no limit.")
 @click.option("--users", type=click.IntRange(0, 200_000), default=0, help="Users that each tenant starts with.")
-@click.option("--tenants", type=click.IntRange(1, 100), default=1, show_default=True)
+@click.option("--tenants", type=click.IntRange(1, 100), default=1, show_default=True, help="Number of accounts.")
 @click.option(
     "--faults", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="YAML file with faults to inject."
 )

@@ -1,6 +1,6 @@
-"""The door of the SCIM service: one ASGI application without a framework, because this is the hot path.
+"""The entry point of the SCIM service: one ASGI application without a framework, because this is the hot path.
 
-Whatever goes wrong, the answer is an error of RFC 7644, and nothing internal is in it.
+Whatever goes wrong, the response is an error as in RFC 7644 and reveals nothing internal.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ScimApp:
         path: str = scope["path"]
         raw_path: bytes = scope.get("raw_path") or path.encode()
         local = raw_path.partition(b"?")[0][len(SCIM_PATH) :]
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]  # the server sends no body then
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]  # the server drops the body for HEAD
         request = Request(method, path, scope["query_string"], headers, b"", base_url, caller)
         seen.request = request
         try:
@@ -71,7 +71,7 @@ class ScimApp:
                 else []
             )
         except (UnicodeDecodeError, ValueError):
-            raise ScimError(400, "", "The path is not UTF-8: escape each byte of it as %XX.") from None
+            raise ScimError(400, "", "The path is not valid UTF-8: percent-encode each byte as %XX.") from None
         wait = caller.tenant.bucket.take()
         if wait:
             raise Throttled("Too many requests", wait)
@@ -98,7 +98,7 @@ def _token(headers: dict[bytes, bytes]) -> bytes:
 
 
 class _Seen:
-    """What is known of a request when it fails."""
+    """Holds the request for the log once it is known, even if answering it fails."""
 
     __slots__ = ("request",)
 
@@ -107,7 +107,7 @@ class _Seen:
 
 
 def error_answer(error: ScimError) -> Answer:
-    """The answer for an error that a client may read."""
+    """The response for a SCIM error, with the headers that belong to it."""
     headers: tuple[tuple[bytes, bytes], ...] = (_CHALLENGE,) if error.status == 401 else ()
     if isinstance(error, MethodNotAllowed):
         headers = ((b"allow", ", ".join(error.allowed).encode()),)

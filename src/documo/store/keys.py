@@ -50,7 +50,7 @@ class KeyRow:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """What a valid key stands for. *role* is the owner's effective role."""
+    """The caller behind a valid key. *role* is the effective role of the key's owner."""
 
     key_id: str
     tenant_id: int

@@ -26,7 +26,7 @@ class Figures:
     text: str
 
     def value(self, name: str, **labels: str) -> float | None:
-        """The sample of that name that has at least these labels; None where there is none."""
+        """The sample with this name and at least these labels; None if there is none."""
         return next(
             (
                 sample.value
@@ -40,7 +40,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Page:
-    """Where a process shows its metrics."""
+    """The metrics endpoint of a process."""
 
     url: str
     token: str = ""
@@ -59,7 +59,7 @@ class Page:
         return Figures(text)
 
     def until(self, holds: Callable[[Figures], bool]) -> Figures:
-        """The first scrape of which *holds* is true."""
+        """The first scrape for which *holds* is true."""
         give_up_at = time.monotonic() + GIVE_UP_SECONDS
         while not holds(figures := self.scrape()):
             assert time.monotonic() < give_up_at, figures.text
@@ -68,7 +68,7 @@ class Page:
 
 @contextmanager
 def process(*command: str, ready: str) -> Iterator[None]:
-    """Run one of our programs until the end of the block; begins when its output holds *ready*."""
+    """Run one of our programs until the end of the block, which begins when its output contains *ready*."""
     running = subprocess.Popen(
         [BIN / command[0], *command[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

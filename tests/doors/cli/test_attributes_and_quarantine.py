@@ -1,4 +1,4 @@
-"""What can be written, what would be written for somebody, and the way out of a quarantine."""
+"""Which attributes can be written, what would be written for a person, and how to leave quarantine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands and the data folder: only the commands that begin make one; a backup comes back paused; a lost key is told, not replaced."""
+"""Commands and the data folder: only the first commands create one; a restored backup is paused; a lost key is reported, not replaced."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_backup_is_restored_with_provisioning_off_and_a_missing_key_is_told(
         assert run(["--data", str(second), "apps", "list", "-o", "json"]) == 0
         assert run(["--data", str(second), "audit", "--activity", "Restore", "-o", "json"]) == 0
         assert '"off"' in capsys.readouterr().out
-        assert run(["--data", str(second), "run", "documo"]) == 7  # off until somebody starts it
+        assert run(["--data", str(second), "run", "documo"]) == 7  # off until an administrator starts it
 
         (second / "key").unlink()
         assert run(["--data", str(second), "key", "new", "--yes"]) == 0
@@ -113,7 +113,7 @@ def test_restore_that_is_cut_off_lets_nothing_else_in_and_can_be_made_again(
 def test_after_a_restore_nothing_is_written_until_a_start_and_then_what_the_application_holds_is_looked_at(
     new_data_folder: Path, documo: DocumoThere, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Since the backup Ben left, Anna got another name, and Dan came."""
+    """Since the backup Ben left, Anna was renamed, and Dan joined."""
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("LOCKSTEP_OUTBOUND_ALLOW", documo.origin)
     first, second = new_data_folder / "first", new_data_folder / "second"

@@ -1,4 +1,4 @@
-"""Colour: the flag decides first, then the environment, then whether somebody looks at a terminal."""
+"""Colour: the flag decides first, then the environment, then whether the output is a terminal."""
 
 from __future__ import annotations
 

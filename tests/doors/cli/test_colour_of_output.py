@@ -1,4 +1,4 @@
-"""Coloured output is what was asked for, and a pipe gets none."""
+"""Output is coloured as requested, and a pipe gets no colour."""
 
 from __future__ import annotations
 

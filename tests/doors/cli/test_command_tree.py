@@ -1,4 +1,4 @@
-"""Every command helps with an example, has one page in the documentation, and what the page says is there."""
+"""The help of every command has an example; every command is on one documentation page, and all that the page names exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A change that takes accounts, gives power or renames people says so, in the same numbers, at every door before it is made."""
+"""A change that removes accounts, grants rights or renames people announces that in every interface, with the same numbers, first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SWAPPED = 'Switch([IsSoftDeleted], , "False", "False", "True", "True")'
 
 
 def losing(said: Said) -> list[str]:
-    """The names of those who lose access by the JSON form of a command."""
+    """The names of those who lose access, from the JSON output of a command."""
     return [name for one in said.json["effects"] if one["effect"] == "losesAccess" for name in one["names"]]
 
 

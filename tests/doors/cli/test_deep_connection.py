@@ -1,4 +1,4 @@
-"""The deep form of Test Connection writes, so it asks; what it made is gone afterwards."""
+"""The deep form of Test Connection writes, so it asks for confirmation; it deletes what it created."""
 
 from __future__ import annotations
 

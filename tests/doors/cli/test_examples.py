@@ -1,4 +1,4 @@
-"""What the examples of the documentation and of the help texts name is there in the demo organisation."""
+"""Everything that the examples in documentation and help texts name exists in the demo organisation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mistake of our own reaches a person as a sentence, and nothing of what it quotes."""
+"""A bug of ours is reported as one sentence, without the values that the exception quotes."""
 
 from __future__ import annotations
 

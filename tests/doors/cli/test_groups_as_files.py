@@ -1,4 +1,4 @@
-"""Groups of our own and their rules are configuration: made, changed and exported as documents, and never removed by a file."""
+"""Lockstep's own groups and their rules are configuration: created, changed and exported as documents, never removed by a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits for approval is listed with its reasons, decided in parts, and known to explain."""
+"""Writes held for approval are listed with reasons, can be decided in parts, and appear in `explain`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.hub import upn
 
 @pytest.fixture
 def held(started: Lockstep) -> Lockstep:
-    """Anna is not assigned any more, Bo is disabled, and more than one leaver at once is held."""
+    """Anna is no longer assigned, Bo is disabled, and more than one leaver at once is held."""
     assert started("settings", "documo", "--deletion-threshold", "1").code == 0
     started("assign", "remove", "documo", "--user", upn("anna"))
     started("people", "disable", upn("bo"))

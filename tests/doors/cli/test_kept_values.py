@@ -1,4 +1,4 @@
-"""An attribute that the application does not keep is named wherever somebody looks for it, with what to do next."""
+"""An attribute that the application does not keep is named wherever an administrator looks, with the next step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.hub import upn
 
 @pytest.fixture
 def forgetful(started: Lockstep) -> Lockstep:
-    """Documo has no `costCenter` outside the enterprise extension: it takes it from two people, and keeps it of none."""
+    """Documo has no `costCenter` outside the enterprise extension: it accepts the value for two people and keeps neither."""
     said = started("map", "set", "documo", "costCenter", "--source", "department", "--yes")
     assert said.code == 0, said.err
     assert started("run", "documo", "--wait").code == 0

@@ -11,9 +11,9 @@ from lockstep.cli.output import fitted
     ("natural", "texts", "room", "widths"),
     [
         ([5, 30, 20], [False, False, False], 74, [5, 30, 20]),  # all fit
-        ([5, 30, 140], [False, False, True], 74, [5, 30, 39]),  # the sentence gives way
-        ([36, 31, 4], [False, False, False], 60, [28, 28, 4]),  # the widest are cut short, and the short one stays
-        ([30, 100, 60], [False, True, True], 70, [30, 20, 20]),  # several sentences share what is left
+        ([5, 30, 140], [False, False, True], 74, [5, 30, 39]),  # the sentence is wrapped
+        ([36, 31, 4], [False, False, False], 60, [28, 28, 4]),  # the widest are truncated, the short one is not
+        ([30, 100, 60], [False, True, True], 70, [30, 20, 20]),  # several sentences share the remaining width
         ([40, 100], [False, True], 50, [32, 18]),  # a sentence keeps enough to be read
     ],
 )

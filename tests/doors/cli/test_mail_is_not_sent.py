@@ -1,4 +1,4 @@
-"""Settings that ask for mail are kept, and every door says each time that no mail is sent."""
+"""Settings that request mail are kept, and every interface warns each time that no mail is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/metrics` of Lockstep: shown to those who have the token, true to what happens, and without a person in it."""
+"""Lockstep's `/metrics`: shown only with the token, accurate, and without personal data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of private places: for all processes and without a restart, never for metadata of clouds."""
+"""The list of allowed private addresses: effective in all processes without a restart, never for cloud metadata."""
 
 from __future__ import annotations
 

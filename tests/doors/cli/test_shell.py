@@ -1,4 +1,4 @@
-"""What eases typing: completion, the form before the command, an application that need not be named."""
+"""Less typing: completion, the output option before the command, an application that need not be named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source that cannot be read is reported where an administrator looks: joiners and leavers since then are not known."""
+"""An unreadable source is reported where an administrator looks, because joiners and leavers since then are unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which applications somebody is and why, roles that are replaced, and tokens that are tested before they are stored."""
+"""The applications that a person has and why, roles that are replaced, and tokens that are tested before they are stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents that nobody would write, for laws."""
+"""Generated documents, however unusual, for property tests."""
 
 from __future__ import annotations
 

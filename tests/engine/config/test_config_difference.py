@@ -1,4 +1,4 @@
-"""What separates a file from what is in force."""
+"""The difference between a file and the configuration in force."""
 
 from __future__ import annotations
 

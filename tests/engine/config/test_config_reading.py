@@ -1,4 +1,4 @@
-"""Reading configuration files: what is possible, and where and how mistakes are told."""
+"""Reading configuration files: what is allowed, and how errors are reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def refusal(text: str) -> LockstepError:
 
 
 def told_place(error: LockstepError, text: str) -> str:
-    """What stands where the error says."""
+    """The text at the position that the error names."""
     _, line, column, _ = error.detail.split(":", 3)
     return "\n".join(text.splitlines()[int(line) - 1 :])[int(column) - 1 :]
 

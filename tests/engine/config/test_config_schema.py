@@ -1,4 +1,4 @@
-"""The published JSON Schema says what reading accepts, key by key."""
+"""The published JSON Schema accepts exactly what reading accepts, key by key."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def resolved(schema: dict[str, Any], value: Any) -> dict[str, Any]:
         return schema
     if isinstance(value, dict) and "kind" in value:
         return next(choice for choice in choices if choice["properties"]["kind"]["const"] == value["kind"])
-    # What the alternatives have together; which of them go together is told on reading.
+    # The keys of all alternatives; reading decides which of them may be combined.
     return {"properties": {key: inner for choice in choices for key, inner in choice.get("properties", {}).items()}}
 
 

@@ -23,7 +23,7 @@ MAX_CALLS = 1_000_000
 
 
 def filled(piece: str, start: str = 'Join("",', end: str = ")") -> str:
-    """As many *piece*s as an expression of the limit length can hold."""
+    """As many *piece*s as fit in an expression of the maximum length."""
     count = (MAX_CHARACTERS - len(start) - len(end)) // (len(piece) + 1)
     return start + ",".join([piece] * count) + end
 

@@ -1,4 +1,4 @@
-"""An error says which function, which argument, which character and what was expected, and never shows what is to be redacted."""
+"""An error says which function, which argument, which character and what was expected, and never shows redacted values."""
 
 from __future__ import annotations
 

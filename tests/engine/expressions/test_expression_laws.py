@@ -39,7 +39,7 @@ def outcome(text: str, record: dict[str, Any]) -> Any:
 
 
 def plain_outcome(text: str, record: dict[str, Any]) -> Any:
-    """The value; None where the evaluation is refused."""
+    """The value; None if the evaluation fails."""
     result = outcome(text, record)
     return None if isinstance(result, tuple) and result[:1] == ("error",) else result
 

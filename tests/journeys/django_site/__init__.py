@@ -1,1 +1,1 @@
-"""A Django site with the accounts and groups that django-scim2 offers, as somebody makes it who follows its documentation."""
+"""A Django site with the accounts and groups that django-scim2 offers, set up as its documentation says."""

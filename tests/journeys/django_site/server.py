@@ -13,7 +13,7 @@ from django.conf import settings
 
 
 class TokenMiddleware:
-    """Lets in who has the token."""
+    """Accepts requests with the token."""
 
     def __init__(self, get_response):
         self.get_response = get_response

@@ -1,7 +1,7 @@
 """POST /Bulk: many operations in one request (RFC 7644, section 3.7).
 
-Each operation stands for itself and is durable by itself. What refers to another operation by bulkId runs after it, whatever the order
-in the request; in a circle, members are added when everybody exists.
+Each operation is independent and durable by itself. An operation that refers to another by bulkId runs after it, whatever the order
+in the request; in a reference cycle, members are added once all resources exist.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TOGETHER = 64
 
 
 async def run_bulk(service: Service, request: Request, route: Route) -> Answer:
-    """Run the operations in the body; 200 with the outcome of each, in the order of the request."""
+    """Run the operations in the body; 200 with the result of each, in the order of the request."""
     wanted = read_bulk(request.json(max_bytes=MAX_BULK_BYTES))
     return await _Bulk(service, request, route, wanted.operations, wanted.fail_on_errors).run()
 
@@ -53,7 +53,7 @@ class _Bulk:
     async def run(self) -> Answer:
         posts = [operation.bulk_id for operation in self.operations if operation.method == "POST"]
         if len(set(posts)) != len(posts):
-            raise invalid_value("Two operations have the same bulkId: give each its own.", "bulkId")
+            raise invalid_value("Two operations have the same bulkId: give each its own bulkId.", "bulkId")
         self.ids = {bulk_id: new_id() for bulk_id in posts}
         outcomes: dict[int, dict[str, Any]] = {}
         for group in self._groups(self._order()):
@@ -67,14 +67,14 @@ class _Bulk:
         return Answer(200, orjson.dumps(bulk_response([outcomes[at] for at in sorted(outcomes)])))
 
     async def _complete(self, outcome: dict[str, Any], path: str, members: list[Any]) -> None:
-        """Add the members that did not exist when a group was made; one that cannot have them is not made at all."""
+        """Add the members that did not exist when their group was created. If that fails, the group is deleted and its create fails."""
         body = patch_body([{"op": "add", "path": "members", "value": self._resolved(members)}])
         try:
             answer = await self._send("PATCH", path, body, "")
         except (LockstepError, psycopg.Error) as error:
             known = scim_error(error, method="PATCH")
             release_frames(error)
-            if known.status == 404:  # another operation of the request has deleted it, as it was asked to
+            if known.status == 404:  # another operation of the request deleted the group, which is no error
                 return
             with suppress(LockstepError, psycopg.Error):
                 await self._send("DELETE", path, None, "")
@@ -86,7 +86,7 @@ class _Bulk:
             outcome["version"] = answer.etag
 
     def _order(self) -> list[int]:
-        """The operations, each after those it refers to; a circle is cut where it was entered."""
+        """The operations, each after those it refers to; a reference cycle is cut where it was entered."""
         by_bulk_id = {op.bulk_id: at for at, op in enumerate(self.operations) if op.method == "POST"}
         needs = [[by_bulk_id[name] for name in _references(op) if name in by_bulk_id] for op in self.operations]
         order: list[int] = []
@@ -106,7 +106,7 @@ class _Bulk:
         return order
 
     def _groups(self, order: Sequence[int]) -> list[list[int]]:
-        """What may run at the same time: neighbouring creates that refer to nobody."""
+        """Operations that may run at the same time: adjacent creates without references."""
         groups: list[list[int]] = []
         for at in order:
             operation = self.operations[at]
@@ -141,7 +141,7 @@ class _Bulk:
         missing = [name for name in _references(operation) if name not in self.ids or name in self.failed]
         if missing:
             raise ScimError(
-                409, "invalidValue", f"{PREFIX}{missing[0][:100]} refers to nothing that was made in this request."
+                409, "invalidValue", f"{PREFIX}{missing[0][:100]} refers to no resource created by this request."
             )
         path = self._resolved(operation.path)
         data = operation.data
@@ -163,7 +163,7 @@ class _Bulk:
             headers[b"if-match"] = version.encode()
         segments = [unquote(part) for part in path.partition("?")[0].strip("/").split("/")]
         if segments[-1] == ".search":
-            raise invalid_value("A bulk request changes resources; it cannot search.", "path")
+            raise invalid_value("A bulk request can change resources, but not search them.", "path")
         inner = Request(
             method, path, b"", headers, orjson.dumps(data), self.request.base_url, self.request.caller,
             self.request.tolerances, resource_id,
@@ -171,7 +171,7 @@ class _Bulk:
         return await self.route(self.service, inner, segments)
 
     def _without_unmade_members(self, data: Any) -> tuple[Any, list[Any]]:
-        """The body of a group without members that come later in the request, and those members."""
+        """The body of a group without the members that are not created yet, and those members."""
         if not isinstance(data, dict) or not isinstance(data.get("members"), list):
             return data, []
         waiting = [member for member in data["members"] if any(name not in self.made for name in _names_in(member))]
@@ -179,7 +179,7 @@ class _Bulk:
         return {**data, "members": kept}, waiting
 
     def _resolved(self, value: Any) -> Any:
-        """*value* with every reference replaced by the id."""
+        """*value* with every bulkId reference replaced by the id of the resource."""
         if isinstance(value, str):
             if not value.startswith(PREFIX) and f"/{PREFIX}" not in value:
                 return value
@@ -192,7 +192,7 @@ class _Bulk:
 
 
 def _references(operation: BulkOperation) -> list[str]:
-    """The bulkIds that an operation refers to, other than by its own name."""
+    """The bulkIds that an operation refers to, except its own."""
     return [name for name in (*_names_in(operation.path), *_names_in(operation.data)) if name != operation.bulk_id]
 
 

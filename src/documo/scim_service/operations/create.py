@@ -1,4 +1,4 @@
-"""POST: make a resource (RFC 7644, section 3.3)."""
+"""POST: create a resource (RFC 7644, section 3.3)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lockstep.scim.errors import invalid_value
 
 
 async def create(service: Service, request: Request, place: Place) -> Answer:
-    """Make the resource in the body; 201 with it, when it is durable."""
+    """Create the resource in the body; 201 with the resource, once it is durable."""
     search = request.search()
     row, members = await create_resource(service, request, place, request.json(), resource_id=request.resource_id)
     return await one_answer(service.store, request, row, place, search, status=201, members=members)
@@ -28,9 +28,9 @@ async def create(service: Service, request: Request, place: Place) -> Answer:
 async def create_resource(
     service: Service, request: Request, place: Place, body: Any, *, resource_id: str = ""
 ) -> tuple[Row, list[tuple[str, str]] | None]:
-    """Make the resource in *body*, under *resource_id* where that was chosen before. Raises ScimError.
+    """Create the resource in *body*, with *resource_id* if a bulk request has chosen one. Raises ScimError.
 
-    With it come the (id, kind) pairs of a group's members.
+    Returns it with the (id, kind) pairs of its members; None if it is not a group.
     """
     tenant, incoming = request.tenant, read_resource(request, place, body)
     refuse_bad_name(place, incoming.document)

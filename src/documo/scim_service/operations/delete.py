@@ -1,4 +1,4 @@
-"""DELETE: gone for every client, kept inside for as long as the account's undelete window is (RFC 7644, section 3.6)."""
+"""DELETE: clients no longer see the resource, but it is kept for the account's undelete window (RFC 7644, section 3.6)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lockstep.scim.errors import not_found
 
 
 async def delete(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
-    """Delete a resource with its memberships and keys; 204."""
+    """Delete a resource with its memberships and keys; 204 without a body."""
     tenant = request.tenant
     async with open_transaction(service.store, tenant.id) as transaction:
         (rows,) = await transaction.send(resources.lock(tenant.id, [resource_id]))

@@ -1,4 +1,4 @@
-"""PATCH: change a resource, all operations or none (RFC 7644, section 3.5.2)."""
+"""PATCH: modify a resource; all operations apply or none (RFC 7644, section 3.5.2)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lockstep.scim.patch import apply_patch
 
 
 async def patch(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
-    """Apply the operations in the body; 200 with the resource, or 204 for a large group or where the account asks for it."""
+    """Apply the operations in the body; 200 with the resource, or 204 for a large group or if the account's settings say so."""
     search = request.search()
     changed = await patch_resource(service, request, place, resource_id, request.json())
     chosen = search.attributes or search.excluded
@@ -33,13 +33,13 @@ async def patch(service: Service, request: Request, place: Place, resource_id: s
 
 
 def _answers_nothing(tenant: Tenant) -> bool:
-    """Whether a PATCH is answered with 204: as the account says, or as Entra's reference code does it (RFC 7644 allows both)."""
+    """Whether PATCH returns 204: by the account's setting or, for Entra, as its reference code does (RFC 7644 allows both)."""
     wanted = tenant.account.patch_answer
     return wanted == "nothing" or (wanted == "profile" and tenant.profile.name == "entra")
 
 
 async def patch_resource(service: Service, request: Request, place: Place, resource_id: str, body: Any) -> Changed:
-    """Apply the operations of *body*. Raises ScimError; then nothing has changed."""
+    """Apply the operations of *body*. If it raises ScimError, nothing has changed."""
     tenant, definition = request.tenant, place.definition
     operations, applied = normalize_patch(body, tenant.profile, definition)
     request.tolerances += applied
@@ -57,7 +57,7 @@ async def patch_resource(service: Service, request: Request, place: Place, resou
         searched = any(name.partition(".")[0] not in ELSEWHERE for name in result.touched)
         columns = columns_of(document, definition, tenant, with_search=searched)
         if "active" not in document:
-            # Whether somebody may sign in is changed by true or false, and never by taking the answer away.
+            # Only true or false may change who can sign in; removing the attribute leaves it as it is.
             columns = columns._replace(active=stored.active)
         return Decision(document, columns, password)
 

@@ -9,7 +9,7 @@ from lockstep.scim.errors import not_found
 
 
 async def read(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
-    """The resource, or 304 without reading its members when the client has this version."""
+    """The resource, or 304 without reading its members if the client already has this version."""
     row = await service.by_id.ask(request.tenant.id, resource_id)
     if row is None or row.kind != place.kind:
         raise not_found(f"There is no {place.kind} {resource_id[:100]!r}.")

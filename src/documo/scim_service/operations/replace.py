@@ -1,4 +1,4 @@
-"""PUT: replace a resource (RFC 7644, section 3.5.1). Members that the body does not speak of stay, except under the strict profile."""
+"""PUT: replace a resource (RFC 7644, section 3.5.1). A body without `members` keeps a group's members, except under the strict profile."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from lockstep.scim.members import MemberChange, RemoveAllMembers, ReplaceMembers
 
 
 async def replace(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
-    """Put the body in the place of the resource; 200 with the result."""
+    """Replace the resource with the body; 200 with the result."""
     search = request.search()
     row = await replace_resource(service, request, place, resource_id, request.json())
     return await one_answer(service.store, request, row, place, search)
 
 
 async def replace_resource(service: Service, request: Request, place: Place, resource_id: str, body: Any) -> Row:
-    """Put *body* in the place of the resource. Raises ScimError."""
+    """Replace the resource with *body*. Raises ScimError."""
     tenant, definition = request.tenant, place.definition
-    # Read once before the lock, so that a body that is wrong in itself is refused, and its members are known.
+    # Read once before the lock, to refuse an invalid body and to know its members.
     early = read_resource(request, place, body)
     noted = len(request.tolerances)
 

@@ -1,1 +1,1 @@
-"""One SCIM exchange: reading the request, conditions, the answer."""
+"""One SCIM exchange: reading the request, its conditions, the response."""

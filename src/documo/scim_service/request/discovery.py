@@ -1,4 +1,4 @@
-"""What the service says of itself (RFC 7644, section 4): configuration, resource types and schemas of the caller's tenant."""
+"""Service discovery (RFC 7644, section 4): configuration, resource types and schemas of the caller's tenant."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FACTS = ServiceFacts(
         {
             "type": "oauth2",
             "name": "OAuth 2.0 client credentials",
-            "description": "A token from /oauth/token, got with the id of a key and the key itself.",
+            "description": "A token from /oauth/token, obtained with the id of a key and the key itself.",
             "specUri": "https://www.rfc-editor.org/rfc/rfc6749#section-4.4",
         },
     ),
@@ -40,17 +40,17 @@ CONFIG, TYPES, SCHEMAS = ("serviceproviderconfig", "serviceconfiguration"), "res
 
 
 def is_discovery(segment: str) -> bool:
-    """Whether the first part of a path asks for discovery; case is forgiven, because these endpoints have no data."""
+    """Whether the first part of a path names a discovery endpoint. Case is ignored, because these endpoints have no data."""
     return segment.lower() in (*CONFIG, TYPES, SCHEMAS)
 
 
 def describe(request: Request, segments: list[str]) -> Answer:
-    """The answer of a discovery endpoint."""
+    """The response of a discovery endpoint. Raises ScimError for an unknown path or a filter."""
     if request.method != "GET":
         raise MethodNotAllowed(request.method, ("GET",))
-    # RFC 7644, section 4: a filter here would suggest that what is left out does not exist.
+    # RFC 7644, section 4, forbids it: a client could conclude that what is filtered out does not exist.
     if b"filter=" in request.query.lower():
-        raise ScimError(403, "", "Discovery endpoints take no filter.")
+        raise ScimError(403, "", "Discovery endpoints do not accept a filter.")
     name, registry, base = segments[0].lower(), request.tenant.registry, request.base_url
     which = "/".join(segments[1:])
     if name in CONFIG and not which:

@@ -1,4 +1,4 @@
-"""One request on its way through the service, and the answer to it.
+"""One request on its way through the service, and the response to it.
 
 *base_url* is the configured address of the API or the tenant's custom domain; it never comes from the request.
 """
@@ -23,7 +23,7 @@ MEDIA_TYPE = b"application/scim+json"
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The If-Match and If-None-Match of a change; "" where there is none."""
+    """The headers If-Match and If-None-Match of a request; "" if absent."""
 
     if_match: str = ""
     if_none_match: str = ""
@@ -31,7 +31,7 @@ class Conditions:
 
 @dataclass(slots=True)
 class Answer:
-    """What is sent back. *etag* and *location* become headers."""
+    """A response. *etag* and *location* become headers."""
 
     status: int
     body: bytes = b""
@@ -41,16 +41,16 @@ class Answer:
 
 
 class MethodNotAllowed(ScimError):
-    """405, with the methods that the place knows; whatever can be read can be asked for without its body too (RFC 9110, section 9.1)."""
+    """405, with the allowed methods. GET also allows HEAD (RFC 9110, section 9.1)."""
 
     def __init__(self, method: str, allowed: Sequence[str]) -> None:
         self.allowed = [*allowed, "HEAD"] if "GET" in allowed else list(allowed)
-        super().__init__(405, "", f"{method} is not possible here; possible: {', '.join(self.allowed)}.")
+        super().__init__(405, "", f"{method} is not allowed here. Allowed methods: {', '.join(self.allowed)}.")
 
 
 @dataclass(slots=True)
 class Request:
-    """A request whose caller is known. *tolerances* collects what was forgiven, for the request log."""
+    """A request of a known caller. *tolerances* collects the names of the tolerances applied, for the request log."""
 
     method: str
     path: str
@@ -60,7 +60,7 @@ class Request:
     base_url: str
     caller: Caller
     tolerances: list[str] = field(default_factory=list)
-    resource_id: str = ""  # for a create: the id that was chosen before
+    resource_id: str = ""  # of a create in a bulk request: the id chosen in advance
 
     @property
     def tenant(self) -> Tenant:
@@ -72,7 +72,7 @@ class Request:
         return Conditions(match.decode("latin-1").strip(), none_match.decode("latin-1").strip())
 
     def parameters(self) -> dict[str, str]:
-        """The query string, names folded. Raises ScimError for bytes that are no UTF-8 and for NUL."""
+        """The query parameters, with names in lower case. Raises ScimError for invalid UTF-8 and for NUL."""
         if not self.query:
             return {}
         try:
@@ -80,15 +80,15 @@ class Request:
         except (UnicodeDecodeError, ValueError):
             raise invalid_value("The query string is not form-encoded UTF-8 with at most 50 parameters.") from None
         if any("\x00" in value or "\x00" in name for name, value in pairs):
-            raise invalid_value("The query string holds the character NUL, which no text may hold.")
+            raise invalid_value("The query string contains the character NUL, which is not allowed.")
         return {name.lower(): value for name, value in pairs}
 
     def search(self) -> SearchRequest:
-        """What the query string asks for, in a list or of one resource. Raises ScimError."""
+        """The search parameters of the query string, for a list or for one resource. Raises ScimError."""
         return self._forgiven(search_from_query(self.parameters())) if self.query else SearchRequest()
 
     def search_in_body(self) -> SearchRequest:
-        """What the body of a POST to /.search asks for. Raises ScimError."""
+        """The search parameters in the body of a POST to /.search. Raises ScimError."""
         return self._forgiven(search_from_body(self.json()))
 
     def _forgiven(self, search: SearchRequest) -> SearchRequest:
@@ -97,7 +97,7 @@ class Request:
         return right
 
     def json(self, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
-        """The body. Raises ScimError for what is no JSON of a reasonable size, for NUL in a text and for names that are too long."""
+        """The body. Raises ScimError for invalid or too large JSON, for NUL in a text and for names that are too long."""
         if not self.body:
             raise invalid_syntax("The request has no body: send JSON.")
         value = read_json(self.body, max_bytes=max_bytes)
@@ -109,13 +109,13 @@ class Request:
 
 
 def refuse_nul(value: Any) -> None:
-    """Raise ScimError when a text in *value* holds NUL, which PostgreSQL cannot store."""
+    """Raise ScimError if a text in *value* contains NUL, which PostgreSQL cannot store."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, str):
             if "\x00" in item:
-                raise invalid_value("A text holds the character NUL (\\u0000), which cannot be stored.")
+                raise invalid_value("A text contains the character NUL (\\u0000), which cannot be stored.")
         elif isinstance(item, dict):
             waiting += [*item.keys(), *item.values()]
         elif isinstance(item, list):
@@ -124,7 +124,7 @@ def refuse_nul(value: Any) -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where resources of one type live: the definition, and its address below the base URL."""
+    """The endpoint of one resource type: its definition, and its path below the base URL."""
 
     definition: ResourceDefinition
 
@@ -143,9 +143,9 @@ def etag_of(version: int) -> str:
 
 
 def check_conditions(conditions: Conditions, version: int) -> None:
-    """Raise ScimError 412 unless *conditions* allow a change of *version*. A weak tag is taken for a strong one."""
+    """Raise ScimError 412 unless *conditions* allow a change of *version*. Weak tags are compared as strong ones."""
     if is_unchanged(conditions.if_none_match, version):
-        raise ScimError(412, "", f"The resource has the version {etag_of(version)}, which If-None-Match rules out.")
+        raise ScimError(412, "", f"The resource has the version {etag_of(version)}, which If-None-Match excludes.")
     condition = conditions.if_match
     if condition not in ("", "*") and etag_of(version) not in _tags(condition):
         raise ScimError(
@@ -154,7 +154,7 @@ def check_conditions(conditions: Conditions, version: int) -> None:
 
 
 def check_reading(conditions: Conditions, version: int) -> None:
-    """Raise ScimError 412 where a read asks for a version that is no more."""
+    """Raise ScimError 412 if a read asks for a version that no longer exists."""
     if conditions.if_match:
         check_conditions(Conditions(if_match=conditions.if_match), version)
 

@@ -1,4 +1,4 @@
-"""What a client is told when something fails: the error of RFC 7644 for every exception, and nothing internal in it."""
+"""Turn every exception into an error response of RFC 7644 that reveals nothing internal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lockstep.scim.errors import ScimError
 
 log = structlog.get_logger("documo.scim")
 
-AWAY_SECONDS = 1  # a database that restarts is back in a moment
+AWAY_SECONDS = 1  # a restarting database is soon back
 
 
 class Throttled(ScimError):
-    """429: this account asks for more than its share. *seconds* from now there is room."""
+    """429: the account exceeds its share. It may try again in *seconds*."""
 
     def __init__(self, what: str, seconds: float) -> None:
         self.seconds = max(1, math.ceil(seconds))
@@ -24,7 +24,7 @@ class Throttled(ScimError):
 
 
 def scim_error(error: Exception, *, method: str) -> ScimError:
-    """The error to answer with; what the client is not to blame for is logged."""
+    """The error to answer with. Errors that are not the client's fault are logged."""
     match error:
         case ScimError():
             return error
@@ -38,11 +38,11 @@ def scim_error(error: Exception, *, method: str) -> ScimError:
             return ScimError(503, "", "The service cannot reach its database. Try again in a moment.")
         case _:
             log.error("request_failed", method=method, exc_info=error)
-            return ScimError(500, "", "Something went wrong on our side. Try again, or ask Documo.")
+            return ScimError(500, "", "Internal error in Documo. Try again; if it happens again, contact Documo.")
 
 
 def retry_after(error: ScimError) -> int:
-    """Seconds for the header Retry-After; 0 where it has no place."""
+    """Seconds for the header Retry-After; 0 for an error without that header."""
     if isinstance(error, Throttled):
         return error.seconds
     return AWAY_SECONDS if error.status == 503 else 0

@@ -1,6 +1,6 @@
-"""Which Host headers are served, and the address that answers carry.
+"""Which Host headers are served, and the base URL used in responses.
 
-The address is made of settings and of the stored name of a custom domain: what a request says can never get into a link.
+The base URL is built from settings and the stored name of a custom domain: nothing from a request can get into a link.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class Hosts:
         port = listening.rpartition(":")[2]
         own = {host, listening, f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"}
         self._own = {name.encode() for name in own}
-        # A custom domain leads to the same door as the public URL: its scheme and port.
+        # A custom domain is reached with the scheme and port of the public URL.
         self._scheme, self._port = scheme, _port_of(host)
 
     async def base_url_for(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, int | None]:
-        """The base URL, and the only tenant that it serves or None.
+        """The base URL, and the only tenant that it serves (None: every tenant).
 
-        Raises ScimError 421 for a host that is nobody's, and 400 for two of them (RFC 9112, section 3.2).
+        Raises ScimError 421 for an unknown host, and 400 for two Host headers (RFC 9112, section 3.2).
         """
         given = [value for name, value in headers if name == b"host"]
         if len(given) > 1:
@@ -42,12 +42,12 @@ class Hosts:
         domain = name.rstrip(".")
         owner = await self._tenants.domain_owner(domain) if not mark or _is_port(port) else None
         if owner is None:
-            raise ScimError(421, "", "This host is not served here: use the API URL of your account's settings.")
+            raise ScimError(421, "", "This host is not served here: use the API URL from your account's settings.")
         return f"{self._scheme}://{domain}{self._port}{SCIM_PATH}", owner
 
 
 def _port_of(host: str) -> str:
-    """`:8081` of `127.0.0.1:8081`; "" where the scheme says it."""
+    """`:8081` for `127.0.0.1:8081`; "" for the default port of the scheme."""
     name, mark, port = host.rpartition(":")
     return f":{port}" if mark and name and _is_port(port) else ""
 

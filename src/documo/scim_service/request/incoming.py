@@ -1,6 +1,6 @@
-"""Read the body of a create or replace: forgive by profile, check, and take apart what is stored in different places.
+"""Read the body of a create or replace: apply the profile's tolerances, validate, and split off what is stored separately.
 
-The password leaves the document here and never comes back; members of a group go to rows of their own.
+The password leaves the document here and is never returned; the members of a group are stored as rows.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from lockstep.scim.normalize import normalize_resource
 from lockstep.scim.validate import validate_resource
 
 MIN_PASSWORD, MAX_PASSWORD = 8, 256
-# 19 MiB and two passes: what OWASP names as the floor for argon2id; more would let a few creates fill the process's memory.
+# 19 MiB and two passes are OWASP's minimum for argon2id; with more, a few creates could fill the process's memory.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _hashing = asyncio.Semaphore(2)
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A checked resource. *members* None means that the body said nothing of them."""
+    """A validated resource. *members* is None if the body does not mention members."""
 
     document: dict[str, Any]
     password: str | None = field(default=None, repr=False)
@@ -34,7 +34,7 @@ class Incoming:
 
 
 def read_resource(request: Request, place: Place, body: Any, *, stored: Mapping[str, Any] | None = None) -> Incoming:
-    """The resource in *body*, for create or, with what is *stored*, for replace. Raises ScimError."""
+    """The resource in *body*, for a create or, given the *stored* document, for a replace. Raises ScimError."""
     profile = request.tenant.profile
     right, applied = normalize_resource(body, profile, place.definition)
     request.tolerances += applied
@@ -50,7 +50,7 @@ def read_resource(request: Request, place: Place, body: Any, *, stored: Mapping[
 
 
 def take_password(document: dict[str, Any]) -> str | None:
-    """Remove the password from *document* and return it. Raises ScimError when it is too short or long to be one."""
+    """Remove the password from *document* and return it. Raises ScimError if it is too short or too long."""
     password = document.pop("password", None)
     if password is None:
         return None
@@ -60,7 +60,7 @@ def take_password(document: dict[str, Any]) -> str | None:
 
 
 async def hash_password(password: str | None) -> str | None:
-    """The argon2id hash, made in a thread, two at a time; None for None."""
+    """The argon2id hash, computed in a thread, at most two at a time; None for None."""
     if password is None:
         return None
     async with _hashing:

@@ -1,4 +1,4 @@
-"""The rate limit of one tenant: a bucket of tokens that fills at a steady rate. Rate 0 means no limit."""
+"""The rate limit of one tenant: a token bucket that fills at a steady rate. Rate 0 means no limit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class TokenBucket:
-    """*rate* requests a second, *burst* at once."""
+    """Allows *rate* requests a second, and *burst* at once."""
 
     __slots__ = ("_at", "_tokens", "burst", "rate")
 
@@ -17,7 +17,7 @@ class TokenBucket:
         self._at = time.monotonic()
 
     def take(self) -> float:
-        """Take one token; 0 when there was one, otherwise the seconds until there is."""
+        """Take one token. Returns 0 if there was one, otherwise the seconds until there is."""
         if not self.rate:
             return 0.0
         now = time.monotonic()

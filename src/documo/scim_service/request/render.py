@@ -1,7 +1,7 @@
-"""Write stored resources as answers.
+"""Render stored resources as responses.
 
-The common case never parses what the database returned: the stored text is spliced with id and meta. Everything else goes the
-long way through `lockstep.scim.projection`.
+The common case never parses the stored JSON: id and meta are spliced into its text. Everything else goes through
+`lockstep.scim.projection`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ async def rendered(
 ) -> list[str]:
     """The JSON text of each resource, with what is not in its row: members of groups, names of managers.
 
-    *members* are (id, kind) pairs of those in the one group among *rows*, where they are known already.
+    *members* are the (id, kind) pairs of the members if *rows* is one group and its members are already known.
     """
     choices = {kind: projection_of(place.definition, search) for kind, place in places.items()}
     named = _shows_names(request, search)
@@ -63,7 +63,7 @@ async def one_answer(
     status: int = 200,
     members: Sequence[tuple[str, str]] | None = None,
 ) -> Answer:
-    """The answer that shows one resource; *members* as for `rendered`."""
+    """The response with one resource; *members* as in `rendered`."""
     (text,) = await rendered(store, request, [row], {row.kind: place}, search, members=members)
     return Answer(
         status, text.encode(), etag=etag_of(row.version), location=location_of(request.base_url, place, row.id)
@@ -73,8 +73,8 @@ async def one_answer(
 def _shows_names(request: Request, search: SearchRequest) -> bool:
     """Whether names of managers and members are looked up.
 
-    They are somebody else's attributes, so by default a client gets back what it may send. They are shown to those who ask for an
-    attribute by name, and under the profile of a product that expects them.
+    They are attributes of other resources, so by default a client gets back only what it can send. They are shown if the request
+    selects attributes by name, and under the profile of a product that expects them.
     """
     return bool(search.attributes) or request.tenant.profile.name not in ("strict", "lenient")
 
@@ -84,7 +84,7 @@ def location_of(base_url: str, place: Place, resource_id: str) -> str:
 
 
 def projection_of(definition: ResourceDefinition, search: SearchRequest) -> Projection | None:
-    """The choice of attributes, or None when everything that is stored is returned."""
+    """The selection of attributes, or None if everything stored is returned."""
     if not search.attributes and not search.excluded and _returns_all(definition):
         return None
     return projection(definition, attributes=search.attributes, excluded=search.excluded)
@@ -92,7 +92,7 @@ def projection_of(definition: ResourceDefinition, search: SearchRequest) -> Proj
 
 @lru_cache(maxsize=256)
 def _returns_all(definition: ResourceDefinition) -> bool:
-    """Whether a stored document holds nothing that is returned only on request, or never. Passwords are not in documents."""
+    """Whether stored documents contain only attributes that are returned by default. Passwords are not in documents."""
     attributes = [a for a in definition.attributes if a.name != "password"]
     attributes += [a for schema in definition.extensions.values() for a in schema.attributes]
     everything = attributes + [sub for attribute in attributes for sub in attribute.sub_attributes]
@@ -162,7 +162,7 @@ async def _members(
 
 
 def _members_json(members: Sequence[tuple[str, str]], base_url: str) -> str:
-    """What `group_members.members_json` says of these members."""
+    """The same JSON for *members* as `group_members.members_json` gives."""
     return orjson.dumps(
         [{"value": i, "$ref": f"{base_url}/{kind}s/{i}", "type": kind} for i, kind in sorted(members)]
     ).decode()

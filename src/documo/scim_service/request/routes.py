@@ -1,4 +1,4 @@
-"""Find what a request asks for, check that its key may, and do it."""
+"""Route a request: find the operation, check that the key may run it, and run it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OWN_NAMES = {"me": "Me", "bulk": "Bulk"}
 
 
 async def dispatch(service: Service, request: Request, segments: Sequence[str]) -> Answer:
-    """The answer to a request at *segments*, the parts of the path below the base. Raises ScimError."""
+    """The response to a request; *segments* are the parts of its path below the base URL. Raises ScimError."""
     require_admin(request)
     if request.method in ("POST", "PUT", "PATCH"):
         _check_media_type(request)
@@ -46,22 +46,22 @@ async def dispatch(service: Service, request: Request, segments: Sequence[str]) 
 
 
 async def _at_segments(service: Service, request: Request, segments: Sequence[str]) -> Answer:
-    """One operation of a bulk request: resources only, no search and no bulk in bulk."""
+    """The response to one operation of a bulk request: resources only, neither search nor another bulk request."""
     return await at_place(service, request, _place(request, segments), list(segments[1:]))
 
 
 def _place(request: Request, segments: Sequence[str]) -> Place:
     definition = definition_at(segments[0], request.tenant.profile, request.tenant.registry)
     if definition is None:
-        raise not_found(f"There is nothing at /{'/'.join(segments)[:200]}; GET /ResourceTypes lists what there is.")
+        raise not_found(f"There is nothing at /{'/'.join(segments)[:200]}; GET /ResourceTypes lists the endpoints.")
     return Place(definition)
 
 
 async def at_place(service: Service, request: Request, place: Place, rest: Sequence[str]) -> Answer:
-    """The answer at an endpoint of resources, or below it."""
+    """The response at the endpoint of a resource type, or below it."""
     answer = await _answer_at(service, request, place, rest)
     if place.kind == "Role" and request.method != "GET":
-        # Other processes hear of it from the database; the next request to this one must know already.
+        # The database notifies other processes; this one must know before its next request.
         service.forget()
     return answer
 
@@ -92,12 +92,12 @@ def require_admin(request: Request) -> None:
         raise ScimError(
             403,
             "",
-            f"This API key belongs to a member in the role {request.caller.principal.role}; only an Admin's key may provision.",
+            f"This API key belongs to a member with the role {request.caller.principal.role}; only an Admin's key may provision.",
         )
 
 
 def require_scope(request: Request, kind: str, *, write: bool) -> None:
-    """Raise ScimError 403 unless the scopes of the key cover it."""
+    """Raise ScimError 403 unless the scopes of the key allow to read, or to *write*, resources of *kind*."""
     scopes = request.caller.principal.scopes
     needed = _PEOPLE_AND_GROUPS.get(kind, "admin")
     if "admin" in scopes or needed in scopes or (not write and "read" in scopes):
@@ -130,6 +130,6 @@ def _only(request: Request, *methods: str) -> None:
 def _check_media_type(request: Request) -> None:
     content_type = request.headers.get(b"content-type", b"").decode("latin-1")
     if content_type and not media_type_is_accepted(content_type, request.tenant.profile):
-        raise ScimError(415, "", f"{content_type[:100]} is not read here: send application/scim+json.")
+        raise ScimError(415, "", f"The media type {content_type[:100]} is not supported: send application/scim+json.")
     if not content_type and not request.tenant.profile.tolerances:
-        raise ScimError(415, "", "The request does not say what its body is: send Content-Type: application/scim+json.")
+        raise ScimError(415, "", "The request has no media type: send Content-Type: application/scim+json.")

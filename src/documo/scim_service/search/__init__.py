@@ -1,1 +1,1 @@
-"""Filters, order and pages as SQL."""
+"""Filters, sort order and pages as SQL."""

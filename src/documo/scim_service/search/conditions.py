@@ -1,6 +1,6 @@
-"""The building blocks of a filter in SQL: one comparison with a column, a JSON value or an element of a list.
+"""The building blocks of a filter in SQL: a comparison with a column, a JSON value or an element of a list.
 
-Each block is true or false and never null, so that it can be negated.
+Each block yields true or false and never null, so that it can be negated.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def leaf_of(target: Target, comparison: Comparison) -> tuple[Attribute, Attribut
     value = attribute.sub("value")
     if value is None:
         raise invalid_filter(
-            f"{comparison.path} has sub-attributes: name the one to compare, as in {comparison.path}.x."
+            f"{comparison.path} has sub-attributes: name the one to compare, as in {comparison.path}.NAME."
         )
     return attribute, value
 
@@ -49,7 +49,7 @@ def element_leaf(path: AttributePath, attribute: Attribute) -> tuple[Attribute |
 
 
 def place_of(target: Target) -> Composable:
-    """The attribute in the search document."""
+    """The SQL expression of the attribute in the search document."""
     name = Literal(target.attribute.name if target.attribute else "")
     return (
         SQL("s.document->{}->{}").format(Literal(target.urn), name)
@@ -77,7 +77,7 @@ def element_condition(element: Composable, sub: Attribute | None, leaf: Attribut
 
 
 def scalar_condition(place: Composable, leaf: Attribute, op: str, value: Value) -> Composable:
-    """A comparison of the jsonb value at *place*; `ne` and `eq null` hold where there is none."""
+    """A comparison with the jsonb value at *place*; `ne` and `eq null` are true if there is no value."""
     if value is None:
         return SQL("({} is null)" if op == "eq" else "({} is not null)").format(place)
     if leaf.type in ("boolean", "integer", "decimal"):
@@ -136,7 +136,7 @@ def column_condition(column: Composable, op: str, value: Value) -> Composable:
 
 
 def after_prefix(prefix: str) -> str | None:
-    """The least text after all that begin with *prefix*, in code point order; None when there is none."""
+    """The smallest text greater than all texts that begin with *prefix*, in code point order; None if there is none."""
     for at in range(len(prefix) - 1, -1, -1):
         code = ord(prefix[at]) + 1
         if 0xD800 <= code <= 0xDFFF:

@@ -1,6 +1,6 @@
-"""Say what the search document of a matching resource must contain, so that the index of values can find the few that may match.
+"""Derive from a filter what the search document of every match contains, so that the index of values finds the candidates.
 
-Only one positive `eq` is needed: the whole condition is checked on what the index finds.
+One positive `eq` is enough: the whole condition is then checked on the candidates.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from lockstep.scim.filters import And, Comparison, Filter, ValuePath
 from lockstep.scim.registry import ResourceDefinition, Target
 from lockstep.scim.schema import Attribute
 
-# What has a column or rows of its own is found through those.
+# These attributes have their own columns or rows and are searched there.
 _ELSEWHERE = frozenset(
     ("schemas", "id", "meta", "active", "groups", "members", "password", "externalId", "userName", "displayName")
 )
 
 
 def necessary_content(filter: Filter, definition: ResourceDefinition, *, lenient: bool) -> dict[str, Any] | None:
-    """What a matching search document must contain, from one positive `eq`; None when nothing is certain."""
+    """What every matching search document contains, from one positive `eq`; None if nothing is certain."""
     match filter:
         case Comparison(path, "eq", value) if value is not None:
             target = definition.find(path)

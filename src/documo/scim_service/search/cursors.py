@@ -1,6 +1,7 @@
-"""Seal the place in a list into a cursor (RFC 9865).
+"""Seal a position in a list into a cursor (RFC 9865).
 
-A cursor works for the tenant and the query that it was given for and for an hour; anything else is refused with invalidCursor.
+A cursor is valid for one hour, for the tenant and the query that it was issued for. Any other is refused with invalidCursor, an
+older one with expiredCursor.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Direction = Literal["next", "previous"]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """After (or before) the resource with this *sort_value* and *id*."""
+    """The position after (or before) the resource with this *sort_value* and *id*."""
 
     direction: Direction
     sort_value: str | None
@@ -33,14 +34,14 @@ class Position:
 
 
 def seal(position: Position, key: bytes, binding: str) -> str:
-    """A cursor for *binding*, a text that names the tenant and the query."""
+    """A cursor for *position*, bound to *binding*, a text that names the tenant and the query."""
     plain = orjson.dumps([position.direction, position.sort_value, position.id, int(time.time()) + LIFE_SECONDS])
     nonce = os.urandom(12)
     return base64.urlsafe_b64encode(nonce + AESGCM(key).encrypt(nonce, plain, _digest(binding))).decode().rstrip("=")
 
 
 def unseal(cursor: str, key: bytes, binding: str) -> Position:
-    """The place of a cursor. Raises ScimError for one that was changed, is of another query or tenant, or is too old."""
+    """The position in a cursor. Raises ScimError for a cursor that was altered, belongs to another query or tenant, or is too old."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         direction, sort_value, resource_id, until = orjson.loads(
@@ -48,11 +49,11 @@ def unseal(cursor: str, key: bytes, binding: str) -> Position:
         )
     except (ValueError, InvalidTag):
         raise ScimError(
-            400, "invalidCursor", "The cursor is not one of this list: begin again with an empty cursor.", "cursor"
+            400, "invalidCursor", "The cursor does not belong to this list: start again with an empty cursor.", "cursor"
         ) from None
     if until < time.time():
         raise ScimError(
-            400, "expiredCursor", "The cursor is older than an hour: begin again with an empty cursor.", "cursor"
+            400, "expiredCursor", "The cursor is older than one hour: start again with an empty cursor.", "cursor"
         )
     return Position(direction, sort_value, resource_id)
 

@@ -1,7 +1,7 @@
-"""Compile a filter to SQL over `resources r` and `resource_search s`, with the meaning of `lockstep.scim.filter_match`.
+"""Compile a filter to SQL over `resources r` and `resource_search s`, with the same meaning as `lockstep.scim.filter_match`.
 
-What cannot be compiled is refused with invalidFilter; nothing is ever filtered in Python. A comparison on an attribute without a value
-is false, not unknown, so that `not` means the same here as there: every condition is wrapped in coalesce where it could be null.
+A filter that cannot be compiled is refused with invalidFilter; nothing is ever filtered in Python. A comparison with an absent attribute
+is false, not null, so that `not` means the same in both: coalesce wraps every condition that could be null.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from lockstep.scim.schema import Attribute
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A condition for WHERE. *contains* is what the search document must hold whatever else is true, for the index of values."""
+    """A condition for WHERE. *contains* is what the search document of every match contains, for the index of values."""
 
     condition: Composable
     contains: Mapping[str, Any] | None = None
@@ -60,7 +60,7 @@ class FilterCompiler:
         self._unique = unique_attribute(definition)
 
     def compile(self, filter: Filter) -> Compiled:
-        """The condition. Raises ScimError("invalidFilter")."""
+        """The SQL condition of *filter*. Raises ScimError("invalidFilter")."""
         return Compiled(self._condition(filter), necessary_content(filter, self._definition, lenient=self._lenient))
 
     def _condition(self, filter: Filter) -> Composable:
@@ -107,7 +107,7 @@ class FilterCompiler:
         return scalar_condition(place, leaf, comparison.op, value)
 
     def _many_values(self, op: str, value: Value, target: Target, sub: Attribute | None, leaf: Attribute) -> Composable:
-        """True when any of the values matches; `ne` and `eq null` also hold where there is no value."""
+        """True if any of the values matches; `ne` and `eq null` are also true if there is no value."""
         item = SQL("e.item") if sub is None else SQL("e.item->{}").format(Literal(sub.name))
         has_value = exists(place_of(target), SQL("{} is not null").format(item))
         if value is None:
@@ -119,7 +119,7 @@ class FilterCompiler:
     def _special(
         self, comparison: Comparison, target: Target, attribute: Attribute, sub: Attribute | None
     ) -> Composable | None:
-        """Conditions on what has a column or rows of its own; None for all else."""
+        """The condition on an attribute that has its own column or rows; None for other attributes."""
         if target.urn:
             return None
         leaf = sub or attribute
@@ -134,7 +134,7 @@ class FilterCompiler:
                 SQL("r.document->'schemas'"), element_condition(SQL("e.item"), None, leaf, comparison.op, value)
             )
         if name == "active" and attribute.type == "boolean":
-            # Where it was unassigned, the member is as active as before, and found as such.
+            # A member whose `active` was removed stays as active as before, and filters must see that.
             return scalar_condition(SQL("to_jsonb(r.active)"), leaf, comparison.op, value)
         if name in ("members", "groups") and sub is not None:
             return self._membership(name, sub, comparison.op, value)
@@ -154,7 +154,7 @@ class FilterCompiler:
             if found is None:
                 return FALSE
             inner = SQL("select {mine} from group_members m where m.tenant_id = {tenant} and {other} = {id}")
-            # An array is computed once, before the rows are looked at; a semi-join might be planned the other way round.
+            # An array is computed once, before the scan; the planner might run a semi-join in the other direction.
             return SQL("r.id = any(array({}))").format(inner.format(id=Literal(found), **columns))
         if sub.name not in ("value", "display", "type"):
             raise invalid_filter(f"{name}.{sub.name} cannot be searched: search {name}.value.")
@@ -191,7 +191,7 @@ class FilterCompiler:
     def _value_path(self, filter: ValuePath, target: Target) -> Composable:
         attribute = target.attribute
         if attribute is None or target.sub is not None or not (attribute.is_complex or attribute.multi_valued):
-            raise invalid_filter(f"{filter.path} has no sub-attributes, so it cannot be followed by brackets.")
+            raise invalid_filter(f"{filter.path} has no sub-attributes, so a filter in brackets cannot follow it.")
         if not target.urn and attribute.name in ("members", "groups", "meta"):
             return self._special_value_path(filter, attribute)
         inner = self._element(filter.filter, attribute)
@@ -206,7 +206,7 @@ class FilterCompiler:
     def _special_value_path(self, filter: ValuePath, attribute: Attribute) -> Composable:
         comparison = filter.filter
         if not isinstance(comparison, Comparison) or filter.then is not None or attribute.name == "meta":
-            raise invalid_filter(f'{attribute.name} is searched by one value: {attribute.name}[value eq "..."].')
+            raise invalid_filter(f'{attribute.name} can be searched by one value only: {attribute.name}[value eq "x"].')
         path = AttributePath(attribute.name, comparison.path.name)
         return self._condition(Comparison(path, comparison.op, comparison.value))
 
@@ -226,6 +226,6 @@ class FilterCompiler:
             case Not(term):
                 return SQL("(not {})").format(self._element(term, attribute))
             case ValuePath(path):
-                raise invalid_filter(f"{path} inside brackets cannot have brackets of its own.")
+                raise invalid_filter(f"{path} is already inside brackets, so brackets cannot follow it.")
             case _:
                 assert_never(filter)

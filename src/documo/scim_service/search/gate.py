@@ -1,7 +1,7 @@
-"""Let each account run few searches at once, so that the searches of one leave connections for all others.
+"""Limit the searches that each account runs at once, so that the searches of one account leave connections for all others.
 
-A search is admitted before it takes a connection, because what it costs is known only when it has run. One that waits counts
-against its own account alone, and places that become free go round the accounts in turn.
+A search is admitted before it takes a connection, because its cost is known only afterwards. A waiting search counts against its
+own account alone, and free places go to the accounts in turn.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from contextlib import asynccontextmanager
 from documo.scim_service.request.failures import Throttled
 from documo.search_limits import SearchLimits
 
-KEPT_FREE = 3  # connections that searches leave for everything else
+KEPT_FREE = 3  # connections reserved for everything else
 
 
 class SearchGate:
-    """As many places as the pool has *connections*, less those that are kept free, but at least one.
+    """Has as many places as the pool has *connections*, less those kept free, but at least one.
 
-    One account never has all of them where there are several, whatever *limits* say.
+    If there are several places, one account never gets all of them, whatever *limits* say.
     """
 
     def __init__(self, connections: int, limits: SearchLimits) -> None:
@@ -28,11 +28,11 @@ class SearchGate:
         self._at_once = min(limits.at_once, max(1, self._free - 1))
         self._limits = limits
         self._running: dict[int, int] = {}
-        self._queues: OrderedDict[int, deque[asyncio.Future[None]]] = OrderedDict()  # whose turn is next stands first
+        self._queues: OrderedDict[int, deque[asyncio.Future[None]]] = OrderedDict()  # the next account comes first
 
     @asynccontextmanager
     async def place(self, tenant_id: int) -> AsyncIterator[None]:
-        """Hold one of the account's places for the length of the block. Raises Throttled when too many wait, or for too long."""
+        """Hold one of the account's places for the length of the block. Raises Throttled if too many wait or the wait is too long."""
         if self._may_run(tenant_id):
             self._take(tenant_id)
         else:
@@ -43,15 +43,15 @@ class SearchGate:
             self._leave(tenant_id)
 
     def waiting(self, tenant_id: int) -> int:
-        """How many searches of the account wait."""
+        """The number of the account's searches that wait."""
         return sum(not turn.done() for turn in self._queues.get(tenant_id, ()))
 
     def running(self, tenant_id: int) -> int:
-        """How many searches of the account have a place."""
+        """The number of the account's searches that run."""
         return self._running.get(tenant_id, 0)
 
     def load(self) -> tuple[int, int]:
-        """How many searches of all accounts together have a place, and how many wait."""
+        """How many searches of all accounts run, and how many wait."""
         return sum(self._running.values()), sum(self.waiting(tenant_id) for tenant_id in self._queues)
 
     async def _wait(self, tenant_id: int) -> None:
@@ -63,7 +63,7 @@ class SearchGate:
             async with asyncio.timeout(self._limits.patience_seconds):
                 await turn
         except BaseException as ended:
-            if turn.done() and not turn.cancelled():  # the place came in the same moment
+            if turn.done() and not turn.cancelled():  # the place was granted at the same moment
                 self._leave(tenant_id)
             else:
                 self._forget(tenant_id, turn)
@@ -86,7 +86,7 @@ class SearchGate:
         self._admit()
 
     def _admit(self) -> None:
-        """Give the places that are free to the accounts in turn, to each the search that has waited longest."""
+        """Give the free places to the accounts in turn; within an account, to the search that has waited longest."""
         while (tenant_id := next((one for one in self._queues if self._may_run(one)), None)) is not None:
             queue = self._queues.pop(tenant_id)
             turn = queue.popleft()
@@ -104,4 +104,4 @@ class SearchGate:
                 del self._queues[tenant_id]
 
     def _throttled(self) -> Throttled:
-        return Throttled("This account has too many searches that run or wait", self._limits.milliseconds / 1000)
+        return Throttled("This account has too many searches running or waiting", self._limits.milliseconds / 1000)

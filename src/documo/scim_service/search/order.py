@@ -1,7 +1,7 @@
-"""The order of a list, and where a page begins in it.
+"""The sort order of a list, and the position where a page begins.
 
-The order is always total: ties are broken by id, which grows with time. Values that are missing come last ascending and first descending
-(RFC 7644, section 3.4.2.3), which is PostgreSQL's own order, so an index on a column serves both directions.
+The order is always total: ties are broken by id, which increases with time. Missing values come last ascending and first descending
+(RFC 7644, section 3.4.2.3). That is PostgreSQL's default too, so an index on a column serves both directions.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from lockstep.scim.registry import ResourceDefinition, Target
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """*key* is the expression that is sorted by, None for the id alone; *cast* turns a text back into its type."""
+    """*key* is the expression to sort by, None for the id alone; *cast* is the type of its values."""
 
     key: Composable | None = None
     cast: str = "text"
     descending: bool = False
 
     def clause(self, *, backwards: bool = False) -> Composable:
-        """ORDER BY, or its reverse, for a page that ends where a cursor stands."""
+        """The ORDER BY clause; *backwards* reverses it, for the page before a cursor."""
         descending = self.descending != backwards
         by_id = SQL("r.id desc" if descending else "r.id")
         if self.key is None:
@@ -34,7 +34,7 @@ class Order:
         return SQL("{} {}, {}").format(self.key, SQL("desc nulls first" if descending else "asc nulls last"), by_id)
 
     def after(self, position: Position) -> Composable:
-        """The condition for what lies beyond *position* in its direction."""
+        """The condition for the resources beyond *position* in its direction."""
         forwards = self._goes_forwards(position)
         sign = SQL(">" if forwards else "<")
         beyond_id = SQL("r.id {} {}::uuid").format(sign, Literal(position.id))
@@ -50,7 +50,7 @@ class Order:
         )
 
     def after_bound(self, position: Position) -> tuple[Composable, dict[str, str]] | None:
-        """`after` as a text that is the same for every position, and its values; None where only `after` will do."""
+        """Like `after`, but with placeholders, so that every position has the same text, and their values; None if sorted by a *key*."""
         if self.key is not None:
             return None
         return SQL("r.id > %(after)s::uuid" if self._goes_forwards(position) else "r.id < %(after)s::uuid"), {
@@ -66,13 +66,13 @@ class Order:
 
 
 def order_of(sort_by: str | None, definitions: list[ResourceDefinition], *, descending: bool) -> Order:
-    """The order that a request asks for. Raises ScimError for an attribute that cannot be sorted by."""
+    """The order that a request asks for. Raises ScimError for an attribute that cannot be used for sorting."""
     if not sort_by:
         return Order(descending=False)
     found = [(definition, _sort_key(sort_by, definition)) for definition in definitions]
     known = [(definition, key) for definition, key in found if key is not None]
     if not known:
-        raise invalid_value(f"sortBy {sort_by[:100]!r} is no attribute that can be sorted by.", "sortBy")
+        raise invalid_value(f"sortBy {sort_by[:100]!r} is not an attribute that can be sorted by.", "sortBy")
     if known[0][1] == (None, "uuid"):
         return Order(descending=descending)
     casts = {cast for _, (_, cast) in known}
@@ -80,7 +80,7 @@ def order_of(sort_by: str | None, definitions: list[ResourceDefinition], *, desc
         key, cast = known[0][1]
         return Order(key, cast, descending)
     if len(casts) > 1:
-        raise invalid_value(f"sortBy {sort_by[:100]!r} means different things in different resource types.", "sortBy")
+        raise invalid_value(f"sortBy {sort_by[:100]!r} has different types in different resource types.", "sortBy")
     whens = SQL(" ").join(
         SQL("when {} then {}").format(Literal(definition.type.name), key)
         for definition, (key, _) in known
@@ -125,7 +125,7 @@ def _document_key(target: Target) -> tuple[Composable | None, str] | None:
     place = SQL("s.document") + SQL("").join(SQL("->{}").format(Literal(step)) for step in steps)
     leaf = sub or attribute
     if attribute.multi_valued:
-        # The primary value decides, or else the first (RFC 7644, section 3.4.2.3).
+        # Sort by the primary value, or else by the first (RFC 7644, section 3.4.2.3).
         name = Literal(sub.name) if sub else None
         pick = SQL("->>{}").format(name) if name else SQL("#>>'{}'")
         text = SQL(

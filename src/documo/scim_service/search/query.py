@@ -1,6 +1,6 @@
-"""Lists: filter, sort, pages by index and by cursor (RFC 7644, section 3.4.2; RFC 9865).
+"""Lists: filtering, sorting, paging by index and by cursor (RFC 7644, section 3.4.2; RFC 9865).
 
-Filters and sorts run in the database under a time limit, or are refused.
+Filters and sorts run in the database under a time limit; beyond it the request is refused.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from lockstep.scim.normalize import normalize_filter
 
 PAGE_SIZE, MAX_PAGE = 100, 1000
 COUNT_MILLISECONDS = 500
-FEW = 1000  # so many ids are handed from the index of values to the page query
+FEW = 1000  # the most ids that go from the index of values to the page query
 _HEAD = '{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":'
 
 
@@ -59,7 +59,7 @@ async def search(service: Service, request: Request, places: Sequence[Place], wa
         raise ScimError(
             400,
             "tooMany",
-            "The filter would have to look at too many resources: compare an indexed attribute with eq as well.",
+            "The filter has to examine too many resources: also compare an indexed attribute with eq.",
         ) from None
 
 
@@ -77,9 +77,9 @@ def _filters(request: Request, places: Sequence[Place], text: str | None) -> lis
 async def _at_once(
     service: Service, request: Request, places: Sequence[Place], wanted: SearchRequest, trees: Sequence[Filter | None]
 ) -> list[Row] | None:
-    """The answer to the questions that clients ask most, `userName eq "x"` and `externalId eq "x"`, got together with others.
+    """The rows for the most common filters, `userName eq "x"` and `externalId eq "x"`, read together with those of concurrent requests.
 
-    None when the question is another, or too many have that external id.
+    None for any other request, and if too many resources have that external id.
     """
     tree = trees[0]
     if len(places) != 1 or not isinstance(tree, Comparison) or tree.op != "eq" or not isinstance(tree.value, str):
@@ -101,7 +101,7 @@ async def _at_once(
 
 
 class _Query:
-    """One search on its way."""
+    """One search in progress."""
 
     def __init__(self, service: Service, request: Request, places: Sequence[Place], wanted: SearchRequest) -> None:
         self._service = service
@@ -111,7 +111,7 @@ class _Query:
         self._tenant_id = request.tenant.id
         self._count = min(PAGE_SIZE if wanted.count is None else wanted.count, MAX_PAGE)
         self._order = order_of(wanted.sort_by, [place.definition for place in places], descending=wanted.descending)
-        # A "%" in the text would be taken for a placeholder.
+        # A "%" in the statement would look like a placeholder.
         self._has_fixed_text = self._order.key is None and not any("%" in place.kind for place in places)
 
     async def run(self, trees: Sequence[Filter | None]) -> Answer:
@@ -145,7 +145,7 @@ class _Query:
         return SQL("({})").format(SQL(" or ").join(conditions))
 
     async def _narrowed(self, place: Place, compiled: Compiled) -> Composable:
-        """The condition with the ids that the index of values gives, when they are few."""
+        """The condition, limited to the ids found in the index of values if they are few."""
         if compiled.contains is None:
             return compiled.condition
         statement = pages.containing(self._tenant_id, place.kind, dict(compiled.contains), FEW + 1)
@@ -169,7 +169,7 @@ class _Query:
         )
 
     async def _total(self, page: pages.Page, found: Sequence[Any]) -> int:
-        """Exact when counting is quick, otherwise the planner's estimate."""
+        """The total number of matches: exact if counting is quick, otherwise the planner's estimate."""
         if self._count and len(found) < self._count and (found or not page.offset):
             return page.offset + len(found)
         try:
@@ -215,7 +215,7 @@ class _Query:
         return cursors
 
     def _place_in_all(self, position: Position | None, *, backwards: bool) -> pages.Page:
-        """The page at *position* of a list without a filter, with one resource more to see whether there is another page."""
+        """The page at *position* of a list without a filter, plus one resource that shows whether another page follows."""
         if position is None:
             return self._page(None, limit=self._count + 1)
         fixed = self._order.after_bound(position) if self._has_fixed_text else None
@@ -225,7 +225,7 @@ class _Query:
         return replace(self._page(condition, limit=self._count + 1, backwards=backwards), bound=values)
 
     async def _unfiltered(self, page: pages.Page) -> tuple[list[Any], int]:
-        """The rows of a page of a list without a filter, and how many there are on all pages."""
+        """The rows of one page of a list without a filter, and the number of rows on all pages."""
         if page.condition is None and self._has_fixed_text:
             page = replace(page, bound={})
         totals = lookups.totals(self._tenant_id, [place.kind for place in self._places])

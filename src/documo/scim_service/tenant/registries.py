@@ -1,6 +1,6 @@
-"""The schemas of a tenant: the standard's, and the tenant's own.
+"""The schemas of a tenant: the standard ones and the tenant's own.
 
-Registries are shared by content: two tenants with the same schemas share one, so what is compiled for it is compiled once.
+Tenants with the same schemas share one registry, so that whatever is compiled for it is compiled once.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Custom:
 
     @classmethod
     def read(cls, document: Any) -> Custom:
-        """From a file's JSON object with `schemas`, `resourceTypes` and `extensions`. Raises ScimError for another shape."""
+        """Read a file's JSON object with `schemas`, `resourceTypes` and `extensions`. Raises ScimError for any other shape."""
         if not isinstance(document, dict):
-            raise invalid_value(f"The file must be an object with {', '.join(_PARTS)}.")
+            raise invalid_value(f"The file must be a JSON object with the keys {', '.join(_PARTS)}.")
         if strange := sorted(document.keys() - set(_PARTS)):
-            raise invalid_value(f"The file has the unknown key {strange[0][:60]!r}; possible are {', '.join(_PARTS)}.")
+            raise invalid_value(f"The file has the unknown key {strange[0][:60]!r}. Known keys: {', '.join(_PARTS)}.")
         for part in _PARTS:
             if not isinstance(document.get(part, []), list):
                 raise invalid_value(f"{part} must be a list.", part)
@@ -55,7 +55,7 @@ class Custom:
 
 @lru_cache(maxsize=256)
 def registry_of(custom: Custom) -> SchemaRegistry:
-    """The registry with the tenant's own additions. Raises ScimError for what is no schema or resource type."""
+    """The registry with the tenant's own additions. Raises ScimError for an invalid schema, resource type or extension."""
     registry = default_registry()
     for schema in orjson.loads(custom.schemas):
         registry = registry.with_schema(schema)
@@ -72,13 +72,13 @@ def registry_of(custom: Custom) -> SchemaRegistry:
 
 
 def check_custom(custom: Custom) -> None:
-    """Raise ScimError for additions that cannot be served as they say: an endpoint or a name of the protocol's own, a uniqueness
-    that is not kept.
+    """Raise ScimError for additions that cannot be served as declared: an endpoint or attribute name that the protocol reserves, or a
+    uniqueness that Documo does not enforce.
     """
     registry = registry_of(custom)
     for resource_type in orjson.loads(custom.resource_types):
         if resource_type["endpoint"].strip("/").lower() in _RESERVED:
-            raise invalid_value(f"The endpoint {resource_type['endpoint']} belongs to the protocol.", "endpoint")
+            raise invalid_value(f"The endpoint {resource_type['endpoint']} is reserved by the protocol.", "endpoint")
     unique = {unique_attribute(definition) for definition in registry.definitions()}
     for schema in map(schema_from_json, orjson.loads(custom.schemas)):
         for attribute in schema.attributes:
@@ -88,6 +88,6 @@ def check_custom(custom: Custom) -> None:
                 )
             if attribute.uniqueness != "none" and attribute not in unique:
                 raise invalid_value(
-                    f"{attribute.name} cannot be unique: only the first unique text of a resource type of your own is kept so.",
+                    f"{attribute.name} cannot be unique: Documo enforces only the first unique string of each custom resource type.",
                     "uniqueness",
                 )

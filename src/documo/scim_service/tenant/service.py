@@ -1,4 +1,4 @@
-"""The parts that all operations share: the store, the collectors of concurrent requests, the key that seals cursors."""
+"""What all operations share: the store, the collectors that batch concurrent requests, the key that seals cursors."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from documo.store.resources import Row
 from documo.store.round_trip import one_trip
 from documo.store.statistics import Statistics
 
-NAMESAKES = 3  # so many that share an external id are read at once
+NAMESAKES = 3  # the most resources with one external id that are read at once
 
 
 class Service:
-    """Made once for a process. *forget* drops what the process has cached of tenants."""
+    """Created once per process. *forget* drops the process's cache of tenants."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Service:
         self.changes: Collector[Change, Changed] = Collector(self._change)
 
     def places(self, tenant: Tenant) -> dict[str, Place]:
-        """Where each resource type of the tenant lives."""
+        """The endpoint of each resource type of the tenant."""
         return {definition.type.name: Place(definition) for definition in tenant.registry.definitions()}
 
     async def _read(self, key: Hashable, ids: Sequence[str]) -> Sequence[Row | None]:
@@ -64,7 +64,7 @@ class Service:
     async def _read_by_external_id(self, key: Hashable, external_ids: Sequence[str]) -> Sequence[list[Row]]:
         place: Any = key
         tenant_id, kind = place
-        # Each once: two clients may ask for the same one at the same time.
+        # Each id once: two clients may ask for the same one at the same time.
         statement = resources.read_by_external_id(tenant_id, kind, sorted(set(external_ids)), NAMESAKES)
         (rows,) = await one_trip(self.store, tenant_id, [statement])
         found: dict[str, list[Row]] = {}

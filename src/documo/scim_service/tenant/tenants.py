@@ -1,6 +1,6 @@
-"""What a request's credential means: the key, its owner, the tenant with its schemas and roles.
+"""Resolve a request's credential: the key, its owner, the tenant with its schemas and roles.
 
-Kept in memory and forgotten the moment the database says that something changed; without its word, after five seconds.
+Entries are cached until the database notifies of a change; while notifications do not arrive, for five seconds at most.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from documo.store.keys import Principal
 from lockstep.scim.profiles import Profile, profile_named
 from lockstep.scim.registry import SchemaRegistry
 
-TRUST_SECONDS = 60.0  # how long an entry serves while we hear of changes
-BLIND_SECONDS = 5.0  # and while we do not
+TRUST_SECONDS = 60.0  # lifetime of an entry while notifications arrive
+BLIND_SECONDS = 5.0  # and while they do not
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Tenant:
     roles: tuple[tuple[str, str], ...]
     profile: Profile
     bucket: TokenBucket
-    has_streams: bool = False  # of events
+    has_streams: bool = False  # whether the account has event streams
 
     @property
     def id(self) -> int:
@@ -52,7 +52,7 @@ class Caller:
 
 
 class Tenants:
-    """The cache of callers and domains. `listen` must run for as long as it is used."""
+    """The cache of callers, tenants and domains. `listen` must run while it is used."""
 
     def __init__(self, store: Store, *, rate_override: int | None = None) -> None:
         self._store = store
@@ -65,9 +65,9 @@ class Tenants:
         self._generation = 0
 
     async def caller(self, token: bytes) -> Caller | None:
-        """Whom the bearer token stands for, or None when it is not, or no longer, good for anything.
+        """The caller behind a bearer token, or None if it is unknown, expired or revoked.
 
-        Raises ScimError 401, with the reason, for a signed token that is not accepted.
+        Raises ScimError 401, with the reason, for a signed token (JWT) that is not accepted.
         """
         known = self._callers.get(token)
         if known is not None and known[0] > time.monotonic():
@@ -78,18 +78,18 @@ class Tenants:
         return await self._look_up(token)
 
     async def domain_owner(self, host: str) -> int | None:
-        """The tenant whose verified custom domain *host* is, or None."""
+        """The tenant that owns the verified custom domain *host*, or None."""
         if self._domains is not None and self._domains[0] >= time.monotonic():
             return self._domains[1].get(host)
         generation, until = self._generation, time.monotonic() + self._trust
         async with self._store.control() as connection:
             domains = await domains_table.verified(connection)
-        if generation == self._generation:  # a change that came while we were reading may be one that we have not seen
+        if generation == self._generation:  # otherwise a change arrived during the read, which may have missed it
             self._domains = until, domains
         return domains.get(host)
 
     async def tenant(self, tenant_id: int) -> Tenant:
-        """The tenant of that number, which must exist."""
+        """The tenant with this id. Raises LookupError if there is none."""
         known = self._tenants.get(tenant_id)
         if known is not None and known[0] > time.monotonic():
             return known[1]
@@ -121,7 +121,7 @@ class Tenants:
         self._domains = None
 
     async def listen(self) -> None:
-        """Hear of changes from the database until cancelled; while that fails, entries serve for five seconds only."""
+        """Receive change notifications from the database until cancelled; while that fails, entries live for five seconds only."""
         while True:
             async for _ in self._store.notices("documo_changed"):
                 self.forget()
@@ -135,7 +135,7 @@ class Tenants:
         async with self._store.control() as connection:
             principal = await keys_table.principal(connection, hash_of(token))
         if principal is None and looks_like_jwt(token):
-            from documo.access.trusted_issuers import principal_of  # most services never see one
+            from documo.access.trusted_issuers import principal_of  # most processes never see a JWT
 
             principal = await principal_of(self._store, token)
         if principal is None:

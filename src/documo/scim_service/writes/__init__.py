@@ -1,1 +1,1 @@
-"""Writes collected into batches, and the rules that hold for them."""
+"""Writes collected into batches, and the rules that apply to them."""

@@ -1,7 +1,7 @@
 """Change many resources in one transaction: lock, decide, write. Used by PUT and PATCH alike.
 
-What a change says about a resource is decided under its row lock, so nothing is lost between two changes; one that is refused leaves
-the others untouched. Members of groups are locked before groups, here and on delete, so that the two never wait in a circle.
+Each change is decided under the row lock of its resource, so no concurrent change is lost; a refused change does not affect the
+others. Members of groups are locked before groups, here and on delete, so that the two never deadlock.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ FEW_MEMBERS = 100
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a resource. *document* None leaves it as it is; *columns* are those of the new document.
+    """The new state of a resource. *document* None leaves the resource unchanged; *columns* are those of the new document.
 
-    Members are changed beside it, by what `Change` says of them.
+    Members are changed separately, by `Change.members`.
     """
 
     document: dict[str, Any] | None = None
@@ -70,7 +70,7 @@ class Change:
         return {found for members in self._lists() for member in members if (found := read_id(member.value))}
 
     def touched_members(self) -> set[str]:
-        """The ids whose membership would begin or end, other than by replacing all."""
+        """The ids whose membership would begin or end, not counting those that a replacement would remove."""
         removed = [value for c in self.members if isinstance(c, RemoveMembers) for value in c.values]
         return self.named_members() | {found for value in removed if (found := read_id(value))}
 
@@ -80,7 +80,7 @@ class Change:
 
     @property
     def new_members(self) -> int:
-        """How many rows of members this may make."""
+        """The most membership rows that this change can add."""
         return sum(len(members) for members in self._lists())
 
     def _lists(self) -> list[tuple[Member, ...]]:
@@ -88,14 +88,14 @@ class Change:
 
 
 class Changed(NamedTuple):
-    """The resource after the change, and (id, kind) of the members of a group that is small enough to be shown whole."""
+    """The resource after the change, and the (id, kind) pairs of a group's members if it is small enough to show all of them."""
 
     row: Row
     members: list[tuple[str, str]] | None
 
 
 async def run_changes(store: Store, changes: Sequence[Change]) -> list[Changed | Exception]:
-    """The outcome of each change. When the database refuses the batch, each is tried by itself."""
+    """The outcome of each change. If the database refuses the batch, each change is tried by itself."""
     try:
         return await _run(store, changes)
     except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected) as refused:
@@ -114,7 +114,7 @@ async def _run(store: Store, changes: Sequence[Change]) -> list[Changed | Except
 
 
 class _Batch:
-    """One transaction in the making."""
+    """One transaction in progress."""
 
     def __init__(self, tenant: Tenant, transaction: Transaction) -> None:
         self._tenant = tenant
@@ -182,7 +182,7 @@ class _Batch:
         return self._put(stored, document, columns, password_hash)
 
     async def _is_held(self, change: Change, stored: Stored, columns: Columns) -> bool:
-        """Whether the new name is kept for a deleted member, who may come back."""
+        """Whether the new name is reserved for a deleted member, who may be restored."""
         account, name = self._tenant.account, columns.unique_name
         if change.kind != "User" or not account.hold_names or name is None:
             return False
@@ -234,7 +234,7 @@ class _Batch:
         return self._tenant.registry.resource(change.kind)
 
     def _member_changes(self, change: Change) -> list[Statement]:
-        """The statements of what changes; none for members who are there, or gone, already. Raises ScimError before anything is noted."""
+        """The statements for member changes; none for members already added or removed. Raises ScimError before it records any change."""
         tenant_id, group_id, known = self._tenant.id, change.id, self._memberships
         statements: list[Statement] = []
         for member_change, pairs in [(one, self._wanted(change, one)) for one in change.members]:
@@ -253,7 +253,7 @@ class _Batch:
         return statements
 
     def _wanted(self, change: Change, member_change: MemberChange) -> list[tuple[str, str]]:
-        """(id, kind) of those who become members."""
+        """The (id, kind) pairs of those who become members."""
         if isinstance(member_change, AddMembers | ReplaceMembers):
             return self._pairs(change, member_change.members)
         return []
@@ -263,7 +263,7 @@ class _Batch:
 
 
 def _membership_questions(tenant_id: int, changes: Sequence[Change]) -> list[Statement]:
-    """What must be known of the groups among *changes* to say whether members change."""
+    """The queries about the groups among *changes* that show whether members change."""
     named: dict[str, set[str]] = {}
     for change in changes:
         if change.members:
@@ -275,9 +275,7 @@ def _membership_questions(tenant_id: int, changes: Sequence[Change]) -> list[Sta
 def _name_is_taken(change: Change) -> ScimError:
     unique = unique_attribute(change.tenant.registry.resource(change.kind))
     name = unique.name if unique is not None else "id"
-    return uniqueness_error(
-        f"The new {name} is taken by another {change.kind}, or by a deleted one whose name is kept.", name
-    )
+    return uniqueness_error(f"The new {name} is taken by another {change.kind}, or reserved for a deleted one.", name)
 
 
 def _changed(stored: Stored, modified: str | None, members: list[list[str]] | None) -> Changed:

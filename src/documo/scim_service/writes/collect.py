@@ -1,6 +1,6 @@
-"""Collect what is asked at the same time and answer it with one round trip.
+"""Collect concurrent requests and answer them with one round trip.
 
-While one batch is under way the next one fills up, so a batch is as large as the load makes it and nobody waits for a clock.
+While one batch is running the next one fills up, so the load determines the size of a batch, and no request waits for a timer.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ Work = Callable[[Sequence[Question]], Awaitable[Sequence["Answer | Exception"]]]
 
 
 class Collector(Generic[Question, Answer]):
-    """One queue for each key; *run* answers a batch of one key in its order, with an exception for each that failed.
+    """One queue per key. *run* answers a batch of one key in order, with an exception for each question that failed.
 
-    Two batches of a key may be under way: while the database works on one, answers of the other are written.
+    Up to *lanes* batches of a key run at once: while the database works on one, the responses of the other are written.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Collector(Generic[Question, Answer]):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, key: Hashable, question: Question) -> Answer:
-        """The answer to *question*, got together with others of the same *key*."""
+        """The answer to *question*, obtained in one batch with others of the same *key*."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, []).append((question, future))
         busy = self._busy.get(key, 0)
@@ -47,7 +47,7 @@ class Collector(Generic[Question, Answer]):
         return await future
 
     async def _drain(self, key: Hashable) -> None:
-        # One turn of the loop, so that requests which have arrived already join this batch.
+        # Yield to the event loop once, so that requests that have already arrived join this batch.
         await asyncio.sleep(0)
         while queue := self._waiting.get(key):
             batch, queue[:] = queue[: self._max_batch], queue[self._max_batch :]
@@ -62,7 +62,7 @@ class Collector(Generic[Question, Answer]):
         except Exception as failed:
             answers = [failed] * len(batch)
         for (_, future), answer in zip(batch, answers, strict=True):
-            if future.done():  # the client has gone meanwhile
+            if future.done():  # the client has disconnected
                 continue
             if isinstance(answer, Exception):
                 future.set_exception(answer)

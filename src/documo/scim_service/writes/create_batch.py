@@ -1,7 +1,7 @@
-"""Create many resources in one statement; the one that conflicts fails, the others are made.
+"""Create many resources in one statement; one that conflicts fails, the others are created.
 
-A create that meets its namesake among the inactive or the soft-deleted is settled by the tenant's restore policy, and never takes over
-an account that was made in Documo itself.
+If an inactive or soft-deleted member has the same name, the tenant's restore policy decides. A create never takes over a member who
+was created in Documo itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lockstep.scim.errors import ScimError, uniqueness_error
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """One resource to make. All creations of a batch are of one tenant and one kind."""
+    """One resource to create. All creations of a batch are of one tenant and one kind."""
 
     tenant: Tenant
     kind: str
@@ -32,12 +32,12 @@ class Creation:
     columns: Columns
     unique_name_path: str = ""
     password_hash: str | None = None
-    id: str = ""  # chosen before, by a bulk request whose operations refer to each other
+    id: str = ""  # chosen in advance by a bulk request, whose operations refer to each other
     member_ids: tuple[str, ...] = ()
 
 
 class Made(NamedTuple):
-    """A resource that was made; *kinds* holds at least those of its wanted members that exist."""
+    """A resource that was created; *kinds* maps at least its existing wanted members to their kinds."""
 
     row: Row
     kinds: Mapping[str, str]
@@ -53,7 +53,7 @@ class _Namesake(NamedTuple):
 
 
 async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Made | Exception]:
-    """What came of each creation, or why it was refused. What is answered is durable."""
+    """The result of each creation, or the error that refused it. Results are durable when returned."""
     tenant, kind = creations[0].tenant, creations[0].kind
     if tenant.account.seats is not None and kind == "User":
         return [await _create_within_seats(store, creation) for creation in creations]
@@ -71,7 +71,7 @@ async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Made 
 
 
 def _statements(creations: Sequence[Creation], ids: Sequence[str], hold_days: int | None) -> list[Statement]:
-    """Create them all, and then the members of those that were made, in one transaction."""
+    """Create all, then add the members of those that were created, in one transaction."""
     tenant_id, kind = creations[0].tenant.id, creations[0].kind
     items = [
         resources.item_of(resource_id, c.document, c.columns, password_hash=c.password_hash)
@@ -81,18 +81,18 @@ def _statements(creations: Sequence[Creation], ids: Sequence[str], hold_days: in
     pairs = [(group, member) for c, group in zip(creations, ids, strict=True) for member in c.member_ids]
     if not pairs:
         return [create]
-    # Whoever changes members locks them before anything else, so nobody waits for another in a circle.
+    # Every transaction that changes members locks them first, so that no two deadlock.
     known = group_members.known_members(tenant_id, sorted({member for _, member in pairs}))
     return [known, create, group_members.add_known(tenant_id, pairs)]
 
 
 def _outcome(results: Sequence[Rows]) -> tuple[dict[str, str], dict[str, str]]:
-    """When each resource was made, and the kinds of the members: the results of `_statements`."""
+    """The creation time of each resource and the kind of each member, from the results of `_statements`."""
     return (dict(results[1]), dict(results[0])) if len(results) > 1 else (dict(results[0]), {})
 
 
 def _hold_days(tenant: Tenant) -> int | None:
-    """For how many days a deleted person's name counts as taken, so that the restore policy gets to decide; None for not at all."""
+    """For how many days a deleted person's name counts as taken, so that the restore policy decides; None if never."""
     account = tenant.account
     return account.undelete_days if account.hold_names or account.restore_policy != "new" else None
 
@@ -116,14 +116,14 @@ async def _create_within_seats(store: Store, creation: Creation) -> Made | Excep
 
 
 async def seats_error(transaction: Transaction, tenant: Tenant, *, wanted: int = 1) -> ScimError | None:
-    """Why *wanted* more active members do not fit the account's seats, or None. Counts one at a time per tenant."""
+    """The error if *wanted* more active members exceed the account's seats, or None. Only one transaction per tenant counts at a time."""
     seats = tenant.account.seats
     if seats is None:
         return None
     _, counted = await transaction.send(*resources.seats_taken(tenant.id))
     if int(counted[0][0]) + wanted <= seats:
         return None
-    # 402 and not 403: a client takes 403 for a fault of its credentials and stops everything, when one person more did not fit.
+    # 402, not 403: a client takes 403 for a problem with its credentials and stops everything, though only one person did not fit.
     return ScimError(
         402,
         "",
@@ -133,7 +133,7 @@ async def seats_error(transaction: Transaction, tenant: Tenant, *, wanted: int =
 
 
 async def _settle(store: Store, creation: Creation) -> Made | Exception:
-    """Decide about a creation whose unique name is, or was, somebody's."""
+    """Resolve a creation whose unique name is, or was, in use."""
     taken = _taken(creation)
     name = creation.columns.unique_name
     if name is None:
@@ -141,7 +141,7 @@ async def _settle(store: Store, creation: Creation) -> Made | Exception:
     try:
         return await _settle_name(store, creation, name, taken)
     except psycopg.errors.UniqueViolation:
-        return taken  # somebody else was given the name while we were about to restore who had it
+        return taken  # a concurrent request took the name before we could restore its former owner
 
 
 async def _settle_name(store: Store, creation: Creation, name: str, taken: ScimError) -> Made | Exception:
@@ -151,7 +151,7 @@ async def _settle_name(store: Store, creation: Creation, name: str, taken: ScimE
             resources.lock_namesake(tenant.id, creation.kind, name, tenant.account.undelete_days)
         )
         namesake = _Namesake(*rows[0]) if rows else None
-        if namesake is None:  # gone meanwhile
+        if namesake is None:  # deleted in the meantime
             return await _insert(transaction, creation, taken)
         if not _may_restore(namesake, creation):
             if namesake.deleted and _name_is_free(namesake, creation):
@@ -205,5 +205,5 @@ def _taken(creation: Creation) -> ScimError:
     cure = "Find it with a filter and change it, or choose another value."
     account = creation.tenant.account
     if account.hold_names or account.restore_policy == "conflict":
-        cure += " If no filter finds it, it is that of a deleted one, whom an admin can bring back."
+        cure += f" If no filter finds it, it belongs to a deleted {creation.kind}, which an admin can restore."
     return uniqueness_error(f"{shown[:300]} is taken by another {creation.kind}. {cure}", path)

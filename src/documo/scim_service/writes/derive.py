@@ -1,6 +1,6 @@
-"""Derive from a document what is kept beside it: the columns that are searched and sorted, the effective role.
+"""Derive from a document the columns stored beside it: those for searching and sorting, and the effective role.
 
-What is derived is written together with the document, so the two never disagree.
+They are written together with the document, so the two never disagree.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lockstep.scim.schema import Attribute
 def columns_of(
     document: dict[str, Any], definition: ResourceDefinition, tenant: Tenant, *, with_search: bool = True
 ) -> Columns:
-    """The columns for a document in canonical spelling; without search, what is searched is left as it is stored."""
+    """The columns for a document in canonical spelling. Unless *with_search*, the stored search document stays unchanged."""
     unique = unique_attribute(definition)
     is_user = definition.type.name == "User"
     return Columns(

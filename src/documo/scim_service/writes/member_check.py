@@ -1,4 +1,4 @@
-"""Say which of the members that a client names exist, and refuse a group whose members do not before anything of it is made."""
+"""Check which of the members that a client names exist, and refuse unknown ones before the group is created."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNKNOWN_MEMBERS = "unknown_members_left_out"
 
 
 async def refuse_unknown_members(store: Store, tenant: Tenant, members: Sequence[Member]) -> None:
-    """Raise ScimError("invalidValue") for a member who is no user or group of a strict tenant."""
+    """For a tenant with the strict profile, raise ScimError("invalidValue") if a member is not one of its users or groups."""
     if tenant.profile.tolerances:
         return
     ids = [found for member in members if (found := read_id(member.value))]
@@ -27,10 +27,10 @@ async def refuse_unknown_members(store: Store, tenant: Tenant, members: Sequence
 def checked_members(
     members: Sequence[Member], kinds: Mapping[str, str], tenant: Tenant, *, tolerances: list[str], group_id: str = ""
 ) -> list[tuple[str, str]]:
-    """(id, kind) of the members that exist.
+    """The (id, kind) pairs of the members that exist.
 
-    One that does not is left out, and noted among *tolerances*: clients push members and leavers in no order, and one who is gone
-    must not keep a hundred others out. The strict profile refuses it with ScimError("invalidValue").
+    An unknown member is left out and recorded in *tolerances*: clients send memberships and deletions in any order, and one deleted
+    member must not keep a hundred others out. The strict profile refuses it with ScimError("invalidValue").
     """
     pairs = []
     for member in members:
@@ -42,7 +42,7 @@ def checked_members(
             pairs.append((member_id, kind))
         elif not tenant.profile.tolerances:
             raise invalid_value(
-                f"There is no user or group {member.value[:100]!r} to be a member. Create it first.", "members.value"
+                f"The member {member.value[:100]!r} is not a known user or group. Create it first.", "members.value"
             )
         elif UNKNOWN_MEMBERS not in tolerances:
             tolerances.append(UNKNOWN_MEMBERS)

@@ -1,7 +1,7 @@
-"""Tell whether a change of members changes anything, from the rows of the groups under lock.
+"""Determine whether a request really changes the members of a group, from the rows of the locked groups.
 
-A change that changes nothing leaves version and time as they are (RFC 7644, section 3.5.2.1). Only the members that a change names are
-looked up, so the answer costs the same whatever the size of the group; a list that replaces all also needs to know how many there are.
+A request that changes nothing leaves version and time as they are (RFC 7644, section 3.5.2.1). Only the members that it names are
+looked up, so the cost does not depend on the size of the group; replacing all members also needs to know how many there are.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from documo.store.round_trip import Rows, Statement
 
 
 def questions(tenant_id: int, named: Mapping[str, Iterable[str]], replaced: Sequence[str]) -> list[Statement]:
-    """What `Memberships` needs to know: the ids that changes name, by group, and the groups whose members are replaced."""
+    """The queries for `Memberships`: *named* are the ids that changes name, by group; *replaced* are groups whose members are replaced."""
     pairs = [(group_id, member) for group_id, members in named.items() for member in members]
     sizes = (
         [group_members.sizes(tenant_id, replaced)] if replaced else []
-    )  # one member more or less, the most common change, asks once
+    )  # adding or removing one member, the most common change, needs one query
     return [group_members.present(tenant_id, pairs), *sizes]
 
 
 class Memberships:
-    """The members of the groups in one batch, as each change leaves them to the next. *answers* are those to `questions`."""
+    """The members of the groups in one batch, updated by each change. *answers* are the rows of `questions`."""
 
     def __init__(self, answers: Sequence[Rows]) -> None:
         present = answers[0] if answers else ()
@@ -33,7 +33,7 @@ class Memberships:
         self._unnamed = {group_id: size - len(self._present.get(group_id, ())) for group_id, size in sizes}
 
     def add(self, group_id: str, members: set[str]) -> bool:
-        """Whether one of *members* was none before."""
+        """Add *members*; returns whether one of them was not a member before."""
         present = self._present.setdefault(group_id, set())
         if members <= present:
             return False
@@ -41,7 +41,7 @@ class Memberships:
         return True
 
     def remove(self, group_id: str, members: set[str]) -> bool:
-        """Whether one of *members* was one before."""
+        """Remove *members*; returns whether one of them was a member before."""
         present = self._present.setdefault(group_id, set())
         if present.isdisjoint(members):
             return False
@@ -49,7 +49,7 @@ class Memberships:
         return True
 
     def replace(self, group_id: str, members: set[str]) -> bool:
-        """Whether the members were others than *members* before."""
+        """Replace all members with *members*; returns whether that changes anything."""
         if not self._unnamed.get(group_id) and self._present.get(group_id, set()) == members:
             return False
         self._present[group_id], self._unnamed[group_id] = set(members), 0

@@ -1,6 +1,6 @@
-"""Keep what Documo itself relies on: the roles Admin and default, and the last Admin of an account.
+"""Protect what Documo itself relies on: the role Admin, the default role, and the last Admin of an account.
 
-Without an Admin nobody could provision and no key could be made, so a client that disables everybody must stop before the last one.
+Without an Admin nobody could provision or create keys, so a client that disables everybody is stopped at the last Admin.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ def refuse_change_of_role(place: Place, document: Mapping[str, Any], tenant: Ten
     """Raise ScimError 403 for the role Admin and the account's default role."""
     if place.kind == "Role" and document.get("value") in (ADMIN, tenant.account.default_role):
         raise ScimError(
-            403, "", f"The role {document['value']} belongs to Documo and cannot be changed or deleted.", "value"
+            403, "", f"Documo needs the role {document['value']}, so it cannot be changed or deleted.", "value"
         )
 
 
 def refuse_bad_name(place: Place, document: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> None:
-    """Raise ScimError("invalidValue") for a user name that is new and may not be given. One that is left as it was *before* stays."""
+    """Raise ScimError("invalidValue") for a new user name that is invalid. A name that is the same as *before* is allowed."""
     name = document.get("userName")
     if place.kind != "User" or not isinstance(name, str) or (before is not None and before.get("userName") == name):
         return
@@ -38,20 +38,20 @@ def refuse_bad_name(place: Place, document: Mapping[str, Any], before: Mapping[s
 
 
 class Admins:
-    """How many active Admins the account has, in one transaction: counted when one would go, and current from then on."""
+    """Counts the account's active Admins in one transaction: queried when the first would be removed, then kept current."""
 
     def __init__(self, tenant: Tenant, transaction: Transaction) -> None:
         self._tenant = tenant
         self._transaction = transaction
         self._counted: int | None = None
-        self._changes = 0  # by what is decided already and not written yet
+        self._changes = 0  # by decisions that are not written yet
 
     def is_one(self, role: str | None, *, active: bool) -> bool:
-        """Whether a member with *role*, None for the account's default, may provision."""
+        """Whether a member is an active Admin; *role* None means the account's default role."""
         return active and (role or self._tenant.account.default_role) == ADMIN
 
     async def change(self, *, before: bool, after: bool, name: str, path: str) -> None:
-        """Note that a member was and is an active Admin. Raises ScimError("mutability") for the last one, called *name*."""
+        """Record whether member *name* was and will be an active Admin. Raises ScimError("mutability") if it is the last one."""
         if before and not after:
             if self._counted is None:
                 _, counted = await self._transaction.send(
