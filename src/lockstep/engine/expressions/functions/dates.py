@@ -56,7 +56,7 @@ def cdate(expression: datetime | None) -> str | None:
     integer("value", "how many; negative goes back"),
     date("date", "a date; wrap a text in CDate"),
     returns=Kind.DATE,
-    meaning="The date, moved by so many intervals. The day is cut to the length of the month.",
+    meaning="The date, moved by a number of intervals. The day is limited to the length of the month.",
     examples=[
         Example('DateAdd("d", 7, CDate([StatusHireDate]))', "3/23/2012 7:00:00 AM", _HIRED),
         Example('DateAdd("d", -10, CDate([StatusHireDate]))', "3/6/2012 7:00:00 AM", _HIRED),
@@ -91,7 +91,7 @@ def _months_later(date: datetime, months: int) -> datetime:
     date("date1", "the earlier date, for a positive result"),
     date("date2", "the later date"),
     returns=Kind.INTEGER,
-    meaning="How many intervals lie between two dates; negative where the second is earlier.",
+    meaning="The number of intervals between two dates; negative if the second is earlier.",
     remarks="Days and shorter: elapsed, cut to whole ones. Weeks: calendar weeks from Sunday. Months, years: boundaries crossed.",
     examples=[
         Example('DateDiff("d", CDate([a]), CDate([b]))', 13, {"a": "2021-08-18+08:00", "b": "2021-08-31+08:00"}),
@@ -137,7 +137,7 @@ def _sundays(date: datetime) -> int:
     "DateFromNum",
     integer("value", "100 ns since 1601-01-01 UTC, as Active Directory counts", nullable=True),
     returns=Kind.DATE,
-    meaning="The date that Active Directory's number stands for.",
+    meaning="The date that Active Directory's number represents.",
     examples=[
         Example("DateFromNum(129699324000000000)", "1/1/2012 11:00:00 PM"),
         Example(

@@ -34,7 +34,7 @@ def convert_to_base64(source: str | None) -> str | None:
     word("encoding", "Unicode (default), ASCII or UTF8", tuple(_ENCODINGS), optional=True),
     cost=1,
     returns=Kind.TEXT,
-    meaning="The text that base64 stands for.",
+    meaning="The text that the base64 encodes.",
     examples=[
         Example('ConvertFromBase64("SABlAGwAbABvACAAdwBvAHIAbABkACEA")', "Hello world!"),
         Example('ConvertFromBase64("SGVsbG8gd29ybGQh", UTF8)', "Hello world!"),
@@ -99,7 +99,7 @@ def string_from_sid(object_sid: str | None) -> str | None:
     integer("component number", "which one, from 1 on the left"),
     cost=8,
     returns=Kind.TEXT,
-    meaning="The value of one component of a distinguished name; null where there is none.",
+    meaning="The value of one component of a distinguished name; null if it does not exist.",
     examples=[Example("DNComponent(CRef([dn]),2)", "Sales, North", {"dn": "cn=Joe,ou=Sales\\, North,dc=contoso"})],
 )
 def dn_component(dn: str | None, number: int) -> str | None:

@@ -27,7 +27,7 @@ _PROXIES = {"proxyAddresses": ["SMTP:anna@contoso.com", "smtp:a.lind@contoso.com
     several("source", "a text, or several values that are all joined", repeats=True),
     returns=Kind.TEXT,
     chooses=True,
-    meaning="All values in one text, with the separator between them. Null and empty values are passed over.",
+    meaning="All values in one text, with the separator between them. Null and empty values are skipped.",
     examples=[
         Example('Join(" ", [givenName], [surname])', "Anna Lindqvist", {"givenName": "Anna", "surname": "Lindqvist"}),
         Example('Join(", ", "", [surname], [givenName])', "Doe, John", {"givenName": "John", "surname": "Doe"}),
@@ -95,7 +95,7 @@ def _values_of(value: Value, source: Evaluate, sources: list[Evaluate], context:
     text("delimiter", "what divides it"),
     cost=1,
     returns=Kind.VALUES,
-    meaning="The parts of the source between the delimiters, each without blanks around it. Null and empty give no value.",
+    meaning="The parts of the source between the delimiters, without surrounding spaces. Null and empty give no value.",
     examples=[
         Example(
             'Split([extensionAttribute5], ",")',
@@ -134,7 +134,7 @@ def item(attribute: tuple[str, ...], index: int) -> str:
     "Count",
     several("attribute", "several values"),
     returns=Kind.INTEGER,
-    meaning="How many values there are; null has none.",
+    meaning="The number of values; null has none.",
     examples=[Example("Count([proxyAddresses])", 3, _PROXIES), Example("Count([proxyAddresses])", 0, {})],
 )
 def count(attribute: tuple[str, ...]) -> int:
@@ -145,7 +145,7 @@ def count(attribute: tuple[str, ...]) -> int:
     "RemoveDuplicates",
     several("attribute", "several values"),
     returns=Kind.VALUES,
-    meaning="Every value once, in the order of its first place. Upper and lower case differ.",
+    meaning="Every value once, in order of first occurrence. Case matters.",
     examples=[
         Example("RemoveDuplicates([proxyAddresses])", ["SMTP:anna@contoso.com", "smtp:a.lind@contoso.com"], _PROXIES),
     ],
@@ -157,11 +157,11 @@ def remove_duplicates(attribute: tuple[str, ...]) -> tuple[str, ...]:
 @function(
     "Contains",
     several("attribute", "several values"),
-    text("search", "what a value must hold"),
+    text("search", "what a value must contain"),
     word("case", "CaseSensitive (default) or CaseInsensitive", ("CaseSensitive", "CaseInsensitive"), optional=True),
     cost=3,
     returns=Kind.INTEGER,
-    meaning="The position of the first value that holds the text somewhere, 0 where none does.",
+    meaning="The position of the first value that contains the text; 0 if none does.",
     examples=[
         Example('Contains([proxyAddresses], "smtp:")', 2, _PROXIES),
         Example('Mid(Item([proxyAddresses],Contains([proxyAddresses], "SMTP:")),6)', "anna@contoso.com", _PROXIES),
@@ -178,7 +178,7 @@ def contains(attribute: tuple[str, ...], search: str | None, case: str | None = 
     "Trim",
     several("value", "a text, or several values"),
     returns=Kind.ANY,
-    meaning="Without white space at both ends; of several values, each.",
+    meaning="The text without white space at both ends; for several values, each of them.",
     examples=[Example('Trim(" Test ")', "Test"), Example("Trim([tags])", ["a", "b"], {"tags": [" a", "b "]})],
 )
 def trim(call: Form) -> Evaluate:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 @form(
     "IIF",
     Parameter("condition", Kind.CONDITION, "one comparison (=, <>, >, >=, <, <=) or a truth value"),
-    anything("value if true", "the result where the condition holds"),
-    anything("value if false", "the result where it does not"),
+    anything("value if true", "the result if the condition holds"),
+    anything("value if false", "the result if it does not"),
     returns=Kind.ANY,
     chooses=True,
     meaning="One of two values. Only the one that is chosen is evaluated. An absent attribute compares as an empty text.",
@@ -53,13 +53,13 @@ def iif(call: Form) -> Evaluate:
 
 @form(
     "Switch",
-    text("source", 'what is compared with the keys; absent equals the key ""'),
-    anything("default", "the result where no key equals; may be left empty", optional=True),
+    text("source", 'compared with the keys; an absent value equals the key ""'),
+    anything("default", "the result if no key matches; may be left empty", optional=True),
     text("key", "compared case-sensitively", repeats=True),
     anything("value", "the result for that key", repeats=True),
     returns=Kind.ANY,
     chooses=True,
-    meaning="The value whose key equals the source, else the default, else null. Only the chosen value is evaluated.",
+    meaning="The value whose key equals the source, otherwise the default, otherwise null. Only the chosen value is evaluated.",
     remarks='Do not use IsPresent, IsNull or IsNullOrEmpty as source: give the key "" for a missing value.',
     even_arguments=True,
     minimum=4,
@@ -111,7 +111,7 @@ def _switch_on_computed_keys(
     anything("source", "tried in order; null and empty are passed over", repeats=True),
     returns=Kind.ANY,
     chooses=True,
-    meaning="The first source that is neither null nor empty; where there is none, the last argument as it is.",
+    meaning="The first source that is neither null nor empty; if there is none, the last argument as it is.",
     minimum=1,
     examples=[
         Example(
@@ -147,9 +147,9 @@ def _coalesce_two(first: Evaluate, last: Evaluate) -> Evaluate:
 
 @function(
     "IgnoreFlowIfNullOrEmpty",
-    anything("expression", "what is to flow"),
+    anything("expression", "the value to write"),
     returns=Kind.ANY,
-    meaning="The value itself; where it is null or empty, the attribute is left out of the flow.",
+    meaning="The value itself; if it is null or empty, the attribute is left out of the flow.",
     examples=[
         Example("IgnoreFlowIfNullOrEmpty([department])", "<dropped>", {"department": ""}),
         Example(
@@ -169,7 +169,7 @@ def ignore_flow_if_null_or_empty(expression: Value) -> Value:
     "CBool",
     Parameter("expression", Kind.CONDITION, "a comparison, a number or a truth value"),
     returns=Kind.BOOLEAN,
-    meaning="True where the comparison holds, the number is not zero or the text is true; else False.",
+    meaning="True if the comparison holds, the number is not zero, or the text is true; otherwise False.",
     examples=[Example("CBool([attribute1] = [attribute2])", "True", {"attribute1": "x", "attribute2": "x"})],
 )
 def cbool(expression: bool) -> str:
@@ -180,7 +180,7 @@ def cbool(expression: bool) -> str:
     "Not",
     text("source", "True or False"),
     returns=Kind.BOOLEAN,
-    meaning='False where the source is "True", otherwise True.',
+    meaning='False if the source is "True", otherwise True.',
     examples=[Example("Not([accountEnabled])", "False", {"accountEnabled": "True"})],
 )
 def negation(source: str | None) -> str:
@@ -195,31 +195,31 @@ def _question(name: str, meaning: str, examples: list[Example], holds: Callable[
 
     answer.__module__ = __name__
     function(
-        name, anything("expression", "what is asked about"), returns=Kind.BOOLEAN, meaning=meaning, examples=examples
+        name, anything("expression", "the value to test"), returns=Kind.BOOLEAN, meaning=meaning, examples=examples
     )(answer)
 
 
 _question(
     "IsNull",
-    "True where the value is null: the attribute is absent.",
+    "True if the value is null: the attribute is absent.",
     [Example("IsNull([displayName])", "True", {}), Example("IsNull([displayName])", "False", {"displayName": ""})],
     lambda value: value is None or value == (),
 )
 _question(
     "IsNullOrEmpty",
-    "True where the value is null or an empty text. The inverse of IsPresent.",
+    "True if the value is null or an empty text. The inverse of IsPresent.",
     [Example("IsNullOrEmpty([displayName])", "True", {"displayName": ""})],
     is_nothing,
 )
 _question(
     "IsPresent",
-    "True where the value is neither null nor an empty text. The inverse of IsNullOrEmpty.",
+    "True if the value is neither null nor an empty text. The inverse of IsNullOrEmpty.",
     [Example("IsPresent([displayName])", "True", {"displayName": "Anna"})],
     lambda value: not is_nothing(value),
 )
 _question(
     "IsString",
-    "True where CStr can make a text of the value: a text, a number or a truth value.",
+    "True if CStr can convert the value to a text: a text, a number or a truth value.",
     [
         Example("IsString([displayName])", "True", {"displayName": "Anna"}),
         Example("IsString([displayName])", "False", {}),
@@ -230,7 +230,7 @@ _question(
 
 @function(
     "Error",
-    text("message", "what the log says of this object"),
+    text("message", "what the log says about this object"),
     returns=Kind.ANY,
     meaning="Refuses the object with a message of your own.",
     examples=[

@@ -10,7 +10,7 @@ from lockstep.engine.expressions.catalogue import Example, Kind, function, integ
     integer("value1", "a whole number", nullable=True),
     integer("value2", "a whole number", nullable=True),
     returns=Kind.INTEGER,
-    meaning="The bits that are set in both numbers. Null where one of them is null.",
+    meaning="The bits that are set in both numbers. Null if one of them is null.",
     examples=[
         Example("BitAnd(&HF, &HF7)", 7),
         Example("BitAnd([userAccountControl], 2)", 2, {"userAccountControl": "514"}),

@@ -44,7 +44,7 @@ def guid(context: EvaluationContext, label: str) -> str:
     text("characters to avoid", "characters that must not occur", optional=True),
     cost=100,
     returns=Kind.TEXT,
-    meaning="A random text. What the minima leave open is filled with characters of the kinds that are asked for.",
+    meaning="A random text. The rest, beyond the minima, is filled with characters of the requested kinds.",
     pure=False,
     wants_context=True,
     examples=[

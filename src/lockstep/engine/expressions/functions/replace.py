@@ -29,11 +29,11 @@ _MODES: dict[frozenset[int], Callable[[Form], Evaluate]] = {}
     text("old value", "what is replaced, in the source or in the template", optional=True),
     text("pattern", "a .NET regular expression", optional=True),
     text("group name", "a group of the pattern", optional=True),
-    text("replacement", "what comes in its place; ${name} and $1 stand for groups", optional=True),
-    text("replacement attribute", "where the group is taken from if the source is empty", optional=True),
+    text("replacement", "the new text; ${name} and $1 refer to groups", optional=True),
+    text("replacement attribute", "the attribute to use if the source is empty", optional=True),
     text("template", "a text in which the old value becomes the source", optional=True),
     returns=Kind.TEXT,
-    meaning="Replaces in one of five ways, by which arguments are present.",
+    meaning="Replaces in one of five ways, depending on which arguments are present.",
     remarks=(
         "Old value and replacement: every old value in the source. Old value and template: every old value in the template becomes the "
         "source. Pattern and replacement: every match. Pattern, group and replacement: only the group's text. Pattern, group and "

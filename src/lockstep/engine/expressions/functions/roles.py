@@ -55,7 +55,7 @@ def single_app_role_assignment(assignments: Value) -> str | None:
     _ASSIGNMENTS,
     cost=150,
     returns=Kind.ANY,
-    meaning="All roles as objects (value, display, type, primary), added to those that the target has.",
+    meaning="All roles as objects (value, display, type, primary), added to those that the account has.",
     remarks=_NOT_WITH_ALL,
     examples=[Example("AppRoleAssignmentsComplex([appRoleAssignments])", _BOTH, _PERSON)],
 )
@@ -68,7 +68,7 @@ def app_role_assignments_complex(assignments: Value) -> tuple[Mapping[str, Any],
     _ASSIGNMENTS,
     cost=150,
     returns=Kind.ANY,
-    meaning="All roles as objects (value, display, type, primary), in place of those that the target has: a revoked role leaves.",
+    meaning="All roles as objects (value, display, type, primary), replacing those that the account has: a revoked role is removed.",
     remarks=_NOT_WITH_ALL,
     examples=[Example("AssertiveAppRoleAssignmentsComplex([appRoleAssignments])", _BOTH, _PERSON)],
 )
@@ -93,7 +93,7 @@ def app_role_assignments(assignments: Value) -> tuple[str, ...]:
 @function(
     "DefaultDomain",
     returns=Kind.TEXT,
-    meaning="The default domain of the directory; null where none is set.",
+    meaning="The default domain of the directory; null if none is set.",
     pure=False,
     wants_context=True,
     examples=[Example("DefaultDomain()", None)],

@@ -82,7 +82,7 @@ def left(source: str | None, count: int) -> str:
     integer("start", "the first character's position, from 1"),
     integer("length", "how many characters; left out, up to the end", optional=True),
     returns=Kind.TEXT,
-    meaning="Characters from the middle of the source, as far as there are any.",
+    meaning="Characters from the middle of the source, as far as it has them.",
     examples=[Example('Mid("John",1,3)', "Joh"), Example('Mid("John","2","9")', "ohn")],
 )
 def mid(source: str | None, start: int, length: int | None = None) -> str | None:
@@ -99,7 +99,7 @@ def mid(source: str | None, start: int, length: int | None = None) -> str | None
     "Len",
     text("source", "the text"),
     returns=Kind.INTEGER,
-    meaning="How many characters the source has.",
+    meaning="The number of characters in the source.",
     examples=[Example('Len("John Doe")', 8)],
 )
 def length_of(source: str | None) -> int | None:
@@ -119,7 +119,7 @@ def length_of(source: str | None) -> int | None:
     ),
     cost=24,
     returns=Kind.INTEGER,
-    meaning="The position where the text is found first, 0 where it is not.",
+    meaning="The position of the first occurrence of the text; 0 if there is none.",
     examples=[
         Example('InStr("The quick brown fox","quick")', 5),
         Example('InStr("repEated","e",3,vbBinaryCompare)', 7),
@@ -142,7 +142,7 @@ def instr(source: str | None, find: str | None, start: int | None = None, compar
     text("source", "the text"),
     cost=18,
     returns=Kind.TEXT,
-    meaning="Letters with accents become plain ones, by a fixed table (ä is a, ø is oe, ß is ss); others stay.",
+    meaning="Replaces letters with accents by plain ones, from a fixed table (ä is a, ø is oe, ß is ss); others stay.",
     examples=[Example("NormalizeDiacritics([givenName])", "Zoe", {"givenName": "Zoë"})],
 )
 def normalize_diacritics(source: str | None) -> str | None:
@@ -199,7 +199,7 @@ def strip_spaces(source: str | None) -> str | None:
     cost=26,
     returns=Kind.TEXT,
     meaning="The source in lower case.",
-    remarks="A pure change of case reaches the target unless its attribute is marked as not exact in case, as userName is.",
+    remarks="A change of case alone is written unless the target attribute ignores case, as userName does.",
     examples=[
         Example(
             'ToLower(Join("@", NormalizeDiacritics(StripSpaces(Join(".",  [PreferredFirstName], [PreferredLastName]))), "contoso.com"))',
@@ -219,7 +219,7 @@ def to_lower(source: str | None, culture: str | None = None) -> str | None:
     cost=18,
     returns=Kind.TEXT,
     meaning="The source in upper case.",
-    remarks="A pure change of case reaches the target unless its attribute is marked as not exact in case, as userName is.",
+    remarks="A change of case alone is written unless the target attribute ignores case, as userName does.",
     examples=[Example('ToUpper("se")', "SE")],
 )
 def to_upper(source: str | None, culture: str | None = None) -> str | None:
@@ -233,7 +233,7 @@ def to_upper(source: str | None, culture: str | None = None) -> str | None:
     text("delimiters", "every character here ends a word"),
     cost=6,
     returns=Kind.TEXT,
-    meaning="One word of the source; an empty text where there is none.",
+    meaning="One word of the source; an empty text if there is no such word.",
     examples=[
         Example('Word("The quick brown fox",3," ")', "brown"),
         Example('Word("This,string!has&many separators",3,",!&#")', "has"),

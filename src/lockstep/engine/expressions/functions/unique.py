@@ -28,7 +28,7 @@ _JOHN = {"PreferredFirstName": "John", "PreferredLastName": "Smith"}
     "SelectUniqueValue",
     text("rule", "an expression that makes a value", repeats=True),
     returns=Kind.TEXT,
-    meaning="The first value that the target does not use yet. Only as the outermost function.",
+    meaning="The first value that is not in use in the application yet. Only as the outermost function.",
     remarks="Chosen when an account is made, whatever the mapping's *apply* says, and then left alone; not for matching attributes.",
     minimum=2,
     top_level_only=True,
