@@ -24,7 +24,7 @@ from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
 from lockstep.wording import counted
 
-MOST_NAMED = 3  # assignments of a person that are named one by one
+MOST_NAMED = 3  # assignments or groups listed by name; further ones are only counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,10 +51,10 @@ class ServerUser:
 
 
 def choose_user(wanted: str | None, existing: Path) -> ServerUser:
-    """Who runs PostgreSQL: the current user or, as root, the first of: the owner of the *existing* cluster, *wanted*, postgres,
-    nobody.
+    """Who runs PostgreSQL: the current user unless that is root.
 
-    Raises LockstepError if no such user exists.
+    For root: the owner of the *existing* cluster, else *wanted* or, if it is not given, the first of `postgres` and `nobody`
+    that exists. Raises LockstepError if there is no such user, or only one with root's id.
     """
     if os.geteuid() != 0:
         return _ourselves()

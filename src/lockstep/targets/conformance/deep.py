@@ -75,7 +75,7 @@ class DeepTest:
     group: str = ""
     name: str = ""
     group_name: str = ""
-    methods: set[str] = field(default_factory=set)  # the methods that updates finally used
+    methods: set[str] = field(default_factory=set)  # HTTP methods of the requests that ended updates
 
     async def write(self, names: Sequence[str]) -> None:
         """Run all probes in order. Without an account or a group, nothing can be changed."""
