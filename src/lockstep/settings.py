@@ -70,11 +70,13 @@ class Settings:
     data: Path = field(default=Path("lockstep-data"), metadata=_from("LOCKSTEP_DATA", "The data folder", _folder))
     host: str = field(default="127.0.0.1", metadata=_from("LOCKSTEP_HOST", "The address to listen on", str))
     port: int = field(
-        default=8080, metadata=_from("LOCKSTEP_PORT", "The port to listen on; PORT works, too", _whole(0, 65535))
+        default=8080, metadata=_from("LOCKSTEP_PORT", "The port to listen on; PORT works too", _whole(0, 65535))
     )
     postgres_user: str | None = field(
         default=None,
-        metadata=_from("LOCKSTEP_POSTGRES_USER", "Who runs our own PostgreSQL when Lockstep runs as root", str),
+        metadata=_from(
+            "LOCKSTEP_POSTGRES_USER", "The user who runs the included PostgreSQL if Lockstep runs as root", str
+        ),
     )
     outbound_allow: tuple[str, ...] = field(
         default=(),
@@ -88,7 +90,7 @@ class Settings:
         default=4, metadata=_from("LOCKSTEP_WORKER_CONCURRENCY", "Tasks that one worker runs at once", _whole(1, 64))
     )
     pool_size: int = field(
-        default=10, metadata=_from("LOCKSTEP_POOL_SIZE", "Most database connections of one process", _whole(2, 90))
+        default=10, metadata=_from("LOCKSTEP_POOL_SIZE", "The most database connections of one process", _whole(2, 90))
     )
     cycle_interval: timedelta = field(
         default=timedelta(minutes=40),
@@ -100,11 +102,15 @@ class Settings:
     )
     log_level: str = field(
         default="info",
-        metadata=_from("LOCKSTEP_LOG_LEVEL", "The least that is logged", _one_of("debug", "info", "warning", "error")),
+        metadata=_from(
+            "LOCKSTEP_LOG_LEVEL", "The lowest level that is logged", _one_of("debug", "info", "warning", "error")
+        ),
     )
     log_format: str = field(
         default="auto",
-        metadata=_from("LOCKSTEP_LOG_FORMAT", "auto: text on a terminal, else json", _one_of("auto", "text", "json")),
+        metadata=_from(
+            "LOCKSTEP_LOG_FORMAT", "auto: text on a terminal, otherwise JSON", _one_of("auto", "text", "json")
+        ),
     )
     database_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     key: Secret | None = None

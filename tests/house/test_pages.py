@@ -83,3 +83,12 @@ def test_the_index_of_decisions_has_one_line_for_each_with_its_title() -> None:
 
     assert [title[:7] for title in titles] == [f"# {page.name[:4]}:"[:7] for page in DECISIONS]
     assert [line for line in index if line.startswith("- [")] == lines
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_module_that_a_page_names_exists(page: Path) -> None:
+    prose = FENCED.sub("", page.read_text(encoding="utf-8"))
+    named = re.findall(r"`([\w/-]+/[\w-]+\.(?:py|sql|yaml|jsonl))`", prose)
+    places = (ROOT, ROOT / "src", ROOT / "src" / "lockstep", ROOT / "src" / "documo")
+
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []
