@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, read_job, services_of
@@ -16,7 +15,7 @@ from lockstep.directory.edit import Edit
 from lockstep.directory.objects import read_objects
 from lockstep.engine.decisions.matching import MatchQuery, match_key, matching_value
 from lockstep.engine.decisions.owners import Suggestion, search_words, suggest_owners
-from lockstep.engine.records import Account, Lane, LinkState, ObjectKind, SourceObject
+from lockstep.engine.records import Account, Lane, Link, LinkState, ObjectKind, SourceObject
 from lockstep.errors import conflict, not_found
 from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection
@@ -137,11 +136,7 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
                 next_step=f"If that is wrong: lockstep links {app} --user {held.display} --forget",
             )
         # Without a base, so that the account is read before anything is written to it.
-        chosen: dict[str, Any] = {
-            "kind": _USER.value, "source_id": person.id, "target_id": target_id, "state": LinkState.LIVE.value,
-            "display": person.user_principal_name, "base": {}, "desired_hash": "", "config_version": 0, "etag": "",
-            "generated": {}, "cause": "", "review_at": None,
-        }  # fmt: skip
+        chosen = Link(_USER, person.id, target_id, LinkState.LIVE, {}, display=person.user_principal_name)
         await links.save_links(edit.connection, job.id, [chosen])
         await _look_again(edit, job.row, person.id, "linkChosen")
         groups = job.configuration.mapping_for(ObjectKind.GROUP)

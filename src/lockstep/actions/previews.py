@@ -23,10 +23,10 @@ from lockstep.errors import Kind, LockstepError
 from lockstep.ports import Target, TargetError, TargetPage, Verdict
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, people
+from lockstep.storage.log_record import change_json as change_json
+from lockstep.storage.log_record import step_json as step_json
 from lockstep.storage.people import PersonRow
 from lockstep.sync.drain import on_demand
-from lockstep.sync.outcome.log_records import change_row as change_row
-from lockstep.sync.outcome.log_records import step_row as step_row
 from lockstep.sync.services import Job, Services
 
 _KINDS = {Verdict.UNAUTHORIZED: Kind.UNAUTHORIZED, Verdict.THROTTLED: Kind.THROTTLED, Verdict.BLOCKED: Kind.FORBIDDEN}

@@ -32,6 +32,7 @@ from lockstep.storage import (
 )
 from lockstep.storage.cycles import Cycle as Cycle
 from lockstep.storage.jobs import JobRow as JobRow
+from lockstep.storage.log_record import LogRecord as LogRecord
 from lockstep.sync.cycle import frame as cycle_frame
 from lockstep.sync.cycle.judging import is_attempt_due, is_held
 from lockstep.sync.drain import on_demand

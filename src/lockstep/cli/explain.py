@@ -9,7 +9,7 @@ import click
 from lockstep.actions import explaining
 from lockstep.actions.context import Context
 from lockstep.actions.explaining import Explained
-from lockstep.actions.previews import change_row
+from lockstep.actions.previews import change_json
 from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.plans import change_lines, plan_row
 from lockstep.cli.session import run
@@ -60,7 +60,7 @@ def _row(app: str, plan: Plan, why: Explanation) -> dict[str, Any]:
 def _lines(plan: Plan, why: Explanation) -> list[str]:
     lines = [why.sentence, *_gates(why)]
     if plan.action.writes:
-        lines += change_lines([change_row(change) for change in plan.changes])
+        lines += change_lines([change_json(change) for change in plan.changes])
     return lines + [text for text in (*why.notes, why.counterfactual, why.next_step) if text]
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lockstep.actions.previews import change_row, step_row
+from lockstep.actions.previews import change_json, step_json
+from lockstep.actions.provisioning import LogRecord
 from lockstep.engine.records import Action, Plan
 
 SIGNS: Mapping[Action, str] = {
@@ -40,8 +41,8 @@ def plan_row(plan: Plan) -> dict[str, Any]:
         "reasonCode": plan.reason.code,
         "nextStep": plan.reason.next_step,
         "targetId": plan.target_id or (plan.link_to.id if plan.link_to else ""),
-        "modifiedProperties": [change_row(change) for change in plan.changes],
-        "provisioningSteps": [step_row(step) for step in plan.steps],
+        "modifiedProperties": [change_json(change) for change in plan.changes],
+        "provisioningSteps": [step_json(step) for step in plan.steps],
     }
 
 
@@ -49,7 +50,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     """A plan as text: operation, object and reason; then each changed value."""
     word = _WORDS.get(plan.action, plan.action.value)
     yield f"  {SIGNS[plan.action]} {word:<8} {plan.display}   {plan.reason.text}"
-    yield from change_lines([change_row(change) for change in plan.changes])
+    yield from change_lines([change_json(change) for change in plan.changes])
     if plan.reason.next_step and plan.action in (Action.REFUSE, Action.HELD, Action.SKIP):
         yield f"      {plan.reason.next_step}"
 
@@ -63,18 +64,18 @@ def change_lines(changes: list[dict[str, Any]]) -> Iterator[str]:
         yield f"      {sign} {change['displayName']:<{width}} {text}"
 
 
-def done_lines(record: Mapping[str, Any]) -> Iterator[str]:
+def done_lines(record: LogRecord) -> Iterator[str]:
     """The result for one object, from its log record: the outcome, steps, changes, and the error with its remedy."""
-    status, action = str(record["status"]), str(record["action"])
-    sign = "!" if status in ("failure", "warning") else "." if status == "skipped" else _LOG_SIGNS.get(action, "=")
-    yield f"  {sign} {status:<8} {record['source_display']}   {record['reason']}"
-    more: Mapping[str, Any] = record.get("record") or {}
-    for number, step in enumerate(more.get("steps") or [], 1):
-        yield f"      {number}. {step['provisioningStepType']:<19} {step['status']:<8} {step['description']}"
-    yield from change_lines(list(more.get("modifiedProperties") or []))
-    error = more.get("errorInformation") or {}
-    if error.get("recommendedAction"):
-        yield f"      next: {error['recommendedAction']}"
+    status = record.status
+    sign = (
+        "!" if status in ("failure", "warning") else "." if status == "skipped" else _LOG_SIGNS.get(record.action, "=")
+    )
+    yield f"  {sign} {status:<8} {record.source_display}   {record.reason}"
+    for number, step in enumerate(record.steps, 1):
+        yield f"      {number}. {step.type.value:<19} {step.status.value:<8} {step.description}"
+    yield from change_lines([change_json(change) for change in record.changes])
+    if record.error is not None and record.error.next_step:
+        yield f"      next: {record.error.next_step}"
 
 
 def _quoted(value: object) -> str:

@@ -69,18 +69,18 @@ def _summary(plans: Sequence[Plan]) -> str:
 
 def _row(app: str, name: str, one: Pushed) -> dict[str, Any]:
     record = one.record
-    more = record.get("record") or {}
+    done = record.details() if record is not None else {}
     return {
         "id": one.source_id,
-        "name": record.get("source_display") or name,
-        "status": record.get("status") or ("success" if one.counted and not one.problem else "waiting"),
-        "action": record.get("action", ""),
-        "reason": record.get("reason") or _problem(app, one),
-        "changeId": record.get("change_id", ""),
-        "targetId": record.get("target_id", ""),
-        "provisioningSteps": more.get("steps", []),
-        "modifiedProperties": more.get("modifiedProperties", []),
-        "errorInformation": more.get("errorInformation"),
+        "name": (record.source_display if record is not None else "") or name,
+        "status": record.status if record is not None else "success" if one.counted and not one.problem else "waiting",
+        "action": record.action if record is not None else "",
+        "reason": (record.reason if record is not None else "") or _problem(app, one),
+        "changeId": record.change_id if record is not None else "",
+        "targetId": record.target_id if record is not None else "",
+        "provisioningSteps": done.get("steps", []),
+        "modifiedProperties": done.get("modifiedProperties", []),
+        "errorInformation": done.get("errorInformation"),
     }
 
 

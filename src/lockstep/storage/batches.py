@@ -1,7 +1,7 @@
 """Batches: many rows travel to PostgreSQL as one JSON document, in one statement.
 
-Statements unpack them with `jsonb_to_recordset(%(rows)s)`. PostgreSQL cannot store a NUL character: input is checked where it enters,
-not here.
+Statements unpack them with `jsonb_to_recordset(%(rows)s)`. A row is a mapping, or a dataclass whose fields are named like the columns.
+PostgreSQL cannot store a NUL character: input is checked where it enters, not here.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from lockstep.errors import Kind, LockstepError
 
 ID_LENGTH = 36
 
-Row = Mapping[str, Any]  # one row as a parameter of a statement
+Row = Mapping[str, Any]  # one row as a parameter of a statement; callers of storage pass dataclasses
 
 
-def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
+def as_rows(rows: Iterable[object]) -> str:
     """The parameter for `jsonb_to_recordset`; times and GUIDs are written as text."""
     return orjson.dumps(list(rows), option=orjson.OPT_NON_STR_KEYS).decode()
 

@@ -5,7 +5,7 @@ A database constraint prevents two objects from holding one account (tombstones 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,13 +91,13 @@ async def bury_links(connection: Connection, job: str, kind: str, accounts: Iter
     return {row[0]: row[1] for row in await cursor.fetchall()}
 
 
-async def save_links(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert or replace links. *rows* have the table's columns. Raises UniqueViolation if another object holds an account."""
+async def save_links(connection: Connection, job: str, new: Sequence[Link]) -> None:
+    """Insert or replace links. Raises UniqueViolation if another object holds an account."""
     await connection.execute(
         """insert into link (job, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
             observed_at, generated, cause, review_at, is_forgotten, answers)
         select %(job)s, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
-            now(), generated, cause, review_at, coalesce(is_forgotten, false), coalesce(answers, '{}')
+            now(), generated, cause, review_at, is_forgotten, answers
         from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid, target_id text, state text,
             display text, base jsonb, desired_hash text, config_version integer, etag text, generated jsonb, cause text,
             review_at timestamptz, is_forgotten boolean, answers jsonb)
@@ -106,7 +106,7 @@ async def save_links(connection: Connection, job: str, rows: Sequence[Mapping[st
             desired_hash = excluded.desired_hash, config_version = excluded.config_version, etag = excluded.etag,
             observed_at = excluded.observed_at, generated = excluded.generated, cause = excluded.cause,
             review_at = excluded.review_at, is_forgotten = excluded.is_forgotten, answers = excluded.answers, updated_at = now()""",
-        {"job": job, "rows": as_rows(rows)},
+        {"job": job, "rows": as_rows(new)},
     )
 
 

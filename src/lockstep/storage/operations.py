@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 from lockstep.engine.decisions.safeguards import Counts, Tally
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows, only_row
-from lockstep.storage.under_way import older_rival
+from lockstep.storage.dirty import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,45 +34,6 @@ class OpenOperation:
     planned_at: datetime
     queries: Sequence[Mapping[str, str]] | None = None
     error: Mapping[str, Any] | None = None
-
-
-async def journal(
-    connection: Connection, job: str, rows: Sequence[Mapping[str, Any]], *, owner: str
-) -> tuple[set[str], set[str]]:
-    """Write operations (id, kind, source_id, target_id, cycle, action, attempt, before, after, ...) as planned.
-
-    Returns the ids that were written and may be sent, and the ids of those whose account (*match_key*) is being created for another
-    object. All others have lost their lease. Leases and rivals are looked up row by row (hence the limits): in a join, a planner with
-    old statistics would read everything that is due.
-    """
-    cursor = await connection.execute(
-        f"""with given as materialized (
-            select * from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text,
-                cycle bigint, action text, attempt bigint, before jsonb, after jsonb, ends_access boolean, grants boolean,
-                empties boolean, renames boolean, decision text, match_key text,
-                other_keys text[], queries jsonb)
-        ), rival as (
-            select given.id from given where given.match_key is not null and {older_rival("given")}
-        ), written as (
-            insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after,
-                ends_access, grants, empties, renames, decision, match_key, other_keys, queries)
-            select given.id, %(job)s, given.kind, given.source_id, given.target_id, given.cycle, given.action, 'planned',
-                given.attempt, given.before, given.after, coalesce(given.ends_access, false), coalesce(given.grants, false),
-                coalesce(given.empties, false), coalesce(given.renames, false), given.decision, given.match_key,
-                given.other_keys, given.queries
-            from given
-            where given.id not in (select rival.id from rival) and coalesce((
-                select true from dirty
-                where dirty.job = %(job)s and dirty.kind = given.kind and dirty.source_id = given.source_id
-                    and dirty.attempt = given.attempt and dirty.lease_owner = %(owner)s and dirty.lease_until > now()
-                limit 1), false)
-            returning id
-        )
-        select id::text, true from written union all select id::text, false from rival""",  # noqa: S608
-        {"job": job, "rows": as_rows(rows), "owner": owner},
-    )
-    found = await cursor.fetchall()
-    return {row[0] for row in found if row[1]}, {row[0] for row in found if not row[1]}
 
 
 async def open_operations(
@@ -94,44 +55,6 @@ async def open_operations(
     return found
 
 
-async def settle(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Record how operations ended. *rows* have id, state, target_id, request_count, error."""
-    await connection.execute(
-        """update operation set
-            state = given.state,
-            target_id = case when given.target_id <> '' then given.target_id else operation.target_id end,
-            settled_at = case when given.state <> 'ambiguous' then clock_timestamp() end,
-            request_count = operation.request_count + given.request_count,
-            error = given.error
-        from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, state text, target_id text, request_count integer,
-            error jsonb)
-        where operation.id = given.id and operation.job = %(job)s""",
-        {"job": job, "rows": as_rows(rows)},
-    )
-
-
-async def reopen(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Reopen operations (id, target_id) whose response arrived after another worker had taken over the object: they happened after all.
-
-    Also marks their objects; returns how many. Confirmed operations stay confirmed.
-    """
-    cursor = await connection.execute(
-        """with late as (
-            update operation set state = 'ambiguous', settled_at = null,
-                target_id = case when given.target_id <> '' then given.target_id else operation.target_id end
-            from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, target_id text)
-            where operation.id = given.id and operation.job = %(job)s
-                and operation.state in ('planned', 'ambiguous', 'dropped')
-            returning operation.kind, operation.source_id
-        ), marked as (
-            select mark_dirty(%(job)s, kind, array_agg(source_id), 1::smallint, 'lateAnswer') from late group by kind
-        )
-        select (select count(*) from late), (select count(*) from marked)""",
-        {"job": job, "rows": as_rows(rows)},
-    )
-    return int((await only_row(cursor))[0])
-
-
 async def mark_forgotten(connection: Connection) -> list[str]:
     """Mark objects that have an open operation and are not dirty; return the affected jobs."""
     cursor = await connection.execute(
@@ -147,20 +70,6 @@ async def mark_forgotten(connection: Connection) -> list[str]:
         select distinct job from marked"""
     )
     return [row[0] for row in await cursor.fetchall()]
-
-
-async def hold(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Hold operations for approval. *rows* are those of `journal`, with the reason in *error*. Each object keeps only its newest one."""
-    await connection.execute(
-        """insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after, error)
-        select id, %(job)s, kind, source_id, target_id, cycle, action, 'held', attempt, before, after, error
-        from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text, cycle bigint,
-            action text, attempt bigint, before jsonb, after jsonb, error jsonb)
-        on conflict (job, kind, source_id) where state = 'held' do update set
-            action = excluded.action, attempt = excluded.attempt, before = excluded.before, after = excluded.after,
-            error = excluded.error, cycle = excluded.cycle""",
-        {"job": job, "rows": as_rows(rows)},
-    )
 
 
 async def held_among(
@@ -188,14 +97,14 @@ async def approved_among(
     return {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
 
 
-async def withdraw_held(connection: Connection, job: str, objects: Sequence[Mapping[str, Any]]) -> None:
-    """Withdraw the held operations of *objects* (kind, source_id): they are no longer wanted, or were done in another way."""
+async def withdraw_held(connection: Connection, job: str, claims: Iterable[Claim]) -> None:
+    """Withdraw the held operations of these objects: they are no longer wanted, or were done in another way."""
     await connection.execute(
         """update operation set state = 'dropped', settled_at = clock_timestamp()
         from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid)
         where operation.job = %(job)s and operation.kind = given.kind and operation.source_id = given.source_id
             and operation.state = 'held'""",
-        {"job": job, "rows": as_rows(objects)},
+        {"job": job, "rows": as_rows({"kind": one.kind, "source_id": one.source_id} for one in claims)},
     )
 
 

@@ -15,10 +15,11 @@ from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows
+from lockstep.storage.log_record import LogRecord
 
 
-async def append(connection: Connection, job: str, app: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append records. *rows* have the table's columns except job, app, seq and at."""
+async def append(connection: Connection, job: str, app: str, records: Sequence[LogRecord]) -> None:
+    """Append records to the log of *job*, which provisions the application with the id *app*."""
     await connection.execute(
         """insert into provisioning_log (id, change_id, job, app, cycle, action, status, kind, source_id, source_display,
             target_id, target_display, error_code, reason, duration_ms, initiated_by, record)
@@ -27,7 +28,7 @@ async def append(connection: Connection, job: str, app: str, rows: Sequence[Mapp
         from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, change_id uuid, cycle bigint, action text, status text,
             kind text, source_id uuid, source_display text, target_id text, target_display text, error_code text,
             reason text, duration_ms integer, initiated_by text, record jsonb)""",
-        {"job": job, "app": app, "rows": as_rows(rows)},
+        {"job": job, "app": app, "rows": as_rows(one.as_row() for one in records)},
     )
 
 

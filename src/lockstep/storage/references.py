@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingReference:
+    """*attribute* of the object *holder* is to point at *missing*, which has no account yet. Both are directory ids."""
+
+    kind: ObjectKind
+    holder: str
+    attribute: str
+    missing: str
+
+
 async def replace_waiting(
-    connection: Connection, job: str, holders: Iterable[str], rows: Sequence[Mapping[str, Any]]
+    connection: Connection, job: str, holders: Iterable[str], waiting: Sequence[WaitingReference]
 ) -> None:
-    """Replace everything that *holders* wait for by *rows* (kind, holder, attribute, missing)."""
+    """Replace everything that *holders* wait for by *waiting*."""
     await connection.execute(
         "delete from waiting_reference where job = %s and holder = any(%s::uuid[])", (job, list(holders))
     )
-    if rows:
+    if waiting:
         await connection.execute(
             """insert into waiting_reference (job, kind, holder, attribute, missing)
             select %(job)s, kind, holder, attribute, missing
             from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, holder uuid, attribute text, missing uuid)
             on conflict do nothing""",
-            {"job": job, "rows": as_rows(rows)},
+            {"job": job, "rows": as_rows(waiting)},
         )
 
 

@@ -5,12 +5,12 @@ Only the newest rejection of an object counts; ending it ends the earlier ones t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from lockstep.engine.decisions.rejections import Rejection
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows, only_row
+from lockstep.storage.dirty import Claim
 
 STANDS = "decision = 'rejected' and rejection_ended_at is null"
 
@@ -31,14 +31,14 @@ async def rejections_among(connection: Connection, job: str, kind: str, ids: Ite
     }
 
 
-async def end_rejections(connection: Connection, job: str, objects: Sequence[Mapping[str, Any]]) -> None:
-    """End the rejections of *objects* (kind, source_id)."""
+async def end_rejections(connection: Connection, job: str, claims: Iterable[Claim]) -> None:
+    """End the rejections that stand for these objects."""
     await connection.execute(
         f"""update operation set rejection_ended_at = clock_timestamp()
         from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid)
         where operation.job = %(job)s and operation.kind = given.kind and operation.source_id = given.source_id
             and {STANDS}""",  # noqa: S608
-        {"job": job, "rows": as_rows(objects)},
+        {"job": job, "rows": as_rows({"kind": one.kind, "source_id": one.source_id} for one in claims)},
     )
 
 

@@ -5,9 +5,8 @@ Comparing costs as much as the change, not as the group: usually only members no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows, only_row
@@ -25,6 +24,15 @@ class MemberChange:
     is_added: bool
     display: str = ""
     former_id: str = ""  # the account that stood for the member and now belongs to no member of the group
+
+
+@dataclass(frozen=True, slots=True)
+class UnsureMember:
+    """The account of *member* may or may not be in the application's group. Group and member are directory ids."""
+
+    group: str
+    member: str
+    account: str
 
 
 _FORMER = """coalesce((
@@ -181,9 +189,8 @@ async def compare_again(connection: Connection, job: str, group: str, members: S
     await connection.execute("select mark_dirty(%s, 'Group', array[%s]::uuid[], 5::smallint, 'members')", (job, group))
 
 
-async def mark_unsure(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Record that it is unknown whether the application's groups contain these members (group, member, account): wanted members are sent
-    again.
+async def mark_unsure(connection: Connection, job: str, unsure: Sequence[UnsureMember]) -> None:
+    """Record that it is unknown whether the application has these members: wanted members are sent again.
 
     A member who is no longer wanted is removed, even if it was never confirmed that they were added.
     """
@@ -198,7 +205,7 @@ async def mark_unsure(connection: Connection, job: str, rows: Sequence[Mapping[s
         insert into target_member (job, group_id, member_id, target_id, is_sure)
         select %(job)s, group_id, member_id, account, false from given order by 2, 3
         on conflict (job, group_id, member_id) do update set is_sure = false""",
-        {"job": job, "rows": as_rows(rows)},
+        {"job": job, "rows": as_rows(unsure)},
     )
 
 

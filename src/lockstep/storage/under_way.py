@@ -84,32 +84,3 @@ async def made_in_cycle(connection: Connection, cycle: int, keys: Iterable[str])
         (list(keys), cycle),
     )
     return {row[0] for row in await cursor.fetchall()}
-
-
-async def lock_accounts(connection: Connection, job: str, wanted: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Keep other workers off the accounts of *wanted* (id, kind, source_id, target_id) until this transaction ends.
-
-    Returns the ids that come too late: another object has the account or is being given it.
-    """
-    rows = as_rows(wanted)
-    # Lock in one order, so that two workers cannot deadlock.
-    await connection.execute(
-        """select pg_advisory_xact_lock(key) from (
-            select distinct hashtextextended(concat_ws(' ', %(job)s::text, kind, target_id), 0) as key
-            from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, target_id text) order by key
-        ) as keys""",
-        {"job": job, "rows": rows},
-    )
-    cursor = await connection.execute(
-        f"""select given.id
-        from jsonb_to_recordset(%(rows)s::jsonb) as given (id text, kind text, source_id uuid, target_id text)
-        where exists (select from operation other
-                where other.job = %(job)s and other.kind = given.kind and other.target_id = given.target_id
-                    and other.source_id <> given.source_id and other.{IS_OPEN})
-            or exists (select from link
-                where link.job = %(job)s and link.kind = given.kind and link.target_id = given.target_id
-                    and link.source_id <> given.source_id and link.state in ('live', 'lost')
-                    and not link.is_forgotten)""",  # noqa: S608
-        {"job": job, "rows": rows},
-    )
-    return {row[0] for row in await cursor.fetchall()}

@@ -6,13 +6,35 @@ A response that contains the value resets the count; objects whose difference wa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection
-from lockstep.storage.batches import Row, as_rows
+from lockstep.storage.batches import as_rows
 
 
-async def note_kept(connection: Connection, job: str, rows: Sequence[Row]) -> None:
-    """Record that the application keeps these attributes (*kind*, *path*). Marks objects whose difference was withheld."""
+@dataclass(frozen=True, slots=True)
+class KeptAttribute:
+    """An answer showed that the application keeps this attribute."""
+
+    kind: ObjectKind
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissingAttribute:
+    """*answers* in a row left this attribute out, the last time for the object *source_id*; *mapping*: the rule that it is sent by."""
+
+    kind: ObjectKind
+    path: str
+    mapping: str
+    source_id: str
+    display: str
+    answers: int = 1
+
+
+async def note_kept(connection: Connection, job: str, kept: Sequence[KeptAttribute]) -> None:
+    """Record that the application keeps these attributes. Marks objects whose difference was withheld."""
     await connection.execute(
         """with ended as (
             delete from unkept_attribute using jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, path text)
@@ -24,14 +46,12 @@ async def note_kept(connection: Connection, job: str, rows: Sequence[Row]) -> No
             where link.job = %(job)s and link.state = 'live' and link.desired_hash = ''
                 and link.kind in (select kind from ended where answers > 1)
             group by link.kind) as withheld""",
-        {"job": job, "rows": as_rows(rows)},
+        {"job": job, "rows": as_rows(kept)},
     )
 
 
-async def note_missing(connection: Connection, job: str, rows: Sequence[Row]) -> None:
-    """Record attributes that responses left out. *rows* have *kind*, *path*, *mapping*, *answers*, and the *source_id* and *display* of
-    the last object.
-    """
+async def note_missing(connection: Connection, job: str, missing: Sequence[MissingAttribute]) -> None:
+    """Record how many responses in a row left these attributes out."""
     await connection.execute(
         """insert into unkept_attribute (job, kind, path, mapping, answers, source_id, display)
         select %(job)s, kind, path, mapping, answers, source_id, display
@@ -43,7 +63,7 @@ async def note_missing(connection: Connection, job: str, rows: Sequence[Row]) ->
                 + case when unkept_attribute.mapping = excluded.mapping then unkept_attribute.answers else 0 end,
             first_at = case when unkept_attribute.mapping = excluded.mapping then unkept_attribute.first_at else now() end,
             mapping = excluded.mapping, source_id = excluded.source_id, display = excluded.display, last_at = now()""",
-        {"job": job, "rows": as_rows(rows)},
+        {"job": job, "rows": as_rows(missing)},
     )
 
 

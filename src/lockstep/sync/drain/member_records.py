@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from lockstep.engine.records import ObjectKind, Step, StepStatus, StepType
+from lockstep.engine.records import Change, ObjectKind, Step, StepStatus, StepType
 from lockstep.ports import Answer, Verdict
-from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
-from lockstep.storage.target_members import MemberChange
-from lockstep.sync.outcome.log_records import exchange_rows, new_id, step_row
+from lockstep.storage.journal import JournalEntry
+from lockstep.storage.log_record import LogRecord
+from lockstep.storage.target_members import MemberChange, UnsureMember
+from lockstep.sync.outcome.log_records import new_id, record_of_members
 from lockstep.sync.outcome.outcomes import Failure
 from lockstep.sync.planning.planner import Planned
 from lockstep.wording import counted
 
 ABOUT_MEMBERS = frozenset({400, 404, 409, 422})
+MEMBERS = "members"  # the action of such an operation in the journal
 
 
-def journal_row(claim: Claim, planned: Planned, operation_id: str, part: Sequence[MemberChange]) -> Row:
+def chunk_entry(claim: Claim, planned: Planned, operation_id: str, part: Sequence[MemberChange]) -> JournalEntry:
     """One chunk as the journal keeps it before it is sent."""
-    return {
-        "id": operation_id,
-        "kind": ObjectKind.GROUP.value,
-        "source_id": claim.source_id,
-        "target_id": planned.plan.target_id,
-        "cycle": claim.cycle,
-        "action": "members",
-        "attempt": claim.attempt,
-        "before": None,
-        "after": {
+    return JournalEntry(
+        id=operation_id,
+        kind=ObjectKind.GROUP,
+        source_id=claim.source_id,
+        target_id=planned.plan.target_id,
+        cycle=claim.cycle,
+        action=MEMBERS,
+        attempt=claim.attempt,
+        before=None,
+        after={
             "add": [one.target_id for one in part if one.is_added],
             "remove": [one.former_id for one in part if one.former_id],
-            "members": member_rows(claim.source_id, part),
+            "members": unsure_members(claim.source_id, part),
         },
-    }
+    )
 
 
-def member_rows(group: str, part: Sequence[MemberChange]) -> list[Row]:
-    return [{"group": group, "member": one.member_id, "account": one.target_id} for one in part]
+def unsure_members(group: str, part: Sequence[MemberChange]) -> list[UnsureMember]:
+    """The members of *part*, for as long as it is unknown whether the application has them."""
+    return [UnsureMember(group, one.member_id, one.target_id) for one in part]
 
 
-def log_row(
+def chunk_record(
     claim: Claim,
     planned: Planned,
     operation_id: str,
@@ -48,62 +51,38 @@ def log_row(
     answer: Answer,
     *,
     initiated_by: str,
-) -> Row:
+) -> LogRecord:
     """What the provisioning log says of one chunk."""
     added, removed = sum(one.is_added for one in part), sum(not one.is_added for one in part)
     text = f"{added} members added and {removed} removed." if answer.is_done else answer.detail
     if len(part) == 1 and may_be_about_members(answer):
         text = refusal([(part[0], answer)]).reason
     status = StepStatus.SUCCESS if answer.is_done else StepStatus.FAILURE
-    step = Step("EntryExportUpdate", StepType.EXPORT, status, text)
-    error = None
-    if not answer.is_done:
-        error = {
-            "errorCode": answer.code,
-            "reason": text,
-            "errorCategory": "failure",
-            "additionalDetails": {},
-            "recommendedAction": answer.next_step,
-        }
-    return {
-        "id": new_id(),
-        "change_id": operation_id,
-        "cycle": claim.cycle,
-        "action": "update",
-        "status": "success" if answer.is_done else "failure",
-        "kind": ObjectKind.GROUP.value,
-        "source_id": claim.source_id,
-        "source_display": planned.plan.display,
-        "target_id": planned.plan.target_id,
-        "target_display": "",
-        "error_code": answer.code if error else "",
-        "reason": text,
-        "duration_ms": 0,
-        "initiated_by": initiated_by,
-        "record": {
-            "steps": [step_row(step)],
-            "modifiedProperties": list(_modified(part)),
-            "errorInformation": error,
-            "exchanges": exchange_rows(answer, whole=not answer.is_done),
-        },
-    }
+    return record_of_members(
+        claim,
+        planned.plan,
+        Step("EntryExportUpdate", StepType.EXPORT, status, text),
+        change_id=operation_id,
+        initiated_by=initiated_by,
+        changes=[_change(one) for one in part],
+        answer=answer,
+        failure=None if answer.is_done else Failure(answer.code, text, answer.next_step),
+    )
 
 
-def unverified_row(claim: Claim, planned: Planned, changes: int, *, initiated_by: str) -> Row:
-    """What the log says of members that were accepted and that the application does not show."""
+def unverified_record(claim: Claim, planned: Planned, changes: int, *, initiated_by: str) -> LogRecord:
+    """What the log says of changes that the application accepted in a group whose members it does not show."""
     text = (
         f"{changes} {'change' if changes == 1 else 'changes'} of members were accepted and cannot be verified: "
         "the application does not show the members of the group."
     )
-    row = log_row(claim, planned, new_id(), (), Answer(Verdict.DONE, detail=text), initiated_by=initiated_by)
     step = Step("EntryExportReadBack", StepType.EXPORT, StepStatus.WARNING, text)
-    return {**row, "reason": text, "record": {**row["record"], "steps": [step_row(step)]}}
+    return record_of_members(claim, planned.plan, step, change_id=new_id(), initiated_by=initiated_by)
 
 
-def _modified(part: Sequence[MemberChange]) -> Iterator[Row]:
-    for one in part:
-        old, new = (None, one.target_id) if one.is_added else (one.target_id, None)
-        yield {"displayName": "members", "oldValue": old, "newValue": new}
+def _change(one: MemberChange) -> Change:
+    old, new = (None, one.target_id) if one.is_added else (one.target_id, None)
+    return Change("members", old, new)
 
 
 def refusal(refused: Sequence[tuple[MemberChange, Answer]]) -> Failure:

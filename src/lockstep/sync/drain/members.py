@@ -15,23 +15,24 @@ from datetime import timedelta
 from lockstep.engine.records import LinkState, ObjectKind
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.postgres.pool import transaction
-from lockstep.storage import dirty, links, operations, provisioning_log, references, target_members, unverified
+from lockstep.storage import dirty, journal, links, provisioning_log, references, target_members, unverified
 from lockstep.storage.dirty import Claim
+from lockstep.storage.journal import SettledOperation
 from lockstep.storage.pipelines import pipelined
-from lockstep.storage.target_members import MemberChange
+from lockstep.storage.target_members import MemberChange, UnsureMember
 from lockstep.sync.drain.member_check import Unseen, is_sampled, read_back, shows_otherwise
 from lockstep.sync.drain.member_records import (
-    journal_row,
-    log_row,
+    chunk_entry,
+    chunk_record,
     may_be_about_members,
-    member_rows,
     refusal,
-    unverified_row,
+    unsure_members,
+    unverified_record,
 )
 from lockstep.sync.drain.sending import GONE_TEXT, failed_look
 from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.log_records import new_id
-from lockstep.sync.outcome.outcomes import Failure, Outcome, settled_row
+from lockstep.sync.outcome.outcomes import Failure, Outcome
 from lockstep.sync.planning.planner import Planned
 from lockstep.sync.services import Job, Services
 
@@ -170,16 +171,16 @@ class MemberSync:
             return
         self.result.unkept = unkept.failure(expected)
         self.result.not_kept = len(unkept.missing) + len(unkept.remaining)
-        rows = [{"group": group, "member": member, "account": one} for member, one in unkept.missing.items()]
+        unsure = [UnsureMember(group, member, one) for member, one in unkept.missing.items()]
         async with self.services.pool.connection() as connection:
-            await target_members.mark_unsure(connection, self.job.id, rows)
+            await target_members.mark_unsure(connection, self.job.id, unsure)
 
     async def _tell_unseen(self, why: Unseen) -> None:
         """Members that the application does not show are written, and not known to be there."""
         if why is Unseen.NOT_READ:
             return
         self.result.unverified = self.result.added + self.result.removed
-        record = unverified_row(self.claim, self.planned, self.result.unverified, initiated_by=self.initiated_by)
+        record = unverified_record(self.claim, self.planned, self.result.unverified, initiated_by=self.initiated_by)
         async with self.services.pool.connection() as connection:
             await unverified.note(connection, self.job.id, self.claim.source_id)
             await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
@@ -272,8 +273,8 @@ class MemberSync:
         # Before the journal: what stands there is sent without delay.
         await self.services.turns(self.job).wait()
         async with pipelined(self.services.pool) as connection:
-            row = journal_row(self.claim, self.planned, operation_id, part)
-            written, _ = await operations.journal(connection, self.job.id, [row], owner=self.services.owner)
+            entry = chunk_entry(self.claim, self.planned, operation_id, part)
+            written, _ = await journal.write_entries(connection, self.job.id, [entry], owner=self.services.owner)
             if operation_id not in written:
                 return None
         add = [one.target_id for one in part if one.is_added]
@@ -288,12 +289,13 @@ class MemberSync:
             is_unknown = not answer.is_done and answer.verdict in NO_END
             if self.claim.attempt not in await dirty.fence(connection, self.job.id, [self.claim]):
                 # Whoever has the group now must not count on what it held before this request.
-                await operations.reopen(connection, self.job.id, [{"id": operation_id, "target_id": ""}])
+                await journal.reopen(connection, self.job.id, [SettledOperation(operation_id, "confirmed")])
                 return None
             if is_unknown:
-                await target_members.mark_unsure(connection, self.job.id, member_rows(self.claim.source_id, part))
+                await target_members.mark_unsure(connection, self.job.id, unsure_members(self.claim.source_id, part))
             state = "confirmed" if answer.is_done else "dropped"
-            await operations.settle(connection, self.job.id, [settled_row(operation_id, state, requests=1)])
+            ended = SettledOperation(operation_id, state, request_count=1)
+            await journal.settle(connection, self.job.id, [ended])
             if answer.is_done:
                 await target_members.apply_changes(connection, self.job.id, self.claim.source_id, part)
                 if left:
@@ -301,7 +303,9 @@ class MemberSync:
                 etag = answer.account.etag if answer.account is not None else ""
                 await links.save_etag(connection, self.job.id, ObjectKind.GROUP, self.claim.source_id, etag)
             if not _is_step_of_search(part, answer):
-                record = log_row(self.claim, self.planned, operation_id, part, answer, initiated_by=self.initiated_by)
+                record = chunk_record(
+                    self.claim, self.planned, operation_id, part, answer, initiated_by=self.initiated_by
+                )
                 await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
         if answer.is_done:
             self.result.added += sum(one.is_added for one in part)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from lockstep.engine.decisions.plan import Prepared
 from lockstep.engine.decisions.steps import decision_step, import_step, scoping_step
@@ -17,6 +16,7 @@ from lockstep.engine.records import Action, ObjectKind, Plan, Reason
 from lockstep.ports import TargetReader
 from lockstep.storage import cycles, dirty
 from lockstep.storage.dirty import Claim
+from lockstep.storage.log_record import LogRecord
 from lockstep.sync.drain.pipeline import Pipeline
 from lockstep.sync.drain.settling import MAYBE_CREATED, Settlement, settle
 from lockstep.sync.drain.slices import plan_slice
@@ -34,11 +34,11 @@ SLICE = 50
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What became of one object. *record* is its log record; empty where the object could not be worked on (*problem*)."""
+    """What became of one object. *record*: its log record; None where nothing is new, or where a *problem* kept it from being planned."""
 
     source_id: str
     counted: str
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: LogRecord | None = None
     problem: str = ""
 
 
@@ -78,10 +78,8 @@ async def push(
         if not outcome.counted and outcomes.is_undecided(outcome):
             undecided[outcome.claim.source_id] = Undecided.of(outcome)
         if outcome.counted or not outcomes.is_undecided(outcome):
-            problem = str(error.get("reason", "")) if not outcome.log else ""
-            results[outcome.claim.source_id] = Pushed(
-                outcome.claim.source_id, outcome.counted, outcome.log or {}, problem
-            )
+            problem = str(error.get("reason", "")) if outcome.log is None else ""
+            results[outcome.claim.source_id] = Pushed(outcome.claim.source_id, outcome.counted, outcome.log, problem)
 
     async with services.pool.connection() as connection:
         cycle = await cycles.open_on_demand(connection, job.id)

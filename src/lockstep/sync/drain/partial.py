@@ -16,9 +16,10 @@ from lockstep.engine.records import Action, Change, LinkState
 from lockstep.engine.rules.configuration import ObjectMapping
 from lockstep.ports import Answer, Verdict
 from lockstep.storage.dirty import Claim
+from lockstep.storage.journal import SettledOperation
 from lockstep.sync.outcome import kept_values, outcomes
-from lockstep.sync.outcome.link_rows import link_row
-from lockstep.sync.outcome.outcomes import Failure, Outcome, settled_row
+from lockstep.sync.outcome.new_links import link_after
+from lockstep.sync.outcome.outcomes import Failure, Outcome
 from lockstep.sync.planning.planner import Planned
 
 REFUSED_STATUS = frozenset({400, 422})
@@ -115,19 +116,19 @@ def outcome(
     )
     missing = replace(planned, plan=replace(plan, changes=tuple(one for one in plan.changes if one.path in left_out)))
     failure = _failure(answer)
-    row = link_row(taken, answer)
+    link = link_after(taken, answer)
     target_id = answer.account.id if answer.account is not None else plan.target_id
-    settled = settled_row(operation, "confirmed", target_id=target_id, requests=outcomes.requests_of(answer))
+    settled = SettledOperation(operation, "confirmed", target_id, outcomes.requests_of(answer))
     refused = outcomes.refused(claim, missing, failure, moment=moment, settled=(settled,))
     return (
         replace(
             refused,
-            # No wish is remembered as fulfilled: what was refused is to differ until it is accepted.
-            link={**row, "desired_hash": ""} if row is not None else None,
+            # Without a hash the object is compared again, so what was refused differs until it is accepted.
+            link=replace(link, desired_hash="") if link is not None else None,
             takes_over=bool(plan.takes_over_from),
             is_newly_linked=plan.action is Action.CREATE or plan.link_to is not None,
             requests=planned.requests + outcomes.requests_of(answer),
-            evidence=kept_values.evidence_rows(planned, answer.judged),
+            evidence=kept_values.evidence_of(planned, answer.judged),
         ),
         failure,
     )

@@ -20,8 +20,9 @@ from lockstep.engine.decisions.patience import Asked
 from lockstep.engine.decisions.plan_new import UNDER_WAY
 from lockstep.engine.records import Action
 from lockstep.ports import Answer, Target, TargetSettings
-from lockstep.storage import operations, under_way
+from lockstep.storage import journal
 from lockstep.storage.dirty import Claim
+from lockstep.storage.journal import SettledOperation
 from lockstep.storage.pipelines import pipelined
 from lockstep.sync import application_health
 from lockstep.sync.drain import members, sending, settled_outcomes
@@ -159,7 +160,7 @@ class Pipeline:
         is_stopping = self.stop_claiming or self.services.stopping.is_set()
         if is_lease_long_enough and not is_stopping and not self.seconds_to_wait:
             return True
-        settled = (outcomes.settled_row(work.operation_id, "dropped"),) if isinstance(work, Write) else ()
+        settled = (SettledOperation(work.operation_id, "dropped"),) if isinstance(work, Write) else ()
         due = datetime.now(UTC) + timedelta(seconds=self.seconds_to_wait) if self.seconds_to_wait else None
         self.done(giving_back.not_sent(work.claim, due=due, settled=settled))
         return False
@@ -268,12 +269,14 @@ class Pipeline:
     async def _journal_writes(self) -> None:
         while True:
             batch = await self._journal.take()
-            rows = [sending.journal_row(self.job.id, write) for write in batch]
-            taking = [row for write, row in zip(batch, rows, strict=True) if write.planned.plan.link_to is not None]
+            entries = [sending.journal_entry(self.job.id, write) for write in batch]
+            taking = [one for write, one in zip(batch, entries, strict=True) if write.planned.plan.link_to is not None]
             async with pipelined(self.services.pool) as connection:
-                too_late = await under_way.lock_accounts(connection, self.job.id, taking) if taking else set()
-                rows = [row for row in rows if row["id"] not in too_late]
-                journalled, rivals = await operations.journal(connection, self.job.id, rows, owner=self.services.owner)
+                too_late = await journal.lock_accounts(connection, self.job.id, taking) if taking else set()
+                in_time = [one for one in entries if one.id not in too_late]
+                journalled, rivals = await journal.write_entries(
+                    connection, self.job.id, in_time, owner=self.services.owner
+                )
             for write in batch:
                 if write.operation_id in journalled:
                     self._queue.put(write)
@@ -322,8 +325,8 @@ class Pipeline:
             failure = unrecordable(violated)
             still_open = outcomes.unlinked(one)
             outcome = refused(one.claim, None, failure, moment=self.services.moment(), settled=still_open)
-            log_row = as_failure(one.log, failure) if one.log is not None else None
-            await record(self.services.pool, self.job, [replace(outcome, log=log_row, requests=one.requests)])
+            failed = as_failure(one.log, failure) if one.log is not None else None
+            await record(self.services.pool, self.job, [replace(outcome, log=failed, requests=one.requests)])
             return
         self._turns.learn(state, asked_at=asked_at)
         self._in_vain |= state.streaks.keys()

@@ -23,14 +23,14 @@ from lockstep.engine.decisions.settlement import Sent, answers_to, resembles
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Action, Change
 from lockstep.ports import Answer, Target, TargetError, Verdict
-from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
+from lockstep.storage.journal import HoldReason, JournalEntry, OperationError, SettledOperation
 from lockstep.sync.drain import partial
 from lockstep.sync.drain.read_back import confirmed
 from lockstep.sync.drain.work import Write
 from lockstep.sync.outcome import giving_back, kept_values, outcomes
 from lockstep.sync.outcome.log_records import SYSTEM, changes_document, record_of, record_of_failure
-from lockstep.sync.outcome.outcomes import Failure, Outcome, settled_row
+from lockstep.sync.outcome.outcomes import Failure, Outcome
 from lockstep.sync.planning.planner import Planned
 
 log = structlog.get_logger()
@@ -102,10 +102,10 @@ def outcome_of(
     requests = outcomes.requests_of(answer)
     looks = outcomes.looks_so_far(claim)
 
-    def settled(state: str) -> tuple[Row, ...]:
+    def settled(state: str) -> tuple[SettledOperation, ...]:
         status = answer.exchanges[-1].status if answer.exchanges else None
-        error = None if state == "confirmed" else {"code": answer.code, "detail": answer.detail, "status": status}
-        return (settled_row(operation, state, requests=requests, error=error),)
+        error = None if state == "confirmed" else OperationError(answer.code, answer.detail, status)
+        return (SettledOperation(operation, state, request_count=requests, error=error),)
 
     def again(words: str, state: str, *, is_first_at_once: bool = False) -> Outcome:
         return giving_back.look_again(
@@ -162,7 +162,13 @@ def _may_be_of_before(planned: Planned, answer: Answer) -> bool:
 
 
 def _not_taken(
-    claim: Claim, answer: Answer, *, moment: Moment, wait: timedelta, settled: tuple[Row, ...] = (), requests: int
+    claim: Claim,
+    answer: Answer,
+    *,
+    moment: Moment,
+    wait: timedelta,
+    settled: tuple[SettledOperation, ...] = (),
+    requests: int,
 ) -> Outcome:
     """The outcome where the application took no request. What our own turns held back was never sent, and counts for nothing."""
     if answer.verdict is Verdict.THROTTLED and not answer.exchanges:
@@ -228,31 +234,29 @@ def _logged(
     return replace(outcome, log=record, requests=outcome.requests + requests)
 
 
-def journal_row(job: str, write: Write) -> Row:
-    """The operation as Transaction A writes it."""
+def journal_entry(job: str, write: Write) -> JournalEntry:
+    """The operation as the journal keeps it before it is sent."""
     plan = write.planned.plan
     before, after = changes_document(plan.changes)
     queries = write.planned.prepared.queries if plan.action is Action.CREATE else ()
-    keys = [match_key(job, plan.kind, query) for query in queries]
-    return {
-        "id": write.operation_id,
-        "kind": plan.kind.value,
-        "source_id": plan.source_id,
-        "target_id": plan.link_to.id if plan.link_to is not None else plan.target_id,
-        "cycle": write.claim.cycle,
-        "action": plan.action.value,
-        "attempt": write.claim.attempt,
-        "before": before,
-        "after": after,
-        "ends_access": plan.ends_access,
-        "grants": bool(plan.grants),
-        "empties": plan.empties,
-        "renames": bool(plan.renames),
-        "match_key": keys[0] if keys else None,
-        "other_keys": keys[1:] or None,
-        "queries": [{"attribute": one.attribute, "value": one.value} for one in queries] or None,
-        "decision": "approved" if is_approved(write.claim) else None,
-    }
+    return JournalEntry(
+        id=write.operation_id,
+        kind=plan.kind,
+        source_id=plan.source_id,
+        target_id=plan.link_to.id if plan.link_to is not None else plan.target_id,
+        cycle=write.claim.cycle,
+        action=plan.action.value,
+        attempt=write.claim.attempt,
+        before=before,
+        after=after,
+        ends_access=plan.ends_access,
+        grants=bool(plan.grants),
+        empties=plan.empties,
+        renames=bool(plan.renames),
+        decision="approved" if is_approved(write.claim) else None,
+        match_keys=tuple(match_key(job, plan.kind, query) for query in queries),
+        queries=tuple(queries),
+    )
 
 
 def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: str, initiated_by: str) -> Outcome:
@@ -262,7 +266,7 @@ def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: st
     if plan.reason.code == REJECTED:
         outcome = outcomes.left_rejected(claim, planned)
     elif plan.action is Action.HELD:
-        outcome = outcomes.held_back(claim, planned, _held_row(claim, planned, change_id))
+        outcome = outcomes.held_back(claim, planned, _held_entry(claim, planned, change_id))
     elif plan.action is Action.REFUSE:
         account = plan.reason.details.get("targetId", "") if plan.reason.details.get("linkedTo") else ""
         failure = Failure(plan.reason.code, plan.reason.text, plan.reason.next_step, account)
@@ -285,22 +289,20 @@ def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: st
     return replace(outcome, log=record)
 
 
-def _held_row(claim: Claim, planned: Planned, operation_id: str) -> Row:
-    reason = planned.plan.reason
-    row = journal_row("", Write(claim, planned, operation_id))  # nothing is under way while it is held
-    action = planned.plan.held_action or planned.plan.action
-    why = next(iter(planned.plan.reasons[1:]), reason)
-    error = {
-        "code": reason.code,
-        "reason": reason.text,
-        "display": planned.plan.display,
-        "details": dict(reason.details),
-        "grants": list(planned.plan.grants),
-        "why": why.text,
-        "cause": planned.plan.cause,
-        "effects": sorted(guarded_effects(planned.plan)),
-    }
-    return {**row, "action": action.value, "error": error}
+def _held_entry(claim: Claim, planned: Planned, operation_id: str) -> JournalEntry:
+    plan, reason = planned.plan, planned.plan.reason
+    entry = journal_entry("", Write(claim, planned, operation_id))
+    why = HoldReason(
+        code=reason.code,
+        reason=reason.text,
+        display=plan.display,
+        details=reason.details,
+        grants=plan.grants,
+        why=next(iter(plan.reasons[1:]), reason).text,
+        cause=plan.cause,
+        effects=tuple(sorted(guarded_effects(plan))),
+    )
+    return replace(entry, action=(plan.held_action or plan.action).value, held=why)
 
 
 def waits_for_another(claim: Claim, planned: Planned) -> bool:

@@ -14,10 +14,11 @@ from lockstep.engine.moment import Moment
 from lockstep.engine.records import Account, Action, Change, ObjectKind, Plan, Reason, Step, StepStatus, StepType
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
+from lockstep.storage.log_record import LogRecord
 from lockstep.storage.operations import OpenOperation
 from lockstep.sync.drain.settling import MAYBE_CREATED, Settlement
 from lockstep.sync.outcome import giving_back, outcomes
-from lockstep.sync.outcome.log_records import record_of
+from lockstep.sync.outcome.log_records import as_success, record_of
 from lockstep.sync.outcome.outcomes import COUNTED, MOST_LOOKS_AGAIN, MOST_UNCERTAIN_LOOKS, SETTLED, Failure, Outcome
 from lockstep.sync.planning.planner import Planned
 
@@ -37,13 +38,13 @@ def settled(
     is_worn_out = outcomes.looks_so_far(claim) >= MOST_UNCERTAIN_LOOKS and not settlement.may_still_arrive
     if settlement.waits and is_worn_out:
         problem = problem or Failure(MAYBE_CREATED, settlement.waits, "Nothing to do: it is looked for again.")
-    rows, link = tuple(settlement.settled), settlement.link_row
+    ended, link = tuple(settlement.settled), settlement.changed_link
     if problem is not None:
-        outcome = outcomes.refused(claim, None, problem, moment=moment, settled=rows, is_unsettled=True)
+        outcome = outcomes.refused(claim, None, problem, moment=moment, settled=ended, is_unsettled=True)
     elif settlement.waits:
-        outcome = giving_back.look_again(claim, settlement.waits, after=wait, moment=moment, settled=rows, requests=0)
+        outcome = giving_back.look_again(claim, settlement.waits, after=wait, moment=moment, settled=ended, requests=0)
     else:
-        outcome = Outcome(claim, settled=rows, postponed=_planned_next(claim, settlement))
+        outcome = Outcome(claim, settled=ended, postponed=_planned_next(claim, settlement))
     return replace(
         outcome,
         link=link,
@@ -99,18 +100,13 @@ def _planned_next(claim: Claim, settlement: Settlement) -> Row:
     )
 
 
-def _records(claim: Claim, display: str, settlement: Settlement, initiated_by: str) -> Iterator[Row]:
+def _records(claim: Claim, display: str, settlement: Settlement, initiated_by: str) -> Iterator[LogRecord]:
     for operation, account in settlement.done:
         plan = _as_plan(operation, display, account)
         record = record_of(
             plan, change_id=operation.id, cycle=claim.cycle, initiated_by=initiated_by, marks=claim.reasons
         )
-        yield {
-            **record,
-            "status": "success",
-            "error_code": "",
-            "record": {**record["record"], "errorInformation": None},
-        }
+        yield as_success(record)
 
 
 def _as_plan(operation: OpenOperation, display: str, account: Account | None) -> Plan:

@@ -29,17 +29,18 @@ from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
 from lockstep.engine.records import Account, Action, Link, LinkState, Reason, Values
 from lockstep.ports import TargetReader
 from lockstep.storage import links, under_way
-from lockstep.storage.batches import Row
+from lockstep.storage.journal import SettledOperation
 from lockstep.storage.links import Holder
 from lockstep.storage.operations import OpenOperation
+from lockstep.storage.target_members import UnsureMember
 from lockstep.storage.under_way import Candidate
-from lockstep.sync.outcome.link_rows import made_link, settled_link
-from lockstep.sync.outcome.outcomes import Failure, settled_row
+from lockstep.sync.drain.member_records import MEMBERS
+from lockstep.sync.outcome.new_links import made_link
+from lockstep.sync.outcome.outcomes import Failure
 from lockstep.sync.planning.accounts import SEARCH_LAG_SECONDS, known_queries, read_account
 from lockstep.sync.planning.planner import CountingReader, Planned
 from lockstep.sync.services import Job, Services
 
-MEMBERS = "members"
 MAYBE_CREATED = "MaybeCreated"
 UNANSWERED = frozenset({None, 502, 503, 504})  # HTTP statuses after which a request may still reach the application
 
@@ -53,9 +54,9 @@ class Settlement:
     """
 
     link: Link | None
-    settled: list[Row] = field(default_factory=list)
+    settled: list[SettledOperation] = field(default_factory=list)
     done: list[tuple[OpenOperation, Account | None]] = field(default_factory=list)
-    unsure: list[Row] = field(default_factory=list)
+    unsure: list[UnsureMember] = field(default_factory=list)
     is_linked_now: bool = False
     is_changed: bool = False
     takes_over: bool = False
@@ -66,11 +67,11 @@ class Settlement:
     requests: int = 0
 
     @property
-    def link_row(self) -> Row | None:
-        return settled_link(self.link) if self.link is not None and self.is_changed else None
+    def changed_link(self) -> Link | None:
+        return self.link if self.is_changed else None
 
     def end(self, operation: OpenOperation, state: str, account: Account | None = None) -> None:
-        self.settled.append(settled_row(operation.id, state, target_id=account.id if account is not None else ""))
+        self.settled.append(SettledOperation(operation.id, state, account.id if account is not None else ""))
         if state == "confirmed":
             self.done.append((operation, account))
 
@@ -88,7 +89,7 @@ async def settle(
     creates = [one for one in unsettled if one.action == Action.CREATE]
     for operation in unsettled:
         if operation.action == MEMBERS:
-            run.found.unsure += _member_rows(operation)
+            run.found.unsure += _members_of(operation)
             run.found.end(operation, "dropped")
         elif operation.action != Action.CREATE:
             await run.change(operation)
@@ -174,7 +175,7 @@ class _Run:
             self.found.end(operation, "confirmed", account)
         else:
             if operation.target_id != account.id:  # whatever becomes of its disabling, the journal leads to it
-                self.found.settled.append(settled_row(operation.id, "ambiguous", target_id=account.id))
+                self.found.settled.append(SettledOperation(operation.id, "ambiguous", account.id))
             self.found.stray = account
 
     async def _made_by(self, operation: OpenOperation, what: Sent) -> list[Account] | None:
@@ -284,5 +285,6 @@ def _holds_account(link: Link | None) -> bool:
     return link is not None and link.state in (LinkState.LIVE, LinkState.DISABLED) and not link.is_forgotten
 
 
-def _member_rows(operation: OpenOperation) -> list[Row]:
-    return [dict(one) for one in (operation.after or {}).get("members", ())]
+def _members_of(operation: OpenOperation) -> list[UnsureMember]:
+    members = (operation.after or {}).get("members", ())
+    return [UnsureMember(one["group"], one["member"], one["account"]) for one in members]

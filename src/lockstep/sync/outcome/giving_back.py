@@ -12,6 +12,7 @@ from lockstep.engine.moment import Moment
 from lockstep.ports import Answer
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
+from lockstep.storage.journal import SettledOperation
 from lockstep.sync.outcome.outcomes import (
     AT_ONCE,
     LOOK_AGAIN,
@@ -28,7 +29,7 @@ def look_again(
     *,
     after: timedelta,
     moment: Moment,
-    settled: tuple[Row, ...],
+    settled: tuple[SettledOperation, ...],
     requests: int,
     is_first_at_once: bool = False,
 ) -> Outcome:
@@ -53,7 +54,7 @@ def put_off(
     *,
     first: timedelta,
     moment: Moment,
-    settled: tuple[Row, ...] = (),
+    settled: tuple[SettledOperation, ...] = (),
     requests: int,
 ) -> Outcome:
     """The application took no request (busy, not there, not allowed): nothing happened, and the object waits for its turn.
@@ -77,7 +78,7 @@ def put_off(
     return Outcome(claim, counted=counted, settled=settled, postponed=postponed, requests=requests)
 
 
-def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[Row, ...] = ()) -> Outcome:
+def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[SettledOperation, ...] = ()) -> Outcome:
     """Nothing was asked (stopping, or the application wants quiet): the object is free again as it was, due at once or at *due*."""
     postponed = postponed_row(
         claim,

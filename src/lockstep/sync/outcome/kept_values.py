@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from lockstep.engine.decisions.diff import same_value
 from lockstep.engine.decisions.kept import Fate, Judged, after_read, after_write, judge, rule_of
@@ -12,10 +12,11 @@ from lockstep.engine.decisions.mapping import held_values
 from lockstep.engine.records import Account, Action, Change, Link, Plan
 from lockstep.engine.rules.configuration import AttributeMapping
 from lockstep.ports import Answer, Verdict
-from lockstep.storage.batches import Row
+from lockstep.storage.unkept import KeptAttribute, MissingAttribute
 from lockstep.sync.planning.planner import Planned
 
 NOT_KEPT = "NotKept"
+Evidence: TypeAlias = KeptAttribute | MissingAttribute
 
 
 def with_judgement(planned: Planned, answer: Answer) -> Answer:
@@ -61,33 +62,32 @@ def is_news(planned: Planned) -> bool:
     return link is not None and bool(link.answers) and _read(planned, link)[0] != link.answers
 
 
-def evidence_rows(planned: Planned, judged: Sequence[Judged]) -> tuple[Row, ...]:
-    """For the job as a whole: which attributes were kept, and which were left out."""
+def evidence_of(planned: Planned, judged: Sequence[Judged]) -> tuple[Evidence, ...]:
+    """What the job learns from it: which attributes the application kept, and which it left out."""
     mapping, plan = planned.prepared.mapping, planned.plan
     if mapping is None or not judged:
         return ()
-    return tuple(_row(plan, one, mapping.by_target[one.path]) for one in judged if one.fate is not Fate.REFUSED)
+    return tuple(_evidence(plan, one, mapping.by_target[one.path]) for one in judged if one.fate is not Fate.REFUSED)
 
 
-def _row(plan: Plan, one: Judged, mapping: AttributeMapping) -> Row:
-    row = {"kind": plan.kind.value, "path": one.path, "is_kept": one.fate is not Fate.MISSING}
+def _evidence(plan: Plan, one: Judged, mapping: AttributeMapping) -> Evidence:
     if one.fate is not Fate.MISSING:
-        return row
-    return {**row, "mapping": rule_of(mapping), "source_id": plan.source_id, "display": plan.display}
+        return KeptAttribute(plan.kind, one.path)
+    return MissingAttribute(plan.kind, one.path, rule_of(mapping), plan.source_id, plan.display)
 
 
-def in_order(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    """*rows* of a batch, summed up: the attributes that some answer had, and how many answers left each out since."""
-    kept: dict[tuple[str, str], Row] = {}
-    missing: dict[tuple[str, str], Row] = {}
-    for row in rows:
-        key = (row["kind"], row["path"])
-        if row["is_kept"]:
-            kept[key] = {"kind": row["kind"], "path": row["path"]}
+def in_order(evidence: Sequence[Evidence]) -> tuple[list[KeptAttribute], list[MissingAttribute]]:
+    """The evidence of a batch, oldest first, added up: what some answer held, and how many answers left each attribute out since."""
+    kept: dict[tuple[str, str], KeptAttribute] = {}
+    missing: dict[tuple[str, str], MissingAttribute] = {}
+    for one in evidence:
+        key = (one.kind.value, one.path)
+        if isinstance(one, KeptAttribute):
+            kept[key] = one
             missing.pop(key, None)
         else:
             before = missing.get(key)
-            missing[key] = {**row, "answers": 1 + (before["answers"] if before else 0)}
+            missing[key] = replace(one, answers=one.answers + (before.answers if before is not None else 0))
     return list(kept.values()), list(missing.values())
 
 

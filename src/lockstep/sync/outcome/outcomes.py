@@ -14,12 +14,16 @@ from lockstep.engine.decisions.intent import IntentKind
 from lockstep.engine.decisions.plan import Prepared
 from lockstep.engine.decisions.retry import QUICK_TRIES, retry_at
 from lockstep.engine.moment import Moment
-from lockstep.engine.records import Action
+from lockstep.engine.records import Action, Link
 from lockstep.ports import Answer, Verdict
 from lockstep.storage.batches import Row
 from lockstep.storage.dirty import Claim
+from lockstep.storage.journal import JournalEntry, SettledOperation
+from lockstep.storage.log_record import LogRecord
+from lockstep.storage.references import WaitingReference
+from lockstep.storage.target_members import UnsureMember
 from lockstep.sync.outcome import kept_values
-from lockstep.sync.outcome.link_rows import becomes_lost, link_row, touches_link, waiting_rows
+from lockstep.sync.outcome.new_links import becomes_lost, link_after, touches_link, waiting_references
 from lockstep.sync.planning.planner import Planned
 
 COUNTED: Mapping[Action, str] = {
@@ -60,21 +64,23 @@ class Outcome:
 
     claim: Claim
     counted: str = ""
-    link: Row | None = None
+    link: Link | None = None
     takes_over: bool = False
     is_newly_linked: bool = False
-    settled: tuple[Row, ...] = ()
-    held: Row | None = None
+    settled: tuple[SettledOperation, ...] = ()
+    held: JournalEntry | None = None
     ends_decisions: bool = False
     stays_rejected: bool = False
-    log: Row | None = None
-    more_logs: tuple[Row, ...] = ()  # further records, of what was found to have happened before
+    log: LogRecord | None = None
+    more_logs: tuple[LogRecord, ...] = ()  # further records, of what was found to have happened before
     postponed: Row | None = None
-    waiting: tuple[Row, ...] | None = None
-    unsure_members: tuple[Row, ...] = ()
+    waiting: tuple[WaitingReference, ...] | None = None
+    unsure_members: tuple[UnsureMember, ...] = ()
     requests: int = 0
     more_counts: Mapping[str, int] = field(default_factory=dict)
-    evidence: tuple[Row, ...] = ()  # which of the values that were sent the application kept, and which it left out
+    evidence: tuple[
+        kept_values.Evidence, ...
+    ] = ()  # which of the values that were sent the application kept, and which it left out
     frees: str = ""  # an account that somebody else may be able to get now, or whose name somebody else may
     is_logged: bool = False  # what failed stands in the log already
 
@@ -105,12 +111,6 @@ class Failure:
         return {**row, "account": self.account} if self.account else row
 
 
-def settled_row(
-    operation_id: str, state: str, *, target_id: str = "", requests: int = 0, error: Row | None = None
-) -> Row:
-    return {"id": operation_id, "state": state, "target_id": target_id, "request_count": requests, "error": error}
-
-
 def without_write(claim: Claim, planned: Planned) -> Outcome:
     """The outcome of a plan that needs no request: in step, linked, released, skipped.
 
@@ -121,13 +121,13 @@ def without_write(claim: Claim, planned: Planned) -> Outcome:
     return Outcome(
         claim,
         counted=COUNTED[plan.action],
-        link=link_row(planned, None) if touches_link(planned) else None,
+        link=link_after(planned, None) if touches_link(planned) else None,
         takes_over=bool(plan.takes_over_from),
         is_newly_linked=plan.link_to is not None,
-        waiting=waiting_rows(planned),
+        waiting=waiting_references(planned),
         postponed=_scheduled(claim, waits_until) if waits_until is not None else None,
         requests=planned.requests,
-        evidence=kept_values.evidence_rows(planned, kept_values.judged_reading(planned)),
+        evidence=kept_values.evidence_of(planned, kept_values.judged_reading(planned)),
         frees=_frees(planned),
     )
 
@@ -154,13 +154,13 @@ def written(claim: Claim, planned: Planned, operation_id: str, answer: Answer) -
     return Outcome(
         claim,
         counted=COUNTED[plan.action],
-        link=link_row(planned, answer),
+        link=link_after(planned, answer),
         takes_over=bool(plan.takes_over_from),
         is_newly_linked=plan.action is Action.CREATE or plan.link_to is not None,
-        settled=(settled_row(operation_id, "confirmed", target_id=target_id, requests=requests_of(answer)),),
-        waiting=waiting_rows(planned),
+        settled=(SettledOperation(operation_id, "confirmed", target_id, requests_of(answer)),),
+        waiting=waiting_references(planned),
         requests=planned.requests + requests_of(answer),
-        evidence=kept_values.evidence_rows(planned, answer.judged),
+        evidence=kept_values.evidence_of(planned, answer.judged),
         frees=_frees(planned),
     )
 
@@ -171,7 +171,7 @@ def refused(
     failure: Failure,
     *,
     moment: Moment,
-    settled: tuple[Row, ...] = (),
+    settled: tuple[SettledOperation, ...] = (),
     prepared: Prepared | None = None,
     is_unsettled: bool = False,
 ) -> Outcome:
@@ -210,7 +210,7 @@ def refused(
         error=error,
         keeps_cycle=is_soon,
     )
-    link = link_row(planned, None) if planned is not None and becomes_lost(planned) else None
+    link = link_after(planned, None) if planned is not None and becomes_lost(planned) else None
     requests = planned.requests if planned else 0
     counted = "" if is_soon else "failed"
     return Outcome(claim, counted=counted, link=link, settled=settled, postponed=postponed, requests=requests)
@@ -223,7 +223,7 @@ def _is_about_references(planned: Planned) -> bool:
     return bool(planned.plan.changes) and all(change.path in references for change in planned.plan.changes)
 
 
-def held_back(claim: Claim, planned: Planned, operation: Row) -> Outcome:
+def held_back(claim: Claim, planned: Planned, operation: JournalEntry) -> Outcome:
     """Waits for approval: parked until somebody decides or something changes."""
     error = {"code": planned.plan.reason.code, "reason": planned.plan.reason.text, "held": True}
     postponed = postponed_row(claim, PARKED, failures=0, first=None, error=error)
@@ -235,11 +235,11 @@ def left_rejected(claim: Claim, planned: Planned) -> Outcome:
     return Outcome(claim, counted=COUNTED[Action.SKIP], stays_rejected=True, requests=planned.requests)
 
 
-def unlinked(outcome: Outcome) -> tuple[Row, ...]:
+def unlinked(outcome: Outcome) -> tuple[SettledOperation, ...]:
     """What is known of the operations of an outcome that cannot be recorded as it is: a create has made some account all the same."""
     if outcome.counted != COUNTED[Action.CREATE]:
         return () if outcome.is_newly_linked and outcome.counted == "" else outcome.settled
-    return tuple(settled_row(row["id"], "ambiguous", requests=row["request_count"]) for row in outcome.settled)
+    return tuple(SettledOperation(one.id, "ambiguous", request_count=one.request_count) for one in outcome.settled)
 
 
 def is_undecided(outcome: Outcome) -> bool:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import psycopg
 import structlog
 
-from lockstep.engine.records import ObjectKind
+from lockstep.engine.records import Link, ObjectKind
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import (
     cycles,
     dirty,
     dirty_marks,
+    journal,
     links,
     operations,
     provisioning_log,
@@ -27,7 +27,7 @@ from lockstep.storage import (
     target_members,
     unkept,
 )
-from lockstep.storage.batches import Row
+from lockstep.storage.log_record import LogRecord
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_state import TargetState, read_state
 from lockstep.sync.outcome import kept_values
@@ -70,14 +70,9 @@ async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSt
 
 async def _reopen(connection: Connection, job: Job, late: Sequence[Outcome]) -> None:
     """A late answer changes nothing by itself, but what it says happened must be looked for by whoever has the object now."""
-    rows = [
-        {"id": row["id"], "target_id": row["target_id"]}
-        for one in late
-        for row in one.settled
-        if row["state"] == "confirmed"
-    ]
-    if rows:
-        await operations.reopen(connection, job.id, rows)
+    happened = [settled for one in late for settled in one.settled if settled.state == "confirmed"]
+    if happened:
+        await journal.reopen(connection, job.id, happened)
 
 
 async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skipped: dict[str, str]) -> None:
@@ -87,13 +82,13 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
             await _take_over(connection, job, one.link)
     if new_links:
         await links.save_links(connection, job.id, new_links)
-    settled = [row for one in ours for row in one.settled]
+    settled = [operation for one in ours for operation in one.settled]
     if settled:
-        await operations.settle(connection, job.id, settled)
+        await journal.settle(connection, job.id, settled)
     held = [one.held for one in ours if one.held is not None]
     if held:
-        await operations.hold(connection, job.id, held)
-    decided = [{"kind": one.claim.kind, "source_id": one.claim.source_id} for one in ours if one.ends_decisions]
+        await journal.hold(connection, job.id, held)
+    decided = [one.claim for one in ours if one.ends_decisions]
     if decided:
         await operations.withdraw_held(connection, job.id, decided)
         await rejections.end_rejections(connection, job.id, decided)
@@ -106,10 +101,10 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
     if freed := [one.frees for one in ours if one.frees]:
         await dirty_marks.wake_for_accounts(connection, job.id, freed)
     await _write_references(connection, job, ours)
-    unsure = [row for one in ours for row in one.unsure_members]
+    unsure = [member for one in ours for member in one.unsure_members]
     if unsure:
         await target_members.mark_unsure(connection, job.id, unsure)
-    records = [row for one in ours for row in one.more_logs]
+    records = [record for one in ours for record in one.more_logs]
     records += [one.log for one in ours if one.log is not None and not _is_repeated_skip(one.log, skipped)]
     records += await _unlogged_failures(connection, ours)
     if records:
@@ -119,20 +114,17 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
 
 
 async def _note_evidence(connection: Connection, job: Job, ours: Sequence[Outcome]) -> None:
-    rows = [row for one in ours for row in one.evidence]
-    if not rows:
-        return
-    kept, missing = kept_values.in_order(rows)
+    kept, missing = kept_values.in_order([evidence for one in ours for evidence in one.evidence])
     if kept:
         await unkept.note_kept(connection, job.id, kept)
     if missing:
         await unkept.note_missing(connection, job.id, missing)
 
 
-async def _unlogged_failures(connection: Connection, ours: Sequence[Outcome]) -> list[Row]:
+async def _unlogged_failures(connection: Connection, ours: Sequence[Outcome]) -> list[LogRecord]:
     """No failure without a record: those that nobody wrote one for, because there was no plan, get a plain one."""
     failed = [one for one in ours if one.log is None and one.failed_now and not one.is_logged]
-    records: list[Row] = []
+    records: list[LogRecord] = []
     for kind in {one.claim.kind for one in failed}:
         of_kind = [one for one in failed if one.claim.kind == kind]
         names = await provisioning_log.source_names(connection, kind, [one.claim.source_id for one in of_kind])
@@ -144,16 +136,16 @@ async def _unlogged_failures(connection: Connection, ours: Sequence[Outcome]) ->
     return records
 
 
-async def _take_over(connection: Connection, job: Job, link: Row) -> None:
-    """Free the account of whom it belonged to; where they came back meanwhile they keep it, and the new link is refused."""
-    freed = await links.bury_links(connection, job.id, link["kind"], [link["target_id"]])
+async def _take_over(connection: Connection, job: Job, link: Link) -> None:
+    """Take the account of *link* from its former holder. One who came back meanwhile keeps it, and the new link is refused."""
+    freed = await links.bury_links(connection, job.id, link.kind.value, [link.target_id])
     for former in freed.values():
-        await target_members.hand_over(connection, job.id, former, link["source_id"])
+        await target_members.hand_over(connection, job.id, former, link.source_id)
 
 
 async def _write_references(connection: Connection, job: Job, ours: Sequence[Outcome]) -> None:
     with_references = [one for one in ours if one.waiting is not None]
-    waiting = [row for one in with_references for row in one.waiting or ()]
+    waiting = [reference for one in with_references for reference in one.waiting or ()]
     linked = [one.claim.source_id for one in ours if one.is_newly_linked]
     groups = job.configuration.mapping_for(ObjectKind.GROUP)
     has_groups = groups is not None and groups.enabled
@@ -197,15 +189,16 @@ def _counts(its: Sequence[Outcome]) -> Counter[str]:
 
 async def _skips_logged_before(connection: Connection, job: Job, ours: Sequence[Outcome]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for kind in {str(one.log["kind"]) for one in ours if one.log is not None and one.log["status"] == "skipped"}:
-        ids = [one.claim.source_id for one in ours if one.log is not None and one.log["kind"] == kind]
+    for kind in {one.log.kind for one in ours if one.log is not None and one.log.status == "skipped"}:
+        ids = [one.claim.source_id for one in ours if one.log is not None and one.log.kind == kind]
         found |= await provisioning_log.last_skip_reasons(connection, job.id, kind, ids)
     return found
 
 
-def _is_repeated_skip(row: Any, skipped: dict[str, str]) -> bool:
+def _is_repeated_skip(record: LogRecord, skipped: dict[str, str]) -> bool:
     """Whether the newest record of the object says the same already: a skip is news once."""
-    return row["status"] == "skipped" and skipped.get(row["source_id"]) == f"{row['error_code']} {row['reason']}"
+    is_known = skipped.get(record.source_id or "") == f"{record.error_code} {record.reason}"
+    return record.status == "skipped" and is_known
 
 
 def unrecordable(error: psycopg.Error) -> Failure:

@@ -16,7 +16,7 @@ from lockstep.engine.records import Account, Link, LinkState, Plan, Values
 from lockstep.engine.rules.configuration import Drift, Expression, ObjectMapping
 from lockstep.engine.rules.secrecy import holds_secret, without_secrets
 from lockstep.ports import Answer
-from lockstep.storage.batches import Row
+from lockstep.storage.references import WaitingReference
 from lockstep.sync.outcome import kept_values
 from lockstep.sync.planning.planner import Planned
 
@@ -43,7 +43,7 @@ def becomes_lost(planned: Planned) -> bool:
     return planned.plan.link_state is LinkState.LOST and link is not None and link.state is not LinkState.LOST
 
 
-def link_row(planned: Planned, answer: Answer | None) -> Row | None:
+def link_after(planned: Planned, answer: Answer | None) -> Link | None:
     """The link once the plan is carried out; None where there is no account to link."""
     plan, prepared = planned.plan, planned.prepared
     account = answer.account if answer is not None else None
@@ -52,22 +52,22 @@ def link_row(planned: Planned, answer: Answer | None) -> Row | None:
         return None
     etag = account.etag if account is not None else planned.current.etag if planned.current else ""
     old = prepared.link if prepared.is_linked and prepared.link and prepared.link.target_id == target_id else None
-    return {
-        "kind": plan.kind.value,
-        "source_id": plan.source_id,
-        "target_id": target_id,
-        "state": plan.link_state.value,
-        "display": plan.display,
-        "base": without_secrets(_base(planned, old, answer), prepared.mapping),
-        "desired_hash": "" if plan.withheld else plan.desired_hash or (old.desired_hash if old else ""),
-        "config_version": prepared.configuration.version,
-        "etag": etag,
-        "generated": {**(old.generated if old else {}), **plan.generated},
-        "cause": plan.cause,
-        "review_at": plan.review_at,
-        "is_forgotten": old is not None and old.is_forgotten,
-        "answers": kept_values.answers_of(planned, old, answer),
-    }
+    return Link(
+        kind=plan.kind,
+        source_id=plan.source_id,
+        target_id=target_id,
+        state=plan.link_state,
+        base=without_secrets(_base(planned, old, answer), prepared.mapping),
+        desired_hash="" if plan.withheld else plan.desired_hash or (old.desired_hash if old else ""),
+        config_version=prepared.configuration.version,
+        etag=etag,
+        generated={**(old.generated if old else {}), **plan.generated},
+        review_at=plan.review_at,
+        cause=plan.cause,
+        display=plan.display,
+        answers=kept_values.answers_of(planned, old, answer),
+        is_forgotten=old is not None and old.is_forgotten,
+    )
 
 
 def made_link(prepared: Prepared, account: Account, base: Values, made_by: Sent | None) -> Link:
@@ -84,26 +84,6 @@ def made_link(prepared: Prepared, account: Account, base: Values, made_by: Sent 
         cause=prepared.intent.cause,
         display=prepared.obj.display,
     )
-
-
-def settled_link(link: Link) -> Row:
-    """The row of a link whose operations were settled."""
-    return {
-        "kind": link.kind.value,
-        "source_id": link.source_id,
-        "target_id": link.target_id,
-        "state": link.state.value,
-        "display": link.display,
-        "base": link.base,
-        "desired_hash": link.desired_hash,
-        "config_version": link.config_version,
-        "etag": link.etag,
-        "generated": link.generated,
-        "cause": link.cause,
-        "review_at": link.review_at,
-        "is_forgotten": link.is_forgotten,
-        "answers": link.answers,
-    }
 
 
 def _generated(mapping: ObjectMapping, made_by: Sent) -> Values:
@@ -159,12 +139,11 @@ def _not_agreed(planned: Planned, old: Link | None, base: Values, written: Set[s
     }
 
 
-def waiting_rows(planned: Planned) -> tuple[Row, ...] | None:
-    """Whom the object waits for; None where its mapping has no references, so that nothing needs to be forgotten."""
+def waiting_references(planned: Planned) -> tuple[WaitingReference, ...] | None:
+    """Which objects without an account it points at; None where its mapping has no references, so that nothing needs to be forgotten."""
     plan, mapping = planned.plan, planned.prepared.mapping
     if mapping is None or not any(attribute.is_reference for attribute in mapping.flowing):
         return None
     return tuple(
-        {"kind": plan.kind.value, "holder": plan.source_id, "attribute": path, "missing": missing}
-        for path, missing in plan.missing_references
+        WaitingReference(plan.kind, plan.source_id, path, missing) for path, missing in plan.missing_references
     )

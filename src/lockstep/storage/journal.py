@@ -1,0 +1,223 @@
+"""The journal as a drain writes it: what is about to be sent, how each operation ended, and what is held for approval.
+
+From the moment it is written an operation counts as possibly sent, so every entry is written before its request leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.engine.decisions.matching import MatchQuery
+from lockstep.engine.records import ObjectKind
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import Row, as_rows, only_row
+from lockstep.storage.under_way import IS_OPEN, older_rival
+
+
+@dataclass(frozen=True, slots=True)
+class HoldReason:
+    """Why a write waits for approval. *code* and *reason* are the guard's, *why* and *cause* the plan's own.
+
+    *effects*: what the guards limit of it, as pairs of code and value; a later plan with the same effects is the same wish.
+    """
+
+    code: str
+    reason: str
+    display: str
+    details: Mapping[str, str]
+    grants: tuple[str, ...]
+    why: str
+    cause: str
+    effects: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One operation as the journal keeps it. *before* and *after* hold the changed values by path, without redacted ones.
+
+    *match_keys*: what a created account is found by; another object whose create has one of them has to wait. *queries*: how the
+    account is searched for where the answer is lost. *held* is set on an operation that waits for approval.
+    """
+
+    id: str
+    kind: ObjectKind
+    source_id: str
+    target_id: str
+    cycle: int | None
+    action: str
+    attempt: int
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    ends_access: bool = False
+    grants: bool = False
+    empties: bool = False
+    renames: bool = False
+    decision: str | None = None
+    match_keys: tuple[str, ...] = ()
+    queries: tuple[MatchQuery, ...] = ()
+    held: HoldReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationError:
+    """What an answer said that did not confirm an operation; *status*: its HTTP status, None where no answer came."""
+
+    code: str
+    detail: str
+    status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettledOperation:
+    """How an operation ended: confirmed, refused, dropped (not sent, or without effect), or ambiguous, which stays open."""
+
+    id: str
+    state: str
+    target_id: str = ""
+    request_count: int = 0
+    error: OperationError | None = None
+
+
+async def write_entries(
+    connection: Connection, job: str, entries: Sequence[JournalEntry], *, owner: str
+) -> tuple[set[str], set[str]]:
+    """Write operations as planned.
+
+    Returns the ids that were written and may be sent, and the ids of those whose account (`match_keys`) is being created for another
+    object. All others have lost their lease. Leases and rivals are looked up row by row (hence the limits): in a join, a planner with
+    old statistics would read everything that is due.
+    """
+    cursor = await connection.execute(
+        f"""with given as materialized (
+            select * from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text,
+                cycle bigint, action text, attempt bigint, before jsonb, after jsonb, ends_access boolean, grants boolean,
+                empties boolean, renames boolean, decision text, match_key text,
+                other_keys text[], queries jsonb)
+        ), rival as (
+            select given.id from given where given.match_key is not null and {older_rival("given")}
+        ), written as (
+            insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after,
+                ends_access, grants, empties, renames, decision, match_key, other_keys, queries)
+            select given.id, %(job)s, given.kind, given.source_id, given.target_id, given.cycle, given.action, 'planned',
+                given.attempt, given.before, given.after, given.ends_access, given.grants,
+                given.empties, given.renames, given.decision, given.match_key,
+                given.other_keys, given.queries
+            from given
+            where given.id not in (select rival.id from rival) and coalesce((
+                select true from dirty
+                where dirty.job = %(job)s and dirty.kind = given.kind and dirty.source_id = given.source_id
+                    and dirty.attempt = given.attempt and dirty.lease_owner = %(owner)s and dirty.lease_until > now()
+                limit 1), false)
+            returning id
+        )
+        select id::text, true from written union all select id::text, false from rival""",  # noqa: S608
+        {"job": job, "rows": as_rows(map(_row, entries)), "owner": owner},
+    )
+    found = await cursor.fetchall()
+    return {row[0] for row in found if row[1]}, {row[0] for row in found if not row[1]}
+
+
+async def settle(connection: Connection, job: str, settled: Sequence[SettledOperation]) -> None:
+    """Record how operations ended."""
+    await connection.execute(
+        """update operation set
+            state = given.state,
+            target_id = case when given.target_id <> '' then given.target_id else operation.target_id end,
+            settled_at = case when given.state <> 'ambiguous' then clock_timestamp() end,
+            request_count = operation.request_count + given.request_count,
+            error = given.error
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, state text, target_id text, request_count integer,
+            error jsonb)
+        where operation.id = given.id and operation.job = %(job)s""",
+        {"job": job, "rows": as_rows(settled)},
+    )
+
+
+async def reopen(connection: Connection, job: str, late: Sequence[SettledOperation]) -> int:
+    """Reopen operations whose response arrived after another worker had taken over the object: they happened after all.
+
+    Also marks their objects; returns how many. Confirmed operations stay confirmed.
+    """
+    cursor = await connection.execute(
+        """with late as (
+            update operation set state = 'ambiguous', settled_at = null,
+                target_id = case when given.target_id <> '' then given.target_id else operation.target_id end
+            from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, target_id text)
+            where operation.id = given.id and operation.job = %(job)s
+                and operation.state in ('planned', 'ambiguous', 'dropped')
+            returning operation.kind, operation.source_id
+        ), marked as (
+            select mark_dirty(%(job)s, kind, array_agg(source_id), 1::smallint, 'lateAnswer') from late group by kind
+        )
+        select (select count(*) from late), (select count(*) from marked)""",
+        {"job": job, "rows": as_rows(late)},
+    )
+    return int((await only_row(cursor))[0])
+
+
+async def hold(connection: Connection, job: str, entries: Sequence[JournalEntry]) -> None:
+    """Hold operations for approval. Each object keeps only its newest one."""
+    await connection.execute(
+        """insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after, error)
+        select id, %(job)s, kind, source_id, target_id, cycle, action, 'held', attempt, before, after, error
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text, cycle bigint,
+            action text, attempt bigint, before jsonb, after jsonb, error jsonb)
+        on conflict (job, kind, source_id) where state = 'held' do update set
+            action = excluded.action, attempt = excluded.attempt, before = excluded.before, after = excluded.after,
+            error = excluded.error, cycle = excluded.cycle""",
+        {"job": job, "rows": as_rows(map(_row, entries))},
+    )
+
+
+async def lock_accounts(connection: Connection, job: str, entries: Sequence[JournalEntry]) -> set[str]:
+    """Keep other workers off the accounts of *entries* until this transaction ends.
+
+    Returns the ids of those that come too late: another object has the account or is being given it.
+    """
+    rows = as_rows(map(_row, entries))
+    # Lock in one order, so that two workers cannot deadlock.
+    await connection.execute(
+        """select pg_advisory_xact_lock(key) from (
+            select distinct hashtextextended(concat_ws(' ', %(job)s::text, kind, target_id), 0) as key
+            from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, target_id text) order by key
+        ) as keys""",
+        {"job": job, "rows": rows},
+    )
+    cursor = await connection.execute(
+        f"""select given.id
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (id text, kind text, source_id uuid, target_id text)
+        where exists (select from operation other
+                where other.job = %(job)s and other.kind = given.kind and other.target_id = given.target_id
+                    and other.source_id <> given.source_id and other.{IS_OPEN})
+            or exists (select from link
+                where link.job = %(job)s and link.kind = given.kind and link.target_id = given.target_id
+                    and link.source_id <> given.source_id and link.state in ('live', 'lost')
+                    and not link.is_forgotten)""",  # noqa: S608
+        {"job": job, "rows": rows},
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
+def _row(entry: JournalEntry) -> Row:
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "source_id": entry.source_id,
+        "target_id": entry.target_id,
+        "cycle": entry.cycle,
+        "action": entry.action,
+        "attempt": entry.attempt,
+        "before": entry.before,
+        "after": entry.after,
+        "ends_access": entry.ends_access,
+        "grants": entry.grants,
+        "empties": entry.empties,
+        "renames": entry.renames,
+        "decision": entry.decision,
+        "match_key": entry.match_keys[0] if entry.match_keys else None,
+        "other_keys": entry.match_keys[1:] or None,
+        "queries": [{"attribute": one.attribute, "value": one.value} for one in entry.queries] or None,
+        "error": entry.held,
+    }

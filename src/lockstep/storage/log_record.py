@@ -1,0 +1,153 @@
+"""One record of the provisioning log, and the JSON that it is stored as: the shape that Graph gives it.
+
+A redacted value is replaced here, where a record becomes JSON, so that no builder of records can store one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lockstep.engine.decisions.steps import REDACTED
+from lockstep.engine.records import Change, Step
+from lockstep.storage.batches import Row
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedError:
+    """Why a record is no success. *category*: `failure`, or `nonServiceFailure` where nothing went wrong."""
+
+    code: str
+    reason: str
+    next_step: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+    category: str = "failure"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "errorCode": self.code,
+            "reason": self.reason,
+            "additionalDetails": self.details,
+            "errorCategory": self.category,
+            "recommendedAction": self.next_step,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedExchange:
+    """One HTTP exchange as a record keeps it, without secrets."""
+
+    method: str
+    status: int | None
+    seconds: float
+    request_id: str
+    content: LoggedContent | None = None  # None where nobody will read it: of an accepted write the changes are shown
+
+    def as_json(self) -> dict[str, Any]:
+        short = {"method": self.method, "status": self.status, "seconds": self.seconds, "requestId": self.request_id}
+        return {**short, **self.content.as_json()} if self.content is not None else short
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedContent:
+    """Where an exchange went, and both bodies, cut to what the log may keep."""
+
+    url: str
+    request_body: str
+    response_body: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"url": self.url, "requestBody": self.request_body, "responseBody": self.response_body}
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """What was done, refused or skipped, to which object, and why. *change_id*: the id of the operation where one was sent.
+
+    *reason* is the error's where there is one. *source_id* is None for what concerns the application as a whole.
+    """
+
+    id: str
+    change_id: str
+    cycle: int | None
+    action: str
+    status: str
+    kind: str
+    source_id: str | None
+    source_display: str
+    reason: str
+    initiated_by: str
+    target_id: str = ""
+    target_display: str = ""
+    duration_ms: int = 0
+    cause: str = ""
+    steps: tuple[Step, ...] = ()
+    changes: tuple[Change, ...] = ()
+    error: LoggedError | None = None
+    exchanges: tuple[LoggedExchange, ...] = ()
+
+    @property
+    def error_code(self) -> str:
+        return self.error.code if self.error is not None else ""
+
+    def details(self) -> dict[str, Any]:
+        """The part of the record that is stored as one JSON document."""
+        return {
+            "cause": self.cause,
+            "steps": [step_json(step) for step in self.steps],
+            "modifiedProperties": [change_json(change) for change in self.changes],
+            "errorInformation": self.error.as_json() if self.error is not None else None,
+            "exchanges": [exchange.as_json() for exchange in self.exchanges],
+        }
+
+    def as_row(self) -> Row:
+        return {
+            "id": self.id,
+            "change_id": self.change_id,
+            "cycle": self.cycle,
+            "action": self.action,
+            "status": self.status,
+            "kind": self.kind,
+            "source_id": self.source_id,
+            "source_display": self.source_display,
+            "target_id": self.target_id,
+            "target_display": self.target_display,
+            "error_code": self.error_code,
+            "reason": self.reason,
+            "duration_ms": self.duration_ms,
+            "initiated_by": self.initiated_by,
+            "record": self.details(),
+        }
+
+
+def step_json(step: Step) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "provisioningStepType": step.type.value,
+        "status": step.status.value,
+        "description": step.description,
+        "details": dict(step.details),
+    }
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    if change.redacted:
+        return {
+            "displayName": change.path,
+            "oldValue": REDACTED if change.old is not None else None,
+            "newValue": REDACTED,
+        }
+    return {"displayName": change.path, "oldValue": _text(change.old), "newValue": _text(change.new)}
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "True" if value else "False"
+    if isinstance(value, Mapping):
+        return str(value.get("value", dict(value)))
+    if isinstance(value, tuple | list):
+        return ", ".join(_text(item) or "" for item in value)
+    return str(value)
