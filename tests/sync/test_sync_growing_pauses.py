@@ -101,7 +101,7 @@ async def cause(world: World, asked: Asked) -> None:
     if asked is Asked.PROBE:
         await world.rows("update job set last_probe_at = null returning 1")
     if asked is Asked.GET:
-        await world.rows("""update dirty set last_error = '{"look": true}' returning 1""")
+        await world.rows("""update dirty set resume = '{"stage": "lookAgain"}' returning 1""")
 
 
 async def join(world: World) -> None:

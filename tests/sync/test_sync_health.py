@@ -42,7 +42,7 @@ async def let_attempt_be_due(world: World) -> None:
     await world.rows(
         """update job set quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now())) returning 1"""
     )
-    await world.rows("update dirty set not_before = now() where last_error ? 'isSlowed' returning 1")
+    await world.rows("update dirty set not_before = now() where resume ? 'isSlowed' returning 1")
 
 
 async def test_failures_are_compared_with_all_objects_and_not_with_those_of_one_cycle(
@@ -258,7 +258,8 @@ async def test_leaver_is_never_given_up_whatever_failed_on_the_way(
     await world.unassign([1])
     long_ago = datetime.now(UTC) - timedelta(days=40)
     await world.rows(
-        """update dirty set failures = 40, first_failed_at = %s, last_error = '{"look": true}' returning 1""", long_ago
+        """update dirty set failures = 40, first_failed_at = %s, resume = '{"stage": "lookAgain"}' returning 1""",
+        long_ago,
     )
     if trouble == "look":
         target.before = lambda verb, key: answered(Verdict.REFUSED, status=400) if verb == "get" else None

@@ -6,21 +6,38 @@ was taken over can no longer change anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, StrEnum
 from typing import Any
-
-from psycopg.rows import class_row
 
 from lockstep.engine.records import Lane, ObjectKind
 from lockstep.postgres.pool import Connection
-from lockstep.storage.batches import as_rows, only_row
+from lockstep.storage.batches import Row, as_rows, only_row
+from lockstep.storage.resume import Resume, ShownError, Stage
+
+
+class AskedBy(StrEnum):
+    """The marks of an object that a person set."""
+
+    APPROVAL = "approved"  # somebody let it pass the guards
+    NAME = "onDemand"  # somebody asked for it by name
+
+
+MEMBERS_MARK = "members"
+
+
+class Due(Enum):
+    """The ends of time, as PostgreSQL writes them: due now, or not before something changes or somebody decides."""
+
+    AT_ONCE = "-infinity"
+    NEVER = "infinity"
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One dirty object that is ours until its lease ends."""
+    """One dirty object that is ours until its lease ends. *reasons*: its marks, why it was put into the dirty set."""
 
     kind: str
     source_id: str
@@ -30,9 +47,52 @@ class Claim:
     attempt: int
     failures: int
     first_failed_at: datetime | None
-    last_error: Mapping[str, Any] | None
+    last_error: ShownError | None
+    resume: Resume
     cycle: int | None
     is_adopted: bool  # it belonged to no cycle before this claim
+
+    @property
+    def asked_by(self) -> frozenset[AskedBy]:
+        return frozenset(mark for mark in AskedBy if mark.value in self.reasons)
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether somebody let this object pass the guards."""
+        return AskedBy.APPROVAL in self.asked_by
+
+    @property
+    def is_on_demand(self) -> bool:
+        """Whether somebody asked for this object by name: then even "nothing to do" is an answer."""
+        return AskedBy.NAME in self.asked_by
+
+    @property
+    def is_about_members(self) -> bool:
+        """Whether nothing but changed members put the group into the dirty set."""
+        return self.reasons == (MEMBERS_MARK,)
+
+    @property
+    def wants_look(self) -> bool:
+        """Whether the account is read before the object is planned."""
+        return self.resume.stage is Stage.LOOK_AGAIN or self.is_on_demand
+
+    @property
+    def members_due(self) -> bool:
+        """Whether the group's own account was dealt with and counted by the claim before."""
+        return self.resume.members_due
+
+
+@dataclass(frozen=True, slots=True)
+class Postponement:
+    """Give a claimed object back for later. *keeps_cycle*: the running cycle waits for it."""
+
+    claim: Claim
+    not_before: datetime | Due
+    resume: Resume
+    error: ShownError | None
+    failures: int = 0
+    first_failed_at: datetime | None = None
+    keeps_cycle: bool = False
 
 
 _CLAIM = """
@@ -54,7 +114,7 @@ update dirty set
 from due
 where dirty.ctid = due.place  -- its row was locked just above, so its ctid does not change
 returning dirty.kind, dirty.source_id::text, dirty.lane, dirty.reasons, dirty.version, dirty.attempt, dirty.failures,
-    dirty.first_failed_at, dirty.last_error, dirty.cycle, due.is_adopted
+    dirty.first_failed_at, dirty.last_error, dirty.resume, dirty.cycle, due.is_adopted
 """
 _BY_LANE = _CLAIM.format(order="lane, not_before, marked_at")
 _OLDEST = _CLAIM.format(order="marked_at")
@@ -72,9 +132,8 @@ async def claim(
 ) -> list[Claim]:
     """Lease up to *limit* due objects of *job*, leavers first. With *oldest_first* those that waited longest come first."""
     parameters = {"job": job, "owner": owner, "limit": limit, "lease_seconds": lease_seconds, "up_to_lane": up_to_lane}
-    async with connection.cursor(row_factory=class_row(Claim)) as cursor:
-        await cursor.execute(_OLDEST if oldest_first else _BY_LANE, parameters)
-        claims = await cursor.fetchall()
+    cursor = await connection.execute(_OLDEST if oldest_first else _BY_LANE, parameters)
+    claims = [_claim_from(row) for row in await cursor.fetchall()]
     claims.sort(key=lambda one: (one.lane, one.kind != ObjectKind.USER, one.attempt))
     return claims
 
@@ -94,15 +153,23 @@ async def claim_one(
             cycle = excluded.cycle,
             reasons = case when dirty.reasons @> excluded.reasons then dirty.reasons else dirty.reasons || excluded.reasons end
         where dirty.lease_until is null or dirty.lease_until < now()
-        returning kind, source_id::text, lane, reasons, version, attempt, failures, first_failed_at, last_error, cycle,
-            true as is_adopted
+        returning kind, source_id::text, lane, reasons, version, attempt, failures, first_failed_at, last_error,
+            resume, cycle, true as is_adopted
     """
     parameters = {
         "job": job, "kind": kind, "id": source_id, "owner": owner, "lease_seconds": lease_seconds, "cycle": cycle,
     }  # fmt: skip
-    async with connection.cursor(row_factory=class_row(Claim)) as cursor:
-        await cursor.execute(statement, parameters)
-        return await cursor.fetchone()
+    cursor = await connection.execute(statement, parameters)
+    row = await cursor.fetchone()
+    return _claim_from(row) if row is not None else None
+
+
+def _claim_from(row: Sequence[Any]) -> Claim:
+    kind, source_id, lane, reasons, version, attempt, failures, first, error, resume, cycle, is_adopted = row
+    return Claim(
+        kind, source_id, lane, tuple(reasons), version, attempt, failures, first,
+        ShownError.from_json(error), Resume.from_json(resume), cycle, is_adopted,
+    )  # fmt: skip
 
 
 async def renew(
@@ -167,7 +234,7 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
     )
     await connection.execute(
         """update dirty set lease_owner = null, lease_until = null, cycle = null, failures = 0, first_failed_at = null,
-            last_error = null
+            last_error = null, resume = null
         from jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint, version bigint)
         where dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
             and dirty.attempt = mine.attempt and dirty.version <> mine.version""",
@@ -175,22 +242,36 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
     )
 
 
-async def postpone(connection: Connection, job: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Put objects off. *rows* have kind, source_id, attempt, version, not_before (ISO text or infinity), failures, first_failed_at,
-    last_error, keeps_cycle. An object that changed meanwhile is due at once.
-    """
+async def postpone(connection: Connection, job: str, postponed: Sequence[Postponement]) -> None:
+    """Put objects off. One that changed meanwhile is due at once."""
     await connection.execute(
         """update dirty set
             lease_owner = null, lease_until = null,
             not_before = case when dirty.version = mine.version then mine.not_before else '-infinity' end,
             failures = mine.failures, first_failed_at = mine.first_failed_at, last_error = mine.last_error,
-            cycle = case when mine.keeps_cycle and dirty.version = mine.version then dirty.cycle end
+            resume = mine.resume, cycle = case when mine.keeps_cycle and dirty.version = mine.version then dirty.cycle end
         from jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint, version bigint,
-            not_before timestamptz, failures integer, first_failed_at timestamptz, last_error jsonb, keeps_cycle boolean)
+            not_before timestamptz, failures integer, first_failed_at timestamptz, last_error jsonb, resume jsonb,
+            keeps_cycle boolean)
         where dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
             and dirty.attempt = mine.attempt""",
-        {"job": job, "rows": as_rows(rows)},
+        {"job": job, "rows": as_rows(map(_row, postponed))},
     )
+
+
+def _row(one: Postponement) -> Row:
+    return {
+        "kind": one.claim.kind,
+        "source_id": one.claim.source_id,
+        "attempt": one.claim.attempt,
+        "version": one.claim.version,
+        "not_before": one.not_before.value if isinstance(one.not_before, Due) else one.not_before,
+        "failures": one.failures,
+        "first_failed_at": one.first_failed_at,
+        "last_error": one.error.as_json() if one.error is not None else None,
+        "resume": one.resume.as_json(),
+        "keeps_cycle": one.keeps_cycle,
+    }
 
 
 async def seconds_until_due(connection: Connection, job: str) -> float | None:
@@ -229,8 +310,8 @@ async def backlog(connection: Connection, job: str) -> Backlog:
             count(*) filter (where is_slowed and failures = 0), count(*) filter (where failures > 0 and lane = 1),
             count(*) filter (where lease_until > now())
         from dirty,
-            lateral (select not_before > now() and coalesce(last_error ? 'isScheduled', false) as is_scheduled,
-                not_before > now() and coalesce(last_error ? 'isSlowed', false) as is_slowed) as why
+            lateral (select not_before > now() and coalesce(resume ->> 'stage' = 'scheduled', false) as is_scheduled,
+                not_before > now() and coalesce(resume ? 'isSlowed', false) as is_slowed) as why
         where job = %s""",
         (job,),
     )

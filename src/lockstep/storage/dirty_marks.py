@@ -145,7 +145,7 @@ async def make_slowed_due(connection: Connection, job: str) -> int:
     """Make everything due that a quarantine postponed and that has not failed; return how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(
-            which="job = %(job)s and last_error -> 'isSlowed' = 'true' and not_before > now() and lease_until is null",
+            which="job = %(job)s and resume -> 'isSlowed' = 'true' and not_before > now() and lease_until is null",
             change="not_before = '-infinity'",
         ),
         {"job": job},
@@ -174,7 +174,7 @@ async def wake_for_accounts(connection: Connection, job: str, accounts: Sequence
         """with waiting as (
             select job, kind, source_id from dirty
             where job = %(job)s and failures > 0 and not_before > now() and lease_until is null
-                and last_error ->> 'account' = any(%(accounts)s)
+                and resume ->> 'account' = any(%(accounts)s)
             order by kind, source_id for update skip locked
         )
         update dirty set not_before = '-infinity' from waiting

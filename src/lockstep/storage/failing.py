@@ -23,8 +23,8 @@ class Failing:
 async def count_failing(connection: Connection, job: str) -> Failing:
     """Count objects whose last attempt failed, including those that were given up."""
     cursor = await connection.execute(
-        """select count(*) filter (where last_error -> 'isReference' is distinct from 'true'),
-            count(*) filter (where last_error -> 'isReference' = 'true')
+        """select count(*) filter (where resume -> 'isAboutReferences' is distinct from 'true'),
+            count(*) filter (where resume -> 'isAboutReferences' = 'true')
         from dirty where job = %s and failures > 0""",
         (job,),
     )

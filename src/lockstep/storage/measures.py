@@ -48,8 +48,8 @@ async def waiting(connection: Connection) -> list[Waiting]:
                 coalesce(extract(epoch from now() - min(marked_at) filter (where lane = 1 and is_wanted)), 0)::float8
                     as oldest_leaver
             from dirty, lateral (select
-                not_before < 'infinity' and not (not_before > now() and coalesce(last_error ? 'isScheduled', false)) as is_wanted,
-                not_before > now() and coalesce(last_error ? 'isSlowed', false) as is_slowed) as why,
+                not_before < 'infinity' and not (not_before > now() and coalesce(resume ->> 'stage' = 'scheduled', false)) as is_wanted,
+                not_before > now() and coalesce(resume ? 'isSlowed', false) as is_slowed) as why,
                 lateral (select is_wanted and failures = 0 and not is_slowed as is_new) as kind_of_wait
             group by job"""
         )

@@ -24,7 +24,6 @@ from lockstep.engine.records import Action, Lane, Plan
 from lockstep.storage import operations
 from lockstep.storage.dirty import Claim
 from lockstep.sync.drain.foresight import Foresight, Queue
-from lockstep.sync.drain.sending import is_approved, is_on_demand
 from lockstep.sync.planning.planner import Planned
 from lockstep.sync.services import Job, Services
 
@@ -86,11 +85,11 @@ class Guard:
     async def _check(self, job: Job, claim: Claim, planned: Planned, decisions: Decisions) -> Plan:
         plan = planned.plan
         # What is held or was rejected now came after an approval.
-        if is_approved(claim) and decisions.held is None and decisions.rejected is None:
+        if claim.is_approved and decisions.held is None and decisions.rejected is None:
             return _as_approved(decisions.approved, plan)
         if decisions.held is not None and (undecided := _undecided(decisions.held, plan)) is not None:
             return undecided
-        if decisions.rejected is not None and not is_on_demand(claim):
+        if decisions.rejected is not None and not claim.is_on_demand:
             app = job.row.app_name
             if (kept := keep_rejected(plan, decisions.rejected, app=app)) is not None:
                 return kept

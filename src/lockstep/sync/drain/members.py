@@ -19,6 +19,7 @@ from lockstep.storage import dirty, journal, links, provisioning_log, references
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation
 from lockstep.storage.pipelines import pipelined
+from lockstep.storage.resume import Stage
 from lockstep.storage.target_members import MemberChange, UnsureMember
 from lockstep.sync.drain.member_check import Unseen, is_sampled, read_back, shows_otherwise
 from lockstep.sync.drain.member_records import (
@@ -82,8 +83,8 @@ class MemberSync:
     @property
     def noted_only(self) -> bool:
         """Whether comparing the members that were noted as changed is enough: nothing but members brought us here."""
-        is_about_members = list(self.claim.reasons) == ["members"] and not outcomes.members_due(self.claim)
-        return is_about_members and not outcomes.was_settled(self.claim)
+        claim = self.claim
+        return claim.is_about_members and not claim.members_due and claim.resume.stage is not Stage.SETTLED
 
     async def outcome(self) -> tuple[Outcome, Answer | None]:
         """Bring the members in step; what to record for the group, and the answer that stopped it, if one did."""
@@ -111,7 +112,7 @@ class MemberSync:
         elif result.unkept is not None:
             outcome = self._failed(result.unkept)
         elif result.answer is None:
-            is_counted = outcomes.members_due(self.claim)
+            is_counted = self.claim.members_due
             counted = "" if is_counted else "updated" if any(counts.values()) else "unchanged"
             outcome = replace(outcomes.without_write(self.claim, self.planned), counted=counted)
         else:
@@ -187,22 +188,20 @@ class MemberSync:
 
     def _without_some(self) -> Outcome:
         """All are in step but those whom the application refused: they are tried again with the group, and apart from the others."""
-        outcome = self._failed(refusal(list(self.result.refused.values())))
-        assert outcome.postponed is not None  # noqa: S101
-        error = {**(outcome.postponed["last_error"] or {}), "refusedMembers": list(self.result.refused)}
-        return replace(outcome, postponed={**outcome.postponed, "last_error": error}, is_logged=True)
+        failure = refusal(list(self.result.refused.values()))
+        return replace(self._failed(failure, refused=tuple(self.result.refused)), is_logged=True)
 
-    def _failed(self, failure: Failure) -> Outcome:
-        """The group itself is in step and its members are not: a failure about references."""
+    def _failed(self, failure: Failure, *, refused: tuple[str, ...] = ()) -> Outcome:
+        """The group itself is in step and its members are not: a failure about references. *refused*: members to send last."""
         outcome = outcomes.refused(self.claim, self.planned, failure, moment=self.services.moment())
         assert outcome.postponed is not None  # noqa: S101
-        error = {**(outcome.postponed["last_error"] or {}), "isReference": True}
-        counted = "" if outcomes.members_due(self.claim) else outcome.counted
-        return replace(outcome, counted=counted, postponed={**outcome.postponed, "last_error": error})
+        resume = replace(outcome.postponed.resume, is_about_references=True, refused_members=refused)
+        counted = "" if self.claim.members_due else outcome.counted
+        return replace(outcome, counted=counted, postponed=replace(outcome.postponed, resume=resume))
 
     async def _send_page(self, page: Sequence[MemberChange]) -> bool:
         """Send what differs; those who were refused last time come last, so that they hold up nobody."""
-        doubtful = frozenset((self.claim.last_error or {}).get("refusedMembers") or ())
+        doubtful = frozenset(self.claim.resume.refused_members)
         return await self._send_all([one for one in page if one.member_id not in doubtful]) and await self._send_all(
             [one for one in page if one.member_id in doubtful]
         )

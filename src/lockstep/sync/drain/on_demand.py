@@ -20,7 +20,6 @@ from lockstep.storage.log_record import LogRecord
 from lockstep.sync.drain.pipeline import Pipeline
 from lockstep.sync.drain.settling import MAYBE_CREATED, Settlement, settle
 from lockstep.sync.drain.slices import plan_slice
-from lockstep.sync.outcome import outcomes
 from lockstep.sync.outcome.outcomes import Outcome
 from lockstep.sync.planning.ownership import StoredOwnership
 from lockstep.sync.planning.planner import CountingReader, Planned, load, plan_one, prepare_one
@@ -51,10 +50,15 @@ class Undecided:
 
     @classmethod
     def of(cls, outcome: Outcome) -> Undecided:
-        row = outcome.postponed or {}
-        not_before = str(row.get("not_before", outcomes.AT_ONCE))
-        due = None if not_before in (outcomes.AT_ONCE, outcomes.PARKED) else datetime.fromisoformat(not_before)
-        return cls(str((row.get("last_error") or {}).get("reason", "")), due)
+        postponed = outcome.postponed
+        due = postponed.not_before if postponed is not None else None
+        return cls(_reason(outcome), due if isinstance(due, datetime) else None)
+
+
+def _reason(outcome: Outcome) -> str:
+    """Why the object is not done; "" where it is."""
+    error = outcome.postponed.error if outcome.postponed is not None else None
+    return error.reason if error is not None else ""
 
 
 async def push(
@@ -74,11 +78,10 @@ async def push(
     undecided: dict[str, Undecided] = {}
 
     def note(outcome: Outcome) -> None:
-        error = (outcome.postponed or {}).get("last_error") or {}
-        if not outcome.counted and outcomes.is_undecided(outcome):
+        if not outcome.counted and outcome.is_undecided:
             undecided[outcome.claim.source_id] = Undecided.of(outcome)
-        if outcome.counted or not outcomes.is_undecided(outcome):
-            problem = str(error.get("reason", "")) if outcome.log is None else ""
+        if outcome.counted or not outcome.is_undecided:
+            problem = _reason(outcome) if outcome.log is None else ""
             results[outcome.claim.source_id] = Pushed(outcome.claim.source_id, outcome.counted, outcome.log, problem)
 
     async with services.pool.connection() as connection:

@@ -180,7 +180,7 @@ class Pipeline:
         if outcome.is_done and work.planned.plan.names_follow:
             outcome = outcomes.with_names_due(outcome)
         if outcome.is_done and members.has_members(work.planned):
-            outcome = outcomes.with_members_due(outcome, self.services.moment())
+            outcome = outcomes.with_members_due(outcome)
         self.done(settled_outcomes.object_next(outcome, work.planned, self.services.moment(), self._first_wait))
         await self._notice(answer, asks(work))
 
@@ -241,7 +241,7 @@ class Pipeline:
                 initiated_by=self.initiated_by,
             )
             if members.has_members(planned) and outcome.is_done:
-                outcome = outcomes.with_members_due(outcome, self.services.moment())
+                outcome = outcomes.with_members_due(outcome)
             self.done(outcome)
 
     def fault(self, claim: Claim) -> None:
@@ -287,7 +287,7 @@ class Pipeline:
 
     def _look_again_soon(self, work: Write, reason: str) -> None:
         """Wait for whoever was first, but not for ever: then the object fails, and is tried again like others that do."""
-        if outcomes.looks_so_far(work.claim) >= outcomes.MOST_UNCERTAIN_LOOKS:
+        if work.claim.resume.looks >= outcomes.MOST_UNCERTAIN_LOOKS:
             failure = Failure(UNDER_WAY, reason, "Nothing to do: it is tried again.")
             moment = self.services.moment()
             self.done(refused(work.claim, work.planned, failure, moment=moment))

@@ -100,7 +100,7 @@ def outcome_of(
     """What to record for *answer*. *wait*: how long after an ambiguous answer the application is looked at."""
     claim, planned, operation = write.claim, write.planned, write.operation_id
     requests = outcomes.requests_of(answer)
-    looks = outcomes.looks_so_far(claim)
+    looks = claim.resume.looks
 
     def settled(state: str) -> tuple[SettledOperation, ...]:
         status = answer.exchanges[-1].status if answer.exchanges else None
@@ -199,7 +199,7 @@ def failed_look(
     match answer.verdict:
         case Verdict.THROTTLED | Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
             return _not_taken(claim, answer, moment=moment, wait=wait, requests=1)
-        case Verdict.AMBIGUOUS if outcomes.looks_so_far(claim) < outcomes.MOST_UNCERTAIN_LOOKS:
+        case Verdict.AMBIGUOUS if claim.resume.looks < outcomes.MOST_UNCERTAIN_LOOKS:
             return giving_back.look_again(claim, answer.detail, after=wait, moment=moment, settled=(), requests=1)
         case _:
             failure = Failure(answer.code or "InternalServerError", answer.detail, answer.next_step)
@@ -253,7 +253,7 @@ def journal_entry(job: str, write: Write) -> JournalEntry:
         grants=bool(plan.grants),
         empties=plan.empties,
         renames=bool(plan.renames),
-        decision="approved" if is_approved(write.claim) else None,
+        decision="approved" if write.claim.is_approved else None,
         match_keys=tuple(match_key(job, plan.kind, query) for query in queries),
         queries=tuple(queries),
     )
@@ -275,7 +275,7 @@ def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: st
         outcome = outcomes.without_write(claim, planned)
     judged = kept_values.judged_reading(planned)
     is_drift = plan.reason.code == DRIFT
-    if plan.action is Action.NONE and not is_on_demand(claim) and not is_drift and not (judged and steps_of(judged)):
+    if plan.action is Action.NONE and not claim.is_on_demand and not is_drift and not (judged and steps_of(judged)):
         return outcome  # in step: no news
     record = record_of(
         plan,
@@ -308,14 +308,4 @@ def _held_entry(claim: Claim, planned: Planned, operation_id: str) -> JournalEnt
 def waits_for_another(claim: Claim, planned: Planned) -> bool:
     """Whether another object is being given the account, so that this one can be decided in a moment."""
     is_under_way = planned.plan.action is Action.REFUSE and planned.plan.reason.code == UNDER_WAY
-    return is_under_way and outcomes.looks_so_far(claim) < outcomes.MOST_UNCERTAIN_LOOKS
-
-
-def is_approved(claim: Claim) -> bool:
-    """Whether somebody let this object pass the guards."""
-    return "approved" in claim.reasons
-
-
-def is_on_demand(claim: Claim) -> bool:
-    """Whether somebody asked for this object by name: then even "nothing to do" is an answer."""
-    return "onDemand" in claim.reasons
+    return is_under_way and claim.resume.looks < outcomes.MOST_UNCERTAIN_LOOKS

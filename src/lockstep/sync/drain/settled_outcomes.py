@@ -12,14 +12,14 @@ from datetime import timedelta
 from lockstep.engine.decisions.patience import growing_pause
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Account, Action, Change, ObjectKind, Plan, Reason, Step, StepStatus, StepType
-from lockstep.storage.batches import Row
-from lockstep.storage.dirty import Claim
+from lockstep.storage.dirty import Claim, Due, Postponement
 from lockstep.storage.log_record import LogRecord
 from lockstep.storage.operations import OpenOperation
+from lockstep.storage.resume import Resume, ShownError, Stage
 from lockstep.sync.drain.settling import MAYBE_CREATED, Settlement
 from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.log_records import as_success, record_of
-from lockstep.sync.outcome.outcomes import COUNTED, MOST_LOOKS_AGAIN, MOST_UNCERTAIN_LOOKS, SETTLED, Failure, Outcome
+from lockstep.sync.outcome.outcomes import COUNTED, MOST_LOOKS_AGAIN, MOST_UNCERTAIN_LOOKS, Failure, Outcome
 from lockstep.sync.planning.planner import Planned
 
 STAYS_ACTIVE = Failure(
@@ -27,6 +27,7 @@ STAYS_ACTIVE = Failure(
     "The application answers with success, but a second account that was made for the same object stays active.",
     "Switch the account off in the application. See which it is: lockstep links --orphans",
 )
+SETTLED = "Settled"
 FOUND = "The answer was lost; the application shows that it was done."
 
 
@@ -35,7 +36,7 @@ def settled(
 ) -> Outcome:
     """What is still open is looked at again: soon where waiting helps, else with the growing pauses of the retry list."""
     problem = settlement.problem
-    is_worn_out = outcomes.looks_so_far(claim) >= MOST_UNCERTAIN_LOOKS and not settlement.may_still_arrive
+    is_worn_out = claim.resume.looks >= MOST_UNCERTAIN_LOOKS and not settlement.may_still_arrive
     if settlement.waits and is_worn_out:
         problem = problem or Failure(MAYBE_CREATED, settlement.waits, "Nothing to do: it is looked for again.")
     ended, link = tuple(settlement.settled), settlement.changed_link
@@ -58,7 +59,7 @@ def settled(
 
 def with_settled_before(outcome: Outcome) -> Outcome:
     """*outcome*, counted with what the look before it found to have happened: a create whose answer was lost is a create."""
-    did = str((outcome.claim.last_error or {}).get("did") or "")
+    did = outcome.claim.resume.did
     if not did or not outcome.counted:
         return outcome
     if outcome.counted in (COUNTED[Action.NONE], COUNTED[Action.SKIP]):
@@ -73,31 +74,25 @@ def object_next(outcome: Outcome, planned: Planned, moment: Moment, first_wait: 
     """
     if not planned.is_stray or not outcome.is_done:
         return outcome
-    looks = outcomes.looks_so_far(outcome.claim)
+    looks = outcome.claim.resume.looks
     if looks >= MOST_LOOKS_AGAIN:
         refused = outcomes.refused(outcome.claim, None, STAYS_ACTIVE, moment=moment, is_unsettled=True)
         return replace(refused, settled=outcome.settled, log=outcome.log, requests=outcome.requests)
-    error = {"code": SETTLED, "reason": "It is planned next", "looks": looks + 1}
     pause = growing_pause(looks, first=first_wait)
-    due = (moment.now + pause).isoformat() if pause else outcomes.AT_ONCE
-    row = outcomes.postponed_row(outcome.claim, due, failures=0, first=None, error=error, keeps_cycle=True)
-    return replace(outcome, counted="", more_counts={outcome.counted: 1}, postponed=row)
+    due = moment.now + pause if pause else Due.AT_ONCE
+    resume, error = Resume(Stage.SETTLED, looks=looks + 1), ShownError(SETTLED, "It is planned next")
+    postponed = Postponement(outcome.claim, due, resume, error, keeps_cycle=True)
+    return replace(outcome, counted="", more_counts={outcome.counted: 1}, postponed=postponed)
 
 
-def _planned_next(claim: Claim, settlement: Settlement) -> Row:
+def _planned_next(claim: Claim, settlement: Settlement) -> Postponement:
     """Due at once. How often it was looked at goes on counting, so that what never succeeds does not go round for ever."""
     actions = [operation.action for operation, _ in settlement.done]
     did = next((COUNTED[action] for action in COUNTED if action.value in actions), "")
-    error = {
-        "code": SETTLED,
-        "reason": "What was sent before is settled; it is planned next",
-        "looks": outcomes.looks_so_far(claim),
-        "did": did or (claim.last_error or {}).get("did", ""),
-        "members": outcomes.members_due(claim),
-    }
-    return outcomes.postponed_row(
-        claim, outcomes.AT_ONCE, failures=claim.failures, first=claim.first_failed_at, error=error, keeps_cycle=True
-    )
+    before = claim.resume
+    resume = Resume(Stage.SETTLED, looks=before.looks, did=did or before.did, members_due=before.members_due)
+    error = ShownError(SETTLED, "What was sent before is settled; it is planned next")
+    return Postponement(claim, Due.AT_ONCE, resume, error, claim.failures, claim.first_failed_at, keeps_cycle=True)
 
 
 def _records(claim: Claim, display: str, settlement: Settlement, initiated_by: str) -> Iterator[LogRecord]:
@@ -116,7 +111,7 @@ def _as_plan(operation: OpenOperation, display: str, account: Account | None) ->
         source_id=operation.source_id,
         display=display,
         action=Action(operation.action),
-        reasons=(Reason("Settled", FOUND),),
+        reasons=(Reason(SETTLED, FOUND),),
         target_id=account.id if account is not None else operation.target_id,
         link_to=account,
         changes=tuple(Change(path, None, value) for path, value in (operation.after or {}).items()),

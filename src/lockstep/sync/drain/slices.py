@@ -15,9 +15,8 @@ from lockstep.storage.dirty import Claim
 from lockstep.sync.cycle import judging
 from lockstep.sync.drain.guarding import Decisions
 from lockstep.sync.drain.pipeline import Pipeline
-from lockstep.sync.drain.sending import is_approved, is_on_demand
 from lockstep.sync.drain.work import Look, Settle
-from lockstep.sync.outcome import giving_back, outcomes
+from lockstep.sync.outcome import giving_back
 from lockstep.sync.outcome.outcomes import Outcome
 from lockstep.sync.planning import index_reader, planner
 from lockstep.sync.planning.index_reader import Pages
@@ -47,14 +46,15 @@ async def _plan_kind(
         cycle = next((claim.cycle for claim in claims if claim.cycle is not None), None)
         index_of = await target_index.complete_kinds(connection, job.id, cycle=cycle)
         known = await planner.load(connection, job, kind, ids, index_of=index_of)
-        passing = [claim.source_id for claim in claims if is_approved(claim)]
+        passing = [claim.source_id for claim in claims if claim.is_approved]
         approved = await operations.approved_among(connection, job.id, kind, passing) if passing else {}
         prepared: dict[str, Prepared] = {}
         for claim in claims:
             if claim.source_id in known.objects:
-                look = outcomes.wants_look(claim) or is_on_demand(claim)
                 try:
-                    prepared[claim.source_id] = planner.prepare_one(known, job, claim.source_id, moment, look=look)
+                    prepared[claim.source_id] = planner.prepare_one(
+                        known, job, claim.source_id, moment, look=claim.wants_look
+                    )
                 except Exception:
                     pipeline.fault(claim)
         pages = await index_reader.read_index(connection, job, known, prepared.values(), cycle)
@@ -77,15 +77,14 @@ async def _plan_kind(
 
 async def _hand_on(pipeline: Pipeline, known: Known, pages: Pages, claim: Claim, prepared: Prepared) -> int:
     due = judging.slowed_until(pipeline.job.row.quarantine)
-    if due is not None and prepared.intent.kind not in LOSES_ACCESS and not is_on_demand(claim):
+    if due is not None and prepared.intent.kind not in LOSES_ACCESS and not claim.is_on_demand:
         pipeline.done(giving_back.slowed(claim, due=due))
         return 0
     unsettled = tuple(known.open_operations.get(claim.source_id, ()))
-    looks = outcomes.wants_look(claim) or is_on_demand(claim)
     if unsettled:
         pipeline.look(Settle(claim, prepared, unsettled))
         return 1
-    if looks:
+    if claim.wants_look:
         pipeline.look(Look(claim, prepared, look=True))
         return 1
     try:

@@ -1,26 +1,22 @@
-"""The outcomes that give an object back before anything is decided, each with when it is due. Pure.
+"""The outcomes that give an object back before anything is decided, each with the time when it is due. Pure.
 
-Whatever was asked in vain goes through here: the pause is the object's own, and doubles with each try in a row (`patience`).
+Every object has its own pause, which doubles with each request in a row that was made in vain (`patience`).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lockstep.engine.decisions.patience import growing_pause
 from lockstep.engine.moment import Moment
 from lockstep.ports import Answer
-from lockstep.storage.batches import Row
-from lockstep.storage.dirty import Claim
+from lockstep.storage.dirty import Claim, Due, Postponement
 from lockstep.storage.journal import SettledOperation
-from lockstep.sync.outcome.outcomes import (
-    AT_ONCE,
-    LOOK_AGAIN,
-    MOST_UNCERTAIN_LOOKS,
-    Outcome,
-    looks_so_far,
-    postponed_row,
-)
+from lockstep.storage.resume import Resume, ShownError, Stage
+from lockstep.sync.outcome.outcomes import MOST_UNCERTAIN_LOOKS, Outcome
+
+LOOK_AGAIN = "LookAgain"
 
 
 def look_again(
@@ -33,18 +29,15 @@ def look_again(
     requests: int,
     is_first_at_once: bool = False,
 ) -> Outcome:
-    """Nothing is decided: the object is planned again, by looking at the application, after a pause that doubles each time.
+    """Nothing is decided: the account is read and the object planned again, after a pause that doubles each time.
 
-    *is_first_at_once*: the answer was clear, and a fresh look most likely mends it; only what comes of that again has to wait.
+    *is_first_at_once*: the answer was clear, and a fresh reading most likely mends it; only a second failure has to wait.
     """
-    looks = looks_so_far(claim) + 1
+    looks = claim.resume.looks + 1
     pause = growing_pause(looks - 1 if is_first_at_once else looks, first=after)
-    due = (moment.now + pause).isoformat() if pause else AT_ONCE
-    did = str((claim.last_error or {}).get("did") or "")
-    error: Row = {"code": LOOK_AGAIN, "reason": reason, "looks": looks, "look": True} | ({"did": did} if did else {})
-    postponed = postponed_row(
-        claim, due, failures=claim.failures, first=claim.first_failed_at, error=error, keeps_cycle=True
-    )
+    resume = Resume(Stage.LOOK_AGAIN, looks=looks, did=claim.resume.did)
+    due = moment.now + pause if pause else Due.AT_ONCE
+    postponed = _given_back(claim, due, resume, ShownError(LOOK_AGAIN, reason))
     return Outcome(claim, settled=settled, postponed=postponed, requests=requests)
 
 
@@ -57,47 +50,37 @@ def put_off(
     settled: tuple[SettledOperation, ...] = (),
     requests: int,
 ) -> Outcome:
-    """The application took no request (busy, not there, not allowed): nothing happened, and the object waits for its turn.
+    """The application took no request (busy, unreachable, not allowed): nothing happened, and the object waits.
 
-    Each time in a row doubles its own pause, and *answer* may ask for a longer one. It never counts as failed, for that is no fault
-    of the object: but the cycle does not wait for it for ever.
+    Each time in a row doubles its own pause, and *answer* may ask for a longer one. It never counts as failed, because the object is
+    not at fault; but the cycle stops waiting for it after a while.
     """
-    tries = looks_so_far(claim) + 1
+    tries = claim.resume.looks + 1
     due = max(moment.now + growing_pause(tries, first=first), answer.retry_at or moment.now)
-    error = {"code": LOOK_AGAIN, "reason": answer.detail, **(claim.last_error or {}), "looks": tries}
+    is_fresh = claim.resume.stage is Stage.FRESH
+    resume = replace(claim.resume, looks=tries, stage=Stage.UNANSWERED if is_fresh else claim.resume.stage)
     is_worn_out = tries > MOST_UNCERTAIN_LOOKS
-    postponed = postponed_row(
-        claim,
-        due.isoformat(),
-        failures=claim.failures,
-        first=claim.first_failed_at,
-        error=error,
-        keeps_cycle=not is_worn_out,
-    )
+    error = claim.last_error or ShownError(LOOK_AGAIN, answer.detail)
+    postponed = _given_back(claim, due, resume, error, keeps_cycle=not is_worn_out)
     counted = "postponed" if is_worn_out else ""
     return Outcome(claim, counted=counted, settled=settled, postponed=postponed, requests=requests)
 
 
 def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[SettledOperation, ...] = ()) -> Outcome:
-    """Nothing was asked (stopping, or the application wants quiet): the object is free again as it was, due at once or at *due*."""
-    postponed = postponed_row(
-        claim,
-        due.isoformat() if due else AT_ONCE,
-        failures=claim.failures,
-        first=claim.first_failed_at,
-        error=claim.last_error,
-        keeps_cycle=True,
-    )
+    """Nothing was asked (stopping, or the application wants a pause): the object is free again as it was, at once or from *due*."""
+    postponed = _given_back(claim, due or Due.AT_ONCE, claim.resume, claim.last_error)
     return Outcome(claim, settled=settled, postponed=postponed)
 
 
 def slowed(claim: Claim, *, due: datetime) -> Outcome:
-    """Too many fail, so what gives or changes accounts waits until *due*; what failed before keeps its own reason."""
-    error = {
-        **(claim.last_error or {"code": "Quarantine", "reason": "Waits for the end of the quarantine"}),
-        "isSlowed": True,
-    }
-    postponed = postponed_row(
-        claim, due.isoformat(), failures=claim.failures, first=claim.first_failed_at, error=error, keeps_cycle=False
-    )
+    """Too many objects fail, so what gives or changes accounts waits until *due*; what failed before keeps its own reason."""
+    error = claim.last_error or ShownError("Quarantine", "Waits for the end of the quarantine")
+    postponed = _given_back(claim, due, replace(claim.resume, is_slowed=True), error, keeps_cycle=False)
     return Outcome(claim, counted="postponed", postponed=postponed)
+
+
+def _given_back(
+    claim: Claim, due: datetime | Due, resume: Resume, error: ShownError | None, *, keeps_cycle: bool = True
+) -> Postponement:
+    """The object as it failed, or did not fail, before."""
+    return Postponement(claim, due, resume, error, claim.failures, claim.first_failed_at, keeps_cycle)

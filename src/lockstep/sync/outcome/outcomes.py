@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from lockstep.engine.decisions.intent import IntentKind
 from lockstep.engine.decisions.plan import Prepared
@@ -16,11 +15,11 @@ from lockstep.engine.decisions.retry import QUICK_TRIES, retry_at
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Action, Link
 from lockstep.ports import Answer, Verdict
-from lockstep.storage.batches import Row
-from lockstep.storage.dirty import Claim
+from lockstep.storage.dirty import Claim, Due, Postponement
 from lockstep.storage.journal import JournalEntry, SettledOperation
 from lockstep.storage.log_record import LogRecord
 from lockstep.storage.references import WaitingReference
+from lockstep.storage.resume import Resume, ShownError, Stage
 from lockstep.storage.target_members import UnsureMember
 from lockstep.sync.outcome import kept_values
 from lockstep.sync.outcome.new_links import becomes_lost, link_after, touches_link, waiting_references
@@ -41,11 +40,6 @@ COUNTED: Mapping[Action, str] = {
 }
 MOST_UNCERTAIN_LOOKS = 8  # with doubling waits, before an application that never answers counts as failed
 MOST_LOOKS_AGAIN = 4  # in a row, before an object that keeps conflicting counts as failed
-PARKED = "infinity"
-AT_ONCE = "-infinity"
-LOOK_AGAIN = "LookAgain"
-SETTLED = "Settled"
-NAMES_DUE = "NamesDue"
 # The application's trouble rather than the object's: tried a few times quickly before the long waits begin.
 TRANSIENT = frozenset(
     {"InternalServerError", "TooManyRequests", "Timeout", "WebExceptionProtocolError", "FormerOwnerLeaving"}
@@ -73,7 +67,7 @@ class Outcome:
     stays_rejected: bool = False
     log: LogRecord | None = None
     more_logs: tuple[LogRecord, ...] = ()  # further records, of what was found to have happened before
-    postponed: Row | None = None
+    postponed: Postponement | None = None
     waiting: tuple[WaitingReference, ...] | None = None
     unsure_members: tuple[UnsureMember, ...] = ()
     requests: int = 0
@@ -91,10 +85,15 @@ class Outcome:
     @property
     def failed_now(self) -> Failure | None:
         """Why it goes to the retry list; None where it does not."""
-        if self.postponed is None or self.postponed["failures"] <= self.claim.failures:
+        postponed = self.postponed
+        if postponed is None or postponed.error is None or postponed.failures <= self.claim.failures:
             return None
-        error = self.postponed["last_error"] or {}
-        return Failure(str(error.get("code", "")), str(error.get("reason", "")), str(error.get("nextStep", "")))
+        return Failure(postponed.error.code, postponed.error.reason, postponed.error.next_step)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the object is planned again before anything can be said of it."""
+        return self.postponed is not None and self.postponed.resume.is_undecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +105,9 @@ class Failure:
     next_step: str = ""
     account: str = ""  # the account that is somebody else's, of which it waits for
 
-    def as_row(self) -> dict[str, Any]:
-        row = {"code": self.code, "reason": self.reason, "nextStep": self.next_step}
-        return {**row, "account": self.account} if self.account else row
+    @property
+    def shown(self) -> ShownError:
+        return ShownError(self.code, self.reason, self.next_step)
 
 
 def without_write(claim: Claim, planned: Planned) -> Outcome:
@@ -132,9 +131,9 @@ def without_write(claim: Claim, planned: Planned) -> Outcome:
     )
 
 
-def _scheduled(claim: Claim, at: datetime) -> Row:
-    error = {"code": "Scheduled", "reason": "It is decided again when its time comes", "isScheduled": True}
-    return postponed_row(claim, at.isoformat(), failures=0, first=None, error=error)
+def _scheduled(claim: Claim, at: datetime) -> Postponement:
+    error = ShownError("Scheduled", "It is decided again when its time comes")
+    return Postponement(claim, at, Resume(Stage.SCHEDULED), error)
 
 
 def _frees(planned: Planned) -> str:
@@ -186,7 +185,7 @@ def refused(
     is_transient = failure.code in TRANSIENT
     most = planned.prepared.configuration.limits.max_retries if planned is not None else None
     quick = QUICK_TRIES if most is None else most
-    tries = looks_so_far(claim)
+    tries = claim.resume.looks
     due = retry_at(
         first,
         failures,
@@ -197,17 +196,19 @@ def refused(
         tries_before=tries,
     )
     is_soon = is_transient and failures <= quick  # the cycle waits for it
-    error = failure.as_row()
-    if is_soon and tries:
-        error["looks"] = tries
-    if planned is not None and _is_about_references(planned):
-        error["isReference"] = True
-    postponed = postponed_row(
+    resume = Resume(
+        Stage.FAILED,
+        looks=tries if is_soon else 0,
+        is_about_references=planned is not None and _is_about_references(planned),
+        account=failure.account,
+    )
+    postponed = Postponement(
         claim,
-        due.isoformat() if due else PARKED,
+        due or Due.NEVER,
+        resume,
+        failure.shown,
         failures=failures,
-        first=first,
-        error=error,
+        first_failed_at=first,
         keeps_cycle=is_soon,
     )
     link = link_after(planned, None) if planned is not None and becomes_lost(planned) else None
@@ -225,8 +226,8 @@ def _is_about_references(planned: Planned) -> bool:
 
 def held_back(claim: Claim, planned: Planned, operation: JournalEntry) -> Outcome:
     """Waits for approval: parked until somebody decides or something changes."""
-    error = {"code": planned.plan.reason.code, "reason": planned.plan.reason.text, "held": True}
-    postponed = postponed_row(claim, PARKED, failures=0, first=None, error=error)
+    error = ShownError(planned.plan.reason.code, planned.plan.reason.text)
+    postponed = Postponement(claim, Due.NEVER, Resume(Stage.HELD), error)
     return Outcome(claim, counted="held", held=operation, postponed=postponed, requests=planned.requests)
 
 
@@ -242,45 +243,30 @@ def unlinked(outcome: Outcome) -> tuple[SettledOperation, ...]:
     return tuple(SettledOperation(one.id, "ambiguous", request_count=one.request_count) for one in outcome.settled)
 
 
-def is_undecided(outcome: Outcome) -> bool:
-    """Whether the object is looked at again before anything can be said of it."""
-    return ((outcome.postponed or {}).get("last_error") or {}).get("code") in (LOOK_AGAIN, SETTLED)
-
-
-def with_members_due(outcome: Outcome, moment: Moment) -> Outcome:
+def with_members_due(outcome: Outcome) -> Outcome:
     """The group's own outcome, its dirty row kept: the members come next, now that the account is on record."""
-    error = {
-        "code": "MembersDue",
-        "reason": "Its members are compared next",
-        "members": True,
-        "looks": looks_so_far(outcome.claim),
-    }
-    row = postponed_row(outcome.claim, AT_ONCE, failures=0, first=None, error=error, keeps_cycle=True)
-    return replace(outcome, postponed=row)
+    resume = Resume(Stage.MEMBERS_DUE, looks=outcome.claim.resume.looks, members_due=True)
+    return replace(
+        outcome, postponed=next_at_once(outcome.claim, resume, "MembersDue", "Its members are compared next")
+    )
 
 
 def with_names_due(outcome: Outcome) -> Outcome:
     """The outcome of a disable, its dirty row kept: the names of the person come next, in a write of their own."""
-    error = {"code": NAMES_DUE, "reason": "The account gets the names that its person has now"}
-    row = postponed_row(outcome.claim, "-infinity", failures=0, first=None, error=error, keeps_cycle=True)
-    return replace(outcome, postponed=row)
+    text = "The account gets the names that its person has now"
+    return replace(outcome, postponed=next_at_once(outcome.claim, Resume(Stage.NAMES_DUE), "NamesDue", text))
+
+
+def next_at_once(claim: Claim, resume: Resume, code: str, reason: str) -> Postponement:
+    """The object goes on at once with *resume*, in the same cycle. What failed before is over."""
+    return Postponement(claim, Due.AT_ONCE, resume, ShownError(code, reason), keeps_cycle=True)
 
 
 def with_names(outcome: Outcome) -> Outcome:
     """The outcome of what came after a disable: its object was counted with that."""
-    if (outcome.claim.last_error or {}).get("code") != NAMES_DUE or not outcome.counted:
+    if outcome.claim.resume.stage is not Stage.NAMES_DUE or not outcome.counted:
         return outcome
     return replace(outcome, counted="", more_counts={**outcome.more_counts, outcome.counted: 1})
-
-
-def members_due(claim: Claim) -> bool:
-    """Whether the group's own account was dealt with and counted by the claim before."""
-    return bool((claim.last_error or {}).get("members"))
-
-
-def was_settled(claim: Claim) -> bool:
-    """Whether operations with an unknown end were settled by the claim before."""
-    return (claim.last_error or {}).get("code") == SETTLED
 
 
 def requests_of(answer: Answer) -> int:
@@ -288,38 +274,6 @@ def requests_of(answer: Answer) -> int:
     return answer.reads + (len(answer.exchanges) or int(answer.verdict is not Verdict.DONE_ALREADY))
 
 
-def wants_look(claim: Claim) -> bool:
-    """Whether the object was given back to be looked at."""
-    return bool((claim.last_error or {}).get("look"))
-
-
-def looks_so_far(claim: Claim) -> int:
-    """How often in a row the application was asked about the object in vain, before it is done or its long waits begin."""
-    return int((claim.last_error or {}).get("looks", 0))
-
-
 def as_new(claim: Claim) -> Claim:
     """*claim* as if nothing had been asked in vain before."""
-    return replace(claim, last_error={**(claim.last_error or {}), "looks": 0})
-
-
-def postponed_row(
-    claim: Claim,
-    not_before: str,
-    *,
-    failures: int,
-    first: datetime | None,
-    error: Row | None,
-    keeps_cycle: bool = False,
-) -> Row:
-    return {
-        "kind": claim.kind,
-        "source_id": claim.source_id,
-        "attempt": claim.attempt,
-        "version": claim.version,
-        "not_before": not_before,
-        "failures": failures,
-        "first_failed_at": first,
-        "last_error": error,
-        "keeps_cycle": keeps_cycle,
-    }
+    return replace(claim, resume=replace(claim.resume, looks=0))
