@@ -48,7 +48,7 @@ class EndedKeys:
             self._request_log.add(_entry(ended, scope))
 
     def may_note(self, key_id: str, *, at: float) -> bool:
-        """Whether the key may have another entry. *at* is the time of a monotonic clock in seconds. Counts the call."""
+        """Count one refused use of the key; returns whether it gets a log entry. *at* is the time of a monotonic clock in seconds."""
         begun, count = self._noted.pop(key_id, (at, 0))
         if at - begun >= 60:
             begun, count = at, 0

@@ -86,7 +86,7 @@ def tolerances(name: str, settings: Settings, output: Output) -> None:
 @click.option("--profile", type=click.Choice(rules.PROFILES))
 @click.option("--plan", help="Name of the plan.")
 @click.option("--seats", type=click.IntRange(0), help="Maximum number of active members; 0 = no limit.")
-@click.option("--default-role", help="Role of members who were given no known role.")
+@click.option("--default-role", help="Role of members without a known role.")
 @click.option(
     "--restore-policy",
     type=click.Choice(rules.CHOICES["restore_policy"]),

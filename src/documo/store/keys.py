@@ -139,7 +139,7 @@ async def principal(connection: Connection, digest: bytes) -> Principal | None:
 
 
 async def ended(connection: Connection, digest: bytes) -> EndedKey | None:
-    """The revoked or expired key with this hash. None for an expired token of a valid key: that is normal."""
+    """The revoked or expired key with this hash. None for an expired token whose key is still valid, as that is normal."""
     cursor = connection.cursor(row_factory=class_row(EndedKey))
     await cursor.execute(
         "select o.id::text as key_id, o.tenant_id from api_keys k join api_keys o on o.id = coalesce(k.client_id, k.id)"

@@ -203,7 +203,7 @@ def count_change(tenant_id: int, kind: str, change: int) -> Statement:
 
 
 def soft_delete(tenant_id: int, resource_id: str, kind: str) -> list[Statement]:
-    """Mark one locked resource as deleted and remove its memberships and keys; groups that lose it get a new version."""
+    """Mark one locked resource as deleted, remove its memberships and revoke its keys; groups that lose it get a new version."""
     return [
         (
             "update resources set deleted_at = clock_timestamp(), version = version + 1 where tenant_id = %s and id = %s",

@@ -27,7 +27,7 @@ _OUTGROWN = (
 
 
 class Statistics:
-    """Counts the rows that this process writes and refreshes statistics; `run` must run all the while."""
+    """Counts the rows that this process writes; the task `run` refreshes the statistics when they are due."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

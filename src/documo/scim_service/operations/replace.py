@@ -34,7 +34,7 @@ async def replace_resource(service: Service, request: Request, place: Place, res
     def decide(stored: Stored) -> Decision:
         before = orjson.loads(stored.document)
         refuse_change_of_role(place, before, tenant)
-        # A member whose `active` was unassigned is as active as before: see `patch`.
+        # A member whose `active` was removed stays as active as before: see `patch`.
         known = {"active": stored.active, **before} if place.kind == "User" else before
         incoming = read_resource(request, place, body, stored=known)
         del request.tolerances[noted:]

@@ -97,7 +97,7 @@ def require_admin(request: Request) -> None:
 
 
 def require_scope(request: Request, kind: str, *, write: bool) -> None:
-    """Raise ScimError 403 unless the scopes of the key allow to read, or to *write*, resources of *kind*."""
+    """Raise ScimError 403 unless the key's scopes permit reading resources of *kind* or, with *write*, changing them."""
     scopes = request.caller.principal.scopes
     needed = _PEOPLE_AND_GROUPS.get(kind, "admin")
     if "admin" in scopes or needed in scopes or (not write and "read" in scopes):

@@ -41,7 +41,7 @@ from lockstep.scim.schema import Attribute
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A condition for WHERE. *contains* is what the search document of every match contains, for the index of values."""
+    """A condition for WHERE. *contains* is the part of a search document that every match has; the index of values can find it."""
 
     condition: Composable
     contains: Mapping[str, Any] | None = None

@@ -263,7 +263,7 @@ class _Batch:
 
 
 def _membership_questions(tenant_id: int, changes: Sequence[Change]) -> list[Statement]:
-    """The queries about the groups among *changes* that show whether members change."""
+    """The queries that show whether *changes* really change the members of their groups."""
     named: dict[str, set[str]] = {}
     for change in changes:
         if change.members:
