@@ -17,16 +17,16 @@ GENERATED = "This page is generated: `python scripts/generate_settings_reference
 LOCKSTEP_MORE = (
     (
         "LOCKSTEP_KEY",
-        "The key that seals secret tokens, 32 bytes in base64 or hexadecimal",
+        "The key that encrypts secret tokens, 32 bytes in base64 or hexadecimal",
         "the file `key` in the data folder",
     ),
-    ("LOCKSTEP_KEY_OLDER", "A former key that still opens what it sealed", "none"),
+    ("LOCKSTEP_KEY_OLDER", "A former key, still used to decrypt", "none"),
     (
         "LOCKSTEP_METRICS_TOKEN",
         "The bearer token for `/metrics`, at least 16 characters",
         "none: no metrics",
     ),
-    ("DATABASE_URL", "Your own PostgreSQL server, version 15 or newer", "the included PostgreSQL"),
+    ("DATABASE_URL", "Your own PostgreSQL server, version 15 or newer", "the embedded PostgreSQL"),
     ("NO_COLOR", "Any value switches colour off", "not set"),
 )
 DOCUMO = (
@@ -34,15 +34,15 @@ DOCUMO = (
     (
         "DOCUMO_DATABASE_URL",
         "Your own PostgreSQL server",
-        "the database `documo` on the server of DATABASE_URL, or on the included one",
+        "the database `documo` on the server of DATABASE_URL, or on the embedded one",
     ),
     ("DOCUMO_HOST", "The address to listen on", "127.0.0.1"),
     ("DOCUMO_PORT", "Documo's port with `lockstep up`", "8081"),
     ("DOCUMO_PUBLIC_URL", "Documo's address in links", "the address and port it listens on"),
     ("DOCUMO_OUTBOUND_ALLOW", "Private origins and networks that events may be sent to", "none"),
     ("DOCUMO_METRICS_TOKEN", "The bearer token for `/metrics`, at least 16 characters", "none: no metrics"),
-    ("DOCUMO_MAX_CONNECTIONS", "Most connections at once", "2000"),
-    ("DOCUMO_MAX_CONNECTIONS_PER_ADDRESS", "Most connections at once from one address", "256"),
+    ("DOCUMO_MAX_CONNECTIONS", "Maximum simultaneous connections", "2000"),
+    ("DOCUMO_MAX_CONNECTIONS_PER_ADDRESS", "Maximum simultaneous connections from one address", "256"),
     ("DOCUMO_TRUSTED_PROXIES", "Addresses and networks of reverse proxies whose X-Forwarded-For is believed", "none"),
     ("DOCUMO_SEARCHES_PER_ACCOUNT", "Searches of one account that run at once; further ones wait, then get 429", "2"),
     ("DOCUMO_SEARCH_SECONDS", "Time limit for one statement of a search, at most 60", "2"),

@@ -51,7 +51,7 @@ def _one_of(*words: str) -> Callable[[str], str]:
 def _duration(text: str) -> timedelta:
     length = read_length(text)
     if not length:
-        raise ValueError("must be a length of time such as 30s, 40m, 2h or 30d")
+        raise ValueError("must be a duration such as 30s, 40m, 2h or 30d")
     return length
 
 
@@ -82,12 +82,13 @@ class Settings:
         default=(),
         metadata=_from(
             "LOCKSTEP_OUTBOUND_ALLOW",
-            "Private origins and networks that may be reached, beside `lockstep outbound list`",
+            "Private origins and networks that Lockstep may connect to, in addition to `lockstep outbound list`",
             _allowed,
         ),
     )
     worker_concurrency: int = field(
-        default=4, metadata=_from("LOCKSTEP_WORKER_CONCURRENCY", "Tasks that one worker runs at once", _whole(1, 64))
+        default=4,
+        metadata=_from("LOCKSTEP_WORKER_CONCURRENCY", "Number of tasks that a worker runs in parallel", _whole(1, 64)),
     )
     pool_size: int = field(
         default=10, metadata=_from("LOCKSTEP_POOL_SIZE", "The most database connections of one process", _whole(2, 90))
@@ -130,7 +131,7 @@ def load_settings(environment: Mapping[str, str], flags: Mapping[str, object] | 
     known = {one.name: one for one in fields(Settings) if one.metadata}
     for name, given in (flags or {}).items():
         if name not in known:
-            raise invalid(f"There is no setting {name}")
+            raise invalid(f"Unknown setting {name}")
         if given is not None:
             values[name], origins[name] = _read(known[name].metadata, str(given), f"--{name.replace('_', '-')}"), "flag"
     for name, one in known.items():
@@ -180,7 +181,7 @@ def _lookup(environment: Mapping[str, str], variable: str) -> str:
     try:
         return Path(file).read_text().strip()
     except (OSError, UnicodeDecodeError) as refused:
-        why = refused.strerror if isinstance(refused, OSError) else "It is no text"
+        why = refused.strerror if isinstance(refused, OSError) else "It is not valid UTF-8 text"
         raise invalid(f"{variable}_FILE names {file}, which cannot be read", why=why or "") from None
 
 
@@ -197,6 +198,6 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
 def _unknown(variable: str, known: set[str]) -> LockstepError:
     near = nearest(variable, sorted(known))
     return invalid(
-        f"There is no setting {variable}",
+        f"Unknown setting {variable}",
         next_step=f"Did you mean {near[0]}? Otherwise: unset {variable}" if near else f"unset {variable}",
     )

@@ -94,19 +94,19 @@ class Vault:
         head, sealed = envelope[: 1 + KEY_ID_BYTES + NONCE_BYTES], envelope[1 + KEY_ID_BYTES + NONCE_BYTES :]
         key = self._keys.get(head[1 : 1 + KEY_ID_BYTES])
         if head[:1] != FORM or len(sealed) < 16:
-            raise _unreadable(purpose, shown or name, "What is stored is no envelope of ours")
+            raise _unreadable(purpose, shown or name, "The stored value is not a valid encrypted secret")
         if key is None:
             raise _unreadable(
                 purpose,
                 shown or name,
-                f"It was sealed with key {head[1 : 1 + KEY_ID_BYTES].hex()}, the key in use is {self._key.id.hex()}",
-                next_step="Start with the key that was used before: LOCKSTEP_KEY or the file key in the data folder. "
-                f"Or give the token again: lockstep creds set {shown or 'APP'} --token-stdin",
+                f"It was encrypted with key {head[1 : 1 + KEY_ID_BYTES].hex()}, but the current key is {self._key.id.hex()}",
+                next_step="Start with the previous key (LOCKSTEP_KEY, or the file key in the data folder). "
+                f"Or enter the token again: lockstep creds set {shown or 'APP'} --token-stdin",
             )
         try:
             text = AESGCM(_derive(key, b"seal")).decrypt(head[-NONCE_BYTES:], sealed, _bound(head, purpose, name))
         except InvalidTag:
-            raise _unreadable(purpose, shown or name, "It was changed, or it belongs to something else") from None
+            raise _unreadable(purpose, shown or name, "It was modified, or it belongs to another object") from None
         return Secret(text.decode())
 
     def fingerprint(self, text: str, *, purpose: str) -> bytes:
@@ -124,7 +124,7 @@ def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | Non
     if key is None and sealed and not (data / "key").exists():
         raise LockstepError(
             Kind.FORBIDDEN,
-            f"The key file {data / 'key'} is missing, and {sealed} stored secret tokens were sealed with it",
+            f"The key file {data / 'key'} is missing, and {sealed} stored secret tokens were encrypted with it",
             next_step="Put your copy of the key back, or set LOCKSTEP_KEY. If it is lost: lockstep key new",
             code="KeyMissing",
         )
@@ -143,7 +143,7 @@ def parse_key(text: str, *, where: str) -> VaultKey:
     if len(material) != KEY_BYTES:
         raise invalid(
             f"{where} is not a valid key of {KEY_BYTES} bytes",
-            next_step="Use the copy of the key that you keep. Another key cannot open the secrets that are stored",
+            next_step="Use your backup copy of the key. A different key cannot decrypt the stored secrets",
         )
     return VaultKey(material, hashlib.sha256(b"lockstep key id\0" + material).digest()[:KEY_ID_BYTES])
 
@@ -180,13 +180,13 @@ def _read_key(path: Path) -> VaultKey:
     try:
         mode, text = path.stat().st_mode, path.read_text()
     except (OSError, UnicodeDecodeError) as refused:
-        why = refused.strerror if isinstance(refused, OSError) else "It is no text"
+        why = refused.strerror if isinstance(refused, OSError) else "It is not valid UTF-8 text"
         raise invalid(f"The key file {path} cannot be read", why=why or "") from None
     if mode & 0o077:
         raise LockstepError(
             Kind.FORBIDDEN,
-            f"The key file {path} can be read by other users",
-            next_step=f"Close it: chmod 600 {path}  (and change the key if others may have seen it)",
+            f"The key file {path} is readable by other users",
+            next_step=f"Restrict it: chmod 600 {path}  (and change the key if others may have seen it)",
         )
     return parse_key(text, where=f"The key file {path}")
 
@@ -204,8 +204,8 @@ def _bound(head: bytes, purpose: str, name: str) -> bytes:
 def _unreadable(purpose: str, name: str, why: str, *, next_step: str = "") -> LockstepError:
     return LockstepError(
         Kind.FORBIDDEN,
-        f"The stored secret {purpose} of {name} cannot be opened",
+        f"The stored secret {purpose} of {name} cannot be decrypted",
         why=why,
-        next_step=next_step or f"Give the token again: lockstep creds set {name} --token-stdin",
+        next_step=next_step or f"Enter the token again: lockstep creds set {name} --token-stdin",
         code="SecretUnreadable",
     )

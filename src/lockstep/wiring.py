@@ -185,7 +185,7 @@ async def allow_outbound(pool: Pool, targets: ScimTargets) -> None:
 def _refuse_unfinished_restore(data: Path) -> None:
     if (data / UNFINISHED_RESTORE).exists():
         raise conflict(
-            f"A restore into {data} did not end, so nothing is done with what is there",
+            f"A restore into {data} did not finish, so its data is not used",
             next_step="Restore again: lockstep restore FILE",
         )
 

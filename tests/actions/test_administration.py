@@ -116,7 +116,7 @@ async def test_assignment_is_found_by_role_value_name_or_id_and_is_not_made_twic
 async def test_role_that_is_off_cannot_be_assigned(contoso: Hub) -> None:
     await roles.set_role_enabled(contoso.context, "documo", "Viewer", is_enabled=False)
 
-    with pytest.raises(LockstepError, match="switched off"):
+    with pytest.raises(LockstepError, match="is disabled"):
         await assignments.assign(contoso.context, "documo", users=[upn("anna")], role="Viewer")
 
 
@@ -127,7 +127,7 @@ async def test_role_name_that_two_roles_share_is_refused_with_their_values(conto
         await assignments.assign(contoso.context, "documo", users=[upn("anna")], role="Contract Manager")
     [row] = await assignments.assign(contoso.context, "documo", users=[upn("anna")], role="cm2")
 
-    assert (refused.value.next_step, row.role_value) == ("Name one by its value: cm1, cm2", "cm2")
+    assert (refused.value.next_step, row.role_value) == ("Specify one by its value: cm1, cm2", "cm2")
 
 
 async def test_role_for_applications_is_not_assigned_to_people_or_groups(contoso: Hub) -> None:

@@ -88,7 +88,7 @@ async def test_planning_changes_nothing(context: Context) -> None:
     plan = await plan_configuration(context, read(WHOLE), resolve=resolve)
 
     assert plan.changes[0].line == '+ Application documo: template: "documo"'
-    with pytest.raises(LockstepError, match="There is no application"):
+    with pytest.raises(LockstepError, match="Unknown application"):
         await show_application(context, "documo")
 
 
@@ -210,7 +210,7 @@ async def test_what_fails_changes_nothing_at_all(context: Context) -> None:
     with pytest.raises(LockstepError, match='The role "Admin" of Documo is held by 1 assignment') as refused:
         await apply_configuration(context, read(text), prune=True, resolve=resolve)
 
-    assert "Application documo cannot become so; nothing was changed" in refused.value.why
+    assert "Application documo cannot be applied; nothing was changed" in refused.value.why
     assert [role.display_name for role in await list_roles(context, "documo")] == ["Admin", "Member"]
     assert [app.name for app in await list_applications(context)] == ["documo"]
 
@@ -251,7 +251,7 @@ async def test_files_that_speak_for_the_organisation_prune_applications_and_sour
 async def test_a_source_whose_people_are_still_there_is_never_pruned(context: Context) -> None:
     whole = "apiVersion: lockstep/v1\nkind: Tenant\nmetadata: {name: contoso}\nspec: {}\n"
 
-    with pytest.raises(LockstepError, match="hr has brought 2 people"):
+    with pytest.raises(LockstepError, match="hr has imported 2 people"):
         await apply_configuration(context, read(whole), prune=True)
 
 
@@ -289,17 +289,17 @@ async def test_a_name_that_there_is_not_is_told_with_its_place_and_what_is_like_
 async def test_the_template_of_an_application_cannot_be_changed(context: Context) -> None:
     await add_application(context, "custom-scim", name="documo")
 
-    with pytest.raises(LockstepError, match=r"a.yaml:5:3: documo was made from the template custom-scim"):
+    with pytest.raises(LockstepError, match=r"a.yaml:5:3: documo was created from the template custom-scim"):
         await plan_configuration(context, read(HEAD))
 
 
 async def test_a_missing_secret_is_told_before_anything_is_changed(context: Context) -> None:
     text = WHOLE.replace("env:DOCUMO_SCIM_TOKEN", "env:NOT_SET")
 
-    with pytest.raises(LockstepError, match="env:NOT_SET holds nothing"):
+    with pytest.raises(LockstepError, match="env:NOT_SET is not set or empty"):
         await apply_configuration(context, read(text), resolve=resolve)
 
-    with pytest.raises(LockstepError, match="There is no application"):
+    with pytest.raises(LockstepError, match="Unknown application"):
         await show_application(context, "documo")
 
 
@@ -314,7 +314,7 @@ async def test_a_token_goes_only_to_the_origin_it_was_given_for(context: Context
     await apply_configuration(context, read(WHOLE), resolve=resolve)
     text = WHOLE.replace("https://api.documo.test", "https://evil.test").replace("env:DOCUMO_SCIM_TOKEN", "env:NOT_SET")
 
-    with pytest.raises(LockstepError, match="env:NOT_SET holds nothing"):
+    with pytest.raises(LockstepError, match="env:NOT_SET is not set or empty"):
         await apply_configuration(context, read(text), resolve=resolve)
 
 

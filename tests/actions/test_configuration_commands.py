@@ -61,7 +61,7 @@ def test_plan_shows_changes_on_stdout_and_the_next_step_on_stderr(say: Say) -> N
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])
 def test_a_file_without_a_document_is_not_taken_for_agreement(say: Say, text: str) -> None:
     for command in (config.plan, config.diff, config.apply):
-        assert refused(say(command, "-", stdin=text)).detail == "Standard input holds no document"
+        assert refused(say(command, "-", stdin=text)).detail == "Standard input holds no configuration document"
 
 
 def test_two_means_changes_and_only_where_it_was_asked_for(say: Say) -> None:
@@ -72,7 +72,7 @@ def test_two_means_changes_and_only_where_it_was_asked_for(say: Say) -> None:
     assert say(config.apply, "a.yaml", "--yes").exit_code == 0
 
     assert say(config.plan, "a.yaml", "--detailed-exitcode").exit_code == 0
-    assert say(config.diff, "a.yaml").stdout == "No changes: the files say what is in force.\n"
+    assert say(config.diff, "a.yaml").stdout == "No changes: the files match the current configuration.\n"
 
 
 def test_plan_as_json_is_one_document_without_secrets(say: Say) -> None:
@@ -143,7 +143,7 @@ def test_a_schema_of_entra_becomes_a_file_and_comes_back_identical(say: Say, tmp
     said = say(config.import_, str(ENTRA), "--app", "documo")
 
     assert "Mapped 7 attributes." in said.stderr
-    assert "there is no function NoSuchFunction, at character 1" in said.stderr
+    assert "unknown function NoSuchFunction, at character 1" in said.stderr
     assert "env:DOCUMO_SCIM_TOKEN" in said.stderr
     (tmp_path / "b.yaml").write_text(said.stdout, encoding="utf-8")
     assert say(config.apply, "b.yaml", "--yes").exit_code == 0
@@ -184,7 +184,7 @@ def test_schema_that_powershell_cut_off_says_how_to_write_it_whole(say: Say, tmp
     error = refused(say(config.import_, "cut.json"))
 
     assert (error.detail, error.next_step) == (
-        "synchronizationRules[0].objectMappings: a list is needed; PowerShell cut this part off",
+        "synchronizationRules[0].objectMappings: must be a list; PowerShell cut this part off",
         "Write it with: ConvertTo-Json -Depth 20",
     )
 

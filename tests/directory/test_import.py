@@ -138,7 +138,7 @@ async def test_confirming_lets_exactly_those_leave_whom_the_pass_missed(hub: Hub
     done = await source_decisions.confirm_hold(hub.context, "hr")
 
     assert (done.left, await names(hub)) == (97, {"p0", "p1", "p2"})
-    with pytest.raises(LockstepError, match="Nothing of hr waits"):
+    with pytest.raises(LockstepError, match="Nothing waits for a decision in hr"):
         await source_decisions.confirm_hold(hub.context, "hr")
 
 
@@ -335,7 +335,7 @@ async def test_two_imports_of_one_source_do_not_run_at_once(hub: Hub, tmp_path: 
     async with hub.pool.connection() as connection:
         await connection.execute("select pg_advisory_lock(%s)", (zlib.crc32(b"pass of hr"),))
 
-        with pytest.raises(LockstepError, match="is being imported already"):
+        with pytest.raises(LockstepError, match="is already being imported"):
             await bring(hub, file)
 
         await connection.execute("select pg_advisory_unlock_all()")

@@ -149,7 +149,7 @@ async def test_time_alone_moves_somebody_when_the_rule_says_so(contoso: Hub) -> 
         ([], "at least one filter"),
         ([{"title": "T", "all": [{"attribute": "departmnt", "operator": "EQUALS", "value": "x"}]}], "departmnt"),
         ([{"title": "T", "all": [{"attribute": "Department", "operator": "EQUALS", "value": "x"}]}], "Department"),
-        ([{"title": "T", "all": [{"memberOf": "team"}]}], "cannot depend on memberships"),
+        ([{"title": "T", "all": [{"memberOf": "team"}]}], "cannot depend on other memberships"),
         ([{"title": "T", "all": [{"attribute": "department", "operator": "LIKE", "value": "x"}]}], "LIKE"),
     ],
 )

@@ -151,7 +151,7 @@ def test_streams_are_added_listed_and_removed_by_command(command: Any) -> None:
 
     assert {one["delivery"]: one["waiting"] for one in streams} == {"poll": 0, "webhook": 0}
     assert secret.startswith("whsec_") and secret not in str(streams)
-    assert "is not https" in inside
+    assert "does not use https" in inside
     assert len(orjson.loads(command("events", "list", "-o", "json").stdout)["streams"]) == 1
     command("events", "remove", polled, code=5)
 

@@ -73,5 +73,5 @@ def test_two_roles_may_not_share_id_or_value(other: AppRole) -> None:
 
 
 def test_what_is_no_manifest_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="a list of roles is needed"):
+    with pytest.raises(ConfigurationError, match="must be a list of roles"):
         roles_from_manifest({"roles": []})

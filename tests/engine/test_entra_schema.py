@@ -90,7 +90,7 @@ def test_what_is_not_carried_out_is_reported_with_its_place() -> None:
         ("warning", f"{first}.attributeMappings[5]"),
         ("kept", "synchronizationRules[0].objectMappings[2]"),
     ]
-    assert "there is no function NoSuchFunction" in read()[0].findings[2].message
+    assert "unknown function NoSuchFunction" in read()[0].findings[2].message
     assert read()[0].mapped == 7
 
 
@@ -135,7 +135,7 @@ def test_filter_that_cannot_be_judged_switches_its_mapping_off_and_is_kept() -> 
     imported, config = read(schema)
 
     assert users(config).enabled is False
-    assert [f.place for f in imported.findings if "switched off" in f.message] == [
+    assert [f.place for f in imported.findings if "is disabled" in f.message] == [
         "synchronizationRules[0].objectMappings[0].scope.groups[0]"
     ]
     assert mapping_of(export_schema(config))["scope"] == mapping_of(schema)["scope"]

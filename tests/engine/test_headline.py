@@ -17,17 +17,17 @@ ROWS: list[tuple[dict[str, Any], str, int, str]] = [
     ),
     (
         {"quarantine": "The key was revoked", "quarantine_holds_all": True, "has_worker": False, "next_attempt": "in 5 minutes"},
-        "quarantined", 6, "In quarantine: The key was revoked. Nothing is sent. It is tried again in 5 minutes.",
+        "quarantined", 6, "In quarantine: The key was revoked. Nothing is sent. The next attempt is in 5 minutes.",
     ),
     ({"has_worker": False, "waiting": 2}, "noWorker", 69, "No worker is running, so nothing is sent. 2 objects wait."),
     ({"has_worker": False}, "noWorker", 69, "No worker is running, so nothing is sent."),
     (
-        {"trouble": "Documo cannot be reached: it is refused", "trouble_for": "2 minutes", "failing": 3},
-        "noAnswer", 69, "Documo cannot be reached: it is refused. It has been so for 2 minutes.",
+        {"trouble": "Documo cannot be reached: connection refused", "trouble_for": "2 minutes", "failing": 3},
+        "noAnswer", 69, "Documo cannot be reached: connection refused. This has lasted for 2 minutes.",
     ),
     (
         {"quarantine": "15 of 30 objects fail", "slowed": 4, "failing": 15},
-        "slowed", 6, "In quarantine: 15 of 30 objects fail. Only those who lose access are dealt with. 4 objects wait.",
+        "slowed", 6, "In quarantine: 15 of 30 objects fail. Only people who lose access are processed. 4 objects wait.",
     ),
     ({"held": 501, "failing": 2}, "held", 6, "501 writes wait for approval."),
     (
@@ -35,8 +35,8 @@ ROWS: list[tuple[dict[str, Any], str, int, str]] = [
         "held", 6, "2 writes wait for approval. No worker is running, so nothing is sent. 1 object waits.",
     ),
     (
-        {"held": 2, "trouble": "Documo cannot be reached: it is refused."},
-        "held", 6, "2 writes wait for approval. Documo cannot be reached: it is refused.",
+        {"held": 2, "trouble": "Documo cannot be reached: connection refused."},
+        "held", 6, "2 writes wait for approval. Documo cannot be reached: connection refused.",
     ),
     ({"held": 1}, "held", 6, "1 write waits for approval."),
     ({"maybe_created": 1}, "maybeCreated", 3, "Whether 1 account was created is not known yet."),
@@ -46,9 +46,9 @@ ROWS: list[tuple[dict[str, Any], str, int, str]] = [
         {"failing": 12, "leavers_failing": 2},
         "failing", 3, "12 objects fail and will be tried again. 2 of them should have lost access.",
     ),
-    ({"rejected": 29}, "rejected", 3, "In step, but for 29 writes that were rejected: those accounts stay active."),
+    ({"rejected": 29}, "rejected", 3, "In step, except for 29 writes that were rejected: those accounts stay active."),
     ({"had_cycle": False}, "firstCycle", 0, "The first cycle has not ended yet."),
-    ({"waiting": 1}, "waiting", 0, "1 object is being dealt with."),
+    ({"waiting": 1}, "waiting", 0, "1 object is being processed."),
 ]  # fmt: skip
 
 

@@ -39,10 +39,10 @@ def test_gallery_has_no_findings(name: str) -> None:
 @pytest.mark.parametrize(
     ("attributes", "more", "severity", "place", "message"),
     [
-        ([{**USER_NAME, "match": 0}, ACTIVE], {}, "error", "mappings[0]", "no mapping is marked for matching"),
+        ([{**USER_NAME, "match": 0}, ACTIVE], {}, "error", "mappings[0]", "no mapping is used for matching"),
         ([USER_NAME], {}, "warning", "mappings[0]", "deleted instead of disabled"),
-        ([USER_NAME, {"target": "active", "constant": "True"}], {}, "warning", "mappings[0]", "always true, so nobody is ever disabled"),
-        ([USER_NAME, {"target": "active", "constant": "False"}], {}, "error", "mappings[0]", "always false, so everybody"),
+        ([USER_NAME, {"target": "active", "constant": "True"}], {}, "warning", "mappings[0]", "always true, so no one is ever disabled"),
+        ([USER_NAME, {"target": "active", "constant": "False"}], {}, "error", "mappings[0]", "always false, so every account"),
         ([USER_NAME, {"target": "active", "constant": "maybe"}], {}, "error", "mappings[0]", "neither true nor false"),
         (
             [USER_NAME, {"target": "active", "expression": 'Switch([IsSoftDeleted], , "False", "False", "True", "True")'}],
@@ -53,7 +53,7 @@ def test_gallery_has_no_findings(name: str) -> None:
             {}, "error", "mappings[0]", "active is true for people who have left",
         ),
         ([USER_NAME, ACTIVE], {"mapping": {"actions": ["create", "update"]}}, "warning", "mappings[0].actions", "purged people"),
-        ([{**USER_NAME, "apply": "createOnly"}, ACTIVE], {}, "warning", "mappings[0].attributes[0].apply", "goes stale"),
+        ([{**USER_NAME, "apply": "createOnly"}, ACTIVE], {}, "warning", "mappings[0].attributes[0].apply", "becomes outdated"),
         ([*ATTRIBUTES], {"scope": "all"}, "warning", "mappings[0].attributes[4]", "with the scope all"),
         (
             [USER_NAME, ACTIVE, {"target": "title", "source": "appRoleAssignments"}], {},
@@ -65,7 +65,7 @@ def test_gallery_has_no_findings(name: str) -> None:
         ),
         (
             [USER_NAME, {"target": "active", "expression": SWITCH, "default": "maybe"}], {},
-            "warning", "mappings[0].attributes[1].default", "truth value",
+            "warning", "mappings[0].attributes[1].default", "is boolean",
         ),
         (
             [USER_NAME, ACTIVE, {"target": "title", "source": "surnam"}], {},
@@ -90,14 +90,14 @@ ASSIGNED = {**ROLE, "expression": "SingleAppRoleAssignment([appRoleAssignments])
 @pytest.mark.parametrize(
     ("role", "people", "admins", "message"),
     [
-        ({**ROLE, "constant": "admin"}, None, 0, "everybody would get the role Admin"),
-        ({**ROLE, "constant": "Admin"}, 300, 300, "everybody would get the role Admin: 300 of 300 in scope"),
+        ({**ROLE, "constant": "admin"}, None, 0, "everyone would get the role Admin"),
+        ({**ROLE, "constant": "Admin"}, 300, 300, "everyone would get the role Admin: 300 of 300 in scope"),
         ({**ROLE, "constant": "Member"}, 300, 0, ""),
-        ({**ROLE, "source": "department"}, 300, 300, "everybody would get the role Admin: 300 of 300 in scope"),
+        ({**ROLE, "source": "department"}, 300, 300, "everyone would get the role Admin: 300 of 300 in scope"),
         ({**ROLE, "source": "department"}, 300, 61, "many people would get the role Admin: 61 of 300 in scope"),
         ({**ROLE, "source": "department"}, 300, 60, ""),
         (ASSIGNED, 300, 299, ""),
-        (ASSIGNED, 300, 300, "everybody would get the role Admin: 300 of 300 in scope"),
+        (ASSIGNED, 300, 300, "everyone would get the role Admin: 300 of 300 in scope"),
         (ASSIGNED, 2, 2, ""),
     ],
 )

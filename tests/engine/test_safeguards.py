@@ -151,7 +151,7 @@ def test_changed_matching_values_are_held_in_any_window(window: str) -> None:
     assert not is_held(rename, Counts(**{window: Tally(renames=19)}, live_links=100))
     held = hold_or_release(rename, Counts(**{window: Tally(renames=20)}, live_links=100), configuration())
     assert held.reason.code == "TooManyRenames"
-    assert "21 accounts would get another userName" in held.reason.text
+    assert "21 accounts would get a different userName" in held.reason.text
     off = configuration(guards={"matchingValues": None, "percent": None})
     assert not is_held(rename, Counts(**{window: Tally(renames=20_000)}, live_links=100), off)
 

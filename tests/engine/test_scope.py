@@ -202,7 +202,7 @@ def test_date_conditions_say_when_time_alone_changes_them(operator: str, operand
         (
             clause("a", "REGEX MATCH", "y(?=x)"),
             "value",
-            "it uses lookahead (?=...), which is not possible here, at character 2",
+            "it uses lookahead (?=...), which is not supported, at character 2",
         ),
         (clause("a", "REGEX MATCH", "(x"), "value", "missing )"),
         (clause("a", "Greater_Than", "ten"), "value", 'needs a whole number, got "ten"'),

@@ -80,9 +80,9 @@ def test_unknown_application_is_refused_with_what_was_meant() -> None:
         ("displayName: Documo", "dispayName: Documo", "displayName: is missing"),
         ("Switch(", "Swich(", "line 39: provisioning.mappings[0].attributes[1].expression: "),
         ("target: name.givenName", "target: name.given", 'unknown target attribute "name.given", did you mean "name.givenName"?'),
-        ("groups: false", "groups: maybe", "line 8: capabilities.groups: true or false is needed"),
+        ("groups: false", "groups: maybe", "line 8: capabilities.groups: must be true or false"),
         ("filterable: true", "filterable: false", '"userName" cannot be a matching attribute'),
-        ("source: User", "source: Group", "takes no groups"),
+        ("source: User", "source: Group", "does not support groups"),
         ("id: documo", "id: [documo", "this is not valid YAML"),
         ("scope: assigned", "scope: some", "provisioning.scope: "),
         ("{ name: active, type: Boolean }", "{ name: active, type: Bool }", "line 19: attributes.User[1].type: "),
@@ -108,7 +108,7 @@ def test_two_entries_with_one_id_are_refused(tmp_path: Path) -> None:
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text(TEXT, encoding="utf-8")
 
-    with pytest.raises(LockstepError, match=r"b\.yaml: another entry has the id"):
+    with pytest.raises(LockstepError, match=r"b\.yaml: another entry already has the id"):
         load_gallery(tmp_path)
 
 

@@ -52,7 +52,7 @@ async def test_killed_postgresql_comes_back_with_its_data_and_the_pool_reconnect
 
             assert seen == (7,)
             assert server.embedded.postmaster.pid != killed
-    assert said == ["PostgreSQL had stopped and was started again"]
+    assert said == ["PostgreSQL had stopped and was restarted"]
 
 
 def test_server_of_a_killed_lockstep_is_stopped_by_its_caretaker(

@@ -33,7 +33,7 @@ def test_sealed_secret_opens_with_the_same_purpose_and_name() -> None:
 def test_envelope_that_was_moved_to_another_row_does_not_open(purpose: str, name: str) -> None:
     envelope = vault_of(KEY).seal(Secret("t"), purpose="token", name="documo")
 
-    with pytest.raises(LockstepError, match="cannot be opened"):
+    with pytest.raises(LockstepError, match="cannot be decrypted"):
         vault_of(KEY).open(envelope, purpose=purpose, name=name)
 
 
@@ -52,7 +52,7 @@ def test_wrong_key_is_named_as_the_cause() -> None:
     with pytest.raises(LockstepError) as refused:
         vault_of(OTHER_KEY).open(envelope, purpose="token", name="documo")
 
-    assert "sealed with key" in refused.value.why
+    assert "encrypted with key" in refused.value.why
     assert "LOCKSTEP_KEY" in refused.value.next_step
 
 
@@ -98,7 +98,7 @@ def test_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     open_vault(tmp_path)
     (tmp_path / "key").chmod(0o640)
 
-    with pytest.raises(LockstepError, match="can be read by other users"):
+    with pytest.raises(LockstepError, match="is readable by other users"):
         open_vault(tmp_path)
 
 

@@ -143,10 +143,10 @@ def test_a_tenants_resource_type_gets_its_endpoint() -> None:
     [
         ({"id": "badge"}, "is not a URN"),
         ({"attributes": []}, "at least one attribute"),
-        ({"attributes": [{"name": "a b"}]}, "no attribute name"),
+        ({"attributes": [{"name": "a b"}]}, "not a valid attribute name"),
         ({"attributes": [{"name": "a"}, {"name": "A"}]}, "declares 'a' twice"),
         ({"attributes": [{"name": "a", "type": "text"}]}, "attributes.a: type must be one of string"),
-        ({"attributes": [{"name": "a", "type": "complex"}]}, "subAttributes belong to type complex"),
+        ({"attributes": [{"name": "a", "type": "complex"}]}, "subAttributes are required for type complex"),
         ({"attributes": [{"name": "a", "required": "yes"}]}, "attributes.a: required must be true or false"),
         ({"attributes": [NESTED]}, "a sub-attribute cannot be complex"),
         ({"id": USER_URN}, "cannot be redefined"),

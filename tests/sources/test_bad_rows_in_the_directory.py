@@ -49,7 +49,7 @@ async def test_row_that_does_not_say_whom_it_is_about_makes_nobody_a_leaver(hub:
     )
 
     assert (result.removed, await live(hub)) == (0, {"anna", "bo", "cy"})
-    assert "does not say whom" in result.unproven
+    assert "does not identify a person" in result.unproven
 
 
 async def test_second_row_of_one_key_is_reported_and_the_first_counts(hub: Hub, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ async def test_second_row_of_one_key_is_reported_and_the_first_counts(hub: Hub, 
     result = await bring(hub, write_csv(tmp_path / "p.csv", rows))
 
     assert [(row.line, row.reason) for row in result.bad_rows] == [
-        (4, f'"{guid("anna")}" was on line 2 already; that one counts')
+        (4, f'"{guid("anna")}" is already on line 2; that line is used')
     ]
     assert await hub.fetch("select attributes->>'surname' from person where id = %s", guid("anna")) == [("First",)]
 

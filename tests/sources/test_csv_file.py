@@ -98,7 +98,7 @@ HEADERS = {
     "a column twice": ("userPrincipalName,mail,mail", '"mail" occurs twice', ""),
     "two columns for one attribute": (
         "userPrincipalName,officeLocation,office",
-        "both mean physicalDeliveryOfficeName",
+        "both map to physicalDeliveryOfficeName",
         "",
     ),
 }
@@ -142,7 +142,7 @@ BAD_ROWS = {
         BadRow(
             2,
             "accountEnabled",
-            'must be True or False, not "perhaps"; say what it means: --value "accountEnabled:perhaps=false"',
+            'must be True or False, not "perhaps"; specify what it means: --value "accountEnabled:perhaps=false"',
             ANNA,
             "anna@x.test",
         ),
@@ -153,11 +153,11 @@ BAD_ROWS = {
     ),
     "too long a value": (
         f"{ANNA},anna@x.test,True,{'x' * 65}",
-        BadRow(2, "department", "has 65 characters, at most 64 are possible", ANNA, "anna@x.test"),
+        BadRow(2, "department", "has 65 characters; the limit is 64", ANNA, "anna@x.test"),
     ),
     "a NUL character": (
         f"{ANNA},anna@x.test,True,a\0b",
-        BadRow(2, "department", "holds a control character", ANNA, "anna@x.test"),
+        BadRow(2, "department", "contains a control character", ANNA, "anna@x.test"),
     ),
     "too few cells": (f"{ANNA},anna@x.test", BadRow(2, "", "has 2 cells, the header has 4", ANNA)),
     "too many cells": (f"{ANNA},anna@x.test,True,x,y", BadRow(2, "", "has 5 cells, the header has 4")),
@@ -187,7 +187,7 @@ async def test_bytes_that_are_no_text_cost_one_row(tmp_path: Path) -> None:
 
     lines, bad, _ = await read(file)
 
-    reason = "is not valid UTF-8; name the encoding of the file: --encoding cp1252"
+    reason = "is not valid UTF-8; specify the encoding of the file: --encoding cp1252"
     assert bad == [BadRow(2, "department", reason, "k1", "a@x.test")]
     assert len(lines) == 2
 
@@ -246,7 +246,7 @@ async def test_any_csv_is_read_through_a_map(tmp_path: Path) -> None:
     ("mapping", "detail", "cure"),
     [
         ({"Abtielung": "department"}, 'no column "Abtielung"', "Did you mean Abteilung?"),
-        ({"Abteilung": "departement"}, 'no attribute "departement"', "Did you mean department"),
+        ({"Abteilung": "departement"}, 'unknown attribute "departement"', "Did you mean department"),
     ],
 )
 def test_map_of_what_there_is_not_is_refused_with_a_suggestion(

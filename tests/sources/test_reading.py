@@ -38,9 +38,9 @@ REFUSED = {
     "a line of a program alone": (b"sep=;\r\n", {}, "its first line is not a header"),
     "two letters as delimiter": (b"userPrincipalName;mail\n", {"delimiter": ";;"}, "cannot be the delimiter"),
     "a letter as delimiter": (b"userPrincipalName;mail\n", {"delimiter": "x"}, "cannot be the delimiter"),
-    "an encoding that does not exist": (b"userPrincipalName\n", {"encoding": "klingon"}, 'no encoding "klingon"'),
-    "an encoding of no text": (b"userPrincipalName\n", {"encoding": "base64"}, 'no encoding "base64"'),
-    "an encoding with a NUL": (b"userPrincipalName\n", {"encoding": "a\0b"}, "no encoding"),
+    "an encoding that does not exist": (b"userPrincipalName\n", {"encoding": "klingon"}, 'Unknown encoding "klingon"'),
+    "an encoding of no text": (b"userPrincipalName\n", {"encoding": "base64"}, 'Unknown encoding "base64"'),
+    "an encoding with a NUL": (b"userPrincipalName\n", {"encoding": "a\0b"}, "Unknown encoding"),
 }
 
 
@@ -152,7 +152,7 @@ async def test_state_of_an_account_in_a_column_that_says_the_opposite_is_asked_a
 def test_two_columns_that_contradict_each_other_about_who_is_enabled_are_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "p.csv", "userPrincipalName,accountEnabled,Block credential\na@x.test,True,True\n")
 
-    with pytest.raises(LockstepError, match="both mean accountEnabled"):
+    with pytest.raises(LockstepError, match="both map to accountEnabled"):
         open_csv(file)
 
 
@@ -288,7 +288,7 @@ def test_fifo_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path: Path
     fifo = tmp_path / "fifo.csv"
     os.mkfifo(fifo)
 
-    with pytest.raises(LockstepError, match="Nobody wrote to"), regular_file(str(fifo), first_byte_seconds=0.05):
+    with pytest.raises(LockstepError, match="Nothing was written to"), regular_file(str(fifo), first_byte_seconds=0.05):
         pass
 
     with pytest.raises(LockstepError, match="not a regular file"):
@@ -323,7 +323,7 @@ async def test_file_that_changes_while_it_is_read_makes_nobody_a_leaver(tmp_path
 
     [page] = [page async for page in reading.pages(10)]
 
-    assert page.unproven == "The file changed while it was read"
+    assert page.unproven == "The file changed while it was being read"
 
 
 # --- configuration ---
@@ -333,7 +333,7 @@ async def test_file_that_changes_while_it_is_read_makes_nobody_a_leaver(tmp_path
 def test_part_of_the_configuration_that_is_no_map_is_refused_with_a_sentence(tmp_path: Path, part: str) -> None:
     file = write(tmp_path / "p.csv", "userPrincipalName,status\na@x.test,Gone\n")
 
-    with pytest.raises(LockstepError, match="must be a map"):
+    with pytest.raises(LockstepError, match="must be a mapping"):
         open_source("csv", {"files": [{"path": str(file)}], part: "x"}, {})
 
 

@@ -16,7 +16,7 @@ PLAN = Plan(ObjectKind.USER, "p-1", "somebody", Action.UPDATE, (Reason("Changed"
 @pytest.mark.parametrize(
     ("cause", "marks", "words"),
     [
-        ("unassigned", ["changed"], "left the scope: not assigned any more"),
+        ("unassigned", ["changed"], "left the scope: no longer assigned"),
         ("filtered", ["changed"], "left the scope: the scoping filters"),
         (
             "filtered",
@@ -44,4 +44,4 @@ def test_drift_is_the_cause_of_what_only_the_application_changed() -> None:
 
 
 def test_person_who_provisions_somebody_by_name_is_the_cause() -> None:
-    assert cause_of(PLAN, ["onDemand"], initiated_by="anna") == "provisioned by name by anna"
+    assert cause_of(PLAN, ["onDemand"], initiated_by="anna") == "provisioned on demand by anna"

@@ -182,7 +182,7 @@ async def test_rehired_person_gets_the_disabled_account_back(world: World, docum
         "select record -> 'steps' from provisioning_log where source_id = %s order by id desc limit 1", person_id(2)
     )
     assert any(
-        f'It was that of "{upn(1)}", who has been deleted, and is taken over.' in step["description"] for step in reason
+        f'It belonged to "{upn(1)}", who has been deleted, and is taken over.' in step["description"] for step in reason
     )
 
 

@@ -353,9 +353,7 @@ async def test_members_that_the_application_does_not_keep_are_a_failure_of_the_g
         "and it is not written again at once"
     )
     [(reason,)] = await world.rows("select reason from provisioning_log where error_code = 'MembersNotKept'")
-    assert reason == (
-        "The application answered with success, but 11 of 12 members that it accepted are not in the group."
-    )
+    assert reason == ("The application reported success, but 11 of 12 members that it accepted are not in the group.")
     assert await world.value("select count(*) from target_member where is_sure") == 1, "the others are sent again"
 
 
@@ -372,7 +370,7 @@ async def test_members_that_the_application_does_not_show_are_unverified_and_no_
     assert cycle.counts == {"created": 13, "membersAdded": 12, "membersUnverified": 12}
     said = await world.rows("select reason from provisioning_log where kind = 'Group' and reason like '%verified%'")
     assert [reason for (reason,) in said] == [
-        "12 changes of members were accepted and cannot be verified: the application does not show the members of the group."
+        "12 changes of members were accepted but cannot be verified: the application does not show the members of the group."
     ]
     async with world.pool.connection() as connection:
         assert await unverified.count_groups(connection, world.job) == 1

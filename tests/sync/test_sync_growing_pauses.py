@@ -191,4 +191,4 @@ async def test_person_who_waits_makes_no_pause_shorter(world: World, application
     (pushed,) = await push(world.services, job, ObjectKind.USER, [person_id(2)], initiated_by="anna")
 
     assert application.asked[Asked.CREATE] == 1
-    assert pushed.problem == "Model is not available at the moment (HTTP 503)"
+    assert pushed.problem == "Model is temporarily unavailable (HTTP 503)"

@@ -335,7 +335,7 @@ async def test_person_whom_a_condition_about_today_lets_in_gets_the_account_when
 @pytest.mark.parametrize("verdict", [Verdict.REFUSED, Verdict.CONFLICT, Verdict.GONE])
 async def test_search_that_fails_is_in_the_log(world: World, target: ModelTarget, verdict: Verdict) -> None:
     await world.sync()
-    broken = answered(verdict, status=404, code="Incompatible", detail="Model has nothing at GET /Users")
+    broken = answered(verdict, status=404, code="Incompatible", detail="Model found nothing at GET /Users")
     target.before = lambda verb, key: broken if verb == "find" else None
 
     await world.add_people([1])
@@ -345,4 +345,4 @@ async def test_search_that_fails_is_in_the_log(world: World, target: ModelTarget
     found = await world.rows(
         "select kind, source_display, error_code, reason from provisioning_log where status = 'failure'"
     )
-    assert found == [("User", upn(1), "Incompatible", "Model has nothing at GET /Users")]
+    assert found == [("User", upn(1), "Incompatible", "Model found nothing at GET /Users")]

@@ -296,11 +296,11 @@ async def test_hold_names_what_came_to_it_since(world: World, target: ModelTarge
     await world.add_people(range(40))
     await world.sync()
     await reconfigure(world, range(40), mapped(RENAMED))
-    assert await what_is_held(world) == {("TooManyRenames", "get another userName")}
+    assert await what_is_held(world) == {("TooManyRenames", "get a different userName")}
 
     await reconfigure(world, range(40), mapped(RENAMED, ADMIN))
 
-    assert await what_is_held(world) == {("TooManyGrants", "get the role Admin and get another userName")}
+    assert await what_is_held(world) == {("TooManyGrants", "get the role Admin and get a different userName")}
     assert set(target.people()) == {upn(number) for number in range(40)}
 
 

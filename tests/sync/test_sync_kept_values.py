@@ -109,8 +109,8 @@ async def test_answers_without_a_body_leave_it_to_the_next_full_reading(world: W
         person_id(1),
     )
     assert sorted(text for (text,) in told) == [
-        "costCenter was sent, and the application answered without it.",
-        'employeeType was sent as "A  B", and the application answered with "A B".',
+        "costCenter was sent, but the application did not return it.",
+        'employeeType was sent as "A  B", but the application returned "A B".',
     ]
 
 
@@ -258,7 +258,7 @@ async def test_essential_value_that_is_not_kept_is_a_failure_that_stays(
 
     [(code, reason)] = await world.rows("select last_error ->> 'code', last_error ->> 'reason' from dirty")
     assert code == "NotKept"
-    assert reason.startswith(f"{ignores} was not accepted")
+    assert reason.startswith(f"{ignores} was rejected")
     assert await world.value("select state from link") == "live"
     assert await world.value("select status from provisioning_log order by at desc limit 1") == "failure"
 
@@ -279,7 +279,7 @@ async def test_log_names_what_was_not_kept_as_it_was_sent(world: World, target: 
 
     told = {step["details"]["attribute"]: step for step in steps if step["name"] == "EntryExportReadBack"}
     assert told["costCenter"]["details"]["reason"] == "ValueNotKept"
-    assert told["costCenter"]["description"] == "costCenter was sent, and the application answered without it."
+    assert told["costCenter"]["description"] == "costCenter was sent, but the application did not return it."
     assert told["employeeType"]["details"]["reason"] == "ValueRewritten"
     assert '"Staff  Member"' in told["employeeType"]["description"]
 

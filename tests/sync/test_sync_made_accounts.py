@@ -47,7 +47,7 @@ async def test_accounts_that_older_versions_left_behind_are_named_with_whom_they
     await left_behind(world, target)
 
     found = {one.display: one.made.display if one.made else "" for one in await links.list_orphans(context, "model")}
-    told = [one for one in await examine(context) if one.level is Level.WARN and "nobody is linked to" in one.text]
+    told = [one for one in await examine(context) if one.level is Level.WARN and "created without a link" in one.text]
 
     assert found == {upn(1): upn(1), upn(2): upn(2), upn(3): upn(3)}
     assert [upn(1) in one.text and upn(2) in one.text for one in told] == [True]
@@ -65,7 +65,7 @@ async def test_settling_disables_those_of_leavers_and_links_the_others(
     states = dict(await world.rows("select source_id::text, state from link"))
     assert states == {person_id(0): "live", person_id(1): "disabled", person_id(2): "live", person_id(3): "disabled"}
     assert await links.list_orphans(context, "model") == []
-    assert not [one for one in await examine(context) if "nobody is linked to" in one.text]
+    assert not [one for one in await examine(context) if "created without a link" in one.text]
 
 
 async def test_account_that_the_administrator_made_by_hand_is_nobodys(

@@ -127,7 +127,7 @@ async def test_list_that_cannot_be_proved_whole_is_given_up_and_everybody_is_ask
     assert cycle.state == "succeeded"
     assert cycle.error is not None
     reason = await world.value("select reason from provisioning_log where kind = 'Application'")
-    assert reason.startswith("The list of people cannot be used, so each is asked for: Model ")
+    assert reason.startswith("The list of people cannot be used, so each object is read individually: Model ")
 
 
 async def test_retry_after_is_kept_by_those_who_know_nothing_of_it(world: World, application: ScriptedScim) -> None:
@@ -192,7 +192,7 @@ async def test_application_that_cannot_be_reached_is_in_status_doctor_and_log(
         stands = (await status_of(connection, row)).headline
     assert (stands.standing, stands.exit_code, stands.sends) == ("noAnswer", 69, False)
     assert "Model failed at GET" in stands.sentence and "HTTP 502" in stands.sentence
-    assert stands.sentence.endswith("It is tried again in 10 minutes.")
+    assert stands.sentence.endswith("The next attempt is in 10 minutes.")
     (finding,) = [one for one in await examine(context) if one.name == "app model"]
     assert (finding.level, finding.text) == ("FAIL", stands.sentence)
     assert (

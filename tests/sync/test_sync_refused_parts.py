@@ -127,7 +127,7 @@ async def test_refused_attribute_is_named_in_the_log(world: World, target: Picky
 
     status, reason = (await world.rows("select status, reason from provisioning_log order by at desc limit 1"))[0]
     assert status == "failure"
-    assert reason.startswith("nickName was not accepted, everything else was written.")
+    assert reason.startswith("nickName was rejected; everything else was written.")
 
 
 def test_change_says_whether_it_is_about_active() -> None:

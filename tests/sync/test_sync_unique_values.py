@@ -59,7 +59,7 @@ async def test_initial_cycle_asks_the_pages_alone_and_gives_nobody_the_value_of_
     ]  # fmt: skip
     assert target.requests["find"] == 1  # the probe
     assert cycle.counts == {"created": 4}
-    assert 'nickName becomes "Jo.Berg": "Jo" is in use already.' in await steps_of(world, 1)
+    assert 'nickName is set to "Jo.Berg": "Jo" is already in use.' in await steps_of(world, 1)
 
 
 async def test_later_cycles_ask_the_application_until_a_value_is_free(world: World, target: ModelTarget) -> None:
@@ -71,7 +71,7 @@ async def test_later_cycles_ask_the_application_until_a_value_is_free(world: Wor
     await world.drain()
 
     assert target.people()[upn(1)]["nickName"] == "Ida.Holm.2"
-    assert 'nickName becomes "Ida.Holm.2": "Ida", "Ida.Holm" are in use already.' in await steps_of(world, 1)
+    assert 'nickName is set to "Ida.Holm.2": "Ida", "Ida.Holm" are already in use.' in await steps_of(world, 1)
 
 
 async def test_two_people_of_one_moment_do_not_get_the_same_value(world: World, target: ModelTarget) -> None:
@@ -141,8 +141,8 @@ async def test_person_for_whom_no_value_is_left_waits_and_is_told_why(world: Wor
     error = await world.value("select last_error from dirty where source_id = %s", person_id(1))
     assert error["code"] == "EntryConflict"
     assert error["reason"] == (
-        "There is no free value for nickName: all 3 values of its mapping "
-        '("Ida", "Ida.Holm", "Ida.Holm.2") are in use in the application already.'
+        "No unused value is left for nickName: all 3 values of its mapping "
+        '("Ida", "Ida.Holm", "Ida.Holm.2") are already in use in the application.'
     )
     assert upn(1) not in target.people()
 

@@ -211,7 +211,7 @@ async def test_words_of_a_scim_error_are_shown_and_made_harmless() -> None:
     async with serving(answering(400, body)) as server, target_at(server.origin) as target:
         answer = await ask(target, "create")
 
-    assert answer.detail.startswith("Documo did not accept a value: userName must be [31m an e-mail address.xxx")
+    assert answer.detail.startswith("Documo rejected a value: userName must be [31m an e-mail address.xxx")
     assert len(answer.detail) < 600
 
 
@@ -219,7 +219,7 @@ async def test_words_of_an_answer_that_is_no_scim_error_are_not_shown() -> None:
     async with serving(answering(400, {"detail": "stack trace"})) as server, target_at(server.origin) as target:
         answer = await ask(target, "create")
 
-    assert answer.detail == "Documo did not accept the request"
+    assert answer.detail == "Documo rejected the request"
 
 
 @pytest.mark.parametrize("header", ["30", "date"])

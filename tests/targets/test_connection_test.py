@@ -85,7 +85,7 @@ async def test_good_connection_passes_every_probe_in_order() -> None:
         "Latency",
     ]
     assert failed(probes) == not_tried(probes) == []
-    assert probes["Without token"].sentence == "Nobody gets in without credentials (HTTP 401)"
+    assert probes["Without token"].sentence == "Requests without credentials are refused (HTTP 401)"
 
 
 async def test_search_is_for_a_random_name_by_the_matching_attribute() -> None:
@@ -111,7 +111,7 @@ async def test_application_without_discovery_and_without_groups_is_good() -> Non
 
     assert failed(probes) == []
     assert "Groups" not in probes
-    assert probes["Schemas"].sentence == "/Schemas is not offered (HTTP 404); Lockstep does without"
+    assert probes["Schemas"].sentence == "/Schemas is not available (HTTP 404); Lockstep works without it"
     assert probes["PATCH support"].sentence == "Documo does not say whether it supports PATCH"
 
 
@@ -120,17 +120,17 @@ async def test_application_without_patch_is_said_to_be_sent_whole_resources() ->
         probes = await probes_of(server.origin)
 
     assert failed(probes) == []
-    assert probes["PATCH support"].sentence.endswith("Lockstep sends whole resources with PUT instead")
+    assert probes["PATCH support"].sentence.endswith("Lockstep replaces whole resources with PUT instead")
 
 
 async def test_bad_host() -> None:
     probes = await probes_of("https://no-such-host.invalid")
 
     assert failed(probes) == ["DNS"]
-    assert probes["DNS"].sentence == "There is no host with the name no-such-host.invalid"
+    assert probes["DNS"].sentence == "Host name not found: no-such-host.invalid"
     assert probes["DNS"].remedy == "Check the spelling of the tenant URL"
     assert not_tried(probes)[0] == "TCP"
-    assert probes["TCP"].sentence == "Not tried, because DNS failed"
+    assert probes["TCP"].sentence == "Skipped because DNS failed"
 
 
 async def test_refused_connection() -> None:
@@ -138,7 +138,7 @@ async def test_refused_connection() -> None:
     probes = await probes_of(f"http://127.0.0.1:{port}")
 
     assert failed(probes) == ["TCP"]
-    assert probes["TCP"].sentence == f"127.0.0.1 takes no connection on port {port}: it is refused"
+    assert probes["TCP"].sentence == f"Cannot connect to 127.0.0.1 on port {port}: connection refused"
     assert probes["TCP"].remedy == "Check that the application runs, and that the port in the tenant URL is right"
 
 
@@ -194,10 +194,10 @@ async def test_wrong_path_points_at_scim_v2() -> None:
 
     assert failed(probes) == ["Filter"]
     assert probes["URL"].sentence == (
-        "The tenant URL is well formed; it has no /scim/v2 at its end and no path at all, which most applications need"
+        "The tenant URL is well formed; it does not end with /scim/v2 (it has no path), as most applications require"
     )
-    assert probes["Filter"].sentence == f"Documo has nothing at GET {server.origin}/Users (HTTP 404)"
-    assert probes["Filter"].remedy == f"The tenant URL has no /scim/v2 at its end: try {server.origin}/scim/v2"
+    assert probes["Filter"].sentence == f"Documo found nothing at GET {server.origin}/Users (HTTP 404)"
+    assert probes["Filter"].remedy == f"The tenant URL does not end with /scim/v2: try {server.origin}/scim/v2"
 
 
 async def test_web_page_instead_of_scim() -> None:
@@ -210,7 +210,7 @@ async def test_web_page_instead_of_scim() -> None:
         f"Documo answered GET {server.origin}/scim/v2/Users with something that is not SCIM (HTTP 200, a web page)"
     )
     assert probes["Filter"].remedy == (
-        "Check the tenant URL, and whether a sign-in page or a proxy stands before Documo"
+        "Check the tenant URL, and whether a sign-in page or a proxy is in front of Documo"
     )
 
 
@@ -227,7 +227,7 @@ async def test_open_door_is_pointed_out() -> None:
     async with serving(scim(without_token=200)) as server:
         probes = await probes_of(server.origin)
 
-    assert probes["Without token"].remedy == "Make sure that not everybody may read its accounts"
+    assert probes["Without token"].remedy == "Make sure that its accounts are not readable by everyone"
 
 
 @pytest.mark.parametrize("ending", ["", "/", "//"])
@@ -244,7 +244,7 @@ async def test_blocked_url_fails_the_first_probe() -> None:
 
     assert failed(probes) == ["URL"]
     assert probes["URL"].remedy == (
-        "Use https, or, on a network that you trust, allow it: lockstep outbound add http://10.0.0.1:80"
+        "Use https, or on a trusted network  allow it: lockstep outbound add http://10.0.0.1:80"
     )
 
 
@@ -252,7 +252,7 @@ async def test_http_beyond_this_machine_is_warned_about() -> None:
     probes = await probes_of("http://no-such-host.invalid:80", tenant_url="http://no-such-host.invalid/scim/v2")
 
     assert probes["URL"].passed
-    assert "it is http, so the secret token can be read on the way" in probes["URL"].sentence
+    assert "it uses http, so the secret token is sent unencrypted" in probes["URL"].sentence
 
 
 async def test_clock_that_is_wrong_is_pointed_out() -> None:
@@ -260,7 +260,7 @@ async def test_clock_that_is_wrong_is_pointed_out() -> None:
     async with serving(answering(200, EMPTY, headers={"Date": late})) as server:
         probes = await probes_of(server.origin)
 
-    assert probes["Clock"].sentence == "The clocks of both sides differ by 60 minutes"
+    assert probes["Clock"].sentence == "The clocks of both machines differ by 60 minutes"
 
 
 async def test_server_that_we_did_not_write_passes() -> None:

@@ -74,7 +74,7 @@ async def test_strict_server_passes_every_probe_with_what_provisioning_sends() -
 
     assert failed(probes) == []
     assert all(probe.tried and probe.is_verified for probe in probes.values())
-    assert probes["Clean-up"].sentence == "Everything that was made was deleted"
+    assert probes["Clean-up"].sentence == "Everything that was created was deleted"
 
 
 async def test_application_without_patch_passes_and_is_said_to_get_whole_resources() -> None:
@@ -83,8 +83,8 @@ async def test_application_without_patch_passes_and_is_said_to_get_whole_resourc
         probes = await probes_of(at.origin)
 
     assert failed(probes) == []
-    assert "whole resources go with PUT" in probes["Change"].sentence
-    assert "whole resources go with PUT" in probes["Add members"].sentence
+    assert "whole resources are sent with PUT" in probes["Change"].sentence
+    assert "whole resources are sent with PUT" in probes["Add members"].sentence
     assert server.held == {}
 
 
@@ -107,7 +107,7 @@ async def test_members_that_are_not_shown_are_unverifiable_and_not_done() -> Non
 @pytest.mark.parametrize(
     ("forgets", "probe", "remedy"),
     [
-        ("active", "Disable", "Ask its makers how an account is disabled"),
+        ("active", "Disable", "Ask the vendor how an account is disabled"),
         ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", "Manager", "lockstep map set documo"),
     ],
 )

@@ -117,7 +117,7 @@ async def test_refused_connection_was_surely_not_sent() -> None:
         answer = await create(target)
 
     assert (answer.verdict, answer.exchanges) == (Verdict.UNREACHABLE, ())
-    assert "takes no connection on port" in answer.detail
+    assert "Cannot connect to 127.0.0.1 on port" in answer.detail
 
 
 async def test_unknown_host_was_surely_not_sent() -> None:
@@ -125,7 +125,7 @@ async def test_unknown_host_was_surely_not_sent() -> None:
         answer = await create(target)
 
     assert answer.verdict is Verdict.UNREACHABLE
-    assert answer.detail == "Documo cannot be reached: There is no host with the name no-such-host.invalid"
+    assert answer.detail == "Documo cannot be reached: Host name not found: no-such-host.invalid"
 
 
 async def test_untrusted_certificate_is_refused_before_the_token_is_sent(tmp_path: Path) -> None:

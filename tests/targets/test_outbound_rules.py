@@ -135,7 +135,7 @@ async def test_name_that_stands_for_an_inside_address_is_refused(address: str) -
     error = await trouble_at(HttpClient(lookup=lookup), "https://api.example.com/scim/v2")
 
     assert error.trouble is Trouble.BLOCKED
-    assert error.sentence.startswith("api.example.com stands for ")
+    assert error.sentence.startswith("api.example.com resolves to ")
 
 
 async def test_name_is_refused_when_only_one_of_its_addresses_is_inside() -> None:
@@ -256,7 +256,7 @@ def test_refusal_says_what_to_do() -> None:
     with pytest.raises(Blocked) as caught:
         OutboundRules().check_url("https://10.0.0.5/scim/v2")
 
-    assert str(caught.value) == "10.0.0.5, which is a private address and not an address on the internet"
+    assert str(caught.value) == "10.0.0.5, which is a private address and not a public address"
     assert caught.value.next_step == (
         "If this application runs inside your network, allow it: lockstep outbound add https://10.0.0.5:443"
     )
@@ -272,9 +272,9 @@ METADATA = [
 def test_a_link_local_or_metadata_address_is_refused_whatever_is_allowed(address: str) -> None:
     literal = f"[{address}]" if ":" in address else address
     rules = OutboundRules(("https://app.internal:8443", f"http://{literal}:80", "0.0.0.0/0", "::/0"))
-    with pytest.raises(Blocked, match="never connected"):
+    with pytest.raises(Blocked, match="never connects"):
         rules.check_address("app.internal", 8443, ip_address(address))
-    with pytest.raises(Blocked, match="never connected"):
+    with pytest.raises(Blocked, match="never connects"):
         rules.check_url(f"http://{literal}:80/scim/v2/")
     rules.check_address("app.internal", 8443, ip_address("10.1.2.3"))
 
@@ -292,12 +292,12 @@ MEANT = [
     ("https:app.internal", "Did you mean https://app.internal:443, or http://app.internal:80?"),
     ("htps://app.internal", "Did you mean https://app.internal:443, or http://app.internal:80?"),
     ("https://app.internal/scim", "Did you mean https://app.internal:443?"),
-    ("10.1.2.3/8", "Did you mean 10.0.0.0/8, or 10.1.2.3 alone?"),
-    ("https://u:secret@app.internal", "leave out the part before the @"),
+    ("10.1.2.3/8", "Did you mean 10.0.0.0/8, or only 10.1.2.3?"),
+    ("https://u:secret@app.internal", "remove the part before the @"),
     ("https://127.1", "is not an origin"),
     ("*.internal", "an origin looks like"),
-    ("169.254.0.0/16", "never connected to"),
-    ("https://[fd00:ec2::254]", "never connected to"),
+    ("169.254.0.0/16", "never connects to"),
+    ("https://[fd00:ec2::254]", "never connects to"),
 ]
 
 

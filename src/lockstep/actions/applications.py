@@ -40,15 +40,15 @@ async def add_application(context: Context, template: str, *, name: str = "", di
     name = name or entry.id
     if not is_application_name(name):
         raise invalid(
-            f'"{name}" cannot be the name of an application',
+            f'"{name}" is not a valid application name',
             why=APPLICATION_RULE,
             next_step=f"For example: lockstep apps add {entry.id} --name {entry.id}-2",
         )
     async with context.changing(APPLICATIONS_WRITE) as edit:
         if await applications.find_application(edit.connection, name):
             raise conflict(
-                f"There is an application called {name} already",
-                next_step=f"Give this one another name: lockstep apps add {entry.id} --name {name}-2",
+                f"An application called {name} already exists",
+                next_step=f"Choose another name: lockstep apps add {entry.id} --name {name}-2",
             )
         app = await applications.insert_application(
             edit.connection,

@@ -86,8 +86,8 @@ async def role_warning(context: Context, app: str, role: str | None) -> str:
         return ""
     names = ", ".join(one.value for one in known)
     return (
-        f"{found.display_name} is not known to have the role {chosen.value}: it has {names}. "
-        "It may give people its default role instead, without saying so."
+        f"{found.display_name} may not have the role {chosen.value} (known roles: {names}). "
+        "It may silently assign its default role instead."
     )
 
 

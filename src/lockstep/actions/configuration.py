@@ -162,8 +162,12 @@ async def _application(
     else:
         current = await application_spec(connection, app, await job_row(connection, app.name))
         if app.template != template.id:
-            detail = f"{app.name} was made from the template {app.template}, which cannot be changed to {template.id}"
-            raise document.wrong("spec.template", conflict(detail, next_step="Give the new application another name"))
+            detail = (
+                f"{app.name} was created from the template {app.template}, which cannot be changed to {template.id}"
+            )
+            raise document.wrong(
+                "spec.template", conflict(detail, next_step="Use a different name for the new application")
+            )
     document = await _with_stored_names(connection, document, current, coming)
     _refuse_unknown_names(document, current)
     notes = [*(_display_name_notes(document, current) if app else []), *_lint_notes(document)]
@@ -191,7 +195,7 @@ def _display_name_notes(document: ConfigDocument, current: Mapping[str, Any]) ->
     name = document.spec.get("displayName")
     if name in (None, current["displayName"]):
         return []
-    return [f'The display name stays "{current["displayName"]}": it is given when an application is added.']
+    return [f'The display name stays "{current["displayName"]}": it can only be set when an application is added.']
 
 
 def _refuse_unknown_names(document: ConfigDocument, current: Mapping[str, Any]) -> None:
@@ -248,7 +252,7 @@ async def _stored_assignment(
         else:
             stored = {"user": (await find_person(connection, one["user"])).user_principal_name}
     except LockstepError as error:
-        error.why = error.why or "Assignments name people and groups of the directory: their source is imported first"
+        error.why = error.why or "Assignments refer to people and groups in the directory: import their source first"
         raise document.wrong(f"{place}.{'group' if 'group' in one else 'user'}", error) from None
     if "role" in one:
         wanted = one["role"].lower()
@@ -277,10 +281,14 @@ async def _secret_change(
         sealed = None  # a token is meant for one origin only
     place, token = "credentials.secretTokenRef", resolve(reference)
     if app is None or sealed is None:
-        notes = [] if token else [f"{reference} holds nothing here, and no token is stored: applying would be refused."]
+        notes = (
+            []
+            if token
+            else [f"{reference} is not set in this environment, and no token is stored: apply would be refused."]
+        )
         return [ConfigChange(Sign.ADD, document.title, place, new=reference)], notes
     if token is None:
-        return [], [f"{reference} holds nothing here: the stored token stays."]
+        return [], [f"{reference} is not set in this environment: the stored token is kept."]
     context.actor.require(CREDENTIALS_WRITE)
     if context.vault.open(sealed, purpose=TOKEN, name=app.id) == token:
         return [], []

@@ -63,8 +63,8 @@ async def apply_configuration(
         plan = await plan_configuration(all_or_nothing, documents, prune=prune, resolve=resolve)
         if expected is not None and plan.changes != tuple(expected):
             raise conflict(
-                "What is in force has changed since this was planned",
-                next_step="Look at what would change now: lockstep plan FILES",
+                "The configuration has changed since this plan was created",
+                next_step="Review the changes again: lockstep plan FILES",
                 code="StalePlan",
             )
         _check_removals(plan, most_removals)
@@ -98,7 +98,7 @@ def _check_removals(plan: ConfigurationPlan, most: int) -> None:
         raise LockstepError(
             Kind.HELD,
             f"This would remove {counted(count, 'item')}; the limit is {most:,} unless you raise it",
-            next_step=f"If all of them are to go: lockstep apply FILES --prune --most-removals {count}",
+            next_step=f"To remove all of them: lockstep apply FILES --prune --most-removals {count}",
             code="TooManyRemovals",
         )
 
@@ -160,7 +160,9 @@ def _token(plan: DocumentPlan, resolve: Resolve) -> Secret | None:
     token = resolve(reference)
     place = "spec.credentials.secretTokenRef"
     if not token:
-        error = invalid(f"{reference} holds nothing", next_step="Set it, or give the token: lockstep creds set APP")
+        error = invalid(
+            f"{reference} is not set or empty", next_step="Set it, or enter the token: lockstep creds set APP"
+        )
         raise plan.document.wrong(place, error)
     try:
         check_token(token)
@@ -228,7 +230,7 @@ def _by_key(some: Sequence[Json] | None) -> dict[tuple[str, str, str], Json]:
 
 def _placed(plan: DocumentPlan, error: LockstepError) -> LockstepError:
     why = "; ".join(
-        part for part in (error.why, f"{plan.document.title} cannot become so; nothing was changed") if part
+        part for part in (error.why, f"{plan.document.title} cannot be applied; nothing was changed") if part
     )
-    next_step = error.next_step or "Put it right and apply again"
+    next_step = error.next_step or "Correct it and apply again"
     return LockstepError(error.kind, error.detail, why=why, next_step=next_step, code=error.code)

@@ -103,8 +103,8 @@ async def _find(connection: Connection, document: ConfigDocument) -> GroupRow | 
         return None
     if len(found) > 1 or found[0].source != LOCAL_SOURCE:
         error = conflict(
-            f"{document.name} comes from the source {found[0].source}, which says who its members are",
-            next_step="Give the group of your own another name",
+            f"{document.name} comes from the source {found[0].source}, which decides its members",
+            next_step="Use a different name for your own group",
         )
         raise document.wrong("metadata.name", error)
     return found[0]

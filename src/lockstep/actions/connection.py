@@ -58,7 +58,7 @@ async def set_tested_credentials(
             kind = Kind.UNAUTHORIZED if failed.name == "Authentication" else Kind.UNREACHABLE
             raise LockstepError(
                 kind,
-                f"The new credentials do not work, and nothing was stored: {failed.sentence}",
+                f"The new credentials do not work; nothing was stored: {failed.sentence}",
                 next_step=failed.remedy,
             )
         if failed is not None and stored is not None and await _first_failure(services, stored) is None:
@@ -66,7 +66,7 @@ async def set_tested_credentials(
     elif must_work:
         raise invalid(
             "There is no token to test with",
-            next_step="Give it along: --token-stdin; a token is meant for one server only",
+            next_step="Enter it with --token-stdin; a token is used for one server only",
         )
     return await set_credentials(context, app, tenant_url=tenant_url, secret_token=secret_token)
 

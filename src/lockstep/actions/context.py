@@ -56,9 +56,9 @@ class Actor:
         if permission not in self.permissions:
             raise LockstepError(
                 Kind.FORBIDDEN,
-                f"{self.name} may not do this",
-                why=f"It needs the permission {permission}",
-                next_step="Ask an administrator of Lockstep",
+                f"{self.name} is not allowed to do this",
+                why=f"This needs the permission {permission}",
+                next_step="Ask a Lockstep administrator",
             )
 
 

@@ -43,9 +43,7 @@ async def set_credentials(
     """Store the tenant URL, the token, or both. Raises LockstepError for an invalid URL or token."""
     context.actor.require(CREDENTIALS_WRITE)
     if tenant_url is None and not secret_token:
-        raise invalid(
-            "Neither a tenant URL nor a token was given", next_step="Give one: --tenant-url URL or --token-stdin"
-        )
+        raise invalid("Neither a tenant URL nor a token was given", next_step="Use --tenant-url URL or --token-stdin")
     url = checked_url(tenant_url) if tenant_url is not None else None
     if secret_token:
         check_token(secret_token)
@@ -60,9 +58,7 @@ async def set_credentials(
             await store.save_tenant_url(edit.connection, found.id, url or old_url, keeps_secret=keeps)
         if secret_token:
             if not (url or old_url):
-                raise invalid(
-                    f"{found.display_name} has no tenant URL yet", next_step="Give it along: --tenant-url URL"
-                )
+                raise invalid(f"{found.display_name} has no tenant URL yet", next_step="Add it: --tenant-url URL")
             sealed = context.vault.seal(secret_token, purpose=TOKEN, name=found.id)
             last_four = secret_token.reveal()[-4:] if len(secret_token.reveal()) >= _SHOWN_FROM else ""
             await store.save_secret(edit.connection, found.id, sealed, last_four=last_four, actor=context.actor.name)
@@ -103,9 +99,9 @@ def checked_url(text: str) -> str:
         raise _bad_url(url)
     if any(_SECRET_PARAMETER.search(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
         raise invalid(
-            "The tenant URL holds a secret in its query",
-            why="URLs are shown, logged and audited in clear",
-            next_step="Leave it out of the URL, and give it with --token-stdin",
+            "The tenant URL contains a secret in its query",
+            why="URLs are shown, logged and audited unencrypted",
+            next_step="Remove it from the URL and pass it with --token-stdin",
         )
     path = parts.path.rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path}" + (f"?{parts.query}" if parts.query else "")
@@ -120,9 +116,9 @@ def check_token(token: Secret) -> None:
         or any(not letter.isprintable() or letter == " " for letter in text)
     ):
         raise invalid(
-            "This cannot be a secret token",
-            why="It holds spaces, line ends or letters that cannot be sent",
-            next_step="Copy it again; with --token-stdin the line end at the end does not matter",
+            "Not a valid secret token",
+            why="It contains spaces, line breaks or non-ASCII characters",
+            next_step="Copy it again; with --token-stdin a trailing line break is ignored",
         )
 
 
@@ -134,10 +130,10 @@ def origin(url: str) -> tuple[str, str, int | None]:
 
 
 def _bad_url(url: str) -> Exception:
-    shown = url if "@" not in url else "what was given"  # the URL may contain a password
+    shown = url if "@" not in url else "The given value"  # the URL may contain a password
     return invalid(
-        f"{shown} cannot be a tenant URL",
-        next_step="It has the form https://api.example.com/scim/v2",
+        f"{shown} is not a valid tenant URL",
+        next_step="A tenant URL looks like https://api.example.com/scim/v2",
         code="InvalidTenantUrl",
     )
 

@@ -43,8 +43,8 @@ async def only_application(context: Context) -> str:
     if len(names) == 1:
         return names[0]
     if not names:
-        raise not_found("There is no application yet", next_step="Add one: lockstep apps add documo")
-    raise invalid("Name the application: there is more than one", next_step=f"One of: {', '.join(names)}")
+        raise not_found("No application has been added yet", next_step="Add one: lockstep apps add documo")
+    raise invalid("More than one application exists; name one", next_step=f"One of: {', '.join(names)}")
 
 
 async def explain_person(context: Context, user: str, app: str) -> Explained:
@@ -75,7 +75,7 @@ async def _circumstances(connection: Connection, job: Job, obj: SourceObject) ->
     more = f" and {counted(len(ways) - MOST_NAMED, 'more way')}" if len(ways) > MOST_NAMED else ""
     assigned = f"assigned {', '.join(ways[:MOST_NAMED])}{more}" if ways else ""
     if not ways and job.configuration.scope is Scope.ALL:
-        assigned = "not assigned, and need not be: everybody is in scope"
+        assigned = "not assigned, but everyone is in scope"
     decision, decided = await _decision(connection, job, obj)
     notes = [*_notes(job), *await _unverified(connection, job, obj)]
     return Circumstances(assigned, tuple(notes), decision, decided)
@@ -87,7 +87,7 @@ async def _unverified(connection: Connection, job: Job, obj: SourceObject) -> li
         return []
     app = job.row
     return [
-        f"Membership of {', '.join(found)} was written and cannot be verified: {app.app_display_name} does not show the members "
+        f"Membership of {', '.join(found)} was written but cannot be verified: {app.app_display_name} does not show the members "
         f"of its groups. See: lockstep creds test {app.app_name} --deep"
     ]
 
@@ -98,13 +98,13 @@ async def _decision(connection: Connection, job: Job, obj: SourceObject) -> tupl
         what = what_is_held(one.action, dict(one.error))
         since = f"{one.planned_at:%Y-%m-%d %H:%M} UTC"
         command = f"lockstep deletes list {app} --user {obj.display}"
-        return Decision.HELD, f"Waits for approval since {since} ({what}): {command}"
+        return Decision.HELD, f"Waiting for approval since {since} ({what}): {command}"
     rejected = (await rejections_among(connection, job.id, obj.kind.value, [obj.id])).get(obj.id)
     if rejected is None:
         return None, ""
     return Decision.REJECTED, (
-        f"The {rejected.action} was rejected by {rejected.by or 'somebody'} on {rejected.at:%Y-%m-%d %H:%M} UTC and is not sent. "
-        f"To send it after all: lockstep deletes approve {app} --rejected --user {obj.display}"
+        f"The {rejected.action} was rejected by {rejected.by or 'someone'} on {rejected.at:%Y-%m-%d %H:%M} UTC and is not sent. "
+        f"To send it anyway: lockstep deletes approve {app} --rejected --user {obj.display}"
     )
 
 

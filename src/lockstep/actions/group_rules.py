@@ -27,7 +27,7 @@ def check_rule(rule: Rule) -> None:
     """Raise LockstepError for an invalid rule, and, with suggestions, for an unknown attribute."""
     compiled = rule_from_json(rule)
     if not compiled.filters:
-        raise invalid("A rule needs at least one filter", next_step="To have members added by hand, clear the rule")
+        raise invalid("A rule needs at least one filter", next_step="To add members by hand, clear the rule")
     for index, scoping in enumerate(compiled.filters):
         refuse_unknown(unknown_in_condition(scoping.condition, f"rule[{index}]", SOURCE_NAMES[ObjectKind.USER]))
 
@@ -77,8 +77,8 @@ async def set_rule(context: Context, name: str, rule: Rule | None) -> tuple[Grou
         group = await find_group(edit.connection, name)
         if group.source != LOCAL_SOURCE:
             raise conflict(
-                f"{group.display_name} comes from the source {group.source}, which says who its members are",
-                next_step="Make a group of your own: lockstep groups create NAME --filter TEXT",
+                f"{group.display_name} comes from the source {group.source}, which decides its members",
+                next_step="Create your own group: lockstep groups create NAME --filter TEXT",
             )
         effect = await dynamic_groups.set_rule(edit, group, rule)
         await audit(
@@ -95,6 +95,6 @@ def _rule_of(group: GroupRow) -> Rule:
     if group.rule is None:
         raise conflict(
             f"{group.display_name} has no rule",
-            next_step=f"Try one with --filter, or set it: lockstep groups rule set {group.display_name} --filter TEXT",
+            next_step=f"Test one with --filter, or set it: lockstep groups rule set {group.display_name} --filter TEXT",
         )
     return group.rule

@@ -65,7 +65,7 @@ async def add_group(edit: Edit, name: str, *, description: str = "") -> GroupRow
     if not display_name:
         raise invalid("A group needs a name")
     if await groups.find_groups(edit.connection, display_name):
-        raise conflict(f"There is a group called {display_name} already", next_step="Choose another name")
+        raise conflict(f"A group called {display_name} already exists", next_step="Choose another name")
     await _ensure_local_source(edit.connection)
     group_id = str(uuid.uuid4())
     attributes = {"displayName": display_name, "securityEnabled": True} | (
@@ -126,4 +126,4 @@ async def _edge(connection: Connection, group: GroupRow, name: str, *, is_group:
 
 async def _ensure_local_source(connection: Connection) -> None:
     if await sources.read_source(connection, LOCAL_SOURCE) is None:
-        await sources.save_source(connection, LOCAL_SOURCE, kind="local", display_name="Made in Lockstep", config={})
+        await sources.save_source(connection, LOCAL_SOURCE, kind="local", display_name="Created in Lockstep", config={})

@@ -59,7 +59,7 @@ async def sealed(context: Context) -> list[Finding]:
         except LockstepError as shut:
             failed.append(Finding("secrets", Level.FAIL, f"{shut.detail}. {shut.why}", shut.next_step))
     if stored and not failed:
-        return [Finding("secrets", Level.OK, "the key opens every stored token")]
+        return [Finding("secrets", Level.OK, "the key decrypts every stored token")]
     return failed
 
 
@@ -80,7 +80,7 @@ async def failing_sources(connection: Connection) -> list[Finding]:
         Finding(
             f"source {one.name}",
             Level.WARN,
-            f"the last reading failed: {failure}",
+            f"the last import failed: {failure}",
             f"Correct the cause, then run: lockstep sources import {one.name}",
         )
         for one in await sources.list_sources(connection)
@@ -98,9 +98,9 @@ async def _unclaimed(connection: Connection, row: JobRow) -> list[Finding]:
     return [
         Finding(
             f"app {row.app_name}", Level.WARN,
-            f"{counted(len(made), 'account')} may have been created that nobody is linked to, for {shown}",
-            f"See which are there: lockstep links {row.app_name} --orphans; "
-            f"give them back or disable them: lockstep links {row.app_name} --orphans --settle",
+            f"{counted(len(made), 'account')} may have been created without a link, for {shown}",
+            f"See which exist: lockstep links {row.app_name} --orphans; "
+            f"link or disable them: lockstep links {row.app_name} --orphans --settle",
         )
     ]  # fmt: skip
 
@@ -117,8 +117,8 @@ async def _database(connection: Connection) -> list[Finding]:
         ]
     if recovering:
         return [
-            Finding("PostgreSQL", Level.FAIL, f"PostgreSQL {version} is recovering, so it only reads",
-                    "Wait for the recovery, or name the primary server in DATABASE_URL")
+            Finding("PostgreSQL", Level.FAIL, f"PostgreSQL {version} is in recovery and therefore read-only",
+                    "Wait for the recovery, or point DATABASE_URL to the primary server")
         ]  # fmt: skip
     return [Finding("PostgreSQL", Level.OK, f"PostgreSQL {version} answers")]
 
@@ -131,7 +131,7 @@ async def _worker(connection: Connection) -> Finding:
     if not waiting:
         return Finding("worker", Level.WARN, text, "Start one: lockstep serve")
     verb = "waits" if waiting == 1 else "wait"
-    remedy = "Start one: lockstep serve. Or do the work now: lockstep run APP --wait"
+    remedy = "Start one: lockstep serve. Or process it now: lockstep run APP --wait"
     return Finding("worker", Level.FAIL, f"{text}; {counted(waiting, 'object')} {verb} to lose access", remedy)
 
 
@@ -139,7 +139,7 @@ async def _application(connection: Connection, row: JobRow) -> Finding:
     name = f"app {row.app_name}"
     credential = await credentials.read_credential(connection, row.app)
     if credential is None or not credential.has_secret:
-        remedy = f"Give them: lockstep creds set {row.app_name} --tenant-url URL --token-stdin"
+        remedy = f"Set them: lockstep creds set {row.app_name} --tenant-url URL --token-stdin"
         return Finding(name, Level.FAIL if row.status == "on" else Level.WARN, "has no credentials", remedy)
     stands = (await status_of(connection, row)).headline
     if stands.standing in _FAILS:
@@ -147,13 +147,13 @@ async def _application(connection: Connection, row: JobRow) -> Finding:
     test = f"lockstep creds test {row.app_name}"
     if credential.test_result is None:
         return Finding(
-            name, Level.WARN, "its connection was not tested since the credentials were set", f"Test it: {test}"
+            name, Level.WARN, "the connection has not been tested since the credentials were set", f"Test it: {test}"
         )
     tried = [one for one in credential.test_result.get("probes", []) if one.get("tried", True)]
     failed = next((one for one in tried if not one.get("passed")), None)
     if failed is not None:
         remedy = f"{failed.get('remedy') or 'Correct it'}; then: {test}"
-        return Finding(name, Level.FAIL, f"its last connection test failed: {failed.get('sentence', '')}", remedy)
+        return Finding(name, Level.FAIL, f"the last connection test failed: {failed.get('sentence', '')}", remedy)
     if stands.exit_code and row.status == "on" and stands.standing is not Standing.NO_WORKER:
         return Finding(name, Level.WARN, stands.sentence, stands.next_step)
     state = "on" if row.is_on else "off"
@@ -169,6 +169,6 @@ async def forget_unreadable(context: Context) -> list[str]:
                 context.vault.open(envelope, purpose=TOKEN, name=app, shown=name)
             except LockstepError:
                 await credentials.forget_secret(edit.connection, app)
-                await audit(edit, "Forget a token that no key opens", name)
+                await audit(edit, "Delete a token that cannot be decrypted", name)
                 forgotten.append(name)
     return forgotten

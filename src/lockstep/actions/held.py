@@ -89,7 +89,7 @@ def what_is_held(action: str, error: dict[str, Any]) -> str:
         case GuardCode.GRANTS.value | GuardCode.RENAMES.value | GuardCode.EMPTIED.value:
             return str(error.get("details", {}).get("what", action))
         case GuardCode.MATCH.value:
-            return "link an account with more power"
+            return "be linked to an account with more privileges"
         case _:
             return "switch off" if action in ("update", "enable") else action
 
@@ -132,6 +132,6 @@ def _together(code: GuardCode, alike: Sequence[HeldWrite]) -> str:
     if code is GuardCode.LOSSES:
         return "be disabled or deleted"
     if code is GuardCode.MATCH:
-        return "be linked to people with less power"
+        return "be linked to people with fewer privileges"
     words = {one.what for one in alike}
-    return next(iter(words)) if len(words) == 1 else {"TooManyGrants": "get power"}.get(code.value, "change")
+    return next(iter(words)) if len(words) == 1 else {"TooManyGrants": "gain privileges"}.get(code.value, "change")

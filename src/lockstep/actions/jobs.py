@@ -39,7 +39,7 @@ def new_services(context: Context) -> Services:
         return context.gallery.template(name) if name in context.gallery.names() else None
 
     if context.opener is None:
-        raise LockstepError(Kind.INTERNAL, "This process has no way to reach applications")
+        raise LockstepError(Kind.INTERNAL, "This process cannot reach applications")
     return Services(context.pool, context.vault, context.opener, context.after_commit, template_of=template_of)
 
 
@@ -60,6 +60,6 @@ async def require_credentials(connection: Connection, row: JobRow) -> None:
         raise LockstepError(
             Kind.UNAUTHORIZED,
             f"{row.app_display_name} has no credentials",
-            next_step=f"Give them: lockstep creds set {row.app_name} --tenant-url URL --token-stdin",
+            next_step=f"Set them: lockstep creds set {row.app_name} --tenant-url URL --token-stdin",
             code="Unauthorized",
         )

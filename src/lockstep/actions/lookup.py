@@ -21,7 +21,7 @@ async def find_application(connection: Connection, name: str) -> ApplicationRow:
     found = await applications.find_application(connection, name)
     if found is None:
         known = [one.name for one in await applications.list_applications(connection)]
-        other = f"There are: {', '.join(known)}" if known else "Add one: lockstep apps add documo"
+        other = f"Available: {', '.join(known)}" if known else "Add one: lockstep apps add documo"
         raise unknown("application", name, known, otherwise=other)
     return found
 
@@ -41,7 +41,7 @@ async def find_person(connection: Connection, name: str) -> PersonRow:
         some = ", ".join(one.user_principal_name for one in called_so[:_MOST_NAMED])
         raise conflict(
             f'Several people are called "{shown(name.strip())}"',
-            next_step=f"Name one by user principal name: {some}{', ...' if len(called_so) > _MOST_NAMED else ''}",
+            next_step=f"Use the user principal name: {some}{', ...' if len(called_so) > _MOST_NAMED else ''}",
         )
     deleted = await people.find_person(connection, name.strip(), is_deleted=True)
     if deleted is not None:
@@ -67,7 +67,7 @@ async def find_group(connection: Connection, name: str, *, is_deleted: bool = Fa
     found = await groups.find_groups(connection, name.strip(), is_deleted=is_deleted)
     if len(found) > 1 and not is_deleted:
         ids = ", ".join(one.id for one in found[:5])
-        raise conflict(counted(len(found), "group") + f' are called "{name}"', next_step=f"Name one by its id: {ids}")
+        raise conflict(counted(len(found), "group") + f' are called "{name}"', next_step=f"Use an id: {ids}")
     if not found:
         known = [one.display_name for one, _ in await groups.list_groups(connection, is_deleted=is_deleted, limit=5000)]
         raise unknown("group", name, known, otherwise="See: lockstep groups list")
@@ -84,4 +84,4 @@ async def find_source(connection: Connection, name: str) -> SourceRecord:
 
 def unknown(noun: str, name: str, known: Iterable[str], *, otherwise: str) -> LockstepError:
     """The error that *name* does not exist, with up to three similar names of *known*."""
-    return not_found(f'There is no {noun} "{name}"', next_step=did_you_mean(name, known, most=3, otherwise=otherwise))
+    return not_found(f'Unknown {noun} "{name}"', next_step=did_you_mean(name, known, most=3, otherwise=otherwise))

@@ -117,7 +117,7 @@ def refuse_unknown(findings: Iterable[Finding]) -> None:
     for found in findings:
         raise invalid(
             f"{found.message[0].upper()}{found.message[1:]}",
-            why=f"It would be empty for everybody; it is named in {found.place}",
+            why=f"It is used in {found.place} and would be empty for everyone",
             next_step="See: lockstep people attributes",
         )
 
@@ -201,7 +201,7 @@ def _mapping(job: Job, kind: ObjectKind, filters: Sequence[Mapping[str, Any]] | 
     mapping = job.configuration.mapping_for(kind)
     if mapping is None:
         what = "people" if kind is ObjectKind.USER else "groups"
-        raise not_found(f"The configuration of {job.row.app_display_name} has no mapping of {what}")
+        raise not_found(f"The configuration of {job.row.app_display_name} has no mapping for {what}")
     if filters is None:
         return mapping
     compiled = tuple(filter_from_json(Part(one, f"scopingFilters[{place}]")) for place, one in enumerate(filters))

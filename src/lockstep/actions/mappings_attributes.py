@@ -119,7 +119,7 @@ async def evaluate_mappings(context: Context, app: str, user: str, *, creating: 
     moment = new_services(context).moment()
     mapping = job.configuration.mapping_for(ObjectKind.USER)
     if mapping is None:
-        raise not_found(f"{app} has no mapping of people", next_step=f"See: lockstep map list {app}")
+        raise not_found(f"{app} has no mapping for people", next_step=f"See: lockstep map list {app}")
     prepared = prepare(obj, None, job.configuration, moment)
     return map_account(
         obj,
@@ -138,4 +138,4 @@ def _mapping(config: dict[str, Any], kind: ObjectKind) -> dict[str, Any]:
     for mapping in config.get("mappings", []):
         if mapping.get("source", ObjectKind.USER) == kind:
             return mapping  # type: ignore[no-any-return]  # part of the document, which the caller changes in place
-    raise not_found(f"The application's configuration has no mapping of {kind}s")
+    raise not_found(f"The application's configuration has no mapping for {kind}s")

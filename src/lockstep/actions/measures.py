@@ -69,9 +69,7 @@ def _gauge(name: str, help_text: str, *labels: str) -> GaugeMetricFamily:
 
 
 def _states(rows: Sequence[JobRow]) -> Metric:
-    family = _gauge(
-        "job_state", "1 for the state that the provisioning of an application is in", "application", "state"
-    )
+    family = _gauge("job_state", "1 for the current provisioning state of an application", "application", "state")
     for row in rows:
         for state in STATES:
             family.add_metric([row.app_name, state], int(_state(row) == state))
@@ -80,11 +78,15 @@ def _states(rows: Sequence[JobRow]) -> Metric:
 
 def _waits(names: Mapping[str, str], waiting: Sequence[Waiting]) -> list[Metric]:
     by_job = {one.job: one for one in waiting}
-    changes = _gauge("changes_waiting", "Objects with a change that was not tried yet", "application")
-    oldest = _gauge("changes_waiting_oldest_seconds", "Age of the oldest of them", "application")
-    failing = _gauge("objects_failing", "Objects that failed and are tried again", "application")
-    leavers = _gauge("leavers_waiting", "People who lose access and whose account is not done yet", "application")
-    longest = _gauge("leavers_waiting_oldest_seconds", "For how long the first of them has waited", "application")
+    changes = _gauge("changes_waiting", "Objects with a change that was not attempted yet", "application")
+    oldest = _gauge(
+        "changes_waiting_oldest_seconds", "Age of the oldest change that was not attempted yet", "application"
+    )
+    failing = _gauge("objects_failing", "Objects that failed and will be retried", "application")
+    leavers = _gauge("leavers_waiting", "People who lose access but whose account is not updated yet", "application")
+    longest = _gauge(
+        "leavers_waiting_oldest_seconds", "How long the first of those people has been waiting", "application"
+    )
     for job, name in names.items():
         one = by_job.get(job, Waiting(job, 0, 0.0, 0, 0, 0.0))
         changes.add_metric([name], one.changes)
@@ -97,8 +99,8 @@ def _waits(names: Mapping[str, str], waiting: Sequence[Waiting]) -> list[Metric]
 
 async def _undecided(connection: Connection, rows: Sequence[JobRow]) -> list[Metric]:
     held = _gauge("operations_held", "Writes that wait for approval", "application")
-    rejected = _gauge("operations_rejected", "Writes that somebody rejected and that are still due", "application")
-    unanswered = _gauge("creates_unanswered", "Creates that were sent and never answered", "application")
+    rejected = _gauge("operations_rejected", "Writes that were rejected but are still due", "application")
+    unanswered = _gauge("creates_unanswered", "Create requests that got no response", "application")
     for row in rows:
         counts = await operations.count_undecided(connection, row.id)
         held.add_metric([row.app_name], counts.held)
@@ -108,7 +110,7 @@ async def _undecided(connection: Connection, rows: Sequence[JobRow]) -> list[Met
 
 
 def _unreachable(names: Mapping[str, str], troubled: frozenset[str]) -> list[Metric]:
-    family = _gauge("application_unreachable", "1 while an application does not answer usably", "application")
+    family = _gauge("application_unreachable", "1 while an application gives no usable responses", "application")
     for job, name in names.items():
         family.add_metric([name], int(job in troubled))
     return [family]
@@ -124,7 +126,7 @@ def _links(names: Mapping[str, str], linked: Sequence[tuple[str, str, str, int]]
 
 def _cycles(names: Mapping[str, str], ended: Sequence[tuple[str, str, float]]) -> list[Metric]:
     family = _gauge(
-        "cycle_last_end_timestamp_seconds", "When a cycle ended last with this result", "application", "result"
+        "cycle_last_end_timestamp_seconds", "When a cycle last ended with this result", "application", "result"
     )
     for job, state, at in ended:
         if job in names:
@@ -145,14 +147,14 @@ async def _workers(connection: Connection) -> list[Metric]:
 
 
 async def _sources(connection: Connection) -> list[Metric]:
-    family = _gauge("source_failing", "1 while the last reading of a source failed", "source")
+    family = _gauge("source_failing", "1 if the last import of a source failed", "source")
     for one in await sources.list_sources(connection):
         family.add_metric([one.name], int(bool((one.watermark or {}).get("failure"))))
     return [family]
 
 
 async def _places(connection: Connection) -> Metric:
-    family = _gauge("outbound_places", "Private places in the list of what applications may be reached at")
+    family = _gauge("outbound_places", "Entries in the outbound list")
     family.add_metric([], len(await outbound_places.list_places(connection)))
     return family
 

@@ -34,7 +34,7 @@ async def add_place(context: Context, word: str, *, reason: str = "") -> tuple[s
     if network is not None and network.prefixlen < _WIDEST[network.version]:
         raise invalid(
             f"{entry} is wider than any private network",
-            next_step="Name the origins of your applications, such as https://app.internal:8443, or the network they are in",
+            next_step="Add the origins of your applications, such as https://app.internal:8443, or their network",
         )
     touched: set[str] = set()
     async with context.changing(OUTBOUND_WRITE) as edit:

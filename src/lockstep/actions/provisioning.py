@@ -195,7 +195,7 @@ async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> Async
             async with context.pool.connection() as connection:
                 now = await cycles.read_cycle(connection, cycle.id)
                 if now is None:
-                    raise not_found(f"There is no cycle {cycle.id}")
+                    raise not_found(f"Unknown cycle {cycle.id}")
                 if now != last:
                     last = now
                     yield now
@@ -236,7 +236,7 @@ async def push(
         if again:
             async with context.changing(PROVISIONING_WRITE) as edit:
                 await unkept.forget(edit.connection, row.id)
-                await audit(edit, "Send again what the application did not keep", row.app_name)
+                await audit(edit, "Resend values that the application did not keep", row.app_name)
             await context.after_commit(frozenset({row.id}))
         async with context.reading(PROVISIONING_WRITE) as connection:
             job = await services.compiled(connection, await job_row(connection, app))
@@ -301,7 +301,7 @@ async def _lift_quarantine(connection: Connection, row: JobRow, now: datetime) -
 async def _require_running(connection: Connection, job: str) -> None:
     row = await jobs.read_job(connection, job)
     if row is None or not row.is_on:
-        raise LockstepError(Kind.CONFLICT, "Provisioning was switched off, so the cycle does not go on")
+        raise LockstepError(Kind.CONFLICT, "Provisioning was switched off, so the cycle stopped")
     # An attempt that is due decides whether the quarantine continues.
     if is_held(row.quarantine) and not is_attempt_due(row.quarantine):
         error = (row.quarantine or {}).get("error", {})
@@ -318,7 +318,7 @@ async def _tell_of_trouble(context: Context, connection: Connection, job: str, t
     state = await target_state.read_state(connection, job)
     message = str((state.trouble or {}).get("message", ""))
     if message and message != told:
-        context.say(f"{message}. It is asked again after growing pauses.")
+        context.say(f"{message}. Lockstep retries at increasing intervals.")
     return message or told
 
 

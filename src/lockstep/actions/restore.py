@@ -56,14 +56,14 @@ async def require_people_of_today(connection: Connection, app: str) -> None:
         state = (one.watermark or {}).get(_RESTORED)
         if state == _UNREAD:
             raise conflict(
-                f"The people of {one.name} are those of the backup, so people who left since would get their accounts back",
-                next_step=f"Read them again: lockstep sources import {one.name}. "
-                f"If that is impossible and you know who left: lockstep start {app} --as-of-backup",
+                f"The people of {one.name} are as of the backup, so people who left since then would get their accounts back",
+                next_step=f"Import them again: lockstep sources import {one.name}. "
+                f"If that is impossible and you have checked who left: lockstep start {app} --as-of-backup",
             )
         if state == _READ and await source_holds.open_holds(connection, one.name):
             raise conflict(
-                f"People who are missing from {one.name} since the backup wait for a decision",
-                next_step=f"Decide it: lockstep sources confirm {one.name}",
+                f"People missing from {one.name} since the backup wait for a decision",
+                next_step=f"Decide: lockstep sources confirm {one.name}",
             )
 
 

@@ -35,7 +35,7 @@ async def add_role(
 
     def added(roles: list[RoleRow]) -> list[RoleRow]:
         if any(role.value.lower() == one.value.lower() for one in roles):
-            raise conflict(f"There is a role {role.value} already", next_step=f"See: lockstep apps roles list {app}")
+            raise conflict(f"The role {role.value} already exists", next_step=f"See: lockstep apps roles list {app}")
         place = len(roles) if position is None else max(0, position - 1)
         return [*roles[:place], role, *roles[place:]]
 

@@ -110,13 +110,17 @@ async def change_settings(
 
 def _refuse_impossible(*, mode: str | None, status: str | None, scope: str | None, interval: timedelta | None) -> None:
     if mode is not None and mode != "automatic":
-        raise invalid(f'There is no mode "{mode}"', next_step="The mode is automatic; to stop for now: --status off")
+        raise invalid(
+            f'Unknown mode "{mode}"', next_step="The only mode is automatic; to pause provisioning: --status off"
+        )
     if status is not None and status not in ("on", "off"):
-        raise invalid(f'There is no status "{status}"', next_step="The status is on or off")
+        raise invalid(f'Unknown status "{status}"', next_step="The status is on or off")
     if scope is not None and scope not in tuple(Scope):
-        raise invalid(f'There is no scope "{scope}"', next_step="The scope is assigned or all")
+        raise invalid(f'Unknown scope "{scope}"', next_step="The scope is assigned or all")
     if interval is not None and interval < SHORTEST_INTERVAL:
-        raise invalid("The interval is too short", next_step="It is at least 1m; changes are sent at once anyway")
+        raise invalid(
+            "The interval is too short", next_step="The minimum is 1m; changes are sent immediately in any case"
+        )
 
 
 async def set_mapping(
@@ -133,7 +137,7 @@ async def set_mapping(
         known = next((one for one in attributes if one.get("target", "").lower() == target.lower()), None)
         if changes is None:
             if known is None:
-                raise not_found(f"There is no mapping of {target}", next_step=f"See: lockstep map list {app}")
+                raise not_found(f"{target} has no mapping", next_step=f"See: lockstep map list {app}")
             attributes.remove(known)
             return
         if known is None:
@@ -151,9 +155,9 @@ async def set_mapping(
         changed(config)
         if had_a_match and not _has_match(config, kind):
             raise conflict(
-                f"{target} is the only attribute by which accounts are matched",
-                why="Without one nobody can be recognised in the application, and nobody is created",
-                next_step=f"Mark another one first: lockstep map set {app} ATTRIBUTE --match 1",
+                f"{target} is the only matching attribute",
+                why="Without a matching attribute, no one can be matched and no one is created",
+                next_step=f"Choose another matching attribute first: lockstep map set {app} ATTRIBUTE --match 1",
             )
 
     guarded = await _guarded_values(context, app, target, kind)
@@ -250,7 +254,7 @@ def checked_email(text: str) -> str:
     address = text.strip()
     local, at, domain = address.rpartition("@")
     if address and (not local or not at or "." not in domain or any(letter.isspace() for letter in address)):
-        raise invalid(f'"{address}" is no e-mail address', next_step="For example: it@contoso.com")
+        raise invalid(f'"{address}" is not a valid e-mail address', next_step="For example: it@contoso.com")
     return address
 
 
@@ -274,7 +278,7 @@ def _object_mapping(config: Config, kind: ObjectKind) -> Config:
     for mapping in config.get("mappings", []):
         if mapping.get("source", ObjectKind.USER) == kind:
             return mapping  # type: ignore[no-any-return]  # part of the document, which the caller changes in place
-    raise not_found(f"The application's configuration has no mapping of {kind}s")
+    raise not_found(f"The application's configuration has no mapping for {kind}s")
 
 
 def _view(job: Job) -> SettingsView:

@@ -69,7 +69,7 @@ async def _holds(context: Context, name: str) -> list[HoldRow]:
         await find_source(connection, name)
         holds = await source_holds.open_holds(connection, name)
     if not holds:
-        raise not_found(f"Nothing of {name} waits for a decision", next_step=f"See: lockstep sources status {name}")
+        raise not_found(f"Nothing waits for a decision in {name}", next_step=f"See: lockstep sources status {name}")
     return holds
 
 
@@ -97,4 +97,4 @@ async def _decide(context: Context, holds: Sequence[HoldRow], decision: str, *, 
         for hold in holds:
             await source_holds.decide_hold(edit.connection, hold.id, decision, actor=context.actor.name)
             after = {"decision": decision, "kind": hold.kind, "missing": hold.missing, "left": left}
-            await audit(edit, "Decide on what a source holds", hold.source, after=after)
+            await audit(edit, "Decide on held source changes", hold.source, after=after)

@@ -45,8 +45,8 @@ async def rename_source(context: Context, name: str, new_name: str) -> SourceRec
         counts = await store.count_objects(edit.connection, new_name)
         if any(counts.values()):
             raise conflict(
-                f"The source {new_name} has brought people or groups of its own",
-                why="Two sources cannot become one: their keys may not mean the same people",
+                f"The source {new_name} already has people or groups",
+                why="Two sources cannot be merged: the same key may mean different people",
                 next_step=f"See them: lockstep people list --source {new_name}",
             )
         await store.rename_source(edit.connection, name, new_name, is_taken_over=heir is not None)
@@ -64,8 +64,8 @@ async def rekey_source(context: Context, name: str, column: str, *, config: Mapp
     keys = dict((source.watermark or {}).get("keys", {}))
     if _PEOPLE not in keys:
         raise conflict(
-            f"Nobody has been imported from {name} yet",
-            next_step=f'The first import settles the key: lockstep sources import {name} --map "{column}=id"',
+            f"No one has been imported from {name} yet",
+            next_step=f'The first import sets the key: lockstep sources import {name} --map "{column}=id"',
         )
     old_config = dict(config or source.config)
     new_config, settled = _with_key(old_config, column)
@@ -122,18 +122,18 @@ async def _keys_by_line(reading: SourcePass) -> dict[int, str]:
         found |= {line.line: line.key for line in page.lines if isinstance(line, PersonLine)}
         unread += page.bad
         if page.unproven:
-            raise invalid("The file is not whole; nothing was changed", why=page.unproven)
+            raise invalid("The file is incomplete; nothing was changed", why=page.unproven)
     return found
 
 
 def _unfit(column: str, missing: list[int], pairs: Mapping[str, str]) -> Exception:
     seen: dict[str, str] = {}
     twice = next(((seen[key], old, key) for old, key in pairs.items() if seen.setdefault(key, old) != old), None)
-    why = f"Line {missing[0]} has none" if missing else ""
+    why = f"Line {missing[0]} has no value in it" if missing else ""
     if twice:
-        why = f'{twice[0]} and {twice[1]} have the same, "{shown(twice[2])}"'
+        why = f'{twice[0]} and {twice[1]} have the same value, "{shown(twice[2])}"'
     return invalid(
         f"The column {shown(column)} cannot be the key; nothing was changed",
         why=why,
-        next_step="Choose a column that holds a value of its own for everybody, or correct the file",
+        next_step="Choose a column with a unique value for everyone, or correct the file",
     )

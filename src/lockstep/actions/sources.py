@@ -71,7 +71,7 @@ async def save_source(
     context.actor.require(SOURCES_WRITE)
     if not is_source_name(name):
         raise invalid(
-            f'"{name}" cannot be the name of a source',
+            f'"{name}" is not a valid source name',
             why=SOURCE_RULE,
         )
     async with context.reading(SOURCES_WRITE) as connection:
@@ -82,9 +82,7 @@ async def save_source(
     async with context.changing(SOURCES_WRITE) as edit:
         before = await store.read_source(edit.connection, name)
         if before and not replaces:
-            raise conflict(
-                f"There is a source called {name} already", next_step=f"See it: lockstep sources show {name}"
-            )
+            raise conflict(f"A source called {name} already exists", next_step=f"See it: lockstep sources show {name}")
         await store.save_source(edit.connection, name, kind=kind, display_name=display_name or name, config=config)
         activity = "Update source" if before else "Add source"
         await audit(edit, activity, name, before=before.config if before else None, after={"kind": kind, **config})
@@ -198,11 +196,11 @@ async def remove_source(context: Context, name: str, *, with_objects: bool = Fal
         await find_source(connection, name)
         counts = await store.count_objects(connection, name)
     if name == LOCAL_SOURCE:
-        raise invalid("What is made by hand has no source to remove")
+        raise invalid("Objects created by hand have no source that can be removed")
     if (counts["people"] or counts["groups"]) and not with_objects:
         raise conflict(
-            f"{name} has brought {counted(counts['people'], 'person')} and {counted(counts['groups'], 'group')}",
-            next_step=f"To delete them along with it: lockstep sources remove {name} --with-objects",
+            f"{name} has imported {counted(counts['people'], 'person')} and {counted(counts['groups'], 'group')}",
+            next_step=f"To delete them as well: lockstep sources remove {name} --with-objects",
         )
     for kind in ("User", "Group"):
         some = 1
@@ -214,7 +212,7 @@ async def remove_source(context: Context, name: str, *, with_objects: bool = Fal
     async with context.changing(SOURCES_WRITE) as edit:
         if await store.read_source(edit.connection, LOCAL_SOURCE) is None:
             await store.save_source(
-                edit.connection, LOCAL_SOURCE, kind="local", display_name="Made in Lockstep", config={}
+                edit.connection, LOCAL_SOURCE, kind="local", display_name="Created in Lockstep", config={}
             )
         await store.remove_source(edit.connection, name, heir=LOCAL_SOURCE)
         await audit(edit, "Remove source", name, before={"people": counts["people"], "groups": counts["groups"]})

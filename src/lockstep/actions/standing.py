@@ -15,7 +15,7 @@ _STATES = {
     LinkState.LIVE: "account active",
     LinkState.DISABLED: "account disabled",
     LinkState.RELEASED: "account no longer managed",
-    LinkState.LOST: "account vanished from the application",
+    LinkState.LOST: "account no longer exists in the application",
     LinkState.TOMBSTONE: "account deleted",
 }
 

@@ -29,15 +29,15 @@ def unkept_in(job: Job) -> dict[tuple[str, str], Finding]:
         if (kind, path) not in certain:
             continue
         is_given_up = path in job.configuration.unkept.get(kind, ())
-        then = "differences in it are no reason to write any more" if is_given_up else "it is written all the same"
+        then = "a difference in it no longer triggers a write" if is_given_up else "it is still written"
         which = f"'{path}'" if '"' in path or " " in path else path
         of_group = " --kind group" if kind is ObjectKind.GROUP else ""
         message = (
-            f'{name} does not keep "{path}": {row["answers"]} answers in a row left it out, '
-            f"the last one for {row['display'] or 'an account'}; {then}"
+            f'{name} does not keep "{path}": {row["answers"]} responses in a row left it out, '
+            f"most recently for {row['display'] or 'an account'}; {then}"
         )
         next_step = (
-            f"See what it has: lockstep map attributes {app} --discover; take the mapping away: lockstep map set {app} {which}"
+            f"See its attributes: lockstep map attributes {app} --discover; remove the mapping: lockstep map set {app} {which}"
             f"{of_group} --remove; try again: lockstep push {app} {'--group NAME' if of_group else 'USER'} --again"
         )
         found[kind.value, path] = Finding("warning", _place(job.configuration, kind, path), message, next_step)

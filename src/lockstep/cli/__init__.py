@@ -112,7 +112,7 @@ class SuggestingGroup(click.Group):
             begun = sorted((name for name in names if name.startswith(args[0])), key=len)[:1]
             near = begun or nearest(args[0], names)
             hint = f'. Did you mean "{near[0]}"?' if near else ""
-            raise click.UsageError(f'There is no command "{args[0]}"{hint}', ctx) from None
+            raise click.UsageError(f'Unknown command "{args[0]}"{hint}', ctx) from None
 
 
 class LazyGroup(SuggestingGroup):
@@ -135,10 +135,15 @@ class LazyGroup(SuggestingGroup):
 @click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder (default: ./lockstep-data)."
 )
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour on a terminal.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Coloured output: auto (on a terminal), always or never.",
+)
 @click.version_option(__version__, message="%(version)s")
 @click.option("-o", "--output", "form", type=click.Choice(FORMS), metavar="FORM", help="|".join(FORMS))
-@click.option("--no-progress", is_flag=True, help="No progress on stderr.")
+@click.option("--no-progress", is_flag=True, help="Show no progress on stderr.")
 @click.pass_context
 def lockstep(ctx: click.Context, data: Path | None, color: str, form: str | None, no_progress: bool) -> None:
     """Keep accounts in applications in step with your directory.

@@ -60,8 +60,8 @@ def templates(output: Output) -> None:
 
 @apps.command("add")
 @click.argument("template")
-@click.option("--name", default="", help="Its name in commands (default: the template's).")
-@click.option("--display-name", default="", help="As it is shown.")
+@click.option("--name", default="", help="Name used in commands (default: the template's name).")
+@click.option("--display-name", default="", help="Display name.")
 @output_option
 def add(template: str, name: str, display_name: str, output: Output) -> None:
     """Add an application from the gallery.
@@ -73,7 +73,7 @@ def add(template: str, name: str, display_name: str, output: Output) -> None:
     app = run(
         lambda context: actions.add_application(context, template, name=name, display_name=display_name), creates=True
     )
-    output.one(_row(app), text=f"{app.display_name} is added as {app.name}. Provisioning is off.")
+    output.one(_row(app), text=f"{app.display_name} was added as {app.name}. Provisioning is off.")
     hint(f"Next: lockstep creds set {app.name} --token-stdin   then   lockstep assign {app.name} --group GROUP")
 
 
@@ -106,10 +106,10 @@ def show(app: str, output: Output) -> None:
 
 @apps.command("delete")
 @click.argument("app")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def delete(app: str, yes: bool, output: Output) -> None:
-    """Remove an application. Its accounts stay as they are.
+    """Remove an application. Accounts in it are left unchanged.
 
     \b
     lockstep apps delete documo-2
@@ -117,18 +117,19 @@ def delete(app: str, yes: bool, output: Output) -> None:
     view = run(lambda context: actions.show_application(context, app))
     name = view.application.display_name
     confirm(
-        f"Remove {name} with {counted(view.assignment_count, 'assignment')}? Its accounts stay as they are.", yes=yes
+        f"Remove {name} with {counted(view.assignment_count, 'assignment')}? Accounts in it are left unchanged.",
+        yes=yes,
     )
     removed = run(lambda context: actions.remove_application(context, app))
-    output.one({"name": removed.name, "id": removed.id}, text=f"{name} is removed. Nobody's account was touched.")
+    output.one({"name": removed.name, "id": removed.id}, text=f"{name} was removed. No account was changed.")
 
 
-_yes = click.option("--yes", is_flag=True, help="Do not ask, also where people would lose accounts or get power.")
+_yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 @apps.group("roles", cls=SuggestingGroup)
 def roles() -> None:
-    """The roles of an application. The first one counts where somebody holds several.
+    """The roles of an application. If a person has several, the first in the list counts.
 
     \b
     lockstep apps roles list documo
@@ -140,7 +141,7 @@ def roles() -> None:
 @click.argument("app")
 @output_option
 def roles_list(app: str, output: Output) -> None:
-    """List the roles, the strongest first.
+    """List the roles, highest rank first.
 
     \b
     lockstep apps roles list documo
@@ -149,15 +150,15 @@ def roles_list(app: str, output: Output) -> None:
     rows = [_role(role) | {"position": place} for place, role in enumerate(found, 1)]
     columns = [Column("position", "#"), Column("value", "Value"), Column("displayName", "Role"), Column("isEnabled", "Enabled"),
                Column("description", "Description", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
-    output.many(rows, columns, name="value", empty="No roles: everybody gets default access.")
+    output.many(rows, columns, name="value", empty="No roles: everyone gets default access.")
 
 
 @roles.command("add")
 @click.argument("app")
 @click.argument("value")
-@click.option("--display-name", default="", help="As it is shown (default: the value).")
+@click.option("--display-name", default="", help="Display name (default: the value).")
 @click.option("--description", default="")
-@click.option("--position", type=click.IntRange(1), help="Its rank; 1 is the strongest. Last by default.")
+@click.option("--position", type=click.IntRange(1), help="Rank; 1 is the highest (default: last).")
 @output_option
 def roles_add(app: str, value: str, display_name: str, description: str, position: int | None, output: Output) -> None:
     """Add a role.
@@ -170,7 +171,7 @@ def roles_add(app: str, value: str, display_name: str, description: str, positio
             context, app, value, display_name=display_name, description=description, position=position
         )
     )
-    output.one(_role(role), text=f"Role {role.display_name} is added to {app}.")
+    output.one(_role(role), text=f"Role {role.display_name} was added to {app}.")
 
 
 @roles.command("remove")
@@ -179,13 +180,13 @@ def roles_add(app: str, value: str, display_name: str, description: str, positio
 @_yes
 @output_option
 def roles_remove(app: str, role: str, yes: bool, output: Output) -> None:
-    """Remove a role that nobody holds.
+    """Remove a role that is not assigned to anyone.
 
     \b
     lockstep apps roles remove documo auditor
     """
     _, effects = run_consented(lambda context: role_actions.remove_role(context, app, role), yes=yes)
-    output.one({"value": role, "effects": effects}, text=f"Role {role} is removed from {app}.")
+    output.one({"value": role, "effects": effects}, text=f"Role {role} was removed from {app}.")
 
 
 @roles.command("enable")
@@ -194,7 +195,7 @@ def roles_remove(app: str, role: str, yes: bool, output: Output) -> None:
 @_yes
 @output_option
 def roles_enable(app: str, role: str, yes: bool, output: Output) -> None:
-    """Switch a role on.
+    """Enable a role.
 
     \b
     lockstep apps roles enable documo auditor
@@ -208,7 +209,7 @@ def roles_enable(app: str, role: str, yes: bool, output: Output) -> None:
 @_yes
 @output_option
 def roles_disable(app: str, role: str, yes: bool, output: Output) -> None:
-    """Switch a role off: it is no longer sent.
+    """Disable a role: it is no longer sent.
 
     \b
     lockstep apps roles disable documo auditor
@@ -231,7 +232,7 @@ def _switch_role(output: Output, app: str, role: str, *, is_enabled: bool, yes: 
 @_yes
 @output_option
 def roles_move(app: str, role: str, position: int, yes: bool, output: Output) -> None:
-    """Give a role another rank; 1 is the strongest.
+    """Change the rank of a role; 1 is the highest.
 
     \b
     lockstep apps roles move documo auditor 1
@@ -239,7 +240,7 @@ def roles_move(app: str, role: str, position: int, yes: bool, output: Output) ->
     place, effects = run_consented(
         lambda context: role_actions.move_role(context, app, role, position=position), yes=yes
     )
-    output.one({"value": role, "position": place, "effects": effects}, text=f"Role {role} is number {place}.")
+    output.one({"value": role, "position": place, "effects": effects}, text=f"Role {role} now has rank {place}.")
 
 
 @roles.command("manifest")
@@ -248,7 +249,7 @@ def roles_move(app: str, role: str, position: int, yes: bool, output: Output) ->
 @_yes
 @output_option
 def roles_manifest(app: str, file: Path | None, yes: bool, output: Output) -> None:
-    """Print the roles in the shape of an Entra manifest, or take them from FILE (- reads stdin).
+    """Print the roles as an Entra manifest, or replace them with those in FILE (- reads stdin).
 
     \b
     lockstep apps roles manifest documo > roles.json
@@ -273,7 +274,7 @@ def _read_json(file: Path) -> Any:
     except OSError as refused:
         raise invalid(f"{file} cannot be read", why=refused.strerror or "") from None
     except orjson.JSONDecodeError as wrong:
-        raise invalid(f"{file} is no JSON: {wrong}") from None
+        raise invalid(f"{file} is not valid JSON: {wrong}") from None
 
 
 def _row(app: ApplicationRow) -> dict[str, Any]:

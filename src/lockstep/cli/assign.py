@@ -41,15 +41,17 @@ def assign() -> None:
 
 def _principals(command: Any) -> Any:
     for option in (
-        click.option("--role", help="By value or name."),
-        click.option("--group", "groups", multiple=True, metavar="NAME", help="By name or id. Repeatable."),
-        click.option("--user", "users", multiple=True, metavar="UPN", help="By user principal name or id. Repeatable."),
+        click.option("--role", help="Role, by value or name."),
+        click.option("--group", "groups", multiple=True, metavar="NAME", help="Group, by name or id. Repeatable."),
+        click.option(
+            "--user", "users", multiple=True, metavar="UPN", help="Person, by user principal name or id. Repeatable."
+        ),
     ):
         command = option(command)
     return command
 
 
-_yes = click.option("--yes", is_flag=True, help="Do not ask, also where people would lose accounts or get power.")
+_yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 @assign.command("add")
@@ -58,7 +60,7 @@ _yes = click.option("--yes", is_flag=True, help="Do not ask, also where people w
 @_yes
 @output_option
 def add(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, yes: bool, output: Output) -> None:
-    """Assign; without a role it is default access. Members of a group are its direct members.
+    """Assign people or groups; without --role they get default access. Of a group, only direct members count.
 
     \b
     lockstep assign add documo --group all-sales --role Member
@@ -81,7 +83,7 @@ def add(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | N
 def set_(
     app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, yes: bool, output: Output
 ) -> None:
-    """Replace the role: assign with this one alone, at once. Nobody is disabled in between.
+    """Replace all roles with this one, in one step. No account is disabled in between.
 
     \b
     lockstep assign set documo --user kim.berg@contoso.test --role Editor
@@ -93,7 +95,7 @@ def set_(
     text = [f"{row.principal} is assigned to {row.app_name} ({row.role_name})" for row in new] + taken
     rows = {"assignments": [_row(row) for row in new], "removed": [_row(row) for row in gone]}
     output.one(
-        {"application": app, **rows, "effects": effects}, text=text or "Nothing changed: that is their role already."
+        {"application": app, **rows, "effects": effects}, text=text or "Nothing changed: they already have this role."
     )
     _warn(app, role)
 
@@ -106,7 +108,7 @@ def set_(
 def remove(
     app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, yes: bool, output: Output
 ) -> None:
-    """Take assignments back: all of somebody's, or those with one role. Asks before others lose their accounts.
+    """Remove assignments: all of them, or only those with one role. Asks for confirmation if others would lose their accounts too.
 
     \b
     lockstep assign remove documo --user kim.berg@contoso.test
@@ -127,7 +129,7 @@ def list_(app: str, output: Output) -> None:
     lockstep assign list documo
     """
     rows = run(lambda context: actions.list_assignments(context, app))
-    empty = f"Nobody is assigned. Assign somebody: lockstep assign {app} --group GROUP"
+    empty = f"No assignments yet. Add one: lockstep assign {app} --group GROUP"
     output.many([_row(row) for row in rows], _COLUMNS, name="principal", empty=empty)
 
 

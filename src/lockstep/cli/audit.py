@@ -20,13 +20,13 @@ _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Colu
 
 
 @click.group("audit", cls=SuggestingGroup, invoke_without_command=True)
-@click.option("--actor", metavar="TEXT", help="Part of who did it.")
-@click.option("--activity", metavar="TEXT", help="Part of the activity, for example mappings, credentials, deletes.")
-@click.option("--object", "target", metavar="TEXT", help="Part of the name of what was changed.")
-@click.option("--since", type=TIME, metavar="TIME", help="Only newer entries: 2h, 7d, 1w, 2026-11-01.")
-@click.option("--until", type=TIME, metavar="TIME", help="Only older entries.")
-@click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="At most so many; 0: all.")
-@click.option("--after", type=click.IntRange(1), metavar="NUMBER", help="Go on after this entry, with older ones.")
+@click.option("--actor", metavar="TEXT", help="Part of the actor's name.")
+@click.option("--activity", metavar="TEXT", help="Part of the activity, for example mappings.")
+@click.option("--object", "target", metavar="TEXT", help="Part of the name of the changed object.")
+@click.option("--since", type=TIME, metavar="TIME", help="Only newer than this: 2h, 7d, 1w, 2026-11-01.")
+@click.option("--until", type=TIME, metavar="TIME", help="Only older than this.")
+@click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="Most entries (0 = all).")
+@click.option("--after", type=click.IntRange(1), metavar="NUMBER", help="Continue after this entry, with older ones.")
 @output_option
 @click.pass_context
 def audit(ctx: click.Context, /, **given: Any) -> None:
@@ -52,7 +52,7 @@ def audit(ctx: click.Context, /, **given: Any) -> None:
     shown = found[:limit]
     output.many([_row(one) for one in shown], _COLUMNS, name="number", empty="No audit entries match.")
     if len(found) > len(shown):
-        hint(f"There are more. Go on with: --after {shown[-1].seq}, or show all: --limit 0")
+        hint(f"There are more entries. Continue with: --after {shown[-1].seq}, or show all: --limit 0")
 
 
 @audit.command("show")
@@ -71,7 +71,7 @@ def show(number: int, output: Output) -> None:
 @audit.command("verify")
 @output_option
 def verify(output: Output) -> None:
-    """Check the hashes: that every entry is as it was written, and that none is missing in between.
+    """Verify the hash chain: no entry was changed and none is missing.
 
     \b
     lockstep audit verify
@@ -79,10 +79,10 @@ def verify(output: Output) -> None:
     broken = run(actions.verify)
     if broken is not None:
         raise conflict(
-            f"The audit log does not hold at entry {broken.seq}: {broken.why}",
-            next_step="Compare it with a backup: somebody has written to the database past Lockstep",
+            f"The audit log fails verification at entry {broken.seq}: {broken.why}",
+            next_step="Compare it with a backup: something other than Lockstep has written to the database",
         )
-    output.one({"intact": True}, text="Every entry is as it was written, and none is missing.")
+    output.one({"intact": True}, text="Verified: no entry was changed and none is missing.")
 
 
 def _row(entry: AuditRow) -> dict[str, Any]:

@@ -28,7 +28,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("file", type=_FILE)
 @output_option
 def backup(file: Path, output: Output) -> None:
-    """Write the database into FILE, while everything runs. The key is not in it.
+    """Back up the database to FILE while Lockstep runs. The key is not included.
 
     \b
     lockstep backup lockstep-2026-11-28.dump
@@ -43,17 +43,21 @@ def backup(file: Path, output: Output) -> None:
 
     size = asyncio.run(work())
     where = "LOCKSTEP_KEY" if settings.key is not None else str(settings.data / "key")
-    output.one({"file": str(file), "bytes": size, "key": where}, text=f"{file} holds the database, {size:,} bytes.")
-    hint(f"The key is not in it. Keep a copy of {where} in another place: without it stored tokens cannot be opened.")
+    output.one({"file": str(file), "bytes": size, "key": where}, text=f"{file} contains the database, {size:,} bytes.")
+    hint(
+        f"The key is not included. Keep a copy of {where} in another place: without it stored tokens cannot be decrypted."
+    )
 
 
 @click.command("restore")
 @click.argument("file", type=_FILE, required=False)
-@click.option("--key", "key_file", type=_FILE, help="The copy of the key that belongs to the backup.")
-@click.option("--by-hand", is_flag=True, help="DATABASE_URL was filled with its server's own tools; do the rest.")
+@click.option("--key", "key_file", type=_FILE, help="Your copy of the key that the backup was made with.")
+@click.option(
+    "--by-hand", is_flag=True, help="You restored DATABASE_URL with its server's own tools; do the remaining steps."
+)
 @output_option
 def restore(file: Path | None, key_file: Path | None, by_hand: bool, output: Output) -> None:
-    """Fill an empty data folder from FILE. Provisioning is off until you start it, and begins with a look at everything.
+    """Restore FILE into an empty data folder. Provisioning is off until you start it, and then begins with a full cycle.
 
     \b
     lockstep restore lockstep-2026-11-28.dump --key key.copy
@@ -62,18 +66,20 @@ def restore(file: Path | None, key_file: Path | None, by_hand: bool, output: Out
     settings = settings_of()
     if by_hand:
         if file is not None or key_file is not None:
-            raise click.UsageError("Give FILE or --by-hand, not both; the key is the file `key` in the data folder")
+            raise click.UsageError(
+                "Use FILE or --by-hand, not both; with --by-hand, the key is the file `key` in the data folder"
+            )
         require_data(settings)
         names, read_again = asyncio.run(_restore_mode(settings, "by hand"))
-        _tell(output, {"file": None}, "The database counts as restored.", names, read_again)
+        _tell(output, {"file": None}, "The database is marked as restored.", names, read_again)
         return
     if file is None:
-        raise click.UsageError("Give the FILE that lockstep backup wrote")
+        raise click.UsageError("Name the FILE that lockstep backup wrote")
     _require_embedded(settings, 'pg_restore --no-owner -d "$DATABASE_URL" FILE   then   lockstep restore --by-hand')
     begun = settings.data / UNFINISHED_RESTORE
     if has_data(settings) and not begun.exists():
         raise conflict(
-            f"There is Lockstep data in {settings.data}, and a restore does not overwrite it",
+            f"There is Lockstep data in {settings.data}, and restore does not overwrite it",
             next_step="Stop Lockstep and move the folder away, or restore into another one: --data FOLDER",
         )
     dump.check_dump(file)
@@ -83,16 +89,16 @@ def restore(file: Path | None, key_file: Path | None, by_hand: bool, output: Out
     begun.write_text(f"{file.resolve()}\n")
     names, read_again = asyncio.run(_restored(settings, file, key))
     begun.unlink()
-    _tell(output, {"file": str(file)}, f"{file} is restored in {settings.data}.", names, read_again)
+    _tell(output, {"file": str(file)}, f"{file} was restored to {settings.data}.", names, read_again)
 
 
 def _tell(output: Output, row: dict[str, str | None], text: str, names: list[str], read_again: list[str]) -> None:
     output.one(row | {"applications": names, "sources": read_again}, text=text)
     for name in read_again:
-        hint(f"Who left since the backup stands in {name}. Read it, or nothing starts: lockstep sources import {name}")
+        hint(f"Read {name} again first, to learn who left since the backup: lockstep sources import {name}")
     for name in names:
         hint(
-            f"Provisioning of {name} is off. Look first, then start: lockstep creds test {name}   lockstep start {name}"
+            f"Provisioning of {name} is off. Test the connection, then start: lockstep creds test {name}   lockstep start {name}"
         )
 
 
@@ -120,7 +126,9 @@ def _refuse_another_key(settings: Settings, key: bytes | None) -> None:
     """Raise LockstepError instead of overwriting another key in the folder."""
     there = settings.data / "key"
     if key is not None and there.exists() and there.read_bytes().strip() != key.strip():
-        raise conflict(f"{there} is another key than the one given", next_step=f"Move {there} away, or leave out --key")
+        raise conflict(
+            f"{there} is not the same key as the one given with --key", next_step=f"Move {there} away, or omit --key"
+        )
 
 
 def _read_key(file: Path) -> bytes:
@@ -136,6 +144,4 @@ def _read_key(file: Path) -> bytes:
 
 def _require_embedded(settings: Settings, command: str) -> None:
     if "lockstep" in settings.database_urls:
-        raise invalid(
-            "The database is on a server of yours, which DATABASE_URL names", next_step=f"Use its own tools: {command}"
-        )
+        raise invalid("The database is on your own server (DATABASE_URL)", next_step=f"Use its own tools: {command}")

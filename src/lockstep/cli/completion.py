@@ -12,7 +12,7 @@ VARIABLE = "_LOCKSTEP_COMPLETE"  # click's name for the variable that the script
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that makes a shell complete commands and options.
+    """Print the shell completion script.
 
     \b
     source <(lockstep completion bash)

@@ -33,15 +33,17 @@ from lockstep.wording import counted
 CHANGES_PRESENT = 2
 
 files_argument = click.argument("files", nargs=-1, required=True, metavar="FILES")
-prune_option = click.option("--prune", is_flag=True, help="Remove what the files do not have.")
-exitcode_option = click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where there are changes.")
+prune_option = click.option("--prune", is_flag=True, help="Remove what is not in the files.")
+exitcode_option = click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
 
 
 @click.command("plan")
 @files_argument
 @prune_option
 @exitcode_option
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Keep the plan, for apply to carry out.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan to this file, for lockstep apply."
+)
 @output_option
 def plan(files: tuple[str, ...], prune: bool, detailed_exitcode: bool, out: Path | None, output: Output) -> None:
     """Show what applying configuration files would change.
@@ -55,7 +57,7 @@ def plan(files: tuple[str, ...], prune: bool, detailed_exitcode: bool, out: Path
     _show(found, output, _foreseen(documents, found, prune=prune))
     if out is not None:
         write_plan(out, documents, found, prune=prune)
-        hint(f"Apply exactly this with: lockstep apply {out}")
+        hint(f"Apply exactly this plan with: lockstep apply {out}")
     elif found.effective:
         hint(f"Apply with: lockstep apply {' '.join(files)}" + (" --prune" if prune else ""))
     if detailed_exitcode and found.effective:
@@ -67,7 +69,7 @@ def plan(files: tuple[str, ...], prune: bool, detailed_exitcode: bool, out: Path
 @exitcode_option
 @output_option
 def diff(files: tuple[str, ...], detailed_exitcode: bool, output: Output) -> None:
-    """Compare configuration files with what is in force, both ways.
+    """Compare configuration files with the current configuration, in both directions.
 
     \b
     lockstep diff contoso.yaml
@@ -82,14 +84,18 @@ def diff(files: tuple[str, ...], detailed_exitcode: bool, output: Output) -> Non
 @click.command("apply")
 @files_argument
 @prune_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @click.option(
-    "--most-removals", type=click.IntRange(0), default=MOST_REMOVALS, show_default=True, help="More are refused."
+    "--most-removals",
+    type=click.IntRange(0),
+    default=MOST_REMOVALS,
+    show_default=True,
+    help="Refuse to remove more than this many items.",
 )
 @output_option
 def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_removals: int, output: Output) -> None:
-    """Apply configuration files, or a plan that was kept; one that no longer holds is refused.
+    """Apply configuration files, or a saved plan. A plan is refused if the configuration has changed since.
 
     \b
     lockstep apply contoso.yaml --yes --prune
@@ -97,7 +103,7 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
     """
     kept = read_plan(files)
     if kept is not None and prune:
-        raise click.UsageError("A plan says itself whether it prunes: give --prune to lockstep plan")
+        raise click.UsageError("Pass --prune to lockstep plan instead: a saved plan already contains it")
     documents, prune = (kept.documents, kept.prune) if kept is not None else (read_files(files), prune)
     found = _planned(documents, prune=prune)
     if kept is not None:
@@ -106,7 +112,7 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
     _show(found, output, effects)
     if dry_run or not found.effective:
         return
-    confirm(" ".join([*consequence_lines(effects), f"Make {counted(len(found.effective), 'change')}?"]), yes=yes)
+    confirm(" ".join([*consequence_lines(effects), f"Apply {counted(len(found.effective), 'change')}?"]), yes=yes)
 
     async def work(context: Context) -> ConfigurationPlan:
         return await apply_configuration(
@@ -124,10 +130,10 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
 
 @click.command("export")
 @click.argument("app", required=False, default="")
-@click.option("--all", "everything", is_flag=True, help="The whole organisation: settings, sources, applications.")
-@click.option("--format", "form", type=click.Choice(["yaml", "entra-json"]), default="yaml", help="What to write.")
+@click.option("--all", "everything", is_flag=True, help="Export everything: settings, sources, applications.")
+@click.option("--format", "form", type=click.Choice(["yaml", "entra-json"]), default="yaml", help="Output format.")
 def export(app: str, everything: bool, form: str) -> None:
-    """Print an application, or everything, as a configuration file; or the schema that Entra would have.
+    """Print an application, or everything, as a configuration file, or an application as an Entra schema.
 
     \b
     lockstep export documo > documo.yaml
@@ -135,9 +141,9 @@ def export(app: str, everything: bool, form: str) -> None:
     lockstep export documo --format entra-json > schema.json
     """
     if bool(app) == everything:
-        raise click.UsageError("Name an application, or give --all")
+        raise click.UsageError("Name an application, or use --all")
     if everything and form != "yaml":
-        raise click.UsageError("Entra has a schema for one application only: leave out --all and name it")
+        raise click.UsageError("An Entra schema describes one application: omit --all and name the application")
 
     async def work(context: Context) -> str:
         if everything:
@@ -153,9 +159,9 @@ def export(app: str, everything: bool, form: str) -> None:
 @click.command("import")
 @click.argument("file", metavar="ENTRA.JSON")
 @click.option("--app", default="documo", show_default=True, help="The name of the application.")
-@click.option("--template", default="", help="Its gallery entry; by default the one of that name, else custom-scim.")
+@click.option("--template", default="", help="Gallery entry (default: the one with that name, else custom-scim).")
 def import_(file: str, app: str, template: str) -> None:
-    """Print a synchronization schema exported from Entra as a configuration file, with a report.
+    """Convert a synchronization schema exported from Entra to a configuration file, with a report.
 
     \b
     lockstep import entra.json --app documo > documo.yaml
@@ -168,10 +174,10 @@ def import_(file: str, app: str, template: str) -> None:
 
 @click.command("fmt")
 @files_argument
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 where something would change.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file would change.")
 @click.option("--diff", "shows_diff", is_flag=True, help="Show what would change.")
 def fmt(files: tuple[str, ...], check: bool, shows_diff: bool) -> None:
-    """Write configuration files in their one canonical form. Comments stay.
+    """Format configuration files. Comments are kept.
 
     \b
     lockstep fmt contoso.yaml
@@ -194,7 +200,7 @@ def fmt(files: tuple[str, ...], check: bool, shows_diff: bool) -> None:
         if not check:
             Path(file).write_text(after, encoding="utf-8")
     if check and differing:
-        hint(f"{counted(differing, 'file')} not in canonical form. Write it: lockstep fmt FILES")
+        hint(f"{counted(differing, 'file')} not formatted. Format: lockstep fmt FILES")
         raise click.exceptions.Exit(1)
 
 
@@ -218,7 +224,7 @@ def _foreseen(documents: Sequence[ConfigDocument], found: ConfigurationPlan, *, 
     try:
         return run_rehearsed(work)
     except LockstepError as error:
-        hint(f"Applying this would be refused: {error.detail}")
+        hint(f"Apply would refuse this: {error.detail}")
         return []
 
 
@@ -246,14 +252,14 @@ def _show(found: ConfigurationPlan, output: Output, effects: Sequence[Consequenc
 
 def _lines(found: ConfigurationPlan, effects: Sequence[Consequences]) -> list[str]:
     if not found.changes:
-        return ["No changes: the files say what is in force."]
+        return ["No changes: the files match the current configuration."]
     lines: list[str] = []
     for one in found.documents:
         if one.changes:
             lines += [one.document.title, *(f"  {change.line}" for change in one.changes)]
         if one.looked_at_again:
             objects = counted(one.looked_at_again, "object")
-            lines.append(f"  Saving evaluates about {objects} again; only what then differs is written.")
+            lines.append(f"  Applying re-evaluates about {objects}; only differences are written to applications.")
     told = [f"! {line}" for line in consequence_lines(effects)]
     return [*lines, "", f"Plan: {_totals(found)}.", *told]
 
@@ -261,7 +267,7 @@ def _lines(found: ConfigurationPlan, effects: Sequence[Consequences]) -> list[st
 def _totals(found: ConfigurationPlan) -> str:
     kept = len(found.changes) - len(found.effective)
     text = ", ".join(f"{_number(found, sign)} to {word}" for sign, word in _WORDS)
-    return text + (f"; {kept} not in the files, which stay" if kept else "")
+    return text + (f"; {kept} not in the files (kept)" if kept else "")
 
 
 def _number(found: ConfigurationPlan, sign: Sign) -> int:

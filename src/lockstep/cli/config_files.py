@@ -30,7 +30,10 @@ def read_files(names: Sequence[str]) -> tuple[ConfigDocument, ...]:
             if len(names) == 1
             else f"{', '.join(names)} hold"
         )
-        raise invalid(f"{holds} no document", next_step="Write what is in force to a file: lockstep export --all")
+        raise invalid(
+            f"{holds} no configuration document",
+            next_step="Export the current configuration to a file: lockstep export --all",
+        )
     return documents
 
 
@@ -40,7 +43,7 @@ def files_of(name: str) -> list[str]:
         return [name]
     found = sorted(str(path) for path in Path(name).iterdir() if path.suffix in ENDINGS)
     if not found:
-        raise not_found(f"{name} holds no YAML file")
+        raise not_found(f"The folder {name} has no YAML files")
     return found
 
 

@@ -17,7 +17,7 @@ _COLUMNS = [Column("version", "Version"), Column("at", "Time", show=local_time),
 
 @click.group("config", cls=SuggestingGroup)
 def config() -> None:
-    """Look at the versions that an application's configuration has had.
+    """Show earlier versions of an application's configuration.
 
     \b
     lockstep config history documo
@@ -29,7 +29,7 @@ def config() -> None:
 @click.argument("app")
 @output_option
 def history(app: str, output: Output) -> None:
-    """List the versions of an application's configuration, the one in force first.
+    """List the versions of an application's configuration, the current one first.
 
     \b
     lockstep config history documo
@@ -47,7 +47,7 @@ def history(app: str, output: Output) -> None:
 @click.argument("other", type=click.IntRange(0), required=False)
 @output_option
 def diff(app: str, version: int, other: int | None, output: Output) -> None:
-    """Show what a version changed, or what separates it from OTHER.
+    """Show what a version changed, or how it differs from OTHER.
 
     \b
     lockstep config diff documo 3

@@ -46,10 +46,10 @@ def _report(found: Imported, credentials: dict[str, str]) -> list[str]:
     lines = [
         f"Mapped {counted(found.mapped, 'attribute')}.",
         *_listed("need a decision", groups["error"]),
-        *_listed("to look at", groups["warning"]),
-        *_listed("kept for the way back, but not used here", groups["kept"]),
+        *_listed("to review", groups["warning"]),
+        *_listed("kept for export, but not used by Lockstep", groups["kept"]),
     ]
-    secret = f"Secret to supply: the token of the application, in {credentials['secretTokenRef']}."
+    secret = f"Secret to supply: the application's token, in {credentials['secretTokenRef']}."
     return [*lines, secret, *([] if "tenantUrl" in credentials else ["Tenant URL to supply: credentials.tenantUrl."])]
 
 

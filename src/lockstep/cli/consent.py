@@ -25,7 +25,7 @@ def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Ans
     """
 
     def agree(found: Sequence[Consequences]) -> None:
-        confirm(f"{' '.join(consequence_lines(found))} Go on?", yes=yes)
+        confirm(f"{' '.join(consequence_lines(found))} Continue?", yes=yes)
 
     answer, found = run(lambda context: consented(context, work, agree, named=named))
     for line in consequence_lines(found):
@@ -104,9 +104,9 @@ def _phrase(one: Consequences, effect: Effect) -> str:
         case Effect.RELEASED:
             return "would keep an account that is no longer managed"
         case Effect.GETS_POWER:
-            return f"would get {words or 'a role that gives power'}"
+            return f"would get {words or 'a privileged role'}"
         case Effect.RENAMED:
-            return f"would get another {words or 'matching value'}"
+            return f"would get a different {words or 'matching value'}"
         case Effect.LOSES_VALUE:
             return "would lose a value"
         case Effect.FAILS:

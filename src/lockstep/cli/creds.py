@@ -26,7 +26,7 @@ from lockstep.wiring import own_application
 
 @click.group(cls=SuggestingGroup)
 def creds() -> None:
-    """Tenant URL and secret token of an application.
+    """The tenant URL and secret token of an application.
 
     \b
     lockstep creds set documo --tenant-url https://api.documo.com/scim/v2 --token-stdin < key.txt
@@ -37,8 +37,8 @@ def creds() -> None:
 def _refuse_argument(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
         raise click.UsageError(
-            "A secret on the command line is seen by everybody on this machine and stays in the shell's history: "
-            "use --token-stdin or --token-file. Consider this token as known and replace it"
+            "A secret on the command line is visible to everyone on this machine and stays in the shell history: "
+            "use --token-stdin or --token-file. Treat this token as compromised and replace it"
         )
 
 
@@ -50,8 +50,10 @@ def _refuse_argument(_ctx: click.Context, _parameter: click.Parameter, value: st
     "--token-file", type=click.Path(path_type=Path, dir_okay=False), help="Read the secret token from a file."
 )
 @click.option("--token", hidden=True, callback=_refuse_argument, expose_value=False)
-@click.option("--test", "must_work", is_flag=True, help="Store nothing unless the connection works with it.")
-@click.option("--yes", is_flag=True, help="Do not ask before replacing a token that works by one that does not.")
+@click.option("--test", "must_work", is_flag=True, help="Store only if the connection test passes.")
+@click.option(
+    "--yes", is_flag=True, help="Do not ask for confirmation when replacing a working token with one that fails."
+)
 @output_option
 def set_(
     app: str,
@@ -64,7 +66,7 @@ def set_(
 ) -> None:
     """Store the tenant URL, the secret token, or both. The token is never shown again.
 
-    What replaces a stored token is tested first: a token that works is not replaced by one that does not without a question.
+    A replacement is tested first: Lockstep asks for confirmation before it replaces a working token with one that fails.
 
     \b
     lockstep creds set documo --token-stdin --test
@@ -74,7 +76,7 @@ def set_(
 
     def agree(failed: Probe) -> None:
         confirm(
-            f"The stored credentials work, and the new ones do not: {failed.sentence}. Replace them all the same?",
+            f"The stored credentials work, but the new ones do not: {failed.sentence}. Replace them anyway?",
             yes=yes,
         )
 
@@ -88,7 +90,7 @@ def set_(
     view = run(work)
     output.one(_row(app, view), text=_lines(app, view))
     if view.was_cleared:
-        hint("The tenant URL names another server now, so the stored token was cleared.")
+        hint("The tenant URL now points to a different server, so the stored token was cleared.")
         hint(f"Next: lockstep creds set {app} --token-stdin")
 
 
@@ -96,7 +98,7 @@ def set_(
 @click.argument("app")
 @output_option
 def show(app: str, output: Output) -> None:
-    """Show the tenant URL and whether there is a token.
+    """Show the tenant URL and whether a token is stored.
 
     \b
     lockstep creds show documo
@@ -108,19 +110,21 @@ def show(app: str, output: Output) -> None:
 @creds.command("test")
 @click.argument("app")
 @click.option(
-    "--deep", is_flag=True, help="Write as well: make two people and a group called lockstep-check-..., delete them."
+    "--deep",
+    is_flag=True,
+    help="Test writing too: create two users and a group named lockstep-check-..., then delete them.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask before --deep writes.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation before --deep writes.")
 @output_option
 def test(app: str, deep: bool, yes: bool, output: Output) -> int:
-    """Test the connection step by step. Nothing is written to the application, unless --deep is given.
+    """Test the connection step by step. Nothing is written to the application without --deep.
 
     \b
     lockstep creds test documo
     lockstep creds test documo --deep
     """
     if deep:
-        confirm(f"Make two people and a group in {app} and delete them again?", yes=yes)
+        confirm(f"Create two users and a group in {app} and delete them again?", yes=yes)
         return _shown_deeply(run(lambda context: connection.test_deeply(context, app)), output)
     own: tuple[str, ...] = ()
 
@@ -137,7 +141,7 @@ def test(app: str, deep: bool, yes: bool, output: Output) -> int:
         hint(f"The connection works: {sum(probe.tried for probe in probes)} of {len(probes)} probes passed.")
         for origin in own:
             hint(
-                f"Only the environment of this shell allows {origin}. For all processes: lockstep outbound add {origin}"
+                f"{origin} is allowed only by the environment of this shell. To allow it for all processes: lockstep outbound add {origin}"
             )
         return 0
     hint(f"The connection does not work: {failed.sentence}. {failed.remedy}".strip())
@@ -174,7 +178,7 @@ def _show_probes(probes: Sequence[Probe], output: Output) -> None:
         connection.as_row(probe) | {"result": _result(probe), "tried": probe.tried, "verified": probe.is_verified}
         for probe in probes
     ]
-    columns = [Column("result", "Result"), Column("name", "Probe"), Column("sentence", "What was found"),
+    columns = [Column("result", "Result"), Column("name", "Probe"), Column("sentence", "Result"),
                Column("remedy", "What to do"), Column("seconds", "Seconds", is_wide=True)]  # fmt: skip
     output.many(rows, columns)
 
@@ -187,7 +191,7 @@ def _result(probe: Probe) -> str:
 
 def _read_token(*, from_stdin: bool, file: Path | None) -> Secret | None:
     if from_stdin and file:
-        raise click.UsageError("Give --token-stdin or --token-file, not both")
+        raise click.UsageError("Use --token-stdin or --token-file, not both")
     if file:
         return Secret(text_of_file(str(file)).strip())
     if not from_stdin:

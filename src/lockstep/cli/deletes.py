@@ -26,7 +26,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @click.group("deletes", cls=SuggestingGroup)
 def deletes() -> None:
-    """Approve or reject what the guards hold back: too many accounts that would be lost, get power, be emptied or renamed.
+    """Approve or reject writes held back because they would disable, delete, rename, empty or promote too many accounts.
 
     \b
     lockstep deletes list documo
@@ -36,9 +36,14 @@ def deletes() -> None:
 
 def _choice(command: Command) -> Command:
     for option in (
-        click.option("--first", type=click.IntRange(1), metavar="NUMBER", help="Only so many, the oldest first."),
+        click.option("--first", type=click.IntRange(1), metavar="NUMBER", help="Only this many, oldest first."),
         click.option(
-            "--reason", "reasons", multiple=True, type=click.Choice(REASONS), metavar="REASON", help="As the list says."
+            "--reason",
+            "reasons",
+            multiple=True,
+            type=click.Choice(REASONS),
+            metavar="REASON",
+            help="Only writes with this reason, as shown in the list.",
         ),
         click.option("--user", "users", multiple=True, metavar="UPN", help="Only this person. Repeatable."),
     ):
@@ -49,17 +54,17 @@ def _choice(command: Command) -> Command:
 @deletes.command("list")
 @click.argument("app")
 @_choice
-@click.option("--rejected", is_flag=True, help="What was rejected and is not sent, instead.")
+@click.option("--rejected", is_flag=True, help="List rejected writes instead.")
 @output_option
 def list_(app: str, output: Output, **chosen: Any) -> None:
-    """List what waits for a decision, oldest first, with the reason for each.
+    """List writes that wait for a decision, oldest first, with their reasons.
 
     \b
     lockstep deletes list documo --reason filtered -o json
     lockstep deletes list documo --rejected
     """
     held = run(lambda context: actions.list_held(context, app, **chosen))
-    empty = "Nothing was rejected that is still wanted." if chosen["rejected"] else "Nothing waits for approval."
+    empty = "No rejected writes are still due." if chosen["rejected"] else "No writes wait for approval."
     output.many([_row(one) for one in held], _COLUMNS, empty=empty)
     for line in actions.summary(held):
         hint(line)
@@ -68,12 +73,12 @@ def list_(app: str, output: Output, **chosen: Any) -> None:
 @deletes.command("approve")
 @click.argument("app")
 @_choice
-@click.option("--id", "ids", multiple=True, metavar="ID", help="Only this one. Repeatable.")
-@click.option("--rejected", is_flag=True, help="Of what was rejected before.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--id", "ids", multiple=True, metavar="ID", help="Only the write with this id. Repeatable.")
+@click.option("--rejected", is_flag=True, help="Approve previously rejected writes.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def approve(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen: Any) -> None:
-    """Let held writes go ahead: all of them, or those chosen. Each is re-evaluated against the present state.
+    """Approve held writes: all of them, or those selected. Each is re-evaluated against the current state.
 
     \b
     lockstep deletes approve documo --first 10
@@ -88,11 +93,11 @@ def approve(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen:
 @deletes.command("reject")
 @click.argument("app")
 @_choice
-@click.option("--id", "ids", multiple=True, metavar="ID", help="Only this one. Repeatable.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--id", "ids", multiple=True, metavar="ID", help="Only the write with this id. Repeatable.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def reject(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen: Any) -> None:
-    """Do not carry held writes out, until something else is planned for the person or somebody approves them.
+    """Reject held writes. They are not sent until something else is planned for the person or someone approves them.
 
     \b
     lockstep deletes reject documo --yes
@@ -108,7 +113,7 @@ def _asked(verb: str, app: str, ids: tuple[str, ...], chosen: dict[str, Any], *,
     held = run(lambda context: actions.list_held(context, app, **chosen))
     unknown = set(ids) - {one.id for one in held}
     if unknown:
-        raise not_found(f"Nothing held has the id {min(unknown)}", next_step=f"See: lockstep deletes list {app}")
+        raise not_found(f"No held write has the id {min(unknown)}", next_step=f"See: lockstep deletes list {app}")
     found = [one for one in held if not ids or one.id in ids]
     if found:
         lines = " ".join(actions.summary(found))
@@ -119,7 +124,7 @@ def _asked(verb: str, app: str, ids: tuple[str, ...], chosen: dict[str, Any], *,
 def _told(app: str, decided: Decided, output: Output) -> None:
     row = {"application": app, "decision": decided.decision, "count": decided.count}
     done = f"{counted(decided.count, 'write')} {'is' if decided.count == 1 else 'are'} {decided.decision}."
-    output.one(row, text=done if decided.count else "Nothing was waiting.")
+    output.one(row, text=done if decided.count else "No writes were waiting.")
 
 
 def _row(one: HeldWrite) -> dict[str, Any]:

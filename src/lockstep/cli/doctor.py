@@ -66,19 +66,17 @@ def _python() -> Iterator[Finding]:
 def _folder(settings: Settings) -> Iterator[Finding]:
     data = settings.data
     if not data.exists():
-        yield Finding("data folder", Level.WARN, f"{data} does not exist yet; it is made at the first start",
-                      "Name another one: --data FOLDER")  # fmt: skip
+        yield Finding("data folder", Level.WARN, f"{data} does not exist yet; it is created on first start",
+                      "Choose another: --data FOLDER")  # fmt: skip
         return
     if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
-        yield Finding(
-            "data folder", Level.FAIL, f"{data} cannot be written", f"Give yourself the right: chown $USER {data}"
-        )
+        yield Finding("data folder", Level.FAIL, f"{data} cannot be written", f"Take ownership: chown $USER {data}")
         return
     mode = stat.S_IMODE(data.stat().st_mode)
     if mode & stat.S_IWOTH:
-        yield Finding("data folder", Level.FAIL, f"everybody may write to {data}", f"chmod o-w {data}")
+        yield Finding("data folder", Level.FAIL, f"{data} is writable by everyone", f"chmod o-w {data}")
     else:
-        yield Finding("data folder", Level.OK, f"{data} can be written, mode {mode:04o}")
+        yield Finding("data folder", Level.OK, f"{data} is writable, mode {mode:04o}")
     yield _key(settings)
     yield _space(settings)
 
@@ -90,27 +88,27 @@ def _key(settings: Settings) -> Finding:
     if not file.exists():
         if has_data(settings):
             return Finding("key", Level.WARN, f"{file} is missing", "Put your copy of it back")
-        return Finding("key", Level.OK, "no key yet; it is made with the first start")
+        return Finding("key", Level.OK, "no key yet; it is created on first start")
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & 0o077:
-        return Finding("key", Level.FAIL, f"others may read {file} (mode {mode:04o})", f"chmod 600 {file}")
+        return Finding("key", Level.FAIL, f"{file} is readable by other users (mode {mode:04o})", f"chmod 600 {file}")
     if not mode & 0o400:
-        return Finding("key", Level.FAIL, f"nobody may read {file} (mode {mode:04o})", f"chmod 600 {file}")
+        return Finding("key", Level.FAIL, f"{file} is not readable by anyone (mode {mode:04o})", f"chmod 600 {file}")
     try:
         parse_key(file.read_text(), where=str(file))
     except (OSError, UnicodeDecodeError, LockstepError):
         remedy = "Put your copy of the key back; if it is lost: lockstep key new"
         return Finding("key", Level.FAIL, f"{file} is damaged", remedy)
-    return Finding("key", Level.OK, f"{file} is readable by its owner alone")
+    return Finding("key", Level.OK, f"{file} is readable only by its owner")
 
 
 def _space(settings: Settings) -> Finding:
     free = shutil.disk_usage(settings.data).free
     text = f"{free / (1 << 30):,.1f} GiB free for the data folder"
     if free < NO_SPACE:
-        return Finding("disk", Level.FAIL, text, "Make room: PostgreSQL stops when the disk is full")
+        return Finding("disk", Level.FAIL, text, "Free disk space: PostgreSQL stops when the disk is full")
     if free < LITTLE_SPACE:
-        return Finding("disk", Level.WARN, text, "Make room before the disk is full")
+        return Finding("disk", Level.WARN, text, "Free disk space before the disk is full")
     return Finding("disk", Level.OK, text)
 
 
@@ -118,8 +116,8 @@ def _outbound(settings: Settings) -> Iterator[Finding]:
     allowed = (*settings.outbound_allow, *own_application(settings.data))
     wide = [word for word in allowed if "://" not in word and ipaddress.ip_network(word).prefixlen == 0]
     if wide:
-        yield Finding("outbound", Level.WARN, f"{', '.join(wide)} allows every address, those of this machine too",
-                      "Name only what is needed in LOCKSTEP_OUTBOUND_ALLOW")  # fmt: skip
+        yield Finding("outbound", Level.WARN, f"{', '.join(wide)} allows every address, including this machine",
+                      "List only what is needed in LOCKSTEP_OUTBOUND_ALLOW")  # fmt: skip
     elif allowed:
         yield Finding("outbound", Level.OK, f"private addresses allowed by this environment: {', '.join(allowed)}")
 

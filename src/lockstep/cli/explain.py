@@ -20,13 +20,13 @@ from lockstep.engine.records import Plan
 @click.command("explain")
 @click.argument("user")
 @click.argument("app", required=False, default="")
-@click.option("--app", "named", default="", help="The application, instead of APP.")
+@click.option("--app", "named", default="", help="The application (same as APP).")
 @output_option
 def explain(user: str, app: str, named: str, output: Output) -> int:
-    """Say why somebody is provisioned or not, gate by gate, and what would change it. Nothing is written.
+    """Explain why someone is or is not provisioned, gate by gate, and what would change it. Nothing is written.
 
-    APP may be left out where there is one application. Where the application cannot be asked, says what is
-    known without it and ends with 4 or 69.
+    APP can be omitted if there is only one application. If the application cannot be reached, explains what is
+    known without it and exits with 4 or 69.
 
     \b
     lockstep explain kim.berg@contoso.test

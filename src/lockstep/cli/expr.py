@@ -56,7 +56,7 @@ def _with_usage_code(call: Callable[[], Result]) -> Result:
 
 @click.group("expr", cls=ExprGroup)
 def expr() -> None:
-    """Try and test mapping expressions.
+    """Evaluate and test mapping expressions.
 
     \b
     Examples:
@@ -68,9 +68,9 @@ def expr() -> None:
 @expr.command("eval")
 @click.argument("expression")
 @click.option("--user", help="A person of the directory, by user principal name.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An attribute; twice for several values.")
-@click.option("--now", help="The time that Now() gives, in UTC; otherwise the present.")
-@click.option("--taken", multiple=True, metavar="VALUE", help="A value that the target already uses.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An attribute; repeat for several values.")
+@click.option("--now", help="The time that Now() returns, in UTC (default: the current time).")
+@click.option("--taken", multiple=True, metavar="VALUE", help="A value already in use in the application. Repeatable.")
 @click.option("--explain", "explains", is_flag=True, help="Show the value of every sub-expression.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 @click.pass_context
@@ -84,7 +84,7 @@ def evaluate(
     explains: bool,
     output: str,
 ) -> None:
-    """Evaluate an expression for a person, or for attributes that you give.
+    """Evaluate an expression for a person or for given attributes.
 
     \b
     Examples:
@@ -109,7 +109,7 @@ def evaluate(
 @click.argument("name", required=False)
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 def functions(name: str | None, output: str) -> None:
-    """List the functions of the language, or explain one.
+    """List the expression functions, or describe one.
 
     \b
     Examples:
@@ -127,16 +127,18 @@ def functions(name: str | None, output: str) -> None:
     found = CATALOGUE.get(name)
     if found is None:
         meant = did_you_mean(name, CATALOGUE, otherwise="See: lockstep expr functions")
-        raise click.UsageError(f"There is no function {name}. {meant}")
+        raise click.UsageError(f"Unknown function {name}. {meant}")
     click.echo(_json(function_as_json(found)) if output == "json" else function_text(found))
 
 
 @expr.command("repl")
 @click.option("--user", help="A person of the directory, by user principal name.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An attribute to begin with.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="An attribute that is set at the start. Repeatable."
+)
 @click.pass_context
 def repl(ctx: click.Context, user: str | None, settings: tuple[str, ...]) -> None:
-    """Evaluate one expression after the other.
+    """Evaluate expressions interactively.
 
     \b
     Examples:
@@ -153,7 +155,7 @@ def repl(ctx: click.Context, user: str | None, settings: tuple[str, ...]) -> Non
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 @click.pass_context
 def test(ctx: click.Context, files: tuple[str, ...], output: str) -> None:
-    """Run cases of expressions: JSON lines with expr, in, out; `-` reads from stdin.
+    """Run expression test cases: JSON lines with expr, in, out; `-` reads stdin.
 
     \b
     Examples:
@@ -166,7 +168,7 @@ def test(ctx: click.Context, files: tuple[str, ...], output: str) -> None:
     failures = [failure for report in reports for failure in report.failures]
     malformed = [line for report in reports for line in report.malformed]
     for line in malformed:
-        click.echo(f"{line.file}:{line.line}: not a case: {line.detail}", err=True)
+        click.echo(f"{line.file}:{line.line}: not a valid case: {line.detail}", err=True)
     if output == "json":
         for failure in (one for one in failures if one.detail):
             click.echo(f"{failure.file}:{failure.line}: {failure.detail}", err=True)
@@ -183,7 +185,7 @@ def _report(file: str, now: datetime) -> Report:
         with click.open_file(file, encoding="utf-8") as lines:
             return run_cases(lines, file=file, now=now)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "it is not valid UTF-8"
         raise click.UsageError(f"Cannot read {file}: {reason}") from None
 
 
@@ -225,7 +227,9 @@ def _time(text: str | None) -> datetime:
         return datetime.now(UTC)
     time = parse_date(text)
     if time is None:
-        raise click.BadParameter(f"{text!r} is no date or time such as 2021-07-02T15:33:38Z", param_hint="--now")
+        raise click.BadParameter(
+            f"{text!r} is not a valid date or time such as 2021-07-02T15:33:38Z", param_hint="--now"
+        )
     return time
 
 
@@ -237,7 +241,7 @@ def _check_names(expression: str, record: Mapping[str, Any], *, has_person: bool
     if has_person:
         refuse_unknown(unknown)
     for found in unknown:
-        click.echo(f"note: {found.message} It is read as empty.", err=True)
+        click.echo(f"note: {found.message} It evaluates as empty.", err=True)
 
 
 def _settings(settings: tuple[str, ...]) -> dict[str, Any]:
@@ -253,8 +257,8 @@ def _person(ctx: click.Context, user: str) -> Mapping[str, Any]:
     resolve = shared.get("resolve_user") if isinstance(shared, Mapping) else getattr(shared, "resolve_user", None)
     if resolve is None:
         raise invalid(
-            "--user needs the people of a data folder, and there is none here.",
-            next_step="Give attributes instead, for example: --set mail=anna@contoso.com",
+            "--user needs a data folder with people, and there is none here.",
+            next_step="Set attributes instead, for example: --set mail=anna@contoso.com",
         )
     found: Mapping[str, Any] = resolve(user)
     return found

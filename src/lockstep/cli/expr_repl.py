@@ -21,7 +21,7 @@ HELP = """\
   EXPRESSION            its value, for example: Left([mail], 4)
   explain EXPRESSION    the value of every sub-expression
   set NAME=VALUE        an attribute; unset NAME removes it; show lists all
-  quit                  end"""
+  quit                  exit"""
 
 
 def run_repl(record: dict[str, Any], stdin: TextIO, *, now: Callable[[], datetime]) -> None:
@@ -69,7 +69,7 @@ def _lines(stdin: TextIO) -> Iterator[str]:
         return
     with suppress(ImportError):  # history with the arrow keys, if the platform supports it
         import readline  # noqa: F401
-    click.echo("An expression, or help. Ctrl-D ends.", err=True)
+    click.echo("Enter an expression, or help. Ctrl-D exits.", err=True)
     with suppress(EOFError, KeyboardInterrupt):
         while True:
             yield input("> ")

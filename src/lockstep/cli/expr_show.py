@@ -68,7 +68,7 @@ def explained_lines(part: Explained, indent: int = 0) -> Iterator[str]:
     elif part.is_reached:
         result = part.value.value if isinstance(part.value, Flow) else orjson.dumps(plain(part.value)).decode()
     else:
-        result = "not needed"
+        result = "not evaluated"
     yield f"{'  ' * indent}{part.text}  =  {result}"
     for child in part.parts:
         # A constant needs no line: it shows its value already.
@@ -109,7 +109,7 @@ def function_text(function: Function) -> str:
 def _example(example: Example) -> str:
     given = f"   where {orjson.dumps(example.attributes).decode()}" if example.attributes else ""
     at = f"   at {example.now}" if example.now else ""
-    result = "for instance a text like " + example.result["regex"] if _is_pattern(example) else None
+    result = "for example text such as " + example.result["regex"] if _is_pattern(example) else None
     return f"{example.expression}  =  {result or orjson.dumps(example.result).decode()}{given}{at}"
 
 

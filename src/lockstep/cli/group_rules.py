@@ -18,12 +18,12 @@ from lockstep.configuration.document.filter_text import filter_text
 from lockstep.wording import counted
 
 _SHOWN = 10
-FILTER_HELP = "TITLE: ATTRIBUTE OPERATOR VALUE and ... Repeatable: one filter is enough."
+FILTER_HELP = "TITLE: ATTRIBUTE OPERATOR VALUE and ... Repeatable: a person is a member if one filter matches."
 
 
 @click.group("rule", cls=SuggestingGroup)
 def rule() -> None:
-    """Let a rule decide who is a member of a group.
+    """Groups whose members are decided by a rule.
 
     \b
     lockstep groups rule set sales --filter 'Sales: department EQUALS "Sales"'
@@ -51,11 +51,11 @@ def show(group: str, output: Output) -> None:
 @rule.command("set")
 @click.argument("group")
 @click.option("--filter", "texts", multiple=True, metavar="TEXT", help=FILTER_HELP)
-@click.option("--file", metavar="YAML", help="A list of filters; - reads stdin.")
-@click.option("--yes", is_flag=True, help="Do not ask, also where members would leave.")
+@click.option("--file", metavar="YAML", help="A file with a list of filters; - reads stdin.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def set_(group: str, texts: tuple[str, ...], file: str | None, yes: bool, output: Output) -> None:
-    """Let filters over people's attributes decide who is a member, from now on. Asks before anybody leaves.
+    """Set the rule of a group: filters on people's attributes decide who is a member. Asks for confirmation if members would leave.
 
     \b
     lockstep groups rule set sales --filter 'Sales: department EQUALS "Sales"'
@@ -63,38 +63,38 @@ def set_(group: str, texts: tuple[str, ...], file: str | None, yes: bool, output
     """
     filters = filters_given(texts, file)
     if filters is None:
-        raise click.UsageError("Give --filter or --file")
+        raise click.UsageError("Use --filter or --file")
     _, effect = run(lambda context: actions.effect_of_rule(context, group, filters))
     if effect.leavers:
-        question = f"{counted(len(effect.leavers), 'member')} would leave {group} ({_some(effect.leavers)}). Go on?"
+        question = f"{counted(len(effect.leavers), 'member')} would leave {group} ({_some(effect.leavers)}). Continue?"
         (found, done), effects = run_asked(question, lambda context: actions.set_rule(context, group, filters), yes=yes)
     else:
         (found, done), effects = run_consented(lambda context: actions.set_rule(context, group, filters), yes=yes)
-    _told(found.display_name, done, output, "The rule is set:", "joined", "left", effects)
+    _told(found.display_name, done, output, "The rule was set:", "joined", "left", effects)
 
 
 @rule.command("clear")
 @click.argument("group")
 @output_option
 def clear(group: str, output: Output) -> None:
-    """Take the rule away. The members stay, and are added and removed by hand from now on.
+    """Remove the rule. The members stay; from now on they are added and removed by hand.
 
     \b
     lockstep groups rule clear sales
     """
     found, _ = run(lambda context: actions.set_rule(context, group, None))
     name = found.display_name
-    output.one({"group": name, "membershipRule": None}, text=f"{safe(name)} has no rule any more. Its members stay.")
+    output.one({"group": name, "membershipRule": None}, text=f"{safe(name)} no longer has a rule. Its members stay.")
 
 
 @rule.command("test")
 @click.argument("group")
-@click.option("--user", default="", metavar="UPN", help="What the rule says of one person, and why.")
-@click.option("--filter", "texts", multiple=True, metavar="TEXT", help="Try these filters instead; nothing is stored.")
-@click.option("--file", metavar="YAML", help="Try the filters of a file instead.")
+@click.option("--user", default="", metavar="UPN", help="Test one person, with the reason.")
+@click.option("--filter", "texts", multiple=True, metavar="TEXT", help="Test these filters instead; nothing is stored.")
+@click.option("--file", metavar="YAML", help="Test the filters in this file instead.")
 @output_option
 def test(group: str, user: str, texts: tuple[str, ...], file: str | None, output: Output) -> None:
-    """Say who is a member by the rule: everybody in numbers, or one person with the reason. Nothing is written.
+    """Show whom the rule selects: totals, or one person with the reason. Nothing is written.
 
     \b
     lockstep groups rule test sales --user kim.berg@contoso.test

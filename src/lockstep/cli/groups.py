@@ -19,12 +19,12 @@ from lockstep.configuration.document.filter_text import filter_text
 from lockstep.wording import counted
 
 _MOST_MEMBERS = 1000
-_yes = click.option("--yes", is_flag=True, help="Do not ask, also where people would lose accounts or get power.")
+_yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 @click.group(cls=SuggestingGroup)
 def groups() -> None:
-    """Look at groups and change their members by hand.
+    """List groups and change their members by hand.
 
     \b
     lockstep groups list --search sales
@@ -37,7 +37,7 @@ groups.add_command(rule)
 
 @groups.command("list")
 @click.option("--search", default="", help="Part of the name.")
-@click.option("--deleted", is_flag=True, help="Those in the recycle bin.")
+@click.option("--deleted", is_flag=True, help="List the recycle bin.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True)
 @output_option
 def list_(search: str, deleted: bool, limit: int, output: Output) -> None:
@@ -77,11 +77,11 @@ def show(group: str, output: Output) -> None:
 @groups.command("create")
 @click.argument("name")
 @click.option("--description", default="")
-@click.option("--filter", "texts", multiple=True, metavar="TEXT", help=f"Members by rule. {FILTER_HELP}")
-@click.option("--file", metavar="YAML", help="Members by the rule in a file: a list of filters; - reads stdin.")
+@click.option("--filter", "texts", multiple=True, metavar="TEXT", help=f"Rule for the members. {FILTER_HELP}")
+@click.option("--file", metavar="YAML", help="Rule for the members, from a file with a list of filters; - reads stdin.")
 @output_option
 def create(name: str, description: str, texts: tuple[str, ...], file: str | None, output: Output) -> None:
-    """Make a group; with filters, one whose members a rule decides.
+    """Create a group. With filters, its members are decided by a rule.
 
     \b
     lockstep groups create all-sales
@@ -103,17 +103,17 @@ def create(name: str, description: str, texts: tuple[str, ...], file: str | None
 
 @groups.command("delete")
 @click.argument("group")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def delete(group: str, yes: bool, output: Output) -> None:
-    """Put a group into the recycle bin. Its members lose what it gave them.
+    """Move a group to the recycle bin. Its members lose the access that it gave them.
 
     \b
     lockstep groups delete all-sales
     """
-    question = f"Delete {group}? Its members lose what it gave them."
+    question = f"Delete {group}? Its members lose the access that it gave them."
     gone, effects = run_asked(question, lambda context: actions.delete_group(context, group), yes=yes)
-    output.one(_row(gone) | {"effects": effects}, text=f"Group {safe(gone.display_name)} is deleted.")
+    output.one(_row(gone) | {"effects": effects}, text=f"Group {safe(gone.display_name)} was deleted.")
 
 
 @groups.command("restore")
@@ -121,13 +121,13 @@ def delete(group: str, yes: bool, output: Output) -> None:
 @_yes
 @output_option
 def restore(group: str, yes: bool, output: Output) -> None:
-    """Take a group out of the recycle bin, with its members and assignments.
+    """Restore a group from the recycle bin, with its members and assignments.
 
     \b
     lockstep groups restore all-sales
     """
     back, effects = run_consented(lambda context: actions.restore_group(context, group), yes=yes)
-    output.one(_row(back) | {"effects": effects}, text=f"Group {safe(back.display_name)} is restored.")
+    output.one(_row(back) | {"effects": effects}, text=f"Group {safe(back.display_name)} was restored.")
 
 
 @groups.command("add-member")
@@ -137,7 +137,7 @@ def restore(group: str, yes: bool, output: Output) -> None:
 @_yes
 @output_option
 def add_member(group: str, members: tuple[str, ...], nested: bool, yes: bool, output: Output) -> None:
-    """Add direct members. Asks before others get power by it.
+    """Add direct members. Asks for confirmation if others would gain privileges.
 
     \b
     lockstep groups add-member all-sales kim.berg@contoso.test
@@ -152,7 +152,7 @@ def add_member(group: str, members: tuple[str, ...], nested: bool, yes: bool, ou
 @_yes
 @output_option
 def remove_member(group: str, members: tuple[str, ...], nested: bool, yes: bool, output: Output) -> None:
-    """Remove direct members. Asks before others lose their accounts by it.
+    """Remove direct members. Asks for confirmation if others would lose their accounts.
 
     \b
     lockstep groups remove-member all-sales kim.berg@contoso.test

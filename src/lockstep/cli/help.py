@@ -31,7 +31,7 @@ def help_(ctx: click.Context, words: tuple[str, ...]) -> None:
         command = parent.command
         found = command.get_command(parent, word) if isinstance(command, click.Group) else None
         if found is None:
-            raise invalid(f'There is no help for "{" ".join(words)}"', next_step=f"Topics: {', '.join(_TOPICS)}")
+            raise invalid(f'No help for "{" ".join(words)}"', next_step=f"Topics: {', '.join(_TOPICS)}")
         parent = click.Context(found, info_name=word, parent=parent)
     click.echo(parent.command.get_help(parent))
 
@@ -41,8 +41,8 @@ def _exit_codes() -> Iterator[str]:
     yield "    0  done"
     for code, kinds in sorted(_by_code().items()):
         yield f"  {code:>3}  {', '.join(kinds)}"
-    yield "  130  interrupted, or a question was answered with no"
-    yield "status and run have more: see docs/cli.md"
+    yield "  130  interrupted, or a confirmation was declined"
+    yield "status and run have further codes: see docs/cli.md"
 
 
 def _by_code() -> dict[int, list[str]]:
@@ -53,14 +53,14 @@ def _by_code() -> dict[int, list[str]]:
 
 
 _MEANINGS: dict[Kind, str] = {
-    Kind.INVALID: "a mistake on the command line or in a file",
+    Kind.INVALID: "invalid command line or file",
     Kind.UNAUTHORIZED: "credentials were refused",
     Kind.FORBIDDEN: "not permitted",
     Kind.NOT_FOUND: "a name that does not exist",
-    Kind.CONFLICT: "it changed in between, or the value is taken",
+    Kind.CONFLICT: "conflict: it was changed meanwhile, or the value is in use",
     Kind.UNREACHABLE: "a server does not answer",
-    Kind.THROTTLED: "asked to slow down",
-    Kind.HELD: "writes wait for approval, or quarantine",
+    Kind.THROTTLED: "rate-limited by the server",
+    Kind.HELD: "writes wait for approval, or the application is in quarantine",
     Kind.PARTIAL: "finished, some objects failed",
     Kind.OUTPUT: "the output could not be written: a full disk",
     Kind.INTERNAL: "a bug in Lockstep",
@@ -73,13 +73,13 @@ def _expressions() -> Iterator[str]:
     yield '  "text"  12           constants'
     yield '  Join(" ", [givenName], [surname])'
     yield '  Switch([IsSoftDeleted], , "False", "True", "True", "False")'
-    yield "Functions: lockstep expr functions [NAME]     Try one: lockstep expr eval EXPRESSION --user UPN --explain"
+    yield "Functions: lockstep expr functions [NAME]     Evaluate one: lockstep expr eval EXPRESSION --user UPN --explain"
 
 
 def _filters() -> Iterator[str]:
     yield "A scoping filter is TITLE: ATTRIBUTE OPERATOR VALUE and ..."
     yield f"  {EXAMPLE}"
-    yield "All clauses of a filter must pass; of several filters one is enough. Quote a value that holds `and` or `or`;"
+    yield "All clauses of a filter must pass; with several filters, one is enough. Quote a value that contains `and` or `or`;"
     yield 'double a quote inside quotes: "the ""boss""".'
     width = max(len(name) for name in OPERATORS)
     for operator in OPERATORS.values():

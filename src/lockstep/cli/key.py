@@ -17,7 +17,7 @@ from lockstep.wording import counted
 
 @click.group("key", cls=SuggestingGroup)
 def key() -> None:
-    """The key that seals secret tokens.
+    """The key that encrypts secret tokens.
 
     \b
     lockstep key new
@@ -25,10 +25,10 @@ def key() -> None:
 
 
 @key.command("new")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def new(yes: bool, output: Output) -> None:
-    """Make a new key where the old one is lost, and forget the tokens that it does not open.
+    """Create a new key after the old one is lost, and delete the tokens that it cannot decrypt.
 
     \b
     lockstep key new --yes
@@ -38,10 +38,10 @@ def new(yes: bool, output: Output) -> None:
     file = settings.data / "key"
     if settings.key is None and file.exists():
         raise conflict(
-            f"There is a key in {file}", next_step=f"If it is damaged, move it away first: mv {file} {file}.old"
+            f"There is already a key in {file}", next_step=f"If it is damaged, move it away first: mv {file} {file}.old"
         )
     if not yes:
-        click.confirm("Tokens that were sealed with the lost key are forgotten. Go on?", abort=True, err=True)
+        click.confirm("Tokens that were encrypted with the lost key will be deleted. Continue?", abort=True, err=True)
     if settings.key is None:
         make_key_file(file)
 
@@ -53,8 +53,8 @@ def new(yes: bool, output: Output) -> None:
     text = (
         f"{counted(len(forgotten), 'stored token')} {'is' if len(forgotten) == 1 else 'are'} forgotten."
         if forgotten
-        else "Every stored token opens."
+        else "Every stored token can be decrypted."
     )
     output.one({"forgotten": forgotten}, text=text)
     for name in forgotten:
-        hint(f"Give the token of {name} again: lockstep creds set {name} --token-stdin")
+        hint(f"Enter the token of {name} again: lockstep creds set {name} --token-stdin")

@@ -22,18 +22,18 @@ _STATES = ["live", "disabled", "released", "lost", "tombstone"]
 
 @click.command("links")
 @click.argument("app")
-@click.option("--user", default="", metavar="UPN", help="Only one person.")
+@click.option("--user", default="", metavar="UPN", help="Only this person.")
 @click.option("--state", type=click.Choice(_STATES), help="Only links in this state.")
-@click.option("--orphans", is_flag=True, help="Accounts in the application that belong to nobody here.")
-@click.option("--settle", is_flag=True, help="Give those that Lockstep made back to their people (with --orphans).")
-@click.option("--choose", default="", metavar="ACCOUNT", help="Make it the person's (with --user).")
-@click.option("--forget", is_flag=True, help="Forget whose it is (with --user).")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--orphans", is_flag=True, help="Accounts that are not linked to anyone.")
+@click.option("--settle", is_flag=True, help="With --orphans: link those that Lockstep created to their people again.")
+@click.option("--choose", default="", metavar="ACCOUNT", help="With --user: link this account.")
+@click.option("--forget", is_flag=True, help="With --user: remove the link.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
 @output_option
 def links(app: str, user: str, state: str | None, orphans: bool, settle: bool, choose: str, forget: bool, yes: bool, limit: int,
           output: Output) -> None:  # fmt: skip
-    """List whose account is whose; choose or forget one.
+    """List the links between people and accounts; choose or remove one.
 
     \b
     lockstep links documo --orphans
@@ -41,18 +41,18 @@ def links(app: str, user: str, state: str | None, orphans: bool, settle: bool, c
     lockstep links documo --user kim.berg@contoso.test --choose u_771
     """
     if (choose or forget) and not user:
-        raise click.UsageError("Say whose account: --user UPN")
+        raise click.UsageError("Name the person: --user UPN")
     if sum((bool(choose), forget, orphans)) > 1:
-        raise click.UsageError("Give one of --choose, --forget and --orphans")
+        raise click.UsageError("Use only one of --choose, --forget and --orphans")
     if settle and not orphans:
-        raise click.UsageError("--settle goes with --orphans")
+        raise click.UsageError("--settle needs --orphans")
     if orphans:
         _orphans(app, output, settle=settle, yes=yes)
     elif choose or forget:
         _change(app, user, choose, output, yes=yes)
     else:
         rows = run(lambda context: actions.list_links(context, app, user=user, state=state or "", limit=limit))
-        output.many([_row(row) for row in rows], _COLUMNS, name="account", empty="No account is linked.")
+        output.many([_row(row) for row in rows], _COLUMNS, name="account", empty="No accounts are linked.")
         if len(rows) == limit:
             hint(f"There may be more: --limit {limit * 10}")
 
@@ -75,45 +75,52 @@ def _orphans(app: str, output: Output, *, settle: bool, yes: bool) -> None:
         for one in found
     ]
     columns = [Column("name", "Account name"), Column("kind", "Kind"), Column("account", "Account"),
-               Column("madeFor", "Made for"), Column("owner", "Perhaps of"), Column("why", "Because of")]  # fmt: skip
-    output.many(rows, columns, name="account", empty="Every account belongs to somebody.")
+               Column("madeFor", "Created for"), Column("owner", "Possible owner"), Column("why", "Matched by")]  # fmt: skip
+    output.many(rows, columns, name="account", empty="Every account is linked to someone.")
     if any(one.made is not None for one in found):
         hint(
-            f"Lockstep made some of them. To disable those of leavers and link the others: lockstep links {app} --orphans --settle"
+            f"Lockstep created some of them. To link them again, and disable those of leavers: lockstep links {app} --orphans --settle"
         )
     if any(one.owners for one in found):
-        hint(f"Where it is right: lockstep links {app} --user UPN --choose ACCOUNT")
+        hint(f"To link one: lockstep links {app} --user UPN --choose ACCOUNT")
 
 
 def _settle(app: str, found: Sequence[actions.Orphan], output: Output, *, yes: bool) -> None:
     made = [one for one in found if one.made is not None]
-    named = ", ".join(f"{one.display} ({one.target_id}), made for {one.made.display}" for one in made[:20] if one.made)
+    named = ", ".join(
+        f"{one.display} ({one.target_id}), created for {one.made.display}" for one in made[:20] if one.made
+    )
     many = f" and {len(made) - 20} more" if len(made) > 20 else ""
     confirm(
-        f"Lockstep made {counted(len(made), 'account')} in {app} that nobody is linked to{': ' if named else ''}{named}{many}. "
-        "Link each to whom it was made for, and disable it where they should have none? "
-        "What only the journal knows of is looked for as well.",
+        f"Lockstep created {counted(len(made), 'account')} in {app} that are not linked to anyone{': ' if named else ''}{named}{many}. "
+        "Link each to the person it was created for, and disable it if they should not have one? "
+        "Accounts known only from the journal are included.",
         yes=yes,
     )
     settled = run(lambda context: actions.settle_orphans(context, app, found))
     rows = [
         {"kind": one.kind, "account": one.target_id, "madeFor": one.display, "id": one.source_id} for one in settled
     ]
-    columns = [Column("madeFor", "Made for"), Column("kind", "Kind"), Column("account", "Account")]
-    output.many(rows, columns, name="madeFor", empty="There is nothing to settle.")
+    columns = [Column("madeFor", "Created for"), Column("kind", "Kind"), Column("account", "Account")]
+    output.many(rows, columns, name="madeFor", empty="There are no accounts to settle.")
     if settled:
-        hint(f"A worker does it now. What became of each: lockstep logs --app {app}")
+        hint(f"A worker is doing it now. See the results: lockstep logs --app {app}")
 
 
 def _change(app: str, user: str, choose: str, output: Output, *, yes: bool) -> None:
     if choose:
-        confirm(f"Make the account {choose} in {app} that of {user}? It gets their values.", yes=yes)
+        confirm(f"Link the account {choose} in {app} to {user}? It will be updated with their values.", yes=yes)
         row = run(lambda context: actions.choose_link(context, app, user, choose))
-        output.one(_row(row), text=f"The account {row.target_id} belongs to {row.display} now.")
+        output.one(_row(row), text=f"The account {row.target_id} is now linked to {row.display}.")
         return
-    confirm(f"Forget the account of {user} in {app}? The account stays; they are matched or created again.", yes=yes)
+    confirm(
+        f"Remove the link of {user} in {app}? The account stays; the person will be matched or created again.", yes=yes
+    )
     row = run(lambda context: actions.forget_link(context, app, user))
-    output.one(_row(row), text=f"The account {row.target_id} of {row.display} is forgotten. Nothing was written to it.")
+    output.one(
+        _row(row),
+        text=f"The link of {row.display} to account {row.target_id} was removed. The account was not changed.",
+    )
 
 
 def _row(row: LinkRow) -> dict[str, Any]:

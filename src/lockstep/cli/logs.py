@@ -30,20 +30,25 @@ _ACTIONS = ["create", "update", "disable", "delete", "stagedDelete", "other"]
 
 
 @click.group("logs", cls=SuggestingGroup, invoke_without_command=True)
-@click.option("--app", default="", help="Only one application.")
-@click.option("--user", default="", help="By name (also an earlier one), id or account.")
-@click.option("--status", type=click.Choice(_STATUSES), metavar="STATUS", help="success, failure, warning, skipped.")
+@click.option("--app", default="", help="Only this application.")
+@click.option("--user", default="", help="By (earlier) name, id or account.")
+@click.option(
+    "--status",
+    type=click.Choice(_STATUSES),
+    metavar="STATUS",
+    help="success, failure, warning or skipped.",
+)
 @click.option(
     "--action",
     type=click.Choice(_ACTIONS),
     metavar="ACTION",
     help="create, update, disable, delete, stagedDelete, other.",
 )
-@click.option("--since", type=TIME, metavar="TIME", help="Only newer ones: 2h, 7d, 1w, 2026-11-01.")
-@click.option("--until", type=TIME, metavar="TIME", help="Only older ones.")
-@click.option("--follow", is_flag=True, help="Go on with new ones, until Ctrl-C.")
-@click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="At most so many; 0: all.")
-@click.option("--after", type=click.IntRange(1), metavar="NUMBER", help="Go on after this record, with older ones.")
+@click.option("--since", type=TIME, metavar="TIME", help="Only newer than this: 2h, 7d, 1w, 2026-11-01.")
+@click.option("--until", type=TIME, metavar="TIME", help="Only older than this.")
+@click.option("--follow", is_flag=True, help="Keep showing new entries until Ctrl-C.")
+@click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="Most entries (0 = all).")
+@click.option("--after", type=click.IntRange(1), metavar="NUMBER", help="Continue after this record, with older ones.")
 @output_option
 @click.pass_context
 def logs(ctx: click.Context, /, **given: Any) -> None:
@@ -64,7 +69,7 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
     rows, next_number = run(lambda context: _read(context, wanted, given["app"], limit, output))
     output.many(rows, _COLUMNS, name="changeId", empty="No log entries match.")
     if next_number is not None:
-        hint(f"There are more. Go on with: --after {next_number}, or show all: --limit 0")
+        hint(f"There are more entries. Continue with: --after {next_number}, or show all: --limit 0")
 
 
 @logs.command("show")
@@ -73,7 +78,7 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
 def show(change: str, output: Output) -> None:
     """Show one change in full: its steps, what was modified, and the HTTP exchange.
 
-    NUMBER is the first column of the list. A change id may be cut short.
+    NUMBER is the first column of the list. A change id can be abbreviated.
 
     \b
     lockstep logs show 4711

@@ -53,7 +53,7 @@ def list_(app: str, kind: str, output: Output) -> None:
     """
     rows = run(lambda context: mappings.read_mappings(context, app))
     found = [one | _texts(one, kind) for one in _attributes(rows, kind)]
-    output.many(found, _COLUMNS, name="target", empty=f"{app} has no mapping of {kind}s.")
+    output.many(found, _COLUMNS, name="target", empty=f"{app} has no mappings for {kind}s.")
 
 
 @map_.command("show")
@@ -90,21 +90,21 @@ def show(app: str, target: str, kind: str, output: Output) -> None:
 @map_.command("set")
 @click.argument("app")
 @click.argument("target")
-@click.option("--source", help="An attribute of the directory.")
-@click.option("--expression", help="An expression.")
-@click.option("--constant", help="Always this value.")
-@click.option("--default", help='Where the value is empty; "" for no default.')
-@click.option("--match", type=click.IntRange(0, 99), metavar="NUMBER", help="Its place in matching; 0: none.")
-@click.option("--apply", metavar="WHEN", help="always, or createOnly: when the account is created.")
-@click.option("--remove", is_flag=True, help="Take the mapping away.")
-@click.option("--dry-run", is_flag=True, help="Only say what it would do to people.")
-@click.option("--yes", is_flag=True, help="Do not ask before people lose access.")
+@click.option("--source", help="Source attribute in the directory.")
+@click.option("--expression", help="Source expression.")
+@click.option("--constant", help="Constant source value.")
+@click.option("--default", help='Default if the value is empty ("" removes the default).')
+@click.option("--match", type=click.IntRange(0, 99), metavar="NUMBER", help="Matching precedence (0 = none).")
+@click.option("--apply", metavar="WHEN", help="always, or createOnly: only on creation.")
+@click.option("--remove", is_flag=True, help="Remove the mapping.")
+@click.option("--dry-run", is_flag=True, help="Only show the effect on people; nothing is saved.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @_kind_option
 @output_option
 def set_(
     app: str, target: str, kind: str, remove: bool, dry_run: bool, yes: bool, output: Output, **given: Any
 ) -> None:
-    """Add or change the mapping of one attribute of the application.
+    """Add, change or remove the mapping of one attribute of the application.
 
     \b
     lockstep map set documo title --source jobTitle --default Employee
@@ -112,9 +112,9 @@ def set_(
     """
     changes = {key: value for key, value in given.items() if value is not None}
     if len({"source", "expression", "constant"} & changes.keys()) > 1:
-        raise click.UsageError("Give one of --source, --expression and --constant")
+        raise click.UsageError("Use only one of --source, --expression and --constant")
     if remove == bool(changes):
-        raise click.UsageError("Say what to change, or --remove")
+        raise click.UsageError("Name a change, or use --remove")
     if changes.get("default") == "":
         changes["default"] = None
 
@@ -123,20 +123,20 @@ def set_(
 
     if dry_run:
         found = run_rehearsed(work)
-        lines = consequence_lines(found) or ["Nobody would lose an account, get power or another name."]
-        output.one({"target": target, "effects": consequence_rows(found)}, text=[*lines, "Nothing was changed."])
+        lines = consequence_lines(found) or ["No one would lose an account, gain privileges or be renamed."]
+        output.one({"target": target, "effects": consequence_rows(found)}, text=[*lines, "Nothing changed."])
         return
     _, effects = run_consented(work, yes=yes)
     if remove:
         output.one(
             {"target": target, "removed": True, "effects": effects},
-            text=f"{target} is no longer written. Values there stay.",
+            text=f"{target} is no longer written. Existing values in the application stay.",
         )
         return
     rows = _attributes(run(lambda context: mappings.read_mappings(context, app)), kind)
     row = next(one for one in rows if str(one["target"]).lower() == target.lower())
     output.one(row | {"effects": effects}, text=_lines(row))
-    hint(f"Everybody is looked at again; only what differs is written. Check it: lockstep map lint {app}")
+    hint(f"Everyone is re-evaluated; only differences are written. Check it: lockstep map lint {app}")
 
 
 @map_.command("lint")

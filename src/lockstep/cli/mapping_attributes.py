@@ -24,11 +24,11 @@ _VALUES = (Column("target", "Target attribute"), Column("value", "Value"), Colum
 
 @click.command("attributes")
 @click.argument("app")
-@click.option("--discover", is_flag=True, help="Ask the application which attributes it has.")
-@click.option("--add", metavar="NAME", help="Put an attribute on the list by hand.")
+@click.option("--discover", is_flag=True, help="Discover the attributes from the application.")
+@click.option("--add", metavar="NAME", help="Add an attribute to the list by hand.")
 @click.option("--type", "type_", type=click.Choice([one.value for one in AttributeType]), default="String")
-@click.option("--multi-valued", is_flag=True, help="The added attribute has several values.")
-@click.option("--remove", metavar="NAME", help="Take an attribute off the list.")
+@click.option("--multi-valued", is_flag=True, help="The added attribute is multi-valued.")
+@click.option("--remove", metavar="NAME", help="Remove an attribute from the list.")
 @click.option("--kind", type=click.Choice(list(_KINDS)), default="user", show_default=True)
 @output_option
 def attributes(
@@ -41,9 +41,9 @@ def attributes(
     kind: str,
     output: Output,
 ) -> None:
-    """List the attributes of an application that mappings can write: type, whether required, and whether it can be searched by.
+    """List the attributes of an application that mappings can write: type, whether required, and whether filterable.
 
-    An attribute that people are matched by must be filterable. What is said comes from the list of the application, the gallery,
+    An attribute used for matching must be filterable. The details come from the application's own list, the gallery
     and the SCIM schema, in this order.
 
     \b
@@ -51,7 +51,7 @@ def attributes(
     lockstep map attributes documo --add 'urn:example:1.0:User:badge' --type Integer
     """
     if sum((discover, add is not None, remove is not None)) > 1:
-        raise click.UsageError("Give one of --discover, --add and --remove")
+        raise click.UsageError("Use only one of --discover, --add and --remove")
     wanted = _KINDS[kind]
 
     async def work(context: Context) -> list[dict[str, Any]]:
@@ -69,11 +69,13 @@ def attributes(
 
 @click.command("eval")
 @click.argument("app")
-@click.option("--user", required=True, metavar="UPN", help="For whom.")
-@click.option("--updating", is_flag=True, help="As for an account that there is: without what is only for new ones.")
+@click.option("--user", required=True, metavar="UPN", help="Person to evaluate.")
+@click.option(
+    "--updating", is_flag=True, help="Evaluate for an existing account: leave out mappings that apply only on creation."
+)
 @output_option
 def evaluate(app: str, user: str, updating: bool, output: Output) -> int:
-    """Show what the mappings give for somebody. Nothing is asked of the application or written to it.
+    """Show the values that the mappings produce for a person. The application is not contacted.
 
     \b
     lockstep map eval documo --user kim.berg@contoso.test

@@ -15,7 +15,7 @@ from lockstep.wiring import MIGRATIONS, open_house
 @click.command("migrate")
 @output_option
 def migrate(output: Output) -> None:
-    """Upgrade the database to this version of the program. Stop every server and worker first.
+    """Upgrade the database to this version of Lockstep. Stop every server and worker first.
 
     \b
     lockstep backup before-upgrade.dump

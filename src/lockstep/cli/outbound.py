@@ -21,7 +21,7 @@ _COLUMNS = (
 
 @click.group("outbound", cls=SuggestingGroup)
 def outbound() -> None:
-    """Private places that applications may be reached at. The internet is allowed over https; metadata of clouds never is.
+    """Private addresses that Lockstep may connect to. The internet is always allowed over https; cloud metadata services never are.
 
     \b
     lockstep outbound list
@@ -33,7 +33,7 @@ def outbound() -> None:
 @outbound.command("list")
 @output_option
 def list_(output: Output) -> None:
-    """List what is allowed: for all processes, and by this shell's environment.
+    """List allowed private addresses: for all processes, and by the environment of this shell.
 
     \b
     lockstep outbound list
@@ -47,12 +47,12 @@ def list_(output: Output) -> None:
         {"entry": entry, "origin": f"{_ENVIRONMENT} of this shell", "reason": "", "addedAt": None}
         for entry in settings_of().outbound_allow
     ]
-    output.many(rows, _COLUMNS, empty="No private place is allowed.")
+    output.many(rows, _COLUMNS, empty="No private addresses are allowed.")
 
 
 @outbound.command("add")
 @click.argument("place")
-@click.option("--reason", default="", metavar="TEXT", help="Why; kept with the entry.")
+@click.option("--reason", default="", metavar="TEXT", help="Reason; stored with the entry.")
 @output_option
 def add(place: str, reason: str, output: Output) -> None:
     """Allow PLACE, an origin (https://app.internal:8443) or a network (10.20.0.0/16), for all processes, without a restart.
@@ -66,9 +66,7 @@ def add(place: str, reason: str, output: Output) -> None:
         return await actions.add_place(context, place, reason=reason)
 
     entry, is_new = run(work)
-    text = (
-        f"Applications at {entry} may be reached." if is_new else f"{entry} was in the list already; nothing changed."
-    )
+    text = f"{entry} is now allowed." if is_new else f"{entry} is already in the list; nothing changed."
     output.one({"entry": entry, "changed": is_new}, text=text)
 
 
@@ -76,10 +74,10 @@ def add(place: str, reason: str, output: Output) -> None:
 @click.argument("place")
 @output_option
 def remove(place: str, output: Output) -> None:
-    """Allow PLACE no longer. Requests under way end; the next one is refused.
+    """Stop allowing PLACE. Requests in progress finish; new ones are refused.
 
     \b
     lockstep outbound remove https://app.internal:8443
     """
     entry = run(lambda context: actions.remove_place(context, place))
-    output.one({"entry": entry, "changed": True}, text=f"{entry} is not allowed any more.")
+    output.one({"entry": entry, "changed": True}, text=f"{entry} is no longer allowed.")

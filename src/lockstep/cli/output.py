@@ -92,7 +92,7 @@ class Output:
         try:
             found = jmespath.search(self.query, orjson.loads(orjson.dumps(document, default=str)))
         except jmespath.exceptions.JMESPathError as wrong:
-            raise click.UsageError(f"The query does not fit: {str(wrong).splitlines()[0]}") from None
+            raise click.UsageError(f"The query does not match the data: {str(wrong).splitlines()[0]}") from None
         if self.form == "json":
             _json(found)
         elif self.form == "yaml":
@@ -125,7 +125,7 @@ def output_option(command: Command) -> Command:
         metavar="JMESPATH",
         is_eager=True,
         callback=_checked_query,
-        help="Show only what this finds in the JSON form.",
+        help="Select a part of the JSON output.",
     )(command)
     return click.option("-q", "--quiet", is_flag=True, is_eager=True, help="Print ids only.")(command)
 
@@ -164,7 +164,7 @@ def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise invalid(f"{question} Not a terminal, so nobody can be asked", next_step=f"Add {flag} to continue")
+        raise invalid(f"{question} Cannot ask for confirmation without a terminal", next_step=f"Add {flag} to continue")
     if not click.confirm(question, err=True):
         hint("Nothing changed.")
         raise click.exceptions.Exit(DECLINED)

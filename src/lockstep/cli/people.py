@@ -19,7 +19,7 @@ from lockstep.wording import counted
 
 @click.group(cls=SuggestingGroup)
 def people() -> None:
-    """Look at people and change them by hand.
+    """List people and change them by hand.
 
     \b
     lockstep people list --search berg
@@ -31,15 +31,15 @@ def people() -> None:
 @click.option(
     "--search",
     default="",
-    help="Parts of a name, mail address, user principal name or employee id; accents do not matter.",
+    help="Part of a name, mail address, user principal name or employee id; accents are ignored.",
 )
-@click.option("--source", default="", help="Only people of one source.")
+@click.option("--source", default="", help="Only people from this source.")
 @click.option("--department", default="")
-@click.option("--app", default="", help="Only those assigned to an application.")
-@click.option("--deleted", is_flag=True, help="Those in the recycle bin.")
-@click.option("--disabled", is_flag=True, help="Only disabled ones.")
+@click.option("--app", default="", help="Only people assigned to this application.")
+@click.option("--deleted", is_flag=True, help="List the recycle bin.")
+@click.option("--disabled", is_flag=True, help="Only disabled people.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
-@click.option("--after", default="", metavar="UPN", help="Go on after this one.")
+@click.option("--after", default="", metavar="UPN", help="Continue after this user principal name.")
 @output_option
 def list_(
     search: str,
@@ -70,10 +70,10 @@ def list_(
 
 
 @people.command("attributes")
-@click.option("--groups", is_flag=True, help="Those of groups.")
+@click.option("--groups", is_flag=True, help="List the attributes of groups.")
 @output_option
 def attributes(groups: bool, output: Output) -> None:
-    """List the attributes that people have, as mappings, filters and files name them.
+    """List the attributes of people, with the names used in mappings, filters and files.
 
     \b
     lockstep people attributes
@@ -83,14 +83,14 @@ def attributes(groups: bool, output: Output) -> None:
         {"name": one.name, "type": one.type.value, "maxLength": one.max_length}
         for one in actions.known_attributes(of_groups=groups)
     ]
-    columns = [Column("name", "Name"), Column("type", "Type"), Column("maxLength", "Longest")]
+    columns = [Column("name", "Name"), Column("type", "Type"), Column("maxLength", "Max. length")]
     output.many(rows, columns, name="name")
     hint("Extension attributes are named extension_APPID_NAME, with the 32 hexadecimal digits of an application's id.")
 
 
 @people.command("show")
 @click.argument("person")
-@click.option("--deleted", is_flag=True, help="Somebody in the recycle bin.")
+@click.option("--deleted", is_flag=True, help="Look in the recycle bin.")
 @output_option
 def show(person: str, deleted: bool, output: Output) -> None:
     """Show one person in full: attributes, groups, assignments, history.
@@ -105,12 +105,12 @@ def show(person: str, deleted: bool, output: Output) -> None:
 @people.command("set")
 @click.argument("person")
 @click.argument("values", nargs=-1, required=True, metavar="ATTRIBUTE=VALUE...")
-@click.option("--yes", is_flag=True, help="Do not ask, also where others would lose accounts.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def set_(person: str, values: tuple[str, ...], yes: bool, output: Output) -> None:
-    """Change attributes by hand; an empty value takes one away.
+    """Change attributes by hand; an empty value removes the attribute.
 
-    It holds until the source says something new about that person.
+    The change lasts until the source reports a change for that person.
 
     \b
     lockstep people set kim.berg@contoso.test department=Sales surname=Berg-Lund
@@ -120,10 +120,10 @@ def set_(person: str, values: tuple[str, ...], yes: bool, output: Output) -> Non
     for one in values:
         name, equals, text = one.partition("=")
         if not equals:
-            raise invalid(f'"{one}" does not say what to set', next_step="Write it as ATTRIBUTE=VALUE")
+            raise invalid(f'"{one}" is not a valid assignment', next_step="Write it as ATTRIBUTE=VALUE")
         texts[name] = text
     after, effects = run_consented(lambda context: actions.set_person(context, person, texts), yes=yes, named=1)
-    output.one(_row(after) | {"effects": effects}, text=f"{after.user_principal_name} changed.")
+    output.one(_row(after) | {"effects": effects}, text=f"{after.user_principal_name} was changed.")
 
 
 @people.command("disable")
@@ -156,10 +156,10 @@ def enable(people: tuple[str, ...], output: Output) -> None:
 
 @people.command("delete")
 @click.argument("people", nargs=-1, required=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def delete(people: tuple[str, ...], yes: bool, output: Output) -> None:
-    """Put people into the recycle bin.
+    """Move people to the recycle bin.
 
     \b
     lockstep people delete kim.berg@contoso.test
@@ -167,14 +167,14 @@ def delete(people: tuple[str, ...], yes: bool, output: Output) -> None:
     question = f"Delete {', '.join(people[:5])}{' and others' if len(people) > 5 else ''}?"
     done, effects = run_asked(question, lambda context: actions.delete(context, people), yes=yes)
     _said(output, done, "deleted", effects)
-    hint("Bring somebody back: lockstep people restore UPN")
+    hint("Restore someone: lockstep people restore UPN")
 
 
 @people.command("restore")
 @click.argument("people", nargs=-1, required=True)
 @output_option
 def restore(people: tuple[str, ...], output: Output) -> None:
-    """Take people out of the recycle bin.
+    """Restore people from the recycle bin.
 
     \b
     lockstep people restore kim.berg@contoso.test
@@ -184,17 +184,17 @@ def restore(people: tuple[str, ...], output: Output) -> None:
 
 @people.command("purge")
 @click.argument("people", nargs=-1, required=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def purge(people: tuple[str, ...], yes: bool, output: Output) -> None:
-    """Remove deleted people for good. There is no way back.
+    """Delete people permanently. This cannot be undone.
 
     \b
     lockstep people purge kim.berg@contoso.test
     """
-    question = f"Remove {counted(len(people), 'person')} for good?"
+    question = f"Permanently delete {counted(len(people), 'person')}?"
     done, effects = run_asked(question, lambda context: actions.purge(context, people), yes=yes)
-    _said(output, done, "removed for good", effects)
+    _said(output, done, "permanently deleted", effects)
 
 
 def _said(output: Output, people: list[PersonRow], what: str, effects: list[dict[str, Any]] | None = None) -> None:
@@ -253,7 +253,7 @@ def _standing(one: AppStanding) -> str:
     ways = (
         f"assigned {', '.join(one.ways)}"
         if one.ways
-        else "everybody is in scope"
+        else "everyone is in scope"
         if one.in_everybodys_scope
         else "not assigned"
     )

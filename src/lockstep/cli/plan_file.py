@@ -62,10 +62,13 @@ def read_plan(files: Sequence[str]) -> KeptPlan | None:
         known = content["format"] == FORMAT
     except (ValueError, KeyError, TypeError):
         raise invalid(
-            f"{files[0]} is a damaged plan", next_step="Make it again: lockstep plan FILES --out FILE"
+            f"{files[0]} is a damaged plan", next_step="Create it again: lockstep plan FILES --out FILE"
         ) from None
     if not known:
-        raise invalid(f"{files[0]} was written by another version of Lockstep", next_step="Plan again")
+        raise invalid(
+            f"{files[0]} was written by another version of Lockstep",
+            next_step="Create the plan again: lockstep plan FILES --out FILE",
+        )
     return KeptPlan(read_documents(text, files[0]), prune, changes)
 
 
@@ -73,8 +76,8 @@ def refuse_stale(kept: KeptPlan, plan: ConfigurationPlan) -> None:
     """Raise LockstepError if applying would now do something else than was planned."""
     if _changes(plan) != kept.changes:
         raise conflict(
-            "What is in force has changed since this was planned",
-            next_step="Plan again, and look at what would change now: lockstep plan FILES --out FILE",
+            "The configuration has changed since this plan was created",
+            next_step="Create the plan again and review it: lockstep plan FILES --out FILE",
             code="StalePlan",
         )
 

@@ -41,9 +41,11 @@ _RESETS = {
 
 @click.command("run")
 @click.argument("app")
-@click.option("--full", is_flag=True, help="Look at everybody again, and at the application's accounts.")
-@click.option("--wait", is_flag=True, help="Wait for the end. Works without a server, too.")
-@click.option("--timeout", type=LENGTH, metavar="LENGTH", help="Wait no longer than this (30s, 10m); exit code 8 then.")
+@click.option("--full", is_flag=True, help="Full cycle: re-evaluate everyone and read all accounts of the application.")
+@click.option("--wait", is_flag=True, help="Wait until it finishes. Also works without a running server.")
+@click.option(
+    "--timeout", type=LENGTH, metavar="LENGTH", help="Maximum time to wait (30s, 10m); exits with 8 after that."
+)
 @output_option
 def run(app: str, full: bool, wait: bool, timeout: timedelta | None, output: Output) -> int:
     """Run a provisioning cycle now.
@@ -91,18 +93,20 @@ def run(app: str, full: bool, wait: bool, timeout: timedelta | None, output: Out
 @click.command("start")
 @click.argument("app")
 @click.option(
-    "--as-of-backup", is_flag=True, help="After a restore: go on with the people of the backup, for all applications."
+    "--as-of-backup",
+    is_flag=True,
+    help="After a restore: continue with the people in the backup, for all applications.",
 )
 @output_option
 def start(app: str, as_of_backup: bool, output: Output) -> None:
-    """Switch provisioning on; the first time with an initial cycle. Also tries again after a quarantine.
+    """Switch provisioning on. The first start begins an initial cycle. Also retries an application in quarantine.
 
     \b
     lockstep start documo
     lockstep start documo -o json
     """
     row = with_context(lambda context: provisioning.start(context, app, as_of_backup=as_of_backup))
-    first = "" if row.started else " Its initial cycle begins."
+    first = "" if row.started else " The initial cycle begins."
     _told(output, row, "on", f"Provisioning of {row.app_display_name} is on.{first}")
 
 
@@ -117,16 +121,16 @@ def pause(app: str, output: Output) -> None:
     lockstep start documo
     """
     row = with_context(lambda context: provisioning.pause(context, app))
-    _told(output, row, "off", f"Provisioning of {row.app_display_name} is off. Go on: lockstep start {row.app_name}")
+    _told(output, row, "off", f"Provisioning of {row.app_display_name} is off. Resume: lockstep start {row.app_name}")
 
 
 @click.command("restart")
 @click.argument("app")
-@click.option("--reset", metavar="WHAT,...", help="What to forget: full, watermark, escrows, quarantine, links.")
-@click.option("--yes", is_flag=True, help="Do not ask before links are forgotten.")
+@click.option("--reset", metavar="WHAT,...", help="What to reset: full, watermark, escrows, quarantine, links.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation before links are removed.")
 @output_option
 def restart(app: str, reset: str | None, yes: bool, output: Output) -> None:
-    """Begin again with an initial cycle. Without --reset: quarantine, watermark and escrows; links stay.
+    """Restart provisioning with an initial cycle. Without --reset, clears quarantine, watermark and escrows; links stay.
 
     \b
     lockstep restart documo
@@ -134,18 +138,18 @@ def restart(app: str, reset: str | None, yes: bool, output: Output) -> None:
     """
     scopes = _scopes(reset) if reset else USUAL_RESTART
     if scopes & {ResetScope.FULL, ResetScope.CONNECTOR_DATA_STORE}:
-        confirm(f"Forget all links to accounts of {app}? Everybody is matched again.", yes=yes)
+        confirm(f"Remove all links to accounts of {app}? Everyone will be matched again.", yes=yes)
     row = with_context(lambda context: provisioning.restart(context, app, scopes))
-    _told(output, row, "on", f"Provisioning of {row.app_display_name} begins again.")
+    _told(output, row, "on", f"Provisioning of {row.app_display_name} was restarted.")
 
 
 @click.command("retry")
 @click.argument("app")
 @click.option("--user", "users", multiple=True, metavar="UPN", help="Only this person. Repeatable.")
-@click.option("--code", default="", help="Only what failed with this code, as the log shows it.")
+@click.option("--code", default="", help="Only failures with this error code, as shown in the log.")
 @output_option
 def retry(app: str, users: tuple[str, ...], code: str, output: Output) -> None:
-    """Try what failed again now, instead of at its next time.
+    """Retry failed objects now instead of at their scheduled time.
 
     \b
     lockstep retry documo
@@ -153,9 +157,9 @@ def retry(app: str, users: tuple[str, ...], code: str, output: Output) -> None:
     """
     count = with_context(lambda context: provisioning.retry(context, app, users=users, code=code))
     text = (
-        f"{counted(count, 'failed object')} {'is' if count == 1 else 'are'} tried again now."
+        f"{counted(count, 'failed object')} {'is' if count == 1 else 'are'} being retried now."
         if count
-        else "Nothing that failed waits for another try."
+        else "No failed objects are waiting for a retry."
     )
     output.one({"application": app, "count": count}, text=text)
 
@@ -226,7 +230,7 @@ def _scopes(reset: str) -> frozenset[ResetScope]:
     words = [word.strip().lower() for word in reset.split(",") if word.strip()]
     for word in words:
         if word not in _RESETS:
-            raise click.UsageError(f'"{word}" cannot be reset; there are: {", ".join(_RESETS)}')
+            raise click.UsageError(f'"{word}" cannot be reset; choose from: {", ".join(_RESETS)}')
     return frozenset(_RESETS[word] for word in words)
 
 

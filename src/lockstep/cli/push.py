@@ -22,21 +22,23 @@ _PLAN_COLUMNS = [Column("name", "Name"), Column("action", "Action"), Column("rea
 @click.command("push")
 @click.argument("app")
 @click.argument("users", nargs=-1, metavar="USER...")
-@click.option("--group", "groups", multiple=True, metavar="NAME", help="A group, by name or id. Repeatable.")
-@click.option("--again", is_flag=True, help="Send values again that the application has not kept.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done; nothing is written.")
+@click.option("--group", "groups", multiple=True, metavar="NAME", help="Group, by name or id. Repeatable.")
+@click.option("--again", is_flag=True, help="Also send values that the application did not keep before.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done; nothing is written.")
 @output_option
 def push(app: str, users: tuple[str, ...], groups: tuple[str, ...], again: bool, dry_run: bool, output: Output) -> int:
-    """Provision people now, in front of everybody else, and say what was done and why.
+    """Provision people now, ahead of all others, and show what was done and why.
 
     \b
     lockstep push documo kim.berg@contoso.test
     lockstep push documo kim.berg@contoso.test --dry-run
     """
     if not users and not groups:
-        raise click.UsageError("No person is named. Give USER or --group NAME")
+        raise click.UsageError("No person or group is named. Name a USER or use --group NAME")
     if again and dry_run:
-        raise click.UsageError("Give --again or --dry-run: what the application keeps shows only when it is sent")
+        raise click.UsageError(
+            "Use --again or --dry-run, not both: whether the application keeps a value is known only after sending it"
+        )
     if dry_run:
         return _preview(app, users, groups, output)
     done = run(lambda context: provisioning.push(context, app, users=users, groups=groups, again=again))
@@ -64,7 +66,7 @@ def _preview(app: str, users: Sequence[str], groups: Sequence[str], output: Outp
 
 def _summary(plans: Sequence[Plan]) -> str:
     writes = sum(plan.action.writes for plan in plans)
-    return f"Plan: {writes} to write, {len(plans) - writes} without a write."
+    return f"Plan: {writes} to write, {len(plans) - writes} unchanged."
 
 
 def _row(app: str, name: str, one: Pushed) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def _row(app: str, name: str, one: Pushed) -> dict[str, Any]:
 
 def _problem(app: str, one: Pushed) -> str:
     """Why the object has no log record; "" if there was nothing to record."""
-    return one.problem or ("" if one.counted else f"Not done yet. Why: lockstep status {app}")
+    return one.problem or ("" if one.counted else f"Not done yet. See why: lockstep status {app}")
 
 
 def _printable(line: str) -> str:

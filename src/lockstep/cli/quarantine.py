@@ -14,7 +14,7 @@ from lockstep.errors import EXIT_CODES, Kind
 
 @click.group("quarantine", cls=SuggestingGroup)
 def quarantine() -> None:
-    """Applications that are left alone because nearly everything failed.
+    """Quarantine: provisioning slows down when nearly all writes to an application fail.
 
     \b
     lockstep quarantine show documo
@@ -26,7 +26,7 @@ def quarantine() -> None:
 @click.argument("app")
 @output_option
 def show(app: str, output: Output) -> int:
-    """Show since when and why an application is in quarantine; ends with 6 while it is.
+    """Show since when and why an application is in quarantine; exits with 6 if it is.
 
     \b
     lockstep quarantine show documo
@@ -43,7 +43,7 @@ def show(app: str, output: Output) -> int:
         ("why", error.get("message", "")),
         ("next", error.get("nextStep", "")),
         ("since", found.quarantine.get("currentBegan", "")),
-        ("next try", found.quarantine.get("nextAttempt", "")),
+        ("next attempt", found.quarantine.get("nextAttempt", "")),
     )
     lines = [
         f"{safe(found.display_name)} is in quarantine.",
@@ -57,7 +57,7 @@ def show(app: str, output: Output) -> int:
 @click.argument("app")
 @output_option
 def clear(app: str, output: Output) -> None:
-    """Try again at once instead of at the next time. The quarantine ends when the application answers well.
+    """Retry now instead of at the scheduled time. The quarantine ends when the application responds successfully.
 
     \b
     lockstep creds test documo
@@ -65,6 +65,6 @@ def clear(app: str, output: Output) -> None:
     """
     was = run(lambda context: provisioning.clear_quarantine(context, app))
     row = {"application": app, "triesAgain": was}
-    output.one(row, text=f"{app} is tried again now." if was else f"{app} is not in quarantine.")
+    output.one(row, text=f"{app} is being retried now." if was else f"{app} is not in quarantine.")
     if was:
-        hint(f"See how it goes: lockstep status {app}")
+        hint(f"Watch it: lockstep status {app}")

@@ -30,7 +30,7 @@ LONGEST_BODY = 2000
 
 @click.group("scim", cls=SuggestingGroup)
 def scim() -> None:
-    """Check SCIM servers, ours or anybody's.
+    """Check any SCIM server for conformance.
 
     \b
     SCIM_TOKEN=... lockstep scim check https://api.example.com/scim/v2
@@ -45,10 +45,10 @@ def scim() -> None:
     "clients",
     multiple=True,
     type=click.Choice([client.value for client in Client if client is not Client.ANY]),
-    help="Only this client's calls and those of all clients; may be given several times.",
+    help="Only checks for this client, and those common to all clients. Repeatable.",
 )
-@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML to this file as well.")
-@click.option("--timeout", type=click.FloatRange(0.1, 300), default=15.0, help="Seconds for each request.")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write JUnit XML to this file.")
+@click.option("--timeout", type=click.FloatRange(0.1, 300), default=15.0, help="Timeout per request, in seconds.")
 @output_option
 @click.pass_context
 def check(
@@ -60,10 +60,10 @@ def check(
     timeout: float,
     output: Output,
 ) -> None:
-    """Send the calls of Entra and Okta to a SCIM server and judge its answers.
+    """Send the requests of Entra and Okta to a SCIM server and check its responses.
 
     Use a test tenant: the checks create people and groups (named lockstep-check-...) and delete them again.
-    Ends with 0 when nothing failed, with 3 otherwise.
+    Exits with 0 if no check failed, and with 3 otherwise.
 
     \b
     SCIM_TOKEN=... lockstep scim check https://api.example.com/scim/v2
@@ -78,7 +78,7 @@ def check(
         junit.write_bytes(as_junit(report))
     _show(report, output)
     if report.left_behind:
-        hint(f"Not deleted, please do it by hand: {', '.join(report.left_behind)}")
+        hint(f"Not deleted; please delete by hand: {', '.join(report.left_behind)}")
     ctx.exit(0 if report.passed else EXIT_CODES[Kind.PARTIAL])
 
 
@@ -109,7 +109,7 @@ def _token(*, from_stdin: bool) -> Secret:
         where = "stdin" if from_stdin else f"the environment's {VARIABLE}"
         raise invalid(
             f"There is no token in {where}",
-            next_step=f"Put it there: {VARIABLE}=... lockstep scim check URL, or give --token-stdin",
+            next_step=f"Set it: {VARIABLE}=... lockstep scim check URL, or use --token-stdin",
         )
     return Secret(text.strip())
 
@@ -123,7 +123,7 @@ def _rules_for(url: str) -> OutboundRules:
     except (Blocked, ValueError) as refused:
         raise invalid(f"{url} cannot be checked: {refused}", next_step=getattr(refused, "next_step", "")) from None
     if place.scheme == "http" and place.host not in ("127.0.0.1", "localhost", "::1"):
-        hint("Note: the URL is http, so the token can be read on the way.")
+        hint("Note: the URL uses http, so the token is sent unencrypted.")
     return rules
 
 
@@ -157,6 +157,6 @@ def _exchange_lines(result: Result) -> list[str]:
     exchange = result.exchange
     if exchange is None:
         return []
-    status = f"HTTP {exchange.status}" if exchange.status is not None else "no answer"
+    status = f"HTTP {exchange.status}" if exchange.status is not None else "no response"
     body = exchange.received[:LONGEST_BODY]
     return [f"{result.check.id}: {result.sentence}", f"  {as_curl(exchange)}", f"  # {status} {body}".rstrip()]

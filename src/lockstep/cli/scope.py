@@ -27,7 +27,7 @@ _KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
 
 @click.group("scope", cls=SuggestingGroup)
 def scope() -> None:
-    """Who is provisioned: the scope, and the scoping filters.
+    """The scope and its scoping filters: who is provisioned.
 
     \b
     lockstep scope set documo --filter 'Sales only: department EQUALS "Sales"'
@@ -55,13 +55,13 @@ def show(app: str, kind: str, output: Output) -> None:
 @click.option(
     "--filter", "texts", multiple=True, metavar="TEXT", help="TITLE: ATTRIBUTE OPERATOR VALUE and ... Repeatable."
 )
-@click.option("--file", metavar="YAML", help="A list of filters; - reads stdin.")
-@click.option("--clear", is_flag=True, help="No filter: everybody passes.")
+@click.option("--file", metavar="YAML", help="A file with a list of filters; - reads stdin.")
+@click.option("--clear", is_flag=True, help="Remove all filters.")
 @click.option("--kind", type=click.Choice(list(_KINDS)), default="user", show_default=True)
-@click.option("--yes", is_flag=True, help="Do not ask, also where people would lose their accounts.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: str, yes: bool, output: Output) -> None:
-    """Replace the scoping filters. Several are alternatives; asks before anybody leaves the scope.
+    """Replace the scoping filters. With several filters, one match is enough. Asks for confirmation if people would leave the scope.
 
     \b
     lockstep scope set documo --filter 'Sales only: department EQUALS "Sales" and country IS NOT NULL'
@@ -69,7 +69,7 @@ def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: 
     """
     filters = filters_given(texts, file)
     if (filters is None) != clear:
-        raise click.UsageError("Give --filter, --file or --clear, one of them")
+        raise click.UsageError("Use one of --filter, --file and --clear")
     wanted = filters or []
     _, effects = run_consented(lambda context: actions.set_scope(context, app, wanted, kind=_KINDS[kind]), yes=yes)
     found, stored = run(lambda context: actions.show_scope(context, app, kind=_KINDS[kind]))
@@ -78,21 +78,21 @@ def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: 
 
 @scope.command("test")
 @click.argument("app")
-@click.option("--user", default="", metavar="UPN", help="Which clause decides for one person.")
-@click.option("--group", default="", metavar="NAME", help="Which clause decides for one group.")
-@click.option("--filter", "texts", multiple=True, metavar="TEXT", help="Try these filters instead; nothing is stored.")
-@click.option("--file", metavar="YAML", help="Try the filters of a file instead.")
+@click.option("--user", default="", metavar="UPN", help="Test one person, clause by clause.")
+@click.option("--group", default="", metavar="NAME", help="Test one group, clause by clause.")
+@click.option("--filter", "texts", multiple=True, metavar="TEXT", help="Test these filters instead; nothing is stored.")
+@click.option("--file", metavar="YAML", help="Test the filters in this file instead.")
 @click.option(
     "--scope",
     "tried",
     type=click.Choice([one.value for one in Scope]),
-    help="Try this scope instead; nothing is stored.",
+    help="Test this scope instead; nothing is stored.",
 )
 @output_option
 def test(
     app: str, user: str, group: str, texts: tuple[str, ...], file: str | None, tried: str | None, output: Output
 ) -> None:
-    """Say who is in scope: everybody in numbers, or one person or group clause by clause. Nothing is written.
+    """Show who is in scope: totals, or one person or group clause by clause. Nothing is written.
 
     \b
     lockstep scope test documo --user kim.berg@contoso.test
@@ -100,7 +100,7 @@ def test(
     lockstep scope test documo --scope assigned
     """
     if user and group:
-        raise click.UsageError("Give --user or --group, not both")
+        raise click.UsageError("Use --user or --group, not both")
     filters, scope_tried = filters_given(texts, file), Scope(tried) if tried else None
     if user or group:
         kind = _KINDS["group" if group else "user"]
@@ -161,7 +161,7 @@ def _count_lines(counts: ScopeCounts) -> list[str]:
     return [
         f"{counts.in_scope:,} of {counted(counts.people, 'person')} in scope",
         f"  {counts.unassigned:,} not assigned",
-        f"  {counts.filtered:,} kept out by the scoping filters",
+        f"  {counts.filtered:,} excluded by the scoping filters",
         f"  {len(counts.leavers):,} with an account, who would newly leave the scope",
         f"  {counts.already_out:,} with an account, out of scope already",
     ]

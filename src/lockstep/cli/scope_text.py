@@ -18,7 +18,7 @@ Filters = list[dict[str, Any]]
 def filters_given(texts: Sequence[str], file: str | None) -> Filters | None:
     """The filters that were typed or are in a file; None without either. Raises LockstepError for both, and for an invalid filter."""
     if texts and file:
-        raise click.UsageError("Give --filter or --file, not both")
+        raise click.UsageError("Use --filter or --file, not both")
     if file:
         return filters_from_yaml(text_of_file(file), file)
     return [filter_from_text(text) for text in texts] if texts else None
@@ -31,7 +31,7 @@ def filters_from_yaml(text: str, file: str) -> list[dict[str, Any]]:
     found = value.get("scopingFilters") if isinstance(value, Mapping) else value
     if not isinstance(found, Sequence) or isinstance(found, str) or not all(isinstance(one, Mapping) for one in found):
         raise invalid(
-            f"{file}: a list of filters is needed",
-            next_step="Each is {title: ..., all: [{attribute, operator, value}]}",
+            f"{file}: the file must contain a list of filters",
+            next_step="Each filter is {title: ..., all: [{attribute, operator, value}]}",
         )
     return [dict(one) for one in found]

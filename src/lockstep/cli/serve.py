@@ -25,7 +25,7 @@ from lockstep.wiring import House, open_house
 @click.option("--data", "folder", type=click.Path(path_type=Path, file_okay=False), help="The data folder.")
 @click.option("--host", help="The address to listen on (default: 127.0.0.1).")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on (default: 8080).")
-@click.option("--no-worker", is_flag=True, help="Leave the work to `lockstep worker`.")
+@click.option("--no-worker", is_flag=True, help="Do not run a worker; use `lockstep worker` instead.")
 @click.pass_context
 def serve(ctx: click.Context, folder: Path | None, host: str | None, port: int | None, no_worker: bool) -> None:
     """Run Lockstep until SIGTERM or Ctrl-C.
@@ -42,15 +42,15 @@ def serve(ctx: click.Context, folder: Path | None, host: str | None, port: int |
 
 @click.command()
 @click.option("--data", "folder", type=click.Path(path_type=Path, file_okay=False), help="The data folder.")
-@click.option("--concurrency", type=click.IntRange(1, 64), help="Tasks at once (default: 4).")
+@click.option("--concurrency", type=click.IntRange(1, 64), help="Number of parallel tasks (default: 4).")
 @click.option(
     "--health-port",
     type=click.IntRange(1, 65535),
-    help="Answer /healthz, /readyz and /metrics here (default: nowhere).",
+    help="Port for /healthz, /readyz and /metrics (default: none).",
 )
 @click.pass_context
 def worker(ctx: click.Context, folder: Path | None, concurrency: int | None, health_port: int | None) -> None:
-    """Run one more worker, on this machine or another with the same database and key.
+    """Run an additional worker, on this machine or another, with the same database and key.
 
     \b
     lockstep worker
@@ -66,7 +66,7 @@ async def _serve(settings: Settings, *, has_worker: bool) -> None:
     async with open_house(settings, main=True, say=hint, observer=times.note) as house:
         reachable, metrics = house.server.is_reachable, await metrics_of(house, times, whole=True)
         async with serving_health(house.pool, metrics, host=settings.host, port=settings.port, is_reachable=reachable):
-            where = f"Lockstep serves http://{settings.host}:{settings.port} on {settings.data}"
+            where = f"Lockstep is listening on http://{settings.host}:{settings.port}, data folder {settings.data}"
             await _until_stopped(house, where, has_worker=has_worker)
 
 
@@ -81,7 +81,7 @@ async def _work(settings: Settings, *, health_port: int | None) -> None:
                     house.pool, metrics, host=settings.host, port=health_port, is_reachable=house.server.is_reachable
                 )
             )
-        await _until_stopped(house, f"Lockstep works on {settings.data}", has_worker=True)
+        await _until_stopped(house, f"Lockstep worker started, data folder {settings.data}", has_worker=True)
 
 
 async def _until_stopped(house: House, ready_line: str, *, has_worker: bool) -> None:
@@ -95,7 +95,7 @@ async def _until_stopped(house: House, ready_line: str, *, has_worker: bool) -> 
         settle_garbage()
         hint(ready_line)
         await until_stopped(task)
-        hint("Stopping: finishing what is under way")
+        hint("Stopping: finishing work in progress")
     finally:
         services.stopping.set()
         await asyncio.gather(task, return_exceptions=True)

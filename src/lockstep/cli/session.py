@@ -71,7 +71,7 @@ async def _tell_of_missing_worker(context: Context, touched: Collection[str]) ->
     if names:
         hint(
             f"No worker is running, so nothing is sent to {', '.join(names)} yet. Start one: lockstep serve. "
-            f"Or do the work here: lockstep run {names[0]} --wait"
+            f"Or process it here: lockstep run {names[0]} --wait"
         )
 
 
@@ -97,7 +97,7 @@ def require_data(settings: Settings) -> None:
     if not has_data(settings):
         raise not_found(
             f"There is no Lockstep data in {settings.data}",
-            next_step="Name its folder with --data FOLDER, or begin: lockstep up, lockstep serve, or lockstep sources import FILE",
+            next_step="Name its folder with --data FOLDER, or start with: lockstep up, lockstep serve, or lockstep sources import FILE",
         )
 
 

@@ -34,31 +34,29 @@ class Threshold(click.ParamType[dict[str, int]]):
 
 @click.command("settings")
 @click.argument("app")
-@click.option("--mode", metavar="automatic", help="How it is provisioned.")
-@click.option(
-    "--notification-email", metavar="ADDRESS", help="Kept with the settings; mail is not sent in this version."
-)
+@click.option("--mode", metavar="automatic", help="Provisioning mode.")
+@click.option("--notification-email", metavar="ADDRESS", help="Stored only; no mail is sent yet.")
 @click.option("--email-on-failure/--no-email-on-failure", default=None, hidden=True)
-@click.option("--scope", metavar="assigned|all", help="Only who is assigned, or everybody.")
+@click.option("--scope", metavar="assigned|all", help="Provision only who is assigned, or all.")
 @click.option("--status", metavar="on|off", help="Switch provisioning on or off.")
-@click.option("--interval", type=LENGTH, metavar="LENGTH", help="Between two cycles at most: 40m.")
-@click.option("--nested-groups/--no-nested-groups", default=None, help="Count people of nested groups.")
+@click.option("--interval", type=LENGTH, metavar="LENGTH", help="Longest time between cycles: 40m.")
+@click.option("--nested-groups/--no-nested-groups", default=None, help="Include members of nested groups.")
 @click.option(
     "--deletion-threshold",
     type=Threshold(),
     metavar="NUMBER|%",
-    help="Hold more at once: 500, 20% or 500,20%; 0: no limit.",
+    help="Hold more disables and deletes at once: 500, 20% or 500,20% (0 = no limit).",
 )
 @click.option(
     "--members-per-patch",
     type=click.IntRange(1, 1000),
     metavar="NUMBER",
-    help="Members per PATCH of a group.",
+    help="Maximum group members per PATCH request.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask before people lose accounts.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def settings(app: str, yes: bool, output: Output, **given: Any) -> None:
-    """Show the settings of an application's provisioning, or change what is given.
+    """Show or change the provisioning settings of an application.
 
     \b
     lockstep settings documo
@@ -108,10 +106,10 @@ def _lines(view: SettingsView) -> list[str]:
         ("mode", view.mode), ("status", view.status),
         ("scope", "everybody" if view.scope == "all" else "assigned people and groups"),
         *_mail(view),
-        ("nested", "people of groups in a group are its members" if view.nested_groups else "groups in groups are ignored"),
+        ("nested", "members of nested groups are included" if view.nested_groups else "members of nested groups are not included"),
         ("deletions", _deletions(view)), ("guards", _guards(view)),
-        ("members", f"up to {view.members_per_patch} of a group in one request"),
-        ("interval", length_text(interval) or "as the server says; changes are sent at once"), ("version", view.version),
+        ("members", f"up to {view.members_per_patch} group members per request"),
+        ("interval", length_text(interval) or "set by the server; changes are sent immediately"), ("version", view.version),
     ]  # fmt: skip
     return [view.app] + [f"  {label:<11} {safe(text)}" for label, text in pairs]
 
@@ -120,7 +118,7 @@ def _mail(view: SettingsView) -> list[tuple[str, str]]:
     """The notification settings; none unless some are set, because no mail is sent."""
     asked = [view.notification_email] if view.notification_email else []
     asked += ["on failure"] if view.email_on_failure else []
-    return [("mail", f"{', '.join(asked)} (kept; no mail is sent in this version)")] if asked else []
+    return [("mail", f"{', '.join(asked)} (stored; this version sends no mail)")] if asked else []
 
 
 def _deletions(view: SettingsView) -> str:
@@ -134,7 +132,7 @@ def _deletions(view: SettingsView) -> str:
 def _guards(view: SettingsView) -> str:
     """The other limits above which writes need approval; they are set in a configuration file."""
     limits = (
-        (view.guards.privilege_grants, "grants of power"),
+        (view.guards.privilege_grants, "granted privileges"),
         (view.guards.matching_values, "renames"),
         (view.guards.emptied_attributes, "emptied values"),
     )

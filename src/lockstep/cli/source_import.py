@@ -27,15 +27,19 @@ _SIGNS = {"created": "+", "restored": "+", "updated": "~", "removed": "-", "miss
 
 @click.command("import")
 @click.argument("what", metavar="SOURCE|FILE")
-@click.option("--source", default="", help=f"The source that FILE belongs to (default: {DEFAULT_SOURCE}).")
+@click.option("--source", default="", help=f"Source that FILE belongs to (default: {DEFAULT_SOURCE}).")
 @click.option(
-    "--kind", type=click.Choice([str(kind) for kind in PassKind]), help="What FILE holds; detected by default."
+    "--kind", type=click.Choice([str(kind) for kind in PassKind]), help="What FILE contains (default: detected)."
 )
 @click.option(
     "--group", default="", metavar="NAME", help="FILE lists the members of this group (Entra: Download members)."
 )
 @click.option(
-    "--max-drop", type=click.FloatRange(0, 100), default=10.0, show_default=True, help="Percent that may leave at once."
+    "--max-drop",
+    type=click.FloatRange(0, 100),
+    default=10.0,
+    show_default=True,
+    help="Maximum percentage of leavers per import.",
 )
 @click.option(
     "--max-drop-count",
@@ -44,16 +48,16 @@ _SIGNS = {"created": "+", "restored": "+", "updated": "~", "removed": "-", "miss
     show_default=True,
     help="Always allow fewer leavers than this.",
 )
-@click.option("--dry-run", is_flag=True, help="Show who would come, change and leave. Nothing is changed.")
+@click.option("--dry-run", is_flag=True, help="Show who would join, change and leave. Nothing is changed.")
 @reading_options
 @output_option
 def import_(
     what: str, source: str, kind: str | None, group: str, max_drop: float, max_drop_count: int,
     dry_run: bool, output: Output, **reading: Any,
 ) -> None:  # fmt: skip
-    """Read a source, or a CSV file, into the directory; - is standard input.
+    """Import a source or a CSV file into the directory; - reads stdin.
 
-    Those who are no longer in a whole file leave. If too many would leave at once, all stay until you confirm.
+    People missing from the file leave, unless --partial is used. If too many would leave at once, all stay until you confirm.
 
     \b
     lockstep sources import hr --dry-run
@@ -61,7 +65,7 @@ def import_(
     lockstep sources import sales-members.csv --group Sales
     """
     if group and kind not in (None, str(PassKind.MEMBERS)):
-        raise click.UsageError(f"--group names whose members FILE lists, so it cannot hold {kind}")
+        raise click.UsageError(f"--group means that FILE lists members of a group, so it cannot contain {kind}")
     options = IntakeOptions(Guard(percent=max_drop, least=max_drop_count), most_named=_NAMED[dry_run])
     given = config_from([], ReadingOptions(**reading))
 
@@ -102,7 +106,7 @@ def _summary(result: PassResult, *, is_rehearsal: bool) -> str:
     counts = [
         (result.created, "added" if result.kind is PassKind.MEMBERS else "created"), (result.updated, "updated"),
         (result.restored, "restored"), (result.removed, "removed"), (result.unchanged, "unchanged"),
-        (len(result.renamings), "with a new key"), (result.awaited, "waiting for people who are not there yet"),
+        (len(result.renamings), "with a new key"), (result.awaited, "waiting for people who are not imported yet"),
         (result.bad, "bad row" if result.bad == 1 else "bad rows"),
     ]  # fmt: skip
     done = ", ".join(f"{n:,} {word}" for n, word in counts if n) or "nothing"
@@ -149,7 +153,7 @@ def _explain(name: str, results: Sequence[PassResult], *, is_rehearsal: bool) ->
         if result.bad > _SHOWN_BAD_ROWS:
             hint(f"  ... and {counted(result.bad - _SHOWN_BAD_ROWS, 'more bad row')} (up to 100 of them: -o json)")
         if result.bad:
-            hint("  The people of bad rows stay as they were.")
+            hint("  People in bad rows are left unchanged.")
         if result.ignored:
             hint(f"  Ignored columns: {', '.join(result.ignored)}")
         for note in result.notes:
@@ -169,9 +173,7 @@ def _explain(name: str, results: Sequence[PassResult], *, is_rehearsal: bool) ->
                 "neither was removed or created."
             )
         if (result.held or result.renamings) and not is_rehearsal:
-            hint(
-                f"  See who it is about, and decide: lockstep sources confirm {name}   or   lockstep sources reject {name}"
-            )
+            hint(f"  Review and decide: lockstep sources confirm {name}   or   lockstep sources reject {name}")
 
 
 def _exit_code(results: Sequence[PassResult]) -> int:

@@ -27,20 +27,20 @@ class ReadingOptions:
 def reading_options(command: Any) -> Any:
     """Add the options of `ReadingOptions` to *command* under the same names; `chosen_reading` collects them."""
     for option in (
-        click.option("--partial", is_flag=True, help="Keep those who are not in the file."),
-        click.option("--delimiter", default="", help="Of the file, such as ';' or tab; detected by default."),
-        click.option("--encoding", default="", help="Of the file, such as cp1252; detected by default."),
+        click.option("--partial", is_flag=True, help="Keep people who are not in the file."),
+        click.option("--delimiter", default="", help="Delimiter of the file, such as ';' or tab (default: detected)."),
+        click.option("--encoding", default="", help="Encoding of the file, such as cp1252 (default: detected)."),
         click.option(
             "--date-format", "date_formats", multiple=True, metavar="[COLUMN:]FORMAT",
-            help="How dates are written, such as DD/MM/YYYY. Repeatable.",
+            help="Date format of the file, such as DD/MM/YYYY. Repeatable.",
         ),
         click.option(
             "--value", "values", multiple=True, metavar="COLUMN:WORD=VALUE",
-            help='What a word of a column means, such as "status:Suspended=false". Repeatable.',
+            help='Meaning of a value in a column, such as "status:Suspended=false". Repeatable.',
         ),
         click.option(
             "--map", "mapping", multiple=True, metavar="COLUMN=ATTRIBUTE",
-            help="What a column means; COLUMN=id makes it the key. Repeatable, also for one column.",
+            help="Attribute for a column; COLUMN=id makes it the key. Repeatable, even for one column.",
         ),
     ):  # fmt: skip
         command = option(command)
@@ -103,4 +103,4 @@ def _formats(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _badly_written(option: str, text: str, form: str) -> LockstepError:
-    return invalid(f'{option} "{text}" is not of the form {form}', next_step=f"Write it as {option} {form}")
+    return invalid(f'{option} "{text}" does not have the form {form}', next_step=f"Write it as {option} {form}")

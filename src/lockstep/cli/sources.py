@@ -51,9 +51,9 @@ sources.add_command(import_)
 @click.option("--people", type=file_option, help="A CSV file of people.")
 @click.option("--groups", type=file_option, help="A CSV file of groups.")
 @click.option("--members", type=file_option, help="A CSV file of group members.")
-@click.option("--display-name", default="", help="As it is shown.")
-@click.option("--every", type=LENGTH, help="Let the worker read it again after this long, such as 15m.")
-@click.option("--replace", "replaces", is_flag=True, help="Overwrite a source of that name.")
+@click.option("--display-name", default="", help="Display name.")
+@click.option("--every", type=LENGTH, help="Re-import automatically at this interval, such as 15m.")
+@click.option("--replace", "replaces", is_flag=True, help="Replace an existing source with this name.")
 @reading_options
 @output_option
 def add(
@@ -73,7 +73,7 @@ def add(
     config = config_from(files, ReadingOptions(**reading))
     if every is not None:
         if every < SHORTEST_INTERVAL:
-            raise click.UsageError(f"--every is at least {length_text(SHORTEST_INTERVAL)}")
+            raise click.UsageError(f"--every must be at least {length_text(SHORTEST_INTERVAL)}")
         config["every"] = print_duration(every)
 
     async def work(context: Context) -> None:
@@ -82,9 +82,9 @@ def add(
         )
 
     run(work, creates=True)
-    output.one({"name": name, "kind": "csv", "config": config}, text=f"Source {name} is registered.")
+    output.one({"name": name, "kind": "csv", "config": config}, text=f"Source {name} was registered.")
     if every is not None:
-        hint(f"A worker reads it within a minute, and again every {length_text(every)}.")
+        hint(f"A worker imports it within a minute, and then every {length_text(every)}.")
     hint(f"Next: lockstep sources import {name}{' --dry-run' if every is None else ''}")
 
 
@@ -116,7 +116,7 @@ def list_(output: Output) -> None:
 @click.argument("name")
 @output_option
 def show(name: str, output: Output) -> None:
-    """Show one source: its files, what it has brought, what waits for a decision.
+    """Show one source: its files, what was imported, what waits for a decision.
 
     \b
     lockstep sources show hr
@@ -128,7 +128,7 @@ def show(name: str, output: Output) -> None:
 @click.argument("name")
 @output_option
 def status(name: str, output: Output) -> None:
-    """Show whether something waits for a decision; exit code 6 if so.
+    """Show whether something waits for a decision; exits with 6 if so.
 
     \b
     lockstep sources status hr
@@ -139,12 +139,12 @@ def status(name: str, output: Output) -> None:
 
 @sources.command("confirm")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def confirm_(name: str, yes: bool, output: Output) -> None:
-    """Confirm what waits: removals of a source that shrank, people who have a new key.
+    """Confirm pending changes: removal of people missing from the source, and people with a new key.
 
-    Those who are no longer in the source leave; those who have a new key keep their accounts under it.
+    People missing from the source leave. People with a new key keep their accounts.
 
     \b
     lockstep sources confirm hr
@@ -166,7 +166,7 @@ def confirm_(name: str, yes: bool, output: Output) -> None:
     done, effects = run_asked(question, lambda context: decisions.confirm_hold(context, name), yes=yes or not asked)
     text = [f"{done.left:,} have left."] if leavers else []
     text += (
-        [f"{done.renamed:,} with a new key. Read their new values: lockstep sources import {name}"] if renamed else []
+        [f"{done.renamed:,} with a new key. Import their new values: lockstep sources import {name}"] if renamed else []
     )
     output.one({"source": name, "left": done.left, "renamed": done.renamed, "effects": effects}, text=text)
 
@@ -175,7 +175,7 @@ def confirm_(name: str, yes: bool, output: Output) -> None:
 @click.argument("name")
 @output_option
 def reject(name: str, output: Output) -> None:
-    """Reject what waits: nobody leaves, and people who seemed to have a new key are different people.
+    """Reject pending changes: no one leaves, and people who seemed to have a new key are treated as different people.
 
     \b
     lockstep sources reject hr
@@ -183,7 +183,7 @@ def reject(name: str, output: Output) -> None:
     done = run(lambda context: decisions.reject_hold(context, name))
     text = [f"{done.kept:,} stay. The next import asks again."] if done.kept else []
     text += (
-        [f"{done.told_apart:,} told apart: the next import removes one and creates the other."]
+        [f"{done.told_apart:,} are different people: the next import removes one and creates the other."]
         if done.told_apart
         else []
     )
@@ -195,25 +195,25 @@ def reject(name: str, output: Output) -> None:
 @click.argument("new_name")
 @output_option
 def rename(name: str, new_name: str, output: Output) -> None:
-    """Rename a source. A registered source that has brought nobody takes over its people.
+    """Rename a source. If a registered source without people has the new name, it takes over the people.
 
     \b
     lockstep sources rename csv hr
     """
     run(lambda context: keys.rename_source(context, name, new_name))
-    output.one({"name": new_name, "before": name}, text=f"Source {name} is called {new_name} now.")
+    output.one({"name": new_name, "before": name}, text=f"Source {name} is now called {new_name}.")
 
 
 @sources.command("rekey")
 @click.argument("name")
-@click.option("--key", required=True, metavar="COLUMN", help="The column that tells people apart from now on.")
+@click.option("--key", required=True, metavar="COLUMN", help="The new key column.")
 @click.option(
-    "--file", type=file_option, help="A file with both the old and the new key (default: the registered one)."
+    "--file", type=file_option, help="A file with both the old and the new key (default: the registered file)."
 )
 @reading_options
 @output_option
 def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any) -> None:
-    """Recognise the people of a source by another column. Nobody leaves and nobody is created.
+    """Change the key column of a source. No one leaves and no one is created.
 
     \b
     lockstep sources rekey hr --key "Personnel no"
@@ -227,7 +227,7 @@ def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any
 
     done = run(work)
     text = [
-        f"{counted(done.people, 'person')} of {name} {'is' if done.people == 1 else 'are'} recognised by {safe(key)} now."
+        f"{counted(done.people, 'person')} of {name} {'is' if done.people == 1 else 'are'} now identified by {safe(key)}."
     ]
     text += (
         [f"{done.absent:,} are not in the file: they keep the old key and leave at the next import."]
@@ -239,11 +239,11 @@ def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any
 
 @sources.command("remove")
 @click.argument("name")
-@click.option("--with-objects", is_flag=True, help="Delete its people and groups along with it.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--with-objects", is_flag=True, help="Also delete its people and groups.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def remove(name: str, with_objects: bool, yes: bool, output: Output) -> None:
-    """Forget a source.
+    """Remove a source.
 
     \b
     lockstep sources remove hr
@@ -257,7 +257,7 @@ def remove(name: str, with_objects: bool, yes: bool, output: Output) -> None:
         lambda context: actions.remove_source(context, name, with_objects=with_objects),
         yes=yes or not with_objects,
     )
-    output.one({"source": name, "removed": removed, "effects": effects}, text=f"Source {name} is removed.")
+    output.one({"source": name, "removed": removed, "effects": effects}, text=f"Source {name} was removed.")
 
 
 def _show(name: str, output: Output) -> SourceView:
@@ -295,7 +295,7 @@ def _reading_lines(view: SourceView) -> Iterator[str]:
     if view.every and view.next_read_at:
         yield f"  next     {local_stamp(view.next_read_at)}, then every {length_text(view.every)}, while a worker runs"
     elif view.source.config.get("files"):
-        yield "  next     by hand only; --every lets a worker read it"
+        yield "  next     by hand only; --every makes a worker import it"
 
 
 def _row(view: SourceView) -> dict[str, Any]:

@@ -31,15 +31,15 @@ _COLUMNS = [Column("application", "Application"), Column("code", "Provisioning")
             Column("job", "Job", is_wide=True)]  # fmt: skip
 _CYCLE_COLUMNS = [Column("id", "Cycle"), Column("kind", "Kind"), Column("state", "State"), Column("started", "Started", show=local_time),
                   Column("seconds", "Seconds"), Column("objects", "Objects", is_wide=True), Column("requests", "Requests", is_wide=True),
-                  Column("did", "What it did")]  # fmt: skip
+                  Column("did", "Result")]  # fmt: skip
 
 
 @click.command("status")
 @click.argument("app", required=False)
-@click.option("--watch", is_flag=True, help="Show it again whenever it changes, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Refresh when something changes, until Ctrl-C.")
 @output_option
 def status(app: str | None, watch: bool, output: Output) -> int:
-    """Show all applications in a line each, or one in detail.
+    """Show all applications, one per line, or one application in detail.
 
     \b
     lockstep status
@@ -78,7 +78,7 @@ def cycles(app: str, limit: int, output: Output) -> None:
     found = run(lambda context: actions.list_cycles(context, app, limit=limit))
     is_table = output.form in ("table", "wide", "csv", "markdown")
     rows = [cycle_row(cycle) | (_cycle_texts(cycle) if is_table else {}) for cycle in found]
-    output.many(rows, _CYCLE_COLUMNS, name="id", empty=f"No cycle yet. Begin: lockstep start {app}")
+    output.many(rows, _CYCLE_COLUMNS, name="id", empty=f"No cycle yet. Start one: lockstep start {app}")
 
 
 async def _watch(
@@ -154,10 +154,10 @@ def _lines(one: JobStatus) -> list[str]:
     pairs = [
         ("what to do", one.headline.next_step),
         ("progress", _progress(one.running)),
-        ("last cycle", _cycle_text(one.last) if one.last else "none has ended yet"),
+        ("last cycle", _cycle_text(one.last) if one.last else "none finished yet"),
         ("linked", links or "nobody"),
         ("waiting", counted(one.waiting, "object")),
-        ("later", f"{counted(backlog.scheduled, 'object')} when a date comes" if backlog.scheduled else ""),
+        ("later", f"{counted(backlog.scheduled, 'object')} until a date" if backlog.scheduled else ""),
         ("slowed", f"{counted(backlog.slowed, 'object')} until the quarantine ends" if backlog.slowed else ""),
         ("failing", _failing(one)),
         ("held", f"{counted(one.held, 'write')} for approval   lockstep deletes list {one.app}" if one.held else "none"),
@@ -206,14 +206,14 @@ def _cycle_text(cycle: Cycle) -> str:
 def _unverified(one: JobStatus) -> str:
     if not one.unverified_groups:
         return ""
-    return f"members of {counted(one.unverified_groups, 'group')}, which it does not show   lockstep creds test {one.app} --deep"
+    return f"members of {counted(one.unverified_groups, 'group')}, which cannot be read   lockstep creds test {one.app} --deep"
 
 
 def _next_cycle(one: JobStatus) -> str:
     if one.code in ("Paused", "NotConfigured"):
         return f"when switched on   lockstep start {one.app}"
-    at = local_stamp(one.next_cycle_at) or "when the first has ended"
-    return f"{at}; changes are sent at once" if one.headline.sends else at
+    at = local_stamp(one.next_cycle_at) or "after the first has finished"
+    return f"{at}; changes are sent immediately" if one.headline.sends else at
 
 
 def _cycle_texts(cycle: Cycle) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class LengthOfTime(click.ParamType[timedelta]):
             return value
         length = read_length(str(value))
         if length is None:
-            self.fail(f'"{value}" is not a valid length of time; examples: 30s, 40m, 2h, 7d, 1w', param, ctx)
+            self.fail(f'"{value}" is not a valid duration; examples: 30s, 40m, 2h, 7d, 1w', param, ctx)
         return length
 
 

@@ -69,13 +69,11 @@ def _object(
     mapping: ObjectMapping, place: str, configuration: JobConfiguration, targets: Collection[TargetAttribute] | None
 ) -> Iterator[Finding]:
     if not mapping.matching:
-        message = (
-            "no mapping is marked for matching, so nobody can be recognised in the application and nobody is created"
-        )
+        message = "no mapping is used for matching, so no one can be matched and no one is created"
         yield Finding("error", place, message, "Mark a unique attribute, for example userName, with match: 1.")
     yield from check_switch(mapping, place)
     if configuration.deletions.on_purged.value == "delete" and "delete" not in mapping.actions:
-        message = "Delete is not ticked, so accounts of purged people stay in the application, disabled"
+        message = "Delete is not enabled, so accounts of purged people stay in the application, disabled"
         yield Finding("warning", f"{place}.actions", message)
     mapped = {attribute.target for attribute in mapping.attributes}
     for attribute in targets or ():
@@ -85,23 +83,25 @@ def _object(
 
 def _attribute(mapping: AttributeMapping, place: str, configuration: JobConfiguration) -> Iterator[Finding]:
     if mapping.match and not mapping.attribute.filterable:
-        message = f"the application does not filter by {mapping.target}, so matching by it fails"
+        message = f"the application cannot filter by {mapping.target}, so matching by it fails"
         yield Finding("error", f"{place}.match", message)
     if mapping.match and mapping.apply is Apply.CREATE_ONLY:
         yield Finding(
-            "warning", f"{place}.apply", "a matching attribute that is written only on creation goes stale on a rename"
+            "warning",
+            f"{place}.apply",
+            "a matching attribute that is written only on creation becomes outdated after a rename",
         )
     if ROLES in mapping.dependencies and configuration.scope is Scope.ALL:
-        message = "with the scope all, people without an assignment have no role: the attribute is written only for those who have"
+        message = "with the scope all, the attribute is written only for people who have a role"
         yield Finding("warning", place, message)
     if isinstance(mapping.source, Direct) and mapping.source.attribute == ROLES:
         message = "appRoleAssignments cannot be mapped directly"
         yield Finding("error", f"{place}.source", message, "Use SingleAppRoleAssignment([appRoleAssignments]).")
     if mapping.is_reference and not isinstance(mapping.source, Direct):
-        message = f"{mapping.target} refers to another object; an expression cannot give an object"
+        message = f"{mapping.target} refers to another object; an expression cannot return an object"
         yield Finding("error", place, message, "Map it directly, for example from manager.")
     if mapping.attribute.type is AttributeType.BOOLEAN and mapping.default not in (None, True, False, "True", "False"):
-        yield Finding("warning", f"{place}.default", f"{mapping.target} is a truth value; the default is none")
+        yield Finding("warning", f"{place}.default", f"{mapping.target} is boolean, but its default is not")
 
 
 def _target_name(
@@ -133,7 +133,7 @@ def _condition(condition: Condition, place: str) -> Iterator[Finding]:
             yield from _condition(part, place)
         case Clause(attribute):
             if attribute in (IS_SOFT_DELETED, ROLES):
-                message = f"{attribute} is computed from the scope and cannot decide it"
+                message = f"{attribute} is computed from the scope, so the scope cannot depend on it"
                 yield Finding("error", place, message)
             if condition.operator.negative and not condition.operator.accepts_null:
                 message = (

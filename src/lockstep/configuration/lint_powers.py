@@ -46,13 +46,13 @@ def check_powers(
             is_constant = isinstance(attribute.source, Constant) and power in powers_in(powers, attribute.source.value)
             if not is_constant and not _are_many(attribute, count, people, configuration):
                 continue
-            who = "everybody" if is_constant or count == people else "many people"
+            who = "everyone" if is_constant or count == people else "many people"
             counts = f": {count:,} of {people:,} in scope" if people else ""
             yield Finding(
                 "warning",
                 f"{place}.attributes[{number}]",
                 f"{who} would get {power_name(attribute.target, power)}{counts}",
-                "Give it by an app role: SingleAppRoleAssignment([appRoleAssignments]).",
+                "Grant it with an app role: SingleAppRoleAssignment([appRoleAssignments]).",
             )
 
 

@@ -23,7 +23,7 @@ def check_switch(mapping: ObjectMapping, place: str) -> Iterator[Finding]:
     switch = mapping.deactivation
     if switch is None:
         if mapping.source is ObjectKind.USER:
-            message = "no mapping writes active, so whoever leaves the scope is deleted instead of disabled"
+            message = "no mapping writes active, so people who leave the scope are deleted instead of disabled"
             yield Finding("warning", place, message, _REMEDY)
         return
     if isinstance(switch.source, Constant):
@@ -31,24 +31,24 @@ def check_switch(mapping: ObjectMapping, place: str) -> Iterator[Finding]:
         return
     if switch.dependencies.isdisjoint(DISABLING):
         yield Finding(
-            "warning", place, "the mapping of active does not read IsSoftDeleted, so nobody is ever disabled", _REMEDY
+            "warning", place, "the mapping of active does not read IsSoftDeleted, so no one is ever disabled", _REMEDY
         )
         return
     stays, leaves = _value(switch, has_left=False), _value(switch, has_left=True)
     if stays not in ("true", None):
-        message = f"active is {stays or 'empty'} for people who should have access, so everybody's account is disabled"
+        message = f"active is {stays or 'empty'} for people who should have access, so every account is disabled"
         yield Finding("error", place, message, _REMEDY)
     if leaves not in ("false", None):
-        message = f"active is {leaves or 'empty'} for people who have left, so nobody is ever disabled"
+        message = f"active is {leaves or 'empty'} for people who have left, so no one is ever disabled"
         yield Finding("error", place, message, _REMEDY)
 
 
 def _constant(value: Value, place: str) -> Finding:
     text = text_of(value).casefold()
     if text == "true":
-        return Finding("warning", place, "active is always true, so nobody is ever disabled", _REMEDY)
+        return Finding("warning", place, "active is always true, so no one is ever disabled", _REMEDY)
     if text == "false":
-        return Finding("error", place, "active is always false, so everybody's account is disabled", _REMEDY)
+        return Finding("error", place, "active is always false, so every account is disabled", _REMEDY)
     return Finding("error", place, f'active is always "{text_of(value)}", which is neither true nor false', _REMEDY)
 
 

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 MAIL_IS_NOT_SENT = "No mail is sent in this version"
-_INSTEAD = "what it asks for is kept. To be told of failures, watch /metrics or the exit code of: lockstep status"
+_INSTEAD = "the setting is stored only. To notice failures, watch /metrics or the exit code of: lockstep status"
 
 
 def mail_note(*, email: str | None, on_failure: bool | None) -> str:
     """The note for an application's settings; "" if they do not ask for mail."""
     asked = [f"the address {email}"] if email else []
     asked += ["mail on failure"] if on_failure else []
-    return f"{MAIL_IS_NOT_SENT} (asked for: {' and '.join(asked)}); {_INSTEAD}" if asked else ""
+    return f"{MAIL_IS_NOT_SENT} (requested: {' and '.join(asked)}); {_INSTEAD}" if asked else ""
 
 
 def file_notes(spec: Mapping[str, Any]) -> tuple[str, ...]:

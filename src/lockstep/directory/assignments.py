@@ -39,8 +39,8 @@ def choose_role(roles: Sequence[RoleRow], wanted: str | None, app: ApplicationRo
 def _check_assignable(role: RoleRow, app: ApplicationRow) -> None:
     if not role.is_enabled:
         raise invalid(
-            f'The role "{role.display_name}" of {app.display_name} is switched off',
-            next_step=f"Switch it on: lockstep apps roles enable {app.name} {role.value}",
+            f'The role "{role.display_name}" of {app.display_name} is disabled',
+            next_step=f"Enable it: lockstep apps roles enable {app.name} {role.value}",
         )
     if not _is_for_people(role):
         raise invalid(

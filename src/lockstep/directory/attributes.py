@@ -193,10 +193,10 @@ def parse_value(attribute: Attribute, text: str, dates: DateForm = ANY_FORM) -> 
     if not text.isascii():
         # Surrogates stand for bytes of a file that were not text in its encoding.
         if any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise UnreadableValue(Cause.BYTES, "holds bytes that are not text in this encoding")
+            raise UnreadableValue(Cause.BYTES, "is not valid text in this encoding")
         text = plain(text) if attribute.name in _IDENTIFIERS else unicodedata.normalize("NFC", text)
     if _CONTROL.search(text):
-        raise UnreadableValue(Cause.CONTROL, "holds a control character")
+        raise UnreadableValue(Cause.CONTROL, "contains a control character")
     match attribute.type:
         case AttributeType.STRING:
             return _short(attribute, text)
@@ -211,9 +211,7 @@ def parse_value(attribute: Attribute, text: str, dates: DateForm = ANY_FORM) -> 
         case AttributeType.STRINGS:
             values = [_short(attribute, part.strip()) for part in _SEPARATOR.split(text.strip("[]")) if part.strip()]
             if len(values) > _MOST_VALUES:
-                raise UnreadableValue(
-                    Cause.LENGTH, f"holds {counted(len(values), 'value')}, at most {_MOST_VALUES} are possible"
-                )
+                raise UnreadableValue(Cause.LENGTH, f"has {counted(len(values), 'value')}; the limit is {_MOST_VALUES}")
             return values or None
 
 
@@ -243,7 +241,7 @@ def shown(text: str, *, limit: int = 60) -> str:
 
 def _short(attribute: Attribute, text: str) -> str:
     if len(text) > attribute.max_length:
-        raise UnreadableValue(Cause.LENGTH, f"has {len(text)} characters, at most {attribute.max_length} are possible")
+        raise UnreadableValue(Cause.LENGTH, f"has {len(text)} characters; the limit is {attribute.max_length}")
     return text
 
 
@@ -251,7 +249,7 @@ def _date(text: str, form: DateForm) -> str:
     found = read_date(text, form)
     if found is None and form.order is None and len(orders_of(text)) > 1:
         raise UnreadableValue(
-            Cause.DATE, f'is two dates, by whether the day or the month comes first: "{shown(text)}"; write 2026-03-31'
+            Cause.DATE, f'is ambiguous: the day or the month may come first in "{shown(text)}"; write 2026-03-31'
         )
     if found is None:
         raise UnreadableValue(

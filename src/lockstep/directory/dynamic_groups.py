@@ -68,10 +68,10 @@ async def set_rule(edit: Edit, group: GroupRow, rule: Sequence[Mapping[str, Any]
     """
     compiled = None if rule is None else rule_from_json(rule)
     if compiled is not None and not compiled.filters:
-        raise invalid("A rule needs at least one filter", next_step="To have members added by hand, clear the rule")
+        raise invalid("A rule needs at least one filter", next_step="To add members by hand, clear the rule")
     if compiled is not None and await store.has_nested(edit.connection, group.id):
         raise conflict(
-            f"{group.display_name} has groups as members, and a rule decides about people only",
+            f"{group.display_name} has groups as members, but a rule selects only people",
             next_step=f"Remove them first: lockstep groups remove-member {group.display_name} --nested GROUP",
         )
     stored = None if compiled is None else rule_to_json(compiled)

@@ -140,7 +140,7 @@ class _Walk:
         found = await group_store.ids_of_keys(self.connection, self.source, [name])
         if name not in found:
             raise not_found(
-                f'The source {self.source} has no group "{shown(name)}" (its id, or a name that only one of its groups has)',
+                f'The source {self.source} has no group "{shown(name)}" (use its id, or a name that is unique in the source)',
                 next_step=f"Import the list of groups first: lockstep sources import groups.csv --source {self.source}",
             )
         return found[name]
@@ -167,7 +167,7 @@ class _Walk:
                     self.result.unproven = self.result.unproven or page.unproven
                     self.options.on_progress(Progress(self.reading.kind, self.result.read, page.fraction))
         except OSError as failed:
-            self.result.error = f"The source could not be read to its end: {failed.strerror or failed}"
+            self.result.error = f"The source could not be read completely: {failed.strerror or failed}"
         except LockstepError as failed:
             if not self.result.read:
                 raise
@@ -252,7 +252,7 @@ def refuse_unreadable(survey: Survey) -> None:
         return
     where = f", {worst.column}" if worst.column else ""
     raise invalid(
-        f"{survey.alike:,} of {counted(survey.rows, 'row')} cannot be read for one reason; nothing was imported",
+        f"{survey.alike:,} of {counted(survey.rows, 'row')} have the same error; nothing was imported",
         why=f"Line {worst.line}{where}: {worst.reason}",
         next_step=survey.cure,
         code="MostRowsBad",
@@ -281,8 +281,8 @@ def renamings_reason(found: Sequence[Renaming]) -> str:
 def _reason(kind: str, *, missing: int, before: int, is_empty: bool) -> str:
     noun = NOUNS[kind]
     if is_empty:
-        return f"The source named none of its {before:,} {noun}"
-    return f"{missing:,} of {before:,} {noun} ({missing * 100 / max(before, 1):.0f}%) are not in the source any more"
+        return f"The source lists none of its {before:,} {noun}"
+    return f"{missing:,} of {before:,} {noun} ({missing * 100 / max(before, 1):.0f}%) are no longer in the source"
 
 
 @asynccontextmanager
@@ -302,7 +302,7 @@ async def _alone(database: Pool | Connection, source: str) -> AsyncIterator[Conn
         row = await cursor.fetchone()
         if not row or not row[0]:
             raise conflict(
-                f"The source {source} is being imported already",
+                f"The source {source} is already being imported",
                 next_step=f"Watch it: lockstep sources status {source}",
             )
         try:

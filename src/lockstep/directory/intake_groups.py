@@ -31,7 +31,7 @@ class GroupIntake:
         self.result.read += len(lines) + len(page.bad)
         for row in page.bad:
             if not row.key:
-                self.result.unproven = f"Line {row.line} does not say which group it is about"
+                self.result.unproven = f"Line {row.line} does not identify a group"
             self._reject(row)
         if seen := {row.key: row.line for row in page.bad if row.key}:
             await source_store.note_seen(edit.connection, GROUP, seen)

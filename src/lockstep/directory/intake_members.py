@@ -29,7 +29,7 @@ class MemberIntake:
         self.result.read += len(lines) + len(page.bad)
         for row in page.bad:
             # Even if one end is readable, the other is not, so any membership may be the one in this row.
-            self.result.unproven = f"Line {row.line} does not say who is a member of what"
+            self.result.unproven = f"Line {row.line} does not identify a group and a member"
             self._reject(row)
         edges, awaited = await self._resolve(edit, lines)
         await source_store.note_seen_edges(

@@ -81,7 +81,7 @@ class PersonIntake:
             seen |= {one.anchor: named[key_of(one.user_principal_name)].line for one in people.values()}
         for row in bad:
             if not row.key and not row.user_principal_name:
-                self.result.unproven = f"Line {row.line} does not say whom it is about"
+                self.result.unproven = f"Line {row.line} does not identify a person"
             self._reject(row)
         if seen:
             await source_store.note_seen(edit.connection, USER, seen)

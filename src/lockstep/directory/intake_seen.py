@@ -29,5 +29,5 @@ async def first_of_each(
     )
     again.extend((first.pop(key), number) for key, number in before.items())
     for line, number in again:
-        reject(BadRow(line.line, "", f'"{shown(line.key)}" was on line {number} already; that one counts', line.key))
+        reject(BadRow(line.line, "", f'"{shown(line.key)}" is already on line {number}; that line is used', line.key))
     return list(first.values())

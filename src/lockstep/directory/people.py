@@ -75,7 +75,7 @@ async def set_attributes(edit: Edit, person: PersonRow, texts: Mapping[str, str]
         attribute = person_attribute(name)
         if attribute is None:
             raise invalid(
-                f'There is no attribute "{name}"',
+                f'Unknown attribute "{name}"',
                 next_step=did_you_mean(
                     name, PERSON_ATTRIBUTES, most=3, otherwise="Extension attributes: extension_<appId>_<name>"
                 ),

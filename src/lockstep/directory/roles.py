@@ -32,7 +32,7 @@ async def replace_roles(edit: Edit, app: ApplicationRow, roles: Sequence[RoleRow
             held = counted(holders, "assignment")
             raise conflict(
                 f'The role "{gone.display_name}" of {app.display_name} is held by {held}',
-                next_step=f"Take them back first: lockstep assign list {app.name}",
+                next_step=f"Remove the assignments first: lockstep assign list {app.name}",
             )
     touched = [
         role.id for place, role in enumerate(before) if role.id in after_by_id and after_by_id[role.id] != (place, role)
@@ -64,7 +64,7 @@ def find_role(roles: Sequence[RoleRow], wanted: str) -> RoleRow | None:
         values = ", ".join(role.value or role.id for role in found)
         raise conflict(
             counted(len(found), "role") + f' are called "{found[0].display_name}"',
-            next_step=f"Name one by its value: {values}",
+            next_step=f"Specify one by its value: {values}",
         )
     return found[0] if found else None
 
@@ -107,7 +107,7 @@ def to_manifest(roles: Sequence[RoleRow]) -> list[dict[str, Any]]:
 
 def _check(roles: Sequence[RoleRow]) -> None:
     if len(roles) > MAX_ROLES:
-        raise invalid(f"An application has at most {MAX_ROLES} roles, not {len(roles)}")
+        raise invalid(f"An application can have at most {MAX_ROLES} roles, not {len(roles)}")
     values: set[str] = set()
     for role in roles:
         if len(role.value) > MAX_VALUE or any(letter.isspace() for letter in role.value):
@@ -117,5 +117,5 @@ def _check(roles: Sequence[RoleRow]) -> None:
         if not role.display_name:
             raise invalid("A role needs a name")
         if role.value and role.value.lower() in values:
-            raise conflict(f'There are two roles with the value "{role.value}"', next_step="Give them different values")
+            raise conflict(f'Two roles have the value "{role.value}"', next_step="Use different values")
         values.add(role.value.lower())

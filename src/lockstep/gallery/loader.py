@@ -61,7 +61,7 @@ def _gallery(files: Iterator[tuple[str, str]]) -> Gallery:
     for name, text in files:
         template = read_template(text, name)
         if template.id in templates:
-            raise invalid(f"{name}: another entry has the id {template.id!r} already", code="InvalidTemplate")
+            raise invalid(f"{name}: another entry already has the id {template.id!r}", code="InvalidTemplate")
         templates[template.id] = template
     return Gallery(templates)
 
@@ -159,13 +159,13 @@ def _check(template: Template) -> None:
         known = [attribute.name for attribute in template.attributes.get(mapping.source, ())]
         place = f"provisioning.mappings[{index}]"
         if mapping.source is ObjectKind.GROUP and not template.capabilities.groups:
-            raise ConfigurationError(f"{place}.source", "the application takes no groups (capabilities.groups)")
+            raise ConfigurationError(f"{place}.source", "the application does not support groups (capabilities.groups)")
         for number, attribute in enumerate(mapping.attributes):
             if attribute.target not in known:
                 message = unknown_word(attribute.target, known, "target attribute")
                 raise ConfigurationError(f"{place}.attributes[{number}].target", message)
             if attribute.match and not attribute.attribute.filterable:
-                message = f'"{attribute.target}" cannot be a matching attribute: the application does not filter by it'
+                message = f'"{attribute.target}" cannot be a matching attribute: the application cannot filter by it'
                 raise ConfigurationError(f"{place}.attributes[{number}].match", message)
 
 

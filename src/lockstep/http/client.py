@@ -203,14 +203,14 @@ def tls_sentence(failed: ssl.SSLError, host: str) -> tuple[str, str]:
     if code in (18, 19, 20, 21):
         return (
             f"The TLS certificate of {host} was issued by an authority that this machine does not trust",
-            "Install the whole chain on the server, or add its authority here and name it with SSL_CERT_FILE",
+            "Install the whole chain on the server, or add the authority to a CA file on this machine and name that file in SSL_CERT_FILE",
         )
     if code in (62, 64):
-        return f"The TLS certificate is not for {host}", "Use the name that the certificate was issued for"
+        return f"The TLS certificate is not for {host}", "Use the host name that the certificate was issued for"
     if code == 9:
         return f"The TLS certificate of {host} is not valid yet", "Check the clocks of both machines"
     return (
-        f"No TLS connection to {host} could be made: {reason.lower().replace('_', ' ')}",
+        f"Cannot establish a TLS connection to {host}: {reason.lower().replace('_', ' ')}",
         "The server must offer TLS 1.2 or newer with a valid certificate",
     )
 
@@ -269,13 +269,13 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
 
 
 def _too_large() -> WireError:
-    return WireError(Trouble.TOO_LARGE, f"The answer is larger than {LARGEST_BODY // 1024 // 1024} MB")
+    return WireError(Trouble.TOO_LARGE, f"The response is larger than {LARGEST_BODY // 1024 // 1024} MB")
 
 
 def _timed_out(trouble: Trouble, place: Place, seconds: float) -> WireError:
     if trouble is Trouble.CONNECT_TIMEOUT:
-        sentence = f"{place.host} did not take the connection on port {place.port} within {max(1, seconds):.0f} seconds"
-        return WireError(trouble, sentence, "Check the address, the port and the firewall between", seconds=seconds)
+        sentence = f"{place.host} did not accept a connection on port {place.port} within {max(1, seconds):.0f} seconds"
+        return WireError(trouble, sentence, "Check the address, the port and any firewall in between", seconds=seconds)
     return WireError(trouble, f"{place.host} did not answer within {seconds:.0f} seconds", seconds=seconds)
 
 
@@ -285,9 +285,7 @@ def _explained(failed: Exception, place: Place) -> WireError:
     if isinstance(inner, Blocked):
         return WireError(Trouble.BLOCKED, str(inner), inner.next_step)
     if isinstance(failed, aiohttp.ClientConnectorDNSError):
-        return WireError(
-            Trouble.NO_SUCH_HOST, f"There is no host with the name {place.host}", "Check the spelling of the URL"
-        )
+        return WireError(Trouble.NO_SUCH_HOST, f"Host name not found: {place.host}", "Check the spelling of the URL")
     if isinstance(inner, ssl.SSLError) and isinstance(failed, aiohttp.ClientConnectorError):
         return WireError(Trouble.TLS, *tls_sentence(inner, place.host))
     if isinstance(failed, aiohttp.ClientConnectorCertificateError) and isinstance(inner, ssl.CertificateError):
@@ -295,19 +293,19 @@ def _explained(failed: Exception, place: Place) -> WireError:
     if isinstance(failed, aiohttp.ClientConnectorError):
         return WireError(
             Trouble.NOT_CONNECTED,
-            f"{place.host} takes no connection on port {place.port}: {_why_not_connected(inner)}",
+            f"Cannot connect to {place.host} on port {place.port}: {_why_not_connected(inner)}",
             "Check that the application runs and that the port is right",
         )
     if isinstance(failed, aiohttp.InvalidURL):
-        return WireError(Trouble.BLOCKED, "This is no URL")
+        return WireError(Trouble.BLOCKED, "Not a valid URL")
     if isinstance(failed, (aiohttp.ClientResponseError, ValueError)):
-        return WireError(Trouble.NOT_HTTP, f"What {place.host} answered is not HTTP")
-    return WireError(Trouble.CUT_OFF, f"{place.host} cut the connection before its answer was whole")
+        return WireError(Trouble.NOT_HTTP, f"The response of {place.host} is not HTTP")
+    return WireError(Trouble.CUT_OFF, f"{place.host} closed the connection before the response was complete")
 
 
 def _why_not_connected(failed: BaseException) -> str:
     if isinstance(failed, ConnectionRefusedError):
-        return "it is refused"
+        return "connection refused"
     if isinstance(failed, OSError) and failed.strerror:
         return failed.strerror.split("[")[0].strip().lower()
-    return "it cannot be reached"
+    return "host unreachable"

@@ -31,9 +31,7 @@ def read_entry(word: str) -> str:
     """*word* as `https://host:port` or as a network in CIDR form. Raises ValueError with a suggestion."""
     entry = _network(word) if "://" not in word else _origin_of(word)
     if _is_metadata(entry):
-        raise ValueError(
-            f"{_shown(word)} is link-local, or where a cloud keeps its metadata, and is never connected to"
-        )
+        raise ValueError(f"{_shown(word)} is a link-local or cloud metadata address; Lockstep never connects to it")
     return entry
 
 
@@ -57,10 +55,10 @@ def _is_metadata(entry: str) -> bool:
 def _origin_of(word: str) -> str:
     scheme, _, rest = word.partition("://")
     if "@" in rest:
-        raise ValueError("an origin has no user name and no password; leave out the part before the @")
+        raise ValueError("an origin has no user name or password; remove the part before the @")
     place = _place(word)
     if scheme.lower() not in _PORTS:
-        raise ValueError(f"{scheme[:20]}:// is not possible{_meant(place)}")
+        raise ValueError(f"{scheme[:20]}:// is not supported{_meant(place)}")
     if place is None:
         raise ValueError(f"{_shown(word)} is not an origin; it looks like https://host:8443")
     if urlsplit(word).path not in ("", "/") or "?" in word or "#" in word:
@@ -75,7 +73,9 @@ def _network(word: str) -> str:
         raise ValueError(f"{_shown(word)} is neither an origin nor a network{_meant(_place(word))}") from None
     address = word.partition("/")[0]
     if network.num_addresses > 1 and ipaddress.ip_address(address) != network.network_address:
-        raise ValueError(f"{_shown(word)} is not where a network begins. Did you mean {network}, or {address} alone?")
+        raise ValueError(
+            f"{_shown(word)} is not the first address of a network. Did you mean {network}, or only {address}?"
+        )
     return str(network)
 
 

@@ -116,8 +116,8 @@ class OutboundRules:
             return place
         if place.scheme != "https":
             raise Blocked(
-                f"{place.origin} is not https, so the secret token would travel in the clear",
-                f"Use https, or, on a network that you trust, {self._advice.format(origin=place.origin)}",
+                f"{place.origin} does not use https, so the secret token would be sent unencrypted",
+                f"Use https, or on a trusted network  {self._advice.format(origin=place.origin)}",
             )
         address = _literal(place.host) or _loopback_of(place.host)
         if address is not None:
@@ -134,10 +134,10 @@ class OutboundRules:
             return
         if is_public(address):
             return
-        named = "" if _literal(host) is not None else f"{host} stands for "
+        named = "" if _literal(host) is not None else f"{host} resolves to "
         shown = f"[{host}]" if ":" in host else host
         raise Blocked(
-            f"{named}{address}, which is {_sort_of(address)} and not an address on the internet",
+            f"{named}{address}, which is {_sort_of(address)} and not a public address",
             f"If this application runs inside your network, {self._advice.format(origin=f'https://{shown}:{port}')}",
         )
 
@@ -146,10 +146,10 @@ def _refuse_metadata(host: str, address: IPAddress) -> None:
     """Raise Blocked for an address where a cloud gives out credentials, even if it is embedded in IPv6."""
     if not any(_within(inner, network) for inner in _unwrapped(address) for network in METADATA):
         return
-    named = "" if _literal(host) is not None else f"{host} stands for "
+    named = "" if _literal(host) is not None else f"{host} resolves to "
     raise Blocked(
-        f"{named}{address}, which is a link-local address or that of a cloud's metadata, and is never connected to",
-        "Give the application an address of its own; no setting allows this one",
+        f"{named}{address}, which is a link-local address or a cloud metadata address; Lockstep never connects to it",
+        "Use a different address for the application; no setting allows this one",
     )
 
 
@@ -176,21 +176,21 @@ def _split(url: str) -> Place:
         raise Blocked(f"The URL is longer than {LONGEST_URL} characters")
     if not _PLAIN.fullmatch(url):
         raise Blocked(
-            "The URL has a space, a backslash, a control character or a character beyond ASCII in it",
-            "Write it as it stands in the address line of a browser",
+            "The URL contains a space, a backslash, a control character or a non-ASCII character",
+            "Copy it from the address bar of a browser",
         )
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise Blocked("This is no URL", "It looks like https://api.example.com/scim/v2") from None
+        raise Blocked("Not a valid URL", "It looks like https://api.example.com/scim/v2") from None
     if parts.scheme not in DEFAULT_PORTS or not url.lower().startswith(f"{parts.scheme}://"):
         raise Blocked("The URL does not begin with https://", "It looks like https://api.example.com/scim/v2")
     if "@" in parts.netloc:
-        raise Blocked("The URL has a user name or password in it", "Leave out the part before the @")
+        raise Blocked("The URL has a user name or password in it", "Remove the part before the @")
     host = (parts.hostname or "").lower()
     if not host or port == 0 or parts.netloc.endswith(":"):
-        raise Blocked("The URL has no host, or an unusable port", "It looks like https://api.example.com/scim/v2")
+        raise Blocked("The URL has no host or an invalid port", "It looks like https://api.example.com/scim/v2")
     host = _checked_host(host, bracketed="[" in parts.netloc)
     return Place(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme])
 
@@ -201,21 +201,21 @@ def _checked_host(host: str, *, bracketed: bool) -> str:
         try:
             address = ipaddress.IPv6Address(host)
         except ValueError:
-            raise Blocked("The address in brackets is no IPv6 address") from None
+            raise Blocked("The address in brackets is not a valid IPv6 address") from None
         if address.scope_id is not None:
             raise Blocked("The IPv6 address names a network interface")
         return str(address)
     if host.endswith("."):
-        raise Blocked("The host name ends with a dot", "Leave out the dot")
+        raise Blocked("The host name ends with a dot", "Remove the dot")
     labels = host.split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise Blocked("The host is neither a name nor an address")
+        raise Blocked("The host is neither a valid name nor an address")
     # A resolver would read 2130706433, 0x7f.1 and 0177.0.0.1 as addresses.
     if _NUMBER.fullmatch(labels[-1]):
         try:
             ipaddress.IPv4Address(host)
         except ValueError:
-            raise Blocked("The address is not four decimal numbers", "Write it like 192.0.2.1") from None
+            raise Blocked("The IPv4 address must be four decimal numbers", "Write it like 192.0.2.1") from None
     return host
 
 
@@ -239,13 +239,13 @@ def _sort_of(address: IPAddress) -> str:
     if address.is_unspecified:
         return "the unspecified address"
     if address.is_loopback:
-        return "this machine itself"
+        return "an address of this machine"
     if address.is_link_local:
-        return "a link-local address, where clouds keep their metadata"
+        return "a link-local address, used for cloud metadata"
     if address.is_multicast:
         return "a multicast address"
     if isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped or address.sixtofour or address.teredo):
-        return "an address that hides another one"
+        return "an address that embeds another one"
     if address.is_private:
         return "a private address"
     return "a reserved address"

@@ -83,7 +83,7 @@ def make_cluster(folder: Path, programs: Programs, user: ServerUser) -> None:
     if done.returncode != 0:
         shutil.rmtree(half, ignore_errors=True)
         raise LockstepError(
-            Kind.INTERNAL, f"PostgreSQL could not make a database in {folder}", why=_last_words(done.stderr)
+            Kind.INTERNAL, f"PostgreSQL could not create a database in {folder}", why=_last_words(done.stderr)
         )
     with (half / "postgresql.conf").open("a") as settings:
         settings.write(SETTINGS)
@@ -101,8 +101,8 @@ def check_version(folder: Path, programs: Programs) -> None:
     made_by, ours = (folder / "PG_VERSION").read_text().strip(), str(major_version(programs))
     if made_by != ours:
         raise conflict(
-            f"The database in {folder} was made by PostgreSQL {made_by}; this installation brings {ours}",
-            next_step="Dump it with the installation that made it, move the folder away, start, and restore the dump",
+            f"The database in {folder} was created by PostgreSQL {made_by}; this installation contains {ours}",
+            next_step="Dump it with the installation that created it, move the folder away, start, and restore the dump",
         )
 
 
@@ -159,7 +159,7 @@ def start(
                 Kind.INTERNAL,
                 f"PostgreSQL did not start on {folder}",
                 why=_last_words(words),
-                next_step=f"Read {log}. A folder that was copied while Lockstep ran may be torn: copy with lockstep backup FILE",
+                next_step=f"Read {log}. A folder copied while Lockstep was running may be inconsistent: use lockstep backup FILE to copy",
             )
         _end_orphans(folder)  # backends that have not noticed the death of their server
         _forget_unburied(folder)
@@ -291,7 +291,7 @@ def _trim(log: Path) -> int:
 def _last_words(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     fatal = [line for line in lines if "FATAL" in line or "error:" in line]
-    return (fatal or lines or ["it said nothing"])[-1]
+    return (fatal or lines or ["it printed nothing"])[-1]
 
 
 def _locale_options(programs: Programs) -> list[str]:

@@ -27,7 +27,7 @@ def dump(database: Database, file: Path) -> int:
     Raises LockstepError if *file* exists or cannot be written.
     """
     if file.exists():
-        raise invalid(f"{file} is there already", next_step="Name a new file; a backup is never overwritten")
+        raise invalid(f"{file} already exists", next_step="Choose a new file; a backup is never overwritten")
     try:
         number, half = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
     except OSError as refused:
@@ -51,7 +51,7 @@ def check_dump(file: Path) -> None:
     except OSError as refused:
         raise invalid(f"{file} cannot be read", why=refused.strerror or "") from None
     if not is_dump:
-        raise invalid(f"{file} is not a backup", next_step="Name a file that lockstep backup wrote")
+        raise invalid(f"{file} is not a backup", next_step="Use a file written by lockstep backup")
 
 
 def is_empty(database: Database) -> bool:
@@ -82,4 +82,4 @@ def _run(program: str, arguments: list[str], *, stdout: int, what: str) -> None:
     )
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise LockstepError(Kind.INTERNAL, what, why=lines[-1] if lines else f"{program} ended with {done.returncode}")
+        raise LockstepError(Kind.INTERNAL, what, why=lines[-1] if lines else f"{program} exited with {done.returncode}")

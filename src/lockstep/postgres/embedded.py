@@ -159,12 +159,12 @@ class EmbeddedServer:
         self._cluster = cluster
         if not cluster.is_dir():
             raise invalid(
-                f"The database that {self.data / places.RECORD} speaks of is gone: {cluster}",
-                next_step="Put it back, or remove that file to start with an empty database",
+                f"The database named in {self.data / places.RECORD} is missing: {cluster}",
+                next_step="Restore it, or delete that file to start with an empty database",
             )
         if not user.reaches(cluster):
             raise invalid(
-                f"User {user.name} cannot enter {cluster}, which is another user's or out of reach",
+                f"User {user.name} cannot access {cluster}: it belongs to another user or is unreachable",
                 next_step=f"Run as its owner: ls -ld {cluster}",
             )
         check_version(cluster, programs)

@@ -68,10 +68,10 @@ def choose_user(wanted: str | None, existing: Path) -> ServerUser:
         if entry.pw_uid != 0:
             return _other(entry.pw_uid)
     raise invalid(
-        f"There is no system user {wanted} without root's rights to run PostgreSQL"
+        f"No unprivileged system user {wanted} exists to run PostgreSQL"
         if wanted
         else "PostgreSQL cannot run as root, and neither the system user postgres nor nobody exists",
-        next_step="Run as an ordinary user, or name an existing one with LOCKSTEP_POSTGRES_USER",
+        next_step="Run as an ordinary user, or set LOCKSTEP_POSTGRES_USER to an existing user",
     )
 
 
@@ -86,8 +86,8 @@ def _ourselves() -> ServerUser:
         return ServerUser(pwd.getpwuid(uid).pw_name, uid, os.getegid(), is_other=False)
     except KeyError:
         raise invalid(
-            f"The system has no name for user {uid}, and PostgreSQL does not run without one",
-            next_step="Add the user to /etc/passwd, or name a PostgreSQL server with DATABASE_URL",
+            f"User {uid} has no name on this system, and PostgreSQL needs one",
+            next_step="Add the user to /etc/passwd, or use your own PostgreSQL server with DATABASE_URL",
         ) from None
 
 
@@ -97,6 +97,6 @@ def _other(uid: int) -> ServerUser:
     except KeyError:
         raise invalid(
             f"The database belongs to user {uid}, who does not exist on this system",
-            next_step="Give the folder to the system user that shall run PostgreSQL: chown -R USER FOLDER",
+            next_step="Change the owner to the system user that should run PostgreSQL: chown -R USER FOLDER",
         ) from None
     return ServerUser(entry.pw_name, entry.pw_uid, entry.pw_gid, is_other=True)

@@ -82,8 +82,8 @@ def held_alone(path: Path, *, timeout_seconds: float = 120.0) -> Iterator[None]:
         while not lock.try_alone():
             if time.monotonic() > give_up_at:
                 raise conflict(
-                    f"Another command has held {path} for {timeout_seconds:.0f} seconds to start or stop PostgreSQL",
-                    next_step="Wait for it or end it, then try again",
+                    f"Another command has locked {path} for {timeout_seconds:.0f} seconds to start or stop PostgreSQL",
+                    next_step="Wait for it or stop it, then try again",
                 )
             time.sleep(0.01)
         yield
@@ -99,7 +99,7 @@ def claim_main(data: Path, product: str) -> FileLock:
         lock.close()
         raise conflict(
             f"{product.capitalize()} is already running in {data} (process {pid or 'unknown'})",
-            next_step="Stop it first, or give this one a data folder of its own with --data FOLDER",
+            next_step="Stop it first, or use a separate data folder: --data FOLDER",
         )
     lock.note(str(os.getpid()))
     return lock

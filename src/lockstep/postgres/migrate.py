@@ -61,8 +61,8 @@ async def migrate(
             return False
         if version is not None and upgrade_with:
             raise conflict(
-                f"The database {database.name} is at version {version}, this program needs {revisions.newest}",
-                why="The program was upgraded, the database was not",
+                f"The database {database.name} is at version {version}, but this program needs {revisions.newest}",
+                why="The program was upgraded but the database was not",
                 next_step=f"Stop every server and worker of the older version, then run: {upgrade_with}",
             )
         if version is None:
@@ -78,9 +78,9 @@ def _is_behind(version: str | None, revisions: Revisions, database: Database) ->
         return True
     if version not in revisions.numbers:
         raise conflict(
-            f"The database {database.name} is at version {version}; this program knows only up to {revisions.newest}",
+            f"The database {database.name} is at version {version}, but this program supports only versions up to {revisions.newest}",
             why="A newer program has used it",
-            next_step="Run that newer program, or restore a backup from before",
+            next_step="Run the newer program, or restore an older backup",
         )
     return version != revisions.newest
 
@@ -123,7 +123,7 @@ def _connect(database: Database) -> psycopg.Connection[tuple[object, ...]]:
 
 def _explained(failed: psycopg.Error, database: Database) -> LockstepError:
     return invalid(
-        f"The database {database.name} could not be brought up to date",
+        f"The database {database.name} could not be upgraded",
         why=failed.diag.message_primary or type(failed).__name__,
         next_step="It is unchanged since the last complete step; correct the cause and start again",
     )

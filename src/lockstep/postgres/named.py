@@ -44,7 +44,7 @@ def _check(database: Database, variable: str) -> None:
     if version < OLDEST_VERSION:
         raise conflict(
             f"{variable} names PostgreSQL {version}; Lockstep needs {OLDEST_VERSION} or newer",
-            next_step="Upgrade that server, name another, or unset the variable to use the PostgreSQL that comes along",
+            next_step="Upgrade that server, use another one, or unset the variable to use the embedded PostgreSQL",
         )
 
 
@@ -57,7 +57,7 @@ def _explained(refused: psycopg.Error, database: Database, variable: str) -> Loc
         )
     if "does not exist" in text and "database" in text:
         return invalid(
-            f"There is no database {database.place}", next_step="Make it, or correct the name in " + variable
+            f"There is no database {database.place}", next_step="Create it, or correct the name in " + variable
         )
     why = text.splitlines()[-1].strip() if text else ""
     if password and str(password) in why:
@@ -65,7 +65,7 @@ def _explained(refused: psycopg.Error, database: Database, variable: str) -> Loc
     return unreachable(
         f"Cannot reach the PostgreSQL server of {variable} ({database.place})",
         why=why,
-        next_step="Check that it runs and that this machine may connect to it",
+        next_step="Check that it is running and accepts connections from this machine",
     )
 
 
@@ -75,6 +75,6 @@ def _make_beside(first: Database, name: str, variable: str) -> None:
             make_database(connection, name, role=connection.info.user)
     except psycopg.errors.InsufficientPrivilege:
         raise invalid(
-            f"The role of DATABASE_URL may not make the database {name}",
-            next_step=f"Make it (create database {name} owner ROLE) or name another with {variable}",
+            f"The role of DATABASE_URL is not allowed to create the database {name}",
+            next_step=f"Create it (create database {name} owner ROLE), or set {variable} to another one",
         ) from None

@@ -60,8 +60,8 @@ def read_record(data: Path) -> Record | None:
         raise invalid(f"{path} cannot be read", why=refused.strerror or "") from refused
     except (ValueError, KeyError, TypeError) as broken:
         raise invalid(
-            f"{path} is damaged: it must say where the database is",
-            next_step='Restore it; if the data is beside it, this is enough: {"dataDirectory": "postgres"}',
+            f"{path} is damaged: it must contain the location of the database",
+            next_step='Restore it; if the data is next to it, this is enough: {"dataDirectory": "postgres"}',
         ) from broken
 
 
@@ -96,7 +96,7 @@ def make_data_folder(data: Path) -> Path:
         raise invalid(
             f"The data folder {data} cannot be used",
             why=refused.strerror or str(refused),
-            next_step="Name another: --data FOLDER",
+            next_step="Choose another: --data FOLDER",
         ) from refused
     return data
 
@@ -110,13 +110,15 @@ def choose_cluster(data: Path, user: ServerUser, say: Callable[[str], None]) -> 
             home.mkdir(mode=0o755, exist_ok=True)
         if home.is_dir() and os.access(home, os.W_OK) and user.reaches(home):
             cluster = home / f"{data.name}-{secrets.token_hex(6)}"
-            say(f"{data} is out of reach for user {user.name}, who runs PostgreSQL; the database goes to {cluster}")
+            say(
+                f"{data} is not accessible to user {user.name}, who runs PostgreSQL; the database is stored in {cluster}"
+            )
             return cluster
     raise LockstepError(
         Kind.INVALID,
-        f"User {user.name}, who runs PostgreSQL, cannot reach the data folder {data}",
-        why="A folder on the way there is closed to other users",
-        next_step="Choose a folder that other users may pass through, for example --data /var/lib/lockstep/data",
+        f"User {user.name}, who runs PostgreSQL, cannot access the data folder {data}",
+        why="A parent folder is not accessible to other users",
+        next_step="Choose a folder whose parents are accessible to other users, for example --data /var/lib/lockstep/data",
     )
 
 
@@ -142,7 +144,7 @@ def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
             return folder
         folder.rmdir()
     raise invalid(
-        "There is no place for PostgreSQL's socket: a private folder with a path of at most 85 bytes",
+        "No suitable folder for PostgreSQL's socket: it must be private, with a path of at most 85 bytes",
         next_step="Set XDG_RUNTIME_DIR or TMPDIR to a short path that you can write to",
     )
 

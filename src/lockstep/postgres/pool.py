@@ -66,8 +66,8 @@ async def open_pool(
     except PoolTimeout:
         await pool.close()
         raise unreachable(
-            f"PostgreSQL did not let us in within {timeout_seconds:.0f} seconds ({database.place})",
-            next_step="Check that it runs and has connections left",
+            f"PostgreSQL did not accept a connection within {timeout_seconds:.0f} seconds ({database.place})",
+            next_step="Check that it is running and has free connections",
         ) from None
     return pool
 
@@ -82,8 +82,8 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
         connection = await pool.getconn()
     except PoolTimeout:
         raise unreachable(
-            f"No connection to PostgreSQL came free within {pool.timeout:.0f} seconds",
-            next_step="Try again; if it stays so, look at what PostgreSQL is busy with: select * from pg_stat_activity",
+            f"No PostgreSQL connection became free within {pool.timeout:.0f} seconds",
+            next_step="Try again; if this persists, see what PostgreSQL is doing: select * from pg_stat_activity",
         ) from None
     try:
         async with connection.transaction():

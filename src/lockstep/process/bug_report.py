@@ -24,19 +24,19 @@ def as_error(fault: Exception) -> LockstepError:
     """Convert *fault* to a LockstepError. If it is a bug, write its stack trace to a file that only the current user can read."""
     if is_lost_database(fault):
         return unreachable(
-            "The database went away while the command was at work",
-            why="PostgreSQL was stopped, restarted or lost",
-            next_step="Try again when it answers: lockstep doctor",
+            "The connection to the database was lost while the command was running",
+            why="PostgreSQL was stopped or restarted, or the network failed",
+            next_step="Check it, then try again: lockstep doctor",
         )
     if isinstance(fault, OSError) and fault.errno in _NO_ROOM:
         return LockstepError(
             Kind.OUTPUT,
-            "Not everything could be written",
+            "Not all output could be written",
             why=fault.strerror or "",
-            next_step="Make room, then try again",
+            next_step="Free disk space, then try again",
         )
     if isinstance(fault, psycopg.errors.DiskFull):
-        return unreachable("PostgreSQL has no room left on its disk", next_step="Make room, then run: lockstep doctor")
+        return unreachable("The disk of PostgreSQL is full", next_step="Free disk space, then run: lockstep doctor")
     kind = type(fault).__name__
     try:
         number, name = tempfile.mkstemp(prefix="lockstep-fault-", suffix=".txt")
@@ -46,7 +46,7 @@ def as_error(fault: Exception) -> LockstepError:
         return LockstepError(
             Kind.INTERNAL, "Internal error: this is a bug in Lockstep", why=kind, next_step="Report it"
         )
-    next_step = f"Report it with what {name} says; it may hold names and values of yours"
+    next_step = f"Report it with the contents of {name}, which may contain personal data"
     return LockstepError(Kind.INTERNAL, "Internal error: this is a bug in Lockstep", why=kind, next_step=next_step)
 
 

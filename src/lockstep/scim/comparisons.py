@@ -50,12 +50,12 @@ def operand(comparison: Comparison, attribute: Attribute, *, lenient: bool) -> V
     value, op, kind = comparison.value, comparison.op, attribute.type
     if value is None:
         if op not in ("eq", "ne"):
-            raise invalid_filter(f"{comparison.path} {op} null says nothing: null goes with eq and ne.")
+            raise invalid_filter(f"{comparison.path} {op} null is not valid: use null only with eq and ne.")
         return None
     if kind in ("boolean", "binary") and op not in ("eq", "ne"):
         raise invalid_filter(f"{comparison.path} is {kind} and has no order: use eq or ne.")
     if kind in ("integer", "decimal") and op in _TEXT:
-        raise invalid_filter(f"{comparison.path} is a number and has no parts: {op} goes with texts.")
+        raise invalid_filter(f"{comparison.path} is a number: {op} works only on strings.")
     if kind == "boolean":
         return _boolean(comparison, value, lenient=lenient)
     if kind in ("integer", "decimal"):
@@ -63,9 +63,9 @@ def operand(comparison: Comparison, attribute: Attribute, *, lenient: bool) -> V
     if not isinstance(value, str):
         if lenient:
             return str(value).lower() if isinstance(value, bool) else str(value)
-        raise invalid_filter(f"{comparison.path} is a text: put the value in quotes.")
+        raise invalid_filter(f"{comparison.path} is a string: put the value in quotes.")
     if kind == "dateTime" and op in _ORDER and read_datetime(value) is None:
-        raise invalid_filter(f"{comparison.path} is compared with a date and time such as 2026-01-31T08:30:00Z.")
+        raise invalid_filter(f"{comparison.path} must be compared with a date and time such as 2026-01-31T08:30:00Z.")
     return value
 
 

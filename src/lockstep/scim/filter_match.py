@@ -54,7 +54,7 @@ def compile_filter(
                 return None
             raise invalid_filter(f"{str(path)[:200]} is not an attribute of {definition.type.name}.")
         if target.attribute.returned == "never":
-            raise invalid_filter(f"{target} is never shown, so it cannot be filtered by.")
+            raise invalid_filter(f"{target} is never returned, so you cannot filter by it.")
         steps = tuple(step for step in (target.urn, target.attribute.name) if step)
         return _Found(steps, target.attribute, target.sub)
 

@@ -234,7 +234,7 @@ class FilterReader:
                 return number
         if not self._lenient:
             raise invalid_filter(
-                f"{token.text[:80]!r} at character {token.position} is not a value: put texts in quotes."
+                f"{token.text[:80]!r} at character {token.position} is not a value: put strings in quotes."
             )
         return _CONSTANTS.get(token.text.lower(), token.text)
 

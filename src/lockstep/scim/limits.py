@@ -25,7 +25,7 @@ _BRACKET = re.compile(rb"[\[\]{}]")
 def read_json(raw: bytes, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
     """Parse a body. Raises ScimError 413 if it is too large and invalidSyntax for every other problem."""
     if len(raw) > max_bytes:
-        raise too_large(f"The body has {len(raw)} bytes; at most {max_bytes} are read.")
+        raise too_large(f"The body has {len(raw)} bytes; the limit is {max_bytes}.")
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

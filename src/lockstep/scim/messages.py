@@ -104,7 +104,7 @@ def read_bulk(body: Any, *, max_operations: int = 1000) -> BulkRequest:
     if not isinstance(items, list) or not items:
         raise invalid_syntax("Operations must be a list with at least one operation.")
     if len(items) > max_operations:
-        raise too_large(f"{len(items)} operations are more than the {max_operations} that one bulk request may hold.")
+        raise too_large(f"{len(items)} operations exceed the limit of {max_operations} per bulk request.")
     limit = body.get("failOnErrors")
     if limit is not None and (type(limit) is not int or limit < 1):
         raise invalid_value("failOnErrors must be a whole number of at least 1.", "failOnErrors")
@@ -138,7 +138,7 @@ def _search(parameters: Mapping[str, Any]) -> SearchRequest:
 def _text(parameters: Mapping[str, Any], name: str) -> str | None:
     value = parameters.get(name.lower())
     if value is not None and not isinstance(value, str):
-        raise invalid_value(f"{name} must be a text.", name)
+        raise invalid_value(f"{name} must be a string.", name)
     return value
 
 
@@ -165,7 +165,7 @@ def _bulk_operation(item: Any, at: int) -> BulkOperation:
         raise invalid_value(f"Operation {at}: path must look like /Users or /Users/id.", "path")
     bulk_id, version = item.get("bulkId") or "", item.get("version") or ""
     if not isinstance(bulk_id, str) or not isinstance(version, str):
-        raise invalid_value(f"Operation {at}: bulkId and version must be texts.", "bulkId")
+        raise invalid_value(f"Operation {at}: bulkId and version must be strings.", "bulkId")
     if method == "POST" and not bulk_id:
         raise invalid_value(f"Operation {at}: a POST needs a bulkId.", "bulkId")
     if method != "DELETE" and item.get("data") is None:

@@ -43,9 +43,9 @@ def raw_operations(body: Any, *, any_case: bool = False) -> list[Mapping[str, An
     if not isinstance(items, list) or not items:
         raise invalid_syntax("Operations must be a list with at least one operation.")
     if len(items) > MAX_OPERATIONS:
-        raise too_large(f"{len(items)} operations are more than the {MAX_OPERATIONS} that one PATCH may hold.")
+        raise too_large(f"{len(items)} operations exceed the limit of {MAX_OPERATIONS} per PATCH.")
     if not all(isinstance(item, dict) for item in items):
-        raise invalid_syntax("Each of Operations must be an object with op, path and value.")
+        raise invalid_syntax("Each operation must be an object with op, path and value.")
     return items
 
 
@@ -57,7 +57,7 @@ def read_operation(item: Mapping[str, Any], *, lenient: bool = False) -> Operati
         raise invalid_syntax(f"op must be add, remove or replace, but is {shown}.")
     path, value = item.get("path"), item.get("value")
     if path is not None and not isinstance(path, str):
-        raise invalid_path("path must be a text.")
+        raise invalid_path("path must be a string.")
     if op != "remove" and "value" not in item:
         raise invalid_value(f"The operation {op} needs a value.", path or "")
     return Operation(cast(Op, op), parse_path(path, lenient=lenient) if path is not None else None, value)

@@ -64,7 +64,7 @@ class _Patch:
         path = operation.path
         if path is None:
             if operation.op == "remove":
-                raise no_target("A remove needs a path that says what to remove.")
+                raise no_target("A remove needs a path.")
             self._apply_object(operation, operation.value, "")
             return
         target = self._definition.find(path.name)

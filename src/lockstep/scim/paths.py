@@ -44,7 +44,7 @@ def parse_path(text: str, *, lenient: bool = False) -> Path:
     *lenient* also accepts unquoted filter values and quotes other than ".
     """
     if not isinstance(text, str) or len(text) > MAX_LENGTH:
-        raise invalid_path(f"A path is a text of at most {MAX_LENGTH} characters.")
+        raise invalid_path(f"A path is a string of at most {MAX_LENGTH} characters.")
     return _parse_cached(text, lenient) if len(text) <= CACHED_TEXT else _parse(text, lenient)
 
 

@@ -74,5 +74,5 @@ def profile_named(name: str) -> Profile:
     """Return the profile called *name*. Raises ScimError 404 if it does not exist."""
     found = PROFILES.get(name)
     if found is None:
-        raise not_found(f"There is no profile {name[:40]!r}: choose one of {', '.join(PROFILES)}.")
+        raise not_found(f"Unknown profile {name[:40]!r}: choose one of {', '.join(PROFILES)}.")
     return found

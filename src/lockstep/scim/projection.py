@@ -27,7 +27,7 @@ class Projection:
 
     def __init__(self, definition: ResourceDefinition, attributes: tuple[str, ...], excluded: tuple[str, ...]) -> None:
         if attributes and excluded:
-            raise invalid_value("attributes and excludedAttributes exclude each other: send one of them.")
+            raise invalid_value("attributes and excludedAttributes cannot be combined: send only one of them.")
         self._definition = definition
         self._core = _choices(definition.attributes, definition, "", attributes, excluded)
         self._extensions = {

@@ -142,14 +142,14 @@ class SchemaRegistry:
         """Return the schema with that URN. Raises ScimError 404 if it is unknown."""
         found = self.schemas.get(urn.lower())
         if found is None:
-            raise not_found(f"There is no schema {urn[:200]!r} here; GET /Schemas lists them.")
+            raise not_found(f"Unknown schema {urn[:200]!r}; GET /Schemas lists them.")
         return found
 
     def resource(self, name: str) -> ResourceDefinition:
         """Return the resource type with that name ("User"). Raises ScimError 404 if it is unknown."""
         found = self._definitions.get(name.lower())
         if found is None:
-            raise not_found(f"There is no resource type {name[:200]!r} here; GET /ResourceTypes lists them.")
+            raise not_found(f"Unknown resource type {name[:200]!r}; GET /ResourceTypes lists them.")
         return found
 
     def at_endpoint(self, endpoint: str) -> ResourceDefinition | None:

@@ -162,7 +162,7 @@ def _attributes(value: Any, place: str, *, levels: int) -> tuple[Attribute, ...]
     names = [attribute.name.lower() for attribute in attributes]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise invalid_value(f"{place} declares {twice!r} twice; names differ by more than case.", place)
+        raise invalid_value(f"{place} declares {twice!r} twice; names must differ by more than case.", place)
     return attributes
 
 
@@ -170,11 +170,13 @@ def _attribute(value: Any, place: str, *, levels: int) -> Attribute:
     body = _object(value, place)
     name = _text(body, "name", place)
     if not _NAME.match(name):
-        raise invalid_value(f"{name[:80]!r} in {place} is no attribute name: letters, digits, _ and -.", place)
+        raise invalid_value(
+            f"{name[:80]!r} in {place} is not a valid attribute name: use letters, digits, _ and -.", place
+        )
     here = f"{place}.{name}"
     kind = cast(Type, _choice(body, "type", get_args(Type), here, default="string"))
     if (kind == "complex") != bool(body.get("subAttributes")):
-        raise invalid_value(f"{here}: subAttributes belong to type complex, and only to it.", here)
+        raise invalid_value(f"{here}: subAttributes are required for type complex and allowed only there.", here)
     if kind == "complex" and not levels:
         raise invalid_value(f"{here}: a sub-attribute cannot be complex (RFC 7643, section 2.3.8).", here)
     return Attribute(
@@ -202,7 +204,7 @@ def _object(value: Any, place: str) -> Mapping[str, Any]:
 def _text(body: Mapping[str, Any], key: str, place: str, *, default: str = "") -> str:
     value = body.get(key, default)
     if not isinstance(value, str) or not value:
-        raise _wrong(f"{place}: {key}", "a text")
+        raise _wrong(f"{place}: {key}", "a string")
     return value
 
 
@@ -228,7 +230,7 @@ def _choice(body: Mapping[str, Any], key: str, choices: Sequence[str], place: st
 def _texts(body: Mapping[str, Any], key: str, place: str) -> tuple[str, ...]:
     value = body.get(key) or []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise _wrong(f"{place}: {key}", "a list of texts")
+        raise _wrong(f"{place}: {key}", "a list of strings")
     return tuple(value)
 
 

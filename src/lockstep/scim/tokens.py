@@ -55,14 +55,14 @@ def tokenize(text: str, error: Callable[[str], ScimError], *, any_quotes: bool =
         match = _TOKEN.match(text, at)
         if match is None:
             start = at + len(text[at:]) - len(text[at:].lstrip())
-            raise error(f"A text in quotes has no end, at character {start + 1}.")
+            raise error(f"A quoted string is not closed, at character {start + 1}.")
         kind = match.lastgroup or END
         start = match.start(kind)
         value = match.group(kind)
         if kind == "string":
             tokens.append(Token("string", _decode(value, start, error), start + 1))
         elif any_quotes and kind == "word" and value[0] in OTHER_QUOTES:
-            raise error(f"A text in quotes has no end, at character {start + 1}.")
+            raise error(f"A quoted string is not closed, at character {start + 1}.")
         elif kind == "punct":
             tokens.append(Token(value, value, start + 1))
         else:
@@ -81,7 +81,7 @@ def _decode(literal: str, start: int, error: Callable[[str], ScimError]) -> str:
     try:
         text = str(orjson.loads(literal))
     except (orjson.JSONDecodeError, UnicodeEncodeError):
-        raise error(f"The text in quotes at character {start + 1} is not a JSON string.") from None
+        raise error(f"The quoted string at character {start + 1} is not a valid JSON string.") from None
     if "\x00" in text:  # no stored text can contain it, so nothing can match
-        raise error(f"The text in quotes at character {start + 1} holds the character NUL.")
+        raise error(f"The quoted string at character {start + 1} contains NUL.")
     return text

@@ -153,5 +153,5 @@ def _put(result: dict[str, Any], name: str, value: Any) -> None:
     if value is None:
         return
     if name in result:
-        raise invalid_value(f"{name} is there twice, in different spellings.", name)
+        raise invalid_value(f"{name} occurs twice, in different spellings.", name)
     result[name] = value

@@ -50,7 +50,7 @@ def checker_of(attribute: Attribute, place: str, *, drop_unknown: bool) -> Check
         if value is None:
             return None
         if not isinstance(value, list):
-            raise invalid_value(f"{place} holds several values: send a list.", place)
+            raise invalid_value(f"{place} has several values: send a list.", place)
         result: list[Any] = []
         for item in value:
             checked = single(item)
@@ -112,9 +112,7 @@ def _complex_checker(attribute: Attribute, place: str, *, drop_unknown: bool) ->
             if check_sub is None:
                 continue
             if declared in result:
-                raise invalid_value(
-                    f"{place}.{declared} is there twice, in different spellings.", f"{place}.{declared}"
-                )
+                raise invalid_value(f"{place}.{declared} occurs twice, in different spellings.", f"{place}.{declared}")
             checked = check_sub(item)
             if checked is not None:
                 result[declared] = checked
@@ -133,7 +131,7 @@ def _canonical_checker(attribute: Attribute, place: str) -> Checker:
         if value is None:
             return None
         if not isinstance(value, str):
-            raise _wrong_type(place, "a text", value)
+            raise _wrong_type(place, "a string", value)
         return declared.get(value.lower(), value)
 
     return check
@@ -142,7 +140,7 @@ def _canonical_checker(attribute: Attribute, place: str) -> Checker:
 def unknown_attribute(place: str) -> ScimError:
     """The error for an attribute that no schema of the resource declares."""
     return invalid_value(
-        f"{place[:200]} is not an attribute here: check the spelling against GET /Schemas.", place[:200]
+        f"{place[:200]} is not a known attribute: check the spelling against GET /Schemas.", place[:200]
     )
 
 
@@ -152,7 +150,13 @@ def _wrong_type(place: str, wanted: str, value: Any) -> ScimError:
 
 def _describe(value: Any) -> str:
     # Do not show the value: it may be a password in the wrong place.
-    names: dict[type, str] = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
+    names: dict[type, str] = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+    }
     return names.get(type(value), "an object")
 
 
@@ -168,7 +172,7 @@ def _is_base64(value: Any) -> bool:
 
 
 _SIMPLE: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "string": (lambda value: isinstance(value, str), "a text"),
+    "string": (lambda value: isinstance(value, str), "a string"),
     "boolean": (lambda value: isinstance(value, bool), "true or false, without quotes"),
     "integer": (lambda value: type(value) is int, "a whole number, without quotes"),
     "decimal": (lambda value: type(value) in (int, float), "a number, without quotes"),
@@ -176,6 +180,6 @@ _SIMPLE: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, str) and read_datetime(value) is not None,
         "a date and time such as 2026-01-31T08:30:00Z",
     ),
-    "reference": (lambda value: isinstance(value, str), "the text of a URI"),
+    "reference": (lambda value: isinstance(value, str), "a URI"),
     "binary": (_is_base64, "base64"),
 }

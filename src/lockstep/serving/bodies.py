@@ -15,7 +15,7 @@ class BodyTooLarge(Exception):
     """The body exceeds *limit* bytes. The connection discards the rest."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The body has more than {limit:,} bytes, which is the most that is read here.")
+        super().__init__(f"The body has more than {limit:,} bytes, which is over the limit.")
 
 
 class BodyCutShort(Exception):

@@ -53,11 +53,11 @@ class Connections:
         address = connection.address
         mine = self._by_address.get(address, 0)
         if mine >= self.limits.connections_per_address and not self.is_trusted(address):
-            return f"There are {mine} connections from this address, which is the most that are served at once."
+            return f"There are {mine} connections from this address, which is the limit."
         if len(self._open) >= self._most:
             oldest = next(iter(self._quiet), None)
             if oldest is None:
-                return f"There are {len(self._open)} connections, which is the most that are served at once."
+                return f"There are {len(self._open)} connections, which is the limit."
             oldest.make_room()
             self.leave(oldest)
         self._open.add(connection)

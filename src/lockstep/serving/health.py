@@ -43,7 +43,7 @@ def health_app(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool] = 
 
     async def ready(_: Request) -> PlainTextResponse:
         if not is_reachable():
-            return PlainTextResponse("the database takes no connections\n", status_code=503)
+            return PlainTextResponse("the database does not accept connections\n", status_code=503)
         try:
             async with asyncio.timeout(READY_WITHIN_SECONDS), pool.connection() as connection:
                 await connection.execute("select 1")

@@ -55,7 +55,7 @@ class Metrics:
         """The response to GET /metrics."""
         if not self._token:
             return PlainTextResponse(
-                f"There are no metrics without a token: set {self._product.upper()}_METRICS_TOKEN\n", status_code=404
+                f"Metrics need a token: set {self._product.upper()}_METRICS_TOKEN\n", status_code=404
             )
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
@@ -115,15 +115,17 @@ def _pool_families(product: str, pool: Pool) -> Iterable[Metric]:
     connections.add_metric(["in_use"], max(0, size - idle))
     yield connections
     yield GaugeMetricFamily(
-        f"{product}_database_connections_max", "Most database connections of this process", value=pool.max_size
+        f"{product}_database_connections_max",
+        "Maximum number of database connections of this process",
+        value=pool.max_size,
     )
     yield GaugeMetricFamily(
         f"{product}_database_waiting",
-        "Tasks that wait for a database connection",
+        "Tasks waiting for a database connection",
         value=stats.get("requests_waiting", 0),
     )
     yield CounterMetricFamily(
         f"{product}_database_connections_failed",
-        "Attempts to connect to the database that failed",
+        "Failed attempts to connect to the database",
         value=stats.get("connections_errors", 0),
     )

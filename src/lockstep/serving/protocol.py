@@ -79,7 +79,7 @@ class LimitedProtocol(HttpToolsProtocol):
         limits = self.registry.limits
         if self._in_body:
             if self._raw - _FRAMING * self._body > limits.head_bytes:
-                self._refuse(Refusal(400, "There is far more framing than body."))
+                self._refuse(Refusal(400, "The chunk framing is much larger than the body."))
         elif self._raw > limits.head_bytes:
             self._refuse(Refusal(431, f"The head of the request has more than {limits.head_bytes} bytes."))
         elif self._deadline == _NEVER and not self._is_answering:
@@ -100,16 +100,18 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._is_offer = False
             except httptools.HttpParserCallbackError as error:
                 cause = error.__context__
-                refused = cause if isinstance(cause, Refused) else Refused(400, "The request target is no URL.")
+                refused = (
+                    cause if isinstance(cause, Refused) else Refused(400, "The request target is not a valid URL.")
+                )
                 release_frames(error)  # they reference the parser, which references the connection
                 raise refused from None
             except httptools.HttpParserError as error:
-                raise Refused(400, f"This is no HTTP/1.1 request: {str(error)[:100]}.") from None
+                raise Refused(400, f"Not a valid HTTP/1.1 request: {str(error)[:100]}.") from None
 
     def on_message_begin(self) -> None:
         limits = self.registry.limits
         if len(self.pipeline) >= limits.ahead:
-            raise Refused(400, f"More than {limits.ahead} requests were sent ahead of their answers.")
+            raise Refused(400, f"More than {limits.ahead} requests were pipelined without waiting for responses.")
         super().on_message_begin()
         self._in_head = True
         self._head = self._fields = 0
@@ -137,7 +139,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
-                raise Refused(501, "This server is no proxy.")
+                raise Refused(501, "This server is not a proxy.")
             self._is_offer = True
             return
         check_head(self.parser.get_http_version(), self.headers)

@@ -35,7 +35,7 @@ class Refused(Exception):
 def check_head(version: str, headers: Headers) -> None:
     """Raise Refused for a head of HTTP *version* ("1.1") that two servers could read differently. Header names are in lower case."""
     if version not in ("1.1", "1.0"):
-        raise Refused(505, f"HTTP/{version} is not spoken here: use HTTP/1.1.")
+        raise Refused(505, f"HTTP/{version} is not supported: use HTTP/1.1.")
     hosts, codings = 0, []
     for name, value in headers:
         if name == b"host":
@@ -44,14 +44,14 @@ def check_head(version: str, headers: Headers) -> None:
             codings.append(value.strip().lower())
     # RFC 9112, section 3.2
     if hosts > 1 or (hosts == 0 and version == "1.1"):
-        raise Refused(400, f"A request has one Host header field, this one has {hosts}.")
+        raise Refused(400, f"A request must have one Host header field; this one has {hosts}.")
     if not codings:
         return
     # RFC 9112, section 6.1
     if version == "1.0":
-        raise Refused(400, "HTTP/1.0 knows no Transfer-Encoding.")
+        raise Refused(400, "HTTP/1.0 does not support Transfer-Encoding.")
     if codings != [b"chunked"]:
-        raise Refused(501, "The only Transfer-Encoding that is read here is chunked.")
+        raise Refused(501, "The only supported Transfer-Encoding is chunked.")
 
 
 def without_upgrade(method: bytes, target: bytes, headers: Headers) -> bytes:

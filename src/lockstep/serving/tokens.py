@@ -11,7 +11,7 @@ def checked_token(text: str, *, variable: str) -> str:
     """*text*, checked. Raises LockstepError if it is easy to guess or not allowed in a header; the error does not repeat it."""
     if len(text) < SHORTEST_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
         raise invalid(
-            f"{variable} must have at least {SHORTEST_TOKEN} characters of ASCII without blanks",
-            next_step="Make one: openssl rand -hex 24",
+            f"{variable} must have at least {SHORTEST_TOKEN} ASCII characters without spaces",
+            next_step="Create one: openssl rand -hex 24",
         )
     return text

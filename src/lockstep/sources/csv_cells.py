@@ -78,15 +78,15 @@ class CellReader:
             return _STATES[value.casefold()]
         if self.column.is_inverse:
             raise invalid(
-                f'"{shown(word)}" of the column {shown(self.column.name)} cannot mean "{shown(value)}"',
-                why="The column says who is blocked, so true could mean either",
+                f'"{shown(word)}" in the column {shown(self.column.name)} cannot mean "{shown(value)}"',
+                why="The column name suggests blocked accounts, so true could mean either",
                 next_step=f'Write: --value "{self.column.name}:{word}=disabled" or =enabled',
             )
         try:
             return parse_boolean(self.column.attribute, value)
         except ValueError:
             raise invalid(
-                f'"{shown(word)}" of the column {shown(self.column.name)} cannot mean "{shown(value)}"',
+                f'"{shown(word)}" in the column {shown(self.column.name)} cannot mean "{shown(value)}"',
                 next_step=f'Write: --value "{self.column.name}:{word}=true" or =false',
             ) from None
 

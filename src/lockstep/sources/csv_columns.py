@@ -169,8 +169,8 @@ def _stronger(old: AttributeColumn, new: AttributeColumn) -> AttributeColumn:
     contradicts = old.is_inverse != new.is_inverse and Claim.MAPPED not in (old.claim, new.claim)
     if old.claim is new.claim or contradicts:
         raise invalid(
-            f"The columns {shown(old.name)} and {shown(new.name)} both mean {new.attribute.name}",
-            next_step=f"Leave one of them out of the file, or say which one counts: --map COLUMN={new.attribute.name}",
+            f"The columns {shown(old.name)} and {shown(new.name)} both map to {new.attribute.name}",
+            next_step=f"Remove one of them from the file, or choose one: --map COLUMN={new.attribute.name}",
         )
     return max(old, new, key=lambda column: column.claim)
 
@@ -199,16 +199,14 @@ def _key(
     found = named[0] if named else next((by_name[name] for name in KEYS if name in by_name), None)
     if key == needed and named:
         raise invalid(
-            f"The objects of this source have been told apart by {needed} until now, not by {shown(names[named[0]])}",
-            why="With another key everybody would be a leaver and a joiner",
+            f"The objects of this source are identified by {needed}, not by {shown(names[named[0]])}",
+            why="With a different key, everyone would be treated as a leaver and a joiner",
             next_step=f'Change the key first: lockstep sources rekey SOURCE --key "{shown(names[named[0]])}"',
         )
     if key == needed or (not key and found is None):
         return place_of_name, needed
     if found is None:
-        raise missing_column(
-            key, names, f"--map COLUMN={key}", why=f"People of this source have been told apart by {key} until now"
-        )
+        raise missing_column(key, names, f"--map COLUMN={key}", why=f"People of this source are identified by {key}")
     return found, key or KEY
 
 
@@ -224,7 +222,9 @@ def _member_columns(names: list[str], mapped: Mapping[str, tuple[str, ...]], *, 
         group = -1
     if group is None:
         raise missing_column(
-            "groupId or groupDisplayName", names, "--map COLUMN=group, or the group of the whole file: --group NAME"
+            "groupId or groupDisplayName",
+            names,
+            "--map COLUMN=group, or, if the whole file is about one group: --group NAME",
         )
     if member is None:
         raise missing_column("memberId or userPrincipalName", names, "--map COLUMN=member")

@@ -35,7 +35,7 @@ def check_encoding(name: str) -> str:
     # Codecs such as base64 do not produce text.
     if found is None or not getattr(found, "_is_text_encoding", True):
         raise invalid(
-            f'There is no encoding "{shown(name)}"',
+            f'Unknown encoding "{shown(name)}"',
             next_step="Use a name such as utf-8, cp1252, iso-8859-15 or utf-16",
             code="UnknownEncoding",
         )
@@ -61,7 +61,10 @@ def find_encoding(path: Path, head: bytes) -> tuple[str, str]:
     if sum(_decodes(line, "utf-8") for _, line in lines) * 2 > len(lines):
         return "utf-8", ""  # a few broken cells only make their rows bad
     if all(_reads_western(line) for _, line in lines) and not _is_crowded([line for _, line in lines]):
-        return WESTERN, "Read as Windows-1252 (cp1252), because it is not UTF-8; if names look wrong: --encoding NAME"
+        return (
+            WESTERN,
+            "Read as Windows-1252 (cp1252) because it is not valid UTF-8. If names look wrong, use --encoding NAME",
+        )
     raise _unclear(path, lines)
 
 
@@ -125,9 +128,9 @@ def _unclear(path: Path, lines: list[tuple[int, bytes]]) -> LockstepError:
             readings.setdefault(shown(_part(text), limit=40), name)
     told = "; ".join(f"{name}: {text}" for text, name in list(readings.items())[:5])
     return invalid(
-        f"The encoding of {path.name} is not clear: it is not UTF-8",
-        why=f"Line {number} reads {told}" if told else f"Line {number} is not text in any encoding that is known here",
-        next_step=f"Name the one that reads right: --encoding {next(iter(readings.values()), WESTERN)}",
+        f"Cannot determine the encoding of {path.name}: it is not valid UTF-8",
+        why=f"Line {number} reads {told}" if told else f"Line {number} is not valid text in any known encoding",
+        next_step=f"Choose the correct one: --encoding {next(iter(readings.values()), WESTERN)}",
         code="EncodingUnclear",
     )
 

@@ -77,13 +77,13 @@ class CsvPass:
         state, stable = self.columns.state, self.columns.stable
         if state:
             yield (
-                f"The column {shown(state)} is ignored; if it says whose account is disabled: "
-                f'--map "{shown(state)}=accountEnabled", and what its words mean: --value "{shown(state)}:WORD=false"'
+                f"The column {shown(state)} is ignored. If it shows which accounts are disabled, use "
+                f'--map "{shown(state)}=accountEnabled" and give the meaning of its values: --value "{shown(state)}:WORD=false"'
             )
         if self.is_first and self.key != KEY:
-            better = f"{shown(stable)} looks like a better key" if stable else "A number for life is a better key"
+            better = f"{shown(stable)} looks like a better key" if stable else "A permanent number is a better key"
             yield (
-                f"People are recognised by {self.key}, so a renamed person is a leaver and a joiner. "
+                f"People are identified by {self.key}, so a renamed person counts as a leaver and a joiner. "
                 f'{better}: --map "{shown(stable) or "COLUMN"}=id"'
             )
 
@@ -194,7 +194,7 @@ class CsvPass:
     def _unproven(self, last: BadRow | None) -> str:
         """Why the end of the file does not prove that it is complete, or "". *last*: the last row if it is unusable."""
         if _state(self.path) != self._state:
-            return "The file changed while it was read"
+            return "The file changed while it was being read"
         # An unreadable value in a complete row does not suggest that the file was cut off.
         if last is not None and (last.cause is Cause.CELLS or not _ends_with_a_line_end(self.path)):
             return f"The file may be cut off: line {last.line} {last.reason}"
@@ -259,11 +259,11 @@ class CsvPass:
     def _unusable(self, number: int, name: str, text: str, wrong: UnreadableValue, key: str) -> _Unusable:
         reason = str(wrong)
         if wrong.cause is Cause.BYTES:
-            reason = f"is not valid {self.form.encoding.upper()}; name the encoding of the file: --encoding cp1252"
+            reason = f"is not valid {self.form.encoding.upper()}; specify the encoding of the file: --encoding cp1252"
         if wrong.cause is Cause.WORD:
             inverse = any(one.column.name == name and one.column.is_inverse for one in self.cells)
             meaning = "disabled" if inverse else "false"
-            reason = f'{reason}; say what it means: --value "{shown(name)}:{shown(text.strip())}={meaning}"'
+            reason = f'{reason}; specify what it means: --value "{shown(name)}:{shown(text.strip())}={meaning}"'
         return _Unusable(number, name, reason, key, cause=wrong.cause, word=text.strip())
 
     def _user_principal_name(self, row: list[str]) -> str:
@@ -305,7 +305,7 @@ def _cell(number: int, name: str, text: str) -> str:
     if not text:
         raise _Unusable(number, name, "is empty", cause=Cause.EMPTY)
     if len(text) > _LONGEST_KEY:
-        reason = f"has {len(text)} characters, at most {_LONGEST_KEY} are possible"
+        reason = f"has {len(text)} characters; the limit is {_LONGEST_KEY}"
         raise _Unusable(number, name, reason, cause=Cause.LENGTH)
     if not _is_text(text):
         raise _Unusable(number, name, f'holds bytes that are not text: "{shown(text)}"', cause=Cause.BYTES)

@@ -49,14 +49,14 @@ def guess_kind(header: Sequence[str], mapping: ColumnMap) -> PassKind:
     raise invalid(
         "The file is not a list of people, groups or members",
         why=f"Its columns are: {listed(header)}",
-        next_step="Say what it holds and map its columns: --kind people --map COLUMN=userPrincipalName",
+        next_step="Specify what it contains and map its columns: --kind people --map COLUMN=userPrincipalName",
         code="UnknownHeader",
     )
 
 
 def _members_of_which_group() -> LockstepError:
     return invalid(
-        "The file is a list of members and does not say of which group",
+        "The file lists group members but does not name the group",
         why="It has the columns of Entra's Download members",
-        next_step="Name the group: --group NAME; if it is a list of all people: --kind people",
+        next_step="Name the group: --group NAME. If it lists all people: --kind people",
     )

@@ -100,7 +100,7 @@ def _check_meaning(column: str, meaning: str) -> None:
     if known or person_attribute(meaning) is not None or group_attribute(meaning) is not None:
         return
     raise invalid(
-        f'There is no attribute "{shown(meaning)}" to map {column} to',
+        f'Cannot map {column}: unknown attribute "{shown(meaning)}"',
         next_step=did_you_mean(meaning, PERSON_ATTRIBUTES, most=3, otherwise="See: lockstep people attributes"),
     )
 

@@ -73,7 +73,7 @@ def first_row(path: Path, form: TextForm) -> list[str]:
             _, header = next(records(file, form), (0, []))
     except (LookupError, UnicodeError):
         raise invalid(
-            f"{path.name} cannot be read as {form.encoding}", next_step="Name its encoding: --encoding cp1252"
+            f"{path.name} cannot be read as {form.encoding}", next_step="Specify its encoding: --encoding cp1252"
         ) from None
     if isinstance(header, csv.Error) or not header or len(header) > _MOST_COLUMNS:
         raise invalid(
@@ -108,7 +108,7 @@ def _under_a_title(
         title = shown(lines[form.prologue].strip().strip(";,\t|"))
         return invalid(
             f'{path.name} begins with a title: "{title}"',
-            why=f"The names of the columns are on line {number}",
+            why=f"The column names are on line {number}",
             next_step=f"Remove the lines above line {number}",
             code="TitleAboveHeader",
         )

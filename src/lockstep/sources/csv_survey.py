@@ -39,8 +39,8 @@ class DateEvidence:
         if len(self.proofs) == 2:
             (day, day_line), (month, month_line) = self.proofs[DayOrder.DAY_FIRST], self.proofs[DayOrder.MONTH_FIRST]
             raise self._unclear(
-                f'Line {day_line} has "{shown(day)}", where the day comes first, and line {month_line} "{shown(month)}"',
-                "Write the dates in one form, best 2026-03-31",
+                f'Line {day_line} has "{shown(day)}", where the day comes first, but line {month_line} "{shown(month)}"',
+                "Write all dates in one format, preferably 2026-03-31",
             )
         if self.proofs:
             return next(iter(self.proofs))
@@ -51,12 +51,13 @@ class DateEvidence:
         text, line = self.open
         cure = " or ".join(f'--date-format "{self.column}:{order.value}"' for order in DayOrder)
         raise self._unclear(
-            f'"{shown(text)}" on line {line} is two dates, and no other date of the column proves which', cure
+            f'"{shown(text)}" on line {line} is ambiguous, and no other date in the column shows which comes first',
+            cure,
         )
 
     def _unclear(self, why: str, cure: str) -> LockstepError:
         return invalid(
-            f"The dates of the column {shown(self.column)} can be read in two ways",
+            f"The dates in the column {shown(self.column)} can be read in two ways",
             why=why,
             next_step=cure,
             code="DatesUnclear",
@@ -90,17 +91,17 @@ class Findings:
     def _cure(self, column: str, cause: Cause) -> str:
         match cause:
             case Cause.BYTES:
-                return "Name the encoding of the file: --encoding cp1252"
+                return "Specify the encoding of the file: --encoding cp1252"
             case Cause.WORD:
                 # Not ready to be pasted: only the administrator knows which of the two the word means.
                 either = "enabled|disabled" if column in self.of_accounts else "true|false"
                 words = [f'--value "{column}:{shown(word)}={either}"' for word in self.words.get(column, {})]
-                return f"Say what the words mean: {' '.join(words)}"
+                return f"Specify what the values mean: {' '.join(words)}"
             case Cause.DATE:
-                return f'Say how its dates are written: --date-format "{column}:DD.MM.YYYY"'
+                return f'Specify its date format: --date-format "{column}:DD.MM.YYYY"'
             case Cause.CELLS:
-                return "Name the delimiter: --delimiter ';'"
+                return "Specify the delimiter: --delimiter ';'"
             case Cause.EMPTY | Cause.FORM:
-                return f"Map the column that holds it: --map COLUMN={column}"
+                return f"Map the column that contains it: --map COLUMN={column}"
             case _:
-                return "Correct the column, or leave it out of the file"
+                return "Correct the column, or remove it from the file"

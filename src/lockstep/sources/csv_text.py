@@ -55,9 +55,7 @@ def sniff(path: Path, *, encoding: str = "", delimiter: str = "") -> TextForm:
     text = head.decode(found, "surrogateescape" if found.startswith("utf-8") else "replace")
     _refuse_markup(path, text)
     if named and len(text) > 40 and text.count("\ufffd") * 5 > len(text):
-        raise invalid(
-            f"{path.name} is not text in the encoding {encoding}", next_step="Leave --encoding out, or name another"
-        )
+        raise invalid(f"{path.name} is not valid {encoding} text", next_step="Omit --encoding, or specify another one")
     prologue, hinted = _prologue(text)
     body = "".join(text.splitlines(keepends=True)[prologue:]) if prologue else text
     return TextForm(found, delimiter or hinted or guess_delimiter(body), prologue, note)
@@ -68,8 +66,8 @@ def check_delimiter(delimiter: str) -> None:
     if delimiter and (len(delimiter) > 1 or delimiter.isalnum() or delimiter in '"\r\n\0 '):
         raise invalid(
             f'"{delimiter}" cannot be the delimiter of a CSV file',
-            why="A delimiter is one character, and not a letter, a digit, a quote or a blank",
-            next_step="Leave --delimiter out to have it found out, or give it as --delimiter ';' or --delimiter tab",
+            why="A delimiter is a single character, but not a letter, digit, quote or space",
+            next_step="Omit --delimiter to detect it, or specify it, for example --delimiter ';' or --delimiter tab",
         )
 
 
@@ -117,7 +115,7 @@ def _head(path: Path) -> bytes:
             what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
             raise invalid(
                 f"{path} is {what}",
-                why="A source is read more than once",
+                why="A source must be a file that can be read more than once",
                 next_step="Save the list to a file, or pipe it in: lockstep sources import - < FILE",
             )
         with path.open("rb") as file:
@@ -157,7 +155,7 @@ def _refuse_markup(path: Path, text: str) -> None:
     if start.startswith(("<!doctype", "<html", "<?xml", "<head", "<body")):
         kind = "a web page" if "html" in start else "XML"
         raise _no_csv(
-            path, f"it is {kind}", "Was it saved from a sign-in page? Download the list again while signed in"
+            path, f"it is {kind}", "You may have saved a sign-in page. Download the list again while signed in"
         )
 
 

@@ -64,8 +64,8 @@ def _first_bytes(source: BinaryIO, shown: str, seconds: float) -> bytes:
     while found == b"":
         if time.monotonic() > deadline:
             raise invalid(
-                f"Nobody wrote to {shown} within {seconds:g} seconds",
-                next_step="Start what writes to it first, or name a file",
+                f"Nothing was written to {shown} within {seconds:g} seconds",
+                next_step="Start the program that writes to it first, or name a file",
             )
         time.sleep(_LOOK_EVERY_SECONDS)
         found = source.read(1)

@@ -35,7 +35,7 @@ def _open_csv_files(config: Mapping[str, Any], keys: Mapping[str, str]) -> list[
     """The passes of `files` ([{path, kind?, group?}]): people first, then groups, then members, in whatever order they are given."""
     files = config.get("files") or []
     if not files:
-        raise invalid("The source has no file", next_step="Name one: lockstep sources add NAME --people FILE")
+        raise invalid("The source has no file", next_step="Add one: lockstep sources add NAME --people FILE")
     _check_interval(config.get("every"))
     paths = [Path(file["path"]) for file in files]
     options = _options_of_each(paths, csv_options(config, keys))
@@ -57,7 +57,7 @@ def _check_interval(every: object) -> None:
     length = parse_duration(str(every)) if every is not None else SHORTEST_INTERVAL
     if length is None or length < SHORTEST_INTERVAL:
         raise invalid(
-            f'A source cannot be read every "{every}"',
+            f'"{every}" is not a valid import interval',
             next_step="Write the interval as PT15M or P1D; the shortest is PT1M",
         )
 
@@ -83,7 +83,7 @@ def _mapping(part: object, name: str) -> dict[str, Any]:
     if part is None:
         return {}
     if not isinstance(part, Mapping):
-        raise invalid(f"The {name} of the source must be a map of names", next_step="See: docs/reference/csv.md")
+        raise invalid(f"The {name} of the source must be a mapping of names", next_step="See: docs/reference/csv.md")
     return {str(key): value for key, value in part.items()}
 
 
@@ -115,5 +115,5 @@ def open_source(kind: str, config: Mapping[str, Any], keys: Mapping[str, str]) -
     Raises LockstepError for an unknown kind, and for any error that the source finds.
     """
     if kind not in KINDS:
-        raise invalid(f"There is no kind of source called {kind}", next_step=f"There are: {', '.join(sorted(KINDS))}")
+        raise invalid(f"Unknown kind of source: {kind}", next_step=f"Available: {', '.join(sorted(KINDS))}")
     return KINDS[kind].open(config, keys)

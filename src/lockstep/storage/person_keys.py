@@ -56,7 +56,7 @@ async def replace_keys(connection: Connection, source: str, keys: Mapping[str, s
         )
     except psycopg.errors.UniqueViolation:
         raise conflict(
-            f"Somebody of {source} who is not in its file has one of the new keys; nothing was changed",
-            next_step=f"Import the file first, so that those who are not in it leave: lockstep sources import {source}",
+            f"A person of {source} who is not in the file already has one of the new keys; nothing was changed",
+            next_step=f"Import the file first, so that people missing from it leave: lockstep sources import {source}",
         ) from None
     return changed

@@ -158,7 +158,9 @@ async def end_quarantine(connection: Connection, job: Job) -> None:
 async def log_listing_given_up(connection: Connection, job: Job, kind: ObjectKind, answer: Answer) -> None:
     """The accounts are asked for one by one: that costs a request for each, and a person may want to know why."""
     what = "people" if kind is ObjectKind.USER else "groups"
-    await _log(connection, job, answer, begins=f"The list of {what} cannot be used, so each is asked for: ")
+    await _log(
+        connection, job, answer, begins=f"The list of {what} cannot be used, so each object is read individually: "
+    )
 
 
 def error_row(answer: Answer) -> Row:

@@ -26,7 +26,7 @@ async def read_target_settings(
         raise LockstepError(
             Kind.UNAUTHORIZED,
             f"{job.app_display_name} has no credentials",
-            next_step=f"Give them: lockstep creds set {job.app_name} --tenant-url URL --token-stdin",
+            next_step=f"Set them: lockstep creds set {job.app_name} --tenant-url URL --token-stdin",
             code="Unauthorized",
         )
     secret = vault.open(row[1], purpose=TOKEN, name=job.app, shown=job.app_name)

@@ -25,14 +25,14 @@ class Row:
     next_step: str = ""
 
 
-TRY_LATER = "Nothing to do: Lockstep checks whether it happened, and tries again"
+TRY_LATER = "Nothing to do: Lockstep checks whether the change was made, and retries"
 CHECK_URL = "Check the tenant URL: it usually ends with /scim/v2. Then run: lockstep creds test {app}"
 
 BY_STATUS: Mapping[int, Row] = {
     400: Row(
         Verdict.REFUSED,
         "UnprocessableEntity",
-        "{name} did not accept the request{detail}",
+        "{name} rejected the request{detail}",
         "Correct the value or the mapping",
     ),
     401: Row(
@@ -44,51 +44,53 @@ BY_STATUS: Mapping[int, Row] = {
     402: Row(
         Verdict.REFUSED,
         "LicenseLimitExceeded",
-        "{name} has no seat left{detail}",
-        "Free or buy seats in {name}",
+        "{name} has no free seats{detail}",
+        "Free up or buy seats in {name}",
     ),
     403: Row(
         Verdict.UNAUTHORIZED,
         "InsufficientRights",
         "{name} accepted the credentials but does not permit {at} (HTTP 403){detail}",
-        "Check that the key belongs to an administrator of {name} and may provision",
+        "Check that the key belongs to an administrator of {name} and is allowed to provision",
     ),
-    404: Row(Verdict.REFUSED, NOT_SCIM, "{name} has nothing at {at} (HTTP 404)", CHECK_URL),
+    404: Row(Verdict.REFUSED, NOT_SCIM, "{name} found nothing at {at} (HTTP 404)", CHECK_URL),
     405: Row(
         Verdict.REFUSED,
         "MethodNotAllowed",
         "{name} does not allow {at} (HTTP 405){detail}",
-        "Check in its documentation what {name} supports, and switch this action off in the mapping",
+        "Check the documentation of {name} for what it supports, and disable this action in the mapping",
     ),
-    406: Row(Verdict.REFUSED, NOT_SCIM, "{name} does not answer in SCIM (HTTP 406) at {at}", CHECK_URL),
+    406: Row(Verdict.REFUSED, NOT_SCIM, "{name} does not offer the SCIM media type at {at} (HTTP 406)", CHECK_URL),
     408: Row(Verdict.AMBIGUOUS, "Timeout", "{name} gave up waiting for the request (HTTP 408)", TRY_LATER),
     409: Row(
         Verdict.CONFLICT,
         "Conflict",
-        "{name} says that the value is taken by another account (HTTP 409){detail}",
+        "{name} reports that the value is already used by another account (HTTP 409){detail}",
         "Correct the value, or choose a matching attribute that finds the other account",
     ),
-    410: Row(Verdict.REFUSED, NOT_SCIM, "{name} has given up {at} (HTTP 410)", CHECK_URL),
+    410: Row(Verdict.REFUSED, NOT_SCIM, "{name} reports that {at} is permanently gone (HTTP 410)", CHECK_URL),
     412: Row(
         Verdict.STALE,
         "Conflict",
         "The account was changed in {name} since Lockstep read it (HTTP 412)",
-        "Nothing to do: Lockstep reads it again and decides anew",
+        "Nothing to do: Lockstep reads it again and re-evaluates it",
     ),
     413: Row(
         Verdict.REFUSED,
         "UnprocessableEntity",
         "The request is too large for {name} (HTTP 413){detail}",
-        "Let Lockstep send fewer values at once",
+        "Reduce the number of values that Lockstep sends at once",
     ),
-    415: Row(Verdict.REFUSED, NOT_SCIM, "{name} does not take SCIM's media type (HTTP 415) at {at}", CHECK_URL),
+    415: Row(Verdict.REFUSED, NOT_SCIM, "{name} does not accept the SCIM media type at {at} (HTTP 415)", CHECK_URL),
     422: Row(
         Verdict.REFUSED,
         "UnprocessableEntity",
-        "{name} could not use what was sent (HTTP 422){detail}",
+        "{name} could not process the request (HTTP 422){detail}",
         "Correct the value or the mapping",
     ),
-    423: Row(Verdict.REFUSED, "NotPermitted", "The account is locked in {name} (HTTP 423){detail}", "Unlock it there"),
+    423: Row(
+        Verdict.REFUSED, "NotPermitted", "The account is locked in {name} (HTTP 423){detail}", "Unlock it in {name}"
+    ),
     429: Row(
         Verdict.THROTTLED,
         "TooManyRequests",
@@ -99,20 +101,20 @@ BY_STATUS: Mapping[int, Row] = {
         Verdict.REFUSED,
         "NotImplemented",
         "{name} does not implement {at} (HTTP 501){detail}",
-        "Check in its documentation what {name} supports, and switch this action off in the mapping",
+        "Check the documentation of {name} for what it supports, and disable this action in the mapping",
     ),
     503: Row(
         Verdict.THROTTLED,
         "TooManyRequests",
-        "{name} is not available at the moment (HTTP 503){detail}",
-        "Nothing to do: Lockstep tries again later",
+        "{name} is temporarily unavailable (HTTP 503){detail}",
+        "Nothing to do: Lockstep retries later",
     ),
 }
 REDIRECTED = Row(
     Verdict.REFUSED,
     "WebExceptionProtocolError",
-    "{name} sends {at} to another address (HTTP {status}), and Lockstep does not take a secret token there",
-    "Put the address that {name} really has into the tenant URL",
+    "{name} redirects {at} to another address (HTTP {status}), and Lockstep does not send a secret token there",
+    "Set the tenant URL to the final address of {name}",
 )
 BROKEN = Row(
     Verdict.AMBIGUOUS,
@@ -123,20 +125,20 @@ BROKEN = Row(
 NO_RESOURCE = Row(
     Verdict.AMBIGUOUS,
     NOT_SCIM,
-    "{name} answered {at} with HTTP {status}, but not with the account as SCIM demands",
+    "{name} answered {at} with HTTP {status}, but without the account, which SCIM requires",
     TRY_LATER,
 )
 WEB_PAGE = Row(
     Verdict.AMBIGUOUS,
     NOT_SCIM,
     "{name} answered {at} with something that is not SCIM (HTTP {status}, {what})",
-    "Check the tenant URL, and whether a sign-in page or a proxy stands before {name}",
+    "Check the tenant URL, and whether a sign-in page or a proxy is in front of {name}",
 )
 OTHER_ACCOUNT = Row(
     Verdict.AMBIGUOUS,
     NOT_SCIM,
-    "{name} answered {at} with another account than the one that was asked for",
-    "Report it to the makers of {name}: Lockstep does not touch an account that it did not ask for",
+    "{name} answered {at} with a different account than the one requested",
+    "Report it to the vendor of {name}: Lockstep does not change an account that it did not request",
 )
 VANISHED = Row(
     Verdict.GONE,
@@ -150,42 +152,48 @@ GONE_ALREADY = Row(Verdict.DONE_ALREADY, "", "The account was no longer in {name
 BY_SCIM_TYPE: Mapping[str, Row] = {
     "uniqueness": BY_STATUS[409],
     "toomany": Row(
-        Verdict.REFUSED, "UnprocessableEntity", "The request is too much for {name} at once{detail}", "Ask for less"
+        Verdict.REFUSED,
+        "UnprocessableEntity",
+        "The request asks {name} for too much at once{detail}",
+        "Request less data",
     ),
     "mutability": Row(
         Verdict.REFUSED,
         "SchemaPropertyCanOnlyAcceptValue",
-        "{name} does not let this attribute be changed{detail}",
-        "Apply this mapping only during creation, or remove it",
+        "{name} does not allow this attribute to be changed{detail}",
+        "Apply this mapping only on creation, or remove it",
     ),
     "invalidvalue": Row(
         Verdict.REFUSED,
         "SchemaPropertyCanOnlyAcceptValue",
-        "{name} did not accept a value{detail}",
+        "{name} rejected a value{detail}",
         "Correct the value or the mapping",
     ),
     "invalidpath": Row(
         Verdict.REFUSED,
         "SchemaAttributeNotFound",
-        "{name} does not know an attribute that is mapped{detail}",
+        "{name} does not have an attribute that is mapped{detail}",
         "Remove the mapping, or correct its target attribute",
     ),
     "invalidfilter": Row(
         Verdict.REFUSED,
         "SchemaAttributeNotFound",
-        "{name} cannot search by this attribute{detail}",
+        "{name} cannot filter by this attribute{detail}",
         "Choose a matching attribute that {name} can filter by",
     ),
     "notarget": Row(
         Verdict.REFUSED,
         "SchemaAttributeNotFound",
-        "{name} has no value at the place that was to be changed{detail}",
-        "Nothing to do if it passes by itself: Lockstep reads the account again",
+        "{name} has no value at the path that was to be changed{detail}",
+        "Usually nothing to do: Lockstep reads the account again. If it persists, correct the mapping",
     ),
     "sensitive": Row(
-        Verdict.REFUSED, "NotPermitted", "{name} refuses this in a URL{detail}", "Choose another matching attribute"
+        Verdict.REFUSED,
+        "NotPermitted",
+        "{name} does not accept this value in a URL{detail}",
+        "Choose another matching attribute",
     ),
-    "invalidvers": Row(Verdict.REFUSED, NOT_SCIM, "{name} does not speak SCIM 2.0{detail}", CHECK_URL),
+    "invalidvers": Row(Verdict.REFUSED, NOT_SCIM, "{name} does not support SCIM 2.0{detail}", CHECK_URL),
 }
 MISSING_VALUE = Row(
     Verdict.REFUSED,

@@ -34,7 +34,7 @@ def read_list(request: ScimRequest, content: Mapping[str, Any]) -> tuple[tuple[A
     if isinstance(total, str) and total.isascii() and total.isdigit():
         total = int(total)
     if type(total) is not int or total < 0:
-        raise Dishonest("without the list of results that SCIM demands (totalResults is missing)")
+        raise Dishonest("without the list of results that SCIM requires (totalResults is missing)")
     resources = fields.get("resources")
     if resources is None:
         resources = []
@@ -52,11 +52,11 @@ def read_found(request: ScimRequest, content: Mapping[str, Any], *, attribute: s
     """The accounts that a search found. Raises Dishonest if one of them does not have the value that was searched for."""
     accounts, total = read_list(request, content)
     if total > 0 and not accounts:
-        raise Dishonest(f"with totalResults {total}, but showed none of them")
+        raise Dishonest(f"with totalResults {total}, but returned none of them")
     wanted = _folded(value)
     for account in accounts:
         if all(_folded(held) != wanted for held in values_at(account.resource, attribute)):
-            raise Dishonest(f"with accounts whose {attribute} is not the one asked for: it seems to ignore filters")
+            raise Dishonest(f"with accounts whose {attribute} is not the one requested: it seems to ignore filters")
     return accounts[:MOST_FOUND]
 
 
@@ -73,23 +73,23 @@ class Listing:
         """Check one page and advance. Raises Dishonest if the listing cannot be complete."""
         accounts, total = read_list(request, content)
         if self._total is not None and total < self._total:
-            raise Dishonest("while accounts were deleted, so that some may have been skipped")
+            raise Dishonest("while accounts were deleted, so some may have been skipped")
         if len({account.id for account in accounts}) < len(accounts):
             raise Dishonest("with the same account twice on one page")
         page = hash(tuple(account.id for account in accounts))
         if accounts and page in self._pages:
-            raise Dishonest("with a page that it had shown before")
+            raise Dishonest("with a page that it had already returned")
         self._pages.add(page)
         self._total = total
         self._read += len(accounts)
         self.next_index = self._read + 1
         if self._read > total:
-            raise Dishonest(f"with more accounts than the {total} that it announced")
+            raise Dishonest(f"with more accounts than the reported total of {total}")
         is_last = self._read == total
         if not accounts and not is_last:
-            raise Dishonest(f"with {self._read} accounts, but announced {total}")
+            raise Dishonest(f"with {self._read} accounts, but reported a total of {total}")
         if len(self._pages) >= MOST_PAGES and not is_last:
-            raise Dishonest("with pages without end")
+            raise Dishonest("with an endless series of pages")
         return TargetPage(accounts, total, is_last)
 
 

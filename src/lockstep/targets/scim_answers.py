@@ -87,11 +87,11 @@ def read_trouble(call: Call, error: WireError, sayer: Sayer) -> Answer:
     verdict, code = TROUBLES[error.trouble]
     sentence = f"{sayer.display_name} cannot be reached: {error.sentence}"
     if error.trouble is Trouble.BLOCKED:
-        sentence = f"Lockstep does not connect to {sayer.display_name}: {error.sentence}"
+        sentence = f"Lockstep refuses to connect to {sayer.display_name}: {error.sentence}"
     elif call.is_read and error.trouble.was_sent:
-        sentence = f"{sayer.display_name} gave no usable answer: {error.sentence}"
+        sentence = f"{sayer.display_name} gave no usable response: {error.sentence}"
     elif error.trouble.was_sent:
-        sentence = f"{sayer.display_name} may or may not have done it: {error.sentence}"
+        sentence = f"{sayer.display_name} may or may not have carried out the request: {error.sentence}"
     return Answer(verdict, None, code, sayer.redactor.text(sentence), error.next_step or TRY_LATER)
 
 
@@ -109,7 +109,7 @@ def scim_detail(content: Mapping[str, Any] | None, redactor: Redactor) -> str:
 def not_scim(request: ScimRequest, url: str, sayer: Sayer, fault: str) -> Answer:
     """A response with a success status that breaks the protocol; *fault* says how."""
     sentence = f"{sayer.display_name} answered {request.method} {_shown(url)} {fault}"
-    step = f"Report it to the makers of {sayer.display_name}: Lockstep cannot rely on such an answer"
+    step = f"Report it to the vendor of {sayer.display_name}: Lockstep cannot rely on such a response"
     return Answer(Verdict.AMBIGUOUS, None, NOT_SCIM, sayer.redactor.text(sentence), step)
 
 

@@ -151,7 +151,7 @@ class ScimTarget(Target):
         build = partial(update_request, kind, target_id, current=resource, mode=mode, hidden=hidden)
         request = build(changes, etag=etag, bare_manager=bool(self._bare_manager))
         if request is None:
-            detail = "The account had these values already"
+            detail = "The account already had these values"
             return Answer(Verdict.DONE_ALREADY, current, detail=detail, exchanges=looked)
         answer = await self._patch_or_put(request, put, operation_id, deadline)
         is_unknown = self._bare_manager is None and may_be_about_managers(changes, answer)
@@ -169,7 +169,7 @@ class ScimTarget(Target):
         self, group_id: str, *, add: Sequence[str], remove: Sequence[str], operation_id: str
     ) -> Answer:
         if not add and not remove:
-            return Answer(Verdict.DONE_ALREADY, detail="No member was to change")
+            return Answer(Verdict.DONE_ALREADY, detail="No members needed changing")
         put = partial(put_members_request, group_id, add=add, remove=remove)
         if ObjectKind.GROUP in self._without_patch:
             return await self._put(ObjectKind.GROUP, group_id, put, operation_id, self._deadline())
@@ -330,8 +330,8 @@ class ScimTarget(Target):
         return Answer(
             Verdict.THROTTLED,
             code="TooManyRequests",
-            detail=f"{name} takes no more requests at the moment; nothing was sent",
-            next_step="Nothing to do: Lockstep sends it when its turn comes",
+            detail=f"{name} cannot be sent more requests at the moment; nothing was sent",
+            next_step="Nothing to do: Lockstep sends it later",
             retry_at=datetime.now(UTC) + timedelta(seconds=early.wait_seconds),
         )
 

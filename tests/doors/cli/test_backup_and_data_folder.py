@@ -41,7 +41,7 @@ def test_full_disk_is_one_line_and_exit_74() -> None:
         command = [sys.executable, "-c", "from lockstep.cli import main; main()", "version"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 74
-    assert done.stderr.startswith("error: Not everything could be written")
+    assert done.stderr.startswith("error: Not all output could be written")
     assert "Exception" not in done.stderr
 
 
@@ -62,7 +62,7 @@ def test_backup_is_restored_with_provisioning_off_and_a_missing_key_is_told(
         )  # fmt: skip
         assert run(["--data", str(first), "start", "documo"]) == 0
         assert run(["--data", str(first), "backup", str(saved)]) == 0
-        assert "The key is not in it" in capsys.readouterr().err
+        assert "The key is not included" in capsys.readouterr().err
 
         assert run(["--data", str(second), "restore", str(saved)]) == 0
         assert run(["--data", str(second), "restore", str(saved)]) == 7
@@ -99,7 +99,7 @@ def test_restore_that_is_cut_off_lets_nothing_else_in_and_can_be_made_again(
 
         assert run(["--data", str(second), "restore", str(cut)]) != 0
         assert run(["--data", str(second), "people", "list"]) == 7
-        assert "did not end" in capsys.readouterr().err
+        assert "did not finish" in capsys.readouterr().err
 
         assert run(["--data", str(second), "restore", str(saved)]) == 0
         assert run(["--data", str(second), "people", "list"]) == 0
@@ -196,7 +196,7 @@ def test_database_that_its_own_server_restored_is_switched_off_and_starts_after_
     assert "lockstep sources import csv" in said.err
     refused = started("start", "documo")
     assert refused.code == 7
-    assert "Read them again: lockstep sources import csv" in refused.err
+    assert "Import them again: lockstep sources import csv" in refused.err
     assert started("sources", "import", str(tmp_path / "people.csv")).code == 0
     assert started("start", "documo").code == 0
     assert started("restore", "--by-hand").code == 0

@@ -21,5 +21,5 @@ def test_the_deep_test_tries_all_that_is_written_and_leaves_nothing_behind(
     rows = said.json["items"]
     assert said.code == 0, said.out
     assert len(rows) > 20 and all(row["passed"] for row in rows if row["tried"])
-    assert rows[-1]["sentence"] == "Everything that was made was deleted"
+    assert rows[-1]["sentence"] == "Everything that was created was deleted"
     assert documo.users() == {}

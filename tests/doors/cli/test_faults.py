@@ -42,7 +42,10 @@ async def test_database_that_went_away_is_told_as_such(lockstep_database: Databa
 
     for fault in (lost, closed, ExceptionGroup("several", [lost, closed])):
         told = as_error(fault)
-        assert (told.exit_code, told.detail) == (69, "The database went away while the command was at work")
+        assert (told.exit_code, told.detail) == (
+            69,
+            "The connection to the database was lost while the command was running",
+        )
     assert as_error(ours).kind is Kind.INTERNAL
     assert as_error(ExceptionGroup("several", [lost, ours])).kind is Kind.INTERNAL
 

@@ -121,7 +121,7 @@ def test_both_limits_for_leavers_are_shown_and_set(contoso: Lockstep) -> None:
     off = contoso("settings", "documo", "--deletion-threshold", "0%", "-o", "json").json
 
     assert "held above 500, or 20% of the linked accounts" in before
-    assert "held above 50 grants of power, 500 renames, 500 emptied values, 20%" in before
+    assert "held above 50 granted privileges, 500 renames, 500 emptied values, 20%" in before
     assert (changed["deletionThreshold"], changed["deletionThresholdPercent"]) == (50, 10)
     assert (off["deletionThreshold"], off["deletionThresholdPercent"]) == (50, None)
     assert contoso("settings", "documo", "--deletion-threshold", "many").code == 64

@@ -39,7 +39,7 @@ def test_source_that_shrank_ends_with_6_until_somebody_decides(lockstep: Lockste
     confirmed = lockstep("sources", "confirm", "csv", "--yes")
 
     assert (held.code, waiting.code, unasked.code, confirmed.code) == (6, 6, 64, 0)
-    assert "47 of 50 people (94%) are not in the source any more" in held.err
+    assert "47 of 50 people (94%) are no longer in the source" in held.err
     assert "Add --yes" in unasked.err
     assert confirmed.out == "47 have left.\n"
     assert lockstep("sources", "status", "csv").code == 0
@@ -65,9 +65,9 @@ def test_registered_source_is_imported_by_its_name(lockstep: Lockstep, tmp_path:
     ("arguments", "code", "words"),
     [
         (["sources", "import", "nowhere.csv"], 5, "There is no file"),
-        (["sources", "import", "hr"], 5, 'There is no source "hr"'),
+        (["sources", "import", "hr"], 5, 'Unknown source "hr"'),
         (["assign", "documo", "--user", "kim.borg@contoso.test"], 5, "Did you mean kim.berg@contoso.test?"),
-        (["assign", "documo", "--group", "nobody"], 5, 'There is no group "nobody"'),
+        (["assign", "documo", "--group", "nobody"], 5, 'Unknown group "nobody"'),
         (["assign", "documo"], 64, "No person or group is named"),
         (["apps", "add", "dokumo"], 5, "documo"),
         (["apps", "add", "documo"], 7, "--name documo-2"),
@@ -199,7 +199,7 @@ def test_dry_run_names_people_and_the_import_after_it_does_what_it_said(lockstep
         ["+", "created", upn("cy")],
         ["-", "removed", upn("bo")],
     ]
-    assert "Nothing was changed." in looked.err
+    assert "Nothing changed." in looked.err
     assert "read: 1 created, 1 updated, 1 removed" in done.out
 
 

@@ -92,7 +92,7 @@ def test_audit_is_narrowed_down_and_says_that_there_is_more(started: Lockstep) -
     first = started("audit", "--limit", "1")
 
     assert {one["object"] for one in found} == {upn("anna")}
-    assert "There are more." in first.err
+    assert "There are more entries." in first.err
     assert started("audit", "--actor", "somebody else").err == "No audit entries match.\n"
     assert started("audit", "show", "999").code == 5
 
@@ -140,5 +140,5 @@ def test_log_says_what_caused_a_loss_of_access(started: Lockstep) -> None:
 
     found = list(csv.DictReader(io.StringIO(started("logs", "--action", "disable", "-o", "csv").out)))
 
-    assert {row["cause"] for row in found} == {"disabled in the directory", "left the scope: not assigned any more"}
+    assert {row["cause"] for row in found} == {"disabled in the directory", "left the scope: no longer assigned"}
     assert "cause    " in started("logs", "show", found[0]["number"]).out

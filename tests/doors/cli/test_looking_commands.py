@@ -127,7 +127,7 @@ def test_the_only_matching_attribute_stays_one(contoso: Lockstep, change: tuple[
     refused = contoso("map", "set", "documo", "userName", *change)
 
     assert refused.code == 7
-    assert "userName is the only attribute by which accounts are matched" in refused.err
+    assert "userName is the only matching attribute" in refused.err
     assert contoso("map", "show", "documo", "userName", "-o", "json").json["match"] == 1
 
 
@@ -143,7 +143,7 @@ def test_scope_by_a_group_that_there_is_not_is_refused(contoso: Lockstep, tmp_pa
 
     refused = contoso("scope", "set", "documo", "--file", str(file), "--yes")
 
-    assert (refused.code, refused.err.splitlines()[0]) == (5, 'error: There is no group "nope"')
+    assert (refused.code, refused.err.splitlines()[0]) == (5, 'error: Unknown group "nope"')
     assert contoso("scope", "show", "documo", "-o", "json").json["scopingFilters"] == []
 
 
@@ -268,7 +268,7 @@ def test_doctor_fails_while_leavers_wait_for_a_worker(started: Lockstep) -> None
         (["status", "dokumo"], 5, "Did you mean documo?"),
         (["run", "documo"], 7, "lockstep start documo"),
         (["start", "documo"], 4, "lockstep creds set documo"),
-        (["push", "documo"], 64, "No person is named"),
+        (["push", "documo"], 64, "No person or group is named"),
         (["push", "documo", "kim.borg@contoso.test", "--dry-run"], 5, "Did you mean kim.berg@contoso.test?"),
         (["restart", "documo", "--reset", "everything"], 64, "watermark"),
         (["settings", "documo", "--scope", "everyone"], 64, "assigned or all"),

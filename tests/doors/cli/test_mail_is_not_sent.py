@@ -27,7 +27,7 @@ def test_settings_keep_the_address_and_say_each_time_that_no_mail_is_sent(contos
     shown = contoso("settings", "documo")
 
     assert tells(changed) and tells(shown)
-    assert "it@contoso.test (kept; no mail is sent in this version)" in shown.out
+    assert "it@contoso.test (stored; this version sends no mail)" in shown.out
     row = contoso("settings", "documo", "-o", "json").json
     assert (row["notificationEmail"], row["mailIsSent"]) == ("it@contoso.test", False)
     assert tells(contoso("settings", "documo", "--email-on-failure"))

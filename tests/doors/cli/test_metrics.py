@@ -22,7 +22,7 @@ def test_metrics_follow_a_person_through_provisioning_and_name_nobody(
     port = free_port()
     page = Page(f"http://127.0.0.1:{port}/metrics", TOKEN)
     written = "lockstep_objects_written_total"
-    with process("lockstep", "serve", "--port", str(port), ready="Lockstep serves"):
+    with process("lockstep", "serve", "--port", str(port), ready="Lockstep is listening"):
         before = page.scrape()
         assert before.value("lockstep_job_state", application="documo", state="not_started") == 1
         assert before.value(written, action="create", result="success") == 0
@@ -56,7 +56,7 @@ def test_metrics_of_waiting_leavers_and_held_writes(started: Lockstep, monkeypat
     assert started("settings", "documo", "--deletion-threshold", "1", "--yes").code == 0
     port = free_port()
     page = Page(f"http://127.0.0.1:{port}/metrics", TOKEN)
-    with process("lockstep", "serve", "--no-worker", "--port", str(port), ready="Lockstep serves"):
+    with process("lockstep", "serve", "--no-worker", "--port", str(port), ready="Lockstep is listening"):
         assert page.scrape().value("lockstep_leavers_waiting", application="documo") == 0
 
         assert started("people", "disable", upn("anna"), upn("bo")).code == 0
@@ -74,13 +74,13 @@ def test_metrics_of_waiting_leavers_and_held_writes(started: Lockstep, monkeypat
 def test_metrics_need_the_token_and_are_off_without_one(contoso: Lockstep, monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     page = Page(f"http://127.0.0.1:{port}/metrics")
-    with process("lockstep", "serve", "--no-worker", "--port", str(port), ready="Lockstep serves"):
+    with process("lockstep", "serve", "--no-worker", "--port", str(port), ready="Lockstep is listening"):
         status, text = page.get(Authorization="Bearer ")
         assert status == 404
         assert "LOCKSTEP_METRICS_TOKEN" in text
 
     monkeypatch.setenv("LOCKSTEP_METRICS_TOKEN", TOKEN)
-    with process("lockstep", "serve", "--no-worker", "--port", str(port), ready="Lockstep serves"):
+    with process("lockstep", "serve", "--no-worker", "--port", str(port), ready="Lockstep is listening"):
         for headers in (
             {},
             {"Authorization": "Bearer "},
@@ -99,7 +99,7 @@ def test_worker_shows_its_own_requests_and_leaves_the_database_to_the_server(
     monkeypatch.setenv("LOCKSTEP_METRICS_TOKEN", TOKEN)
     port = free_port()
     page = Page(f"http://127.0.0.1:{port}/metrics", TOKEN)
-    with process("lockstep", "worker", "--health-port", str(port), ready="Lockstep works"):
+    with process("lockstep", "worker", "--health-port", str(port), ready="Lockstep worker started"):
         assert connected("start", "documo").code == 0
         figures = page.until(
             lambda one: (one.value("lockstep_application_request_seconds_count", status="2xx") or 0) >= 2
@@ -122,7 +122,7 @@ def test_every_figure_is_documented_and_every_documented_one_is_shown(
     documented = set(re.findall(r"^\| `(lockstep_\w+)`", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     monkeypatch.setenv("LOCKSTEP_METRICS_TOKEN", TOKEN)
     port = free_port()
-    with process("lockstep", "serve", "--no-worker", "--port", str(port), ready="Lockstep serves"):
+    with process("lockstep", "serve", "--no-worker", "--port", str(port), ready="Lockstep is listening"):
         text = Page(f"http://127.0.0.1:{port}/metrics", TOKEN).scrape().text
 
     shown = set(re.findall(r"^# TYPE (lockstep_\w+)", text, re.MULTILINE))

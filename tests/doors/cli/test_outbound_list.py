@@ -27,7 +27,7 @@ def test_running_server_follows_the_list_without_a_restart(
     monkeypatch.setenv("LOCKSTEP_METRICS_TOKEN", TOKEN)
     port = free_port()
     page = Page(f"http://127.0.0.1:{port}/metrics", TOKEN)
-    with process("lockstep", "serve", "--port", str(port), ready="Lockstep serves"):
+    with process("lockstep", "serve", "--port", str(port), ready="Lockstep is listening"):
         assert connected("start", "documo").code == 0
         page.until(lambda one: one.value("lockstep_job_state", state="quarantined") == 1)
         assert documo.users() == {}
@@ -52,7 +52,7 @@ def test_list_is_shown_with_what_this_shell_adds_and_every_change_is_audited(
 ) -> None:
     assert contoso("outbound", "add", "HTTPS://App.Internal:8443/", "--reason", "ticket 12").code == 0
     again = contoso("outbound", "add", "https://app.internal:8443")
-    assert again.out.strip() == "https://app.internal:8443 was in the list already; nothing changed."
+    assert again.out.strip() == "https://app.internal:8443 is already in the list; nothing changed."
     monkeypatch.setenv("LOCKSTEP_OUTBOUND_ALLOW", "10.20.0.0/16")
 
     rows = contoso("outbound", "list", "-o", "json").json["items"]
@@ -81,9 +81,9 @@ def test_list_is_shown_with_what_this_shell_adds_and_every_change_is_audited(
         ("*.internal", "neither an origin nor a network"),
         ("0.0.0.0/0", "wider than any private network"),
         ("128.0.0.0/1", "wider than any private network"),
-        ("http://169.254.169.254", "never connected to"),
-        ("169.254.169.254", "never connected to"),
-        ("https://[fd00:ec2::254]", "never connected to"),
+        ("http://169.254.169.254", "never connects to"),
+        ("169.254.169.254", "never connects to"),
+        ("https://[fd00:ec2::254]", "never connects to"),
     ],
 )
 def test_place_that_cannot_be_or_must_not_be_is_refused(contoso: Lockstep, place: str, said: str) -> None:
@@ -97,7 +97,7 @@ def test_place_that_cannot_be_or_must_not_be_is_refused(contoso: Lockstep, place
 def test_connection_test_says_when_only_this_shell_allows_the_application(
     connected: Lockstep, documo: DocumoThere
 ) -> None:
-    told = f"Only the environment of this shell allows {documo.origin}."
+    told = f"{documo.origin} is allowed only by the environment of this shell."
     assert told in connected("creds", "test", "documo").err
 
     connected("outbound", "add", documo.origin)

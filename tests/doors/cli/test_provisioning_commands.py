@@ -250,4 +250,4 @@ def test_paused_application_does_not_promise_to_send_changes(started: Lockstep) 
 
     assert said.code == 6
     assert "Paused by " in said.out
-    assert "changes are sent at once" not in said.out
+    assert "changes are sent immediately" not in said.out

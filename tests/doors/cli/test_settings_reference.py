@@ -45,7 +45,7 @@ def test_every_variable_that_the_code_reads_is_documented() -> None:
 
 
 def test_tenant_url_with_a_secret_in_its_query_is_refused() -> None:
-    with pytest.raises(LockstepError, match="holds a secret"):
+    with pytest.raises(LockstepError, match="contains a secret"):
         checked_url("https://api.documo.com/scim/v2?token=canary")
 
     assert checked_url("https://api.documo.com/scim/v2?aadOptscim062020").endswith("?aadOptscim062020")

@@ -19,7 +19,7 @@ def test_a_source_whose_last_reading_failed_is_in_status_and_doctor_until_it_is_
     assert contoso("sources", "import", "hr").code != 0
 
     for words in (["status"], ["status", "documo"]):
-        assert "source hr: the last reading failed" in contoso(*words).err
+        assert "source hr: the last import failed" in contoso(*words).err
     checks = contoso("doctor", "-o", "json").json["checks"]
     assert [one["level"] for one in checks if one["name"] == "source hr"] == ["warn"]
 

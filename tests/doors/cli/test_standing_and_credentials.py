@@ -41,7 +41,7 @@ def test_role_is_replaced_without_disabling_anybody(started: Lockstep, documo: D
     actions = [row["provisioningAction"] for row in started("logs", "--user", upn("anna"), "-o", "json").json["items"]]
     assert actions == ["update", "create"]
     again = started("assign", "set", "documo", "--user", upn("anna"), "--role", "Editor")
-    assert again.out.strip() == "Nothing changed: that is their role already."
+    assert again.out.strip() == "Nothing changed: they already have this role."
 
 
 def test_role_that_the_application_does_not_know_is_warned_about(contoso: Lockstep) -> None:
@@ -51,7 +51,7 @@ def test_role_that_the_application_does_not_know_is_warned_about(contoso: Lockst
     known = contoso("assign", "documo", "--user", upn("kim.berg"), "--role", "Editor")
 
     assert unknown.code == 0
-    assert "warning: Documo is not known to have the role Auditor: it has Admin, Editor, Member, Viewer." in unknown.err
+    assert "warning: Documo may not have the role Auditor (known roles: Admin, Editor, Member, Viewer)." in unknown.err
     assert "warning" not in known.err
 
 
@@ -59,7 +59,7 @@ def test_token_that_works_is_not_replaced_by_one_that_does_not_without_a_questio
     refused = connected("creds", "set", "documo", "--token-stdin", stdin="abc\n")
 
     assert refused.code == 64
-    assert "The stored credentials work, and the new ones do not: " in refused.err
+    assert "The stored credentials work, but the new ones do not: " in refused.err
     assert connected("creds", "test", "documo").code == 0
     assert connected("creds", "set", "documo", "--token-stdin", "--yes", stdin="abc\n").code == 0
     assert connected("creds", "test", "documo").code == 4

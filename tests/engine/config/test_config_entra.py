@@ -63,7 +63,7 @@ def test_a_function_that_there_is_not_is_reported_with_its_place_and_character()
 
     errors = [one for one in found.findings if one.severity == "error"]
     assert [one.place for one in errors] == ["synchronizationRules[0].objectMappings[1].attributeMappings[8]"]
-    assert "there is no function Coalesce2" in errors[0].message
+    assert "unknown function Coalesce2" in errors[0].message
     assert "at character 1" in errors[0].message
 
 

@@ -103,7 +103,7 @@ def test_a_part_of_the_wrong_kind_is_told_with_its_place() -> None:
         import_schema(schema)
 
     assert "synchronizationRules[0].objectMappings[0].attributeMappings[0]" in str(refused.value)
-    assert "an object is needed" in str(refused.value)
+    assert "must be an object" in str(refused.value)
 
 
 def test_a_tree_that_is_nested_without_end_is_refused() -> None:

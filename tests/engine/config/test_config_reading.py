@@ -57,11 +57,16 @@ def test_a_section_that_is_left_out_is_not_managed() -> None:
         ("template: documo", "templat: documo", "spec:\n  templat: ", "spec.template"),
         ("scope: assigned ", "scope: asigned ", "scope: asigned", 'did you mean "assigned"?'),
         ("interval: PT40M", "interval: 40 minutes", "interval: 40", "a duration such as"),
-        ("requestsPerSecond: 10", "requestsPerSecond: fast", "requestsPerSecond: fast", "a number above 0"),
-        ("emailOnFailure: true", "emailOnFailure: yes", "emailOnFailure: yes", "true or false is needed"),
+        (
+            "requestsPerSecond: 10",
+            "requestsPerSecond: fast",
+            "requestsPerSecond: fast",
+            "must be a number greater than 0",
+        ),
+        ("emailOnFailure: true", "emailOnFailure: yes", "emailOnFailure: yes", "must be true or false"),
         ("- { group: documo-admins, role: admin }", "- { role: admin }", "{ role: admin }", "either a group or a user"),
         ("[failure, quarantine", "[failure, quarantene", "quarantene", 'did you mean "quarantine"?'),
-        ("mode: automatic", "mode: manual", "mode: manual", "possible: automatic"),
+        ("mode: automatic", "mode: manual", "mode: manual", "allowed: automatic"),
         ("template: documo ", "source: hr\n  template: documo ", "source: hr", "from the whole directory"),
     ],
 )
@@ -130,7 +135,7 @@ def test_a_secret_in_a_file_is_refused_and_not_repeated(old: str, new: str) -> N
 def test_a_key_that_is_there_twice_is_refused_with_both_places() -> None:
     error = refusal(f"{APPLICATION}  template: custom-scim\n")
 
-    assert error.detail == 'a.yaml:6:3: the key "template" is there twice, first in line 5'
+    assert error.detail == 'a.yaml:6:3: the key "template" is defined twice, first on line 5'
 
 
 @pytest.mark.parametrize(
@@ -171,19 +176,19 @@ def test_aliases_as_such_are_possible() -> None:
 def test_two_documents_of_the_same_thing_are_refused() -> None:
     documents = [*read_documents(APPLICATION, "a.yaml"), *read_documents(APPLICATION, "b.yaml")]
 
-    with pytest.raises(LockstepError, match=r"b.yaml:3:12: Application documo is there twice, first in a.yaml:1"):
+    with pytest.raises(LockstepError, match=r"b.yaml:3:12: Application documo is defined twice, first in a.yaml:1"):
         refuse_doubles(documents)
 
 
 @pytest.mark.parametrize(
     ("sections", "words"),
     [
-        ({"roles": [{"value": "a"}, {"value": "A"}]}, "is there twice"),
+        ({"roles": [{"value": "a"}, {"value": "A"}]}, "is defined twice"),
         ({"roles": [{"value": "a", "default": True}, {"value": "b", "default": True}]}, "only one role"),
         ({"roles": [{"description": "x"}]}, "needs a value or a displayName"),
         ({"assignments": [{"user": "a", "group": "b"}]}, "either a group or a user"),
-        ({"assignments": [{"user": "a"}, {"user": "A"}]}, "is there twice"),
-        ({"credentials": {"authentication": "basic"}}, "possible: bearer"),
+        ({"assignments": [{"user": "a"}, {"user": "A"}]}, "is defined twice"),
+        ({"credentials": {"authentication": "basic"}}, "allowed: bearer"),
     ],
 )
 def test_a_contradiction_inside_a_section_is_refused(sections: dict[str, object], words: str) -> None:
@@ -216,4 +221,4 @@ def test_a_key_that_a_kind_of_source_does_not_have_is_refused(lines: str, place:
 def test_a_name_that_could_not_be_applied_is_refused_on_reading(kind: str, name: str) -> None:
     error = refusal(f"apiVersion: lockstep/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {{}}\n")
 
-    assert f"cannot be the name of this {kind.lower()}" in error.detail
+    assert f"is not a valid name for this {kind.lower()}" in error.detail

@@ -18,7 +18,7 @@ from lockstep.configuration.files.yaml_reading import read_yaml
 from lockstep.errors import LockstepError
 
 PUBLISHED = Path(__file__).parents[3] / "docs" / "reference" / "lockstep.schema.json"
-KEYS_OF = re.compile(r"unknown key \"zzzzzzzz\", possible: (.*)$")
+KEYS_OF = re.compile(r"unknown key \"zzzzzzzz\"; allowed: (.*)$")
 # Objects that the file of the example does not have, and where they would stand.
 MORE = """\
 apiVersion: lockstep/v1

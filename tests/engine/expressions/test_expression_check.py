@@ -17,7 +17,7 @@ def test_good_expression_has_no_finding() -> None:
 
 def test_unknown_function_is_an_error_with_the_probable_name() -> None:
     assert check("ToLowr([mail])") == [
-        Finding(Severity.ERROR, 1, "there is no function ToLowr; did you mean ToLower", "ToLower")
+        Finding(Severity.ERROR, 1, "unknown function ToLowr; did you mean ToLower", "ToLower")
     ]
 
 
@@ -109,7 +109,7 @@ def test_switch_over_a_question_is_a_warning(name: str) -> None:
 
 
 def test_key_that_comes_twice_is_a_warning() -> None:
-    assert messages('Switch([country], , "SE", "1", "SE", "2")') == ['the key "SE" comes twice; the first counts']
+    assert messages('Switch([country], , "SE", "1", "SE", "2")') == ['the key "SE" occurs twice; the first one is used']
 
 
 def test_switch_on_a_reference_is_a_warning() -> None:
@@ -121,13 +121,13 @@ def test_role_function_with_the_scope_of_all_users_is_a_warning() -> None:
 
     assert messages(text, syncs_all=False) == []
     assert messages(text, syncs_all=True) == [
-        "SingleAppRoleAssignment with the scope of all users: people who are not assigned have no role"
+        "SingleAppRoleAssignment is used with a scope of all users: people who are not assigned have no role"
     ]
 
 
 @pytest.mark.parametrize("text", ["[appRoleAssignments]", 'Join(",", [appRoleAssignments])'])
 def test_role_assignments_without_a_role_function_are_a_warning(text: str) -> None:
-    assert messages(text) == ["[appRoleAssignments] is no value of its own; use one of the role functions on it"]
+    assert messages(text) == ["[appRoleAssignments] cannot be used as a value; use one of the role functions"]
 
 
 def test_nested_select_unique_value_is_an_error() -> None:

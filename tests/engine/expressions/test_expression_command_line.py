@@ -64,7 +64,7 @@ def test_eval_explains_every_part() -> None:
         '    [a]  =  "1"',
         '  ToUpper([b])  =  "X"',
         '    [b]  =  "x"',
-        "  [c]  =  not needed",
+        "  [c]  =  not evaluated",
     ]
 
 
@@ -82,7 +82,7 @@ def test_eval_for_a_person_without_a_data_folder_says_what_to_do() -> None:
     assert isinstance(error, LockstepError)
     assert (error.exit_code, error.next_step) == (
         64,
-        "Give attributes instead, for example: --set mail=anna@contoso.com",
+        "Set attributes instead, for example: --set mail=anna@contoso.com",
     )
 
 
@@ -133,7 +133,7 @@ def test_repl_answers_line_by_line_and_survives_mistakes() -> None:
     )
 
     assert result.stdout.splitlines() == ["an", "Len([a])  =  4", '  [a]  =  "anna"', "<null>"]
-    assert "there is no function Foo" in result.stderr
+    assert "unknown function Foo" in result.stderr
     assert result.exit_code == 0
 
 
@@ -191,7 +191,7 @@ def test_malformed_line_is_told_by_number_the_rest_runs_and_the_end_is_64() -> N
     result = run("test", "-", stdin=GOOD + "nonsense\n" + BAD)
 
     assert result.exit_code == 64
-    assert result.stderr.startswith("-:2: not a case: ")
+    assert result.stderr.startswith("-:2: not a valid case: ")
     assert result.stdout.splitlines()[-1] == "1 passed, 1 failed"
 
 
@@ -204,7 +204,7 @@ def test_json_has_the_same_keys_whatever_went_wrong() -> None:
     assert result.exit_code == 64
     assert set(report) == {"passed", "failed", "failures"}
     assert [set(row) for row in report["failures"]] == [{"file", "line", "id", "expr", "expected", "actual"}] * 2
-    assert "-:2: not a case: " in result.stderr and "-:4: " in result.stderr
+    assert "-:2: not a valid case: " in result.stderr and "-:4: " in result.stderr
 
 
 def test_file_that_cannot_be_read_ends_with_64(tmp_path: Path) -> None:

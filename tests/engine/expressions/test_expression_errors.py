@@ -31,15 +31,15 @@ DETAILS = {
     "Now(1)": 'Expression "Now(1)": Now needs no arguments, got 1, at character 1.',
     'Join(",")': 'Expression "Join(",")": Join needs at least 2 arguments (separator, source), got 1, at character 1.',
     "InStr([a])": 'Expression "InStr([a])": InStr needs 2 to 4 arguments (source, find, start, compare), got 1, at character 1.',
-    "join([a])": 'Expression "join([a])": there is no function join; did you mean Join, at character 1.',
+    "join([a])": 'Expression "join([a])": unknown function join; did you mean Join, at character 1.',
     "Left([a], [b]": 'Expression "Left([a], [b]": a ) is missing in the arguments of Left, at character 14.',
     'Left([a], "x")': 'Expression "Left([a], "x")": Left needs a whole number for number of characters, got "x", at character 11.',
     "Left(, 1)": 'Expression "Left(, 1)": Left needs source, but the argument is empty, at character 6.',
-    'Left("a" 1)': 'Expression "Left("a" 1)": did not expect \'1\' in the arguments of Left, at character 10.',
+    'Left("a" 1)': 'Expression "Left("a" 1)": unexpected \'1\' in the arguments of Left, at character 10.',
     "ToLower(mail)": f'Expression "ToLower(mail)": ToLower got the bare word mail; {BARE_WORD}, at character 9.',
     'Replace([a], , "a(?=b)", , "", , )': (
         'Expression "Replace([a], , "a(?=b)", , "", , )": Replace cannot use this pattern: it uses lookahead (?=...), which '
-        "is not possible here, at character 2 of the pattern, at character 18."
+        "is not supported, at character 2 of the pattern, at character 18."
     ),
 }
 

@@ -114,5 +114,7 @@ class Changes:
             self._used.add(name)
             return name
         raise LockstepError(
-            Kind.INVALID, "Contoso is too small to change five people", next_step="Ask for more: --people 100"
+            Kind.INVALID,
+            "The demo organisation is too small to change five people",
+            next_step="Use more people: --people 100",
         )

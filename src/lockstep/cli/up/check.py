@@ -96,7 +96,7 @@ class Check:
         bad = sum(result.bad for result in imported.results)
         if bad:
             raise LockstepError(Kind.INTERNAL, f"{bad} rows of the demo organisation were refused")
-        hint(f"Contoso made up from seed {imported.files.seed}")
+        hint(f"Contoso, generated from seed {imported.files.seed}")
         await stage.add_documo(context)
         connected = await stage.connect(context, both.documo)
         stage.require_passed(connected.probes)

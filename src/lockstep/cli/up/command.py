@@ -40,13 +40,17 @@ class Wanted:
 
 @click.command()
 @click.option("--data", "folder", type=click.Path(path_type=Path, file_okay=False), help="The data folder.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Lockstep's port; the next free one if it is taken.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of Lockstep; if it is in use, the next free one.")
 @click.option("--documo-port", type=click.IntRange(0, 65535), default=DOCUMO_PORT, show_default=True, help="Documo's.")
-@click.option("--people", type=click.IntRange(50, 200_000), default=demo.PEOPLE, show_default=True, help="Demo people.")
-@click.option("--seed", type=click.IntRange(0), help="Make up the same organisation again.")
+@click.option(
+    "--people", type=click.IntRange(50, 200_000), default=demo.PEOPLE, show_default=True, help="Number of demo people."
+)
+@click.option("--seed", type=click.IntRange(0), help="Seed, to generate the same organisation again.")
 @click.option("--no-demo", is_flag=True, help="Start both products without people.")
-@click.option("--step", is_flag=True, help="Stop after step 2, to do the tutorial by hand.")
-@click.option("--check", is_flag=True, help="Do it all in a temporary folder, verify it, print one line of JSON.")
+@click.option("--step", is_flag=True, help="Stop after step 2, to follow the tutorial by hand.")
+@click.option(
+    "--check", is_flag=True, help="Run the whole demo in a temporary folder, verify it, and print one line of JSON."
+)
 @click.pass_context
 def up(
     ctx: click.Context,
@@ -66,7 +70,7 @@ def up(
     lockstep up --check --people 200
     """
     if check and (step or no_demo):
-        raise click.UsageError("--check does the whole demo: leave out --step and --no-demo")
+        raise click.UsageError("--check runs the whole demo: omit --step and --no-demo")
     if check:
         from lockstep.cli.up.check import run_check
 
@@ -101,7 +105,7 @@ async def _start_and_stay(settings: Settings, wanted: Wanted) -> None:
             await _steps(context, both, wanted)
         _say("READY")
         await until_stopped(both.worker)
-        hint("Stopping: finishing what is under way")
+        hint("Stopping: finishing work in progress")
 
 
 async def _steps(context: Context, both: Running, wanted: Wanted) -> None:
@@ -114,9 +118,9 @@ async def _steps(context: Context, both: Running, wanted: Wanted) -> None:
         + (", API key created" if key else "")
     )
     was_added = await stage.add_documo(context)
-    _say(f"  [2/5] Documo {'added from the gallery' if was_added else 'is there already'}")
+    _say(f"  [2/5] Documo {'added from the gallery' if was_added else 'already exists'}")
     if key is not None:
-        _say(f"Go on by hand with this API key, shown once: {key.reveal()}")
+        _say(f"Continue by hand with this API key (shown only once): {key.reveal()}")
         _say(f"  lockstep creds set documo --tenant-url {both.documo.base_url} --token-stdin")
         return
     connection = await stage.connect(context, both.documo)

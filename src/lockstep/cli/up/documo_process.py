@@ -56,7 +56,7 @@ async def start_documo(data: Path, *, port: int) -> DocumoProcess:
         start_new_session=True,  # we pass Ctrl-C on, after recording our own work
     )
     if process.stdout is None:
-        raise LockstepError(Kind.INTERNAL, "Documo was started without a way to hear from it")
+        raise LockstepError(Kind.INTERNAL, "Documo was started without an output pipe")
     try:
         async with asyncio.timeout(START_SECONDS):
             line = await process.stdout.readline()
@@ -71,7 +71,7 @@ async def start_documo(data: Path, *, port: int) -> DocumoProcess:
         raise LockstepError(
             Kind.UNREACHABLE,
             f"Documo did not start (exit code {process.returncode})",
-            next_step=f"See why with: documo serve --data {data} --port {port}",
+            next_step=f"See why: documo serve --data {data} --port {port}",
         ) from None
     return DocumoProcess(data, ready["scimUrl"], process)
 

@@ -50,7 +50,7 @@ class Reader:
             total = int(page["totalResults"])
             resources = page.get("Resources", [])
             if not resources and start <= total:
-                raise unreachable(f"Documo promised {total} accounts and listed {len(found)}")
+                raise unreachable(f"Documo reported {total} accounts but listed {len(found)}")
             found += resources
             start += len(resources)
         return found

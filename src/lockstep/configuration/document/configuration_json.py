@@ -144,7 +144,7 @@ def _optional(part: Part, key: str, default: int | None, *, least: int, most: in
 def _limits(part: Part) -> Limits:
     rate = part.raw("requestsPerSecond")
     if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= 100_000):
-        raise part.error("requestsPerSecond", "a number above 0 is needed")
+        raise part.error("requestsPerSecond", "must be a number greater than 0")
     limits = Limits(
         requests_per_second=rate,
         concurrency=part.number("concurrency", 1, least=1, most=1_000) if "concurrency" in part else None,
@@ -197,7 +197,7 @@ def _on_or_off(part: Part) -> str | None:
         # YAML 1.1 readers parse an unquoted on or off as a truth value.
         return "on" if value else "off"
     if value not in (None, "on", "off"):
-        raise part.error("status", 'on or off is needed (in YAML in quotes: "on")')
+        raise part.error("status", 'must be on or off (quoted in YAML: "on")')
     return None if value is None else str(value)
 
 

@@ -52,7 +52,7 @@ def filter_to_json(scoping: ScopingFilter) -> dict[str, Any]:
 def condition_from_json(part: Part, depth: int = 0) -> Condition:
     """Compile one condition, including nested groups. Raises ConfigurationError."""
     if depth > MAX_DEPTH:
-        raise part.error("all", f"conditions nest at most {MAX_DEPTH} deep")
+        raise part.error("all", f"conditions can be nested at most {MAX_DEPTH} levels deep")
     condition = _group(part, depth)
     if condition is None:
         condition = _clause(part)

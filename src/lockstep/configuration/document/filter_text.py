@@ -56,7 +56,7 @@ class _Reader:
         while not self._is_at_end():
             joint = self._take(_JOINT)
             if joint is None:
-                raise self._error("here only `and` and another clause can follow")
+                raise self._error("only `and` with another clause can follow here")
             if self._is_at_end():
                 raise self._error("a clause must follow `and`")
             found.append(self._clause())
@@ -66,7 +66,7 @@ class _Reader:
         self._skip_blanks()
         attribute = self._take(_WORD)
         if attribute is None:
-            raise self._error("an attribute is needed")
+            raise self._error("an attribute is missing")
         self._skip_blanks()
         operator = self._take(_OPERATOR)
         if operator is None:
@@ -92,12 +92,12 @@ class _Reader:
         if bare is None:
             return None
         if self._at < len(self._text) and self._text[self._at] in _QUOTES:
-            raise self._error("a value that holds a quote must itself stand in quotes")
+            raise self._error("a value that contains a quote must be quoted")
         if found := _OR.search(bare):
             self._at = begin + found.end() - len("or")
             raise self._error(
                 "`or` is not part of a filter",
-                next_step='Give --filter twice: the filters are alternatives. A value that holds "or" stands in quotes',
+                next_step='Use --filter twice: one matching filter is enough. Quote a value that contains "or"',
             )
         return bare.strip() or None
 

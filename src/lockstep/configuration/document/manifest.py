@@ -16,14 +16,14 @@ def roles_from_manifest(value: Any) -> tuple[AppRole, ...]:
     """Read the `appRoles` of a manifest: the list itself, or an object that contains it. Raises ConfigurationError."""
     entries = value.get("appRoles") if isinstance(value, Mapping) else value
     if not isinstance(entries, list):
-        raise ConfigurationError("appRoles", "a list of roles is needed")
+        raise ConfigurationError("appRoles", "must be a list of roles")
     roles: list[AppRole] = []
     for index, entry in enumerate(entries):
         role = _role(Part(entry, f"appRoles[{index}]"))
         for other in roles:
             if other.id == role.id:
                 raise ConfigurationError(
-                    f"appRoles[{index}].id", f"the role {other.display_name!r} has this id already"
+                    f"appRoles[{index}].id", f"the role {other.display_name!r} already has this id"
                 )
             if role.value and other.value.lower() == role.value.lower():
                 raise ConfigurationError(f"appRoles[{index}].value", f"the value {role.value!r} is used twice")
@@ -40,7 +40,7 @@ def _role(part: Part) -> AppRole:
         is_enabled=part.boolean("isEnabled", default=True),
     )
     if len(role.value) > MAX_VALUE:
-        raise part.error("value", f"at most {MAX_VALUE} characters are possible")
+        raise part.error("value", f"the limit is {MAX_VALUE} characters")
     return role
 
 
@@ -49,7 +49,7 @@ def _guid(part: Part) -> str:
     try:
         guid = str(UUID(text))
     except ValueError:
-        raise part.error("id", f'a GUID is needed, got "{text[:40]}"') from None
+        raise part.error("id", f'must be a GUID, got "{text[:40]}"') from None
     if guid == DEFAULT_ACCESS:
-        raise part.error("id", "the zero GUID means default access and cannot be a role")
+        raise part.error("id", "the zero GUID means default access and cannot be used as a role id")
     return guid

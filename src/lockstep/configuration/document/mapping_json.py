@@ -134,7 +134,8 @@ def _attribute(part: Part, kind: ObjectKind, known: Sequence[TargetAttribute]) -
     part.done()
     if match and mapping.is_unique:
         raise part.error(
-            "match", "SelectUniqueValue cannot be used for a matching attribute: it always gives a free value"
+            "match",
+            "SelectUniqueValue cannot be used for a matching attribute: it always returns a value that is not in use",
         )
     if match and isinstance(mapping.source, NoSource):
         raise part.error("match", "a matching attribute needs a source: source, constant or expression")
@@ -151,9 +152,7 @@ def _means_several(source: MappingSource, apply: Apply) -> bool:
 def _source(part: Part) -> MappingSource:
     given = [key for key in SOURCES if key in part]
     if len(given) > 1:
-        raise part.error(
-            given[1], f"only one of source, constant and expression is possible, {given[0]} is there already"
-        )
+        raise part.error(given[1], f"only one of source, constant and expression is allowed; {given[0]} is already set")
     if not given:
         return NoSource()
     if given == ["constant"]:
@@ -173,13 +172,13 @@ def _value(part: Part, key: str) -> Value:
         return value
     if isinstance(value, list) and all(isinstance(item, str | bool | int) for item in value):
         return tuple(value)
-    raise part.error(key, "a text, a whole number, true, false or a list of those is needed")
+    raise part.error(key, "must be text, a whole number, true, false or a list of those")
 
 
 def _target_path(part: Part, key: str) -> str:
     text = part.text(key, required=True)
     if key == "target" and text.partition(".")[0].lower() in ("id", "meta"):
-        raise part.error(key, f"{text} belongs to the application and cannot be written")
+        raise part.error(key, f"{text} is managed by the application and cannot be written")
     try:
         parse_path(text, lenient=True)
     except ScimError as error:
@@ -191,7 +190,7 @@ def _refuse_doubles(part: Part, mapping: ObjectMapping) -> None:
     seen: set[str] = set()
     for index, attribute in enumerate(mapping.attributes):
         if attribute.target.lower() in seen:
-            message = f'"{attribute.target}" is mapped twice: one attribute of the application has one mapping'
+            message = f'"{attribute.target}" is mapped twice; an attribute can have only one mapping'
             raise part.error(f"attributes[{index}].target", message)
         seen.add(attribute.target.lower())
 

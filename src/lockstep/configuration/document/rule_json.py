@@ -18,14 +18,16 @@ PER_APPLICATION = frozenset({"IsSoftDeleted", "appRoleAssignments"})
 def rule_from_json(value: Sequence[Mapping[str, Any]]) -> MembershipRule:
     """Compile a rule. Raises ConfigurationError with the place of the error."""
     if not isinstance(value, list | tuple):
-        raise ConfigurationError("rule", "a list of filters is needed")
+        raise ConfigurationError("rule", "must be a list of filters")
     rule = MembershipRule(tuple(filter_from_json(Part(one, f"rule[{index}]")) for index, one in enumerate(value)))
     if MEMBER_OF in rule.dependencies:
-        raise ConfigurationError("rule", "a membership cannot depend on memberships: it would never settle")
+        raise ConfigurationError("rule", "a membership rule cannot depend on other memberships")
     if any(name.startswith(OF_MANAGER) for name in rule.dependencies):
-        raise ConfigurationError("rule", "a membership cannot depend on attributes of the manager")
+        raise ConfigurationError("rule", "a membership rule cannot depend on attributes of the manager")
     if unknown := sorted(rule.dependencies & PER_APPLICATION):
-        raise ConfigurationError("rule", f"{unknown[0]} belongs to one application; a group does not know it")
+        raise ConfigurationError(
+            "rule", f"{unknown[0]} exists only for one application and cannot be used in a group rule"
+        )
     return rule
 
 

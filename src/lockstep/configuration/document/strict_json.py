@@ -34,7 +34,7 @@ class Part:
 
     def __init__(self, value: Any, place: str = "") -> None:
         if not isinstance(value, Mapping):
-            raise ConfigurationError(place, f"an object is needed, got {_kind(value)}")
+            raise ConfigurationError(place, f"must be an object, got {_kind(value)}")
         self._value: Mapping[str, Any] = value
         self._asked: set[str] = set()
         self.place = place
@@ -80,7 +80,7 @@ class Part:
         if value is None:
             return default
         if not isinstance(value, bool):
-            raise self.error(key, f"true or false is needed, got {_kind(value)}")
+            raise self.error(key, f"must be true or false, got {_kind(value)}")
         return value
 
     def number(self, key: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
@@ -88,7 +88,7 @@ class Part:
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise self.error(key, f"a whole number from {least:,} to {most:,} is needed, got {_kind(value)}")
+            raise self.error(key, f"must be a whole number from {least:,} to {most:,}, got {_kind(value)}")
         return value
 
     def word(self, key: str, words: type[Word], default: Word) -> Word:
@@ -106,7 +106,7 @@ class Part:
             return default
         duration = parse_duration(value) if isinstance(value, str) else None
         if duration is None:
-            raise self.error(key, f'a duration such as "P30D" or "PT40M" is needed, got {_kind(value)}')
+            raise self.error(key, f'must be a duration such as "P30D" or "PT40M", got {_kind(value)}')
         return duration
 
     def part(self, key: str) -> Part:
@@ -117,7 +117,7 @@ class Part:
         if value is None:
             return ()
         if not isinstance(value, list | tuple):
-            raise self.error(key, f"a list is needed, got {_kind(value)}")
+            raise self.error(key, f"must be a list, got {_kind(value)}")
         return value
 
     def parts(self, key: str) -> Iterator[Part]:
@@ -138,7 +138,7 @@ def unknown_word(word: str, known: Sequence[str], what: str = "value", *, lists_
     """`unknown key "expresion", did you mean "expression"?`, or the list of possible words unless it is long."""
     if near := nearest(word, known):
         return f'unknown {what} "{word[:60]}", did you mean "{near[0]}"?'
-    return f'unknown {what} "{word[:60]}"' + (f", possible: {', '.join(known)}" if lists_known else ".")
+    return f'unknown {what} "{word[:60]}"' + (f"; allowed: {', '.join(known)}" if lists_known else ".")
 
 
 def _kind(value: Any) -> str:

@@ -42,7 +42,7 @@ def attribute_from_entra(theirs: Mapping[str, Any]) -> dict[str, Any]:
         ours["match"] = match
     flow_type = theirs.get("flowType") or "Always"
     if flow_type not in FLOW_TYPES:
-        raise Unsupported(f"the flow type {flow_type!r} is not known")
+        raise Unsupported(f"unknown flow type {flow_type!r}")
     behaviour = theirs.get("flowBehavior") or "FlowWhenChanged"
     return (
         ours
@@ -100,7 +100,7 @@ def _flat(condition: AllOf) -> list[Condition]:
 
 def _clause(condition: Condition) -> dict[str, Any]:
     if not isinstance(condition, Clause) or condition.operator.beyond_entra or condition.quantifier:
-        raise Unsupported("a condition that Entra's filters do not have")
+        raise Unsupported("a condition that Entra filters do not support")
     return {
         "operatorName": condition.operator.name,
         "sourceOperandName": condition.attribute,

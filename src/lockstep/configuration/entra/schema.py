@@ -101,7 +101,7 @@ def _object(found: Imported, theirs: Mapping[str, Any], place: str, known: list[
     try:
         kind = ObjectKind(str(theirs.get("sourceObjectName")).capitalize())
     except ValueError:
-        found.report("kept", place, f"objects of the kind {theirs.get('sourceObjectName')!r} are not provisioned")
+        found.report("kept", place, f"objects of type {theirs.get('sourceObjectName')!r} are not provisioned")
         return {"kept": theirs}
     mapping_id = str(len(found.provisioning["mappings"]))
     ours: dict[str, Any] = {
@@ -206,7 +206,7 @@ def _filters(found: Imported, scope: Any, place: str, kind: ObjectKind) -> list[
     """Convert the filters, or return None if one of them cannot be evaluated."""
     for name in ("inputFilterGroups", "categoryFilterGroups"):
         if scope and scope.get(name):
-            found.report("kept", f"{place}.{name}", "kept, but not evaluated here")
+            found.report("kept", f"{place}.{name}", "kept, but not evaluated by Lockstep")
     filters = []
     for index, group in enumerate((scope or {}).get("groups") or []):
         where = f"{place}.groups[{index}]"
@@ -219,7 +219,7 @@ def _filters(found: Imported, scope: Any, place: str, kind: ObjectKind) -> list[
             filter_from_json(Part(ours))
         except (Unsupported, ConfigurationError) as error:
             message = error.message if isinstance(error, ConfigurationError) else str(error)
-            found.report("error", where, f"this filter cannot be judged, so the mapping is switched off: {message}")
+            found.report("error", where, f"this filter cannot be evaluated, so the mapping is disabled: {message}")
             return None
         filters.append(ours)
     return filters
@@ -246,7 +246,7 @@ def _attributes(
             continue
         if theirs.get("flowBehavior") == "FlowAlways":
             found.report(
-                "kept", f"{where}.flowBehavior", "FlowAlways is kept; here a value flows when it differs, always"
+                "kept", f"{where}.flowBehavior", "FlowAlways is kept; Lockstep always writes a value when it differs"
             )
         if tree_differs(theirs.get("source") or {}):
             found.report("warning", where, "the parsed tree differs from the text of the expression; the text is used")
@@ -267,9 +267,9 @@ def _in_known_case(found: Imported, ours: dict[str, Any], key: str, place: str, 
         ours[key] = in_known_case(read, known)
         unknown = [] if is_known(ours[key], known) else [unknown_source_name(ours[key], known)]
     if ours[key] != read:
-        found.report("warning", place, f"{read} is read as {ours[key]}: names of attributes are case-sensitive here")
+        found.report("warning", place, f"{read} is read as {ours[key]}: attribute names are case-sensitive in Lockstep")
     for message in unknown:
-        found.report("warning", place, f"{message} It is empty for everybody.")
+        found.report("warning", place, f"{message} It is empty for everyone.")
     return ours
 
 

@@ -50,13 +50,13 @@ def unwrapped(document: Any) -> Mapping[str, Any]:
     if isinstance(found.get("value"), list):
         holders = [one for one in map(_as_graph_writes_it, found["value"]) if isinstance(one.get("schema"), Mapping)]
         if len(holders) > 1:
-            raise ConfigurationError("value", f"{len(holders)} schemas are in this file; keep the one to import")
+            raise ConfigurationError("value", f"{len(holders)} schemas are in this file; keep only the one to import")
         found = holders[0] if holders else found
     if isinstance(found.get("schema"), Mapping):
         found = _as_graph_writes_it(found["schema"])
     if not isinstance(found.get("synchronizationRules"), list):
         raise ConfigurationError(
-            "synchronizationRules", "this is not a synchronization schema: it has no list of rules"
+            "synchronizationRules", "this is not a synchronization schema: it has no synchronizationRules list"
         )
     return found
 
@@ -89,18 +89,18 @@ def _check(value: Any, shape: Any, place: str, depth: int) -> None:
         raise ConfigurationError(place[:200], f"nested more than {DEEPEST} levels deep")
     if isinstance(shape, Mapping):
         if not isinstance(value, Mapping):
-            raise _wrong(place, "an object is needed", value)
+            raise _wrong(place, "must be an object", value)
         for key, inner in shape.items():
             if value.get(key) is not None:
                 _check(value[key], inner, f"{place}.{key}".lstrip("."), depth + 1)
     elif isinstance(shape, list):
         if not isinstance(value, list):
-            raise _wrong(place, "a list is needed", value)
+            raise _wrong(place, "must be a list", value)
         for index, one in enumerate(value):
             if one is not None or shape[0] is not _PLAIN:
                 _check(one, shape[0], f"{place}[{index}]", depth + 1)
     elif not isinstance(value, shape) or (shape is int and isinstance(value, bool)):
-        raise ConfigurationError(place, f"{'a plain value' if shape is _PLAIN else _WORDS[shape]} is needed")
+        raise ConfigurationError(place, f"must be {'a plain value' if shape is _PLAIN else _WORDS[shape]}")
 
 
 def _wrong(place: str, message: str, value: Any) -> ConfigurationError:
@@ -111,4 +111,4 @@ def _wrong(place: str, message: str, value: Any) -> ConfigurationError:
     return ConfigurationError(place, message)
 
 
-_WORDS = {str: "a text", int: "a whole number", bool: "true or false"}
+_WORDS = {str: "text", int: "a whole number", bool: "true or false"}

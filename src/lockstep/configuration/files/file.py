@@ -77,7 +77,7 @@ def refuse_doubles(documents: Sequence[ConfigDocument]) -> None:
         if key in seen:
             origin = seen[key].origin
             first = f", first in {origin.file}:{origin.position('')[0]}" if origin else ""
-            raise document.wrong("metadata.name", invalid(f"{document.title} is there twice{first}"))
+            raise document.wrong("metadata.name", invalid(f"{document.title} is defined twice{first}"))
         seen[key] = document
 
 
@@ -99,7 +99,7 @@ def _checked_name(metadata: Part, kind: DocumentKind) -> str:
     if kind in _NAMES:
         is_possible, rule = _NAMES[kind]
         if not is_possible(name):
-            raise metadata.error("name", f'"{name[:80]}" cannot be the name of this {kind.lower()}', next_step=rule)
+            raise metadata.error("name", f'"{name[:80]}" is not a valid name for this {kind.lower()}', next_step=rule)
     return name
 
 
@@ -108,7 +108,7 @@ def _document(origin: YamlDocument) -> ConfigDocument:
         part = Part(origin.value)
         version = part.text("apiVersion", required=True)
         if version != API_VERSION:
-            raise part.error("apiVersion", f'"{version[:40]}" cannot be read here, possible: {API_VERSION}')
+            raise part.error("apiVersion", f'"{version[:40]}" is not supported; use {API_VERSION}')
         part.text("kind", required=True)
         kind = part.word("kind", DocumentKind, DocumentKind.APPLICATION)
         metadata = part.part("metadata")

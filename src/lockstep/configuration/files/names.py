@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 APPLICATION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-APPLICATION_RULE = "Small letters, digits and hyphens, beginning with a letter or digit, at most 63"
+APPLICATION_RULE = "Use at most 63 lower-case letters, digits and hyphens, starting with a letter or digit"
 SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 LOCAL_SOURCE = "lockstep"  # the source of objects that are created by hand
-SOURCE_RULE = f"Letters, digits, dots, hyphens and underscores, at most 63; the name {LOCAL_SOURCE} is reserved"
+SOURCE_RULE = f"Use at most 63 letters, digits, dots, hyphens and underscores; the name {LOCAL_SOURCE} is reserved"
 
 
 def is_application_name(name: str) -> bool:

@@ -31,7 +31,7 @@ DURATION: Schema = {"type": "string", "pattern": "^P.+$", "description": "ISO 86
 SECRET: Schema = {
     "type": "string",
     "pattern": f"^{REFERENCE.pattern}$",
-    "description": "Where the secret is found: env:NAME or file:/path. Never the secret itself.",
+    "description": "Reference to the secret: env:NAME or file:/path. Never the secret itself.",
 }
 
 
@@ -91,7 +91,7 @@ def _source() -> Schema:
         "attributes": {
             "type": "object",
             "additionalProperties": {"anyOf": [TEXT, _list(TEXT)]},
-            "description": "The source's name of an attribute, and Entra's, or several of them.",
+            "description": "Maps a column of the source to one or more Entra attributes.",
         },
     }
     return _object(keys, "type")
@@ -99,7 +99,7 @@ def _source() -> Schema:
 
 def _group() -> Schema:
     filters = _list({"$ref": "#/$defs/filter"}) | {
-        "description": "Who is a member: OR between filters, AND inside one."
+        "description": "Who is a member: filters are combined with OR, clauses inside a filter with AND."
     }
     return _object({"description": TEXT, "scopingFilters": filters})
 
@@ -194,7 +194,8 @@ def _mapping() -> Schema:
         "target": TEXT,
         "enabled": BOOLEAN,
         "actions": _list({"enum": list(ACTIONS)}),
-        "scopingFilters": _list({"$ref": "#/$defs/filter"}) | {"description": "OR between filters, AND inside one."},
+        "scopingFilters": _list({"$ref": "#/$defs/filter"})
+        | {"description": "Filters are combined with OR, clauses inside a filter with AND."},
         "attributes": _list({"$ref": "#/$defs/attribute"}),
         "attributeList": _list(_object(described, "name")),
         "x-entra": ANYTHING,
@@ -209,7 +210,7 @@ def _attribute() -> Schema:
         "constant": VALUE,
         "expression": TEXT | {"maxLength": 10_000},
         "default": VALUE,
-        "match": _number(0, 1_000) | {"description": "Matching precedence; 0 is none."},
+        "match": _number(0, 1_000) | {"description": "Matching precedence; 0 means not used for matching."},
         "apply": _words(Apply),
         "flow": _words(Flow),
         "clearWhenEmpty": BOOLEAN,

@@ -26,7 +26,7 @@ def refuse_secrets(value: Any, place: str) -> None:
                 reference = f"{key}Ref"
                 raise ConfigurationError(
                     at,
-                    "a secret is not written into a file, only where it is found: files are copied, committed and shown",
+                    "a secret must not be written into a file, only a reference to it: files are copied, committed and shown",
                     next_step=f"Write {reference}: {EXAMPLE}",
                 )
             if str(key).endswith("Ref"):
@@ -36,7 +36,7 @@ def refuse_secrets(value: Any, place: str) -> None:
         for index, inner in enumerate(value):
             refuse_secrets(inner, f"{place}[{index}]")
     elif isinstance(value, str) and _holds_password(value):
-        message = "an address with a password in it is not written into a file"
+        message = "a URL with a password must not be written into a file"
         raise ConfigurationError(place, message, next_step=f"Refer to it: {EXAMPLE}")
 
 
@@ -49,7 +49,7 @@ def checked_reference(part: Part, key: str) -> str:
 
 def _check_reference(value: Any, place: str) -> None:
     if not isinstance(value, str) or not REFERENCE.fullmatch(value):
-        message = "a reference is needed: env: and the name of a variable, or file: and a path"
+        message = "must be a reference: env: and the name of a variable, or file: and a path"
         raise ConfigurationError(place, message, next_step=f"For example {EXAMPLE}")
 
 

@@ -116,7 +116,7 @@ def _without_source(part: Part) -> Part:
         raise part.error(
             "source",
             "an application takes people from the whole directory, whichever source they came from",
-            next_step="Leave it out, and say who is provisioned with assignments or scoping filters",
+            next_step="Remove it, and use assignments or scoping filters to choose who is provisioned",
         )
     return Part(part.whole(), part.place)
 
@@ -133,7 +133,7 @@ def _roles(part: Part) -> list[dict[str, Any]]:
     for index, role in enumerate(roles):
         key = role_key(role)
         if key in seen:
-            raise part.error(f"roles[{index}]", f'the role "{role["value"] or role["displayName"]}" is there twice')
+            raise part.error(f"roles[{index}]", f'the role "{role["value"] or role["displayName"]}" is defined twice')
         seen.add(key)
     defaults = [index for index, role in enumerate(roles) if role.get("default")]
     if len(defaults) > 1:
@@ -167,7 +167,7 @@ def _assignments(part: Part) -> list[dict[str, Any]]:
         one = _assignment(inner)
         key = assignment_key(one)
         if key in seen:
-            raise part.error(f"assignments[{index}]", "this assignment is there twice")
+            raise part.error(f"assignments[{index}]", "this assignment is defined twice")
         seen.add(key)
         found.append(one)
     return found

@@ -33,8 +33,8 @@ def source_from_json(part: Part) -> dict[str, Any]:
     elif part.has("delta"):
         raise part.error(
             "delta",
-            "CSV files have no delta: each reading reads them whole",
-            next_step="Leave it out; connection.partial keeps people who are not in the file",
+            "CSV files have no delta: each import reads the whole file",
+            next_step="Remove it; connection.partial keeps people who are not in the file",
         )
     if "attributes" in part:
         inner = part.part("attributes")

@@ -56,7 +56,7 @@ class YamlDocument:
 def read_yaml(text: str, file: str) -> tuple[YamlDocument, ...]:
     """Read the documents of *text* without empty ones. Raises LockstepError with *file*, line and column."""
     if len(text) > MAX_CHARACTERS:
-        raise wrong(file, (1, 1), f"the file has {len(text):,} characters, at most {MAX_CHARACTERS:,} are read")
+        raise wrong(file, (1, 1), f"the file has {len(text):,} characters; the limit is {MAX_CHARACTERS:,}")
     try:
         _check_depth(text, file)
         nodes = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
@@ -113,10 +113,10 @@ class _Builder:
     def value(self, node: yaml.Node, place: str, depth: int) -> Any:
         self.values += 1
         if self.values > MAX_VALUES or depth > MAX_DEPTH:
-            reason = "aliases (*name) repeat too much, or refer to themselves"
-            raise wrong(self.file, _start(node), f"the document holds more than {MAX_VALUES:,} values", why=reason)
+            reason = "aliases (*name) expand too far, or refer to themselves"
+            raise wrong(self.file, _start(node), f"the document contains more than {MAX_VALUES:,} values", why=reason)
         if not node.tag.startswith("tag:yaml.org,2002:") or node.tag.rpartition(":")[2] not in _TAGS:
-            raise wrong(self.file, _start(node), f'the tag "{node.tag[:60]}" is not possible here')
+            raise wrong(self.file, _start(node), f'the tag "{node.tag[:60]}" is not allowed here')
         match node:
             case yaml.MappingNode():
                 return {key: self.value(inner, at, depth + 1) for key, at, inner in self.pairs(node, place)}
@@ -125,7 +125,7 @@ class _Builder:
             case yaml.ScalarNode():
                 return _scalar(node)
             case _:
-                raise wrong(self.file, _start(node), "this cannot be read")
+                raise wrong(self.file, _start(node), "this cannot be parsed")
 
     def item(self, node: yaml.Node, place: str, depth: int) -> Any:
         self.positions[place] = _start(node)
@@ -136,13 +136,11 @@ class _Builder:
         for key, inner in node.value:
             line, _ = position = _start(key)
             if not isinstance(key, yaml.ScalarNode) or not (key.value or key.style):
-                raise wrong(self.file, position, "a key must be a text")
+                raise wrong(self.file, position, "a key must be text")
             if key.tag.endswith(":merge") and key.style is None:
-                raise wrong(
-                    self.file, position, "the merge key << is not possible here", next_step="Write the keys out"
-                )
+                raise wrong(self.file, position, "the merge key << is not allowed here", next_step="Write the keys out")
             if key.value in seen:
-                detail = f'the key "{key.value[:60]}" is there twice, first in line {seen[key.value]}'
+                detail = f'the key "{key.value[:60]}" is defined twice, first on line {seen[key.value]}'
                 raise wrong(self.file, position, detail, next_step="Remove one of them")
             seen[key.value] = line
             at = f"{place}.{key.value}" if place else key.value

@@ -175,7 +175,7 @@ def _without_drift(prepared: Prepared, changes: tuple[Change, ...]) -> tuple[tup
         shown = "[Redact]" if change.redacted else text_of(change.old)
         text = (
             f"{change.path} was changed in the application to {shown!r};"
-            " by this mapping's drift rule it is reported and left so."
+            " the drift rule of this mapping says to report it and leave it."
         )
         reasons.append(Reason(DRIFT, text, {"attribute": change.path, "drift": mapping.drift.value}))
     return tuple(kept), tuple(reasons)
@@ -203,7 +203,7 @@ def flag_is_off(prepared: Prepared, action: str, *, outcome: str) -> Reason:
         "EntrySynchronizationSkipped",
         f'The mapping "{name}" does not {action} accounts.',
         {"gate": "actions", "action": action},
-        f"{outcome} if {action.capitalize()} were ticked among the target object actions.",
+        f"{outcome} if {action.capitalize()} were enabled in the target object actions.",
     )
 
 

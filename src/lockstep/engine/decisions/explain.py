@@ -123,7 +123,7 @@ def _ladder(plan: Plan, known: Circumstances) -> Iterator[Gate]:
         (
             "assigned",
             _reason(plan, "assigned") is None,
-            _text(plan, "assigned", known.assigned or "assigned, or everybody is in scope"),
+            _text(plan, "assigned", known.assigned or "assigned, or everyone is in scope"),
         ),
         (
             "scope",

@@ -127,7 +127,7 @@ def _failing(facts: Facts) -> str:
 
 
 def _again(facts: Facts) -> str:
-    return f" It is tried again {facts.next_attempt}." if facts.next_attempt else ""
+    return f" The next attempt is {facts.next_attempt}." if facts.next_attempt else ""
 
 
 def _correct(facts: Facts) -> str:
@@ -169,7 +169,7 @@ _TABLE: tuple[_Row, ...] = (
         Standing.NO_WORKER,
         lambda facts: not facts.has_worker,
         lambda facts: f"No worker is running, so nothing is sent.{_waits(facts)}",
-        lambda facts: f"Start one: lockstep serve. Or do the work now: lockstep run {facts.app} --wait",
+        lambda facts: f"Start one: lockstep serve. Or process it now: lockstep run {facts.app} --wait",
         Kind.UNREACHABLE,
     ),
     _Row(
@@ -177,18 +177,18 @@ _TABLE: tuple[_Row, ...] = (
         lambda facts: bool(facts.trouble),
         lambda facts: (
             f"{_plain(facts.trouble)}."
-            + (f" It has been so for {facts.trouble_for}." if facts.trouble_for else "")
+            + (f" This has lasted for {facts.trouble_for}." if facts.trouble_for else "")
             + _waits(facts)
             + _again(facts)
         ),
-        lambda facts: facts.remedy or f"See what it answers: lockstep creds test {facts.app}",
+        lambda facts: facts.remedy or f"Test the connection: lockstep creds test {facts.app}",
         Kind.UNREACHABLE,
     ),
     _Row(
         Standing.SLOWED,
         lambda facts: bool(facts.quarantine),
         lambda facts: (
-            f"In quarantine: {_plain(facts.quarantine)}. Only those who lose access are dealt with."
+            f"In quarantine: {_plain(facts.quarantine)}. Only people who lose access are processed."
             f"{_waits(facts)}{_again(facts)}"
         ),
         _correct,
@@ -220,10 +220,10 @@ _TABLE: tuple[_Row, ...] = (
         Standing.REJECTED,
         lambda facts: facts.rejected > 0,
         lambda facts: (
-            f"In step, but for {counted(facts.rejected, 'write')} that {'was' if facts.rejected == 1 else 'were'} rejected: "
+            f"In step, except for {counted(facts.rejected, 'write')} that {'was' if facts.rejected == 1 else 'were'} rejected: "
             f"{'that account stays' if facts.rejected == 1 else 'those accounts stay'} active."
         ),
-        lambda facts: f"See them, and decide again: lockstep deletes list {facts.app} --rejected",
+        lambda facts: f"Review them: lockstep deletes list {facts.app} --rejected",
         Kind.PARTIAL,
     ),
     _Row(
@@ -234,7 +234,7 @@ _TABLE: tuple[_Row, ...] = (
     _Row(
         Standing.WAITING,
         lambda facts: facts.waiting > 0,
-        lambda facts: f"{counted(facts.waiting, 'object')} {'is' if facts.waiting == 1 else 'are'} being dealt with.",
+        lambda facts: f"{counted(facts.waiting, 'object')} {'is' if facts.waiting == 1 else 'are'} being processed.",
     ),
     _Row(Standing.IN_STEP, lambda facts: True, lambda facts: "In step."),
 )  # fmt: skip

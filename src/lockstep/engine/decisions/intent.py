@@ -99,11 +99,11 @@ _DOWN = {"disable": IntentKind.DISABLE, "delete": IntentKind.DELETE, "keep": Int
 TABLE: tuple[Row, ...] = (
     Row(
         "lost, still wanted", _ACTIVE, True, _LOST, _PROVISION,
-        "The person should have an account, but the linked one has vanished from the application.", cause="lost",
+        "The person should have an account, but the linked account no longer exists in the application.", cause="lost",
     ),
     Row(
         "lost, no longer wanted", _ALL, None, _LOST, {"": IntentKind.RELEASE},
-        "The account has vanished from the application, and the person should have none.", cause="lost",
+        "The account no longer exists in the application, and the person should not have one.", cause="lost",
     ),
     Row(
         "new", _ACTIVE, True, _UNLINKED, _PROVISION,
@@ -119,11 +119,11 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         "not started, with account", frozenset({Person.NOT_STARTED}), True, _LINKED | _RELEASED, _PROVISION,
-        "The person is in scope and has a linked account, although the start date is ahead.",
+        "The person is in scope and has a linked account, although the start date is in the future.",
     ),
     Row(
         "never had an account", _ALL, None, _UNLINKED, _NOTHING,
-        "There is no linked account, and none is wanted.", code="NotEffectivelyEntitled",
+        "The person has no linked account and should not have one.", code="NotEffectivelyEntitled",
     ),
     Row(
         "purged, released earlier", frozenset({Person.PURGED}), None, _RELEASED,
@@ -133,16 +133,16 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         "released", _ALL, None, _RELEASED, _LEAVE,
-        "The account was released when the person left the scope, and nobody asks for it again.",
+        "The account was released when the person left the scope, and is not needed again.",
     ),
     Row(
         "deleted after it left the scope", frozenset({Person.DELETED}), False, frozenset({LinkState.DISABLED}),
-        {"": IntentKind.DISABLE}, "The account was disabled when the person left the scope, and stays so.", left_before=True,
+        {"": IntentKind.DISABLE}, "The account was disabled when the person left the scope, and stays disabled.", left_before=True,
     ),
     Row(
         "gone after it left the scope", frozenset({Person.OVERDUE, Person.PURGED}), None, frozenset({LinkState.DISABLED}),
         {"False": IntentKind.LEAVE, "True": IntentKind.DELETE},
-        "The account was disabled when the person left the scope; since then it is not managed.",
+        "The account was disabled when the person left the scope; it has not been managed since.",
         policy=lambda configuration: str(configuration.deletions.delete_after_purge), left_before=True,
     ),
     Row(
@@ -153,7 +153,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         "deleted long enough", frozenset({Person.OVERDUE}), None, _LINKED,
         {"disable": IntentKind.DELETE, "delete": IntentKind.DELETE, "keep": IntentKind.LEAVE},
-        "Accounts of deleted people are removed after a while.", cause="deleted",
+        "Accounts of deleted people are deleted after the retention period.", cause="deleted",
         policy=lambda configuration: configuration.deletions.on_source_deleted.value,
     ),
     Row(
@@ -263,10 +263,10 @@ _STATES: Mapping[Person, Reason] = {
         "The person is disabled in the directory.", "Would be provisioned if enabled in the directory."
     ),
     Person.DELETED: _state(
-        "The person is deleted in the directory, and can still be restored.", "Would be provisioned if restored."
+        "The person is deleted in the directory, but can still be restored.", "Would be provisioned if restored."
     ),
     Person.OVERDUE: _state(
-        "The person is deleted in the directory, and the time that the account is kept is over.",
+        "The person is deleted in the directory, and the retention period of the account has ended.",
         "Would be provisioned if restored.",
     ),
     Person.PURGED: _state("The person was purged from the directory.", ""),

@@ -85,11 +85,11 @@ class Difference:
         found = [*self.drift]
         if self.withheld:
             names = ", ".join(self.withheld)
-            text = f"The application does not keep {names}, so the difference is no reason to write."
+            text = f"The application does not keep {names}, so the difference does not trigger a write."
             found.append(Reason(NOT_KEPT, text, {"attributes": names}, f"See: lockstep map lint {self.app_name}"))
         if self.settled:
             names = ", ".join(self.settled)
-            text = f"The application changes what it is sent: {names} stays as it answered when it was written last."
+            text = f"The application changes the value it is sent: {names} stays as the application returned it after the last write."
             found.append(Reason(REWRITTEN, text, {"attributes": names}))
         return tuple(found)
 
@@ -221,11 +221,11 @@ def steps_of(judged: Iterable[Judged]) -> tuple[Step, ...]:
 def _step(one: Judged) -> Step:
     code = NOT_KEPT if one.fate is not Fate.CHANGED else REWRITTEN
     if one.is_redacted:
-        text = f"{one.path} was sent, and the application answered with another value or none."
+        text = f"{one.path} was sent, but the application returned a different value or none."
     elif one.fate is Fate.MISSING:
-        text = f"{one.path} was sent, and the application answered without it."
+        text = f"{one.path} was sent, but the application did not return it."
     else:
-        text = f'{one.path} was sent as "{text_of(one.sent)}", and the application answered with "{text_of(one.answered)}".'
+        text = f'{one.path} was sent as "{text_of(one.sent)}", but the application returned "{text_of(one.answered)}".'
     status = StepStatus.FAILURE if one.fate is Fate.REFUSED else StepStatus.WARNING
     return Step("EntryExportReadBack", StepType.EXPORT, status, text, {"reason": code, "attribute": one.path})
 

@@ -182,9 +182,7 @@ class _Work:
             self.dropped.append(mapping.target)
             return None
         if value is SKIP_OBJECT:
-            return Reason(
-                "ImportSkipped", f"The mapping of {mapping.target} leaves this object out (IgnoreObjectFlow)."
-            )
+            return Reason("ImportSkipped", f"The mapping of {mapping.target} excludes this object (IgnoreObjectFlow).")
         if _holds_nothing(value):
             self._add_empty(mapping, value)
         elif mapping.is_reference:
@@ -280,9 +278,9 @@ def _missing_required(mapping: ObjectMapping, values: Values) -> Reason | None:
     which = " and ".join(names)
     return Reason(
         "MissingValues",
-        f"{which} must have a value in the application, and the mapping gives none.",
+        f"{which} is required in the application, but the mapping produces no value.",
         {"attributes": ", ".join(names)},
-        f"Give the person a value for {which}, or the mapping a default value.",
+        f"Set the attribute for {which} in the directory, or give the mapping a default value.",
     )
 
 
@@ -293,7 +291,7 @@ def _failed(mapping: AttributeMapping, error: ExpressionError) -> Reason:
         "InvalidExpression",
         f"The mapping of {mapping.target} failed: {detail}",
         {"attribute": mapping.target, "position": str(error.position)},
-        "Correct the expression, or the value that it cannot use.",
+        "Correct the expression, or the attribute value that it fails on.",
     )
 
 

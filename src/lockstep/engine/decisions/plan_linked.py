@@ -27,7 +27,7 @@ from lockstep.engine.records import Account, Action, Change, Link, LinkState, Re
 from lockstep.engine.rules.operators import text_of
 from lockstep.engine.rules.policies import OnLost
 
-IN_STEP = Reason("RedundantExport", "The account is as it should be: nothing is written.")
+IN_STEP = Reason("RedundantExport", "The account is up to date: nothing is written.")
 
 
 def plan_provision(prepared: Prepared, link: Link, observed: Observed) -> Draft:
@@ -44,7 +44,7 @@ def plan_provision(prepared: Prepared, link: Link, observed: Observed) -> Draft:
     found = difference(prepared, mapped, held_by(prepared, observed), is_read=isinstance(observed, Account))
     changes = found.changes
     if link.state in (LinkState.RELEASED, LinkState.LOST) and isinstance(observed, Account):
-        again = Reason("Matched", f"The account {link.target_id} was linked before and is there.")
+        again = Reason("Matched", f"The account {link.target_id} was linked before and still exists.")
         draft = replace(draft, action=Action.LINK, reasons=(again,), link_to=observed)
     if not changes:
         if not found.reasons:
@@ -79,7 +79,7 @@ def plan_disable(prepared: Prepared, link: Link, observed: Observed) -> Draft:
     if not changes and names:
         return _names_follow(prepared, draft, names)
     if not changes:
-        already = Reason("RedundantExport", "The account is disabled in the application already.")
+        already = Reason("RedundantExport", "The account is already disabled in the application.")
         return replace(draft, reasons=(*prepared.intent.reasons[:1], already))
     if not may(prepared, "update"):
         reason = flag_is_off(prepared, "update", outcome="Would be disabled")
@@ -91,7 +91,7 @@ def plan_disable(prepared: Prepared, link: Link, observed: Observed) -> Draft:
 def _names_follow(prepared: Prepared, draft: Draft, names: tuple[Change, ...]) -> Draft:
     """Update the names of a disabled account: the directory may give the old name to someone else, who must be able to use it."""
     paths = ", ".join(change.path for change in names)
-    text = f"The account stays disabled and gets the {paths} that its person has now: somebody else may be given the old one."
+    text = f"The account stays disabled and gets the {paths} that its person has now, because someone else may get the old one."
     mapped = replace(draft.mapped, values={**draft.mapped.values, **{one.path: one.new for one in names}})
     reasons = (Reason("NameFollows", text, {"attributes": paths}), *prepared.intent.reasons[:1])
     return replace(draft, action=Action.UPDATE, changes=names, mapped=mapped, reasons=reasons)
@@ -114,7 +114,7 @@ def plan_lost(prepared: Prepared, link: Link) -> Draft:
     """Plan for a linked account that is gone although the person should have it."""
     text = f"The account {link.target_id}, linked to this person, is no longer in the application."
     if prepared.configuration.deletions.on_lost is OnLost.FORGET:
-        reason = Reason("InvalidAnchor", f"{text} By policy the link is forgotten.")
+        reason = Reason("InvalidAnchor", f"{text} By policy the link is removed.")
         return Draft(Action.RELEASE, (reason,), LinkState.TOMBSTONE, link.target_id, cause="lost")
     forget = f"lockstep links {prepared.configuration.app_name} --user {prepared.obj.display} --forget"
     next_step = f"Find out who deleted it. To create it again: {forget}"
@@ -126,14 +126,14 @@ def plan_release(prepared: Prepared, link: Link) -> Draft:
     """Stop managing the account, but keep the link so that the person is recognised on return."""
     if link.state is LinkState.LOST:
         return tombstone(prepared)
-    reason = Reason("Released", "By policy the account is left as it is and no longer managed.")
+    reason = Reason("Released", "By policy the account is left unchanged and no longer managed.")
     reasons = (*prepared.intent.reasons[:1], reason)
     return Draft(Action.RELEASE, reasons, LinkState.RELEASED, link.target_id)
 
 
 def tombstone(prepared: Prepared) -> Draft:
     """Record that the account is gone and the person should have none."""
-    gone = Reason("AlreadyGone", "The account is no longer in the application, and the person should have none.")
+    gone = Reason("AlreadyGone", "The account is no longer in the application, and the person should not have one.")
     target_id = prepared.link.target_id if prepared.link else ""
     return Draft(Action.RELEASE, (gone,), LinkState.TOMBSTONE, target_id)
 
@@ -141,7 +141,7 @@ def tombstone(prepared: Prepared) -> Draft:
 def _without_switch(prepared: Prepared, link: Link) -> Draft:
     why = "No mapping writes `active`, so the account cannot be disabled."
     if prepared.intent.cause == "disabled":
-        reason = Reason("DisableNotMapped", f"{why} It is left as it is.", {}, "Map `active` from IsSoftDeleted.")
+        reason = Reason("DisableNotMapped", f"{why} It is left unchanged.", {}, "Map `active` from IsSoftDeleted.")
         return Draft(Action.NONE, (reason,), link.state, link.target_id)
     if not may(prepared, "delete"):
         return Draft(
@@ -154,7 +154,7 @@ def _without_switch(prepared: Prepared, link: Link) -> Draft:
 def _no_effect(prepared: Prepared) -> Reason:
     return Reason(
         "DisableNotMapped",
-        "The account should be disabled, but the mapping of `active` does not say so.",
+        "The account should be disabled, but the mapping of `active` does not produce False.",
         {"attribute": "active"},
         'Map active as Switch([IsSoftDeleted], , "False", "True", "True", "False").',
     )

@@ -91,7 +91,7 @@ def _found(match: OneMatch) -> Reason:
     text = f'The account "{account.display}" ({account.id}) has the same {attribute}.'
     if not match.left_by:
         return Reason("Matched", text, details)
-    text += f' It was that of "{match.left_by}", who has been deleted, and is taken over.'
+    text += f' It belonged to "{match.left_by}", who has been deleted, and is taken over.'
     return Reason("Rehired", text, {**details, "formerOwner": match.left_by})
 
 
@@ -99,10 +99,10 @@ def _unmatchable(prepared: Prepared) -> Draft:
     assert prepared.mapping is not None  # noqa: S101
     attributes = prepared.mapping.matching
     if not attributes:
-        text = f'The mapping "{prepared.mapping.name}" has no matching attribute, so nobody can be recognised in the application.'
-        return Draft(Action.REFUSE, (Reason("NoMatchingAttribute", text, {}, "Mark one mapping as matching."),))
+        text = f'The mapping "{prepared.mapping.name}" has no matching attribute, so no one can be matched in the application.'
+        return Draft(Action.REFUSE, (Reason("NoMatchingAttribute", text, {}, "Use one mapping for matching."),))
     names = ", ".join(mapping.target for mapping in attributes)
-    text = f"There is no value to match by: {names} {'are' if len(attributes) > 1 else 'is'} empty for this object."
+    text = f"No value to match by: {names} {'are' if len(attributes) > 1 else 'is'} empty for this object."
     remedy = "Would be considered if the object had a value for it."
     return Draft(Action.SKIP, (Reason("ImportSkipped", text, {"attributes": names}, remedy),))
 
@@ -121,22 +121,22 @@ def _taken(match: TakenMatch) -> Reason:
     if match.is_under_way:
         return Reason(
             UNDER_WAY,
-            f"The account {match.account.id} has the same {match.query.attribute}, and another object is being given it.",
+            f"The account {match.account.id} has the same {match.query.attribute}, but it is being linked to another object.",
             {"targetId": match.account.id, "attribute": match.query.attribute},
-            f"Nothing to do: it is tried again in a moment. If it stays so, two objects have the same {match.query.attribute}.",
+            f"Nothing to do: Lockstep retries shortly. If this persists, two objects have the same {match.query.attribute}.",
         )
     if match.is_leaving:
         text = f"The account {match.account.id} has the same {match.query.attribute}, "
-        text += f'but "{match.by}", who has been deleted, has not left it yet.'
+        text += f'but "{match.by}", who has been deleted, still holds it.'
         return Reason(
             "FormerOwnerLeaving",
             text,
             {"targetId": match.account.id, "linkedTo": match.by, "attribute": match.query.attribute},
-            "Nothing to do: it is tried again in a moment. If it stays so, see whether their deactivation is held for approval.",
+            "Nothing to do: Lockstep retries shortly. If this persists, check whether their deactivation is held for approval.",
         )
     return Reason(
         "DuplicateSourceEntries",
         f'The account {match.account.id} has the same {match.query.attribute}, but belongs to "{match.by}".',
         {"targetId": match.account.id, "linkedTo": match.by, "attribute": match.query.attribute},
-        f"Give one of the two another {match.query.attribute}, or unlink the account from the other.",
+        f"Change {match.query.attribute} for one of the two, or unlink the account from the other.",
     )

@@ -132,7 +132,9 @@ def _queries(
         return match_queries(obj, mapping, configuration, moment=moment, record=record), None
     except ExpressionError as error:
         text = f"The matching attribute cannot be evaluated: {error.detail}"
-        return (), Reason("InvalidExpression", text, {}, "Correct the expression, or the value that it cannot use.")
+        return (), Reason(
+            "InvalidExpression", text, {}, "Correct the expression, or the attribute value that it fails on."
+        )
 
 
 def _must_look(link: Link | None, intent: Intent, *, look: bool) -> bool:
@@ -150,7 +152,7 @@ def _unmapped(obj: SourceObject, link: Link | None, configuration: JobConfigurat
     what = "people" if obj.kind is ObjectKind.USER else "groups"
     reason = Reason(
         "ObjectMappingDisabled",
-        f"The application does not take {what}: their mapping is missing or switched off.",
+        f"{what.capitalize()} are not provisioned to this application: their mapping is missing or disabled.",
         {"gate": "mapping"},
         f"Would be considered if the mapping of {what} were enabled.",
     )

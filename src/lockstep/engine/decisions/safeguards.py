@@ -18,7 +18,7 @@ from lockstep.engine.records import Account, Action, Plan, Reason, Step, StepSta
 from lockstep.engine.rules.configuration import JobConfiguration
 from lockstep.wording import counted
 
-_DECIDE = "Approve it, or correct what causes it: lockstep deletes list APP"
+_DECIDE = "Approve it, or correct the cause: lockstep deletes list APP"
 
 
 class GuardCode(StrEnum):
@@ -149,7 +149,10 @@ def hold_undecided(plan: Plan, code: str, sentence: str, details: Mapping[str, s
         return None
     first, what = next(iter(concerned)), _joined(concerned)
     if first.value != code:
-        sentence, details = f"Held for approval: it waits for a decision already, and the account would now {what}.", {}
+        sentence, details = (
+            f"Held for approval: it is already waiting for a decision, and the account would now {what}.",
+            {},
+        )
     return held(plan, Reason(first.value, sentence, {**details, "what": what}, _DECIDE))
 
 
@@ -191,7 +194,7 @@ def hold_regardless(plan: Plan, because: str) -> Plan:
 def _concerned(plan: Plan) -> dict[GuardCode, str]:
     """The guards that limit *plan*, most severe first, with what would happen to the account."""
     tally = tally_of(plan)
-    found = {GuardCode.MATCH: "be linked to somebody with less power"} if plan.claims_privileged else {}
+    found = {GuardCode.MATCH: "be linked to a person with fewer privileges"} if plan.claims_privileged else {}
     if tally.losses:
         found[GuardCode.LOSSES] = "be disabled or deleted"
     if tally.grants:
@@ -199,7 +202,7 @@ def _concerned(plan: Plan) -> dict[GuardCode, str]:
     if tally.empties:
         found[GuardCode.EMPTIED] = "lose a value"
     if tally.renames:
-        found[GuardCode.RENAMES] = f"get another {' and another '.join(plan.renames)}"
+        found[GuardCode.RENAMES] = f"get a different {' and a different '.join(plan.renames)}"
     return found
 
 
@@ -210,10 +213,10 @@ def _joined(concerned: Mapping[GuardCode, str]) -> str:
 def _privileged_match(account: Account, *, what: str) -> Reason:
     return Reason(
         GuardCode.MATCH.value,
-        f'Held for approval: the account "{account.display}" ({account.id}) matches, but has more power in the application than '
+        f'Held for approval: the account "{account.display}" ({account.id}) matches, but has more privileges in the application than '
         "this person is assigned.",
         {"targetId": account.id, "what": what},
-        "Approve it if the account is this person's, or give the person that role.",
+        "Approve it if the account belongs to this person, or assign that role to the person.",
     )
 
 

@@ -73,7 +73,7 @@ def decide_scope(
 def _inside(obj: SourceObject, passed: ScopingFilter | None) -> Reason:
     through = f'passes the scoping filter "{passed.title}"' if passed else "no scoping filter"
     if not obj.assignments:
-        return Reason("InScope", f"{_noun(obj)} is in scope: everybody is; {through}.")
+        return Reason("InScope", f"{_noun(obj)} is in scope because everyone is; {through}.")
     first = obj.assignments[0]
     via = f'as a member of "{first.via_group_name or first.via_group}"' if first.via_group else "directly"
     return Reason("InScope", f"{_noun(obj)} is in scope: assigned {via}; {through}.")
@@ -81,7 +81,7 @@ def _inside(obj: SourceObject, passed: ScopingFilter | None) -> Reason:
 
 def _unassigned(obj: SourceObject) -> Reason:
     if obj.lifecycle is Lifecycle.PURGED:
-        text = f"{_noun(obj)} was purged from the directory, and assignments with it."
+        text = f"{_noun(obj)} was purged from the directory together with its assignments."
         return Reason("NotEffectivelyEntitled", text, {"gate": "assigned"})
     return Reason(
         "NotEffectivelyEntitled",

@@ -57,7 +57,7 @@ def matching_step(match: Match, queries: Sequence[MatchQuery]) -> Step:
             text = f'Found the account {account.id} by {query.attribute}, which belongs to "{by}".'
             return Step("EntryMatching", StepType.MATCHING, StepStatus.FAILURE, text, asked)
         case NoMatch():
-            text = "Found no account in the application."
+            text = "No matching account was found in the application."
             return Step("EntryMatching", StepType.MATCHING, StepStatus.SUCCESS, text, asked)
 
 

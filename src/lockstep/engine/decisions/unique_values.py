@@ -42,9 +42,9 @@ def all_taken(prepared: Prepared, taken: Mapping[str, Collection[str]]) -> Reaso
         if candidates and all(value in taken.get(attribute.target, ()) for value in candidates):
             many = len(candidates) > 1
             which = f"all {len(candidates)} values" if many else "the only value"
-            text = f"There is no free value for {attribute.target}: {which} of its mapping ({_shown(attribute, candidates)})"
-            text += f" {'are' if many else 'is'} in use in the application already."
-            next_step = "Add another rule to SelectUniqueValue, or give one of the two people another value."
+            text = f"No unused value is left for {attribute.target}: {which} of its mapping ({_shown(attribute, candidates)})"
+            text += f" {'are' if many else 'is'} already in use in the application."
+            next_step = "Add another rule to SelectUniqueValue, or change the value of one of the two people."
             return Reason(CODE, text, {"attribute": attribute.target}, next_step)
     return None
 
@@ -59,7 +59,7 @@ def unique_steps(prepared: Prepared, values: Values, taken: Mapping[str, Collect
         if not passed or any(value not in taken.get(attribute.target, ()) for value in passed):
             continue
         are = "are" if len(passed) > 1 else "is"
-        text = f"{attribute.target} becomes {_shown(attribute, (chosen,))}: {_shown(attribute, passed)} {are} in use already."
+        text = f"{attribute.target} is set to {_shown(attribute, (chosen,))}: {_shown(attribute, passed)} {are} already in use."
         steps.append(Step("EntryUniqueValue", StepType.PROCESSING, StepStatus.SUCCESS, text, {}))
     return tuple(steps)
 

@@ -103,7 +103,7 @@ def read_case(line: str, number: int, now: datetime) -> Case:
     taken = row.get("taken")
     taken = [] if taken is None else taken
     if not isinstance(taken, list) or not all(isinstance(value, str) for value in taken):
-        raise ValueError('"taken" must be a list of texts')
+        raise ValueError('"taken" must be a list of strings')
     identifier = None if row.get("id") is None else str(row["id"])
     return Case(number, identifier, row["expr"], record, _time(row.get("now"), now), frozenset(taken), row["out"])
 
@@ -146,7 +146,7 @@ def _holds(expected: Any, actual: Any) -> bool:
         try:
             return isinstance(actual, (str, int)) and bool(_pattern(expected["regex"]).fullmatch(_comparable(actual)))
         except (re2.error, UnicodeError, TypeError):
-            raise ValueError(f'"regex" is no regular expression: {expected["regex"]!r}') from None
+            raise ValueError(f'"regex" is not a valid regular expression: {expected["regex"]!r}') from None
     return bool(_comparable(expected) == _comparable(actual))
 
 

@@ -22,7 +22,7 @@ class Kind(Enum):
 
     TEXT = "text"
     INTEGER = "whole number"
-    BOOLEAN = "truth value"  # the text True or False
+    BOOLEAN = "boolean"  # the text True or False
     CONDITION = "condition"
     DATE = "date"
     WORD = "word"  # one of a fixed list

@@ -122,7 +122,7 @@ def _traps(tree: Expression, *, syncs_all: bool) -> Iterator[Finding]:
         if node.name == "Switch" and node.arguments:
             yield from _switch(node)
         if node.name in ROLE_FUNCTIONS and syncs_all:
-            message = f"{node.name} with the scope of all users: people who are not assigned have no role"
+            message = f"{node.name} is used with a scope of all users: people who are not assigned have no role"
             yield Finding(Severity.WARNING, node.position, message, "Sync only assigned users and groups")
         if node.name not in ROLE_FUNCTIONS:
             yield from _bare_roles(node)
@@ -140,7 +140,7 @@ def _iif(node: Call) -> Iterator[Finding]:
         return
     name = attributes[0]
     if asked or any(isinstance(side, Text) and side.value == "" for side in sides):
-        message = f"IIF that asks whether [{name}] is empty fails in Entra where it is; here it works"
+        message = f"in Entra, IIF on an empty [{name}] fails; in Lockstep it works"
         yield Finding(Severity.WARNING, condition.position, message, f'Switch([{name}], [{name}], "", "Other")')
     elif sides:
         message = f'where [{name}] is absent, the condition compares an empty text ""; Entra refuses the object'
@@ -162,7 +162,7 @@ def _switch(node: Call) -> Iterator[Finding]:
         if isinstance(key, Text):
             if key.value in seen:
                 yield Finding(
-                    Severity.WARNING, key.position, f'the key "{key.value[:40]}" comes twice; the first counts'
+                    Severity.WARNING, key.position, f'the key "{key.value[:40]}" occurs twice; the first one is used'
                 )
             seen.add(key.value)
 
@@ -174,7 +174,7 @@ def _bare_roles(node: Call) -> Iterator[Finding]:
 
 
 def _roles_finding(node: Attribute) -> Finding:
-    message = f"[{ROLES}] is no value of its own; use one of the role functions on it"
+    message = f"[{ROLES}] cannot be used as a value; use one of the role functions"
     return Finding(Severity.WARNING, node.position, message, f"SingleAppRoleAssignment([{ROLES}])")
 
 

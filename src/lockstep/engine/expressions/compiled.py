@@ -115,7 +115,7 @@ def _check_patterns(tree: Expression, text: str) -> None:
     """Limit the number of patterns: they are the expensive part, and each of them is already bounded."""
     calls = [node for node in walk(tree) if isinstance(node, Call) and node.name == "Replace" and _has_pattern(node)]
     if len(calls) > MAX_PATTERNS:
-        message = f"an expression may use {MAX_PATTERNS} patterns, this one has {len(calls)}"
+        message = f"an expression can use at most {MAX_PATTERNS} patterns; this one has {len(calls)}"
         position = calls[MAX_PATTERNS].position
         raise ExpressionError(
             text, position, message, function="Replace", argument="pattern", expected="fewer patterns"

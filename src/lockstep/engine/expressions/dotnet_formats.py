@@ -80,7 +80,7 @@ class Stamp:
 def parts_of(form: str) -> tuple[Part, ...]:
     """Split a format into its parts; standard formats are expanded. Raises Trouble if *form* is invalid."""
     if len(form) > MAX_FORMAT:
-        raise Trouble(f"got a format of {len(form):,} characters, {MAX_FORMAT:,} are possible")
+        raise Trouble(f"got a format of {len(form):,} characters; the limit is {MAX_FORMAT:,}")
     if len(form) == 1:
         if form not in STANDARD:
             raise Trouble(f"does not know the standard date format {shown(form)}", expected=" ".join(STANDARD))
@@ -98,7 +98,7 @@ def _custom(form: str) -> list[Part]:
         if character in _SPECIFIERS:
             length = len(form[at:]) - len(form[at:].lstrip(character))
             if character in "fF" and length > 7:
-                raise Trouble(f"got {length} times {character} in a date format, 7 are possible", expected="7 at most")
+                raise Trouble(f"got {length} times {character} in a date format; the limit is 7", expected="7 at most")
             found.append(Part(character, length))
             at += length
         elif character in "'\"":

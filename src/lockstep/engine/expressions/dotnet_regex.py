@@ -52,7 +52,7 @@ class Untranslatable(Exception):
 def translate(pattern: str, beyond_ascii: str = "") -> Translated:
     """Translate *pattern* for texts whose non-ASCII characters are all in *beyond_ascii*. Raises Untranslatable."""
     if len(pattern) > MAX_PATTERN:
-        raise Untranslatable(f"may have {MAX_PATTERN:,} characters, this one has {len(pattern):,}", MAX_PATTERN)
+        raise Untranslatable(f"can have at most {MAX_PATTERN:,} characters; this one has {len(pattern):,}", MAX_PATTERN)
     translator = _Translator(pattern, beyond_ascii)
     return Translated(translator.run(), translator.numbering(), translator.depends_on_text)
 
@@ -98,7 +98,7 @@ class _Translator:
         self.at += length
 
     def refuse(self, what: str) -> Untranslatable:
-        return Untranslatable(f"uses {what}, which is not possible here", self.at)
+        return Untranslatable(f"uses {what}, which is not supported", self.at)
 
     def group(self) -> None:
         rest = self.pattern[self.at + 2 : self.at + 80]

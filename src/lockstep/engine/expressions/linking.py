@@ -51,7 +51,7 @@ def problems(call: Call, text: str, *, is_root: bool) -> Iterator[ExpressionErro
 def _unknown(call: Call, text: str) -> ExpressionError:
     meant = next(iter(nearest(call.name, CATALOGUE)), None)
     hint = f"; did you mean {meant}?" if meant else ""
-    message = f"there is no function {call.name[:60]}{hint}".removesuffix("?")
+    message = f"unknown function {call.name[:60]}{hint}".removesuffix("?")
     error = ExpressionError(
         text, call.position, message, function=call.name, expected=meant or "a function of the catalogue"
     )
@@ -98,7 +98,7 @@ def _keyword(function: Function, parameter: Parameter, word: str) -> tuple[str, 
     if word in FLOWS:
         if function.name in FLOW_FUNCTIONS and parameter.kind is Kind.ANY:
             return None
-        return f"cannot take {word}; it may stand as a result of IIF, Switch or Coalesce", parameter.kind.value
+        return f"cannot take {word}; it is only allowed as a result of IIF, Switch or Coalesce", parameter.kind.value
     if word in (TRUE, FALSE):
         return None
     if word in CATALOGUE:

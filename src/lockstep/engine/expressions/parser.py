@@ -64,7 +64,7 @@ def _parse_cached(text: str) -> Expression:
 def read_tree(text: str) -> Expression:
     """Like `parse`, without the cache."""
     if len(text) > MAX_CHARACTERS:
-        message = f"an expression may have {MAX_CHARACTERS:,} characters, this one has {len(text):,}"
+        message = f"an expression can have at most {MAX_CHARACTERS:,} characters; this one has {len(text):,}"
         raise ExpressionError(text, MAX_CHARACTERS + 1, message, expected="a shorter expression")
     if not text.isascii():
         _check_characters(text)
@@ -77,7 +77,7 @@ def _check_characters(text: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         readable = text.encode(errors="replace").decode()
-        message = "the text holds half a surrogate pair"
+        message = "the text contains half a surrogate pair"
         raise ExpressionError(readable, error.start + 1, message, expected="a whole character") from None
 
 
@@ -104,10 +104,10 @@ def _unreadable(text: str, at: int) -> ExpressionError:
         case "[":
             return ExpressionError(text, at + 1, "an attribute is not closed with ]", expected="a closing ]")
         case "&":
-            message = "& does not join texts here; use Join or Append"
+            message = "& is not supported for joining texts; use Join or Append"
             return ExpressionError(text, at + 1, message, expected="Join or Append")
         case character:
-            message = f"did not expect {character!r} outside quotes"
+            message = f"unexpected {character!r} outside quotes"
             return ExpressionError(text, at + 1, message, expected="a function, [attribute], text in quotes or number")
 
 
@@ -129,7 +129,7 @@ class _Parser:
         if self.token.kind == "operator":
             raise self.wrong("a comparison can only be the condition of IIF or CBool", "the end of the expression")
         if self.token.kind != "end":
-            raise self.wrong(f"did not expect {self.token.value!r} after the end", "the end of the expression")
+            raise self.wrong(f"unexpected {self.token.value!r} after the end", "the end of the expression")
         return tree
 
     def operand(self) -> Operand:
@@ -149,12 +149,12 @@ class _Parser:
         self.at -= 1
         if token.kind == "end":
             raise self.wrong("the expression ends too early", "a value")
-        raise self.wrong(f"did not expect {token.value!r}", "a function, [attribute], text in quotes or number")
+        raise self.wrong(f"unexpected {token.value!r}", "a function, [attribute], text in quotes or number")
 
     def attribute(self, token: Token) -> Attribute:
         name = token.value.strip()
         if not name:
-            raise ExpressionError(self.text, token.position, "[] names no attribute", expected="[attribute]")
+            raise ExpressionError(self.text, token.position, "[] does not name an attribute", expected="[attribute]")
         return Attribute(name, token.position)
 
     def number(self, token: Token) -> Number:
@@ -174,7 +174,7 @@ class _Parser:
     def call(self, name: Token) -> Call:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            message = f"functions may be nested {MAX_DEPTH} deep, this goes deeper"
+            message = f"functions can be nested at most {MAX_DEPTH} levels deep"
             raise ExpressionError(self.text, name.position, message, function=name.value, expected="less nesting")
         self.at += 1
         arguments = self.arguments(name)
@@ -190,7 +190,7 @@ class _Parser:
             found.append(self.argument())
             token = self.token
             if token.kind != "mark" or token.value == "(":
-                what = f"did not expect {token.value!r}" if token.kind != "end" else "a ) is missing"
+                what = f"unexpected {token.value!r}" if token.kind != "end" else "a ) is missing"
                 message = f"{what} in the arguments of {name.value}"
                 raise ExpressionError(self.text, token.position, message, function=name.value, expected=", or )")
             self.at += 1
@@ -208,7 +208,7 @@ class _Parser:
         self.at += 1
         right = self.operand()
         if self.token.kind == "operator":
-            raise self.wrong("only one comparison is possible; nest IIF for AND and OR", ", or )")
+            raise self.wrong("only one comparison is allowed; nest IIF for AND and OR", ", or )")
         return Comparison(left, operator.value, right, operator.position)
 
     def wrong(self, message: str, expected: str) -> ExpressionError:

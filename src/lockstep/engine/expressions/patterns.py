@@ -23,7 +23,7 @@ UNITS_PER_MATCH = 100
 MAX_PROGRAM = 20_000
 MAX_MEMORY = 1 << 20  # bytes; also bounds the time for compiling
 _ASCII = frozenset(map(chr, range(128)))
-TOO_MUCH = "would be too much work: the pattern is too large for so long a text"
+TOO_MUCH = "would take too long: the pattern is too large for a text of this length"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Pattern:
     def _for(self, text: str, work: Work | None = None) -> re2._Regexp:
         """Return the program for *text*, after checking how much work it can cost. Raises Trouble if that is too much."""
         if len(text) > MAX_TEXT:
-            raise Trouble(f"searches texts of up to {MAX_TEXT:,} characters, got {len(text):,}", argument="source")
+            raise Trouble(f"can search texts of up to {MAX_TEXT:,} characters, got {len(text):,}", argument="source")
         compiled = self.compiled
         if not text.isascii():
             try:

@@ -96,7 +96,7 @@ def to_integer(value: Value, argument: str = "") -> int | None:
 def needed_integer(value: Value, argument: str = "") -> int:
     number = to_integer(value, argument)
     if number is None:
-        message = f"needs a whole number{_for(argument)}, got nothing"
+        message = f"needs a whole number{_for(argument)}, but it is empty"
         raise Trouble(message, argument=argument, expected="a whole number")
     return number
 
@@ -124,7 +124,7 @@ def to_values(value: Value, argument: str = "") -> tuple[str, ...]:
         return (value,)
     if isinstance(value, (tuple, list)):
         if len(value) > MAX_VALUES:
-            raise Trouble(f"got {len(value):,} values, {MAX_VALUES:,} are possible", argument=argument)
+            raise Trouble(f"got {len(value):,} values; the limit is {MAX_VALUES:,}", argument=argument)
         texts = (item if item.__class__ is str else to_text(item, argument) for item in value)
         return tuple(text for text in texts if text is not None)
     text = to_text(value, argument)
@@ -151,14 +151,18 @@ def is_nothing(value: Value) -> bool:
 def within_limit(text: str) -> str:
     """Return *text*. Raises Trouble if it is longer than an attribute may be."""
     if len(text) > MAX_TEXT:
-        raise Trouble(f"made a text of {len(text):,} characters, {MAX_TEXT:,} are possible", expected="a shorter text")
+        raise Trouble(
+            f"produced a text of {len(text):,} characters; the limit is {MAX_TEXT:,}", expected="a shorter text"
+        )
     return text
 
 
 def check_size(size: int) -> None:
     """Refuse a text of *size* characters before it is built, because it may not fit into memory. Raises Trouble."""
     if size > MAX_TEXT:
-        raise Trouble(f"would make a text of {size:,} characters, {MAX_TEXT:,} are possible", expected="a shorter text")
+        raise Trouble(
+            f"would produce a text of {size:,} characters; the limit is {MAX_TEXT:,}", expected="a shorter text"
+        )
 
 
 def _for(argument: str) -> str:

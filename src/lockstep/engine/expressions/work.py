@@ -30,7 +30,7 @@ class Work:
         """Charge *units*. Raises Trouble if nothing is left."""
         self.left -= units
         if self.left < 0:
-            raise Trouble("stops here: the expression needs too much work", expected="shorter texts or fewer functions")
+            raise Trouble("was stopped: the expression takes too long", expected="shorter texts or fewer functions")
 
     def charge_result(self, value: Any) -> None:
         """Charge for a new text or for a list that was iterated. Raises Trouble if nothing is left."""

@@ -176,7 +176,7 @@ class NotThis:
         labels = " and ".join(verdict.label for verdict in self.condition.judge(record, moment))
         if self.holds(record, moment):
             return [Verdict(True, f"not ({labels})")]
-        return [Verdict(False, f"not ({labels})", f"{labels} holds, but must not", f"{labels} did not hold")]
+        return [Verdict(False, f"not ({labels})", f"{labels} is true but must be false", f"{labels} were false")]
 
     def flips_at(self, record: Values, moment: Moment) -> datetime | None:
         return self.condition.flips_at(record, moment)

@@ -47,7 +47,7 @@ def is_member(obj: SourceObject, rule: MembershipRule, moment: Moment) -> tuple[
 def decide_membership(obj: SourceObject, rule: MembershipRule, moment: Moment) -> Membership:
     """Whether *obj* is a member, with the reason."""
     if not _may_be_member(obj):
-        return Membership(False, "Only people who are in the directory are members.")
+        return Membership(False, "Deleted people are not members.")
     record = _record(obj)
     review_at = earliest(*(scoping.condition.flips_at(record, moment) for scoping in rule.filters))
     for scoping in rule.filters:

@@ -39,11 +39,11 @@ class Unkept:
     def failure(self, expected: int) -> Failure:
         what = f"{len(self.missing)} of {counted(expected, 'member')} that it accepted are not in the group"
         if not self.missing:
-            what = f"{counted(len(self.remaining), 'member')} removed and still in the group"
+            what = f"{counted(len(self.remaining), 'member')} that it removed are still in the group"
         return Failure(
             "MembersNotKept",
-            f"The application answered with success, but {what}.",
-            "Ask its makers how members are changed. See the exchange: lockstep logs show",
+            f"The application reported success, but {what}.",
+            "Ask the vendor how members are changed. See the exchange: lockstep logs show",
         )
 
 

@@ -73,7 +73,7 @@ def chunk_record(
 def unverified_record(claim: Claim, planned: Planned, changes: int, *, initiated_by: str) -> LogRecord:
     """What the log says of changes that the application accepted in a group whose members it does not show."""
     text = (
-        f"{changes} {'change' if changes == 1 else 'changes'} of members were accepted and cannot be verified: "
+        f"{changes} {'change' if changes == 1 else 'changes'} of members were accepted but cannot be verified: "
         "the application does not show the members of the group."
     )
     step = Step("EntryExportReadBack", StepType.EXPORT, StepStatus.WARNING, text)
@@ -92,7 +92,7 @@ def refusal(refused: Sequence[tuple[MemberChange, Answer]]) -> Failure:
     names += f" and {len(refused) - 5} more" if len(refused) > 5 else ""
     members = counted(len(refused), "member")
     verb = "add" if change.is_added else "remove"
-    reason = f"The application did not {verb} {members}: {names}. It said: {answer.detail}"
+    reason = f"The application did not {verb} {members}: {names}. It answered: {answer.detail}"
     return Failure(answer.code or "Conflict", reason, answer.next_step)
 
 

@@ -102,7 +102,7 @@ async def push(
     finally:
         async with services.pool.connection() as connection:
             await cycles.close_on_demand(connection, cycle)
-    busy = "Another worker is at this object; try again in a moment."
+    busy = "Another worker is processing this object; try again shortly."
     said = {one: last.reason for one, last in undecided.items()}
     return [results.get(one, Pushed(one, "", problem=said.get(one) or busy)) for one in ids]
 
@@ -204,8 +204,12 @@ async def preview(
 def _not_settled(prepared: Prepared, settlement: Settlement) -> Plan:
     """The plan for an object of which it is not known what was made for it: none, before that is known."""
     problem = settlement.problem
-    text = problem.reason if problem is not None else f"What was sent before has no known end. {settlement.waits}."
-    step = problem.next_step if problem is not None else "Nothing to do: Lockstep looks again."
+    text = (
+        problem.reason
+        if problem is not None
+        else f"The outcome of the previous request is unknown. {settlement.waits}."
+    )
+    step = problem.next_step if problem is not None else "Nothing to do: Lockstep checks again."
     obj, reason = prepared.obj, Reason(MAYBE_CREATED, text, {}, step)
     steps = (import_step(obj), scoping_step(prepared.scope), decision_step(Action.REFUSE, reason, ()))
     return Plan(obj.kind, obj.id, obj.display, Action.REFUSE, (reason,), steps=steps)

@@ -137,10 +137,10 @@ def outcome(
 def _failure(answer: Answer) -> Failure:
     names = ", ".join(path for path, _, _ in answer.refused)
     _, words, code = answer.refused[0]
-    text = f"{names} {'were' if len(answer.refused) > 1 else 'was'} not accepted, everything else was written. {words}"
-    step = "Correct the value or the mapping of what was not accepted, or remove the mapping."
+    text = f"{names} {'were' if len(answer.refused) > 1 else 'was'} rejected; everything else was written. {words}"
+    step = "Correct the rejected value or its mapping, or remove the mapping."
     if code == kept_values.NOT_KEPT:
-        step = "Do it in the application by hand, and ask its makers why it does not keep what it accepts."
+        step = "Make the change in the application by hand, and ask the vendor why it does not keep what it accepts."
     return Failure(code, text.rstrip(), step)
 
 

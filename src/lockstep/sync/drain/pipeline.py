@@ -115,7 +115,7 @@ class Pipeline:
 
     def write(self, work: Write) -> None:
         if not self._contenders.enter(work.claim.attempt, work.planned):
-            self._look_again_soon(work, "Another object is being given the same account")
+            self._look_again_soon(work, "Another object is being linked to the same account")
             return
         self._journal.put(work)
 
@@ -247,7 +247,11 @@ class Pipeline:
     def fault(self, claim: Claim) -> None:
         """Our own mistake with one object: it goes to the retry list with what a person needs to report it; the others go on."""
         log.error("object_fault", kind=claim.kind, object=claim.source_id, trace=traceback.format_exc())
-        failure = Failure("InternalError", "Lockstep failed on this object.", "Report it, with the log of the worker.")
+        failure = Failure(
+            "InternalError",
+            "An internal error occurred while processing this object.",
+            "Report it with the log of the worker.",
+        )
         self.done(refused(claim, None, failure, moment=self.services.moment()))
 
     async def _notice(self, answer: Answer, asked: Asked) -> None:
@@ -281,14 +285,14 @@ class Pipeline:
                 if write.operation_id in journalled:
                     self._queue.put(write)
                 elif write.operation_id in too_late | rivals:
-                    self._look_again_soon(write, "Another object was given the account")
+                    self._look_again_soon(write, "Another object was linked to the account")
                 else:  # taken over by somebody else
                     self._forget([write.claim])
 
     def _look_again_soon(self, work: Write, reason: str) -> None:
         """Wait for whoever was first, but not for ever: then the object fails, and is tried again like others that do."""
         if work.claim.resume.looks >= outcomes.MOST_UNCERTAIN_LOOKS:
-            failure = Failure(UNDER_WAY, reason, "Nothing to do: it is tried again.")
+            failure = Failure(UNDER_WAY, reason, "Nothing to do: Lockstep retries.")
             moment = self.services.moment()
             self.done(refused(work.claim, work.planned, failure, moment=moment))
             return

@@ -35,10 +35,10 @@ from lockstep.sync.planning.planner import Planned
 
 log = structlog.get_logger()
 
-GONE_TEXT = "The application says that the account is not there"
-UNKEPT = "The application answered with success, but its answer shows the account unchanged"
+GONE_TEXT = "The application reports that the account does not exist"
+UNKEPT = "The application reported success, but its response shows the account unchanged"
 LOOKS_AT_SILENCE = 1  # at an account whose essential values were accepted and are not there
-OTHER_TEXT = "The application answered with another account than the one that was to be created"
+OTHER_TEXT = "The application answered with a different account than the one to be created"
 
 
 async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answer:
@@ -49,13 +49,13 @@ async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answ
             answer = kept_values.with_judgement(write.planned, await _send(target, write))
         return kept_values.with_refusals(await confirmed(target, write.planned, answer, until=end))
     except TimeoutError:
-        return Answer(Verdict.AMBIGUOUS, code="Timeout", detail=f"No answer within {deadline_seconds:.0f} seconds")
+        return Answer(Verdict.AMBIGUOUS, code="Timeout", detail=f"No response within {deadline_seconds:.0f} seconds")
     except TargetError as failed:
         return failed.answer
     except Exception:
         # Whether it was sent, nobody knows: so it is treated.
         log.error("send_fault", operation=write.operation_id, trace=traceback.format_exc())
-        return Answer(Verdict.AMBIGUOUS, code="InternalError", detail="Lockstep failed while sending")
+        return Answer(Verdict.AMBIGUOUS, code="InternalError", detail="An internal error occurred while sending")
 
 
 async def _send(target: Target, write: Write) -> Answer:
@@ -125,7 +125,7 @@ def outcome_of(
         case Verdict.DONE if planned.plan.action is Action.CREATE and not _is_answer_to(planned, answer):
             if looks < outcomes.MOST_LOOKS_AGAIN:
                 return again(OTHER_TEXT, "ambiguous")
-            failure = Failure("OtherAccount", OTHER_TEXT, "Report it to the makers of the application.")
+            failure = Failure("OtherAccount", OTHER_TEXT, "Report it to the vendor of the application.")
             other = outcomes.refused(claim, planned, failure, moment=moment, settled=settled("ambiguous"))
             return _logged(other, write, answer, failure, seconds, initiated_by, requests=requests)
         case Verdict.DONE if _may_be_of_before(planned, answer) and looks < LOOKS_AT_SILENCE:

@@ -24,11 +24,11 @@ from lockstep.sync.planning.planner import Planned
 
 STAYS_ACTIVE = Failure(
     "DuplicateAccount",
-    "The application answers with success, but a second account that was made for the same object stays active.",
-    "Switch the account off in the application. See which it is: lockstep links --orphans",
+    "The application reports success, but a second account that was created for the same object stays active.",
+    "Disable the account in the application. Find it: lockstep links --orphans",
 )
 SETTLED = "Settled"
-FOUND = "The answer was lost; the application shows that it was done."
+FOUND = "The response was lost, but the application shows that the change was made."
 
 
 def settled(
@@ -38,7 +38,7 @@ def settled(
     problem = settlement.problem
     is_worn_out = claim.resume.looks >= MOST_UNCERTAIN_LOOKS and not settlement.may_still_arrive
     if settlement.waits and is_worn_out:
-        problem = problem or Failure(MAYBE_CREATED, settlement.waits, "Nothing to do: it is looked for again.")
+        problem = problem or Failure(MAYBE_CREATED, settlement.waits, "Nothing to do: Lockstep looks for it again.")
     ended, link = tuple(settlement.settled), settlement.changed_link
     if problem is not None:
         outcome = outcomes.refused(claim, None, problem, moment=moment, settled=ended, is_unsettled=True)
@@ -80,7 +80,7 @@ def object_next(outcome: Outcome, planned: Planned, moment: Moment, first_wait: 
         return replace(refused, settled=outcome.settled, log=outcome.log, requests=outcome.requests)
     pause = growing_pause(looks, first=first_wait)
     due = moment.now + pause if pause else Due.AT_ONCE
-    resume, error = Resume(Stage.SETTLED, looks=looks + 1), ShownError(SETTLED, "It is planned next")
+    resume, error = Resume(Stage.SETTLED, looks=looks + 1), ShownError(SETTLED, "It will be planned next")
     postponed = Postponement(outcome.claim, due, resume, error, keeps_cycle=True)
     return replace(outcome, counted="", more_counts={outcome.counted: 1}, postponed=postponed)
 
@@ -91,7 +91,7 @@ def _planned_next(claim: Claim, settlement: Settlement) -> Postponement:
     did = next((COUNTED[action] for action in COUNTED if action.value in actions), "")
     before = claim.resume
     resume = Resume(Stage.SETTLED, looks=before.looks, did=did or before.did, members_due=before.members_due)
-    error = ShownError(SETTLED, "What was sent before is settled; it is planned next")
+    error = ShownError(SETTLED, "The outcome of the previous request is known; it will be planned next")
     return Postponement(claim, Due.AT_ONCE, resume, error, claim.failures, claim.first_failed_at, keeps_cycle=True)
 
 

@@ -150,18 +150,18 @@ class _Run:
         """Look for what a create has made, by what was sent."""
         what = self._sent(operation)
         if not what.queries and not what.target_id:
-            self._stays_open(operation, "and the journal does not say by what to look for it")
+            self._stays_open(operation, "and the journal does not say how to find it")
             return
         accounts = await self._made_by(operation, what)
         if accounts is None:
-            self.found.waits = "Another object may have made the account"
+            self.found.waits = "The account may have been created for another object"
             return
         if not accounts:
             await self._not_found(operation, what)
             return
         if len(accounts) > len(rivals):
             names = ", ".join(one.id for one in accounts)
-            self._stays_open(operation, f"and several accounts answer to what was sent: {names}")
+            self._stays_open(operation, f"and several accounts match what was sent: {names}")
             return
         account = accounts[0]
         self.assigned.add(account.id)
@@ -219,7 +219,7 @@ class _Run:
         age = self.services.moment().now - operation.planned_at
         status = (operation.error or {}).get("status")
         if status in UNANSWERED and age < timedelta(seconds=self.services.times.late_arrival_seconds):
-            self.found.waits, self.found.may_still_arrive = "The account may still be made", True
+            self.found.waits, self.found.may_still_arrive = "The account may still be created", True
             return
         await asyncio.sleep(SEARCH_LAG_SECONDS)
         if await self._made_by(operation, what) == []:
@@ -231,8 +231,8 @@ class _Run:
         app = self.job.row.app_name
         self.found.problem = Failure(
             MAYBE_CREATED,
-            f"An account may have been created for {self.prepared.obj.display}: the answer was lost, {why}.",
-            f"See which is theirs: lockstep links {app} --orphans. "
+            f"An account may have been created for {self.prepared.obj.display}: the response was lost, {why}.",
+            f"See which account is theirs: lockstep links {app} --orphans. "
             f"Then: lockstep links {app} --user {self.prepared.obj.display} --choose ACCOUNT",
         )
 
@@ -269,7 +269,7 @@ class _Run:
 
 def plan_stray(prepared: Prepared, link: Link, account: Account) -> Planned:
     """Switch off the second account that a create of ours made for one object."""
-    text = f"The account {account.id} was created for the same object as {link.target_id}, which is the linked one."
+    text = f"The account {account.id} was created for the same object as {link.target_id}, which is linked."
     reason = Reason("DuplicateAccount", text, {"targetId": account.id, "linked": link.target_id})
     only = replace(
         prepared,

@@ -13,13 +13,13 @@ from lockstep.engine.records import Plan
 SYSTEM = "system"
 # What a plan knows of somebody who loses access.
 _LOST: Mapping[str, str] = {
-    "unassigned": "left the scope: not assigned any more",
+    "unassigned": "left the scope: no longer assigned",
     "filtered": "left the scope: the scoping filters",
     "disabled": "disabled in the directory",
     "deleted": "deleted in the directory",
     "purged": "purged from the directory",
-    "lost": "the account vanished from the application",
-    "unmapped": "the mapping of these objects is off",
+    "lost": "the account no longer exists in the application",
+    "unmapped": "the mapping for these objects is disabled",
 }
 # Why an object is looked at, the most telling first.
 _MARKS: Mapping[str, str] = {
@@ -32,7 +32,7 @@ _MARKS: Mapping[str, str] = {
     "members": "members changed",
     "changed": "changed in the directory",
     "configuration": "the configuration changed",
-    "reviewDue": "a date came",
+    "reviewDue": "a date was reached",
     "initialCycle": "full cycle",
 }
 
@@ -40,7 +40,7 @@ _MARKS: Mapping[str, str] = {
 def cause_of(plan: Plan, marks: Sequence[str], *, initiated_by: str) -> str:
     """The cause, or "" where nothing is known of one."""
     if initiated_by != SYSTEM:
-        return f"provisioned by name by {initiated_by}"
+        return f"provisioned on demand by {initiated_by}"
     cause = _cause(plan, marks)
     return f"{cause}; approved by an administrator".removeprefix("; ") if "approved" in marks else cause
 

@@ -93,8 +93,8 @@ def in_order(evidence: Sequence[Evidence]) -> tuple[list[KeptAttribute], list[Mi
 
 def _words(one: Judged) -> str:
     if one.is_redacted:
-        return "The application answered with success, but another value stands there."
-    return f"The application answered with success, but it is {_shown(one.answered)} there and not {_shown(one.sent)}."
+        return "The application reported success, but kept a different value."
+    return f"The application reported success, but kept {_shown(one.answered)} instead of {_shown(one.sent)}."
 
 
 def _shown(value: object) -> str:

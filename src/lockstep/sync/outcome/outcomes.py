@@ -132,7 +132,7 @@ def without_write(claim: Claim, planned: Planned) -> Outcome:
 
 
 def _scheduled(claim: Claim, at: datetime) -> Postponement:
-    error = ShownError("Scheduled", "It is decided again when its time comes")
+    error = ShownError("Scheduled", "It will be re-evaluated when it is due")
     return Postponement(claim, at, Resume(Stage.SCHEDULED), error)
 
 
@@ -247,13 +247,13 @@ def with_members_due(outcome: Outcome) -> Outcome:
     """The group's own outcome, its dirty row kept: the members come next, now that the account is on record."""
     resume = Resume(Stage.MEMBERS_DUE, looks=outcome.claim.resume.looks, members_due=True)
     return replace(
-        outcome, postponed=next_at_once(outcome.claim, resume, "MembersDue", "Its members are compared next")
+        outcome, postponed=next_at_once(outcome.claim, resume, "MembersDue", "Its members will be compared next")
     )
 
 
 def with_names_due(outcome: Outcome) -> Outcome:
     """The outcome of a disable, its dirty row kept: the names of the person come next, in a write of their own."""
-    text = "The account gets the names that its person has now"
+    text = "The account gets the current names of its person"
     return replace(outcome, postponed=next_at_once(outcome.claim, Resume(Stage.NAMES_DUE), "NamesDue", text))
 
 

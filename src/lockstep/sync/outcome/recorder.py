@@ -206,7 +206,7 @@ def unrecordable(error: psycopg.Error) -> Failure:
     if isinstance(error, psycopg.errors.UniqueViolation):
         return Failure(
             "DuplicateSourceEntries",
-            "The account belongs to another object of the directory already.",
-            "Give one of the two another matching value, or unlink the account from the other.",
+            "The account already belongs to another object in the directory.",
+            "Change the matching value of one of the two, or unlink the account from the other.",
         )
-    return Failure("UnprocessableEntity", "The application's answer holds characters that cannot be stored.")
+    return Failure("UnprocessableEntity", "The application's response contains characters that cannot be stored.")

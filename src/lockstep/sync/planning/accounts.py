@@ -53,6 +53,6 @@ def _contradiction(target_id: str, attribute: str) -> Answer:
     return Answer(
         Verdict.AMBIGUOUS,
         code="InternalServerError",
-        detail=f"The application says that the account {target_id} is not there, and still finds it by {attribute}",
-        next_step="Nothing to do: Lockstep looks again. If it stays so, report it to the makers of the application.",
+        detail=f"The application reports that the account {target_id} does not exist, but still finds it by {attribute}",
+        next_step="Nothing to do: Lockstep checks again. If this persists, report it to the vendor of the application.",
     )

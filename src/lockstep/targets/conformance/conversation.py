@@ -141,7 +141,7 @@ class Conversation:
                 got = await self._client.send(sent.method, sent.url, headers=headers, body=content, deadline=deadline)
             except WireError as failed:
                 self._remember(sent, None, failed.seconds, b"")
-                raise Broken(f"{sent.method} {sent.url} got no answer: {failed.sentence}") from None
+                raise Broken(f"{sent.method} {sent.url} got no response: {failed.sentence}") from None
             self._remember(sent, got.status, got.seconds, got.body)
             if got.status != 429:
                 break
@@ -211,7 +211,9 @@ def error_form(reply: Reply, scim_type: str = "") -> None:
         f"{reply.method} {reply.path} answered {reply.status} without a SCIM error in the body",
     )
     status = reply.body.get("status")
-    should(status == str(reply.status), f'the error says status {_short(status)} instead of "{reply.status}" as a text')
+    should(
+        status == str(reply.status), f'the error says status {_short(status)} instead of the string "{reply.status}"'
+    )
     if scim_type:
         given = reply.body.get("scimType")
         should(given == scim_type, f"the error says scimType {_short(given)} instead of {_short(scim_type)}")

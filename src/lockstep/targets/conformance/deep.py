@@ -26,7 +26,7 @@ EMAIL = 'emails[type eq "work"].value'
 USERS = ("Create", "Find", "Change", "E-mail", "Remove a value", "Manager", "Rename", "Disable", "Enable")
 GROUPS = ("Create a group", "Find a group", "Add members", "Remove a member", "Rename a group")
 CLEAN_UP = "Clean-up"
-UNSHOWN = "It does not show the members of a group, so nothing says whether they were kept"
+UNSHOWN = "It does not show the members of a group, so Lockstep cannot verify that they were kept"
 
 
 class Fault(Exception):
@@ -57,7 +57,7 @@ async def test_deeply(settings: TargetSettings, client: HttpClient) -> Sequence[
         await run.write(names)
     finally:
         left = await run.clean_up()
-    sentence = f"Not deleted: {', '.join(left)}" if left else "Everything that was made was deleted"
+    sentence = f"Not deleted: {', '.join(left)}" if left else "Everything that was created was deleted"
     clean_up = Probe(CLEAN_UP, not left, sentence, "Delete it by hand" if left else "")
     return (*probes, *run.probes, clean_up)
 
@@ -141,7 +141,7 @@ class DeepTest:
         self.person = await self._made(USER, self.name, self._values(self.name))
         self.boss = await self._made(USER, boss, self._values(boss))
         await self._shows(USER, self.person, {"active": True, self.settings.matching_attribute: self.name})
-        return "Two people were created, active"
+        return "Two active users were created"
 
     def _values(self, name: str) -> dict[str, Any]:
         return {
@@ -161,7 +161,7 @@ class DeepTest:
         if found != [self.person]:
             raise Fault(
                 f"A search by {attribute} finds {len(found)} accounts instead of the one that was created",
-                "Choose another matching attribute: without one, people are created twice",
+                "Choose another matching attribute; otherwise people are created twice",
             )
         return f"A search by {attribute} finds the account that was created, and no other"
 
@@ -174,22 +174,22 @@ class DeepTest:
         await self._update(USER, self.person, {EMAIL: f"new-{self.name}"})
         account = await self._read(USER, self.person)
         if f"new-{self.name}" not in set(values_at(account.resource, "emails")):
-            raise Fault("An e-mail address was accepted and not kept", _unmap(self.settings.app, EMAIL))
+            raise Fault("An e-mail address was accepted but not kept", _unmap(self.settings.app, EMAIL))
         return "The work e-mail address is replaced"
 
     async def _remove_value(self) -> str:
         if not _holds(await self._read(USER, self.person), "title", "Check"):
-            raise Unverified("title was accepted at the creation, and is not shown", _unmap(self.settings.app, "title"))
+            raise Unverified("title was accepted on creation but is not returned", _unmap(self.settings.app, "title"))
         await self._update(USER, self.person, {"title": None})
         await self._shows(USER, self.person, {"title": patch_build.MISSING})
-        return "A value is taken away"
+        return "A value is removed"
 
     async def _set_manager(self) -> str:
         answer = await self._update(USER, self.person, {MANAGER: self.boss}, remedy=_unmap(self.settings.app, MANAGER))
         account = await self._read(USER, self.person)
         if not _holds(account, MANAGER, self.boss):
-            raise Fault("A manager was accepted and not kept", _unmap(self.settings.app, MANAGER))
-        return "A manager is kept" + (", in another form than the first" if len(answer.exchanges) > 1 else "")
+            raise Fault("A manager was accepted but not kept", _unmap(self.settings.app, MANAGER))
+        return "A manager is kept" + (", in a different form than first tried" if len(answer.exchanges) > 1 else "")
 
     async def _rename(self) -> str:
         new = _new_name()
@@ -199,15 +199,15 @@ class DeepTest:
         return "The user name is changed, the id stays"
 
     async def _disable(self) -> str:
-        remedy = "Lockstep cannot take access away here. Ask its makers how an account is disabled"
+        remedy = "Lockstep cannot disable accounts here. Ask the vendor how an account is disabled"
         await self._update(USER, self.person, {"active": "False"}, remedy=remedy)
         account = await self.target.get(USER, self.person)
         if account is None:
             raise Fault(
-                "A disabled account is not found by its id any more", "Enabling somebody again would create them again"
+                "A disabled account is no longer found by its id", "Re-enabling a person would create a second account"
             )
         if not _holds(account, "active", False):
-            raise Fault("The account was to be disabled, and is active", remedy)
+            raise Fault("The account should be disabled but is still active", remedy)
         return "An account is disabled and can still be read"
 
     async def _enable(self) -> str:
@@ -225,7 +225,7 @@ class DeepTest:
         if found != [self.group]:
             raise Fault(
                 f"A search by displayName finds {len(found)} groups instead of the one that was created",
-                "Provision no groups here: they would be created twice",
+                "Do not provision groups here: they would be created twice",
             )
         return "A search by displayName finds the group that was created, and no other"
 
@@ -253,12 +253,12 @@ class DeepTest:
         held = await self.target.members_of(self.group)
         # Many servers return an empty list although they simply do not show members.
         if not held:
-            raise Unverified(UNSHOWN, "Ask its makers how members are read, and compare a group by hand")
+            raise Unverified(UNSHOWN, "Ask the vendor how members are read, and compare a group by hand")
         if held != wanted:
             lost, extra = len(wanted - held), len(held - wanted)
             raise Fault(
-                f"The change was accepted, but {lost} members are missing and {extra} are there who should not be",
-                "Ask its makers how members are changed; until then, provision no groups here",
+                f"The change was accepted, but {lost} members are missing and {extra} are there that should not be",
+                "Ask the vendor how members are changed; until then, do not provision groups here",
             )
         return sentence
 
@@ -272,13 +272,13 @@ class DeepTest:
         return answer
 
     def _how(self) -> str:
-        return "; it has no PATCH, so whole resources go with PUT" if "PUT" in self.methods else ""
+        return "; without PATCH support, whole resources are sent with PUT" if "PUT" in self.methods else ""
 
     async def _read(self, kind: ObjectKind, target_id: str) -> Account:
         account = await self.target.get(kind, target_id)
         if account is None:
             raise Fault(
-                "What was written before is not there", "Ask its makers why a resource that was created has no address"
+                "What was written before is missing", "Ask the vendor why a created resource cannot be read by its id"
             )
         return account
 
@@ -286,7 +286,7 @@ class DeepTest:
         account = await self._read(kind, target_id)
         for path, value in wanted.items():
             if not _holds(account, path, value):
-                raise Fault(f"{path} was accepted and not kept", _unmap(self.settings.app, path))
+                raise Fault(f"{path} was accepted but not kept", _unmap(self.settings.app, path))
 
 
 def _holds(account: Account, path: str, value: Any) -> bool:
@@ -297,11 +297,11 @@ def _holds(account: Account, path: str, value: Any) -> bool:
 
 
 def _untried(name: str, failed: str) -> Probe:
-    return Probe(name, False, f"Not tried, because {failed} failed", tried=False)
+    return Probe(name, False, f"Skipped because {failed} failed", tried=False)
 
 
 def _unmap(app: str, path: str) -> str:
-    return f"If it cannot hold it: lockstep map set {app} '{path}' --remove"
+    return f"If the application cannot store it: lockstep map set {app} '{path}' --remove"
 
 
 def _operation() -> str:

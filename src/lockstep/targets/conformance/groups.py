@@ -20,10 +20,10 @@ async def find_group(c: Conversation) -> None:
     found = (
         await c.get("/Groups", excludedAttributes="members", filter=f'displayName eq "{group["displayName"]}"')
     ).listed()
-    must_be([one.get("id") for one in found], [group["id"]], f"what was found instead of {path}")
-    should(not found[0].get("members"), "excludedAttributes=members returned the members all the same")
+    must_be([one.get("id") for one in found], [group["id"]], f"the search result instead of {path}")
+    should(not found[0].get("members"), "excludedAttributes=members returned the members anyway")
     nobody = await c.get("/Groups", excludedAttributes="members", filter=f'displayName eq "{c.new_name()}"')
-    must_be(nobody.listed(), [], "what was found by an unknown name")
+    must_be(nobody.listed(), [], "the search result for an unknown name")
 
 
 @check("G2", "a group is read without its members", ENTRA, needs_groups=True)
@@ -31,7 +31,7 @@ async def read_group(c: Conversation) -> None:
     path, group, _ = await _with_members(c, 1)
     read = (await c.get(path, excludedAttributes="members")).must_be(200).resource()
     must_be(read.get("displayName"), group["displayName"], "displayName")
-    should(not read.get("members"), "excludedAttributes=members returned the members all the same")
+    should(not read.get("members"), "excludedAttributes=members returned the members anyway")
 
 
 @check("G3", "a group is created from Entra's body", ENTRA, needs_groups=True)
@@ -46,7 +46,7 @@ async def create_group(c: Conversation) -> None:
 async def duplicate_group(c: Conversation) -> None:
     _, group = await c.new_group()
     reply = await c.send("POST", "/Groups", {"schemas": [GROUP], "displayName": group["displayName"]})
-    should(reply.status == 409, f"it answered {reply.status} instead of 409: Entra needs group names to be unique")
+    should(reply.status == 409, f"it answered {reply.status} instead of 409: Entra needs unique group names")
     error_form(reply, "uniqueness")
 
 
@@ -56,7 +56,7 @@ async def rename_group(c: Conversation) -> None:
     name = c.new_name()
     await c.patch(path, {"op": "Replace", "path": "displayName", "value": name})
     must_be((await c.read(path)).get("displayName"), name, "displayName")
-    must_be(await _members(c, path), set(ids), "the members, which were not to change,")
+    must_be(await _members(c, path), set(ids), "the members, which should not change,")
 
 
 @check("G5", "members are added", ENTRA, needs_groups=True)
@@ -77,7 +77,7 @@ async def remove_members(c: Conversation) -> None:
     await _only_the_first_is_gone(c, path, ids)
 
 
-@check("G6-flag", "the member in the path is removed, and nobody else", FLAG, needs_groups=True)
+@check("G6-flag", "the member in the path is removed, and no one else", FLAG, needs_groups=True)
 async def remove_members_by_flag(c: Conversation) -> None:
     path, _, ids = await _with_members(c, 3)
     await c.patch(path, {"op": "remove", "path": f'members[value eq "{ids[0]}"]'})
@@ -103,9 +103,9 @@ async def delete_group(c: Conversation) -> None:
 async def check_membership(c: Conversation) -> None:
     _, group, ids = await _with_members(c, 1)
     yes = await c.get("/Groups", filter=f'id eq "{group["id"]}" and members eq "{ids[0]}"')
-    must_be([one.get("id") for one in yes.listed()], [group["id"]], "what was found for a member")
+    must_be([one.get("id") for one in yes.listed()], [group["id"]], "the search result for a member")
     no = await c.get("/Groups", filter=f'id eq "{group["id"]}" and members eq "nobody"')
-    must_be(no.listed(), [], "what was found for somebody who is no member")
+    must_be(no.listed(), [], "the search result for a non-member")
 
 
 async def _with_members(c: Conversation, count: int) -> tuple[str, dict[str, Any], list[str]]:

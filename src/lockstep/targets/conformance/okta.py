@@ -8,12 +8,12 @@ from lockstep.targets.conformance.conversation import GROUP, USER, Conversation,
 OKTA = Client.OKTA
 
 
-@check("O1", "a search by user name comes as a page", OKTA)
+@check("O1", "a search by user name returns a page", OKTA)
 async def search(c: Conversation) -> None:
     _, user = await c.new_user()
     reply = await c.get("/Users", plus=False, filter=f'userName eq "{user["userName"]}"', startIndex="1", count="100")
-    must_be([one.get("id") for one in reply.listed()], [user["id"]], "what was found")
-    should(reply.body.get("startIndex") == 1, "startIndex is not in the answer")
+    must_be([one.get("id") for one in reply.listed()], [user["id"]], "the search result")
+    should(reply.body.get("startIndex") == 1, "startIndex is not in the response")
 
 
 @check("O2", "an account is created from Okta's body, and its password is not returned", OKTA)
@@ -32,7 +32,7 @@ async def create_one(c: Conversation) -> None:
         "active": True,
     }
     user = (await c.send("POST", "/Users", body)).must_be(201).resource()
-    must_be(user.get("password"), None, "the password in the answer")
+    must_be(user.get("password"), None, "the password in the response")
     must_be(user.get("active"), True, "active")
 
 
@@ -62,7 +62,7 @@ async def disable(c: Conversation) -> None:
     await c.patch(path, {"op": "replace", "value": {"active": False}})
     must_be((await c.read(path)).get("active"), False, "active")
     await c.patch(path, {"op": "replace", "value": {"active": True}})
-    must_be((await c.read(path)).get("active"), True, "active after enabling it again")
+    must_be((await c.read(path)).get("active"), True, "active after re-enabling it")
 
 
 @check("O5", "a group is created with its members", OKTA, needs_groups=True)

@@ -82,7 +82,7 @@ def _exchange_text(result: Result) -> str:
     exchange = result.exchange
     if exchange is None:
         return ""
-    status = f"HTTP {exchange.status}" if exchange.status is not None else "no answer"
+    status = f"HTTP {exchange.status}" if exchange.status is not None else "no response"
     return f"{as_curl(exchange)}\n# {status} {exchange.received}".rstrip()
 
 

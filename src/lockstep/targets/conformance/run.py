@@ -124,7 +124,7 @@ async def _try(run: _Run, each: Check) -> Result:
         verdict = {Broken: Verdict.FAIL, Doubtful: Verdict.WARN, Unsupported: Verdict.SKIP}[type(found)]
     except (KeyError, TypeError, AttributeError, ValueError, IndexError):
         # The checks read responses as a client would; a response in none of the forms of RFC 7643 raises here.
-        verdict, sentence = Verdict.FAIL, "the answer has a shape that no client expects"
+        verdict, sentence = Verdict.FAIL, "the response has a shape that no client expects"
     run.requests += len(conversation.exchanges)
     exchange = conversation.exchanges[-1] if conversation.exchanges and verdict is not Verdict.OK else None
     return Result(each, verdict, time.monotonic() - started, sentence, exchange)
@@ -143,7 +143,7 @@ async def _knock(run: _Run) -> None:
         raise LockstepError(
             Kind.UNAUTHORIZED,
             f"The server refused the token (HTTP {reply.status}) at GET {run.url}/Users",
-            next_step="Give a token that may read and write all accounts of a test tenant",
+            next_step="Use a token that may read and write all accounts of a test tenant",
         )
     if reply.status == 404 or not reply.is_json:
         raise LockstepError(
@@ -190,7 +190,7 @@ async def _found(conversation: Conversation, path: str) -> list[str]:
         id_in(one) for one in shown if json_quote(str(one.get("userName") or one.get("displayName"))) in unquote(path)
     ]
     if not ids or not all(ids):
-        raise Broken("what was made is not found by its name")
+        raise Broken("a created resource is not found by its name")
     return [f"{collection}/{quote(one, safe='')}" for one in ids]
 
 

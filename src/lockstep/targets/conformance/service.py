@@ -10,7 +10,7 @@ from lockstep.targets.conformance.conversation import Conversation, error_form, 
 WRONG = "wrong-token-of-lockstep-scim-check"
 
 
-@check("D1", "/ServiceProviderConfig says what is supported")
+@check("D1", "/ServiceProviderConfig lists what is supported")
 async def service_provider_config(c: Conversation) -> None:
     reply = (await c.get("/ServiceProviderConfig")).must_be(200)
     missing = [name for name in ("patch", "bulk", "filter", "changePassword", "sort", "etag") if name not in reply.body]
@@ -20,7 +20,7 @@ async def service_provider_config(c: Conversation) -> None:
     should(
         reply.body["filter"].get("supported") is True, "it says that filters are not supported, but clients need them"
     )
-    should(bool(reply.body.get("authenticationSchemes")), "it names no authenticationSchemes")
+    should(bool(reply.body.get("authenticationSchemes")), "it lists no authenticationSchemes")
 
 
 @check("D2", "/ResourceTypes lists User")
@@ -46,11 +46,11 @@ async def schemas(c: Conversation) -> None:
     should(not lacking, f"userName is described without {', '.join(lacking)}")
 
 
-@check("A1", "nobody gets in without a token")
+@check("A1", "requests without a token are refused")
 async def no_token(c: Conversation) -> None:
     reply = await c.send("GET", "/Users?count=1", token="")
     if reply.status == 200:
-        raise Broken("GET /Users answered 200 without credentials: everybody can read the accounts")
+        raise Broken("GET /Users answered 200 without credentials: everyone can read the accounts")
     reply.must_be(401)
     should("www-authenticate" in reply.headers, "the 401 has no WWW-Authenticate header")
     error_form(reply)
@@ -70,7 +70,7 @@ async def duplicate(c: Conversation) -> None:
     error_form(reply.must_be(409), "uniqueness")
 
 
-@check("E2", "a user name that differs only in case is the same user name")
+@check("E2", "user names that differ only in case are the same")
 async def duplicate_by_case(c: Conversation) -> None:
     _, user = await c.new_user()
     reply = await c.send("POST", "/Users", {"schemas": user["schemas"], "userName": user["userName"].upper()})
@@ -83,12 +83,12 @@ async def missing_user_name(c: Conversation) -> None:
     error_form(reply.must_be(400), "invalidValue")
 
 
-@check("E4", "a body that is no JSON is refused with 400")
+@check("E4", "a body that is not JSON is refused with 400")
 async def not_json(c: Conversation) -> None:
     error_form((await c.send("POST", "/Users", raw=b'{"userName": ')).must_be(400), "invalidSyntax")
 
 
-@check("E5", "an unknown account is a 404 in SCIM's form")
+@check("E5", "an unknown account gives 404 with a SCIM error")
 async def unknown_account(c: Conversation) -> None:
     error_form((await c.send("GET", "/Users/no-such-account-0000")).must_be(404))
     error_form((await c.send("DELETE", "/Users/no-such-account-0000")).must_be(404))
@@ -104,20 +104,20 @@ async def unknown_operation(c: Conversation) -> None:
     error_form((await c.send("PATCH", path, body)).must_be(400))
 
 
-@check("F1", "a filter finds names with quotes, backslashes and ampersands in them")
+@check("F1", "a filter finds names that contain quotes, backslashes and ampersands")
 async def filter_with_quotes(c: Conversation) -> None:
     name = f'o"neil\\& %20+{c.new_name()}'
     await c.new_user(displayName=name, userName=name)
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     found = (await c.get("/Users", filter=f'userName eq "{quoted}"')).listed()
-    must_be([one.get("userName") for one in found], [name], "what was found")
+    must_be([one.get("userName") for one in found], [name], "the search result")
 
 
 @check("F2", "a filter by user name ignores case")
 async def filter_ignores_case(c: Conversation) -> None:
     _, user = await c.new_user()
     found = (await c.get("/Users", filter=f'USERNAME EQ "{user["userName"].upper()}"')).listed()
-    must_be([one.get("id") for one in found], [user["id"]], "what was found")
+    must_be([one.get("id") for one in found], [user["id"]], "the search result")
 
 
 @check("F3", "a filter by externalId finds the account")
@@ -125,25 +125,25 @@ async def filter_by_external_id(c: Conversation) -> None:
     external = c.new_name()
     _, user = await c.new_user(externalId=external)
     found = (await c.get("/Users", filter=f'externalId eq "{external}"')).listed()
-    must_be([one.get("id") for one in found], [user["id"]], "what was found")
+    must_be([one.get("id") for one in found], [user["id"]], "the search result")
 
 
-@check("F4", "a filter joins comparisons with and")
+@check("F4", "a filter can combine comparisons with and")
 async def filter_with_and(c: Conversation) -> None:
     _, user = await c.new_user()
     name = user["userName"]
     found = (await c.get("/Users", filter=f'userName eq "{name}" and active eq true')).listed()
-    must_be([one.get("id") for one in found], [user["id"]], "what was found")
+    must_be([one.get("id") for one in found], [user["id"]], "the search result")
     none = (await c.get("/Users", filter=f'userName eq "{name}" and active eq false')).listed()
-    must_be(none, [], "what was found although it does not fit")
+    must_be(none, [], "the search result for a filter that does not match")
 
 
-@check("F5", "a filter that cannot be read is refused with 400 invalidFilter")
+@check("F5", "an invalid filter is refused with 400 invalidFilter")
 async def unreadable_filter(c: Conversation) -> None:
     error_form((await c.get("/Users", filter='userName resembles "x"')).must_be(400), "invalidFilter")
 
 
-@check("P1", "pages by startIndex and count give every account once")
+@check("P1", "paging by startIndex and count returns every account once")
 async def pages(c: Conversation) -> None:
     made = {(await c.new_user())[1]["id"] for _ in range(5)}
     seen: list[str] = []
@@ -155,29 +155,29 @@ async def pages(c: Conversation) -> None:
         if not page:
             raise Broken(f"the page from {start} is empty although totalResults is {total}")
         if len(page) > 100:
-            raise Broken(f"a page has {len(page)} accounts although at most 100 were asked for")
+            raise Broken(f"a page has {len(page)} accounts although at most 100 were requested")
         seen += [one["id"] for one in page]
         start += len(page)
     twice = len(seen) - len(set(seen))
     if twice or not made <= set(seen):
-        raise Broken(f"{twice} accounts came twice and {len(made - set(seen))} of 5 new ones never")
+        raise Broken(f"{twice} accounts appeared twice and {len(made - set(seen))} of 5 new ones were missing")
 
 
-@check("P2", "a page says its place and its size")
+@check("P2", "a page states its position and its size")
 async def place_of_a_page(c: Conversation) -> None:
     await c.new_user()
     await c.new_user()
     reply = await c.get("/Users", startIndex="2", count="1")
     must_be(len(reply.listed()), 1, "the number of accounts on a page of one")
-    should(reply.body.get("startIndex") == 2, "startIndex in the answer is not the one that was asked for")
+    should(reply.body.get("startIndex") == 2, "startIndex in the response is not the one requested")
     should(reply.body.get("itemsPerPage") == 1, "itemsPerPage is not the number of accounts on the page")
 
 
-@check("P3", "count=0 gives the total and no accounts")
+@check("P3", "count=0 returns the total and no accounts")
 async def empty_page(c: Conversation) -> None:
     await c.new_user()
     reply = await c.get("/Users", count="0")
-    should(reply.status == 200 and not reply.listed(), "count=0 showed accounts (RFC 7644, 3.4.2.4)")
+    should(reply.status == 200 and not reply.listed(), "count=0 returned accounts (RFC 7644, 3.4.2.4)")
     should(reply.body.get("totalResults", 0) >= 1, "totalResults is missing or wrong with count=0")
 
 
@@ -187,15 +187,15 @@ async def chosen_attributes(c: Conversation) -> None:
     few = (await c.get(path, attributes="displayName")).must_be(200).body
     should("displayName" in few and "title" not in few, "attributes=displayName returned something else")
     rest = (await c.get(path, excludedAttributes="title")).must_be(200).body
-    should("displayName" in rest and "title" not in rest, "excludedAttributes=title returned it all the same")
+    should("displayName" in rest and "title" not in rest, "excludedAttributes=title returned it anyway")
 
 
-@check("V1", "ETags protect against overwriting, where they are offered")
+@check("V1", "ETags protect against overwriting, if supported")
 async def etags(c: Conversation) -> None:
     config = await c.get("/ServiceProviderConfig")
     offered = config.body.get("etag")
     if not isinstance(offered, dict) or offered.get("supported") is not True:
-        raise Unsupported("it does not offer ETags")
+        raise Unsupported("it does not support ETags")
     path, user = await c.new_user()
     reply = await c.send("GET", path)
     version = reply.headers.get("etag") or user.get("meta", {}).get("version")

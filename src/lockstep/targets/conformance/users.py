@@ -14,19 +14,19 @@ ENTRA, FLAG = Client.ENTRA, Client.ENTRA_FLAG
 async def find_known(c: Conversation) -> None:
     _, user = await c.new_user()
     reply = await c.get("/Users", filter=f'userName eq "{user["userName"]}"')
-    must_be([one.get("id") for one in reply.listed()], [user["id"]], "what was found")
+    must_be([one.get("id") for one in reply.listed()], [user["id"]], "the search result")
     must_be(reply.body["totalResults"], 1, "totalResults")
 
 
-@check("U2", "an unknown user name gives 200 and an empty list", ENTRA)
+@check("U2", "an unknown user name returns 200 and an empty list", ENTRA)
 async def find_unknown(c: Conversation) -> None:
     reply = await c.get("/Users", filter=f'userName eq "{c.new_name()}"')
-    must_be(reply.listed(), [], "what was found")
+    must_be(reply.listed(), [], "the search result")
     must_be(reply.body["totalResults"], 0, "totalResults")
     should("Resources" in reply.body, "an empty list has no Resources: []")
 
 
-@check("U3", "an account is read by its id, an unknown id is a 404", ENTRA)
+@check("U3", "an account is read by its id, an unknown id gives 404", ENTRA)
 async def read_one(c: Conversation) -> None:
     path, user = await c.new_user()
     must_be((await c.read(path))["userName"], user["userName"], "userName")
@@ -65,7 +65,7 @@ async def create_with_nulls(c: Conversation) -> None:
     await c.new_user(name={"givenName": "Anna", "familyName": None}, **nothing)
 
 
-@check("U4b", 'active "True" as a text is understood', ENTRA)
+@check("U4b", 'active "True" as a string is accepted', ENTRA)
 async def create_with_text(c: Conversation) -> None:
     path, _ = await c.new_user(active="True")
     must_be((await c.read(path)).get("active"), True, "active")
@@ -82,7 +82,7 @@ async def replace_values(c: Conversation) -> None:
     await _has_email_and_name(c, path, f"new-{name}")
 
 
-@check("U5-flag", "work e-mail is replaced, and the rest in one operation without path", FLAG)
+@check("U5-flag", "work e-mail is replaced, and other attributes in one operation without path", FLAG)
 async def replace_values_by_flag(c: Conversation) -> None:
     path, name = await _with_email(c)
     merged = {"name.familyName": "Berg", "displayName": "Anna Berg", f"{ENTERPRISE}:department": "Sales"}
@@ -115,7 +115,7 @@ async def set_role(c: Conversation) -> None:
         must_be([(one.get("value"), one.get("primary")) for one in roles], [(value, True)], f"roles after {op}")
 
 
-@check("U5c", "an attribute is taken away", ENTRA)
+@check("U5c", "an attribute is removed", ENTRA)
 async def remove_value(c: Conversation) -> None:
     path, _ = await c.new_user(title="Tester")
     await c.patch(path, {"op": "Remove", "path": "title"})
@@ -132,22 +132,22 @@ async def rename_by_flag(c: Conversation) -> None:
     await _rename(c, "replace")
 
 
-@check("U7", 'an account is disabled with "False" as a text, stays readable, and is enabled again', ENTRA)
+@check("U7", 'an account is disabled with "False" as a string, stays readable, and is re-enabled', ENTRA)
 async def disable(c: Conversation) -> None:
     await _disable(c, "Replace", "False", "True")
 
 
-@check("U7-flag", "an account is disabled with false, stays readable, and is enabled again", FLAG)
+@check("U7-flag", "an account is disabled with false, stays readable, and is re-enabled", FLAG)
 async def disable_by_flag(c: Conversation) -> None:
     await _disable(c, "replace", False, True)
 
 
-@check("U8", "a manager is set by its bare id", ENTRA)
+@check("U8", "a manager is set by id alone", ENTRA)
 async def set_manager(c: Conversation) -> None:
     await _set_manager(c, "Add")
 
 
-@check("U8-flag", "a manager is set by its bare id", FLAG)
+@check("U8-flag", "a manager is set by id alone", FLAG)
 async def set_manager_by_flag(c: Conversation) -> None:
     await _set_manager(c, "add")
 
@@ -157,7 +157,11 @@ async def delete_one(c: Conversation) -> None:
     path, user = await c.new_user()
     (await c.send("DELETE", path)).must_be(204)
     gone = (await c.send("GET", path)).must_be(404)
-    must_be((await c.get("/Users", filter=f'userName eq "{user["userName"]}"')).listed(), [], "what is still found")
+    must_be(
+        (await c.get("/Users", filter=f'userName eq "{user["userName"]}"')).listed(),
+        [],
+        "the search result after deletion",
+    )
     error_form(gone)
     should((await c.send("DELETE", path)).status == 404, "deleting it again is not a 404")
 
@@ -169,7 +173,7 @@ async def check_reference(c: Conversation) -> None:
     body = {"op": "Add", "path": f"{ENTERPRISE}:manager", "value": boss["id"]}
     await c.patch(path, body)
     reply = await c.get("/Users", filter=f'id eq "{user["id"]}" and manager eq "{boss["id"]}"', attributes="id")
-    must_be([one.get("id") for one in reply.listed()], [user["id"]], "what was found")
+    must_be([one.get("id") for one in reply.listed()], [user["id"]], "the search result")
 
 
 async def _with_email(c: Conversation) -> tuple[str, str]:
@@ -184,15 +188,15 @@ async def _has_email_and_name(c: Conversation, path: str, email: str) -> None:
     emails = {one.get("type"): one.get("value") for one in user.get("emails", ())}
     must_be(emails.get("work"), email, "the work e-mail")
     if not str(emails.get("home", "")).startswith("home-"):
-        raise Broken("the other e-mail address was changed, too")
+        raise Broken("the other e-mail address was changed too")
     must_be(user.get("name", {}).get("familyName"), "Berg", "name.familyName")
-    must_be(user["name"].get("givenName"), "Anna", "name.givenName, which was not to change,")
+    must_be(user["name"].get("givenName"), "Anna", "name.givenName, which should not change,")
 
 
 def _has_no_dotted_names(user: dict[str, Any]) -> None:
     odd = [name for name in user if "." in name and not name.startswith("urn:")]
     if odd:
-        raise Broken(f"it made attributes with a dot in their name: {', '.join(odd)}")
+        raise Broken(f"it created attributes with a dot in their name: {', '.join(odd)}")
 
 
 async def _rename(c: Conversation, op: str) -> None:
@@ -201,10 +205,12 @@ async def _rename(c: Conversation, op: str) -> None:
     await c.patch(path, {"op": op, "path": "userName", "value": name})
     must_be((await c.read(path)).get("userName"), name, "userName")
     must_be(
-        len((await c.get("/Users", filter=f'userName eq "{name}"')).listed()), 1, "the number found by the new name"
+        len((await c.get("/Users", filter=f'userName eq "{name}"')).listed()),
+        1,
+        "the number of results for the new name",
     )
     old = await c.get("/Users", filter=f'userName eq "{user["userName"]}"')
-    must_be(old.listed(), [], "what is found by the old name")
+    must_be(old.listed(), [], "the search result for the old name")
 
 
 async def _disable(c: Conversation, op: str, off: Any, on: Any) -> None:
@@ -212,9 +218,9 @@ async def _disable(c: Conversation, op: str, off: Any, on: Any) -> None:
     await c.patch(path, {"op": op, "path": "active", "value": off})
     must_be((await c.read(path)).get("active"), False, "active")
     found = (await c.get("/Users", filter=f'userName eq "{user["userName"]}"')).listed()
-    must_be([one.get("id") for one in found], [user["id"]], "what a search finds of a disabled account")
+    must_be([one.get("id") for one in found], [user["id"]], "the search result for a disabled account")
     await c.patch(path, {"op": op, "path": "active", "value": on})
-    must_be((await c.read(path)).get("active"), True, "active after enabling it again")
+    must_be((await c.read(path)).get("active"), True, "active after re-enabling it")
 
 
 async def _set_manager(c: Conversation, op: str) -> None:
@@ -223,5 +229,5 @@ async def _set_manager(c: Conversation, op: str) -> None:
     await c.patch(path, {"op": op, "path": f"{ENTERPRISE}:manager", "value": boss["id"]})
     extension = (await c.read(path)).get(ENTERPRISE)
     if extension is None:
-        raise Unsupported("it keeps no enterprise attributes")
+        raise Unsupported("it does not store enterprise attributes")
     must_be((extension.get("manager") or {}).get("value"), boss["id"], "manager.value")

@@ -40,7 +40,7 @@ async def discover(settings: TargetSettings, client: HttpClient, kind: ObjectKin
     except Finding as found:
         raise LockstepError(
             Kind.UNREACHABLE,
-            f"{settings.display_name} does not tell its attributes: {found}",
+            f"{settings.display_name} does not list its attributes: {found}",
             next_step=f"Add them by hand: lockstep map attributes {settings.app} --add NAME",
         ) from None
     return attributes_of(types, schemas, kind)

@@ -103,13 +103,13 @@ class ConnectionTest:
             return Probe(
                 "Without token",
                 True,
-                f"Nobody gets in without credentials (HTTP {response.status})",
+                f"Requests without credentials are refused (HTTP {response.status})",
                 "",
                 seconds,
                 exchange,
             )
-        sentence = f"It answers HTTP {response.status} also without credentials"
-        remedy = "Make sure that not everybody may read its accounts" if response.status == 200 else ""
+        sentence = f"It answers HTTP {response.status} even without credentials"
+        remedy = "Make sure that its accounts are not readable by everyone" if response.status == 200 else ""
         return Probe("Without token", True, sentence, remedy, seconds, exchange)
 
     async def _find_nobody(
@@ -127,7 +127,7 @@ class ConnectionTest:
         if tells_authentication and response is not None:
             add(Probe("Authentication", True, "The credentials were not refused", "", exchange.seconds, exchange))
         if answer.is_done:
-            sentence = f"A search by {attribute} for somebody who does not exist gives 200 and an empty list"
+            sentence = f"A search by {attribute} for a person who does not exist returns 200 and an empty list"
             add(Probe(name, True, sentence, "", exchange.seconds, exchange))
             return True
         add(Probe(name, False, answer.detail, self._remedy(answer, response), exchange.seconds, exchange))
@@ -146,7 +146,7 @@ class ConnectionTest:
         except Dishonest as broken:
             fault = broken.fault
             if "ignore filters" in fault:
-                fault = "with accounts although nobody has the name that was searched for: it seems to ignore filters"
+                fault = "with accounts although no one has the requested name: it seems to ignore filters"
             return not_scim(request, url, self._sayer, fault)
         return reading.answer
 
@@ -154,7 +154,7 @@ class ConnectionTest:
         suggested = suggested_url(self._settings.tenant_url)
         not_there = response is not None and (response.status in (404, 405, 410) or "not SCIM" in answer.detail)
         if suggested and not_there:
-            return f"The tenant URL has no /scim/v2 at its end: try {suggested}"
+            return f"The tenant URL does not end with /scim/v2: try {suggested}"
         return answer.next_step
 
     async def _discover(self) -> None:
@@ -164,7 +164,7 @@ class ConnectionTest:
         supported = patch.get("supported") if isinstance(patch, Mapping) else None
         name = self._settings.display_name
         if supported is False:
-            sentence = f"{name} says that it does not support PATCH; Lockstep sends whole resources with PUT instead"
+            sentence = f"{name} says that it does not support PATCH; Lockstep replaces whole resources with PUT instead"
             self._probes.append(Probe("PATCH support", True, sentence))
         else:
             sentence = f"{name} supports PATCH" if supported else f"{name} does not say whether it supports PATCH"
@@ -182,12 +182,12 @@ class ConnectionTest:
             except orjson.JSONDecodeError:
                 body = None
         if isinstance(body, dict) and fits(body):
-            self._probes.append(Probe(name, True, f"{path} is offered", "", exchange.seconds, exchange))
+            self._probes.append(Probe(name, True, f"{path} is available", "", exchange.seconds, exchange))
             return body
-        why = f"HTTP {response.status}" if response is not None else (failed.detail if failed else "no answer")
+        why = f"HTTP {response.status}" if response is not None else (failed.detail if failed else "no response")
         if response is not None and response.status == 200:
-            why = "the answer is not what SCIM describes"
-        sentence = f"{path} is not offered ({why}); Lockstep does without"
+            why = "the response does not follow SCIM"
+        sentence = f"{path} is not available ({why}); Lockstep works without it"
         self._probes.append(Probe(name, True, sentence, "", exchange.seconds, exchange))
         return None
 
@@ -196,19 +196,19 @@ class ConnectionTest:
             at = parsedate_to_datetime(self._date)
             at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
         except (ValueError, TypeError):
-            self._probes.append(Probe("Clock", True, "The application does not say what time it is"))
+            self._probes.append(Probe("Clock", True, "The application does not send its time (no Date header)"))
             return
         skew = abs((datetime.now(UTC) - at).total_seconds())
         if skew <= MOST_CLOCK_SKEW_SECONDS:
-            self._probes.append(Probe("Clock", True, "The clocks of both sides agree"))
+            self._probes.append(Probe("Clock", True, "The clocks of both machines agree"))
             return
-        sentence = f"The clocks of both sides differ by {skew / 60:.0f} minutes"
-        self._probes.append(Probe("Clock", True, sentence, "Set the clock that is wrong; tokens expire by it"))
+        sentence = f"The clocks of both machines differ by {skew / 60:.0f} minutes"
+        self._probes.append(Probe("Clock", True, sentence, "Correct the wrong clock; token expiry depends on it"))
 
     def _tell_latency(self) -> None:
         median = statistics.median(self._seconds)
         sentence = f"Median response time: {median * 1000:.0f} ms"
-        remedy = f"{self._settings.display_name} is slow: cycles will take long" if median > SLOW_SECONDS else ""
+        remedy = f"{self._settings.display_name} is slow: cycles will take a long time" if median > SLOW_SECONDS else ""
         self._probes.append(Probe("Latency", True, sentence, remedy, median))
 
     async def _exchange(
@@ -240,5 +240,5 @@ class ConnectionTest:
         failed = next((probe.name for probe in self._probes if not probe.passed), "")
         wanted = [name for name in NAMES if name != "Groups" or ObjectKind.GROUP in self._settings.kinds]
         return [
-            tried.get(name) or Probe(name, False, f"Not tried, because {failed} failed", tried=False) for name in wanted
+            tried.get(name) or Probe(name, False, f"Skipped because {failed} failed", tried=False) for name in wanted
         ]

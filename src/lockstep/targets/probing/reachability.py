@@ -43,12 +43,12 @@ def try_url(client: HttpClient, tenant_url: str) -> Step:
     remedy = ""
     if suggested:
         sentences.append(
-            f"it has no /scim/v2 at its end{'' if path else ' and no path at all'}, which most applications need"
+            f"it does not end with /scim/v2{'' if path else ' (it has no path)'}, as most applications require"
         )
         remedy = f"If the tests below fail, try {suggested}"
     if place.scheme == "http" and place.host not in _LOOPBACK:
-        sentences.append("it is http, so the secret token can be read on the way")
-        remedy = remedy or "Use https as soon as the application offers it"
+        sentences.append("it uses http, so the secret token is sent unencrypted")
+        remedy = remedy or "Use https if the application supports it"
     return Step(Probe("URL", True, "; ".join(sentences), remedy), place)
 
 
@@ -71,18 +71,16 @@ async def try_dns(client: HttpClient, place: Place) -> Step:
         for address in addresses:
             client.rules.check_address(place.host, place.port, ip_address(address.partition("%")[0]))
     except Blocked as refused:
-        return Step(
-            Probe("DNS", False, f"Lockstep does not connect there: {refused}", refused.next_step, _since(started))
-        )
+        return Step(Probe("DNS", False, f"Lockstep refuses to connect: {refused}", refused.next_step, _since(started)))
     except TimeoutError:
         sentence = f"No name server answered within {CONNECT_SECONDS:.0f} seconds"
         return Step(Probe("DNS", False, sentence, "Check the network of this machine", _since(started)))
     except (OSError, UnicodeError):
-        sentence = f"There is no host with the name {place.host}"
+        sentence = f"Host name not found: {place.host}"
         return Step(Probe("DNS", False, sentence, "Check the spelling of the tenant URL", _since(started)))
     sentence = f"{place.host} has the address {', '.join(addresses[:4])}"
     if addresses == [place.host]:
-        sentence = f"{place.host} is an address, so no name had to be looked up"
+        sentence = f"{place.host} is an IP address; no name lookup needed"
     return Step(Probe("DNS", True, sentence, "", _since(started)), addresses)
 
 
@@ -96,35 +94,35 @@ async def try_tcp(place: Place, addresses: list[str]) -> Step:
                 _, writer = await asyncio.open_connection(address, place.port)
         except TimeoutError:
             sentence = (
-                f"{place.host} did not take the connection on port {place.port} within {CONNECT_SECONDS:.0f} seconds"
+                f"{place.host} did not accept a connection on port {place.port} within {CONNECT_SECONDS:.0f} seconds"
             )
-            remedy = "Check the port, and the firewalls between this machine and the application"
+            remedy = "Check the port, and any firewalls between this machine and the application"
         except OSError as failed:
-            why = "it is refused" if isinstance(failed, ConnectionRefusedError) else "it cannot be reached"
-            sentence = f"{place.host} takes no connection on port {place.port}: {why}"
+            why = "connection refused" if isinstance(failed, ConnectionRefusedError) else "host unreachable"
+            sentence = f"Cannot connect to {place.host} on port {place.port}: {why}"
             remedy = "Check that the application runs, and that the port in the tenant URL is right"
         else:
             await _hang_up(writer)
-            return Step(Probe("TCP", True, f"Port {place.port} takes connections", "", _since(started)), address)
+            return Step(Probe("TCP", True, f"Port {place.port} accepts connections", "", _since(started)), address)
     return Step(Probe("TCP", False, sentence, remedy, _since(started)))
 
 
 async def try_tls(client: HttpClient, place: Place, address: str) -> Step:
     """Open a TLS connection and read the certificate; *found* is True if that succeeds."""
     if place.scheme == "http":
-        return Step(Probe("TLS", True, "Not used: the tenant URL is http"), found=True)
+        return Step(Probe("TLS", True, "Not used: the tenant URL uses http"), found=True)
     started = time.monotonic()
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             _, writer = await asyncio.open_connection(address, place.port, ssl=client.tls, server_hostname=place.host)
     except TimeoutError:
         sentence = f"{place.host} did not finish the TLS handshake within {CONNECT_SECONDS:.0f} seconds"
-        return Step(Probe("TLS", False, sentence, "Check that the port is the one for https", _since(started)))
+        return Step(Probe("TLS", False, sentence, "Check that this is the https port", _since(started)))
     except ssl.SSLError as failed:
         return Step(Probe("TLS", False, *tls_sentence(failed, place.host), _since(started)))
     except OSError:
-        sentence = f"{place.host} hung up during the TLS handshake"
-        return Step(Probe("TLS", False, sentence, "Check that the port is the one for https", _since(started)))
+        sentence = f"{place.host} closed the connection during the TLS handshake"
+        return Step(Probe("TLS", False, sentence, "Check that this is the https port", _since(started)))
     connection = writer.get_extra_info("ssl_object")
     certificate = connection.getpeercert() or {}
     version = connection.version() or "TLS"

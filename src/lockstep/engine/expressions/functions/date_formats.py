@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     "FormatDateTime",
     text("source", "the date's text"),
     text("styles", "DateTimeStyles; empty: RoundtripKind, AllowLeadingWhite, AllowTrailingWhite", optional=True),
-    text("input format", "the .NET format that the source is written in"),
+    text("input format", "the .NET format of the source"),
     text("output format", "the .NET format of the result"),
     returns=Kind.TEXT,
-    meaning="The date in another format. A source that is not in the input format is an error.",
-    remarks="The styles may also be left out altogether: three arguments are source, input format, output format.",
+    meaning="Converts a date to another format. Fails if the source does not match the input format.",
+    remarks="The styles can also be omitted: three arguments are source, input format and output format.",
     minimum=3,
     pure=False,  # a format without a year uses the present one
     examples=[
@@ -63,7 +63,7 @@ def format_date_time(call: Form) -> Evaluate:
         try:
             return format_date(stamp, read_output(record, context) or "")
         except OverflowError:
-            raise Trouble("leaves the calendar (years 1 to 9999)", argument="source") from None
+            raise Trouble("is outside the supported range (years 1 to 9999)", argument="source") from None
 
     return evaluate
 

@@ -26,7 +26,7 @@ _HIRED = {"StatusHireDate": "2012-03-16-07:00"}
 @function(
     "Now",
     returns=Kind.DATE,
-    meaning="The present time.",
+    meaning="The current date and time.",
     pure=False,
     wants_context=True,
     examples=[Example("Now()", "7/2/2021 3:33:38 PM", now="2021-07-02T15:33:38Z")],
@@ -53,8 +53,8 @@ def cdate(expression: datetime | None) -> str | None:
 @function(
     "DateAdd",
     _INTERVAL,
-    integer("value", "how many; negative goes back"),
-    date("date", "a date; wrap a text in CDate"),
+    integer("value", "how many; a negative number subtracts"),
+    date("date", "a date; convert text with CDate"),
     returns=Kind.DATE,
     meaning="The date, moved by a number of intervals. The day is limited to the length of the month.",
     examples=[
@@ -74,7 +74,7 @@ def date_add(interval: str | None, value: int, date: datetime | None) -> str | N
             return show_date(date + timedelta(seconds=_SECONDS[interval] * value))
         return show_date(_months_later(date, value * (12 if interval == "yyyy" else 1)))
     except (OverflowError, ValueError):
-        message = f"leaves the calendar (years 1 to 9999) with {value} times {interval}"
+        message = f"leaves the supported range (years 1 to 9999) with {value} times {interval}"
         raise Trouble(message, argument="value", expected="a date between the years 1 and 9999") from None
 
 
@@ -88,11 +88,11 @@ def _months_later(date: datetime, months: int) -> datetime:
 @function(
     "DateDiff",
     _INTERVAL,
-    date("date1", "the earlier date, for a positive result"),
-    date("date2", "the later date"),
+    date("date1", "the start date"),
+    date("date2", "the end date"),
     returns=Kind.INTEGER,
     meaning="The number of intervals between two dates; negative if the second is earlier.",
-    remarks="Days and shorter: elapsed, cut to whole ones. Weeks: calendar weeks from Sunday. Months, years: boundaries crossed.",
+    remarks="Days and shorter: whole elapsed intervals. Weeks: calendar weeks starting on Sunday. Months, years: boundaries crossed.",
     examples=[
         Example('DateDiff("d", CDate([a]), CDate([b]))', 13, {"a": "2021-08-18+08:00", "b": "2021-08-31+08:00"}),
         Example('DateDiff("d", Now(), CDate([StatusHireDate]))', -3449, _HIRED, now="2021-08-25T17:41:18Z"),
@@ -135,7 +135,7 @@ def _sundays(date: datetime) -> int:
 
 @function(
     "DateFromNum",
-    integer("value", "100 ns since 1601-01-01 UTC, as Active Directory counts", nullable=True),
+    integer("value", "units of 100 ns since 1601-01-01 UTC, as in Active Directory", nullable=True),
     returns=Kind.DATE,
     meaning="The date that Active Directory's number represents.",
     examples=[
@@ -151,7 +151,7 @@ def date_from_num(value: int | None) -> str | None:
     try:
         return show_date(EPOCH_OF_FILETIME + timedelta(seconds=value // TICKS_PER_SECOND))
     except OverflowError:
-        message = f"leaves the calendar (years 1 to 9999) with {value}"
+        message = f"leaves the supported range (years 1 to 9999) with {value}"
         raise Trouble(message, argument="value", expected="a date between the years 1 and 9999") from None
 
 
@@ -159,7 +159,7 @@ def date_from_num(value: int | None) -> str | None:
     "NumFromDate",
     date("value", "a date, ISO 8601 or M/d/yyyy h:mm:ss tt"),
     returns=Kind.INTEGER,
-    meaning="The number that Active Directory keeps for a date: 100 ns since 1601-01-01 UTC.",
+    meaning="Converts a date to an Active Directory timestamp: units of 100 ns since 1601-01-01 UTC.",
     examples=[
         Example(
             'NumFromDate(Join("", FormatDateTime([ContractEndDate], ,"yyyy-MM-ddzzz", "yyyy-MM-dd"), " 23:59:59-08:00"))',

@@ -19,7 +19,7 @@ _ENCODINGS = {"Unicode": "utf-16-le", "ASCII": "ascii", "UTF8": "utf-8"}
     "ConvertToBase64",
     text("source", "the text"),
     returns=Kind.TEXT,
-    meaning="The text's UTF-16 bytes in base64.",
+    meaning="Encodes the text's UTF-16 bytes as base64.",
     examples=[Example('ConvertToBase64("Hello world!")', "SABlAGwAbABvACAAdwBvAHIAbABkACEA")],
 )
 def convert_to_base64(source: str | None) -> str | None:
@@ -59,7 +59,7 @@ def convert_from_base64(source: str | None, encoding: str | None = None) -> str 
     "ConvertToUTF8Hex",
     text("source", "the text"),
     returns=Kind.TEXT,
-    meaning="The text's UTF-8 bytes in upper-case hexadecimal.",
+    meaning="Encodes the text's UTF-8 bytes as upper-case hexadecimal.",
     examples=[Example('ConvertToUTF8Hex("Hello world!")', "48656C6C6F20776F726C6421")],
 )
 def convert_to_utf8_hex(source: str | None) -> str | None:
@@ -70,7 +70,7 @@ def convert_to_utf8_hex(source: str | None) -> str | None:
     "StringFromSid",
     text("object SID", "a security identifier's bytes, in base64 or hexadecimal"),
     returns=Kind.TEXT,
-    meaning="The security identifier as S-1-...",
+    meaning="Converts a security identifier to the form S-1-...",
     examples=[
         Example(
             'StringFromSid("AQUAAAAAAAUVAAAAFc3Sf/TPQ0Y+tHqFUAQAAA==")',

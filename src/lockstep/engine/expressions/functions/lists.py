@@ -23,8 +23,8 @@ _PROXIES = {"proxyAddresses": ["SMTP:anna@contoso.com", "smtp:a.lind@contoso.com
 
 @form(
     "Join",
-    text("separator", 'put between the values; "" for none'),
-    several("source", "a text, or several values that are all joined", repeats=True),
+    text("separator", 'placed between the values; "" for none'),
+    several("source", "a text, or a multi-valued attribute whose values are all joined", repeats=True),
     returns=Kind.TEXT,
     chooses=True,
     meaning="All values in one text, with the separator between them. Null and empty values are skipped.",
@@ -91,8 +91,8 @@ def _values_of(value: Value, source: Evaluate, sources: list[Evaluate], context:
 
 @function(
     "Split",
-    text("source", "the text to divide"),
-    text("delimiter", "what divides it"),
+    text("source", "the text to split"),
+    text("delimiter", "the delimiter"),
     cost=1,
     returns=Kind.VALUES,
     meaning="The parts of the source between the delimiters, without surrounding spaces. Null and empty give no value.",
@@ -106,7 +106,7 @@ def _values_of(value: Value, source: Evaluate, sources: list[Evaluate], context:
 )
 def split(source: str | None, delimiter: str | None) -> tuple[str, ...]:
     if not delimiter:
-        raise Trouble("needs a delimiter, got nothing", argument="delimiter", expected="at least one character")
+        raise Trouble("needs a delimiter, but it is empty", argument="delimiter", expected="at least one character")
     if not source:
         return ()
     parts = source.split(delimiter, MAX_VALUES)
@@ -120,7 +120,7 @@ def split(source: str | None, delimiter: str | None) -> tuple[str, ...]:
     several("attribute", "several values"),
     integer("index", "the position, from 1"),
     returns=Kind.TEXT,
-    meaning="The value at a position. A position that does not exist is an error.",
+    meaning="The value at a position. Fails if the position does not exist.",
     examples=[Example("Item([proxyAddresses], 1)", "SMTP:anna@contoso.com", _PROXIES)],
 )
 def item(attribute: tuple[str, ...], index: int) -> str:

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 @form(
     "IIF",
-    Parameter("condition", Kind.CONDITION, "one comparison (=, <>, >, >=, <, <=) or a truth value"),
+    Parameter("condition", Kind.CONDITION, "one comparison (=, <>, >, >=, <, <=) or a boolean"),
     anything("value if true", "the result if the condition holds"),
     anything("value if false", "the result if it does not"),
     returns=Kind.ANY,
     chooses=True,
-    meaning="One of two values. Only the one that is chosen is evaluated. An absent attribute compares as an empty text.",
-    remarks="There is no AND and no OR: nest IIF in the second argument for AND, in the third for OR.",
+    meaning="One of two values, depending on a condition. Only that one is evaluated. An absent attribute compares as empty text.",
+    remarks="AND and OR do not exist: nest IIF in the second argument for AND, in the third for OR.",
     examples=[
         Example('IIF([country]="USA",[country],[department])', "Sales", {"country": "SE", "department": "Sales"}),
         Example(
@@ -108,7 +108,7 @@ def _switch_on_computed_keys(
 
 @form(
     "Coalesce",
-    anything("source", "tried in order; null and empty are passed over", repeats=True),
+    anything("source", "tried in order; null and empty values are skipped", repeats=True),
     returns=Kind.ANY,
     chooses=True,
     meaning="The first source that is neither null nor empty; if there is none, the last argument as it is.",
@@ -167,7 +167,7 @@ def ignore_flow_if_null_or_empty(expression: Value) -> Value:
 
 @function(
     "CBool",
-    Parameter("expression", Kind.CONDITION, "a comparison, a number or a truth value"),
+    Parameter("expression", Kind.CONDITION, "a comparison, a number or a boolean"),
     returns=Kind.BOOLEAN,
     meaning="True if the comparison holds, the number is not zero, or the text is true; otherwise False.",
     examples=[Example("CBool([attribute1] = [attribute2])", "True", {"attribute1": "x", "attribute2": "x"})],
@@ -219,7 +219,7 @@ _question(
 )
 _question(
     "IsString",
-    "True if CStr can convert the value to a text: a text, a number or a truth value.",
+    "True if CStr can convert the value to a text: a text, a number or a boolean.",
     [
         Example("IsString([displayName])", "True", {"displayName": "Anna"}),
         Example("IsString([displayName])", "False", {}),
@@ -232,7 +232,7 @@ _question(
     "Error",
     text("message", "what the log says about this object"),
     returns=Kind.ANY,
-    meaning="Refuses the object with a message of your own.",
+    meaning="Rejects the object with your own message.",
     examples=[
         Example('IIF(IsPresent([accountName]),[accountName],Error("AccountName is required"))', "<error>", {}),
     ],

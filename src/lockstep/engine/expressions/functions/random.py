@@ -36,11 +36,11 @@ def guid(context: EvaluationContext, label: str) -> str:
 
 @function(
     "RandomString",
-    integer("length", "how many characters, at most 256"),
-    integer("minimum numbers", "at least so many digits"),
-    integer("minimum special characters", "at least so many characters that are neither letter nor digit"),
-    integer("minimum capitals", "at least so many upper-case letters"),
-    integer("minimum lower case", "at least so many lower-case letters"),
+    integer("length", "the length, at most 256"),
+    integer("minimum numbers", "the minimum number of digits"),
+    integer("minimum special characters", "the minimum number of characters that are neither letters nor digits"),
+    integer("minimum capitals", "the minimum number of upper-case letters"),
+    integer("minimum lower case", "the minimum number of lower-case letters"),
     text("characters to avoid", "characters that must not occur", optional=True),
     cost=100,
     returns=Kind.TEXT,
@@ -70,7 +70,7 @@ def random_string(
     ]
     wanted = [kind for kind, minimum in zip(kinds, minima, strict=True) if minimum] or kinds
     if (not all(wanted) and any(minima)) or not any(wanted):
-        message = "has no characters left: all of a kind that is asked for are to be avoided"
+        message = "has no characters left: all characters of a requested kind are excluded"
         raise Trouble(message, argument="characters to avoid", expected="fewer characters to avoid")
     filling = [character for kind in wanted for character in kind]
     draw = _Draw(context, f"{context.label}|string|{label}")
@@ -81,12 +81,12 @@ def random_string(
 
 def _check_lengths(length: int, minima: tuple[int, ...]) -> None:
     if not 0 <= length <= MAX_LENGTH:
-        message = f"makes 0 to {MAX_LENGTH} characters, got {length}"
+        message = f"needs a length of 0 to {MAX_LENGTH} characters, got {length}"
         raise Trouble(message, argument="length", expected=f"0 to {MAX_LENGTH}")
     if min(minima) < 0:
         raise Trouble(f"got a minimum of {min(minima)}", expected="0 or more")
     if sum(minima) > length:
-        message = f"needs a length of at least {sum(minima)}, the sum of the minima, got {length}"
+        message = f"needs a length of at least {sum(minima)}, the sum of the minimums, got {length}"
         raise Trouble(message, argument="length", expected=f"at least {sum(minima)}")
 
 

@@ -8,9 +8,9 @@ from lockstep.engine.expressions.values import Value
 
 @function(
     "Redact",
-    anything("value", "what must not appear in a log"),
+    anything("value", "the value to hide in logs"),
     returns=Kind.ANY,
-    meaning="The value itself; logs show [Redact] in its place.",
+    meaning="The value itself; logs show [Redact] instead.",
     examples=[Example("Redact([userPrincipalName])", "anna@contoso.com", {"userPrincipalName": "anna@contoso.com"})],
 )
 def redact(value: Value) -> Value:

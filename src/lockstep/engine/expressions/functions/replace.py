@@ -26,18 +26,18 @@ _MODES: dict[frozenset[int], Callable[[Form], Evaluate]] = {}
 @form(
     "Replace",
     text("source", "the text"),
-    text("old value", "what is replaced, in the source or in the template", optional=True),
+    text("old value", "the text to replace, in the source or in the template", optional=True),
     text("pattern", "a .NET regular expression", optional=True),
     text("group name", "a group of the pattern", optional=True),
     text("replacement", "the new text; ${name} and $1 refer to groups", optional=True),
     text("replacement attribute", "the attribute to use if the source is empty", optional=True),
-    text("template", "a text in which the old value becomes the source", optional=True),
+    text("template", "a text in which the old value is replaced by the source", optional=True),
     returns=Kind.TEXT,
     meaning="Replaces in one of five ways, depending on which arguments are present.",
     remarks=(
         "Old value and replacement: every old value in the source. Old value and template: every old value in the template becomes the "
         "source. Pattern and replacement: every match. Pattern, group and replacement: only the group's text. Pattern, group and "
-        "replacement attribute: the source, or where it is empty the group found in the other attribute."
+        "replacement attribute: the source, or if it is empty, the group found in the other attribute."
     ),
     minimum=2,
     examples=[
@@ -81,7 +81,7 @@ def replace(call: Form) -> Evaluate:
     mode = _MODES.get(present)
     if mode is None:
         raise call.wrong(
-            "cannot tell what to do: give old value and replacement, old value and template, pattern and replacement, "
+            "needs one of these combinations: old value and replacement, old value and template, pattern and replacement, "
             "pattern, group name and replacement, or pattern, group name and replacement attribute",
             expected="one of the five combinations",
         )
@@ -177,7 +177,7 @@ def _source_or_group_of_other(call: Form) -> Evaluate:
 
 def _replaced(text: str, old: str | None, new: str) -> str:
     if not old:
-        raise Trouble("needs an old value, got nothing", argument="old value", expected="at least one character")
+        raise Trouble("needs an old value, but it is empty", argument="old value", expected="at least one character")
     check_size(len(text) + text.count(old) * (len(new) - len(old)))
     return text.replace(old, new)
 
@@ -207,6 +207,6 @@ def _check_group(call: Form) -> None:
 def _group(pattern: Pattern, name: str | None) -> int:
     if name not in pattern.groups:
         known = ", ".join(group for group in pattern.groups if group != "0") or "none"
-        message = f"found no group {shown(name)} in the pattern; it has {known}"
+        message = f"found no group {shown(name)} in the pattern; its groups are {known}"
         raise Trouble(message, argument="group name", expected="a group of the pattern")
     return pattern.groups[name]

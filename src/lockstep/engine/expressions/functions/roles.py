@@ -32,7 +32,7 @@ _BOTH = [
     {"display": "Administrator", "primary": False, "type": ROLE_TYPE, "value": "admin"},
     {"display": "Reader", "primary": False, "type": ROLE_TYPE, "value": "Reader"},
 ]
-_NOT_WITH_ALL = "Not together with the scope *Sync all users and groups*: only assigned people have roles."
+_NOT_WITH_ALL = "Do not use with the scope *Sync all users and groups*: only assigned people have roles."
 
 
 @function(
@@ -40,7 +40,7 @@ _NOT_WITH_ALL = "Not together with the scope *Sync all users and groups*: only a
     _ASSIGNMENTS,
     cost=150,
     returns=Kind.TEXT,
-    meaning="The value of the person's role; with several roles, the first in the application's role list; null without a role.",
+    meaning="The value of the person's role, or of the first in the application's role list if there are several; null without a role.",
     remarks=_NOT_WITH_ALL,
     examples=[Example("SingleAppRoleAssignment([appRoleAssignments])", "admin", _PERSON)],
 )
@@ -82,7 +82,7 @@ def assertive_app_role_assignments_complex(assignments: Value) -> tuple[Mapping[
     _ASSIGNMENTS,
     cost=150,
     returns=Kind.VALUES,
-    meaning="The values of all the person's roles, as several texts.",
+    meaning="The values of all roles of the person, as a multi-valued text.",
     remarks=_NOT_WITH_ALL,
     examples=[Example("AppRoleAssignments([appRoleAssignments])", ["admin", "Reader"], _PERSON)],
 )

@@ -21,9 +21,9 @@ _SEPARATOR_CATEGORIES = frozenset(
 @function(
     "Append",
     text("source", "the text"),
-    text("suffix", "what comes after it"),
+    text("suffix", "the text to append"),
     returns=Kind.TEXT,
-    meaning="The source followed by the suffix.",
+    meaning="Appends the suffix to the source.",
     examples=[
         Example(
             'Append([userPrincipalName], ".test")',
@@ -41,9 +41,9 @@ def append(source: str | None, suffix: str | None) -> str | None:
 
 @function(
     "CStr",
-    anything("value", "a number, a reference or a truth value"),
+    anything("value", "a number, a reference or a boolean"),
     returns=Kind.TEXT,
-    meaning="The value as text.",
+    meaning="Converts the value to text.",
     examples=[
         Example("CStr([dn])", "cn=Joe,dc=contoso,dc=com", {"dn": "cn=Joe,dc=contoso,dc=com"}),
         Example("CStr(12)", "12"),
@@ -57,7 +57,7 @@ def cstr(value: Value) -> str | None:
     "CRef",
     text("value", "a distinguished name"),
     returns=Kind.TEXT,
-    meaning="The text as a reference, for DNComponent.",
+    meaning="Converts text to a reference, for DNComponent.",
     examples=[Example("DNComponent(CRef([dn]),1)", "Joe", {"dn": "cn=Joe,ou=Sales,dc=contoso,dc=com"})],
 )
 def cref(value: str | None) -> str | None:
@@ -67,9 +67,9 @@ def cref(value: str | None) -> str | None:
 @function(
     "Left",
     text("source", "the text"),
-    integer("number of characters", "how many; a negative number gives the whole text"),
+    integer("number of characters", "how many; a negative number returns the whole text"),
     returns=Kind.TEXT,
-    meaning="The first characters of the source. Null gives an empty text.",
+    meaning="The first characters of the source. Null gives empty text.",
     examples=[Example('Left("John Doe", 3)', "Joh")],
 )
 def left(source: str | None, count: int) -> str:
@@ -80,7 +80,7 @@ def left(source: str | None, count: int) -> str:
     "Mid",
     text("source", "the text"),
     integer("start", "the first character's position, from 1"),
-    integer("length", "how many characters; left out, up to the end", optional=True),
+    integer("length", "how many characters; if omitted, to the end", optional=True),
     returns=Kind.TEXT,
     meaning="Characters from the middle of the source, as far as it has them.",
     examples=[Example('Mid("John",1,3)', "Joh"), Example('Mid("John","2","9")', "ohn")],
@@ -109,8 +109,8 @@ def length_of(source: str | None) -> int | None:
 @function(
     "InStr",
     text("source", "the text to search"),
-    text("find", "what is looked for"),
-    integer("start", "where the search begins, from 1", optional=True),
+    text("find", "the text to find"),
+    integer("start", "the position where the search starts, from 1", optional=True),
     word(
         "compare",
         "vbBinaryCompare (default) or vbTextCompare, which ignores case",
@@ -154,12 +154,12 @@ def normalize_diacritics(source: str | None) -> str | None:
     text("source", "the text"),
     text(
         "word separators",
-        "characters after which a word begins, instead of all blanks, punctuation and symbols",
+        "characters that separate words, instead of all spaces, punctuation and symbols",
         optional=True,
     ),
     cost=20,
     returns=Kind.TEXT,
-    meaning="The first character of each word in upper case, all others in lower case.",
+    meaning="Converts the first character of each word to upper case and all others to lower case.",
     examples=[
         Example("PCase([firstName])", "Pablo Gonsalves (Second)", {"firstName": "PABLO GONSALVES (SECOND)"}),
         Example('PCase([lastName]," \'-")', "Pinto-De'Silva", {"lastName": "PINTO-DE'SILVA"}),
@@ -185,7 +185,7 @@ def pcase(source: str | None, word_separators: str | None = None) -> str | None:
     text("source", "the text"),
     cost=1,
     returns=Kind.TEXT,
-    meaning="The source without its spaces. Other white space stays.",
+    meaning="Removes spaces from the source. Other white space stays.",
     examples=[Example('StripSpaces("John Doe")', "JohnDoe")],
 )
 def strip_spaces(source: str | None) -> str | None:
@@ -195,10 +195,10 @@ def strip_spaces(source: str | None) -> str | None:
 @function(
     "ToLower",
     text("source", "the text"),
-    text("culture", "such as tr-TR; left out, no culture's rules", optional=True),
+    text("culture", "such as tr-TR; if omitted, culture-invariant", optional=True),
     cost=26,
     returns=Kind.TEXT,
-    meaning="The source in lower case.",
+    meaning="Converts the source to lower case.",
     remarks="A change of case alone is written unless the target attribute ignores case, as userName does.",
     examples=[
         Example(
@@ -215,10 +215,10 @@ def to_lower(source: str | None, culture: str | None = None) -> str | None:
 @function(
     "ToUpper",
     text("source", "the text"),
-    text("culture", "such as tr-TR; left out, no culture's rules", optional=True),
+    text("culture", "such as tr-TR; if omitted, culture-invariant", optional=True),
     cost=18,
     returns=Kind.TEXT,
-    meaning="The source in upper case.",
+    meaning="Converts the source to upper case.",
     remarks="A change of case alone is written unless the target attribute ignores case, as userName does.",
     examples=[Example('ToUpper("se")', "SE")],
 )
@@ -230,7 +230,7 @@ def to_upper(source: str | None, culture: str | None = None) -> str | None:
     "Word",
     text("source", "the text"),
     integer("word number", "which word, from 1"),
-    text("delimiters", "every character here ends a word"),
+    text("delimiters", "the characters that separate words"),
     cost=6,
     returns=Kind.TEXT,
     meaning="One word of the source; an empty text if there is no such word.",

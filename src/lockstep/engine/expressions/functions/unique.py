@@ -26,10 +26,10 @@ _JOHN = {"PreferredFirstName": "John", "PreferredLastName": "Smith"}
 
 @form(
     "SelectUniqueValue",
-    text("rule", "an expression that makes a value", repeats=True),
+    text("rule", "an expression that produces a candidate value", repeats=True),
     returns=Kind.TEXT,
     meaning="The first value that is not in use in the application yet. Only as the outermost function.",
-    remarks="Chosen when an account is made, whatever the mapping's *apply* says, and then left alone; not for matching attributes.",
+    remarks="Chosen once, when an account is created, regardless of *apply* in the mapping; not for matching attributes.",
     minimum=2,
     top_level_only=True,
     pure=False,
@@ -54,6 +54,6 @@ def select_unique_value(call: Form) -> Evaluate:
         if not tried:
             return None
         what = "the value is" if tried == 1 else f"all {tried} values are"
-        raise Trouble(f"found nothing free: {what} in use in the target", expected="a value that is free")
+        raise Trouble(f"found no unused value: {what} in use in the application", expected="a value that is not in use")
 
     return evaluate
