@@ -31,7 +31,9 @@ TAIL_SECONDS = 0.5
     "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many to show, the newest."
 )
 @click.option("--status", metavar="STATUS", default="", help="Only requests with this response status: 401, 4xx, 5xx.")
-@click.option("--since", metavar="TIME", default="", help="Only requests since: 15m, 2h, 3d, or an ISO 8601 time.")
+@click.option(
+    "--since", metavar="TIME", default="", help="Only requests since TIME: 15m, 2h or 3d ago, or an ISO 8601 time."
+)
 @account_option
 @data_option
 @output_option

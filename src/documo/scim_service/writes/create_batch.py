@@ -37,7 +37,7 @@ class Creation:
 
 
 class Made(NamedTuple):
-    """A resource that was created; *kinds* maps at least its existing wanted members to their kinds."""
+    """A resource that was created; *kinds* gives the kind of each wanted member that exists, by id, and may contain others."""
 
     row: Row
     kinds: Mapping[str, str]
