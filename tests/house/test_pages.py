@@ -92,3 +92,17 @@ def test_every_module_that_a_page_names_exists(page: Path) -> None:
     places = (ROOT, ROOT / "src", ROOT / "src" / "lockstep", ROOT / "src" / "documo")
 
     assert [name for name in named if not any((place / name).exists() for place in places)] == []
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "CONTRIBUTING.md"], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_no_page_uses_words_that_make_a_reader_read_twice(page: Path) -> None:
+    prose = FENCED.sub("", page.read_text(encoding="utf-8"))
+
+    assert (
+        re.findall(
+            r"\b(?:[Ww]hoever|[Ww]hom|anew|nobody is (?:like|that)|that there (?:are|is) not|in a circle)\b", prose
+        )
+        == []
+    )
