@@ -8,17 +8,20 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import psycopg
 import pytest
 
+from lockstep.directory.edit import Touched
 from lockstep.postgres.database import Database
 from lockstep.postgres.embedded import EmbeddedServer, Options, attach, remove
+from lockstep.postgres.pool import open_pool
 from lockstep.postgres.programs import Programs
 from tests.support.databases import Databases
+from tests.support.hub import Hub, make_context
 
 MEMORY = Path("/dev/shm")
 
@@ -98,6 +101,17 @@ def lockstep_database(database_factory: Databases) -> Database:
 def documo_database(database_factory: Databases) -> Database:
     """A fresh database with Documo's tables."""
     return database_factory("documo.migrations")
+
+
+@pytest.fixture
+async def hub(lockstep_database: Database) -> AsyncIterator[Hub]:
+    """A hub with one source, `hr`."""
+    pool = await open_pool(lockstep_database, max_size=4)
+    woken: list[Touched] = []
+    made = Hub(pool, make_context(pool, woken), woken)
+    await made.add_source()
+    yield made
+    await pool.close()
 
 
 # The same examples every time, so that a failure is due to the change under test; `make soak` draws new ones.

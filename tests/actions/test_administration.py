@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.support.hub import Hub, guid, person, upn, write_csv
 
 from lockstep.actions import (
     applications,
@@ -26,6 +25,7 @@ from lockstep.errors import Kind, LockstepError
 from lockstep.storage import audit_log
 from lockstep.storage.people import PersonFilter
 from lockstep.vault import Secret
+from tests.support.hub import Hub, guid, person, upn, write_csv
 
 TOKEN = "dk_live_0123456789abcdef"
 
@@ -73,7 +73,7 @@ async def test_removed_application_takes_its_job_assignments_and_credentials_alo
     assert left == [(0,)]
 
 
-UNKNOWN = {
+UNKNOWN: dict[str, Any] = {
     "a person": (
         lambda hub: assignments.assign(hub.context, "documo", users=["kim.borg@contoso.test"]),
         "kim.berg@contoso.test",
@@ -299,7 +299,7 @@ async def test_source_with_people_is_removed_only_along_with_them(contoso: Hub) 
     await people.restore(contoso.context, [upn("anna")])
 
 
-WRITES = {
+WRITES: dict[str, Any] = {
     "add an application": lambda hub, context: applications.add_application(context, "custom-scim"),
     "remove one": lambda hub, context: applications.remove_application(context, "documo"),
     "add a role": lambda hub, context: roles.add_role(context, "documo", "X"),

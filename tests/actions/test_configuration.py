@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.hub import Hub, person, upn, write_csv
 
 from lockstep.actions import people
 from lockstep.actions.applications import add_application, list_applications, show_application
@@ -29,6 +28,7 @@ from lockstep.configuration.files.file import ConfigDocument, read_documents
 from lockstep.errors import Kind, LockstepError
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Secret
+from tests.support.hub import Hub, person, upn, write_csv
 
 TOKEN = "dk_live_4f2a99001122"
 HEAD = "apiVersion: lockstep/v1\nkind: Application\nmetadata: {name: documo}\nspec:\n  template: documo\n"
@@ -134,7 +134,7 @@ async def test_an_exported_application_plans_to_no_changes(context: Context) -> 
         assert TOKEN not in text
 
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=20)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 MAPPED = st.fixed_dictionaries({}, optional={"default": TEXTS, "match": st.integers(1, 9), "redact": st.booleans()})
 
 

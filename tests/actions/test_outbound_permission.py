@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.support.hub import Hub
 
 from lockstep.actions import outbound
 from lockstep.actions.context import APPLICATIONS_WRITE, CREDENTIALS_WRITE, READ, SOURCES_WRITE, Actor
 from lockstep.errors import Kind, LockstepError
+from tests.support.hub import Hub
 
 PLACE = "https://app.internal:8443"
 OWNER = Actor("app-owner", frozenset({READ, APPLICATIONS_WRITE, CREDENTIALS_WRITE, SOURCES_WRITE}))

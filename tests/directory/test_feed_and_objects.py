@@ -6,12 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import psycopg
-from tests.support.hub import Hub, guid, person, upn, write_csv
 
 from lockstep.actions import applications, assignments, groups, people, roles, sources
 from lockstep.directory.lifecycle import purge_due
 from lockstep.directory.objects import read_objects
 from lockstep.engine.records import Lifecycle, ObjectKind
+from tests.support.hub import Hub, guid, person, upn, write_csv
 
 
 async def fill(hub: Hub, tmp_path: Path, *rows: dict[str, str]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.hub import Hub, upn, write_csv
 
 from lockstep.actions.people import PersonFilter, list_people, show_person
 from lockstep.actions.sources import import_source
 from lockstep.errors import Kind, LockstepError
+from tests.support.hub import Hub, upn, write_csv
 
 COLUMNS = ("id", "userPrincipalName", "mail", "displayName", "givenName", "surname", "employeeId")
 PEOPLE = (

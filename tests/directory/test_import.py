@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.hub import HEADER, Hub, guid, person, upn, write_csv
 
 from lockstep.actions import applications, assignments, groups, people, source_decisions, sources
 from lockstep.directory.intake import IntakeOptions
 from lockstep.directory.rows import PassResult
 from lockstep.errors import LockstepError
+from tests.support.hub import HEADER, Hub, guid, person, upn, write_csv
 
 
 async def bring(hub: Hub, path: Path, **config: object) -> PassResult:

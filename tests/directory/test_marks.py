@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.support.hub import Hub, guid, person, upn, write_csv
 
 from lockstep.actions import applications, assignments, groups, people, roles
 from lockstep.actions.sources import import_source
 from lockstep.directory.lifecycle import purge_due
+from tests.support.hub import Hub, guid, person, upn, write_csv
 
 Do = Callable[[Hub], Awaitable[object]]
 

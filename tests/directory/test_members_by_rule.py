@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.hub import Hub, guid, person, upn, write_csv
 
 from lockstep.actions import applications, assignments, group_rules, groups, people
 from lockstep.actions.sources import import_source
 from lockstep.directory.dynamic_groups import refresh_due
 from lockstep.errors import LockstepError
+from tests.support.hub import Hub, guid, person, upn, write_csv
 
 SALES = {"title": "Sales", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}
 BOSSES = {"title": "Bosses", "all": [{"attribute": "jobTitle", "operator": "INCLUDES", "value": "Director"}]}

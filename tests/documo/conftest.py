@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from documo_client import Client, Documo, documo_on
 
 from documo.store.database import Store, open_store
 from lockstep.postgres.database import Database
+from tests.support.documo_client import Client, Documo, documo_on
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import aiohttp
 import orjson
-from documo_client import USER
-from hostile_requests import Hostile, HostileRequest
 from yarl import URL
 
 from documo.testing import Sandbox
+from tests.documo.hostile_requests import Hostile, HostileRequest
+from tests.support.documo_client import USER
 
 CLIENTS = 200  # responses to wrong credentials are delayed up to two seconds, so many must be under way at once
 

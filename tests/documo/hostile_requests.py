@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-from documo_client import ENTERPRISE, GROUP, PATCH, USER
 
 from lockstep.scim.registry import default_registry
+from tests.support.documo_client import ENTERPRISE, GROUP, PATCH, USER
 
 SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"

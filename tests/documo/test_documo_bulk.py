@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from documo_client import ENTERPRISE, GROUP, PATCH, USER, Client
+
+from tests.support.documo_client import ENTERPRISE, GROUP, PATCH, USER, Client
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 

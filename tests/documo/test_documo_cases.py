@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 import pytest
-from documo_client import GROUP, USER, Client, Documo, Reply
+
+from tests.support.documo_client import GROUP, USER, Client, Documo, Reply
 
 CASES = Path(__file__).parents[1] / "cases"
 PROFILES = ("strict", "lenient", "entra", "okta", "onelogin", "jumpcloud", "google")

@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 import pytest
-from documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo
+
+from tests.support.documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo
 
 ADSCIM = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
 

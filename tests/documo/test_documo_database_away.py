@@ -8,12 +8,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from documo_client import Documo, Reply, documo_on
 from psycopg.sql import SQL, Identifier
 
 from documo.store.database import Store
 from lockstep.postgres.database import Database
 from lockstep.postgres.embedded import EmbeddedServer
+from tests.support.documo_client import Documo, Reply, documo_on
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 STREAM = "/events/0190a0b0-0000-7000-8000-000000000000"

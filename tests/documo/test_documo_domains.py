@@ -11,12 +11,12 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
-from documo_client import Client, Documo, documo_on
 
 from documo import domains
 from documo.dns_txt import txt_records
 from documo.store.database import Store
 from lockstep.errors import LockstepError
+from tests.support.documo_client import Client, Documo, documo_on
 
 HOST = "scim.contoso.example"
 

@@ -7,8 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from documo_client import Client, Documo
-from test_documo_keys import granted, until, with_token
 
 from documo.access import api_keys
 from documo.access.ended_keys import MOST_A_MINUTE, MOST_KEYS, EndedKeys
@@ -16,7 +14,10 @@ from documo.cli.requests import _line
 from documo.replay import replay_request
 from documo.request_log import RequestLog
 from documo.store import request_log as table
+from documo.store.keys import KeyRow
 from lockstep.errors import LockstepError
+from tests.documo.test_documo_keys import granted, until, with_token
+from tests.support.documo_client import Client, Documo
 
 
 async def refusals(api: Client) -> list[dict[str, Any]]:
@@ -38,7 +39,7 @@ async def refused(client: Client, path: str = "/Users") -> None:
     await until(is_refused)
 
 
-async def replaced(api: Client, documo: Documo) -> tuple[api_keys.table.KeyRow, Client]:
+async def replaced(api: Client, documo: Documo) -> tuple[KeyRow, Client]:
     """The ended key of *api*, and a client with its successor."""
     (old,) = await api_keys.list_keys(api.store, api.account.id)
     made = await api_keys.rotate_key(api.store, api.account.id, old.id, overlap=timedelta())

@@ -12,7 +12,6 @@ import jwt
 import orjson
 import pytest
 from aiohttp import web
-from documo_client import GROUP, Client, Documo, Reply, documo_on
 
 from documo import members
 from documo.access import api_keys
@@ -22,6 +21,7 @@ from documo.store import request_log
 from documo.store.database import Store
 from lockstep.errors import LockstepError
 from lockstep.http.outbound import OutboundRules
+from tests.support.documo_client import GROUP, Client, Documo, Reply, documo_on
 
 PROV, FEED = "urn:ietf:params:scim:event:prov:", "urn:ietf:params:scim:event:feed:"
 AUDIENCE = "https://app.example"

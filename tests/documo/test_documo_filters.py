@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 import pytest
-from documo_client import ENTERPRISE, Client, Documo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.sql import SQL
 
 from documo.scim_service.search.filter_sql import FilterCompiler
 from documo.store import pages
@@ -20,6 +20,7 @@ from lockstep.scim.filter_match import compile_filter
 from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, ValuePath, print_filter
 from lockstep.scim.names import AttributePath
 from lockstep.scim.registry import default_registry
+from tests.support.documo_client import ENTERPRISE, Client, Documo
 
 # ruff: noqa: E501 -- tables
 PEOPLE: list[dict[str, Any]] = [
@@ -71,10 +72,10 @@ def comparisons(draw: st.DrawFn, paths: list[AttributePath]) -> Filter:
     if draw(st.integers(0, 6)) == 0:
         return Present(path)
     if is_boolean(path):
-        return Comparison(path, draw(st.sampled_from(["eq", "ne"])), draw(st.sampled_from([True, False, None])))  # type: ignore[arg-type]
+        return Comparison(path, draw(st.sampled_from(["eq", "ne"])), draw(st.sampled_from([True, False, None])))
     if draw(st.integers(0, 9)) == 0:
-        return Comparison(path, draw(st.sampled_from(["eq", "ne"])), None)  # type: ignore[arg-type]
-    return Comparison(path, draw(st.sampled_from(OPERATORS)), draw(st.sampled_from(TEXTS)))  # type: ignore[arg-type]
+        return Comparison(path, draw(st.sampled_from(["eq", "ne"])), None)
+    return Comparison(path, draw(st.sampled_from(OPERATORS)), draw(st.sampled_from(TEXTS)))
 
 
 def groups_of(terms: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
@@ -103,7 +104,7 @@ async def by_sql(api: Client, filter: Filter) -> set[str]:
     definition = default_registry().resource("User")
     compiled = FilterCompiler(api.account.id, definition, lenient=False).compile(filter)
     condition = compiled.condition
-    page = pages.Page(api.account.id, ["User"], condition, pages.SQL("r.id"), pages.SQL("null::text"), 100)
+    page = pages.Page(api.account.id, ["User"], condition, SQL("r.id"), SQL("null::text"), 100)
     statements = [pages.page(page)]
     if compiled.contains is not None:
         statements.append(pages.containing(api.account.id, "User", dict(compiled.contains), 1000))
@@ -118,7 +119,7 @@ async def by_sql(api: Client, filter: Filter) -> set[str]:
 @pytest.mark.parametrize("examples", [250, pytest.param(10_000, marks=pytest.mark.full)])
 async def test_sql_finds_what_the_pure_filter_finds(people: Client, examples: int) -> None:
     definition = default_registry().resource("User")
-    page = pages.Page(people.account.id, ["User"], None, pages.SQL("r.id"), pages.SQL("null::text"), 100)
+    page = pages.Page(people.account.id, ["User"], None, SQL("r.id"), SQL("null::text"), 100)
     (rows,) = await one_trip(people.store, people.account.id, [pages.page(page)])
     documents = {row[1]: orjson.loads(Row(*row[1:]).document) for row in rows}
     drawn: list[Filter] = []

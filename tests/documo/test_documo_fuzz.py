@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from documo_client import ENTERPRISE, GROUP, PATCH, USER, Documo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from documo.access.api_keys import create_key
 from lockstep.scim.registry import default_registry
 from lockstep.scim.schema import Attribute
+from tests.support.documo_client import ENTERPRISE, GROUP, PATCH, USER, Documo
 
 # ruff: noqa: E501 -- tables of cases
 PASSES, TOGETHER = 4, 8
@@ -72,11 +72,9 @@ def resource_of(kind: str) -> st.SearchStrategy[Any]:
         "schemas": st.just([USER if kind == "User" else GROUP]),
         name: st.text("abcdef", min_size=1, max_size=3),
     }
-    extension = {
-        ENTERPRISE: st.fixed_dictionaries(
-            {}, optional={a.name: value_of(a) for a in definitions["User"].extension(ENTERPRISE).attributes}
-        )
-    }  # type: ignore[union-attr]
+    enterprise = definitions["User"].extension(ENTERPRISE)
+    assert enterprise is not None
+    extension = {ENTERPRISE: st.fixed_dictionaries({}, optional={a.name: value_of(a) for a in enterprise.attributes})}
     return (
         st.fixed_dictionaries(
             required,

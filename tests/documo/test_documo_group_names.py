@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from documo_client import GROUP, Client
+
+from tests.support.documo_client import GROUP, Client
 
 
 async def create(api: Client, name: str) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from documo_client import GROUP, Client, Documo, documo_on
 
 from documo.store.database import Store, open_store
 from documo.store.round_trip import one_trip
 from lockstep.postgres.database import Database
+from tests.support.documo_client import GROUP, Client, Documo, documo_on
 
 
 async def test_members_come_back_with_reference_and_type_and_users_show_their_groups(api: Client) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from documo_client import Client, documo_on
-
 from documo.store.database import Store, open_store
 from documo.store.round_trip import one_trip
 from lockstep.postgres.database import Database
+from tests.support.documo_client import Client, documo_on
 
 
 def adding(*users: str) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import orjson
 import pytest
-from documo_client import Client, Documo, documo_on
 
 from documo.settings import limits_from
 from documo.store.database import Store
 from lockstep.errors import LockstepError
 from lockstep.serving.limits import Limits
+from tests.support.documo_client import Client, Documo, documo_on
 
 NAME = b'{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"wire@contoso.example"}'
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"

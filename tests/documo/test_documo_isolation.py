@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from documo_client import PATCH, USER, Client, Documo
 
 from documo.store import resources
 from documo.store.round_trip import one_trip
+from tests.support.documo_client import PATCH, USER, Client, Documo
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from documo_client import USER, Client, Documo, documo_on
 
 from documo import domains, members
 from documo.access import api_keys
@@ -18,6 +17,7 @@ from documo.accounts import change_account
 from documo.request_log import RequestLog
 from documo.store.database import Store
 from lockstep.errors import LockstepError
+from tests.support.documo_client import USER, Client, Documo, documo_on
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:

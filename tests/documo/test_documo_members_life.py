@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from documo_client import GROUP, USER, Client, Documo
 
 from documo import members
 from documo.access.api_keys import create_key
 from documo.accounts import change_account, checked_settings
 from documo.scim_service.tenant.registries import Custom
 from lockstep.errors import LockstepError
+from tests.support.documo_client import GROUP, USER, Client, Documo
 
 
 async def post(api: Client, name: str, **attributes: object) -> tuple[int, str]:

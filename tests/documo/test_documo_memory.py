@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 from types import FrameType
 
 import pytest
-from documo_client import PATCH, USER, Client, documo_on
-from hostile_flood import Flood
 
 from documo.request_log import MOST_WAITING_BYTES, Entry, RequestLog
 from documo.store.database import Store, open_store
 from documo.store.round_trip import LONGEST_PREPARED, one_trip
 from documo.testing import Sandbox, sandbox
 from lockstep.postgres.database import Database
+from tests.documo.hostile_flood import Flood
+from tests.support.documo_client import PATCH, USER, Client, documo_on
 
 MOST_GROWTH_MB = 50
 PREPARED = 10

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from documo_client import Documo, documo_on
 from prometheus_client.parser import text_string_to_metric_families
 
 from documo.monitoring import route_of
 from documo.settings import read_settings
 from documo.store.database import Store
 from lockstep.errors import LockstepError
+from tests.support.documo_client import Documo, documo_on
 
 TOKEN = "a-token-for-the-metrics-of-documo"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from documo_client import Client
+from psycopg.sql import SQL
 
 from documo.sandbox.demo_people import add_people
 from documo.scim_service.search.filter_sql import FilterCompiler
@@ -17,6 +17,7 @@ from documo.store.round_trip import one_trip
 from documo.store.statistics import FIRST_ROWS, Statistics
 from lockstep.scim.filters import parse_filter
 from lockstep.scim.registry import default_registry
+from tests.support.documo_client import Client
 
 SOME_ID = "0190a0b0-0000-7000-8000-000000000000"
 
@@ -61,7 +62,7 @@ async def test_a_selective_filter_uses_its_index(crowd: Client, resource: str, q
     compiled = FilterCompiler(crowd.account.id, default_registry().resource(resource), lenient=False).compile(
         parse_filter(question)
     )
-    page = pages.Page(crowd.account.id, [resource], compiled.condition, pages.SQL("r.id"), pages.SQL("null::text"), 100)
+    page = pages.Page(crowd.account.id, [resource], compiled.condition, SQL("r.id"), SQL("null::text"), 100)
 
     plan = await plan_of(crowd, pages.page(page))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
-from documo_client import ENTERPRISE, GROUP, PATCH, USER, Documo
 
 from documo.store import request_log as table
+from tests.support.documo_client import ENTERPRISE, GROUP, PATCH, USER, Documo
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
@@ -184,7 +185,7 @@ async def test_lower_case_endpoints_are_those_of_the_resources(documo: Documo, p
     ],
 )
 async def test_a_patch_is_answered_as_the_profile_or_the_account_says(
-    documo: Documo, settings: dict[str, str], status: int
+    documo: Documo, settings: dict[str, Any], status: int
 ) -> None:
     api = await documo.client(**settings)
     user = await api.user("a@x.org")

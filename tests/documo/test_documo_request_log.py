@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from documo_client import PATCH, USER, Client
 
 from documo.cli.requests import as_curl
 from documo.replay import replay_request
 from documo.store import request_log as table
+from tests.support.documo_client import PATCH, USER, Client
 
 SECRET = "MixedCasePw-1234567"
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"

@@ -16,7 +16,8 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
-from documo_client import USER
+
+from tests.support.documo_client import USER
 
 BIN = Path(sys.executable).parent
 

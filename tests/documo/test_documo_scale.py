@@ -7,7 +7,6 @@ import time
 
 import orjson
 import pytest
-from documo_client import Client, documo_on
 
 from documo.sandbox.demo_people import add_people
 from documo.scim_service.search import query
@@ -18,6 +17,7 @@ from documo.store.database import Store
 from documo.store.round_trip import one_trip
 from lockstep.scim.filters import parse_filter
 from lockstep.scim.registry import default_registry
+from tests.support.documo_client import Client, documo_on
 
 
 async def crowd(api: Client, people: int) -> None:

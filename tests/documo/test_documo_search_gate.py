@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
-from documo_client import Client, Documo, documo_on
 
 from documo.scim_service.request.failures import Throttled
 from documo.scim_service.search.gate import KEPT_FREE, SearchGate
@@ -15,6 +15,7 @@ from documo.search_limits import SearchLimits
 from documo.settings import search_limits_from
 from documo.store.database import Store
 from lockstep.errors import LockstepError
+from tests.support.documo_client import Client, Documo, documo_on
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 A, B, C = 1, 2, 3
@@ -79,7 +80,7 @@ async def test_an_account_whose_searches_do_not_end_leaves_the_others_alone(stor
 
 
 @pytest.mark.parametrize("query", SEARCHES, ids=str)
-async def test_every_search_that_may_scan_waits_for_a_place(store: Store, query: dict[str, str]) -> None:
+async def test_every_search_that_may_scan_waits_for_a_place(store: Store, query: dict[str, Any]) -> None:
     async with documo_on(store, search_limits=PATIENT) as documo:
         a = await documo.client("Alpha")
         async with await held(documo, a):

@@ -17,13 +17,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from documo_client import USER, Client, Documo
 
 from documo import members
 from documo.access import api_keys
 from documo.access.issuer_keys import read_keys
 from documo.access.trusted_issuers import trust_issuer
 from lockstep.errors import LockstepError
+from tests.support.documo_client import USER, Client, Documo
 
 ISSUER = "https://sts.example/contoso"
 AUDIENCE = "https://documo.example/contoso"
@@ -265,7 +265,7 @@ async def test_rsa_keys_that_can_be_broken_are_refused_and_never_checked_with(ap
 
 
 async def test_a_trust_is_for_one_application_of_the_issuer(api: Client, issuer: Issuer) -> None:
-    trust = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": issuer.jwks()}
+    trust: dict[str, Any] = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": issuer.jwks()}
     await trust_issuer(api.store, api.account.id, **trust, subject="app-1")
 
     async def status(**claims: Any) -> int:

@@ -8,12 +8,12 @@ from importlib import import_module
 import orjson
 import psycopg
 import pytest
-from documo_client import USER, Client, Documo
-from test_documo_cases import PROFILES, case
 
 from documo import members
 from documo.user_names import fault_of, key_of
 from lockstep.errors import LockstepError
+from tests.documo.test_documo_cases import PROFILES, case
+from tests.support.documo_client import USER, Client, Documo
 
 COMPOSED, WIDE = "jos\u00e9@p.test", "\uff4aos\u00e9@p.test"
 DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)

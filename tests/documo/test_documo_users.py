@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from documo_client import ENTERPRISE, USER, Client, Documo
+
+from tests.support.documo_client import ENTERPRISE, USER, Client, Documo
 
 
 async def test_created_user_comes_back_with_id_meta_and_location(api: Client) -> None:
@@ -156,7 +157,7 @@ async def test_password_is_hashed_and_never_comes_back(api: Client) -> None:
 
     async with api.store.tenant(api.account.id) as connection:
         cursor = await connection.execute("select password_hash, document::text from resources where id = %s", (user,))
-        digest, document = await cursor.fetchone()
+        [(digest, document)] = await cursor.fetchall()
     assert digest.startswith("$argon2id$") and secret not in document
     assert b"password" not in reply.raw + changed.raw
     assert (filtered.status, filtered.body["scimType"]) == (400, "invalidFilter")

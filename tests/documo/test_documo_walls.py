@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
-from documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo, Reply
 
 from documo.events import streams
 from documo.identifiers import new_id
 from documo.store import request_log as table
+from tests.support.documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo, Reply
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from decision_cases import ADMIN, MEMBER, NOW, SWITCH, configuration
 from hypothesis import strategies as st
 
 from lockstep.configuration.rules import JobConfiguration
 from lockstep.engine.records import DEFAULT_ACCESS, Assignment, Lifecycle, ObjectKind, SourceObject
+from tests.engine.decision_cases import ADMIN, MEMBER, NOW, SWITCH, configuration
 
 MANAGER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"
 NAMES = ("userPrincipalName", "givenName", "surname", "department", "mail", "employeeId", "proxyAddresses", "leaves")
@@ -75,7 +75,7 @@ def configurations(draw: st.DrawFn, *, deletes: bool | None = None, plain: bool 
             st.tuples(st.sampled_from(TARGETS), sources(plain=plain), options()), max_size=5, unique_by=lambda x: x[0]
         )
     )
-    attributes = [{"target": "userName", "source": "userPrincipalName", "match": 1}]
+    attributes: list[dict[str, Any]] = [{"target": "userName", "source": "userPrincipalName", "match": 1}]
     attributes += draw(st.just([{"target": "active", "expression": SWITCH}]) | st.just([]))
     attributes += [{"target": target, **source, **option} for target, source, option in mapped]
     attributes += draw(st.just([]) | st.just([{"target": MANAGER, "source": "manager"}]))

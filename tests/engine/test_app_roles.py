@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from decision_cases import ADMIN, MEMBER
 
 from lockstep.configuration.document.manifest import roles_from_manifest
 from lockstep.configuration.rules import ConfigurationError
 from lockstep.engine.records import DEFAULT_ACCESS, AppRole, Assignment
 from lockstep.engine.rules.roles import order_assignments, roles_of
+from tests.engine.decision_cases import ADMIN, MEMBER
 
 ROLES = (ADMIN, MEMBER)
 

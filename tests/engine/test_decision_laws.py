@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from decision_cases import MOMENT, users
-from decision_strategies import configurations, people
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lockstep.configuration.rules import JobConfiguration
 from lockstep.engine.decisions.mapping import base_after, held_values
-from lockstep.engine.decisions.matching import NO_MATCH, OneMatch
-from lockstep.engine.decisions.plan import NOT_READ, Observed, Wanted, make_plan, prepare, wanted
+from lockstep.engine.decisions.matching import NO_MATCH, NoMatch, OneMatch
+from lockstep.engine.decisions.plan import NOT_READ, NotRead, Observed, Wanted, make_plan, prepare, wanted
 from lockstep.engine.decisions.safeguards import Counts, Tally, hold_or_release
 from lockstep.engine.decisions.scope import decide_scope
 from lockstep.engine.records import Account, Action, Lifecycle, Link, LinkState, ObjectKind, Plan, SourceObject
@@ -21,6 +19,8 @@ from lockstep.scim.operations import patch_body, read_operations
 from lockstep.scim.patch import apply_patch
 from lockstep.scim.patch_build import CLEAR, patch_operations, to_resource
 from lockstep.scim.registry import default_registry
+from tests.engine.decision_cases import MOMENT, users
+from tests.engine.decision_strategies import configurations, people
 
 USER = default_registry().resource("User")
 laws = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -32,7 +32,8 @@ def planned(
 ) -> Plan:
     """A plan, made with queries to the application as the shell makes them."""
     prepared = prepare(who, link, config, MOMENT, {"p-9": "u-9"}, look=look)
-    match, observed = None, NOT_READ
+    match: OneMatch | NoMatch | None = None
+    observed: Account | NotRead | None = NOT_READ
     while (want := wanted(prepared, match=match, observed=observed)) is not Wanted.NOTHING:
         if want is Wanted.LOOK:
             assert link is not None
@@ -41,7 +42,8 @@ def planned(
             match = NO_MATCH
             for query in prepared.queries:
                 found = [i for i, r in app.items() if str(r.get("userName", "")).casefold() == query.value.casefold()]
-                match = OneMatch(read(app, found[0]), query) if found else NO_MATCH
+                account = read(app, found[0]) if found else None
+                match = OneMatch(account, query) if isinstance(account, Account) else NO_MATCH
     return make_plan(prepared, match=match, observed=observed)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from decision_cases import configuration, name_of, rows, users
 
 from lockstep.engine.decisions.diff import changes_between
 from lockstep.engine.records import Change
+from tests.engine.decision_cases import configuration, name_of, rows, users
 
 
 def frozen(value: Any) -> Any:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from decision_cases import ANNA, MOMENT, NOW, life, person
 
 from lockstep.configuration.document.rule_json import rule_from_json, rule_to_json
 from lockstep.configuration.rules import ConfigurationError
 from lockstep.engine.rules.dynamic_groups import Membership, decide_membership
+from tests.engine.decision_cases import ANNA, MOMENT, NOW, life, person
 
 SALES = {"title": "Sales", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}
 BOSSES = {"title": "Bosses", "all": [{"attribute": "jobTitle", "operator": "Includes", "value": "Director"}]}

@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 import pytest
-from decision_cases import MOMENT, configuration, person, users
 
 from lockstep.configuration.entra.schema import Imported, export_schema, import_schema
 from lockstep.configuration.rules import (
@@ -19,6 +18,7 @@ from lockstep.configuration.rules import (
 )
 from lockstep.engine.decisions.scope import decide_scope
 from lockstep.engine.records import ObjectKind
+from tests.engine.decision_cases import MOMENT, configuration, person, users
 
 SCHEMA = orjson.loads((Path(__file__).parent / "cases" / "entra_schema.json").read_bytes())
 

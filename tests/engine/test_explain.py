@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from decision_cases import ANNA, MOMENT, account, configuration, life, link, person
-
 from lockstep.engine.decisions.explain import Explanation, explain
 from lockstep.engine.decisions.matching import NO_MATCH, ManyMatches
 from lockstep.engine.decisions.plan import make_plan, prepare
 from lockstep.engine.records import Link, SourceObject
+from tests.engine.decision_cases import ANNA, MOMENT, account, configuration, life, link, person
 
 SALES = {"title": "Sales only", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}
 

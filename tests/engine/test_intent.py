@@ -7,11 +7,11 @@ from itertools import product
 from typing import Any
 
 import pytest
-from decision_cases import ANNA, MOMENT, NOW, configuration, life, link, name_of, person, rows, users
 
 from lockstep.engine.decisions.intent import TABLE, Intent, Person, decide_intent, person_state, row_for
 from lockstep.engine.decisions.scope import ScopeDecision, decide_scope
 from lockstep.engine.records import LinkState, Reason, SourceObject
+from tests.engine.decision_cases import ANNA, MOMENT, NOW, configuration, life, link, name_of, person, rows, users
 
 CASES = rows("intent.jsonl")
 START = {"startDate": {"attribute": "employeeHireDate"}}

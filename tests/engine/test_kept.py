@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from decision_cases import account, configuration, name_of, rows, users
 
 from lockstep.configuration.rules import ObjectMapping
 from lockstep.engine.decisions.kept import (
@@ -21,6 +20,7 @@ from lockstep.engine.decisions.kept import (
 )
 from lockstep.engine.decisions.mapping import held_values
 from lockstep.engine.records import Change, ObjectKind
+from tests.engine.decision_cases import account, configuration, name_of, rows, users
 
 TITLE = {"target": "title", "source": "jobTitle"}
 USER_NAME = {"target": "userName", "source": "userPrincipalName", "match": 1}

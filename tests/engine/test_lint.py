@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from decision_cases import ATTRIBUTES, SWITCH, configuration
 
 from lockstep.configuration.findings import Finding
 from lockstep.configuration.lint import lint
@@ -15,6 +14,7 @@ from lockstep.configuration.rules import configuration_from_json
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.target_attributes import TargetAttribute
 from lockstep.gallery.loader import load_gallery
+from tests.engine.decision_cases import ATTRIBUTES, SWITCH, configuration
 
 USER_NAME, ACTIVE = ATTRIBUTES[0], ATTRIBUTES[1]
 SOURCES = {ObjectKind.USER: ["userPrincipalName", "givenName", "surname", "department", "mail"]}

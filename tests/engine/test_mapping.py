@@ -8,12 +8,23 @@ from typing import Any
 
 import orjson
 import pytest
-from decision_cases import ADMIN, ANNA, ATTRIBUTES, MEMBER, MOMENT, configuration, name_of, person, rows, users
 
 from lockstep.configuration.rules import JobConfiguration
 from lockstep.engine.decisions.mapping import Mapped, base_after, desired_hash, held_values, map_account
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Assignment, SourceObject
+from tests.engine.decision_cases import (
+    ADMIN,
+    ANNA,
+    ATTRIBUTES,
+    MEMBER,
+    MOMENT,
+    configuration,
+    name_of,
+    person,
+    rows,
+    users,
+)
 
 USER_NAME = {"target": "userName", "source": "userPrincipalName", "match": 1}
 

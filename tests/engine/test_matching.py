@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from decision_cases import ANNA, MOMENT, account, configuration, person, users
 
 from lockstep.engine.decisions.matching import (
     ManyMatches,
@@ -15,6 +14,7 @@ from lockstep.engine.decisions.matching import (
     match_queries,
     matching_value,
 )
+from tests.engine.decision_cases import ANNA, MOMENT, account, configuration, person, users
 
 FIRST = MatchQuery("externalId", "42", 1)
 SECOND = MatchQuery("userName", "anna@contoso.com", 2)

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from decision_cases import ADMIN, ANNA, ATTRIBUTES, MOMENT, NOW, account, configuration, life, link, person
 
 from lockstep.configuration.rules import JobConfiguration, configuration_from_json
 from lockstep.engine.decisions.mapping import desired_hash
 from lockstep.engine.decisions.matching import NO_MATCH, ManyMatches, Match, OneMatch, TakenMatch
 from lockstep.engine.decisions.plan import NOT_READ, Observed, Wanted, make_plan, prepare, wanted
 from lockstep.engine.records import Account, Action, Assignment, Change, Link, LinkState, ObjectKind, Plan, SourceObject
+from tests.engine.decision_cases import ADMIN, ANNA, ATTRIBUTES, MOMENT, NOW, account, configuration, life, link, person
 
 ROLE = 'roles[primary eq "True"].value'
 IN_STEP = {
@@ -22,7 +22,7 @@ IN_STEP = {
     "name.familyName": "Lind",
     ROLE: "Member",
 }
-RESOURCE = {
+RESOURCE: dict[str, Any] = {
     "active": True,
     "name": {"givenName": "Anna", "familyName": "Lind"},
     "roles": [{"primary": True, "value": "Member"}],

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from decision_cases import MOMENT, NOW, name_of, rows
 
 from lockstep.engine.decisions.quarantine import (
     Health,
@@ -15,6 +14,7 @@ from lockstep.engine.decisions.quarantine import (
     holds_everything,
     next_attempt,
 )
+from tests.engine.decision_cases import MOMENT, NOW, name_of, rows
 
 
 @pytest.mark.parametrize("row", rows("quarantine.jsonl"), ids=name_of)

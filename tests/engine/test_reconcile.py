@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from decision_cases import account, person
-
 from lockstep.engine.decisions.owners import Suggestion, suggest_owners
 from lockstep.engine.records import SourceObject
+from tests.engine.decision_cases import account, person
 
 
 def somebody(source_id: str, **attributes: str) -> SourceObject:

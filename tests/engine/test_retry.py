@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from decision_cases import NOW
 
 from lockstep.engine.decisions.retry import retry_at
 from lockstep.engine.moment import Moment
+from tests.engine.decision_cases import NOW
 
 
 def hours_until(hours_since_first: float, failures: int, *, may_give_up: bool = True) -> float | None:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from decision_cases import ADMIN, ANNA, ATTRIBUTES, MEMBER, MOMENT, account, configuration, person
 
 from lockstep.configuration.rules import JobConfiguration
 from lockstep.engine.decisions.matching import OneMatch
 from lockstep.engine.decisions.plan import make_plan, prepare
 from lockstep.engine.decisions.safeguards import Counts, Tally, hold_or_release, tally_of
 from lockstep.engine.records import Action, Assignment, Change, Link, LinkState, ObjectKind, Plan, Reason
+from tests.engine.decision_cases import ADMIN, ANNA, ATTRIBUTES, MEMBER, MOMENT, account, configuration, person
 
 
 def planned(action: Action = Action.DISABLE, **more: Any) -> Plan:

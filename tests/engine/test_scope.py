@@ -6,12 +6,12 @@ from typing import Any
 
 import orjson
 import pytest
-from decision_cases import MEMBER, MOMENT, NOW, configuration, name_of, person, rows, users
 
 from lockstep.configuration.rules import ConfigurationError
 from lockstep.engine.decisions.scope import ScopeDecision, decide_scope
 from lockstep.engine.records import Assignment
 from lockstep.engine.rules.operators import OPERATORS
+from tests.engine.decision_cases import MEMBER, MOMENT, NOW, configuration, name_of, person, rows, users
 
 CASES = rows("operators.jsonl")
 

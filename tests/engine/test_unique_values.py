@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from decision_cases import ANNA, ATTRIBUTES, MOMENT, configuration, link, person
-
 from lockstep.engine.decisions.matching import NO_MATCH, MatchQuery
 from lockstep.engine.decisions.plan import make_plan, prepare
 from lockstep.engine.decisions.unique_values import unique_candidates
 from lockstep.engine.records import Action
+from tests.engine.decision_cases import ANNA, ATTRIBUTES, MOMENT, configuration, link, person
 
 UNIQUE = {"target": "nickName", "expression": "SelectUniqueValue([givenName], [surname])", "apply": "createOnly"}
 CONFIG = configuration(*ATTRIBUTES, UNIQUE)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from people_who_change import OUTSIDE
-from test_kill_nine import context_of
+from tests.journeys.people_who_change import OUTSIDE
+from tests.journeys.test_kill_nine import context_of
 
 from lockstep.cli.up.verification import Reader
 from lockstep.postgres.pool import Connection

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.hub import HEADER, guid, person, upn
-from two_applications import Stage, Wire
-
 from lockstep.actions import assignments, groups, roles
 from lockstep.actions import settings as settings_actions
+from tests.journeys.two_applications import Stage, Wire
+from tests.support.hub import HEADER, guid, person, upn
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 ROLE = 'roles[primary eq "True"].value'

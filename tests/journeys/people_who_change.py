@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from test_kill_nine import context_of
+from tests.journeys.test_kill_nine import context_of
 
 from lockstep.actions import assignments, groups, people
 from lockstep.actions.context import PEOPLE_WRITE, Context

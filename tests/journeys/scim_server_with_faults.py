@@ -13,6 +13,7 @@ import itertools
 import random
 import re
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -43,7 +44,9 @@ class Server:
         return app
 
     @web.middleware
-    async def trouble(self, request: web.Request, handler: Any) -> web.StreamResponse:
+    async def trouble(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
         if request.path.startswith("/_"):
             return await handler(request)
         self.requests += 1

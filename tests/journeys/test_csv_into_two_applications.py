@@ -29,10 +29,7 @@ from lockstep.sources import demo
 from lockstep.storage.cycles import Cycle
 from lockstep.vault import Secret
 from lockstep.wiring import open_house
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "targets"))
-
-from target_servers import TOKEN_FOR_SCIM2, scim2_server
+from tests.support.target_servers import TOKEN_FOR_SCIM2, scim2_server
 
 PEOPLE = 60
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"

@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.hub import guid, person, upn
-from two_applications import DOCUMO, Stage, Wire, open_stage
 
 from lockstep.actions import assignments, groups, people
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.context import PEOPLE_WRITE
 from lockstep.actions.lookup import find_group
 from lockstep.directory.groups import GroupWrite, write_groups
+from tests.journeys.two_applications import DOCUMO, Stage, Wire, open_stage
+from tests.support.hub import guid, person, upn
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 STAFF = ("ada", "ben", "cleo", "dan", "eva", "fay")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.hub import person, upn
-from two_applications import Stage, open_stage
 
 from lockstep.actions import assignments, provisioning, status
 from lockstep.actions import held as held_actions
 from lockstep.actions import settings as settings_actions
+from tests.journeys.two_applications import Stage, open_stage
+from tests.support.hub import person, upn
 
 STAY = ("sam", "sue")
 LEAVE = ("lea", "leo", "les", "liv")

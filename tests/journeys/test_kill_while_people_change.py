@@ -23,9 +23,9 @@ from typing import Any
 import aiohttp
 import psutil
 import pytest
-from application_compared import Wrong, keep_evidence, wrong_in
-from people_who_change import FILTER, GROUPS, Crowd, keep_changing
-from test_kill_nine import House, context_of, folder, free_port, until_done
+from tests.journeys.application_compared import Wrong, keep_evidence, wrong_in
+from tests.journeys.people_who_change import FILTER, GROUPS, Crowd, keep_changing
+from tests.journeys.test_kill_nine import House, context_of, folder, free_port, until_done
 
 from lockstep.actions import applications, assignments, credentials, groups, people, provisioning, sources, status
 from lockstep.actions import settings as settings_actions

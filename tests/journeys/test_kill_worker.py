@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,8 @@ from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Secret, Vault, parse_key
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "sync"))
-
-from model_target import ModelTarget  # noqa: E402
-from sync_world import World, make_world, until, upn  # noqa: E402
+from tests.support.model_target import ModelTarget  # noqa: E402
+from tests.support.sync_world import World, make_world, until, upn  # noqa: E402
 
 PEOPLE = 200
 
@@ -136,7 +135,7 @@ async def kill_at_random_moments(
     for number in range(kills):
         worker = workers.start()
         mark = (await application.state())["requests"] + chance.randrange(1, PEOPLE // kills)
-        await until(lambda mark=mark, world=world: _reached(application, world, mark), seconds=30)
+        await until(partial(_reached, application, world, mark), seconds=30)
         if number == 0:  # somebody leaves, and somebody is renamed, in the middle of it
             await world.unassign([1, 2])
             await world.change([3, 4], surname="Renamed")

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from aiohttp import web
-from tests.support.hub import guid, person, upn
-from two_applications import DOCUMO, Stage, Wire, open_stage
 
 from lockstep.actions import assignments, people, provisioning
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.logs import list_log
 from lockstep.actions.provisioning import ResetScope
 from lockstep.storage.provisioning_log import LogFilter
+from tests.journeys.two_applications import DOCUMO, Stage, Wire, open_stage
+from tests.support.hub import guid, person, upn
 
 Forward = Callable[[], Awaitable[web.StreamResponse]]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,8 +10,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.support.databases import Databases
-from tests.support.hub import guid, person, upn, write_csv
 
 from documo.server import serving
 from documo.settings import Settings as DocumoSettings
@@ -29,10 +26,9 @@ from lockstep.serving.bodies import App, Receive, Scope, Send
 from lockstep.settings import load_settings
 from lockstep.vault import Secret
 from lockstep.wiring import open_house
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "documo"))
-
-from documo_client import Client, Documo
+from tests.support.databases import Databases
+from tests.support.documo_client import Client, Documo
+from tests.support.hub import guid, person, upn, write_csv
 
 AT_BACKUP = ("anna", "ben", "cleo", "eve", "fay", "gus", "ida", "jon", "kai", "lea")
 

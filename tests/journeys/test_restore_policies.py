@@ -5,14 +5,12 @@ A setting of Documo's account decides what POST does with a leaver's name: resto
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.hub import guid, person, upn, write_csv
 
 from documo import members
 from documo.store.database import open_store
@@ -24,10 +22,8 @@ from lockstep.postgres.database import Database
 from lockstep.settings import load_settings
 from lockstep.vault import Secret
 from lockstep.wiring import open_house
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "documo"))
-
-from documo_client import Client, documo_on
+from tests.support.documo_client import Client, documo_on
+from tests.support.hub import guid, person, upn, write_csv
 
 POLICIES = ("restore", "conflict", "new")
 

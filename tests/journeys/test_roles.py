@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from tests.support.hub import person, upn
-from two_applications import STRICT, Stage, open_stage
 
 from lockstep.actions import assignments, groups, roles
 from lockstep.actions import settings as settings_actions
+from tests.journeys.two_applications import STRICT, Stage, open_stage
+from tests.support.hub import person, upn
 
 PRIMARY = 'roles[primary eq "True"].value'
 SINGLE = {"expression": "SingleAppRoleAssignment([appRoleAssignments])", "clearWhenEmpty": True}
@@ -29,9 +30,12 @@ async def open_once() -> AsyncIterator[Stage]:
 @pytest.fixture(params=["one role", "all roles"])
 async def stage(open_once: Stage, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     """The strict server, in one way of mapping roles and in the other."""
-    target, mapping = {"one role": (PRIMARY, SINGLE), "all roles": ("roles", ALL), "added": ("roles", ADDING)}[
-        request.param
-    ]
+    ways: dict[str, tuple[str, Any]] = {
+        "one role": (PRIMARY, SINGLE),
+        "all roles": ("roles", ALL),
+        "added": ("roles", ADDING),
+    }
+    target, mapping = ways[request.param]
     await settings_actions.set_mapping(open_once.context, STRICT, target, mapping)
     yield open_once
     await settings_actions.change_settings(open_once.context, STRICT, nested_groups=False)

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
-from company import NAMES, Company, guid, upn
-from target_servers import allowing, settings_for
-from third_party import SERVERS, Outside
-from two_applications import stage_with
 
 from lockstep.actions import people
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Secret
+from tests.journeys.company import NAMES, Company, guid, upn
+from tests.journeys.third_party import SERVERS, Outside
+from tests.journeys.two_applications import stage_with
+from tests.support.target_servers import allowing, settings_for
 
 APP = "outside"
 # Requests: a create and a manager each. Where PATCH is missing a PATCH in two forms, a GET and a PUT, and a look at what was not kept.

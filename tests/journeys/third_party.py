@@ -12,13 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "targets"))
-sys.path.insert(0, str(Path(__file__).parent.parent.parent / "bench"))
-
-from target_servers import TOKEN_FOR_SCIM2, free_port, scim2_server
-from two_applications import Wire
-
-from node_packages import NODE, installed
+from bench.node_packages import NODE, installed
+from tests.journeys.two_applications import Wire
+from tests.support.target_servers import TOKEN_FOR_SCIM2, free_port, scim2_server
 
 SITE = Path(__file__).parent / "django_site" / "server.py"
 TOKEN = "a-token-for-the-servers-of-others"
@@ -59,7 +55,7 @@ async def scimmy(*, enterprise: bool) -> AsyncIterator[Wire]:
 async def django() -> AsyncIterator[Wire]:
     port = free_port()
     with TemporaryDirectory(prefix="django-scim-") as folder:
-        command = [sys.executable, SITE, str(port), folder]
+        command: list[str | Path] = [sys.executable, SITE, str(port), folder]
         async with _process(command, {"SCIM_TOKEN": TOKEN}) as process:
             async with asyncio.timeout(60):
                 await _listening(port, process)

@@ -19,7 +19,6 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from tests.support.hub import HEADER, write_csv
 
 from lockstep.actions import applications, credentials, provisioning, sources, status
 from lockstep.actions import settings as settings_actions
@@ -29,10 +28,8 @@ from lockstep.settings import load_settings
 from lockstep.storage.cycles import Cycle
 from lockstep.vault import Secret
 from lockstep.wiring import open_house
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "targets"))
-
-from target_servers import TOKEN_FOR_SCIM2, scim2_server, serving
+from tests.support.hub import HEADER, write_csv
+from tests.support.target_servers import TOKEN_FOR_SCIM2, scim2_server, serving
 
 DOCUMO, STRICT = "documo", "strict"
 Forward = Callable[[], Awaitable[web.StreamResponse]]

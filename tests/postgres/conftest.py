@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from postgres_processes import Holder
 
 from lockstep.postgres.embedded import Options, attach
 from lockstep.postgres.programs import Programs
+from tests.postgres.postgres_processes import Holder
 
 
 @pytest.fixture

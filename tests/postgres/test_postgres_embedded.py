@@ -16,7 +16,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from postgres_processes import Holder
 
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres import places, programs
@@ -24,6 +23,7 @@ from lockstep.postgres.embedded import EmbeddedServer, Options, attach, remove
 from lockstep.postgres.processes import is_running
 from lockstep.postgres.programs import Programs, wheel_programs
 from lockstep.postgres.server import start_or_attach
+from tests.postgres.postgres_processes import Holder
 
 IS_ROOT = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root runs PostgreSQL as somebody else")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from postgres_processes import Holder, wait_until
 
 from lockstep.postgres.caretaker import CARETAKER
 from lockstep.postgres.cluster import find_postmaster
@@ -19,6 +18,7 @@ from lockstep.postgres.locks import FileLock
 from lockstep.postgres.pool import open_pool, transaction
 from lockstep.postgres.processes import arguments_of, is_running
 from lockstep.postgres.server import running, start_or_attach
+from tests.postgres.postgres_processes import Holder, wait_until
 
 
 def caretakers_of(data: Path) -> list[int]:

@@ -16,13 +16,13 @@ from lockstep.postgres.database import Database
 from lockstep.postgres.migrate import migrate
 from lockstep.postgres.pool import open_pool, pipeline, transaction
 
-EXAMPLE = "example_migrations"
+EXAMPLE = "tests.postgres.example_migrations"
 MIGRATE_FROM_ARGUMENTS = """
 import asyncio, sys
 from lockstep.postgres.database import Database
 from lockstep.postgres.migrate import migrate
 sys.path.insert(0, sys.argv[2])
-print(asyncio.run(migrate(Database("test", "test", sys.argv[1]), "example_migrations")))
+print(asyncio.run(migrate(Database("test", "test", sys.argv[1]), "tests.postgres.example_migrations")))
 """
 
 
@@ -112,7 +112,7 @@ async def test_up_to_date_database_is_recognised_without_importing_alembic(datab
     code = MIGRATE_FROM_ARGUMENTS + "assert 'alembic' not in sys.modules"
 
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, database.conninfo, str(Path(__file__).parent), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", code, database.conninfo, str(Path(__file__).parents[2]), stdout=asyncio.subprocess.PIPE
     )
     said, _ = await child.communicate()
 
@@ -120,7 +120,7 @@ async def test_up_to_date_database_is_recognised_without_importing_alembic(datab
 
 
 async def test_four_processes_that_start_together_migrate_once(database: Database) -> None:
-    arguments = ("-c", MIGRATE_FROM_ARGUMENTS, database.conninfo, str(Path(__file__).parent))
+    arguments = ("-c", MIGRATE_FROM_ARGUMENTS, database.conninfo, str(Path(__file__).parents[2]))
 
     children = [
         await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from scim2_models import EnterpriseUser, PatchOp, SCIMException, ScimFilter, User
-from scim_cases import ENTERPRISE, USER, addresses, users, words
 
 from lockstep.scim.errors import ScimError
 from lockstep.scim.filter_match import compile_text
@@ -17,6 +16,7 @@ from lockstep.scim.operations import patch_body, read_operations
 from lockstep.scim.patch import apply_patch
 from lockstep.scim.patch_build import CLEAR, MISSING, patch_operations, read_path
 from lockstep.scim.patch_difference import same_content
+from tests.scim.scim_cases import ENTERPRISE, USER, addresses, users, words
 
 OracleUser = User[EnterpriseUser]
 

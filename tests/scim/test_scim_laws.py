@@ -6,7 +6,6 @@ from typing import Any
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from scim_cases import ENTERPRISE, USER, filters, scim_paths, users, words
 
 from lockstep.scim.errors import ScimError
 from lockstep.scim.filters import MAX_DEPTH, MAX_TERMS, Filter, parse_filter, print_filter
@@ -17,6 +16,7 @@ from lockstep.scim.patch_difference import same_content
 from lockstep.scim.paths import Path, parse_path
 from lockstep.scim.projection import projection
 from lockstep.scim.validate import validate_resource
+from tests.scim.scim_cases import ENTERPRISE, USER, filters, scim_paths, users, words
 
 FAST = settings(deadline=None, max_examples=120, suppress_health_check=list(HealthCheck))
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from scim_cases import ENTERPRISE, GROUP, GROUP_URN, PATCH_URN, USER, USER_URN, json_values, user
 
 from lockstep.scim.errors import ERROR_URN, ScimError
 from lockstep.scim.filter_match import compile_filter
@@ -22,6 +21,7 @@ from lockstep.scim.projection import attribute_names, projection
 from lockstep.scim.registry import default_registry
 from lockstep.scim.schema import resource_type_from_json, schema_from_json
 from lockstep.scim.validate import validate_resource
+from tests.scim.scim_cases import ENTERPRISE, GROUP, GROUP_URN, PATCH_URN, USER, USER_URN, json_values, user
 
 FAST = settings(deadline=None, max_examples=120, suppress_health_check=list(HealthCheck))
 MANY = settings(FAST, max_examples=20_000)

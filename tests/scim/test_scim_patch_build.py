@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scim_cases import ENTERPRISE, PATCH_URN, USER, USER_URN, user
 
 from lockstep.scim.members import split_member_operations
 from lockstep.scim.operations import patch_body, read_operations
@@ -22,6 +21,7 @@ from lockstep.scim.patch_build import (
     to_resource,
 )
 from lockstep.scim.registry import default_registry
+from tests.scim.scim_cases import ENTERPRISE, PATCH_URN, USER, USER_URN, user
 
 ROLE = 'roles[primary eq "True"].value'
 WORK = 'emails[type eq "work"].value'

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 import pytest
-from scim_cases import ENTERPRISE, PATCH_URN, USER, USER_URN
 
 from lockstep.errors import Kind, LockstepError
 from lockstep.scim.discovery import ServiceFacts, resource_types_body, schemas_body, service_provider_config
@@ -21,6 +20,7 @@ from lockstep.scim.profiles import profile_named
 from lockstep.scim.registry import default_registry
 from lockstep.scim.schema import Schema, schema_from_json, schema_to_json
 from lockstep.scim.validate import validate_resource
+from tests.scim.scim_cases import ENTERPRISE, PATCH_URN, USER, USER_URN
 
 BADGE: dict[str, Any] = {
     "id": "urn:example:params:scim:schemas:Badge",

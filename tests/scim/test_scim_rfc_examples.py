@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scim_cases import GROUP, USER, golden, user
 
 from lockstep.scim.members import (
     AddMembers,
@@ -20,6 +19,7 @@ from lockstep.scim.operations import read_operations
 from lockstep.scim.patch import apply_patch
 from lockstep.scim.projection import projection
 from lockstep.scim.validate import validate_resource
+from tests.scim.scim_cases import GROUP, USER, golden, user
 
 PATCHES = golden("rfc7644-3.5.2-patches")
 

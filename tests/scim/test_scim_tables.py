@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scim_cases import ENTERPRISE, USER, USER_URN, rows, user
 
 from lockstep.scim.errors import ScimError
 from lockstep.scim.filter_match import compile_text
@@ -15,6 +14,7 @@ from lockstep.scim.patch import apply_patch
 from lockstep.scim.paths import parse_path
 from lockstep.scim.projection import projection
 from lockstep.scim.validate import validate_resource
+from tests.scim.scim_cases import ENTERPRISE, USER, USER_URN, rows, user
 
 BARBARA: dict[str, Any] = {
     "schemas": [USER_URN, ENTERPRISE],

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scim_cases import GROUP, PATCH_URN, USER, USER_URN, rows, user
 
 from lockstep.scim.errors import ScimError
 from lockstep.scim.filter_match import compile_filter
@@ -32,6 +31,7 @@ from lockstep.scim.patch import apply_patch
 from lockstep.scim.profiles import PROFILES, profile_named
 from lockstep.scim.registry import default_registry
 from lockstep.scim.validate import validate_resource
+from tests.scim.scim_cases import GROUP, PATCH_URN, USER, USER_URN, rows, user
 
 CASES = rows("tolerances")
 STRICT, LENIENT = profile_named("strict"), profile_named("lenient")

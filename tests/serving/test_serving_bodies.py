@@ -6,9 +6,9 @@ import asyncio
 import tracemalloc
 
 import pytest
-from serving_support import Echo, get, post, server, statuses
 
 from lockstep.serving.bodies import BodyTooLarge, Receive, Scope, Send, read_body
+from tests.serving.serving_support import Echo, get, post, server, statuses
 
 
 async def refusing(scope: Scope, receive: Receive, send: Send) -> None:

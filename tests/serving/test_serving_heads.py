@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from serving_support import Echo, get, post, server, statuses
+
+from tests.serving.serving_support import Echo, get, post, server, statuses
 
 
 @pytest.mark.parametrize(

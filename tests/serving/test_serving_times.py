@@ -6,10 +6,10 @@ import asyncio
 import resource
 
 import pytest
-from serving_support import PATIENCE, Echo, Served, get, post, server, statuses, until
 
 from lockstep.serving.bodies import Receive, Scope, Send
 from lockstep.serving.limits import LEAST_CONNECTIONS, RESERVED_FILES, Limits
+from tests.serving.serving_support import PATIENCE, Echo, Served, get, post, server, statuses, until
 
 QUICK = 0.05
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from tests.support.hub import HEADER, Hub, guid, person, upn, write_csv
-
 from lockstep.actions.sources import import_source
 from lockstep.directory.intake import take_pass
 from lockstep.directory.rows import Page, PassKind, PassResult, Survey
 from lockstep.sources.csv_open import open_csv
+from tests.support.hub import HEADER, Hub, guid, person, upn, write_csv
 
 
 async def bring(hub: Hub, path: Path) -> PassResult:

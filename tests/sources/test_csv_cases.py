@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.hub import Hub
 
 from lockstep.actions.people import show_person
 from lockstep.actions.previews import expression_record
 from lockstep.actions.sources import import_source
 from lockstep.directory.rows import PassResult
 from lockstep.errors import LockstepError
+from tests.support.hub import Hub
 
 CASES = Path(__file__).resolve().parent.parent / "cases"
 

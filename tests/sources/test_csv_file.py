@@ -24,7 +24,7 @@ def open_csv(path: Path, *, kind: PassKind | None = None, **options: Any) -> Csv
     return open_whole(path, kind=kind, options=CsvOptions(**options))
 
 
-async def read(path: Path, **options: Any) -> tuple[list[object], list[BadRow], Page]:
+async def read(path: Path, **options: Any) -> tuple[list[Any], list[BadRow], Page]:
     reading = open_csv(path, **options)
     pages = [page async for page in reading.pages(100)]
     lines = [line for page in pages for line in page.lines]

@@ -6,11 +6,11 @@ import csv
 from pathlib import Path
 
 import pytest
-from tests.support.hub import Hub
 
 from lockstep.actions import applications, assignments, sources
 from lockstep.sources.demo import KIM, demo_assignments, generate
 from lockstep.storage.assignments import count_assigned
+from tests.support.hub import Hub
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.support.hub import Hub, person, upn, write_csv
 
 from lockstep.actions.sources import import_source
 from lockstep.directory.rows import PassResult
+from tests.support.hub import Hub, person, upn, write_csv
 
 MANY = 100_000
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.hub import Hub, upn
 
 from lockstep.actions.sources import import_source
 from lockstep.directory.dates import DateForm, DayOrder, form_from_text, orders_of, read_date
@@ -17,6 +16,7 @@ from lockstep.errors import LockstepError
 from lockstep.sources.csv_open import CsvOptions, open_csv
 from lockstep.sources.piped import regular_file
 from lockstep.sources.registry import open_source
+from tests.support.hub import Hub, upn
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -32,7 +32,7 @@ async def read(path: Path, **options: Any) -> tuple[list[dict[str, Any]], list[B
 
 # --- encodings and delimiters ---
 
-REFUSED = {
+REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "a byte order mark alone": (b"\xef\xbb\xbf", {}, "it is empty"),
     "a UTF-16 mark alone": (b"\xff\xfe", {}, "it is empty"),
     "a line of a program alone": (b"sep=;\r\n", {}, "its first line is not a header"),

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.hub import Hub, guid, person, upn, write_csv
 
 from lockstep.actions.jobs import new_services
 from lockstep.actions.source_decisions import confirm_hold, reject_hold, who_is_held
@@ -19,6 +18,7 @@ from lockstep.errors import LockstepError
 from lockstep.sync.drive import WORK_QUEUE, Drive
 from lockstep.sync.worker.tasks import build_app, run_schedule
 from lockstep.targets.opener import ScimTargets
+from tests.support.hub import Hub, guid, person, upn, write_csv
 
 COLUMNS = ("userPrincipalName", "displayName", "surname", "employeeId")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -122,7 +123,7 @@ async def test_attempt_is_never_used_twice_not_even_by_a_row_that_came_back(conn
 )  # fmt: skip
 async def test_only_jobs_that_may_work_are_swept(connection: Connection, job: str, due: bool) -> None:
     await mark(connection, 1)
-    await connection.execute(f"update job set {job}")  # type: ignore[arg-type]
+    await connection.execute(f"update job set {job}")
 
     assert await dirty.jobs_with_due_work(connection) == ([JOB] if due else [])
 
@@ -138,7 +139,7 @@ async def test_everything_of_a_job_goes_with_it(connection: Connection) -> None:
         await connection.execute("delete from application")
 
     for table in ("job", "dirty", "link", "operation"):
-        cursor = await connection.execute(f"select count(*) from {table}")  # type: ignore[arg-type]
+        cursor = await connection.execute(f"select count(*) from {table}")
         assert (await cursor.fetchone())[0] == 0  # type: ignore[index]
 
 
@@ -179,7 +180,7 @@ async def test_many_rows_are_taken_in_the_order_of_their_ids(
         )
     if statement == "release_cycle":
         await dirty_marks.set_cycle(connection, JOB, [one.attempt for one in claims], cycle=cycle)
-    calls = {
+    calls: dict[str, Any] = {
         "adopt_due": lambda: dirty_marks.adopt_due(connection, JOB, cycle=cycle),
         "make_escrow_due": lambda: dirty_marks.make_escrow_due(connection, JOB, cycle=cycle),
         "set_cycle": lambda: dirty_marks.set_cycle(connection, JOB, [one.attempt for one in claims], cycle=cycle),
@@ -189,7 +190,7 @@ async def test_many_rows_are_taken_in_the_order_of_their_ids(
 
     async with other.transaction():
         await dirty.fence(other, JOB, [first])
-        waiting = asyncio.create_task(calls[statement]())  # type: ignore[arg-type]
+        waiting = asyncio.create_task(calls[statement]())
         await _until_somebody_waits(other)
         await other.execute("set local lock_timeout = '2s'")
         assert len(await dirty.fence(other, JOB, later)) == 2

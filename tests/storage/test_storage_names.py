@@ -27,9 +27,9 @@ async def connection(lockstep_database: Database) -> AsyncIterator[Connection]:
                 f"""insert into {table} (id, source, anchor, attributes, {name}, deleted_at)
                 select lpad(to_hex(number), 32, '0')::uuid, 'hr', number::text, '{{}}', 'Name' || number || '@x.test',
                     case when number > {COUNT - 5} then now() end
-                from generate_series(1, {COUNT}) as number"""  # type: ignore[arg-type]
+                from generate_series(1, {COUNT}) as number"""
             )
-            await connection.execute(f"analyze {table}")  # type: ignore[arg-type]
+            await connection.execute(f"analyze {table}")
         yield connection
     await pool.close()
 

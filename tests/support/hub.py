@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
@@ -38,7 +38,7 @@ class Hub:
 
     async def fetch(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
         async with self.pool.connection() as connection:
-            cursor = await connection.execute(query, parameters)  # type: ignore[arg-type]
+            cursor = await connection.execute(query, parameters)
             return list(await cursor.fetchall()) if cursor.description else []
 
     async def add_source(self, name: str = "hr") -> None:
@@ -69,8 +69,8 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, str]], *, columns: Sequenc
 
 
 def make_context(pool: Pool, woken: list[Touched], *, actor: str = "ada@contoso.test") -> Context:
-    async def note(jobs: Touched) -> None:
-        woken.append(jobs)
+    async def note(jobs: Collection[str]) -> None:
+        woken.append(frozenset(jobs))
 
     return Context(
         pool=pool,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from model_target import ModelTarget
-from sync_world import World, make_world
 
+from lockstep.actions.context import Actor, Context
+from lockstep.gallery.loader import load_gallery
 from lockstep.postgres.database import Database
 from lockstep.postgres.pool import Pool, open_pool
+from lockstep.sources.registry import open_source
+from tests.support.model_target import ModelTarget
+from tests.support.sync_world import World, make_world
 
 
 @pytest.fixture
@@ -29,3 +32,17 @@ async def world(pool: Pool, target: ModelTarget) -> AsyncIterator[World]:
     world = await make_world(pool, target)
     yield world
     await world.services.close()
+
+
+@pytest.fixture
+def context(world: World) -> Context:
+    """Anna, an administrator of the application of these tests."""
+    return Context(
+        pool=world.pool,
+        actor=Actor("anna"),
+        vault=world.services.vault,
+        gallery=load_gallery(),
+        open_source=open_source,
+        opener=world.services.opener,
+        after_commit=world.drive.wake,
+    )

@@ -5,32 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from model_target import USER, ModelTarget, answered
-from sync_world import World, person_id, upn
 
 from lockstep.actions import connection, logs, provisioning, settings, status
-from lockstep.actions.context import Actor, Context
+from lockstep.actions.context import Context
 from lockstep.actions.held import list_held
 from lockstep.actions.provisioning import ResetScope
 from lockstep.errors import Kind, LockstepError
-from lockstep.gallery.loader import load_gallery
 from lockstep.ports import Verdict
-from lockstep.sources.registry import open_source
 from lockstep.storage.cycles import Cycle
 from lockstep.storage.provisioning_log import LogFilter
-
-
-@pytest.fixture
-def context(world: World) -> Context:
-    return Context(
-        pool=world.pool,
-        actor=Actor("anna"),
-        vault=world.services.vault,
-        gallery=load_gallery(),
-        open_source=open_source,
-        opener=world.services.opener,
-        after_commit=world.drive.wake,
-    )
+from tests.support.model_target import USER, ModelTarget, answered
+from tests.support.sync_world import World, person_id, upn
 
 
 async def run_to_its_end(context: Context) -> Cycle:

@@ -6,12 +6,12 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from model_target import USER, ModelTarget
-from sync_world import CONFIG, USERS, World, person_id, until, upn
 
 from lockstep.engine.decisions.matching import MatchQuery, match_key
 from lockstep.engine.records import ObjectKind, Values
 from lockstep.ports import Answer, Verdict
+from tests.support.model_target import USER, ModelTarget
+from tests.support.sync_world import CONFIG, USERS, World, person_id, until, upn
 
 SAME = "same@contoso.com"
 BY_EXTERNAL_ID = {
@@ -20,7 +20,7 @@ BY_EXTERNAL_ID = {
         {
             **USERS,
             "attributes": [
-                *({**one, "match": 0} if one["target"] == "userName" else one for one in USERS["attributes"]),  # type: ignore[attr-defined]
+                *({**one, "match": 0} if one["target"] == "userName" else one for one in USERS["attributes"]),
                 {"target": "externalId", "source": "employeeId", "match": 1},
             ],
         }
@@ -29,12 +29,12 @@ BY_EXTERNAL_ID = {
 
 
 async def _both_have_the_same_name(world: World) -> None:
-    mapping = {**USERS, "attributes": [{"target": "userName", "constant": SAME, "match": 1}, *USERS["attributes"][1:]]}  # type: ignore[index]
+    mapping = {**USERS, "attributes": [{"target": "userName", "constant": SAME, "match": 1}, *USERS["attributes"][1:]]}
     await world.configure({**CONFIG, "mappings": [mapping]})
 
 
 async def _errors(world: World) -> list[tuple[str, str]]:
-    return await world.rows("select status, error_code from provisioning_log where status <> 'success'")  # type: ignore[return-value]
+    return await world.rows("select status, error_code from provisioning_log where status <> 'success'")
 
 
 @pytest.mark.parametrize("is_slow", [False, True])

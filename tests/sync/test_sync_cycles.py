@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from model_target import USER, ModelTarget
-from sync_world import CONFIG, USERS, World, upn
-
 from lockstep.postgres.pool import transaction
 from lockstep.storage import dirty, dirty_marks, target_index
+from tests.support.model_target import USER, ModelTarget
+from tests.support.sync_world import CONFIG, USERS, World, upn
 
 
 async def test_initial_cycle_creates_everybody_once_with_one_request_each(world: World, target: ModelTarget) -> None:

@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sync_world import CONFIG, USERS, World, make_world, person_id, upn
-from tests.support.documo_sandbox import sandbox_targets
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Verdict
@@ -15,6 +13,8 @@ from lockstep.postgres.pool import Pool, transaction
 from lockstep.storage import operations
 from lockstep.sync.drain import on_demand
 from lockstep.targets.scim_target import ScimTarget
+from tests.support.documo_sandbox import sandbox_targets
+from tests.support.sync_world import CONFIG, USERS, World, make_world, person_id, upn
 
 USER = ObjectKind.USER
 UNIQUE = 'SelectUniqueValue([givenName], Join(".", [givenName], [surname]), Join(".", [givenName], [surname], "2"))'

@@ -10,16 +10,16 @@ from itertools import product
 from typing import Any
 
 import pytest
-from crashes import Lossy, crash, purge, rename, set_deleted, set_enabled, settle
-from model_target import ModelTarget
-from sync_world import CONFIG, USERS, World, make_world, upn
-from test_sync_groups import GROUPS, SALES, add_group, set_members
-from tests.support.documo_sandbox import sandbox_targets
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Target
 from lockstep.postgres.pool import Pool
 from lockstep.targets.scim_target import ScimTarget
+from tests.support.crashes import Lossy, crash, purge, rename, set_deleted, set_enabled, settle
+from tests.support.documo_sandbox import sandbox_targets
+from tests.support.model_target import ModelTarget
+from tests.support.sync_world import CONFIG, USERS, World, make_world, upn
+from tests.sync.test_sync_groups import GROUPS, SALES, add_group, set_members
 
 OPERATIONS = ("create", "update", "disable", "delete", "member")
 CHANGES = ("none", "rename", "disable", "unassign", "delete", "purge", "restore", "rehire", "filter")

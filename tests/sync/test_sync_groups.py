@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from uuid import uuid5
 
 import pytest
-from model_target import ModelTarget, answered
-from sync_world import CONFIG, NAMESPACE, USERS, World, person_id, until, upn
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage import target_members, unverified
 from lockstep.sync.drain.drain import drain_job
+from tests.support.model_target import ModelTarget, answered
+from tests.support.sync_world import CONFIG, NAMESPACE, USERS, World, person_id, until, upn
 
 GROUP = ObjectKind.GROUP
 GROUPS = {

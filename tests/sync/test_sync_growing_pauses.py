@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from passing_time import live
-from scripted_scim import ERROR, Answer, ScriptedScim, saying, scripted_scim, scripted_world
-from sync_world import CONFIG, USERS, World, person_id
 
 from lockstep.engine.decisions.patience import Asked
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Pool, transaction
 from lockstep.sync.cycle import frame as cycle_frame
 from lockstep.sync.drain.on_demand import push
+from tests.support.passing_time import live
+from tests.support.scripted_scim import ERROR, Answer, ScriptedScim, saying, scripted_scim, scripted_world
+from tests.support.sync_world import CONFIG, USERS, World, person_id
 
 GROUPS: dict[str, Any] = {
     "name": "Groups", "source": "Group",

@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from model_target import ModelTarget, answered
-from sync_world import CONFIG, USERS, World, person_id, until, upn
-from test_sync_groups import WITH_GROUPS
-from test_sync_groups import refusing as refusing_members
 
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage.failing import count_failing
 from lockstep.sync.drive import Drive
 from lockstep.sync.worker.tasks import run_schedule, run_sweep
+from tests.support.model_target import ModelTarget, answered
+from tests.support.sync_world import CONFIG, USERS, World, person_id, until, upn
+from tests.sync.test_sync_groups import WITH_GROUPS
+from tests.sync.test_sync_groups import refusing as refusing_members
 
 REFUSED = answered(Verdict.REFUSED, status=400, code="UnprocessableEntity", detail="No such department")
 

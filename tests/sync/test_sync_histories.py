@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 
 import pytest
-from crashes import Lossy
-from histories import broken_after, forget_everything
-from model_target import ModelTarget
-from sync_world import make_world
 
 from lockstep.postgres.pool import Pool
+from tests.support.crashes import Lossy
+from tests.support.histories import broken_after, forget_everything
+from tests.support.model_target import ModelTarget
+from tests.support.sync_world import make_world
 
 BROKE_ONCE: tuple[int, ...] = (7, 9, 11)
 FEW = range(4)

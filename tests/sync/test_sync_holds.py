@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from model_target import ModelTarget
-from sync_world import CONFIG, USERS, World, upn
 
 from lockstep.engine.decisions.matching import NO_MATCH
 from lockstep.engine.decisions.plan import make_plan
@@ -16,6 +14,8 @@ from lockstep.storage import operations
 from lockstep.storage.dirty import claim_one
 from lockstep.sync.drain.guarding import Guard
 from lockstep.sync.planning import planner
+from tests.support.model_target import ModelTarget
+from tests.support.sync_world import CONFIG, USERS, World, upn
 
 
 def disabled(target: ModelTarget) -> set[str]:
@@ -339,7 +339,7 @@ async def test_leaver_who_is_tried_again_and_again_is_one_leaver(world: World, t
     person = str(await world.value("select source_id::text from dirty"))
     async with transaction(world.pool) as connection:
         job = await world.services.read_job(connection, world.job)
-        known = await planner.load(connection, job, ObjectKind.USER, [person], index_of={})
+        known = await planner.load(connection, job, ObjectKind.USER, [person], index_of=frozenset())
         claim = await claim_one(connection, world.job, "User", person, owner="test", lease_seconds=60, cycle=None)
     prepared = planner.prepare_one(known, job, person, world.services.moment(), look=False)
     leaves = planner.Planned(make_plan(prepared, match=NO_MATCH), prepared)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from scripted_scim import ScriptedScim, scim, scripted_scim
-from sync_world import CONFIG, FAST, USERS, World, make_world
 
 from lockstep.postgres.pool import Pool
 from lockstep.targets.opener import ScimTargets
+from tests.support.scripted_scim import ScriptedScim, scim, scripted_scim
+from tests.support.sync_world import CONFIG, FAST, USERS, World, make_world
 
 EMAIL = 'emails[type eq "work"].value'
 MAPPED = [{"target": "costCenter", "source": "costCenter"}, {"target": EMAIL, "source": "mail"}]
@@ -45,7 +45,7 @@ class Lossy(ScriptedScim):
         elif path:
             held[path] = value
         else:
-            held |= value
+            held |= value or {}
 
     def _lose(self, held: dict[str, Any]) -> None:
         held.pop("costCenter", None)

@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from model_target import USER, ModelTarget, answered
-from sync_world import CONFIG, USERS, World, person_id, upn
 
 from lockstep.engine.records import Account
 from lockstep.ports import Answer, Verdict
 from lockstep.storage import unkept
 from lockstep.sync.outcome.kept_values import in_order
+from tests.support.model_target import USER, ModelTarget, answered
+from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
 
 OPTIONAL = [{"target": path, "source": path} for path in ("costCenter", "title", "employeeType")]
 WITH_OPTIONAL = CONFIG | {"mappings": [USERS | {"attributes": [*USERS["attributes"], *OPTIONAL]}]}
-VALUES = {"costCenter": "KST-119", "title": "Clerk", "employeeType": "Staff  Member"}
+VALUES: dict[str, Any] = {"costCenter": "KST-119", "title": "Clerk", "employeeType": "Staff  Member"}
 
 
 class Forgetful(ModelTarget):

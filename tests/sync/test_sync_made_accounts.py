@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from crashes import purge, set_enabled, settle
-from model_target import USER, ModelTarget
-from sync_world import World, person_id, upn
-
 from lockstep.actions import links
-from lockstep.actions.context import Actor, Context
+from lockstep.actions.context import Context
 from lockstep.actions.health import Level, examine
-from lockstep.gallery.loader import load_gallery
-from lockstep.sources.registry import open_source
-
-
-@pytest.fixture
-def context(world: World) -> Context:
-    return Context(
-        pool=world.pool,
-        actor=Actor("anna"),
-        vault=world.services.vault,
-        gallery=load_gallery(),
-        open_source=open_source,
-        opener=world.services.opener,
-        after_commit=world.drive.wake,
-    )
+from tests.support.crashes import purge, set_enabled, settle
+from tests.support.model_target import USER, ModelTarget
+from tests.support.sync_world import World, person_id, upn
 
 
 async def left_behind(world: World, target: ModelTarget) -> None:

@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from model_target import ModelTarget
-from sync_world import CONFIG, USERS, World, person_id, upn
-from test_sync_groups import WITH_GROUPS
 
 from lockstep.actions import assignments, groups, people
-from lockstep.actions.context import Actor, Context
+from lockstep.actions.context import Context
 from lockstep.actions.mappings import count_scope, decide_for, lint_mappings
 from lockstep.actions.previews import expression_record
 from lockstep.engine.records import ObjectKind
-from lockstep.gallery.loader import load_gallery
-from lockstep.sources.registry import open_source
+from tests.support.model_target import ModelTarget
+from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
+from tests.sync.test_sync_groups import WITH_GROUPS
 
 TITLE = {"target": "title", "expression": 'Append("Under ", [manager.department])'}
 IN_SALES = {"title": "Sales", "all": [{"attribute": "manager.department", "operator": "EQUALS", "value": "Sales"}]}
 MAPPED = {**CONFIG, "mappings": [{**USERS, "attributes": [*USERS["attributes"], TITLE]}]}
 FILTERED = {**CONFIG, "mappings": [{**USERS, "scopingFilters": [IN_SALES]}]}
-
-
-@pytest.fixture
-def context(world: World) -> Context:
-    return Context(
-        pool=world.pool,
-        actor=Actor("anna"),
-        vault=world.services.vault,
-        gallery=load_gallery(),
-        open_source=open_source,
-        opener=world.services.opener,
-        after_commit=world.drive.wake,
-    )
 
 
 async def staff(context: Context, world: World) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from crashes import mark, rename, set_enabled
-from model_target import ModelTarget
-from sync_world import CONFIG, USERS, World, person_id, upn
 
 from lockstep.ports import Answer, Verdict
+from tests.support.crashes import mark, rename, set_enabled
+from tests.support.model_target import ModelTarget
+from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
 
 LEAVER, JOINER, NAME, LATER = 1, 2, upn(1), "former.person@contoso.com"
 

@@ -5,31 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from model_target import ModelTarget
-from sync_world import CONFIG, USERS, World, upn
-from test_sync_groups import WITH_GROUPS
 
 from lockstep.actions import assignments, groups
-from lockstep.actions.context import PEOPLE_WRITE, Actor, Context
+from lockstep.actions.context import PEOPLE_WRITE, Context
 from lockstep.directory.groups import GroupWrite, with_group_attributes, write_groups
 from lockstep.engine.records import ObjectKind
-from lockstep.gallery.loader import load_gallery
-from lockstep.sources.registry import open_source
+from tests.support.model_target import ModelTarget
+from tests.support.sync_world import CONFIG, USERS, World, upn
+from tests.sync.test_sync_groups import WITH_GROUPS
 
 NESTED = {**CONFIG, "nestedGroups": True}
-
-
-@pytest.fixture
-def context(world: World) -> Context:
-    return Context(
-        pool=world.pool,
-        actor=Actor("anna"),
-        vault=world.services.vault,
-        gallery=load_gallery(),
-        open_source=open_source,
-        opener=world.services.opener,
-        after_commit=world.drive.wake,
-    )
 
 
 async def make_groups(context: Context, **members: list[int]) -> None:

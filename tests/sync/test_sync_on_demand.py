@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from model_target import ModelTarget, answered
-from sync_world import World, person_id, upn
-
 from lockstep.engine.records import Action, ObjectKind
 from lockstep.ports import Verdict
 from lockstep.sync.drain.on_demand import Pushed, preview, push
+from tests.support.model_target import ModelTarget, answered
+from tests.support.sync_world import World, person_id, upn
 
 USER = ObjectKind.USER
 

@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from scripted_scim import LIST, Answer, ScriptedScim, saying, scim, scripted_scim, scripted_world
-from sync_world import CONFIG, FAST, World, upn
 
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.health import examine
@@ -23,6 +21,8 @@ from lockstep.sources.registry import open_source
 from lockstep.storage import jobs
 from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.services import Services
+from tests.support.scripted_scim import LIST, Answer, ScriptedScim, saying, scim, scripted_scim, scripted_world
+from tests.support.sync_world import CONFIG, FAST, World, upn
 
 CASES = Path(__file__).parents[1] / "cases"
 NO_QUICK_TRIES = {**CONFIG, "limits": {"maxRetries": 0}}

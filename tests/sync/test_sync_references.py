@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from model_target import ModelTarget
-from sync_world import CONFIG, USERS, World, person_id, upn
+from tests.support.model_target import ModelTarget
+from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
 
 MANAGER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"
 WITH_MANAGER = {
     **CONFIG,
-    "mappings": [{**USERS, "attributes": [*USERS["attributes"], {"target": MANAGER, "source": "manager"}]}],  # type: ignore[misc]
+    "mappings": [{**USERS, "attributes": [*USERS["attributes"], {"target": MANAGER, "source": "manager"}]}],
 }
 
 

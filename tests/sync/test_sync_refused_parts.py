@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from model_target import USER, ModelTarget, answered
-from sync_world import CONFIG, USERS, World, upn
 
 from lockstep.engine.records import Change
 from lockstep.ports import Answer, Verdict
+from tests.support.model_target import USER, ModelTarget, answered
+from tests.support.sync_world import CONFIG, USERS, World, upn
 
 OPTIONAL = [
     {"target": path, "source": path} for path in ("title", "nickName", "locale", "timezone", "preferredLanguage")
 ]
 WITH_OPTIONAL = CONFIG | {"mappings": [USERS | {"attributes": [*USERS["attributes"], *OPTIONAL]}]}
-VALUES = {one["target"]: "one" for one in OPTIONAL}
+VALUES: dict[str, Any] = {one["target"]: "one" for one in OPTIONAL}
 
 
 class Picky(ModelTarget):

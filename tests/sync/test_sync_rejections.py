@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from model_target import ModelTarget
-from sync_world import CONFIG, USERS, World, person_id, upn
 
 from lockstep.engine.records import ObjectKind
 from lockstep.storage import operations
 from lockstep.storage.rejections import approve_rejected
 from lockstep.sync.drain.on_demand import push
+from tests.support.model_target import ModelTarget
+from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
 
 LEAVERS = range(20)
-RENAMED = {"target": "userName", "expression": 'Join("", "new-", [userPrincipalName])', "match": 1}
-ADMIN = {"target": 'roles[primary eq "True"].value', "constant": "Admin", "privileged": ["Admin"]}
+RENAMED: dict[str, object] = {"target": "userName", "expression": 'Join("", "new-", [userPrincipalName])', "match": 1}
+ADMIN: dict[str, object] = {"target": 'roles[primary eq "True"].value', "constant": "Admin", "privileged": ["Admin"]}
 
 
 def disabled(target: ModelTarget) -> set[str]:

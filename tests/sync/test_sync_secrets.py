@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from model_target import USER, ModelTarget, answered
-from sync_world import CONFIG, USERS, World, upn
 
 from lockstep.ports import Verdict
+from tests.support.model_target import USER, ModelTarget, answered
+from tests.support.sync_world import CONFIG, USERS, World, upn
 
 SECRETS = (
     {"target": "password", "expression": 'Join("-", "Yq5", "CANARY", [employeeId])'},

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from crashes import Lossy, crash, purge, rename, set_deleted, set_enabled, settle
-from model_target import USER, ModelTarget, answered
-from sync_world import CONFIG, World, make_world, person_id, upn
 
 from lockstep.engine.records import Action, Plan
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import Pool
 from lockstep.sync.drain import on_demand
+from tests.support.crashes import Lossy, crash, purge, rename, set_deleted, set_enabled, settle
+from tests.support.model_target import USER, ModelTarget, answered
+from tests.support.sync_world import CONFIG, World, make_world, person_id, upn
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def lossy(target: ModelTarget) -> Lossy:
 @pytest.fixture
 async def world(pool: Pool, lossy: Lossy) -> World:  # type: ignore[misc]
     world = await make_world(pool, lossy)  # type: ignore[arg-type]
-    yield world  # type: ignore[misc]
+    yield world
     await world.services.close()
 
 

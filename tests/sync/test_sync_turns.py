@@ -6,9 +6,6 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
-from model_target import ModelOpener, ModelTarget, answered
-from sync_world import CONFIG, USERS, World
-
 from lockstep.engine.decisions.patience import Asked
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
@@ -16,6 +13,8 @@ from lockstep.storage import target_state
 from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.services import Services
 from lockstep.sync.turns import Turns
+from tests.support.model_target import ModelOpener, ModelTarget, answered
+from tests.support.sync_world import CONFIG, USERS, World
 
 PROPAGATION = timedelta(milliseconds=100)
 

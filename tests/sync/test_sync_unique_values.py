@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from model_target import USER, ModelTarget, answered
-from sync_world import CONFIG, USERS, World, person_id, upn
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Verdict
 from lockstep.sync.drain import on_demand
 from lockstep.sync.services import Job, Services
+from tests.support.model_target import USER, ModelTarget, answered
+from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
 
 RULES = 'SelectUniqueValue([givenName], Join(".", [givenName], [surname]), Join(".", [givenName], [surname], "2"))'
 

@@ -6,18 +6,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
-from model_target import ModelOpener, ModelTarget
-from sync_world import CONFIG, World, until, upn
 
 from lockstep.sync.cycle import frame
 from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.services import Services
 from lockstep.sync.worker.tasks import rescue_stalled, run_sweep
 from lockstep.sync.worker.worker import run_worker
+from tests.support.model_target import ModelOpener, ModelTarget
+from tests.support.sync_world import CONFIG, World, until, upn
 
 
 @asynccontextmanager
@@ -43,7 +44,7 @@ async def test_change_reaches_the_application_within_a_second_of_its_commit(worl
             await world.add_people([number])
             began = time.monotonic()
             await world.drive.wake([world.job])
-            await until(lambda count=number + 1: has_people(target, count))
+            await until(partial(has_people, target, number + 1))
             seconds.append(time.monotonic() - began)
 
     assert sorted(seconds)[2] < 0.5
@@ -130,9 +131,8 @@ async def test_first_signal_finishes_requests_under_way_and_gives_the_rest_back(
 
 
 async def test_several_drains_share_a_big_job_and_nobody_is_created_twice(world: World, target: ModelTarget) -> None:
-    from model_target import ModelOpener
-
     from lockstep.sync.services import Services
+    from tests.support.model_target import ModelOpener
 
     await world.add_people(range(400))
     await world.start()

@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 import pytest
 from aiohttp import web
-from target_servers import ERROR_URN, LIST_URN, TOKEN, answering, serving, target_at
 
 from lockstep.engine.records import Change, ObjectKind
 from lockstep.ports import Answer, TargetError, Verdict
@@ -17,6 +16,7 @@ from lockstep.scim.patch_build import Mode
 from lockstep.targets.listing import MOST_FOUND
 from lockstep.targets.scim_requests import create_request, delete_request, members_request, update_request
 from lockstep.targets.scim_target import ScimTarget
+from tests.support.target_servers import ERROR_URN, LIST_URN, TOKEN, answering, serving, target_at
 
 USER = ObjectKind.USER
 NOT_SCIM = "SystemForCrossDomainIdentityManagementServiceIncompatible"

@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from target_servers import (
+
+from lockstep.engine.records import ObjectKind
+from lockstep.ports import Probe
+from lockstep.targets.opener import ScimTargets
+from lockstep.vault import Secret
+from tests.support.target_servers import (
     LIST_URN,
     TOKEN_FOR_SCIM2,
     Authority,
@@ -24,11 +29,6 @@ from target_servers import (
     serving_bytes,
     settings_for,
 )
-
-from lockstep.engine.records import ObjectKind
-from lockstep.ports import Probe
-from lockstep.targets.opener import ScimTargets
-from lockstep.vault import Secret
 
 EMPTY = {"schemas": [LIST_URN], "totalResults": 0, "Resources": []}
 

@@ -9,12 +9,20 @@ from uuid import uuid4
 import orjson
 import pytest
 from aiohttp import web
-from target_servers import LIST_URN, TOKEN_FOR_SCIM2, allowing, answering, scim2_server, serving, settings_for
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Probe
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Secret
+from tests.support.target_servers import (
+    LIST_URN,
+    TOKEN_FOR_SCIM2,
+    allowing,
+    answering,
+    scim2_server,
+    serving,
+    settings_for,
+)
 
 Keep = Callable[[str, dict[str, Any]], dict[str, Any]]
 

@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from target_servers import (
+
+from lockstep.engine.records import ObjectKind
+from lockstep.http.client import LARGEST_BODY
+from lockstep.ports import Answer, TargetError, Verdict
+from lockstep.targets.scim_target import ScimTarget
+from tests.support.target_servers import (
     Authority,
     allowing,
     answering,
@@ -25,11 +30,6 @@ from target_servers import (
     settings_for,
     target_at,
 )
-
-from lockstep.engine.records import ObjectKind
-from lockstep.http.client import LARGEST_BODY
-from lockstep.ports import Answer, TargetError, Verdict
-from lockstep.targets.scim_target import ScimTarget
 
 USER = ObjectKind.USER
 

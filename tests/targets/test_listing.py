@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from target_servers import serving, target_at
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import TargetError
+from tests.support.target_servers import serving, target_at
 
 USER = ObjectKind.USER
 

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 import pytest
 from aiohttp import web
-from target_servers import serving, target_at
 
 from lockstep.engine.records import Change, ObjectKind
 from lockstep.ports import Verdict
+from tests.support.target_servers import serving, target_at
 
 USER = ObjectKind.USER
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"

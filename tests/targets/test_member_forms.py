@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 import pytest
 from aiohttp import web
-from target_servers import serving, target_at
 
 from lockstep.ports import Verdict
+from tests.support.target_servers import serving, target_at
 
 
 def application(understands: str) -> tuple[list[dict[str, Any]], Any]:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from target_servers import allowing, answering, serving
 
 from lockstep.http.client import HttpClient, Trouble, WireError
 from lockstep.http.origins import read_entry
 from lockstep.http.outbound import Blocked, OutboundRules
+from tests.support.target_servers import allowing, answering, serving
 
 HOSTILE = [
     "http://example.com/scim/v2",

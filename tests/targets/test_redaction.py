@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 import orjson
 import pytest
-from target_servers import ERROR_URN, TOKEN, answering, serving, settings_for, target_at
 
 from lockstep.engine.records import Account, Change, ObjectKind
 from lockstep.ports import Answer, TargetError
 from lockstep.targets.probing.connection import test_connection as probe_connection
+from tests.support.target_servers import ERROR_URN, TOKEN, answering, serving, settings_for, target_at
 
 USER = ObjectKind.USER
 RAW = TOKEN.encode()

@@ -15,7 +15,6 @@ import orjson
 import pytest
 from aiohttp import web
 from click.testing import CliRunner, Result
-from target_servers import LIST_URN, TOKEN_FOR_SCIM2, allowing, answering, free_port, scim2_server, serving
 
 from lockstep.cli.scim import scim
 from lockstep.errors import Kind, LockstepError
@@ -23,6 +22,15 @@ from lockstep.targets.conformance.catalogue import CHECKS, Client
 from lockstep.targets.conformance.report import as_curl
 from lockstep.targets.conformance.run import CheckReport, Verdict, run_checks
 from lockstep.vault import Secret
+from tests.support.target_servers import (
+    LIST_URN,
+    TOKEN_FOR_SCIM2,
+    allowing,
+    answering,
+    free_port,
+    scim2_server,
+    serving,
+)
 
 # What a server that follows the RFC to the letter does not take from Entra.
 BEYOND_THE_RFC = {"G3", "G6", "G6a", "U5a", "U5b", "U8", "U8-flag", "U10"}

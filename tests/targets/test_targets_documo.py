@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from itertools import count
 
 import pytest
-from tests.support.documo_sandbox import sandbox_targets
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import TargetError, Verdict
 from lockstep.targets.scim_target import ScimTarget
+from tests.support.documo_sandbox import sandbox_targets
 
 USER = ObjectKind.USER
 _numbers = count()

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 
 import orjson
 import pytest
-from target_servers import TOKEN_FOR_SCIM2, allowing, scim2_server, settings_for
 
 from lockstep.engine.records import Change, ObjectKind
 from lockstep.ports import Verdict
 from lockstep.targets.scim_target import ScimTarget
 from lockstep.vault import Secret
+from tests.support.target_servers import TOKEN_FOR_SCIM2, allowing, scim2_server, settings_for
 
 USER, GROUP = ObjectKind.USER, ObjectKind.GROUP
 DEPARTMENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"

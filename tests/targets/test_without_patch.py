@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 import pytest
 from aiohttp import web
-from target_servers import serving, target_at
 
 from lockstep.engine.records import Change, ObjectKind
 from lockstep.ports import Verdict
+from tests.support.target_servers import serving, target_at
 
 USER, GROUP = ObjectKind.USER, ObjectKind.GROUP
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"

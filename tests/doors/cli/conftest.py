@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from lockstep.cli import run
 from tests.support.command_line import (
     ALLOWED,
     STAGES,
@@ -19,8 +21,6 @@ from tests.support.command_line import (
     serving_documo,
 )
 from tests.support.databases import Databases
-
-from lockstep.cli import run
 
 
 @pytest.fixture(scope="session")

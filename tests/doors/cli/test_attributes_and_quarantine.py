@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.support.command_line import DocumoThere, Installation, Lockstep
-from tests.support.hub import upn
-
 from documo.accounts import change_account
 from documo.scim_service.tenant.registries import Custom
 from documo.store.database import open_store
+from tests.support.command_line import DocumoThere, Installation, Lockstep
+from tests.support.hub import upn
 
 BADGE = "urn:acme:params:scim:schemas:Badge"
 SAME_NAME = ("map", "set", "documo", "userName", "--expression", '"same@contoso.test"')

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.command_line import DocumoThere, Lockstep
-from tests.support.hub import person, upn, write_csv
 
 from documo.cli.main import run as run_documo
 from lockstep.cli import run
 from lockstep.postgres.embedded import remove
+from tests.support.command_line import DocumoThere, Lockstep
+from tests.support.hub import person, upn, write_csv
 
 
 @pytest.mark.parametrize(

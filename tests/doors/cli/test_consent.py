@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.support.command_line import CREW, DocumoThere, Lockstep, Said
 from tests.support.hub import upn
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.doors.cli.test_command_tree import COMMANDS, DOCS
-from tests.support.command_line import Lockstep
 
 from lockstep.sources import demo
+from tests.doors.cli.test_command_tree import COMMANDS, DOCS
+from tests.support.command_line import Lockstep
 
 README = DOCS.parent / "README.md"
 

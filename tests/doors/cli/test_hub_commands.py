@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+
 from tests.support.command_line import Lockstep
 from tests.support.hub import person, upn, write_csv
 
@@ -25,7 +26,7 @@ def test_import_as_json_is_one_document(lockstep: Lockstep, tmp_path: Path) -> N
     said = lockstep("sources", "import", str(write_csv(tmp_path / "people.csv", [person("anna")])), "-o", "json")
 
     assert (said.json["formatVersion"], said.json["source"]) == ("1.0", "csv")
-    [one] = said.json["passes"]  # type: ignore[misc]
+    [one] = said.json["passes"]
     assert (one["kind"], one["created"], one["badRows"]) == ("people", 1, [])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.support.command_line import DocumoThere, Lockstep
 from tests.support.hub import upn
 

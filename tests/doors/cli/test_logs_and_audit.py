@@ -7,10 +7,10 @@ import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.support.command_line import Lockstep
-from tests.support.hub import upn
 
 from lockstep.cli.times import local_time
+from tests.support.command_line import Lockstep
+from tests.support.hub import upn
 
 
 def test_log_says_that_there_is_more_and_goes_on_where_it_ended(started: Lockstep) -> None:

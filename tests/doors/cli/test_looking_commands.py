@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 import orjson
 import pytest
-from tests.support.command_line import DocumoThere, Lockstep
-from tests.support.hub import upn
 
 from lockstep.cli import lockstep as command_tree
+from tests.support.command_line import DocumoThere, Lockstep
+from tests.support.hub import upn
 
 NEW = ("run", "push", "start", "pause", "restart", "retry", "status", "cycles", "settings", "links", "explain", "doctor",
        "logs", "logs show", "audit", "map list", "map show", "map set", "map lint", "scope show", "scope set", "scope test",

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.doors.cli.serving_process import Page, free_port, process
+
 from tests.support.command_line import PEOPLE, DocumoThere, Lockstep
 from tests.support.hub import guid, upn
+from tests.support.serving_process import Page, free_port, process
 
 PAGE = Path(__file__).parents[3] / "docs" / "monitoring.md"
 TOKEN = "a-token-for-the-metrics-of-lockstep"

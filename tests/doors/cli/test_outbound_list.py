@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-from tests.doors.cli.serving_process import GIVE_UP_SECONDS, Page, free_port, process
+
 from tests.support.command_line import DocumoThere, Lockstep
 from tests.support.hub import upn
+from tests.support.serving_process import GIVE_UP_SECONDS, Page, free_port, process
 
 TOKEN = "a-token-for-the-metrics-of-lockstep"
 

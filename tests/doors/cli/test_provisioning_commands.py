@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from tests.support.command_line import DocumoThere, Lockstep
 from tests.support.hub import person, upn, write_csv
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+
 from tests.support.command_line import Lockstep
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind
 
-WORDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30)
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 TEXTS = WORDS | st.sampled_from(
     [
         "on",

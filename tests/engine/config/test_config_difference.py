@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from config_cases import application
-from config_strategies import documents
 from hypothesis import given, settings
 
 from lockstep.configuration.files.difference import difference
 from lockstep.configuration.files.file import ConfigDocument
+from tests.engine.config.config_cases import application
+from tests.engine.config.config_strategies import documents
 
-USERS = {
+USERS: dict[str, Any] = {
     "name": "Users",
     "source": "User",
     "target": "urn:ietf:params:scim:schemas:core:2.0:User",
@@ -85,7 +85,7 @@ def test_what_is_in_force_does_not_differ_from_itself() -> None:
             'all: [attribute: "department", operator: "IS NULL"]']),
     ],
 )  # fmt: skip
-def test_each_difference_is_one_line(sections: dict[str, object], expected: list[str]) -> None:
+def test_each_difference_is_one_line(sections: dict[str, Any], expected: list[str]) -> None:
     assert lines(**sections) == expected
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import orjson
 import pytest
-from config_cases import application
 
 from lockstep.configuration.entra.schema import export_schema, import_schema
 from lockstep.configuration.files.file import read_documents
 from lockstep.configuration.files.write import write_documents
 from lockstep.configuration.rules import configuration_from_json
+from tests.engine.config.config_cases import application
 
 HERE = Path(__file__).parent
 

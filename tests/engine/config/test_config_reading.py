@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from config_cases import APPLICATION, CONTOSO, application, one
 
 from lockstep.configuration.files.file import DocumentKind, read_documents, refuse_doubles
 from lockstep.errors import Kind, LockstepError
+from tests.engine.config.config_cases import APPLICATION, CONTOSO, application, one
 
 
 def refusal(text: str) -> LockstepError:

@@ -10,12 +10,12 @@ from typing import Any
 
 import orjson
 import pytest
-from config_cases import CONTOSO
 
 from lockstep.configuration.files.file import read_documents
 from lockstep.configuration.files.schema import json_schema
 from lockstep.configuration.files.yaml_reading import read_yaml
 from lockstep.errors import LockstepError
+from tests.engine.config.config_cases import CONTOSO
 
 PUBLISHED = Path(__file__).parents[3] / "docs" / "reference" / "lockstep.schema.json"
 KEYS_OF = re.compile(r"unknown key \"zzzzzzzz\"; allowed: (.*)$")

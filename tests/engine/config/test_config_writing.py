@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from config_cases import APPLICATION, CONTOSO, one
-from config_strategies import JSON, documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind, read_documents
 from lockstep.configuration.files.write import format_text, write_documents
+from tests.engine.config.config_cases import APPLICATION, CONTOSO, one
+from tests.engine.config.config_strategies import JSON, documents
 
 
 @settings(max_examples=20, deadline=None)

@@ -28,7 +28,7 @@ def filled(piece: str, start: str = 'Join("",', end: str = ")") -> str:
     return start + ",".join([piece] * count) + end
 
 
-HOSTILE = {
+HOSTILE: dict[str, tuple[str, dict[str, Any]]] = {
     "empty slots": ("Switch([a]," + "," * 9_980 + ")", {}),
     "open parentheses": ("(" * MAX_CHARACTERS, {}),
     "open calls": ("Join(" * 2_000, {}),
@@ -169,7 +169,7 @@ def test_every_part_is_evaluated_at_most_once() -> None:
     asked: list[str] = []
 
     class Counting(dict[str, str]):
-        def get(self, key: str, default: object = None) -> str:  # type: ignore[override]
+        def get(self, key: str, default: object = None) -> str:
             asked.append(key)
             return key
 
@@ -180,7 +180,7 @@ def test_every_part_is_evaluated_at_most_once() -> None:
 
 
 # One costly call each, as often as an expression can hold it.
-FLOODS = {
+FLOODS: dict[str, dict[str, Any]] = {
     "PCase([a])": {"a": "aB é" * 16_384},
     "NormalizeDiacritics([a])": {"a": "aB é" * 16_384},
     "ToLower([a])": {"a": "İ" * MAX_TEXT},

@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from expression_strategies import almost_expressions, calls, numbers, records, sensible_records, texts, trees
 from hypothesis import HealthCheck, given, settings
 
 from lockstep.engine.expressions import (
@@ -23,6 +22,15 @@ from lockstep.engine.expressions import (
 from lockstep.engine.expressions.tree import Comparison, Expression, walk
 from lockstep.engine.expressions.values import MAX_TEXT
 from lockstep.engine.moment import Moment
+from tests.engine.expressions.expression_strategies import (
+    almost_expressions,
+    calls,
+    numbers,
+    records,
+    sensible_records,
+    texts,
+    trees,
+)
 
 CONTEXT = EvaluationContext(
     Moment(datetime(2026, 1, 1, tzinfo=UTC), b"laws"), taken={"a"}, default_domain="contoso.com"

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from expression_strategies import almost_expressions, calls, records, trees
 from hypothesis import HealthCheck, Phase, given, settings
 
 from lockstep.engine.expressions import (
@@ -19,6 +18,7 @@ from lockstep.engine.expressions import (
     print_expression,
 )
 from lockstep.engine.moment import Moment
+from tests.engine.expressions.expression_strategies import almost_expressions, calls, records, trees
 
 CONTEXT = EvaluationContext(Moment(datetime(2026, 1, 1, tzinfo=UTC), b"soak"), taken={"a"})
 SECONDS = 60

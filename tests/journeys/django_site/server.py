@@ -2,8 +2,10 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -15,10 +17,10 @@ from django.conf import settings
 class TokenMiddleware:
     """Accepts requests with the token."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: Any) -> Any:
         is_right = request.headers.get("Authorization") == f"Bearer {os.environ['SCIM_TOKEN']}"
         request.user = SimpleNamespace(is_authenticated=is_right, is_anonymous=not is_right)
         return self.get_response(request)

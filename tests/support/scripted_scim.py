@@ -11,10 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from aiohttp import web
-from sync_world import FAST, World, make_world
 
 from lockstep.postgres.pool import Pool
 from lockstep.targets.opener import ScimTargets
+from tests.support.sync_world import FAST, World, make_world
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"

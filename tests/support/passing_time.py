@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from sync_world import World
-
 from lockstep.postgres.pool import transaction
 from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.services import Services, Times
 from lockstep.sync.worker.tasks import run_schedule
+from tests.support.sync_world import World
 
 SWEEP = timedelta(seconds=10)  # pause when there is nothing to wait for
 # Pauses as in production, and nobody sits through one. Between the cycles there is time to see what goes on by itself.

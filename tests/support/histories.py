@@ -9,15 +9,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from crashes import Lossy, purge, rename, set_deleted, set_enabled, settle, touch
-from model_target import ModelTarget, answered
-from sync_world import World, upn
-from test_sync_every_pair import EVERYTHING, group_account, should_have, wanted_members
-from test_sync_groups import add_group, set_members
-
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Verdict
 from lockstep.sync.drain.drain import drain_job
+from tests.support.crashes import Lossy, purge, rename, set_deleted, set_enabled, settle, touch
+from tests.support.model_target import ModelTarget, answered
+from tests.support.sync_world import World, upn
+from tests.sync.test_sync_every_pair import EVERYTHING, group_account, should_have, wanted_members
+from tests.sync.test_sync_groups import add_group, set_members
 
 PEOPLE = 10
 

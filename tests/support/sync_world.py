@@ -11,8 +11,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from model_target import ModelOpener, ModelTarget
-
 from lockstep.configuration.rules import configuration_from_json, dependencies
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Pool, transaction
@@ -24,9 +22,10 @@ from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services, Times
 from lockstep.vault import Secret, Vault, parse_key
+from tests.support.model_target import ModelOpener, ModelTarget
 
 SWITCH = 'Switch([IsSoftDeleted], , "False", "True", "True", "False")'
-USERS = {
+USERS: dict[str, Any] = {
     "name": "Users",
     "source": "User",
     "attributes": [
@@ -160,7 +159,7 @@ class World:
 
     async def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         async with self.pool.connection() as connection:
-            cursor = await connection.execute(statement, parameters or None)  # type: ignore[arg-type]
+            cursor = await connection.execute(statement, parameters or None)
             return await cursor.fetchall()
 
     async def value(self, statement: str, *parameters: Any) -> Any:

@@ -64,7 +64,7 @@ class Client:
         async with self.session.request(method, url, data=data, headers=given, params=query or None) as response:
             return Reply(response.status, response.headers, await response.read())
 
-    async def get(self, path: str, **query: str) -> Reply:
+    async def get(self, path: str, **query: Any) -> Reply:
         return await self.send("GET", path, **query)
 
     async def find(self, filter: str, path: str = "/Users") -> Reply:

@@ -7,15 +7,14 @@ one is killed, like a worker by kill -9: nothing of it is recorded.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
-
-from sync_world import World, person_id
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
 from lockstep.ports import Answer, Target, TargetPage, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.sync.drain.drain import drain_job
+from tests.support.sync_world import World, person_id
 
 
 class Lossy:
@@ -79,7 +78,7 @@ class Lossy:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.target, name)
 
-    async def _lose(self, verb: str, key: str, write: Callable[[], Any]) -> Answer:
+    async def _lose(self, verb: str, key: str, write: Callable[[], Awaitable[Answer]]) -> Answer:
         how = self.loses(verb, key)
         answer = Answer(Verdict.AMBIGUOUS)
         if how != "before":

@@ -7,7 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
 from lockstep.ports import Answer, Exchange, Probe, Target, TargetError, TargetPage, TargetSettings, Turns, Verdict
@@ -274,6 +274,12 @@ class ModelOpener:
 
     def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target:
         return TakingTurns(self.target, turns) if turns is not None else self.target
+
+    async def discover(self, settings: TargetSettings, kind: ObjectKind) -> NoReturn:
+        raise AssertionError("nothing asks the model for its attributes")
+
+    async def test_deeply(self, settings: TargetSettings) -> NoReturn:
+        raise AssertionError("nothing writes a trial person into the model")
 
     async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]:
         return (Probe("Authentication", self.target.is_down is None, "The credentials were tried"),)
