@@ -27,3 +27,9 @@ async def documo(store: Store) -> AsyncIterator[Documo]:
 async def api(documo: Documo) -> Client:
     """An account with the default profile."""
     return await documo.client()
+
+
+@pytest.fixture
+async def pair(documo: Documo) -> tuple[Client, Client]:
+    """Two accounts that know nothing of each other."""
+    return await documo.client("Alpha"), await documo.client("Beta")

@@ -12,11 +12,6 @@ from tests.support.documo_client import PATCH, USER, Client, Documo
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
 
-@pytest.fixture
-async def pair(documo: Documo) -> tuple[Client, Client]:
-    return await documo.client("Alpha"), await documo.client("Beta")
-
-
 async def test_ids_of_another_account_do_not_exist(pair: tuple[Client, Client]) -> None:
     mine, theirs = pair
     user = await theirs.user("secret@beta.example", title="Secret")

@@ -12,14 +12,9 @@ import pytest
 from documo.events import streams
 from documo.identifiers import new_id
 from documo.store import request_log as table
-from tests.support.documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo, Reply
+from tests.support.documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Reply
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
-
-
-@pytest.fixture
-async def pair(documo: Documo) -> tuple[Client, Client]:
-    return await documo.client("Alpha"), await documo.client("Beta")
 
 
 def shape(reply: Reply, name: str) -> tuple[int, bytes, frozenset[tuple[str, str]]]:

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from tests.journeys.people_who_change import OUTSIDE
-from tests.journeys.test_kill_nine import context_of
-
 from lockstep.cli.up.verification import Reader
 from lockstep.postgres.pool import Connection
+from tests.journeys.people_who_change import OUTSIDE
+from tests.journeys.test_kill_nine import context_of
 
 _SHOULD = f"""select lower(user_principal_name), id::text, link.target_id from person
 left join link on link.kind = 'User' and link.source_id = person.id and link.state = 'live'

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.journeys.test_kill_nine import context_of
-
 from lockstep.actions import assignments, groups, people
 from lockstep.actions.context import PEOPLE_WRITE, Context
 from lockstep.actions.lookup import find_person
 from lockstep.directory.people import PersonWrite, with_attributes, write_people
+from tests.journeys.test_kill_nine import context_of
 
 OUTSIDE = "Outside"  # the department that the scoping filter excludes
 FILTER: dict[str, Any] = {

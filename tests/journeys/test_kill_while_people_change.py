@@ -23,15 +23,15 @@ from typing import Any
 import aiohttp
 import psutil
 import pytest
-from tests.journeys.application_compared import Wrong, keep_evidence, wrong_in
-from tests.journeys.people_who_change import FILTER, GROUPS, Crowd, keep_changing
-from tests.journeys.test_kill_nine import House, context_of, folder, free_port, until_done
 
 from lockstep.actions import applications, assignments, credentials, groups, people, provisioning, sources, status
 from lockstep.actions import settings as settings_actions
 from lockstep.cli.up.verification import Reader
 from lockstep.sources import demo
 from lockstep.vault import Secret
+from tests.journeys.application_compared import Wrong, keep_evidence, wrong_in
+from tests.journeys.people_who_change import FILTER, GROUPS, Crowd, keep_changing
+from tests.journeys.test_kill_nine import House, context_of, folder, free_port, until_done
 
 __all__ = ["folder"]  # a fixture
 
@@ -68,7 +68,7 @@ class Documo:
         faults.write_text(FAULTS)
         # In every second round it loses and falsifies answers as well.
         options = [str(faults)] if seed % 2 else []
-        self.command = [
+        self.command: list[str | Path] = [
             sys.executable, Path(__file__).with_name("documo_to_kill.py"), self.data, str(free_port()), str(seed), *options,
         ]  # fmt: skip
         self.log = (folder / "documo.log").open("ab")

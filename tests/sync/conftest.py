@@ -12,6 +12,7 @@ from lockstep.postgres.database import Database
 from lockstep.postgres.pool import Pool, open_pool
 from lockstep.sources.registry import open_source
 from tests.support.model_target import ModelTarget
+from tests.support.scripted_scim import ScriptedScim, scripted_scim
 from tests.support.sync_world import World, make_world
 
 
@@ -32,6 +33,13 @@ async def world(pool: Pool, target: ModelTarget) -> AsyncIterator[World]:
     world = await make_world(pool, target)
     yield world
     await world.services.close()
+
+
+@pytest.fixture
+async def application() -> AsyncIterator[ScriptedScim]:
+    """An application of which a test says what it answers."""
+    async with scripted_scim() as application:
+        yield application
 
 
 @pytest.fixture

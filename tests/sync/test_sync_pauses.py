@@ -21,17 +21,11 @@ from lockstep.sources.registry import open_source
 from lockstep.storage import jobs
 from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.services import Services
-from tests.support.scripted_scim import LIST, Answer, ScriptedScim, saying, scim, scripted_scim, scripted_world
+from tests.support.scripted_scim import LIST, Answer, ScriptedScim, saying, scim, scripted_world
 from tests.support.sync_world import CONFIG, FAST, World, upn
 
 CASES = Path(__file__).parents[1] / "cases"
 NO_QUICK_TRIES = {**CONFIG, "limits": {"maxRetries": 0}}
-
-
-@pytest.fixture
-async def application() -> AsyncIterator[ScriptedScim]:
-    async with scripted_scim() as application:
-        yield application
 
 
 @pytest.fixture
