@@ -94,6 +94,7 @@ async def test_unique_user_name_of_a_deleted_account_that_no_search_shows(world:
     [pushed] = await on_demand.push(world.services, job, USER, [person_id(1)], initiated_by="anna")
 
     assert "Holm@x.org" in await accounts(documo)
+    assert pushed.record is not None
     steps = [step["description"] for step in pushed.record.details()["steps"]]
     assert 'userName becomes "Holm@x.org": "Ida@x.org" is in use already.' in steps
 

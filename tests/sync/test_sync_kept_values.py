@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from lockstep.engine.records import Account
+from lockstep.engine.records import Account, ObjectKind
 from lockstep.ports import Answer, Verdict
 from lockstep.storage import unkept
+from lockstep.storage.unkept import KeptAttribute, MissingAttribute
 from lockstep.sync.outcome.kept_values import in_order
 from tests.support.model_target import USER, ModelTarget, answered
 from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
@@ -342,9 +343,10 @@ async def test_difference_that_is_withheld_is_recorded_once(world: World, target
 def test_answers_of_a_batch_are_counted_from_the_last_that_had_the_value(
     answers: str, kept: list[str], missing: list[int]
 ) -> None:
-    rows = [{"kind": "User", "path": "title", "is_kept": answer == "k"} for answer in answers]
+    held = KeptAttribute(ObjectKind.USER, "title")
+    left_out = MissingAttribute(ObjectKind.USER, "title", "Users", person_id(1), "Given1")
 
-    found_kept, found_missing = in_order(rows)
+    found_kept, found_missing = in_order([held if answer == "k" else left_out for answer in answers])
 
-    assert [row["path"] for row in found_kept] == kept
-    assert [row["answers"] for row in found_missing] == missing
+    assert [one.path for one in found_kept] == kept
+    assert [one.answers for one in found_missing] == missing

@@ -25,6 +25,7 @@ async def test_push_creates_the_account_of_a_job_that_is_off(world: World, targe
     created, skipped = (await push_now(world, 1))[0], (await push_now(world, 1))[0]
 
     assert list(target.people()) == [upn(1)]
+    assert created.record is not None and skipped.record is not None
     assert (created.counted, created.record.status, created.record.initiated_by) == ("created", "success", "anna")
     assert (skipped.counted, skipped.record.error_code) == ("unchanged", "RedundantExport")
     assert (await world.cycle()).kind == "onDemand"
@@ -36,6 +37,7 @@ async def test_push_says_why_nothing_was_done(world: World, target: ModelTarget)
     (result,) = await push_now(world, 1)
 
     assert result.counted == "skipped"
+    assert result.record is not None
     assert result.record.error_code == "NotEffectivelyEntitled"
     assert target.writes == 0
 
