@@ -39,9 +39,9 @@ ALLOWED: dict[str, int] = {
 }
 
 
-def annotations(node: ast.AST) -> Iterator[str]:
+def annotations_of(node: ast.AST) -> Iterator[str]:
     for part in ast.walk(node):
-        if isinstance(part, ast.AnnAssign) or (isinstance(part, ast.arg) and part.annotation is not None):
+        if isinstance(part, ast.AnnAssign | ast.arg) and part.annotation is not None:
             yield ast.unparse(part.annotation)
 
 
@@ -60,7 +60,7 @@ def test_outcome_holds_types_and_no_rows() -> None:
         if isinstance(node, ast.ClassDef) and node.name == "Outcome"
     ]
 
-    found = list(annotations(outcome))
+    found = list(annotations_of(outcome))
 
     assert len(found) > 15
     assert [annotation for annotation in found if is_untyped(annotation)] == []
@@ -72,7 +72,7 @@ def test_everything_that_the_recording_transaction_is_given_has_a_type() -> None
         for node in parsed(path).body:
             if isinstance(node, ast.AsyncFunctionDef) and node.name in names:
                 seen.add((path, node.name))
-                untyped += [f"{path}: {node.name}: {one}" for one in annotations(node.args) if is_untyped(one)]
+                untyped += [f"{path}: {node.name}: {one}" for one in annotations_of(node.args) if is_untyped(one)]
 
     assert seen == {(path, name) for path, names in RECORDING.items() for name in names}
     assert untyped == []
