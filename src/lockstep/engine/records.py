@@ -228,6 +228,13 @@ class Step:
     details: Mapping[str, str] = field(default_factory=dict)
 
 
+class BlockedBy(StrEnum):
+    """What keeps a plan from being carried out, where that decides what happens to the object next."""
+
+    REJECTION = "rejection"  # somebody decided that it is not sent
+    ACCOUNT_UNDER_WAY = "accountUnderWay"  # the account is being given to another object at this moment
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What should happen to one object in one application, and why. Nothing has been done yet; a preview shows exactly this.
@@ -260,6 +267,7 @@ class Plan:
     names_follow: bool = False  # after access has ended, the account gets its person's current names
     takes_over_from: str = ""  # the deleted object whose former account this object gets
     withheld: tuple[str, ...] = ()  # paths that differ but are not written, because the application does not keep them
+    blocked_by: BlockedBy | None = None
     claims_privileged: bool = False  # links an account that has more privileges than the object's assignment gives
 
     @property

@@ -15,7 +15,7 @@ from lockstep.engine.decisions.prepare import Observed, Prepared
 from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
 from lockstep.engine.decisions.steps import decision_step, import_step, reference_steps, scoping_step
 from lockstep.engine.expressions import ExpressionError
-from lockstep.engine.records import Account, Action, Change, LinkState, Plan, Reason, Step, Value, Values
+from lockstep.engine.records import Account, Action, BlockedBy, Change, LinkState, Plan, Reason, Step, Value, Values
 from lockstep.engine.rules.conditions import earliest, next_day
 from lockstep.engine.rules.configuration import Drift, ObjectMapping
 from lockstep.engine.rules.operators import is_empty, text_of
@@ -43,6 +43,7 @@ class Draft:
     takes_over_from: str = ""
     withheld: tuple[str, ...] = ()
     names_follow: bool = False
+    blocked_by: BlockedBy | None = None
 
 
 def as_plan(prepared: Prepared, draft: Draft) -> Plan:
@@ -60,6 +61,7 @@ def as_plan(prepared: Prepared, draft: Draft) -> Plan:
         kind=obj.kind,
         source_id=obj.id,
         display=obj.display,
+        blocked_by=draft.blocked_by,
         action=draft.action,
         reasons=reasons,
         target_id=_target_id(prepared, draft),

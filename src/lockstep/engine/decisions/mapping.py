@@ -59,6 +59,7 @@ class Mapped:
     redacted: frozenset[str] = frozenset()
     problem: Reason | None = None
     sealed: Values = field(default_factory=dict)  # the hashes of secret values
+    is_excluded: bool = False  # a mapping excludes the object on purpose, which is no failure
 
     @cached_property
     def digest(self) -> str:
@@ -113,7 +114,7 @@ def map_account(
             work = _Work(obj.id, record, context, generated, account_ids, creating, taken or {}, values)
         problem = work.add(attribute)
         if problem is not None:
-            return Mapped({}, problem=problem, redacted=frozenset(work.redacted))
+            return Mapped({}, problem=problem, redacted=frozenset(work.redacted), is_excluded=work.is_excluded)
     for labels, given in mapping.labels:
         # Drop elements filled only by constants: {"type": "work", "primary": true} is not an e-mail address.
         if values.keys().isdisjoint(given):
@@ -169,6 +170,7 @@ class _Work:
     made: dict[str, Value] = field(default_factory=dict)
     redacted: list[str] = field(default_factory=list)
     sealed: dict[str, Value] = field(default_factory=dict)
+    is_excluded: bool = False
 
     def add(self, mapping: AttributeMapping) -> Reason | None:
         """Evaluate one mapping. Return a reason if the whole object cannot be mapped, otherwise None."""
@@ -182,6 +184,7 @@ class _Work:
             self.dropped.append(mapping.target)
             return None
         if value is SKIP_OBJECT:
+            self.is_excluded = True
             return Reason("ImportSkipped", f"The mapping of {mapping.target} excludes this object (IgnoreObjectFlow).")
         if _holds_nothing(value):
             self._add_empty(mapping, value)

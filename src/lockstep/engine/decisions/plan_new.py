@@ -12,7 +12,7 @@ from lockstep.engine.decisions.matching import ManyMatches, Match, NoMatch, OneM
 from lockstep.engine.decisions.prepare import Prepared
 from lockstep.engine.decisions.steps import matching_step
 from lockstep.engine.decisions.unique_values import all_taken, unique_steps
-from lockstep.engine.records import Action, Change, LinkState, Reason, Step
+from lockstep.engine.records import Action, BlockedBy, Change, LinkState, Reason, Step
 
 UNDER_WAY = "AccountUnderWay"
 
@@ -32,14 +32,17 @@ def plan_new(prepared: Prepared, match: Match | None, taken: Taken | None) -> Dr
             return _link(prepared, match)
         case ManyMatches() | TakenMatch():
             reason = _too_many(prepared, match) if isinstance(match, ManyMatches) else _taken(match)
-            return Draft(Action.REFUSE, (reason,), matching=(matching_step(match, prepared.queries),))
+            is_under_way = isinstance(match, TakenMatch) and match.is_under_way
+            blocked = BlockedBy.ACCOUNT_UNDER_WAY if is_under_way else None
+            step = matching_step(match, prepared.queries)
+            return Draft(Action.REFUSE, (reason,), matching=(step,), blocked_by=blocked)
 
 
 def refused(mapped: Mapped) -> Draft | None:
     """The draft if the object cannot be mapped, otherwise None. An object that a mapping skips on purpose is not a failure."""
     if mapped.problem is None:
         return None
-    action = Action.SKIP if mapped.problem.code == "ImportSkipped" else Action.REFUSE
+    action = Action.SKIP if mapped.is_excluded else Action.REFUSE
     return Draft(action, (mapped.problem,))
 
 

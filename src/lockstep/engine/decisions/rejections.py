@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lockstep.engine.decisions.safeguards import GuardCode, hold_regardless
-from lockstep.engine.records import Action, Plan, Reason, Step, StepStatus, StepType
+from lockstep.engine.records import Action, BlockedBy, Plan, Reason, Step, StepStatus, StepType
 from lockstep.engine.rules.operators import is_empty, text_of
 
 REJECTED = "Rejected"
@@ -72,6 +72,7 @@ def _left_out(plan: Plan, rejection: Rejection, app: str) -> Plan:
         plan,
         action=Action.SKIP,
         held_action=plan.action,
+        blocked_by=BlockedBy.REJECTION,
         reasons=(Reason(REJECTED, text, {}, step), *plan.reasons),
         steps=(*plan.steps, shown),
         link_state=None,  # keep the state of the link

@@ -17,11 +17,10 @@ from lockstep.engine.decisions.drafting import DRIFT
 from lockstep.engine.decisions.kept import steps_of
 from lockstep.engine.decisions.matching import match_key
 from lockstep.engine.decisions.plan import Prepared
-from lockstep.engine.decisions.plan_new import UNDER_WAY
-from lockstep.engine.decisions.rejections import REJECTED, guarded_effects
+from lockstep.engine.decisions.rejections import guarded_effects
 from lockstep.engine.decisions.settlement import Sent, answers_to, resembles
 from lockstep.engine.moment import Moment
-from lockstep.engine.records import Action, Change
+from lockstep.engine.records import Action, BlockedBy, Change
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import HoldReason, JournalEntry, OperationError, SettledOperation
@@ -263,7 +262,7 @@ def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: st
     """The outcome of a plan that needs no request; refusals go to the retry list, what is held is parked."""
     plan = planned.plan
     failure = None
-    if plan.reason.code == REJECTED:
+    if plan.blocked_by is BlockedBy.REJECTION:
         outcome = outcomes.left_rejected(claim, planned)
     elif plan.action is Action.HELD:
         outcome = outcomes.held_back(claim, planned, _held_entry(claim, planned, change_id))
@@ -307,5 +306,5 @@ def _held_entry(claim: Claim, planned: Planned, operation_id: str) -> JournalEnt
 
 def waits_for_another(claim: Claim, planned: Planned) -> bool:
     """Whether another object is being given the account, so that this one can be decided in a moment."""
-    is_under_way = planned.plan.action is Action.REFUSE and planned.plan.reason.code == UNDER_WAY
+    is_under_way = planned.plan.blocked_by is BlockedBy.ACCOUNT_UNDER_WAY
     return is_under_way and claim.resume.looks < outcomes.MOST_UNCERTAIN_LOOKS
