@@ -43,3 +43,38 @@ def test_no_fixture_is_written_twice_for_rooms_that_could_share_it() -> None:
                 bodies.setdefault(ast.unparse(node), []).append(name)
 
     assert [places for places in bodies.values() if len(places) > 1] == []
+
+
+CLOCKS = ("time.monotonic()", "time.perf_counter()", "time.time()")
+# Tests of pauses, which ask that enough time has passed: a slow machine does not fail them. The others are to be mended.
+MEASURED = {
+    "documo/test_documo_testing.py": 1,
+    "sync/test_sync_turns.py": 3,
+    "sync/test_sync_worker.py": 1,
+}
+
+
+def measures_time(node: ast.AST, spans: set[str]) -> bool:
+    return any(
+        (isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub) and ast.unparse(part.left) in CLOCKS)
+        or (isinstance(part, ast.Name) and part.id in spans)
+        for part in ast.walk(node)
+    )
+
+
+def test_no_test_fails_because_the_machine_is_slow() -> None:
+    found: dict[str, int] = {}
+    for name, tree in CODE.items():
+        for function in ast.walk(tree):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            spans = {
+                ast.unparse(node.targets[0])
+                for node in ast.walk(function)
+                if isinstance(node, ast.Assign) and measures_time(node.value, set())
+            }
+            found[name] = found.get(name, 0) + sum(
+                isinstance(node, ast.Assert) and measures_time(node.test, spans) for node in ast.walk(function)
+            )
+
+    assert {name: count for name, count in found.items() if count > MEASURED.get(name, 0)} == {}

@@ -43,5 +43,3 @@ async def test_hundred_thousand_people_come_in_quickly_and_three_left_in_the_fil
     assert "99,997 of 100,000 people" in few.held
     assert await hub.fetch("select count(*) from person where deleted_at is null") == [(MANY,)]
     assert memory_megabytes < 100
-    assert first_seconds < 60
-    assert second_seconds < first_seconds

@@ -8,7 +8,6 @@ import gzip
 import os
 import socket
 import ssl
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -104,12 +103,10 @@ async def test_read_that_was_not_answered_is_an_error_and_not_an_empty_answer() 
     ids=["silence", "drip"],
 )
 async def test_slow_application_is_left_at_the_deadline(talk: Callable[..., Any]) -> None:
-    started = time.monotonic()
     async with serving_bytes(talk) as origin, target_at(origin, deadline_seconds=0.4) as target:
         answer = await create(target)
 
     assert (answer.verdict, answer.code) == (Verdict.AMBIGUOUS, "Timeout")
-    assert time.monotonic() - started < 2
 
 
 async def test_refused_connection_was_surely_not_sent() -> None:
