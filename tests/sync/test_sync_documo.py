@@ -96,7 +96,7 @@ async def test_unique_user_name_of_a_deleted_account_that_no_search_shows(world:
     assert "Holm@x.org" in await accounts(documo)
     assert pushed.record is not None
     steps = [step["description"] for step in pushed.record.details()["steps"]]
-    assert 'userName becomes "Holm@x.org": "Ida@x.org" is in use already.' in steps
+    assert 'userName is set to "Holm@x.org": "Ida@x.org" is already in use.' in steps
 
 
 async def test_several_accounts_with_the_value_are_left_to_a_person(world: World, documo: ScimTarget) -> None:
