@@ -41,10 +41,10 @@ ROWS: list[tuple[dict[str, Any], str, int, str]] = [
     ({"held": 1}, "held", 6, "1 write waits for approval."),
     ({"maybe_created": 1}, "maybeCreated", 3, "Whether 1 account was created is not known yet."),
     ({"cycle": "initial", "done": 3, "total": 9, "failing": 1, "had_cycle": False}, "running", 0, "Initial cycle: 3 of 9 objects."),
-    ({"failing": 1}, "failing", 3, "1 object fails and will be tried again."),
+    ({"failing": 1}, "failing", 3, "1 object fails and will be retried."),
     (
         {"failing": 12, "leavers_failing": 2},
-        "failing", 3, "12 objects fail and will be tried again. 2 of them should have lost access.",
+        "failing", 3, "12 objects fail and will be retried. 2 of them should have lost access.",
     ),
     ({"rejected": 29}, "rejected", 3, "In step, except for 29 writes that were rejected: those accounts stay active."),
     ({"had_cycle": False}, "firstCycle", 0, "The first cycle has not ended yet."),

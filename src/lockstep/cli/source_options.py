@@ -40,7 +40,7 @@ def reading_options(command: Any) -> Any:
         ),
         click.option(
             "--map", "mapping", multiple=True, metavar="COLUMN=ATTRIBUTE",
-            help="Attribute for a column; COLUMN=id makes it the key. Repeatable, even for one column.",
+            help="Map a column to an attribute; COLUMN=id makes it the key. Repeatable.",
         ),
     ):  # fmt: skip
         command = option(command)

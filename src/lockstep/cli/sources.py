@@ -195,7 +195,7 @@ def reject(name: str, output: Output) -> None:
 @click.argument("new_name")
 @output_option
 def rename(name: str, new_name: str, output: Output) -> None:
-    """Rename a source. If a registered source without people has the new name, it takes over the people.
+    """Rename a source. If NEW_NAME is a registered source without people, it takes over the people.
 
     \b
     lockstep sources rename csv hr

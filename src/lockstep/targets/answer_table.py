@@ -154,7 +154,7 @@ BY_SCIM_TYPE: Mapping[str, Row] = {
     "toomany": Row(
         Verdict.REFUSED,
         "UnprocessableEntity",
-        "The request asks {name} for too much at once{detail}",
+        "{name} refused the request because it affects too many objects{detail}",
         "Request less data",
     ),
     "mutability": Row(

@@ -120,7 +120,7 @@ def _also(facts: Facts) -> str:
 
 def _failing(facts: Facts) -> str:
     verb = "fails" if facts.failing == 1 else "fail"
-    text = f"{counted(facts.failing, 'object')} {verb} and will be tried again."
+    text = f"{counted(facts.failing, 'object')} {verb} and will be retried."
     if facts.leavers_failing:
         text += f" {facts.leavers_failing:,} of them should have lost access."
     return text

@@ -63,7 +63,7 @@ async def wrong_token(c: Conversation) -> None:
     error_form(reply)
 
 
-@check("E1", "a second account with the same user name is a 409 conflict")
+@check("E1", "a second account with the same user name gives 409")
 async def duplicate(c: Conversation) -> None:
     _, user = await c.new_user()
     reply = await c.send("POST", "/Users", {"schemas": user["schemas"], "userName": user["userName"], "active": True})

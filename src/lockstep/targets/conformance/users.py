@@ -56,7 +56,7 @@ async def create_one(c: Conversation) -> None:
     meta = user.get("meta") or {}
     should(meta.get("resourceType") == "User", "meta.resourceType is missing")
     should(bool(meta.get("location")) and "location" in reply.headers, "the 201 has no location (meta and header)")
-    should("created" in meta and "lastModified" in meta, "meta has no created and lastModified")
+    should("created" in meta and "lastModified" in meta, "meta lacks created or lastModified")
 
 
 @check("U4a", "a create with explicit nulls is accepted", ENTRA)
