@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from lockstep.ports import Answer, Verdict
+from lockstep.sync.planning.ownership import StoredOwnership
+from lockstep.sync.planning.planner import Owners
 from tests.support.crashes import mark, rename, set_enabled
 from tests.support.model_target import ModelTarget
-from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
+from tests.support.sync_world import CONFIG, USERS, World, person_id, until, upn
 
 LEAVER, JOINER, NAME, LATER = 1, 2, upn(1), "former.person@contoso.com"
 
@@ -72,6 +74,35 @@ async def test_joiner_gets_an_account_of_their_own_under_the_name_that_a_leaver_
     assert await account_of(world, LEAVER) == before
     assert await account_of(world, JOINER) != before
     assert await world.rows("select last_error from dirty") == []
+
+
+async def test_joiner_who_is_refused_while_the_name_becomes_free_is_tried_again_at_once(
+    employed: World, target: ModelTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = StoredOwnership.owners
+
+    async def is_renamed() -> bool:
+        return bool(
+            await employed.value("select base ->> 'userName' from link where source_id = %s", person_id(LEAVER))
+            == LATER
+        )
+
+    async def owners(self: StoredOwnership, prepared: Any, accounts: Any) -> Owners:
+        found = await real(self, prepared, accounts)
+        if prepared.obj.id == person_id(JOINER):
+            await until(is_renamed)  # the joiner's refusal is recorded after the write that frees the name
+        return found
+
+    monkeypatch.setattr(StoredOwnership, "owners", owners)
+    await set_enabled(employed, [LEAVER], enabled=False)
+    await employed.drain()
+    await rename(employed, {LEAVER: LATER})
+    await join(employed)
+
+    await employed.drain()
+
+    assert active(target) == {LATER: False, NAME: True}
+    assert await employed.rows("select last_error from dirty") == []
 
 
 async def test_name_of_an_active_person_is_free_once_they_are_renamed(employed: World, target: ModelTarget) -> None:

@@ -50,6 +50,7 @@ class Claim:
     last_error: ShownError | None
     resume: Resume
     cycle: int | None
+    claimed_at: datetime  # by the clock of the database, from before anything was read for the plan
     is_adopted: bool  # it belonged to no cycle before this claim
 
     @property
@@ -114,7 +115,7 @@ update dirty set
 from due
 where dirty.ctid = due.place  -- its row was locked just above, so its ctid does not change
 returning dirty.kind, dirty.source_id::text, dirty.lane, dirty.reasons, dirty.version, dirty.attempt, dirty.failures,
-    dirty.first_failed_at, dirty.last_error, dirty.resume, dirty.cycle, due.is_adopted
+    dirty.first_failed_at, dirty.last_error, dirty.resume, dirty.cycle, now(), due.is_adopted
 """
 _BY_LANE = _CLAIM.format(order="lane, not_before, marked_at")
 _OLDEST = _CLAIM.format(order="marked_at")
@@ -154,7 +155,7 @@ async def claim_one(
             reasons = case when dirty.reasons @> excluded.reasons then dirty.reasons else dirty.reasons || excluded.reasons end
         where dirty.lease_until is null or dirty.lease_until < now()
         returning kind, source_id::text, lane, reasons, version, attempt, failures, first_failed_at, last_error,
-            resume, cycle, true as is_adopted
+            resume, cycle, now(), true as is_adopted
     """
     parameters = {
         "job": job, "kind": kind, "id": source_id, "owner": owner, "lease_seconds": lease_seconds, "cycle": cycle,
@@ -165,10 +166,12 @@ async def claim_one(
 
 
 def _claim_from(row: Sequence[Any]) -> Claim:
-    kind, source_id, lane, reasons, version, attempt, failures, first, error, resume, cycle, is_adopted = row
+    kind, source_id, lane, reasons, version, attempt, failures, first, error, resume, cycle, claimed_at, is_adopted = (
+        row
+    )
     return Claim(
         kind, source_id, lane, tuple(reasons), version, attempt, failures, first,
-        ShownError.from_json(error), Resume.from_json(resume), cycle, is_adopted,
+        ShownError.from_json(error), Resume.from_json(resume), cycle, claimed_at, is_adopted,
     )  # fmt: skip
 
 
@@ -243,16 +246,25 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
 
 
 async def postpone(connection: Connection, job: str, postponed: Sequence[Postponement]) -> None:
-    """Put objects off. One that changed meanwhile is due at once."""
+    """Put objects off. One that changed meanwhile is due at once.
+
+    So is one that waits for an account whose owner was written meanwhile: that write could not wake an object that was still claimed.
+    """
     await connection.execute(
         """update dirty set
             lease_owner = null, lease_until = null,
-            not_before = case when dirty.version = mine.version then mine.not_before else '-infinity' end,
+            not_before = case
+                when dirty.version <> mine.version then '-infinity'
+                when mine.resume ->> 'account' is not null and not exists (select from link
+                    where link.job = dirty.job and link.kind = dirty.kind and link.target_id = mine.resume ->> 'account'
+                        and link.source_id <> dirty.source_id and link.state <> 'tombstone'
+                        and coalesce(link.observed_at, '-infinity') <= mine.claimed_at) then '-infinity'
+                else mine.not_before end,
             failures = mine.failures, first_failed_at = mine.first_failed_at, last_error = mine.last_error,
             resume = mine.resume, cycle = case when mine.keeps_cycle and dirty.version = mine.version then dirty.cycle end
         from jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint, version bigint,
             not_before timestamptz, failures integer, first_failed_at timestamptz, last_error jsonb, resume jsonb,
-            keeps_cycle boolean)
+            keeps_cycle boolean, claimed_at timestamptz)
         where dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
             and dirty.attempt = mine.attempt""",
         {"job": job, "rows": as_rows(map(_row, postponed))},
@@ -271,6 +283,7 @@ def _row(one: Postponement) -> Row:
         "last_error": one.error.as_json() if one.error is not None else None,
         "resume": one.resume.as_json(),
         "keeps_cycle": one.keeps_cycle,
+        "claimed_at": one.claim.claimed_at,
     }
 
 
