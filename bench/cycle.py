@@ -33,7 +33,7 @@ from lockstep.cli.events import log_to_stderr
 from lockstep.cli.up import stage
 from lockstep.cli.up.documo_process import ask_documo
 from lockstep.cli.up.expectations import rows
-from lockstep.cli.up.running import Running, running
+from lockstep.cli.up.running import RunningProducts, running
 from lockstep.cli.up.verification import Reader
 from lockstep.postgres import embedded
 from lockstep.postgres.pool import transaction
@@ -131,7 +131,7 @@ async def initial_cycle(context: Context) -> tuple[Cycle, float]:
     return cycle, time.monotonic() - began
 
 
-async def bare_loop(both: Running, bodies: list[Mapping[str, Any]]) -> float:
+async def bare_loop(both: RunningProducts, bodies: list[Mapping[str, Any]]) -> float:
     data = str(both.documo.data)
     await ask_documo("accounts", "create", "Bare", "--admin", "bare@documo.test", "--data", data, "-o", "json")
     key = await ask_documo("keys", "create", "--account", "Bare", "--name", "bare", "--data", data, "-o", "json")
@@ -195,7 +195,7 @@ async def mapping_change(context: Context, people: list[Mapping[str, str]]) -> d
     }
 
 
-async def latency(both: Running, context: Context, names: list[str]) -> dict[str, Any]:
+async def latency(both: RunningProducts, context: Context, names: list[str]) -> dict[str, Any]:
     """One change at a time on the idle system: from the commit until Documo shows it."""
     reader = Reader(both.documo.base_url, (await stage.make_key(both.documo.data, "Bench")).reveal())
     taken = []

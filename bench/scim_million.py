@@ -25,7 +25,7 @@ from documo.scim_service.search.filter_sql import FilterCompiler
 from documo.search_document import search_document
 from documo.store import pages, resources
 from documo.store.database import Store, open_store
-from documo.store.resources import Columns
+from documo.store.resources import ResourceColumns
 from documo.store.round_trip import one_trip
 from lockstep.postgres import embedded
 from lockstep.postgres.server import running
@@ -87,7 +87,7 @@ async def fill(store: Store, tenant: int, count: int) -> None:
         items = []
         for at in range(begin, min(begin + BATCH, count)):
             document = document_of(at)
-            columns = Columns(
+            columns = ResourceColumns(
                 document["userName"], document["externalId"], document["displayName"].casefold(), True, None,
                 search_document(document, definition),
             )  # fmt: skip
@@ -102,7 +102,9 @@ def statement_of(tenant: int, text: str) -> Any:
     compiled = FilterCompiler(tenant, default_registry().resource("User"), lenient=False).compile(parse_filter(text))
     if compiled.contains is not None:
         return pages.containing(tenant, "User", dict(compiled.contains), 1001)
-    return pages.page(pages.Page(tenant, ["User"], compiled.condition, pages.SQL("r.id"), pages.SQL("null::text"), 100))
+    return pages.page(
+        pages.ResourcePage(tenant, ["User"], compiled.condition, pages.SQL("r.id"), pages.SQL("null::text"), 100)
+    )
 
 
 async def cost(store: Store, tenant: int, statement: Any) -> float:

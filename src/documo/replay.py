@@ -13,14 +13,14 @@ from urllib.parse import unquote
 from documo.access.api_keys import SCOPES
 from documo.members import ADMIN
 from documo.scim_service.app import error_answer
-from documo.scim_service.request.exchange import Answer, Request
+from documo.scim_service.request.exchange import Request, ScimAnswer
 from documo.scim_service.request.failures import scim_error
 from documo.scim_service.request.routes import dispatch
 from documo.scim_service.tenant.service import Service
 from documo.scim_service.tenant.tenants import Caller, Tenants
 from documo.settings import SCIM_PATH
 from documo.store.database import Store, rehearsing
-from documo.store.keys import Principal
+from documo.store.keys import KeyPrincipal
 from lockstep.errors import LockstepError, invalid
 
 
@@ -36,7 +36,7 @@ async def replay_request(store: Store, tenant_id: int, entry: Mapping[str, Any])
         )
     tenant = await Tenants(store, rate_override=0).tenant(tenant_id)
     nobody = "00000000-0000-0000-0000-000000000000"
-    principal = Principal(str(entry["key_id"] or nobody), tenant_id, nobody, frozenset(SCOPES), ADMIN, None, "key")
+    principal = KeyPrincipal(str(entry["key_id"] or nobody), tenant_id, nobody, frozenset(SCOPES), ADMIN, None, "key")
     path, _, query = str(entry["path"]).partition("?")
     request = Request(
         str(entry["method"]), path, query.encode("latin-1"), {b"content-type": str(entry["request_type"]).encode("latin-1")},
@@ -58,7 +58,7 @@ def _with_some_password(body: str) -> str:
     return body.replace('"***"', f'"{secrets.token_urlsafe(24)}"')
 
 
-async def _answer(service: Service, request: Request, segments: list[str]) -> Answer:
+async def _answer(service: Service, request: Request, segments: list[str]) -> ScimAnswer:
     try:
         return await dispatch(service, request, segments)
     except LockstepError as error:

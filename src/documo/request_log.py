@@ -21,7 +21,7 @@ import psycopg
 import structlog
 
 from documo.identifiers import new_id
-from documo.scim_service.request.exchange import Answer, Request
+from documo.scim_service.request.exchange import Request, ScimAnswer
 from documo.store import keys as keys_table
 from documo.store import request_log as table
 from documo.store.database import Store
@@ -74,7 +74,7 @@ class Entry:
     def of(
         cls,
         request: Request,
-        answer: Answer,
+        answer: ScimAnswer,
         scope: MutableMapping[str, Any],
         headers: dict[bytes, bytes],
         *,

@@ -47,7 +47,7 @@ PARENT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningServer:
     """A server that answers requests."""
 
     api_url: str
@@ -97,7 +97,7 @@ def make_app(
 @asynccontextmanager
 async def serving(
     store: Store, settings: Settings, *, wrap: Callable[[App], App] = lambda app: app
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[RunningServer]:
     """Serve for the length of the block. Raises LockstepError when the port is taken."""
     listener = listen(
         settings.host,
@@ -122,7 +122,7 @@ async def serving(
     tasks = [asyncio.create_task(work) for work in background]
     try:
         async with serving_http(wrap(app), listener, limits=settings.limits, render=refusal_answer):
-            yield Running(issuer, port, service.searches)
+            yield RunningServer(issuer, port, service.searches)
     finally:
         for task in tasks:
             task.cancel()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from documo.search_limits import SearchLimits
 from lockstep.errors import invalid
 from lockstep.http.origins import read_entry
-from lockstep.serving.limits import Limits
+from lockstep.serving.limits import ServingLimits
 from lockstep.serving.tokens import checked_token
 
 DEFAULT_DATA = "./lockstep-data"
@@ -36,7 +36,7 @@ class Settings:
     rate_override: int | None = None
     outbound_allow: tuple[str, ...] = ()  # private origins and networks that events may be sent to
     metrics_token: str = field(default="", repr=False)  # "": there is no /metrics
-    limits: Limits = field(default_factory=Limits)  # of the HTTP server
+    limits: ServingLimits = field(default_factory=ServingLimits)  # of the HTTP server
     search_limits: SearchLimits = field(default_factory=SearchLimits)
 
 
@@ -91,7 +91,7 @@ def _metrics_token(environment: Mapping[str, str]) -> str:
     return checked_token(text, variable="DOCUMO_METRICS_TOKEN") if text else ""
 
 
-def limits_from(environment: Mapping[str, str]) -> Limits:
+def limits_from(environment: Mapping[str, str]) -> ServingLimits:
     """The limits of the HTTP server. Raises LockstepError for an invalid number or address.
 
     DOCUMO_MAX_CONNECTIONS (2000): connections at once, fewer where `ulimit -n` is low.
@@ -99,7 +99,7 @@ def limits_from(environment: Mapping[str, str]) -> Limits:
     DOCUMO_TRUSTED_PROXIES (none): addresses and networks of reverse proxies. Their X-Forwarded-For names the client, and the limit per
     address does not apply to them.
     """
-    default = Limits()
+    default = ServingLimits()
     return replace(
         default,
         connections=_number(environment, "DOCUMO_MAX_CONNECTIONS", default.connections),

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from lockstep.engine.decisions.kept import Judged
+from lockstep.engine.decisions.kept import JudgedValue
 from lockstep.engine.records import Account, Change, ObjectKind, Values
 from lockstep.engine.rules.target_attributes import TargetAttribute
 
@@ -58,7 +58,7 @@ class Answer:
     retry_at: datetime | None = None
     exchanges: tuple[Exchange, ...] = ()
     held: Values | None = None  # mapped values in the answer by target path; None: not read yet, or no values
-    judged: tuple[Judged, ...] = ()  # the fate of the values that were sent
+    judged: tuple[JudgedValue, ...] = ()  # the fate of the values that were sent
     reads: int = 0  # later requests that verified the values
     refused: tuple[tuple[str, str, str], ...] = ()  # values not accepted by a partial write: (target path, why, code)
 

@@ -13,7 +13,7 @@ from psycopg.sql import SQL
 
 from documo.scim_service.search.filter_sql import FilterCompiler
 from documo.store import pages
-from documo.store.resources import Row
+from documo.store.resources import ResourceRow
 from documo.store.round_trip import one_trip
 from lockstep.scim.errors import ScimError
 from lockstep.scim.filter_match import compile_filter
@@ -104,7 +104,7 @@ async def by_sql(api: Client, filter: Filter) -> set[str]:
     definition = default_registry().resource("User")
     compiled = FilterCompiler(api.account.id, definition, lenient=False).compile(filter)
     condition = compiled.condition
-    page = pages.Page(api.account.id, ["User"], condition, SQL("r.id"), SQL("null::text"), 100)
+    page = pages.ResourcePage(api.account.id, ["User"], condition, SQL("r.id"), SQL("null::text"), 100)
     statements = [pages.page(page)]
     if compiled.contains is not None:
         statements.append(pages.containing(api.account.id, "User", dict(compiled.contains), 1000))
@@ -119,9 +119,9 @@ async def by_sql(api: Client, filter: Filter) -> set[str]:
 @pytest.mark.parametrize("examples", [250, pytest.param(10_000, marks=pytest.mark.full)])
 async def test_sql_finds_what_the_pure_filter_finds(people: Client, examples: int) -> None:
     definition = default_registry().resource("User")
-    page = pages.Page(people.account.id, ["User"], None, SQL("r.id"), SQL("null::text"), 100)
+    page = pages.ResourcePage(people.account.id, ["User"], None, SQL("r.id"), SQL("null::text"), 100)
     (rows,) = await one_trip(people.store, people.account.id, [pages.page(page)])
-    documents = {row[1]: orjson.loads(Row(*row[1:]).document) for row in rows}
+    documents = {row[1]: orjson.loads(ResourceRow(*row[1:]).document) for row in rows}
     drawn: list[Filter] = []
 
     @settings(max_examples=examples, database=None, deadline=None, suppress_health_check=list(HealthCheck))

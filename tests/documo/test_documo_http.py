@@ -16,7 +16,7 @@ import pytest
 from documo.settings import limits_from
 from documo.store.database import Store
 from lockstep.errors import LockstepError
-from lockstep.serving.limits import Limits
+from lockstep.serving.limits import ServingLimits
 from tests.support.documo_client import Client, Documo, documo_on
 
 NAME = b'{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"wire@contoso.example"}'
@@ -111,7 +111,7 @@ async def test_a_body_is_refused_while_it_is_still_sent(documo: Documo, api: Cli
 
 @pytest.mark.parametrize("path", ["/healthz", "/.well-known/jwks.json", "/scim/v2/Users", "/nothing"])
 async def test_nobody_reads_a_body_from_a_client_without_a_key(store: Store, path: str) -> None:
-    async with documo_on(store, limits=Limits(discarded_bytes=500_000)) as documo:
+    async with documo_on(store, limits=ServingLimits(discarded_bytes=500_000)) as documo:
         request = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{documo.running.port}\r\nTransfer-Encoding: chunked\r\n\r\n"
         status, _ = await _send(documo, request.encode(), b"186a0\r\n" + b"x" * 100_000 + b"\r\n")
         assert status in (401, 404, 405)
@@ -139,7 +139,7 @@ async def test_what_the_connection_refuses_is_a_scim_error(
 
 
 async def test_the_request_log_shows_who_asked_behind_a_trusted_proxy(store: Store) -> None:
-    async with documo_on(store, limits=Limits(trusted_proxies=("127.0.0.1",))) as documo:
+    async with documo_on(store, limits=ServingLimits(trusted_proxies=("127.0.0.1",))) as documo:
         api = await documo.client()
         await api.send("GET", "/Users", headers={"X-Forwarded-For": "203.0.113.77"})
     async with store.tenant(api.account.id) as connection:
@@ -157,7 +157,7 @@ def test_limits_come_from_the_environment() -> None:
     )
     assert (limits.connections, limits.connections_per_address) == (50, 5)
     assert limits.trusted_proxies == ("192.0.2.1", "10.0.0.0/8")
-    assert limits_from({}) == Limits()
+    assert limits_from({}) == ServingLimits()
 
 
 @pytest.mark.parametrize(

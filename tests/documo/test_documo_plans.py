@@ -62,7 +62,7 @@ async def test_a_selective_filter_uses_its_index(crowd: Client, resource: str, q
     compiled = FilterCompiler(crowd.account.id, default_registry().resource(resource), lenient=False).compile(
         parse_filter(question)
     )
-    page = pages.Page(crowd.account.id, [resource], compiled.condition, SQL("r.id"), SQL("null::text"), 100)
+    page = pages.ResourcePage(crowd.account.id, [resource], compiled.condition, SQL("r.id"), SQL("null::text"), 100)
 
     plan = await plan_of(crowd, pages.page(page))
 
@@ -99,7 +99,7 @@ async def test_any_other_value_is_found_through_the_index_of_values(crowd: Clien
 )
 async def test_the_first_page_of_a_sorted_list_walks_an_index(crowd: Client, sort_by: str | None, index: str) -> None:
     order = order_of(sort_by, [default_registry().resource("User")], descending=False)
-    page = pages.Page(crowd.account.id, ["User"], None, order.clause(), order.value_text(), 100)
+    page = pages.ResourcePage(crowd.account.id, ["User"], None, order.clause(), order.value_text(), 100)
 
     plan = await plan_of(crowd, pages.page(page))
 

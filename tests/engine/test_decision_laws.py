@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lockstep.configuration.rules import JobConfiguration
 from lockstep.engine.decisions.mapping import base_after, held_values
 from lockstep.engine.decisions.matching import NO_MATCH, NoMatch, OneMatch
-from lockstep.engine.decisions.plan import NOT_READ, NotRead, Observed, Wanted, make_plan, prepare, wanted
+from lockstep.engine.decisions.plan import NOT_READ, NextQuestion, NotRead, Observed, make_plan, prepare, wanted
 from lockstep.engine.decisions.safeguards import Counts, Tally, hold_or_release
 from lockstep.engine.decisions.scope import decide_scope
 from lockstep.engine.records import Account, Action, Lifecycle, Link, LinkState, ObjectKind, Plan, SourceObject
@@ -34,8 +34,8 @@ def planned(
     prepared = prepare(who, link, config, MOMENT, {"p-9": "u-9"}, look=look)
     match: OneMatch | NoMatch | None = None
     observed: Account | NotRead | None = NOT_READ
-    while (want := wanted(prepared, match=match, observed=observed)) is not Wanted.NOTHING:
-        if want is Wanted.LOOK:
+    while (want := wanted(prepared, match=match, observed=observed)) is not NextQuestion.NOTHING:
+        if want is NextQuestion.LOOK:
             assert link is not None
             observed = read(app, link.target_id)
         else:

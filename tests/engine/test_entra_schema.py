@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from lockstep.configuration.entra.schema import Imported, export_schema, import_schema
+from lockstep.configuration.entra.schema import ImportedSchema, export_schema, import_schema
 from lockstep.configuration.rules import (
     ConfigurationError,
     JobConfiguration,
@@ -23,7 +23,7 @@ from tests.engine.decision_cases import MOMENT, configuration, person, users
 SCHEMA = orjson.loads((Path(__file__).parent / "cases" / "entra_schema.json").read_bytes())
 
 
-def read(schema: Any = SCHEMA) -> tuple[Imported, JobConfiguration]:
+def read(schema: Any = SCHEMA) -> tuple[ImportedSchema, JobConfiguration]:
     imported = import_schema(deepcopy(schema))
     return imported, configuration_from_json(imported.provisioning, version=1)
 

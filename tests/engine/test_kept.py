@@ -8,7 +8,7 @@ import pytest
 
 from lockstep.configuration.rules import ObjectMapping
 from lockstep.engine.decisions.kept import (
-    Judged,
+    JudgedValue,
     Unkept,
     after_read,
     after_write,
@@ -32,7 +32,7 @@ def frozen(value: Any) -> Any:
     return tuple(frozen(item) for item in value) if isinstance(value, list) else value
 
 
-def judged_by(changes: list[Change], answer: dict[str, Any], mapping: ObjectMapping) -> tuple[Judged, ...]:
+def judged_by(changes: list[Change], answer: dict[str, Any], mapping: ObjectMapping) -> tuple[JudgedValue, ...]:
     resource = {"id": "u-1", **answer}
     return judge(changes, held_values(mapping, resource), resource, mapping)
 

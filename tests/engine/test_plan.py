@@ -10,7 +10,7 @@ import pytest
 from lockstep.configuration.rules import JobConfiguration, configuration_from_json
 from lockstep.engine.decisions.mapping import desired_hash
 from lockstep.engine.decisions.matching import NO_MATCH, ManyMatches, Match, OneMatch, TakenMatch
-from lockstep.engine.decisions.plan import NOT_READ, Observed, Wanted, make_plan, prepare, wanted
+from lockstep.engine.decisions.plan import NOT_READ, NextQuestion, Observed, make_plan, prepare, wanted
 from lockstep.engine.records import Account, Action, Assignment, Change, Link, LinkState, ObjectKind, Plan, SourceObject
 from tests.engine.decision_cases import ADMIN, ANNA, ATTRIBUTES, MOMENT, NOW, account, configuration, life, link, person
 
@@ -64,8 +64,8 @@ def test_new_person_without_match_is_created_with_all_values() -> None:
 def test_unlinked_person_must_be_matched_first() -> None:
     prepared = prepare(person(), None, configuration(), MOMENT)
 
-    assert wanted(prepared) is Wanted.MATCH
-    assert wanted(prepared, match=NO_MATCH) is Wanted.NOTHING
+    assert wanted(prepared) is NextQuestion.MATCH
+    assert wanted(prepared, match=NO_MATCH) is NextQuestion.NOTHING
     with pytest.raises(ValueError, match="needs to know what matches"):
         make_plan(prepared)
 
@@ -97,7 +97,7 @@ def test_returning_persons_disabled_account_is_found_and_enabled_not_duplicated(
 def test_forgotten_link_of_somebody_wanted_is_made_anew_by_matching() -> None:
     forgotten = link("live", is_forgotten=True)
 
-    assert wanted(prepare(person(), forgotten, configuration(), MOMENT)) is Wanted.MATCH
+    assert wanted(prepare(person(), forgotten, configuration(), MOMENT)) is NextQuestion.MATCH
     made = plan(linked=forgotten, match=one(account("u-2", **RESOURCE)))
     assert (made.action, made.link_state) == (Action.LINK, LinkState.LIVE)
     assert made.link_to is not None
@@ -151,7 +151,7 @@ def test_person_without_account_who_may_have_none_is_skipped_without_asking(stat
 
     made = make_plan(prepared)
 
-    assert wanted(prepared) is Wanted.NOTHING
+    assert wanted(prepared) is NextQuestion.NOTHING
     assert (made.action, made.reason.code, made.link_state) == (Action.SKIP, "NotEffectivelyEntitled", None)
 
 
@@ -208,7 +208,7 @@ def test_unchanged_person_needs_no_look_and_no_write() -> None:
 
     made = make_plan(prepared)
 
-    assert wanted(prepared) is Wanted.NOTHING
+    assert wanted(prepared) is NextQuestion.NOTHING
     assert (made.action, made.reason.code, made.changes) == (Action.NONE, "RedundantExport", ())
 
 
@@ -304,7 +304,7 @@ def test_drift_rule_does_not_stop_a_change_of_the_source(drift: str) -> None:
 def test_account_that_we_let_go_of_is_looked_at_before_anything(state: str) -> None:
     prepared = prepare(person(), link(state, base=IN_STEP), configuration(), MOMENT)
 
-    assert wanted(prepared) is Wanted.LOOK
+    assert wanted(prepared) is NextQuestion.LOOK
     with pytest.raises(ValueError, match="what its account holds"):
         make_plan(prepared)
 
@@ -317,7 +317,7 @@ def test_account_that_is_there_again_is_linked_again(state: str) -> None:
 
 
 def test_link_without_base_is_looked_at() -> None:
-    assert wanted(prepare(person(), link(base={}), configuration(), MOMENT)) is Wanted.LOOK
+    assert wanted(prepare(person(), link(base={}), configuration(), MOMENT)) is NextQuestion.LOOK
 
 
 def test_vanished_account_is_refused_not_created_again() -> None:
@@ -335,8 +335,8 @@ def test_vanished_account_is_matched_again_and_created_by_policy() -> None:
     config = configuration(deletions={"onLost": "recreate"})
     prepared = prepare(person(), link(base=IN_STEP), config, MOMENT, look=True)
 
-    assert wanted(prepared) is Wanted.LOOK
-    assert wanted(prepared, observed=None) is Wanted.MATCH
+    assert wanted(prepared) is NextQuestion.LOOK
+    assert wanted(prepared, observed=None) is NextQuestion.MATCH
     assert make_plan(prepared, observed=None, match=NO_MATCH).action is Action.CREATE
 
 
@@ -351,7 +351,7 @@ def test_vanished_account_is_forgotten_by_policy() -> None:
 def test_released_account_that_is_gone_is_matched_again() -> None:
     prepared = prepare(person(), link("released", base=IN_STEP), configuration(), MOMENT)
 
-    assert wanted(prepared, observed=None) is Wanted.MATCH
+    assert wanted(prepared, observed=None) is NextQuestion.MATCH
     assert make_plan(prepared, observed=None, match=NO_MATCH).action is Action.CREATE
 
 

@@ -18,7 +18,7 @@ from lockstep.actions import applications, credentials, people, provisioning, so
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.restore import enter_restore_mode
-from lockstep.actions.sources import Guard, IntakeOptions
+from lockstep.actions.sources import IntakeGuard, IntakeOptions
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres import dump
 from lockstep.postgres.database import Database
@@ -215,7 +215,7 @@ async def test_nothing_is_written_by_any_door_before_the_sources_were_read_again
 async def test_leavers_that_are_held_at_the_first_reading_have_to_be_decided_before_a_start(world: World) -> None:
     async with world.lockstep(world.second) as context:
         world.write(*rows("anna", "dan"))
-        guard = IntakeOptions(guard=Guard(percent=10, least=2))
+        guard = IntakeOptions(guard=IntakeGuard(percent=10, least=2))
         await sources.import_source(context, "hr", options=guard)
         assert (await sources.show_source(context, "hr")).holds
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from lockstep.serving.bodies import App, Receive, Scope, Send, read_body
 from lockstep.serving.connections import Connections
-from lockstep.serving.limits import Limits
+from lockstep.serving.limits import ServingLimits
 from lockstep.serving.server import listen, serving_http
 
 PATIENCE = 10.0  # seconds; only a test that fails waits so long
@@ -73,7 +73,7 @@ class Served:
 async def server(app: App, **limits: Any) -> AsyncIterator[Served]:
     listener = listen("127.0.0.1", 0, next_step="")
     port = int(listener.getsockname()[1])
-    async with serving_http(app, listener, limits=Limits(**limits)) as registry:
+    async with serving_http(app, listener, limits=ServingLimits(**limits)) as registry:
         yield Served(port, registry)
 
 

@@ -8,7 +8,7 @@ import resource
 import pytest
 
 from lockstep.serving.bodies import Receive, Scope, Send
-from lockstep.serving.limits import LEAST_CONNECTIONS, RESERVED_FILES, Limits
+from lockstep.serving.limits import LEAST_CONNECTIONS, RESERVED_FILES, ServingLimits
 from tests.serving.serving_support import PATIENCE, Echo, Served, get, post, server, statuses, until
 
 QUICK = 0.05
@@ -110,7 +110,7 @@ def test_fewer_connections_are_served_where_few_files_may_be_open() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     try:
-        assert Limits().most_connections == 256 - RESERVED_FILES
+        assert ServingLimits().most_connections == 256 - RESERVED_FILES
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

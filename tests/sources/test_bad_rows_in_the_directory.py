@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lockstep.actions.sources import import_source
 from lockstep.directory.intake import take_pass
-from lockstep.directory.rows import Page, PassKind, PassResult, Survey
+from lockstep.directory.rows import PassKind, PassResult, SourcePage, Survey
 from lockstep.sources.csv_open import open_csv
 from tests.support.hub import HEADER, Hub, guid, person, upn, write_csv
 
@@ -96,9 +96,9 @@ class BreaksOff:
     async def survey(self) -> Survey:
         return await self._whole.survey()
 
-    async def pages(self, size: int) -> AsyncGenerator[Page, None]:
+    async def pages(self, size: int) -> AsyncGenerator[SourcePage, None]:
         async for page in self._whole.pages(1):
-            yield Page(page.lines, page.bad)
+            yield SourcePage(page.lines, page.bad)
             raise OSError(5, "Input/output error")
 
 

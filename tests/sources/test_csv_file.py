@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lockstep.directory.rows import BadRow, GroupLine, MemberLine, Page, PassKind, PersonLine
+from lockstep.directory.rows import BadRow, GroupLine, MemberLine, PassKind, PersonLine, SourcePage
 from lockstep.errors import LockstepError
 from lockstep.sources.csv_file import CsvPass
 from lockstep.sources.csv_open import CsvOptions
@@ -24,7 +24,7 @@ def open_csv(path: Path, *, kind: PassKind | None = None, **options: Any) -> Csv
     return open_whole(path, kind=kind, options=CsvOptions(**options))
 
 
-async def read(path: Path, **options: Any) -> tuple[list[Any], list[BadRow], Page]:
+async def read(path: Path, **options: Any) -> tuple[list[Any], list[BadRow], SourcePage]:
     reading = open_csv(path, **options)
     pages = [page async for page in reading.pages(100)]
     lines = [line for page in pages for line in page.lines]

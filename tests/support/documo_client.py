@@ -13,7 +13,7 @@ import orjson
 
 from documo.access.api_keys import create_key
 from documo.accounts import Account, create_account
-from documo.server import Running, serving
+from documo.server import RunningServer, serving
 from documo.settings import Settings
 from documo.store.database import Store
 
@@ -91,7 +91,7 @@ class Client:
 class Documo:
     """A running service. `client` creates an account and returns a client with an Admin key."""
 
-    def __init__(self, store: Store, running: Running, session: aiohttp.ClientSession) -> None:
+    def __init__(self, store: Store, running: RunningServer, session: aiohttp.ClientSession) -> None:
         self.store = store
         self.running = running
         self.session = session

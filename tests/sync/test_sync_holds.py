@@ -342,7 +342,7 @@ async def test_leaver_who_is_tried_again_and_again_is_one_leaver(world: World, t
         known = await planner.load(connection, job, ObjectKind.USER, [person], index_of=frozenset())
         claim = await claim_one(connection, world.job, "User", person, owner="test", lease_seconds=60, cycle=None)
     prepared = planner.prepare_one(known, job, person, world.services.moment(), look=False)
-    leaves = planner.Planned(make_plan(prepared, match=NO_MATCH), prepared)
+    leaves = planner.PlanResult(make_plan(prepared, match=NO_MATCH), prepared)
     guard = Guard(world.services)
 
     passed = [await guard.pass_or_hold(job, claim, leaves) for _ in range(30)] if claim is not None else []

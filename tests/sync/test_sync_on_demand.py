@@ -6,14 +6,14 @@ import asyncio
 
 from lockstep.engine.records import Action, ObjectKind
 from lockstep.ports import Verdict
-from lockstep.sync.drain.on_demand import Pushed, preview, push
+from lockstep.sync.drain.on_demand import PushResult, preview, push
 from tests.support.model_target import ModelTarget, answered
 from tests.support.sync_world import World, person_id, upn
 
 USER = ObjectKind.USER
 
 
-async def push_now(world: World, *numbers: int) -> list[Pushed]:
+async def push_now(world: World, *numbers: int) -> list[PushResult]:
     async with world.pool.connection() as connection:
         job = await world.services.read_job(connection, world.job)
     return await push(world.services, job, USER, [person_id(n) for n in numbers], initiated_by="anna")

@@ -12,7 +12,7 @@ from lockstep.postgres.pool import transaction
 from lockstep.storage import target_state
 from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.services import Services
-from lockstep.sync.turns import Turns
+from lockstep.sync.turns import SharedTurns
 from tests.support.model_target import ModelOpener, ModelTarget, answered
 from tests.support.sync_world import CONFIG, USERS, World
 
@@ -57,7 +57,7 @@ async def test_what_one_worker_was_asked_to_wait_for_holds_for_the_others_too(
 
 
 async def test_news_of_another_worker_is_read_before_a_request_that_would_rest_on_older(world: World) -> None:
-    turns = Turns(world.pool, world.job, None)
+    turns = SharedTurns(world.pool, world.job, None)
     assert await turns.spend() == 0
     async with transaction(world.pool) as connection:
         await target_state.note_vain(
@@ -91,7 +91,7 @@ async def test_each_query_of_a_look_takes_a_turn(world: World, target: ModelTarg
 
 
 async def test_turns_that_were_not_waited_for_are_paid_by_those_who_wait(world: World) -> None:
-    turns = Turns(world.pool, world.job, 50.0)
+    turns = SharedTurns(world.pool, world.job, 50.0)
     await turns.wait()
     for _ in range(26):
         assert await turns.spend() == 0
@@ -103,7 +103,7 @@ async def test_turns_that_were_not_waited_for_are_paid_by_those_who_wait(world: 
 
 
 async def test_nothing_is_sent_while_the_database_does_not_answer(world: World) -> None:
-    turns = Turns(world.pool, world.job, None)
+    turns = SharedTurns(world.pool, world.job, None)
     await world.pool.close()
 
     assert await turns.spend() > 0

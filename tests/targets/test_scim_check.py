@@ -20,7 +20,7 @@ from lockstep.cli.scim import scim
 from lockstep.errors import Kind, LockstepError
 from lockstep.targets.conformance.catalogue import CHECKS, Client
 from lockstep.targets.conformance.report import as_curl
-from lockstep.targets.conformance.run import CheckReport, Verdict, run_checks
+from lockstep.targets.conformance.run import CheckReport, CheckVerdict, run_checks
 from lockstep.vault import Secret
 from tests.support.target_servers import (
     LIST_URN,
@@ -75,7 +75,7 @@ async def run_on(origin: str, *clients: Client, token: str = "t-o-k-e-n") -> Che
         await client.close()
 
 
-def ids(report: CheckReport, verdict: Verdict) -> set[str]:
+def ids(report: CheckReport, verdict: CheckVerdict) -> set[str]:
     return {result.check.id for result in report.results if result.verdict is verdict}
 
 
@@ -94,8 +94,8 @@ async def total_of(origin: str, path: str) -> int:
 async def test_strict_server_fails_only_where_entra_leaves_the_rfc(strict: str) -> None:
     report = await run_on(strict, token=TOKEN_FOR_SCIM2)
 
-    assert ids(report, Verdict.FAIL) == BEYOND_THE_RFC
-    assert ids(report, Verdict.WARN) == {"G3a"}
+    assert ids(report, CheckVerdict.FAIL) == BEYOND_THE_RFC
+    assert ids(report, CheckVerdict.WARN) == {"G3a"}
     assert len(report.results) == len(CHECKS)
 
 
@@ -110,7 +110,7 @@ async def test_documo_takes_everything_that_entra_and_okta_send() -> None:
     async with documo("lenient") as (url, token):
         report = await run_on(url, token=token)
 
-    assert [result.sentence for result in report.results if result.verdict is Verdict.FAIL] == []
+    assert [result.sentence for result in report.results if result.verdict is CheckVerdict.FAIL] == []
     assert report.left_behind == ()
 
 
@@ -278,7 +278,7 @@ async def test_server_without_groups_skips_their_checks() -> None:
         report = await run_on(server.origin)
 
     groups = {each.id for each in CHECKS if each.needs_groups}
-    assert ids(report, Verdict.SKIP) >= groups
+    assert ids(report, CheckVerdict.SKIP) >= groups
 
 
 async def test_request_that_came_too_early_is_sent_again() -> None:
@@ -296,7 +296,7 @@ async def test_request_that_came_too_early_is_sent_again() -> None:
     async with serving(busy) as server:
         report = await run_on(server.origin, Client.ENTRA)
 
-    assert next(result for result in report.results if result.check.id == "U2").verdict is Verdict.OK
+    assert next(result for result in report.results if result.check.id == "U2").verdict is CheckVerdict.OK
 
 
 def test_every_call_of_the_specification_is_checked() -> None:

@@ -20,7 +20,7 @@ from documo.store import issuers as table
 from documo.store import keys as keys_table
 from documo.store.database import SET_TENANT, Store
 from documo.store.issuers import IssuerRow
-from documo.store.keys import Principal
+from documo.store.keys import KeyPrincipal
 from lockstep.errors import conflict, invalid
 from lockstep.scim.errors import ScimError
 
@@ -101,7 +101,7 @@ async def trust_issuer(
     return Trust(key.id, key.name, issuer, audience, checked, usable)
 
 
-async def principal_of(store: Store, token: bytes) -> Principal:
+async def principal_of(store: Store, token: bytes) -> KeyPrincipal:
     """The principal behind a JWT. Raises ScimError 401, which says what is wrong with the token and never quotes it."""
     if len(token) > MAX_TOKEN_BYTES:
         raise ScimError(401, "", f"The token is longer than {MAX_TOKEN_BYTES} bytes.")

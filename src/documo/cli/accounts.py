@@ -10,7 +10,7 @@ import orjson
 
 from documo import accounts as rules
 from documo.accounts import Account
-from documo.cli.output import Output, data_option, output_option, with_store
+from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.scim_service.tenant.registries import Custom
 from documo.settings import Settings
 from lockstep.endings import INTERRUPTED
@@ -38,7 +38,7 @@ def accounts() -> None:
 @output_option
 def create(
     name: str, name_option: str, admin: str, profile: str | None, rate: int | None, seats: int | None,
-    settings: Settings, output: Output,
+    settings: Settings, output: DocumoOutput,
 ) -> None:  # fmt: skip
     """Create an account. Without NAME, it is named after the admin's domain."""
     chosen = name or name_option or admin.rpartition("@")[2].partition(".")[0].capitalize() or "Account"
@@ -55,7 +55,7 @@ def create(
 @accounts.command("list")
 @data_option
 @output_option
-def list_(settings: Settings, output: Output) -> None:
+def list_(settings: Settings, output: DocumoOutput) -> None:
     """List accounts."""
     found = with_store(settings, rules.list_accounts)
     output.many("accounts", [described(account) for account in found], COLUMNS)
@@ -65,7 +65,7 @@ def list_(settings: Settings, output: Output) -> None:
 @click.argument("name")
 @data_option
 @output_option
-def show(name: str, settings: Settings, output: Output) -> None:
+def show(name: str, settings: Settings, output: DocumoOutput) -> None:
     """Show one account with its settings."""
     output.one(described(with_store(settings, lambda store: rules.find_account(store, name))))
 
@@ -74,7 +74,7 @@ def show(name: str, settings: Settings, output: Output) -> None:
 @click.argument("name")
 @data_option
 @output_option
-def tolerances(name: str, settings: Settings, output: Output) -> None:
+def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
     """List the tolerances of the account's profile and the clients that need them. The request log names those applied."""
     profile = profile_named(with_store(settings, lambda store: rules.find_account(store, name)).profile)
     rows = [{"name": one, "meaning": describe_tolerance(one)} for one in sorted(profile.tolerances)]
@@ -107,7 +107,7 @@ def tolerances(name: str, settings: Settings, output: Output) -> None:
 )
 @data_option
 @output_option
-def set_(name: str, schemas: Any, settings: Settings, output: Output, **given: Any) -> None:
+def set_(name: str, schemas: Any, settings: Settings, output: DocumoOutput, **given: Any) -> None:
     """Change settings of an account, effective from the next request."""
     values = {key: value for key, value in given.items() if value is not None}
     if values.get("seats") == 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from documo.cli.output import Output, data_option, output_option, require_data
+from documo.cli.output import DocumoOutput, data_option, output_option, require_data
 from documo.settings import Settings
 from documo.store.database import DATABASE
 from lockstep.errors import conflict, invalid
@@ -22,7 +22,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("file", type=_FILE)
 @data_option
 @output_option
-def backup(file: Path, settings: Settings, output: Output) -> None:
+def backup(file: Path, settings: Settings, output: DocumoOutput) -> None:
     """Write the database to FILE; Documo may keep running.
 
     \b
@@ -46,7 +46,7 @@ def backup(file: Path, settings: Settings, output: Output) -> None:
 @click.argument("file", type=_FILE)
 @data_option
 @output_option
-def restore(file: Path, settings: Settings, output: Output) -> None:
+def restore(file: Path, settings: Settings, output: DocumoOutput) -> None:
     """Load FILE into a data folder that has no Documo data.
 
     \b

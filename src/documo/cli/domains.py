@@ -9,7 +9,7 @@ import click
 from documo import domains as rules
 from documo.accounts import only_account
 from documo.cli.members import account_option
-from documo.cli.output import Output, data_option, output_option, with_store
+from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.settings import SCIM_PATH, Settings
 from documo.store.database import Store
 
@@ -27,7 +27,7 @@ def domains() -> None:
 @account_option
 @data_option
 @output_option
-def set_(host: str, vouched: bool, account: str | None, settings: Settings, output: Output) -> None:
+def set_(host: str, vouched: bool, account: str | None, settings: Settings, output: DocumoOutput) -> None:
     """Add a custom API domain to an account."""
 
     async def work(store: Store) -> rules.Domain:
@@ -40,7 +40,7 @@ def set_(host: str, vouched: bool, account: str | None, settings: Settings, outp
 @account_option
 @data_option
 @output_option
-def list_(account: str | None, settings: Settings, output: Output) -> None:
+def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None:
     """List an account's domains."""
 
     async def work(store: Store) -> list[rules.Domain]:
@@ -68,7 +68,7 @@ def remove(host: str, account: str | None, settings: Settings) -> None:
 @account_option
 @data_option
 @output_option
-def verify(host: str, name_server: str | None, account: str | None, settings: Settings, output: Output) -> None:
+def verify(host: str, name_server: str | None, account: str | None, settings: Settings, output: DocumoOutput) -> None:
     """Check the proof in DNS; if it is there, serve the domain from now on."""
 
     async def work(store: Store) -> rules.Domain:

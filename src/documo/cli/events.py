@@ -8,7 +8,7 @@ import click
 
 from documo.accounts import only_account
 from documo.cli.members import account_option
-from documo.cli.output import Output, data_option, output_option, with_store
+from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.events import streams as rules
 from documo.settings import OUTBOUND_ADVICE, Settings
 from documo.store.database import Store
@@ -40,7 +40,7 @@ def events() -> None:
 @data_option
 @output_option
 def add(
-    poll: bool, push: str, webhook: str, audience: str, name: str, account: str | None, settings: Settings, output: Output
+    poll: bool, push: str, webhook: str, audience: str, name: str, account: str | None, settings: Settings, output: DocumoOutput
 ) -> None:  # fmt: skip
     """Send every change from now on to a receiver."""
     if sum(map(bool, (poll, push, webhook))) != 1:
@@ -67,7 +67,7 @@ def add(
 @account_option
 @data_option
 @output_option
-def list_(account: str | None, settings: Settings, output: Output) -> None:
+def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None:
     """List streams with the number of waiting events and the state of delivery."""
 
     async def work(store: Store) -> list[StreamRow]:

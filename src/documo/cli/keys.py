@@ -13,7 +13,7 @@ from documo.access import trusted_issuers
 from documo.access.issuer_keys import read_keys
 from documo.accounts import only_account
 from documo.cli.members import account_option
-from documo.cli.output import Output, data_option, output_option, with_store
+from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.settings import Settings
 from documo.store.database import Store
 from documo.store.keys import KeyRow
@@ -45,7 +45,7 @@ def keys() -> None:
 @output_option
 def create(
     account: str | None, name: str, member: str, role: str, scopes: tuple[str, ...], days: int | None,
-    settings: Settings, output: Output,
+    settings: Settings, output: DocumoOutput,
 ) -> None:  # fmt: skip
     """Create a key and print it. It cannot be shown again."""
 
@@ -63,7 +63,7 @@ def create(
 @account_option
 @data_option
 @output_option
-def list_(account: str | None, settings: Settings, output: Output) -> None:
+def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None:
     """List keys, without their secrets."""
 
     async def work(store: Store) -> list[KeyRow]:
@@ -94,7 +94,7 @@ def revoke(key: str, account: str | None, settings: Settings) -> None:
 @account_option
 @data_option
 @output_option
-def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings, output: Output) -> None:
+def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings, output: DocumoOutput) -> None:
     """Replace a key and print the new one."""
 
     async def work(store: Store) -> rules.NewKey:
@@ -123,7 +123,7 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings
 @output_option
 def trust(
     account: str | None, issuer: str, audience: str, file: BinaryIO, subject: str | None, any_subject: bool, name: str,
-    member: str, scopes: tuple[str, ...], settings: Settings, output: Output,
+    member: str, scopes: tuple[str, ...], settings: Settings, output: DocumoOutput,
 ) -> None:  # fmt: skip
     """Accept tokens (JWT) signed by an issuer in place of a key. `keys revoke` ends the trust.
 
@@ -151,7 +151,7 @@ def trust(
     )
 
 
-def _print_key(key: rules.NewKey, output: Output) -> None:
+def _print_key(key: rules.NewKey, output: DocumoOutput) -> None:
     shown: dict[str, Any] = {
         "id": key.id, "name": key.name, "key": key.secret, "scopes": list(key.scopes), "expiresAt": key.expires_at,
     }  # fmt: skip

@@ -13,7 +13,7 @@ from documo.cli.domains import domains
 from documo.cli.events import events
 from documo.cli.keys import keys
 from documo.cli.members import members
-from documo.cli.output import Output, output_option
+from documo.cli.output import DocumoOutput, output_option
 from documo.cli.requests import requests
 from documo.cli.roles import roles
 from documo.cli.sandbox import sandbox
@@ -34,7 +34,7 @@ def documo() -> None:
 
 @documo.command()
 @output_option
-def version(output: Output) -> None:
+def version(output: DocumoOutput) -> None:
     """Print the version."""
     output.one({"version": __version__}, text=__version__)
 

@@ -9,7 +9,7 @@ import click
 
 from documo import members as rules
 from documo.accounts import Account, only_account
-from documo.cli.output import Output, data_option, output_option, with_store
+from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.settings import Settings
 from documo.store.database import Store
 from lockstep.wording import counted
@@ -29,7 +29,7 @@ def members() -> None:
 @click.option("--deleted", is_flag=True, help="List members deleted within the undelete window.")
 @data_option
 @output_option
-def list_(account: str | None, deleted: bool, settings: Settings, output: Output) -> None:
+def list_(account: str | None, deleted: bool, settings: Settings, output: DocumoOutput) -> None:
     """List members."""
 
     async def work(store: Store) -> list[rules.MemberSummary]:
@@ -48,7 +48,13 @@ def list_(account: str | None, deleted: bool, settings: Settings, output: Output
 @data_option
 @output_option
 def add(
-    email: str, role: str, given_name: str, family_name: str, account: str | None, settings: Settings, output: Output
+    email: str,
+    role: str,
+    given_name: str,
+    family_name: str,
+    account: str | None,
+    settings: Settings,
+    output: DocumoOutput,
 ) -> None:
     """Add a member by hand."""
 
@@ -67,7 +73,7 @@ def add(
 @account_option
 @data_option
 @output_option
-def show(member: str, account: str | None, settings: Settings, output: Output) -> None:
+def show(member: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
     """Show one member: role, groups, keys. MEMBER is a user name or an id."""
 
     async def work(store: Store) -> dict[str, Any]:

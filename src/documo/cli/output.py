@@ -24,7 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Output:
+class DocumoOutput:
     """Prints in the requested format."""
 
     def __init__(self, format: str) -> None:
@@ -64,12 +64,12 @@ class Output:
 
 
 def output_option(command: Callable[..., R]) -> Callable[..., R]:
-    """Add `-o`; the command gets an `Output` as *output*."""
+    """Add `-o`; the command gets an `DocumoOutput` as *output*."""
 
     @click.option("-o", "--output", "output", type=click.Choice(FORMATS), default="table", help="Output format.")
     @functools.wraps(command)
     def with_output(*arguments: Any, output: str, **named: Any) -> R:
-        return command(*arguments, output=Output(output), **named)
+        return command(*arguments, output=DocumoOutput(output), **named)
 
     return with_output
 

@@ -14,7 +14,7 @@ import click
 
 from documo.accounts import only_account
 from documo.cli.members import account_option
-from documo.cli.output import Output, data_option, output_option, with_store
+from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.replay import replay_request
 from documo.settings import Settings
 from documo.store import request_log as table
@@ -40,7 +40,7 @@ TAIL_SECONDS = 0.5
 @click.pass_context
 def requests(
     context: click.Context, tail: bool, limit: int, status: str, since: str, account: str | None, settings: Settings,
-    output: Output,
+    output: DocumoOutput,
 ) -> None:  # fmt: skip
     """Show the SCIM requests of the last seven days."""
     if context.invoked_subcommand is not None:
@@ -59,7 +59,7 @@ def requests(
 @account_option
 @data_option
 @output_option
-def show(request_id: str, account: str | None, settings: Settings, output: Output) -> None:
+def show(request_id: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
     """Show one request and its response in full. REQUEST_ID is the id or the beginning of it."""
     output.one(with_store(settings, lambda store: _entry(store, account, request_id)))
 
@@ -79,7 +79,7 @@ def curl(request_id: str, account: str | None, settings: Settings) -> None:
 @account_option
 @data_option
 @output_option
-def replay(request_id: str, account: str | None, settings: Settings, output: Output) -> None:
+def replay(request_id: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
     """Repeat a request on the current data, in a transaction that is rolled back, and show the response."""
 
     async def work(store: Store) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _moment(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-async def _show(store: Store, account: str | None, output: Output, wanted: _Wanted, *, tail: bool) -> None:
+async def _show(store: Store, account: str | None, output: DocumoOutput, wanted: _Wanted, *, tail: bool) -> None:
     tenant = await only_account(store, account)
     after = ""
     while True:

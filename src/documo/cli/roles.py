@@ -9,7 +9,7 @@ import click
 from documo import roles as rules
 from documo.accounts import only_account
 from documo.cli.members import account_option
-from documo.cli.output import Output, data_option, output_option, with_store
+from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.settings import Settings
 from documo.store.database import Store
 
@@ -25,7 +25,7 @@ def roles() -> None:
 @account_option
 @data_option
 @output_option
-def list_(account: str | None, settings: Settings, output: Output) -> None:
+def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None:
     """List the roles, each with the number of members who have it."""
 
     async def work(store: Store) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import uvloop
 
 from documo.accounts import PROFILES
 from documo.log_setup import log_to_stderr
-from documo.sandbox.server import Sandbox, run_sandbox
+from documo.sandbox.server import SandboxServer, run_sandbox
 
 
 @click.command()
@@ -34,4 +34,4 @@ def sandbox(
     Prints one line of JSON once it is ready: base_url, token, account and data, the folder for `documo requests --data`.
     """
     log_to_stderr()
-    uvloop.run(run_sandbox(Sandbox(port, profile, rate, users, tenants, faults, seed, with_admin)))
+    uvloop.run(run_sandbox(SandboxServer(port, profile, rate, users, tenants, faults, seed, with_admin)))

@@ -10,9 +10,9 @@ import click
 import orjson
 import uvloop
 
-from documo.cli.output import Output, output_option
+from documo.cli.output import DocumoOutput, output_option
 from documo.log_setup import log_to_stderr
-from documo.server import Running, serving, until_orphaned, until_stopped
+from documo.server import RunningServer, serving, until_orphaned, until_stopped
 from documo.settings import DEFAULT_PORT, Settings, read_settings
 from documo.store.database import running_store
 from lockstep.process.garbage_collection import settle_garbage
@@ -33,7 +33,7 @@ from lockstep.process.garbage_collection import settle_garbage
 @output_option
 def serve(
     port: int, host: str | None, data: str | None, public_url: str | None, rate: int | None, ready_fd: int | None,
-    with_parent: bool, output: Output,
+    with_parent: bool, output: DocumoOutput,
 ) -> None:  # fmt: skip
     """Serve accounts over SCIM until SIGTERM or Ctrl-C."""
     settings = read_settings(data=data, host=host, port=port, public_url=public_url, rate=rate)
@@ -41,7 +41,7 @@ def serve(
     uvloop.run(_serve(settings, output, ready_fd, parent=os.getppid() if with_parent else None))
 
 
-async def _serve(settings: Settings, output: Output, ready_fd: int | None, *, parent: int | None) -> None:
+async def _serve(settings: Settings, output: DocumoOutput, ready_fd: int | None, *, parent: int | None) -> None:
     ends = [asyncio.ensure_future(until_stopped())]
     if parent is not None:
         ends.append(asyncio.ensure_future(until_orphaned(parent)))
@@ -52,7 +52,7 @@ async def _serve(settings: Settings, output: Output, ready_fd: int | None, *, pa
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
 
 
-def _say_ready(running: Running, output: Output, ready_fd: int | None) -> None:
+def _say_ready(running: RunningServer, output: DocumoOutput, ready_fd: int | None) -> None:
     facts = {
         "ready": True,
         "apiUrl": running.api_url,

@@ -8,7 +8,7 @@ from documo.identifiers import new_id
 from documo.search_document import search_document
 from documo.store import resources
 from documo.store.database import Store
-from documo.store.resources import Columns
+from documo.store.resources import ResourceColumns
 from documo.store.round_trip import one_trip
 from lockstep.scim.registry import default_registry
 
@@ -49,7 +49,7 @@ async def add_people(store: Store, tenant_id: int, number: int, *, seed: int) ->
                 "emails": [{"value": name, "type": "work", "primary": True}],
                 "active": True,
             }
-            columns = Columns(
+            columns = ResourceColumns(
                 name, f"ext-{at + 1}", f"{given} {family}".casefold(), True, None, search_document(document, definition)
             )
             items.append(resources.item_of(new_id(), document, columns))

@@ -33,7 +33,7 @@ from lockstep.serving.bodies import App
 
 
 @dataclass(frozen=True, slots=True)
-class Sandbox:
+class SandboxServer:
     """The requested options."""
 
     port: int = 0
@@ -46,7 +46,7 @@ class Sandbox:
     with_admin: bool = False
 
 
-async def run_sandbox(wanted: Sandbox) -> None:
+async def run_sandbox(wanted: SandboxServer) -> None:
     """Serve until stopped. Raises LockstepError for an invalid faults file."""
     rules = read_faults(wanted.faults) if wanted.faults else []
     stopped = asyncio.ensure_future(until_stopped())
@@ -73,7 +73,7 @@ async def run_sandbox(wanted: Sandbox) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _tenant(store: Store, wanted: Sandbox, number: int) -> str:
+async def _tenant(store: Store, wanted: SandboxServer, number: int) -> str:
     limits = {"rate_per_second": wanted.rate, "rate_burst": max(1, 2 * wanted.rate)}
     account = await create_account(
         store, _account_name(number), admin=f"admin{number + 1}@sandbox.example",
@@ -91,7 +91,7 @@ def _temporary_folder() -> Path:
     return folder
 
 
-def _say_ready(url: str, tokens: list[str], wanted: Sandbox, folder: Path) -> None:
+def _say_ready(url: str, tokens: list[str], wanted: SandboxServer, folder: Path) -> None:
     tenants = [
         {"base_url": url, "token": token, "account": _account_name(number)} for number, token in enumerate(tokens)
     ]

@@ -12,7 +12,7 @@ import orjson
 
 from documo.access.sign_ins import RefusedSignIns
 from documo.request_log import Entry, RequestLog
-from documo.scim_service.request.exchange import MEDIA_TYPE, Answer, MethodNotAllowed, Request
+from documo.scim_service.request.exchange import MEDIA_TYPE, MethodNotAllowed, Request, ScimAnswer
 from documo.scim_service.request.failures import Throttled, retry_after, scim_error
 from documo.scim_service.request.hosts import Hosts
 from documo.scim_service.request.routes import dispatch
@@ -55,7 +55,7 @@ class ScimApp:
         if seen.request is not None:
             self._request_log.add(Entry.of(seen.request, answer, scope, headers, seconds=time.perf_counter() - begun))
 
-    async def _answer(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], seen: _Seen) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], seen: _Seen) -> ScimAnswer:
         base_url, only_tenant = await self._hosts.base_url_for(scope["headers"])
         caller = await self._caller(headers, only_tenant)
         path: str = scope["path"]
@@ -106,14 +106,14 @@ class _Seen:
         self.request: Request | None = None
 
 
-def error_answer(error: ScimError) -> Answer:
+def error_answer(error: ScimError) -> ScimAnswer:
     """The response for a SCIM error, with the headers that belong to it."""
     headers: tuple[tuple[bytes, bytes], ...] = (_CHALLENGE,) if error.status == 401 else ()
     if isinstance(error, MethodNotAllowed):
         headers = ((b"allow", ", ".join(error.allowed).encode()),)
     if seconds := retry_after(error):
         headers = ((b"retry-after", str(seconds).encode()),)
-    return Answer(error.status, orjson.dumps(error.error_body()), headers=headers)
+    return ScimAnswer(error.status, orjson.dumps(error.error_body()), headers=headers)
 
 
 async def _body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
@@ -125,7 +125,7 @@ async def _body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> by
         raise invalid_syntax(str(error)) from None
 
 
-async def _send(send: Send, answer: Answer) -> None:
+async def _send(send: Send, answer: ScimAnswer) -> None:
     headers = list(answer.headers)
     if answer.body:
         headers.append(_CONTENT_TYPE)

@@ -62,7 +62,7 @@ class Store:
             yield connection
 
 
-class Rehearsal(Store):
+class DatabaseRehearsal(Store):
     """A store that runs everything inside one transaction, which is rolled back at the end."""
 
     is_rehearsal = True
@@ -80,12 +80,12 @@ class Rehearsal(Store):
 
 
 @asynccontextmanager
-async def rehearsing(store: Store) -> AsyncIterator[Rehearsal]:
+async def rehearsing(store: Store) -> AsyncIterator[DatabaseRehearsal]:
     """A store for the length of the block, whose changes are rolled back."""
     async with store.pool.connection() as connection:
         await connection.execute("begin")
         try:
-            yield Rehearsal(store, connection)
+            yield DatabaseRehearsal(store, connection)
         finally:
             await connection.rollback()
 

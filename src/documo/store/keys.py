@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
 
-__all__ = ["Connection", "EndedKey", "KeyRow", "Principal"]
+__all__ = ["Connection", "EndedKey", "KeyPrincipal", "KeyRow"]
 
 
 class _NewKey(Protocol):
@@ -49,7 +49,7 @@ class KeyRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Principal:
+class KeyPrincipal:
     """The caller behind a valid key. *role* is the effective role of the key's owner."""
 
     key_id: str
@@ -116,7 +116,7 @@ async def expire(connection: Connection, tenant_id: int, key_id: str, at: dateti
     )
 
 
-async def principal(connection: Connection, digest: bytes) -> Principal | None:
+async def principal(connection: Connection, digest: bytes) -> KeyPrincipal | None:
     """The principal of the key with this hash, or None if the key is unknown or ended, or its owner is inactive or deleted."""
     cursor = await connection.execute(
         "select k.id::text, k.tenant_id, k.member_id::text, k.scopes, k.expires_at, k.kind, a.default_role"
@@ -135,7 +135,7 @@ async def principal(connection: Connection, digest: bytes) -> Principal | None:
     owner = await cursor.fetchone()
     if owner is None:
         return None
-    return Principal(key[0], key[1], key[2], frozenset(key[3]), owner[0] or key[6], key[4], key[5])
+    return KeyPrincipal(key[0], key[1], key[2], frozenset(key[3]), owner[0] or key[6], key[4], key[5])
 
 
 async def ended(connection: Connection, digest: bytes) -> EndedKey | None:

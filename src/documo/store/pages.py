@@ -20,7 +20,7 @@ TIMEOUT = "select set_config('statement_timeout', %s, true)"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ResourcePage:
     """Which resources, in which order; *condition* is over `resources r` and `resource_search s`."""
 
     tenant_id: int
@@ -33,7 +33,7 @@ class Page:
     bound: Mapping[str, Any] | None = None
 
 
-def page(wanted: Page) -> Statement:
+def page(wanted: ResourcePage) -> Statement:
     """Rows of the sort value as text, followed by `Row`, in the order of the page.
 
     A page without a filter comes with *bound*, the values of the placeholders in its condition: planning costs more than running it,
@@ -63,13 +63,13 @@ def page(wanted: Page) -> Statement:
     return statement, {**(wanted.bound or {}), "offset": wanted.offset} if is_bound else ()
 
 
-def count(wanted: Page) -> Statement:
+def count(wanted: ResourcePage) -> Statement:
     """The number of resources on all pages."""
     source = _source(wanted.tenant_id, wanted.kinds, wanted.condition, with_search=_mentions_search(wanted.condition))
     return SQL("select count(*) {}").format(source), ()
 
 
-def estimate(wanted: Page) -> Statement:
+def estimate(wanted: ResourcePage) -> Statement:
     """The planner's estimate of `count`, to be read with `estimated`."""
     source = _source(wanted.tenant_id, wanted.kinds, wanted.condition, with_search=_mentions_search(wanted.condition))
     return SQL("explain (format json) select r.id {}").format(source), ()
@@ -111,7 +111,7 @@ def _source(tenant_id: int, kinds: Sequence[str], condition: Composable | None, 
     )
 
 
-def _needs_search(wanted: Page) -> bool:
+def _needs_search(wanted: ResourcePage) -> bool:
     return any(_mentions_search(part) for part in (wanted.condition, wanted.order, wanted.sort_value))
 
 

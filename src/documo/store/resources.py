@@ -26,7 +26,7 @@ COLUMNS = (
 COLUMNS_AND_GROUPS = f"{COLUMNS}, {GROUPS}"
 
 
-class Row(NamedTuple):
+class ResourceRow(NamedTuple):
     """One resource as it is stored; times in ISO 8601, *groups* a JSON list of [id, name] or None."""
 
     id: str
@@ -53,7 +53,7 @@ class Stored(NamedTuple):
     groups: str | None
 
 
-class Columns(NamedTuple):
+class ResourceColumns(NamedTuple):
     """The columns derived from a document when it is written."""
 
     unique_name: str | None
@@ -115,7 +115,12 @@ select id::text, version, to_char(last_modified, '{TIME}') from changed
 
 
 def item_of(
-    resource_id: str, document: dict[str, Any], columns: Columns, *, version: int = 1, password_hash: str | None = None
+    resource_id: str,
+    document: dict[str, Any],
+    columns: ResourceColumns,
+    *,
+    version: int = 1,
+    password_hash: str | None = None,
 ) -> dict[str, Any]:
     """One resource for `create` or `update`."""
     return {
@@ -146,7 +151,7 @@ def update(tenant_id: int, items: Sequence[dict[str, Any]]) -> Statement:
 
 
 def read(tenant_id: int, ids: Sequence[str]) -> Statement:
-    """`Row`s of the current (not deleted) resources among *ids*."""
+    """`ResourceRow`s of the current (not deleted) resources among *ids*."""
     return (
         f"select {COLUMNS_AND_GROUPS} from resources r where r.tenant_id = %s and r.id = any(%s::uuid[])"  # noqa: S608 -- constants
         " and r.deleted_at is null",
@@ -155,7 +160,7 @@ def read(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def read_by_name(tenant_id: int, kind: str, names: Sequence[str]) -> Statement:
-    """Rows of the unique name, followed by `Row`, of the current resources with one of *names*."""
+    """Rows of the unique name, followed by `ResourceRow`, of the current resources with one of *names*."""
     return (
         f"select r.unique_name, {COLUMNS_AND_GROUPS} from resources r where r.tenant_id = %s and r.kind = %s"  # noqa: S608 -- constants
         " and r.unique_name = any(%s) and r.deleted_at is null",
@@ -164,7 +169,7 @@ def read_by_name(tenant_id: int, kind: str, names: Sequence[str]) -> Statement:
 
 
 def read_by_external_id(tenant_id: int, kind: str, external_ids: Sequence[str], limit: int) -> Statement:
-    """Rows of the external id, followed by `Row`, of at most *limit* current resources for each."""
+    """Rows of the external id, followed by `ResourceRow`, of at most *limit* current resources for each."""
     return (
         f"select n.value, {COLUMNS_AND_GROUPS} from unnest(%s::text[]) as n(value) cross join lateral ("  # noqa: S608 -- constants
         "select * from resources e where e.tenant_id = %s and e.kind = %s and e.external_id = n.value and e.deleted_at is null"

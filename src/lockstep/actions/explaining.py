@@ -12,7 +12,7 @@ from lockstep.actions.previews import LazyReader, find_anybody, read_failed
 from lockstep.actions.standing import ways_in
 from lockstep.configuration.rules import Scope
 from lockstep.engine.decisions.effects import predicted_plan
-from lockstep.engine.decisions.explain import Circumstances, Decision, Explanation, explain
+from lockstep.engine.decisions.explain import Circumstances, Explanation, WriteDecision, explain
 from lockstep.engine.records import ObjectKind, Plan, SourceObject
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.ports import TargetError
@@ -28,7 +28,7 @@ MOST_NAMED = 3  # assignments or groups listed by name; further ones are only co
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedObject:
     """An explanation. *failed*: why the application could not be asked; it then covers only what is known without it."""
 
     plan: Plan
@@ -47,7 +47,7 @@ async def only_application(context: Context) -> str:
     raise invalid("More than one application exists; name one", next_step=f"One of: {', '.join(names)}")
 
 
-async def explain_person(context: Context, user: str, app: str) -> Explained:
+async def explain_person(context: Context, user: str, app: str) -> ExplainedObject:
     """The plan for one person at present with its ladder of gates, and anything that prevents it from being carried out."""
     async with services_of(context) as services, AsyncExitStack() as stack:
         async with context.reading() as connection:
@@ -67,7 +67,7 @@ async def explain_person(context: Context, user: str, app: str) -> Explained:
             plan = predicted_plan(obj, link, job.configuration, services.moment(), known.account_ids)
             unasked = f"{job.row.app_display_name} could not be asked: {failed.detail}"
             circumstances = replace(circumstances, unasked=unasked)
-    return Explained(plan, explain(plan, circumstances), failed)
+    return ExplainedObject(plan, explain(plan, circumstances), failed)
 
 
 async def _circumstances(connection: Connection, job: Job, obj: SourceObject) -> Circumstances:
@@ -92,17 +92,17 @@ async def _unverified(connection: Connection, job: Job, obj: SourceObject) -> li
     ]
 
 
-async def _decision(connection: Connection, job: Job, obj: SourceObject) -> tuple[Decision | None, str]:
+async def _decision(connection: Connection, job: Job, obj: SourceObject) -> tuple[WriteDecision | None, str]:
     app = job.row.app_name
     for one in await held_operations.held_operations(connection, job.id, source_id=obj.id):
         what = what_is_held(one.action, dict(one.error))
         since = f"{one.planned_at:%Y-%m-%d %H:%M} UTC"
         command = f"lockstep deletes list {app} --user {obj.display}"
-        return Decision.HELD, f"Waiting for approval since {since} ({what}): {command}"
+        return WriteDecision.HELD, f"Waiting for approval since {since} ({what}): {command}"
     rejected = (await rejections_among(connection, job.id, obj.kind.value, [obj.id])).get(obj.id)
     if rejected is None:
         return None, ""
-    return Decision.REJECTED, (
+    return WriteDecision.REJECTED, (
         f"The {rejected.action} was rejected by {rejected.by or 'someone'} on {rejected.at:%Y-%m-%d %H:%M} UTC and is not sent. "
         f"To send it anyway: lockstep deletes approve {app} --rejected --user {obj.display}"
     )

@@ -31,7 +31,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthFinding:
     """One line of `doctor`. *remedy* is "" if nothing is wrong."""
 
     name: str
@@ -48,7 +48,7 @@ async def left_undone(context: Context, touched: Collection[str]) -> list[str]:
         return await jobs.applications_with_work(connection, touched)
 
 
-async def sealed(context: Context) -> list[Finding]:
+async def sealed(context: Context) -> list[HealthFinding]:
     """Whether the key decrypts the stored tokens; one finding for each token that it does not decrypt."""
     async with context.reading() as connection:
         stored = await credentials.sealed_secrets(connection)
@@ -57,13 +57,13 @@ async def sealed(context: Context) -> list[Finding]:
         try:
             context.vault.open(envelope, purpose=TOKEN, name=app, shown=name)
         except LockstepError as shut:
-            failed.append(Finding("secrets", Level.FAIL, f"{shut.detail}. {shut.why}", shut.next_step))
+            failed.append(HealthFinding("secrets", Level.FAIL, f"{shut.detail}. {shut.why}", shut.next_step))
     if stored and not failed:
-        return [Finding("secrets", Level.OK, "the key decrypts every stored token")]
+        return [HealthFinding("secrets", Level.OK, "the key decrypts every stored token")]
     return failed
 
 
-async def examine(context: Context) -> list[Finding]:
+async def examine(context: Context) -> list[HealthFinding]:
     """Check the database, the worker, every application, and the sources that could not be read."""
     async with context.reading() as connection:
         found = [*await _database(connection), await _worker(connection)]
@@ -74,10 +74,10 @@ async def examine(context: Context) -> list[Finding]:
     return found
 
 
-async def failing_sources(connection: Connection) -> list[Finding]:
+async def failing_sources(connection: Connection) -> list[HealthFinding]:
     """Sources whose last read failed: people who joined or left since then are not known."""
     return [
-        Finding(
+        HealthFinding(
             f"source {one.name}",
             Level.WARN,
             f"the last import failed: {failure}",
@@ -88,7 +88,7 @@ async def failing_sources(connection: Connection) -> list[Finding]:
     ]
 
 
-async def _unclaimed(connection: Connection, row: JobRow) -> list[Finding]:
+async def _unclaimed(connection: Connection, row: JobRow) -> list[HealthFinding]:
     """Accounts that our creates made, or may have made, and that have no link."""
     made = await made_accounts.unclaimed(connection, row.id)
     if not made:
@@ -96,7 +96,7 @@ async def _unclaimed(connection: Connection, row: JobRow) -> list[Finding]:
     names = sorted({one.display for one in made})
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     return [
-        Finding(
+        HealthFinding(
             f"app {row.app_name}", Level.WARN,
             f"{counted(len(made), 'account')} may have been created without a link, for {shown}",
             f"See which exist: lockstep links {row.app_name} --orphans; "
@@ -105,7 +105,7 @@ async def _unclaimed(connection: Connection, row: JobRow) -> list[Finding]:
     ]  # fmt: skip
 
 
-async def _database(connection: Connection) -> list[Finding]:
+async def _database(connection: Connection) -> list[HealthFinding]:
     cursor = await connection.execute(
         "select current_setting('server_version'), current_setting('server_version_num')::int, pg_is_in_recovery()"
     )
@@ -113,51 +113,55 @@ async def _database(connection: Connection) -> list[Finding]:
     version, number, recovering = row or ("", 0, False)
     if number < _OLDEST_POSTGRES:
         return [
-            Finding("PostgreSQL", Level.FAIL, f"PostgreSQL {version} is too old", "Upgrade to PostgreSQL 15 or newer")
+            HealthFinding(
+                "PostgreSQL", Level.FAIL, f"PostgreSQL {version} is too old", "Upgrade to PostgreSQL 15 or newer"
+            )
         ]
     if recovering:
         return [
-            Finding("PostgreSQL", Level.FAIL, f"PostgreSQL {version} is in recovery and therefore read-only",
+            HealthFinding("PostgreSQL", Level.FAIL, f"PostgreSQL {version} is in recovery and therefore read-only",
                     "Wait for the recovery, or point DATABASE_URL to the primary server")
         ]  # fmt: skip
-    return [Finding("PostgreSQL", Level.OK, f"PostgreSQL {version} answers")]
+    return [HealthFinding("PostgreSQL", Level.OK, f"PostgreSQL {version} answers")]
 
 
-async def _worker(connection: Connection) -> Finding:
+async def _worker(connection: Connection) -> HealthFinding:
     if await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS):
-        return Finding("worker", Level.OK, f"a worker was active in the last {WORKER_SILENT_SECONDS:.0f} s")
+        return HealthFinding("worker", Level.OK, f"a worker was active in the last {WORKER_SILENT_SECONDS:.0f} s")
     waiting = await jobs.count_waiting_leavers(connection)
     text = "no worker is running, so nothing is provisioned"
     if not waiting:
-        return Finding("worker", Level.WARN, text, "Start one: lockstep serve")
+        return HealthFinding("worker", Level.WARN, text, "Start one: lockstep serve")
     verb = "waits" if waiting == 1 else "wait"
     remedy = "Start one: lockstep serve. Or process it now: lockstep run APP --wait"
-    return Finding("worker", Level.FAIL, f"{text}; {counted(waiting, 'object')} {verb} to lose access", remedy)
+    return HealthFinding("worker", Level.FAIL, f"{text}; {counted(waiting, 'object')} {verb} to lose access", remedy)
 
 
-async def _application(connection: Connection, row: JobRow) -> Finding:
+async def _application(connection: Connection, row: JobRow) -> HealthFinding:
     name = f"app {row.app_name}"
     credential = await credentials.read_credential(connection, row.app)
     if credential is None or not credential.has_secret:
         remedy = f"Set them: lockstep creds set {row.app_name} --tenant-url URL --token-stdin"
-        return Finding(name, Level.FAIL if row.status == "on" else Level.WARN, "has no credentials", remedy)
+        return HealthFinding(name, Level.FAIL if row.status == "on" else Level.WARN, "has no credentials", remedy)
     stands = (await status_of(connection, row)).headline
     if stands.standing in _FAILS:
-        return Finding(name, Level.FAIL, stands.sentence, stands.next_step)
+        return HealthFinding(name, Level.FAIL, stands.sentence, stands.next_step)
     test = f"lockstep creds test {row.app_name}"
     if credential.test_result is None:
-        return Finding(
+        return HealthFinding(
             name, Level.WARN, "the connection has not been tested since the credentials were set", f"Test it: {test}"
         )
     tried = [one for one in credential.test_result.get("probes", []) if one.get("tried", True)]
     failed = next((one for one in tried if not one.get("passed")), None)
     if failed is not None:
         remedy = f"{failed.get('remedy') or 'Correct it'}; then: {test}"
-        return Finding(name, Level.FAIL, f"the last connection test failed: {failed.get('sentence', '')}", remedy)
+        return HealthFinding(name, Level.FAIL, f"the last connection test failed: {failed.get('sentence', '')}", remedy)
     if stands.exit_code and row.status == "on" and stands.standing is not Standing.NO_WORKER:
-        return Finding(name, Level.WARN, stands.sentence, stands.next_step)
+        return HealthFinding(name, Level.WARN, stands.sentence, stands.next_step)
     state = "on" if row.is_on else "off"
-    return Finding(name, Level.OK, f"connection tested, {len(tried)} of {len(tried)} passed; provisioning is {state}")
+    return HealthFinding(
+        name, Level.OK, f"connection tested, {len(tried)} of {len(tried)} passed; provisioning is {state}"
+    )
 
 
 async def forget_unreadable(context: Context) -> list[str]:

@@ -11,7 +11,7 @@ from lockstep.actions.status import WORKER_SILENT_SECONDS
 from lockstep.postgres.pool import Connection
 from lockstep.storage import jobs, measures, operations, outbound_places, sources
 from lockstep.storage.jobs import JobRow
-from lockstep.storage.measures import Waiting, WrittenTally
+from lockstep.storage.measures import WaitingCounts, WrittenTally
 
 STATES = ("not_started", "paused", "quarantined", "active")
 _STATEMENT_SECONDS = 5.0
@@ -76,7 +76,7 @@ def _states(rows: Sequence[JobRow]) -> Metric:
     return family
 
 
-def _waits(names: Mapping[str, str], waiting: Sequence[Waiting]) -> list[Metric]:
+def _waits(names: Mapping[str, str], waiting: Sequence[WaitingCounts]) -> list[Metric]:
     by_job = {one.job: one for one in waiting}
     changes = _gauge("changes_waiting", "Objects with a change that was not attempted yet", "application")
     oldest = _gauge(
@@ -88,7 +88,7 @@ def _waits(names: Mapping[str, str], waiting: Sequence[Waiting]) -> list[Metric]
         "leavers_waiting_oldest_seconds", "How long the first of those people has been waiting", "application"
     )
     for job, name in names.items():
-        one = by_job.get(job, Waiting(job, 0, 0.0, 0, 0, 0.0))
+        one = by_job.get(job, WaitingCounts(job, 0, 0.0, 0, 0, 0.0))
         changes.add_metric([name], one.changes)
         oldest.add_metric([name], one.oldest_change)
         failing.add_metric([name], one.failing)

@@ -12,7 +12,7 @@ from lockstep.actions.context import PEOPLE_WRITE, Context, audit
 from lockstep.actions.lookup import find_deleted_person, find_person
 from lockstep.actions.standing import AppStanding, standings
 from lockstep.directory import lifecycle
-from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES, Attribute
+from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES, DirectoryAttribute
 from lockstep.directory.people import (
     MANAGER,
     delete_people,
@@ -40,7 +40,7 @@ class PersonView:
     history: list[ChangeRow]
 
 
-def known_attributes(*, of_groups: bool = False) -> list[Attribute]:
+def known_attributes(*, of_groups: bool = False) -> list[DirectoryAttribute]:
     """The attributes of people (or groups) as mappings, filters and files name them."""
     return list((GROUP_ATTRIBUTES if of_groups else PERSON_ATTRIBUTES).values())
 

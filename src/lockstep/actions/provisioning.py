@@ -37,7 +37,7 @@ from lockstep.sync.cycle import frame as cycle_frame
 from lockstep.sync.cycle.judging import is_attempt_due, is_held
 from lockstep.sync.drain import on_demand
 from lockstep.sync.drain.drain import drain_job
-from lockstep.sync.drain.on_demand import Pushed as Pushed
+from lockstep.sync.drain.on_demand import PushResult as PushResult
 from lockstep.sync.drive import Drive
 
 
@@ -219,7 +219,7 @@ async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> Async
 
 async def push(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), again: bool = False
-) -> list[Pushed]:
+) -> list[PushResult]:
     """Provision people and groups now, ahead of all others, and report for each what was done and why.
 
     *again* also sends values that the application did not keep before; if it keeps one now, that counts for all objects. Works while
@@ -240,7 +240,7 @@ async def push(
             await context.after_commit(frozenset({row.id}))
         async with context.reading(PROVISIONING_WRITE) as connection:
             job = await services.compiled(connection, await job_row(connection, app))
-        results: list[Pushed] = []
+        results: list[PushResult] = []
         for kind, ids in ((ObjectKind.USER, people), (ObjectKind.GROUP, named)):
             if ids:
                 results += await on_demand.push(services, job, kind, ids, initiated_by=context.actor.name)

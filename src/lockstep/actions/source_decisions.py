@@ -19,7 +19,7 @@ _BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class SourceDecision:
     """The effect of a decision. *left*: people, groups and memberships that left; *renamed*: people with a new key."""
 
     left: int = 0
@@ -38,7 +38,7 @@ async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> di
         }
 
 
-async def confirm_hold(context: Context, name: str) -> Decision:
+async def confirm_hold(context: Context, name: str) -> SourceDecision:
     """Remove the objects that the source no longer contains, and set the new key of renamed people, who keep their accounts."""
     holds = await _holds(context, name)
     left = renamed = 0
@@ -49,16 +49,16 @@ async def confirm_hold(context: Context, name: str) -> Decision:
         while some := await _let_some_leave(context, hold):
             left += some[1]
     await _decide(context, holds, "confirmed", left=left)
-    return Decision(left=left, renamed=renamed)
+    return SourceDecision(left=left, renamed=renamed)
 
 
-async def reject_hold(context: Context, name: str) -> Decision:
+async def reject_hold(context: Context, name: str) -> SourceDecision:
     """Keep the objects that the source no longer contains, until another import asks again. People who seemed renamed count as two
     people from now on.
     """
     holds = await _holds(context, name)
     await _decide(context, holds, "rejected", left=0)
-    return Decision(
+    return SourceDecision(
         kept=sum(hold.missing for hold in holds if hold.kind != RENAMING),
         told_apart=sum(hold.missing for hold in holds if hold.kind == RENAMING),
     )

@@ -11,7 +11,7 @@ from lockstep.actions.context import SOURCES_WRITE, Context, audit
 from lockstep.actions.lookup import find_source
 from lockstep.actions.restore import note_read_again
 from lockstep.configuration.files.names import LOCAL_SOURCE, SOURCE_RULE, is_source_name
-from lockstep.directory.intake import Guard as Guard
+from lockstep.directory.intake import IntakeGuard as IntakeGuard
 from lockstep.directory.intake import IntakeOptions as IntakeOptions
 from lockstep.directory.intake import delete_objects, rehearsing, take_pass
 from lockstep.directory.rows import PassKind as PassKind

@@ -7,7 +7,7 @@ import orjson
 from lockstep.actions.configuration_export import token_reference
 from lockstep.actions.mappings import SOURCE_NAMES
 from lockstep.configuration.document.strict_json import Part
-from lockstep.configuration.entra.schema import Imported, import_schema
+from lockstep.configuration.entra.schema import ImportedSchema, import_schema
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind
 from lockstep.configuration.files.sections import provisioning_from_json
 from lockstep.configuration.files.write import write_documents
@@ -38,7 +38,7 @@ def imported(text: str, file: str, *, app: str, template: str = "") -> tuple[str
     return write_documents([ConfigDocument(DocumentKind.APPLICATION, app, spec)]), _report(found, credentials)
 
 
-def _report(found: Imported, credentials: dict[str, str]) -> list[str]:
+def _report(found: ImportedSchema, credentials: dict[str, str]) -> list[str]:
     groups = {
         severity: [one for one in found.findings if one.severity == severity]
         for severity in ("error", "warning", "kept")

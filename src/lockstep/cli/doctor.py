@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import click
 
 from lockstep.actions.context import Context
-from lockstep.actions.health import Finding, Level, examine, sealed
+from lockstep.actions.health import HealthFinding, Level, examine, sealed
 from lockstep.actions.outbound import list_places
 from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.session import has_data, session, settings_of
@@ -49,86 +49,94 @@ def doctor(output: Output) -> int:
     return 1 if Level.FAIL in levels else 0
 
 
-def _lines(one: Finding) -> Iterator[str]:
+def _lines(one: HealthFinding) -> Iterator[str]:
     yield f"  {one.level.value:<5} {one.name:<16} {safe(one.text)}"
     if one.remedy:
         yield f"        {'':<16} next: {safe(one.remedy)}"
 
 
-def _python() -> Iterator[Finding]:
+def _python() -> Iterator[HealthFinding]:
     version = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info[:2] < OLDEST_PYTHON:
-        yield Finding("Python", Level.FAIL, f"Python {version} is too old", "Install Python 3.11 or newer")
+        yield HealthFinding("Python", Level.FAIL, f"Python {version} is too old", "Install Python 3.11 or newer")
     else:
-        yield Finding("Python", Level.OK, f"Python {version}")
+        yield HealthFinding("Python", Level.OK, f"Python {version}")
 
 
-def _folder(settings: Settings) -> Iterator[Finding]:
+def _folder(settings: Settings) -> Iterator[HealthFinding]:
     data = settings.data
     if not data.exists():
-        yield Finding("data folder", Level.WARN, f"{data} does not exist yet; it is created on first start",
+        yield HealthFinding("data folder", Level.WARN, f"{data} does not exist yet; it is created on first start",
                       "Choose another: --data FOLDER")  # fmt: skip
         return
     if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
-        yield Finding("data folder", Level.FAIL, f"{data} cannot be written", f"Take ownership: chown $USER {data}")
+        yield HealthFinding(
+            "data folder", Level.FAIL, f"{data} cannot be written", f"Take ownership: chown $USER {data}"
+        )
         return
     mode = stat.S_IMODE(data.stat().st_mode)
     if mode & stat.S_IWOTH:
-        yield Finding("data folder", Level.FAIL, f"{data} is writable by everyone", f"chmod o-w {data}")
+        yield HealthFinding("data folder", Level.FAIL, f"{data} is writable by everyone", f"chmod o-w {data}")
     else:
-        yield Finding("data folder", Level.OK, f"{data} is writable, mode {mode:04o}")
+        yield HealthFinding("data folder", Level.OK, f"{data} is writable, mode {mode:04o}")
     yield _key(settings)
     yield _space(settings)
 
 
-def _key(settings: Settings) -> Finding:
+def _key(settings: Settings) -> HealthFinding:
     file = settings.data / "key"
     if settings.key is not None:
-        return Finding("key", Level.OK, "the key comes from the environment")
+        return HealthFinding("key", Level.OK, "the key comes from the environment")
     if not file.exists():
         if has_data(settings):
-            return Finding("key", Level.WARN, f"{file} is missing", "Put your copy of it back")
-        return Finding("key", Level.OK, "no key yet; it is created on first start")
+            return HealthFinding("key", Level.WARN, f"{file} is missing", "Put your copy of it back")
+        return HealthFinding("key", Level.OK, "no key yet; it is created on first start")
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & 0o077:
-        return Finding("key", Level.FAIL, f"{file} is readable by other users (mode {mode:04o})", f"chmod 600 {file}")
+        return HealthFinding(
+            "key", Level.FAIL, f"{file} is readable by other users (mode {mode:04o})", f"chmod 600 {file}"
+        )
     if not mode & 0o400:
-        return Finding("key", Level.FAIL, f"{file} is not readable by anyone (mode {mode:04o})", f"chmod 600 {file}")
+        return HealthFinding(
+            "key", Level.FAIL, f"{file} is not readable by anyone (mode {mode:04o})", f"chmod 600 {file}"
+        )
     try:
         parse_key(file.read_text(), where=str(file))
     except (OSError, UnicodeDecodeError, LockstepError):
         remedy = "Put your copy of the key back; if it is lost: lockstep key new"
-        return Finding("key", Level.FAIL, f"{file} is damaged", remedy)
-    return Finding("key", Level.OK, f"{file} is readable only by its owner")
+        return HealthFinding("key", Level.FAIL, f"{file} is damaged", remedy)
+    return HealthFinding("key", Level.OK, f"{file} is readable only by its owner")
 
 
-def _space(settings: Settings) -> Finding:
+def _space(settings: Settings) -> HealthFinding:
     free = shutil.disk_usage(settings.data).free
     text = f"{free / (1 << 30):,.1f} GiB free for the data folder"
     if free < NO_SPACE:
-        return Finding("disk", Level.FAIL, text, "Free disk space: PostgreSQL stops when the disk is full")
+        return HealthFinding("disk", Level.FAIL, text, "Free disk space: PostgreSQL stops when the disk is full")
     if free < LITTLE_SPACE:
-        return Finding("disk", Level.WARN, text, "Free disk space before the disk is full")
-    return Finding("disk", Level.OK, text)
+        return HealthFinding("disk", Level.WARN, text, "Free disk space before the disk is full")
+    return HealthFinding("disk", Level.OK, text)
 
 
-def _outbound(settings: Settings) -> Iterator[Finding]:
+def _outbound(settings: Settings) -> Iterator[HealthFinding]:
     allowed = (*settings.outbound_allow, *own_application(settings.data))
     wide = [word for word in allowed if "://" not in word and ipaddress.ip_network(word).prefixlen == 0]
     if wide:
-        yield Finding("outbound", Level.WARN, f"{', '.join(wide)} allows every address, including this machine",
+        yield HealthFinding("outbound", Level.WARN, f"{', '.join(wide)} allows every address, including this machine",
                       "List only what is needed in LOCKSTEP_OUTBOUND_ALLOW")  # fmt: skip
     elif allowed:
-        yield Finding("outbound", Level.OK, f"private addresses allowed by this environment: {', '.join(allowed)}")
+        yield HealthFinding(
+            "outbound", Level.OK, f"private addresses allowed by this environment: {', '.join(allowed)}"
+        )
 
 
-async def _listed(context: Context) -> list[Finding]:
+async def _listed(context: Context) -> list[HealthFinding]:
     """The private places that are allowed for all processes."""
     found = [one.entry for one in await list_places(context)]
-    return [Finding("outbound list", Level.OK, f"private addresses allowed: {', '.join(found)}")] if found else []
+    return [HealthFinding("outbound list", Level.OK, f"private addresses allowed: {', '.join(found)}")] if found else []
 
 
-async def _house(settings: Settings) -> list[Finding]:
+async def _house(settings: Settings) -> list[HealthFinding]:
     if not has_data(settings):
         return []
     try:
@@ -138,9 +146,9 @@ async def _house(settings: Settings) -> list[Finding]:
                 *await sealed(context),
                 *await _listed(context),
                 *await examine(context),
-                Finding("migrations", Level.OK, f"the database is at {newest}"),
+                HealthFinding("migrations", Level.OK, f"the database is at {newest}"),
             ]
     except LockstepError as failed:
         remedy = failed.next_step or "Correct the cause, then run: lockstep doctor"
         text = f"{failed.detail}. {failed.why}".rstrip(". ")
-        return [Finding("database", Level.FAIL, text, remedy)]
+        return [HealthFinding("database", Level.FAIL, text, remedy)]

@@ -8,7 +8,7 @@ import click
 
 from lockstep.actions import explaining
 from lockstep.actions.context import Context
-from lockstep.actions.explaining import Explained
+from lockstep.actions.explaining import ExplainedObject
 from lockstep.actions.previews import change_json
 from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.plans import change_lines, plan_row
@@ -35,7 +35,7 @@ def explain(user: str, app: str, named: str, output: Output) -> int:
     if app and named:
         raise click.UsageError("Name the application once: as APP or with --app")
 
-    async def work(context: Context) -> tuple[str, Explained]:
+    async def work(context: Context) -> tuple[str, ExplainedObject]:
         name = app or named or await explaining.only_application(context)
         return name, await explaining.explain_person(context, user, name)
 

@@ -24,7 +24,7 @@ from lockstep.cli.expr_show import (
 )
 from lockstep.configuration.source_names import unknown_in_expression
 from lockstep.engine.expressions import EvaluationContext, compile_expression, explain
-from lockstep.engine.expressions.cases import Failure, Report, plain, run_cases
+from lockstep.engine.expressions.cases import CaseFailure, Report, plain, run_cases
 from lockstep.engine.expressions.catalogue import CATALOGUE
 from lockstep.engine.expressions.dates import parse_date
 from lockstep.engine.moment import Moment
@@ -189,7 +189,7 @@ def _report(file: str, now: datetime) -> Report:
         raise click.UsageError(f"Cannot read {file}: {reason}") from None
 
 
-def _failure_text(failure: Failure) -> str:
+def _failure_text(failure: CaseFailure) -> str:
     name = f" {failure.id}" if failure.id else ""
     actual = _line(failure.actual) + (f"  {failure.detail}" if failure.detail else "")
     return (
@@ -199,7 +199,7 @@ def _failure_text(failure: Failure) -> str:
     )
 
 
-def _report_as_json(passed: int, failures: list[Failure]) -> dict[str, Any]:
+def _report_as_json(passed: int, failures: list[CaseFailure]) -> dict[str, Any]:
     rows = [
         {
             "file": failure.file,

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from lockstep.engine.expressions import Explained, Flow, Value
+from lockstep.engine.expressions import Diversion, ExplainedExpression, Value
 from lockstep.engine.expressions.cases import plain
 from lockstep.engine.expressions.catalogue import Example, Function
 
@@ -50,7 +50,7 @@ def _value(text: str) -> Any:
 
 def value_text(value: Value) -> str:
     """A value for a person: text unquoted, multiple values one per line, null and decisions in angle brackets."""
-    if isinstance(value, Flow):
+    if isinstance(value, Diversion):
         return value.value
     if value is None:
         return NULL
@@ -61,12 +61,12 @@ def value_text(value: Value) -> str:
     return str(value)
 
 
-def explained_lines(part: Explained, indent: int = 0) -> Iterator[str]:
+def explained_lines(part: ExplainedExpression, indent: int = 0) -> Iterator[str]:
     """One line per sub-expression, followed by its value; nested ones are indented."""
     if part.error:
         result = "error" if any(child.error for child in part.parts) else part.error
     elif part.is_reached:
-        result = part.value.value if isinstance(part.value, Flow) else orjson.dumps(plain(part.value)).decode()
+        result = part.value.value if isinstance(part.value, Diversion) else orjson.dumps(plain(part.value)).decode()
     else:
         result = "not evaluated"
     yield f"{'  ' * indent}{part.text}  =  {result}"
@@ -76,7 +76,7 @@ def explained_lines(part: Explained, indent: int = 0) -> Iterator[str]:
             yield from explained_lines(child, indent + 1)
 
 
-def explained_as_json(part: Explained) -> dict[str, Any]:
+def explained_as_json(part: ExplainedExpression) -> dict[str, Any]:
     told: dict[str, Any] = {
         "expression": part.text,
         "position": part.position,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from lockstep.actions import previews, provisioning
-from lockstep.actions.provisioning import Pushed
+from lockstep.actions.provisioning import PushResult
 from lockstep.cli.output import Column, Output, hint, output_option
 from lockstep.cli.plans import done_lines, plan_lines, plan_row
 from lockstep.cli.session import run
@@ -69,7 +69,7 @@ def _summary(plans: Sequence[Plan]) -> str:
     return f"Plan: {writes} to write, {len(plans) - writes} unchanged."
 
 
-def _row(app: str, name: str, one: Pushed) -> dict[str, Any]:
+def _row(app: str, name: str, one: PushResult) -> dict[str, Any]:
     record = one.record
     done = record.details() if record is not None else {}
     return {
@@ -86,7 +86,7 @@ def _row(app: str, name: str, one: Pushed) -> dict[str, Any]:
     }
 
 
-def _problem(app: str, one: Pushed) -> str:
+def _problem(app: str, one: PushResult) -> str:
     """Why the object has no log record; "" if there was nothing to record."""
     return one.problem or ("" if one.counted else f"Not done yet. See why: lockstep status {app}")
 

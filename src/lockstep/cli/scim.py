@@ -19,11 +19,11 @@ from lockstep.http.client import HttpClient
 from lockstep.http.outbound import Blocked, OutboundRules
 from lockstep.targets.conformance.catalogue import Client
 from lockstep.targets.conformance.report import as_curl, as_json, as_junit
-from lockstep.targets.conformance.run import CheckReport, Result, Verdict, run_checks
+from lockstep.targets.conformance.run import CheckReport, CheckVerdict, Result, run_checks
 from lockstep.vault import Secret
 
 VARIABLE = "SCIM_TOKEN"
-SIGNS = {Verdict.OK: "ok", Verdict.WARN: "warning", Verdict.FAIL: "FAILED", Verdict.SKIP: "skipped"}
+SIGNS = {CheckVerdict.OK: "ok", CheckVerdict.WARN: "warning", CheckVerdict.FAIL: "FAILED", CheckVerdict.SKIP: "skipped"}
 COLUMNS = (Column("id", "CHECK"), Column("client", "CLIENT"), Column("verdict", "VERDICT"), Column("title", "WHAT"))
 LONGEST_BODY = 2000
 
@@ -144,12 +144,12 @@ def _show(report: CheckReport, output: Output) -> None:
     if output.quiet or output.form not in ("table", "wide"):
         return
     for result in report.results:
-        if result.verdict is Verdict.FAIL and result.exchange is not None:
+        if result.verdict is CheckVerdict.FAIL and result.exchange is not None:
             click.echo("")
             for line in _exchange_lines(result):
                 click.echo(safe(line))
     click.echo("")
-    counts = ", ".join(f"{report.count(verdict)} {SIGNS[verdict]}" for verdict in Verdict)
+    counts = ", ".join(f"{report.count(verdict)} {SIGNS[verdict]}" for verdict in CheckVerdict)
     click.echo(f"{counts}; {report.requests} requests in {report.seconds:.1f} s")
 
 

@@ -10,7 +10,7 @@ import click
 
 from lockstep.actions import sources as actions
 from lockstep.actions.context import Context
-from lockstep.actions.sources import Guard, IntakeOptions, PassKind, PassResult, counts_of
+from lockstep.actions.sources import IntakeGuard, IntakeOptions, PassKind, PassResult, counts_of
 from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
@@ -66,7 +66,7 @@ def import_(
     """
     if group and kind not in (None, str(PassKind.MEMBERS)):
         raise click.UsageError(f"--group means that FILE lists members of a group, so it cannot contain {kind}")
-    options = IntakeOptions(Guard(percent=max_drop, least=max_drop_count), most_named=_NAMED[dry_run])
+    options = IntakeOptions(IntakeGuard(percent=max_drop, least=max_drop_count), most_named=_NAMED[dry_run])
     given = config_from([], ReadingOptions(**reading))
 
     async def work(context: Context) -> tuple[str, list[PassResult]]:

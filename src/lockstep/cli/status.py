@@ -15,7 +15,7 @@ import click
 
 from lockstep.actions import status as actions
 from lockstep.actions.context import Context
-from lockstep.actions.health import Finding, failing_sources
+from lockstep.actions.health import HealthFinding, failing_sources
 from lockstep.actions.status import Cycle, JobStatus
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.provision import counts_text, cycle_row
@@ -52,7 +52,7 @@ def status(app: str | None, watch: bool, output: Output) -> int:
     if watch:
         run(lambda context: _watch(context, read, app, output))
 
-    async def once(context: Context) -> tuple[list[JobStatus], list[Finding]]:
+    async def once(context: Context) -> tuple[list[JobStatus], list[HealthFinding]]:
         statuses = await read(context)
         async with context.reading() as connection:
             return statuses, await failing_sources(connection)

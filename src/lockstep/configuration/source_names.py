@@ -12,7 +12,7 @@ from lockstep.configuration.document.strict_json import unknown_word
 from lockstep.configuration.findings import Finding
 from lockstep.engine.decisions.source_record import IS_SOFT_DELETED, OF_MANAGER
 from lockstep.engine.expressions import ExpressionError, compile_expression
-from lockstep.engine.expressions.tree import Attribute, walk
+from lockstep.engine.expressions.tree import AttributeNode, walk
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.conditions import AllOf, AnyOf, Clause, Condition, ExpressionClause, MemberOf, NotThis
 from lockstep.engine.rules.configuration import AttributeMapping, Direct, Expression, JobConfiguration, ObjectMapping
@@ -73,7 +73,7 @@ def unknown_in_expression(text: str, place: str, known: Collection[str]) -> Iter
     except ExpressionError:
         return
     for node in walk(tree):
-        if isinstance(node, Attribute) and not is_known(node.name, known):
+        if isinstance(node, AttributeNode) and not is_known(node.name, known):
             found = _finding(node.name, place, known)
             yield Finding(found.severity, place, f"{found.message} It is at character {node.position}.")
 
@@ -98,7 +98,7 @@ def expression_in_known_case(text: str, known: Collection[str]) -> str:
     except ExpressionError:
         return text
     nodes = [
-        node for node in walk(tree) if isinstance(node, Attribute) and in_known_case(node.name, known) != node.name
+        node for node in walk(tree) if isinstance(node, AttributeNode) and in_known_case(node.name, known) != node.name
     ]
     for node in sorted(nodes, key=lambda one: one.position, reverse=True):
         begin = text.index(node.name, node.position - 1)

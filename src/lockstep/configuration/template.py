@@ -28,7 +28,7 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
-class TenantUrl:
+class TenantUrlRule:
     """The tenant URL. *default* is "" if every customer has a URL of their own. *custom_domain*: customers may use their own host."""
 
     default: str = ""
@@ -45,7 +45,7 @@ class Template:
     description: str
     documentation: str
     capabilities: Capabilities
-    tenant_url: TenantUrl
+    tenant_url: TenantUrlRule
     attributes: Mapping[ObjectKind, tuple[TargetAttribute, ...]]
     provisioning: Mapping[str, Any]
     roles: tuple[AppRole, ...] = ()

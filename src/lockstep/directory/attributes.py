@@ -17,7 +17,7 @@ from lockstep.directory.dates import ANY_FORM, DateForm, orders_of, read_date
 from lockstep.wording import counted
 
 
-class AttributeType(StrEnum):
+class DirectoryType(StrEnum):
     STRING = "String"
     BOOLEAN = "Boolean"
     INTEGER = "Integer"
@@ -50,28 +50,28 @@ class UnreadableValue(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Attribute:
+class DirectoryAttribute:
     """One attribute of the directory. *max_length*: characters of one value."""
 
     name: str
-    type: AttributeType = AttributeType.STRING
+    type: DirectoryType = DirectoryType.STRING
     max_length: int = 1024
 
 
-def _table(*rows: str) -> dict[str, Attribute]:
+def _table(*rows: str) -> dict[str, DirectoryAttribute]:
     """Parse `name type length` for each attribute; the defaults are String and 1024."""
-    words = {"bool": AttributeType.BOOLEAN, "int": AttributeType.INTEGER, "date": AttributeType.DATE_TIME,
-             "list": AttributeType.STRINGS}  # fmt: skip
+    words = {"bool": DirectoryType.BOOLEAN, "int": DirectoryType.INTEGER, "date": DirectoryType.DATE_TIME,
+             "list": DirectoryType.STRINGS}  # fmt: skip
     found = {}
     for row in rows:
         name, *rest = row.split()
-        kind = next((words[word] for word in rest if word in words), AttributeType.STRING)
+        kind = next((words[word] for word in rest if word in words), DirectoryType.STRING)
         length = next((int(word) for word in rest if word.isdigit()), 1024)
-        found[name] = Attribute(name, kind, length)
+        found[name] = DirectoryAttribute(name, kind, length)
     return found
 
 
-PERSON_ATTRIBUTES: Mapping[str, Attribute] = _table(
+PERSON_ATTRIBUTES: Mapping[str, DirectoryAttribute] = _table(
     # identity
     "userPrincipalName", "accountEnabled bool", "displayName 256", "givenName 64", "surname 64", "mail", "mailNickname 64",
     "otherMails list", "proxyAddresses list", "imAddresses list", "userType 64", "creationType 64", "originalUserPrincipalName",
@@ -99,7 +99,7 @@ PERSON_ATTRIBUTES: Mapping[str, Attribute] = _table(
     "schools list", "skills list", "businessPhones list", "thumbnailPhoto",
 )  # fmt: skip
 
-GROUP_ATTRIBUTES: Mapping[str, Attribute] = _table(
+GROUP_ATTRIBUTES: Mapping[str, DirectoryAttribute] = _table(
     "displayName 256", "description", "mail", "mailNickname 64", "mailEnabled bool", "securityEnabled bool", "groupTypes list",
     "membershipRule", "visibility 32", "classification", "preferredLanguage 64", "proxyAddresses list", "createdDateTime date",
     "onPremisesSyncEnabled bool", "onPremisesSamAccountName", "isAssignableToRole bool", "theme 64",
@@ -158,17 +158,17 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MOST_VALUES = 200
 
 
-def person_attribute(name: str) -> Attribute | None:
+def person_attribute(name: str) -> DirectoryAttribute | None:
     """The attribute *name*, in any case or under another name in Graph; an extension attribute only in its exact case."""
     if _EXTENSION.fullmatch(name):
-        return Attribute(name)
+        return DirectoryAttribute(name)
     folded = name.strip().lower()
     return _FOLDED.get(folded) or PERSON_ATTRIBUTES.get(ALIASES.get(squeezed(name), ""))
 
 
-def group_attribute(name: str) -> Attribute | None:
+def group_attribute(name: str) -> DirectoryAttribute | None:
     if _EXTENSION.fullmatch(name):
-        return Attribute(name)
+        return DirectoryAttribute(name)
     return _FOLDED_GROUPS.get(name.strip().lower())
 
 
@@ -185,7 +185,7 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFC", seen).strip()
 
 
-def parse_value(attribute: Attribute, text: str, dates: DateForm = ANY_FORM) -> Any:
+def parse_value(attribute: DirectoryAttribute, text: str, dates: DateForm = ANY_FORM) -> Any:
     """The value of *text*; None for empty text. Texts are composed (NFC). Raises UnreadableValue."""
     text = text.strip()
     if not text:
@@ -198,24 +198,24 @@ def parse_value(attribute: Attribute, text: str, dates: DateForm = ANY_FORM) -> 
     if _CONTROL.search(text):
         raise UnreadableValue(Cause.CONTROL, "contains a control character")
     match attribute.type:
-        case AttributeType.STRING:
+        case DirectoryType.STRING:
             return _short(attribute, text)
-        case AttributeType.BOOLEAN:
+        case DirectoryType.BOOLEAN:
             return parse_boolean(attribute, text)
-        case AttributeType.INTEGER:
+        case DirectoryType.INTEGER:
             if not re.fullmatch(r"-?\d{1,18}", text, re.ASCII):
                 raise UnreadableValue(Cause.NUMBER, f'must be a whole number, not "{shown(text)}"')
             return int(text)
-        case AttributeType.DATE_TIME:
+        case DirectoryType.DATE_TIME:
             return _date(text, dates)
-        case AttributeType.STRINGS:
+        case DirectoryType.STRINGS:
             values = [_short(attribute, part.strip()) for part in _SEPARATOR.split(text.strip("[]")) if part.strip()]
             if len(values) > _MOST_VALUES:
                 raise UnreadableValue(Cause.LENGTH, f"has {counted(len(values), 'value')}; the limit is {_MOST_VALUES}")
             return values or None
 
 
-def parse_boolean(attribute: Attribute, text: str) -> bool:
+def parse_boolean(attribute: DirectoryAttribute, text: str) -> bool:
     """Parse yes or no in several languages and, for accounts, words such as Active and Disabled. Raises UnreadableValue."""
     word = text.strip().casefold()
     found = WORDS.get(word)
@@ -239,7 +239,7 @@ def shown(text: str, *, limit: int = 60) -> str:
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
-def _short(attribute: Attribute, text: str) -> str:
+def _short(attribute: DirectoryAttribute, text: str) -> str:
     if len(text) > attribute.max_length:
         raise UnreadableValue(Cause.LENGTH, f"has {len(text)} characters; the limit is {attribute.max_length}")
     return text

@@ -39,7 +39,7 @@ AfterCommit = Callable[[Collection[str]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class IntakeGuard:
     """How much a source may shrink in one pass: losing more than *percent* and at least *least* objects opens a hold.
 
     For groups fewer are enough, since each takes away the assignments of all its members.
@@ -67,7 +67,7 @@ class Progress:
 class IntakeOptions:
     """Options of an import."""
 
-    guard: Guard = Guard()
+    guard: IntakeGuard = IntakeGuard()
     page_size: int = PAGE_SIZE
     most_details: int = 100
     most_named: int = 100

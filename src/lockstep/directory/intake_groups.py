@@ -9,7 +9,7 @@ from lockstep.directory.edit import Edit
 from lockstep.directory.groups import GROUP, GroupWrite, add_members, with_group_attributes, write_groups
 from lockstep.directory.intake_people import as_guid
 from lockstep.directory.intake_seen import first_of_each
-from lockstep.directory.rows import BadRow, GroupLine, Page, PassResult
+from lockstep.directory.rows import BadRow, GroupLine, PassResult, SourcePage
 from lockstep.storage import groups as store
 from lockstep.storage import people as people_store
 from lockstep.storage import sources as source_store
@@ -26,7 +26,7 @@ class GroupIntake:
     result: PassResult
     most_details: int
 
-    async def take(self, edit: Edit, page: Page) -> None:
+    async def take(self, edit: Edit, page: SourcePage) -> None:
         lines = [line for line in page.lines if isinstance(line, GroupLine)]
         self.result.read += len(lines) + len(page.bad)
         for row in page.bad:

@@ -8,7 +8,7 @@ from lockstep.directory.attributes import shown
 from lockstep.directory.edit import Edit
 from lockstep.directory.groups import GROUP, add_members
 from lockstep.directory.people import USER
-from lockstep.directory.rows import BadRow, MemberLine, Page, PassResult
+from lockstep.directory.rows import BadRow, MemberLine, PassResult, SourcePage
 from lockstep.storage import groups as store
 from lockstep.storage import people as people_store
 from lockstep.storage import sources as source_store
@@ -24,7 +24,7 @@ class MemberIntake:
     result: PassResult
     most_details: int
 
-    async def take(self, edit: Edit, page: Page) -> None:
+    async def take(self, edit: Edit, page: SourcePage) -> None:
         lines = [line for line in page.lines if isinstance(line, MemberLine)]
         self.result.read += len(lines) + len(page.bad)
         for row in page.bad:

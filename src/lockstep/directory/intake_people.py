@@ -16,7 +16,7 @@ from lockstep.directory.edit import Edit
 from lockstep.directory.groups import add_members
 from lockstep.directory.intake_seen import first_of_each
 from lockstep.directory.people import USER, PersonWrite, difference, with_attributes, write_people
-from lockstep.directory.rows import BadRow, Page, PassResult, PersonLine, Renaming, key_of
+from lockstep.directory.rows import BadRow, PassResult, PersonLine, Renaming, SourcePage, key_of
 from lockstep.storage import groups as group_store
 from lockstep.storage import people as store
 from lockstep.storage import person_keys, source_holds
@@ -40,7 +40,7 @@ class PersonIntake:
         default_factory=list
     )  # with the key of the person they may be
 
-    async def take(self, edit: Edit, page: Page) -> None:
+    async def take(self, edit: Edit, page: SourcePage) -> None:
         lines = [line for line in page.lines if isinstance(line, PersonLine)]
         self.result.read += len(lines) + len(page.bad)
         await self._see_bad(edit, page.bad)

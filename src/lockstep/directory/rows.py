@@ -84,7 +84,7 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SourcePage:
     """Some rows. *is_last*: the source ended properly. *unproven*: why this pass, even so, must not make anybody missing."""
 
     lines: tuple[Line, ...]
@@ -128,7 +128,7 @@ class SourcePass(Protocol):
         """Check the source before anything is written. Raises LockstepError if it can be read in two ways."""
         ...
 
-    def pages(self, size: int) -> AsyncGenerator[Page, None]:
+    def pages(self, size: int) -> AsyncGenerator[SourcePage, None]:
         """Pages of at most *size* rows. Raises OSError or LockstepError, possibly between pages, if the source fails."""
         ...
 

@@ -18,7 +18,7 @@ import yaml
 
 from lockstep.configuration.document.mapping_json import attribute_from_json, attribute_to_json
 from lockstep.configuration.document.strict_json import ConfigurationError, Part, unknown_word
-from lockstep.configuration.template import Capabilities, Template, TenantUrl
+from lockstep.configuration.template import Capabilities, Template, TenantUrlRule
 from lockstep.engine.records import AppRole, ObjectKind
 from lockstep.engine.rules.target_attributes import says_more
 from lockstep.errors import LockstepError, invalid, not_found
@@ -129,8 +129,8 @@ def _capabilities(part: Part) -> Capabilities:
     return capabilities
 
 
-def _tenant_url(part: Part) -> TenantUrl:
-    url = TenantUrl(
+def _tenant_url(part: Part) -> TenantUrlRule:
+    url = TenantUrlRule(
         default=part.text("default"),
         custom_domain=part.boolean("customDomain", default=True),
         path=part.text("path", "/scim/v2"),

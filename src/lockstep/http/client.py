@@ -21,7 +21,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from lockstep import __version__
-from lockstep.http.outbound import Blocked, OutboundRules, Place
+from lockstep.http.outbound import Blocked, Destination, OutboundRules
 
 USER_AGENT = f"Lockstep/{__version__}"
 LARGEST_BODY = 10 * 1024 * 1024
@@ -115,7 +115,7 @@ class HttpClient:
             error.seconds = time.monotonic() - started
             raise error from None
 
-    def _checked(self, url: str) -> Place:
+    def _checked(self, url: str) -> Destination:
         try:
             return self.rules.check_url(url)
         except Blocked as refused:
@@ -272,14 +272,14 @@ def _too_large() -> WireError:
     return WireError(Trouble.TOO_LARGE, f"The response is larger than {LARGEST_BODY // 1024 // 1024} MB")
 
 
-def _timed_out(trouble: Trouble, place: Place, seconds: float) -> WireError:
+def _timed_out(trouble: Trouble, place: Destination, seconds: float) -> WireError:
     if trouble is Trouble.CONNECT_TIMEOUT:
         sentence = f"{place.host} did not accept a connection on port {place.port} within {max(1, seconds):.0f} seconds"
         return WireError(trouble, sentence, "Check the address, the port and any firewall in between", seconds=seconds)
     return WireError(trouble, f"{place.host} did not answer within {seconds:.0f} seconds", seconds=seconds)
 
 
-def _explained(failed: Exception, place: Place) -> WireError:
+def _explained(failed: Exception, place: Destination) -> WireError:
     """The trouble behind an aiohttp error. The order matters: its classes inherit from one another."""
     inner: BaseException = getattr(failed, "os_error", None) or getattr(failed, "certificate_error", None) or failed
     if isinstance(inner, Blocked):

@@ -64,7 +64,7 @@ class Blocked(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """The checked parts of a URL: where the connection would go."""
 
     scheme: str
@@ -94,9 +94,9 @@ class OutboundRules:
         self._origins = frozenset(place.origin for place in places)
         self._doors = frozenset((place.host, place.port) for place in places)
         self._networks = tuple(ipaddress.ip_network(entry, strict=False) for entry in entries if "://" not in entry)
-        self._approved: dict[str, Place] = {}
+        self._approved: dict[str, Destination] = {}
 
-    def check_url(self, url: str) -> Place:
+    def check_url(self, url: str) -> Destination:
         """The place of *url*. Raises Blocked if it may not be reached, whatever its name resolves to."""
         end = url.find("/", len("https://"))
         known = self._approved.get(url[:end]) if end > 0 else None
@@ -107,7 +107,7 @@ class OutboundRules:
             self._approved[url[:end]] = place
         return place
 
-    def _judged(self, url: str) -> Place:
+    def _judged(self, url: str) -> Destination:
         place = _split(url)
         if place.origin in self._origins:
             address = _literal(place.host)
@@ -170,7 +170,7 @@ def is_public(address: IPAddress) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def _split(url: str) -> Place:
+def _split(url: str) -> Destination:
     """Parse *url* strictly: anything that two parsers could read differently is refused."""
     if len(url) > LONGEST_URL:
         raise Blocked(f"The URL is longer than {LONGEST_URL} characters")
@@ -192,7 +192,7 @@ def _split(url: str) -> Place:
     if not host or port == 0 or parts.netloc.endswith(":"):
         raise Blocked("The URL has no host or an invalid port", "It looks like https://api.example.com/scim/v2")
     host = _checked_host(host, bracketed="[" in parts.netloc)
-    return Place(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme])
+    return Destination(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme])
 
 
 def _checked_host(host: str, *, bracketed: bool) -> str:

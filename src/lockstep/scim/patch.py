@@ -20,7 +20,7 @@ from lockstep.scim.errors import invalid_path, invalid_value, mutability_error, 
 from lockstep.scim.filters import Filter
 from lockstep.scim.operations import Op, Operation
 from lockstep.scim.patch_result import PatchResult, check_parts, touched_attributes
-from lockstep.scim.registry import ResourceDefinition, Target
+from lockstep.scim.registry import PathTarget, ResourceDefinition
 from lockstep.scim.schema import Attribute
 from lockstep.scim.selections import element_described_by, selection_of
 from lockstep.scim.validate import Checkers, Unknown, check_required, checkers_of, schemas_of
@@ -88,7 +88,7 @@ class _Patch:
             for name in list(self.document.get(urn) or ()):
                 attribute = self._definition.attribute(name, urn)
                 if attribute is not None and not attribute.read_only:
-                    self._apply_at(Operation("remove"), Target(urn, attribute), None)
+                    self._apply_at(Operation("remove"), PathTarget(urn, attribute), None)
             return
         self._apply_object(operation, operation.value, urn)
 
@@ -99,13 +99,13 @@ class _Patch:
             attribute = self._definition.attribute(name, urn)
             extension = None if urn else self._definition.extension(name)
             if attribute is not None:
-                self._apply_at(Operation(operation.op, None, item), Target(urn, attribute), None)
+                self._apply_at(Operation(operation.op, None, item), PathTarget(urn, attribute), None)
             elif extension is not None:
                 self._apply_extension(Operation(operation.op, None, item), extension.id)
             elif self._unknown == "refuse" and name.lower() != self._definition.schema.id.lower():
                 raise unknown_attribute(f"{urn}:{name}" if urn else name)
 
-    def _apply_at(self, operation: Operation, target: Target, selection: Filter | None) -> None:
+    def _apply_at(self, operation: Operation, target: PathTarget, selection: Filter | None) -> None:
         attribute = _writable(target)
         op: Op = operation.op
         if attribute.name == "schemas":
@@ -129,7 +129,7 @@ class _Patch:
             self._apply_single(operation.value, target, container)
         self._drop_empty(target, container)
 
-    def _apply_single(self, value: Any, target: Target, container: dict[str, Any]) -> None:
+    def _apply_single(self, value: Any, target: PathTarget, container: dict[str, Any]) -> None:
         attribute = _known(target)
         if attribute.is_complex and isinstance(value, dict):
             self._merge(container.setdefault(attribute.name, {}), value, target)
@@ -138,7 +138,7 @@ class _Patch:
         check_immutable(attribute, container.get(attribute.name), checked, str(target))
         container[attribute.name] = checked
 
-    def _apply_list(self, op: Op, value: Any, target: Target, container: dict[str, Any]) -> None:
+    def _apply_list(self, op: Op, value: Any, target: PathTarget, container: dict[str, Any]) -> None:
         attribute = _known(target)
         before = container.get(attribute.name) or []
         items = value if isinstance(value, list) else [value]
@@ -159,7 +159,7 @@ class _Patch:
         container[attribute.name] = elements
         settle_primary(elements, promoted, str(target))
 
-    def _apply_sub(self, op: Op, value: Any, target: Target, container: dict[str, Any]) -> None:
+    def _apply_sub(self, op: Op, value: Any, target: PathTarget, container: dict[str, Any]) -> None:
         attribute = _known(target)
         if not attribute.multi_valued:
             element = container.get(attribute.name)
@@ -179,7 +179,7 @@ class _Patch:
         settle_primary(elements, elements if _sets_primary(target) else [], str(target))
 
     def _apply_selected(
-        self, op: Op, operation: Operation, target: Target, selection: Filter, container: dict[str, Any]
+        self, op: Op, operation: Operation, target: PathTarget, selection: Filter, container: dict[str, Any]
     ) -> None:
         attribute = _known(target)
         if not attribute.multi_valued:
@@ -198,7 +198,7 @@ class _Patch:
         written = [self._write_selected(elements, element, operation.value, target) for element in selected]
         settle_primary(elements, written, str(target))
 
-    def _remove_selected(self, elements: list[Any], selected: list[Any], target: Target) -> None:
+    def _remove_selected(self, elements: list[Any], selected: list[Any], target: PathTarget) -> None:
         for element in selected:
             if target.sub is not None:
                 self._set_sub(element, target, None)
@@ -208,7 +208,7 @@ class _Patch:
                 check_immutable(_known(target), elements, kept or None, str(target))
             elements[:] = kept
 
-    def _write_selected(self, elements: list[Any], element: Any, value: Any, target: Target) -> Any:
+    def _write_selected(self, elements: list[Any], element: Any, value: Any, target: PathTarget) -> Any:
         attribute = _known(target)
         if target.sub is not None:
             was_primary = element.get("primary") is True
@@ -223,7 +223,9 @@ class _Patch:
         elements[place] = checked
         return checked
 
-    def _create_selected(self, elements: list[Any], operation: Operation, target: Target, selection: Filter) -> None:
+    def _create_selected(
+        self, elements: list[Any], operation: Operation, target: PathTarget, selection: Filter
+    ) -> None:
         attribute = _known(target)
         described = element_described_by(selection, attribute)
         if described is None:
@@ -241,7 +243,7 @@ class _Patch:
             elements.append(element)
             settle_primary(elements, [element], str(target))
 
-    def _merge(self, element: dict[str, Any], value: dict[str, Any], target: Target) -> None:
+    def _merge(self, element: dict[str, Any], value: dict[str, Any], target: PathTarget) -> None:
         # Sub-attributes that the value leaves out stay unchanged (RFC 7644, section 3.5.2.3).
         attribute = _known(target)
         for name, item in value.items():
@@ -249,9 +251,9 @@ class _Patch:
             if sub is None and self._unknown == "refuse":
                 raise unknown_attribute(f"{target}.{name}")
             if sub is not None and not sub.read_only:
-                self._set_sub(element, Target(target.urn, attribute, sub), item)
+                self._set_sub(element, PathTarget(target.urn, attribute, sub), item)
 
-    def _set_sub(self, element: dict[str, Any], target: Target, value: Any) -> None:
+    def _set_sub(self, element: dict[str, Any], target: PathTarget, value: Any) -> None:
         sub = target.sub
         if sub is None:
             raise invalid_path(f"{target} names no sub-attribute.", str(target))
@@ -270,7 +272,7 @@ class _Patch:
         container: dict[str, Any] = self.document.setdefault(urn, {})
         return container
 
-    def _drop_empty(self, target: Target, container: dict[str, Any]) -> None:
+    def _drop_empty(self, target: PathTarget, container: dict[str, Any]) -> None:
         name = _known(target).name
         value = container.get(name)
         if isinstance(value, list):
@@ -283,18 +285,18 @@ class _Patch:
             self.document.pop(target.urn, None)
 
 
-def _writable(target: Target) -> Attribute:
+def _writable(target: PathTarget) -> Attribute:
     attribute = _known(target)
     if attribute.read_only or (target.sub is not None and target.sub.read_only):
         raise mutability_error(f"{target} is read-only: the service sets it.", str(target))
     return attribute
 
 
-def _known(target: Target) -> Attribute:
+def _known(target: PathTarget) -> Attribute:
     if target.attribute is None:
         raise invalid_path(f"{target} is a schema, not an attribute.", str(target))
     return target.attribute
 
 
-def _sets_primary(target: Target) -> bool:
+def _sets_primary(target: PathTarget) -> bool:
     return target.sub is not None and target.sub.name == "primary"

@@ -46,7 +46,7 @@ COMMON_ATTRIBUTES = (
 )
 
 
-class Target(NamedTuple):
+class PathTarget(NamedTuple):
     """The meaning of a path. *urn* is that of the extension, or "" for core; *attribute* None means the whole extension."""
 
     urn: str
@@ -79,7 +79,7 @@ class ResourceDefinition:
             urn: {attribute.name.lower(): attribute for attribute in schema.attributes}
             for urn, schema in self.extensions.items()
         }
-        self._found: dict[AttributePath, Target] = {}
+        self._found: dict[AttributePath, PathTarget] = {}
 
     def attribute(self, name: str, urn: str = "") -> Attribute | None:
         """Find a core or common attribute, or one of the extension *urn*, by its name in any letter case."""
@@ -91,7 +91,7 @@ class ResourceDefinition:
         """Find the extension schema with that URN in any letter case."""
         return self.extensions.get(urn.lower())
 
-    def find(self, path: AttributePath) -> Target | None:
+    def find(self, path: AttributePath) -> PathTarget | None:
         """Resolve *path* to its declared spelling, or return None if no schema of this resource type declares it."""
         known = self._found.get(path)
         if known is not None:
@@ -104,14 +104,14 @@ class ResourceDefinition:
             self._found[path] = target
         return target
 
-    def _resolve(self, path: AttributePath) -> Target | None:
+    def _resolve(self, path: AttributePath) -> PathTarget | None:
         whole = self.extension(f"{path.schema}:{path.name}" if path.name and path.schema else path.schema)
         if whole is not None and (not path.name or not self._declares(path)):
             if not path.sub:
-                return Target(whole.id, None)
+                return PathTarget(whole.id, None)
             # urn:...:User.department has a dot instead of the colon.
             attribute = self.attribute(path.sub, whole.id)
-            return Target(whole.id, attribute) if attribute else None
+            return PathTarget(whole.id, attribute) if attribute else None
         if not path.name:
             return None
         extension = self.extension(path.schema)
@@ -123,7 +123,7 @@ class ResourceDefinition:
         sub = attribute.sub(path.sub) if path.sub else None
         if path.sub and sub is None:
             return None
-        return Target(extension.id if extension else "", attribute, sub)
+        return PathTarget(extension.id if extension else "", attribute, sub)
 
     def _declares(self, path: AttributePath) -> bool:
         return self.attribute(path.name, path.schema) is not None

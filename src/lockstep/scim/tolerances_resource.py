@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from lockstep.scim.errors import ScimError
 from lockstep.scim.names import parse_name
-from lockstep.scim.registry import ResourceDefinition, Target
+from lockstep.scim.registry import PathTarget, ResourceDefinition
 
 ResourceTolerance = Callable[[Mapping[str, Any], ResourceDefinition], Mapping[str, Any]]
 
@@ -41,11 +41,11 @@ def qualified_keys(body: Mapping[str, Any], definition: ResourceDefinition) -> M
 
 def extension_without_urn(body: Mapping[str, Any], definition: ResourceDefinition) -> Mapping[str, Any]:
     """`"department"` or `"manager"` at the top instead of under the extension's URN: OneLogin, Microsoft's early samples."""
-    found: dict[str, Target] = {}
+    found: dict[str, PathTarget] = {}
     for name in body:
         if definition.attribute(name) is None and ":" not in name:
             targets = [
-                Target(s.id, a) for s in definition.extensions.values() if (a := definition.attribute(name, s.id))
+                PathTarget(s.id, a) for s in definition.extensions.values() if (a := definition.attribute(name, s.id))
             ]
             if len(targets) == 1:
                 found[name] = targets[0]
@@ -64,7 +64,7 @@ RESOURCE_TOLERANCES: Final[tuple[ResourceTolerance, ...]] = (
 )
 
 
-def _qualified(name: str, definition: ResourceDefinition) -> Target | None:
+def _qualified(name: str, definition: ResourceDefinition) -> PathTarget | None:
     if ("." not in name and ":" not in name) or definition.extension(name) is not None:
         return None
     try:
@@ -74,7 +74,7 @@ def _qualified(name: str, definition: ResourceDefinition) -> Target | None:
     return target if target is not None and target.attribute is not None else None
 
 
-def _put(result: dict[str, Any], target: Target, value: Any) -> None:
+def _put(result: dict[str, Any], target: PathTarget, value: Any) -> None:
     """Set the value unless the body also has one in the right place. Objects on the way are copied, never modified."""
     holder = result
     steps = [step for step in (target.urn, target.attribute.name if target.sub and target.attribute else "") if step]

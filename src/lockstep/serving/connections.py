@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from lockstep.serving.limits import Limits
+from lockstep.serving.limits import ServingLimits
 from lockstep.serving.refusals import Refusal
 
 log = structlog.get_logger("lockstep.serving")
@@ -35,7 +35,7 @@ class Connection(Protocol):
 class Connections:
     """Admits connections while there is room. Raises ValueError for a trusted proxy that is neither address nor network."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ServingLimits) -> None:
         self.limits = limits
         self._most = limits.most_connections
         self._trusted = tuple(ipaddress.ip_network(text, strict=False) for text in limits.trusted_proxies)

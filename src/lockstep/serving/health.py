@@ -16,12 +16,12 @@ from starlette.routing import Route
 
 from lockstep import __version__
 from lockstep.postgres.pool import Pool
-from lockstep.serving.limits import Limits
+from lockstep.serving.limits import ServingLimits
 from lockstep.serving.metrics import METRICS_PATH, Metrics
 from lockstep.serving.server import listen, serving_http
 
 READY_WITHIN_SECONDS = 2.0
-LIMITS = Limits(
+LIMITS = ServingLimits(
     head_bytes=16_384, target_bytes=8_192, discarded_bytes=65_536, connections=200, connections_per_address=100
 )
 ROOT = (

@@ -10,7 +10,7 @@ RESERVED_FILES = 96  # for the database, the log and the program's own files
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ServingLimits:
     """Limits of one server. Sizes in bytes, times in seconds.
 
     *connections* is also capped by the open files that the process may have (`ulimit -n`). *connections_per_address* does not

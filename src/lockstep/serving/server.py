@@ -12,7 +12,7 @@ import uvicorn
 from lockstep.errors import conflict
 from lockstep.serving.bodies import App, Receive, Scope, Send
 from lockstep.serving.connections import Connections
-from lockstep.serving.limits import Limits
+from lockstep.serving.limits import ServingLimits
 from lockstep.serving.protocol import Render, finish_early, protocol_for
 from lockstep.serving.refusals import Refusal
 
@@ -42,7 +42,7 @@ def plain_text(refusal: Refusal) -> tuple[bytes, bytes]:
 
 @asynccontextmanager
 async def serving_http(
-    app: App, listener: socket.socket, *, limits: Limits, render: Render = plain_text
+    app: App, listener: socket.socket, *, limits: ServingLimits, render: Render = plain_text
 ) -> AsyncIterator[Connections]:
     """Serve *app* for the duration of the block; at its end, requests under way get `stop_seconds`.
 

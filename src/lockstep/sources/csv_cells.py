@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lockstep.directory.attributes import Attribute, AttributeType, parse_boolean, parse_value, plain, shown
+from lockstep.directory.attributes import DirectoryAttribute, DirectoryType, parse_boolean, parse_value, plain, shown
 from lockstep.directory.dates import ANY_FORM, DateForm, form_from_text
 from lockstep.errors import invalid
 from lockstep.sources.csv_columns import AttributeColumn
@@ -19,7 +19,9 @@ from lockstep.sources.csv_names import ENABLED, find_column
 Words = Mapping[str, Mapping[str, str]]  # column to word to value
 ReadCell = Callable[[str], Any]
 
-_PLAIN_BOOLEAN = Attribute("blockCredential", AttributeType.BOOLEAN)  # without the words for the state of an account
+_PLAIN_BOOLEAN = DirectoryAttribute(
+    "blockCredential", DirectoryType.BOOLEAN
+)  # without the words for the state of an account
 _STATES = {"enabled": True, "disabled": False}
 
 
@@ -34,10 +36,10 @@ class CellReader:
     def reader(self) -> ReadCell:
         """The function that reads one cell: it returns the value, or None for an empty cell, and raises UnreadableValue."""
         attribute, words, dates = self.column.attribute, self.words, self.dates
-        if attribute.type is AttributeType.BOOLEAN:
+        if attribute.type is DirectoryType.BOOLEAN:
             return self._boolean_reader()
         longest = attribute.max_length
-        is_text = attribute.type is AttributeType.STRING
+        is_text = attribute.type is DirectoryType.STRING
 
         def read(text: str) -> Any:
             # The usual case: nothing to check or to compose.

@@ -13,7 +13,7 @@ from enum import IntEnum
 from lockstep.directory.attributes import (
     INVERSE_OF_ENABLED,
     PERSON_ATTRIBUTES,
-    Attribute,
+    DirectoryAttribute,
     group_attribute,
     person_attribute,
     shown,
@@ -48,7 +48,7 @@ _STATES = frozenset({"status", "userstatus", "accountstatus", "employeestatus", 
                      "gesperrt", "blocked", "disabled", "deaktiviert", "locked"})  # fmt: skip
 
 
-class Claim(IntEnum):
+class ColumnClaim(IntEnum):
     """How strong a column's claim to an attribute is."""
 
     OTHER_NAME = 1
@@ -62,13 +62,13 @@ class AttributeColumn:
 
     place: int
     name: str
-    attribute: Attribute
+    attribute: DirectoryAttribute
     is_inverse: bool = False
-    claim: Claim = Claim.OTHER_NAME
+    claim: ColumnClaim = ColumnClaim.OTHER_NAME
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class CsvColumns:
     """The column numbers of everything that is read."""
 
     key: int
@@ -101,7 +101,7 @@ def read_header(
     mapping: ColumnMap | None = None,
     key: str = "",
     one_group: bool = False,
-) -> Columns:
+) -> CsvColumns:
     """The meaning of the columns. *mapping*: column to attributes. *key*: the column that identifies rows, if it has been chosen.
 
     *one_group*: the file lists the members of one group, which no column names.
@@ -120,11 +120,14 @@ def read_header(
         raise missing_column(needed, header, f"--map COLUMN={needed}")
     place, name = _key(names, mapped, key, needed, attributes)
     ignored = tuple(one for one in ignored if names.index(one) != place)
-    return Columns(place, name, attributes, manager, ignored=ignored, count=len(names), names=tuple(names))
+    return CsvColumns(place, name, attributes, manager, ignored=ignored, count=len(names), names=tuple(names))
 
 
 def _attributes(
-    names: list[str], mapped: Mapping[str, tuple[str, ...]], find: Callable[[str], Attribute | None], kind: PassKind
+    names: list[str],
+    mapped: Mapping[str, tuple[str, ...]],
+    find: Callable[[str], DirectoryAttribute | None],
+    kind: PassKind,
 ) -> tuple[tuple[AttributeColumn, ...], tuple[str, ...], int | None]:
     found: dict[str, AttributeColumn] = {}
     losers: list[int] = []
@@ -140,8 +143,8 @@ def _attributes(
             attribute = PERSON_ATTRIBUTES[ENABLED] if is_inverse else find(meaning)
             if attribute is None:
                 continue
-            exact = Claim.EXACT_NAME if name == attribute.name else Claim.OTHER_NAME
-            new = AttributeColumn(place, name, attribute, is_inverse, Claim.MAPPED if name in mapped else exact)
+            exact = ColumnClaim.EXACT_NAME if name == attribute.name else ColumnClaim.OTHER_NAME
+            new = AttributeColumn(place, name, attribute, is_inverse, ColumnClaim.MAPPED if name in mapped else exact)
             old = found.get(attribute.name)
             winner = new if old is None else _stronger(old, new)
             if old is not None:
@@ -153,7 +156,7 @@ def _attributes(
 
 
 def _meanings(
-    name: str, mapped: Mapping[str, tuple[str, ...]], find: Callable[[str], Attribute | None]
+    name: str, mapped: Mapping[str, tuple[str, ...]], find: Callable[[str], DirectoryAttribute | None]
 ) -> tuple[str, ...]:
     """The attributes that a column may mean. A column mapped only to the key keeps the meaning of its name as well, since the key is
     not an attribute.
@@ -166,7 +169,7 @@ def _meanings(
 
 
 def _stronger(old: AttributeColumn, new: AttributeColumn) -> AttributeColumn:
-    contradicts = old.is_inverse != new.is_inverse and Claim.MAPPED not in (old.claim, new.claim)
+    contradicts = old.is_inverse != new.is_inverse and ColumnClaim.MAPPED not in (old.claim, new.claim)
     if old.claim is new.claim or contradicts:
         raise invalid(
             f"The columns {shown(old.name)} and {shown(new.name)} both map to {new.attribute.name}",
@@ -175,13 +178,13 @@ def _stronger(old: AttributeColumn, new: AttributeColumn) -> AttributeColumn:
     return max(old, new, key=lambda column: column.claim)
 
 
-def attribute_of_people(name: str) -> Attribute | None:
+def attribute_of_people(name: str) -> DirectoryAttribute | None:
     if squeezed(name) in INVERSE_OF_ENABLED:
         return PERSON_ATTRIBUTES[ENABLED]
     return person_attribute(name) or person_attribute(squeezed(name))
 
 
-def _group_attribute(name: str) -> Attribute | None:
+def _group_attribute(name: str) -> DirectoryAttribute | None:
     return group_attribute(name) or group_attribute(squeezed(name))
 
 
@@ -210,7 +213,7 @@ def _key(
     return found, key or KEY
 
 
-def _member_columns(names: list[str], mapped: Mapping[str, tuple[str, ...]], *, one_group: bool) -> Columns:
+def _member_columns(names: list[str], mapped: Mapping[str, tuple[str, ...]], *, one_group: bool) -> CsvColumns:
     by_meaning = {
         squeezed(meaning): place
         for place, name in reversed(list(enumerate(names)))
@@ -236,6 +239,6 @@ def _member_columns(names: list[str], mapped: Mapping[str, tuple[str, ...]], *, 
     )
     if one_group:  # the people come from another file
         ignored = ()
-    return Columns(
+    return CsvColumns(
         member, MEMBER_END, group=group, member=member, ignored=ignored, count=len(names), names=tuple(names)
     )

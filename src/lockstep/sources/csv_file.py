@@ -19,17 +19,27 @@ from typing import Any, cast
 import orjson
 
 from lockstep.directory.attributes import (
-    AttributeType,
     Cause,
+    DirectoryType,
     UnreadableValue,
     check_user_principal_name,
     shown,
 )
 from lockstep.directory.dates import ANY_FORM, DateForm, DayOrder, orders_of
-from lockstep.directory.rows import BadRow, GroupLine, Line, MemberLine, Page, PassKind, PersonLine, Survey, key_of
+from lockstep.directory.rows import (
+    BadRow,
+    GroupLine,
+    Line,
+    MemberLine,
+    PassKind,
+    PersonLine,
+    SourcePage,
+    Survey,
+    key_of,
+)
 from lockstep.errors import LockstepError
 from lockstep.sources.csv_cells import CellReader, ReadCell
-from lockstep.sources.csv_columns import Columns
+from lockstep.sources.csv_columns import CsvColumns
 from lockstep.sources.csv_names import ENABLED, KEY
 from lockstep.sources.csv_survey import DateEvidence, Findings
 from lockstep.sources.csv_text import TextForm, open_text, records
@@ -48,7 +58,7 @@ class CsvPass:
     path: Path
     form: TextForm
     kind: PassKind
-    columns: Columns
+    columns: CsvColumns
     cells: list[CellReader]
     is_full: bool = True
     only_group: str = ""
@@ -99,7 +109,7 @@ class CsvPass:
         dates = {
             one.column.place: DateEvidence(one.column.name)
             for one in self.cells
-            if one.column.attribute.type is AttributeType.DATE_TIME and one.dates == ANY_FORM
+            if one.column.attribute.type is DirectoryType.DATE_TIME and one.dates == ANY_FORM
         }
         self._settle({})
         with open_text(self.path, self.form) as file:
@@ -150,10 +160,10 @@ class CsvPass:
             if says_something and not (isinstance(row, list) and row[0].startswith(_EXAMPLE)):
                 yield number, row
 
-    async def pages(self, size: int) -> AsyncGenerator[Page, None]:
+    async def pages(self, size: int) -> AsyncGenerator[SourcePage, None]:
         """Pages read by a thread that is at most two pages ahead."""
         await self.survey()
-        queue: asyncio.Queue[Page | BaseException | None] = asyncio.Queue(_PAGES_AHEAD)
+        queue: asyncio.Queue[SourcePage | BaseException | None] = asyncio.Queue(_PAGES_AHEAD)
         reader = asyncio.create_task(self._fill(queue, size))
         try:
             while (page := await queue.get()) is not None:
@@ -164,7 +174,7 @@ class CsvPass:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
 
-    async def _fill(self, queue: asyncio.Queue[Page | BaseException | None], size: int) -> None:
+    async def _fill(self, queue: asyncio.Queue[SourcePage | BaseException | None], size: int) -> None:
         pages = self._read(size)
         try:
             while (page := await asyncio.to_thread(next, pages, None)) is not None:
@@ -173,7 +183,7 @@ class CsvPass:
         except (OSError, UnicodeError, LockstepError) as failed:
             await queue.put(OSError(f"{failed}") if isinstance(failed, UnicodeError) else failed)
 
-    def _read(self, size: int) -> Iterator[Page]:
+    def _read(self, size: int) -> Iterator[SourcePage]:
         lines: list[Line] = []
         bad: list[BadRow] = []
         total = max(self._state[0], 1)
@@ -187,9 +197,11 @@ class CsvPass:
                     last = wrong.row
                     bad.append(last)
                 if len(lines) + len(bad) >= size:
-                    yield Page(tuple(lines), tuple(bad), min(cast("BufferedReader", file.buffer).tell() / total, 1.0))
+                    yield SourcePage(
+                        tuple(lines), tuple(bad), min(cast("BufferedReader", file.buffer).tell() / total, 1.0)
+                    )
                     lines, bad = [], []
-        yield Page(tuple(lines), tuple(bad), 1.0, is_last=True, unproven=self._unproven(last))
+        yield SourcePage(tuple(lines), tuple(bad), 1.0, is_last=True, unproven=self._unproven(last))
 
     def _unproven(self, last: BadRow | None) -> str:
         """Why the end of the file does not prove that it is complete, or "". *last*: the last row if it is unusable."""

@@ -15,7 +15,7 @@ from lockstep.directory.attributes import shown
 from lockstep.directory.rows import PassKind, key_of
 from lockstep.errors import LockstepError, invalid
 from lockstep.sources.csv_cells import Words, cell_readers
-from lockstep.sources.csv_columns import Columns, read_header
+from lockstep.sources.csv_columns import CsvColumns, read_header
 from lockstep.sources.csv_file import CsvPass
 from lockstep.sources.csv_kinds import guess_kind
 from lockstep.sources.csv_names import ColumnMap, clean_names
@@ -84,7 +84,7 @@ def first_row(path: Path, form: TextForm) -> list[str]:
     return header
 
 
-def _columns(header: list[str], kind: PassKind | None, group: str, options: CsvOptions) -> tuple[PassKind, Columns]:
+def _columns(header: list[str], kind: PassKind | None, group: str, options: CsvOptions) -> tuple[PassKind, CsvColumns]:
     found = PassKind.MEMBERS if group else kind or guess_kind(header, options.mapping)
     key = options.keys.get(found, "")
     return found, read_header(header, found, mapping=options.mapping, key=key, one_group=bool(group))

@@ -18,7 +18,7 @@ _SETTLED_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingCounts:
     """Objects of one job that wait to be evaluated. *failing*: every attempt so far failed. *leavers*: those that must lose access.
 
     Ages are in seconds, 0 if nothing waits.
@@ -37,9 +37,9 @@ async def limit_statements(connection: Connection, *, seconds: float) -> None:
     await connection.execute("select set_config('statement_timeout', %s, true)", (str(int(seconds * 1000)),))
 
 
-async def waiting(connection: Connection) -> list[Waiting]:
+async def waiting(connection: Connection) -> list[WaitingCounts]:
     """The due objects of each job; held objects and those with a future date do not count. Jobs without dirty objects are left out."""
-    async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
+    async with connection.cursor(row_factory=class_row(WaitingCounts)) as cursor:
         await cursor.execute(
             """select job, count(*) filter (where is_new) as changes,
                 coalesce(extract(epoch from now() - min(marked_at) filter (where is_new)), 0)::float8 as oldest_change,

@@ -109,7 +109,7 @@ async def withdraw_held(connection: Connection, job: str, claims: Iterable[Claim
 
 
 @dataclass(frozen=True, slots=True)
-class Undecided:
+class UndecidedCounts:
     """How many operations need a person.
 
     *held*: wait for a decision. *rejected*: rejected losses of access that are still wanted, since the account is live.
@@ -121,7 +121,7 @@ class Undecided:
     maybe_created: int
 
 
-async def count_undecided(connection: Connection, job: str) -> Undecided:
+async def count_undecided(connection: Connection, job: str) -> UndecidedCounts:
     cursor = await connection.execute(
         """select (select count(*) from operation where job = %(job)s and state = 'held'),
             (select count(distinct (rejected.kind, rejected.source_id)) from operation as rejected
@@ -133,7 +133,7 @@ async def count_undecided(connection: Connection, job: str) -> Undecided:
                 and planned_at < now() - interval '1 minute')""",
         {"job": job},
     )
-    return Undecided(*await only_row(cursor))
+    return UndecidedCounts(*await only_row(cursor))
 
 
 async def decide_held(

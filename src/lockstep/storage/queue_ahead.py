@@ -26,7 +26,7 @@ where dirty.job = %(job)s and dirty.lane <= %(up_to_lane)s and dirty.not_before 
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingObject:
     kind: str
     source_id: str
     version: int
@@ -43,9 +43,9 @@ async def count_waiting(connection: Connection, job: str, *, up_to_lane: int, li
 
 async def read_waiting(
     connection: Connection, job: str, *, up_to_lane: int, linked: bool, after: int, limit: int
-) -> Sequence[Waiting]:
+) -> Sequence[WaitingObject]:
     """The next *limit* of these objects, in the order in which they were marked."""
-    async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
+    async with connection.cursor(row_factory=class_row(WaitingObject)) as cursor:
         await cursor.execute(
             "select dirty.kind, dirty.source_id::text, dirty.version "  # constants of this module only
             f"{_WAITING} order by dirty.version limit %(limit)s",

@@ -26,7 +26,7 @@ from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import jobs
 from lockstep.storage.outbound_places import list_places
 from lockstep.sync.connections import read_target_settings
-from lockstep.sync.turns import Turns
+from lockstep.sync.turns import SharedTurns
 from lockstep.vault import Vault
 
 AfterCommit = Callable[[Collection[str]], Awaitable[None]]
@@ -92,7 +92,7 @@ class Services:
     )  # those that run in this process, and how to wake them
     _configurations: dict[tuple[str, int, tuple[AppRole, ...]], JobConfiguration] = field(default_factory=dict)
     _targets: dict[str, _OpenTarget] = field(default_factory=dict)
-    _turns: dict[str, Turns] = field(default_factory=dict)
+    _turns: dict[str, SharedTurns] = field(default_factory=dict)
 
     async def read_job(self, connection: Connection, job: str) -> Job:
         """The job with its configuration in force. Raises LockstepError when there is no such job."""
@@ -147,12 +147,12 @@ class Services:
             known.users -= 1
             await self._close_unused(known)
 
-    def turns(self, job: Job) -> Turns:
+    def turns(self, job: Job) -> SharedTurns:
         """Whose turn it is: one for all in this process who send to the application of *job*."""
         rate = job.configuration.limits.requests_per_second
         turns = self._turns.get(job.id)
         if turns is None:
-            turns = self._turns[job.id] = Turns(self.pool, job.id, rate)
+            turns = self._turns[job.id] = SharedTurns(self.pool, job.id, rate)
         turns.rate = rate
         return turns
 

@@ -25,7 +25,7 @@ NO_DATABASE_SECONDS = 1.0
 DATABASE_LOST = (psycopg.Error, PoolTimeout, OSError)
 
 
-class Turns:
+class SharedTurns:
     """One process's view of one application. *rate*: requests per second, None for as many as it takes."""
 
     def __init__(self, pool: Pool, job: str, rate: float | None) -> None:

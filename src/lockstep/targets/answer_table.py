@@ -16,7 +16,7 @@ NOT_SCIM = "SystemForCrossDomainIdentityManagementServiceIncompatible"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AnswerRow:
     """One meaning: how it is handled, and how it is reported."""
 
     verdict: Verdict
@@ -28,174 +28,178 @@ class Row:
 TRY_LATER = "Nothing to do: Lockstep checks whether the change was made, and retries"
 CHECK_URL = "Check the tenant URL: it usually ends with /scim/v2. Then run: lockstep creds test {app}"
 
-BY_STATUS: Mapping[int, Row] = {
-    400: Row(
+BY_STATUS: Mapping[int, AnswerRow] = {
+    400: AnswerRow(
         Verdict.REFUSED,
         "UnprocessableEntity",
         "{name} rejected the request{detail}",
         "Correct the value or the mapping",
     ),
-    401: Row(
+    401: AnswerRow(
         Verdict.UNAUTHORIZED,
         "Unauthorized",
         "{name} refused the credentials (HTTP 401) at {at}{detail}",
         "Create a new key in {name}, then run: lockstep creds set {app} --token-stdin",
     ),
-    402: Row(
+    402: AnswerRow(
         Verdict.REFUSED,
         "LicenseLimitExceeded",
         "{name} has no free seats{detail}",
         "Free up or buy seats in {name}",
     ),
-    403: Row(
+    403: AnswerRow(
         Verdict.UNAUTHORIZED,
         "InsufficientRights",
         "{name} accepted the credentials but does not permit {at} (HTTP 403){detail}",
         "Check that the key belongs to an administrator of {name} and is allowed to provision",
     ),
-    404: Row(Verdict.REFUSED, NOT_SCIM, "{name} found nothing at {at} (HTTP 404)", CHECK_URL),
-    405: Row(
+    404: AnswerRow(Verdict.REFUSED, NOT_SCIM, "{name} found nothing at {at} (HTTP 404)", CHECK_URL),
+    405: AnswerRow(
         Verdict.REFUSED,
         "MethodNotAllowed",
         "{name} does not allow {at} (HTTP 405){detail}",
         "Check the documentation of {name} for what it supports, and disable this action in the mapping",
     ),
-    406: Row(Verdict.REFUSED, NOT_SCIM, "{name} does not offer the SCIM media type at {at} (HTTP 406)", CHECK_URL),
-    408: Row(Verdict.AMBIGUOUS, "Timeout", "{name} gave up waiting for the request (HTTP 408)", TRY_LATER),
-    409: Row(
+    406: AnswerRow(
+        Verdict.REFUSED, NOT_SCIM, "{name} does not offer the SCIM media type at {at} (HTTP 406)", CHECK_URL
+    ),
+    408: AnswerRow(Verdict.AMBIGUOUS, "Timeout", "{name} gave up waiting for the request (HTTP 408)", TRY_LATER),
+    409: AnswerRow(
         Verdict.CONFLICT,
         "Conflict",
         "{name} reports that the value is already used by another account (HTTP 409){detail}",
         "Correct the value, or choose a matching attribute that finds the other account",
     ),
-    410: Row(Verdict.REFUSED, NOT_SCIM, "{name} reports that {at} is permanently gone (HTTP 410)", CHECK_URL),
-    412: Row(
+    410: AnswerRow(Verdict.REFUSED, NOT_SCIM, "{name} reports that {at} is permanently gone (HTTP 410)", CHECK_URL),
+    412: AnswerRow(
         Verdict.STALE,
         "Conflict",
         "The account was changed in {name} since Lockstep read it (HTTP 412)",
         "Nothing to do: Lockstep reads it again and re-evaluates it",
     ),
-    413: Row(
+    413: AnswerRow(
         Verdict.REFUSED,
         "UnprocessableEntity",
         "The request is too large for {name} (HTTP 413){detail}",
         "Reduce the number of values that Lockstep sends at once",
     ),
-    415: Row(Verdict.REFUSED, NOT_SCIM, "{name} does not accept the SCIM media type at {at} (HTTP 415)", CHECK_URL),
-    422: Row(
+    415: AnswerRow(
+        Verdict.REFUSED, NOT_SCIM, "{name} does not accept the SCIM media type at {at} (HTTP 415)", CHECK_URL
+    ),
+    422: AnswerRow(
         Verdict.REFUSED,
         "UnprocessableEntity",
         "{name} could not process the request (HTTP 422){detail}",
         "Correct the value or the mapping",
     ),
-    423: Row(
+    423: AnswerRow(
         Verdict.REFUSED, "NotPermitted", "The account is locked in {name} (HTTP 423){detail}", "Unlock it in {name}"
     ),
-    429: Row(
+    429: AnswerRow(
         Verdict.THROTTLED,
         "TooManyRequests",
         "{name} asked Lockstep to slow down (HTTP 429)",
         "Nothing to do: Lockstep waits as long as {name} asked",
     ),
-    501: Row(
+    501: AnswerRow(
         Verdict.REFUSED,
         "NotImplemented",
         "{name} does not implement {at} (HTTP 501){detail}",
         "Check the documentation of {name} for what it supports, and disable this action in the mapping",
     ),
-    503: Row(
+    503: AnswerRow(
         Verdict.THROTTLED,
         "TooManyRequests",
         "{name} is temporarily unavailable (HTTP 503){detail}",
         "Nothing to do: Lockstep retries later",
     ),
 }
-REDIRECTED = Row(
+REDIRECTED = AnswerRow(
     Verdict.REFUSED,
     "WebExceptionProtocolError",
     "{name} redirects {at} to another address (HTTP {status}), and Lockstep does not send a secret token there",
     "Set the tenant URL to the final address of {name}",
 )
-BROKEN = Row(
+BROKEN = AnswerRow(
     Verdict.AMBIGUOUS,
     "InternalServerError",
     "{name} failed at {at} (HTTP {status}){detail}",
     TRY_LATER,
 )
-NO_RESOURCE = Row(
+NO_RESOURCE = AnswerRow(
     Verdict.AMBIGUOUS,
     NOT_SCIM,
     "{name} answered {at} with HTTP {status}, but without the account, which SCIM requires",
     TRY_LATER,
 )
-WEB_PAGE = Row(
+WEB_PAGE = AnswerRow(
     Verdict.AMBIGUOUS,
     NOT_SCIM,
     "{name} answered {at} with something that is not SCIM (HTTP {status}, {what})",
     "Check the tenant URL, and whether a sign-in page or a proxy is in front of {name}",
 )
-OTHER_ACCOUNT = Row(
+OTHER_ACCOUNT = AnswerRow(
     Verdict.AMBIGUOUS,
     NOT_SCIM,
     "{name} answered {at} with a different account than the one requested",
     "Report it to the vendor of {name}: Lockstep does not change an account that it did not request",
 )
-VANISHED = Row(
+VANISHED = AnswerRow(
     Verdict.GONE,
     "InvalidAnchor",
     "The account {id} no longer exists in {name} (HTTP {status})",
     "Decide whether to create it again",
 )
-GONE_ALREADY = Row(Verdict.DONE_ALREADY, "", "The account was no longer in {name} (HTTP {status})")
+GONE_ALREADY = AnswerRow(Verdict.DONE_ALREADY, "", "The account was no longer in {name} (HTTP {status})")
 
 # The scimType of a 400 is more specific than its status (RFC 7644, table 9).
-BY_SCIM_TYPE: Mapping[str, Row] = {
+BY_SCIM_TYPE: Mapping[str, AnswerRow] = {
     "uniqueness": BY_STATUS[409],
-    "toomany": Row(
+    "toomany": AnswerRow(
         Verdict.REFUSED,
         "UnprocessableEntity",
         "{name} refused the request because it affects too many objects{detail}",
         "Request less data",
     ),
-    "mutability": Row(
+    "mutability": AnswerRow(
         Verdict.REFUSED,
         "SchemaPropertyCanOnlyAcceptValue",
         "{name} does not allow this attribute to be changed{detail}",
         "Apply this mapping only on creation, or remove it",
     ),
-    "invalidvalue": Row(
+    "invalidvalue": AnswerRow(
         Verdict.REFUSED,
         "SchemaPropertyCanOnlyAcceptValue",
         "{name} rejected a value{detail}",
         "Correct the value or the mapping",
     ),
-    "invalidpath": Row(
+    "invalidpath": AnswerRow(
         Verdict.REFUSED,
         "SchemaAttributeNotFound",
         "{name} does not have an attribute that is mapped{detail}",
         "Remove the mapping, or correct its target attribute",
     ),
-    "invalidfilter": Row(
+    "invalidfilter": AnswerRow(
         Verdict.REFUSED,
         "SchemaAttributeNotFound",
         "{name} cannot filter by this attribute{detail}",
         "Choose a matching attribute that {name} can filter by",
     ),
-    "notarget": Row(
+    "notarget": AnswerRow(
         Verdict.REFUSED,
         "SchemaAttributeNotFound",
         "{name} has no value at the path that was to be changed{detail}",
         "Usually nothing to do: Lockstep reads the account again. If it persists, correct the mapping",
     ),
-    "sensitive": Row(
+    "sensitive": AnswerRow(
         Verdict.REFUSED,
         "NotPermitted",
         "{name} does not accept this value in a URL{detail}",
         "Choose another matching attribute",
     ),
-    "invalidvers": Row(Verdict.REFUSED, NOT_SCIM, "{name} does not support SCIM 2.0{detail}", CHECK_URL),
+    "invalidvers": AnswerRow(Verdict.REFUSED, NOT_SCIM, "{name} does not support SCIM 2.0{detail}", CHECK_URL),
 }
-MISSING_VALUE = Row(
+MISSING_VALUE = AnswerRow(
     Verdict.REFUSED,
     "MandatoryFieldsMissing",
     "{name} requires a value that is missing{detail}",

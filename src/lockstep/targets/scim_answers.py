@@ -29,11 +29,11 @@ from lockstep.targets.answer_table import (
     TRY_LATER,
     VANISHED,
     WEB_PAGE,
-    Row,
+    AnswerRow,
 )
 from lockstep.targets.pacing import read_retry_after
 from lockstep.targets.redaction import Redactor
-from lockstep.targets.scim_requests import Call, ScimRequest
+from lockstep.targets.scim_requests import RequestPurpose, ScimRequest
 
 LONGEST_DETAIL = 500
 
@@ -82,7 +82,7 @@ def read_answer(request: ScimRequest, response: Response, url: str, sayer: Sayer
     return Reading(Answer(row.verdict, None, row.code, redactor.text(sentence), step, retry_at))
 
 
-def read_trouble(call: Call, error: WireError, sayer: Sayer) -> Answer:
+def read_trouble(call: RequestPurpose, error: WireError, sayer: Sayer) -> Answer:
     """Interpret a missing or incomplete response."""
     verdict, code = TROUBLES[error.trouble]
     sentence = f"{sayer.display_name} cannot be reached: {error.sentence}"
@@ -113,7 +113,7 @@ def not_scim(request: ScimRequest, url: str, sayer: Sayer, fault: str) -> Answer
     return Answer(Verdict.AMBIGUOUS, None, NOT_SCIM, sayer.redactor.text(sentence), step)
 
 
-def _judge(request: ScimRequest, response: Response, content: Mapping[str, Any] | None) -> Row | None:
+def _judge(request: ScimRequest, response: Response, content: Mapping[str, Any] | None) -> AnswerRow | None:
     """The matching row, or None for plain success."""
     status = response.status
     if 200 <= status < 300:
@@ -124,7 +124,7 @@ def _judge(request: ScimRequest, response: Response, content: Mapping[str, Any] 
         # What a proxy or web server says about a path proves nothing about accounts: only a SCIM service knows them.
         if not _is_scim_error(content):
             return WEB_PAGE
-        return GONE_ALREADY if request.call is Call.DELETE else VANISHED
+        return GONE_ALREADY if request.call is RequestPurpose.DELETE else VANISHED
     if status == 400 and content is not None:
         return _judge_refusal(content)
     known = BY_STATUS.get(status)
@@ -139,13 +139,13 @@ def _is_scim_error(content: Mapping[str, Any] | None) -> bool:
     return isinstance(schemas, list) and any(isinstance(urn, str) and urn.lower().endswith(":error") for urn in schemas)
 
 
-def _judge_success(request: ScimRequest, response: Response, content: Mapping[str, Any] | None) -> Row | None:
+def _judge_success(request: ScimRequest, response: Response, content: Mapping[str, Any] | None) -> AnswerRow | None:
     if content is None and response.body.strip():
         return WEB_PAGE
-    if request.call is Call.DELETE:
+    if request.call is RequestPurpose.DELETE:
         return None
     if content is None:
-        is_enough = request.call in (Call.UPDATE, Call.MEMBERS) and response.status in (200, 204)
+        is_enough = request.call in (RequestPurpose.UPDATE, RequestPurpose.MEMBERS) and response.status in (200, 204)
         return None if is_enough else NO_RESOURCE
     if _lists(request):
         return None
@@ -155,7 +155,7 @@ def _judge_success(request: ScimRequest, response: Response, content: Mapping[st
     return OTHER_ACCOUNT if request.target_id and found != request.target_id else None
 
 
-def _judge_refusal(content: Mapping[str, Any]) -> Row:
+def _judge_refusal(content: Mapping[str, Any]) -> AnswerRow:
     scim_type = content.get("scimType")
     known = BY_SCIM_TYPE.get(scim_type.lower()) if isinstance(scim_type, str) else None
     detail = content.get("detail")
@@ -167,7 +167,7 @@ def _judge_refusal(content: Mapping[str, Any]) -> Row:
 
 
 def _account(request: ScimRequest, response: Response, content: Mapping[str, Any]) -> Account | None:
-    if request.call is Call.DELETE:
+    if request.call is RequestPurpose.DELETE:
         return None
     return account_in(request, content, etag=response.headers.get("etag", ""))
 
@@ -188,7 +188,7 @@ def id_in(resource: Mapping[str, Any]) -> str:
 
 
 def _lists(request: ScimRequest) -> bool:
-    return request.call in (Call.FIND, Call.PAGE)
+    return request.call in (RequestPurpose.FIND, RequestPurpose.PAGE)
 
 
 def _object_in(body: bytes) -> Mapping[str, Any] | None:

@@ -27,7 +27,7 @@ ENTRA_FLAG = "aadoptscim062020"
 ENTRA_FLAG_OFF = "azureadscimpatch2017"
 
 
-class Call(StrEnum):
+class RequestPurpose(StrEnum):
     """The purpose of a request, which decides what its response means."""
 
     FIND = "find"
@@ -40,14 +40,14 @@ class Call(StrEnum):
 
     @property
     def is_read(self) -> bool:
-        return self in (Call.FIND, Call.GET, Call.PAGE)
+        return self in (RequestPurpose.FIND, RequestPurpose.GET, RequestPurpose.PAGE)
 
 
 @dataclass(frozen=True, slots=True)
 class ScimRequest:
     """One request without host and credentials. *path* begins with a slash and includes the query."""
 
-    call: Call
+    call: RequestPurpose
     kind: ObjectKind
     method: str
     path: str
@@ -58,7 +58,7 @@ class ScimRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class TenantUrl:
+class TenantUrlParts:
     """The parts of a tenant URL. *flags* is its query string, which is added to every request."""
 
     base: str
@@ -72,7 +72,7 @@ class TenantUrl:
         return f"{self.base}{path}{'&' if '?' in path else '?'}{self.flags}"
 
 
-def read_tenant_url(text: str) -> TenantUrl:
+def read_tenant_url(text: str) -> TenantUrlParts:
     """Parse a tenant URL. Trailing slashes are ignored; feature flags select Entra's dialect."""
     parts = urlsplit(text.strip())
     flags = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
@@ -81,30 +81,32 @@ def read_tenant_url(text: str) -> TenantUrl:
         mode = "entra-flag"
     elif ENTRA_FLAG_OFF in flags:
         mode = "entra"
-    return TenantUrl(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.query, mode)
+    return TenantUrlParts(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.query, mode)
 
 
 def find_request(kind: ObjectKind, attribute: str, value: str) -> ScimRequest:
     """Search accounts whose *attribute* equals *value*. Excludes the members of a group."""
     query = _query(filter=f"{attribute} eq {json_quote(value)}", **_without_members(kind))
-    return ScimRequest(Call.FIND, kind, "GET", f"{_collection(kind)}?{query}")
+    return ScimRequest(RequestPurpose.FIND, kind, "GET", f"{_collection(kind)}?{query}")
 
 
 def get_request(kind: ObjectKind, target_id: str) -> ScimRequest:
     """Read one account by its id. Excludes the members of a group."""
-    return ScimRequest(Call.GET, kind, "GET", _one(kind, target_id) + _suffix(kind), target_id=target_id)
+    return ScimRequest(RequestPurpose.GET, kind, "GET", _one(kind, target_id) + _suffix(kind), target_id=target_id)
 
 
 def page_request(kind: ObjectKind, *, start_index: int, count: int = PAGE_SIZE) -> ScimRequest:
     """Read one page of all accounts, from the 1-based *start_index*."""
     query = _query(startIndex=str(start_index), count=str(count), **_without_members(kind))
-    return ScimRequest(Call.PAGE, kind, "GET", f"{_collection(kind)}?{query}")
+    return ScimRequest(RequestPurpose.PAGE, kind, "GET", f"{_collection(kind)}?{query}")
 
 
 def create_request(kind: ObjectKind, values: Values, *, hidden: Sequence[str] = ()) -> ScimRequest:
     """Create an account. *values* are by target path; None leaves an attribute out."""
     resource = patch_build.to_resource(_plain(values), definition_of(kind))
-    return ScimRequest(Call.CREATE, kind, "POST", _collection(kind), orjson.dumps(resource), hidden=tuple(hidden))
+    return ScimRequest(
+        RequestPurpose.CREATE, kind, "POST", _collection(kind), orjson.dumps(resource), hidden=tuple(hidden)
+    )
 
 
 def update_request(
@@ -130,7 +132,9 @@ def update_request(
     if not operations:
         return None
     body = orjson.dumps(patch_body(operations))
-    return ScimRequest(Call.UPDATE, kind, "PATCH", _one(kind, target_id), body, target_id, etag, tuple(hidden))
+    return ScimRequest(
+        RequestPurpose.UPDATE, kind, "PATCH", _one(kind, target_id), body, target_id, etag, tuple(hidden)
+    )
 
 
 def _with_bare_manager(operation: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,7 +158,7 @@ def needs_current(changes: Sequence[Change], mode: Mode) -> bool:
 
 def whole_request(kind: ObjectKind, target_id: str) -> ScimRequest:
     """Read a complete resource, including the members of a group, to send it back changed."""
-    return ScimRequest(Call.GET, kind, "GET", _one(kind, target_id), target_id=target_id)
+    return ScimRequest(RequestPurpose.GET, kind, "GET", _one(kind, target_id), target_id=target_id)
 
 
 def put_request(
@@ -169,7 +173,7 @@ def put_request(
     """Send the complete resource, *current* with *changes* applied (RFC 7644, 3.5.1): for applications without PATCH."""
     wanted = {change.path: _wanted(change) for change in changes}
     body = orjson.dumps(replaced(current, wanted, definition_of(kind)))
-    return ScimRequest(Call.UPDATE, kind, "PUT", _one(kind, target_id), body, target_id, etag, tuple(hidden))
+    return ScimRequest(RequestPurpose.UPDATE, kind, "PUT", _one(kind, target_id), body, target_id, etag, tuple(hidden))
 
 
 def put_members_request(
@@ -178,12 +182,12 @@ def put_members_request(
     """Send the complete group with its full list of members, even if that is empty: for applications without PATCH."""
     body = orjson.dumps(with_members(current, add=add, remove=remove))
     kind = ObjectKind.GROUP
-    return ScimRequest(Call.MEMBERS, kind, "PUT", _one(kind, group_id), body, group_id, etag)
+    return ScimRequest(RequestPurpose.MEMBERS, kind, "PUT", _one(kind, group_id), body, group_id, etag)
 
 
 def delete_request(kind: ObjectKind, target_id: str, *, etag: str = "") -> ScimRequest:
     """Delete one account."""
-    return ScimRequest(Call.DELETE, kind, "DELETE", _one(kind, target_id), target_id=target_id, etag=etag)
+    return ScimRequest(RequestPurpose.DELETE, kind, "DELETE", _one(kind, target_id), target_id=target_id, etag=etag)
 
 
 def members_request(group_id: str, *, add: Sequence[str], remove: Sequence[str], mode: Mode = "rfc") -> ScimRequest:
@@ -194,14 +198,14 @@ def members_request(group_id: str, *, add: Sequence[str], remove: Sequence[str],
     bodies = patch_build.member_operations(add, remove, mode, chunk=max(1, len(add), len(remove)))
     body = orjson.dumps(patch_body([operation for one in bodies for operation in one["Operations"]]))
     return ScimRequest(
-        Call.MEMBERS, ObjectKind.GROUP, "PATCH", _one(ObjectKind.GROUP, group_id), body, target_id=group_id
+        RequestPurpose.MEMBERS, ObjectKind.GROUP, "PATCH", _one(ObjectKind.GROUP, group_id), body, target_id=group_id
     )
 
 
 def read_members_request(group_id: str) -> ScimRequest:
     """Read the members of one group."""
     path = f"{_one(ObjectKind.GROUP, group_id)}?attributes=members"
-    return ScimRequest(Call.GET, ObjectKind.GROUP, "GET", path, target_id=group_id)
+    return ScimRequest(RequestPurpose.GET, ObjectKind.GROUP, "GET", path, target_id=group_id)
 
 
 def definition_of(kind: ObjectKind) -> ResourceDefinition:

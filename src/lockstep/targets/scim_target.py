@@ -33,7 +33,7 @@ from lockstep.targets.pacing import Pace, TooSoon
 from lockstep.targets.redaction import RecordedExchange, Redactor, strings_in
 from lockstep.targets.scim_answers import Reading, Sayer, not_scim, read_answer, read_trouble
 from lockstep.targets.scim_requests import (
-    Call,
+    RequestPurpose,
     ScimRequest,
     create_request,
     delete_request,
@@ -313,7 +313,7 @@ class ScimTarget(Target):
             headers["Authorization"] = f"Bearer {secret.reveal()}"
         if request.body is not None:
             headers["Content-Type"] = SCIM
-        if request.call is Call.MEMBERS:
+        if request.call is RequestPurpose.MEMBERS:
             headers["Prefer"] = "return=minimal"  # RFC 7240: the response need not list all members of the group
         if request.etag:
             headers["If-Match"] = request.etag

@@ -6,8 +6,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from lockstep.engine.expressions.catalogue import CATALOGUE, Kind, Parameter
-from lockstep.engine.expressions.tree import Attribute, Call, Comparison, EmptySlot, Expression, Keyword, Number, Text
+from lockstep.engine.expressions.catalogue import CATALOGUE, Parameter, ValueKind
+from lockstep.engine.expressions.tree import (
+    AttributeNode,
+    CallNode,
+    ComparisonNode,
+    EmptySlot,
+    Expression,
+    KeywordNode,
+    NumberNode,
+    TextNode,
+)
 
 ATTRIBUTES = (
     "mail",
@@ -54,12 +63,12 @@ PIECES = (
 )
 
 plain_text = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(PIECES)
-attributes = st.builds(Attribute, st.sampled_from(ATTRIBUTES))
-texts = st.builds(Text, plain_text)
-numbers = st.builds(Number, st.integers(-(2**63) + 1, 2**63 - 1)) | st.builds(
-    Number, st.integers(0, 300), st.just(True)
+attributes = st.builds(AttributeNode, st.sampled_from(ATTRIBUTES))
+texts = st.builds(TextNode, plain_text)
+numbers = st.builds(NumberNode, st.integers(-(2**63) + 1, 2**63 - 1)) | st.builds(
+    NumberNode, st.integers(0, 300), st.just(True)
 )
-keywords = st.builds(Keyword, st.sampled_from(WORDS))
+keywords = st.builds(KeywordNode, st.sampled_from(WORDS))
 leaves = attributes | texts | numbers
 
 
@@ -67,11 +76,11 @@ def _calls(operands: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     arguments = st.lists(operands | st.builds(EmptySlot) | keywords | _comparisons(operands), max_size=5)
     # A lone empty slot cannot be written: `F()` has no argument.
     written = arguments.map(lambda items: () if items == [EmptySlot()] else tuple(items))
-    return st.builds(Call, st.sampled_from((*CATALOGUE, "Unknown")), written)
+    return st.builds(CallNode, st.sampled_from((*CATALOGUE, "Unknown")), written)
 
 
 def _comparisons(operands: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.builds(Comparison, operands, st.sampled_from(("=", "<>", ">", ">=", "<", "<=")), operands)
+    return st.builds(ComparisonNode, operands, st.sampled_from(("=", "<>", ">", ">=", "<", "<=")), operands)
 
 
 trees: st.SearchStrategy[Expression] = st.recursive(leaves, _calls, max_leaves=12)
@@ -80,22 +89,22 @@ trees: st.SearchStrategy[Expression] = st.recursive(leaves, _calls, max_leaves=1
 def _fitting(parameter: Parameter, inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """An argument that the parameter probably takes."""
     match parameter.kind:
-        case Kind.WORD:
-            return st.sampled_from(parameter.words).map(Text)
-        case Kind.INTEGER:
-            return st.integers(-2, 12).map(Number) | st.just(Attribute("count")) | inner
-        case Kind.ROLES:
-            return st.just(Attribute("appRoleAssignments"))
-        case Kind.DATE:
-            return st.just(Text("2021-06-30+08:00")) | st.just(Attribute("startDate")) | inner
-        case Kind.CONDITION:
+        case ValueKind.WORD:
+            return st.sampled_from(parameter.words).map(TextNode)
+        case ValueKind.INTEGER:
+            return st.integers(-2, 12).map(NumberNode) | st.just(AttributeNode("count")) | inner
+        case ValueKind.ROLES:
+            return st.just(AttributeNode("appRoleAssignments"))
+        case ValueKind.DATE:
+            return st.just(TextNode("2021-06-30+08:00")) | st.just(AttributeNode("startDate")) | inner
+        case ValueKind.CONDITION:
             return _comparisons(leaves) | inner
         case _:
             return inner
 
 
 @st.composite
-def calls(draw: st.DrawFn, depth: int = 2, leaves: st.SearchStrategy[Any] = leaves) -> Call:
+def calls(draw: st.DrawFn, depth: int = 2, leaves: st.SearchStrategy[Any] = leaves) -> CallNode:
     """A call that has every chance to be compiled: right number of arguments, fitting kinds."""
     function = CATALOGUE[draw(st.sampled_from(sorted(CATALOGUE)))]
     most = function.maximum if function.maximum is not None else function.minimum + 4
@@ -104,7 +113,7 @@ def calls(draw: st.DrawFn, depth: int = 2, leaves: st.SearchStrategy[Any] = leav
         count += count % 2
     inner = leaves | calls(depth - 1, leaves) if depth > 0 else leaves
     arguments = [draw(_fitting(function.parameter(index), inner)) for index in range(count)]
-    return Call(function.name, tuple(arguments))
+    return CallNode(function.name, tuple(arguments))
 
 
 roles = st.lists(

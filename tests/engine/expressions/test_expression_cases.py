@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from lockstep.engine.expressions.cases import Failure, Malformed, Report, run_cases
+from lockstep.engine.expressions.cases import CaseFailure, Malformed, Report, run_cases
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -61,7 +61,7 @@ def test_refused_evaluation_tells_why() -> None:
     report = run({"expr": "Left([a])", "out": "x"})
 
     assert report.failures == (
-        Failure(
+        CaseFailure(
             "cases.jsonl",
             1,
             None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lockstep.engine.expressions import Finding, Severity, check
+from lockstep.engine.expressions import ExpressionFinding, Severity, check
 
 
 def messages(text: str, severity: Severity | None = None, *, syncs_all: bool = False) -> list[str]:
@@ -17,7 +17,7 @@ def test_good_expression_has_no_finding() -> None:
 
 def test_unknown_function_is_an_error_with_the_probable_name() -> None:
     assert check("ToLowr([mail])") == [
-        Finding(Severity.ERROR, 1, "unknown function ToLowr; did you mean ToLower", "ToLower")
+        ExpressionFinding(Severity.ERROR, 1, "unknown function ToLowr; did you mean ToLower", "ToLower")
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, compile_expression, explain
-from lockstep.engine.expressions.explain import Explained
+from lockstep.engine.expressions.explain import ExplainedExpression
 from lockstep.engine.moment import Moment
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -119,7 +119,7 @@ def test_explanation_shows_where_an_evaluation_was_refused() -> None:
     refused = told.parts[0]
     assert refused.error == told.error
     assert "Item found no value number 2" in told.error
-    assert refused.parts[0] == Explained("[p]", 14, ["a"], is_reached=True)
+    assert refused.parts[0] == ExplainedExpression("[p]", 14, ["a"], is_reached=True)
 
 
 def test_explanation_shows_a_decision_not_to_flow() -> None:

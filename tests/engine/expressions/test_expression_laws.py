@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 
 from lockstep.engine.expressions import (
+    Diversion,
     EvaluationContext,
     ExpressionError,
-    Flow,
     Severity,
     check,
     compile_expression,
@@ -19,7 +19,7 @@ from lockstep.engine.expressions import (
     parse,
     print_expression,
 )
-from lockstep.engine.expressions.tree import Comparison, Expression, walk
+from lockstep.engine.expressions.tree import ComparisonNode, Expression, walk
 from lockstep.engine.expressions.values import MAX_TEXT
 from lockstep.engine.moment import Moment
 from tests.engine.expressions.expression_strategies import (
@@ -64,7 +64,7 @@ def test_positions_point_at_what_they_name(tree: Expression) -> None:
     text = print_expression(tree)
 
     for node in walk(parse(text)):
-        begins_with = node.operator if isinstance(node, Comparison) else print_expression(node)
+        begins_with = node.operator if isinstance(node, ComparisonNode) else print_expression(node)
         assert text.startswith(begins_with, node.position - 1)
 
 
@@ -168,7 +168,7 @@ def test_the_same_moment_gives_the_same_value(tree: Expression, record: dict[str
 def test_a_value_is_of_a_kind_that_a_target_can_take(tree: Expression, record: dict[str, Any]) -> None:
     result = outcome(print_expression(tree), record)
 
-    assert result is None or isinstance(result, (str, bool, int, tuple, list, dict, Flow))
+    assert result is None or isinstance(result, (str, bool, int, tuple, list, dict, Diversion))
 
 
 @given(almost_expressions)

@@ -17,7 +17,7 @@ import orjson
 import psycopg
 
 from documo.identifiers import new_id
-from documo.scim_service.request.exchange import Answer, Request
+from documo.scim_service.request.exchange import Request, ScimAnswer
 from documo.scim_service.request.failures import scim_error
 from documo.scim_service.tenant.service import Service
 from lockstep.errors import LockstepError, release_frames
@@ -26,12 +26,12 @@ from lockstep.scim.limits import MAX_BULK_BYTES
 from lockstep.scim.messages import BulkOperation, bulk_response, read_bulk
 from lockstep.scim.operations import patch_body
 
-Route = Callable[[Service, Request, Sequence[str]], Awaitable[Answer]]
+Route = Callable[[Service, Request, Sequence[str]], Awaitable[ScimAnswer]]
 PREFIX = "bulkId:"
 TOGETHER = 64
 
 
-async def run_bulk(service: Service, request: Request, route: Route) -> Answer:
+async def run_bulk(service: Service, request: Request, route: Route) -> ScimAnswer:
     """Run the operations in the body; 200 with the result of each, in the order of the request."""
     wanted = read_bulk(request.json(max_bytes=MAX_BULK_BYTES))
     return await _Bulk(service, request, route, wanted.operations, wanted.fail_on_errors).run()
@@ -50,7 +50,7 @@ class _Bulk:
     later: list[tuple[str, str, list[Any]]] = field(default_factory=list)  # bulkId, path, members
     errors: int = 0
 
-    async def run(self) -> Answer:
+    async def run(self) -> ScimAnswer:
         posts = [operation.bulk_id for operation in self.operations if operation.method == "POST"]
         if len(set(posts)) != len(posts):
             raise invalid_value("Two operations have the same bulkId: give each its own bulkId.", "bulkId")
@@ -64,7 +64,7 @@ class _Bulk:
         by_bulk_id = {outcome.get("bulkId"): outcome for outcome in outcomes.values() if outcome["method"] == "POST"}
         for bulk_id, path, members in self.later:
             await self._complete(by_bulk_id[bulk_id], path, members)
-        return Answer(200, orjson.dumps(bulk_response([outcomes[at] for at in sorted(outcomes)])))
+        return ScimAnswer(200, orjson.dumps(bulk_response([outcomes[at] for at in sorted(outcomes)])))
 
     async def _complete(self, outcome: dict[str, Any], path: str, members: list[Any]) -> None:
         """Add the members that did not exist when their group was created. If that fails, the group is deleted and its create fails."""
@@ -137,7 +137,7 @@ class _Bulk:
             outcome["version"] = answer.etag
         return {**outcome, "location": location, "status": str(answer.status)}
 
-    async def _run(self, operation: BulkOperation) -> tuple[Answer, str]:
+    async def _run(self, operation: BulkOperation) -> tuple[ScimAnswer, str]:
         missing = [name for name in _references(operation) if name not in self.ids or name in self.failed]
         if missing:
             raise ScimError(
@@ -157,7 +157,7 @@ class _Bulk:
             self.later.append((operation.bulk_id, f"{path}/{resource_id}", waiting))
         return answer, answer.location
 
-    async def _send(self, method: str, path: str, data: Any, version: str, *, resource_id: str = "") -> Answer:
+    async def _send(self, method: str, path: str, data: Any, version: str, *, resource_id: str = "") -> ScimAnswer:
         headers = {b"content-type": b"application/scim+json"}
         if version:
             headers[b"if-match"] = version.encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from documo.identifiers import read_id
-from documo.scim_service.request.exchange import Answer, Place, Request
+from documo.scim_service.request.exchange import Request, ResourcePlace, ScimAnswer
 from documo.scim_service.request.incoming import hash_password, read_resource
 from documo.scim_service.request.render import one_answer
 from documo.scim_service.tenant.service import Service
@@ -14,11 +14,11 @@ from documo.scim_service.writes.derive import columns_of
 from documo.scim_service.writes.member_check import checked_members, refuse_unknown_members
 from documo.scim_service.writes.protected import refuse_bad_name
 from documo.scim_service.writes.unique_names import unique_attribute
-from documo.store.resources import Row
+from documo.store.resources import ResourceRow
 from lockstep.scim.errors import invalid_value
 
 
-async def create(service: Service, request: Request, place: Place) -> Answer:
+async def create(service: Service, request: Request, place: ResourcePlace) -> ScimAnswer:
     """Create the resource in the body; 201 with the resource, once it is durable."""
     search = request.search()
     row, members = await create_resource(service, request, place, request.json(), resource_id=request.resource_id)
@@ -26,8 +26,8 @@ async def create(service: Service, request: Request, place: Place) -> Answer:
 
 
 async def create_resource(
-    service: Service, request: Request, place: Place, body: Any, *, resource_id: str = ""
-) -> tuple[Row, list[tuple[str, str]] | None]:
+    service: Service, request: Request, place: ResourcePlace, body: Any, *, resource_id: str = ""
+) -> tuple[ResourceRow, list[tuple[str, str]] | None]:
     """Create the resource in *body*, with *resource_id* if a bulk request has chosen one. Raises ScimError.
 
     Returns it with the (id, kind) pairs of its members; None if it is not a group.

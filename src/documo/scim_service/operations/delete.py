@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from documo.scim_service.request.exchange import Answer, Place, Request, check_conditions
+from documo.scim_service.request.exchange import Request, ResourcePlace, ScimAnswer, check_conditions
 from documo.scim_service.tenant.service import Service
 from documo.scim_service.writes.protected import Admins, refuse_change_of_role
 from documo.store import resources
@@ -13,7 +13,7 @@ from documo.store.round_trip import open_transaction
 from lockstep.scim.errors import not_found
 
 
-async def delete(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
+async def delete(service: Service, request: Request, place: ResourcePlace, resource_id: str) -> ScimAnswer:
     """Delete a resource with its memberships and keys; 204 without a body."""
     tenant = request.tenant
     async with open_transaction(service.store, tenant.id) as transaction:
@@ -32,4 +32,4 @@ async def delete(service: Service, request: Request, place: Place, resource_id: 
         if place.kind == "Role":
             statements.append(resources.tell(tenant.id))
         await transaction.send(*statements, commit=True)
-    return Answer(204)
+    return ScimAnswer(204)

@@ -6,12 +6,12 @@ from typing import Any
 
 import orjson
 
-from documo.scim_service.request.exchange import Answer, Place, Request, etag_of
+from documo.scim_service.request.exchange import Request, ResourcePlace, ScimAnswer, etag_of
 from documo.scim_service.request.incoming import take_password
 from documo.scim_service.request.render import one_answer
 from documo.scim_service.tenant.service import Service
-from documo.scim_service.tenant.tenants import Tenant
-from documo.scim_service.writes.change_batch import Change, Changed, Decision
+from documo.scim_service.tenant.tenants import ScimTenant
+from documo.scim_service.writes.change_batch import Changed, ChangeDecision, ResourceChange
 from documo.scim_service.writes.derive import columns_of
 from documo.scim_service.writes.protected import refuse_bad_name, refuse_change_of_role
 from documo.search_document import ELSEWHERE
@@ -21,45 +21,49 @@ from lockstep.scim.normalize import normalize_patch
 from lockstep.scim.patch import apply_patch
 
 
-async def patch(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
+async def patch(service: Service, request: Request, place: ResourcePlace, resource_id: str) -> ScimAnswer:
     """Apply the operations in the body; 200 with the resource, or 204 for a large group or if the account's settings say so."""
     search = request.search()
     changed = await patch_resource(service, request, place, resource_id, request.json())
     chosen = search.attributes or search.excluded
     is_large = place.kind == "Group" and changed.members is None
     if not chosen and (is_large or _answers_nothing(request.tenant)):
-        return Answer(204, etag=etag_of(changed.row.version))
+        return ScimAnswer(204, etag=etag_of(changed.row.version))
     return await one_answer(service.store, request, changed.row, place, search, members=changed.members)
 
 
-def _answers_nothing(tenant: Tenant) -> bool:
+def _answers_nothing(tenant: ScimTenant) -> bool:
     """Whether PATCH returns 204: by the account's setting or, for Entra, as its reference code does (RFC 7644 allows both)."""
     wanted = tenant.account.patch_answer
     return wanted == "nothing" or (wanted == "profile" and tenant.profile.name == "entra")
 
 
-async def patch_resource(service: Service, request: Request, place: Place, resource_id: str, body: Any) -> Changed:
+async def patch_resource(
+    service: Service, request: Request, place: ResourcePlace, resource_id: str, body: Any
+) -> Changed:
     """Apply the operations of *body*. If it raises ScimError, nothing has changed."""
     tenant, definition = request.tenant, place.definition
     operations, applied = normalize_patch(body, tenant.profile, definition)
     request.tolerances += applied
     members, rest = split_member_operations(operations) if place.kind == "Group" else ([], operations)
 
-    def decide(stored: Stored) -> Decision:
+    def decide(stored: Stored) -> ChangeDecision:
         before = orjson.loads(stored.document)
         refuse_change_of_role(place, before, tenant)
         result = apply_patch(before, rest, definition, unknown=tenant.profile.unknown)
         document = result.resource
         password = take_password(document) if place.kind == "User" else None
         if not result.changed and password is None:
-            return Decision()
+            return ChangeDecision()
         refuse_bad_name(place, document, before)
         searched = any(name.partition(".")[0] not in ELSEWHERE for name in result.touched)
         columns = columns_of(document, definition, tenant, with_search=searched)
         if "active" not in document:
             # Only true or false may change who can sign in; removing the attribute leaves it as it is.
             columns = columns._replace(active=stored.active)
-        return Decision(document, columns, password)
+        return ChangeDecision(document, columns, password)
 
-    change = Change(tenant, place.kind, resource_id, decide, tuple(members), request.conditions, request.tolerances)
+    change = ResourceChange(
+        tenant, place.kind, resource_id, decide, tuple(members), request.conditions, request.tolerances
+    )
     return await service.changes.ask(tenant.id, change)

@@ -6,32 +6,34 @@ from typing import Any
 
 import orjson
 
-from documo.scim_service.request.exchange import Answer, Place, Request
+from documo.scim_service.request.exchange import Request, ResourcePlace, ScimAnswer
 from documo.scim_service.request.incoming import read_resource
 from documo.scim_service.request.render import one_answer
 from documo.scim_service.tenant.service import Service
-from documo.scim_service.writes.change_batch import Change, Decision
+from documo.scim_service.writes.change_batch import ChangeDecision, ResourceChange
 from documo.scim_service.writes.derive import columns_of
 from documo.scim_service.writes.protected import refuse_bad_name, refuse_change_of_role
-from documo.store.resources import Row, Stored
+from documo.store.resources import ResourceRow, Stored
 from lockstep.scim.members import MemberChange, RemoveAllMembers, ReplaceMembers
 
 
-async def replace(service: Service, request: Request, place: Place, resource_id: str) -> Answer:
+async def replace(service: Service, request: Request, place: ResourcePlace, resource_id: str) -> ScimAnswer:
     """Replace the resource with the body; 200 with the result."""
     search = request.search()
     row = await replace_resource(service, request, place, resource_id, request.json())
     return await one_answer(service.store, request, row, place, search)
 
 
-async def replace_resource(service: Service, request: Request, place: Place, resource_id: str, body: Any) -> Row:
+async def replace_resource(
+    service: Service, request: Request, place: ResourcePlace, resource_id: str, body: Any
+) -> ResourceRow:
     """Replace the resource with *body*. Raises ScimError."""
     tenant, definition = request.tenant, place.definition
     # Read once before the lock, to refuse an invalid body and to know its members.
     early = read_resource(request, place, body)
     noted = len(request.tolerances)
 
-    def decide(stored: Stored) -> Decision:
+    def decide(stored: Stored) -> ChangeDecision:
         before = orjson.loads(stored.document)
         refuse_change_of_role(place, before, tenant)
         # A member whose `active` was removed stays as active as before: see `patch`.
@@ -39,14 +41,14 @@ async def replace_resource(service: Service, request: Request, place: Place, res
         incoming = read_resource(request, place, body, stored=known)
         del request.tolerances[noted:]
         if incoming.document == before and incoming.password is None:
-            return Decision()
+            return ChangeDecision()
         refuse_bad_name(place, incoming.document, before)
-        return Decision(incoming.document, columns_of(incoming.document, definition, tenant), incoming.password)
+        return ChangeDecision(incoming.document, columns_of(incoming.document, definition, tenant), incoming.password)
 
     members: tuple[MemberChange, ...] = ()
     if early.members is not None:
         members = (ReplaceMembers(early.members) if early.members else RemoveAllMembers(),)
     elif place.kind == "Group" and tenant.profile.name == "strict":
         members = (RemoveAllMembers(),)
-    change = Change(tenant, place.kind, resource_id, decide, members, request.conditions, request.tolerances)
+    change = ResourceChange(tenant, place.kind, resource_id, decide, members, request.conditions, request.tolerances)
     return (await service.changes.ask(tenant.id, change)).row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from documo.scim_service.request.exchange import Answer, MethodNotAllowed, Request
+from documo.scim_service.request.exchange import MethodNotAllowed, Request, ScimAnswer
 from documo.scim_service.search.query import MAX_PAGE, PAGE_SIZE
 from documo.security_events import EVENT_URIS
 from lockstep.scim.discovery import (
@@ -44,7 +44,7 @@ def is_discovery(segment: str) -> bool:
     return segment.lower() in (*CONFIG, TYPES, SCHEMAS)
 
 
-def describe(request: Request, segments: list[str]) -> Answer:
+def describe(request: Request, segments: list[str]) -> ScimAnswer:
     """The response of a discovery endpoint. Raises ScimError for an unknown path or a filter."""
     if request.method != "GET":
         raise MethodNotAllowed(request.method, ("GET",))
@@ -65,5 +65,5 @@ def describe(request: Request, segments: list[str]) -> Answer:
     raise not_found(f"There is nothing at /{'/'.join(segments)[:200]}.")
 
 
-def _answer(body: dict[str, object]) -> Answer:
-    return Answer(200, orjson.dumps(body))
+def _answer(body: dict[str, object]) -> ScimAnswer:
+    return ScimAnswer(200, orjson.dumps(body))

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
-from documo.scim_service.tenant.tenants import Caller, Tenant
+from documo.scim_service.tenant.tenants import Caller, ScimTenant
 from lockstep.scim.errors import ScimError, invalid_syntax, invalid_value
 from lockstep.scim.limits import MAX_BODY_BYTES, MAX_NAME, check_keys, read_json
 from lockstep.scim.messages import SearchRequest, search_from_body, search_from_query
@@ -30,7 +30,7 @@ class Conditions:
 
 
 @dataclass(slots=True)
-class Answer:
+class ScimAnswer:
     """A response. *etag* and *location* become headers."""
 
     status: int
@@ -63,7 +63,7 @@ class Request:
     resource_id: str = ""  # of a create in a bulk request: the id chosen in advance
 
     @property
-    def tenant(self) -> Tenant:
+    def tenant(self) -> ScimTenant:
         return self.caller.tenant
 
     @property
@@ -123,7 +123,7 @@ def refuse_nul(value: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Place:
+class ResourcePlace:
     """The endpoint of one resource type: its definition, and its path below the base URL."""
 
     definition: ResourceDefinition

@@ -12,7 +12,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
-from documo.scim_service.request.exchange import Place, Request
+from documo.scim_service.request.exchange import Request, ResourcePlace
 from lockstep.scim.errors import invalid_value
 from lockstep.scim.members import Member, read_members
 from lockstep.scim.normalize import normalize_resource
@@ -33,7 +33,9 @@ class Incoming:
     members: tuple[Member, ...] | None = None
 
 
-def read_resource(request: Request, place: Place, body: Any, *, stored: Mapping[str, Any] | None = None) -> Incoming:
+def read_resource(
+    request: Request, place: ResourcePlace, body: Any, *, stored: Mapping[str, Any] | None = None
+) -> Incoming:
     """The resource in *body*, for a create or, given the *stored* document, for a replace. Raises ScimError."""
     profile = request.tenant.profile
     right, applied = normalize_resource(body, profile, place.definition)

@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 
-from documo.scim_service.request.exchange import Answer, Place, Request, etag_of
+from documo.scim_service.request.exchange import Request, ResourcePlace, ScimAnswer, etag_of
 from documo.store import group_members, lookups
 from documo.store.database import Store
-from documo.store.resources import Row
+from documo.store.resources import ResourceRow
 from documo.store.round_trip import one_trip
 from lockstep.scim.messages import SearchRequest
 from lockstep.scim.projection import Projection, projection
@@ -28,8 +28,8 @@ _MANAGER_MARK = '"manager"'
 async def rendered(
     store: Store,
     request: Request,
-    rows: Sequence[Row],
-    places: Mapping[str, Place],
+    rows: Sequence[ResourceRow],
+    places: Mapping[str, ResourcePlace],
     search: SearchRequest,
     *,
     members: Sequence[tuple[str, str]] | None = None,
@@ -56,16 +56,16 @@ async def rendered(
 async def one_answer(
     store: Store,
     request: Request,
-    row: Row,
-    place: Place,
+    row: ResourceRow,
+    place: ResourcePlace,
     search: SearchRequest,
     *,
     status: int = 200,
     members: Sequence[tuple[str, str]] | None = None,
-) -> Answer:
+) -> ScimAnswer:
     """The response with one resource; *members* as in `rendered`."""
     (text,) = await rendered(store, request, [row], {row.kind: place}, search, members=members)
-    return Answer(
+    return ScimAnswer(
         status, text.encode(), etag=etag_of(row.version), location=location_of(request.base_url, place, row.id)
     )
 
@@ -79,7 +79,7 @@ def _shows_names(request: Request, search: SearchRequest) -> bool:
     return bool(search.attributes) or request.tenant.profile.name not in ("strict", "lenient")
 
 
-def location_of(base_url: str, place: Place, resource_id: str) -> str:
+def location_of(base_url: str, place: ResourcePlace, resource_id: str) -> str:
     return f"{base_url}{place.endpoint}/{resource_id}"
 
 
@@ -100,8 +100,8 @@ def _returns_all(definition: ResourceDefinition) -> bool:
 
 
 def _text(
-    row: Row,
-    place: Place,
+    row: ResourceRow,
+    place: ResourcePlace,
     base_url: str,
     choice: Projection | None,
     extra: Mapping[str, str],
@@ -142,7 +142,7 @@ def _complete_manager(document: dict[str, Any], base_url: str, managers: Mapping
 async def _members(
     store: Store,
     request: Request,
-    rows: Sequence[Row],
+    rows: Sequence[ResourceRow],
     choices: Mapping[str, Projection | None],
     *,
     with_names: bool,
@@ -168,7 +168,7 @@ def _members_json(members: Sequence[tuple[str, str]], base_url: str) -> str:
     ).decode()
 
 
-async def _managers(store: Store, request: Request, rows: Sequence[Row]) -> dict[str, str | None]:
+async def _managers(store: Store, request: Request, rows: Sequence[ResourceRow]) -> dict[str, str | None]:
     ids = set()
     for row in rows:
         if row.kind == "User" and _MANAGER_MARK in row.document:
@@ -182,7 +182,7 @@ async def _managers(store: Store, request: Request, rows: Sequence[Row]) -> dict
 
 
 async def _indirect_groups(
-    store: Store, request: Request, rows: Sequence[Row], choices: Mapping[str, Projection | None]
+    store: Store, request: Request, rows: Sequence[ResourceRow], choices: Mapping[str, Projection | None]
 ) -> dict[str, list[tuple[str, str, str]]] | None:
     if not request.tenant.account.indirect_groups:
         return None
@@ -197,7 +197,7 @@ async def _indirect_groups(
     return groups
 
 
-def _direct_groups(row: Row) -> list[tuple[str, str, str]]:
+def _direct_groups(row: ResourceRow) -> list[tuple[str, str, str]]:
     return [(group_id, name, "direct") for group_id, name in orjson.loads(row.groups)] if row.groups else []
 
 

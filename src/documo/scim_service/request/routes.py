@@ -13,7 +13,7 @@ from documo.scim_service.operations.patch import patch
 from documo.scim_service.operations.read import read
 from documo.scim_service.operations.replace import replace
 from documo.scim_service.request import discovery
-from documo.scim_service.request.exchange import Answer, MethodNotAllowed, Place, Request
+from documo.scim_service.request.exchange import MethodNotAllowed, Request, ResourcePlace, ScimAnswer
 from documo.scim_service.search.query import list_resources, search_resources
 from documo.scim_service.tenant.service import Service
 from lockstep.scim.errors import ScimError, not_found
@@ -25,7 +25,7 @@ _PEOPLE_AND_GROUPS = {"User": "users", "Group": "groups"}
 _OWN_NAMES = {"me": "Me", "bulk": "Bulk"}
 
 
-async def dispatch(service: Service, request: Request, segments: Sequence[str]) -> Answer:
+async def dispatch(service: Service, request: Request, segments: Sequence[str]) -> ScimAnswer:
     """The response to a request; *segments* are the parts of its path below the base URL. Raises ScimError."""
     require_admin(request)
     if request.method in ("POST", "PUT", "PATCH"):
@@ -45,19 +45,19 @@ async def dispatch(service: Service, request: Request, segments: Sequence[str]) 
     return await at_place(service, request, _place(request, segments), rest)
 
 
-async def _at_segments(service: Service, request: Request, segments: Sequence[str]) -> Answer:
+async def _at_segments(service: Service, request: Request, segments: Sequence[str]) -> ScimAnswer:
     """The response to one operation of a bulk request: resources only, neither search nor another bulk request."""
     return await at_place(service, request, _place(request, segments), list(segments[1:]))
 
 
-def _place(request: Request, segments: Sequence[str]) -> Place:
+def _place(request: Request, segments: Sequence[str]) -> ResourcePlace:
     definition = definition_at(segments[0], request.tenant.profile, request.tenant.registry)
     if definition is None:
         raise not_found(f"There is nothing at /{'/'.join(segments)[:200]}; GET /ResourceTypes lists the endpoints.")
-    return Place(definition)
+    return ResourcePlace(definition)
 
 
-async def at_place(service: Service, request: Request, place: Place, rest: Sequence[str]) -> Answer:
+async def at_place(service: Service, request: Request, place: ResourcePlace, rest: Sequence[str]) -> ScimAnswer:
     """The response at the endpoint of a resource type, or below it."""
     answer = await _answer_at(service, request, place, rest)
     if place.kind == "Role" and request.method != "GET":
@@ -66,7 +66,7 @@ async def at_place(service: Service, request: Request, place: Place, rest: Seque
     return answer
 
 
-async def _answer_at(service: Service, request: Request, place: Place, rest: Sequence[str]) -> Answer:
+async def _answer_at(service: Service, request: Request, place: ResourcePlace, rest: Sequence[str]) -> ScimAnswer:
     if not rest:
         if request.method == "POST":
             require_scope(request, place.kind, write=True)
@@ -105,18 +105,18 @@ def require_scope(request: Request, kind: str, *, write: bool) -> None:
     raise ScimError(403, "", f"This API key lacks the scope {needed if write else 'read'}.")
 
 
-async def _me(service: Service, request: Request, rest: Sequence[str]) -> Answer:
+async def _me(service: Service, request: Request, rest: Sequence[str]) -> ScimAnswer:
     if rest:
         raise not_found("There is nothing below /Me.")
     _only(request, *_ON_RESOURCE)
     require_scope(request, "User", write=request.method != "GET")
-    place = Place(request.tenant.registry.resource("User"))
+    place = ResourcePlace(request.tenant.registry.resource("User"))
     return await _ON_RESOURCE[request.method](service, request, place, request.caller.principal.member_id)
 
 
-async def _everywhere(service: Service, request: Request, first: str) -> Answer:
+async def _everywhere(service: Service, request: Request, first: str) -> ScimAnswer:
     _only(request, "POST" if first else "GET")
-    places = [Place(definition) for definition in request.tenant.registry.definitions()]
+    places = [ResourcePlace(definition) for definition in request.tenant.registry.definitions()]
     for place in places:
         require_scope(request, place.kind, write=False)
     return await (search_resources if first else list_resources)(service, request, places)

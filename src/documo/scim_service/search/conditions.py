@@ -13,7 +13,7 @@ from documo.search_document import fold_text
 from lockstep.scim.errors import invalid_filter
 from lockstep.scim.filters import Comparison, Value
 from lockstep.scim.names import AttributePath
-from lockstep.scim.registry import ResourceDefinition, Target
+from lockstep.scim.registry import PathTarget, ResourceDefinition
 from lockstep.scim.schema import Attribute
 
 TRUE, FALSE = SQL("true"), SQL("false")
@@ -21,7 +21,7 @@ _ORDER = {"gt": SQL(">"), "ge": SQL(">="), "lt": SQL("<"), "le": SQL("<=")}
 _META_COLUMNS = {"created": SQL("r.created_at"), "lastModified": SQL("r.last_modified")}
 
 
-def leaf_of(target: Target, comparison: Comparison) -> tuple[Attribute, Attribute | None]:
+def leaf_of(target: PathTarget, comparison: Comparison) -> tuple[Attribute, Attribute | None]:
     attribute = target.attribute
     if attribute is None:
         raise invalid_filter(f"{comparison.path} is a schema, not an attribute.")
@@ -48,7 +48,7 @@ def element_leaf(path: AttributePath, attribute: Attribute) -> tuple[Attribute |
     return sub, sub
 
 
-def place_of(target: Target) -> Composable:
+def place_of(target: PathTarget) -> Composable:
     """The SQL expression of the attribute in the search document."""
     name = Literal(target.attribute.name if target.attribute else "")
     return (

@@ -10,7 +10,7 @@ from typing import Any
 from documo.scim_service.search.conditions import element_leaf, folded, leaf_of
 from lockstep.scim.comparisons import operand
 from lockstep.scim.filters import And, Comparison, Filter, ValuePath
-from lockstep.scim.registry import ResourceDefinition, Target
+from lockstep.scim.registry import PathTarget, ResourceDefinition
 from lockstep.scim.schema import Attribute
 
 # These attributes have their own columns or rows and are searched there.
@@ -45,7 +45,7 @@ def necessary_content(filter: Filter, definition: ResourceDefinition, *, lenient
             return None
 
 
-def _containment(target: Target, comparison: Comparison, *, lenient: bool) -> dict[str, Any] | None:
+def _containment(target: PathTarget, comparison: Comparison, *, lenient: bool) -> dict[str, Any] | None:
     attribute = target.attribute
     if attribute is None or (not target.urn and attribute.name in _ELSEWHERE):
         return None
@@ -71,6 +71,6 @@ def _element_containment(filter: Filter, attribute: Attribute, *, lenient: bool)
     return held or None
 
 
-def _nested(target: Target, held: Any) -> dict[str, Any]:
+def _nested(target: PathTarget, held: Any) -> dict[str, Any]:
     name = target.attribute.name if target.attribute else ""
     return {target.urn: {name: held}} if target.urn else {name: held}

@@ -35,12 +35,12 @@ from lockstep.scim.comparisons import operand
 from lockstep.scim.errors import invalid_filter
 from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, Value, ValuePath
 from lockstep.scim.names import AttributePath
-from lockstep.scim.registry import ResourceDefinition, Target
+from lockstep.scim.registry import PathTarget, ResourceDefinition
 from lockstep.scim.schema import Attribute
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledFilter:
     """A condition for WHERE. *contains* is the part of a search document that every match has; the index of values can find it."""
 
     condition: Composable
@@ -59,9 +59,11 @@ class FilterCompiler:
         self._undefined_is_absent = undefined_is_absent
         self._unique = unique_attribute(definition)
 
-    def compile(self, filter: Filter) -> Compiled:
+    def compile(self, filter: Filter) -> CompiledFilter:
         """The SQL condition of *filter*. Raises ScimError("invalidFilter")."""
-        return Compiled(self._condition(filter), necessary_content(filter, self._definition, lenient=self._lenient))
+        return CompiledFilter(
+            self._condition(filter), necessary_content(filter, self._definition, lenient=self._lenient)
+        )
 
     def _condition(self, filter: Filter) -> Composable:
         match filter:
@@ -83,7 +85,7 @@ class FilterCompiler:
             case _:
                 assert_never(filter)
 
-    def _target(self, path: AttributePath) -> Target | None:
+    def _target(self, path: AttributePath) -> PathTarget | None:
         target = self._definition.find(path)
         if target is None or target.attribute is None:
             if self._undefined_is_absent:
@@ -94,7 +96,7 @@ class FilterCompiler:
             raise invalid_filter(f"{target} is never returned, so it cannot be searched.")
         return target
 
-    def _comparison(self, comparison: Comparison, target: Target) -> Composable:
+    def _comparison(self, comparison: Comparison, target: PathTarget) -> Composable:
         attribute, sub = leaf_of(target, comparison)
         special = self._special(comparison, target, attribute, sub)
         if special is not None:
@@ -106,7 +108,9 @@ class FilterCompiler:
         place = place_of(target) if sub is None else SQL("{}->{}").format(place_of(target), Literal(sub.name))
         return scalar_condition(place, leaf, comparison.op, value)
 
-    def _many_values(self, op: str, value: Value, target: Target, sub: Attribute | None, leaf: Attribute) -> Composable:
+    def _many_values(
+        self, op: str, value: Value, target: PathTarget, sub: Attribute | None, leaf: Attribute
+    ) -> Composable:
         """True if any of the values matches; `ne` and `eq null` are also true if there is no value."""
         item = SQL("e.item") if sub is None else SQL("e.item->{}").format(Literal(sub.name))
         has_value = exists(place_of(target), SQL("{} is not null").format(item))
@@ -117,7 +121,7 @@ class FilterCompiler:
         return SQL("({} or not {})").format(some, has_value) if op == "ne" else some
 
     def _special(
-        self, comparison: Comparison, target: Target, attribute: Attribute, sub: Attribute | None
+        self, comparison: Comparison, target: PathTarget, attribute: Attribute, sub: Attribute | None
     ) -> Composable | None:
         """The condition on an attribute that has its own column or rows; None for other attributes."""
         if target.urn:
@@ -173,7 +177,7 @@ class FilterCompiler:
         some = query.format(condition=text_condition(text, op, str(value).casefold()), **columns)
         return SQL("({} or not {})").format(some, has_any) if op == "ne" else some
 
-    def _present(self, target: Target) -> Composable:
+    def _present(self, target: PathTarget) -> Composable:
         attribute, sub = target.attribute, target.sub
         if attribute is None:
             return FALSE
@@ -188,7 +192,7 @@ class FilterCompiler:
             return exists(place, is_set(SQL("e.item") if sub is None else SQL("e.item->{}").format(Literal(sub.name))))
         return is_set(place if sub is None else SQL("{}->{}").format(place, Literal(sub.name)))
 
-    def _value_path(self, filter: ValuePath, target: Target) -> Composable:
+    def _value_path(self, filter: ValuePath, target: PathTarget) -> Composable:
         attribute = target.attribute
         if attribute is None or target.sub is not None or not (attribute.is_complex or attribute.multi_valued):
             raise invalid_filter(f"{filter.path} has no sub-attributes, so a filter in brackets cannot follow it.")

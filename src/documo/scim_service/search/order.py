@@ -14,7 +14,7 @@ from documo.scim_service.search.cursors import Position
 from documo.scim_service.writes.unique_names import unique_attribute
 from lockstep.scim.errors import invalid_value
 from lockstep.scim.names import parse_name
-from lockstep.scim.registry import ResourceDefinition, Target
+from lockstep.scim.registry import PathTarget, ResourceDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _sort_key(sort_by: str, definition: ResourceDefinition) -> tuple[Composable 
     return _document_key(target)
 
 
-def _document_key(target: Target) -> tuple[Composable | None, str] | None:
+def _document_key(target: PathTarget) -> tuple[Composable | None, str] | None:
     attribute = target.attribute
     if attribute is None:
         return None

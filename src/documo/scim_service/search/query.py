@@ -13,16 +13,16 @@ import orjson
 import psycopg
 from psycopg.sql import SQL, Composable, Literal
 
-from documo.scim_service.request.exchange import Answer, Place, Request
+from documo.scim_service.request.exchange import Request, ResourcePlace, ScimAnswer
 from documo.scim_service.request.render import rendered
 from documo.scim_service.search.cursors import Position, seal, unseal
-from documo.scim_service.search.filter_sql import Compiled, FilterCompiler
+from documo.scim_service.search.filter_sql import CompiledFilter, FilterCompiler
 from documo.scim_service.search.order import order_of
 from documo.scim_service.tenant.service import NAMESAKES, Service
 from documo.scim_service.writes.unique_names import unique_attribute
 from documo.search_document import fold_text
 from documo.store import lookups, pages
-from documo.store.resources import Row
+from documo.store.resources import ResourceRow
 from documo.store.round_trip import Statement, one_trip
 from lockstep.scim.errors import ScimError
 from lockstep.scim.filters import Comparison, Filter
@@ -35,17 +35,19 @@ FEW = 1000  # the most ids that go from the index of values to the page query
 _HEAD = '{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":'
 
 
-async def list_resources(service: Service, request: Request, places: Sequence[Place]) -> Answer:
+async def list_resources(service: Service, request: Request, places: Sequence[ResourcePlace]) -> ScimAnswer:
     """GET of a list."""
     return await search(service, request, places, request.search())
 
 
-async def search_resources(service: Service, request: Request, places: Sequence[Place]) -> Answer:
+async def search_resources(service: Service, request: Request, places: Sequence[ResourcePlace]) -> ScimAnswer:
     """POST to /.search."""
     return await search(service, request, places, request.search_in_body())
 
 
-async def search(service: Service, request: Request, places: Sequence[Place], wanted: SearchRequest) -> Answer:
+async def search(
+    service: Service, request: Request, places: Sequence[ResourcePlace], wanted: SearchRequest
+) -> ScimAnswer:
     """One page of the resources at *places* that match."""
     trees = _filters(request, places, wanted.filter)
     rows = await _at_once(service, request, places, wanted, trees)
@@ -63,7 +65,7 @@ async def search(service: Service, request: Request, places: Sequence[Place], wa
         ) from None
 
 
-def _filters(request: Request, places: Sequence[Place], text: str | None) -> list[Filter | None]:
+def _filters(request: Request, places: Sequence[ResourcePlace], text: str | None) -> list[Filter | None]:
     if not text:
         return [None] * len(places)
     trees: list[Filter | None] = []
@@ -75,8 +77,12 @@ def _filters(request: Request, places: Sequence[Place], text: str | None) -> lis
 
 
 async def _at_once(
-    service: Service, request: Request, places: Sequence[Place], wanted: SearchRequest, trees: Sequence[Filter | None]
-) -> list[Row] | None:
+    service: Service,
+    request: Request,
+    places: Sequence[ResourcePlace],
+    wanted: SearchRequest,
+    trees: Sequence[Filter | None],
+) -> list[ResourceRow] | None:
     """The rows for the most common filters, `userName eq "x"` and `externalId eq "x"`, read together with those of concurrent requests.
 
     None for any other request, and if too many resources have that external id.
@@ -103,7 +109,9 @@ async def _at_once(
 class _Query:
     """One search in progress."""
 
-    def __init__(self, service: Service, request: Request, places: Sequence[Place], wanted: SearchRequest) -> None:
+    def __init__(
+        self, service: Service, request: Request, places: Sequence[ResourcePlace], wanted: SearchRequest
+    ) -> None:
         self._service = service
         self._request = request
         self._places = places
@@ -114,7 +122,7 @@ class _Query:
         # A "%" in the statement would look like a placeholder.
         self._has_fixed_text = self._order.key is None and not any("%" in place.kind for place in places)
 
-    async def run(self, trees: Sequence[Filter | None]) -> Answer:
+    async def run(self, trees: Sequence[Filter | None]) -> ScimAnswer:
         condition = await self._condition(trees)
         if self._wanted.cursor is not None:
             return await self._by_cursor(condition)
@@ -124,7 +132,7 @@ class _Query:
         else:
             (_, found) = await self._send(pages.page(page)) if self._count else ([], [])
             total = await self._total(page, found)
-        rows = [Row(*row[1:]) for row in found]
+        rows = [ResourceRow(*row[1:]) for row in found]
         return await _answer(self._service, self._request, rows, self._places, self._wanted, total)
 
     async def _condition(self, trees: Sequence[Filter | None]) -> Composable | None:
@@ -144,7 +152,7 @@ class _Query:
             conditions.append(condition)
         return SQL("({})").format(SQL(" or ").join(conditions))
 
-    async def _narrowed(self, place: Place, compiled: Compiled) -> Composable:
+    async def _narrowed(self, place: ResourcePlace, compiled: CompiledFilter) -> Composable:
         """The condition, limited to the ids found in the index of values if they are few."""
         if compiled.contains is None:
             return compiled.condition
@@ -157,8 +165,8 @@ class _Query:
 
     def _page(
         self, condition: Composable | None, *, limit: int, offset: int = 0, backwards: bool = False
-    ) -> pages.Page:
-        return pages.Page(
+    ) -> pages.ResourcePage:
+        return pages.ResourcePage(
             self._tenant_id,
             [place.kind for place in self._places],
             condition,
@@ -168,7 +176,7 @@ class _Query:
             min(offset, 2**31 - 1),
         )
 
-    async def _total(self, page: pages.Page, found: Sequence[Any]) -> int:
+    async def _total(self, page: pages.ResourcePage, found: Sequence[Any]) -> int:
         """The total number of matches: exact if counting is quick, otherwise the planner's estimate."""
         if self._count and len(found) < self._count and (found or not page.offset):
             return page.offset + len(found)
@@ -181,7 +189,7 @@ class _Query:
             (rows,) = await one_trip(self._service.store, self._tenant_id, [pages.estimate(page)])
             return max(pages.estimated(rows[0][0]), page.offset + len(found))
 
-    async def _by_cursor(self, condition: Composable | None) -> Answer:
+    async def _by_cursor(self, condition: Composable | None) -> ScimAnswer:
         binding = self._binding()
         position = unseal(self._wanted.cursor, self._service.cursor_key, binding) if self._wanted.cursor else None
         backwards = position is not None and position.direction == "previous"
@@ -199,7 +207,7 @@ class _Query:
         cursors = self._cursors(
             found, binding, before=position is not None and (not backwards or has_more), after=has_more or backwards
         )
-        rows = [Row(*row[1:]) for row in found]
+        rows = [ResourceRow(*row[1:]) for row in found]
         return await _answer(self._service, self._request, rows, self._places, self._wanted, total, cursors=cursors)
 
     def _cursors(self, found: Sequence[Any], binding: str, *, before: bool, after: bool) -> dict[str, str]:
@@ -214,7 +222,7 @@ class _Query:
             )
         return cursors
 
-    def _place_in_all(self, position: Position | None, *, backwards: bool) -> pages.Page:
+    def _place_in_all(self, position: Position | None, *, backwards: bool) -> pages.ResourcePage:
         """The page at *position* of a list without a filter, plus one resource that shows whether another page follows."""
         if position is None:
             return self._page(None, limit=self._count + 1)
@@ -224,7 +232,7 @@ class _Query:
         condition, values = fixed
         return replace(self._page(condition, limit=self._count + 1, backwards=backwards), bound=values)
 
-    async def _unfiltered(self, page: pages.Page) -> tuple[list[Any], int]:
+    async def _unfiltered(self, page: pages.ResourcePage) -> tuple[list[Any], int]:
         """The rows of one page of a list without a filter, and the number of rows on all pages."""
         if page.condition is None and self._has_fixed_text:
             page = replace(page, bound={})
@@ -248,13 +256,13 @@ class _Query:
 async def _answer(
     service: Service,
     request: Request,
-    rows: Sequence[Row],
-    places: Sequence[Place],
+    rows: Sequence[ResourceRow],
+    places: Sequence[ResourcePlace],
     wanted: SearchRequest,
     total: int,
     *,
     cursors: dict[str, str] | None = None,
-) -> Answer:
+) -> ScimAnswer:
     by_kind = {place.kind: place for place in places}
     texts = await rendered(service.store, request, rows, by_kind, wanted) if rows else []
     if cursors is None:
@@ -262,4 +270,4 @@ async def _answer(
     else:
         paging = "".join(f',"{name}":"{value}"' for name, value in cursors.items())
     body = f'{_HEAD}{total},"itemsPerPage":{len(texts)}{paging},"Resources":[{",".join(texts)}]}}'
-    return Answer(200, body.encode())
+    return ScimAnswer(200, body.encode())

@@ -19,7 +19,7 @@ from documo.store import domains as domains_table
 from documo.store import events as events_table
 from documo.store import keys as keys_table
 from documo.store.database import Store
-from documo.store.keys import Principal
+from documo.store.keys import KeyPrincipal
 from lockstep.scim.profiles import Profile, profile_named
 from lockstep.scim.registry import SchemaRegistry
 
@@ -28,7 +28,7 @@ BLIND_SECONDS = 5.0  # and while they do not
 
 
 @dataclass(frozen=True, slots=True)
-class Tenant:
+class ScimTenant:
     """One account, ready to serve."""
 
     account: Account
@@ -47,8 +47,8 @@ class Tenant:
 class Caller:
     """A valid key and its tenant."""
 
-    principal: Principal
-    tenant: Tenant
+    principal: KeyPrincipal
+    tenant: ScimTenant
 
 
 class Tenants:
@@ -58,7 +58,7 @@ class Tenants:
         self._store = store
         self._rate_override = rate_override
         self._callers: dict[bytes, tuple[float, Caller]] = {}
-        self._tenants: dict[int, tuple[float, Tenant]] = {}
+        self._tenants: dict[int, tuple[float, ScimTenant]] = {}
         self._buckets: dict[int, TokenBucket] = {}
         self._domains: tuple[float, dict[str, int]] | None = None
         self._trust = BLIND_SECONDS
@@ -88,7 +88,7 @@ class Tenants:
             self._domains = until, domains
         return domains.get(host)
 
-    async def tenant(self, tenant_id: int) -> Tenant:
+    async def tenant(self, tenant_id: int) -> ScimTenant:
         """The tenant with this id. Raises LookupError if there is none."""
         known = self._tenants.get(tenant_id)
         if known is not None and known[0] > time.monotonic():
@@ -101,7 +101,7 @@ class Tenants:
         if row is None:
             raise LookupError(tenant_id)
         account = account_of(row)
-        tenant = Tenant(
+        tenant = ScimTenant(
             account,
             registry_of(account.custom),
             tuple(roles),

@@ -16,7 +16,7 @@ import psycopg
 from documo.identifiers import read_id
 from documo.scim_service.request.exchange import Conditions, check_conditions
 from documo.scim_service.request.incoming import hash_password
-from documo.scim_service.tenant.tenants import Tenant
+from documo.scim_service.tenant.tenants import ScimTenant
 from documo.scim_service.writes.create_batch import seats_error
 from documo.scim_service.writes.derive import columns_of
 from documo.scim_service.writes.member_check import checked_members
@@ -25,7 +25,7 @@ from documo.scim_service.writes.protected import Admins
 from documo.scim_service.writes.unique_names import unique_attribute
 from documo.store import group_members, resources
 from documo.store.database import Store
-from documo.store.resources import Columns, Row, Stored
+from documo.store.resources import ResourceColumns, ResourceRow, Stored
 from documo.store.round_trip import Statement, Transaction, open_transaction
 from lockstep.scim.errors import ScimError, not_found, uniqueness_error
 from lockstep.scim.members import (
@@ -42,25 +42,25 @@ FEW_MEMBERS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ChangeDecision:
     """The new state of a resource. *document* None leaves the resource unchanged; *columns* are those of the new document.
 
     Members are changed separately, by `Change.members`.
     """
 
     document: dict[str, Any] | None = None
-    columns: Columns | None = None
+    columns: ResourceColumns | None = None
     password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ResourceChange:
     """One change. *decide* is called under the lock and may raise ScimError. All changes of a batch are of one tenant."""
 
-    tenant: Tenant
+    tenant: ScimTenant
     kind: str
     id: str
-    decide: Callable[[Stored], Decision]
+    decide: Callable[[Stored], ChangeDecision]
     members: tuple[MemberChange, ...] = ()
     conditions: Conditions = Conditions()  # noqa: RUF009 -- frozen
     tolerances: list[str] = field(default_factory=list)
@@ -90,11 +90,11 @@ class Change:
 class Changed(NamedTuple):
     """The resource after the change, and the (id, kind) pairs of a group's members if it is small enough to show all of them."""
 
-    row: Row
+    row: ResourceRow
     members: list[tuple[str, str]] | None
 
 
-async def run_changes(store: Store, changes: Sequence[Change]) -> list[Changed | Exception]:
+async def run_changes(store: Store, changes: Sequence[ResourceChange]) -> list[Changed | Exception]:
     """The outcome of each change. If the database refuses the batch, each change is tried by itself."""
     try:
         return await _run(store, changes)
@@ -106,7 +106,7 @@ async def run_changes(store: Store, changes: Sequence[Change]) -> list[Changed |
         return [_name_is_taken(changes[0])]
 
 
-async def _run(store: Store, changes: Sequence[Change]) -> list[Changed | Exception]:
+async def _run(store: Store, changes: Sequence[ResourceChange]) -> list[Changed | Exception]:
     tenant = changes[0].tenant
     async with open_transaction(store, tenant.id) as transaction:
         batch = _Batch(tenant, transaction)
@@ -116,7 +116,7 @@ async def _run(store: Store, changes: Sequence[Change]) -> list[Changed | Except
 class _Batch:
     """One transaction in progress."""
 
-    def __init__(self, tenant: Tenant, transaction: Transaction) -> None:
+    def __init__(self, tenant: ScimTenant, transaction: Transaction) -> None:
         self._tenant = tenant
         self._transaction = transaction
         self._stored: dict[str, Stored] = {}
@@ -128,7 +128,7 @@ class _Batch:
         self._ended: list[str] = []
         self._other_role: list[str] = []
 
-    async def run(self, changes: Sequence[Change]) -> list[Changed | Exception]:
+    async def run(self, changes: Sequence[ResourceChange]) -> list[Changed | Exception]:
         await self._lock(changes)
         answers: list[Stored | Exception] = []
         for change in changes:
@@ -138,7 +138,7 @@ class _Batch:
                 answers.append(refused)
         return await self._write(changes, answers)
 
-    async def _lock(self, changes: Sequence[Change]) -> None:
+    async def _lock(self, changes: Sequence[ResourceChange]) -> None:
         ids = {change.id for change in changes}
         named = set().union(*(change.named_members() for change in changes))
         known = [group_members.known_members(self._tenant.id, sorted(named))] if named else []
@@ -148,7 +148,7 @@ class _Batch:
         self._stored = {row[0]: Stored(*row) for row in results[len(known)]}
         self._memberships = Memberships(results[len(known) + 1 :])
 
-    async def _decide(self, change: Change) -> Stored:
+    async def _decide(self, change: ResourceChange) -> Stored:
         stored = self._stored.get(change.id)
         if stored is None or stored.kind != change.kind:
             raise not_found(f"There is no {change.kind} {change.id[:100]!r}.")
@@ -181,7 +181,7 @@ class _Batch:
         self._member_statements += statements
         return self._put(stored, document, columns, password_hash)
 
-    async def _is_held(self, change: Change, stored: Stored, columns: Columns) -> bool:
+    async def _is_held(self, change: ResourceChange, stored: Stored, columns: ResourceColumns) -> bool:
         """Whether the new name is reserved for a deleted member, who may be restored."""
         account, name = self._tenant.account, columns.unique_name
         if change.kind != "User" or not account.hold_names or name is None:
@@ -193,7 +193,9 @@ class _Batch:
         (rows,) = await self._transaction.send(statement)
         return bool(rows)
 
-    def _put(self, stored: Stored, document: dict[str, Any], columns: Columns, password_hash: str | None) -> Stored:
+    def _put(
+        self, stored: Stored, document: dict[str, Any], columns: ResourceColumns, password_hash: str | None
+    ) -> Stored:
         version = stored.version + 1
         earlier = self._items.get(stored.id, {})
         item = resources.item_of(stored.id, document, columns, version=version, password_hash=password_hash)
@@ -206,7 +208,9 @@ class _Batch:
         self._stored[stored.id] = after
         return after
 
-    async def _write(self, changes: Sequence[Change], answers: list[Stored | Exception]) -> list[Changed | Exception]:
+    async def _write(
+        self, changes: Sequence[ResourceChange], answers: list[Stored | Exception]
+    ) -> list[Changed | Exception]:
         tenant_id = self._tenant.id
         statements = list(self._member_statements)
         if self._items:
@@ -230,10 +234,10 @@ class _Batch:
             for answer in answers
         ]
 
-    def _definition(self, change: Change) -> ResourceDefinition:
+    def _definition(self, change: ResourceChange) -> ResourceDefinition:
         return self._tenant.registry.resource(change.kind)
 
-    def _member_changes(self, change: Change) -> list[Statement]:
+    def _member_changes(self, change: ResourceChange) -> list[Statement]:
         """The statements for member changes; none for members already added or removed. Raises ScimError before it records any change."""
         tenant_id, group_id, known = self._tenant.id, change.id, self._memberships
         statements: list[Statement] = []
@@ -252,17 +256,17 @@ class _Batch:
                         statements += [group_members.add(tenant_id, group_id, pairs)] if pairs else []
         return statements
 
-    def _wanted(self, change: Change, member_change: MemberChange) -> list[tuple[str, str]]:
+    def _wanted(self, change: ResourceChange, member_change: MemberChange) -> list[tuple[str, str]]:
         """The (id, kind) pairs of those who become members."""
         if isinstance(member_change, AddMembers | ReplaceMembers):
             return self._pairs(change, member_change.members)
         return []
 
-    def _pairs(self, change: Change, members: Sequence[Member]) -> list[tuple[str, str]]:
+    def _pairs(self, change: ResourceChange, members: Sequence[Member]) -> list[tuple[str, str]]:
         return checked_members(members, self._kinds, self._tenant, group_id=change.id, tolerances=change.tolerances)
 
 
-def _membership_questions(tenant_id: int, changes: Sequence[Change]) -> list[Statement]:
+def _membership_questions(tenant_id: int, changes: Sequence[ResourceChange]) -> list[Statement]:
     """The queries that show whether *changes* really change the members of their groups."""
     named: dict[str, set[str]] = {}
     for change in changes:
@@ -272,14 +276,14 @@ def _membership_questions(tenant_id: int, changes: Sequence[Change]) -> list[Sta
     return questions(tenant_id, named, sorted(replaced)) if named else []
 
 
-def _name_is_taken(change: Change) -> ScimError:
+def _name_is_taken(change: ResourceChange) -> ScimError:
     unique = unique_attribute(change.tenant.registry.resource(change.kind))
     name = unique.name if unique is not None else "id"
     return uniqueness_error(f"The new {name} is taken by another {change.kind}, or reserved for a deleted one.", name)
 
 
 def _changed(stored: Stored, modified: str | None, members: list[list[str]] | None) -> Changed:
-    row = Row(
+    row = ResourceRow(
         stored.id,
         stored.kind,
         stored.version,

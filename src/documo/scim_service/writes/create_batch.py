@@ -14,10 +14,10 @@ import orjson
 import psycopg
 
 from documo.identifiers import new_id
-from documo.scim_service.tenant.tenants import Tenant
+from documo.scim_service.tenant.tenants import ScimTenant
 from documo.store import group_members, resources
 from documo.store.database import Store
-from documo.store.resources import Columns, Row
+from documo.store.resources import ResourceColumns, ResourceRow
 from documo.store.round_trip import Rows, Statement, Transaction, one_trip, open_transaction
 from lockstep.scim.errors import ScimError, uniqueness_error
 
@@ -26,10 +26,10 @@ from lockstep.scim.errors import ScimError, uniqueness_error
 class Creation:
     """One resource to create. All creations of a batch are of one tenant and one kind."""
 
-    tenant: Tenant
+    tenant: ScimTenant
     kind: str
     document: dict[str, Any]
-    columns: Columns
+    columns: ResourceColumns
     unique_name_path: str = ""
     password_hash: str | None = None
     id: str = ""  # chosen in advance by a bulk request, whose operations refer to each other
@@ -39,7 +39,7 @@ class Creation:
 class Made(NamedTuple):
     """A resource that was created; *kinds* gives the kind of each wanted member that exists, by id, and may contain others."""
 
-    row: Row
+    row: ResourceRow
     kinds: Mapping[str, str]
 
 
@@ -91,7 +91,7 @@ def _outcome(results: Sequence[Rows]) -> tuple[dict[str, str], dict[str, str]]:
     return (dict(results[1]), dict(results[0])) if len(results) > 1 else (dict(results[0]), {})
 
 
-def _hold_days(tenant: Tenant) -> int | None:
+def _hold_days(tenant: ScimTenant) -> int | None:
     """For how many days a deleted person's name counts as taken, so that the restore policy decides; None if never."""
     account = tenant.account
     return account.undelete_days if account.hold_names or account.restore_policy != "new" else None
@@ -99,7 +99,7 @@ def _hold_days(tenant: Tenant) -> int | None:
 
 def _made(creation: Creation, resource_id: str, created: str, kinds: Mapping[str, str]) -> Made:
     text = orjson.dumps(creation.document).decode()
-    return Made(Row(resource_id, creation.kind, 1, text, created, created), kinds)
+    return Made(ResourceRow(resource_id, creation.kind, 1, text, created, created), kinds)
 
 
 async def _create_within_seats(store: Store, creation: Creation) -> Made | Exception:
@@ -115,7 +115,7 @@ async def _create_within_seats(store: Store, creation: Creation) -> Made | Excep
     return _made(creation, resource_id, made[resource_id], kinds) if made else await _settle(store, creation)
 
 
-async def seats_error(transaction: Transaction, tenant: Tenant, *, wanted: int = 1) -> ScimError | None:
+async def seats_error(transaction: Transaction, tenant: ScimTenant, *, wanted: int = 1) -> ScimError | None:
     """The error if *wanted* more active members exceed the account's seats, or None. Only one transaction per tenant counts at a time."""
     seats = tenant.account.seats
     if seats is None:
@@ -195,7 +195,7 @@ async def _restore(transaction: Transaction, creation: Creation, namesake: _Name
         statements.append(resources.count_change(tenant_id, creation.kind, 1))
     statements.append(resources.read(tenant_id, [namesake.id]))
     results = await transaction.send(*statements, commit=True)
-    return Made(Row(*results[-1][0]), {})
+    return Made(ResourceRow(*results[-1][0]), {})
 
 
 def _taken(creation: Creation) -> ScimError:

@@ -8,21 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 from documo.members import role_of
-from documo.scim_service.tenant.tenants import Tenant
+from documo.scim_service.tenant.tenants import ScimTenant
 from documo.scim_service.writes.unique_names import unique_attribute
 from documo.search_document import fold_text, search_document
-from documo.store.resources import Columns
+from documo.store.resources import ResourceColumns
 from lockstep.scim.registry import ResourceDefinition
 from lockstep.scim.schema import Attribute
 
 
 def columns_of(
-    document: dict[str, Any], definition: ResourceDefinition, tenant: Tenant, *, with_search: bool = True
-) -> Columns:
+    document: dict[str, Any], definition: ResourceDefinition, tenant: ScimTenant, *, with_search: bool = True
+) -> ResourceColumns:
     """The columns for a document in canonical spelling. Unless *with_search*, the stored search document stays unchanged."""
     unique = unique_attribute(definition)
     is_user = definition.type.name == "User"
-    return Columns(
+    return ResourceColumns(
         unique_name=_folded(document, unique) if unique else None,
         external_id=document.get("externalId"),
         display_name=_folded(document, definition.attribute("displayName")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from documo.identifiers import read_id
-from documo.scim_service.tenant.tenants import Tenant
+from documo.scim_service.tenant.tenants import ScimTenant
 from documo.store import group_members
 from documo.store.database import Store
 from documo.store.round_trip import one_trip
@@ -15,7 +15,7 @@ from lockstep.scim.members import Member
 UNKNOWN_MEMBERS = "unknown_members_left_out"
 
 
-async def refuse_unknown_members(store: Store, tenant: Tenant, members: Sequence[Member]) -> None:
+async def refuse_unknown_members(store: Store, tenant: ScimTenant, members: Sequence[Member]) -> None:
     """For a tenant with the strict profile, raise ScimError("invalidValue") if a member is not one of its users or groups."""
     if tenant.profile.tolerances:
         return
@@ -25,7 +25,12 @@ async def refuse_unknown_members(store: Store, tenant: Tenant, members: Sequence
 
 
 def checked_members(
-    members: Sequence[Member], kinds: Mapping[str, str], tenant: Tenant, *, tolerances: list[str], group_id: str = ""
+    members: Sequence[Member],
+    kinds: Mapping[str, str],
+    tenant: ScimTenant,
+    *,
+    tolerances: list[str],
+    group_id: str = "",
 ) -> list[tuple[str, str]]:
     """The (id, kind) pairs of the members that exist.
 

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from documo.members import ADMIN
-from documo.scim_service.request.exchange import Place
-from documo.scim_service.tenant.tenants import Tenant
+from documo.scim_service.request.exchange import ResourcePlace
+from documo.scim_service.tenant.tenants import ScimTenant
 from documo.store import resources
 from documo.store.round_trip import Transaction
 from documo.user_names import fault_of
 from lockstep.scim.errors import ScimError, invalid_value, mutability_error
 
 
-def refuse_change_of_role(place: Place, document: Mapping[str, Any], tenant: Tenant) -> None:
+def refuse_change_of_role(place: ResourcePlace, document: Mapping[str, Any], tenant: ScimTenant) -> None:
     """Raise ScimError 403 for the role Admin and the account's default role."""
     if place.kind == "Role" and document.get("value") in (ADMIN, tenant.account.default_role):
         raise ScimError(
@@ -25,7 +25,7 @@ def refuse_change_of_role(place: Place, document: Mapping[str, Any], tenant: Ten
         )
 
 
-def refuse_bad_name(place: Place, document: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> None:
+def refuse_bad_name(place: ResourcePlace, document: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> None:
     """Raise ScimError("invalidValue") for a new user name that is invalid. A name that is the same as *before* is allowed."""
     name = document.get("userName")
     if place.kind != "User" or not isinstance(name, str) or (before is not None and before.get("userName") == name):
@@ -40,7 +40,7 @@ def refuse_bad_name(place: Place, document: Mapping[str, Any], before: Mapping[s
 class Admins:
     """Counts the account's active Admins in one transaction: queried when the first would be removed, then kept current."""
 
-    def __init__(self, tenant: Tenant, transaction: Transaction) -> None:
+    def __init__(self, tenant: ScimTenant, transaction: Transaction) -> None:
         self._tenant = tenant
         self._transaction = transaction
         self._counted: int | None = None

@@ -27,7 +27,7 @@ from lockstep.cli.session import operator
 from lockstep.cli.up import stage
 from lockstep.cli.up.changes import Changes
 from lockstep.cli.up.expectations import Contoso, DemoAssignment, expect_accounts
-from lockstep.cli.up.running import Running, running
+from lockstep.cli.up.running import RunningProducts, running
 from lockstep.cli.up.verification import Reader, Verified, compare_everybody
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres import embedded
@@ -44,7 +44,7 @@ def run_check(*, people: int, seed: int | None) -> int:
     folder.chmod(0o711)  # PostgreSQL may run as another user and must be able to traverse it
     report: dict[str, Any] = {}
     try:
-        uvloop.run(_cancelled_by_signals(Check(folder, people=people, seed=seed, report=report).run()))
+        uvloop.run(_cancelled_by_signals(CheckRun(folder, people=people, seed=seed, report=report).run()))
     except LockstepError as error:
         report |= {"ok": False, "error": error.detail}
     except asyncio.CancelledError:
@@ -67,7 +67,7 @@ async def _cancelled_by_signals(work: Any) -> None:
     await task
 
 
-class Check:
+class CheckRun:
     """One run. *report* is filled step by step, so that a failure shows how far it got."""
 
     def __init__(self, folder: Path, *, people: int, seed: int | None, report: dict[str, Any]) -> None:
@@ -88,7 +88,7 @@ class Check:
         self._seconds["total"] = _since(began)
         self._report["seconds"] = self._seconds
 
-    async def _main_job(self, both: Running) -> None:
+    async def _main_job(self, both: RunningProducts) -> None:
         context = both.house.context(operator())
         imported = await stage.import_contoso(context, self._folder / "contoso", people=self._people, seed=self._seed)
         if imported.files is None:

@@ -20,7 +20,7 @@ from lockstep.cli.output import hint
 from lockstep.cli.session import globals_of, operator
 from lockstep.cli.stopping import ends_by_signal, until_stopped
 from lockstep.cli.up import stage
-from lockstep.cli.up.running import Running, running
+from lockstep.cli.up.running import RunningProducts, running
 from lockstep.settings import Settings, load_settings
 from lockstep.sources import demo
 from lockstep.wording import counted
@@ -29,7 +29,7 @@ DOCUMO_PORT = 8081
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class UpOptions:
     """The options of `up`."""
 
     people: int
@@ -79,17 +79,17 @@ def up(
     log_to_stderr(
         level=settings.log_level if settings.origins["log_level"] != "default" else "warning", form=settings.log_format
     )
-    wanted = Wanted(people, seed, documo_port, 0 if no_demo else 2 if step else 5)
+    wanted = UpOptions(people, seed, documo_port, 0 if no_demo else 2 if step else 5)
     uvloop.run(_up(settings, wanted))
     return 0
 
 
-async def _up(settings: Settings, wanted: Wanted) -> None:
+async def _up(settings: Settings, wanted: UpOptions) -> None:
     with ends_by_signal():  # during the start; later a signal lets us finish what is under way
         await _start_and_stay(settings, wanted)
 
 
-async def _start_and_stay(settings: Settings, wanted: Wanted) -> None:
+async def _start_and_stay(settings: Settings, wanted: UpOptions) -> None:
     async with running(settings, documo_port=wanted.documo_port, say=hint) as both:
         context = both.house.context(operator(), say=hint)
         people = ""
@@ -108,7 +108,7 @@ async def _start_and_stay(settings: Settings, wanted: Wanted) -> None:
         hint("Stopping: finishing work in progress")
 
 
-async def _steps(context: Context, both: Running, wanted: Wanted) -> None:
+async def _steps(context: Context, both: RunningProducts, wanted: UpOptions) -> None:
     by_hand = wanted.steps < 5
     key = await stage.make_key(both.documo.data) if by_hand else None
     if not by_hand:

@@ -22,7 +22,7 @@ from lockstep.wiring import OWN_APPLICATION, House, Say, Services, noted_applica
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningProducts:
     """Both running products."""
 
     house: House
@@ -33,7 +33,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIterator[Running]:
+async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIterator[RunningProducts]:
     """Start both, with a worker in this process; at the end finish requests under way and stop both. Raises LockstepError."""
     host = settings.host
     documo_port = free_port("127.0.0.1", documo_port)
@@ -51,7 +51,7 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
             async with serving_health(house.pool, metrics, host=host, port=port, is_reachable=reachable):
                 await either(ready.wait(), worker)
                 settle_garbage()
-                yield Running(house, documo, services, worker, port)
+                yield RunningProducts(house, documo, services, worker, port)
         finally:
             services.stopping.set()
             await asyncio.gather(worker, return_exceptions=True)

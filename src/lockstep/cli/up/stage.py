@@ -30,7 +30,7 @@ ROLE_ORDER = ("Admin", "Member")  # in the order of the gallery entry
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class DemoImport:
     """What the demo source has brought."""
 
     people: int
@@ -39,12 +39,12 @@ class Imported:
     results: Sequence[PassResult] = ()
 
 
-async def import_contoso(context: Context, folder: Path, *, people: int, seed: int | None) -> Imported:
+async def import_contoso(context: Context, folder: Path, *, people: int, seed: int | None) -> DemoImport:
     """Generate Contoso, once per data folder, and import it like any CSV files. Raises LockstepError."""
     known = {view.source.name: view for view in await sources.list_sources(context)}
     if SOURCE in known:
         counts = known[SOURCE].counts
-        return Imported(counts["people"], counts["groups"], None)
+        return DemoImport(counts["people"], counts["groups"], None)
     files = demo.generate(folder, people=people, seed=seed)
     config = {
         "files": [
@@ -58,7 +58,7 @@ async def import_contoso(context: Context, folder: Path, *, people: int, seed: i
     for result in results:
         if result.error:
             raise LockstepError(Kind.INTERNAL, f"The demo organisation was not imported: {result.error}")
-    return Imported(files.people_count, files.group_count, files, results)
+    return DemoImport(files.people_count, files.group_count, files, results)
 
 
 async def ensure_account(data: Path) -> None:

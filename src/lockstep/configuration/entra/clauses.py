@@ -10,7 +10,7 @@ from typing import Any
 
 from lockstep.engine.expressions import ExpressionError, compile_expression, print_expression
 from lockstep.engine.expressions.catalogue import CATALOGUE
-from lockstep.engine.expressions.tree import Attribute, Call, EmptySlot, Text, walk
+from lockstep.engine.expressions.tree import AttributeNode, CallNode, EmptySlot, TextNode, walk
 from lockstep.engine.expressions.tree import Expression as Tree
 from lockstep.engine.rules.conditions import AllOf, Clause, Condition, ScopingFilter
 from lockstep.engine.rules.configuration import Apply, AttributeMapping, Constant, Direct, Expression, Flow, NoSource
@@ -28,7 +28,7 @@ _FLOW_TYPE_NAMES = {value: name for name, value in FLOW_TYPES.items()}
 _FLOW_BEHAVIOUR_NAMES = {value: name for name, value in FLOW_BEHAVIOURS.items()}
 
 
-class Unsupported(ValueError):
+class UnsupportedClause(ValueError):
     """A part of the schema that we cannot execute; it is kept for export."""
 
 
@@ -42,7 +42,7 @@ def attribute_from_entra(theirs: Mapping[str, Any]) -> dict[str, Any]:
         ours["match"] = match
     flow_type = theirs.get("flowType") or "Always"
     if flow_type not in FLOW_TYPES:
-        raise Unsupported(f"unknown flow type {flow_type!r}")
+        raise UnsupportedClause(f"unknown flow type {flow_type!r}")
     behaviour = theirs.get("flowBehavior") or "FlowWhenChanged"
     return (
         ours
@@ -73,7 +73,7 @@ def tree_differs(source: Mapping[str, Any]) -> bool:
         tree = compile_expression(str(source.get("expression"))).tree
     except ExpressionError:
         return False
-    named = {part.name for part in walk(tree) if isinstance(part, Attribute | Call)}
+    named = {part.name for part in walk(tree) if isinstance(part, AttributeNode | CallNode)}
     return named != set(_names(source))
 
 
@@ -81,7 +81,7 @@ def clause_from_entra(theirs: Mapping[str, Any]) -> dict[str, Any]:
     """Convert one filter clause to our JSON. Raises Unsupported."""
     values = [one for one in (theirs.get("targetOperand") or {}).get("values") or [] if one is not None]
     if len(values) > 1:
-        raise Unsupported(f"a clause with {len(values)} values")
+        raise UnsupportedClause(f"a clause with {len(values)} values")
     ours = {"attribute": str(theirs.get("sourceOperandName") or ""), "operator": str(theirs.get("operatorName") or "")}
     return ours | ({"value": str(values[0])} if values and values[0] != "" else {})
 
@@ -100,7 +100,7 @@ def _flat(condition: AllOf) -> list[Condition]:
 
 def _clause(condition: Condition) -> dict[str, Any]:
     if not isinstance(condition, Clause) or condition.operator.beyond_entra or condition.quantifier:
-        raise Unsupported("a condition that Entra filters do not support")
+        raise UnsupportedClause("a condition that Entra filters do not support")
     return {
         "operatorName": condition.operator.name,
         "sourceOperandName": condition.attribute,
@@ -118,11 +118,11 @@ def _source(theirs: Mapping[str, Any]) -> dict[str, Any]:
     try:
         compiled = compile_expression(text)
     except ExpressionError as error:
-        raise Unsupported(error.detail) from None
+        raise UnsupportedClause(error.detail) from None
     match compiled.tree:
-        case Attribute(name):
+        case AttributeNode(name):
             return {"source": name}
-        case Text(value):
+        case TextNode(value):
             return {"constant": value}
         case _:
             return {"expression": text}
@@ -131,7 +131,7 @@ def _source(theirs: Mapping[str, Any]) -> dict[str, Any]:
 def _source_to_entra(mapping: AttributeMapping) -> dict[str, Any] | None:
     match mapping.source:
         case Direct(attribute):
-            return _node(Attribute(attribute))
+            return _node(AttributeNode(attribute))
         case Expression(compiled):
             return _node(compiled.tree) | {"expression": compiled.text}
         case Constant() | NoSource():
@@ -141,15 +141,15 @@ def _source_to_entra(mapping: AttributeMapping) -> dict[str, Any] | None:
 def _node(tree: Tree) -> dict[str, Any]:
     text = print_expression(tree)
     match tree:
-        case Attribute(name):
+        case AttributeNode(name):
             return {"expression": text, "name": name, "type": "Attribute", "parameters": []}
-        case Call(name):
+        case CallNode(name):
             return {"expression": text, "name": name, "type": "Function", "parameters": _parameters(tree)}
         case _:
             return {"expression": text, "name": text, "type": "Constant", "parameters": []}
 
 
-def _parameters(call: Call) -> list[dict[str, Any]]:
+def _parameters(call: CallNode) -> list[dict[str, Any]]:
     function = CATALOGUE[call.name]
     return [
         {"key": _key(function.parameter(index).name, index), "value": _node(argument)}

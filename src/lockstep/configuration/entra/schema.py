@@ -15,7 +15,7 @@ from lockstep.configuration.document.filter_json import filter_from_json
 from lockstep.configuration.document.mapping_json import attribute_from_json, attribute_to_json
 from lockstep.configuration.document.strict_json import ConfigurationError, Part
 from lockstep.configuration.entra.clauses import (
-    Unsupported,
+    UnsupportedClause,
     attribute_from_entra,
     attribute_to_entra,
     clause_from_entra,
@@ -42,7 +42,7 @@ EXTRA = "x-entra"
 
 
 @dataclass(slots=True)
-class Imported:
+class ImportedSchema:
     """The result of an import. *provisioning* is the input of `configuration_from_json`."""
 
     provisioning: dict[str, Any]
@@ -58,14 +58,14 @@ class Imported:
         return sum(len(mapping["attributes"]) for mapping in self.provisioning["mappings"])
 
 
-def import_schema(document: Any, source_names: SourceAttributes | None = None) -> Imported:
+def import_schema(document: Any, source_names: SourceAttributes | None = None) -> ImportedSchema:
     """Import an exported schema. Raises ConfigurationError if *document* is not one.
 
     *source_names* are the attributes of the directory. Names that differ only in letter case are corrected; unknown names are reported.
     """
     schema = unwrapped(document)
     check_shape(schema)
-    found = Imported({"mappings": []}, source_names=source_names or {})
+    found = ImportedSchema({"mappings": []}, source_names=source_names or {})
     rules = []
     for index, rule in enumerate(schema["synchronizationRules"]):
         skeleton = {key: value for key, value in rule.items() if key != "objectMappings"}
@@ -96,7 +96,9 @@ def export_schema(configuration: JobConfiguration) -> dict[str, Any]:
     return {**(extra.get("schema") or {"directories": []}), "synchronizationRules": rules}
 
 
-def _object(found: Imported, theirs: Mapping[str, Any], place: str, known: list[TargetAttribute]) -> dict[str, Any]:
+def _object(
+    found: ImportedSchema, theirs: Mapping[str, Any], place: str, known: list[TargetAttribute]
+) -> dict[str, Any]:
     """Read one object mapping into *found*; return the keys that identify it on export."""
     try:
         kind = ObjectKind(str(theirs.get("sourceObjectName")).capitalize())
@@ -191,7 +193,7 @@ def _give_filter_back(mapping: ObjectMapping, index: int) -> dict[str, Any]:
     scoping = mapping.scoping_filters[index]
     try:
         return give_back(filter_to_entra(scoping), scoping.extra)
-    except Unsupported as error:
+    except UnsupportedClause as error:
         place = f"{mapping.name}: scoping filter {scoping.title!r}"
         raise ConfigurationError(place, f"{error}; it cannot be exported") from None
 
@@ -202,7 +204,7 @@ def _actions(flow_types: Any) -> list[str]:
     return [action for name, action in ACTIONS.items() if name in wanted]
 
 
-def _filters(found: Imported, scope: Any, place: str, kind: ObjectKind) -> list[dict[str, Any]] | None:
+def _filters(found: ImportedSchema, scope: Any, place: str, kind: ObjectKind) -> list[dict[str, Any]] | None:
     """Convert the filters, or return None if one of them cannot be evaluated."""
     for name in ("inputFilterGroups", "categoryFilterGroups"):
         if scope and scope.get(name):
@@ -217,7 +219,7 @@ def _filters(found: Imported, scope: Any, place: str, kind: ObjectKind) -> list[
             ]
             ours = {"title": str(group.get("name") or f"Filter {index + 1}"), "all": clauses}
             filter_from_json(Part(ours))
-        except (Unsupported, ConfigurationError) as error:
+        except (UnsupportedClause, ConfigurationError) as error:
             message = error.message if isinstance(error, ConfigurationError) else str(error)
             found.report("error", where, f"this filter cannot be evaluated, so the mapping is disabled: {message}")
             return None
@@ -226,7 +228,7 @@ def _filters(found: Imported, scope: Any, place: str, kind: ObjectKind) -> list[
 
 
 def _attributes(
-    found: Imported, originals: list[Any], place: str, kind: ObjectKind, known: list[TargetAttribute]
+    found: ImportedSchema, originals: list[Any], place: str, kind: ObjectKind, known: list[TargetAttribute]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     attributes: list[dict[str, Any]] = []
     unmapped: list[dict[str, Any]] = []
@@ -239,7 +241,7 @@ def _attributes(
             # Read it together with the earlier ones, so that a target that is mapped twice is detected.
             together = {"name": "check", "source": kind.value, "attributes": [*attributes, ours]}
             configuration_from_json({"mappings": [together]}, version=0)
-        except (Unsupported, ConfigurationError) as error:
+        except (UnsupportedClause, ConfigurationError) as error:
             message = error.message if isinstance(error, ConfigurationError) else str(error)
             found.report("error", where, f"{theirs.get('targetAttributeName')} is not mapped: {message}")
             unmapped.append({"index": index, "kept": theirs})
@@ -254,7 +256,9 @@ def _attributes(
     return attributes, unmapped
 
 
-def _in_known_case(found: Imported, ours: dict[str, Any], key: str, place: str, kind: ObjectKind) -> dict[str, Any]:
+def _in_known_case(
+    found: ImportedSchema, ours: dict[str, Any], key: str, place: str, kind: ObjectKind
+) -> dict[str, Any]:
     """Return *ours* with the names under *key* in the directory's letter case. Reports corrected and unknown names."""
     known = found.source_names.get(kind)
     if known is None or key not in ours:

@@ -15,23 +15,23 @@ from lockstep.configuration.files.file import ConfigDocument, DocumentKind
 from lockstep.configuration.files.sections import assignment_key, role_key
 
 Json = dict[str, Any]
-Inner = Callable[["Comparison", str, Json, Json], Json]
+Inner = Callable[["DocumentComparison", str, Json, Json], Json]
 # References in a file whose values the server does not know: they are compared where the values are known, or not at all.
 NOT_COMPARED = frozenset({"template", "authentication", "secretTokenRef"})
 NEVER_STORED = frozenset({"default"})
 
 
 @dataclass(frozen=True)
-class Difference:
+class DocumentDifference:
     """*changes* are in the order of the file. *spec* has the sections that differ, with their new content."""
 
     changes: tuple[ConfigChange, ...]
     spec: Mapping[str, Any]
 
 
-def difference(declared: ConfigDocument, current: Mapping[str, Any], *, prune: bool) -> Difference:
+def difference(declared: ConfigDocument, current: Mapping[str, Any], *, prune: bool) -> DocumentDifference:
     """Compare *declared* with the *current* spec. *prune*: remove what the file does not have."""
-    comparison = Comparison(declared.title, prune)
+    comparison = DocumentComparison(declared.title, prune)
     spec: Json = {}
     for section, value in declared.spec.items():
         if section in NOT_COMPARED:
@@ -41,10 +41,10 @@ def difference(declared: ConfigDocument, current: Mapping[str, Any], *, prune: b
         merged = compare(comparison, section, value, current.get(section))
         if len(comparison.changes) > before:
             spec[section] = merged
-    return Difference(tuple(comparison.changes), spec)
+    return DocumentDifference(tuple(comparison.changes), spec)
 
 
-class Comparison:
+class DocumentComparison:
     """Collects the changes of one document."""
 
     def __init__(self, document: str, prune: bool) -> None:
@@ -100,7 +100,7 @@ def _numbered(key: Callable[[Json], Any], items: Sequence[Json], index: int) -> 
     return own, sum(1 for other in items[:index] if key(other) == own)
 
 
-def _value(comparison: Comparison, place: str, declared: Any, current: Any) -> Any:
+def _value(comparison: DocumentComparison, place: str, declared: Any, current: Any) -> Any:
     if isinstance(declared, Mapping):
         return comparison.fields(place, dict(declared), dict(current or {}))
     if declared != current:
@@ -108,14 +108,14 @@ def _value(comparison: Comparison, place: str, declared: Any, current: Any) -> A
     return declared
 
 
-def _credentials(comparison: Comparison, place: str, declared: Json, current: Json | None) -> Json:
+def _credentials(comparison: DocumentComparison, place: str, declared: Json, current: Json | None) -> Json:
     for key, value in declared.items():
         if key not in NOT_COMPARED and (current or {}).get(key) != value:
             comparison.change(f"{place}.{key}", (current or {}).get(key), value)
     return declared
 
 
-def _roles(comparison: Comparison, place: str, declared: list[Json], current: list[Json] | None) -> list[Json]:
+def _roles(comparison: DocumentComparison, place: str, declared: list[Json], current: list[Json] | None) -> list[Json]:
     merged = comparison.items(place, declared, current or [], key=role_key, name=_role_name)
     before = [role_key(role) for role in current or []]
     after = [role_key(role) for role in merged]
@@ -130,7 +130,9 @@ def _role_name(role: Json) -> str:
     return str(role["value"] or role["displayName"])
 
 
-def _assignments(comparison: Comparison, place: str, declared: list[Json], current: list[Json] | None) -> list[Json]:
+def _assignments(
+    comparison: DocumentComparison, place: str, declared: list[Json], current: list[Json] | None
+) -> list[Json]:
     """Compare assignments. A member whose only assignment has a new role is shown as changed, not as removed and added."""
     wanted, known = _by_principal(declared), _by_principal(current or [])
     moved: set[tuple[str, str, str]] = set()
@@ -162,7 +164,7 @@ def _assigned_name(one: Json) -> str:
     return f"group {one['group']}" if "group" in one else f"user {one['user']}"
 
 
-def _provisioning(comparison: Comparison, place: str, declared: Json, current: Json | None) -> Json:
+def _provisioning(comparison: DocumentComparison, place: str, declared: Json, current: Json | None) -> Json:
     found: Json = {}
     known = current or {}
     for key, value in declared.items():
@@ -183,7 +185,7 @@ def _provisioning(comparison: Comparison, place: str, declared: Json, current: J
     return found
 
 
-def _mapping(comparison: Comparison, place: str, declared: Json, current: Json) -> Json:
+def _mapping(comparison: DocumentComparison, place: str, declared: Json, current: Json) -> Json:
     lists = {
         "scopingFilters": ("title", lambda one: one["title"]),
         "attributes": ("target", lambda one: one["target"].lower()),
@@ -223,7 +225,7 @@ def _as_known(declared: Json, current: Json) -> Json:
     return {**known, **declared, **({"attributes": attributes} if attributes else {})}
 
 
-_SECTIONS: Mapping[tuple[DocumentKind, str], Callable[[Comparison, str, Any, Any], Any]] = {
+_SECTIONS: Mapping[tuple[DocumentKind, str], Callable[[DocumentComparison, str, Any, Any], Any]] = {
     (DocumentKind.APPLICATION, "credentials"): _credentials,
     (DocumentKind.APPLICATION, "roles"): _roles,
     (DocumentKind.APPLICATION, "assignments"): _assignments,

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from lockstep.engine.decisions.diff import changes_between, same_value
 from lockstep.engine.decisions.intent import IntentKind
-from lockstep.engine.decisions.kept import Difference, reasons_to_write
-from lockstep.engine.decisions.mapping import DISABLING, Mapped, Taken, held_values, map_account
+from lockstep.engine.decisions.kept import ValueDifference, reasons_to_write
+from lockstep.engine.decisions.mapping import DISABLING, Mapped, TakenValues, held_values, map_account
 from lockstep.engine.decisions.matching import match_queries
-from lockstep.engine.decisions.prepare import Observed, Prepared
+from lockstep.engine.decisions.prepare import Observed, PreparedObject
 from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
 from lockstep.engine.decisions.steps import decision_step, import_step, reference_steps, scoping_step
 from lockstep.engine.expressions import ExpressionError
@@ -46,7 +46,7 @@ class Draft:
     blocked_by: BlockedBy | None = None
 
 
-def as_plan(prepared: Prepared, draft: Draft) -> Plan:
+def as_plan(prepared: PreparedObject, draft: Draft) -> Plan:
     """Complete *draft* to a plan with all its steps and reasons."""
     obj, mapped = prepared.obj, draft.mapped
     reasons = draft.reasons + tuple(reason for reason in prepared.intent.reasons if reason not in draft.reasons)
@@ -86,7 +86,7 @@ def as_plan(prepared: Prepared, draft: Draft) -> Plan:
     )
 
 
-def mapped_for(prepared: Prepared, *, creating: bool, taken: Taken | None = None) -> Mapped:
+def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues | None = None) -> Mapped:
     """Map the desired account. To disable, use only the mappings that depend on it: a leaver's other values must not block it."""
     assert prepared.mapping is not None  # noqa: S101  # an intent that maps implies a mapping
     return map_account(
@@ -104,7 +104,7 @@ def mapped_for(prepared: Prepared, *, creating: bool, taken: Taken | None = None
     )
 
 
-def held_by(prepared: Prepared, observed: Observed) -> Values:
+def held_by(prepared: PreparedObject, observed: Observed) -> Values:
     """The current values of the linked account: as observed, else as last agreed."""
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link else {}
@@ -114,7 +114,7 @@ def held_by(prepared: Prepared, observed: Observed) -> Values:
     return base
 
 
-def difference(prepared: Prepared, mapped: Mapped, held: Values, *, is_read: bool = False) -> Difference:
+def difference(prepared: PreparedObject, mapped: Mapped, held: Values, *, is_read: bool = False) -> ValueDifference:
     """Find what to write, and what differs without being a reason to write. *is_read*: *held* was just read from the application."""
     assert prepared.mapping is not None  # noqa: S101
     changes = changes_between(mapped.values, held, cleared=mapped.cleared, mapping=prepared.mapping)
@@ -124,12 +124,12 @@ def difference(prepared: Prepared, mapped: Mapped, held: Values, *, is_read: boo
     if is_read and changes:
         changes, drift = _without_drift(prepared, changes)
     if not changes or not (answers or unkept):
-        return Difference(changes, drift=drift)
+        return ValueDifference(changes, drift=drift)
     found = reasons_to_write(changes, answers, unkept, prepared.mapping)
     return replace(found, drift=drift, app_name=prepared.configuration.app_name)
 
 
-def names_that_follow(prepared: Prepared, observed: Observed) -> tuple[Change, ...]:
+def names_that_follow(prepared: PreparedObject, observed: Observed) -> tuple[Change, ...]:
     """The changes that replace outdated matching values of a disabled account: the old values may belong to someone else by now.
 
     If a matching value cannot be evaluated, nothing is changed: a failure here must not keep access from ending.
@@ -160,7 +160,9 @@ def names_that_follow(prepared: Prepared, observed: Observed) -> tuple[Change, .
     )
 
 
-def _without_drift(prepared: Prepared, changes: tuple[Change, ...]) -> tuple[tuple[Change, ...], tuple[Reason, ...]]:
+def _without_drift(
+    prepared: PreparedObject, changes: tuple[Change, ...]
+) -> tuple[tuple[Change, ...], tuple[Reason, ...]]:
     """Drop changes that only undo what the application changed, if the mapping's drift rule is to report or adopt it."""
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link and prepared.link.state is LinkState.LIVE else {}
@@ -198,7 +200,7 @@ def differs(changes: tuple[Change, ...]) -> Reason:
     return Reason("Changed", text, {"attributes": names})
 
 
-def flag_is_off(prepared: Prepared, action: str, *, outcome: str) -> Reason:
+def flag_is_off(prepared: PreparedObject, action: str, *, outcome: str) -> Reason:
     """The reason if the mapping's Create, Update or Delete is not ticked."""
     name = prepared.mapping.name if prepared.mapping else ""
     return Reason(
@@ -214,18 +216,18 @@ def not_written(draft: Draft) -> Draft:
     return replace(draft, action=Action.SKIP, mapped=NO_VALUES)
 
 
-def may(prepared: Prepared, action: str) -> bool:
+def may(prepared: PreparedObject, action: str) -> bool:
     return prepared.mapping is not None and action in prepared.mapping.actions
 
 
-def _today(prepared: Prepared) -> datetime | None:
+def _today(prepared: PreparedObject) -> datetime | None:
     """The next midnight UTC if a value depends on today's date; otherwise None."""
     if prepared.mapping is None or prepared.intent.kind is not IntentKind.PROVISION:
         return None
     return next_day(prepared.moment) if prepared.mapping.depends_on_today else None
 
 
-def _target_id(prepared: Prepared, draft: Draft) -> str:
+def _target_id(prepared: PreparedObject, draft: Draft) -> str:
     if draft.target_id or draft.action is Action.CREATE or prepared.link is None or not prepared.is_linked:
         return draft.target_id
     return prepared.link.target_id
@@ -249,7 +251,7 @@ def _renames(draft: Draft, mapping: ObjectMapping | None) -> tuple[str, ...]:
     return tuple(change.path for change in draft.changes if change.path in matching and not is_empty(change.old))
 
 
-def _claims_privileged(prepared: Prepared, draft: Draft) -> bool:
+def _claims_privileged(prepared: PreparedObject, draft: Draft) -> bool:
     """Whether a match would link an account that has more privileges than the object should have."""
     if draft.link_to is None or prepared.mapping is None or prepared.is_linked:
         return False

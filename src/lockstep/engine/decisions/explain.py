@@ -27,7 +27,7 @@ class Gate:
     text: str = ""
 
 
-class Decision(StrEnum):
+class WriteDecision(StrEnum):
     """What a guard and an administrator decided about the planned write."""
 
     HELD = "held"
@@ -43,7 +43,7 @@ class Circumstances:
 
     assigned: str = ""
     notes: tuple[str, ...] = ()
-    decision: Decision | None = None
+    decision: WriteDecision | None = None
     decided: str = ""
     unasked: str = ""
 
@@ -87,9 +87,9 @@ def explain(plan: Plan, known: Circumstances = NOTHING_ELSE) -> Explanation:
 
 
 def _verdict(plan: Plan, known: Circumstances) -> str:
-    if plan.action is Action.HELD or (known.decision is Decision.HELD and plan.action.writes):
+    if plan.action is Action.HELD or (known.decision is WriteDecision.HELD and plan.action.writes):
         return "HELD FOR APPROVAL"
-    if known.decision is Decision.REJECTED and plan.action.writes:
+    if known.decision is WriteDecision.REJECTED and plan.action.writes:
         return "REJECTED"
     if known.unasked and plan.action is Action.CREATE:
         return "IN SCOPE, ACCOUNT UNKNOWN"

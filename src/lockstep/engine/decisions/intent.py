@@ -57,7 +57,7 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class IntentRow:
     """One row of the table. None in *links* stands for "no link"; *in_scope* None matches both.
 
     *choices* maps the result of *policy* to the intent; a row without a policy uses the key "".
@@ -96,83 +96,83 @@ _LEAVE = {"": IntentKind.LEAVE}
 _OUT = {"disable": IntentKind.DISABLE, "delete": IntentKind.DELETE, "keep": IntentKind.RELEASE}
 _DOWN = {"disable": IntentKind.DISABLE, "delete": IntentKind.DELETE, "keep": IntentKind.LEAVE}
 
-TABLE: tuple[Row, ...] = (
-    Row(
+TABLE: tuple[IntentRow, ...] = (
+    IntentRow(
         "lost, still wanted", _ACTIVE, True, _LOST, _PROVISION,
         "The person should have an account, but the linked account no longer exists in the application.", cause="lost",
     ),
-    Row(
+    IntentRow(
         "lost, no longer wanted", _ALL, None, _LOST, {"": IntentKind.RELEASE},
         "The account no longer exists in the application, and the person should not have one.", cause="lost",
     ),
-    Row(
+    IntentRow(
         "new", _ACTIVE, True, _UNLINKED, _PROVISION,
         "The person is in scope and has no linked account.",
     ),
-    Row(
+    IntentRow(
         "back", _ACTIVE, True, _LINKED | _RELEASED, _PROVISION,
         "The person is in scope and has a linked account.",
     ),
-    Row(
+    IntentRow(
         "not started, without account", frozenset({Person.NOT_STARTED}), True, _UNLINKED, {"": IntentKind.WAIT},
         "The person has not started yet.", cause="notStarted", code="NotEffectivelyEntitled",
     ),
-    Row(
+    IntentRow(
         "not started, with account", frozenset({Person.NOT_STARTED}), True, _LINKED | _RELEASED, _PROVISION,
         "The person is in scope and has a linked account, although the start date is in the future.",
     ),
-    Row(
+    IntentRow(
         "never had an account", _ALL, None, _UNLINKED, _NOTHING,
         "The person has no linked account and should not have one.", code="NotEffectivelyEntitled",
     ),
-    Row(
+    IntentRow(
         "purged, released earlier", frozenset({Person.PURGED}), None, _RELEASED,
         {"False": IntentKind.LEAVE, "True": IntentKind.DELETE},
         "The account was released before the person was purged.", cause="purged",
         policy=lambda configuration: str(configuration.deletions.delete_after_purge),
     ),
-    Row(
+    IntentRow(
         "released", _ALL, None, _RELEASED, _LEAVE,
         "The account was released when the person left the scope, and is not needed again.",
     ),
-    Row(
+    IntentRow(
         "deleted after it left the scope", frozenset({Person.DELETED}), False, frozenset({LinkState.DISABLED}),
         {"": IntentKind.DISABLE}, "The account was disabled when the person left the scope, and stays disabled.", left_before=True,
     ),
-    Row(
+    IntentRow(
         "gone after it left the scope", frozenset({Person.OVERDUE, Person.PURGED}), None, frozenset({LinkState.DISABLED}),
         {"False": IntentKind.LEAVE, "True": IntentKind.DELETE},
         "The account was disabled when the person left the scope; it has not been managed since.",
         policy=lambda configuration: str(configuration.deletions.delete_after_purge), left_before=True,
     ),
-    Row(
+    IntentRow(
         "purged", frozenset({Person.PURGED}), None, _LINKED, _DOWN,
         "Purged people lose their account.", cause="purged",
         policy=lambda configuration: configuration.deletions.on_purged.value,
     ),
-    Row(
+    IntentRow(
         "deleted long enough", frozenset({Person.OVERDUE}), None, _LINKED,
         {"disable": IntentKind.DELETE, "delete": IntentKind.DELETE, "keep": IntentKind.LEAVE},
         "Accounts of deleted people are deleted after the retention period.", cause="deleted",
         policy=lambda configuration: configuration.deletions.on_source_deleted.value,
     ),
-    Row(
+    IntentRow(
         "deleted", frozenset({Person.DELETED}), None, _LINKED, _DOWN,
         "Deleted people lose access at once.", cause="deleted",
         policy=lambda configuration: configuration.deletions.on_source_deleted.value,
     ),
-    Row(
+    IntentRow(
         "disabled", frozenset({Person.DISABLED}), None, _LINKED, _DOWN,
         "Disabled people lose access.", cause="disabled",
         policy=lambda configuration: configuration.deletions.on_source_disabled.value,
     ),
-    Row(
+    IntentRow(
         "left the scope, disabled before", frozenset({Person.ACTIVE, Person.NOT_STARTED}), False,
         frozenset({LinkState.DISABLED}),
         {"disable": IntentKind.DISABLE, "delete": IntentKind.DELETE, "keep": IntentKind.LEAVE},
         "", policy=lambda configuration: configuration.deletions.on_out_of_scope.value,
     ),
-    Row(
+    IntentRow(
         "left the scope", frozenset({Person.ACTIVE, Person.NOT_STARTED}), False, _LIVE, _OUT,
         "", policy=lambda configuration: configuration.deletions.on_out_of_scope.value,
     ),
@@ -196,7 +196,7 @@ def decide_intent(
     )
 
 
-def row_for(person: Person, link: LinkState | None, *, in_scope: bool, left_before: bool = False) -> Row:
+def row_for(person: Person, link: LinkState | None, *, in_scope: bool, left_before: bool = False) -> IntentRow:
     """The first row that fits. *left_before*: the account was disabled because its person left the scope."""
     return next(row for row in TABLE if row.fits(person, link, in_scope=in_scope, left_before=left_before))
 
@@ -231,7 +231,7 @@ def _starts_at(obj: SourceObject, configuration: JobConfiguration) -> datetime |
         return None
 
 
-def _reasons(row: Row, person: Person, scope: ScopeDecision, obj: SourceObject) -> tuple[Reason, ...]:
+def _reasons(row: IntentRow, person: Person, scope: ScopeDecision, obj: SourceObject) -> tuple[Reason, ...]:
     """The reasons, most decisive first: a lost account, the person's state, the scope."""
     own = (Reason(row.code or "Intent", row.sentence, {"row": row.name}),) if row.sentence else ()
     state = (_STATES[person],) if person in _STATES else ()

@@ -45,7 +45,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedValue:
     """The fate of one value. *answered* is None if the answer has no value."""
 
     path: str
@@ -66,7 +66,7 @@ class Unkept:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ValueDifference:
     """What to write. *withheld* paths differ but are no reason to write, because the application does not keep them.
 
     *settled* paths have the value that the application answered with last time. *drift* gives the reasons for values that only the
@@ -114,7 +114,7 @@ def rule_of(mapping: AttributeMapping) -> str:
 
 def judge(
     changes: Iterable[Change], held: Values, resource: Mapping[str, Any], mapping: ObjectMapping
-) -> tuple[Judged, ...]:
+) -> tuple[JudgedValue, ...]:
     """Judge the fate of each of *changes* from *resource*, the application's answer; *held* are its mapped values.
 
     Changes whose fate *resource* cannot show are left out.
@@ -126,13 +126,13 @@ def judge(
             continue
         fate = _fate(change, held.get(change.path), resource, attribute)
         if fate is not None:
-            found.append(Judged(change.path, fate, change.new, held.get(change.path), change.redacted))
+            found.append(JudgedValue(change.path, fate, change.new, held.get(change.path), change.redacted))
     return tuple(found)
 
 
 def reasons_to_write(
     changes: Sequence[Change], answers: Answers, unkept: Collection[str], mapping: ObjectMapping
-) -> Difference:
+) -> ValueDifference:
     """Select the changes that are worth a request. Unkept values are sent along with others, so a better answer is noticed."""
     settled = {
         one.path
@@ -140,7 +140,7 @@ def reasons_to_write(
         if one.path not in unkept and _is_settled(one, answers.get(one.path), mapping.by_target[one.path])
     }
     is_worth_it = any(one.path not in unkept and one.path not in settled for one in changes)
-    return Difference(
+    return ValueDifference(
         tuple(one for one in changes if one.path not in settled) if is_worth_it else (),
         () if is_worth_it else tuple(one.path for one in changes if one.path in unkept),
         tuple(one.path for one in changes if one.path in settled),
@@ -149,7 +149,7 @@ def reasons_to_write(
 
 def after_write(
     known: Answers,
-    judged: Iterable[Judged],
+    judged: Iterable[JudgedValue],
     unseen: Iterable[Change],
     changes: Iterable[Change],
     mapping: ObjectMapping,
@@ -175,11 +175,13 @@ def after_write(
     return kept
 
 
-def after_read(known: Answers, account: Account, mapping: ObjectMapping) -> tuple[dict[str, Any], tuple[Judged, ...]]:
+def after_read(
+    known: Answers, account: Account, mapping: ObjectMapping
+) -> tuple[dict[str, Any], tuple[JudgedValue, ...]]:
     """The entries of *known* that still hold for *account*, and the fate of values whose write got no informative answer."""
     held = held_values(mapping, account.resource)
     kept: dict[str, Any] = {}
-    judged: list[Judged] = []
+    judged: list[JudgedValue] = []
     for path, entry in known.items():
         attribute = mapping.by_target.get(path)
         if attribute is None:
@@ -191,9 +193,9 @@ def after_read(known: Answers, account: Account, mapping: ObjectMapping) -> tupl
             kept[path] = {**entry, "times": ENOUGH, "awaited": False} if entry["awaited"] else entry
             if entry["awaited"]:
                 fate = Fate.MISSING if is_empty(there) else Fate.CHANGED
-                judged.append(Judged(path, fate, entry["sent"], there, attribute.is_redacted))
+                judged.append(JudgedValue(path, fate, entry["sent"], there, attribute.is_redacted))
         elif entry["awaited"] and same_value(there, entry["sent"], attribute):
-            judged.append(Judged(path, Fate.KEPT, entry["sent"], there, attribute.is_redacted))
+            judged.append(JudgedValue(path, Fate.KEPT, entry["sent"], there, attribute.is_redacted))
     return kept, tuple(judged)
 
 
@@ -213,12 +215,12 @@ def confirmed(found: Iterable[Unkept], configuration: JobConfiguration) -> list[
     return [one for one in found if one.answers >= ENOUGH and _still_mapped(one, configuration) is not None]
 
 
-def steps_of(judged: Iterable[Judged]) -> tuple[Step, ...]:
+def steps_of(judged: Iterable[JudgedValue]) -> tuple[Step, ...]:
     """The log lines for values that were not kept as sent."""
     return tuple(_step(one) for one in judged if one.fate is not Fate.KEPT)
 
 
-def _step(one: Judged) -> Step:
+def _step(one: JudgedValue) -> Step:
     code = NOT_KEPT if one.fate is not Fate.CHANGED else REWRITTEN
     if one.is_redacted:
         text = f"{one.path} was sent, but the application returned a different value or none."

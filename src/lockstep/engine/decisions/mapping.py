@@ -35,7 +35,7 @@ from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribu
 from lockstep.scim.target_values import MISSING, read_path
 
 # By target path: the values that are already in use in the application.
-Taken = Mapping[str, Collection[str]]
+TakenValues = Mapping[str, Collection[str]]
 
 # Attributes that decide whether a person may have access; mappings that read one of them are applied when disabling.
 DISABLING: Final = frozenset({IS_SOFT_DELETED, "accountEnabled"})
@@ -77,7 +77,7 @@ def map_account(
     is_soft_deleted: bool,
     generated: Values,
     account_ids: Mapping[str, str],
-    taken: Taken | None = None,
+    taken: TakenValues | None = None,
     record: Values | None = None,
     only: frozenset[str] | None = None,
 ) -> Mapped:
@@ -162,7 +162,7 @@ class _Work:
     generated: Values
     account_ids: Mapping[str, str]
     creating: bool
-    taken: Taken
+    taken: TakenValues
     values: dict[str, Value]
     cleared: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
@@ -305,7 +305,7 @@ def _frozen(value: Any) -> Value:
 __all__ = [
     "DISABLING",
     "Mapped",
-    "Taken",
+    "TakenValues",
     "base_after",
     "desired_hash",
     "held_values",

@@ -14,35 +14,44 @@ from dataclasses import replace
 
 from lockstep.engine.decisions.drafting import Draft, as_plan
 from lockstep.engine.decisions.intent import IntentKind
-from lockstep.engine.decisions.mapping import Taken
+from lockstep.engine.decisions.mapping import TakenValues
 from lockstep.engine.decisions.matching import Match
 from lockstep.engine.decisions.plan_linked import plan_delete, plan_disable, plan_lost, plan_provision, plan_release
 from lockstep.engine.decisions.plan_new import plan_new
-from lockstep.engine.decisions.prepare import NOT_READ, NotRead, Observed, Prepared, Wanted, prepare, recreates, wanted
+from lockstep.engine.decisions.prepare import (
+    NOT_READ,
+    NextQuestion,
+    NotRead,
+    Observed,
+    PreparedObject,
+    prepare,
+    recreates,
+    wanted,
+)
 from lockstep.engine.records import Account, Action, Link, LinkState, Plan
 
-__all__ = ["NOT_READ", "NotRead", "Observed", "Prepared", "Wanted", "make_plan", "prepare", "wanted"]
+__all__ = ["NOT_READ", "NextQuestion", "NotRead", "Observed", "PreparedObject", "make_plan", "prepare", "wanted"]
 
 
 def make_plan(
-    prepared: Prepared,
+    prepared: PreparedObject,
     *,
     match: Match | None = None,
     observed: Observed = NOT_READ,
-    taken: Taken | None = None,
+    taken: TakenValues | None = None,
 ) -> Plan:
     """Make the plan. *match* and *observed* are the answers to what `wanted` asked for.
 
     *taken* are generated values that are already in use in the application. Raises ValueError if a wanted answer is missing.
     """
-    if wanted(prepared, match=match, observed=observed) is Wanted.LOOK:
+    if wanted(prepared, match=match, observed=observed) is NextQuestion.LOOK:
         raise ValueError("a plan for this object needs to know what its account holds")
     if isinstance(observed, Account):
         prepared = _found_again(prepared)
     return as_plan(prepared, _draft(prepared, match, observed, taken))
 
 
-def _draft(prepared: Prepared, match: Match | None, observed: Observed, taken: Taken | None) -> Draft:
+def _draft(prepared: PreparedObject, match: Match | None, observed: Observed, taken: TakenValues | None) -> Draft:
     link = prepared.link if prepared.is_linked else None
     if link is None:
         if prepared.intent.kind is IntentKind.PROVISION:
@@ -61,7 +70,7 @@ def _draft(prepared: Prepared, match: Match | None, observed: Observed, taken: T
             return Draft(_left_alone(link), (), link.state, link.target_id)
 
 
-def _found_again(prepared: Prepared) -> Prepared:
+def _found_again(prepared: PreparedObject) -> PreparedObject:
     """Treat a lost account that exists after all as live if its owner should not have one, so that the leaver rules apply to it."""
     link = prepared.link
     if link is None or link.state is not LinkState.LOST or prepared.intent.kind is not IntentKind.RELEASE:
@@ -71,11 +80,11 @@ def _found_again(prepared: Prepared) -> Prepared:
 
 
 def _provision(
-    prepared: Prepared,
+    prepared: PreparedObject,
     link: Link,
     match: Match | None,
     observed: Observed,
-    taken: Taken | None,
+    taken: TakenValues | None,
 ) -> Draft:
     if observed is not None:
         return plan_provision(prepared, link, observed)

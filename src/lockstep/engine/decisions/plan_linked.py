@@ -21,7 +21,7 @@ from lockstep.engine.decisions.drafting import (
     turns_on,
 )
 from lockstep.engine.decisions.plan_new import refused
-from lockstep.engine.decisions.prepare import NOT_READ, Observed, Prepared
+from lockstep.engine.decisions.prepare import NOT_READ, Observed, PreparedObject
 from lockstep.engine.decisions.steps import linked_step
 from lockstep.engine.records import Account, Action, Change, Link, LinkState, Reason
 from lockstep.engine.rules.operators import text_of
@@ -30,7 +30,7 @@ from lockstep.engine.rules.policies import OnLost
 IN_STEP = Reason("RedundantExport", "The account is up to date: nothing is written.")
 
 
-def plan_provision(prepared: Prepared, link: Link, observed: Observed) -> Draft:
+def plan_provision(prepared: PreparedObject, link: Link, observed: Observed) -> Draft:
     """Update a linked account if it differs."""
     mapped = mapped_for(prepared, creating=False)
     if (draft := refused(mapped)) is not None:
@@ -58,7 +58,7 @@ def plan_provision(prepared: Prepared, link: Link, observed: Observed) -> Draft:
     return replace(draft, action=action, changes=changes, reasons=(differs(changes), *found.drift))
 
 
-def plan_disable(prepared: Prepared, link: Link, observed: Observed) -> Draft:
+def plan_disable(prepared: PreparedObject, link: Link, observed: Observed) -> Draft:
     """Switch the account off through the mappings."""
     assert prepared.mapping is not None  # noqa: S101
     if observed is None:
@@ -88,7 +88,7 @@ def plan_disable(prepared: Prepared, link: Link, observed: Observed) -> Draft:
     return replace(draft, action=Action.DISABLE, changes=changes, names_follow=bool(names))
 
 
-def _names_follow(prepared: Prepared, draft: Draft, names: tuple[Change, ...]) -> Draft:
+def _names_follow(prepared: PreparedObject, draft: Draft, names: tuple[Change, ...]) -> Draft:
     """Update the names of a disabled account: the directory may give the old name to someone else, who must be able to use it."""
     paths = ", ".join(change.path for change in names)
     text = f"The account stays disabled and gets the {paths} that its person has now, because someone else may get the old one."
@@ -97,7 +97,7 @@ def _names_follow(prepared: Prepared, draft: Draft, names: tuple[Change, ...]) -
     return replace(draft, action=Action.UPDATE, changes=names, mapped=mapped, reasons=reasons)
 
 
-def plan_delete(prepared: Prepared, link: Link, observed: Observed) -> Draft:
+def plan_delete(prepared: PreparedObject, link: Link, observed: Observed) -> Draft:
     """Delete the account, or disable it if the mapping does not delete."""
     if observed is None:
         return tombstone(prepared)
@@ -110,7 +110,7 @@ def plan_delete(prepared: Prepared, link: Link, observed: Observed) -> Draft:
     return Draft(Action.SKIP, (reason,), link.state, link.target_id)
 
 
-def plan_lost(prepared: Prepared, link: Link) -> Draft:
+def plan_lost(prepared: PreparedObject, link: Link) -> Draft:
     """Plan for a linked account that is gone although the person should have it."""
     text = f"The account {link.target_id}, linked to this person, is no longer in the application."
     if prepared.configuration.deletions.on_lost is OnLost.FORGET:
@@ -122,7 +122,7 @@ def plan_lost(prepared: Prepared, link: Link) -> Draft:
     return Draft(Action.REFUSE, (reason,), LinkState.LOST, link.target_id, cause="lost")
 
 
-def plan_release(prepared: Prepared, link: Link) -> Draft:
+def plan_release(prepared: PreparedObject, link: Link) -> Draft:
     """Stop managing the account, but keep the link so that the person is recognised on return."""
     if link.state is LinkState.LOST:
         return tombstone(prepared)
@@ -131,14 +131,14 @@ def plan_release(prepared: Prepared, link: Link) -> Draft:
     return Draft(Action.RELEASE, reasons, LinkState.RELEASED, link.target_id)
 
 
-def tombstone(prepared: Prepared) -> Draft:
+def tombstone(prepared: PreparedObject) -> Draft:
     """Record that the account is gone and the person should have none."""
     gone = Reason("AlreadyGone", "The account is no longer in the application, and the person should not have one.")
     target_id = prepared.link.target_id if prepared.link else ""
     return Draft(Action.RELEASE, (gone,), LinkState.TOMBSTONE, target_id)
 
 
-def _without_switch(prepared: Prepared, link: Link) -> Draft:
+def _without_switch(prepared: PreparedObject, link: Link) -> Draft:
     why = "No mapping writes `active`, so the account cannot be disabled."
     if prepared.intent.cause == "disabled":
         reason = Reason("DisableNotMapped", f"{why} It is left unchanged.", {}, "Map `active` from IsSoftDeleted.")
@@ -151,7 +151,7 @@ def _without_switch(prepared: Prepared, link: Link) -> Draft:
     return Draft(Action.DELETE, reasons, LinkState.TOMBSTONE, link.target_id)
 
 
-def _no_effect(prepared: Prepared) -> Reason:
+def _no_effect(prepared: PreparedObject) -> Reason:
     return Reason(
         "DisableNotMapped",
         "The account should be disabled, but the mapping of `active` does not produce False.",

@@ -7,9 +7,9 @@ else, are refused for an administrator to decide.
 from __future__ import annotations
 
 from lockstep.engine.decisions.drafting import Draft, difference, differs, flag_is_off, mapped_for, may, turns_on
-from lockstep.engine.decisions.mapping import Mapped, Taken, held_values
+from lockstep.engine.decisions.mapping import Mapped, TakenValues, held_values
 from lockstep.engine.decisions.matching import ManyMatches, Match, NoMatch, OneMatch, TakenMatch
-from lockstep.engine.decisions.prepare import Prepared
+from lockstep.engine.decisions.prepare import PreparedObject
 from lockstep.engine.decisions.steps import matching_step
 from lockstep.engine.decisions.unique_values import all_taken, unique_steps
 from lockstep.engine.records import Action, BlockedBy, Change, LinkState, Reason, Step
@@ -17,7 +17,7 @@ from lockstep.engine.records import Action, BlockedBy, Change, LinkState, Reason
 UNDER_WAY = "AccountUnderWay"
 
 
-def plan_new(prepared: Prepared, match: Match | None, taken: Taken | None) -> Draft:
+def plan_new(prepared: PreparedObject, match: Match | None, taken: TakenValues | None) -> Draft:
     """Create or link an account, or say why not. Raises ValueError if *match* is missing although it is needed."""
     if prepared.query_problem is not None:
         return Draft(Action.REFUSE, (prepared.query_problem,))
@@ -46,7 +46,7 @@ def refused(mapped: Mapped) -> Draft | None:
     return Draft(action, (mapped.problem,))
 
 
-def _create(prepared: Prepared, match: NoMatch, taken: Taken | None) -> Draft:
+def _create(prepared: PreparedObject, match: NoMatch, taken: TakenValues | None) -> Draft:
     step: tuple[Step, ...] = (matching_step(match, prepared.queries),)
     if not may(prepared, "create"):
         return Draft(Action.SKIP, (flag_is_off(prepared, "create", outcome="Would be created"),), matching=step)
@@ -65,7 +65,7 @@ def _create(prepared: Prepared, match: NoMatch, taken: Taken | None) -> Draft:
     return Draft(Action.CREATE, reasons, LinkState.LIVE, mapped=mapped, changes=changes, matching=step)
 
 
-def _link(prepared: Prepared, match: OneMatch) -> Draft:
+def _link(prepared: PreparedObject, match: OneMatch) -> Draft:
     assert prepared.mapping is not None  # noqa: S101
     step = (matching_step(match, prepared.queries),)
     account, former = match.account, match.left_by
@@ -98,7 +98,7 @@ def _found(match: OneMatch) -> Reason:
     return Reason("Rehired", text, {**details, "formerOwner": match.left_by})
 
 
-def _unmatchable(prepared: Prepared) -> Draft:
+def _unmatchable(prepared: PreparedObject) -> Draft:
     assert prepared.mapping is not None  # noqa: S101
     attributes = prepared.mapping.matching
     if not attributes:
@@ -110,7 +110,7 @@ def _unmatchable(prepared: Prepared) -> Draft:
     return Draft(Action.SKIP, (Reason("ImportSkipped", text, {"attributes": names}, remedy),))
 
 
-def _too_many(prepared: Prepared, match: ManyMatches) -> Reason:
+def _too_many(prepared: PreparedObject, match: ManyMatches) -> Reason:
     ids = [account.id for account in match.accounts]
     return Reason(
         "DuplicateTargetEntries",

@@ -32,7 +32,7 @@ NOT_READ: Final = NotRead.NOT_READ
 Observed: TypeAlias = Account | NotRead | None
 
 
-class Wanted(Enum):
+class NextQuestion(Enum):
     """What must be asked next before a plan can be made."""
 
     LOOK = "look"  # read the linked account; pass it as *observed*, or None if the application answers 404
@@ -41,7 +41,7 @@ class Wanted(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedObject:
     """The decisions for one object so far. *mapping* is None if the job does not provision this kind of object."""
 
     obj: SourceObject
@@ -70,7 +70,7 @@ def prepare(
     account_ids: Mapping[str, str] | None = None,
     *,
     look: bool = False,
-) -> Prepared:
+) -> PreparedObject:
     """Decide scope and intent of *obj*. *account_ids* maps the directory ids of referenced objects to their accounts.
 
     *look* requires a fresh read of the linked account; without it the base counts as the account's current values.
@@ -88,7 +88,7 @@ def prepare(
     queries, problem = _queries(obj, mapping, configuration, moment, record) if wants_account else ((), None)
     # Matching saw the record of an active person; from here on it says whether access should end.
     record[IS_SOFT_DELETED] = "False" if wants_account else "True"
-    return Prepared(
+    return PreparedObject(
         obj,
         link,
         configuration,
@@ -104,18 +104,18 @@ def prepare(
     )
 
 
-def wanted(prepared: Prepared, *, match: Match | None = None, observed: Observed = NOT_READ) -> Wanted:
+def wanted(prepared: PreparedObject, *, match: Match | None = None, observed: Observed = NOT_READ) -> NextQuestion:
     """What to ask next. Reading comes first: a linked object is matched again only if its account is gone."""
     if prepared.must_look and observed is NOT_READ:
-        return Wanted.LOOK
+        return NextQuestion.LOOK
     needs_match = prepared.intent.kind is IntentKind.PROVISION and (
         not prepared.is_linked or (observed is None and recreates(prepared))
     )
     has_questions = bool(prepared.queries) and prepared.query_problem is None
-    return Wanted.MATCH if needs_match and has_questions and match is None else Wanted.NOTHING
+    return NextQuestion.MATCH if needs_match and has_questions and match is None else NextQuestion.NOTHING
 
 
-def recreates(prepared: Prepared) -> bool:
+def recreates(prepared: PreparedObject) -> bool:
     """Whether a linked account that is gone is replaced: by policy, or because it had been released."""
     released = prepared.link is not None and prepared.link.state is LinkState.RELEASED
     return released or prepared.configuration.deletions.on_lost is OnLost.RECREATE
@@ -148,7 +148,7 @@ def _must_look(link: Link | None, intent: Intent, *, look: bool) -> bool:
     return look or not link.base or link.state is LinkState.RELEASED
 
 
-def _unmapped(obj: SourceObject, link: Link | None, configuration: JobConfiguration, moment: Moment) -> Prepared:
+def _unmapped(obj: SourceObject, link: Link | None, configuration: JobConfiguration, moment: Moment) -> PreparedObject:
     what = "people" if obj.kind is ObjectKind.USER else "groups"
     reason = Reason(
         "ObjectMappingDisabled",
@@ -158,4 +158,4 @@ def _unmapped(obj: SourceObject, link: Link | None, configuration: JobConfigurat
     )
     scope = ScopeDecision(in_scope=False, cause="unmapped", reasons=(reason,))
     intent = Intent(IntentKind.LEAVE if link else IntentKind.NOTHING, "unmapped", (reason,))
-    return Prepared(obj, link, configuration, moment, None, scope, intent, {})
+    return PreparedObject(obj, link, configuration, moment, None, scope, intent, {})

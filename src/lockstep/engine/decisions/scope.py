@@ -14,7 +14,7 @@ import orjson
 from lockstep.engine.decisions.source_record import source_record
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import DEFAULT_ACCESS, Lifecycle, ObjectKind, Reason, SourceObject, Values
-from lockstep.engine.rules.conditions import ScopingFilter, Verdict, earliest
+from lockstep.engine.rules.conditions import ClauseVerdict, ScopingFilter, earliest
 from lockstep.engine.rules.configuration import JobConfiguration, ObjectMapping, Scope
 from lockstep.engine.rules.operators import OPERATORS
 from lockstep.wording import counted
@@ -132,7 +132,7 @@ def _details(
     return details
 
 
-def _verdicts(scoping: ScopingFilter, record: Values, moment: Moment) -> list[Verdict]:
+def _verdicts(scoping: ScopingFilter, record: Values, moment: Moment) -> list[ClauseVerdict]:
     return scoping.condition.judge(record, moment)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from lockstep.engine.decisions.intent import IntentKind
 from lockstep.engine.decisions.matching import MatchQuery
-from lockstep.engine.decisions.prepare import Prepared, recreates
+from lockstep.engine.decisions.prepare import PreparedObject, recreates
 from lockstep.engine.expressions import EvaluationContext, ExpressionError
 from lockstep.engine.records import Reason, Step, StepStatus, StepType, Values
 from lockstep.engine.rules.configuration import AttributeMapping, Expression, ObjectMapping
@@ -24,7 +24,7 @@ def unique_mappings(mapping: ObjectMapping | None) -> tuple[AttributeMapping, ..
     return tuple(attribute for attribute in mapping.flowing if attribute.is_unique) if mapping is not None else ()
 
 
-def unique_candidates(prepared: Prepared) -> tuple[MatchQuery, ...]:
+def unique_candidates(prepared: PreparedObject) -> tuple[MatchQuery, ...]:
     """Each candidate with its target attribute, as a query. Empty if the object has an account or gets none."""
     if prepared.intent.kind is not IntentKind.PROVISION or (prepared.is_linked and not recreates(prepared)):
         return ()
@@ -35,7 +35,7 @@ def unique_candidates(prepared: Prepared) -> tuple[MatchQuery, ...]:
     )
 
 
-def all_taken(prepared: Prepared, taken: Mapping[str, Collection[str]]) -> Reason | None:
+def all_taken(prepared: PreparedObject, taken: Mapping[str, Collection[str]]) -> Reason | None:
     """The reason if one of the mappings has no free value left; otherwise None."""
     for attribute in unique_mappings(prepared.mapping):
         candidates = _candidates(attribute, prepared)
@@ -49,7 +49,7 @@ def all_taken(prepared: Prepared, taken: Mapping[str, Collection[str]]) -> Reaso
     return None
 
 
-def unique_steps(prepared: Prepared, values: Values, taken: Mapping[str, Collection[str]]) -> tuple[Step, ...]:
+def unique_steps(prepared: PreparedObject, values: Values, taken: Mapping[str, Collection[str]]) -> tuple[Step, ...]:
     """Log steps for values that were not made by their first rule."""
     steps = []
     for attribute in unique_mappings(prepared.mapping):
@@ -68,7 +68,7 @@ def _shown(attribute: AttributeMapping, values: Collection[object]) -> str:
     return "[Redact]" if attribute.is_redacted else ", ".join(f'"{value}"' for value in values)
 
 
-def _candidates(attribute: AttributeMapping, prepared: Prepared) -> tuple[str, ...]:
+def _candidates(attribute: AttributeMapping, prepared: PreparedObject) -> tuple[str, ...]:
     if not isinstance(attribute.source, Expression):
         return ()
     label = label_of(attribute.target, prepared.obj.id)

@@ -3,24 +3,24 @@
 Pure: the EvaluationContext supplies time, randomness and the values in use in the target. Only ExpressionError is raised.
 """
 
-from lockstep.engine.expressions.check import Finding, Severity, check
+from lockstep.engine.expressions.check import ExpressionFinding, Severity, check
 from lockstep.engine.expressions.compiled import CompiledExpression, compile_expression
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionError
-from lockstep.engine.expressions.explain import Explained, explain
+from lockstep.engine.expressions.explain import ExplainedExpression, explain
 from lockstep.engine.expressions.parser import parse
 from lockstep.engine.expressions.printer import print_expression
-from lockstep.engine.expressions.values import DROP, SKIP_OBJECT, Flow, Record, Value
+from lockstep.engine.expressions.values import DROP, SKIP_OBJECT, Diversion, Record, Value
 
 __all__ = [
     "DROP",
     "SKIP_OBJECT",
     "CompiledExpression",
+    "Diversion",
     "EvaluationContext",
-    "Explained",
+    "ExplainedExpression",
     "ExpressionError",
-    "Finding",
-    "Flow",
+    "ExpressionFinding",
     "Record",
     "Severity",
     "Value",

@@ -18,7 +18,7 @@ from lockstep.engine.expressions.compiled import compile_expression
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.dates import parse_date
 from lockstep.engine.expressions.errors import ExpressionError
-from lockstep.engine.expressions.values import Flow
+from lockstep.engine.expressions.values import Diversion
 from lockstep.engine.moment import Moment
 
 ERROR = "<error>"
@@ -37,7 +37,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class CaseFailure:
     """A case that did not pass. *detail* is the error message if the evaluation failed."""
 
     file: str
@@ -59,14 +59,14 @@ class Malformed:
 @dataclass(frozen=True, slots=True)
 class Report:
     passed: int
-    failures: tuple[Failure, ...]
+    failures: tuple[CaseFailure, ...]
     malformed: tuple[Malformed, ...]
 
 
 def run_cases(lines: Iterable[str], *, file: str, now: datetime) -> Report:
     """Run every case in *lines*. *now* is the time for cases that give none."""
     passed = 0
-    failures: list[Failure] = []
+    failures: list[CaseFailure] = []
     malformed: list[Malformed] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -117,7 +117,7 @@ def _time(text: Any, now: datetime) -> datetime:
     return time
 
 
-def run_case(case: Case, file: str) -> Failure | None:
+def run_case(case: Case, file: str) -> CaseFailure | None:
     """Return None if the case passes. Raises ValueError if the expected pattern is not a valid regular expression."""
     context = EvaluationContext(Moment(case.now, _SEED), taken=case.taken, label=f"{file}:{case.line}")
     detail = ""
@@ -127,12 +127,12 @@ def run_case(case: Case, file: str) -> Failure | None:
         actual, detail = ERROR, error.detail
     if _holds(case.expected, actual):
         return None
-    return Failure(file, case.line, case.id, case.expression, case.expected, actual, detail)
+    return CaseFailure(file, case.line, case.id, case.expression, case.expected, actual, detail)
 
 
 def plain(value: Any) -> Any:
     """Convert *value* to JSON types."""
-    if isinstance(value, Flow):
+    if isinstance(value, Diversion):
         return value.value
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]

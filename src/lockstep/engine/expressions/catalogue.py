@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Implementation = TypeVar("Implementation", bound=Callable[..., Any])
 
 
-class Kind(Enum):
+class ValueKind(Enum):
     """The type of a parameter or result. The enum value is the word that an administrator reads."""
 
     TEXT = "text"
@@ -36,7 +36,7 @@ class Parameter:
     """One argument. If it is optional, its slot may be empty or missing."""
 
     name: str
-    kind: Kind
+    kind: ValueKind
     meaning: str
     optional: bool = False
     repeats: bool = False
@@ -61,7 +61,7 @@ class Function:
 
     name: str
     parameters: tuple[Parameter, ...]
-    returns: Kind
+    returns: ValueKind
     meaning: str
     examples: tuple[Example, ...]
     family: str
@@ -102,7 +102,7 @@ CATALOGUE: dict[str, Function] = {}
 
 
 def function(
-    name: str, *parameters: Parameter, returns: Kind, meaning: str, examples: Sequence[Example], **more: Any
+    name: str, *parameters: Parameter, returns: ValueKind, meaning: str, examples: Sequence[Example], **more: Any
 ) -> Callable[[Implementation], Implementation]:
     """Register an eager function: all its arguments are evaluated and converted before the implementation is called."""
 
@@ -114,7 +114,7 @@ def function(
 
 
 def form(
-    name: str, *parameters: Parameter, returns: Kind, meaning: str, examples: Sequence[Example], **more: Any
+    name: str, *parameters: Parameter, returns: ValueKind, meaning: str, examples: Sequence[Example], **more: Any
 ) -> Callable[[Implementation], Implementation]:
     """Register a lazy function: it decides which of its arguments to evaluate."""
 
@@ -128,7 +128,7 @@ def form(
 def _enter(
     name: str,
     parameters: tuple[Parameter, ...],
-    returns: Kind,
+    returns: ValueKind,
     meaning: str,
     examples: Sequence[Example],
     implementation: Callable[..., Any],
@@ -144,24 +144,24 @@ def _enter(
 
 
 def text(name: str, meaning: str, *, optional: bool = False, repeats: bool = False) -> Parameter:
-    return Parameter(name, Kind.TEXT, meaning, optional, repeats)
+    return Parameter(name, ValueKind.TEXT, meaning, optional, repeats)
 
 
 def integer(name: str, meaning: str, *, optional: bool = False, nullable: bool = False) -> Parameter:
-    return Parameter(name, Kind.INTEGER, meaning, optional, needed=not optional and not nullable)
+    return Parameter(name, ValueKind.INTEGER, meaning, optional, needed=not optional and not nullable)
 
 
 def anything(name: str, meaning: str, *, optional: bool = False, repeats: bool = False) -> Parameter:
-    return Parameter(name, Kind.ANY, meaning, optional, repeats)
+    return Parameter(name, ValueKind.ANY, meaning, optional, repeats)
 
 
 def several(name: str, meaning: str, *, optional: bool = False, repeats: bool = False) -> Parameter:
-    return Parameter(name, Kind.VALUES, meaning, optional, repeats)
+    return Parameter(name, ValueKind.VALUES, meaning, optional, repeats)
 
 
 def word(name: str, meaning: str, words: Sequence[str], *, optional: bool = False) -> Parameter:
-    return Parameter(name, Kind.WORD, meaning, optional, words=tuple(words))
+    return Parameter(name, ValueKind.WORD, meaning, optional, words=tuple(words))
 
 
 def date(name: str, meaning: str) -> Parameter:
-    return Parameter(name, Kind.DATE, meaning)
+    return Parameter(name, ValueKind.DATE, meaning)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lockstep.engine.expressions.catalogue import Function, Kind
+from lockstep.engine.expressions.catalogue import Function, ValueKind
 from lockstep.engine.expressions.context import EvaluationContext
-from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.errors import ExpressionTrouble
 from lockstep.engine.expressions.values import Record, Value
 from lockstep.engine.expressions.work import CHARACTERS_PER_UNIT, FREE, FREE_UNITS, UNITS_PER_VALUE, size_of
 
@@ -75,9 +75,9 @@ def charged(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: 
 
 def makes_long_results(function: Function) -> bool:
     """Whether the result of *function* can be long and was not charged for together with its arguments."""
-    if function.chooses or (function.cost and function.returns is Kind.TEXT):
+    if function.chooses or (function.cost and function.returns is ValueKind.TEXT):
         return False
-    return function.returns in (Kind.TEXT, Kind.VALUES, Kind.ANY)
+    return function.returns in (ValueKind.TEXT, ValueKind.VALUES, ValueKind.ANY)
 
 
 def located(evaluate: Evaluate, form: Form) -> Evaluate:
@@ -86,7 +86,7 @@ def located(evaluate: Evaluate, form: Form) -> Evaluate:
     def with_position(record: Record, context: EvaluationContext) -> Value:
         try:
             return evaluate(record, context)
-        except Trouble as trouble:
+        except ExpressionTrouble as trouble:
             raise form.error_from(trouble) from None
 
     return with_position
@@ -104,7 +104,7 @@ def made(evaluate: Evaluate, form: Form) -> Evaluate:
             elif value.__class__ is tuple:
                 context.work.charge(UNITS_PER_VALUE * len(value))
             return value
-        except Trouble as trouble:
+        except ExpressionTrouble as trouble:
             raise form.error_from(trouble) from None
 
     return with_position

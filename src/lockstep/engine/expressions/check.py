@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from lockstep.engine.expressions.catalogue import CATALOGUE, Kind
+from lockstep.engine.expressions.catalogue import CATALOGUE, ValueKind
 from lockstep.engine.expressions.compiled import compile_tree
 from lockstep.engine.expressions.compiler import Compiler
 from lockstep.engine.expressions.context import EvaluationContext
@@ -19,7 +19,15 @@ from lockstep.engine.expressions.errors import ExpressionError
 from lockstep.engine.expressions.functions.roles import ROLE_FUNCTIONS
 from lockstep.engine.expressions.linking import problems
 from lockstep.engine.expressions.parser import parse
-from lockstep.engine.expressions.tree import Attribute, Call, Comparison, Expression, Text, children, walk
+from lockstep.engine.expressions.tree import (
+    AttributeNode,
+    CallNode,
+    ComparisonNode,
+    Expression,
+    TextNode,
+    children,
+    walk,
+)
 from lockstep.engine.moment import Moment
 
 _SOME_TIME = EvaluationContext(Moment(datetime(2020, 2, 29, 12, tzinfo=UTC), b"check"))
@@ -28,10 +36,10 @@ EMPTINESS = ("IsNull", "IsNullOrEmpty", "IsPresent")
 ROLES = "appRoleAssignments"
 REFERENCES = ("manager",)
 _NEVER = {
-    Kind.VALUES: (Kind.TEXT, Kind.INTEGER, Kind.DATE),
-    Kind.BOOLEAN: (Kind.INTEGER, Kind.DATE),
-    Kind.INTEGER: (Kind.DATE,),
-    Kind.DATE: (Kind.INTEGER,),
+    ValueKind.VALUES: (ValueKind.TEXT, ValueKind.INTEGER, ValueKind.DATE),
+    ValueKind.BOOLEAN: (ValueKind.INTEGER, ValueKind.DATE),
+    ValueKind.INTEGER: (ValueKind.DATE,),
+    ValueKind.DATE: (ValueKind.INTEGER,),
 }
 
 
@@ -42,7 +50,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ExpressionFinding:
     """One problem. *position* counts characters from 1. *suggestion* says what to write or do instead; "" if that is unknown."""
 
     severity: Severity
@@ -51,7 +59,7 @@ class Finding:
     suggestion: str = ""
 
 
-def check(text: str, *, syncs_all: bool = False) -> list[Finding]:
+def check(text: str, *, syncs_all: bool = False) -> list[ExpressionFinding]:
     """Return all findings in the order of the text.
 
     *syncs_all*: the job's scope is all people, not only assigned ones, so role functions rarely have a value.
@@ -67,17 +75,17 @@ def check(text: str, *, syncs_all: bool = False) -> list[Finding]:
     return sorted(found, key=lambda finding: (finding.position, finding.severity != Severity.ERROR))
 
 
-def _finding(error: ExpressionError, severity: Severity = Severity.ERROR) -> Finding:
-    return Finding(severity, error.position, error.message, error.expected)
+def _finding(error: ExpressionError, severity: Severity = Severity.ERROR) -> ExpressionFinding:
+    return ExpressionFinding(severity, error.position, error.message, error.expected)
 
 
 def _impossible(tree: Expression, text: str) -> Iterator[ExpressionError]:
     for node in walk(tree):
-        if isinstance(node, Call):
+        if isinstance(node, CallNode):
             yield from problems(node, text, is_root=node is tree)
 
 
-def _compiled(tree: Expression, text: str) -> list[Finding]:
+def _compiled(tree: Expression, text: str) -> list[ExpressionFinding]:
     try:
         compile_tree(tree, text)
     except ExpressionError as error:
@@ -85,7 +93,7 @@ def _compiled(tree: Expression, text: str) -> list[Finding]:
     compiler = Compiler(text)
     compiler.compile(tree, is_root=True)
     return [
-        Finding(Severity.WARNING, error.position, f"this always fails: {error.message}", error.expected)
+        ExpressionFinding(Severity.WARNING, error.position, f"this always fails: {error.message}", error.expected)
         for error in (*compiler.folded_errors, *_never_succeeding(tree, text))
     ]
 
@@ -95,7 +103,7 @@ def _never_succeeding(tree: Expression, text: str) -> Iterator[ExpressionError]:
     waiting = [tree]
     while waiting:
         node = waiting.pop()
-        if not isinstance(node, Call) or not _looks_at_constants_only(node):
+        if not isinstance(node, CallNode) or not _looks_at_constants_only(node):
             waiting.extend(children(node))
             continue
         try:
@@ -104,18 +112,19 @@ def _never_succeeding(tree: Expression, text: str) -> Iterator[ExpressionError]:
             yield error
 
 
-def _looks_at_constants_only(node: Call) -> bool:
+def _looks_at_constants_only(node: CallNode) -> bool:
     function = CATALOGUE.get(node.name)
     if function is None or (function.pure and not function.wants_context):
         return False
     return not any(
-        isinstance(part, Attribute) or (isinstance(part, Call) and part.name in _MAY_FAIL) for part in walk(node)
+        isinstance(part, AttributeNode) or (isinstance(part, CallNode) and part.name in _MAY_FAIL)
+        for part in walk(node)
     )
 
 
-def _traps(tree: Expression, *, syncs_all: bool) -> Iterator[Finding]:
+def _traps(tree: Expression, *, syncs_all: bool) -> Iterator[ExpressionFinding]:
     for node in walk(tree):
-        if not isinstance(node, Call):
+        if not isinstance(node, CallNode):
             continue
         if node.name == "IIF" and node.arguments:
             yield from _iif(node)
@@ -123,73 +132,75 @@ def _traps(tree: Expression, *, syncs_all: bool) -> Iterator[Finding]:
             yield from _switch(node)
         if node.name in ROLE_FUNCTIONS and syncs_all:
             message = f"{node.name} is used with a scope of all users: people who are not assigned have no role"
-            yield Finding(Severity.WARNING, node.position, message, "Sync only assigned users and groups")
+            yield ExpressionFinding(Severity.WARNING, node.position, message, "Sync only assigned users and groups")
         if node.name not in ROLE_FUNCTIONS:
             yield from _bare_roles(node)
         yield from _kinds(node)
-    if isinstance(tree, Attribute) and tree.name == ROLES:
+    if isinstance(tree, AttributeNode) and tree.name == ROLES:
         yield _roles_finding(tree)
 
 
-def _iif(node: Call) -> Iterator[Finding]:
+def _iif(node: CallNode) -> Iterator[ExpressionFinding]:
     condition = node.arguments[0]
-    asked = [part for part in walk(condition) if isinstance(part, Call) and part.name in EMPTINESS]
-    sides = children(condition) if isinstance(condition, Comparison) else ()
-    attributes = [part.name for part in walk(condition) if isinstance(part, Attribute)]
+    asked = [part for part in walk(condition) if isinstance(part, CallNode) and part.name in EMPTINESS]
+    sides = children(condition) if isinstance(condition, ComparisonNode) else ()
+    attributes = [part.name for part in walk(condition) if isinstance(part, AttributeNode)]
     if not attributes:
         return
     name = attributes[0]
-    if asked or any(isinstance(side, Text) and side.value == "" for side in sides):
+    if asked or any(isinstance(side, TextNode) and side.value == "" for side in sides):
         message = f"in Entra, IIF on an empty [{name}] fails; in Lockstep it works"
-        yield Finding(Severity.WARNING, condition.position, message, f'Switch([{name}], [{name}], "", "Other")')
+        yield ExpressionFinding(
+            Severity.WARNING, condition.position, message, f'Switch([{name}], [{name}], "", "Other")'
+        )
     elif sides:
         message = f'where [{name}] is absent, the condition compares an empty text ""; Entra refuses the object'
-        yield Finding(Severity.WARNING, condition.position, message, f'Switch([{name}], ..., "", ...)')
+        yield ExpressionFinding(Severity.WARNING, condition.position, message, f'Switch([{name}], ..., "", ...)')
 
 
-def _switch(node: Call) -> Iterator[Finding]:
+def _switch(node: CallNode) -> Iterator[ExpressionFinding]:
     source = node.arguments[0]
-    if isinstance(source, Call) and source.name in EMPTINESS:
+    if isinstance(source, CallNode) and source.name in EMPTINESS:
         inner = source.arguments[0] if source.arguments else None
-        name = inner.name if isinstance(inner, Attribute) else "attribute"
+        name = inner.name if isinstance(inner, AttributeNode) else "attribute"
         message = f'Switch should not have {source.name} as source; give the key "" for a missing value'
-        yield Finding(Severity.WARNING, source.position, message, f'Switch([{name}], ..., "", ...)')
-    if isinstance(source, Attribute) and source.name in REFERENCES:
+        yield ExpressionFinding(Severity.WARNING, source.position, message, f'Switch([{name}], ..., "", ...)')
+    if isinstance(source, AttributeNode) and source.name in REFERENCES:
         message = f"Switch should not be used on the reference [{source.name}]"
-        yield Finding(Severity.WARNING, source.position, message)
+        yield ExpressionFinding(Severity.WARNING, source.position, message)
     seen: set[str] = set()
     for key in node.arguments[2::2]:
-        if isinstance(key, Text):
+        if isinstance(key, TextNode):
             if key.value in seen:
-                yield Finding(
+                yield ExpressionFinding(
                     Severity.WARNING, key.position, f'the key "{key.value[:40]}" occurs twice; the first one is used'
                 )
             seen.add(key.value)
 
 
-def _bare_roles(node: Call) -> Iterator[Finding]:
+def _bare_roles(node: CallNode) -> Iterator[ExpressionFinding]:
     for argument in node.arguments:
-        if isinstance(argument, Attribute) and argument.name == ROLES:
+        if isinstance(argument, AttributeNode) and argument.name == ROLES:
             yield _roles_finding(argument)
 
 
-def _roles_finding(node: Attribute) -> Finding:
+def _roles_finding(node: AttributeNode) -> ExpressionFinding:
     message = f"[{ROLES}] cannot be used as a value; use one of the role functions"
-    return Finding(Severity.WARNING, node.position, message, f"SingleAppRoleAssignment([{ROLES}])")
+    return ExpressionFinding(Severity.WARNING, node.position, message, f"SingleAppRoleAssignment([{ROLES}])")
 
 
-def _kinds(node: Call) -> Iterator[Finding]:
+def _kinds(node: CallNode) -> Iterator[ExpressionFinding]:
     function = CATALOGUE.get(node.name)
     if function is None:
         return
     most = len(node.arguments) if function.maximum is None else min(len(node.arguments), function.maximum)
     for index, argument in enumerate(node.arguments[:most]):
-        inner = CATALOGUE.get(argument.name) if isinstance(argument, Call) else None
+        inner = CATALOGUE.get(argument.name) if isinstance(argument, CallNode) else None
         wanted = function.parameter(index).kind
         if inner and wanted in _NEVER.get(inner.returns, ()):
             message = f"{node.name} needs {_a(wanted)}, but {inner.name} gives {_a(inner.returns)}"
-            yield Finding(Severity.WARNING, argument.position, message, _a(wanted))
+            yield ExpressionFinding(Severity.WARNING, argument.position, message, _a(wanted))
 
 
-def _a(kind: Kind) -> str:
-    return kind.value if kind in (Kind.VALUES, Kind.TEXT) else f"a {kind.value}"
+def _a(kind: ValueKind) -> str:
+    return kind.value if kind in (ValueKind.VALUES, ValueKind.TEXT) else f"a {kind.value}"

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lockstep.engine.expressions.catalogue import Kind
+from lockstep.engine.expressions.catalogue import ValueKind
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.converting import converted
 from lockstep.engine.expressions.values import Record, Value, parse_integer
@@ -31,7 +31,7 @@ _LONGEST = 1_000  # converting a longer number takes too long
 
 
 def compile_comparison(sign: str, left: Compiled, right: Compiled) -> Evaluate:
-    read_left, read_right = converted(left, Kind.TEXT, ""), converted(right, Kind.TEXT, "")
+    read_left, read_right = converted(left, ValueKind.TEXT, ""), converted(right, ValueKind.TEXT, "")
     compare = _OPERATORS[sign]
     if right.is_constant and sign in ("=", "<>"):
         fixed = read_right({}, None) or ""  # type: ignore[arg-type]

@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from lockstep.engine.expressions import functions as _functions
-from lockstep.engine.expressions.catalogue import CATALOGUE, Kind
+from lockstep.engine.expressions.catalogue import CATALOGUE, ValueKind
 from lockstep.engine.expressions.compiler import Compiler, Evaluate
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionError
 from lockstep.engine.expressions.linking import bare_word
 from lockstep.engine.expressions.parser import CACHED_TEXT, parse
 from lockstep.engine.expressions.tree import (
-    Attribute,
-    Call,
+    AttributeNode,
+    CallNode,
     EmptySlot,
     Expression,
-    Keyword,
+    KeywordNode,
     attribute_names,
     function_names,
     walk,
@@ -55,13 +55,13 @@ class CompiledExpression:
     @property
     def attribute(self) -> str | None:
         """The attribute's name if the whole expression is `[attribute]`, so that callers can read it directly; otherwise None."""
-        return self.tree.name if isinstance(self.tree, Attribute) else None
+        return self.tree.name if isinstance(self.tree, AttributeNode) else None
 
     @property
     def gives_several(self) -> bool:
         """Whether the value is a list, whatever its length."""
-        function = CATALOGUE.get(self.tree.name) if isinstance(self.tree, Call) else None
-        return function is not None and function.returns is Kind.VALUES
+        function = CATALOGUE.get(self.tree.name) if isinstance(self.tree, CallNode) else None
+        return function is not None and function.returns is ValueKind.VALUES
 
     @property
     def is_redacted(self) -> bool:
@@ -70,7 +70,7 @@ class CompiledExpression:
 
     def unique_candidates(self, record: Record, context: EvaluationContext) -> tuple[str, ...]:
         """The candidates of SelectUniqueValue in order. Ask the target which of them are taken, then evaluate with the answer."""
-        if not isinstance(self.tree, Call) or self.tree.name != "SelectUniqueValue":
+        if not isinstance(self.tree, CallNode) or self.tree.name != "SelectUniqueValue":
             return ()
         asked: list[str] = []
 
@@ -97,7 +97,7 @@ def _compiled(text: str) -> CompiledExpression:
 
 def compile_tree(tree: Expression, text: str) -> CompiledExpression:
     """Compile *tree*. Errors quote *text*, and positions refer to it."""
-    if isinstance(tree, Keyword):
+    if isinstance(tree, KeywordNode):
         raise bare_word(tree, text)
     _check_patterns(tree, text)
     compiled = Compiler(text).compile(tree, is_root=True)
@@ -113,7 +113,9 @@ def compile_tree(tree: Expression, text: str) -> CompiledExpression:
 
 def _check_patterns(tree: Expression, text: str) -> None:
     """Limit the number of patterns: they are the expensive part, and each of them is already bounded."""
-    calls = [node for node in walk(tree) if isinstance(node, Call) and node.name == "Replace" and _has_pattern(node)]
+    calls = [
+        node for node in walk(tree) if isinstance(node, CallNode) and node.name == "Replace" and _has_pattern(node)
+    ]
     if len(calls) > MAX_PATTERNS:
         message = f"an expression can use at most {MAX_PATTERNS} patterns; this one has {len(calls)}"
         position = calls[MAX_PATTERNS].position
@@ -122,5 +124,5 @@ def _check_patterns(tree: Expression, text: str) -> None:
         )
 
 
-def _has_pattern(call: Call) -> bool:
+def _has_pattern(call: CallNode) -> bool:
     return len(call.arguments) > 2 and not isinstance(call.arguments[2], EmptySlot)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from lockstep.engine.expressions.catalogue import Function, Kind, Parameter
+from lockstep.engine.expressions.catalogue import Function, Parameter, ValueKind
 from lockstep.engine.expressions.charging import (
     charged,
     charged_one,
@@ -24,9 +24,18 @@ from lockstep.engine.expressions.charging import (
 from lockstep.engine.expressions.comparing import compile_comparison
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.converting import converted
-from lockstep.engine.expressions.errors import ExpressionError, Trouble
+from lockstep.engine.expressions.errors import ExpressionError, ExpressionTrouble
 from lockstep.engine.expressions.linking import FLOWS, link
-from lockstep.engine.expressions.tree import Attribute, Call, Comparison, EmptySlot, Expression, Keyword, Number, Text
+from lockstep.engine.expressions.tree import (
+    AttributeNode,
+    CallNode,
+    ComparisonNode,
+    EmptySlot,
+    Expression,
+    KeywordNode,
+    NumberNode,
+    TextNode,
+)
 from lockstep.engine.expressions.values import FALSE, TRUE, Diverted, Record, Value
 from lockstep.engine.moment import Moment
 
@@ -47,7 +56,7 @@ class Compiled:
     """A closure, and what is known about its value at compile time."""
 
     evaluate: Evaluate
-    kind: Kind
+    kind: ValueKind
     node: Expression
     is_constant: bool = False
     value: Value = None
@@ -58,32 +67,32 @@ class Compiled:
     def attribute(self) -> str | None:
         """The attribute's name if the argument is a bare attribute, which can be read directly; otherwise None."""
         # An observed argument must run through its own closure; otherwise the observer misses its value.
-        return self.node.name if isinstance(self.node, Attribute) and not self.is_observed else None
+        return self.node.name if isinstance(self.node, AttributeNode) and not self.is_observed else None
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
     """The input of a lazy function: its compiled, unevaluated arguments, and a way to report errors in them."""
 
-    call: Call
+    call: CallNode
     arguments: tuple[Compiled, ...]
     function: Function
     text: str
 
-    def argument(self, index: int, kind: Kind, name: str = "") -> Evaluate:
+    def argument(self, index: int, kind: ValueKind, name: str = "") -> Evaluate:
         """The closure for argument *index*, converted to *kind*. A missing argument evaluates to None."""
         if index >= len(self.arguments):
             return _nothing
         parameter = self.function.parameter(index)
         try:
             read = converted(self.arguments[index], kind, name or parameter.name)
-        except Trouble as trouble:
+        except ExpressionTrouble as trouble:
             raise self.wrong(trouble.message, index, expected=trouble.expected) from None
         return _numbered(read, index) if parameter.repeats else read
 
     def constant_text(self, index: int) -> str:
         """The text of argument *index*, which must be constant; null becomes ""."""
-        text: str | None = self.argument(index, Kind.TEXT)({}, NOWHERE)
+        text: str | None = self.argument(index, ValueKind.TEXT)({}, NOWHERE)
         return text or ""
 
     def is_present(self, index: int) -> bool:
@@ -98,7 +107,7 @@ class Form:
             self.text, position, full, function=self.function.name, argument=name, expected=expected or full
         )
 
-    def error_from(self, trouble: Trouble) -> ExpressionError:
+    def error_from(self, trouble: ExpressionTrouble) -> ExpressionError:
         """Convert *trouble* to an error with the text, the function and the position of the argument."""
         position = self.call.position
         hides = "Redact" in self.text or "RandomString" in self.text
@@ -137,30 +146,30 @@ class Compiler:
 
     def _compile(self, node: Expression, *, is_root: bool) -> Compiled:
         match node:
-            case Attribute(name):
-                return Compiled(read_attribute(name), Kind.ANY, node)
-            case Text(value):
-                return constant(value, Kind.TEXT, node)
-            case Number(value):
-                return constant(value, Kind.INTEGER, node)
+            case AttributeNode(name):
+                return Compiled(read_attribute(name), ValueKind.ANY, node)
+            case TextNode(value):
+                return constant(value, ValueKind.TEXT, node)
+            case NumberNode(value):
+                return constant(value, ValueKind.INTEGER, node)
             case EmptySlot():
-                return Compiled(_nothing, Kind.ANY, node, is_constant=True, is_empty=True)
-            case Keyword(word):
+                return Compiled(_nothing, ValueKind.ANY, node, is_constant=True, is_empty=True)
+            case KeywordNode(word):
                 return _keyword(word, node)
-            case Comparison():
+            case ComparisonNode():
                 left, right = self.compile(node.left), self.compile(node.right)
-                return Compiled(self._comparison(node, left, right), Kind.CONDITION, node)
-            case Call():
+                return Compiled(self._comparison(node, left, right), ValueKind.CONDITION, node)
+            case CallNode():
                 return self._call(node, is_root=is_root)
 
-    def _comparison(self, node: Comparison, left: Compiled, right: Compiled) -> Evaluate:
+    def _comparison(self, node: ComparisonNode, left: Compiled, right: Compiled) -> Evaluate:
         try:
             return compile_comparison(node.operator, left, right)
-        except Trouble as trouble:
+        except ExpressionTrouble as trouble:
             message = f"the comparison {trouble.message}"
             raise ExpressionError(self.text, node.position, message, expected=trouble.expected) from None
 
-    def _call(self, node: Call, *, is_root: bool) -> Compiled:
+    def _call(self, node: CallNode, *, is_root: bool) -> Compiled:
         function = link(node, self.text, is_root=is_root)
         arguments = tuple(self._branch(function, index, argument) for index, argument in enumerate(node.arguments))
         form = Form(node, arguments, function, self.text)
@@ -201,7 +210,7 @@ class Compiler:
         return constant(value, compiled.kind, compiled.node)
 
 
-def constant(value: Value, kind: Kind, node: Expression) -> Compiled:
+def constant(value: Value, kind: ValueKind, node: Expression) -> Compiled:
     return Compiled(lambda record, context: value, kind, node, is_constant=True, value=value)
 
 
@@ -220,16 +229,16 @@ def _failing(error: ExpressionError) -> Evaluate:
     return fail
 
 
-def _keyword(word: str, node: Keyword) -> Compiled:
+def _keyword(word: str, node: KeywordNode) -> Compiled:
     flow = FLOWS.get(word)
     if flow is None:
         # Truth values may be written bare; all other words were already checked against the parameter's list.
-        return constant(word, Kind.BOOLEAN if word in (TRUE, FALSE) else Kind.WORD, node)
+        return constant(word, ValueKind.BOOLEAN if word in (TRUE, FALSE) else ValueKind.WORD, node)
 
     def divert(record: Record, context: EvaluationContext) -> Value:
         raise Diverted(flow)
 
-    return Compiled(divert, Kind.ANY, node)
+    return Compiled(divert, ValueKind.ANY, node)
 
 
 def _plain(form: Form) -> Evaluate:
@@ -242,7 +251,7 @@ def _plain(form: Form) -> Evaluate:
         return in_context(implementation, label, read, form.function.cost)
     if not form.function.cost:
         return _by_arity(implementation, read)
-    if form.function.parameters[0].kind is Kind.ROLES:
+    if form.function.parameters[0].kind is ValueKind.ROLES:
         return charged_roles(implementation, read, form.function.cost)
     return (charged_one if len(read) == 1 else charged)(implementation, read, form.function.cost)
 
@@ -266,7 +275,7 @@ def _argument(form: Form, index: int) -> Evaluate:
     parameter: Parameter = form.function.parameter(index)
     try:
         return converted(form.arguments[index], parameter.kind, parameter.name, needed=parameter.needed)
-    except Trouble as trouble:
+    except ExpressionTrouble as trouble:
         raise form.wrong(trouble.message, index, expected=trouble.expected) from None
 
 
@@ -276,7 +285,7 @@ def _numbered(evaluate: Evaluate, index: int) -> Evaluate:
     def numbered(record: Record, context: EvaluationContext) -> Value:
         try:
             return evaluate(record, context)
-        except Trouble as trouble:
+        except ExpressionTrouble as trouble:
             trouble.index = index
             raise
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lockstep.engine.expressions.catalogue import Kind
+from lockstep.engine.expressions.catalogue import ValueKind
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.dates import to_date
 from lockstep.engine.expressions.values import (
@@ -25,18 +25,18 @@ from lockstep.engine.expressions.values import (
 if TYPE_CHECKING:
     from lockstep.engine.expressions.compiler import Compiled, Evaluate
 
-_CONVERSIONS: dict[Kind, Callable[[Value, str], Value]] = {
-    Kind.TEXT: to_text,
-    Kind.WORD: to_text,
-    Kind.INTEGER: to_integer,
-    Kind.DATE: to_date,
-    Kind.VALUES: to_values,
-    Kind.CONDITION: to_condition,
+_CONVERSIONS: dict[ValueKind, Callable[[Value, str], Value]] = {
+    ValueKind.TEXT: to_text,
+    ValueKind.WORD: to_text,
+    ValueKind.INTEGER: to_integer,
+    ValueKind.DATE: to_date,
+    ValueKind.VALUES: to_values,
+    ValueKind.CONDITION: to_condition,
 }
-_GIVES_TEXT = frozenset({Kind.TEXT, Kind.BOOLEAN, Kind.WORD, Kind.DATE})
+_GIVES_TEXT = frozenset({ValueKind.TEXT, ValueKind.BOOLEAN, ValueKind.WORD, ValueKind.DATE})
 
 
-def converted(argument: Compiled, kind: Kind, name: str, *, needed: bool = False) -> Evaluate:
+def converted(argument: Compiled, kind: ValueKind, name: str, *, needed: bool = False) -> Evaluate:
     """Return a closure that gives *argument* as *kind*. Raises Trouble immediately if a constant cannot be converted."""
     convert = needed_integer if needed else _CONVERSIONS.get(kind)
     if convert is None:
@@ -44,9 +44,9 @@ def converted(argument: Compiled, kind: Kind, name: str, *, needed: bool = False
     if argument.is_constant:
         value = convert(argument.value, name)
         return lambda record, context: value
-    if argument.kind is kind and kind is not Kind.DATE and not needed:
+    if argument.kind is kind and kind is not ValueKind.DATE and not needed:
         return argument.evaluate
-    if kind is Kind.TEXT or kind is Kind.WORD:
+    if kind is ValueKind.TEXT or kind is ValueKind.WORD:
         if argument.kind in _GIVES_TEXT:
             return argument.evaluate
         return _reading_text(argument, name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.errors import ExpressionTrouble
 from lockstep.engine.expressions.values import Value, to_text
 
 # Safe with `re`: no two parts of these patterns can match the same characters, so matching is linear.
@@ -49,7 +49,7 @@ def to_date(value: Value, argument: str = "") -> datetime | None:
     date = parse_date(text)
     if date is None:
         message = f"needs a date{f' for {argument}' if argument else ''}, got {{value}}"
-        raise Trouble(message, argument=argument, expected=EXPECTED_DATE, value=text)
+        raise ExpressionTrouble(message, argument=argument, expected=EXPECTED_DATE, value=text)
     return date
 
 

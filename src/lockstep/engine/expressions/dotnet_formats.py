@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from lockstep.engine.expressions.errors import Trouble, shown
+from lockstep.engine.expressions.errors import ExpressionTrouble, shown
 from lockstep.engine.expressions.values import within_limit
 
 STANDARD = {
@@ -54,7 +54,7 @@ MONTHS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormatPart:
     """A specifier with its length (`M`, 2), or literal text (the specifier is "")."""
 
     specifier: str
@@ -77,42 +77,48 @@ class Stamp:
 
 
 @lru_cache(maxsize=512)
-def parts_of(form: str) -> tuple[Part, ...]:
+def parts_of(form: str) -> tuple[FormatPart, ...]:
     """Split a format into its parts; standard formats are expanded. Raises Trouble if *form* is invalid."""
     if len(form) > MAX_FORMAT:
-        raise Trouble(f"got a format of {len(form):,} characters; the limit is {MAX_FORMAT:,}")
+        raise ExpressionTrouble(f"got a format of {len(form):,} characters; the limit is {MAX_FORMAT:,}")
     if len(form) == 1:
         if form not in STANDARD:
-            raise Trouble(f"does not know the standard date format {shown(form)}", expected=" ".join(STANDARD))
+            raise ExpressionTrouble(
+                f"does not know the standard date format {shown(form)}", expected=" ".join(STANDARD)
+            )
         form = STANDARD[form]
     if not form:
-        raise Trouble('needs a date format such as "yyyy-MM-dd", got an empty text', expected="a date format")
+        raise ExpressionTrouble('needs a date format such as "yyyy-MM-dd", got an empty text', expected="a date format")
     return tuple(_custom(form))
 
 
-def _custom(form: str) -> list[Part]:
-    found: list[Part] = []
+def _custom(form: str) -> list[FormatPart]:
+    found: list[FormatPart] = []
     at = 0
     while at < len(form):
         character = form[at]
         if character in _SPECIFIERS:
             length = len(form[at:]) - len(form[at:].lstrip(character))
             if character in "fF" and length > 7:
-                raise Trouble(f"got {length} times {character} in a date format; the limit is 7", expected="7 at most")
-            found.append(Part(character, length))
+                raise ExpressionTrouble(
+                    f"got {length} times {character} in a date format; the limit is 7", expected="7 at most"
+                )
+            found.append(FormatPart(character, length))
             at += length
         elif character in "'\"":
             end = form.find(character, at + 1)
             if end < 0:
-                raise Trouble(f"got a date format with an open quote: {shown(form)}", expected="a closing quote")
-            found.append(Part("", literal=form[at + 1 : end]))
+                raise ExpressionTrouble(
+                    f"got a date format with an open quote: {shown(form)}", expected="a closing quote"
+                )
+            found.append(FormatPart("", literal=form[at + 1 : end]))
             at = end + 1
         elif character == "\\" and at + 1 < len(form):
-            found.append(Part("", literal=form[at + 1]))
+            found.append(FormatPart("", literal=form[at + 1]))
             at += 2
         else:
             if character != "%":  # % only marks a single letter as a custom format
-                found.append(Part("", literal=character))
+                found.append(FormatPart("", literal=character))
             at += 1
     return found
 
@@ -130,7 +136,7 @@ def format_date(stamp: Stamp, form: str) -> str:
     return within_limit("".join(pieces))
 
 
-def _written(part: Part, stamp: Stamp) -> str:
+def _written(part: FormatPart, stamp: Stamp) -> str:
     local, length = stamp.local, part.length
     match part.specifier:
         case "":

@@ -10,8 +10,8 @@ from datetime import datetime
 from itertools import zip_longest
 
 from lockstep.engine.expressions.dates import offset_minutes
-from lockstep.engine.expressions.dotnet_formats import DAYS, MONTHS, Part, Stamp, parts_of
-from lockstep.engine.expressions.errors import Trouble, shown
+from lockstep.engine.expressions.dotnet_formats import DAYS, MONTHS, FormatPart, Stamp, parts_of
+from lockstep.engine.expressions.errors import ExpressionTrouble, shown
 
 STYLES = (
     "None",
@@ -37,7 +37,7 @@ def parse_styles(text: str | None) -> frozenset[str]:
     for name in names:
         if name not in STYLES:
             expected = f"of {', '.join(STYLES)}"
-            raise Trouble(f"does not know the date style {shown(name)}", argument="styles", expected=expected)
+            raise ExpressionTrouble(f"does not know the date style {shown(name)}", argument="styles", expected=expected)
     return frozenset(names)
 
 
@@ -71,7 +71,7 @@ def parse_date_exactly(text: str, form: str, styles: frozenset[str], now: dateti
     except (ValueError, OverflowError):
         message = f"cannot read {{value}} as a date in the format {shown(form)}"
         expected = f"a date in the format {form[:40]}"
-        raise Trouble(message, argument="source", expected=expected, value=text) from None
+        raise ExpressionTrouble(message, argument="source", expected=expected, value=text) from None
     if stamp.offset is None and styles & {"AssumeUniversal", "AssumeLocal"}:
         return Stamp(stamp.local, stamp.ticks, 0)
     return stamp
@@ -94,7 +94,7 @@ class _Reader:
     ticks: int = 0
     offset: int | None = None
 
-    def read(self, part: Part) -> None:
+    def read(self, part: FormatPart) -> None:
         if self.skips_blanks:
             while self.text[self.at : self.at + 1].isspace():
                 self.at += 1

@@ -1,7 +1,7 @@
 """Errors in expressions, with the function, the argument, the character position and what was expected.
 
-Functions raise `Trouble`, which knows neither the text nor the position. The compiler converts it to an `ExpressionError`, the only
-error that leaves this package.
+Functions raise `ExpressionTrouble`, which knows neither the text nor the position. The compiler converts it to an `ExpressionError`,
+the only error that leaves this package.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ExpressionError(LockstepError):
         self.expected = expected
 
 
-class Trouble(Exception):
+class ExpressionTrouble(Exception):
     """A function cannot return a value. *message* continues a sentence that begins with the function's name.
 
     To quote a value of the source object, write `{value}` in *message* and pass *value*: expressions with redaction then hide it.

@@ -14,13 +14,13 @@ from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionError
 from lockstep.engine.expressions.linking import FLOWS
 from lockstep.engine.expressions.printer import print_expression
-from lockstep.engine.expressions.tree import EmptySlot, Expression, Keyword, Number, Text, children
+from lockstep.engine.expressions.tree import EmptySlot, Expression, KeywordNode, NumberNode, TextNode, children
 from lockstep.engine.expressions.values import Diverted, Record, Value
 from lockstep.engine.expressions.work import MAX_WORK
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedExpression:
     """One part of an expression. *is_reached* is false if it was not evaluated, such as the other branch of IIF."""
 
     text: str
@@ -28,10 +28,10 @@ class Explained:
     value: Value
     is_reached: bool
     error: str = ""
-    parts: tuple[Explained, ...] = ()
+    parts: tuple[ExplainedExpression, ...] = ()
 
 
-def explain(text: str, record: Record, context: EvaluationContext) -> Explained:
+def explain(text: str, record: Record, context: EvaluationContext) -> ExplainedExpression:
     """Evaluate *text* and explain every part. Raises ExpressionError only if it does not compile.
 
     A failed evaluation is explained too: *error* is set on the part that failed and on all parts that enclose it.
@@ -67,16 +67,16 @@ class _Observed:
 
         return seen
 
-    def explained(self, node: Expression) -> Explained:
+    def explained(self, node: Expression) -> ExplainedExpression:
         key = id(node)
         parts = tuple(self.explained(child) for child in children(node) if not isinstance(child, EmptySlot))
         match node:
             # Constants are converted at compile time, so the observer never sees them.
-            case Text(value) | Number(value):
-                return Explained(print_expression(node), node.position, value, is_reached=True)
-            case Keyword(word) if key not in self.values:
-                return Explained(word, node.position, word, is_reached=word not in FLOWS)
-        return Explained(
+            case TextNode(value) | NumberNode(value):
+                return ExplainedExpression(print_expression(node), node.position, value, is_reached=True)
+            case KeywordNode(word) if key not in self.values:
+                return ExplainedExpression(word, node.position, word, is_reached=word not in FLOWS)
+        return ExplainedExpression(
             text=print_expression(node),
             position=node.position,
             value=self.values.get(key),

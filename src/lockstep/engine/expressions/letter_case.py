@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from lockstep.engine.expressions.errors import Trouble, shown
+from lockstep.engine.expressions.errors import ExpressionTrouble, shown
 
 _CULTURE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 _TURKIC = ("tr", "az")
@@ -40,5 +40,5 @@ def _one(character: str, changed: str) -> str:
 def _language(culture: str) -> str:
     if not _CULTURE.fullmatch(culture):
         message = f"needs a culture such as en-US, got {shown(culture)}"
-        raise Trouble(message, argument="culture", expected="a culture such as en-US")
+        raise ExpressionTrouble(message, argument="culture", expected="a culture such as en-US")
     return culture.partition("-")[0].lower()

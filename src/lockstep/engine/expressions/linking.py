@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lockstep.engine.expressions.catalogue import CATALOGUE, Function, Kind, Parameter
+from lockstep.engine.expressions.catalogue import CATALOGUE, Function, Parameter, ValueKind
 from lockstep.engine.expressions.errors import ExpressionError, shown
-from lockstep.engine.expressions.tree import Call, Comparison, EmptySlot, Expression, Keyword, Text
-from lockstep.engine.expressions.values import FALSE, TRUE, Flow
+from lockstep.engine.expressions.tree import CallNode, ComparisonNode, EmptySlot, Expression, KeywordNode, TextNode
+from lockstep.engine.expressions.values import FALSE, TRUE, Diversion
 from lockstep.wording import nearest
 
-FLOWS = {"IgnoreAttributeFlow": Flow.DROP, "IgnoreObjectFlow": Flow.SKIP_OBJECT}
+FLOWS = {"IgnoreAttributeFlow": Diversion.DROP, "IgnoreObjectFlow": Diversion.SKIP_OBJECT}
 FLOW_FUNCTIONS = ("IIF", "Switch", "Coalesce")
 
 
-def link(call: Call, text: str, *, is_root: bool) -> Function:
+def link(call: CallNode, text: str, *, is_root: bool) -> Function:
     """Return the function that *call* names. Raises ExpressionError for the first problem."""
     for problem in problems(call, text, is_root=is_root):
         raise problem
     return CATALOGUE[call.name]
 
 
-def problems(call: Call, text: str, *, is_root: bool) -> Iterator[ExpressionError]:
+def problems(call: CallNode, text: str, *, is_root: bool) -> Iterator[ExpressionError]:
     """Yield every problem of *call* itself, without checking the calls in its arguments."""
     function = CATALOGUE.get(call.name)
     if function is None:
@@ -48,7 +48,7 @@ def problems(call: Call, text: str, *, is_root: bool) -> Iterator[ExpressionErro
             yield ExpressionError(text, position, full, function=call.name, argument=name, expected=expected)
 
 
-def _unknown(call: Call, text: str) -> ExpressionError:
+def _unknown(call: CallNode, text: str) -> ExpressionError:
     meant = next(iter(nearest(call.name, CATALOGUE)), None)
     hint = f"; did you mean {meant}?" if meant else ""
     message = f"unknown function {call.name[:60]}{hint}".removesuffix("?")
@@ -75,17 +75,17 @@ def _arity(function: Function, count: int) -> str:
 def _argument(function: Function, parameter: Parameter, node: Expression) -> tuple[str, str] | None:
     match node:
         case EmptySlot():
-            if not (parameter.optional or parameter.repeats or parameter.kind is Kind.ANY):
+            if not (parameter.optional or parameter.repeats or parameter.kind is ValueKind.ANY):
                 return f"needs {_a(parameter)}, but the argument is empty", parameter.kind.value
-        case Comparison():
-            if parameter.kind is not Kind.CONDITION:
+        case ComparisonNode():
+            if parameter.kind is not ValueKind.CONDITION:
                 return "cannot take a comparison; only IIF and CBool can", parameter.kind.value
             for side in (node.left, node.right):
-                if isinstance(side, Keyword) and side.word not in (TRUE, FALSE):
+                if isinstance(side, KeywordNode) and side.word not in (TRUE, FALSE):
                     return _bare(side.word)
-        case Keyword(word):
+        case KeywordNode(word):
             return _keyword(function, parameter, word)
-        case Text(value) if parameter.kind is Kind.WORD and value not in parameter.words:
+        case TextNode(value) if parameter.kind is ValueKind.WORD and value not in parameter.words:
             return _words(parameter, value)
         case _:
             pass
@@ -93,10 +93,10 @@ def _argument(function: Function, parameter: Parameter, node: Expression) -> tup
 
 
 def _keyword(function: Function, parameter: Parameter, word: str) -> tuple[str, str] | None:
-    if parameter.kind is Kind.WORD:
+    if parameter.kind is ValueKind.WORD:
         return None if word in parameter.words else _words(parameter, word)
     if word in FLOWS:
-        if function.name in FLOW_FUNCTIONS and parameter.kind is Kind.ANY:
+        if function.name in FLOW_FUNCTIONS and parameter.kind is ValueKind.ANY:
             return None
         return f"cannot take {word}; it is only allowed as a result of IIF, Switch or Coalesce", parameter.kind.value
     if word in (TRUE, FALSE):
@@ -106,7 +106,7 @@ def _keyword(function: Function, parameter: Parameter, word: str) -> tuple[str, 
     return _bare(word)
 
 
-def bare_word(node: Keyword, text: str) -> ExpressionError:
+def bare_word(node: KeywordNode, text: str) -> ExpressionError:
     """The error for an expression that consists of a single bare word."""
     message, expected = _bare(node.word)
     if node.word in CATALOGUE:
@@ -128,4 +128,4 @@ def _words(parameter: Parameter, word: str) -> tuple[str, str]:
 
 
 def _a(parameter: Parameter) -> str:
-    return f"a value for {parameter.name}" if parameter.kind is Kind.ANY else f"{parameter.name}"
+    return f"a value for {parameter.name}" if parameter.kind is ValueKind.ANY else f"{parameter.name}"

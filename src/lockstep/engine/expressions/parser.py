@@ -12,15 +12,15 @@ from functools import lru_cache
 
 from lockstep.engine.expressions.errors import ExpressionError
 from lockstep.engine.expressions.tree import (
-    Attribute,
-    Call,
-    Comparison,
+    AttributeNode,
+    CallNode,
+    ComparisonNode,
     EmptySlot,
     Expression,
-    Keyword,
-    Number,
+    KeywordNode,
+    NumberNode,
     Operand,
-    Text,
+    TextNode,
 )
 
 MAX_CHARACTERS = 10_000
@@ -44,7 +44,7 @@ _ESCAPE = re.compile(r'\\([\\"])')
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class ExpressionToken:
     kind: str  # text, attribute, word, hex, number, operator, mark, end
     value: str
     position: int
@@ -81,9 +81,9 @@ def _check_characters(text: str) -> None:
         raise ExpressionError(readable, error.start + 1, message, expected="a whole character") from None
 
 
-def tokens(text: str) -> list[Token]:
+def tokens(text: str) -> list[ExpressionToken]:
     """Split *text* into tokens without whitespace; the last one has the kind `end`."""
-    found: list[Token] = []
+    found: list[ExpressionToken] = []
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
@@ -91,9 +91,9 @@ def tokens(text: str) -> list[Token]:
             raise _unreadable(text, at)
         kind = match.lastgroup or ""
         if kind != "blank":
-            found.append(Token(kind, match.group(kind), at + 1, match.end()))
+            found.append(ExpressionToken(kind, match.group(kind), at + 1, match.end()))
         at = match.end()
-    found.append(Token("end", "", len(text) + 1, len(text)))
+    found.append(ExpressionToken("end", "", len(text) + 1, len(text)))
     return found
 
 
@@ -119,7 +119,7 @@ class _Parser:
         self.depth = 0
 
     @property
-    def token(self) -> Token:
+    def token(self) -> ExpressionToken:
         return self.tokens[self.at]
 
     def whole(self) -> Expression:
@@ -137,7 +137,7 @@ class _Parser:
         self.at += 1
         match token.kind:
             case "text":
-                return Text(_ESCAPE.sub(r"\1", token.value[1:-1]), token.position)
+                return TextNode(_ESCAPE.sub(r"\1", token.value[1:-1]), token.position)
             case "attribute":
                 return self.attribute(token)
             case "number" | "hex":
@@ -145,19 +145,19 @@ class _Parser:
             case "word" if self.token.value == "(" and self.token.kind == "mark":
                 return self.call(token)
             case "word":
-                return Keyword(token.value, token.position)
+                return KeywordNode(token.value, token.position)
         self.at -= 1
         if token.kind == "end":
             raise self.wrong("the expression ends too early", "a value")
         raise self.wrong(f"unexpected {token.value!r}", "a function, [attribute], text in quotes or number")
 
-    def attribute(self, token: Token) -> Attribute:
+    def attribute(self, token: ExpressionToken) -> AttributeNode:
         name = token.value.strip()
         if not name:
             raise ExpressionError(self.text, token.position, "[] does not name an attribute", expected="[attribute]")
-        return Attribute(name, token.position)
+        return AttributeNode(name, token.position)
 
-    def number(self, token: Token) -> Number:
+    def number(self, token: ExpressionToken) -> NumberNode:
         is_hex = token.kind == "hex"
         digits = token.value[2:] if is_hex else token.value
         # Check the length first: Python refuses to convert thousands of digits.
@@ -169,9 +169,9 @@ class _Parser:
         if (glued and following.kind in ("word", "number")) or self.text[token.end : token.end + 1] == ".":
             message = "a number must be whole; put other text in quotes"
             raise ExpressionError(self.text, token.position, message, expected="a whole number")
-        return Number(value, is_hex, token.position)
+        return NumberNode(value, is_hex, token.position)
 
-    def call(self, name: Token) -> Call:
+    def call(self, name: ExpressionToken) -> CallNode:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             message = f"functions can be nested at most {MAX_DEPTH} levels deep"
@@ -179,9 +179,9 @@ class _Parser:
         self.at += 1
         arguments = self.arguments(name)
         self.depth -= 1
-        return Call(name.value, tuple(arguments), name.position)
+        return CallNode(name.value, tuple(arguments), name.position)
 
-    def arguments(self, name: Token) -> list[Expression]:
+    def arguments(self, name: ExpressionToken) -> list[Expression]:
         if self.token.value == ")" and self.token.kind == "mark":
             self.at += 1
             return []
@@ -209,7 +209,7 @@ class _Parser:
         right = self.operand()
         if self.token.kind == "operator":
             raise self.wrong("only one comparison is allowed; nest IIF for AND and OR", ", or )")
-        return Comparison(left, operator.value, right, operator.position)
+        return ComparisonNode(left, operator.value, right, operator.position)
 
     def wrong(self, message: str, expected: str) -> ExpressionError:
         return ExpressionError(self.text, self.token.position, message, expected=expected)

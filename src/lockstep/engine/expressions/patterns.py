@@ -11,7 +11,7 @@ from functools import lru_cache
 import re2
 
 from lockstep.engine.expressions.dotnet_regex import Translated, Untranslatable, translate
-from lockstep.engine.expressions.errors import Trouble, shown
+from lockstep.engine.expressions.errors import ExpressionTrouble, shown
 from lockstep.engine.expressions.values import MAX_TEXT, check_size
 from lockstep.engine.expressions.work import Work
 
@@ -58,7 +58,7 @@ class Pattern:
             # In the worst case the engine scanned all the remaining text to find this match.
             budget -= len(text) - match.start()
             if budget < 0:
-                raise Trouble(TOO_MUCH, argument="source")
+                raise ExpressionTrouble(TOO_MUCH, argument="source")
         return found
 
     def first(self, text: str, work: Work | None = None) -> Span | None:
@@ -74,17 +74,19 @@ class Pattern:
     def _for(self, text: str, work: Work | None = None) -> re2._Regexp:
         """Return the program for *text*, after checking how much work it can cost. Raises Trouble if that is too much."""
         if len(text) > MAX_TEXT:
-            raise Trouble(f"can search texts of up to {MAX_TEXT:,} characters, got {len(text):,}", argument="source")
+            raise ExpressionTrouble(
+                f"can search texts of up to {MAX_TEXT:,} characters, got {len(text):,}", argument="source"
+            )
         compiled = self.compiled
         if not text.isascii():
             try:
                 text.encode()
             except UnicodeEncodeError:
-                raise Trouble("got a text with half a surrogate pair", argument="source") from None
+                raise ExpressionTrouble("got a text with half a surrogate pair", argument="source") from None
             if self.depends_on_text:
                 compiled = _compiled(self.source, "".join(sorted(set(text) - _ASCII)))[0]
         if len(text) * compiled.programsize > MAX_WORK_OF_ONE:
-            raise Trouble(TOO_MUCH, argument="source")
+            raise ExpressionTrouble(TOO_MUCH, argument="source")
         if work is not None:
             work.charge(len(text) * compiled.programsize // STEPS_PER_UNIT)
         return compiled
@@ -106,7 +108,7 @@ def _compiled(source: str, beyond_ascii: str) -> tuple[re2._Regexp, Translated]:
         # re2.compile would also cache 128 programs of any size; this module has its own cache.
         compiled = re2._Regexp(translated.pattern, options)
     except Untranslatable as refused:
-        raise Trouble(
+        raise ExpressionTrouble(
             f"cannot use this pattern: it {refused.message}, at character {refused.offset + 1} of the pattern",
             argument="pattern",
             expected="a pattern without lookaround and backreferences",
@@ -115,9 +117,11 @@ def _compiled(source: str, beyond_ascii: str) -> tuple[re2._Regexp, Translated]:
     except (re2.error, UnicodeEncodeError) as error:
         reason = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else "no text"
         message = f"cannot use the pattern {shown(source)}: {reason.partition(':')[0]}"
-        raise Trouble(message, argument="pattern", expected="a regular expression") from None
+        raise ExpressionTrouble(message, argument="pattern", expected="a regular expression") from None
     if compiled.programsize > MAX_PROGRAM:
-        raise Trouble("cannot use this pattern: it is too large", argument="pattern", expected="a smaller pattern")
+        raise ExpressionTrouble(
+            "cannot use this pattern: it is too large", argument="pattern", expected="a smaller pattern"
+        )
     return compiled, translated
 
 

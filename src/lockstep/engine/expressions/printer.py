@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from lockstep.engine.expressions.tree import (
-    Attribute,
-    Call,
-    Comparison,
+    AttributeNode,
+    CallNode,
+    ComparisonNode,
     EmptySlot,
     Expression,
-    Keyword,
-    Number,
-    Text,
+    KeywordNode,
+    NumberNode,
+    TextNode,
 )
 
 
 def print_expression(node: Expression) -> str:
     """Print *node* as an administrator would write it."""
     match node:
-        case Attribute(name):
+        case AttributeNode(name):
             return f"[{name}]"
-        case Text(value):
+        case TextNode(value):
             escaped = value.replace("\\", "\\\\").replace('"', '\\"')
             return f'"{escaped}"'
-        case Number(value, is_hex):
+        case NumberNode(value, is_hex):
             return f"&H{value:X}" if is_hex else str(value)
-        case Keyword(word):
+        case KeywordNode(word):
             return word
         case EmptySlot():
             return ""
-        case Comparison(left, operator, right):
+        case ComparisonNode(left, operator, right):
             return f"{print_expression(left)} {operator} {print_expression(right)}"
-        case Call(name, arguments):
+        case CallNode(name, arguments):
             return f"{name}({', '.join(print_expression(argument) for argument in arguments)})"

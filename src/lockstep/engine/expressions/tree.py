@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
-class Attribute:
+class AttributeNode:
     """`[name]`: a value of the source object; an absent attribute is null."""
 
     name: str
@@ -16,7 +16,7 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextNode:
     """`"text"`. *value* is the text without quotes and escapes."""
 
     value: str
@@ -24,7 +24,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberNode:
     """A whole number without quotes. *is_hex* keeps `&HF` from being printed as 15."""
 
     value: int
@@ -33,7 +33,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Keyword:
+class KeywordNode:
     """A bare word: an enumeration value (`vbBinaryCompare`), a truth value, or an instruction (`IgnoreAttributeFlow`)."""
 
     word: str
@@ -48,7 +48,7 @@ class EmptySlot:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ComparisonNode:
     """`left operator right`, with one of = <> > >= < <=. Allowed only as the condition of IIF or CBool."""
 
     left: Operand
@@ -58,7 +58,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallNode:
     """`Name(argument, ...)`."""
 
     name: str
@@ -66,15 +66,15 @@ class Call:
     position: int = field(default=1, compare=False)
 
 
-Operand: TypeAlias = Attribute | Text | Number | Keyword | Call
-Expression: TypeAlias = Attribute | Text | Number | Keyword | EmptySlot | Comparison | Call
+Operand: TypeAlias = AttributeNode | TextNode | NumberNode | KeywordNode | CallNode
+Expression: TypeAlias = AttributeNode | TextNode | NumberNode | KeywordNode | EmptySlot | ComparisonNode | CallNode
 
 
 def children(node: Expression) -> tuple[Expression, ...]:
     match node:
-        case Call():
+        case CallNode():
             return node.arguments
-        case Comparison():
+        case ComparisonNode():
             return (node.left, node.right)
         case _:
             return ()
@@ -88,8 +88,8 @@ def walk(node: Expression) -> Iterator[Expression]:
 
 
 def attribute_names(node: Expression) -> frozenset[str]:
-    return frozenset(part.name for part in walk(node) if isinstance(part, Attribute))
+    return frozenset(part.name for part in walk(node) if isinstance(part, AttributeNode))
 
 
 def function_names(node: Expression) -> frozenset[str]:
-    return frozenset(part.name for part in walk(node) if isinstance(part, Call))
+    return frozenset(part.name for part in walk(node) if isinstance(part, CallNode))

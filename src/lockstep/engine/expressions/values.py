@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
-from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.errors import ExpressionTrouble
 
 Value: TypeAlias = Any  # see the module docstring; functions receive converted arguments, so they need not check
 Record: TypeAlias = Mapping[str, Value]
@@ -22,21 +22,21 @@ TRUE = "True"
 FALSE = "False"
 
 
-class Flow(Enum):
+class Diversion(Enum):
     """A decision that an expression may return instead of a value."""
 
     DROP = "<dropped>"  # the attribute is left out of the flow
     SKIP_OBJECT = "<object ignored>"  # the whole object is left out
 
 
-DROP: Final = Flow.DROP
-SKIP_OBJECT: Final = Flow.SKIP_OBJECT
+DROP: Final = Diversion.DROP
+SKIP_OBJECT: Final = Diversion.SKIP_OBJECT
 
 
 class Diverted(Exception):
     """Carries a Flow out of nested function calls."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Diversion) -> None:
         super().__init__(flow.value)
         self.flow = flow
 
@@ -63,7 +63,7 @@ def to_text(value: Value, argument: str = "") -> str | None:
         if isinstance(inner, str) and "displayName" not in value:
             return inner
     message = f"needs one text{_for(argument)}, got {{value}}"
-    raise Trouble(message, argument=argument, expected="one text", value=value)
+    raise ExpressionTrouble(message, argument=argument, expected="one text", value=value)
 
 
 def _number_text(value: str | float) -> str:
@@ -73,7 +73,7 @@ def _number_text(value: str | float) -> str:
 
 def _bounded(value: int) -> int:
     if not -LARGEST - 1 <= value <= LARGEST:
-        raise Trouble("got a number that is too large", expected="a 64-bit number")
+        raise ExpressionTrouble("got a number that is too large", expected="a 64-bit number")
     return value
 
 
@@ -89,7 +89,7 @@ def to_integer(value: Value, argument: str = "") -> int | None:
     number = parse_integer(text)
     if number is None:
         message = f"needs a whole number{_for(argument)}, got {{value}}"
-        raise Trouble(message, argument=argument, expected="a whole number", value=text)
+        raise ExpressionTrouble(message, argument=argument, expected="a whole number", value=text)
     return number
 
 
@@ -97,7 +97,7 @@ def needed_integer(value: Value, argument: str = "") -> int:
     number = to_integer(value, argument)
     if number is None:
         message = f"needs a whole number{_for(argument)}, but it is empty"
-        raise Trouble(message, argument=argument, expected="a whole number")
+        raise ExpressionTrouble(message, argument=argument, expected="a whole number")
     return number
 
 
@@ -124,7 +124,7 @@ def to_values(value: Value, argument: str = "") -> tuple[str, ...]:
         return (value,)
     if isinstance(value, (tuple, list)):
         if len(value) > MAX_VALUES:
-            raise Trouble(f"got {len(value):,} values; the limit is {MAX_VALUES:,}", argument=argument)
+            raise ExpressionTrouble(f"got {len(value):,} values; the limit is {MAX_VALUES:,}", argument=argument)
         texts = (item if item.__class__ is str else to_text(item, argument) for item in value)
         return tuple(text for text in texts if text is not None)
     text = to_text(value, argument)
@@ -151,7 +151,7 @@ def is_nothing(value: Value) -> bool:
 def within_limit(text: str) -> str:
     """Return *text*. Raises Trouble if it is longer than an attribute may be."""
     if len(text) > MAX_TEXT:
-        raise Trouble(
+        raise ExpressionTrouble(
             f"produced a text of {len(text):,} characters; the limit is {MAX_TEXT:,}", expected="a shorter text"
         )
     return text
@@ -160,7 +160,7 @@ def within_limit(text: str) -> str:
 def check_size(size: int) -> None:
     """Refuse a text of *size* characters before it is built, because it may not fit into memory. Raises Trouble."""
     if size > MAX_TEXT:
-        raise Trouble(
+        raise ExpressionTrouble(
             f"would produce a text of {size:,} characters; the limit is {MAX_TEXT:,}", expected="a shorter text"
         )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.errors import ExpressionTrouble
 
 # A unit is about 10 ns, so the worst case is about 40 ms.
 MAX_WORK: Final = 4_000_000
@@ -30,7 +30,9 @@ class Work:
         """Charge *units*. Raises Trouble if nothing is left."""
         self.left -= units
         if self.left < 0:
-            raise Trouble("was stopped: the expression takes too long", expected="shorter texts or fewer functions")
+            raise ExpressionTrouble(
+                "was stopped: the expression takes too long", expected="shorter texts or fewer functions"
+            )
 
     def charge_result(self, value: Any) -> None:
         """Charge for a new text or for a list that was iterated. Raises Trouble if nothing is left."""

@@ -21,7 +21,7 @@ MEMBER_OF = "memberOf"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ClauseVerdict:
     """The result of one clause. If it failed, *why* says what is wrong and *remedy* what would make it pass."""
 
     passed: bool
@@ -56,13 +56,13 @@ class Clause:
         wants_all = self.quantifier == "all" or (not self.quantifier and self.operator.negative)
         return (all if wants_all else any)(self.test(item, moment.now) for item in items)
 
-    def judge(self, record: Values, moment: Moment) -> list[Verdict]:
+    def judge(self, record: Values, moment: Moment) -> list[ClauseVerdict]:
         if self.holds(record, moment):
-            return [Verdict(True, self.label)]
+            return [ClauseVerdict(True, self.label)]
         quoted = f'"{self.value}"'
         actual = shown(record.get(self.attribute))
         return [
-            Verdict(
+            ClauseVerdict(
                 False,
                 self.label,
                 f"{self.attribute} is {actual}, {self.operator.must.format(quoted)}",
@@ -92,11 +92,15 @@ class MemberOf:
     def holds(self, record: Values, moment: Moment) -> bool:
         return self.group in (record.get(MEMBER_OF) or ())
 
-    def judge(self, record: Values, moment: Moment) -> list[Verdict]:
+    def judge(self, record: Values, moment: Moment) -> list[ClauseVerdict]:
         label = f"memberOf '{self.group}'"
         if self.holds(record, moment):
-            return [Verdict(True, label)]
-        return [Verdict(False, label, f'not a member of "{self.group}"', f'the person were a member of "{self.group}"')]
+            return [ClauseVerdict(True, label)]
+        return [
+            ClauseVerdict(
+                False, label, f'not a member of "{self.group}"', f'the person were a member of "{self.group}"'
+            )
+        ]
 
     def flips_at(self, record: Values, moment: Moment) -> datetime | None:
         return None
@@ -115,11 +119,11 @@ class ExpressionClause:
             return False
         return isinstance(value, (str, bool, int)) and text_of(value).lower() in ("true", "1")
 
-    def judge(self, record: Values, moment: Moment) -> list[Verdict]:
+    def judge(self, record: Values, moment: Moment) -> list[ClauseVerdict]:
         if self.holds(record, moment):
-            return [Verdict(True, self.compiled.text)]
+            return [ClauseVerdict(True, self.compiled.text)]
         remedy = f"{self.compiled.text} were True"
-        return [Verdict(False, self.compiled.text, f"{self.compiled.text} is not True", remedy)]
+        return [ClauseVerdict(False, self.compiled.text, f"{self.compiled.text} is not True", remedy)]
 
     def flips_at(self, record: Values, moment: Moment) -> datetime | None:
         return next_day(moment) if "Now" in self.compiled.functions else None
@@ -132,7 +136,7 @@ class AllOf:
     def holds(self, record: Values, moment: Moment) -> bool:
         return all(condition.holds(record, moment) for condition in self.conditions)
 
-    def judge(self, record: Values, moment: Moment) -> list[Verdict]:
+    def judge(self, record: Values, moment: Moment) -> list[ClauseVerdict]:
         return [verdict for condition in self.conditions for verdict in condition.judge(record, moment)]
 
     def flips_at(self, record: Values, moment: Moment) -> datetime | None:
@@ -146,14 +150,14 @@ class AnyOf:
     def holds(self, record: Values, moment: Moment) -> bool:
         return any(condition.holds(record, moment) for condition in self.conditions)
 
-    def judge(self, record: Values, moment: Moment) -> list[Verdict]:
+    def judge(self, record: Values, moment: Moment) -> list[ClauseVerdict]:
         verdicts = [condition.judge(record, moment) for condition in self.conditions]
         passed = next((group for group in verdicts if all(verdict.passed for verdict in group)), None)
         if passed is not None:
             return passed
         failed = [verdict for group in verdicts for verdict in group if not verdict.passed]
         return [
-            Verdict(
+            ClauseVerdict(
                 False,
                 " or ".join(verdict.label for verdict in failed),
                 " and ".join(verdict.why for verdict in failed),
@@ -172,11 +176,11 @@ class NotThis:
     def holds(self, record: Values, moment: Moment) -> bool:
         return not self.condition.holds(record, moment)
 
-    def judge(self, record: Values, moment: Moment) -> list[Verdict]:
+    def judge(self, record: Values, moment: Moment) -> list[ClauseVerdict]:
         labels = " and ".join(verdict.label for verdict in self.condition.judge(record, moment))
         if self.holds(record, moment):
-            return [Verdict(True, f"not ({labels})")]
-        return [Verdict(False, f"not ({labels})", f"{labels} is true but must be false", f"{labels} were false")]
+            return [ClauseVerdict(True, f"not ({labels})")]
+        return [ClauseVerdict(False, f"not ({labels})", f"{labels} is true but must be false", f"{labels} were false")]
 
     def flips_at(self, record: Values, moment: Moment) -> datetime | None:
         return self.condition.flips_at(record, moment)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from lockstep.engine.expressions.dates import parse_date
-from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.errors import ExpressionTrouble
 from lockstep.engine.expressions.full_match import compile_full_match
 from lockstep.engine.records import Value
 from lockstep.engine.rules.durations import parse_duration
@@ -83,13 +83,13 @@ def _pattern(*, wanted: bool) -> Callable[[str], Test]:
     def compile_test(operand: str) -> Test:
         try:
             pattern = compile_full_match(operand)
-        except Trouble as trouble:
+        except ExpressionTrouble as trouble:
             raise BadOperand(trouble.message) from None
 
         def test(value: Value, now: datetime) -> bool:
             try:
                 return pattern.holds(text_of(value)) is wanted
-            except Trouble:
+            except ExpressionTrouble:
                 # The text is too long for this pattern, so neither the pattern nor its negation holds.
                 return False
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lockstep.engine.decisions.matching import folded
 from lockstep.engine.records import Action
-from lockstep.sync.planning.planner import Planned
+from lockstep.sync.planning.planner import PlanResult
 
 Key = tuple[str, str, str]
 
@@ -19,7 +19,7 @@ class Contenders:
         self._held: dict[Key, int] = {}  # by attempt
         self._keys: dict[int, tuple[Key, ...]] = {}
 
-    def enter(self, attempt: int, planned: Planned) -> bool:
+    def enter(self, attempt: int, planned: PlanResult) -> bool:
         """Whether nobody else is at the account that this plan makes or takes; it is held until `leave`."""
         keys = _keys(planned)
         if any(self._held.get(key, attempt) != attempt for key in keys):
@@ -34,7 +34,7 @@ class Contenders:
             del self._held[key]
 
 
-def _keys(planned: Planned) -> tuple[Key, ...]:
+def _keys(planned: PlanResult) -> tuple[Key, ...]:
     plan = planned.plan
     if plan.link_to is not None:
         return ((plan.kind.value, "", plan.link_to.id),)

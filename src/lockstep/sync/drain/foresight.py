@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lockstep.engine.decisions.matching import NO_MATCH
-from lockstep.engine.decisions.plan import Prepared, Wanted, make_plan, wanted
+from lockstep.engine.decisions.plan import NextQuestion, PreparedObject, make_plan, wanted
 from lockstep.engine.decisions.rejections import keep_rejected
 from lockstep.engine.decisions.safeguards import Tally, tally_of
 from lockstep.engine.records import Lane, LinkState, ObjectKind, Plan
 from lockstep.storage import queue_ahead, target_index
 from lockstep.storage.dirty import Claim
-from lockstep.storage.queue_ahead import Waiting
+from lockstep.storage.queue_ahead import WaitingObject
 from lockstep.sync.planning import planner
 from lockstep.sync.planning.index_reader import Pages, read_index
-from lockstep.sync.planning.planner import Known, NotKnown, Planned
+from lockstep.sync.planning.planner import NotKnown, PlanResult, SliceFacts
 from lockstep.sync.services import Job, Services
 
 PAGE = 500
@@ -43,7 +43,7 @@ class Queue:
     linked: bool
 
     @classmethod
-    def behind(cls, claim: Claim, prepared: Prepared) -> Queue:
+    def behind(cls, claim: Claim, prepared: PreparedObject) -> Queue:
         """The queue that *prepared* was taken from. A leaver looks among leavers, so as not to wait for everybody's plan."""
         linked = prepared.link is not None and prepared.link.state in (LinkState.LIVE, LinkState.DISABLED)
         return cls(claim.lane if claim.lane == Lane.LEAVERS.number else Lane.RECONCILE.number, linked)
@@ -103,7 +103,7 @@ class Foresight:
                 break
         self._count.pop(queue, None)
 
-    async def _plan(self, job: Job, page: Sequence[Waiting], burst: Burst, cycle: int | None) -> None:
+    async def _plan(self, job: Job, page: Sequence[WaitingObject], burst: Burst, cycle: int | None) -> None:
         moment = self._services.moment()
         for kind in ObjectKind:
             ids = [one.source_id for one in page if one.kind == kind.value]
@@ -132,17 +132,17 @@ class Foresight:
                     self._bursts[kind.value, one.obj.id] = burst
 
 
-def _is_rejected(known: Known, plan: Plan) -> bool:
+def _is_rejected(known: SliceFacts, plan: Plan) -> bool:
     """Whether it is not going to be sent, because somebody rejected it."""
     rejection = known.rejected.get(plan.source_id)
     return rejection is not None and keep_rejected(plan, rejection, app="") is not None
 
 
-async def _foreseen(pages: Pages, prepared: Prepared) -> Planned | None:
+async def _foreseen(pages: Pages, prepared: PreparedObject) -> PlanResult | None:
     """The plan as far as it shows without the application: a person for whom it was not asked gets a new account."""
     try:
         return await pages.plan(prepared)
     except NotKnown:
-        if wanted(prepared) is not Wanted.MATCH:
+        if wanted(prepared) is not NextQuestion.MATCH:
             return None
-        return Planned(make_plan(prepared, match=NO_MATCH), prepared)
+        return PlanResult(make_plan(prepared, match=NO_MATCH), prepared)

@@ -24,7 +24,7 @@ from lockstep.engine.records import Action, Lane, Plan
 from lockstep.storage import operations
 from lockstep.storage.dirty import Claim
 from lockstep.sync.drain.foresight import Foresight, Queue
-from lockstep.sync.planning.planner import Planned
+from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.services import Job, Services
 
 FRESH_SECONDS = 5.0
@@ -64,8 +64,8 @@ class Guard:
         self._ahead.new_slice()
 
     async def pass_or_hold(
-        self, job: Job, claim: Claim, planned: Planned, decisions: Decisions = NOTHING_DECIDED
-    ) -> Planned:
+        self, job: Job, claim: Claim, planned: PlanResult, decisions: Decisions = NOTHING_DECIDED
+    ) -> PlanResult:
         """*planned*, or the same held for approval. Costs nothing for a plan that no guard looks at."""
         plan = planned.plan
         if not (tally_of(plan) or plan.claims_privileged):
@@ -82,7 +82,7 @@ class Guard:
         self._ahead.decided(plan, passed=checked is plan)
         return planned if checked is plan else replace(planned, plan=checked)
 
-    async def _check(self, job: Job, claim: Claim, planned: Planned, decisions: Decisions) -> Plan:
+    async def _check(self, job: Job, claim: Claim, planned: PlanResult, decisions: Decisions) -> Plan:
         plan = planned.plan
         # What is held or was rejected now came after an approval.
         if claim.is_approved and decisions.held is None and decisions.rejected is None:

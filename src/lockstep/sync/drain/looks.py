@@ -16,7 +16,7 @@ from lockstep.sync.drain.settling import plan_stray, settle
 from lockstep.sync.drain.work import Look, Settle
 from lockstep.sync.outcome.outcomes import Outcome
 from lockstep.sync.planning.ownership import StoredOwnership
-from lockstep.sync.planning.planner import CountingReader, Planned, plan_one
+from lockstep.sync.planning.planner import CountingReader, PlanResult, plan_one
 from lockstep.sync.planning.unique_values import StoredClaims
 from lockstep.sync.services import Job, Services
 
@@ -29,7 +29,7 @@ class Unreadable:
     answer: Answer
 
 
-Found: TypeAlias = Planned | Outcome | Unreadable
+Found: TypeAlias = PlanResult | Outcome | Unreadable
 
 
 async def look(
@@ -68,7 +68,7 @@ async def look(
 
 async def _settle(
     services: Services, job: Job, work: Settle, reader: TargetReader, initiated_by: str
-) -> Planned | Outcome:
+) -> PlanResult | Outcome:
     """Find out how the open operations ended; with that on record the object is planned anew."""
     found = await settle(services, job, work.prepared, work.unsettled, reader)
     is_all_recorded = not (found.settled or found.problem or found.waits)

@@ -30,7 +30,7 @@ class Unseen(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Unkept:
+class UnkeptMembers:
     """*missing*: by directory id, the account of members that were accepted and are not there; *remaining*: removed, and there."""
 
     missing: dict[str, str]
@@ -61,7 +61,7 @@ def shows_otherwise(answer: Answer, *, added: Collection[str], removed: Collecti
 
 async def read_back(
     pool: Pool, job: str, group: str, group_account: str, target: Target, *, removed: Collection[str]
-) -> tuple[Unkept, int] | Unseen:
+) -> tuple[UnkeptMembers, int] | Unseen:
     """What the application did not keep, and how many members it should have."""
     async with pool.connection() as connection:
         expected = await target_members.held_members(connection, job, group, limit=LARGEST_VERIFIED + 1)
@@ -75,4 +75,4 @@ async def read_back(
     if held is None or (not held and expected):
         return Unseen.NOT_SHOWN
     missing = {member: account for member, account in expected if account not in held}
-    return Unkept(missing, frozenset(removed) & held), len(expected)
+    return UnkeptMembers(missing, frozenset(removed) & held), len(expected)

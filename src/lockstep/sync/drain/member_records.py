@@ -12,14 +12,14 @@ from lockstep.storage.log_record import LogRecord
 from lockstep.storage.target_members import MemberChange, UnsureMember
 from lockstep.sync.outcome.log_records import new_id, record_of_members
 from lockstep.sync.outcome.outcomes import Failure
-from lockstep.sync.planning.planner import Planned
+from lockstep.sync.planning.planner import PlanResult
 from lockstep.wording import counted
 
 ABOUT_MEMBERS = frozenset({400, 404, 409, 422})
 MEMBERS = "members"  # the action of such an operation in the journal
 
 
-def chunk_entry(claim: Claim, planned: Planned, operation_id: str, part: Sequence[MemberChange]) -> JournalEntry:
+def chunk_entry(claim: Claim, planned: PlanResult, operation_id: str, part: Sequence[MemberChange]) -> JournalEntry:
     """One chunk as the journal keeps it before it is sent."""
     return JournalEntry(
         id=operation_id,
@@ -45,7 +45,7 @@ def unsure_members(group: str, part: Sequence[MemberChange]) -> list[UnsureMembe
 
 def chunk_record(
     claim: Claim,
-    planned: Planned,
+    planned: PlanResult,
     operation_id: str,
     part: Sequence[MemberChange],
     answer: Answer,
@@ -70,7 +70,7 @@ def chunk_record(
     )
 
 
-def unverified_record(claim: Claim, planned: Planned, changes: int, *, initiated_by: str) -> LogRecord:
+def unverified_record(claim: Claim, planned: PlanResult, changes: int, *, initiated_by: str) -> LogRecord:
     """What the log says of changes that the application accepted in a group whose members it does not show."""
     text = (
         f"{changes} {'change' if changes == 1 else 'changes'} of members were accepted but cannot be verified: "

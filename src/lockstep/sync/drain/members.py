@@ -34,7 +34,7 @@ from lockstep.sync.drain.sending import GONE_TEXT, failed_look
 from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.log_records import new_id
 from lockstep.sync.outcome.outcomes import Failure, Outcome
-from lockstep.sync.planning.planner import Planned
+from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.services import Job, Services
 
 CHUNK = 100
@@ -72,7 +72,7 @@ class MemberSync:
     job: Job
     target: Target
     claim: Claim
-    planned: Planned
+    planned: PlanResult
     initiated_by: str
     chunk: int = CHUNK
     must_give_way: Callable[[], bool] = lambda: (
@@ -315,7 +315,7 @@ class MemberSync:
         return answer
 
 
-def has_members(planned: Planned) -> bool:
+def has_members(planned: PlanResult) -> bool:
     """Whether the object is a group whose members are provisioned and whose account is there once its plan is carried out."""
     plan, mapping = planned.plan, planned.prepared.mapping
     return (

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from lockstep.engine.decisions.plan import Prepared
+from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.decisions.steps import decision_step, import_step, scoping_step
 from lockstep.engine.records import Action, ObjectKind, Plan, Reason
 from lockstep.ports import TargetReader
@@ -22,7 +22,7 @@ from lockstep.sync.drain.settling import MAYBE_CREATED, Settlement, settle
 from lockstep.sync.drain.slices import plan_slice
 from lockstep.sync.outcome.outcomes import Outcome
 from lockstep.sync.planning.ownership import StoredOwnership
-from lockstep.sync.planning.planner import CountingReader, Planned, load, plan_one, prepare_one
+from lockstep.sync.planning.planner import CountingReader, PlanResult, load, plan_one, prepare_one
 from lockstep.sync.planning.unique_values import ImaginedClaims
 from lockstep.sync.services import Job, Services
 
@@ -32,7 +32,7 @@ SLICE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Pushed:
+class PushResult:
     """What became of one object. *record*: its log record; None where nothing is new, or where a *problem* kept it from being planned."""
 
     source_id: str
@@ -42,14 +42,14 @@ class Pushed:
 
 
 @dataclass(frozen=True, slots=True)
-class Undecided:
+class PendingObject:
     """Why one object needs another look, and when it is due; *due* None: at once."""
 
     reason: str
     due: datetime | None
 
     @classmethod
-    def of(cls, outcome: Outcome) -> Undecided:
+    def of(cls, outcome: Outcome) -> PendingObject:
         postponed = outcome.postponed
         due = postponed.not_before if postponed is not None else None
         return cls(_reason(outcome), due if isinstance(due, datetime) else None)
@@ -69,20 +69,22 @@ async def push(
     *,
     initiated_by: str,
     busy_seconds: float = 15.0,
-) -> list[Pushed]:
+) -> list[PushResult]:
     """Provision *ids* now and wait for it; works for a job that is paused or not started, too.
 
     Raises LockstepError when there are no credentials.
     """
-    results: dict[str, Pushed] = {}
-    undecided: dict[str, Undecided] = {}
+    results: dict[str, PushResult] = {}
+    undecided: dict[str, PendingObject] = {}
 
     def note(outcome: Outcome) -> None:
         if not outcome.counted and outcome.is_undecided:
-            undecided[outcome.claim.source_id] = Undecided.of(outcome)
+            undecided[outcome.claim.source_id] = PendingObject.of(outcome)
         if outcome.counted or not outcome.is_undecided:
             problem = _reason(outcome) if outcome.log is None else ""
-            results[outcome.claim.source_id] = Pushed(outcome.claim.source_id, outcome.counted, outcome.log, problem)
+            results[outcome.claim.source_id] = PushResult(
+                outcome.claim.source_id, outcome.counted, outcome.log, problem
+            )
 
     async with services.pool.connection() as connection:
         cycle = await cycles.open_on_demand(connection, job.id)
@@ -104,7 +106,7 @@ async def push(
             await cycles.close_on_demand(connection, cycle)
     busy = "Another worker is processing this object; try again shortly."
     said = {one: last.reason for one, last in undecided.items()}
-    return [results.get(one, Pushed(one, "", problem=said.get(one) or busy)) for one in ids]
+    return [results.get(one, PushResult(one, "", problem=said.get(one) or busy)) for one in ids]
 
 
 async def _push_part(
@@ -114,8 +116,8 @@ async def _push_part(
     conveyor: asyncio.Task[None],
     kind: ObjectKind,
     ids: Sequence[str],
-    results: Mapping[str, Pushed],
-    undecided: Mapping[str, Undecided],
+    results: Mapping[str, PushResult],
+    undecided: Mapping[str, PendingObject],
     cycle: int,
     busy_seconds: float,
 ) -> None:
@@ -138,7 +140,7 @@ async def _push_part(
         await _recorded(pipeline, conveyor)
 
 
-def _seconds_until_due(ids: Sequence[str], undecided: Mapping[str, Undecided]) -> float:
+def _seconds_until_due(ids: Sequence[str], undecided: Mapping[str, PendingObject]) -> float:
     """Until all that was asked about in vain may be asked about again: a person who waits makes no pause shorter."""
     dues = [undecided[one].due for one in ids if one in undecided]
     latest = max((due for due in dues if due is not None), default=None)
@@ -178,7 +180,7 @@ async def _recorded(pipeline: Pipeline, conveyor: asyncio.Task[None]) -> None:
 
 async def preview(
     services: Services, job: Job, kind: ObjectKind, ids: Sequence[str], reader: TargetReader
-) -> list[Planned]:
+) -> list[PlanResult]:
     """What would be done to *ids*, and why. Nothing is written, here or there."""
     moment = services.moment()
     async with services.pool.connection() as connection:
@@ -192,7 +194,7 @@ async def preview(
         if unsettled := known.open_operations.get(one):
             settlement = await settle(services, job, prepared, unsettled, reader)
             if settlement.problem is not None or settlement.waits:
-                found.append(Planned(_not_settled(prepared, settlement), prepared, requests=settlement.requests))
+                found.append(PlanResult(_not_settled(prepared, settlement), prepared, requests=settlement.requests))
                 continue
             # What was sent and never answered counts as it was found, before anything is said of what is wanted now.
             known = replace(known, links={**known.links, **({one: settlement.link} if settlement.link else {})})
@@ -201,7 +203,7 @@ async def preview(
     return found
 
 
-def _not_settled(prepared: Prepared, settlement: Settlement) -> Plan:
+def _not_settled(prepared: PreparedObject, settlement: Settlement) -> Plan:
     """The plan for an object of which it is not known what was made for it: none, before that is known."""
     problem = settlement.problem
     text = (

@@ -20,7 +20,7 @@ from lockstep.storage.journal import SettledOperation
 from lockstep.sync.outcome import kept_values, outcomes
 from lockstep.sync.outcome.new_links import link_after
 from lockstep.sync.outcome.outcomes import Failure, Outcome
-from lockstep.sync.planning.planner import Planned
+from lockstep.sync.planning.planner import PlanResult
 
 REFUSED_STATUS = frozenset({400, 422})
 MOST_MORE_REQUESTS = 12
@@ -100,7 +100,7 @@ def named_in(changes: Sequence[Change], words: str) -> list[Change]:
 
 
 def outcome(
-    claim: Claim, planned: Planned, operation: str, answer: Answer, *, moment: Moment
+    claim: Claim, planned: PlanResult, operation: str, answer: Answer, *, moment: Moment
 ) -> tuple[Outcome, Failure]:
     """What to record where *answer* accepted a part: the link holds that, and the rest is a failure of the object."""
     plan = planned.plan
@@ -144,7 +144,7 @@ def _failure(answer: Answer) -> Failure:
     return Failure(code, text.rstrip(), step)
 
 
-def _state_of(planned: Planned, left_out: Collection[str]) -> LinkState | None:
+def _state_of(planned: PlanResult, left_out: Collection[str]) -> LinkState | None:
     """An account that was not switched is as it was before."""
     plan, link = planned.plan, planned.prepared.link
     is_as_before = link is not None and any(one.switches and one.path in left_out for one in plan.changes)

@@ -35,7 +35,7 @@ from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.log_records import as_failure, new_id
 from lockstep.sync.outcome.outcomes import Failure, Outcome, refused
 from lockstep.sync.outcome.recorder import record, unrecordable
-from lockstep.sync.planning.planner import Planned
+from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.services import Job, Services
 
 log = structlog.get_logger()
@@ -222,7 +222,7 @@ class Pipeline:
         else:
             await self.sort_out(work.claim, found)
 
-    async def sort_out(self, claim: Claim, planned: Planned) -> None:
+    async def sort_out(self, claim: Claim, planned: PlanResult) -> None:
         """Send a plan on its way, past the guards: to the journal where it writes, else to the records."""
         decisions = self._decisions.get(claim.attempt, NOTHING_DECIDED)
         planned = await self._guard.pass_or_hold(self.job, claim, planned, decisions)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from lockstep.engine.decisions.kept import Fate, Judged
+from lockstep.engine.decisions.kept import Fate, JudgedValue
 from lockstep.engine.records import Action
 from lockstep.ports import Answer, TargetError, TargetReader
 from lockstep.sync.outcome import kept_values
-from lockstep.sync.planning.planner import Planned
+from lockstep.sync.planning.planner import PlanResult
 
 
-async def confirmed(reader: TargetReader, planned: Planned, answer: Answer, *, until: float) -> Answer:
+async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer, *, until: float) -> Answer:
     """*answer* as far as a reading confirms it, with the newest state of the account. *until*: in the loop's time."""
     doubts = [one for one in answer.judged if _is_doubtful(planned, one)]
     if not doubts or answer.account is None:
@@ -30,7 +30,7 @@ async def confirmed(reader: TargetReader, planned: Planned, answer: Answer, *, u
     return kept_values.with_judgement(planned, replace(answer, account=account, reads=answer.reads + 1))
 
 
-def _is_doubtful(planned: Planned, one: Judged) -> bool:
+def _is_doubtful(planned: PlanResult, one: JudgedValue) -> bool:
     """Whether *one* would have consequences for others, or is a failure. What the application is known not to keep is no news."""
     plan = planned.plan
     if one.fate is Fate.REFUSED:

@@ -16,7 +16,7 @@ import structlog
 from lockstep.engine.decisions.drafting import DRIFT
 from lockstep.engine.decisions.kept import steps_of
 from lockstep.engine.decisions.matching import match_key
-from lockstep.engine.decisions.plan import Prepared
+from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.decisions.rejections import guarded_effects
 from lockstep.engine.decisions.settlement import Sent, answers_to, resembles
 from lockstep.engine.moment import Moment
@@ -30,7 +30,7 @@ from lockstep.sync.drain.work import Write
 from lockstep.sync.outcome import giving_back, kept_values, outcomes
 from lockstep.sync.outcome.log_records import SYSTEM, changes_document, record_of, record_of_failure
 from lockstep.sync.outcome.outcomes import Failure, Outcome
-from lockstep.sync.planning.planner import Planned
+from lockstep.sync.planning.planner import PlanResult
 
 log = structlog.get_logger()
 
@@ -155,7 +155,7 @@ def outcome_of(
             return _logged(refused, write, answer, failure, seconds, initiated_by, requests=requests)
 
 
-def _may_be_of_before(planned: Planned, answer: Answer) -> bool:
+def _may_be_of_before(planned: PlanResult, answer: Answer) -> bool:
     """Whether *answer* shows the account unlike it must be now: some show it as it was, so it is read before that is a failure."""
     return planned.plan.action is not Action.CREATE and kept_values.is_refused_silently(answer)
 
@@ -175,7 +175,7 @@ def _not_taken(
     return giving_back.put_off(claim, answer, first=wait, moment=moment, settled=settled, requests=requests)
 
 
-def _is_answer_to(planned: Planned, answer: Answer) -> bool:
+def _is_answer_to(planned: PlanResult, answer: Answer) -> bool:
     """Whether the account that a create was answered with is the one that was sent, as far as it shows."""
     account, mapping = answer.account, planned.prepared.mapping
     if account is None or mapping is None:
@@ -190,7 +190,7 @@ def failed_look(
     *,
     moment: Moment,
     wait: timedelta,
-    prepared: Prepared | None = None,
+    prepared: PreparedObject | None = None,
     initiated_by: str = SYSTEM,
     is_unsettled: bool = False,
 ) -> Outcome:
@@ -258,7 +258,7 @@ def journal_entry(job: str, write: Write) -> JournalEntry:
     )
 
 
-def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: str, initiated_by: str) -> Outcome:
+def planned_now(claim: Claim, planned: PlanResult, *, moment: Moment, change_id: str, initiated_by: str) -> Outcome:
     """The outcome of a plan that needs no request; refusals go to the retry list, what is held is parked."""
     plan = planned.plan
     failure = None
@@ -288,7 +288,7 @@ def planned_now(claim: Claim, planned: Planned, *, moment: Moment, change_id: st
     return replace(outcome, log=record)
 
 
-def _held_entry(claim: Claim, planned: Planned, operation_id: str) -> JournalEntry:
+def _held_entry(claim: Claim, planned: PlanResult, operation_id: str) -> JournalEntry:
     plan, reason = planned.plan, planned.plan.reason
     entry = journal_entry("", Write(claim, planned, operation_id))
     why = HoldReason(
@@ -304,7 +304,7 @@ def _held_entry(claim: Claim, planned: Planned, operation_id: str) -> JournalEnt
     return replace(entry, action=(plan.held_action or plan.action).value, held=why)
 
 
-def waits_for_another(claim: Claim, planned: Planned) -> bool:
+def waits_for_another(claim: Claim, planned: PlanResult) -> bool:
     """Whether another object is being given the account, so that this one can be decided in a moment."""
     is_under_way = planned.plan.blocked_by is BlockedBy.ACCOUNT_UNDER_WAY
     return is_under_way and claim.resume.looks < outcomes.MOST_UNCERTAIN_LOOKS

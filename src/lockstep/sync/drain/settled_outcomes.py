@@ -20,7 +20,7 @@ from lockstep.sync.drain.settling import MAYBE_CREATED, Settlement
 from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.log_records import as_success, record_of
 from lockstep.sync.outcome.outcomes import COUNTED, MOST_LOOKS_AGAIN, MOST_UNCERTAIN_LOOKS, Failure, Outcome
-from lockstep.sync.planning.planner import Planned
+from lockstep.sync.planning.planner import PlanResult
 
 STAYS_ACTIVE = Failure(
     "DuplicateAccount",
@@ -67,7 +67,7 @@ def with_settled_before(outcome: Outcome) -> Outcome:
     return replace(outcome, more_counts={**outcome.more_counts, did: 1})
 
 
-def object_next(outcome: Outcome, planned: Planned, moment: Moment, first_wait: timedelta) -> Outcome:
+def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wait: timedelta) -> Outcome:
     """*outcome*; where it was about an account beside the object's own, the object itself is planned next.
 
     At once the first time; an application that says yes and keeps the account active is asked after growing pauses, like every other.

@@ -14,7 +14,7 @@ from typing import Any
 
 from lockstep.engine.decisions.intent import Intent, IntentKind
 from lockstep.engine.decisions.matching import match_key
-from lockstep.engine.decisions.plan import Prepared, make_plan
+from lockstep.engine.decisions.plan import PreparedObject, make_plan
 from lockstep.engine.decisions.settlement import (
     Sent,
     base_after_change,
@@ -38,7 +38,7 @@ from lockstep.sync.drain.member_records import MEMBERS
 from lockstep.sync.outcome.new_links import made_link
 from lockstep.sync.outcome.outcomes import Failure
 from lockstep.sync.planning.accounts import SEARCH_LAG_SECONDS, known_queries, read_account
-from lockstep.sync.planning.planner import CountingReader, Planned
+from lockstep.sync.planning.planner import CountingReader, PlanResult
 from lockstep.sync.services import Job, Services
 
 MAYBE_CREATED = "MaybeCreated"
@@ -81,7 +81,7 @@ class Settlement:
 
 
 async def settle(
-    services: Services, job: Job, prepared: Prepared, unsettled: Sequence[OpenOperation], reader: TargetReader
+    services: Services, job: Job, prepared: PreparedObject, unsettled: Sequence[OpenOperation], reader: TargetReader
 ) -> Settlement:
     """Look for the end of every operation in *unsettled*, oldest first. Raises TargetError when the application cannot be read."""
     counting = CountingReader(reader)
@@ -106,7 +106,7 @@ class _Run:
 
     services: Services
     job: Job
-    prepared: Prepared
+    prepared: PreparedObject
     reader: CountingReader
     found: Settlement
     assigned: set[str] = field(default_factory=set)  # accounts that an operation is settled by already
@@ -267,7 +267,7 @@ class _Run:
         )
 
 
-def plan_stray(prepared: Prepared, link: Link, account: Account) -> Planned:
+def plan_stray(prepared: PreparedObject, link: Link, account: Account) -> PlanResult:
     """Switch off the second account that a create of ours made for one object."""
     text = f"The account {account.id} was created for the same object as {link.target_id}, which is linked."
     reason = Reason("DuplicateAccount", text, {"targetId": account.id, "linked": link.target_id})
@@ -278,7 +278,7 @@ def plan_stray(prepared: Prepared, link: Link, account: Account) -> Planned:
         record={**prepared.record, IS_SOFT_DELETED: "True"},
         must_look=False,
     )
-    return Planned(make_plan(only, observed=account), only, account, is_stray=True)
+    return PlanResult(make_plan(only, observed=account), only, account, is_stray=True)
 
 
 def _holds_account(link: Link | None) -> bool:

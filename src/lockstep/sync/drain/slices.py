@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lockstep.engine.decisions.intent import IntentKind
-from lockstep.engine.decisions.plan import Prepared
+from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.records import ObjectKind
 from lockstep.storage import operations, target_index
 from lockstep.storage.dirty import Claim
@@ -20,7 +20,7 @@ from lockstep.sync.outcome import giving_back
 from lockstep.sync.outcome.outcomes import Outcome
 from lockstep.sync.planning import index_reader, planner
 from lockstep.sync.planning.index_reader import Pages
-from lockstep.sync.planning.planner import Known, NotKnown
+from lockstep.sync.planning.planner import NotKnown, SliceFacts
 from lockstep.sync.planning.unique_values import StoredClaims
 from lockstep.sync.services import Job, Services
 
@@ -48,7 +48,7 @@ async def _plan_kind(
         known = await planner.load(connection, job, kind, ids, index_of=index_of)
         passing = [claim.source_id for claim in claims if claim.is_approved]
         approved = await operations.approved_among(connection, job.id, kind, passing) if passing else {}
-        prepared: dict[str, Prepared] = {}
+        prepared: dict[str, PreparedObject] = {}
         for claim in claims:
             if claim.source_id in known.objects:
                 try:
@@ -75,7 +75,7 @@ async def _plan_kind(
     return asking
 
 
-async def _hand_on(pipeline: Pipeline, known: Known, pages: Pages, claim: Claim, prepared: Prepared) -> int:
+async def _hand_on(pipeline: Pipeline, known: SliceFacts, pages: Pages, claim: Claim, prepared: PreparedObject) -> int:
     due = judging.slowed_until(pipeline.job.row.quarantine)
     if due is not None and prepared.intent.kind not in LOSES_ACCESS and not claim.is_on_demand:
         pipeline.done(giving_back.slowed(claim, due=due))

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
 from lockstep.engine.decisions.patience import Asked
-from lockstep.engine.decisions.plan import Prepared
+from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.records import Action
 from lockstep.storage.dirty import Claim
 from lockstep.storage.operations import OpenOperation
-from lockstep.sync.planning.planner import Planned
+from lockstep.sync.planning.planner import PlanResult
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class Look:
     """An object whose plan needs the application: a match, or a fresh reading."""
 
     claim: Claim
-    prepared: Prepared
+    prepared: PreparedObject
     look: bool = False
 
 
@@ -31,7 +31,7 @@ class Settle:
     """An object with operations that nobody knows the end of: they are settled before anything is planned."""
 
     claim: Claim
-    prepared: Prepared
+    prepared: PreparedObject
     unsettled: tuple[OpenOperation, ...]
 
 
@@ -40,7 +40,7 @@ class Write:
     """A plan that is sent once it is in the journal, under *operation_id*."""
 
     claim: Claim
-    planned: Planned
+    planned: PlanResult
     operation_id: str
 
 
@@ -49,7 +49,7 @@ class Members:
     """A group that is in step itself, and whose members are compared next."""
 
     claim: Claim
-    planned: Planned
+    planned: PlanResult
 
 
 Work: TypeAlias = Look | Settle | Write | Members

@@ -7,19 +7,19 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from lockstep.engine.decisions.diff import same_value
-from lockstep.engine.decisions.kept import Fate, Judged, after_read, after_write, judge, rule_of
+from lockstep.engine.decisions.kept import Fate, JudgedValue, after_read, after_write, judge, rule_of
 from lockstep.engine.decisions.mapping import held_values
 from lockstep.engine.records import Account, Action, Change, Link, Plan
 from lockstep.engine.rules.configuration import AttributeMapping
 from lockstep.ports import Answer, Verdict
 from lockstep.storage.unkept import KeptAttribute, MissingAttribute
-from lockstep.sync.planning.planner import Planned
+from lockstep.sync.planning.planner import PlanResult
 
 NOT_KEPT = "NotKept"
 Evidence: TypeAlias = KeptAttribute | MissingAttribute
 
 
-def with_judgement(planned: Planned, answer: Answer) -> Answer:
+def with_judgement(planned: PlanResult, answer: Answer) -> Answer:
     """*answer* with what it shows of the values that were sent and accepted."""
     mapping = planned.prepared.mapping
     if mapping is None or answer.account is None or answer.verdict is not Verdict.DONE:
@@ -38,13 +38,13 @@ def is_refused_silently(answer: Answer) -> bool:
     return any(one.fate is Fate.REFUSED for one in answer.judged)
 
 
-def judged_reading(planned: Planned) -> tuple[Judged, ...]:
+def judged_reading(planned: PlanResult) -> tuple[JudgedValue, ...]:
     """What the reading before the plan shows of values whose writes were answered with nothing."""
     link = planned.prepared.link
     return _read(planned, _link_of(planned))[1] if link is not None and link.answers else ()
 
 
-def answers_of(planned: Planned, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
+def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
     """What the link remembers once the plan is carried out. *old*: the link to the same account."""
     known = _read(planned, old)[0]
     mapping = planned.prepared.mapping
@@ -56,13 +56,13 @@ def answers_of(planned: Planned, old: Link | None, answer: Answer | None) -> Map
     return after_write(known, answer.judged, unseen, changes, mapping)
 
 
-def is_news(planned: Planned) -> bool:
+def is_news(planned: PlanResult) -> bool:
     """Whether a reading says something else of the values sent before than the link remembers."""
     link = planned.prepared.link
     return link is not None and bool(link.answers) and _read(planned, link)[0] != link.answers
 
 
-def evidence_of(planned: Planned, judged: Sequence[Judged]) -> tuple[Evidence, ...]:
+def evidence_of(planned: PlanResult, judged: Sequence[JudgedValue]) -> tuple[Evidence, ...]:
     """What the job learns from it: which attributes the application kept, and which it left out."""
     mapping, plan = planned.prepared.mapping, planned.plan
     if mapping is None or not judged:
@@ -70,7 +70,7 @@ def evidence_of(planned: Planned, judged: Sequence[Judged]) -> tuple[Evidence, .
     return tuple(_evidence(plan, one, mapping.by_target[one.path]) for one in judged if one.fate is not Fate.REFUSED)
 
 
-def _evidence(plan: Plan, one: Judged, mapping: AttributeMapping) -> Evidence:
+def _evidence(plan: Plan, one: JudgedValue, mapping: AttributeMapping) -> Evidence:
     if one.fate is not Fate.MISSING:
         return KeptAttribute(plan.kind, one.path)
     return MissingAttribute(plan.kind, one.path, rule_of(mapping), plan.source_id, plan.display)
@@ -91,7 +91,7 @@ def in_order(evidence: Sequence[Evidence]) -> tuple[list[KeptAttribute], list[Mi
     return list(kept.values()), list(missing.values())
 
 
-def _words(one: Judged) -> str:
+def _words(one: JudgedValue) -> str:
     if one.is_redacted:
         return "The application reported success, but kept a different value."
     return f"The application reported success, but kept {_shown(one.answered)} instead of {_shown(one.sent)}."
@@ -103,14 +103,14 @@ def _shown(value: object) -> str:
     return repr(value)
 
 
-def _accepted(planned: Planned, answer: Answer) -> Sequence[Change]:
+def _accepted(planned: PlanResult, answer: Answer) -> Sequence[Change]:
     if not answer.refused:
         return planned.plan.changes
     refused = {path for path, _, _ in answer.refused}
     return [one for one in planned.plan.changes if one.path not in refused]
 
 
-def _was_sent_before(planned: Planned, old: Link | None, change: Change) -> bool:
+def _was_sent_before(planned: PlanResult, old: Link | None, change: Change) -> bool:
     """Whether the same value had been written already, and a reading showed that it was not there."""
     mapping = planned.prepared.mapping
     if mapping is None or old is None or change.path not in old.base or not isinstance(planned.observed, Account):
@@ -118,12 +118,12 @@ def _was_sent_before(planned: Planned, old: Link | None, change: Change) -> bool
     return same_value(old.base[change.path], change.new, mapping.by_target[change.path])
 
 
-def _link_of(planned: Planned) -> Link | None:
+def _link_of(planned: PlanResult) -> Link | None:
     prepared = planned.prepared
     return prepared.link if prepared.is_linked else None
 
 
-def _read(planned: Planned, link: Link | None) -> tuple[Mapping[str, Any], tuple[Judged, ...]]:
+def _read(planned: PlanResult, link: Link | None) -> tuple[Mapping[str, Any], tuple[JudgedValue, ...]]:
     mapping = planned.prepared.mapping
     if link is None or not link.answers or planned.plan.action is Action.DELETE:
         return {}, ()

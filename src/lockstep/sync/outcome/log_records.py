@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lockstep.engine.decisions.kept import Judged, steps_of
+from lockstep.engine.decisions.kept import JudgedValue, steps_of
 from lockstep.engine.decisions.safeguards import GuardCode
 from lockstep.engine.decisions.steps import export_step
 from lockstep.engine.records import Action, Change, Plan, Step
@@ -48,7 +48,7 @@ def record_of(
     answer: Answer | None = None,
     failure: Failure | None = None,
     seconds: float = 0.0,
-    judged: Iterable[Judged] = (),
+    judged: Iterable[JudgedValue] = (),
     marks: Sequence[str] = (),
 ) -> LogRecord:
     """The record of a plan that was carried out, refused or skipped.

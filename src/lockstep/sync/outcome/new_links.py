@@ -10,7 +10,7 @@ from typing import Any
 
 from lockstep.engine.decisions.diff import same_value
 from lockstep.engine.decisions.mapping import base_after, held_values
-from lockstep.engine.decisions.plan import Prepared
+from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.decisions.settlement import Sent
 from lockstep.engine.records import Account, Link, LinkState, Plan, Values
 from lockstep.engine.rules.configuration import Drift, Expression, ObjectMapping
@@ -18,10 +18,10 @@ from lockstep.engine.rules.secrecy import holds_secret, without_secrets
 from lockstep.ports import Answer
 from lockstep.storage.references import WaitingReference
 from lockstep.sync.outcome import kept_values
-from lockstep.sync.planning.planner import Planned
+from lockstep.sync.planning.planner import PlanResult
 
 
-def touches_link(planned: Planned) -> bool:
+def touches_link(planned: PlanResult) -> bool:
     plan, link = planned.plan, planned.prepared.link
     if plan.link_state is None or not (plan.target_id or plan.link_to):
         return False
@@ -38,12 +38,12 @@ def touches_link(planned: Planned) -> bool:
     )
 
 
-def becomes_lost(planned: Planned) -> bool:
+def becomes_lost(planned: PlanResult) -> bool:
     link = planned.prepared.link
     return planned.plan.link_state is LinkState.LOST and link is not None and link.state is not LinkState.LOST
 
 
-def link_after(planned: Planned, answer: Answer | None) -> Link | None:
+def link_after(planned: PlanResult, answer: Answer | None) -> Link | None:
     """The link once the plan is carried out; None where there is no account to link."""
     plan, prepared = planned.plan, planned.prepared
     account = answer.account if answer is not None else None
@@ -70,7 +70,7 @@ def link_after(planned: Planned, answer: Answer | None) -> Link | None:
     )
 
 
-def made_link(prepared: Prepared, account: Account, base: Values, made_by: Sent | None) -> Link:
+def made_link(prepared: PreparedObject, account: Account, base: Values, made_by: Sent | None) -> Link:
     """The link to an account that an operation with an unknown end has made or taken. It is planned from *base* next."""
     return Link(
         prepared.obj.kind,
@@ -95,7 +95,7 @@ def _generated(mapping: ObjectMapping, made_by: Sent) -> Values:
     }
 
 
-def _base(planned: Planned, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
+def _base(planned: PlanResult, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
     mapping = planned.prepared.mapping
     if mapping is None:
         return old.base if old else {}
@@ -116,7 +116,7 @@ def _returned(mapping: ObjectMapping, answer: Answer | None) -> Values:
     return answer.held if answer.held is not None else held_values(mapping, answer.account.resource)
 
 
-def _not_agreed(planned: Planned, old: Link | None, base: Values, written: Set[str]) -> Values:
+def _not_agreed(planned: PlanResult, old: Link | None, base: Values, written: Set[str]) -> Values:
     """What the application changed on its own where the mapping leaves that so: it was never agreed, and stays visible as drift."""
     mapping = planned.prepared.mapping
     if (
@@ -139,7 +139,7 @@ def _not_agreed(planned: Planned, old: Link | None, base: Values, written: Set[s
     }
 
 
-def waiting_references(planned: Planned) -> tuple[WaitingReference, ...] | None:
+def waiting_references(planned: PlanResult) -> tuple[WaitingReference, ...] | None:
     """Which objects without an account it points at; None where its mapping has no references, so that nothing needs to be forgotten."""
     plan, mapping = planned.plan, planned.prepared.mapping
     if mapping is None or not any(attribute.is_reference for attribute in mapping.flowing):

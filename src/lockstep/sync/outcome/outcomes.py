@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from lockstep.engine.decisions.intent import IntentKind
-from lockstep.engine.decisions.plan import Prepared
+from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.decisions.retry import QUICK_TRIES, retry_at
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Action, Link
@@ -23,7 +23,7 @@ from lockstep.storage.resume import Resume, ShownError, Stage
 from lockstep.storage.target_members import UnsureMember
 from lockstep.sync.outcome import kept_values
 from lockstep.sync.outcome.new_links import becomes_lost, link_after, touches_link, waiting_references
-from lockstep.sync.planning.planner import Planned
+from lockstep.sync.planning.planner import PlanResult
 
 COUNTED: Mapping[Action, str] = {
     Action.CREATE: "created",
@@ -110,7 +110,7 @@ class Failure:
         return ShownError(self.code, self.reason, self.next_step)
 
 
-def without_write(claim: Claim, planned: Planned) -> Outcome:
+def without_write(claim: Claim, planned: PlanResult) -> Outcome:
     """The outcome of a plan that needs no request: in step, linked, released, skipped.
 
     Time alone may give an account to somebody who has none: a link remembers when, and without one the dirty row does.
@@ -136,7 +136,7 @@ def _scheduled(claim: Claim, at: datetime) -> Postponement:
     return Postponement(claim, at, Resume(Stage.SCHEDULED), error)
 
 
-def _frees(planned: Planned) -> str:
+def _frees(planned: PlanResult) -> str:
     """The account that its person has left, or that has another name now."""
     plan, mapping = planned.plan, planned.prepared.mapping
     if plan.action in (Action.DISABLE, Action.DELETE, Action.RELEASE):
@@ -145,7 +145,7 @@ def _frees(planned: Planned) -> str:
     return plan.target_id if any(change.path in matching for change in plan.changes) else ""
 
 
-def written(claim: Claim, planned: Planned, operation_id: str, answer: Answer) -> Outcome:
+def written(claim: Claim, planned: PlanResult, operation_id: str, answer: Answer) -> Outcome:
     """The outcome of a write that the application accepted."""
     plan = planned.plan
     account = answer.account
@@ -166,12 +166,12 @@ def written(claim: Claim, planned: Planned, operation_id: str, answer: Answer) -
 
 def refused(
     claim: Claim,
-    planned: Planned | None,
+    planned: PlanResult | None,
     failure: Failure,
     *,
     moment: Moment,
     settled: tuple[SettledOperation, ...] = (),
-    prepared: Prepared | None = None,
+    prepared: PreparedObject | None = None,
     is_unsettled: bool = False,
 ) -> Outcome:
     """The object's own fault: it goes to the retry list.
@@ -217,21 +217,21 @@ def refused(
     return Outcome(claim, counted=counted, link=link, settled=settled, postponed=postponed, requests=requests)
 
 
-def _is_about_references(planned: Planned) -> bool:
+def _is_about_references(planned: PlanResult) -> bool:
     """Whether all that was to be changed points at other objects: then the account itself is as it should be."""
     mapping = planned.prepared.mapping
     references = {one.target for one in mapping.flowing if one.is_reference} if mapping is not None else set()
     return bool(planned.plan.changes) and all(change.path in references for change in planned.plan.changes)
 
 
-def held_back(claim: Claim, planned: Planned, operation: JournalEntry) -> Outcome:
+def held_back(claim: Claim, planned: PlanResult, operation: JournalEntry) -> Outcome:
     """Waits for approval: parked until somebody decides or something changes."""
     error = ShownError(planned.plan.reason.code, planned.plan.reason.text)
     postponed = Postponement(claim, Due.NEVER, Resume(Stage.HELD), error)
     return Outcome(claim, counted="held", held=operation, postponed=postponed, requests=planned.requests)
 
 
-def left_rejected(claim: Claim, planned: Planned) -> Outcome:
+def left_rejected(claim: Claim, planned: PlanResult) -> Outcome:
     """Somebody has decided that it is not sent: nothing to do until something else is planned."""
     return Outcome(claim, counted=COUNTED[Action.SKIP], stays_rejected=True, requests=planned.requests)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lockstep.engine.decisions.mapping import Taken
+from lockstep.engine.decisions.mapping import TakenValues
 from lockstep.engine.decisions.matching import MatchQuery, folded, match_key
-from lockstep.engine.decisions.plan import Prepared, Wanted, wanted
+from lockstep.engine.decisions.plan import NextQuestion, PreparedObject, wanted
 from lockstep.engine.decisions.unique_values import unique_candidates, unique_mappings
 from lockstep.engine.records import Account, Action, ObjectKind
 from lockstep.postgres.pool import Connection
@@ -18,7 +18,7 @@ from lockstep.storage import links, target_index
 from lockstep.storage.links import Holder
 from lockstep.storage.under_way import Candidate, made_in_cycle, wanted_by_others
 from lockstep.sync.planning.ownership import owners_from
-from lockstep.sync.planning.planner import Known, NotKnown, Owners, Planned, PlanReader, plan_one
+from lockstep.sync.planning.planner import NotKnown, Owners, PlanReader, PlanResult, SliceFacts, plan_one
 from lockstep.sync.planning.unique_values import Claims, Wish, choose, taken_by, wishes_of
 from lockstep.sync.services import Job
 
@@ -54,13 +54,13 @@ class SliceOwnership:
 
     holders: Mapping[str, Holder] = field(default_factory=dict)
     under_way: Collection[tuple[str, str]] = ()  # (object, account) that another object is being given
-    taken: Mapping[str, Taken] = field(default_factory=dict)  # by object
+    taken: Mapping[str, TakenValues] = field(default_factory=dict)  # by object
 
-    async def owners(self, prepared: Prepared, accounts: Collection[str]) -> Owners:
+    async def owners(self, prepared: PreparedObject, accounts: Collection[str]) -> Owners:
         contested = [account for source_id, account in self.under_way if source_id == prepared.obj.id]
         return owners_from(prepared, self.holders, contested)
 
-    async def choose_values(self, prepared: Prepared, reader: PlanReader) -> Taken:
+    async def choose_values(self, prepared: PreparedObject, reader: PlanReader) -> TakenValues:
         return self.taken.get(prepared.obj.id, {})
 
 
@@ -71,18 +71,18 @@ class Pages:
     reader: IndexReader = IndexReader()
     ownership: SliceOwnership = SliceOwnership()
 
-    async def plan(self, prepared: Prepared) -> Planned:
+    async def plan(self, prepared: PreparedObject) -> PlanResult:
         """The plan, where the pages are enough for it. Raises NotKnown where the application must be asked."""
         return await plan_one(prepared, self.reader, self.ownership)
 
 
 async def read_index(
-    connection: Connection, job: Job, known: Known, prepared: Iterable[Prepared], cycle: int | None
+    connection: Connection, job: Job, known: SliceFacts, prepared: Iterable[PreparedObject], cycle: int | None
 ) -> Pages:
     """Answer the questions of many objects from the pages, in a few queries."""
     if not known.has_index:
         return Pages()
-    asking = [one for one in prepared if wanted(one) is not Wanted.NOTHING]
+    asking = [one for one in prepared if wanted(one) is not NextQuestion.NOTHING]
     asked = {_question(query) for one in asking for query in (*one.queries, *unique_candidates(one))}
     answers = await target_index.find(connection, job.id, known.kind, asked) if asked else {}
     asked -= await _made_since(connection, job, known, asking, cycle)
@@ -97,7 +97,9 @@ async def read_index(
     return Pages(reader, SliceOwnership(await links.holders(connection, job.id, known.kind, found), under_way))
 
 
-async def choose_values(job: Job, known: Known, prepared: Iterable[Prepared], pages: Pages, claims: Claims) -> Pages:
+async def choose_values(
+    job: Job, known: SliceFacts, prepared: Iterable[PreparedObject], pages: Pages, claims: Claims
+) -> Pages:
     """Choose unique values for those of many objects who will get an account: claimed together, in a round or two."""
     if not known.has_index or not unique_mappings(job.configuration.mapping_for(known.kind)):
         return pages
@@ -118,7 +120,7 @@ async def choose_values(job: Job, known: Known, prepared: Iterable[Prepared], pa
 
 
 async def _made_since(
-    connection: Connection, job: Job, known: Known, asking: Sequence[Prepared], cycle: int | None
+    connection: Connection, job: Job, known: SliceFacts, asking: Sequence[PreparedObject], cycle: int | None
 ) -> set[Question]:
     """The questions that the pages cannot answer, because an account for them was made, or may have been, since they were read."""
     keys = {match_key(job.id, known.kind, one.queries[0]): _question(one.queries[0]) for one in asking if one.queries}
@@ -127,7 +129,7 @@ async def _made_since(
     return {keys[key] for key in await made_in_cycle(connection, cycle, keys)}
 
 
-def _candidates(job: Job, kind: ObjectKind, answers: Answers, prepared: Prepared) -> Iterator[Candidate]:
+def _candidates(job: Job, kind: ObjectKind, answers: Answers, prepared: PreparedObject) -> Iterator[Candidate]:
     """The accounts that the pages showed for the questions of one object."""
     for query in prepared.queries:
         for account in answers.get(_question(query), ()):

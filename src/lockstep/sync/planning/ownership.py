@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from lockstep.engine.decisions.mapping import Taken
+from lockstep.engine.decisions.mapping import TakenValues
 from lockstep.engine.decisions.matching import match_key
-from lockstep.engine.decisions.plan import Prepared
+from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.postgres.pool import Pool
 from lockstep.storage import links
 from lockstep.storage.links import Holder
@@ -24,7 +24,7 @@ class StoredOwnership:
     job: str
     claims: Claims
 
-    async def owners(self, prepared: Prepared, accounts: Collection[str]) -> Owners:
+    async def owners(self, prepared: PreparedObject, accounts: Collection[str]) -> Owners:
         kind = prepared.obj.kind
         async with self.pool.connection() as connection:
             keys = tuple(match_key(self.job, kind, query) for query in prepared.queries)
@@ -34,7 +34,7 @@ class StoredOwnership:
             holders = await links.holders(connection, self.job, kind, accounts)
         return owners_from(prepared, holders, under_way)
 
-    async def choose_values(self, prepared: Prepared, reader: PlanReader) -> Taken:
+    async def choose_values(self, prepared: PreparedObject, reader: PlanReader) -> TakenValues:
         """Ask for one candidate after the other until one is free: as a rule, the first is."""
         kind = prepared.obj.kind
         async with self.pool.connection() as connection:
@@ -47,7 +47,7 @@ class StoredOwnership:
         return taken_by(wishes)
 
 
-def owners_from(prepared: Prepared, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:
+def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:
     """Accounts that belong to others than the object itself, that others left, and that others are leaving."""
     others = [holder for holder in holders.values() if holder.source_id != prepared.obj.id]
     return Owners(

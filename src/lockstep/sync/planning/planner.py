@@ -13,9 +13,9 @@ from typing import Protocol
 
 from lockstep.configuration.rules import dependencies, manager_attributes
 from lockstep.directory.objects import read_objects
-from lockstep.engine.decisions.mapping import Taken
+from lockstep.engine.decisions.mapping import TakenValues
 from lockstep.engine.decisions.matching import Match, MatchQuery, choose_match
-from lockstep.engine.decisions.plan import NOT_READ, Observed, Prepared, Wanted, make_plan, prepare, wanted
+from lockstep.engine.decisions.plan import NOT_READ, NextQuestion, Observed, PreparedObject, make_plan, prepare, wanted
 from lockstep.engine.decisions.rejections import Rejection
 from lockstep.engine.decisions.unique_values import unique_candidates
 from lockstep.engine.moment import Moment
@@ -30,7 +30,7 @@ from lockstep.sync.services import Job
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SliceFacts:
     """What the database says of a slice of objects of one kind, read in a handful of queries."""
 
     kind: ObjectKind
@@ -45,11 +45,11 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlanResult:
     """A plan, and what it was made from. *requests* were sent to make it."""
 
     plan: Plan
-    prepared: Prepared
+    prepared: PreparedObject
     observed: Observed = NOT_READ
     requests: int = 0
     is_stray: bool = (
@@ -88,9 +88,9 @@ class Owners:
 class Ownership(Protocol):
     """What Lockstep's own records say about accounts and unique values: who has them, and who is about to."""
 
-    async def owners(self, prepared: Prepared, accounts: Collection[str]) -> Owners: ...
+    async def owners(self, prepared: PreparedObject, accounts: Collection[str]) -> Owners: ...
 
-    async def choose_values(self, prepared: Prepared, reader: PlanReader) -> Taken:
+    async def choose_values(self, prepared: PreparedObject, reader: PlanReader) -> TakenValues:
         """Choose a value for each unique mapping; returns the candidates that the object cannot have, by attribute."""
         ...
 
@@ -118,7 +118,7 @@ class CountingReader:
 
 async def load(
     connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str], *, index_of: frozenset[str] = frozenset()
-) -> Known:
+) -> SliceFacts:
     """Read everything that plans of these objects need. *index_of*: the kinds whose accounts were read by pages."""
     has_index = kind in index_of
     asks_for_groups = MEMBER_OF in dependencies(job.configuration, kind)
@@ -135,7 +135,7 @@ async def load(
         display = _remembered_name(known_links.get(purged), unsettled.get(purged, ()))
         objects[purged] = SourceObject(kind, purged, display or purged, {}, lifecycle=Lifecycle.PURGED)
     referenced = {other for one in objects.values() for other in one.references.values()}
-    return Known(
+    return SliceFacts(
         kind,
         objects,
         known_links,
@@ -156,13 +156,15 @@ def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOpera
     return str(values.get("userName") or values.get("displayName") or unsettled[-1].target_id)
 
 
-def prepare_one(known: Known, job: Job, id: str, moment: Moment, *, look: bool) -> Prepared:
+def prepare_one(known: SliceFacts, job: Job, id: str, moment: Moment, *, look: bool) -> PreparedObject:
     """Decide what needs no application. An account that the pages showed is compared with what they showed."""
     must_look = look or id in known.indexed
     return prepare(known.objects[id], known.links.get(id), job.configuration, moment, known.account_ids, look=must_look)
 
 
-async def plan_one(prepared: Prepared, reader: PlanReader, ownership: Ownership, *, look: bool = False) -> Planned:
+async def plan_one(
+    prepared: PreparedObject, reader: PlanReader, ownership: Ownership, *, look: bool = False
+) -> PlanResult:
     """Ask until the engine has all it wants, and plan. Raises NotKnown or TargetError where *reader* does.
 
     *look* reads the linked account even where the engine would trust what it knows.
@@ -171,8 +173,8 @@ async def plan_one(prepared: Prepared, reader: PlanReader, ownership: Ownership,
     observed: Observed = NOT_READ
     if look and prepared.is_linked and prepared.link is not None:
         observed = await _read_linked(prepared, prepared.link, reader)
-    while (want := wanted(prepared, match=match, observed=observed)) is not Wanted.NOTHING:
-        if want is Wanted.LOOK and prepared.link is not None:
+    while (want := wanted(prepared, match=match, observed=observed)) is not NextQuestion.NOTHING:
+        if want is NextQuestion.LOOK and prepared.link is not None:
             observed = await _read_linked(prepared, prepared.link, reader)
         else:
             match = await _match(prepared, reader, ownership)
@@ -180,14 +182,14 @@ async def plan_one(prepared: Prepared, reader: PlanReader, ownership: Ownership,
     if plan.action is Action.CREATE and unique_candidates(prepared):
         taken = await ownership.choose_values(prepared, reader)
         plan = make_plan(prepared, match=match, observed=observed, taken=taken)
-    return Planned(plan, prepared, observed, reader.requests)
+    return PlanResult(plan, prepared, observed, reader.requests)
 
 
-async def _read_linked(prepared: Prepared, link: Link, reader: PlanReader) -> Account | None:
+async def _read_linked(prepared: PreparedObject, link: Link, reader: PlanReader) -> Account | None:
     return await read_account(reader, prepared.obj.kind, link.target_id, known_queries(prepared.mapping, link.base))
 
 
-async def _match(prepared: Prepared, reader: PlanReader, ownership: Ownership) -> Match:
+async def _match(prepared: PreparedObject, reader: PlanReader, ownership: Ownership) -> Match:
     """Ask by one matching attribute after the other, until there is an answer."""
     answers: list[tuple[MatchQuery, Sequence[Account]]] = []
     for query in prepared.queries:

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lockstep.engine.decisions.mapping import Taken
+from lockstep.engine.decisions.mapping import TakenValues
 from lockstep.engine.decisions.matching import folded
-from lockstep.engine.decisions.plan import Prepared
+from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.decisions.unique_values import unique_candidates
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection, Pool
@@ -74,7 +74,7 @@ class Wish:
     chosen: str | None = None
 
 
-def wishes_of(prepared: Prepared, refused: Iterable[Mapping[str, object]] = ()) -> list[Wish]:
+def wishes_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]] = ()) -> list[Wish]:
     """What is to be chosen for one object. *refused*: what the application called taken when it was sent.
 
     Some accounts no search shows, so what was refused comes last; but it comes, for the refusal may have meant another attribute.
@@ -118,12 +118,12 @@ async def _next_free(wish: Wish, values: set[tuple[str, str]], is_in_use: IsInUs
     return None
 
 
-def taken_by(wishes: Iterable[Wish]) -> Taken:
+def taken_by(wishes: Iterable[Wish]) -> TakenValues:
     """What the engine is told of one object's wishes: everything but the choice is taken."""
     return {wish.attribute: frozenset(wish.candidates) - {wish.chosen} for wish in wishes}
 
 
-async def refused_lately(connection: Connection, job: str, prepared: Prepared) -> Sequence[Mapping[str, object]]:
+async def refused_lately(connection: Connection, job: str, prepared: PreparedObject) -> Sequence[Mapping[str, object]]:
     """What this object's creates wanted to write when the application said that a value is taken."""
     source_id = prepared.obj.id
     found = await value_claims.refused_lately(connection, job, prepared.obj.kind.value, [source_id])

@@ -25,19 +25,19 @@ class Client(StrEnum):
     OKTA = "okta"
 
 
-class Finding(Exception):
+class ConformanceFinding(Exception):
     """A result other than a pass; *str* is one sentence without full stop."""
 
 
-class Broken(Finding):
+class Broken(ConformanceFinding):
     """The client would fail here."""
 
 
-class Doubtful(Finding):
+class Doubtful(ConformanceFinding):
     """The client copes, but the specification or good practice requires something else."""
 
 
-class Unsupported(Finding):
+class UnsupportedByServer(ConformanceFinding):
     """The server does not offer this and says so correctly: nothing to check."""
 
 

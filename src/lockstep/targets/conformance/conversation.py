@@ -21,7 +21,7 @@ from lockstep.targets.conformance.catalogue import Broken, Doubtful
 from lockstep.targets.pacing import read_retry_after
 from lockstep.targets.redaction import Redactor
 from lockstep.targets.scim_answers import id_in
-from lockstep.targets.scim_requests import TenantUrl
+from lockstep.targets.scim_requests import TenantUrlParts
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -92,7 +92,9 @@ class Conversation:
     If the response to a create contained no id, the path is a search.
     """
 
-    def __init__(self, client: HttpClient, tenant: TenantUrl, secret: Any, made: list[str], *, seconds: float) -> None:
+    def __init__(
+        self, client: HttpClient, tenant: TenantUrlParts, secret: Any, made: list[str], *, seconds: float
+    ) -> None:
         self.exchanges: list[Exchanged] = []
         self.made = made
         self.tenant = tenant

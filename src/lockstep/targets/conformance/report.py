@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from lockstep.targets.conformance.conversation import JSON, Exchanged
-from lockstep.targets.conformance.run import CheckReport, Result, Verdict
+from lockstep.targets.conformance.run import CheckReport, CheckVerdict, Result
 
 # XML 1.0 cannot contain these characters, not even escaped.
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -36,7 +36,7 @@ def as_json(report: CheckReport) -> dict[str, Any]:
     return {
         "url": report.url,
         "ok": report.passed,
-        "counts": {verdict.value: report.count(verdict) for verdict in Verdict},
+        "counts": {verdict.value: report.count(verdict) for verdict in CheckVerdict},
         "requests": report.requests,
         "seconds": round(report.seconds, 3),
         "leftBehind": list(report.left_behind),
@@ -50,8 +50,8 @@ def as_junit(report: CheckReport) -> bytes:
         "testsuite",
         name="lockstep scim check",
         tests=str(len(report.results)),
-        failures=str(report.count(Verdict.FAIL)),
-        skipped=str(report.count(Verdict.SKIP)),
+        failures=str(report.count(CheckVerdict.FAIL)),
+        skipped=str(report.count(CheckVerdict.SKIP)),
         errors="0",
         time=f"{report.seconds:.3f}",
     )
@@ -68,12 +68,12 @@ def as_junit(report: CheckReport) -> bytes:
 
 
 def _add_ending(case: ElementTree.Element, result: Result) -> None:
-    if result.verdict is Verdict.FAIL:
+    if result.verdict is CheckVerdict.FAIL:
         failure = ElementTree.SubElement(case, "failure", message=_for_xml(result.sentence))
         failure.text = _for_xml(_exchange_text(result))
-    elif result.verdict is Verdict.SKIP:
+    elif result.verdict is CheckVerdict.SKIP:
         ElementTree.SubElement(case, "skipped", message=_for_xml(result.sentence))
-    elif result.verdict is Verdict.WARN:
+    elif result.verdict is CheckVerdict.WARN:
         output = ElementTree.SubElement(case, "system-out")
         output.text = _for_xml(f"warning: {result.sentence}\n{_exchange_text(result)}")
 

@@ -20,9 +20,9 @@ from lockstep.targets.conformance.catalogue import (
     Broken,
     Check,
     Client,
+    ConformanceFinding,
     Doubtful,
-    Finding,
-    Unsupported,
+    UnsupportedByServer,
     checks_of,
 )
 from lockstep.targets.conformance.conversation import Conversation, Exchanged
@@ -30,7 +30,7 @@ from lockstep.targets.scim_answers import id_in
 from lockstep.targets.scim_requests import read_tenant_url
 
 
-class Verdict(StrEnum):
+class CheckVerdict(StrEnum):
     """How a check ended. Only FAIL makes the run fail."""
 
     OK = "pass"
@@ -44,7 +44,7 @@ class Result:
     """The result of one check. *sentence*: why it is not a pass. *exchange*: the exchange that showed it."""
 
     check: Check
-    verdict: Verdict
+    verdict: CheckVerdict
     seconds: float
     sentence: str = ""
     exchange: Exchanged | None = None
@@ -60,12 +60,12 @@ class CheckReport:
     seconds: float
     left_behind: tuple[str, ...] = ()
 
-    def count(self, verdict: Verdict) -> int:
+    def count(self, verdict: CheckVerdict) -> int:
         return sum(result.verdict is verdict for result in self.results)
 
     @property
     def passed(self) -> bool:
-        return self.count(Verdict.FAIL) == 0
+        return self.count(CheckVerdict.FAIL) == 0
 
 
 @dataclass(slots=True)
@@ -103,7 +103,7 @@ async def run_checks(
         has_groups = await _has_groups(run)
         for each in checks_of(clients):
             if each.needs_groups and not has_groups:
-                result = Result(each, Verdict.SKIP, 0.0, "the server has no groups")
+                result = Result(each, CheckVerdict.SKIP, 0.0, "the server has no groups")
             else:
                 result = await _try(run, each)
             results.append(result)
@@ -116,17 +116,19 @@ async def run_checks(
 async def _try(run: _Run, each: Check) -> Result:
     conversation = run.conversation()
     started = time.monotonic()
-    verdict, sentence = Verdict.OK, ""
+    verdict, sentence = CheckVerdict.OK, ""
     try:
         await each.body(conversation)
-    except Finding as found:
+    except ConformanceFinding as found:
         sentence = str(found)
-        verdict = {Broken: Verdict.FAIL, Doubtful: Verdict.WARN, Unsupported: Verdict.SKIP}[type(found)]
+        verdict = {Broken: CheckVerdict.FAIL, Doubtful: CheckVerdict.WARN, UnsupportedByServer: CheckVerdict.SKIP}[
+            type(found)
+        ]
     except (KeyError, TypeError, AttributeError, ValueError, IndexError):
         # The checks read responses as a client would; a response in none of the forms of RFC 7643 raises here.
-        verdict, sentence = Verdict.FAIL, "the response has a shape that no client expects"
+        verdict, sentence = CheckVerdict.FAIL, "the response has a shape that no client expects"
     run.requests += len(conversation.exchanges)
-    exchange = conversation.exchanges[-1] if conversation.exchanges and verdict is not Verdict.OK else None
+    exchange = conversation.exchanges[-1] if conversation.exchanges and verdict is not CheckVerdict.OK else None
     return Result(each, verdict, time.monotonic() - started, sentence, exchange)
 
 
@@ -134,7 +136,7 @@ async def _knock(run: _Run) -> None:
     conversation = run.conversation()
     try:
         reply = await conversation.get("/Users", startIndex="1", count="1")
-    except Finding as failed:
+    except ConformanceFinding as failed:
         raise LockstepError(
             Kind.UNREACHABLE, f"The checks cannot begin: {failed}", next_step="Check the URL and the network"
         ) from None
@@ -157,7 +159,7 @@ async def _has_groups(run: _Run) -> bool:
     conversation = run.conversation()
     try:
         reply = await conversation.get("/Groups", startIndex="1", count="1")
-    except Finding:
+    except ConformanceFinding:
         return False
     run.requests += len(conversation.exchanges)
     return reply.status == 200
@@ -172,7 +174,7 @@ async def _clean_up(run: _Run) -> list[str]:
             for one in await _found(conversation, path):
                 if not await _is_deleted(conversation, one):
                     left.append(one)
-        except Finding:
+        except ConformanceFinding:
             left.append(unquote(path))
         run.requests += len(conversation.exchanges)
     return left

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lockstep.targets.conformance.catalogue import Broken, Unsupported, check
+from lockstep.targets.conformance.catalogue import Broken, UnsupportedByServer, check
 from lockstep.targets.conformance.conversation import Conversation, error_form, must_be, should
 
 WRONG = "wrong-token-of-lockstep-scim-check"
@@ -195,7 +195,7 @@ async def etags(c: Conversation) -> None:
     config = await c.get("/ServiceProviderConfig")
     offered = config.body.get("etag")
     if not isinstance(offered, dict) or offered.get("supported") is not True:
-        raise Unsupported("it does not support ETags")
+        raise UnsupportedByServer("it does not support ETags")
     path, user = await c.new_user()
     reply = await c.send("GET", path)
     version = reply.headers.get("etag") or user.get("meta", {}).get("version")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lockstep.targets.conformance.catalogue import Broken, Client, Unsupported, check
+from lockstep.targets.conformance.catalogue import Broken, Client, UnsupportedByServer, check
 from lockstep.targets.conformance.conversation import ENTERPRISE, USER, Conversation, error_form, must_be, should
 
 ENTRA, FLAG = Client.ENTRA, Client.ENTRA_FLAG
@@ -229,5 +229,5 @@ async def _set_manager(c: Conversation, op: str) -> None:
     await c.patch(path, {"op": op, "path": f"{ENTERPRISE}:manager", "value": boss["id"]})
     extension = (await c.read(path)).get(ENTERPRISE)
     if extension is None:
-        raise Unsupported("it does not store enterprise attributes")
+        raise UnsupportedByServer("it does not store enterprise attributes")
     must_be((extension.get("manager") or {}).get("value"), boss["id"], "manager.value")

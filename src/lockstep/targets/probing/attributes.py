@@ -14,7 +14,7 @@ from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribu
 from lockstep.errors import Kind, LockstepError
 from lockstep.http.client import HttpClient
 from lockstep.ports import TargetSettings
-from lockstep.targets.conformance.catalogue import Finding
+from lockstep.targets.conformance.catalogue import ConformanceFinding
 from lockstep.targets.conformance.conversation import Conversation
 from lockstep.targets.scim_requests import read_tenant_url
 
@@ -37,7 +37,7 @@ async def discover(settings: TargetSettings, client: HttpClient, kind: ObjectKin
     try:
         types = (await conversation.get("/ResourceTypes")).listed()
         schemas = (await conversation.get("/Schemas")).listed()
-    except Finding as found:
+    except ConformanceFinding as found:
         raise LockstepError(
             Kind.UNREACHABLE,
             f"{settings.display_name} does not list its attributes: {found}",

@@ -23,7 +23,7 @@ from lockstep.targets.listing import Dishonest, read_found
 from lockstep.targets.probing.reachability import suggested_url, try_dns, try_tcp, try_tls, try_url
 from lockstep.targets.redaction import RecordedExchange, Redactor
 from lockstep.targets.scim_answers import Sayer, not_scim, read_answer, read_trouble
-from lockstep.targets.scim_requests import Call, ScimRequest, find_request, read_tenant_url
+from lockstep.targets.scim_requests import RequestPurpose, ScimRequest, find_request, read_tenant_url
 
 NAMES = (
     "URL",
@@ -174,7 +174,9 @@ class ConnectionTest:
         self, name: str, path: str, fits: Callable[[Mapping[str, Any]], bool]
     ) -> Mapping[str, Any] | None:
         """Read one discovery endpoint. Lockstep works without them, so a missing one is reported but is not a failure."""
-        response, failed, exchange = await self._exchange(ScimRequest(Call.PAGE, ObjectKind.USER, "GET", path))
+        response, failed, exchange = await self._exchange(
+            ScimRequest(RequestPurpose.PAGE, ObjectKind.USER, "GET", path)
+        )
         body: Any = None
         if response is not None and response.status == 200:
             try:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lockstep.http.client import CONNECT_SECONDS, HttpClient, tls_sentence
-from lockstep.http.outbound import Blocked, Place
+from lockstep.http.outbound import Blocked, Destination
 from lockstep.ports import Probe
 
 FEW_DAYS = 21
@@ -23,20 +23,20 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReachabilityStep:
     """One line, and what the next step needs. Without *found* the next step makes no sense."""
 
     probe: Probe
     found: Any = None
 
 
-def try_url(client: HttpClient, tenant_url: str) -> Step:
+def try_url(client: HttpClient, tenant_url: str) -> ReachabilityStep:
     """Check the text of the tenant URL; *found* is its Place."""
     url = tenant_url.strip()
     try:
         place = client.rules.check_url(url)
     except Blocked as refused:
-        return Step(Probe("URL", False, f"The tenant URL cannot be used: {refused}", refused.next_step))
+        return ReachabilityStep(Probe("URL", False, f"The tenant URL cannot be used: {refused}", refused.next_step))
     path = urlsplit(url).path.rstrip("/")
     suggested = suggested_url(url)
     sentences = ["The tenant URL is well formed"]
@@ -49,7 +49,7 @@ def try_url(client: HttpClient, tenant_url: str) -> Step:
     if place.scheme == "http" and place.host not in _LOOPBACK:
         sentences.append("it uses http, so the secret token is sent unencrypted")
         remedy = remedy or "Use https if the application supports it"
-    return Step(Probe("URL", True, "; ".join(sentences), remedy), place)
+    return ReachabilityStep(Probe("URL", True, "; ".join(sentences), remedy), place)
 
 
 def suggested_url(tenant_url: str) -> str:
@@ -61,7 +61,7 @@ def suggested_url(tenant_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{path}/scim/v2" + (f"?{parts.query}" if parts.query else "")
 
 
-async def try_dns(client: HttpClient, place: Place) -> Step:
+async def try_dns(client: HttpClient, place: Destination) -> ReachabilityStep:
     """Resolve the host; *found* is the list of its addresses, which are all allowed."""
     started = time.monotonic()
     try:
@@ -71,20 +71,22 @@ async def try_dns(client: HttpClient, place: Place) -> Step:
         for address in addresses:
             client.rules.check_address(place.host, place.port, ip_address(address.partition("%")[0]))
     except Blocked as refused:
-        return Step(Probe("DNS", False, f"Lockstep refuses to connect: {refused}", refused.next_step, _since(started)))
+        return ReachabilityStep(
+            Probe("DNS", False, f"Lockstep refuses to connect: {refused}", refused.next_step, _since(started))
+        )
     except TimeoutError:
         sentence = f"No name server answered within {CONNECT_SECONDS:.0f} seconds"
-        return Step(Probe("DNS", False, sentence, "Check the network of this machine", _since(started)))
+        return ReachabilityStep(Probe("DNS", False, sentence, "Check the network of this machine", _since(started)))
     except (OSError, UnicodeError):
         sentence = f"Host name not found: {place.host}"
-        return Step(Probe("DNS", False, sentence, "Check the spelling of the tenant URL", _since(started)))
+        return ReachabilityStep(Probe("DNS", False, sentence, "Check the spelling of the tenant URL", _since(started)))
     sentence = f"{place.host} has the address {', '.join(addresses[:4])}"
     if addresses == [place.host]:
         sentence = f"{place.host} is an IP address; no name lookup needed"
-    return Step(Probe("DNS", True, sentence, "", _since(started)), addresses)
+    return ReachabilityStep(Probe("DNS", True, sentence, "", _since(started)), addresses)
 
 
-async def try_tcp(place: Place, addresses: list[str]) -> Step:
+async def try_tcp(place: Destination, addresses: list[str]) -> ReachabilityStep:
     """Connect to the first address that accepts a connection; *found* is that address."""
     started = time.monotonic()
     sentence, remedy = "", ""
@@ -103,34 +105,36 @@ async def try_tcp(place: Place, addresses: list[str]) -> Step:
             remedy = "Check that the application runs, and that the port in the tenant URL is right"
         else:
             await _hang_up(writer)
-            return Step(Probe("TCP", True, f"Port {place.port} accepts connections", "", _since(started)), address)
-    return Step(Probe("TCP", False, sentence, remedy, _since(started)))
+            return ReachabilityStep(
+                Probe("TCP", True, f"Port {place.port} accepts connections", "", _since(started)), address
+            )
+    return ReachabilityStep(Probe("TCP", False, sentence, remedy, _since(started)))
 
 
-async def try_tls(client: HttpClient, place: Place, address: str) -> Step:
+async def try_tls(client: HttpClient, place: Destination, address: str) -> ReachabilityStep:
     """Open a TLS connection and read the certificate; *found* is True if that succeeds."""
     if place.scheme == "http":
-        return Step(Probe("TLS", True, "Not used: the tenant URL uses http"), found=True)
+        return ReachabilityStep(Probe("TLS", True, "Not used: the tenant URL uses http"), found=True)
     started = time.monotonic()
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             _, writer = await asyncio.open_connection(address, place.port, ssl=client.tls, server_hostname=place.host)
     except TimeoutError:
         sentence = f"{place.host} did not finish the TLS handshake within {CONNECT_SECONDS:.0f} seconds"
-        return Step(Probe("TLS", False, sentence, "Check that this is the https port", _since(started)))
+        return ReachabilityStep(Probe("TLS", False, sentence, "Check that this is the https port", _since(started)))
     except ssl.SSLError as failed:
-        return Step(Probe("TLS", False, *tls_sentence(failed, place.host), _since(started)))
+        return ReachabilityStep(Probe("TLS", False, *tls_sentence(failed, place.host), _since(started)))
     except OSError:
         sentence = f"{place.host} closed the connection during the TLS handshake"
-        return Step(Probe("TLS", False, sentence, "Check that this is the https port", _since(started)))
+        return ReachabilityStep(Probe("TLS", False, sentence, "Check that this is the https port", _since(started)))
     connection = writer.get_extra_info("ssl_object")
     certificate = connection.getpeercert() or {}
     version = connection.version() or "TLS"
     await _hang_up(writer)
-    return Step(_certificate_probe(certificate, version, place, _since(started)), found=True)
+    return ReachabilityStep(_certificate_probe(certificate, version, place, _since(started)), found=True)
 
 
-def _certificate_probe(certificate: dict[str, Any], version: str, place: Place, seconds: float) -> Probe:
+def _certificate_probe(certificate: dict[str, Any], version: str, place: Destination, seconds: float) -> Probe:
     issuer = {name: value for part in certificate.get("issuer", ()) for name, value in part}
     issued_by = issuer.get("organizationName") or issuer.get("commonName") or "an unnamed authority"
     ends_at = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockstep.engine.expressions.catalogue import Example, Kind, form, text
+from lockstep.engine.expressions.catalogue import Example, ValueKind, form, text
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.dotnet_formats import format_date, parts_of
 from lockstep.engine.expressions.dotnet_parsing import DEFAULT_STYLES, parse_date_exactly, parse_styles
-from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.errors import ExpressionTrouble
 from lockstep.engine.expressions.values import Record, Value
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     text("styles", "DateTimeStyles; empty: RoundtripKind, AllowLeadingWhite, AllowTrailingWhite", optional=True),
     text("input format", "the .NET format of the source"),
     text("output format", "the .NET format of the result"),
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Converts a date to another format. Fails if the source does not match the input format.",
     remarks="The styles can also be omitted: three arguments are source, input format and output format.",
     minimum=3,
@@ -46,10 +46,10 @@ if TYPE_CHECKING:
 def format_date_time(call: Form) -> Evaluate:
     short = len(call.arguments) == 3
     first_format = 1 if short else 2
-    read_source = call.argument(0, Kind.TEXT)
-    read_styles = None if short else call.argument(1, Kind.TEXT)
-    read_input = call.argument(first_format, Kind.TEXT, "input format")
-    read_output = call.argument(first_format + 1, Kind.TEXT, "output format")
+    read_source = call.argument(0, ValueKind.TEXT)
+    read_styles = None if short else call.argument(1, ValueKind.TEXT)
+    read_input = call.argument(first_format, ValueKind.TEXT, "input format")
+    read_output = call.argument(first_format + 1, ValueKind.TEXT, "output format")
     _check_format(call, first_format, "input format")
     _check_format(call, first_format + 1, "output format")
 
@@ -63,7 +63,7 @@ def format_date_time(call: Form) -> Evaluate:
         try:
             return format_date(stamp, read_output(record, context) or "")
         except OverflowError:
-            raise Trouble("is outside the supported range (years 1 to 9999)", argument="source") from None
+            raise ExpressionTrouble("is outside the supported range (years 1 to 9999)", argument="source") from None
 
     return evaluate
 
@@ -75,5 +75,5 @@ def _check_format(call: Form, index: int, name: str) -> None:
         return
     try:
         parts_of(call.constant_text(index))
-    except Trouble as trouble:
+    except ExpressionTrouble as trouble:
         raise call.wrong(trouble.message, index, expected=trouble.expected, name=name) from None

@@ -8,14 +8,14 @@ from __future__ import annotations
 import calendar
 from datetime import UTC, datetime, timedelta
 
-from lockstep.engine.expressions.catalogue import Example, Kind, date, function, integer, word
+from lockstep.engine.expressions.catalogue import Example, ValueKind, date, function, integer, word
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.dates import (
     EPOCH_OF_FILETIME,
     TICKS_PER_SECOND,
     show_date,
 )
-from lockstep.engine.expressions.errors import Trouble, shown
+from lockstep.engine.expressions.errors import ExpressionTrouble, shown
 
 INTERVALS = ("yyyy", "m", "d", "ww", "h", "n", "s")
 _SECONDS = {"ww": 604_800, "d": 86_400, "h": 3_600, "n": 60, "s": 1}
@@ -25,7 +25,7 @@ _HIRED = {"StatusHireDate": "2012-03-16-07:00"}
 
 @function(
     "Now",
-    returns=Kind.DATE,
+    returns=ValueKind.DATE,
     meaning="The current date and time.",
     pure=False,
     wants_context=True,
@@ -38,7 +38,7 @@ def now(context: EvaluationContext, label: str) -> str:
 @function(
     "CDate",
     date("expression", "an ISO 8601 date, with or without time and offset, or M/d/yyyy h:mm:ss tt"),
-    returns=Kind.DATE,
+    returns=ValueKind.DATE,
     meaning="The date in UTC, for use in other date functions.",
     examples=[
         Example("CDate([StatusHireDate])", "3/16/2020 7:00:00 AM", {"StatusHireDate": "2020-03-16-07:00"}),
@@ -55,7 +55,7 @@ def cdate(expression: datetime | None) -> str | None:
     _INTERVAL,
     integer("value", "how many; a negative number subtracts"),
     date("date", "a date; convert text with CDate"),
-    returns=Kind.DATE,
+    returns=ValueKind.DATE,
     meaning="The date, moved by a number of intervals. The day is limited to the length of the month.",
     examples=[
         Example('DateAdd("d", 7, CDate([StatusHireDate]))', "3/23/2012 7:00:00 AM", _HIRED),
@@ -75,7 +75,7 @@ def date_add(interval: str | None, value: int, date: datetime | None) -> str | N
         return show_date(_months_later(date, value * (12 if interval == "yyyy" else 1)))
     except (OverflowError, ValueError):
         message = f"leaves the supported range (years 1 to 9999) with {value} times {interval}"
-        raise Trouble(message, argument="value", expected="a date between the years 1 and 9999") from None
+        raise ExpressionTrouble(message, argument="value", expected="a date between the years 1 and 9999") from None
 
 
 def _months_later(date: datetime, months: int) -> datetime:
@@ -90,7 +90,7 @@ def _months_later(date: datetime, months: int) -> datetime:
     _INTERVAL,
     date("date1", "the start date"),
     date("date2", "the end date"),
-    returns=Kind.INTEGER,
+    returns=ValueKind.INTEGER,
     meaning="The number of intervals between two dates; negative if the second is earlier.",
     remarks="Days and shorter: whole elapsed intervals. Weeks: calendar weeks starting on Sunday. Months, years: boundaries crossed.",
     examples=[
@@ -136,7 +136,7 @@ def _sundays(date: datetime) -> int:
 @function(
     "DateFromNum",
     integer("value", "units of 100 ns since 1601-01-01 UTC, as in Active Directory", nullable=True),
-    returns=Kind.DATE,
+    returns=ValueKind.DATE,
     meaning="The date that Active Directory's number represents.",
     examples=[
         Example("DateFromNum(129699324000000000)", "1/1/2012 11:00:00 PM"),
@@ -152,13 +152,13 @@ def date_from_num(value: int | None) -> str | None:
         return show_date(EPOCH_OF_FILETIME + timedelta(seconds=value // TICKS_PER_SECOND))
     except OverflowError:
         message = f"leaves the supported range (years 1 to 9999) with {value}"
-        raise Trouble(message, argument="value", expected="a date between the years 1 and 9999") from None
+        raise ExpressionTrouble(message, argument="value", expected="a date between the years 1 and 9999") from None
 
 
 @function(
     "NumFromDate",
     date("value", "a date, ISO 8601 or M/d/yyyy h:mm:ss tt"),
-    returns=Kind.INTEGER,
+    returns=ValueKind.INTEGER,
     meaning="Converts a date to an Active Directory timestamp: units of 100 ns since 1601-01-01 UTC.",
     examples=[
         Example(
@@ -179,5 +179,7 @@ def num_from_date(value: datetime | None) -> int | None:
 def _known(interval: str | None) -> str:
     if interval not in INTERVALS:
         expected = f"one of {', '.join(INTERVALS)}"
-        raise Trouble(f"needs {expected} for interval, got {shown(interval)}", argument="interval", expected=expected)
+        raise ExpressionTrouble(
+            f"needs {expected} for interval, got {shown(interval)}", argument="interval", expected=expected
+        )
     return interval

@@ -8,8 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 
-from lockstep.engine.expressions.catalogue import Example, Kind, function, integer, text, word
-from lockstep.engine.expressions.errors import Trouble, shown
+from lockstep.engine.expressions.catalogue import Example, ValueKind, function, integer, text, word
+from lockstep.engine.expressions.errors import ExpressionTrouble, shown
 from lockstep.engine.expressions.values import within_limit
 
 _ENCODINGS = {"Unicode": "utf-16-le", "ASCII": "ascii", "UTF8": "utf-8"}
@@ -18,7 +18,7 @@ _ENCODINGS = {"Unicode": "utf-16-le", "ASCII": "ascii", "UTF8": "utf-8"}
 @function(
     "ConvertToBase64",
     text("source", "the text"),
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Encodes the text's UTF-16 bytes as base64.",
     examples=[Example('ConvertToBase64("Hello world!")', "SABlAGwAbABvACAAdwBvAHIAbABkACEA")],
 )
@@ -33,7 +33,7 @@ def convert_to_base64(source: str | None) -> str | None:
     text("source", "base64"),
     word("encoding", "Unicode (default), ASCII or UTF8", tuple(_ENCODINGS), optional=True),
     cost=1,
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="The text that the base64 encodes.",
     examples=[
         Example('ConvertFromBase64("SABlAGwAbABvACAAdwBvAHIAbABkACEA")', "Hello world!"),
@@ -46,19 +46,23 @@ def convert_from_base64(source: str | None, encoding: str | None = None) -> str 
     codec = _ENCODINGS.get(encoding or "Unicode")
     if codec is None:
         expected = f"one of {', '.join(_ENCODINGS)}"
-        raise Trouble(f"needs {expected} for encoding, got {shown(encoding)}", argument="encoding", expected=expected)
+        raise ExpressionTrouble(
+            f"needs {expected} for encoding, got {shown(encoding)}", argument="encoding", expected=expected
+        )
     content = _base64(source, "source")
     try:
         return content.decode(codec)
     except UnicodeDecodeError:
         message = f"found no {encoding or 'Unicode'} text in the decoded bytes"
-        raise Trouble(message, argument="encoding", expected="the encoding that the text was written in") from None
+        raise ExpressionTrouble(
+            message, argument="encoding", expected="the encoding that the text was written in"
+        ) from None
 
 
 @function(
     "ConvertToUTF8Hex",
     text("source", "the text"),
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Encodes the text's UTF-8 bytes as upper-case hexadecimal.",
     examples=[Example('ConvertToUTF8Hex("Hello world!")', "48656C6C6F20776F726C6421")],
 )
@@ -69,7 +73,7 @@ def convert_to_utf8_hex(source: str | None) -> str | None:
 @function(
     "StringFromSid",
     text("object SID", "a security identifier's bytes, in base64 or hexadecimal"),
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Converts a security identifier to the form S-1-...",
     examples=[
         Example(
@@ -87,7 +91,7 @@ def string_from_sid(object_sid: str | None) -> str | None:
         content = _base64(object_sid, "object SID")
     if len(content) < 8 or len(content) != 8 + 4 * content[1]:
         message = "needs the bytes of a security identifier, in base64 or hexadecimal"
-        raise Trouble(message, argument="object SID", expected="8 bytes and 4 for each sub-authority")
+        raise ExpressionTrouble(message, argument="object SID", expected="8 bytes and 4 for each sub-authority")
     parts = [content[0], int.from_bytes(content[2:8], "big")]
     parts += [int.from_bytes(content[start : start + 4], "little") for start in range(8, len(content), 4)]
     return "S-" + "-".join(map(str, parts))
@@ -98,7 +102,7 @@ def string_from_sid(object_sid: str | None) -> str | None:
     text("dn", "a distinguished name"),
     integer("component number", "which one, from 1 on the left"),
     cost=8,
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="The value of one component of a distinguished name; null if it does not exist.",
     examples=[Example("DNComponent(CRef([dn]),2)", "Sales, North", {"dn": "cn=Joe,ou=Sales\\, North,dc=contoso"})],
 )
@@ -107,7 +111,7 @@ def dn_component(dn: str | None, number: int) -> str | None:
         return None
     if number < 1:
         message = f"counts components from 1, got {number}"
-        raise Trouble(message, argument="component number", expected="1 or more")
+        raise ExpressionTrouble(message, argument="component number", expected="1 or more")
     components = _dn_components(dn)
     return components[number - 1] if number <= len(components) else None
 
@@ -133,4 +137,6 @@ def _base64(source: str, argument: str) -> bytes:
     try:
         return base64.b64decode(source, validate=True)
     except (binascii.Error, ValueError):
-        raise Trouble("needs base64, got {value}", argument=argument, expected="base64", value=source) from None
+        raise ExpressionTrouble(
+            "needs base64, got {value}", argument=argument, expected="base64", value=source
+        ) from None

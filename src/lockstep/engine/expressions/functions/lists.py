@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockstep.engine.expressions.catalogue import Example, Kind, form, function, integer, several, text, word
+from lockstep.engine.expressions.catalogue import Example, ValueKind, form, function, integer, several, text, word
 from lockstep.engine.expressions.context import EvaluationContext
-from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.errors import ExpressionTrouble
 from lockstep.engine.expressions.values import MAX_VALUES, Record, Value, check_size, to_text, to_values, within_limit
 from lockstep.engine.expressions.work import FREE
 from lockstep.wording import counted
@@ -25,7 +25,7 @@ _PROXIES = {"proxyAddresses": ["SMTP:anna@contoso.com", "smtp:a.lind@contoso.com
     "Join",
     text("separator", 'placed between the values; "" for none'),
     several("source", "a text, or a multi-valued attribute whose values are all joined", repeats=True),
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     chooses=True,
     meaning="All values in one text, with the separator between them. Null and empty values are skipped.",
     examples=[
@@ -35,7 +35,7 @@ _PROXIES = {"proxyAddresses": ["SMTP:anna@contoso.com", "smtp:a.lind@contoso.com
     ],
 )
 def join(call: Form) -> Evaluate:
-    separator = call.argument(0, Kind.TEXT)
+    separator = call.argument(0, ValueKind.TEXT)
     sources = [argument.evaluate for argument in call.arguments[1:]]
     if not call.arguments[0].is_constant or len(sources) > _FEW:
         return _join_many(separator, sources)
@@ -84,7 +84,7 @@ def _values_of(value: Value, source: Evaluate, sources: list[Evaluate], context:
     try:
         context.work.charge_result(value)
         return [part for part in to_values(value, "source") if part]
-    except Trouble as trouble:
+    except ExpressionTrouble as trouble:
         trouble.index = sources.index(source) + 1
         raise
 
@@ -94,7 +94,7 @@ def _values_of(value: Value, source: Evaluate, sources: list[Evaluate], context:
     text("source", "the text to split"),
     text("delimiter", "the delimiter"),
     cost=1,
-    returns=Kind.VALUES,
+    returns=ValueKind.VALUES,
     meaning="The parts of the source between the delimiters, without surrounding spaces. Null and empty give no value.",
     examples=[
         Example(
@@ -106,12 +106,14 @@ def _values_of(value: Value, source: Evaluate, sources: list[Evaluate], context:
 )
 def split(source: str | None, delimiter: str | None) -> tuple[str, ...]:
     if not delimiter:
-        raise Trouble("needs a delimiter, but it is empty", argument="delimiter", expected="at least one character")
+        raise ExpressionTrouble(
+            "needs a delimiter, but it is empty", argument="delimiter", expected="at least one character"
+        )
     if not source:
         return ()
     parts = source.split(delimiter, MAX_VALUES)
     if len(parts) > MAX_VALUES:
-        raise Trouble(f"found more than {MAX_VALUES:,} parts", argument="source")
+        raise ExpressionTrouble(f"found more than {MAX_VALUES:,} parts", argument="source")
     return tuple(part.strip() for part in parts)
 
 
@@ -119,21 +121,23 @@ def split(source: str | None, delimiter: str | None) -> tuple[str, ...]:
     "Item",
     several("attribute", "several values"),
     integer("index", "the position, from 1"),
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="The value at a position. Fails if the position does not exist.",
     examples=[Example("Item([proxyAddresses], 1)", "SMTP:anna@contoso.com", _PROXIES)],
 )
 def item(attribute: tuple[str, ...], index: int) -> str:
     if not 1 <= index <= len(attribute):
         have = f"has {counted(len(attribute), 'value')}"
-        raise Trouble(f"found no value number {index}: the attribute {have}", argument="index", expected="1 or more")
+        raise ExpressionTrouble(
+            f"found no value number {index}: the attribute {have}", argument="index", expected="1 or more"
+        )
     return attribute[index - 1]
 
 
 @function(
     "Count",
     several("attribute", "several values"),
-    returns=Kind.INTEGER,
+    returns=ValueKind.INTEGER,
     meaning="The number of values; null has none.",
     examples=[Example("Count([proxyAddresses])", 3, _PROXIES), Example("Count([proxyAddresses])", 0, {})],
 )
@@ -144,7 +148,7 @@ def count(attribute: tuple[str, ...]) -> int:
 @function(
     "RemoveDuplicates",
     several("attribute", "several values"),
-    returns=Kind.VALUES,
+    returns=ValueKind.VALUES,
     meaning="Every value once, in order of first occurrence. Case matters.",
     examples=[
         Example("RemoveDuplicates([proxyAddresses])", ["SMTP:anna@contoso.com", "smtp:a.lind@contoso.com"], _PROXIES),
@@ -160,7 +164,7 @@ def remove_duplicates(attribute: tuple[str, ...]) -> tuple[str, ...]:
     text("search", "what a value must contain"),
     word("case", "CaseSensitive (default) or CaseInsensitive", ("CaseSensitive", "CaseInsensitive"), optional=True),
     cost=3,
-    returns=Kind.INTEGER,
+    returns=ValueKind.INTEGER,
     meaning="The position of the first value that contains the text; 0 if none does.",
     examples=[
         Example('Contains([proxyAddresses], "smtp:")', 2, _PROXIES),
@@ -177,7 +181,7 @@ def contains(attribute: tuple[str, ...], search: str | None, case: str | None = 
 @form(
     "Trim",
     several("value", "a text, or several values"),
-    returns=Kind.ANY,
+    returns=ValueKind.ANY,
     meaning="The text without white space at both ends; for several values, each of them.",
     examples=[Example('Trim(" Test ")', "Test"), Example("Trim([tags])", ["a", "b"], {"tags": [" a", "b "]})],
 )

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lockstep.engine.expressions.catalogue import Example, Kind, Parameter, anything, form, function, text
+from lockstep.engine.expressions.catalogue import Example, Parameter, ValueKind, anything, form, function, text
 from lockstep.engine.expressions.context import EvaluationContext
-from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.errors import ExpressionTrouble
 from lockstep.engine.expressions.values import (
     DROP,
     TRUE,
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @form(
     "IIF",
-    Parameter("condition", Kind.CONDITION, "one comparison (=, <>, >, >=, <, <=) or a boolean"),
+    Parameter("condition", ValueKind.CONDITION, "one comparison (=, <>, >, >=, <, <=) or a boolean"),
     anything("value if true", "the result if the condition holds"),
     anything("value if false", "the result if it does not"),
-    returns=Kind.ANY,
+    returns=ValueKind.ANY,
     chooses=True,
     meaning="One of two values, depending on a condition. Only that one is evaluated. An absent attribute compares as empty text.",
     remarks="AND and OR do not exist: nest IIF in the second argument for AND, in the third for OR.",
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     ],
 )
 def iif(call: Form) -> Evaluate:
-    condition = call.argument(0, Kind.CONDITION)
+    condition = call.argument(0, ValueKind.CONDITION)
     then, otherwise = call.arguments[1].evaluate, call.arguments[2].evaluate
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
@@ -57,7 +57,7 @@ def iif(call: Form) -> Evaluate:
     anything("default", "the result if no key matches; may be left empty", optional=True),
     text("key", "compared case-sensitively", repeats=True),
     anything("value", "the result for that key", repeats=True),
-    returns=Kind.ANY,
+    returns=ValueKind.ANY,
     chooses=True,
     meaning="The value whose key equals the source, otherwise the default, otherwise null. Only the chosen value is evaluated.",
     remarks='Do not use IsPresent, IsNull or IsNullOrEmpty as source: give the key "" for a missing value.',
@@ -74,12 +74,14 @@ def iif(call: Form) -> Evaluate:
     ],
 )
 def switch(call: Form) -> Evaluate:
-    source = call.argument(0, Kind.TEXT)
+    source = call.argument(0, ValueKind.TEXT)
     default = call.arguments[1].evaluate
     pairs = range(2, len(call.arguments), 2)
     values = [call.arguments[index + 1].evaluate for index in pairs]
     if not all(call.arguments[index].is_constant for index in pairs):
-        return _switch_on_computed_keys(source, default, [call.argument(index, Kind.TEXT) for index in pairs], values)
+        return _switch_on_computed_keys(
+            source, default, [call.argument(index, ValueKind.TEXT) for index in pairs], values
+        )
     by_key: dict[str, Evaluate] = {}
     for index, value in zip(pairs, values, strict=True):
         by_key.setdefault(call.constant_text(index), value)
@@ -109,7 +111,7 @@ def _switch_on_computed_keys(
 @form(
     "Coalesce",
     anything("source", "tried in order; null and empty values are skipped", repeats=True),
-    returns=Kind.ANY,
+    returns=ValueKind.ANY,
     chooses=True,
     meaning="The first source that is neither null nor empty; if there is none, the last argument as it is.",
     minimum=1,
@@ -148,7 +150,7 @@ def _coalesce_two(first: Evaluate, last: Evaluate) -> Evaluate:
 @function(
     "IgnoreFlowIfNullOrEmpty",
     anything("expression", "the value to write"),
-    returns=Kind.ANY,
+    returns=ValueKind.ANY,
     meaning="The value itself; if it is null or empty, the attribute is left out of the flow.",
     examples=[
         Example("IgnoreFlowIfNullOrEmpty([department])", "<dropped>", {"department": ""}),
@@ -167,8 +169,8 @@ def ignore_flow_if_null_or_empty(expression: Value) -> Value:
 
 @function(
     "CBool",
-    Parameter("expression", Kind.CONDITION, "a comparison, a number or a boolean"),
-    returns=Kind.BOOLEAN,
+    Parameter("expression", ValueKind.CONDITION, "a comparison, a number or a boolean"),
+    returns=ValueKind.BOOLEAN,
     meaning="True if the comparison holds, the number is not zero, or the text is true; otherwise False.",
     examples=[Example("CBool([attribute1] = [attribute2])", "True", {"attribute1": "x", "attribute2": "x"})],
 )
@@ -179,7 +181,7 @@ def cbool(expression: bool) -> str:
 @function(
     "Not",
     text("source", "True or False"),
-    returns=Kind.BOOLEAN,
+    returns=ValueKind.BOOLEAN,
     meaning='False if the source is "True", otherwise True.',
     examples=[Example("Not([accountEnabled])", "False", {"accountEnabled": "True"})],
 )
@@ -195,7 +197,7 @@ def _question(name: str, meaning: str, examples: list[Example], holds: Callable[
 
     answer.__module__ = __name__
     function(
-        name, anything("expression", "the value to test"), returns=Kind.BOOLEAN, meaning=meaning, examples=examples
+        name, anything("expression", "the value to test"), returns=ValueKind.BOOLEAN, meaning=meaning, examples=examples
     )(answer)
 
 
@@ -231,11 +233,11 @@ _question(
 @function(
     "Error",
     text("message", "what the log says about this object"),
-    returns=Kind.ANY,
+    returns=ValueKind.ANY,
     meaning="Rejects the object with your own message.",
     examples=[
         Example('IIF(IsPresent([accountName]),[accountName],Error("AccountName is required"))', "<error>", {}),
     ],
 )
 def error(message: str | None) -> Value:
-    raise Trouble(f"says: {message or 'no message'}", expected="a value")
+    raise ExpressionTrouble(f"says: {message or 'no message'}", expected="a value")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from lockstep.engine.expressions.catalogue import Example, Kind, function, integer
+from lockstep.engine.expressions.catalogue import Example, ValueKind, function, integer
 
 
 @function(
     "BitAnd",
     integer("value1", "a whole number", nullable=True),
     integer("value2", "a whole number", nullable=True),
-    returns=Kind.INTEGER,
+    returns=ValueKind.INTEGER,
     meaning="The bits that are set in both numbers. Null if one of them is null.",
     examples=[
         Example("BitAnd(&HF, &HF7)", 7),

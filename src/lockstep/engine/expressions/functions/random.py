@@ -10,9 +10,9 @@ from itertools import count
 from struct import unpack
 from uuid import UUID
 
-from lockstep.engine.expressions.catalogue import Example, Kind, function, integer, text
+from lockstep.engine.expressions.catalogue import Example, ValueKind, function, integer, text
 from lockstep.engine.expressions.context import EvaluationContext
-from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.errors import ExpressionTrouble
 
 MAX_LENGTH = 256
 DIGITS = "0123456789"
@@ -24,7 +24,7 @@ LOWERS = "abcdefghijklmnopqrstuvwxyz"
 @function(
     "Guid",
     cost=80,
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="A new random GUID, in lower case.",
     pure=False,
     wants_context=True,
@@ -43,7 +43,7 @@ def guid(context: EvaluationContext, label: str) -> str:
     integer("minimum lower case", "the minimum number of lower-case letters"),
     text("characters to avoid", "characters that must not occur", optional=True),
     cost=100,
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="A random text. The rest, beyond the minima, is filled with characters of the requested kinds.",
     pure=False,
     wants_context=True,
@@ -71,7 +71,7 @@ def random_string(
     wanted = [kind for kind, minimum in zip(kinds, minima, strict=True) if minimum] or kinds
     if (not all(wanted) and any(minima)) or not any(wanted):
         message = "has no characters left: all characters of a requested kind are excluded"
-        raise Trouble(message, argument="characters to avoid", expected="fewer characters to avoid")
+        raise ExpressionTrouble(message, argument="characters to avoid", expected="fewer characters to avoid")
     filling = [character for kind in wanted for character in kind]
     draw = _Draw(context, f"{context.label}|string|{label}")
     picked = [draw.one_of(kind) for kind, minimum in zip(kinds, minima, strict=True) for _ in range(minimum)]
@@ -82,12 +82,12 @@ def random_string(
 def _check_lengths(length: int, minima: tuple[int, ...]) -> None:
     if not 0 <= length <= MAX_LENGTH:
         message = f"needs a length of 0 to {MAX_LENGTH} characters, got {length}"
-        raise Trouble(message, argument="length", expected=f"0 to {MAX_LENGTH}")
+        raise ExpressionTrouble(message, argument="length", expected=f"0 to {MAX_LENGTH}")
     if min(minima) < 0:
-        raise Trouble(f"got a minimum of {min(minima)}", expected="0 or more")
+        raise ExpressionTrouble(f"got a minimum of {min(minima)}", expected="0 or more")
     if sum(minima) > length:
         message = f"needs a length of at least {sum(minima)}, the sum of the minimums, got {length}"
-        raise Trouble(message, argument="length", expected=f"at least {sum(minima)}")
+        raise ExpressionTrouble(message, argument="length", expected=f"at least {sum(minima)}")
 
 
 class _Draw:

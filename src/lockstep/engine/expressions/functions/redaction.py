@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from lockstep.engine.expressions.catalogue import Example, Kind, anything, function
+from lockstep.engine.expressions.catalogue import Example, ValueKind, anything, function
 from lockstep.engine.expressions.values import Value
 
 
 @function(
     "Redact",
     anything("value", "the value to hide in logs"),
-    returns=Kind.ANY,
+    returns=ValueKind.ANY,
     meaning="The value itself; logs show [Redact] instead.",
     examples=[Example("Redact([userPrincipalName])", "anna@contoso.com", {"userPrincipalName": "anna@contoso.com"})],
 )

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lockstep.engine.expressions.catalogue import Example, Kind, form, text
+from lockstep.engine.expressions.catalogue import Example, ValueKind, form, text
 from lockstep.engine.expressions.context import EvaluationContext
-from lockstep.engine.expressions.errors import Trouble, shown
+from lockstep.engine.expressions.errors import ExpressionTrouble, shown
 from lockstep.engine.expressions.patterns import Pattern, compile_pattern, replace_group, replace_matches
 from lockstep.engine.expressions.values import Record, Value, check_size
 
@@ -32,7 +32,7 @@ _MODES: dict[frozenset[int], Callable[[Form], Evaluate]] = {}
     text("replacement", "the new text; ${name} and $1 refer to groups", optional=True),
     text("replacement attribute", "the attribute to use if the source is empty", optional=True),
     text("template", "a text in which the old value is replaced by the source", optional=True),
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Replaces in one of five ways, depending on which arguments are present.",
     remarks=(
         "Old value and replacement: every old value in the source. Old value and template: every old value in the template becomes the "
@@ -98,7 +98,7 @@ def _mode(*present: int) -> Callable[[Callable[[Form], Evaluate]], Callable[[For
 
 @_mode(OLD, NEW)
 def _old_by_new(call: Form) -> Evaluate:
-    source, old, new = (call.argument(index, Kind.TEXT) for index in (SOURCE, OLD, NEW))
+    source, old, new = (call.argument(index, ValueKind.TEXT) for index in (SOURCE, OLD, NEW))
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
         text = source(record, context)
@@ -111,7 +111,7 @@ def _old_by_new(call: Form) -> Evaluate:
 
 @_mode(OLD, TEMPLATE)
 def _old_in_template_by_source(call: Form) -> Evaluate:
-    source, old, template = (call.argument(index, Kind.TEXT) for index in (SOURCE, OLD, TEMPLATE))
+    source, old, template = (call.argument(index, ValueKind.TEXT) for index in (SOURCE, OLD, TEMPLATE))
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
         text = source(record, context)
@@ -124,7 +124,7 @@ def _old_in_template_by_source(call: Form) -> Evaluate:
 
 @_mode(PATTERN, NEW)
 def _matches_by_new(call: Form) -> Evaluate:
-    source, pattern, new = call.argument(SOURCE, Kind.TEXT), _pattern(call), call.argument(NEW, Kind.TEXT)
+    source, pattern, new = call.argument(SOURCE, ValueKind.TEXT), _pattern(call), call.argument(NEW, ValueKind.TEXT)
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
         text = source(record, context)
@@ -137,8 +137,8 @@ def _matches_by_new(call: Form) -> Evaluate:
 
 @_mode(PATTERN, GROUP, NEW)
 def _group_by_new(call: Form) -> Evaluate:
-    source, pattern, new = call.argument(SOURCE, Kind.TEXT), _pattern(call), call.argument(NEW, Kind.TEXT)
-    group = call.argument(GROUP, Kind.TEXT)
+    source, pattern, new = call.argument(SOURCE, ValueKind.TEXT), _pattern(call), call.argument(NEW, ValueKind.TEXT)
+    group = call.argument(GROUP, ValueKind.TEXT)
     _check_group(call)
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
@@ -155,8 +155,8 @@ def _group_by_new(call: Form) -> Evaluate:
 
 @_mode(PATTERN, GROUP, OTHER)
 def _source_or_group_of_other(call: Form) -> Evaluate:
-    source, pattern, other = call.argument(SOURCE, Kind.TEXT), _pattern(call), call.argument(OTHER, Kind.TEXT)
-    group = call.argument(GROUP, Kind.TEXT)
+    source, pattern, other = call.argument(SOURCE, ValueKind.TEXT), _pattern(call), call.argument(OTHER, ValueKind.TEXT)
+    group = call.argument(GROUP, ValueKind.TEXT)
     _check_group(call)
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
@@ -177,7 +177,9 @@ def _source_or_group_of_other(call: Form) -> Evaluate:
 
 def _replaced(text: str, old: str | None, new: str) -> str:
     if not old:
-        raise Trouble("needs an old value, but it is empty", argument="old value", expected="at least one character")
+        raise ExpressionTrouble(
+            "needs an old value, but it is empty", argument="old value", expected="at least one character"
+        )
     check_size(len(text) + text.count(old) * (len(new) - len(old)))
     return text.replace(old, new)
 
@@ -186,11 +188,11 @@ def _pattern(call: Form) -> Evaluate:
     """A closure that gives the compiled pattern. A constant pattern is compiled, or refused, at compile time."""
     argument = call.arguments[PATTERN]
     if not argument.is_constant:
-        read = call.argument(PATTERN, Kind.TEXT)
+        read = call.argument(PATTERN, ValueKind.TEXT)
         return lambda record, context: compile_pattern(read(record, context) or "")
     try:
         compiled = compile_pattern(call.constant_text(PATTERN))
-    except Trouble as trouble:
+    except ExpressionTrouble as trouble:
         raise call.error_from(trouble) from None
     return lambda record, context: compiled
 
@@ -200,7 +202,7 @@ def _check_group(call: Form) -> None:
     if pattern.is_constant and group.is_constant:
         try:
             _group(compile_pattern(call.constant_text(PATTERN)), call.constant_text(GROUP))
-        except Trouble as trouble:
+        except ExpressionTrouble as trouble:
             raise call.error_from(trouble) from None
 
 
@@ -208,5 +210,5 @@ def _group(pattern: Pattern, name: str | None) -> int:
     if name not in pattern.groups:
         known = ", ".join(group for group in pattern.groups if group != "0") or "none"
         message = f"found no group {shown(name)} in the pattern; its groups are {known}"
-        raise Trouble(message, argument="group name", expected="a group of the pattern")
+        raise ExpressionTrouble(message, argument="group name", expected="a group of the pattern")
     return pattern.groups[name]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lockstep.engine.expressions.catalogue import Example, Kind, Parameter, function
+from lockstep.engine.expressions.catalogue import Example, Parameter, ValueKind, function
 from lockstep.engine.expressions.context import EvaluationContext
-from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.errors import ExpressionTrouble
 from lockstep.engine.expressions.values import Value
 from lockstep.engine.records import DEFAULT_ACCESS
 
@@ -20,7 +20,7 @@ ROLE_FUNCTIONS = frozenset(
     ("SingleAppRoleAssignment", "AppRoleAssignmentsComplex", "AssertiveAppRoleAssignmentsComplex", "AppRoleAssignments")
 )
 
-_ASSIGNMENTS = Parameter("[appRoleAssignments]", Kind.ROLES, "the attribute appRoleAssignments")
+_ASSIGNMENTS = Parameter("[appRoleAssignments]", ValueKind.ROLES, "the attribute appRoleAssignments")
 _PERSON = {
     "appRoleAssignments": [
         {"id": "00000000-0000-0000-0000-000000000000", "value": "", "displayName": "Default Access"},
@@ -39,7 +39,7 @@ _NOT_WITH_ALL = "Do not use with the scope *Sync all users and groups*: only ass
     "SingleAppRoleAssignment",
     _ASSIGNMENTS,
     cost=150,
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="The value of the person's role, or of the first in the application's role list if there are several; null without a role.",
     remarks=_NOT_WITH_ALL,
     examples=[Example("SingleAppRoleAssignment([appRoleAssignments])", "admin", _PERSON)],
@@ -54,7 +54,7 @@ def single_app_role_assignment(assignments: Value) -> str | None:
     "AppRoleAssignmentsComplex",
     _ASSIGNMENTS,
     cost=150,
-    returns=Kind.ANY,
+    returns=ValueKind.ANY,
     meaning="All roles as objects (value, display, type, primary), added to those that the account has.",
     remarks=_NOT_WITH_ALL,
     examples=[Example("AppRoleAssignmentsComplex([appRoleAssignments])", _BOTH, _PERSON)],
@@ -67,7 +67,7 @@ def app_role_assignments_complex(assignments: Value) -> tuple[Mapping[str, Any],
     "AssertiveAppRoleAssignmentsComplex",
     _ASSIGNMENTS,
     cost=150,
-    returns=Kind.ANY,
+    returns=ValueKind.ANY,
     meaning="All roles as objects (value, display, type, primary), replacing those that the account has: a revoked role is removed.",
     remarks=_NOT_WITH_ALL,
     examples=[Example("AssertiveAppRoleAssignmentsComplex([appRoleAssignments])", _BOTH, _PERSON)],
@@ -81,7 +81,7 @@ def assertive_app_role_assignments_complex(assignments: Value) -> tuple[Mapping[
     "AppRoleAssignments",
     _ASSIGNMENTS,
     cost=150,
-    returns=Kind.VALUES,
+    returns=ValueKind.VALUES,
     meaning="The values of all roles of the person, as a multi-valued text.",
     remarks=_NOT_WITH_ALL,
     examples=[Example("AppRoleAssignments([appRoleAssignments])", ["admin", "Reader"], _PERSON)],
@@ -92,7 +92,7 @@ def app_role_assignments(assignments: Value) -> tuple[str, ...]:
 
 @function(
     "DefaultDomain",
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="The default domain of the directory; null if none is set.",
     pure=False,
     wants_context=True,
@@ -118,8 +118,8 @@ def _roles(assignments: Value) -> Iterator[Mapping[str, Any]]:
             yield role
 
 
-def _no_roles() -> Trouble:
-    return Trouble(
+def _no_roles() -> ExpressionTrouble:
+    return ExpressionTrouble(
         "needs the attribute [appRoleAssignments]", argument=_ASSIGNMENTS.name, expected="[appRoleAssignments]"
     )
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from unicodedata import category
 
-from lockstep.engine.expressions.catalogue import Example, Kind, anything, function, integer, text, word
+from lockstep.engine.expressions.catalogue import Example, ValueKind, anything, function, integer, text, word
 from lockstep.engine.expressions.diacritics import without_diacritics
-from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.errors import ExpressionTrouble
 from lockstep.engine.expressions.letter_case import lower, upper
 from lockstep.engine.expressions.values import Value, to_text, within_limit
 
@@ -22,7 +22,7 @@ _SEPARATOR_CATEGORIES = frozenset(
     "Append",
     text("source", "the text"),
     text("suffix", "the text to append"),
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Appends the suffix to the source.",
     examples=[
         Example(
@@ -42,7 +42,7 @@ def append(source: str | None, suffix: str | None) -> str | None:
 @function(
     "CStr",
     anything("value", "a number, a reference or a boolean"),
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Converts the value to text.",
     examples=[
         Example("CStr([dn])", "cn=Joe,dc=contoso,dc=com", {"dn": "cn=Joe,dc=contoso,dc=com"}),
@@ -56,7 +56,7 @@ def cstr(value: Value) -> str | None:
 @function(
     "CRef",
     text("value", "a distinguished name"),
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Converts text to a reference, for DNComponent.",
     examples=[Example("DNComponent(CRef([dn]),1)", "Joe", {"dn": "cn=Joe,ou=Sales,dc=contoso,dc=com"})],
 )
@@ -68,7 +68,7 @@ def cref(value: str | None) -> str | None:
     "Left",
     text("source", "the text"),
     integer("number of characters", "how many; a negative number returns the whole text"),
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="The first characters of the source. Null gives empty text.",
     examples=[Example('Left("John Doe", 3)', "Joh")],
 )
@@ -81,15 +81,17 @@ def left(source: str | None, count: int) -> str:
     text("source", "the text"),
     integer("start", "the first character's position, from 1"),
     integer("length", "how many characters; if omitted, to the end", optional=True),
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Characters from the middle of the source, as far as it has them.",
     examples=[Example('Mid("John",1,3)', "Joh"), Example('Mid("John","2","9")', "ohn")],
 )
 def mid(source: str | None, start: int, length: int | None = None) -> str | None:
     if start < 1:
-        raise Trouble(f"counts characters from 1, got {start} as start", argument="start", expected="1 or more")
+        raise ExpressionTrouble(
+            f"counts characters from 1, got {start} as start", argument="start", expected="1 or more"
+        )
     if length is not None and length < 0:
-        raise Trouble(f"got a length of {length}", argument="length", expected="0 or more")
+        raise ExpressionTrouble(f"got a length of {length}", argument="length", expected="0 or more")
     if source is None:
         return None
     return source[start - 1 :] if length is None else source[start - 1 : start - 1 + length]
@@ -98,7 +100,7 @@ def mid(source: str | None, start: int, length: int | None = None) -> str | None
 @function(
     "Len",
     text("source", "the text"),
-    returns=Kind.INTEGER,
+    returns=ValueKind.INTEGER,
     meaning="The number of characters in the source.",
     examples=[Example('Len("John Doe")', 8)],
 )
@@ -118,7 +120,7 @@ def length_of(source: str | None) -> int | None:
         optional=True,
     ),
     cost=24,
-    returns=Kind.INTEGER,
+    returns=ValueKind.INTEGER,
     meaning="The position of the first occurrence of the text; 0 if there is none.",
     examples=[
         Example('InStr("The quick brown fox","quick")', 5),
@@ -128,7 +130,9 @@ def length_of(source: str | None) -> int | None:
 )
 def instr(source: str | None, find: str | None, start: int | None = None, compare: str | None = None) -> int | None:
     if start is not None and start < 1:
-        raise Trouble(f"counts characters from 1, got {start} as start", argument="start", expected="1 or more")
+        raise ExpressionTrouble(
+            f"counts characters from 1, got {start} as start", argument="start", expected="1 or more"
+        )
     if source is None:
         return None
     wanted = find or ""
@@ -141,7 +145,7 @@ def instr(source: str | None, find: str | None, start: int | None = None, compar
     "NormalizeDiacritics",
     text("source", "the text"),
     cost=18,
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Replaces letters with accents by plain ones, from a fixed table (ä is a, ø is oe, ß is ss); others stay.",
     examples=[Example("NormalizeDiacritics([givenName])", "Zoe", {"givenName": "Zoë"})],
 )
@@ -158,7 +162,7 @@ def normalize_diacritics(source: str | None) -> str | None:
         optional=True,
     ),
     cost=20,
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Converts the first character of each word to upper case and all others to lower case.",
     examples=[
         Example("PCase([firstName])", "Pablo Gonsalves (Second)", {"firstName": "PABLO GONSALVES (SECOND)"}),
@@ -184,7 +188,7 @@ def pcase(source: str | None, word_separators: str | None = None) -> str | None:
     "StripSpaces",
     text("source", "the text"),
     cost=1,
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Removes spaces from the source. Other white space stays.",
     examples=[Example('StripSpaces("John Doe")', "JohnDoe")],
 )
@@ -197,7 +201,7 @@ def strip_spaces(source: str | None) -> str | None:
     text("source", "the text"),
     text("culture", "such as tr-TR; if omitted, culture-invariant", optional=True),
     cost=26,
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Converts the source to lower case.",
     remarks="A change of case alone is written unless the target attribute ignores case, as userName does.",
     examples=[
@@ -217,7 +221,7 @@ def to_lower(source: str | None, culture: str | None = None) -> str | None:
     text("source", "the text"),
     text("culture", "such as tr-TR; if omitted, culture-invariant", optional=True),
     cost=18,
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="Converts the source to upper case.",
     remarks="A change of case alone is written unless the target attribute ignores case, as userName does.",
     examples=[Example('ToUpper("se")', "SE")],
@@ -232,7 +236,7 @@ def to_upper(source: str | None, culture: str | None = None) -> str | None:
     integer("word number", "which word, from 1"),
     text("delimiters", "the characters that separate words"),
     cost=6,
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="One word of the source; an empty text if there is no such word.",
     examples=[
         Example('Word("The quick brown fox",3," ")', "brown"),

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockstep.engine.expressions.catalogue import Example, Kind, form, text
+from lockstep.engine.expressions.catalogue import Example, ValueKind, form, text
 from lockstep.engine.expressions.context import EvaluationContext
-from lockstep.engine.expressions.errors import Trouble
+from lockstep.engine.expressions.errors import ExpressionTrouble
 from lockstep.engine.expressions.values import Record, Value
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _JOHN = {"PreferredFirstName": "John", "PreferredLastName": "Smith"}
 @form(
     "SelectUniqueValue",
     text("rule", "an expression that produces a candidate value", repeats=True),
-    returns=Kind.TEXT,
+    returns=ValueKind.TEXT,
     meaning="The first value that is not in use in the application yet. Only as the outermost function.",
     remarks="Chosen once, when an account is created, regardless of *apply* in the mapping; not for matching attributes.",
     minimum=2,
@@ -40,7 +40,7 @@ _JOHN = {"PreferredFirstName": "John", "PreferredLastName": "Smith"}
     ],
 )
 def select_unique_value(call: Form) -> Evaluate:
-    rules = [call.argument(index, Kind.TEXT) for index in range(len(call.arguments))]
+    rules = [call.argument(index, ValueKind.TEXT) for index in range(len(call.arguments))]
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
         tried = 0
@@ -54,6 +54,8 @@ def select_unique_value(call: Form) -> Evaluate:
         if not tried:
             return None
         what = "the value is" if tried == 1 else f"all {tried} values are"
-        raise Trouble(f"found no unused value: {what} in use in the application", expected="a value that is not in use")
+        raise ExpressionTrouble(
+            f"found no unused value: {what} in use in the application", expected="a value that is not in use"
+        )
 
     return evaluate
