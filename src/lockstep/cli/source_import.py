@@ -92,7 +92,7 @@ def import_(
     output.one({"source": name, "dryRun": dry_run, "passes": [_row(one) for one in results]}, text=text)
     _explain(name, results, is_rehearsal=dry_run)
     if dry_run:
-        hint("Nothing was changed.")
+        hint("Nothing changed.")
     if code := _exit_code(results):
         raise click.exceptions.Exit(code)
 

@@ -78,7 +78,7 @@ def test_list_is_shown_with_what_this_shell_adds_and_every_change_is_audited(
     [
         ("app.internal:8443", "Did you mean https://app.internal:8443, or http://app.internal:8443?"),
         ("https://app.internal/scim/v2", "Did you mean https://app.internal:443?"),
-        ("10.1.2.3/8", "Did you mean 10.0.0.0/8, or 10.1.2.3 alone?"),
+        ("10.1.2.3/8", "Did you mean 10.0.0.0/8, or only 10.1.2.3?"),
         ("*.internal", "neither an origin nor a network"),
         ("0.0.0.0/0", "wider than any private network"),
         ("128.0.0.0/1", "wider than any private network"),
