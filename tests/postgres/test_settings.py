@@ -31,7 +31,7 @@ def test_flag_wins_over_the_environment() -> None:
 
 
 def test_misspelt_variable_is_refused_with_the_likely_one() -> None:
-    with pytest.raises(LockstepError, match="no setting LOCKSTEP_OUTBOUND_ALOW") as refused:
+    with pytest.raises(LockstepError, match="Unknown setting LOCKSTEP_OUTBOUND_ALOW") as refused:
         load_settings({"LOCKSTEP_OUTBOUND_ALOW": "10.0.0.0/8"})
 
     assert "Did you mean LOCKSTEP_OUTBOUND_ALLOW?" in refused.value.next_step

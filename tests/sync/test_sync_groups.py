@@ -419,10 +419,12 @@ async def test_leaver_does_not_wait_for_all_members_of_a_big_group(world: World,
 
 
 async def draining_again(world: World) -> None:
-    """The leaver is claimed and waits for a sender."""
+    """The leaver's write is journalled and waits for a sender."""
     await drain_job(world.services, world.drive, world.job)  # only wakes the drain that runs
-    await until(lambda: leaver_is_claimed(world))
+    await until(lambda: write_is_journalled(world))
 
 
-async def leaver_is_claimed(world: World) -> bool:
-    return bool(await world.value("select exists (select from dirty where lane = 1 and lease_until > now())"))
+async def write_is_journalled(world: World) -> bool:
+    return bool(
+        await world.value("select exists (select from operation where action = 'disable' and state = 'planned')")
+    )

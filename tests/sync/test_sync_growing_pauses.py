@@ -161,7 +161,8 @@ async def test_every_nonsense_is_asked_for_after_growing_pauses(
     world: World, application: ScriptedScim, asked: Asked, said: str
 ) -> None:
     came = await asked_for(world, application, asked, said, HOUR)
-    are_few(came)
+    # One 404 proves nothing, so every look at an account that seems to be gone reads it twice.
+    are_few(came[::2] if (asked, said) == (Asked.GET, "404") else came)
 
 
 @pytest.mark.full

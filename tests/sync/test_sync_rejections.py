@@ -155,7 +155,7 @@ async def test_write_that_does_more_than_was_rejected_waits_for_approval(world: 
     assert reasons == [
         (
             "Held for approval: the update of this account was rejected before, and now the account would get the role Admin and "
-            "get another userName.",
+            "get a different userName.",
         )
     ]
 

@@ -248,7 +248,7 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
 async def postpone(connection: Connection, job: str, postponed: Sequence[Postponement]) -> None:
     """Put objects off. One that changed meanwhile is due at once.
 
-    So is one that waits for an account whose owner was written meanwhile: that write could not wake an object that was still claimed.
+    So is one that waits for an account that was freed meanwhile: the write that freed it could not wake an object that was still claimed.
     """
     await connection.execute(
         """update dirty set
@@ -258,7 +258,7 @@ async def postpone(connection: Connection, job: str, postponed: Sequence[Postpon
                 when mine.resume ->> 'account' is not null and not exists (select from link
                     where link.job = dirty.job and link.kind = dirty.kind and link.target_id = mine.resume ->> 'account'
                         and link.source_id <> dirty.source_id and link.state <> 'tombstone'
-                        and coalesce(link.observed_at, '-infinity') <= mine.claimed_at) then '-infinity'
+                        and coalesce(link.freed_at, '-infinity') <= mine.claimed_at) then '-infinity'
                 else mine.not_before end,
             failures = mine.failures, first_failed_at = mine.first_failed_at, last_error = mine.last_error,
             resume = mine.resume, cycle = case when mine.keeps_cycle and dirty.version = mine.version then dirty.cycle end

@@ -100,7 +100,7 @@ def test_a_quarantine_is_shown_with_its_way_out_and_tried_again_on_request(
 
     shown = started("quarantine", "show", "documo")
     assert shown.code == 6
-    assert "is in quarantine" in shown.out and "reason" in shown.out and "next try" in shown.out
+    assert "is in quarantine" in shown.out and "reason" in shown.out and "next attempt" in shown.out
 
     started("creds", "set", "documo", "--token-stdin", stdin=f"{documo.key}\n")
     assert started("quarantine", "clear", "documo", "-o", "json").json["triesAgain"] is True

@@ -1,0 +1,10 @@
+"""When an account was last freed for others."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0022"
+down_revision = "0021"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
