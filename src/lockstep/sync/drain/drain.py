@@ -1,7 +1,7 @@
 """Drain a job: claim dirty objects until nothing is due, leavers first.
 
-One drain of a job runs in a process; a second task for it only wakes the first. A wake that comes while the first is finishing must
-not be lost: between its last look for due rows and its leaving there is no await.
+A process runs one drain per job; a second task for the job only wakes the first. A wake-up that arrives while the first is finishing
+must not be lost: there is no await between its last check for a wake-up and its removal from the list of drains.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from lockstep.sync.services import Job, Services
 
 log = structlog.get_logger()
 
-ROOM_PARTS = 4  # a slice is claimed as soon as one part is free: with larger slices senders wait for plans
-LARGEST_LOCAL_SLICE = 500  # while nobody needs the application
-OLDEST_EVERY = 10  # of so many slices, one is for those who waited longest, whatever their lane
+ROOM_PARTS = 4  # claim a slice as soon as one part is free: with larger slices, senders wait for plans
+LARGEST_LOCAL_SLICE = 500  # while no object needs the application
+OLDEST_EVERY = 10  # one slice in this many takes the objects that waited longest, in any lane
 RECHECK_SECONDS = 5.0
-DUE_RECHECK_SECONDS = 1.0  # what others hold may be done long before their lease ends
+DUE_RECHECK_SECONDS = 1.0  # objects of other workers may be done long before their lease ends
 HELP_EVERY_SECONDS = 2.0
 PREPARE_AGAIN_SECONDS = 2.0
 
 
 async def drain_job(services: Services, drive: Drive, job_id: str) -> None:
-    """Work until nothing of the job is due within a minute; at once back if this process drains it already."""
+    """Work until nothing of the job is due within a minute; returns at once if this process is already draining it."""
     running = services.drains.get(job_id)
     if running is not None:
         running.set()
@@ -53,7 +53,7 @@ async def drain_job(services: Services, drive: Drive, job_id: str) -> None:
             async with services.target(job) as (target, settings):
                 await Drain(services, drive, job, target, settings, poked).run()
         except LockstepError as refused:
-            # No credentials, or none that can be opened: the job's trouble, told where a person looks for it.
+            # Credentials are missing or cannot be decrypted: report it as a problem of the job, where a person looks for it.
             answer = Answer(
                 Verdict.UNAUTHORIZED, code="Unauthorized", detail=refused.detail, next_step=refused.next_step
             )
@@ -77,14 +77,14 @@ class Drain:
         self.pipeline = Pipeline(services, job, target, settings)
         self.room = 4 * settings.concurrency
         self._slices = 0
-        self._is_quiet = False  # the last slice needed no application
+        self._is_quiet = False  # the last slice did not need the application
         self._was_quiet = False
         self._asked_for_help_at = 0.0
         self._prepare_after = 0.0
         self._preparing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Returns when nothing is due soon, when the job may not go on, or when the process stops."""
+        """Return when nothing is due soon, the job may not continue, or the process stops."""
         conveyor = asyncio.create_task(self.pipeline.run(), name=f"drain {self.job.id}")
         work = asyncio.create_task(self._work(), name=f"claims {self.job.id}")
         try:
@@ -103,7 +103,7 @@ class Drain:
             self.poked.clear()
             await self._drain_what_is_due()
             if not self.poked.is_set() or self._must_stop():
-                # No await from here on: whoever pokes now finds no drain and starts one.
+                # No await from here on: a later wake-up finds no drain and starts one.
                 self.services.drains.pop(self.job.id, None)
                 return
 
@@ -125,7 +125,7 @@ class Drain:
         await cycle_frame.close(self.services, self.job)
 
     async def _may_go_on(self) -> bool:
-        """Whether there may be work; where the application wants quiet for a moment only, that is waited for here."""
+        """Whether the drain may work; waits here if the application wants quiet only for a moment."""
         while not await cycle_frame.may_go_on(self.services, self.job, self.target):
             quiet = self.pipeline.seconds_to_wait
             if not 0 < quiet <= self.services.times.longest_wait_seconds or self._must_stop():
@@ -141,16 +141,16 @@ class Drain:
         return bool(self.services.stopping.is_set() or self.pipeline.stop_claiming)
 
     async def _find_room(self) -> bool:
-        """Whether another slice may be claimed now; waits while the pipeline is full or the application wants quiet."""
+        """Whether another slice may be claimed now; waits if the pipeline is full or the application wants quiet."""
         if self.pipeline.seconds_to_wait:
             self._was_quiet = True
             if self.pipeline.seconds_to_wait > self.services.times.longest_wait_seconds:
-                self.pipeline.stop_claiming = "quiet"  # the sweep begins another drain when it is over
+                self.pipeline.stop_claiming = "quiet"  # the sweep starts another drain afterwards
             else:
                 await self._wait(min(self.pipeline.seconds_to_wait, RECHECK_SECONDS))
             return False
         if self._was_quiet:
-            # One probe goes first: what is down still must not meet everything that waits.
+            # Send one probe first: an application that is still down must not receive all the queued work.
             self._was_quiet = False
             if not await cycle_frame.may_go_on(self.services, self.job, self.target):
                 self._was_quiet = True
@@ -167,7 +167,7 @@ class Drain:
         limit = max(room, LARGEST_LOCAL_SLICE) if self._is_quiet else room
         self._slices += 1
         claimed_at = time.monotonic()
-        # A claim that a crash loses is no harm: nothing is sent before the journal, which is durable and asks for the lease.
+        # Losing a claim in a crash is harmless: every write is journalled first, durably, and the journal checks the lease.
         async with pipelined(self.services.pool, is_durable=False) as connection:
             frame = await cycle_frame.frame_of(connection, self.job.id)
             self._prepare_if_needed(frame)
@@ -180,7 +180,7 @@ class Drain:
                 up_to_lane=frame.up_to_lane,
                 oldest_first=self._slices % OLDEST_EVERY == 0,
             )
-            # Read after the claim: whatever marked these rows is in what we read now.
+            # Read after the claim: the job then includes every change that marked these rows.
             self.job = self.pipeline.job = await self.services.read_job(connection, self.job.id)
             if not self.job.row.is_on or is_held(self.job.row.quarantine):
                 self.pipeline.stop_claiming = "paused"
@@ -205,7 +205,7 @@ class Drain:
             self.pipeline.changed.set()
 
     async def _wait_for_due(self) -> bool:
-        """Wait for what is due within a minute; False when there is nothing to wait for."""
+        """Wait for objects due within a minute; False if there is nothing to wait for."""
         until_prepared = self._prepare_after - time.monotonic()
         if self._preparing is not None or until_prepared > 0:
             await self._wait(RECHECK_SECONDS if self._preparing is not None else until_prepared)
@@ -219,14 +219,14 @@ class Drain:
         return True
 
     async def _flush(self) -> None:
-        """Wait until what is under way has been recorded."""
+        """Wait until everything in flight is recorded."""
         while self.pipeline.in_flight:
             self.pipeline.changed.clear()
             if self.pipeline.in_flight:
                 await self.pipeline.changed.wait()
 
     async def _wait(self, seconds: float) -> None:
-        """Wait until something changed, at most *seconds*."""
+        """Wait until something changes, at most *seconds*."""
         waits: Sequence[asyncio.Task[object]] = [
             asyncio.create_task(event.wait()) for event in (self.pipeline.changed, self.poked, self.services.stopping)
         ]
@@ -239,7 +239,7 @@ class Drain:
         self.poked.clear()
 
     async def _ask_for_help(self, claimed: int) -> None:
-        """A big job is drained by several workers: the next task for it may be taken on another machine."""
+        """Defer another task for a large job, so that a worker on another machine can take it and drain the job too."""
         if claimed < self.room // ROOM_PARTS or time.monotonic() - self._asked_for_help_at < HELP_EVERY_SECONDS:
             return
         self._asked_for_help_at = time.monotonic()

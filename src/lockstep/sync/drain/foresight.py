@@ -1,7 +1,7 @@
-"""What waits behind a write that the guards look at: planned ahead, without the application, before the first of many is sent.
+"""Plan ahead the objects queued behind a guarded write, without the application, before the first of many is sent.
 
-A change that marks a department is a burst. Its objects are judged together, by what all of them would do, for as long as they are
-under way: those that are held meanwhile count on, or the last ones of a burst would pass for harmless.
+A change that marks a whole department is a burst. Its objects are judged together, by what all of them would do, while any of them is
+in progress: held objects keep counting; otherwise the tail of a burst would look harmless.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from lockstep.sync.planning.planner import NotKnown, PlanResult, SliceFacts
 from lockstep.sync.services import Job, Services
 
 PAGE = 500
-# So many new accounts show what share of them gets power; a first cycle of everybody is not planned twice.
+# Enough new accounts to show which share of them gets power, without planning all of a first cycle twice.
 MOST_NEW_AHEAD = 2_000
 
 
 @dataclass(slots=True)
 class Burst:
-    """Objects that were marked together, as far as they were read together."""
+    """Objects that were read ahead together, which stands for marked together."""
 
     total: Tally = field(default_factory=Tally)
     passed: Tally = field(default_factory=Tally)
@@ -37,32 +37,32 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Where to look: up to which lane, among objects that have an account or among those that have none."""
+    """Which waiting objects to read: up to which lane, and those with an account or those without."""
 
     up_to_lane: int
     linked: bool
 
     @classmethod
     def behind(cls, claim: Claim, prepared: PreparedObject) -> Queue:
-        """The queue that *prepared* was taken from. A leaver looks among leavers, so as not to wait for everybody's plan."""
+        """The queue that *prepared* came from. A leaver is compared only with leavers, so that it does not wait for all plans."""
         linked = prepared.link is not None and prepared.link.state in (LinkState.LIVE, LinkState.DISABLED)
         return cls(claim.lane if claim.lane == Lane.LEAVERS.number else Lane.RECONCILE.number, linked)
 
 
 class Foresight:
-    """One drain's view ahead."""
+    """What one drain has planned ahead."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._bursts: dict[tuple[str, str], Burst] = {}
-        self._seen: dict[Queue, int] = {}  # the newest mark that was planned ahead
-        self._count: dict[Queue, int] = {}  # how many wait that were not; forgotten with every slice
+        self._seen: dict[Queue, int] = {}  # the newest mark planned ahead
+        self._count: dict[Queue, int] = {}  # queued objects not planned ahead yet; reset for every slice
 
     def new_slice(self) -> None:
         self._count.clear()
 
     def waiting(self, plan: Plan) -> Tally | None:
-        """What the others of its burst would do; None where *plan* is of no burst that was read."""
+        """What the other objects of its burst would do; None if *plan* belongs to no burst that was read."""
         burst = self._bursts.get((plan.kind.value, plan.source_id))
         return None if burst is None else burst.total - burst.passed - tally_of(plan)
 
@@ -72,7 +72,7 @@ class Foresight:
             burst.passed += tally_of(plan)
 
     async def at_most(self, job: Job, queue: Queue) -> Tally:
-        """An upper bound of what waits, from a count alone."""
+        """An upper bound for the queued changes, from a count alone."""
         if queue not in self._count:
             async with self._services.pool.connection() as connection:
                 self._count[queue] = await queue_ahead.count_waiting(
@@ -83,7 +83,7 @@ class Foresight:
         return Tally(count, count, count, count, creates=new, new_grants=new)
 
     async def read(self, job: Job, queue: Queue, *, cycle: int | None) -> None:
-        """Plan what waits and was not planned ahead yet, as one burst."""
+        """Plan the queued objects that were not planned ahead yet, as one burst."""
         burst, read = Burst(), 0
         while queue.linked or read < MOST_NEW_AHEAD:
             async with self._services.pool.connection() as connection:
@@ -133,13 +133,13 @@ class Foresight:
 
 
 def _is_rejected(known: SliceFacts, plan: Plan) -> bool:
-    """Whether it is not going to be sent, because somebody rejected it."""
+    """Whether *plan* will not be sent because it was rejected."""
     rejection = known.rejected.get(plan.source_id)
     return rejection is not None and keep_rejected(plan, rejection, app="") is not None
 
 
 async def _foreseen(pages: Pages, prepared: PreparedObject) -> PlanResult | None:
-    """The plan as far as it shows without the application: a person for whom it was not asked gets a new account."""
+    """The plan as far as it is known without the application: an object that still needs a match counts as a new account."""
     try:
         return await pages.plan(prepared)
     except NotKnown:

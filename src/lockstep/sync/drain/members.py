@@ -1,9 +1,9 @@
-"""Keep the members of a provisioned group in step: the difference, in chunks, each an operation of its own.
+"""Keep the members of a provisioned group in step: send the difference in chunks, each an operation of its own.
 
-A big group takes turns with what goes before it: after each chunk it gives its sender up to a leaver who waits for one.
+A large group yields to work with priority: after each chunk it gives up its sender if, for example, a leaver waits for one.
 
-Adding a member that is there and removing one that is not change nothing, so a chunk with an unknown end is simply part of the next
-difference. Members of the application that we did not set are never touched.
+Adding a present member and removing an absent one are idempotent, so a chunk whose outcome is unknown is simply part of the next
+difference. Members that the application has and we did not add are never touched.
 """
 
 from __future__ import annotations
@@ -39,34 +39,36 @@ from lockstep.sync.services import Job, Services
 
 CHUNK = 100
 PAGE = 10_000
-NO_END = frozenset({Verdict.AMBIGUOUS, Verdict.THROTTLED})  # of the latter, 503 may come from a proxy in front
+NO_END = frozenset(
+    {Verdict.AMBIGUOUS, Verdict.THROTTLED}
+)  # THROTTLED: a 503 may come from a proxy in front of the application
 _TOO_MUCH = frozenset({413})
-MOST_REFUSED = 20  # one by one; where it is more, it is not the members that the application does not like
+MOST_REFUSED = 20  # members refused one by one; with more, the members are not the cause
 
 
 @dataclass(slots=True)
 class MembersResult:
-    """*answer* is the one that stopped it; None when all is in step."""
+    """*answer*: the answer that stopped the run; None if all members are in step."""
 
     added: int = 0
     removed: int = 0
     requests: int = 0
     answer: Answer | None = None
     is_group_gone: bool = False
-    is_interrupted: bool = False  # the rest comes with the group's next turn
-    is_read_back: bool = False  # a sample: what was written is compared with what the application shows
+    is_interrupted: bool = False  # the remaining chunks follow in the group's next turn
+    is_read_back: bool = (
+        False  # compare what was written with what the application shows, though only noted members were compared
+    )
     removed_ids: set[str] = field(default_factory=set)
     unkept: Failure | None = None
     not_kept: int = 0
     unverified: int = 0
-    refused: dict[str, tuple[MemberChange, Answer]] = field(
-        default_factory=dict
-    )  # by member: what the application said
+    refused: dict[str, tuple[MemberChange, Answer]] = field(default_factory=dict)  # by member: the application's answer
 
 
 @dataclass(slots=True)
 class MemberSync:
-    """One group's run."""
+    """The synchronization of one group's members."""
 
     services: Services
     job: Job
@@ -77,17 +79,17 @@ class MemberSync:
     chunk: int = CHUNK
     must_give_way: Callable[[], bool] = lambda: (
         False
-    )  # to what goes before groups and has no sender; asked after each chunk
+    )  # to work with priority that waits for a sender; asked after each chunk
     result: MembersResult = field(default_factory=MembersResult)
 
     @property
     def noted_only(self) -> bool:
-        """Whether comparing the members that were noted as changed is enough: nothing but members brought us here."""
+        """Whether it is enough to compare the members noted as changed: the group was claimed only because of members."""
         claim = self.claim
         return claim.is_about_members and not claim.members_due and claim.resume.stage is not Stage.SETTLED
 
     async def outcome(self) -> tuple[Outcome, Answer | None]:
-        """Bring the members in step; what to record for the group, and the answer that stopped it, if one did."""
+        """Bring the members in step. Return what to record for the group, and the answer that stopped the run, if any."""
         result = await self.run()
         counts = {
             "membersAdded": result.added,
@@ -117,7 +119,7 @@ class MemberSync:
             outcome = replace(outcomes.without_write(self.claim, self.planned), counted=counted)
         else:
             wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
-            # What was accepted is progress: the pauses begin short again.
+            # Accepted changes are progress: the pauses start short again.
             is_progress = bool(result.added or result.removed)
             outcome = failed_look(
                 outcomes.as_new(self.claim) if is_progress else self.claim, result.answer, moment=self.services.moment(), wait=wait,
@@ -128,8 +130,8 @@ class MemberSync:
         return replace(outcome, requests=requests, more_counts=more), result.answer
 
     async def run(self) -> MembersResult:
-        """Send what differs until nothing does, or until an answer stops it."""
-        # Whoever is being linked this moment is waited for: what is noted of them before must not be forgotten without them.
+        """Send the differences until there are none left or an answer stops the run."""
+        # Wait for links that are being written now, so that notes about those members are not discarded unseen.
         async with transaction(self.services.pool) as connection:
             await references.lock_references(connection, self.job.id)
             seen = await target_members.newest_note(connection, self.job.id, self.claim.source_id)
@@ -152,7 +154,7 @@ class MemberSync:
         return self.result
 
     async def _read_back(self) -> None:
-        """Compare what was written with what the application shows; what it did not keep is sent again with the group's retry."""
+        """Compare what was written with what the application shows; changes that it did not keep are sent again when the group is retried."""
         wrote = self.result.added or self.result.removed
         if not wrote or (self.noted_only and not self.result.is_read_back):
             return
@@ -177,7 +179,7 @@ class MemberSync:
             await target_members.mark_unsure(connection, self.job.id, unsure)
 
     async def _tell_unseen(self, why: Unseen) -> None:
-        """Members that the application does not show are written, and not known to be there."""
+        """Report that the written changes could not be verified because the application does not show the members."""
         if why is Unseen.NOT_READ:
             return
         self.result.unverified = self.result.added + self.result.removed
@@ -187,12 +189,12 @@ class MemberSync:
             await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
 
     def _without_some(self) -> Outcome:
-        """All are in step but those whom the application refused: they are tried again with the group, and apart from the others."""
+        """All members are in step except those the application refused: they are retried with the group, separately from the others."""
         failure = refusal(list(self.result.refused.values()))
         return replace(self._failed(failure, refused=tuple(self.result.refused)), is_logged=True)
 
     def _failed(self, failure: Failure, *, refused: tuple[str, ...] = ()) -> Outcome:
-        """The group itself is in step and its members are not: a failure about references. *refused*: members to send last."""
+        """The group is in step but its members are not: a reference failure. *refused*: the members to send last in the retry."""
         outcome = outcomes.refused(self.claim, self.planned, failure, moment=self.services.moment())
         assert outcome.postponed is not None  # noqa: S101
         resume = replace(outcome.postponed.resume, is_about_references=True, refused_members=refused)
@@ -200,7 +202,7 @@ class MemberSync:
         return replace(outcome, counted=counted, postponed=replace(outcome.postponed, resume=resume))
 
     async def _send_page(self, page: Sequence[MemberChange]) -> bool:
-        """Send what differs; those who were refused last time come last, so that they hold up nobody."""
+        """Send the differences; members refused last time come last, so that they do not delay the others."""
         doubtful = frozenset(self.claim.resume.refused_members)
         return await self._send_all([one for one in page if one.member_id not in doubtful]) and await self._send_all(
             [one for one in page if one.member_id in doubtful]
@@ -230,12 +232,12 @@ class MemberSync:
         return True
 
     async def _narrow_down(self, part: Sequence[MemberChange], answer: Answer) -> bool:
-        """*part* was refused with *answer*: halve it until only those are left out because of whom it was."""
+        """Split *part*, refused with *answer*, in halves until only the members that caused the refusal are left out."""
         if len(part) == 1:
             self.result.refused[part[0].member_id] = (part[0], answer)
             if len(self.result.refused) <= MOST_REFUSED:
                 return True
-            self.result.answer = answer  # then it is not about members
+            self.result.answer = answer  # too many: the members are not the cause
             return False
         middle = len(part) // 2
         for half in (part[:middle], part[middle:]):
@@ -252,7 +254,7 @@ class MemberSync:
         return True
 
     async def _is_about_members(self, answer: Answer) -> bool:
-        """Whether *answer* may be because of a member. Not found may be said of a member, or of the group itself."""
+        """Whether a member may be the cause of *answer*. "Not found" may mean a member or the group itself, so look for the group."""
         if not may_be_about_members(answer):
             return False
         if answer.verdict is not Verdict.GONE:
@@ -267,9 +269,9 @@ class MemberSync:
         return found is not None
 
     async def _send_chunk(self, part: Sequence[MemberChange]) -> Answer | None:
-        """Journal, send and record one chunk; None when the group is no longer ours."""
+        """Journal, send and record one chunk. Return None if the group is no longer ours."""
         operation_id = new_id()
-        # Before the journal: what stands there is sent without delay.
+        # Wait before the journal entry: a journalled operation is sent without delay.
         await self.services.turns(self.job).wait()
         async with pipelined(self.services.pool) as connection:
             entry = chunk_entry(self.claim, self.planned, operation_id, part)
@@ -283,11 +285,11 @@ class MemberSync:
         )
         self.result.requests += max(1, len(answer.exchanges))
         async with pipelined(self.services.pool) as connection:
-            # While it was under way an account may have been deleted, and made again for somebody else.
+            # During the request an account may have been deleted and created again for someone else.
             left = await target_members.hold_accounts(connection, self.job.id, part) if answer.is_done else []
             is_unknown = not answer.is_done and answer.verdict in NO_END
             if self.claim.attempt not in await dirty.fence(connection, self.job.id, [self.claim]):
-                # Whoever has the group now must not count on what it held before this request.
+                # The worker that holds the group now must not rely on what the group contained before this request.
                 await journal.reopen(connection, self.job.id, [SettledOperation(operation_id, "confirmed")])
                 return None
             if is_unknown:
@@ -316,7 +318,7 @@ class MemberSync:
 
 
 def has_members(planned: PlanResult) -> bool:
-    """Whether the object is a group whose members are provisioned and whose account is there once its plan is carried out."""
+    """Whether the object is a group with provisioned members whose account exists after its plan is carried out."""
     plan, mapping = planned.plan, planned.prepared.mapping
     return (
         plan.kind is ObjectKind.GROUP
@@ -327,7 +329,7 @@ def has_members(planned: PlanResult) -> bool:
 
 
 def _is_step_of_search(part: Sequence[MemberChange], answer: Answer) -> bool:
-    """A refusal of many that is narrowed down is no news: that of the one whom it is about is."""
+    """Whether *part* is a refused batch that will be split: it is not logged; the refusal of the single member is."""
     return len(part) > 1 and may_be_about_members(answer)
 
 

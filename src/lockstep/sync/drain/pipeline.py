@@ -1,7 +1,7 @@
-"""The conveyor of one drain: looks and writes go to the application side by side, the journal goes before every write, records after.
+"""The pipeline of one drain: send looks and writes concurrently, journal every write before it is sent, record outcomes in batches.
 
-Nothing is sent that the journal does not hold, nor when our lease may end before the answer's deadline. Whatever is in here is
-counted by `in_flight`; claiming stops when that is too much, so nothing piles up in memory.
+A write is sent only if it is in the journal and our lease outlasts the deadline for its answer. `in_flight` counts all objects in the
+pipeline; claiming stops when there are too many, so memory use stays bounded.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ BATCH_SECONDS = 0.02
 MOST_PER_SENDER = 4  # objects in memory whose outcome is open
 MOST_UNRECORDED = 200
 IN_VAIN = application_health.NO_ANSWER | application_health.NEEDS_SOMEBODY
-DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the object's: the drain ends, and the sweep begins another
-CONTENDER_WAIT = timedelta(seconds=0.1)  # doubled with every look
-SHORT_WAIT_SECONDS = 2.0  # for the application; anything longer gives the objects back
+DATABASE_TROUBLE = (psycopg.Error, OSError)  # not caused by an object: the drain ends and the sweep starts another
+CONTENDER_WAIT = timedelta(seconds=0.1)  # doubles with every look
+SHORT_WAIT_SECONDS = 2.0  # for the application; for a longer wait the objects are given back
 
 
 class Pipeline:
-    """One drain's work under way."""
+    """The work of one drain that is in progress."""
 
     def __init__(
         self,
@@ -71,11 +71,11 @@ class Pipeline:
         self.settings = settings
         self.lease_seconds = settings.deadline_seconds + services.times.lease_margin_seconds
         self.in_flight: dict[int, Claim] = {}
-        self.changed = asyncio.Event()  # something was recorded, or the application was found to be out of reach
-        self.stop_claiming = ""  # why, once it is so
+        self.changed = asyncio.Event()  # set when an outcome is recorded or the application is found unreachable
+        self.stop_claiming = ""  # the reason, once claiming has stopped
         self._leases = Leases(services, job.id, self.lease_seconds)
-        self._undecided: set[int] = set()  # attempts in flight whose outcome is not known yet
-        self._in_vain = set(Asked)  # kinds of requests of which failures may be on record that a next answer ends
+        self._undecided: set[int] = set()  # attempts in flight whose outcome is still unknown
+        self._in_vain = set(Asked)  # kinds of requests whose recorded failures the next answer must reset
         self._guard = Guard(services)
         self._decisions: dict[int, Decisions] = {}  # by attempt
         self._contenders = Contenders()
@@ -94,7 +94,7 @@ class Pipeline:
                 group.create_task(self._serve(), name=f"sender {number}")
 
     def admit(self, claims: Iterable[Claim], *, claimed_at: float) -> None:
-        """Take responsibility for claimed objects; *claimed_at* is monotonic, from before the claim."""
+        """Take responsibility for claimed objects; *claimed_at* is monotonic time, read before the claim."""
         self._guard.new_slice()
         for claim in claims:
             self.in_flight[claim.attempt] = claim
@@ -102,12 +102,12 @@ class Pipeline:
             self._undecided.add(claim.attempt)
 
     def room(self) -> int:
-        """How many more objects may come in. What only waits for its record does not keep senders from working."""
+        """How many more objects may be admitted. Objects that only wait to be recorded do not occupy a sender, so they have their own limit."""
         most = MOST_PER_SENDER * self.settings.concurrency
         return min(most - len(self._undecided), most + MOST_UNRECORDED - len(self.in_flight))
 
     def note_decisions(self, claim: Claim, decisions: Decisions) -> None:
-        """Something of the object waits for a decision already, was approved and not sent yet, or was rejected."""
+        """Remember that a change of the object is held, was approved but not sent yet, or was rejected."""
         self._decisions[claim.attempt] = decisions
 
     def look(self, work: Look | Settle) -> None:
@@ -130,7 +130,7 @@ class Pipeline:
 
     @property
     def seconds_to_wait(self) -> float:
-        """How long the application must not be asked."""
+        """How long no request may be sent to the application."""
         return self._turns.quiet_seconds
 
     @property
@@ -153,7 +153,7 @@ class Pipeline:
                 await self._sync_members(work)
 
     async def _may_send(self, work: Work) -> bool:
-        """Wait a little if the application asked for it; give the object back where it cannot be sent."""
+        """Wait briefly if the application asked for it; give the object back if it cannot be sent."""
         if 0 < self.seconds_to_wait <= SHORT_WAIT_SECONDS:
             await asyncio.sleep(self.seconds_to_wait)
         is_lease_long_enough = self._leases.seconds_left(work.claim.attempt) > self.settings.deadline_seconds
@@ -223,7 +223,7 @@ class Pipeline:
             await self.sort_out(work.claim, found)
 
     async def sort_out(self, claim: Claim, planned: PlanResult) -> None:
-        """Send a plan on its way, past the guards: to the journal where it writes, else to the records."""
+        """Check a plan against the guards and pass it on: to the journal if it writes, otherwise to the records."""
         decisions = self._decisions.get(claim.attempt, NOTHING_DECIDED)
         planned = await self._guard.pass_or_hold(self.job, claim, planned, decisions)
         if planned.plan.action is Action.NONE and members.has_members(planned):
@@ -245,7 +245,7 @@ class Pipeline:
             self.done(outcome)
 
     def fault(self, claim: Claim) -> None:
-        """Our own mistake with one object: it goes to the retry list with what a person needs to report it; the others go on."""
+        """Handle a bug of ours in one object: it goes to the retry list with what a person needs to report it; the others continue."""
         log.error("object_fault", kind=claim.kind, object=claim.source_id, trace=traceback.format_exc())
         failure = Failure(
             "InternalError",
@@ -255,7 +255,7 @@ class Pipeline:
         self.done(refused(claim, None, failure, moment=self.services.moment()))
 
     async def _notice(self, answer: Answer, asked: Asked) -> None:
-        """What an answer means for the whole application rather than for one object."""
+        """Handle what an answer means for the whole application rather than for one object."""
         if answer.verdict not in IN_VAIN:
             await self._answered(asked)
             return
@@ -265,7 +265,7 @@ class Pipeline:
             self.changed.set()
 
     async def _answered(self, asked: Asked) -> None:
-        """The application gave an answer to what was *asked*, if only a refusal: failures in a row are counted from the start."""
+        """The application answered a request of kind *asked*, if only with a refusal: reset its count of consecutive failures."""
         if asked in self._in_vain:
             self._in_vain.discard(asked)
             await application_health.answered(self.services, self.job, asked)
@@ -286,11 +286,11 @@ class Pipeline:
                     self._queue.put(write)
                 elif write.operation_id in too_late | rivals:
                     self._look_again_soon(write, "Another object was linked to the account")
-                else:  # taken over by somebody else
+                else:  # another worker took the object over
                     self._forget([write.claim])
 
     def _look_again_soon(self, work: Write, reason: str) -> None:
-        """Wait for whoever was first, but not for ever: then the object fails, and is tried again like others that do."""
+        """Wait for the object that came first, a limited number of times; after that the object fails and is retried like any other."""
         if work.claim.resume.looks >= outcomes.MOST_UNCERTAIN_LOOKS:
             failure = Failure(UNDER_WAY, reason, "Nothing to do: Lockstep retries.")
             moment = self.services.moment()
@@ -324,7 +324,7 @@ class Pipeline:
                 for one in batch:
                     await self._record([one])
                 return
-            # Somebody else was linked to the account while we looked, or the application said what cannot be stored: this one is refused.
+            # Another object was linked to the account while we looked, or the answer cannot be stored: this object is refused.
             one = batch[0]
             failure = unrecordable(violated)
             still_open = outcomes.unlinked(one)
