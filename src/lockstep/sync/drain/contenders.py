@@ -1,6 +1,7 @@
-"""Objects that would get one and the same account: one goes first, the others look again once it is on record.
+"""Objects that compete for the same account: one goes first, the others look again after it is recorded.
 
-Without this, whoever is told "exists already" would find the account that another object has just made, and write itself over it.
+Otherwise an object whose create is answered with "already exists" would find the account that another object has just created, and
+overwrite it with its own values.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ Key = tuple[str, str, str]
 
 
 class Contenders:
-    """Who of one drain is at which account."""
+    """Which attempt of this drain holds which account."""
 
     def __init__(self) -> None:
         self._held: dict[Key, int] = {}  # by attempt
         self._keys: dict[int, tuple[Key, ...]] = {}
 
     def enter(self, attempt: int, planned: PlanResult) -> bool:
-        """Whether nobody else is at the account that this plan makes or takes; it is held until `leave`."""
+        """Claim the account that this plan creates or links, until `leave`; False if another attempt holds it."""
         keys = _keys(planned)
         if any(self._held.get(key, attempt) != attempt for key in keys):
             return False

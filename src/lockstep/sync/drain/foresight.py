@@ -29,7 +29,7 @@ MOST_NEW_AHEAD = 2_000
 
 @dataclass(slots=True)
 class Burst:
-    """Objects that were read ahead together, which stands for marked together."""
+    """Objects that were marked together, as far as they were also read together."""
 
     total: Tally = field(default_factory=Tally)
     passed: Tally = field(default_factory=Tally)

@@ -1,7 +1,7 @@
-"""The leases of one drain: renewed while the work goes on, and known to the second, so that nothing is sent that outlives its own.
+"""The leases of one drain: renewed while the work continues, with known ends, so that no request is sent that could outlive its lease.
 
-Our idea of a lease's end is counted from before the statement that made it, on a clock that nobody sets: it is never later than
-the database's.
+We count a lease's end from a time read before the statement that created it, on the monotonic clock: our end is never later than the
+database's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lockstep.sync.services import Services
 
 
 class Leases:
-    """When our hold on each attempt ends."""
+    """When our lease on each attempt ends."""
 
     def __init__(self, services: Services, job: str, lease_seconds: float) -> None:
         self._services = services
@@ -32,7 +32,7 @@ class Leases:
         return self._ends.get(attempt, 0.0) - time.monotonic()
 
     async def keep(self) -> None:
-        """Renew until cancelled. What is not renewed was taken over, or is recorded just now."""
+        """Renew until cancelled. A lease that was not renewed was taken over or is being recorded."""
         while True:
             await asyncio.sleep(self._services.times.lease_renewal_seconds)
             attempts = list(self._ends)

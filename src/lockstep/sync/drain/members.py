@@ -39,11 +39,9 @@ from lockstep.sync.services import Job, Services
 
 CHUNK = 100
 PAGE = 10_000
-NO_END = frozenset(
-    {Verdict.AMBIGUOUS, Verdict.THROTTLED}
-)  # THROTTLED: a 503 may come from a proxy in front of the application
+NO_END = frozenset({Verdict.AMBIGUOUS, Verdict.THROTTLED})  # a 503 counts as THROTTLED and may come from a proxy
 _TOO_MUCH = frozenset({413})
-MOST_REFUSED = 20  # members refused one by one; with more, the members are not the cause
+MOST_REFUSED = 20  # members refused singly; beyond that, the members are not the cause
 
 
 @dataclass(slots=True)
@@ -56,9 +54,7 @@ class MembersResult:
     answer: Answer | None = None
     is_group_gone: bool = False
     is_interrupted: bool = False  # the remaining chunks follow in the group's next turn
-    is_read_back: bool = (
-        False  # compare what was written with what the application shows, though only noted members were compared
-    )
+    is_read_back: bool = False  # a member is in the sample, or an answer shows other members than expected
     removed_ids: set[str] = field(default_factory=set)
     unkept: Failure | None = None
     not_kept: int = 0
@@ -154,7 +150,7 @@ class MemberSync:
         return self.result
 
     async def _read_back(self) -> None:
-        """Compare what was written with what the application shows; changes that it did not keep are sent again when the group is retried."""
+        """Compare what was written with what the application shows; what it did not keep is sent again when the group is retried."""
         wrote = self.result.added or self.result.removed
         if not wrote or (self.noted_only and not self.result.is_read_back):
             return

@@ -102,7 +102,7 @@ class Pipeline:
             self._undecided.add(claim.attempt)
 
     def room(self) -> int:
-        """How many more objects may be admitted. Objects that only wait to be recorded do not occupy a sender, so they have their own limit."""
+        """How many more objects may be admitted. Objects that only wait to be recorded occupy no sender and have their own limit."""
         most = MOST_PER_SENDER * self.settings.concurrency
         return min(most - len(self._undecided), most + MOST_UNRECORDED - len(self.in_flight))
 

@@ -1,6 +1,6 @@
-"""Send one journalled write, and say what its answer means.
+"""Send one journalled write and decide what its answer means.
 
-A write that may or may not have happened is never repeated: its operation stays open, and the next claim looks first.
+A write whose outcome is unknown is never repeated: its operation stays open, and the next claim looks at the application first.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ log = structlog.get_logger()
 
 GONE_TEXT = "The application reports that the account does not exist"
 UNKEPT = "The application reported success, but its response shows the account unchanged"
-LOOKS_AT_SILENCE = 1  # at an account whose essential values were accepted and are not there
+LOOKS_AT_SILENCE = 1  # at an account that lacks essential values the application accepted
 OTHER_TEXT = "The application answered with a different account than the one to be created"
 
 
 async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answer:
-    """Send what the plan says. Never raises for what the application or the network does."""
+    """Send the write that the plan describes. Never raises for an error of the application or the network."""
     end = asyncio.get_running_loop().time() + deadline_seconds
     try:
         async with asyncio.timeout_at(end):
@@ -52,7 +52,7 @@ async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answ
     except TargetError as failed:
         return failed.answer
     except Exception:
-        # Whether it was sent, nobody knows: so it is treated.
+        # Nobody knows whether it was sent, so assume that it may have been.
         log.error("send_fault", operation=write.operation_id, trace=traceback.format_exc())
         return Answer(Verdict.AMBIGUOUS, code="InternalError", detail="An internal error occurred while sending")
 
@@ -96,7 +96,7 @@ async def _create(target: Target, write: Write) -> Answer:
 def outcome_of(
     write: Write, answer: Answer, *, moment: Moment, seconds: float, wait: timedelta, initiated_by: str
 ) -> Outcome:
-    """What to record for *answer*. *wait*: how long after an ambiguous answer the application is looked at."""
+    """What to record for *answer*. *wait*: the time from an ambiguous answer to the next look at the application."""
     claim, planned, operation = write.claim, write.planned, write.operation_id
     requests = outcomes.requests_of(answer)
     looks = claim.resume.looks
@@ -119,7 +119,7 @@ def outcome_of(
 
     match answer.verdict:
         case Verdict.DONE_ALREADY if planned.plan.action is Action.DELETE and looks < outcomes.MOST_LOOKS_AGAIN:
-            # Not found is no proof that it is gone: it is read before anybody believes it.
+            # "Not found" does not prove that the account is gone, so read it first.
             return again(GONE_TEXT, "ambiguous")
         case Verdict.DONE if planned.plan.action is Action.CREATE and not _is_answer_to(planned, answer):
             if looks < outcomes.MOST_LOOKS_AGAIN:
@@ -142,7 +142,7 @@ def outcome_of(
         case Verdict.AMBIGUOUS if looks < outcomes.MOST_UNCERTAIN_LOOKS:
             return again(answer.detail, "ambiguous")
         case Verdict.THROTTLED:
-            # 503 may come from a proxy behind which the request went on.
+            # A 503 may come from a proxy that passed the request on.
             was_refused = not answer.exchanges or answer.exchanges[-1].status == 429
             state = "dropped" if was_refused else "ambiguous"
             return _not_taken(claim, answer, moment=moment, wait=wait, settled=settled(state), requests=requests)
@@ -156,7 +156,7 @@ def outcome_of(
 
 
 def _may_be_of_before(planned: PlanResult, answer: Answer) -> bool:
-    """Whether *answer* shows the account unlike it must be now: some show it as it was, so it is read before that is a failure."""
+    """Whether *answer* may show the account as it was before. Some applications answer so: look before calling it a failure."""
     return planned.plan.action is not Action.CREATE and kept_values.is_refused_silently(answer)
 
 
@@ -169,14 +169,14 @@ def _not_taken(
     settled: tuple[SettledOperation, ...] = (),
     requests: int,
 ) -> Outcome:
-    """The outcome where the application took no request. What our own turns held back was never sent, and counts for nothing."""
+    """The outcome if the application took no request. A request held back by our own turns was never sent and does not count."""
     if answer.verdict is Verdict.THROTTLED and not answer.exchanges:
         return giving_back.not_sent(claim, due=answer.retry_at, settled=settled)
     return giving_back.put_off(claim, answer, first=wait, moment=moment, settled=settled, requests=requests)
 
 
 def _is_answer_to(planned: PlanResult, answer: Answer) -> bool:
-    """Whether the account that a create was answered with is the one that was sent, as far as it shows."""
+    """Whether the account in the answer to a create is the one we sent, as far as the answer shows."""
     account, mapping = answer.account, planned.prepared.mapping
     if account is None or mapping is None:
         return account is not None
@@ -194,7 +194,7 @@ def failed_look(
     initiated_by: str = SYSTEM,
     is_unsettled: bool = False,
 ) -> Outcome:
-    """The outcome where the application could not be read: nothing is known, so nothing is decided."""
+    """The outcome if the application could not be read: nothing is known, so nothing is decided."""
     match answer.verdict:
         case Verdict.THROTTLED | Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
             return _not_taken(claim, answer, moment=moment, wait=wait, requests=1)
@@ -234,7 +234,7 @@ def _logged(
 
 
 def journal_entry(job: str, write: Write) -> JournalEntry:
-    """The operation as the journal keeps it before it is sent."""
+    """The operation as it is journalled before it is sent."""
     plan = write.planned.plan
     before, after = changes_document(plan.changes)
     queries = write.planned.prepared.queries if plan.action is Action.CREATE else ()
@@ -259,7 +259,7 @@ def journal_entry(job: str, write: Write) -> JournalEntry:
 
 
 def planned_now(claim: Claim, planned: PlanResult, *, moment: Moment, change_id: str, initiated_by: str) -> Outcome:
-    """The outcome of a plan that needs no request; refusals go to the retry list, what is held is parked."""
+    """The outcome of a plan that needs no request; refused objects go to the retry list, held objects are parked."""
     plan = planned.plan
     failure = None
     if plan.blocked_by is BlockedBy.REJECTION:
@@ -275,7 +275,7 @@ def planned_now(claim: Claim, planned: PlanResult, *, moment: Moment, change_id:
     judged = kept_values.judged_reading(planned)
     is_drift = plan.reason.code == DRIFT
     if plan.action is Action.NONE and not claim.is_on_demand and not is_drift and not (judged and steps_of(judged)):
-        return outcome  # in step: no news
+        return outcome  # in step: nothing to log
     record = record_of(
         plan,
         change_id=change_id,
@@ -305,6 +305,6 @@ def _held_entry(claim: Claim, planned: PlanResult, operation_id: str) -> Journal
 
 
 def waits_for_another(claim: Claim, planned: PlanResult) -> bool:
-    """Whether another object is being given the account, so that this one can be decided in a moment."""
+    """Whether the account is being linked to another object, so that this one can be decided shortly."""
     is_under_way = planned.plan.blocked_by is BlockedBy.ACCOUNT_UNDER_WAY
     return is_under_way and claim.resume.looks < outcomes.MOST_UNCERTAIN_LOOKS

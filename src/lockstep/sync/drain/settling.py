@@ -1,7 +1,7 @@
-"""Settle operations that nobody knows the end of: look at the application for what the journal says was sent.
+"""Settle operations whose outcome is unknown: search the application for what the journal says was sent.
 
-What is wanted now plays no part. An account that our own create made is linked to the object it was made for, whatever has become of
-that object; only when nothing is open any more is the object planned again, from what is on record then. Nothing is written here.
+The present desired state plays no part. An account made by our own create is linked to the object it was made for, whatever the state
+of that object now. The object is planned again, from the records, only when no operation is open. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -47,10 +47,11 @@ UNANSWERED = frozenset({None, 502, 503, 504})  # HTTP statuses after which a req
 
 @dataclass(slots=True)
 class Settlement:
-    """What looking told. *settled*: the operations whose end is known now; *did*: the weightiest of those that happened.
+    """What a look at the application found. *settled*: operations whose outcome is now known; *done*: those that happened.
 
-    *link* is the object's link as it has become, where it has changed. *stray*: a second account that a create of ours made, active
-    beside the linked one. *problem*: why something stays open, for a person to see; *waits*: why it is looked at again soon.
+    *link* is the object's link, with any changes found; `changed_link` is None if it did not change. *stray*: a second account made by
+    our own create, active beside the linked one. *problem*: why an operation stays open, for a person to see; *waits*: why we look again
+    soon.
     """
 
     link: Link | None
@@ -63,7 +64,7 @@ class Settlement:
     stray: Account | None = None
     problem: Failure | None = None
     waits: str = ""
-    may_still_arrive: bool = False  # a request may be on its way yet: that ends by itself, and is no failure
+    may_still_arrive: bool = False  # a request may still be on its way: this resolves itself and is not a failure
     requests: int = 0
 
     @property
@@ -83,7 +84,10 @@ class Settlement:
 async def settle(
     services: Services, job: Job, prepared: PreparedObject, unsettled: Sequence[OpenOperation], reader: TargetReader
 ) -> Settlement:
-    """Look for the end of every operation in *unsettled*, oldest first. Raises TargetError when the application cannot be read."""
+    """Find the outcome of every operation in *unsettled*: changes oldest first, then creates newest first.
+
+    Raises TargetError if the application cannot be read.
+    """
     counting = CountingReader(reader)
     run = _Run(services, job, prepared, counting, Settlement(prepared.link))
     creates = [one for one in unsettled if one.action == Action.CREATE]
@@ -93,7 +97,7 @@ async def settle(
             run.found.end(operation, "dropped")
         elif operation.action != Action.CREATE:
             await run.change(operation)
-    # The newest create has the values nearest to those of today: its account is the one to keep.
+    # The newest create has the values closest to the present ones, so its account is the one to keep.
     for operation in reversed(creates):
         await run.create(operation, rivals=creates)
     run.found.requests = counting.requests
@@ -109,13 +113,13 @@ class _Run:
     prepared: PreparedObject
     reader: CountingReader
     found: Settlement
-    assigned: set[str] = field(default_factory=set)  # accounts that an operation is settled by already
+    assigned: set[str] = field(default_factory=set)  # accounts that already settle another operation
     _read: dict[str, Account | None] = field(default_factory=dict)
 
     # -- changes and deletions
 
     async def change(self, operation: OpenOperation) -> None:
-        """Settle a change or a deletion by what the account holds."""
+        """Settle a change or a deletion by the current values of the account."""
         what = self._sent(operation)
         account = await self._account(what)
         took = took_effect(what, account, self.prepared.mapping)
@@ -125,7 +129,7 @@ class _Run:
             return
         self.found.end(operation, "confirmed" if took else "dropped", account)
         if account is None:
-            if took:  # a deletion of ours; anything else is for the plan to say: the account is lost
+            if took:  # our own deletion; otherwise the account is lost, and the plan reports it
                 self.found.relink(replace(link, state=LinkState.TOMBSTONE, review_at=None, desired_hash=""))
             return
         base = base_after_change(link.base, what, account, self.prepared.mapping)
@@ -134,7 +138,7 @@ class _Run:
         self.found.relink(replace(link, base=base, state=state, etag=account.etag or link.etag, desired_hash=""))
 
     async def _change_of_unlinked(self, operation: OpenOperation, account: Account | None, *, took: bool) -> None:
-        """A match that was written to before its link was on record: where it took effect, the account is the object's."""
+        """Settle a change to a matched account whose link was not recorded yet: if it took effect, the account belongs to the object."""
         self.found.end(operation, "confirmed" if took else "dropped", account)
         if account is None or not took or _holds_account(self.found.link):
             return
@@ -147,7 +151,7 @@ class _Run:
     # -- creates
 
     async def create(self, operation: OpenOperation, *, rivals: Sequence[OpenOperation]) -> None:
-        """Look for what a create has made, by what was sent."""
+        """Search for the account that a create made, by the values that were sent."""
         what = self._sent(operation)
         if not what.queries and not what.target_id:
             self._stays_open(operation, "and the journal does not say how to find it")
@@ -174,12 +178,12 @@ class _Run:
         elif is_switched_off(account):
             self.found.end(operation, "confirmed", account)
         else:
-            if operation.target_id != account.id:  # whatever becomes of its disabling, the journal leads to it
+            if operation.target_id != account.id:  # the journal then leads to the account even if disabling it fails
                 self.found.settled.append(SettledOperation(operation.id, "ambiguous", account.id))
             self.found.stray = account
 
     async def _made_by(self, operation: OpenOperation, what: Sent) -> list[Account] | None:
-        """The accounts that may be what the create made, best first; None while others have an older claim."""
+        """The accounts that the create may have made, best first; None while other objects also have a claim to one."""
         found = await self._search(what)
         if not found:
             return []
@@ -206,7 +210,7 @@ class _Run:
                     found.setdefault(account.id, account)
         if what.target_id and what.target_id not in found:
             named = await self._account(what)
-            # A late answer named it; one that named somebody else's account shows other values.
+            # A late answer named this account; if it belonged to another object, it would show other values.
             mapping = self.prepared.mapping
             if named is not None and (mapping is None or resembles(what, named, mapping)):
                 found = {named.id: named, **found}
@@ -215,7 +219,7 @@ class _Run:
         return found
 
     async def _not_found(self, operation: OpenOperation, what: Sent) -> None:
-        """Nothing answers to what was sent: believed once the request cannot arrive any more, and after a second look."""
+        """No account matches what was sent: accept that only when the request can no longer arrive, and after a second look."""
         age = self.services.moment().now - operation.planned_at
         status = (operation.error or {}).get("status")
         if status in UNANSWERED and age < timedelta(seconds=self.services.times.late_arrival_seconds):
@@ -236,7 +240,7 @@ class _Run:
             f"Then: lockstep links {app} --user {self.prepared.obj.display} --choose ACCOUNT",
         )
 
-    # -- what both need
+    # -- shared by both
 
     def _link_to(self, account: Account, *, base: Values, made_by: Sent | None = None) -> None:
         self.found.relink(made_link(self.prepared, account, base, made_by), is_new=True)
@@ -251,7 +255,7 @@ class _Run:
         return self._read[what.target_id]
 
     async def _holders(self, accounts: Mapping[str, Any] | set[str]) -> dict[str, Holder]:
-        """Who else holds these accounts."""
+        """Which other objects hold these accounts."""
         async with self.services.pool.connection() as connection:
             held = await links.holders(connection, self.job.id, self.prepared.obj.kind.value, accounts)
         return {key: one for key, one in held.items() if one.source_id != self.prepared.obj.id}
@@ -268,7 +272,7 @@ class _Run:
 
 
 def plan_stray(prepared: PreparedObject, link: Link, account: Account) -> PlanResult:
-    """Switch off the second account that a create of ours made for one object."""
+    """Plan to disable the second account that our own create made for the same object."""
     text = f"The account {account.id} was created for the same object as {link.target_id}, which is linked."
     reason = Reason("DuplicateAccount", text, {"targetId": account.id, "linked": link.target_id})
     only = replace(
