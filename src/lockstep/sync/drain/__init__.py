@@ -1,1 +1,1 @@
-"""Claims dirty objects and brings each to its outcome."""
+"""Claim dirty objects and bring each to its outcome."""

@@ -21,7 +21,7 @@ class Contenders:
         self._keys: dict[int, tuple[Key, ...]] = {}
 
     def enter(self, attempt: int, planned: PlanResult) -> bool:
-        """Claim the account that this plan creates or links, until `leave`; False if another attempt holds it."""
+        """Reserve the account that this plan creates or links until `leave`; False if another attempt has reserved it."""
         keys = _keys(planned)
         if any(self._held.get(key, attempt) != attempt for key in keys):
             return False

@@ -116,13 +116,13 @@ class Foresight:
                 for source_id in known.objects:
                     try:
                         prepared.append(planner.prepare_one(known, job, source_id, moment, look=False))
-                    except Exception:  # noqa: S112  # told when its own turn comes
+                    except Exception:  # noqa: S112  # reported when its own turn comes
                         continue
                 pages = await read_index(connection, job, known, prepared, cycle)
             for one in prepared:
                 try:
                     planned = await _foreseen(pages, one)
-                except Exception:  # noqa: S112  # told when its own turn comes
+                except Exception:  # noqa: S112  # reported when its own turn comes
                     continue
                 if planned is not None and _is_rejected(known, planned.plan):
                     continue

@@ -1,6 +1,6 @@
-"""The guards at work: count what they limit, in the database, in this drain and behind it, and hold what goes beyond.
+"""Apply the guards: count guarded changes in the database, in this drain and in the queue behind it, and hold those beyond a limit.
 
-The database knows what every worker has journalled; what this drain let through and has not journalled yet is added to that.
+The database knows what every worker has journalled; changes that this drain let through and has not journalled yet are added.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from lockstep.sync.services import Job, Services
 
 FRESH_SECONDS = 5.0
 
-HeldBefore = tuple[str, Mapping[str, Any]]  # what is held or was approved, and why
+HeldBefore = tuple[str, Mapping[str, Any]]  # the action that is held or was approved, and why
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What of one object waits for a decision, what was approved and not sent yet, and what was rejected and is not over."""
+    """The decisions about one object: what is held, what was approved and not sent yet, and a rejection that is still in effect."""
 
     held: HeldBefore | None = None
     approved: HeldBefore | None = None
@@ -48,28 +48,28 @@ NOTHING_DECIDED = Decisions()
 
 
 class Guard:
-    """One drain's guard."""
+    """The guard of one drain."""
 
     def __init__(self, services: Services) -> None:
         self._pool = services.pool
         self._ahead = Foresight(services)
         self._counts = Counts()
-        # What of each object is in the counts: after an outage the same object is tried again, and is still one.
+        # What each object adds to the counts: an object that is retried after an outage must not count twice.
         self._passed: dict[tuple[str, str], Tally] = {}
         self._read_at = -FRESH_SECONDS
         self._cycle: int | None = None
 
     def new_slice(self) -> None:
-        """More was claimed: what waits behind it is counted again."""
+        """More objects were claimed: count again what waits behind them."""
         self._ahead.new_slice()
 
     async def pass_or_hold(
         self, job: Job, claim: Claim, planned: PlanResult, decisions: Decisions = NOTHING_DECIDED
     ) -> PlanResult:
-        """*planned*, or the same held for approval. Costs nothing for a plan that no guard looks at."""
+        """*planned*, or the same plan held for approval. Makes no query for a plan that no guard checks."""
         plan = planned.plan
         if not (tally_of(plan) or plan.claims_privileged):
-            if plan.action is Action.CREATE:  # what new accounts with power are compared with
+            if plan.action is Action.CREATE:  # new privileged accounts are compared with all new accounts
                 self._counts = self._counts.with_plan(plan)
                 self._ahead.decided(plan, passed=True)
             return planned
@@ -84,7 +84,7 @@ class Guard:
 
     async def _check(self, job: Job, claim: Claim, planned: PlanResult, decisions: Decisions) -> Plan:
         plan = planned.plan
-        # What is held or was rejected now came after an approval.
+        # A hold or a rejection that exists now was made after the approval.
         if claim.is_approved and decisions.held is None and decisions.rejected is None:
             return _as_approved(decisions.approved, plan)
         if decisions.held is not None and (undecided := _undecided(decisions.held, plan)) is not None:
@@ -121,13 +121,13 @@ class Guard:
 
 
 def _as_approved(approved: HeldBefore | None, plan: Plan) -> Plan:
-    """*plan*, or the same held again where it does what nobody has approved."""
+    """*plan*, or the same plan held again if it does something that was not approved."""
     action, error = approved or ("", {})
     return hold_unapproved(plan, action, str(error.get("details", {}).get("what", "")))
 
 
 def _undecided(held_before: HeldBefore, plan: Plan) -> Plan | None:
-    """*plan* held on, where it is the same action, for which the same guard was responsible: nobody has decided yet."""
+    """*plan*, still held by the same guard, if its action is the held one and there is no decision yet; otherwise None."""
     action, error = held_before
     if action != plan.action.value:
         return None

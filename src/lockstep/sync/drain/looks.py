@@ -1,6 +1,6 @@
-"""Ask the application about one object: to plan it, or to settle what was sent before. Nothing is written, here or there.
+"""Read one object from the application, to plan it or to settle earlier operations. Writes nothing, neither here nor there.
 
-A failed read decides nothing; it comes back as `Unreadable`, with what to record of it.
+A failed read decides nothing; it is returned as `Unreadable`, with the outcome to record.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lockstep.sync.services import Job, Services
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """The application could not be read: what that means for the object, and the answer for who watches over the application."""
+    """The application could not be read. *outcome*: what to record for the object; *answer*: for the check of the application's health."""
 
     outcome: Outcome
     answer: Answer
@@ -69,7 +69,7 @@ async def look(
 async def _settle(
     services: Services, job: Job, work: Settle, reader: TargetReader, initiated_by: str
 ) -> PlanResult | Outcome:
-    """Find out how the open operations ended; with that on record the object is planned anew."""
+    """Find the outcomes of the open operations; once they are recorded, the object is planned again."""
     found = await settle(services, job, work.prepared, work.unsettled, reader)
     is_all_recorded = not (found.settled or found.problem or found.waits)
     if found.stray is not None and found.link is not None and is_all_recorded:

@@ -1,7 +1,8 @@
-"""Read back what was written to a group: an application can accept members and not keep them.
+"""Read back the members written to a group: an application can accept members and not keep them.
 
-Every comparison of a whole group is read back, a sample of the small changes, and any change whose answer shows other members than it
-should. Large groups are left alone. What an application does not show cannot be verified: that is told, and is no failure.
+We read back after every comparison of a whole group, for a sample of the small changes, and after any change whose answer shows other
+members than expected. Large groups are not read back. Members that the application does not show cannot be verified: this is reported,
+but is not a failure.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ ONE_OF = 16
 
 
 class Unseen(Enum):
-    """Why nothing is known of the members that were written: they are not shown, or were not read this time."""
+    """Why the written members are unknown: the application does not show them, or they were not read this time."""
 
     NOT_SHOWN = "not shown"
     NOT_READ = "not read"
@@ -31,7 +32,7 @@ class Unseen(Enum):
 
 @dataclass(frozen=True, slots=True)
 class UnkeptMembers:
-    """*missing*: by directory id, the account of members that were accepted and are not there; *remaining*: removed, and there."""
+    """*missing*: accepted members that are absent, directory id to account; *remaining*: removed accounts that are still present."""
 
     missing: dict[str, str]
     remaining: frozenset[str]
@@ -48,21 +49,21 @@ class UnkeptMembers:
 
 
 def is_sampled(member_id: str) -> bool:
-    """Whether a small change of this member is read back: one member of sixteen, always the same ones."""
+    """Whether a small change of this member is read back: one member in sixteen, always the same ones."""
     return zlib.crc32(member_id.encode()) % ONE_OF == 0
 
 
 def shows_otherwise(answer: Answer, *, added: Collection[str], removed: Collection[str]) -> bool:
-    """Whether the group in *answer* lacks an account that was added with it, or has one that was removed."""
+    """Whether the group in *answer* lacks an account that the request added, or contains one that it removed."""
     shown = shown_members(answer.account.resource) if answer.account is not None else None
-    # An empty list is what many show who leave the members out.
+    # Many applications that leave out the members show an empty list.
     return shown is not None and bool(shown) and not (shown.issuperset(added) and shown.isdisjoint(removed))
 
 
 async def read_back(
     pool: Pool, job: str, group: str, group_account: str, target: Target, *, removed: Collection[str]
 ) -> tuple[UnkeptMembers, int] | Unseen:
-    """What the application did not keep, and how many members it should have."""
+    """The changes that the application did not keep and the expected number of members, or why they are unknown."""
     async with pool.connection() as connection:
         expected = await target_members.held_members(connection, job, group, limit=LARGEST_VERIFIED + 1)
     if len(expected) > LARGEST_VERIFIED:
@@ -71,7 +72,7 @@ async def read_back(
         held = await target.members_of(group_account)
     except TargetError:
         return Unseen.NOT_READ
-    # Some applications always show an empty list: then nothing can be said of any member.
+    # Some applications always show an empty list, which tells nothing about any member.
     if held is None or (not held and expected):
         return Unseen.NOT_SHOWN
     missing = {member: account for member, account in expected if account not in held}

@@ -1,4 +1,4 @@
-"""What is written of a change of members: into the journal before it is sent, into the log after its answer."""
+"""The records of a change of members: the journal entry before it is sent, the log record after its answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MEMBERS = "members"  # the action of such an operation in the journal
 
 
 def chunk_entry(claim: Claim, planned: PlanResult, operation_id: str, part: Sequence[MemberChange]) -> JournalEntry:
-    """One chunk as the journal keeps it before it is sent."""
+    """One chunk as it is journalled before it is sent."""
     return JournalEntry(
         id=operation_id,
         kind=ObjectKind.GROUP,
@@ -39,7 +39,7 @@ def chunk_entry(claim: Claim, planned: PlanResult, operation_id: str, part: Sequ
 
 
 def unsure_members(group: str, part: Sequence[MemberChange]) -> list[UnsureMember]:
-    """The members of *part*, for as long as it is unknown whether the application has them."""
+    """The members of *part*, marked as unsure while it is unknown whether the application has them."""
     return [UnsureMember(group, one.member_id, one.target_id) for one in part]
 
 
@@ -52,7 +52,7 @@ def chunk_record(
     *,
     initiated_by: str,
 ) -> LogRecord:
-    """What the provisioning log says of one chunk."""
+    """The provisioning log record of one chunk."""
     added, removed = sum(one.is_added for one in part), sum(not one.is_added for one in part)
     text = f"{added} members added and {removed} removed." if answer.is_done else answer.detail
     if len(part) == 1 and may_be_about_members(answer):
@@ -71,7 +71,7 @@ def chunk_record(
 
 
 def unverified_record(claim: Claim, planned: PlanResult, changes: int, *, initiated_by: str) -> LogRecord:
-    """What the log says of changes that the application accepted in a group whose members it does not show."""
+    """The log record of changes that the application accepted for a group whose members it does not show."""
     text = (
         f"{changes} {'change' if changes == 1 else 'changes'} of members were accepted but cannot be verified: "
         "the application does not show the members of the group."
@@ -86,7 +86,7 @@ def _change(one: MemberChange) -> Change:
 
 
 def refusal(refused: Sequence[tuple[MemberChange, Answer]]) -> Failure:
-    """Which members the application refused, and what it said of the first."""
+    """Which members the application refused, and its answer for the first."""
     change, answer = refused[0]
     names = ", ".join(f"{one.display or one.member_id} ({one.target_id})" for one, _ in refused[:5])
     names += f" and {len(refused) - 5} more" if len(refused) > 5 else ""
@@ -97,7 +97,7 @@ def refusal(refused: Sequence[tuple[MemberChange, Answer]]) -> Failure:
 
 
 def may_be_about_members(answer: Answer) -> bool:
-    """Whether an application may have refused a chunk because of one of its members."""
+    """Whether the application may have refused a chunk because of one of its members."""
     last = answer.exchanges[-1] if answer.exchanges else None
     is_refusal = answer.verdict in (Verdict.REFUSED, Verdict.CONFLICT, Verdict.GONE)
     return is_refusal and last is not None and last.status in ABOUT_MEMBERS

@@ -1,6 +1,6 @@
-"""Provision objects now, by name: the same plan and the same way as the drain, in front of everybody else; and preview them.
+"""Provision named objects now, with the same plan and pipeline as the drain but ahead of all other objects; and preview them.
 
-A preview gets a reader only. A push reads the account first, so that it says what is true and not what we remember.
+A preview gets only a reader. A push reads the account first, so that it reports the actual state and not the recorded one.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from lockstep.sync.planning.planner import CountingReader, PlanResult, load, pla
 from lockstep.sync.planning.unique_values import ImaginedClaims
 from lockstep.sync.services import Job, Services
 
-ROUNDS = 4  # an answer that needs another look is looked at again, so often
+ROUNDS = 4  # how often an object is tried when its answer needs another look
 BUSY_WAIT_SECONDS = 0.2
 SLICE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """What became of one object. *record*: its log record; None where nothing is new, or where a *problem* kept it from being planned."""
+    """The result for one object. *record*: its log record; None if nothing changed or if a *problem* prevented planning."""
 
     source_id: str
     counted: str
@@ -43,7 +43,7 @@ class PushResult:
 
 @dataclass(frozen=True, slots=True)
 class PendingObject:
-    """Why one object needs another look, and when it is due; *due* None: at once."""
+    """Why one object needs another look, and when it is due; *due* None means at once."""
 
     reason: str
     due: datetime | None
@@ -56,7 +56,7 @@ class PendingObject:
 
 
 def _reason(outcome: Outcome) -> str:
-    """Why the object is not done; "" where it is."""
+    """Why the object is not done; "" if it is done."""
     error = outcome.postponed.error if outcome.postponed is not None else None
     return error.reason if error is not None else ""
 
@@ -70,9 +70,9 @@ async def push(
     initiated_by: str,
     busy_seconds: float = 15.0,
 ) -> list[PushResult]:
-    """Provision *ids* now and wait for it; works for a job that is paused or not started, too.
+    """Provision *ids* now and wait for the results. Also works for a job that is paused or not started.
 
-    Raises LockstepError when there are no credentials.
+    Raises LockstepError if there are no credentials.
     """
     results: dict[str, PushResult] = {}
     undecided: dict[str, PendingObject] = {}
@@ -127,7 +127,7 @@ async def _push_part(
     while (missing := [one for one in ids if one not in results]) and rounds < ROUNDS and loop.time() < give_up_at:
         if (wait := _seconds_until_due(missing, undecided)) > 0:
             if loop.time() + wait >= give_up_at:
-                return  # it is due later, and the drain has it
+                return  # it is due after the time limit; the drain will handle it
             await asyncio.sleep(wait)
         claimed_at = loop.time()
         claims = await _claim(services, job, pipeline, kind, missing, cycle)
@@ -141,7 +141,7 @@ async def _push_part(
 
 
 def _seconds_until_due(ids: Sequence[str], undecided: Mapping[str, PendingObject]) -> float:
-    """Until all that was asked about in vain may be asked about again: a person who waits makes no pause shorter."""
+    """The time until all undecided objects may be looked at again: a waiting person does not shorten a pause."""
     dues = [undecided[one].due for one in ids if one in undecided]
     latest = max((due for due in dues if due is not None), default=None)
     return (latest - datetime.now(UTC)).total_seconds() if latest is not None else 0.0
@@ -168,7 +168,7 @@ async def _claim(
 
 
 async def _recorded(pipeline: Pipeline, conveyor: asyncio.Task[None]) -> None:
-    """Wait until all is recorded; raises what stopped the pipeline."""
+    """Wait until all outcomes are recorded; raises the error that stopped the pipeline."""
     while pipeline.in_flight:
         pipeline.changed.clear()
         changed = asyncio.create_task(pipeline.changed.wait())
@@ -181,7 +181,7 @@ async def _recorded(pipeline: Pipeline, conveyor: asyncio.Task[None]) -> None:
 async def preview(
     services: Services, job: Job, kind: ObjectKind, ids: Sequence[str], reader: TargetReader
 ) -> list[PlanResult]:
-    """What would be done to *ids*, and why. Nothing is written, here or there."""
+    """What would be done to *ids*, and why. Writes nothing, neither here nor in the application."""
     moment = services.moment()
     async with services.pool.connection() as connection:
         known = await load(connection, job, kind, ids)
@@ -196,7 +196,7 @@ async def preview(
             if settlement.problem is not None or settlement.waits:
                 found.append(PlanResult(_not_settled(prepared, settlement), prepared, requests=settlement.requests))
                 continue
-            # What was sent and never answered counts as it was found, before anything is said of what is wanted now.
+            # Apply what was found about unanswered requests before planning for the present desired state.
             known = replace(known, links={**known.links, **({one: settlement.link} if settlement.link else {})})
             prepared = prepare_one(known, job, one, moment, look=True)
         found.append(await plan_one(prepared, CountingReader(reader), ownership))
@@ -204,7 +204,7 @@ async def preview(
 
 
 def _not_settled(prepared: PreparedObject, settlement: Settlement) -> Plan:
-    """The plan for an object of which it is not known what was made for it: none, before that is known."""
+    """A refusing plan for an object with open operations: it is not planned until their outcomes are known."""
     problem = settlement.problem
     text = (
         problem.reason

@@ -1,8 +1,8 @@
-"""Send what an application accepts of a write where it refuses a part of it.
+"""If an application refuses part of a write, send the part that it accepts.
 
-One attribute that an application does not take must not keep somebody's other changes back, least of all `active`. What was refused
-is named, and tried again with the object's retries. A refused request has changed nothing (RFC 7644, 3.5.2: atomic), so sending a part
-of it is no repetition.
+An attribute that the application refuses must not block a person's other changes, least of all `active`. The refused attributes are
+named and tried again with the object's retries. A refused request has changed nothing (RFC 7644, 3.5.2: atomic), so sending a part of
+it does not repeat a write.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Send = Callable[[Sequence[Change], Answer | None], Awaitable[Answer]]
 
 @dataclass(slots=True)
 class Parts:
-    """The sending of one write in parts. *send* gets the changes and the answer before, whose account is the newest."""
+    """Send one write in parts. *send* gets the changes and the last successful answer, which has the newest state of the account."""
 
     send: Send
     mapping: ObjectMapping | None
@@ -39,13 +39,13 @@ class Parts:
     stopped: Answer | None = None
 
     async def change(self, changes: Sequence[Change], answer: Answer) -> Answer:
-        """What came of *changes*, which were refused as a whole with *answer*."""
+        """Send in parts the *changes* that were refused as a whole with *answer*, and return the combined answer."""
         self.exchanges.append(answer)
         await self._divide(changes, answer)
         return self._result(answer)
 
     async def create(self, changes: Sequence[Change], answer: Answer) -> Answer:
-        """The same for a create, which is sent again only without attributes that its refusal names."""
+        """The same for a create, which is sent again only without non-essential attributes that the refusal names."""
         named = [one for one in named_in(changes, answer.detail) if not _is_essential(one, self.mapping)]
         if not named:
             return answer
@@ -66,7 +66,7 @@ class Parts:
                 await self._divide(part, said)
 
     async def _try(self, changes: Sequence[Change]) -> Answer | None:
-        """Send a part; its answer where it was refused in turn."""
+        """Send a part; returns its answer if that part was refused too."""
         answer = await self.send(changes, self.done)
         self.exchanges.append(answer)
         if answer.is_done:
@@ -88,13 +88,13 @@ class Parts:
 
 
 def may_be_of_a_part(answer: Answer) -> bool:
-    """Whether *answer* may be because of one of several attributes."""
+    """Whether one of several attributes may be the cause of *answer*."""
     last = answer.exchanges[-1] if answer.exchanges else None
     return answer.verdict is Verdict.REFUSED and last is not None and last.status in REFUSED_STATUS
 
 
 def named_in(changes: Sequence[Change], words: str) -> list[Change]:
-    """The changes whose attribute *words* name."""
+    """The changes whose attribute is named in *words*."""
     spoken = {word.casefold() for word in re.findall(r"\w+", words)}
     return [one for one in changes if _name(one.path) in spoken]
 
@@ -102,7 +102,7 @@ def named_in(changes: Sequence[Change], words: str) -> list[Change]:
 def outcome(
     claim: Claim, planned: PlanResult, operation: str, answer: Answer, *, moment: Moment
 ) -> tuple[Outcome, Failure]:
-    """What to record where *answer* accepted a part: the link holds that, and the rest is a failure of the object."""
+    """What to record if *answer* accepted a part: the link contains that part, and the rest is a failure of the object."""
     plan = planned.plan
     left_out = {path for path, _, _ in answer.refused}
     taken = replace(
@@ -123,7 +123,7 @@ def outcome(
     return (
         replace(
             refused,
-            # Without a hash the object is compared again, so what was refused differs until it is accepted.
+            # Without a hash the object is compared again, so refused values show as differences until they are accepted.
             link=replace(link, desired_hash="") if link is not None else None,
             takes_over=bool(plan.takes_over_from),
             is_newly_linked=plan.action is Action.CREATE or plan.link_to is not None,
@@ -145,14 +145,14 @@ def _failure(answer: Answer) -> Failure:
 
 
 def _state_of(planned: PlanResult, left_out: Collection[str]) -> LinkState | None:
-    """An account that was not switched is as it was before."""
+    """The state of the link: unchanged if the change that switches the account on or off was left out."""
     plan, link = planned.plan, planned.prepared.link
     is_as_before = link is not None and any(one.switches and one.path in left_out for one in plan.changes)
     return link.state if is_as_before and link is not None else plan.link_state
 
 
 def _parts(changes: Sequence[Change], answer: Answer, mapping: ObjectMapping | None) -> list[list[Change]]:
-    """Two parts of *changes*, the one first that must not wait: `active`, and what is not named in the refusal."""
+    """Split *changes* in two, the urgent part first: those not named in the refusal, else `active` and essential ones, else halves."""
     urgent = [one for one in changes if one.switches or _is_essential(one, mapping)]
     named = named_in(changes, answer.detail)
     if 0 < len(named) < len(changes):
@@ -164,11 +164,11 @@ def _parts(changes: Sequence[Change], answer: Answer, mapping: ObjectMapping | N
 
 
 def _is_essential(change: Change, mapping: ObjectMapping | None) -> bool:
-    """What an account cannot be made or found without."""
+    """Whether the account cannot be created or found without the attribute, or *change* switches the account on or off."""
     attribute = mapping.by_target.get(change.path) if mapping is not None else None
     return change.switches or (attribute is not None and (attribute.match > 0 or attribute.attribute.required))
 
 
 def _name(path: str) -> str:
-    """The last name in a target path, or for an element of several that of the attribute: `manager`, `emails`."""
+    """The last name in a target path, such as `manager`; for an element of a multi-valued attribute, the attribute: `emails`."""
     return path.partition("[")[0].rpartition(":")[2].rpartition(".")[2].casefold()

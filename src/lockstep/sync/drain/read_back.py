@@ -1,6 +1,6 @@
-"""Read an account back whose answer does not show what was sent: an answer may show a part of an account only, a reading does not.
+"""Read an account back if the answer does not show what was sent: an answer may show only part of an account, a read shows all of it.
 
-What cannot be read proves nothing, and never makes a write that was accepted into one that was not.
+A failed read proves nothing, and never turns an accepted write into a refused one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lockstep.sync.planning.planner import PlanResult
 
 
 async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer, *, until: float) -> Answer:
-    """*answer* as far as a reading confirms it, with the newest state of the account. *until*: in the loop's time."""
+    """*answer* as far as a read confirms it, with the newest state of the account. *until*: in event loop time."""
     doubts = [one for one in answer.judged if _is_doubtful(planned, one)]
     if not doubts or answer.account is None:
         return answer
@@ -31,8 +31,8 @@ async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer, *
 
 
 def _is_doubtful(planned: PlanResult, one: JudgedValue) -> bool:
-    """Whether *one* would have consequences for others, or is a failure. What the application is known not to keep is no news."""
+    """Whether *one* needs a read: it is a failure, or it affects other objects. Values known not to be kept need none."""
     plan = planned.plan
     if one.fate is Fate.REFUSED:
-        return plan.action is Action.CREATE  # every other write is looked at again, after a pause
+        return plan.action is Action.CREATE  # any other write is looked at again after a pause
     return one.fate is Fate.MISSING and one.path not in planned.prepared.configuration.unkept.get(plan.kind, ())

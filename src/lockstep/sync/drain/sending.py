@@ -52,7 +52,7 @@ async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answ
     except TargetError as failed:
         return failed.answer
     except Exception:
-        # Nobody knows whether it was sent, so assume that it may have been.
+        # The write may have been sent, so treat its outcome as unknown.
         log.error("send_fault", operation=write.operation_id, trace=traceback.format_exc())
         return Answer(Verdict.AMBIGUOUS, code="InternalError", detail="An internal error occurred while sending")
 

@@ -1,6 +1,6 @@
-"""What the settlement of open operations led to, as the rows that record it. Pure.
+"""Turn the settlement of open operations into the outcome that records it. Pure.
 
-It is on record before anything else happens to the object; what is wanted now is planned from that, with the next claim.
+It is recorded before anything else happens to the object; the next claim then plans the present desired state from it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FOUND = "The response was lost, but the application shows that the change was ma
 def settled(
     claim: Claim, display: str, settlement: Settlement, *, moment: Moment, wait: timedelta, initiated_by: str
 ) -> Outcome:
-    """What is still open is looked at again: soon where waiting helps, else with the growing pauses of the retry list."""
+    """What to record. Operations that stay open are looked at again: soon if waiting helps, otherwise with the growing retry pauses."""
     problem = settlement.problem
     is_worn_out = claim.resume.looks >= MOST_UNCERTAIN_LOOKS and not settlement.may_still_arrive
     if settlement.waits and is_worn_out:
@@ -58,7 +58,7 @@ def settled(
 
 
 def with_settled_before(outcome: Outcome) -> Outcome:
-    """*outcome*, counted with what the look before it found to have happened: a create whose answer was lost is a create."""
+    """*outcome*, counting also what the look before it found: a create whose response was lost counts as a create."""
     did = outcome.claim.resume.did
     if not did or not outcome.counted:
         return outcome
@@ -68,9 +68,9 @@ def with_settled_before(outcome: Outcome) -> Outcome:
 
 
 def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wait: timedelta) -> Outcome:
-    """*outcome*; where it was about an account beside the object's own, the object itself is planned next.
+    """*outcome*; if it was about a second account of the object, the object itself is planned next.
 
-    At once the first time; an application that says yes and keeps the account active is asked after growing pauses, like every other.
+    The first time at once; after that with growing pauses, because an application may report success and keep the account active.
     """
     if not planned.is_stray or not outcome.is_done:
         return outcome
@@ -86,7 +86,7 @@ def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wai
 
 
 def _planned_next(claim: Claim, settlement: Settlement) -> Postponement:
-    """Due at once. How often it was looked at goes on counting, so that what never succeeds does not go round for ever."""
+    """Plan the object next, at once. The number of looks carries over, so that an object that never succeeds does not loop forever."""
     actions = [operation.action for operation, _ in settlement.done]
     did = next((COUNTED[action] for action in COUNTED if action.value in actions), "")
     before = claim.resume

@@ -183,7 +183,7 @@ class _Run:
             self.found.stray = account
 
     async def _made_by(self, operation: OpenOperation, what: Sent) -> list[Account] | None:
-        """The accounts that the create may have made, best first; None while other objects also have a claim to one."""
+        """The accounts that the create may have made, best first; None while another object has an older claim or an open operation."""
         found = await self._search(what)
         if not found:
             return []

@@ -1,6 +1,6 @@
-"""From a claimed slice to work: load everything in a handful of queries, decide, and send each object on its way.
+"""Turn a claimed slice into work: load everything in a few queries, plan, and pass each object on.
 
-Whoever needs no application goes straight to the records; who writes goes to the journal; the rest is looked at first.
+Objects that do not need the application go straight to the records; writes go to the journal; the others are looked at first.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOSES_ACCESS = frozenset({IntentKind.DISABLE, IntentKind.DELETE})
 
 
 async def plan_slice(services: Services, job: Job, pipeline: Pipeline, claims: Sequence[Claim]) -> int:
-    """Plan *claims* and hand them on; returns how many will write or ask."""
+    """Plan *claims* and pass them on; returns how many will write to the application or read from it."""
     asking = 0
     for kind in (ObjectKind.USER, ObjectKind.GROUP):
         of_kind = [claim for claim in claims if claim.kind == kind]
@@ -63,7 +63,7 @@ async def _plan_kind(
     asking = 0
     for claim in claims:
         if claim.source_id not in known.objects:
-            pipeline.done(Outcome(claim, counted="unchanged"))  # gone from the directory, and never had an account
+            pipeline.done(Outcome(claim, counted="unchanged"))  # no longer in the directory and never had an account
             continue
         decided_before = Decisions(
             known.held.get(claim.source_id), approved.get(claim.source_id), known.rejected.get(claim.source_id)

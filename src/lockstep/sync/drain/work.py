@@ -1,4 +1,4 @@
-"""The pieces that travel through a drain, and the order in which they go: leavers first."""
+"""The units of work in a drain and their order: leavers first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """An object whose plan needs the application: a match, or a fresh reading."""
+    """An object whose plan needs the application: for a match or a fresh read."""
 
     claim: Claim
     prepared: PreparedObject
@@ -28,7 +28,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """An object with operations that nobody knows the end of: they are settled before anything is planned."""
+    """An object with operations whose outcome is unknown: they are settled before the object is planned."""
 
     claim: Claim
     prepared: PreparedObject
@@ -37,7 +37,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A plan that is sent once it is in the journal, under *operation_id*."""
+    """A plan that is sent after it is journalled under *operation_id*."""
 
     claim: Claim
     planned: PlanResult
@@ -46,7 +46,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """A group that is in step itself, and whose members are compared next."""
+    """A group that is in step itself and whose members are compared next."""
 
     claim: Claim
     planned: PlanResult
@@ -56,7 +56,7 @@ Work: TypeAlias = Look | Settle | Write | Members
 
 
 def asks(work: Work) -> Asked:
-    """What *work* asks an application for."""
+    """Which kind of request *work* sends to the application."""
     match work:
         case Look() | Settle():
             return Asked.GET if work.prepared.is_linked else Asked.SEARCH
@@ -76,7 +76,7 @@ class _Queued:
 
 
 class WorkQueue:
-    """What senders take from: by lane, then in the order of arrival."""
+    """The queue that senders take work from: by lane, then in order of arrival."""
 
     def __init__(self) -> None:
         self._queue: asyncio.PriorityQueue[_Queued] = asyncio.PriorityQueue()
@@ -89,7 +89,7 @@ class WorkQueue:
         self._queue.put_nowait(_Queued(work.claim.lane, self._number, work))
 
     def holds_before(self, lane: int) -> bool:
-        """Whether something waits for a sender that goes before what has *lane*."""
+        """Whether work in an earlier lane than *lane* waits for a sender."""
         return any(waiting < lane for waiting, count in self._waiting.items() if count)
 
     async def get(self) -> Work:
@@ -99,7 +99,7 @@ class WorkQueue:
 
 
 class Batches(Generic[T]):
-    """Collects what arrives, and gives it out in batches: up to *most* at once, or what came within *wait_seconds*."""
+    """Collects items and returns them in batches of at most *most*, without waiting longer than *wait_seconds* for more."""
 
     def __init__(self, *, most: int, wait_seconds: float) -> None:
         self._items: list[T] = []
@@ -115,7 +115,7 @@ class Batches(Generic[T]):
             self._full.set()
 
     async def take(self) -> list[T]:
-        """The next batch; waits until there is something."""
+        """The next batch; waits until there is at least one item."""
         await self._arrived.wait()
         if self._wait_seconds and len(self._items) < self._most:
             try:
