@@ -1,6 +1,7 @@
-"""Read one object from the application, to plan it or to settle earlier operations. Writes nothing, neither here nor there.
+"""Read one object from the application, to plan it or to settle earlier operations.
 
-A failed read decides nothing; it is returned as `Unreadable`, with the outcome to record.
+Writes nothing except claims on unique values, which planning stores. A failed read decides nothing; it is returned as `Unreadable`, with
+the outcome to record.
 """
 
 from __future__ import annotations
