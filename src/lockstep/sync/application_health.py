@@ -143,7 +143,7 @@ async def enter_quarantine(
 
 
 async def lift_quarantine(services: Services, job: Job) -> None:
-    """The application works again."""
+    """End the quarantine: the application works again."""
     async with transaction(services.pool) as connection:
         await end_quarantine(connection, job)
 
@@ -164,7 +164,7 @@ async def log_listing_given_up(connection: Connection, job: Job, kind: ObjectKin
 
 
 def error_row(answer: Answer) -> Row:
-    """An answer as quarantine and pauses show it."""
+    """An answer as the quarantine and pauses display it."""
     return {"code": answer.code, "message": answer.detail, "nextStep": answer.next_step}
 
 

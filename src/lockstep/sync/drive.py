@@ -1,7 +1,8 @@
 """The drive: Procrastinate tasks in the same database. The dirty set is the state; a task only says "look there".
 
 A drain is deferred after the commit that marked rows, never inside it: a waiting task could be taken before the rows are visible.
-A crash in between is closed by the sweep. At most one drain of a job waits (queueing lock); whoever finds one waiting is done.
+A crash in between is covered by the sweep. At most one drain of a job is queued (queueing lock); a caller that finds one
+queued has nothing to do.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Drive:
         self._pool = pool
 
     async def app(self) -> App:
-        """What tasks are deferred with, opened when it is first needed: most commands only look."""
+        """The app that defers tasks. It is opened on first use, because most commands only read."""
         if self._app is None:
             from procrastinate import App, PsycopgConnector
 
@@ -38,12 +39,12 @@ class Drive:
         return self._app
 
     async def wake(self, jobs: Collection[str]) -> None:
-        """Have somebody drain *jobs*, soon. Call it after the commit that marked rows."""
+        """Have a worker drain *jobs* soon. Call it after the commit that marked rows."""
         for job in jobs:
             await self.defer_drain(job)
 
     async def defer_drain(self, job: str, slot: int = 0) -> bool:
-        """Defer one drain; False when one waits already."""
+        """Defer one drain; False if one is already queued."""
         return await self._defer(DRAIN_TASK, DRAIN_QUEUE, f"drain:{job}:{slot}", {"job": job, "slot": slot})
 
     async def defer_import(self, source: str, **arguments: Any) -> bool:

@@ -60,7 +60,7 @@ class Times:
     lease_margin_seconds: float = 10.0
     lease_renewal_seconds: float = 5.0
     ambiguous_wait_seconds: float = 1.0
-    late_arrival_seconds: float = 20.0  # so long a create without an answer may still reach the application
+    late_arrival_seconds: float = 20.0  # how long a create without an answer may still reach the application
     longest_wait_seconds: float = 60.0
     first_pause: timedelta = FIRST_PAUSE  # for an application that does not answer; it grows from here
 

@@ -2,7 +2,7 @@
 
 The index counts only with a proof of completeness: the last page was seen, and as many accounts came as were announced. Without it
 everybody is asked for; a half-read list must never look like "there is no such account". A list that cannot be read after a few
-tries is given up: nobody waits for it for ever.
+tries is given up, so that nothing waits for it forever.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ WORKED = ("created", "updated", "enabled", "disabled", "deleted", "linked", "unc
 
 
 def is_held(quarantine: Mapping[str, Any] | None) -> bool:
-    """Whether a quarantine lets nothing through, leavers included."""
+    """Whether a quarantine blocks everything, leavers included."""
     return quarantine is not None and holds_everything(QuarantineReason(quarantine["reason"]))
 
 
@@ -37,7 +37,7 @@ def is_attempt_due(quarantine: Mapping[str, Any] | None) -> bool:
 
 
 def slowed_until(quarantine: Mapping[str, Any] | None) -> datetime | None:
-    """Until when a quarantine for failure counts lets only leavers and on-demand runs through; None where it does not."""
+    """When a quarantine for failure counts stops letting only leavers and on-demand runs through; None where it does not."""
     if quarantine is None or is_held(quarantine) or is_attempt_due(quarantine):
         return None
     return datetime.fromisoformat(str(quarantine["nextAttempt"]))

@@ -225,14 +225,14 @@ def _is_about_references(planned: PlanResult) -> bool:
 
 
 def held_back(claim: Claim, planned: PlanResult, operation: JournalEntry) -> Outcome:
-    """Waits for approval: parked until somebody decides or something changes."""
+    """The object is held: parked until somebody approves or rejects it, or something changes."""
     error = ShownError(planned.plan.reason.code, planned.plan.reason.text)
     postponed = Postponement(claim, Due.NEVER, Resume(Stage.HELD), error)
     return Outcome(claim, counted="held", held=operation, postponed=postponed, requests=planned.requests)
 
 
 def left_rejected(claim: Claim, planned: PlanResult) -> Outcome:
-    """Somebody has decided that it is not sent: nothing to do until something else is planned."""
+    """The operation was rejected: nothing to do until a different one is planned."""
     return Outcome(claim, counted=COUNTED[Action.SKIP], stays_rejected=True, requests=planned.requests)
 
 

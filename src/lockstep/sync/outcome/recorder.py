@@ -137,7 +137,7 @@ async def _unlogged_failures(connection: Connection, ours: Sequence[Outcome]) ->
 
 
 async def _take_over(connection: Connection, job: Job, link: Link) -> None:
-    """Take the account of *link* from its former holder. One who came back meanwhile keeps it, and the new link is refused."""
+    """Take the account of *link* from its former holder. A holder who has returned since keeps it, and the new link is refused."""
     freed = await links.bury_links(connection, job.id, link.kind.value, [link.target_id])
     for former in freed.values():
         await target_members.hand_over(connection, job.id, former, link.source_id)
@@ -202,7 +202,7 @@ def _is_repeated_skip(record: LogRecord, skipped: dict[str, str]) -> bool:
 
 
 def unrecordable(error: psycopg.Error) -> Failure:
-    """What it means for an object that its outcome cannot be written."""
+    """The failure to report for an object whose outcome cannot be written."""
     if isinstance(error, psycopg.errors.UniqueViolation):
         return Failure(
             "DuplicateSourceEntries",

@@ -1,4 +1,4 @@
-"""Read one linked account, and believe that it is gone only on proof.
+"""Read one linked account, and treat it as gone only on proof.
 
 One 404 proves nothing: a proxy, a replica that lags behind or a fault answers so as well. What is gone is not found twice, with a
 pause between, and not found by its matching value either.
@@ -39,7 +39,7 @@ async def read_account(
 
 
 def known_queries(mapping: ObjectMapping | None, base: Values) -> tuple[MatchQuery, ...]:
-    """By what an account that holds *base* is found."""
+    """The queries that find an account holding *base*."""
     if mapping is None:
         return ()
     return tuple(

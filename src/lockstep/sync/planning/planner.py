@@ -71,7 +71,7 @@ class PlanReader(AccountReader, Protocol):
 
     @property
     def requests(self) -> int:
-        """How many requests were sent for the answers."""
+        """The number of requests sent to get the answers."""
         ...
 
 
@@ -149,7 +149,7 @@ async def load(
 
 
 def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOperation]) -> str:
-    """How an object that the directory has forgotten was called."""
+    """The last known name of an object that the directory has forgotten."""
     if link is not None:
         return link.display or link.target_id
     values = unsettled[-1].after or {}

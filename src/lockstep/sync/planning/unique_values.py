@@ -23,16 +23,16 @@ IsInUse = Callable[[str, str], Awaitable[bool]]  # (attribute, value) -> whether
 
 
 class Claims(Protocol):
-    """Where choices are held against others."""
+    """Where chosen values are claimed, so that other objects cannot take them."""
 
     async def take(self, kind: ObjectKind, claims: Sequence[ValueClaim]) -> set[ValueClaim]:
-        """Those of *claims* that are granted."""
+        """Return the claims that are granted."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StoredClaims:
-    """Claims for those who will write: whoever comes later, on whatever machine, finds the value taken."""
+    """Claims for callers that will write: every later caller, on any machine, finds the value taken."""
 
     pool: Pool
     job: str
@@ -119,7 +119,7 @@ async def _next_free(wish: Wish, values: set[tuple[str, str]], is_in_use: IsInUs
 
 
 def taken_by(wishes: Iterable[Wish]) -> TakenValues:
-    """What the engine is told of one object's wishes: everything but the choice is taken."""
+    """What the engine sees for one object: every candidate except the chosen one is taken."""
     return {wish.attribute: frozenset(wish.candidates) - {wish.chosen} for wish in wishes}
 
 

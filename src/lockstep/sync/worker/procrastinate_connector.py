@@ -1,4 +1,4 @@
-"""Procrastinate's way to our database."""
+"""How Procrastinate connects to our database."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def build_app(
 
 
 async def run_sweep(services: Services, drive: Drive, app: App | None = None) -> list[str]:
-    """Wake every job that has due rows, whoever forgot to; returns them. Tasks of dead workers go back to the queue."""
+    """Wake every job that has due rows, in case its wake-up was lost; returns those jobs. Tasks of dead workers go back to the queue."""
     if app is not None:
         await rescue_stalled(app)
     async with services.pool.connection() as connection:
@@ -80,7 +80,7 @@ async def run_sweep(services: Services, drive: Drive, app: App | None = None) ->
 
 
 async def rescue_stalled(app: App) -> int:
-    """Queue the tasks again whose worker has stopped giving signs of life; returns how many."""
+    """Requeue the tasks of workers that no longer send heartbeats; returns how many."""
     stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS))
     for task in stalled:
         if task.task_name == IMPORT_TASK:
