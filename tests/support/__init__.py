@@ -1,1 +1,1 @@
-"""What several rooms of tests share; a test imports it as `tests.support.NAME`."""
+"""What several test packages share; a test imports it as `tests.support.NAME`."""

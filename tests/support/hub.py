@@ -20,7 +20,7 @@ HEADER = ("id", "userPrincipalName", "displayName", "givenName", "surname", "dep
 
 
 def guid(name: str) -> str:
-    """The id of whoever is called *name* in a test."""
+    """The id of the person called *name* in a test."""
     return str(uuid5(NAMESPACE_URL, name))
 
 

@@ -1,4 +1,4 @@
-"""Real HTTP servers on loopback for the tests of what leaves the house."""
+"""Real HTTP servers on loopback for tests of outgoing requests."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from lockstep.sync.services import Job, Services
 
 log = structlog.get_logger()
 
-QUARANTINED = "quarantine"  # why claiming stops
+QUARANTINED = "quarantine"  # the reason why claiming stops
 NEEDS_SOMEBODY = frozenset({Verdict.UNAUTHORIZED, Verdict.BLOCKED})
 NO_ANSWER = frozenset({Verdict.UNREACHABLE, Verdict.AMBIGUOUS, Verdict.THROTTLED})
 GENERAL = frozenset({Asked.PROBE, Asked.LISTING})

@@ -1,4 +1,4 @@
-"""What the synchronisation works with: the pool, the vault, the way to applications, and what this process keeps of them.
+"""What the synchronisation works with: the pool, the vault, access to applications, and what this process caches of them.
 
 A target is shared by everybody in the process who works on the job. It is closed when its settings changed and nobody uses it.
 """
@@ -132,7 +132,7 @@ class Services:
                 self.vault,
                 deadline_seconds=self.times.deadline_seconds,
             )
-            # Whoever adds a place wakes the jobs that wait for it: here they must know of it.
+            # Code that adds a place wakes the jobs that wait for it, so they must be known here.
             self.opener.allow([one.entry for one in await list_places(connection)])
         known = self._targets.get(job.id)
         if known is None or known.settings != settings:

@@ -1,4 +1,4 @@
-"""Whose turn it is to send a request to an application: its rate, shared by all workers, and its wish to be left alone.
+"""Whose turn it is to send a request to an application: its rate, shared by all workers, and its requests to wait.
 
 Every request takes its turn where it leaves the house, reads and pages included. What another worker learned (a Retry-After, an
 outage) holds here within `FRESH_SECONDS`: what the database says is read again before a request that would rest on older news. Busy
@@ -54,11 +54,11 @@ class SharedTurns:
             self.be_quiet(state.seconds_to_wait)
 
     def forget(self) -> None:
-        """Somebody said that the application works again."""
+        """Note that the application was reported to work again."""
         self._quiet_until = 0.0
 
     async def wait(self) -> None:
-        """Wait until the rate has room for one more request. Nothing is sent by this: whoever waited may find that it must not."""
+        """Wait until the rate has room for one more request. This sends nothing: after the wait, sending may no longer be allowed."""
         if self.rate is None:
             return
         async with self._paying:

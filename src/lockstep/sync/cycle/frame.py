@@ -58,7 +58,7 @@ async def frame_of(connection: Connection, job: str) -> Frame:
 
 
 async def adopt(connection: Connection, job: Job, claims: Sequence[Claim]) -> list[Claim]:
-    """Count claimed objects in the running cycle, opened if there is none."""
+    """Count claimed objects in the running cycle; opens one if none is running."""
     new = [claim for claim in claims if claim.is_adopted]
     if not new:
         return list(claims)
@@ -142,7 +142,7 @@ async def begin_initial(connection: Connection, job_id: str) -> cycles.Cycle:
 
 
 async def mark_everybody(connection: Connection, job: Job, *, cycle: int | None, reason: str) -> int:
-    """Mark every object that the job may have to do with: those it may provision, and those it has linked."""
+    """Mark every object that may concern the job: those it may provision, and those it has linked."""
     await instance.lock_directory(connection)
     marked = 0
     for mapping in job.configuration.objects:
@@ -164,7 +164,7 @@ async def mark_everybody(connection: Connection, job: Job, *, cycle: int | None,
 async def close(services: Services, job: Job) -> None:
     """End the running cycle if nothing belongs to it any more, and judge the job's health, in one transaction.
 
-    Whoever sees that a cycle has ended sees what came of it, too.
+    A reader that sees the cycle as ended also sees its result.
     """
     async with transaction(services.pool) as connection:
         running = await cycles.running_cycle(connection, job.id)
@@ -180,7 +180,7 @@ async def close(services: Services, job: Job) -> None:
 
 
 def interval_of(services: Services, job: Job) -> timedelta:
-    """Until the next cycle at the latest. With a jitter, a little more, so that applications behind one service do not begin together."""
+    """The time until the next cycle. With a jitter, a little more, so that applications behind one service do not begin together."""
     settings = job.configuration.settings
     interval = settings.interval or services.times.cycle_interval
     if not settings.jitter:
@@ -242,7 +242,7 @@ async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
 
 
 async def probe(services: Services, job: Job, target: TargetReader, *, in_quarantine: bool = False) -> bool:
-    """Ask for somebody who cannot exist: 200 with an empty list is what a working application answers.
+    """Search for a person who cannot exist: 200 with an empty list is what a working application answers.
 
     An answer that is no list of SCIM quarantines at once, with the sentence of the connection test: what stands there is something
     else. No answer, a failing server and a busy one make a pause; *in_quarantine* they prolong it. That it passes says nothing of

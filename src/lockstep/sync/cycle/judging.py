@@ -49,7 +49,7 @@ async def judge(connection: Connection, services: Services, job: Job, ended: Cyc
     row = await jobs.read_job(connection, job.id)
     before = row.quarantine if row is not None else None
     if is_held(before):
-        return False  # only an answer of the application ends that
+        return False  # only a response from the application ends that quarantine
     found = await failing.count_failing(connection, job.id)
     reason = await _reason(connection, job, found)
     if reason is None:

@@ -11,7 +11,7 @@ from lockstep.engine.decisions.drafting import DRIFT
 from lockstep.engine.records import Plan
 
 SYSTEM = "system"
-# What a plan knows of somebody who loses access.
+# What a plan knows about a person who loses access.
 _LOST: Mapping[str, str] = {
     "unassigned": "left the scope: no longer assigned",
     "filtered": "left the scope: the scoping filters",

@@ -32,7 +32,7 @@ _ACTIONS: Mapping[Action, str] = {
 
 
 def new_id() -> str:
-    """A GUID that begins with the time (RFC 9562, version 7), so that rows written together lie together."""
+    """A GUID that begins with the time (RFC 9562, version 7), so that rows written together are stored together."""
     milliseconds = time.time_ns() // 1_000_000
     random = secrets.randbits(74)
     number = milliseconds << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & (1 << 62) - 1

@@ -75,8 +75,8 @@ class Outcome:
     evidence: tuple[
         kept_values.Evidence, ...
     ] = ()  # which of the values that were sent the application kept, and which it left out
-    frees: str = ""  # an account that somebody else may be able to get now, or whose name somebody else may
-    is_logged: bool = False  # what failed stands in the log already
+    frees: str = ""  # an account that may now be free for another object, or whose name may be
+    is_logged: bool = False  # the failure is already in the log
 
     @property
     def is_done(self) -> bool:
@@ -84,7 +84,7 @@ class Outcome:
 
     @property
     def failed_now(self) -> Failure | None:
-        """Why it goes to the retry list; None where it does not."""
+        """Why the object goes to the retry list; None if it does not."""
         postponed = self.postponed
         if postponed is None or postponed.error is None or postponed.failures <= self.claim.failures:
             return None
@@ -103,7 +103,7 @@ class Failure:
     code: str
     reason: str
     next_step: str = ""
-    account: str = ""  # the account that is somebody else's, of which it waits for
+    account: str = ""  # the account of another owner that it waits for
 
     @property
     def shown(self) -> ShownError:
@@ -275,5 +275,5 @@ def requests_of(answer: Answer) -> int:
 
 
 def as_new(claim: Claim) -> Claim:
-    """*claim* as if nothing had been asked in vain before."""
+    """*claim* with its count of unanswered requests reset."""
     return replace(claim, resume=replace(claim.resume, looks=0))
