@@ -32,9 +32,9 @@ TOO_MANY_REQUESTS = 429
 
 
 async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> str:
-    """Tell all workers what *answer* means for everybody; returns why nothing more can be sent, "" where it can.
+    """Record for all workers what *answer* means for the job; returns why nothing more can be sent, or "" if it can.
 
-    *asked*: what it is the answer to. A probe and a listing are about the application as a whole: one in vain is enough for a pause.
+    *asked*: what it is the answer to. A probe and a listing are about the application as a whole: one failure is enough for a pause.
     """
     if answer.verdict in NEEDS_SOMEBODY:
         await quarantine(services, job, QuarantineReason.EXCEPTION, answer, asked)
@@ -48,7 +48,7 @@ async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> 
     if answer.verdict is Verdict.THROTTLED and answer.retry_at is not None:
         wanted = max(timedelta(0), answer.retry_at - datetime.now(UTC))
     async with transaction(services.pool) as connection:
-        await connection.execute("set local synchronous_commit = off")  # others must hear of it at once
+        await connection.execute("set local synchronous_commit = off")  # other workers must see it at once
         state = await target_state.note_vain(
             connection,
             job.id,
@@ -74,7 +74,7 @@ async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> 
 
 
 async def answered(services: Services, job: Job, asked: Asked) -> None:
-    """The application gave a usable answer to what was *asked*, if only a refusal: what was counted against that begins anew."""
+    """The application gave a usable answer to what was *asked*, even if a refusal: the count of failures for that kind is reset."""
     async with transaction(services.pool) as connection:
         before = await target_state.note_answered(connection, job.id, asked)
     if before.streak(asked).breaks:

@@ -132,7 +132,7 @@ class Services:
                 self.vault,
                 deadline_seconds=self.times.deadline_seconds,
             )
-            # Code that adds a place wakes the jobs that wait for it, so they must be known here.
+            # Adding a place wakes the jobs that wait for it, so this process must know the new place.
             self.opener.allow([one.entry for one in await list_places(connection)])
         known = self._targets.get(job.id)
         if known is None or known.settings != settings:

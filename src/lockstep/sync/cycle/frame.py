@@ -180,7 +180,7 @@ async def close(services: Services, job: Job) -> None:
 
 
 def interval_of(services: Services, job: Job) -> timedelta:
-    """The time until the next cycle. With a jitter, a little more, so that applications behind one service do not begin together."""
+    """The time by which the next cycle begins. Jitter adds a little, so that applications behind one service do not begin together."""
     settings = job.configuration.settings
     interval = settings.interval or services.times.cycle_interval
     if not settings.jitter:

@@ -64,7 +64,7 @@ async def judge(connection: Connection, services: Services, job: Job, ended: Cyc
         await jobs.set_next_cycle_at(connection, job.id, datetime.fromisoformat(before["nextAttempt"]))
         return False
     if before is not None and before.get("trial") != "all" and _mostly_worked(ended.counts):
-        # The cause may be gone: now all of them show whether it is.
+        # The cause may be gone: trying all failed objects shows whether it is.
         await jobs.set_quarantine(connection, job.id, {**before, "trial": "all"})
         return await dirty_marks.make_some_failed_due(connection, job.id) > 0
     total = found.total + await failing.count_working(connection, job.id)

@@ -1,4 +1,4 @@
-"""What a plan that was carried out makes of the link: the base both sides agree on now, and whom the object waits for. Pure.
+"""The link after a plan was carried out: the base both sides now agree on, and the objects it waits for. Pure.
 
 The base is what is known to have been accepted: what was sent, overlaid with what came back. Absent is not empty.
 """
@@ -44,7 +44,7 @@ def becomes_lost(planned: PlanResult) -> bool:
 
 
 def link_after(planned: PlanResult, answer: Answer | None) -> Link | None:
-    """The link once the plan is carried out; None where there is no account to link."""
+    """The link after the plan was carried out; None if there is no account to link."""
     plan, prepared = planned.plan, planned.prepared
     account = answer.account if answer is not None else None
     target_id = account.id if account is not None else plan.link_to.id if plan.link_to else plan.target_id
@@ -71,7 +71,7 @@ def link_after(planned: PlanResult, answer: Answer | None) -> Link | None:
 
 
 def made_link(prepared: PreparedObject, account: Account, base: Values, made_by: Sent | None) -> Link:
-    """The link to an account that an operation with an unknown end has made or taken. It is planned from *base* next."""
+    """The link to an account that an operation with an unknown outcome has created or adopted. It is planned from *base* next."""
     return Link(
         prepared.obj.kind,
         prepared.obj.id,
@@ -87,7 +87,7 @@ def made_link(prepared: PreparedObject, account: Account, base: Values, made_by:
 
 
 def _generated(mapping: ObjectMapping, made_by: Sent) -> Values:
-    """The values that were made for the account, so that they stay."""
+    """The values that were generated for the account, so that they stay."""
     return {
         one.target: {"value": made_by.after[one.target], "expression": one.source.compiled.text}
         for one in mapping.flowing
@@ -110,7 +110,7 @@ def _base(planned: PlanResult, old: Link | None, answer: Answer | None) -> Mappi
 
 
 def _returned(mapping: ObjectMapping, answer: Answer | None) -> Values:
-    """The mapped values with which the write was answered."""
+    """The mapped values in the response to the write."""
     if answer is None or answer.account is None:
         return {}
     return answer.held if answer.held is not None else held_values(mapping, answer.account.resource)
@@ -140,7 +140,7 @@ def _not_agreed(planned: PlanResult, old: Link | None, base: Values, written: Se
 
 
 def waiting_references(planned: PlanResult) -> tuple[WaitingReference, ...] | None:
-    """Which objects without an account it points at; None where its mapping has no references, so that nothing needs to be forgotten."""
+    """The objects without an account that it references; None if its mapping has no references, so that nothing needs to be forgotten."""
     plan, mapping = planned.plan, planned.prepared.mapping
     if mapping is None or not any(attribute.is_reference for attribute in mapping.flowing):
         return None

@@ -1,4 +1,4 @@
-"""Who has the accounts and values that a plan is about, asked of the database for one object at a time."""
+"""Who owns the accounts and values that a plan is about; reads the database for one object at a time."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def prepare_one(known: SliceFacts, job: Job, id: str, moment: Moment, *, look: b
 async def plan_one(
     prepared: PreparedObject, reader: PlanReader, ownership: Ownership, *, look: bool = False
 ) -> PlanResult:
-    """Ask until the engine has all it wants, and plan. Raises NotKnown or TargetError where *reader* does.
+    """Ask until the engine has all that it needs, then plan. Raises NotKnown or TargetError where *reader* does.
 
     *look* reads the linked account even where the engine would trust what it knows.
     """
@@ -190,7 +190,7 @@ async def _read_linked(prepared: PreparedObject, link: Link, reader: PlanReader)
 
 
 async def _match(prepared: PreparedObject, reader: PlanReader, ownership: Ownership) -> Match:
-    """Ask by one matching attribute after the other, until there is an answer."""
+    """Search by one matching attribute after the other until one gives an answer."""
     answers: list[tuple[MatchQuery, Sequence[Account]]] = []
     for query in prepared.queries:
         accounts = await reader.find(prepared.obj.kind, query.attribute, query.value)
