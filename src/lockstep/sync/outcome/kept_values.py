@@ -57,7 +57,7 @@ def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> 
 
 
 def is_news(planned: PlanResult) -> bool:
-    """Whether a reading says something else of the values sent before than the link remembers."""
+    """Whether a reading differs from what the link remembers about the values sent before."""
     link = planned.prepared.link
     return link is not None and bool(link.answers) and _read(planned, link)[0] != link.answers
 

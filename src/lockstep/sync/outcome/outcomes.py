@@ -137,7 +137,7 @@ def _scheduled(claim: Claim, at: datetime) -> Postponement:
 
 
 def _frees(planned: PlanResult) -> str:
-    """The account that its person has left, or that has another name now."""
+    """The account that its person has left, or that now has another name."""
     plan, mapping = planned.plan, planned.prepared.mapping
     if plan.action in (Action.DISABLE, Action.DELETE, Action.RELEASE):
         return plan.target_id
@@ -218,7 +218,7 @@ def refused(
 
 
 def _is_about_references(planned: PlanResult) -> bool:
-    """Whether all that was to be changed points at other objects: then the account itself is as it should be."""
+    """Whether all changes are references to other objects: then the account itself is as it should be."""
     mapping = planned.prepared.mapping
     references = {one.target for one in mapping.flowing if one.is_reference} if mapping is not None else set()
     return bool(planned.plan.changes) and all(change.path in references for change in planned.plan.changes)

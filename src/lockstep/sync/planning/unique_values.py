@@ -75,7 +75,7 @@ class Wish:
 
 
 def wishes_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]] = ()) -> list[Wish]:
-    """What is to be chosen for one object. *refused*: what the application called taken when it was sent.
+    """The values to choose for one object. *refused*: what the application rejected as taken when it was sent.
 
     Some accounts no search shows, so what was refused comes last; but it comes, for the refusal may have meant another attribute.
     """
