@@ -26,7 +26,7 @@ check: env-dev  ## formatting, lint, types, layering
 test: env-dev  ## the tests (at most 10 minutes on 2 cores); ends with the ten that took longest
 	$(BIN)/python -m pytest -m "not full and not soak" -n $(JOBS) --dist loadfile --durations 10 --durations-min 1
 
-test-full: env-dev  ## large counts, outside suites, PostgreSQL servers (at most 30 minutes)
+test-full: env-dev  ## large counts, outside suites, PostgreSQL servers (at most 40 minutes)
 	@$(BIN)/python scripts/full_prerequisites.py
 	$(BIN)/python -m pytest -m "full" --timeout 1500
 

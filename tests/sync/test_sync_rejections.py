@@ -38,6 +38,15 @@ async def mapped(world: World, *attributes: dict[str, object]) -> None:
     await world.configure({"scope": "assigned", "mappings": [{**USERS, "attributes": [*kept, *attributes]}]})
 
 
+async def everybody_is_renamed(world: World) -> None:
+    """A mapping gives forty people another user name; their renames are held."""
+    await world.add_people(range(40))
+    await world.sync()
+    await mapped(world, RENAMED)
+    await world.change(range(40))
+    await world.drain()
+
+
 @pytest.fixture
 async def rejected(world: World) -> World:
     """Twenty of sixty lost their assignment, and their disables were rejected."""
@@ -120,11 +129,7 @@ async def test_deletion_in_place_of_a_rejected_disable_waits_for_approval(reject
 
 
 async def test_harmless_change_waits_with_the_rejected_part_of_its_write(world: World, target: ModelTarget) -> None:
-    await world.add_people(range(40))
-    await world.sync()
-    await mapped(world, RENAMED)
-    await world.change(range(40))
-    await world.drain()
+    await everybody_is_renamed(world)
     assert await decide(world, "rejected") == 40
 
     await world.change([3], surname="Married")
@@ -139,11 +144,7 @@ async def test_harmless_change_waits_with_the_rejected_part_of_its_write(world: 
 
 
 async def test_write_that_does_more_than_was_rejected_waits_for_approval(world: World, target: ModelTarget) -> None:
-    await world.add_people(range(40))
-    await world.sync()
-    await mapped(world, RENAMED)
-    await world.change(range(40))
-    await world.drain()
+    await everybody_is_renamed(world)
     await decide(world, "rejected")
 
     await mapped(world, RENAMED, ADMIN)
@@ -161,11 +162,7 @@ async def test_write_that_does_more_than_was_rejected_waits_for_approval(world: 
 
 
 async def test_another_name_than_the_rejected_one_waits_for_approval(world: World, target: ModelTarget) -> None:
-    await world.add_people(range(40))
-    await world.sync()
-    await mapped(world, RENAMED)
-    await world.change(range(40))
-    await world.drain()
+    await everybody_is_renamed(world)
     await decide(world, "rejected")
 
     await world.change([3], userPrincipalName="other@contoso.com")
@@ -176,11 +173,7 @@ async def test_another_name_than_the_rejected_one_waits_for_approval(world: Worl
 
 
 async def test_approval_is_used_up_by_a_later_hold(world: World, target: ModelTarget) -> None:
-    await world.add_people(range(40))
-    await world.sync()
-    await mapped(world, RENAMED)
-    await world.change(range(40))
-    await world.drain()
+    await everybody_is_renamed(world)
     assert await decide(world, "approved") == 40
     await mapped(world, RENAMED, ADMIN)
     await world.change(range(40))
