@@ -1,8 +1,8 @@
-"""What an answer says about the application as a whole: refused credentials, a request to wait, or nobody there.
+"""React to answers that concern the application as a whole: refused credentials, a request to wait, or no response.
 
-Refused credentials stop the whole job at once, whatever the counts: every further request would only lock an account or fill a log.
-An application that does not answer is asked again after growing pauses, which all workers keep, counted by the kind of request; a
-person reads of the first one in status, doctor and the log.
+Refused credentials quarantine the job at once, whatever the counts: further requests could only lock an account or fill a log. An
+application that does not respond is tried again after growing pauses. All workers keep them; they are counted by the kind of request. The
+first failure is shown in status, doctor and the log.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ TOO_MANY_REQUESTS = 429
 async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> str:
     """Record for all workers what *answer* means for the job; returns why nothing more can be sent, or "" if it can.
 
-    *asked*: what it is the answer to. A probe and a listing are about the application as a whole: one failure is enough for a pause.
+    *asked*: the kind of request that was answered. A probe and a listing concern the application as a whole: one failure is enough for a
+    pause.
     """
     if answer.verdict in NEEDS_SOMEBODY:
         await quarantine(services, job, QuarantineReason.EXCEPTION, answer, asked)
@@ -74,7 +75,7 @@ async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> 
 
 
 async def answered(services: Services, job: Job, asked: Asked) -> None:
-    """The application gave a usable answer to what was *asked*, even if a refusal: the count of failures for that kind is reset."""
+    """The application gave a usable answer to a request of kind *asked*, even if a refusal: reset the failure count for that kind."""
     async with transaction(services.pool) as connection:
         before = await target_state.note_answered(connection, job.id, asked)
     if before.streak(asked).breaks:
@@ -101,10 +102,10 @@ async def enter_quarantine(
     needs_somebody: bool = True,
     asked: Asked = Asked.PROBE,
 ) -> datetime:
-    """As `quarantine`, in the caller's transaction; returns when it is tried next.
+    """As `quarantine`, in the caller's transaction; returns the time of the next attempt.
 
-    Answers that come in while the next attempt is ahead are not counted again. What a probe passed in between goes on being counted
-    where something else was *asked*.
+    Failures before the next attempt are not counted again. If a probe succeeds in the meantime, failures of other kinds of requests keep
+    their count.
     """
     moment = services.moment()
     await jobs.lock_job(connection, job.id)
@@ -156,7 +157,7 @@ async def end_quarantine(connection: Connection, job: Job) -> None:
 
 
 async def log_listing_given_up(connection: Connection, job: Job, kind: ObjectKind, answer: Answer) -> None:
-    """The accounts are asked for one by one: that costs a request for each, and a person may want to know why."""
+    """Log that the accounts are searched for one by one, which costs one request for each, and why."""
     what = "people" if kind is ObjectKind.USER else "groups"
     await _log(
         connection, job, answer, begins=f"The list of {what} cannot be used, so each object is read individually: "
@@ -164,12 +165,12 @@ async def log_listing_given_up(connection: Connection, job: Job, kind: ObjectKin
 
 
 def error_row(answer: Answer) -> Row:
-    """An answer as the quarantine and pauses display it."""
+    """*answer* as quarantine and pauses store it for display."""
     return {"code": answer.code, "message": answer.detail, "nextStep": answer.next_step}
 
 
 async def _log(connection: Connection, job: Job, answer: Answer, *, begins: str = "") -> None:
-    """What concerns the application as a whole stands in the provisioning log, too: once, when it begins."""
+    """Write what concerns the application as a whole to the provisioning log too: once, when it begins."""
     record = record_of_application(job.row.app_display_name, answer, begins=begins)
     await provisioning_log.append(connection, job.id, job.row.app, [record])
 

@@ -1,4 +1,4 @@
-"""How a job reaches its application: the stored tenant URL and token, and the pace that its configuration allows.
+"""How a job reaches its application: the stored tenant URL and token, and the request rate that its configuration allows.
 
 The token stays sealed until the target builds a header.
 """
@@ -19,7 +19,7 @@ TOKEN = "secretToken"  # noqa: S105  # what the vault's envelope says it is for
 async def read_target_settings(
     connection: Connection, job: JobRow, configuration: JobConfiguration, vault: Vault, *, deadline_seconds: float
 ) -> TargetSettings:
-    """All that opening the application needs. Raises LockstepError when nobody has given credentials yet."""
+    """Everything needed to open the application. Raises LockstepError if no credentials are stored."""
     cursor = await connection.execute("select tenant_url, secret from credential where app = %s", (job.app,))
     row = await cursor.fetchone()
     if row is None or row[1] is None:
@@ -55,6 +55,6 @@ def target_settings(
 
 
 def _redacted_paths(configuration: JobConfiguration) -> tuple[str, ...]:
-    """The target paths that no recorded exchange may show."""
+    """The target paths that must not appear in recorded exchanges."""
     paths = {one.target for mapping in configuration.objects for one in mapping.attributes if one.is_redacted}
     return tuple(sorted(paths))

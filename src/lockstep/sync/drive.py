@@ -48,7 +48,7 @@ class Drive:
         return await self._defer(DRAIN_TASK, DRAIN_QUEUE, f"drain:{job}:{slot}", {"job": job, "slot": slot})
 
     async def defer_import(self, source: str, **arguments: Any) -> bool:
-        """Defer the import of *source*; False when one waits already. Two imports of one source never overlap."""
+        """Defer the import of *source*; False if one is already queued. Two imports of one source never overlap."""
         return await self._defer(
             IMPORT_TASK, WORK_QUEUE, f"import:{source}", {"name": source, **arguments}, lock=f"import:{source}"
         )

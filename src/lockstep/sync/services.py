@@ -1,6 +1,6 @@
-"""What the synchronisation works with: the pool, the vault, access to applications, and what this process caches of them.
+"""What synchronization works with: the pool, the vault, access to applications, and what this process caches of them.
 
-A target is shared by everybody in the process who works on the job. It is closed when its settings changed and nobody uses it.
+All users of a job in this process share one target. It is closed when its settings have changed and no one uses it any more.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ AfterCommit = Callable[[Collection[str]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as one claim sees it: the row, and the configuration in force, compiled."""
+    """A job as one claim sees it: its row and its current configuration, compiled."""
 
     row: jobs.JobRow
     configuration: JobConfiguration
@@ -45,13 +45,13 @@ class Job:
 
 
 def unkept_of(row: jobs.JobRow) -> list[Unkept]:
-    """The attributes that answers of the application left out, as the engine takes them."""
+    """The attributes that the application leaves out of its answers, in the form the engine takes."""
     return [Unkept(ObjectKind(one["kind"]), one["path"], one["mapping"], one["answers"]) for one in row.unkept]
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How often things happen, and how long they may take."""
+    """How often things happen and how long they may take."""
 
     cycle_interval: timedelta = timedelta(minutes=40)
     probe_interval: timedelta = timedelta(hours=1)
@@ -62,7 +62,9 @@ class Times:
     ambiguous_wait_seconds: float = 1.0
     late_arrival_seconds: float = 20.0  # how long a create without an answer may still reach the application
     longest_wait_seconds: float = 60.0
-    first_pause: timedelta = FIRST_PAUSE  # for an application that does not answer; it grows from here
+    first_pause: timedelta = (
+        FIRST_PAUSE  # the first pause for an application that does not respond; later ones are longer
+    )
 
 
 @dataclass(slots=True)
@@ -85,7 +87,7 @@ class Services:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     template_of: Callable[[str], Template | None] = field(
         default=lambda name: None
-    )  # the gallery, as far as it is known
+    )  # looks a template up in the gallery
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     drains: dict[str, asyncio.Event] = field(
         default_factory=dict
@@ -95,14 +97,14 @@ class Services:
     _turns: dict[str, SharedTurns] = field(default_factory=dict)
 
     async def read_job(self, connection: Connection, job: str) -> Job:
-        """The job with its configuration in force. Raises LockstepError when there is no such job."""
+        """The job with its current configuration. Raises LockstepError if there is no such job."""
         row = await jobs.read_job(connection, job)
         if row is None:
             raise not_found(f"There is no provisioning job {job}")
         return await self.compiled(connection, row)
 
     async def compiled(self, connection: Connection, row: jobs.JobRow) -> Job:
-        """*row* with its configuration, which is compiled once for each version."""
+        """*row* with its configuration, compiled once per version."""
         roles = await jobs.roles_of_application(connection, row.app)
         key = (row.id, row.config_version, roles)
         configuration = self._configurations.get(key)
@@ -122,7 +124,7 @@ class Services:
     async def target(self, job: Job) -> AsyncIterator[tuple[Target, TargetSettings]]:
         """The application of *job*, opened once for all who use it at the same time.
 
-        Raises LockstepError when there are no credentials.
+        Raises LockstepError if there are no credentials.
         """
         async with self.pool.connection() as connection:
             settings = await read_target_settings(
@@ -148,7 +150,7 @@ class Services:
             await self._close_unused(known)
 
     def turns(self, job: Job) -> SharedTurns:
-        """Whose turn it is: one for all in this process who send to the application of *job*."""
+        """The turns for requests to the application of *job*, shared by all who send from this process."""
         rate = job.configuration.limits.requests_per_second
         turns = self._turns.get(job.id)
         if turns is None:

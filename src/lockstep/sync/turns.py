@@ -1,8 +1,8 @@
-"""Whose turn it is to send a request to an application: its rate, shared by all workers, and its requests to wait.
+"""Turns for requests to an application: its rate, shared by all workers, and the pauses it asks for.
 
-Every request takes its turn where it leaves the house, reads and pages included. What another worker learned (a Retry-After, an
-outage) holds here within `FRESH_SECONDS`: what the database says is read again before a request that would rest on older news. Busy
-workers read it anyway with what they record, so that a request costs nothing extra.
+Every request takes its turn just before it is sent, reads and pages included. What another worker learned (a Retry-After, an outage) takes
+effect here within `FRESH_SECONDS`: a request never relies on an older state but reads the database first. Busy workers read the state
+anyway when they record, so this costs no extra query.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_state import TargetState
 
 FRESH_SECONDS = 0.05
-LEASED_SECONDS = 0.5  # of the rate are leased at a time, so that the row is not asked for every request
+LEASED_SECONDS = 0.5  # of the rate are leased at a time, so that not every request queries the row
 SHORTEST_WAIT_SECONDS = 0.05  # an empty budget is asked again for several requests at once
 NO_DATABASE_SECONDS = 1.0
 DATABASE_LOST = (psycopg.Error, PoolTimeout, OSError)
 
 
 class SharedTurns:
-    """One process's view of one application. *rate*: requests per second, None for as many as it takes."""
+    """One process's view of one application. *rate*: requests per second, None for no limit."""
 
     def __init__(self, pool: Pool, job: str, rate: float | None) -> None:
         self.rate = rate
         self._pool = pool
         self._job = job
-        self._tokens = 0  # below zero: sent already, and paid for by those who wait
-        self._waited = 0  # turns that were waited for, and whose request has not gone out yet
+        self._tokens = 0  # below zero: already sent; the requests that wait pay for it
+        self._waited = 0  # turns granted after a wait whose request was not sent yet
         self._paying = asyncio.Lock()
         self._reading = asyncio.Lock()
         self._quiet_until = 0.0
@@ -41,14 +41,14 @@ class SharedTurns:
 
     @property
     def quiet_seconds(self) -> float:
-        """How long nothing may be sent, as far as is known here."""
+        """How long no request may be sent, as far as this process knows."""
         return max(0.0, self._quiet_until - time.monotonic())
 
     def be_quiet(self, seconds: float) -> None:
         self._quiet_until = max(self._quiet_until, time.monotonic() + seconds)
 
     def learn(self, state: TargetState, *, asked_at: float) -> None:
-        """Take over what the database says; *asked_at* is monotonic, from before it was asked."""
+        """Take over the state from the database; *asked_at* is monotonic time, read before the query."""
         self._read_at = max(self._read_at, asked_at)
         if state.seconds_to_wait:
             self.be_quiet(state.seconds_to_wait)
@@ -75,7 +75,7 @@ class SharedTurns:
             self._waited += 1
 
     async def spend(self) -> float:
-        """Count a request that goes out now; returns 0, or for how many seconds it must not go out (then it is not counted)."""
+        """Count a request that is sent now and return 0; or return how many seconds it must wait (then it is not counted)."""
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             await self._refresh()
         if (quiet := self.quiet_seconds) > 0:
@@ -87,7 +87,7 @@ class SharedTurns:
         return 0.0
 
     async def _refresh(self) -> None:
-        """Read how the application stands, once for all who ask at the same time."""
+        """Read the state of the application, once for all who ask at the same time."""
         async with self._reading:
             asked_at = time.monotonic()
             if asked_at - self._read_at <= FRESH_SECONDS:
@@ -96,6 +96,6 @@ class SharedTurns:
                 async with self._pool.connection() as connection:
                     state = await target_state.read_state(connection, self._job)
             except DATABASE_LOST:
-                self.be_quiet(NO_DATABASE_SECONDS)  # what cannot be recorded is not sent
+                self.be_quiet(NO_DATABASE_SECONDS)  # a request that could not be recorded is not sent
                 return
             self.learn(state, asked_at=asked_at)

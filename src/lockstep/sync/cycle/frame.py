@@ -1,6 +1,6 @@
-"""The cycle as a frame around the work: it is opened when there is some, prepared when it is initial, and closed when nothing is left.
+"""The cycle as a frame around the work: opened when there is work, prepared if it is an initial cycle, closed when no work is left.
 
-What is done never depends on the frame; it counts, and the initial one marks everybody and reads the application's accounts by pages.
+The frame never decides what is done to an object: it counts. The initial cycle also marks every object and reads the accounts by pages.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ log = structlog.get_logger()
 PREPARING = frozenset({"source", "scope", "match"})
 MOST_LISTING_TRIES = 3
 MAY_PASS = frozenset({Verdict.THROTTLED, Verdict.UNREACHABLE})
-# What a search may not be answered with: something else stands there.
+# No SCIM server answers a search so: the tenant URL leads to something else.
 NO_SCIM = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.GONE})
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the running cycle, if there is one, says about claiming."""
+    """What the running cycle, if any, says about claiming."""
 
     cycle: cycles.Cycle | None = None
 
@@ -49,7 +49,9 @@ class Frame:
 
     @property
     def up_to_lane(self) -> int:
-        """While the application's accounts are being read, leavers and on-demand runs go on; new accounts wait for the index."""
+        """The last lane to claim: while the accounts are being read, only leavers and on-demand runs proceed; new accounts wait for the
+        index.
+        """
         return (Lane.ON_DEMAND if self.needs_preparation else Lane.RECONCILE).number
 
 
@@ -71,9 +73,9 @@ async def adopt(connection: Connection, job: Job, claims: Sequence[Claim]) -> li
 
 
 async def prepare(services: Services, job: Job, target: Target) -> bool:
-    """Mark everybody and read the application's accounts, once for all workers. A crash in between begins the step again.
+    """Mark every object and read the application's accounts, once for all workers. After a crash the step starts from its beginning.
 
-    False when it could not be done now: another worker is at it, or the application cannot be read.
+    False if it could not be done now: another worker is doing it, or the application cannot be read.
     """
     async with services.pool.connection() as lock:
         cursor = await lock.execute("select pg_try_advisory_lock(hashtext(%s))", (f"prepare {job.id}",))
@@ -105,7 +107,7 @@ async def _prepare(services: Services, job: Job, target: Target) -> bool:
 
 
 async def _read_list(services: Services, job: Job, mapping: ObjectMapping, target: Target, *, cycle: int) -> bool:
-    """Read the accounts of one kind, or give the list up and say so; False where it is to be read after a pause."""
+    """Read the accounts of one kind, or give the list up and log that; False if it must be read after a pause."""
     try:
         requests = await read_index(services, job, mapping, target, cycle=cycle)
     except TargetError as failed:
@@ -133,7 +135,7 @@ async def _read_list(services: Services, job: Job, mapping: ObjectMapping, targe
 
 
 async def begin_initial(connection: Connection, job_id: str) -> cycles.Cycle:
-    """Open an initial cycle in place of a running one. From the commit on, changes of the directory mark this job's objects."""
+    """Replace a running cycle with an initial one. From this commit on, changes in the directory mark this job's objects."""
     await instance.lock_directory(connection)
     await cycles.cancel(connection, job_id, state="cancelled")
     await jobs.set_started(connection, job_id)
@@ -142,7 +144,7 @@ async def begin_initial(connection: Connection, job_id: str) -> cycles.Cycle:
 
 
 async def mark_everybody(connection: Connection, job: Job, *, cycle: int | None, reason: str) -> int:
-    """Mark every object that may concern the job: those it may provision, and those it has linked."""
+    """Mark every object that may concern the job: those it may provision and those it has linked."""
     await instance.lock_directory(connection)
     marked = 0
     for mapping in job.configuration.objects:
@@ -162,7 +164,7 @@ async def mark_everybody(connection: Connection, job: Job, *, cycle: int | None,
 
 
 async def close(services: Services, job: Job) -> None:
-    """End the running cycle if nothing belongs to it any more, and judge the job's health, in one transaction.
+    """End the running cycle if no more work belongs to it, and judge the job's health, in one transaction.
 
     A reader that sees the cycle as ended also sees its result.
     """
@@ -180,7 +182,7 @@ async def close(services: Services, job: Job) -> None:
 
 
 def interval_of(services: Services, job: Job) -> timedelta:
-    """The time by which the next cycle begins. Jitter adds a little, so that applications behind one service do not begin together."""
+    """The time until the next cycle begins, with some jitter so that jobs of one service do not all begin at once."""
     settings = job.configuration.settings
     interval = settings.interval or services.times.cycle_interval
     if not settings.jitter:
@@ -190,9 +192,9 @@ def interval_of(services: Services, job: Job) -> timedelta:
 
 
 async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
-    """Open the incremental cycle that is due, with what is due in it: what failed before comes at its own time.
+    """Open the incremental cycle that is due, with the objects that are due; failed objects are retried at their own times.
 
-    False where a quarantine lets nothing be sent. In one for failure counts a few of those who failed are tried.
+    False if a quarantine lets nothing be sent. In a quarantine for failure counts, some of the failed objects are tried.
     """
     async with transaction(services.pool) as connection:
         job = await services.read_job(connection, job_id)
@@ -207,7 +209,7 @@ async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
 
 
 async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
-    """The running cycle, or a new incremental one, because somebody asked for it: all that failed before is tried in it."""
+    """The running cycle, or a new incremental one on request: all failed objects are tried in it."""
     cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
     retried = await dirty_marks.make_escrow_due(connection, job.id, cycle=cycle.id)
     fresh = await dirty_marks.adopt_due(connection, job.id, cycle=cycle.id)
@@ -216,9 +218,10 @@ async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
 
 
 async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
-    """Whether the application may be written to: nobody asked for quiet, no quarantine holds everything, and its probe passes if due.
+    """Whether requests may be sent to the application: no pause was requested, no quarantine blocks everything, and a probe, if due,
+    succeeds.
 
-    An application that did not answer is asked by one probe before it gets work again.
+    An application that did not respond gets one probe before it gets work again.
     """
     quarantine = job.row.quarantine
     if is_held(quarantine) and not is_attempt_due(quarantine):
@@ -242,11 +245,11 @@ async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
 
 
 async def probe(services: Services, job: Job, target: TargetReader, *, in_quarantine: bool = False) -> bool:
-    """Search for a person who cannot exist: 200 with an empty list is what a working application answers.
+    """Search for a person who cannot exist: a working application answers 200 with an empty list.
 
-    An answer that is no list of SCIM quarantines at once, with the sentence of the connection test: what stands there is something
-    else. No answer, a failing server and a busy one make a pause; *in_quarantine* they prolong it. That it passes says nothing of
-    writes: what came of those goes on being counted.
+    An answer that is not a SCIM list quarantines the job at once, with the message of the connection test: the tenant URL leads to
+    something else. No response, a server error or "busy" starts a pause, or prolongs the quarantine (*in_quarantine*). A successful probe
+    says nothing about writes, so the failure count for writes stays.
     """
     users = job.configuration.mapping_for(ObjectKind.USER)
     attribute = users.matching[0].target if users is not None and users.matching else "userName"

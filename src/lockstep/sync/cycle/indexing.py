@@ -1,8 +1,8 @@
-"""Read an application's accounts by pages, so that the first cycle asks for nobody one by one.
+"""Read an application's accounts by pages, so that the first cycle needs no search per person.
 
-The index counts only with a proof of completeness: the last page was seen, and as many accounts came as were announced. Without it
-everybody is asked for; a half-read list must never look like "there is no such account". A list that cannot be read after a few
-tries is given up, so that nothing waits for it forever.
+The index counts only if it is proved complete: the last page was seen, and as many accounts came as were announced. Otherwise the
+application is searched for each object; a half-read list must never look like "there is no such account". A list that cannot be read after
+a few tries is given up, so that nothing waits for it forever.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ INCOMPATIBLE = "SystemForCrossDomainIdentityManagementServiceIncompatible"
 
 
 async def read_index(services: Services, job: Job, mapping: ObjectMapping, reader: TargetReader, *, cycle: int) -> int:
-    """Read the accounts of one kind; returns the requests sent.
+    """Read the accounts of one kind; returns the number of requests sent.
 
-    Where listing would cost more requests than asking for everybody, it is given up after the first page. Raises TargetError when a
-    page cannot be read, or the list cannot be proved whole.
+    If listing would cost more requests than one search per object, it is given up after the first page. Raises TargetError if a page cannot
+    be read or the list cannot be proved complete.
     """
     kind, pool, turns = mapping.source, services.pool, services.turns(job)
     async with pool.connection() as connection:

@@ -1,7 +1,7 @@
-"""Judge a job by all its objects when a cycle ends: whether too many fail for it to go on as fast as it can.
+"""Judge a job by all its objects when a cycle ends: do so many fail that it must slow down?
 
-A quarantine for failure counts slows down what gives accounts and changes them; who is to lose access loses it. It ends when few
-enough fail, which is tried with a few of them first, at times that grow apart.
+A quarantine for failure counts delays writes that give or change accounts; people who must lose access lose it without delay. It ends when
+few enough objects fail. To find out, a few of the failed objects are tried, at growing intervals.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from lockstep.sync import application_health
 from lockstep.sync.services import Job, Services
 from lockstep.wording import counted
 
-SAMPLE = 10  # of those who failed, at each attempt of a quarantine
-FEWEST = 4  # below that many failures no job is in quarantine, so nothing else has to be counted
+SAMPLE = 10  # failed objects that each attempt of a quarantine tries
+FEWEST = 4  # with fewer failures no job is quarantined, so no other counts are needed
 WORKED = ("created", "updated", "enabled", "disabled", "deleted", "linked", "unchanged", "released")
 
 
@@ -31,20 +31,20 @@ def is_held(quarantine: Mapping[str, Any] | None) -> bool:
 
 
 def is_attempt_due(quarantine: Mapping[str, Any] | None) -> bool:
-    """Whether the time has come to try again."""
+    """Whether the next attempt is due."""
     attempt = (quarantine or {}).get("nextAttempt")
     return not attempt or datetime.fromisoformat(str(attempt)) <= datetime.now(UTC)
 
 
 def slowed_until(quarantine: Mapping[str, Any] | None) -> datetime | None:
-    """When a quarantine for failure counts stops letting only leavers and on-demand runs through; None where it does not."""
+    """How long a quarantine for failure counts lets only leavers and on-demand runs through; None if it does not."""
     if quarantine is None or is_held(quarantine) or is_attempt_due(quarantine):
         return None
     return datetime.fromisoformat(str(quarantine["nextAttempt"]))
 
 
 async def judge(connection: Connection, services: Services, job: Job, ended: Cycle) -> bool:
-    """Begin, prolong or end a quarantine after a cycle; True where more has become due by that."""
+    """Begin, prolong or end a quarantine after a cycle; True if more objects are due as a result."""
     await jobs.lock_job(connection, job.id)
     row = await jobs.read_job(connection, job.id)
     before = row.quarantine if row is not None else None

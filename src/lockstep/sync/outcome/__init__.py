@@ -1,1 +1,1 @@
-"""What became of an object, and its recording in one transaction."""
+"""The outcome of an object and its recording in one transaction."""

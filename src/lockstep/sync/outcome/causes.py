@@ -1,6 +1,6 @@
-"""Say in a few words what brought a write about: a person's hand, the directory, the scope, the configuration, or drift. Pure.
+"""Name the cause of a write in a few words: a person's action, the directory, the scope, the configuration, or drift. Pure.
 
-The plan says why the account is to be so; the marks of the object say why it was looked at.
+The plan knows why the account must change; the marks of the object say why it was looked at.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LOST: Mapping[str, str] = {
     "lost": "the account no longer exists in the application",
     "unmapped": "the mapping for these objects is disabled",
 }
-# Why an object is looked at, the most telling first.
+# Why an object is looked at, the most specific first.
 _MARKS: Mapping[str, str] = {
     "created": "new in the directory",
     "restored": "restored in the directory",
@@ -38,7 +38,7 @@ _MARKS: Mapping[str, str] = {
 
 
 def cause_of(plan: Plan, marks: Sequence[str], *, initiated_by: str) -> str:
-    """The cause, or "" where nothing is known of one."""
+    """The cause, or "" if it is unknown."""
     if initiated_by != SYSTEM:
         return f"provisioned on demand by {initiated_by}"
     cause = _cause(plan, marks)

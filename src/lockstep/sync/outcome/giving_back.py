@@ -1,6 +1,6 @@
-"""The outcomes that give an object back before anything is decided, each with the time when it is due. Pure.
+"""The outcomes that give an object back undecided, each with the time when it is due again. Pure.
 
-Every object has its own pause, which doubles with each request in a row that was made in vain (`patience`).
+Every object has its own pause, which doubles with each consecutive request that failed (`patience`).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def look_again(
     requests: int,
     is_first_at_once: bool = False,
 ) -> Outcome:
-    """Nothing is decided: the account is read and the object planned again, after a pause that doubles each time.
+    """Nothing is decided: read the account and plan the object again, after a pause that doubles each time.
 
-    *is_first_at_once*: the answer was clear, and a fresh reading most likely mends it; only a second failure has to wait.
+    *is_first_at_once*: the answer was clear and a fresh read will probably solve it, so only the second failure has to wait.
     """
     looks = claim.resume.looks + 1
     pause = growing_pause(looks - 1 if is_first_at_once else looks, first=after)
@@ -52,8 +52,8 @@ def put_off(
 ) -> Outcome:
     """The application took no request (busy, unreachable, not allowed): nothing happened, and the object waits.
 
-    Each time in a row doubles its own pause, and *answer* may ask for a longer one. It never counts as failed, because the object is
-    not at fault; but the cycle stops waiting for it after a while.
+    The object's pause doubles each time in a row, and *answer* may ask for a longer one. It never counts as failed, because the object is
+    not at fault; but after a while the cycle no longer waits for it.
     """
     tries = claim.resume.looks + 1
     due = max(moment.now + growing_pause(tries, first=first), answer.retry_at or moment.now)
@@ -67,13 +67,15 @@ def put_off(
 
 
 def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[SettledOperation, ...] = ()) -> Outcome:
-    """Nothing was asked (stopping, or the application wants a pause): the object is free again as it was, at once or from *due*."""
+    """No request was sent (the process stops, or the application wants a pause): the object is released unchanged, due at once or at
+    *due*.
+    """
     postponed = _given_back(claim, due or Due.AT_ONCE, claim.resume, claim.last_error)
     return Outcome(claim, settled=settled, postponed=postponed)
 
 
 def slowed(claim: Claim, *, due: datetime) -> Outcome:
-    """Too many objects fail, so what gives or changes accounts waits until *due*; what failed before keeps its own reason."""
+    """Too many objects fail, so writes that give or change accounts wait until *due*; an object that failed before keeps its reason."""
     error = claim.last_error or ShownError("Quarantine", "Waits for the end of the quarantine")
     postponed = _given_back(claim, due, replace(claim.resume, is_slowed=True), error, keeps_cycle=False)
     return Outcome(claim, counted="postponed", postponed=postponed)
@@ -82,5 +84,5 @@ def slowed(claim: Claim, *, due: datetime) -> Outcome:
 def _given_back(
     claim: Claim, due: datetime | Due, resume: Resume, error: ShownError | None, *, keeps_cycle: bool = True
 ) -> Postponement:
-    """The object as it failed, or did not fail, before."""
+    """The object in its previous state, failed or not."""
     return Postponement(claim, due, resume, error, claim.failures, claim.first_failed_at, keeps_cycle)

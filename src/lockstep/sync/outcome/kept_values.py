@@ -1,4 +1,4 @@
-"""What the answer to a write, or a reading after it, says of the values that were sent: for the link, the job and the log. Pure."""
+"""What the answer to a write, or a later read, shows of the values that were sent: for the link, the job and the log. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Evidence: TypeAlias = KeptAttribute | MissingAttribute
 
 
 def with_judgement(planned: PlanResult, answer: Answer) -> Answer:
-    """*answer* with what it shows of the values that were sent and accepted."""
+    """*answer* with a judgement on each accepted value: whether the application shows it as sent."""
     mapping = planned.prepared.mapping
     if mapping is None or answer.account is None or answer.verdict is not Verdict.DONE:
         return answer
@@ -29,7 +29,7 @@ def with_judgement(planned: PlanResult, answer: Answer) -> Answer:
 
 
 def with_refusals(answer: Answer) -> Answer:
-    """*answer*, in which essential values that the application accepted and did not keep count as refused."""
+    """*answer*, with essential values that the application accepted but did not keep counted as refused."""
     refused = tuple((one.path, _words(one), NOT_KEPT) for one in answer.judged if one.fate is Fate.REFUSED)
     return replace(answer, refused=answer.refused + refused) if refused else answer
 
@@ -39,13 +39,13 @@ def is_refused_silently(answer: Answer) -> bool:
 
 
 def judged_reading(planned: PlanResult) -> tuple[JudgedValue, ...]:
-    """What the reading before the plan shows of values whose writes were answered with nothing."""
+    """What the read before the plan shows of values whose writes were answered without a body."""
     link = planned.prepared.link
     return _read(planned, _link_of(planned))[1] if link is not None and link.answers else ()
 
 
 def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
-    """What the link remembers once the plan is carried out. *old*: the link to the same account."""
+    """What the link remembers after the plan is carried out. *old*: the link to the same account."""
     known = _read(planned, old)[0]
     mapping = planned.prepared.mapping
     if mapping is None or answer is None or not planned.plan.changes or answer.verdict is not Verdict.DONE:
@@ -57,13 +57,13 @@ def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> 
 
 
 def is_news(planned: PlanResult) -> bool:
-    """Whether a reading differs from what the link remembers about the values sent before."""
+    """Whether a read differs from what the link remembers about the values sent before."""
     link = planned.prepared.link
     return link is not None and bool(link.answers) and _read(planned, link)[0] != link.answers
 
 
 def evidence_of(planned: PlanResult, judged: Sequence[JudgedValue]) -> tuple[Evidence, ...]:
-    """What the job learns from it: which attributes the application kept, and which it left out."""
+    """What the job learns from *judged*: which attributes the application kept and which it left out."""
     mapping, plan = planned.prepared.mapping, planned.plan
     if mapping is None or not judged:
         return ()
@@ -77,7 +77,9 @@ def _evidence(plan: Plan, one: JudgedValue, mapping: AttributeMapping) -> Eviden
 
 
 def in_order(evidence: Sequence[Evidence]) -> tuple[list[KeptAttribute], list[MissingAttribute]]:
-    """The evidence of a batch, oldest first, added up: what some answer held, and how many answers left each attribute out since."""
+    """The evidence of a batch, oldest first, summed up: the attributes that the application kept, and for the others how many answers left
+    them out.
+    """
     kept: dict[tuple[str, str], KeptAttribute] = {}
     missing: dict[tuple[str, str], MissingAttribute] = {}
     for one in evidence:
@@ -111,7 +113,7 @@ def _accepted(planned: PlanResult, answer: Answer) -> Sequence[Change]:
 
 
 def _was_sent_before(planned: PlanResult, old: Link | None, change: Change) -> bool:
-    """Whether the same value had been written already, and a reading showed that it was not there."""
+    """Whether the same value was written before and a read showed that it was not kept."""
     mapping = planned.prepared.mapping
     if mapping is None or old is None or change.path not in old.base or not isinstance(planned.observed, Account):
         return False

@@ -1,4 +1,4 @@
-"""Build records of the provisioning log. What can be read elsewhere is not repeated in each record."""
+"""Build records of the provisioning log. A record does not repeat what another table holds."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def record_of(
 ) -> LogRecord:
     """The record of a plan that was carried out, refused or skipped.
 
-    *judged*: what a reading showed of earlier writes; *marks*: why the object was planned.
+    *judged*: what a read showed of earlier writes; *marks*: why the object was planned.
     """
     status = _status(plan, answer, failure)
     steps = [*plan.steps, *steps_of(judged)]
@@ -95,7 +95,7 @@ def record_of_members(
     answer: Answer | None = None,
     failure: Failure | None = None,
 ) -> LogRecord:
-    """The record of a change of members of the group that *plan* is about; *step* says in words what became of it."""
+    """The record of a change of members of the group that *plan* is about; *step* describes the result in words."""
     return LogRecord(
         id=new_id(),
         change_id=change_id,
@@ -116,7 +116,7 @@ def record_of_members(
 
 
 def _action(plan: Plan) -> str:
-    """Entra's word; a held loss of access is a staged delete."""
+    """Entra's word for the action; a held loss of access is a staged delete."""
     if plan.action is Action.HELD and (plan.held_action is None or plan.reason.code == GuardCode.LOSSES):
         return "stagedDelete"
     return _ACTIONS.get(plan.held_action or plan.action, "other")
@@ -152,7 +152,7 @@ def _error(plan: Plan, failure: Failure | None, status: str) -> LoggedError | No
 
 
 def record_of_application(display: str, answer: Answer, *, begins: str = "") -> LogRecord:
-    """The record of what concerns an application as a whole: it does not answer, or is paused."""
+    """The record of an event that concerns the whole application: it does not respond, or is paused."""
     failure = Failure(answer.code, f"{begins}{answer.detail}", answer.next_step)
     return _failed(failure, answer, kind=APPLICATION, source_id=None, display=display)
 
@@ -189,17 +189,17 @@ def _logged_error(failure: Failure) -> LoggedError:
 
 
 def as_failure(record: LogRecord, failure: Failure) -> LogRecord:
-    """The same event where the outcome cannot be stored, although the application did its part."""
+    """The same event as a failure: the application did its part, but the outcome could not be stored."""
     return replace(record, status="failure", reason=failure.reason, error=_logged_error(failure))
 
 
 def as_success(record: LogRecord) -> LogRecord:
-    """The same event where the application turned out to have done its part."""
+    """The same event as a success: the application turned out to have done its part."""
     return replace(record, status="success", error=None)
 
 
 def logged_exchanges(answer: Answer | None, *, whole: bool) -> tuple[LoggedExchange, ...]:
-    """The exchanges of *answer*, with URL and bodies only where *whole*: where somebody will look at them."""
+    """The exchanges of *answer*, with URL and bodies only if *whole*: where a person will read them."""
     return tuple(_logged_exchange(one, whole=whole) for one in answer.exchanges) if answer is not None else ()
 
 
@@ -209,6 +209,6 @@ def _logged_exchange(exchange: Exchange, *, whole: bool) -> LoggedExchange:
 
 
 def changes_document(changes: Sequence[Change]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the journal keeps of a write: before and after, by path. Redacted values are left out of both."""
+    """What the journal keeps of a write: the values before and after, by path. Redacted values are left out of both."""
     shown = [change for change in changes if not change.redacted]
     return {one.path: one.old for one in shown}, {one.path: one.new for one in shown}

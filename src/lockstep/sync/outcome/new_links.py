@@ -71,7 +71,7 @@ def link_after(planned: PlanResult, answer: Answer | None) -> Link | None:
 
 
 def made_link(prepared: PreparedObject, account: Account, base: Values, made_by: Sent | None) -> Link:
-    """The link to an account that an operation with an unknown outcome has created or adopted. It is planned from *base* next."""
+    """The link to an account that an operation with an unknown outcome has created or adopted. The next plan starts from *base*."""
     return Link(
         prepared.obj.kind,
         prepared.obj.id,
@@ -87,7 +87,7 @@ def made_link(prepared: PreparedObject, account: Account, base: Values, made_by:
 
 
 def _generated(mapping: ObjectMapping, made_by: Sent) -> Values:
-    """The values that were generated for the account, so that they stay."""
+    """The values that were generated for the account: they must not change later."""
     return {
         one.target: {"value": made_by.after[one.target], "expression": one.source.compiled.text}
         for one in mapping.flowing
@@ -117,7 +117,9 @@ def _returned(mapping: ObjectMapping, answer: Answer | None) -> Values:
 
 
 def _not_agreed(planned: PlanResult, old: Link | None, base: Values, written: Set[str]) -> Values:
-    """What the application changed on its own where the mapping leaves that so: it was never agreed, and stays visible as drift."""
+    """Values that the application changed on its own and that the mapping does not correct: they were never agreed, and stay visible as
+    drift.
+    """
     mapping = planned.prepared.mapping
     if (
         old is None
@@ -140,7 +142,7 @@ def _not_agreed(planned: PlanResult, old: Link | None, base: Values, written: Se
 
 
 def waiting_references(planned: PlanResult) -> tuple[WaitingReference, ...] | None:
-    """The objects without an account that it references; None if its mapping has no references, so that nothing needs to be forgotten."""
+    """The objects without an account that it references; None if its mapping has no references, so there are none to forget."""
     plan, mapping = planned.plan, planned.prepared.mapping
     if mapping is None or not any(attribute.is_reference for attribute in mapping.flowing):
         return None

@@ -1,6 +1,6 @@
-"""What one object's walk led to, as the rows that record it. Pure: answers go in, rows come out; `recorder` writes them.
+"""The outcome of one object, as the rows that record it. Pure: answers go in, rows come out; `recorder` writes them.
 
-An ambiguous answer is never a failure and never a success: the operation stays open, and the object is looked at again soon.
+An ambiguous answer is neither a failure nor a success: the operation stays open, and the object is looked at again soon.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ COUNTED: Mapping[Action, str] = {
 }
 MOST_UNCERTAIN_LOOKS = 8  # with doubling waits, before an application that never answers counts as failed
 MOST_LOOKS_AGAIN = 4  # in a row, before an object that keeps conflicting counts as failed
-# The application's trouble rather than the object's: tried a few times quickly before the long waits begin.
+# Probably a problem of the application, not of the object: a few quick retries before the long waits begin.
 TRANSIENT = frozenset(
     {"InternalServerError", "TooManyRequests", "Timeout", "WebExceptionProtocolError", "FormerOwnerLeaving"}
 )
@@ -50,10 +50,9 @@ TRANSIENT = frozenset(
 class Outcome:
     """Everything that Transaction B writes for one object.
 
-    *unsure_members* (group, member, account) may or may not be in the application's group.
-    *postponed* keeps the dirty row (with these columns); without it the object is done. *counted* is "" where the cycle does not
-    count it yet. *ends_decisions*: what of the object waited for a decision needs none any more, and what was rejected is not wanted
-    any more; *stays_rejected*: it is wanted still.
+    *unsure_members* (group, member, account) may or may not be in the application's group. *postponed* keeps the dirty row (with these
+    columns); without it the object is done. *counted* is "" if the cycle does not count the object yet. *ends_decisions*: the object's held
+    write needs no decision any more, and its rejected write is no longer planned; *stays_rejected*: the rejected write is still planned.
     """
 
     claim: Claim
@@ -66,7 +65,7 @@ class Outcome:
     ends_decisions: bool = False
     stays_rejected: bool = False
     log: LogRecord | None = None
-    more_logs: tuple[LogRecord, ...] = ()  # further records, of what was found to have happened before
+    more_logs: tuple[LogRecord, ...] = ()  # further records, of earlier operations that were found to have happened
     postponed: Postponement | None = None
     waiting: tuple[WaitingReference, ...] | None = None
     unsure_members: tuple[UnsureMember, ...] = ()
@@ -74,8 +73,8 @@ class Outcome:
     more_counts: Mapping[str, int] = field(default_factory=dict)
     evidence: tuple[
         kept_values.Evidence, ...
-    ] = ()  # which of the values that were sent the application kept, and which it left out
-    frees: str = ""  # an account that may now be free for another object, or whose name may be
+    ] = ()  # which of the sent values the application kept, and which it left out
+    frees: str = ""  # an account that, or whose name, may now be free for another object
     is_logged: bool = False  # the failure is already in the log
 
     @property
@@ -92,7 +91,7 @@ class Outcome:
 
     @property
     def is_undecided(self) -> bool:
-        """Whether the object is planned again before anything can be said of it."""
+        """Whether the object must be planned again before its result is known."""
         return self.postponed is not None and self.postponed.resume.is_undecided
 
 
@@ -103,7 +102,7 @@ class Failure:
     code: str
     reason: str
     next_step: str = ""
-    account: str = ""  # the account of another owner that it waits for
+    account: str = ""  # the account with another owner that it waits for
 
     @property
     def shown(self) -> ShownError:
@@ -113,7 +112,7 @@ class Failure:
 def without_write(claim: Claim, planned: PlanResult) -> Outcome:
     """The outcome of a plan that needs no request: in step, linked, released, skipped.
 
-    Time alone may give an account to somebody who has none: a link remembers when, and without one the dirty row does.
+    The object may become due by time alone, such as a hire date: the link remembers when, or the dirty row if there is no link.
     """
     plan = planned.plan
     waits_until = plan.review_at if not planned.prepared.is_linked and plan.link_to is None else None
@@ -137,7 +136,7 @@ def _scheduled(claim: Claim, at: datetime) -> Postponement:
 
 
 def _frees(planned: PlanResult) -> str:
-    """The account that its person has left, or that now has another name."""
+    """The account that its person has left or that has been renamed."""
     plan, mapping = planned.plan, planned.prepared.mapping
     if plan.action in (Action.DISABLE, Action.DELETE, Action.RELEASE):
         return plan.target_id
@@ -174,9 +173,9 @@ def refused(
     prepared: PreparedObject | None = None,
     is_unsettled: bool = False,
 ) -> Outcome:
-    """The object's own fault: it goes to the retry list.
+    """A failure of the object itself: it goes to the retry list.
 
-    It may be given up only where it is known that it is to have an account, and where nothing that was sent before is open.
+    Retries may end only if the object is known to need an account and none of its earlier requests is open.
     """
     known = planned.prepared if planned is not None else prepared
     may_give_up = known is not None and known.intent.kind is IntentKind.PROVISION and not is_unsettled
@@ -218,7 +217,7 @@ def refused(
 
 
 def _is_about_references(planned: PlanResult) -> bool:
-    """Whether all changes are references to other objects: then the account itself is as it should be."""
+    """Whether all changes are references to other objects: then the account itself is in step."""
     mapping = planned.prepared.mapping
     references = {one.target for one in mapping.flowing if one.is_reference} if mapping is not None else set()
     return bool(planned.plan.changes) and all(change.path in references for change in planned.plan.changes)
@@ -232,19 +231,19 @@ def held_back(claim: Claim, planned: PlanResult, operation: JournalEntry) -> Out
 
 
 def left_rejected(claim: Claim, planned: PlanResult) -> Outcome:
-    """The operation was rejected: nothing to do until a different one is planned."""
+    """The operation was rejected: there is nothing to do until a different one is planned."""
     return Outcome(claim, counted=COUNTED[Action.SKIP], stays_rejected=True, requests=planned.requests)
 
 
 def unlinked(outcome: Outcome) -> tuple[SettledOperation, ...]:
-    """What is known of the operations of an outcome that cannot be recorded as it is: a create has made some account all the same."""
+    """The operations of an outcome that cannot be recorded as it is: its create has made an account all the same."""
     if outcome.counted != COUNTED[Action.CREATE]:
         return () if outcome.is_newly_linked and outcome.counted == "" else outcome.settled
     return tuple(SettledOperation(one.id, "ambiguous", request_count=one.request_count) for one in outcome.settled)
 
 
 def with_members_due(outcome: Outcome) -> Outcome:
-    """The group's own outcome, its dirty row kept: the members come next, now that the account is on record."""
+    """The group's own outcome, its dirty row kept: the members come next, now that the account is recorded."""
     resume = Resume(Stage.MEMBERS_DUE, looks=outcome.claim.resume.looks, members_due=True)
     return replace(
         outcome, postponed=next_at_once(outcome.claim, resume, "MembersDue", "Its members will be compared next")
@@ -252,25 +251,25 @@ def with_members_due(outcome: Outcome) -> Outcome:
 
 
 def with_names_due(outcome: Outcome) -> Outcome:
-    """The outcome of a disable, its dirty row kept: the names of the person come next, in a write of their own."""
+    """The outcome of a disable, its dirty row kept: the changes of names follow, in a separate write."""
     text = "The account gets the current names of its person"
     return replace(outcome, postponed=next_at_once(outcome.claim, Resume(Stage.NAMES_DUE), "NamesDue", text))
 
 
 def next_at_once(claim: Claim, resume: Resume, code: str, reason: str) -> Postponement:
-    """The object goes on at once with *resume*, in the same cycle. What failed before is over."""
+    """The object goes on at once with *resume*, in the same cycle. Earlier failures are reset."""
     return Postponement(claim, Due.AT_ONCE, resume, ShownError(code, reason), keeps_cycle=True)
 
 
 def with_names(outcome: Outcome) -> Outcome:
-    """The outcome of what came after a disable: its object was counted with that."""
+    """The outcome of the write that followed a disable: the object was already counted with the disable."""
     if outcome.claim.resume.stage is not Stage.NAMES_DUE or not outcome.counted:
         return outcome
     return replace(outcome, counted="", more_counts={**outcome.more_counts, outcome.counted: 1})
 
 
 def requests_of(answer: Answer) -> int:
-    """How many requests an answer took; one that was not recorded counts, one that was not needed does not."""
+    """The number of requests behind an answer: 1 if it was not recorded, 0 if none was needed."""
     return answer.reads + (len(answer.exchanges) or int(answer.verdict is not Verdict.DONE_ALREADY))
 
 

@@ -1,7 +1,7 @@
 """Record outcomes: many at a time in one fenced transaction (Transaction B).
 
-An outcome whose attempt is no longer the newest is refused whole: its object was taken over, and whoever did that looks at the
-application before writing. So nothing of a late commit gets in, not even its log record.
+An outcome whose attempt is no longer the newest is refused whole: another worker has taken the object over and will look at the application
+before it writes. Nothing of a late commit is stored, not even its log record.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
 async def record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetState:
-    """Write *outcomes*; returns how the application stands, as other workers see it too.
+    """Write *outcomes*; returns the shared state of the application, as other workers have recorded it.
 
-    Raises UniqueViolation when two objects of *outcomes* claim one account, or another worker was quicker with it.
+    Raises UniqueViolation if two objects of *outcomes* claim one account, or another worker claimed it first.
     """
     for last_try in (False, False, True):
         try:
@@ -55,7 +55,7 @@ async def record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSta
 
 
 async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetState:
-    # The journal is what must survive: an outcome that a crash loses is found again by looking.
+    # Only the journal must survive a crash: a lost outcome is found again by looking at the application.
     async with pipelined(pool, is_durable=False) as connection:
         valid = await dirty.fence(connection, job.id, [one.claim for one in outcomes])
         ours = [one for one in outcomes if one.claim.attempt in valid]
@@ -122,7 +122,7 @@ async def _note_evidence(connection: Connection, job: Job, ours: Sequence[Outcom
 
 
 async def _unlogged_failures(connection: Connection, ours: Sequence[Outcome]) -> list[LogRecord]:
-    """No failure without a record: those that nobody wrote one for, because there was no plan, get a plain one."""
+    """Plain records for failures that have none because there was no plan: every failure is logged."""
     failed = [one for one in ours if one.log is None and one.failed_now and not one.is_logged]
     records: list[LogRecord] = []
     for kind in {one.claim.kind for one in failed}:
@@ -196,7 +196,7 @@ async def _skips_logged_before(connection: Connection, job: Job, ours: Sequence[
 
 
 def _is_repeated_skip(record: LogRecord, skipped: dict[str, str]) -> bool:
-    """Whether the newest record of the object says the same already: a skip is news once."""
+    """Whether the newest record of the object is the same skip: it is logged once."""
     is_known = skipped.get(record.source_id or "") == f"{record.error_code} {record.reason}"
     return record.status == "skipped" and is_known
 

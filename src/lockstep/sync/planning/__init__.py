@@ -1,1 +1,1 @@
-"""Plans for one object: from what was read, or by asking the application."""
+"""Plans for one object, from what was already read or by asking the application."""

@@ -1,7 +1,7 @@
 """Read one linked account, and treat it as gone only on proof.
 
-One 404 proves nothing: a proxy, a replica that lags behind or a fault answers so as well. What is gone is not found twice, with a
-pause between, and not found by its matching value either.
+One 404 proves nothing: a proxy, a lagging replica or a fault may answer 404 too. An account is gone if two reads, with a pause between
+them, do not find it and a search by its matching value does not either.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ SEARCH_LAG_SECONDS = 0.5  # some applications show a new account only after a mo
 async def read_account(
     reader: AccountReader, kind: ObjectKind, target_id: str, queries: Iterable[MatchQuery] = ()
 ) -> Account | None:
-    """The account, or None where it is proved to be gone. *queries*: what it is known to be found by.
+    """The account, or None if it is proved to be gone. *queries*: searches that should find it.
 
-    Raises TargetError where the application cannot be read, or contradicts itself.
+    Raises TargetError if the application cannot be read or contradicts itself.
     """
     account = await reader.get(kind, target_id)
     if account is not None:

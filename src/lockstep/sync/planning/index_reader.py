@@ -1,6 +1,6 @@
-"""Plan a slice from the pages that were read of the application: its questions are answered in a few queries, and no request is sent.
+"""Plan a slice from the pages that were read from the application: a few database queries answer its questions, without a request.
 
-What the pages cannot prove is not known: an account that they do not show may have been made since.
+What the pages cannot prove is unknown: an account that they do not show may have been created since.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Answers = Mapping[Question, Sequence[Account]]
 
 @dataclass(frozen=True, slots=True)
 class IndexReader:
-    """Answers what was *asked* of the pages; raises NotKnown for everything else."""
+    """Answers the questions in *asked* from the pages; raises NotKnown for all others."""
 
     asked: Collection[Question] = ()
     answers: Answers = field(default_factory=dict)
@@ -50,10 +50,10 @@ class IndexReader:
 
 @dataclass(frozen=True, slots=True)
 class SliceOwnership:
-    """Who has the accounts that the pages showed for a slice, and the values that were chosen for its objects together."""
+    """The owners of the accounts that the pages showed for a slice, and the unique values that were chosen for its objects together."""
 
     holders: Mapping[str, Holder] = field(default_factory=dict)
-    under_way: Collection[tuple[str, str]] = ()  # (object, account) that another object is being given
+    under_way: Collection[tuple[str, str]] = ()  # (object, account): the account is being given to another object
     taken: Mapping[str, TakenValues] = field(default_factory=dict)  # by object
 
     async def owners(self, prepared: PreparedObject, accounts: Collection[str]) -> Owners:
@@ -66,13 +66,13 @@ class SliceOwnership:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The pages as one slice sees them: what `plan_one` is called with."""
+    """The pages as one slice sees them: the arguments of `plan_one`."""
 
     reader: IndexReader = IndexReader()
     ownership: SliceOwnership = SliceOwnership()
 
     async def plan(self, prepared: PreparedObject) -> PlanResult:
-        """The plan, where the pages are enough for it. Raises NotKnown where the application must be asked."""
+        """The plan, if the pages suffice for it. Raises NotKnown if the application must be asked."""
         return await plan_one(prepared, self.reader, self.ownership)
 
 
@@ -91,7 +91,7 @@ async def read_index(
     reader = IndexReader(asked, answers, accounts)
     if not found:
         return Pages(reader)
-    # The journal before the links: whoever is recorded in between is found in one of them.
+    # Read the journal before the links: an owner recorded in between then shows up in one of the two.
     candidates = [candidate for one in asking for candidate in _candidates(job, known.kind, answers, one)]
     under_way = await wanted_by_others(connection, job.id, known.kind.value, candidates)
     return Pages(reader, SliceOwnership(await links.holders(connection, job.id, known.kind, found), under_way))
@@ -100,7 +100,7 @@ async def read_index(
 async def choose_values(
     job: Job, known: SliceFacts, prepared: Iterable[PreparedObject], pages: Pages, claims: Claims
 ) -> Pages:
-    """Choose unique values for those of many objects who will get an account: claimed together, in a round or two."""
+    """Choose unique values for all objects of the slice that will get an account; they are claimed together, in one or two rounds."""
     if not known.has_index or not unique_mappings(job.configuration.mapping_for(known.kind)):
         return pages
     wishes: dict[str, list[Wish]] = {}
@@ -122,7 +122,7 @@ async def choose_values(
 async def _made_since(
     connection: Connection, job: Job, known: SliceFacts, asking: Sequence[PreparedObject], cycle: int | None
 ) -> set[Question]:
-    """The questions that the pages cannot answer, because an account for them was made, or may have been, since they were read."""
+    """The questions that the pages cannot answer, because an account for them was created, or may have been, since they were read."""
     keys = {match_key(job.id, known.kind, one.queries[0]): _question(one.queries[0]) for one in asking if one.queries}
     if not keys or cycle is None:
         return set()

@@ -1,4 +1,4 @@
-"""Who owns the accounts and values that a plan is about; reads the database for one object at a time."""
+"""The owners of the accounts and values that a plan is about; reads the database for one object at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lockstep.sync.planning.unique_values import Claims, choose, refused_lately,
 
 @dataclass(frozen=True, slots=True)
 class StoredOwnership:
-    """What the database says now. *claims*: where chosen values are held against others."""
+    """What the database says now. *claims*: where chosen values are claimed."""
 
     pool: Pool
     job: str
@@ -29,13 +29,13 @@ class StoredOwnership:
         async with self.pool.connection() as connection:
             keys = tuple(match_key(self.job, kind, query) for query in prepared.queries)
             candidates = [Candidate(prepared.obj.id, account, keys) for account in accounts]
-            # The journal before the links: whoever is recorded in between is found in one of them.
+            # Read the journal before the links: an owner recorded in between then shows up in one of the two.
             under_way = {account for _, account in await wanted_by_others(connection, self.job, kind.value, candidates)}
             holders = await links.holders(connection, self.job, kind, accounts)
         return owners_from(prepared, holders, under_way)
 
     async def choose_values(self, prepared: PreparedObject, reader: PlanReader) -> TakenValues:
-        """Ask for one candidate after the other until one is free: as a rule, the first is."""
+        """Search for one candidate after the other until one is free; usually the first is."""
         kind = prepared.obj.kind
         async with self.pool.connection() as connection:
             wishes = wishes_of(prepared, await refused_lately(connection, self.job, prepared))
@@ -48,7 +48,7 @@ class StoredOwnership:
 
 
 def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:
-    """Accounts that belong to others than the object itself, that others left, and that others are leaving."""
+    """The accounts that belong to other objects, that others have left, and that others are leaving."""
     others = [holder for holder in holders.values() if holder.source_id != prepared.obj.id]
     return Owners(
         {one.target_id: one.display or one.source_id for one in others if not one.has_left},

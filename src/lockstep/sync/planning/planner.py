@@ -1,8 +1,8 @@
 """Plan one object: load what is known about it, ask what only the application can say, and let the engine decide.
 
-`plan_one` is the only path to a plan: the drain carries the plan out, on-demand runs do so at once, a preview only shows it. It is given a
-reader and cannot write, by type. A slice is planned with a reader of the pages that were read before (`index_reader`); where that raises
-`NotKnown`, the same function is called again with a reader of the application.
+`plan_one` is the only path to a plan: the drain and on-demand runs carry the plan out, a preview only shows it. It is given a reader and
+cannot write, by type. A slice is planned with a reader of the pages that were read before (`index_reader`); if that raises `NotKnown`, the
+same function is called again with a reader of the application.
 """
 
 from __future__ import annotations
@@ -31,14 +31,16 @@ from lockstep.sync.services import Job
 
 @dataclass(frozen=True, slots=True)
 class SliceFacts:
-    """What the database says of a slice of objects of one kind, read in a handful of queries."""
+    """What the database knows about a slice of objects of one kind, read in a handful of queries."""
 
     kind: ObjectKind
     objects: Mapping[str, SourceObject]
     links: Mapping[str, Link]
     account_ids: Mapping[str, str]
     open_operations: Mapping[str, Sequence[operations.OpenOperation]]
-    held: Mapping[str, tuple[str, Mapping[str, object]]] = field(default_factory=dict)  # what waits for a decision
+    held: Mapping[str, tuple[str, Mapping[str, object]]] = field(
+        default_factory=dict
+    )  # by object: the write that waits for a decision
     rejected: Mapping[str, Rejection] = field(default_factory=dict)
     has_index: bool = False  # the accounts of this kind were read by pages
     indexed: Mapping[str, Account] = field(default_factory=dict)  # by object: the linked account as the pages showed it
@@ -46,19 +48,17 @@ class SliceFacts:
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """A plan, and what it was made from. *requests* were sent to make it."""
+    """A plan and what it was made from. *requests*: how many were sent to make it."""
 
     plan: Plan
     prepared: PreparedObject
     observed: Observed = NOT_READ
     requests: int = 0
-    is_stray: bool = (
-        False  # it is about an account beside the linked one, which a create of ours made for the same object
-    )
+    is_stray: bool = False  # about a second account, made by our own create for the same object
 
     @property
     def current(self) -> Account | None:
-        """The account as it was seen, for building the request; None where nobody looked."""
+        """The account as it was read, for building the request; None if it was not read."""
         return self.plan.link_to or (self.observed if isinstance(self.observed, Account) else None)
 
 
@@ -67,7 +67,7 @@ class NotKnown(Exception):
 
 
 class PlanReader(AccountReader, Protocol):
-    """Where a plan's questions go: to the application, or to the pages that were read of it, which may raise NotKnown."""
+    """Answers the questions of a plan: from the application, or from pages read before, which may raise NotKnown."""
 
     @property
     def requests(self) -> int:
@@ -77,7 +77,9 @@ class PlanReader(AccountReader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Who has the accounts that were found, the object itself left out. Names are for people; *under_way*: being given to another."""
+    """The owners of the accounts that were found, without the object itself. Names are for people; *under_way*: being given to another
+    object.
+    """
 
     linked_to: Mapping[str, str] = field(default_factory=dict)
     left_by: Mapping[str, str] = field(default_factory=dict)
@@ -86,7 +88,7 @@ class Owners:
 
 
 class Ownership(Protocol):
-    """What Lockstep's own records say about accounts and unique values: who has them, and who is about to."""
+    """What Lockstep itself has recorded about accounts and unique values: who has them, and who is about to get them."""
 
     async def owners(self, prepared: PreparedObject, accounts: Collection[str]) -> Owners: ...
 
@@ -96,7 +98,7 @@ class Ownership(Protocol):
 
 
 class CountingReader:
-    """A reader of the application that counts what it asks."""
+    """A reader of the application that counts its requests."""
 
     def __init__(self, reader: TargetReader) -> None:
         self._reader = reader
@@ -131,7 +133,7 @@ async def load(
     known_links = await links.read_links(connection, job.id, kind, ids)
     unsettled = await operations.open_operations(connection, job.id, kind, ids)
     for purged in (known_links.keys() | unsettled.keys()) - objects.keys():
-        # The directory has forgotten it, and its link, or the journal, has not.
+        # The directory no longer has it, but a link or the journal does.
         display = _remembered_name(known_links.get(purged), unsettled.get(purged, ()))
         objects[purged] = SourceObject(kind, purged, display or purged, {}, lifecycle=Lifecycle.PURGED)
     referenced = {other for one in objects.values() for other in one.references.values()}
@@ -149,7 +151,7 @@ async def load(
 
 
 def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOperation]) -> str:
-    """The last known name of an object that the directory has forgotten."""
+    """The last known name of an object that the directory no longer has."""
     if link is not None:
         return link.display or link.target_id
     values = unsettled[-1].after or {}
@@ -157,7 +159,7 @@ def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOpera
 
 
 def prepare_one(known: SliceFacts, job: Job, id: str, moment: Moment, *, look: bool) -> PreparedObject:
-    """Decide what needs no application. An account that the pages showed is compared with what they showed."""
+    """Decide what can be decided without the application. An account that the pages showed is compared as they showed it."""
     must_look = look or id in known.indexed
     return prepare(known.objects[id], known.links.get(id), job.configuration, moment, known.account_ids, look=must_look)
 
@@ -165,9 +167,9 @@ def prepare_one(known: SliceFacts, job: Job, id: str, moment: Moment, *, look: b
 async def plan_one(
     prepared: PreparedObject, reader: PlanReader, ownership: Ownership, *, look: bool = False
 ) -> PlanResult:
-    """Ask until the engine has all that it needs, then plan. Raises NotKnown or TargetError where *reader* does.
+    """Answer the engine's questions with *reader*, then plan. Raises NotKnown or TargetError if *reader* does.
 
-    *look* reads the linked account even where the engine would trust what it knows.
+    *look*: read the linked account even if the engine would trust the recorded state.
     """
     match: Match | None = None
     observed: Observed = NOT_READ
@@ -190,7 +192,7 @@ async def _read_linked(prepared: PreparedObject, link: Link, reader: PlanReader)
 
 
 async def _match(prepared: PreparedObject, reader: PlanReader, ownership: Ownership) -> Match:
-    """Search by one matching attribute after the other until one gives an answer."""
+    """Search by one matching attribute after the other until one finds an account."""
     answers: list[tuple[MatchQuery, Sequence[Account]]] = []
     for query in prepared.queries:
         accounts = await reader.find(prepared.obj.kind, query.attribute, query.value)

@@ -1,7 +1,7 @@
-"""Choose values that nobody has (SelectUniqueValue): ask what the application holds, and claim the choice before anything is sent.
+"""Choose values that are not in use (SelectUniqueValue): search the application, and claim the choice before anything is sent.
 
-The application cannot know of the account that another worker is about to make, so its answer alone is not enough: a choice counts only
-once it is claimed. A preview passes over what others have claimed and claims nothing.
+The application cannot know the account that another worker is about to create, so its answer alone is not enough: a choice counts only once
+it is claimed. A preview skips what others have claimed and claims nothing itself.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class StoredClaims:
 
 @dataclass(frozen=True, slots=True)
 class ImaginedClaims:
-    """Claims for a preview: respected among the objects that it shows, and written nowhere."""
+    """Claims of a preview: respected among the objects that it shows, and never stored."""
 
     pool: Pool
     job: str
@@ -65,7 +65,7 @@ class ImaginedClaims:
 
 @dataclass(slots=True)
 class Wish:
-    """One attribute of one object that is to get a value of its own. *left* are the candidates that were not tried yet."""
+    """An attribute of one object that needs a unique value. *left*: the candidates that were not tried yet."""
 
     source_id: str
     attribute: str
@@ -75,9 +75,10 @@ class Wish:
 
 
 def wishes_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]] = ()) -> list[Wish]:
-    """The values to choose for one object. *refused*: what the application rejected as taken when it was sent.
+    """The values to choose for one object. *refused*: creates of the object that the application rejected because a value was taken.
 
-    Some accounts no search shows, so what was refused comes last; but it comes, for the refusal may have meant another attribute.
+    Some accounts do not show up in searches, so refused values are tried last. They are tried all the same, because the refusal may have
+    concerned another attribute.
     """
     by_attribute: dict[str, list[str]] = {}
     for query in unique_candidates(prepared):
@@ -91,7 +92,7 @@ def wishes_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]] 
 
 
 async def choose(kind: ObjectKind, wishes: Sequence[Wish], claims: Claims, is_in_use: IsInUse) -> None:
-    """Settle *wishes*: each gets the first value that no account has and that nobody else claims, or none."""
+    """Choose the first value for each of *wishes* that no account has and no other object claims; leave it None if there is none."""
     waiting = list(wishes)
     while waiting:
         asked: dict[ValueClaim, Wish] = {}
@@ -124,7 +125,7 @@ def taken_by(wishes: Iterable[Wish]) -> TakenValues:
 
 
 async def refused_lately(connection: Connection, job: str, prepared: PreparedObject) -> Sequence[Mapping[str, object]]:
-    """What this object's creates wanted to write when the application said that a value is taken."""
+    """The values of this object's recent creates that the application rejected because one was taken."""
     source_id = prepared.obj.id
     found = await value_claims.refused_lately(connection, job, prepared.obj.kind.value, [source_id])
     return found.get(source_id, ())

@@ -1,7 +1,7 @@
-"""The tasks of a worker: drain, imports, and what happens by the clock.
+"""The tasks of a worker: drain, imports, and periodic work.
 
-Every task may run twice, late, or on another machine: each begins by reading what is so now. Sweep and schedule only open and wake;
-they never write to an application.
+Every task may run twice, late, or on another machine: each begins by reading the present state. Sweep and schedule only open cycles and
+wake drains; they never write to an application.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ABANDONED_AFTER = timedelta(hours=1)
 def build_app(
     services: Services, *, import_source: ImportSource | None = None, housekeeping: tuple[Housekeeping, ...] = ()
 ) -> App:
-    """The tasks, bound to *services*. *import_source* reads one source into the directory; *housekeeping* is run every hour."""
+    """The tasks, bound to *services*. *import_source* reads one source into the directory; *housekeeping* runs every hour."""
     app = App(connector=connector_beside(services.pool))
     drive = Drive(app=app)
 
@@ -68,7 +68,7 @@ def build_app(
 
 
 async def run_sweep(services: Services, drive: Drive, app: App | None = None) -> list[str]:
-    """Wake every job that has due rows, in case its wake-up was lost; returns those jobs. Tasks of dead workers go back to the queue."""
+    """Wake every job that has due rows, in case its wake-up was lost; returns those jobs. Tasks of dead workers are queued again."""
     if app is not None:
         await rescue_stalled(app)
     async with services.pool.connection() as connection:
@@ -85,13 +85,13 @@ async def rescue_stalled(app: App) -> int:
     for task in stalled:
         if task.task_name == IMPORT_TASK:
             await app.job_manager.retry_job(task)
-        else:  # its successor is deferred anyway by whoever finds work
+        else:  # the next process that finds work defers its successor anyway
             await app.job_manager.finish_job(task, Status.ABORTED, delete_job=True)
     return len(stalled)
 
 
 async def run_schedule(services: Services, drive: Drive) -> list[str]:
-    """Open a cycle for every job that has not had one for its interval, and read every source again that is due; returns the jobs."""
+    """Open a cycle for every job whose interval has passed, and import every source that is due; returns the jobs."""
     opened = []
     async with services.pool.connection() as connection:
         due = await jobs.jobs_with_due_cycle(connection)
@@ -107,7 +107,7 @@ async def run_schedule(services: Services, drive: Drive) -> list[str]:
 
 
 async def run_housekeeping(services: Services, app: App | None, more: tuple[Housekeeping, ...] = ()) -> None:
-    """Remove what is too old: log records, finished tasks; then do what the other rooms asked for."""
+    """Remove old log records and finished tasks; then run the housekeeping that other rooms registered."""
     async with services.pool.connection() as connection:
         await provisioning_log.purge_log(connection, services.times.log_retention)
         await cycles.end_abandoned(connection, older_than=ABANDONED_AFTER)

@@ -1,7 +1,7 @@
-"""A worker: takes tasks until it is told to stop, and outlives the database.
+"""A worker: runs tasks until it is told to stop, and survives an outage of the database.
 
-When PostgreSQL goes away, whatever was under way is given up where it is: the journal and the leases say what has to be settled. The
-worker waits until the database answers and begins again.
+When PostgreSQL fails, work in progress is abandoned where it stands: the journal and the leases show what has to be settled. The worker
+waits until the database answers and starts again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ async def run_worker(
     concurrency: int = 4,
     ready: asyncio.Event | None = None,
 ) -> None:
-    """Work until `services.stopping` is set; then finish requests that are under way, record their outcomes, and return."""
+    """Work until `services.stopping` is set; then finish the requests in progress, record their outcomes, and return."""
     try:
         while not services.stopping.is_set():
             app = build_app(services, import_source=import_source, housekeeping=housekeeping)
@@ -88,7 +88,7 @@ async def _take(app: App, queue: str, concurrency: int) -> None:
 
 
 async def _until_database_answers(services: Services) -> None:
-    """Returns when a statement works again, or when the process stops."""
+    """Return when a statement works again or the process stops."""
     while not services.stopping.is_set():
         try:
             async with services.pool.connection(timeout=LOOK_EVERY_SECONDS) as connection:
