@@ -134,8 +134,6 @@ class Target(TargetReader, Protocol):
         """Return the account ids of a group's members, or None if the application does not show them. Raises TargetError."""
         ...
 
-    async def close(self) -> None: ...
-
 
 @dataclass(frozen=True, slots=True)
 class Probe:

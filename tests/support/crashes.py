@@ -73,8 +73,6 @@ class Lossy:
             lambda: self.target.change_members(group_id, add=add, remove=remove, operation_id=operation_id),
         )
 
-    async def close(self) -> None: ...
-
     def __getattr__(self, name: str) -> Any:
         return getattr(self.target, name)
 

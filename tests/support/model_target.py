@@ -155,8 +155,6 @@ class ModelTarget:
 
         return await self._write("members", group_id, operation_id, work)
 
-    async def close(self) -> None: ...
-
     # -- how it behaves
 
     async def _request(self, verb: str, key: str) -> None:
@@ -250,9 +248,6 @@ class TakingTurns:
 
     async def change_members(self, group_id: str, **more: Any) -> Answer:
         return await self._too_soon() or await self._target.change_members(group_id, **more)
-
-    async def close(self) -> None:
-        await self._target.close()
 
     async def _read(self) -> None:
         if too_soon := await self._too_soon():

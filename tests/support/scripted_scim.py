@@ -116,7 +116,6 @@ async def scripted_world(pool: Pool, application: ScriptedScim, config: dict[str
     try:
         yield world
     finally:
-        await world.services.close()
         await targets.close()
 
 

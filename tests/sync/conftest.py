@@ -29,10 +29,8 @@ def target() -> ModelTarget:
 
 
 @pytest.fixture
-async def world(pool: Pool, target: ModelTarget) -> AsyncIterator[World]:
-    world = await make_world(pool, target)
-    yield world
-    await world.services.close()
+async def world(pool: Pool, target: ModelTarget) -> World:
+    return await make_world(pool, target)
 
 
 @pytest.fixture

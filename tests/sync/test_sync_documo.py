@@ -33,10 +33,8 @@ def documo(tenants: list[ScimTarget]) -> ScimTarget:
 
 
 @pytest.fixture
-async def world(pool: Pool, documo: ScimTarget) -> AsyncIterator[World]:
-    world = await make_world(pool, documo)  # type: ignore[arg-type]
-    yield world
-    await world.services.close()
+async def world(pool: Pool, documo: ScimTarget) -> World:
+    return await make_world(pool, documo)  # type: ignore[arg-type]
 
 
 def with_attributes(*more: dict[str, Any], **mapping: Any) -> dict[str, Any]:

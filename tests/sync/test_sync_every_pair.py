@@ -141,7 +141,6 @@ async def test_every_pair_of_lost_answer_and_change_ends_right(pool: Pool, targe
 
     await everybody_is_right(world, target.accounts[ObjectKind.USER])
     assert target.members[await group_account(world)] == await wanted_members(world)
-    await world.services.close()
 
 
 @pytest.fixture(scope="module")
@@ -167,4 +166,3 @@ async def test_every_pair_of_lost_answer_and_change_ends_right_in_documo(
     group = await group_account(world)
     held = {key for key, one in accounts.items() if any(of["value"] == group for of in one.get("groups", ()))}
     assert held == await wanted_members(world)
-    await world.services.close()

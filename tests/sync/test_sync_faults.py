@@ -176,7 +176,6 @@ async def test_what_fails_for_a_moment_is_tried_as_often_as_the_configuration_sa
     wait = await world.value("select not_before - first_failed_at from dirty")
 
     assert (wait >= timedelta(hours=6)) is waits_long
-    await world.services.close()
 
 
 async def _has_failed(world: World, times: int) -> bool:

@@ -31,7 +31,6 @@ async def run(pool: Pool, seeds: range | tuple[int, ...]) -> list[str]:
             broken += await broken_after(world, lossy, target, seed)
         finally:
             await forget_everything(world)
-            await world.services.close()
     return broken
 
 

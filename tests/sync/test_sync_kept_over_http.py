@@ -67,7 +67,6 @@ async def world(pool: Pool, application: Lossy) -> AsyncIterator[World]:
     targets = ScimTargets([application.origin])
     world.services.opener = targets
     yield world
-    await world.services.close()
     await targets.close()
 
 

@@ -46,7 +46,6 @@ async def test_member_who_joins_while_the_account_is_being_recorded_is_added(wor
         await until(lambda: group_is_done_or_waits(world))
     await asyncio.gather(linking, grouping)
     await world.drain()
-    await other.services.close()
 
     assert await members_of(world, target) == named(1, 2)
     assert await world.value("select count(*) from dirty_member") == 0

@@ -21,10 +21,8 @@ def lossy(target: ModelTarget) -> Lossy:
 
 
 @pytest.fixture
-async def world(pool: Pool, lossy: Lossy) -> World:  # type: ignore[misc]
-    world = await make_world(pool, lossy)  # type: ignore[arg-type]
-    yield world
-    await world.services.close()
+async def world(pool: Pool, lossy: Lossy) -> World:
+    return await make_world(pool, lossy)  # type: ignore[arg-type]
 
 
 async def joiner_whose_create_is_never_answered(world: World, lossy: Lossy) -> None:

@@ -92,7 +92,6 @@ async def test_two_workers_do_not_give_the_same_value(world: World, target: Mode
     another = Services(mine.pool, mine.vault, mine.opener, mine.wake, times=mine.times)
 
     await asyncio.gather(world.drain(), replace(world, services=another).drain())
-    await another.close()
 
     assert nicknames(target) == ["Ida", "Ida.Holm", "Ida.Holm.2"]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from lockstep.actions.context import Context
 from lockstep.actions.held import what_is_held
-from lockstep.actions.jobs import read_job, services_of
+from lockstep.actions.jobs import new_services, read_job
 from lockstep.actions.previews import LazyReader, find_anybody, read_failed
 from lockstep.actions.standing import ways_in
 from lockstep.configuration.rules import Scope
@@ -49,24 +48,24 @@ async def only_application(context: Context) -> str:
 
 async def explain_person(context: Context, user: str, app: str) -> ExplainedObject:
     """The plan for one person at present with its ladder of gates, and anything that prevents it from being carried out."""
-    async with services_of(context) as services, AsyncExitStack() as stack:
-        async with context.reading() as connection:
-            job = await read_job(context, connection, app)
-            person = await find_anybody(connection, user)
-            known = await planner.load(connection, job, ObjectKind.USER, [person.id])
-            obj = known.objects[person.id]
-            circumstances = await _circumstances(connection, job, obj)
-        failed: LockstepError | None = None
-        try:
-            reader = LazyReader(services, job, stack)
-            [planned] = await on_demand.preview(services, job, ObjectKind.USER, [person.id], reader)
-            plan = planned.plan
-        except (TargetError, LockstepError) as error:
-            failed = read_failed(error) if isinstance(error, TargetError) else error
-            link = known.links.get(person.id)
-            plan = predicted_plan(obj, link, job.configuration, services.moment(), known.account_ids)
-            unasked = f"{job.row.app_display_name} could not be asked: {failed.detail}"
-            circumstances = replace(circumstances, unasked=unasked)
+    services = new_services(context)
+    async with context.reading() as connection:
+        job = await read_job(context, connection, app)
+        person = await find_anybody(connection, user)
+        known = await planner.load(connection, job, ObjectKind.USER, [person.id])
+        obj = known.objects[person.id]
+        circumstances = await _circumstances(connection, job, obj)
+    failed: LockstepError | None = None
+    try:
+        reader = LazyReader(services, job)
+        [planned] = await on_demand.preview(services, job, ObjectKind.USER, [person.id], reader)
+        plan = planned.plan
+    except (TargetError, LockstepError) as error:
+        failed = read_failed(error) if isinstance(error, TargetError) else error
+        link = known.links.get(person.id)
+        plan = predicted_plan(obj, link, job.configuration, services.moment(), known.account_ids)
+        unasked = f"{job.row.app_display_name} could not be asked: {failed.detail}"
+        circumstances = replace(circumstances, unasked=unasked)
     return ExplainedObject(plan, explain(plan, circumstances), failed)
 
 

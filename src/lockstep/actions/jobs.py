@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_application
 from lockstep.configuration.template import Template
@@ -41,16 +38,6 @@ def new_services(context: Context) -> Services:
     if context.opener is None:
         raise LockstepError(Kind.INTERNAL, "This process cannot reach applications")
     return Services(context.pool, context.vault, context.opener, context.after_commit, template_of=template_of)
-
-
-@asynccontextmanager
-async def services_of(context: Context) -> AsyncIterator[Services]:
-    """Services for the duration of the block; connections to applications are closed at its end."""
-    services = new_services(context)
-    try:
-        yield services
-    finally:
-        await services.close()
 
 
 async def require_credentials(connection: Connection, row: JobRow) -> None:

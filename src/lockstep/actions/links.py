@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lockstep.actions.context import Context, audit
-from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, read_job, services_of
+from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, new_services, read_job
 from lockstep.actions.previews import find_anybody, read_failed
 from lockstep.directory.edit import Edit
 from lockstep.directory.objects import read_objects
@@ -50,27 +50,25 @@ async def list_links(context: Context, app: str, *, user: str = "", state: str =
 async def list_orphans(context: Context, app: str) -> list[Orphan]:
     """List the application's accounts page by page and return those without a link. Writes nothing."""
     found: list[Orphan] = []
-    async with services_of(context) as services:
-        async with context.reading() as connection:
-            job = await read_job(context, connection, app)
-        kinds = [mapping.source for mapping in job.configuration.objects if mapping.enabled]
-        async with services.target(job) as (target, _):
-            try:
-                for kind in kinds:
-                    async for page in target.pages(kind):
-                        async with context.reading() as connection:
-                            held = await links.holders(
-                                connection, job.id, kind.value, [one.id for one in page.accounts]
-                            )
-                            free = [one for one in page.accounts if one.id not in held]
-                            people = await _possible_owners(connection, job, free) if kind is _USER else ()
-                            made = await _made_for(connection, job, kind, free)
-                        found += [
-                            Orphan(kind.value, one.id, one.display, suggest_owners(one, people), made.get(one.id))
-                            for one in free
-                        ]
-            except TargetError as failed:
-                raise read_failed(failed) from None
+    services = new_services(context)
+    async with context.reading() as connection:
+        job = await read_job(context, connection, app)
+    kinds = [mapping.source for mapping in job.configuration.objects if mapping.enabled]
+    target, _ = await services.open_target(job)
+    try:
+        for kind in kinds:
+            async for page in target.pages(kind):
+                async with context.reading() as connection:
+                    held = await links.holders(connection, job.id, kind.value, [one.id for one in page.accounts])
+                    free = [one for one in page.accounts if one.id not in held]
+                    people = await _possible_owners(connection, job, free) if kind is _USER else ()
+                    made = await _made_for(connection, job, kind, free)
+                found += [
+                    Orphan(kind.value, one.id, one.display, suggest_owners(one, people), made.get(one.id))
+                    for one in free
+                ]
+    except TargetError as failed:
+        raise read_failed(failed) from None
     return found
 
 
@@ -115,15 +113,15 @@ async def settle_orphans(context: Context, app: str, found: Sequence[Orphan]) ->
 
 async def choose_link(context: Context, app: str, user: str, target_id: str) -> LinkRow:
     """Link the person to the account *target_id*. Raises LockstepError if the account does not exist or belongs to somebody else."""
-    async with services_of(context) as services:
-        async with context.reading(PROVISIONING_WRITE) as connection:
-            job = await read_job(context, connection, app)
-            person = await find_anybody(connection, user)
-        async with services.target(job) as (target, _):
-            try:
-                account = await target.get(_USER, target_id)
-            except TargetError as failed:
-                raise read_failed(failed) from None
+    services = new_services(context)
+    async with context.reading(PROVISIONING_WRITE) as connection:
+        job = await read_job(context, connection, app)
+        person = await find_anybody(connection, user)
+    target, _ = await services.open_target(job)
+    try:
+        account = await target.get(_USER, target_id)
+    except TargetError as failed:
+        raise read_failed(failed) from None
     if account is None:
         raise not_found(
             f"{job.row.app_display_name} has no account {target_id}", next_step=f"See: lockstep links {app} --orphans"

@@ -6,12 +6,11 @@ The application is opened only when the plan needs it, so that a person out of s
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from lockstep.actions.context import Context
-from lockstep.actions.jobs import new_services, read_job, services_of
+from lockstep.actions.jobs import new_services, read_job
 from lockstep.actions.lookup import find_group, find_person
 from lockstep.configuration.rules import JobConfiguration, manager_attributes
 from lockstep.directory.attributes import PERSON_ATTRIBUTES
@@ -38,13 +37,12 @@ class LazyReader:
 
     services: Services
     job: Job
-    stack: AsyncExitStack
     _target: Target | None = field(default=None)
 
     async def _opened(self) -> Target:
         if self._target is not None:
             return self._target
-        self._target, _ = opened = await self.stack.enter_async_context(self.services.target(self.job))
+        self._target, _ = opened = await self.services.open_target(self.job)
         return opened[0]
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
@@ -60,21 +58,21 @@ class LazyReader:
 
 async def preview(context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = ()) -> list[Plan]:
     """What a push of these people and groups would do, in the given order. Raises LockstepError if the application cannot be read."""
-    async with services_of(context) as services, AsyncExitStack() as stack:
-        async with context.reading() as connection:
-            job = await read_job(context, connection, app)
-            wanted = [(ObjectKind.USER, [(await find_anybody(connection, name)).id for name in users])]
-            wanted.append((ObjectKind.GROUP, [(await find_group(connection, name)).id for name in groups]))
-        reader = LazyReader(services, job, stack)
-        try:
-            return [
-                planned.plan
-                for kind, ids in wanted
-                if ids
-                for planned in await on_demand.preview(services, job, kind, ids, reader)
-            ]
-        except TargetError as failed:
-            raise read_failed(failed) from None
+    services = new_services(context)
+    async with context.reading() as connection:
+        job = await read_job(context, connection, app)
+        wanted = [(ObjectKind.USER, [(await find_anybody(connection, name)).id for name in users])]
+        wanted.append((ObjectKind.GROUP, [(await find_group(connection, name)).id for name in groups]))
+    reader = LazyReader(services, job)
+    try:
+        return [
+            planned.plan
+            for kind, ids in wanted
+            if ids
+            for planned in await on_demand.preview(services, job, kind, ids, reader)
+        ]
+    except TargetError as failed:
+        raise read_failed(failed) from None
 
 
 async def expression_record(context: Context, user: str, app: str = "") -> Mapping[str, Any]:

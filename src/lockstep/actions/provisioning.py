@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from lockstep.actions.context import Context, audit
-from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, require_credentials, services_of
+from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, new_services, require_credentials
 from lockstep.actions.lookup import find_group, find_person
 from lockstep.actions.restore import believe_backup, require_people_of_today
 from lockstep.engine.records import ObjectKind
@@ -138,7 +138,8 @@ async def run(context: Context, app: str, *, full: bool = False) -> Cycle:
 
     *full* re-evaluates everybody and lists the application's accounts. Raises LockstepError if provisioning is off.
     """
-    async with services_of(context) as services, context.changing(PROVISIONING_WRITE) as edit:
+    services = new_services(context)
+    async with context.changing(PROVISIONING_WRITE) as edit:
         row = await job_row(edit.connection, app)
         if row.status != "on":
             raise conflict(
@@ -226,24 +227,24 @@ async def push(
     provisioning is off, too. Raises LockstepError for unknown names, and without credentials.
     """
     context.actor.require(PROVISIONING_WRITE)
-    async with services_of(context) as services:
-        async with context.reading(PROVISIONING_WRITE) as connection:
-            row = await job_row(connection, app)
-            await require_credentials(connection, row)
-            await require_people_of_today(connection, row.app_name)
-            people = [(await find_person(connection, name)).id for name in users]
-            named = [(await find_group(connection, name)).id for name in groups]
-        if again:
-            async with context.changing(PROVISIONING_WRITE) as edit:
-                await unkept.forget(edit.connection, row.id)
-                await audit(edit, "Resend values that the application did not keep", row.app_name)
-            await context.after_commit(frozenset({row.id}))
-        async with context.reading(PROVISIONING_WRITE) as connection:
-            job = await services.compiled(connection, await job_row(connection, app))
-        results: list[PushResult] = []
-        for kind, ids in ((ObjectKind.USER, people), (ObjectKind.GROUP, named)):
-            if ids:
-                results += await on_demand.push(services, job, kind, ids, initiated_by=context.actor.name)
+    services = new_services(context)
+    async with context.reading(PROVISIONING_WRITE) as connection:
+        row = await job_row(connection, app)
+        await require_credentials(connection, row)
+        await require_people_of_today(connection, row.app_name)
+        people = [(await find_person(connection, name)).id for name in users]
+        named = [(await find_group(connection, name)).id for name in groups]
+    if again:
+        async with context.changing(PROVISIONING_WRITE) as edit:
+            await unkept.forget(edit.connection, row.id)
+            await audit(edit, "Resend values that the application did not keep", row.app_name)
+        await context.after_commit(frozenset({row.id}))
+    async with context.reading(PROVISIONING_WRITE) as connection:
+        job = await services.compiled(connection, await job_row(connection, app))
+    results: list[PushResult] = []
+    for kind, ids in ((ObjectKind.USER, people), (ObjectKind.GROUP, named)):
+        if ids:
+            results += await on_demand.push(services, job, kind, ids, initiated_by=context.actor.name)
     return results
 
 
@@ -323,5 +324,5 @@ async def _tell_of_trouble(context: Context, connection: Connection, job: str, t
 
 
 async def _drain_here(context: Context, job: str) -> None:
-    async with services_of(context) as services:
-        await drain_job(services, Drive(pool=context.pool), job)
+    services = new_services(context)
+    await drain_job(services, Drive(pool=context.pool), job)

@@ -1,14 +1,13 @@
 """What synchronization works with: the pool, the vault, access to applications, and what this process caches of them.
 
-All users of a job in this process share one target. It is closed when its settings have changed and no one uses it any more.
+All users of a job in this process share one target until its settings change. Its connections belong to the opener.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -67,14 +66,6 @@ class Times:
     )
 
 
-@dataclass(slots=True)
-class _OpenTarget:
-    settings: TargetSettings
-    target: Target
-    users: int = 0
-    is_outdated: bool = False
-
-
 @dataclass
 class Services:
     """Everything that the drain, on-demand runs and actions share in one process."""
@@ -93,7 +84,7 @@ class Services:
         default_factory=dict
     )  # those that run in this process, and how to wake them
     _configurations: dict[tuple[str, int, tuple[AppRole, ...]], JobConfiguration] = field(default_factory=dict)
-    _targets: dict[str, _OpenTarget] = field(default_factory=dict)
+    _targets: dict[str, tuple[Target, TargetSettings]] = field(default_factory=dict)
     _turns: dict[str, SharedTurns] = field(default_factory=dict)
 
     async def read_job(self, connection: Connection, job: str) -> Job:
@@ -120,9 +111,8 @@ class Services:
             self._configurations[key] = configuration
         return Job(row, with_unkept(configuration, unkept_of(row)) if row.unkept else configuration)
 
-    @asynccontextmanager
-    async def target(self, job: Job) -> AsyncIterator[tuple[Target, TargetSettings]]:
-        """The application of *job*, opened once for all who use it at the same time.
+    async def open_target(self, job: Job) -> tuple[Target, TargetSettings]:
+        """The application of *job*, opened once for each version of its settings.
 
         Raises LockstepError if there are no credentials.
         """
@@ -137,17 +127,9 @@ class Services:
             # Adding a place wakes the jobs that wait for it, so this process must know the new place.
             self.opener.allow([one.entry for one in await list_places(connection)])
         known = self._targets.get(job.id)
-        if known is None or known.settings != settings:
-            if known is not None:
-                known.is_outdated = True
-                await self._close_unused(known)
-            known = self._targets[job.id] = _OpenTarget(settings, self.opener.open(settings, self.turns(job)))
-        known.users += 1
-        try:
-            yield known.target, settings
-        finally:
-            known.users -= 1
-            await self._close_unused(known)
+        if known is None or known[1] != settings:
+            known = self._targets[job.id] = (self.opener.open(settings, self.turns(job)), settings)
+        return known
 
     def turns(self, job: Job) -> SharedTurns:
         """The turns for requests to the application of *job*, shared by all who send from this process."""
@@ -158,19 +140,9 @@ class Services:
         turns.rate = rate
         return turns
 
-    async def _close_unused(self, known: _OpenTarget) -> None:
-        if known.is_outdated and known.users == 0:
-            await known.target.close()
-
     def moment(self) -> Moment:
         """Now, with a fresh seed."""
         return Moment(datetime.now(UTC), secrets.token_bytes(16))
-
-    async def close(self) -> None:
-        """Close every application's connections."""
-        for known in self._targets.values():
-            await known.target.close()
-        self._targets.clear()
 
 
 def _fingerprint(vault: Vault, job: str, text: str) -> str:

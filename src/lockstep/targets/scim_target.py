@@ -180,9 +180,6 @@ class ScimTarget(Target):
             return await self._without_members(group_id, remove, answer, operation_id)
         return answer
 
-    async def close(self) -> None:
-        return None
-
     async def _look(self, kind: ObjectKind, target_id: str, deadline: float) -> Answer:
         answer, _ = await self._send(get_request(kind, target_id), "", deadline)
         return answer

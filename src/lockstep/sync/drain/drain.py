@@ -50,8 +50,8 @@ async def drain_job(services: Services, drive: Drive, job_id: str) -> None:
         if not job.row.is_on:
             return
         try:
-            async with services.target(job) as (target, settings):
-                await Drain(services, drive, job, target, settings, poked).run()
+            target, settings = await services.open_target(job)
+            await Drain(services, drive, job, target, settings, poked).run()
         except LockstepError as refused:
             # Credentials are missing or cannot be decrypted: report it as a problem of the job, where a person looks for it.
             answer = Answer(

@@ -89,18 +89,16 @@ async def push(
     async with services.pool.connection() as connection:
         cycle = await cycles.open_on_demand(connection, job.id)
     try:
-        async with services.target(job) as (target, settings):
-            pipeline = Pipeline(services, job, target, settings, initiated_by=initiated_by, on_recorded=note)
-            conveyor = asyncio.create_task(pipeline.run(), name=f"push {job.id}")
-            try:
-                for start in range(0, len(ids), SLICE):
-                    part = ids[start : start + SLICE]
-                    await _push_part(
-                        services, job, pipeline, conveyor, kind, part, results, undecided, cycle, busy_seconds
-                    )
-            finally:
-                conveyor.cancel()
-                await asyncio.gather(conveyor, return_exceptions=True)
+        target, settings = await services.open_target(job)
+        pipeline = Pipeline(services, job, target, settings, initiated_by=initiated_by, on_recorded=note)
+        conveyor = asyncio.create_task(pipeline.run(), name=f"push {job.id}")
+        try:
+            for start in range(0, len(ids), SLICE):
+                part = ids[start : start + SLICE]
+                await _push_part(services, job, pipeline, conveyor, kind, part, results, undecided, cycle, busy_seconds)
+        finally:
+            conveyor.cancel()
+            await asyncio.gather(conveyor, return_exceptions=True)
     finally:
         async with services.pool.connection() as connection:
             await cycles.close_on_demand(connection, cycle)

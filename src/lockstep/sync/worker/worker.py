@@ -48,7 +48,6 @@ async def run_worker(
                 await _until_database_answers(services)
     finally:
         services.stopping.set()
-        await services.close()
 
 
 async def _run_until_stopped(services: Services, app: App, *, concurrency: int, ready: asyncio.Event | None) -> None:

@@ -1,0 +1,13 @@
+"""What the ports ask of an adapter: only what it has to do."""
+
+from __future__ import annotations
+
+from lockstep.ports import Target
+from lockstep.sync.services import Services
+from lockstep.targets.opener import ScimTargets
+
+
+def test_only_the_owner_of_the_connections_closes_anything() -> None:
+    assert hasattr(ScimTargets, "close")
+    assert not hasattr(Target, "close")
+    assert not hasattr(Services, "close")
