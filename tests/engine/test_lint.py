@@ -9,7 +9,7 @@ import pytest
 
 from lockstep.configuration.findings import Finding
 from lockstep.configuration.lint import lint
-from lockstep.configuration.lint_powers import PowersGiven
+from lockstep.configuration.lint_privileges import PrivilegeCounts
 from lockstep.configuration.rules import configuration_from_json
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.target_attributes import TargetAttribute
@@ -101,8 +101,8 @@ ASSIGNED = {**ROLE, "expression": "SingleAppRoleAssignment([appRoleAssignments])
         (ASSIGNED, 2, 2, ""),
     ],
 )
-def test_power_for_everybody_is_noticed(role: Any, people: int | None, admins: int, message: str) -> None:
-    given = None if people is None else PowersGiven(people, Counter({("roles", "Admin"): admins}))
+def test_privilege_for_everybody_is_noticed(role: Any, people: int | None, admins: int, message: str) -> None:
+    given = None if people is None else PrivilegeCounts(people, Counter({("roles", "Admin"): admins}))
 
     findings = lint(configuration(USER_NAME, ACTIVE, role), given=given)
 

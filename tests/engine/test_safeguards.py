@@ -107,7 +107,7 @@ def test_many_privileged_values_are_held() -> None:
     assert not is_held(planned(Action.UPDATE), Counts(hour=Tally(grants=500), live_links=1_000), config)
 
 
-def test_new_accounts_with_power_are_compared_with_new_accounts_from_ten_on() -> None:
+def test_new_accounts_with_privileges_are_compared_with_new_accounts_from_ten_on() -> None:
     grant = planned(Action.CREATE, grants=("the role Admin",))
 
     assert not is_held(grant, Counts(cycle=Tally(grants=8, creates=8, new_grants=8)))
@@ -116,7 +116,7 @@ def test_new_accounts_with_power_are_compared_with_new_accounts_from_ten_on() ->
     assert not is_held(planned(Action.CREATE), Counts(cycle=Tally(grants=9, creates=9, new_grants=9)))
 
 
-def test_new_accounts_with_power_that_wait_count() -> None:
+def test_new_accounts_with_privileges_that_wait_count() -> None:
     grant = planned(Action.CREATE, grants=("the role Admin",))
     waiting = Tally(grants=449, creates=449, new_grants=449)
 
@@ -167,7 +167,7 @@ def test_matching_value_that_was_empty_or_differs_in_case_alone_is_not_renamed()
     assert renamed("NEW@contoso.com", "new@contoso.com").renames == ()
 
 
-def test_power_is_seen_by_whatever_path_the_attribute_is_written() -> None:
+def test_privileges_are_seen_by_whatever_path_the_attribute_is_written() -> None:
     roles = {"target": "roles", "expression": "AppRoleAssignmentsComplex([appRoleAssignments])"}
     guarded = {**ATTRIBUTES[-1], "apply": "createOnly", "privileged": ["admin"]}
     found = configuration(*ATTRIBUTES[:-1], guarded, roles)
@@ -206,13 +206,13 @@ def matched(role_held: str, assigned: str) -> Plan:
     return make_plan(prepared, match=OneMatch(found, prepared.queries[0]))
 
 
-def test_match_with_an_account_of_more_power_is_held() -> None:
+def test_match_with_an_account_of_more_privileges_is_held() -> None:
     held = hold_or_release(matched("admin", MEMBER.id), Counts(), configuration())
 
     assert (held.action, held.reason.code, held.held_action) == (Action.HELD, "PrivilegedMatch", Action.UPDATE)
 
 
-def test_match_with_an_account_of_the_same_power_is_not_held() -> None:
+def test_match_with_an_account_of_the_same_privileges_is_not_held() -> None:
     assert not is_held(matched("Admin", ADMIN.id), Counts())
     assert not is_held(matched("Member", MEMBER.id), Counts())
 

@@ -244,7 +244,7 @@ async def delete_person(world: World, number: int, *, restored: bool = False) ->
         )
 
 
-POWER = {
+PRIVILEGED = {
     "target": 'roles[primary eq "True"].value',
     "expression": "SingleAppRoleAssignment([appRoleAssignments])",
     "privileged": ["Admin"],
@@ -253,11 +253,11 @@ POWER = {
 
 @pytest.mark.parametrize("is_equal", [True, False], ids=["nothing to write", "something to write"])
 @pytest.mark.parametrize("in_first_cycle", [True, False])
-async def test_match_onto_an_account_with_more_power_is_held_until_somebody_approves(
+async def test_match_onto_an_account_with_more_privileges_is_held_until_somebody_approves(
     world: World, documo: ScimTarget, in_first_cycle: bool, is_equal: bool
 ) -> None:
     """A person with an administrator's name in the directory must not get the administrator's account."""
-    await world.configure(with_attributes(POWER))
+    await world.configure(with_attributes(PRIVILEGED))
     names = {"name.givenName": "Given1", "name.familyName": "Sur1"} if is_equal else {"name.givenName": "The boss"}
     await made(documo, userName=upn(1), active=True, **names, **{'roles[primary eq "True"].value': "Admin"})
     if not in_first_cycle:
@@ -283,7 +283,7 @@ async def test_match_onto_an_account_with_more_power_is_held_until_somebody_appr
 
 
 async def test_change_of_a_person_whose_match_is_held_does_not_let_them_in(world: World, documo: ScimTarget) -> None:
-    await world.configure(with_attributes(POWER))
+    await world.configure(with_attributes(PRIVILEGED))
     await made(documo, userName=upn(1), active=True, **{'roles[primary eq "True"].value': "Admin"})
     await world.add_people([1])
     await world.sync()

@@ -199,7 +199,9 @@ async def test_accounts_switched_off_one_by_one_are_held_by_the_hour(world: Worl
     assert await held(world) == 11
 
 
-async def test_first_cycle_that_gives_everybody_power_gives_it_to_nobody(world: World, target: ModelTarget) -> None:
+async def test_first_cycle_that_gives_everybody_a_privilege_gives_it_to_nobody(
+    world: World, target: ModelTarget
+) -> None:
     await world.configure(mapped({"target": ROLE, "constant": "Admin", "privileged": ["Admin"]}))
     await world.add_people(range(45))
 
@@ -213,7 +215,7 @@ async def test_first_cycle_that_gives_everybody_power_gives_it_to_nobody(world: 
     assert len(target.people()) == 45
 
 
-async def test_new_accounts_with_power_among_many_others_are_not_held(world: World, target: ModelTarget) -> None:
+async def test_new_accounts_with_privileges_among_many_others_are_not_held(world: World, target: ModelTarget) -> None:
     role = {"target": ROLE, "source": "jobTitle", "privileged": ["Admin"]}
     await world.configure(mapped(role))
     await world.add_people(range(12), jobTitle="Admin")
@@ -225,7 +227,9 @@ async def test_new_accounts_with_power_among_many_others_are_not_held(world: Wor
     assert await held(world) == 0
 
 
-async def test_new_accounts_with_power_that_drip_in_are_held_by_the_hour(world: World, target: ModelTarget) -> None:
+async def test_new_accounts_with_privileges_that_drip_in_are_held_by_the_hour(
+    world: World, target: ModelTarget
+) -> None:
     await world.configure(mapped({"target": ROLE, "constant": "Admin", "privileged": ["Admin"]}))
     await world.start()
 

@@ -60,7 +60,7 @@ async def test_news_of_another_worker_is_read_before_a_request_that_would_rest_o
     turns = SharedTurns(world.pool, world.job, None)
     assert await turns.spend() == 0
     async with transaction(world.pool) as connection:
-        await target_state.note_vain(
+        await target_state.count_failure(
             connection, world.job, Asked.GET, {},
             first_pause=timedelta(seconds=1), is_enough=True, wanted=timedelta(seconds=60),
         )  # fmt: skip

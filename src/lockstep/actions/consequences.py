@@ -1,4 +1,4 @@
-"""One rule for all callers: a change that removes accounts, grants power or renames people shows its numbers before it is made.
+"""One rule for all callers: a change that removes accounts, grants privileges or renames people shows its numbers before it is made.
 
 The change is rehearsed in a transaction that is rolled back: every affected object is planned before and after it. So the numbers
 come from the code that would do the work, and a new caller only needs `consented`.
@@ -50,7 +50,7 @@ class Consequences:
         """Whether the change must be confirmed by a person who has already named *named* people."""
         if self.findings or sum(map(self.count, _TAKEN)) > named:
             return True
-        asked = (Effect.GETS_POWER, Effect.RENAMED, Effect.FAILS)
+        asked = (Effect.GAINS_PRIVILEGE, Effect.RENAMED, Effect.FAILS)
         return any(self.count(effect) >= max(ASKED_FROM, named + 1) for effect in asked)
 
 

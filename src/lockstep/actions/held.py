@@ -18,7 +18,7 @@ from lockstep.wording import counted
 MAPPING = "mapping"  # a mapping disables the account although nobody left
 # One word for the reason of a hold, if it is not the reason why somebody loses access.
 _REASONS = {
-    GuardCode.GRANTS.value: "power",
+    GuardCode.GRANTS.value: "privilege",
     GuardCode.RENAMES.value: "renamed",
     GuardCode.EMPTIED.value: "emptied",
     GuardCode.MATCH.value: "match",

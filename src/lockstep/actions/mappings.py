@@ -19,7 +19,7 @@ from lockstep.configuration.document.mapping_json import mapping_to_json
 from lockstep.configuration.document.strict_json import Part
 from lockstep.configuration.findings import Finding
 from lockstep.configuration.lint import lint
-from lockstep.configuration.lint_powers import PowersGiven
+from lockstep.configuration.lint_privileges import PrivilegeCounts
 from lockstep.configuration.rules import JobConfiguration, ObjectMapping, Scope, manager_attributes
 from lockstep.configuration.source_names import unknown_source_names
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
@@ -37,7 +37,7 @@ from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
 
 _SLICE = 500
-_MOST_LINTED = 10_000  # people; fewer are enough to reveal a mapping that gives power to everybody
+_MOST_LINTED = 10_000  # people; fewer are enough to reveal a mapping that gives a privilege to everyone
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +65,17 @@ async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
     """What cannot work in the configuration, and what is probably a mistake."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
-        given = await _powers_given(context, connection, job)
+        given = await _count_privileges(context, connection, job)
     found = lint(job.configuration, source_attributes=SOURCE_NAMES, given=given)
     return (*found, *unkept_in(job).values())
 
 
-async def _powers_given(context: Context, connection: Connection, job: Job) -> PowersGiven | None:
-    """The powers that people in scope (at most the first _MOST_LINTED) would get; None if no mapping can grant any."""
+async def _count_privileges(context: Context, connection: Connection, job: Job) -> PrivilegeCounts | None:
+    """The privileges that people in scope (at most the first _MOST_LINTED) would get; None if no mapping can grant any."""
     mapping = job.configuration.mapping_for(ObjectKind.USER)
-    if mapping is None or not any(mapping.powers.values()):
+    if mapping is None or not any(mapping.privileges.values()):
         return None
-    given, moment = PowersGiven(), new_services(context).moment()
+    given, moment = PrivilegeCounts(), new_services(context).moment()
     is_all = job.configuration.scope is Scope.ALL
     ids = await touched.concerned(connection, job.id, job.row.app, ObjectKind.USER.value, everybody=is_all)
     for start in range(0, min(len(ids), _MOST_LINTED), _SLICE):

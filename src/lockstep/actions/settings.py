@@ -175,9 +175,9 @@ async def _guarded_values(context: Context, app: str, target: str, kind: ObjectK
         if template in context.gallery.names()
         else None
     )
-    powers = mapping.powers if mapping is not None else {}
+    privileges = mapping.privileges if mapping is not None else {}
     found = next(
-        (values for path, values in powers.items() if attribute_of(path) == attribute_of(target) and values), {}
+        (values for path, values in privileges.items() if attribute_of(path) == attribute_of(target) and values), {}
     )
     return {"privileged": list(found.values())} if found else {}
 

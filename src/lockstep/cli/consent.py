@@ -1,4 +1,4 @@
-"""Ask before people lose accounts, get power or are renamed, with the same sentence and question in every command."""
+"""Ask before people lose accounts, gain privileges or are renamed, with the same sentence and question in every command."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _phrase(one: Consequences, effect: Effect) -> str:
             return "would lose the account" if is_one else "would lose their accounts"
         case Effect.RELEASED:
             return "would keep an account that is no longer managed"
-        case Effect.GETS_POWER:
+        case Effect.GAINS_PRIVILEGE:
             return f"would get {words or 'a privileged role'}"
         case Effect.RENAMED:
             return f"would get a different {words or 'matching value'}"

@@ -1,4 +1,4 @@
-"""`lockstep deletes`: writes that a guard holds until somebody decides: losses of access, grants of power, renames, emptied values."""
+"""`lockstep deletes`: writes that a guard holds until somebody decides: losses of access, grants of privileges, renames, emptied values."""
 
 from __future__ import annotations
 

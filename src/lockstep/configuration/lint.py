@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from lockstep.configuration.document.strict_json import unknown_word
 from lockstep.configuration.findings import Finding
-from lockstep.configuration.lint_powers import PowersGiven, check_powers
+from lockstep.configuration.lint_privileges import PrivilegeCounts, check_privileges
 from lockstep.configuration.lint_switch import check_switch
 from lockstep.configuration.source_names import ROLES, SourceAttributes, unknown_in_attribute, unknown_in_condition
 from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
@@ -36,7 +36,7 @@ def lint(
     *,
     source_attributes: SourceAttributes | None = None,
     target_attributes: AttributeLists | None = None,
-    given: PowersGiven | None = None,
+    given: PrivilegeCounts | None = None,
 ) -> tuple[Finding, ...]:
     """Return all findings in the order of the configuration. Checks against an attribute list are skipped if it is not given.
 
@@ -50,7 +50,7 @@ def lint(
         sources = None if source_attributes is None else source_attributes.get(mapping.source)
         targets = None if target_attributes is None else target_attributes.get(mapping.source)
         found += _object(mapping, place, configuration, targets)
-        found += check_powers(mapping, place, configuration, given if mapping.source is ObjectKind.USER else None)
+        found += check_privileges(mapping, place, configuration, given if mapping.source is ObjectKind.USER else None)
         for number, attribute in enumerate(mapping.attributes):
             where = f"{place}.attributes[{number}]"
             found += _attribute(attribute, where, configuration)

@@ -1,6 +1,6 @@
 """Keep the memory of a long-running process small without constant garbage collection. Both products use this.
 
-Requests, plans and rows leave no reference cycles, so Python's default would search in vain and use a fifth of a cycle's CPU time.
+Requests, plans and rows leave no reference cycles, so Python's default would search for nothing and use a fifth of a cycle's CPU time.
 Errors do leave reference cycles: code that handles one calls `lockstep.errors.release_frames`.
 """
 

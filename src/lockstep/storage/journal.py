@@ -20,7 +20,7 @@ from lockstep.storage.under_way import IS_OPEN, older_rival
 class HoldReason:
     """Why a write waits for approval. *code* and *reason* are the guard's, *why* and *cause* the plan's own.
 
-    *effects*: what the guards limit of it, as pairs of code and value; a later plan with the same effects is the same wish.
+    *effects*: what the guards limit of it, as pairs of code and value; a later plan with the same effects is the same write.
     """
 
     code: str

@@ -1,6 +1,6 @@
 """The objects that are still queued: what else may happen after the write at hand.
 
-Objects with an account may still be disabled, deleted or emptied; objects without one may still be given power.
+Objects with an account may still be disabled, deleted or emptied; objects without one may still be given privileges.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ UNDECIDED = frozenset({Stage.UNANSWERED, Stage.LOOK_AGAIN, Stage.SETTLED})
 class Resume:
     """The resume state of one dirty object.
 
-    *looks*: how often in a row the application was asked in vain. *did*: what settling found to have happened, as cycles count it.
+    *looks*: how often in a row the application was asked without success. *did*: what settling found to have happened, as cycles count it.
     *members_due*: the group's own account was dealt with and counted. *refused_members*: directory ids that are sent last.
     *is_about_references*: it failed, and the account itself is as it should be. *account*: it failed because this account belongs to
     another object. *is_slowed*: it waits for the end of a quarantine.

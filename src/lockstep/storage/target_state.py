@@ -53,7 +53,7 @@ async def _state(connection: Connection, statement: LiteralString, job: str) -> 
     return TargetState(float(row[0]), {Asked(asked): Streak(**streak) for asked, streak in row[1].items()}, row[2])
 
 
-async def note_vain(
+async def count_failure(
     connection: Connection,
     job: str,
     asked: Asked,

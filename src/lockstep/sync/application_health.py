@@ -50,7 +50,7 @@ async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> 
         wanted = max(timedelta(0), answer.retry_at - datetime.now(UTC))
     async with transaction(services.pool) as connection:
         await connection.execute("set local synchronous_commit = off")  # other workers must see it at once
-        state = await target_state.note_vain(
+        state = await target_state.count_failure(
             connection,
             job.id,
             asked,

@@ -73,7 +73,7 @@ def test_member_of_two_ways_in_loses_nothing_by_one(crew: Lockstep) -> None:
     assert "documo: 11 people would lose their accounts" in refused.err
 
 
-def test_power_and_names_of_ten_need_consent(crew: Lockstep) -> None:
+def test_privileges_and_names_of_ten_need_consent(crew: Lockstep) -> None:
     admins = crew("map", "set", "documo", ROLE, "--constant", "Admin")
     named = crew("map", "set", "documo", "userName", "--expression", 'Append([givenName], "@elsewhere.test")')
     harmless = crew("map", "set", "documo", "title", "--constant", "Somebody")
@@ -144,7 +144,7 @@ def test_role_mapping_that_is_removed_and_made_anew_stays_guarded(crew: Lockstep
     assert "documo: 14 people would get the role Admin (" in said.out
 
 
-def test_lint_counts_who_would_get_power(crew: Lockstep) -> None:
+def test_lint_counts_who_would_gain_a_privilege(crew: Lockstep) -> None:
     harmless = crew("map", "lint", "documo")
     crew("map", "set", "documo", ROLE, "--expression", 'Switch([department], "Member", "Sales", "Admin")', "--yes")
 

@@ -237,9 +237,9 @@ def _grants(changes: tuple[Change, ...], mapping: ObjectMapping | None) -> tuple
     """The privileges that *changes* grant, as phrases for a sentence."""
     given: list[str] = []
     for change in changes:
-        powers = mapping.powers.get(change.path, {}) if mapping else {}
-        if powers and not powers_in(powers, change.old):
-            given += [power_name(change.path, power) for power in powers_in(powers, change.new)]
+        privileges = mapping.privileges.get(change.path, {}) if mapping else {}
+        if privileges and not privileges_in(privileges, change.old):
+            given += [privilege_phrase(change.path, privilege) for privilege in privileges_in(privileges, change.new)]
     return tuple(dict.fromkeys(given))
 
 
@@ -255,26 +255,26 @@ def _claims_privileged(prepared: PreparedObject, draft: Draft) -> bool:
     """Whether a match would link an account that has more privileges than the object should have."""
     if draft.link_to is None or prepared.mapping is None or prepared.is_linked:
         return False
-    guarded = {path: powers for path, powers in prepared.mapping.powers.items() if powers}
+    guarded = {path: privileges for path, privileges in prepared.mapping.privileges.items() if privileges}
     if not guarded:
         return False
     held = held_values(prepared.mapping, draft.link_to.resource)
     desired = mapped_for(prepared, creating=False).values
     return any(
-        powers_in(powers, held.get(path)) and not powers_in(powers, desired.get(path))
-        for path, powers in guarded.items()
+        privileges_in(privileges, held.get(path)) and not privileges_in(privileges, desired.get(path))
+        for path, privileges in guarded.items()
     )
 
 
-def power_name(path: str, power: str) -> str:
-    """A phrase for the privileged value *power* of *path*: "the role Admin"."""
+def privilege_phrase(path: str, privilege: str) -> str:
+    """A phrase for the privileged value *privilege* of *path*: "the role Admin"."""
     noun = "role" if path.casefold().startswith("roles") else f"{path} value"
-    return f"the {noun} {power}"
+    return f"the {noun} {privilege}"
 
 
-def powers_in(powers: Mapping[str, str], value: Value) -> list[str]:
+def privileges_in(privileges: Mapping[str, str], value: Value) -> list[str]:
     """The privileged values in *value*. Applications ignore letter case (Admin, admin), so the guard does too."""
-    return [powers[text] for text in dict.fromkeys(_texts(value)) if text in powers]
+    return [privileges[text] for text in dict.fromkeys(_texts(value)) if text in privileges]
 
 
 def _texts(value: Value) -> Iterator[str]:

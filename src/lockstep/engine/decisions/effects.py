@@ -22,7 +22,7 @@ class Effect(StrEnum):
 
     LOSES_ACCESS = "losesAccess"  # the account is disabled, switched off or deleted
     RELEASED = "released"  # the account is left unchanged and no longer managed
-    GETS_POWER = "getsPower"
+    GAINS_PRIVILEGE = "gainsPrivilege"
     RENAMED = "renamed"  # a matching value changes
     LOSES_VALUE = "losesValue"
     FAILS = "fails"  # the object cannot be decided or mapped
@@ -49,7 +49,7 @@ def effects_of(plan: Plan, link: Link | None) -> dict[Effect, str]:
     if plan.action is Action.RELEASE and link is not None and link.state is LinkState.LIVE:
         found[Effect.RELEASED] = ""
     if plan.action.writes and plan.grants:
-        found[Effect.GETS_POWER] = " and ".join(plan.grants)
+        found[Effect.GAINS_PRIVILEGE] = " and ".join(plan.grants)
     if plan.action.writes and plan.renames:
         found[Effect.RENAMED] = " and ".join(plan.renames)
     if plan.action.writes and plan.empties:

@@ -55,8 +55,8 @@ def _effects(plan: Plan) -> Iterator[tuple[str, str]]:
         return
     if plan.ends_access:
         yield GuardCode.LOSSES.value, "delete" if plan.action is Action.DELETE else "switch off"
-    for power in plan.grants:
-        yield GuardCode.GRANTS.value, power
+    for privilege in plan.grants:
+        yield GuardCode.GRANTS.value, privilege
     for change in plan.changes:
         if plan.empties and is_empty(change.new):
             yield GuardCode.EMPTIED.value, change.path

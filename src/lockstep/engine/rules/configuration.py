@@ -215,11 +215,13 @@ class ObjectMapping:
         return {mapping.target: mapping for mapping in self.attributes}
 
     @cached_property
-    def powers(self) -> Mapping[str, Mapping[str, str]]:
+    def privileges(self) -> Mapping[str, Mapping[str, str]]:
         """The privileged values of each target path's attribute, case-folded. They are the same for all paths of an attribute."""
         found: dict[str, dict[str, str]] = {}
         for one in self.attributes:
-            found.setdefault(attribute_of(one.target), {}).update({power.casefold(): power for power in one.privileged})
+            found.setdefault(attribute_of(one.target), {}).update(
+                {privilege.casefold(): privilege for privilege in one.privileged}
+            )
         return {one.target: found[attribute_of(one.target)] for one in self.attributes}
 
     @cached_property

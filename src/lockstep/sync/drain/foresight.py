@@ -23,7 +23,7 @@ from lockstep.sync.planning.planner import NotKnown, PlanResult, SliceFacts
 from lockstep.sync.services import Job, Services
 
 PAGE = 500
-# Enough new accounts to show which share of them gets power, without planning all of a first cycle twice.
+# Enough new accounts to show which share of them gains a privilege, without planning all of a first cycle twice.
 MOST_NEW_AHEAD = 2_000
 
 

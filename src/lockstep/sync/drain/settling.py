@@ -192,9 +192,11 @@ class _Run:
             kind, source_id = self.prepared.obj.kind, self.prepared.obj.id
             others = await under_way.made_for_others(connection, self.job.id, kind.value, source_id, found)
             keys = tuple(match_key(self.job.id, kind, query) for query in what.queries)
-            wishes = [Candidate(source_id, one, keys) for one in found] if keys else []
+            candidates = [Candidate(source_id, one, keys) for one in found] if keys else []
             contested = (
-                await under_way.wanted_by_others(connection, self.job.id, kind.value, wishes) if wishes else set()
+                await under_way.wanted_by_others(connection, self.job.id, kind.value, candidates)
+                if candidates
+                else set()
             )
         free = [one for key, one in found.items() if key not in {*holders, *others, *self.assigned}]
         if any((source_id, one.id) in contested for one in free):

@@ -19,7 +19,7 @@ from lockstep.storage.links import Holder
 from lockstep.storage.under_way import Candidate, made_in_cycle, wanted_by_others
 from lockstep.sync.planning.ownership import owners_from
 from lockstep.sync.planning.planner import NotKnown, Owners, PlanReader, PlanResult, SliceFacts, plan_one
-from lockstep.sync.planning.unique_values import Claims, Wish, choose, taken_by, wishes_of
+from lockstep.sync.planning.unique_values import Claims, UniqueChoice, choices_of, choose, taken_by
 from lockstep.sync.services import Job
 
 Question = tuple[str, str]  # an attribute, and a value as the index holds it
@@ -103,19 +103,19 @@ async def choose_values(
     """Choose unique values for all objects of the slice that will get an account; they are claimed together, in one or two rounds."""
     if not known.has_index or not unique_mappings(job.configuration.mapping_for(known.kind)):
         return pages
-    wishes: dict[str, list[Wish]] = {}
+    choices: dict[str, list[UniqueChoice]] = {}
     for one in prepared:
         try:
             if unique_candidates(one) and (await pages.plan(one)).plan.action is Action.CREATE:
-                wishes[one.obj.id] = wishes_of(one)
+                choices[one.obj.id] = choices_of(one)
         except Exception:  # noqa: S112  # reported when the object is planned itself
             continue
 
     async def is_in_use(attribute: str, value: str) -> bool:
         return bool(await pages.reader.find(known.kind, attribute, value))
 
-    await choose(known.kind, [wish for its in wishes.values() for wish in its], claims, is_in_use)
-    taken = {source_id: taken_by(its) for source_id, its in wishes.items()}
+    await choose(known.kind, [choice for its in choices.values() for choice in its], claims, is_in_use)
+    taken = {source_id: taken_by(its) for source_id, its in choices.items()}
     return replace(pages, ownership=replace(pages.ownership, taken=taken))
 
 

@@ -13,7 +13,7 @@ from lockstep.storage import links
 from lockstep.storage.links import Holder
 from lockstep.storage.under_way import Candidate, wanted_by_others
 from lockstep.sync.planning.planner import Owners, PlanReader
-from lockstep.sync.planning.unique_values import Claims, choose, refused_lately, taken_by, wishes_of
+from lockstep.sync.planning.unique_values import Claims, choices_of, choose, refused_lately, taken_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,13 @@ class StoredOwnership:
         """Search for one candidate after the other until one is free; usually the first is."""
         kind = prepared.obj.kind
         async with self.pool.connection() as connection:
-            wishes = wishes_of(prepared, await refused_lately(connection, self.job, prepared))
+            choices = choices_of(prepared, await refused_lately(connection, self.job, prepared))
 
         async def is_in_use(attribute: str, value: str) -> bool:
             return bool(await reader.find(kind, attribute, value))
 
-        await choose(kind, wishes, self.claims, is_in_use)
-        return taken_by(wishes)
+        await choose(kind, choices, self.claims, is_in_use)
+        return taken_by(choices)
 
 
 def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:

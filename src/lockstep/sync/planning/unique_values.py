@@ -64,7 +64,7 @@ class ImaginedClaims:
 
 
 @dataclass(slots=True)
-class Wish:
+class UniqueChoice:
     """An attribute of one object that needs a unique value. *left*: the candidates that were not tried yet."""
 
     source_id: str
@@ -74,7 +74,7 @@ class Wish:
     chosen: str | None = None
 
 
-def wishes_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]] = ()) -> list[Wish]:
+def choices_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]] = ()) -> list[UniqueChoice]:
     """The values to choose for one object. *refused*: creates of the object that the application rejected because a value was taken.
 
     Some accounts do not show up in searches, so refused values are tried last. They are tried all the same, because the refusal may have
@@ -83,45 +83,45 @@ def wishes_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]] 
     by_attribute: dict[str, list[str]] = {}
     for query in unique_candidates(prepared):
         by_attribute.setdefault(query.attribute, []).append(query.value)
-    wishes = []
+    choices = []
     for attribute, candidates in by_attribute.items():
         known = {values.get(attribute) for values in refused}
         left = sorted(candidates, key=lambda value: value in known)
-        wishes.append(Wish(prepared.obj.id, attribute, tuple(candidates), left))
-    return wishes
+        choices.append(UniqueChoice(prepared.obj.id, attribute, tuple(candidates), left))
+    return choices
 
 
-async def choose(kind: ObjectKind, wishes: Sequence[Wish], claims: Claims, is_in_use: IsInUse) -> None:
-    """Choose the first value for each of *wishes* that no account has and no other object claims; leave it None if there is none."""
-    waiting = list(wishes)
+async def choose(kind: ObjectKind, choices: Sequence[UniqueChoice], claims: Claims, is_in_use: IsInUse) -> None:
+    """Choose the first value for each of *choices* that no account has and no other object claims; leave it None if there is none."""
+    waiting = list(choices)
     while waiting:
-        asked: dict[ValueClaim, Wish] = {}
+        asked: dict[ValueClaim, UniqueChoice] = {}
         values: set[tuple[str, str]] = set()
-        for wish in waiting:
-            claim = await _next_free(wish, values, is_in_use)
+        for choice in waiting:
+            claim = await _next_free(choice, values, is_in_use)
             if claim is not None:
-                asked[claim] = wish
+                asked[claim] = choice
                 values.add((claim.attribute, claim.value))
         granted = await claims.take(kind, list(asked)) if asked else set()
-        for claim, wish in asked.items():
-            value = wish.left.pop(0)
+        for claim, choice in asked.items():
+            value = choice.left.pop(0)
             if claim in granted:
-                wish.chosen = value
-        waiting = [wish for claim, wish in asked.items() if claim not in granted]
+                choice.chosen = value
+        waiting = [choice for claim, choice in asked.items() if claim not in granted]
 
 
-async def _next_free(wish: Wish, values: set[tuple[str, str]], is_in_use: IsInUse) -> ValueClaim | None:
-    while wish.left:
-        value = folded(wish.attribute, wish.left[0])
-        if (wish.attribute, value) not in values and not await is_in_use(wish.attribute, wish.left[0]):
-            return ValueClaim(wish.attribute, value, wish.source_id)
-        wish.left.pop(0)
+async def _next_free(choice: UniqueChoice, values: set[tuple[str, str]], is_in_use: IsInUse) -> ValueClaim | None:
+    while choice.left:
+        value = folded(choice.attribute, choice.left[0])
+        if (choice.attribute, value) not in values and not await is_in_use(choice.attribute, choice.left[0]):
+            return ValueClaim(choice.attribute, value, choice.source_id)
+        choice.left.pop(0)
     return None
 
 
-def taken_by(wishes: Iterable[Wish]) -> TakenValues:
+def taken_by(choices: Iterable[UniqueChoice]) -> TakenValues:
     """What the engine sees for one object: every candidate except the chosen one is taken."""
-    return {wish.attribute: frozenset(wish.candidates) - {wish.chosen} for wish in wishes}
+    return {choice.attribute: frozenset(choice.candidates) - {choice.chosen} for choice in choices}
 
 
 async def refused_lately(connection: Connection, job: str, prepared: PreparedObject) -> Sequence[Mapping[str, object]]:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 from lockstep.configuration.findings import Finding
 from lockstep.configuration.source_names import ROLES
-from lockstep.engine.decisions.drafting import power_name, powers_in
+from lockstep.engine.decisions.drafting import privilege_phrase, privileges_in
 from lockstep.engine.records import Action, Plan
 from lockstep.engine.rules.configuration import AttributeMapping, Constant, JobConfiguration, ObjectMapping
 
 
 @dataclass(slots=True)
-class PowersGiven:
+class PrivilegeCounts:
     """How many of *people* in scope would get each privileged value with a new account, by target path."""
 
     people: int = 0
@@ -30,20 +30,23 @@ class PowersGiven:
         self.people += 1
         for change in plan.changes:
             self.counts.update(
-                (change.path, power) for power in powers_in(mapping.powers.get(change.path, {}), change.new)
+                (change.path, privilege)
+                for privilege in privileges_in(mapping.privileges.get(change.path, {}), change.new)
             )
 
 
-def check_powers(
-    mapping: ObjectMapping, place: str, configuration: JobConfiguration, given: PowersGiven | None
+def check_privileges(
+    mapping: ObjectMapping, place: str, configuration: JobConfiguration, given: PrivilegeCounts | None
 ) -> Iterator[Finding]:
     """Report privileged values that too many people get. Without *given* only constants are found."""
     for number, attribute in enumerate(mapping.attributes):
-        powers = mapping.powers[attribute.target]
-        for power in powers.values():
-            count = given.counts[attribute.target, power] if given is not None else 0
+        privileges = mapping.privileges[attribute.target]
+        for privilege in privileges.values():
+            count = given.counts[attribute.target, privilege] if given is not None else 0
             people = given.people if given is not None else 0
-            is_constant = isinstance(attribute.source, Constant) and power in powers_in(powers, attribute.source.value)
+            is_constant = isinstance(attribute.source, Constant) and privilege in privileges_in(
+                privileges, attribute.source.value
+            )
             if not is_constant and not _are_many(attribute, count, people, configuration):
                 continue
             who = "everyone" if is_constant or count == people else "many people"
@@ -51,7 +54,7 @@ def check_powers(
             yield Finding(
                 "warning",
                 f"{place}.attributes[{number}]",
-                f"{who} would get {power_name(attribute.target, power)}{counts}",
+                f"{who} would get {privilege_phrase(attribute.target, privilege)}{counts}",
                 "Grant it with an app role: SingleAppRoleAssignment([appRoleAssignments]).",
             )
 
