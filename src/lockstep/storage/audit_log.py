@@ -18,6 +18,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
+from lockstep.storage.notices import Topic, notify
 
 GENESIS = bytes(32)
 _LOCK = 0x10C6_A0D1
@@ -67,6 +68,7 @@ async def append(
         values (%s, %s, %s, %s, %s, %s, %s, %s)""",
         (at, actor, activity, target, _json(before), _json(after), previous, digest),
     )
+    await notify(connection, Topic.CHANGE, name=target)
 
 
 async def read_entries(connection: Connection, *, after: int = 0, limit: int = 100) -> list[AuditRow]:

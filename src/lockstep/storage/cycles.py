@@ -16,6 +16,7 @@ from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json, only_row
 from lockstep.storage.dirty_marks import release_cycle
+from lockstep.storage.notices import Topic, notify
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ async def open_cycle(connection: Connection, job: str, kind: str, *, phase: str 
         (kind, phase, job),
     )
     is_new = cursor.rowcount == 1
+    if is_new:
+        await notify(connection, Topic.CYCLE, job=job)
     cycle = await running_cycle(connection, job)
     if cycle is None:
         raise LockstepError(Kind.INTERNAL, f"There is no job {job}")
@@ -115,7 +118,11 @@ async def end_abandoned(connection: Connection, *, older_than: timedelta) -> int
 
 
 async def set_phase(connection: Connection, cycle: int, phase: str) -> None:
-    await connection.execute("update cycle set phase = %s where id = %s and state = 'running'", (phase, cycle))
+    cursor = await connection.execute(
+        "update cycle set phase = %s where id = %s and state = 'running' returning job", (phase, cycle)
+    )
+    if (row := await cursor.fetchone()) is not None:
+        await notify(connection, Topic.CYCLE, job=row[0])
 
 
 async def note_trouble(connection: Connection, cycle: int, error: Mapping[str, Any]) -> None:
@@ -163,6 +170,7 @@ async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
         where id = %s""",
         (closed[1],),
     )
+    await notify(connection, Topic.CYCLE, job=closed[1])
     await connection.execute("delete from target_index where job = %s", (closed[1],))
     await connection.execute("delete from target_index_state where job = %s", (closed[1],))
     return await read_cycle(connection, cycle)
@@ -177,3 +185,4 @@ async def cancel(connection: Connection, job: str, *, state: str, error: Mapping
     )
     for (cycle,) in await cursor.fetchall():
         await release_cycle(connection, cycle)
+        await notify(connection, Topic.CYCLE, job=job)

@@ -16,6 +16,7 @@ from lockstep.engine.records import AppRole, Lane
 from lockstep.postgres.pool import Connection
 from lockstep.storage import unkept
 from lockstep.storage.batches import as_json, only_row
+from lockstep.storage.notices import Topic, notify
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ async def set_status(connection: Connection, job: str, status: str, *, actor: st
         where id = %(job)s""",
         {"job": job, "status": status, "actor": actor},
     )
+    await notify(connection, Topic.STATUS, job=job)
 
 
 async def distrust_target_index(connection: Connection, job: str) -> None:
@@ -158,6 +160,7 @@ async def set_quarantine(connection: Connection, job: str, quarantine: Mapping[s
     await connection.execute(
         "update job set quarantine = %s where id = %s", (None if quarantine is None else as_json(quarantine), job)
     )
+    await notify(connection, Topic.STATUS, job=job)
 
 
 async def end_connection_wait(connection: Connection, job: str) -> bool:

@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 from lockstep.engine.rules.durations import parse_duration
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json
+from lockstep.storage.notices import Topic, notify
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ async def note_reading(connection: Connection, name: str, noted: Mapping[str, An
     await connection.execute(
         "update source set watermark = coalesce(watermark, '{}') || %s::jsonb where name = %s", (as_json(noted), name)
     )
+    await notify(connection, Topic.SOURCE, name=name)
 
 
 async def due_for_reading(connection: Connection) -> list[str]:

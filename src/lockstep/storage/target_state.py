@@ -13,6 +13,7 @@ from typing import Any, LiteralString
 from lockstep.engine.decisions.patience import NO_STREAK, Asked, Streak, after_failure
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json, only_row
+from lockstep.storage.notices import Topic, notify
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ async def count_failure(
         trouble = {**error, "since": since, "pauses": streak.pauses, "asked": asked.value}
         after = replace(after, trouble=trouble)
         await _quiet(connection, job, pause)
+        await notify(connection, Topic.STATUS, job=job)
     await _save(connection, job, after)
     return after
 
@@ -100,6 +102,8 @@ async def note_answered(connection: Connection, job: str, asked: Asked) -> Targe
     is_over = before.trouble is not None and (not rest or before.trouble.get("asked") == asked.value)
     if len(rest) < len(before.streaks) or is_over:
         await _save(connection, job, replace(before, streaks=rest, trouble=None if is_over else before.trouble))
+    if is_over:
+        await notify(connection, Topic.STATUS, job=job)
     return before
 
 

@@ -28,6 +28,7 @@ from lockstep.storage import (
     unkept,
 )
 from lockstep.storage.log_record import LogRecord
+from lockstep.storage.notices import Topic, notify
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_state import TargetState, read_state
 from lockstep.sync.outcome import kept_values
@@ -65,6 +66,7 @@ async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSt
         skipped = await _skips_logged_before(connection, job, ours)
         if ours:
             await _write(connection, job, ours, skipped)
+            await notify(connection, Topic.PROGRESS, job=job.id)
         return await read_state(connection, job.id)
 
 

@@ -1,0 +1,186 @@
+"""Live events: what changed, for every open page and API client of this process, over one LISTEN connection.
+
+An event says what to read again. Events are kept for a while, so a listener that was cut off continues after the last one it saw; when
+that is not possible, because too much happened or the connection to PostgreSQL was lost, it receives a `reset`: read everything again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+import orjson
+import psycopg
+import structlog
+
+from lockstep.postgres.pool import Pool
+from lockstep.storage.notices import CHANNEL
+from lockstep.storage.notices import Topic as Topic
+
+RESET = "reset"
+KEPT = 1000  # events kept for listeners that return
+MOST_WAITING = 256  # events a listener may be behind before it is cut
+_RETRY_SECONDS = (0.2, 1.0, 5.0)
+_APPLICATION_NAME = "lockstep events"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """Something changed. *topic* is a `Topic` or `RESET`; *job* and *name* say what it concerns, "" if nothing in particular."""
+
+    id: str
+    topic: str
+    job: str = ""
+    name: str = ""
+
+    @property
+    def application(self) -> str:
+        """The id of the application, which is the last part of its job's id; "" if the event concerns no application."""
+        return self.job.rpartition(".")[2]
+
+
+Wanted = Callable[[LiveEvent], bool]
+
+
+@dataclass(eq=False, slots=True)
+class Listener:
+    """One open page or client: an iterator over its events, which ends when the listener is cut because it is too slow."""
+
+    wanted: Wanted
+    most_waiting: int
+    _waiting: deque[LiveEvent] = field(default_factory=deque)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    is_cut: bool = False
+
+    def give(self, event: LiveEvent) -> bool:
+        """Queue *event* if it is wanted; False if the listener is too far behind and was cut."""
+        if event.topic != RESET and not self.wanted(event):
+            return True
+        if len(self._waiting) >= self.most_waiting:
+            self.cut()
+            return False
+        self._waiting.append(event)
+        self._news.set()
+        return True
+
+    def cut(self) -> None:
+        self.is_cut = True
+        self._waiting.clear()
+        self._news.set()
+
+    def __aiter__(self) -> Listener:
+        return self
+
+    async def __anext__(self) -> LiveEvent:
+        while not self._waiting:
+            if self.is_cut:
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+        return self._waiting.popleft()
+
+
+class LiveHub:
+    """Passes the notices of the database on to the listeners of this process."""
+
+    def __init__(self, *, kept: int = KEPT, most_waiting: int = MOST_WAITING) -> None:
+        self._era = secrets.token_hex(4)  # ids of another process, or of one before a restart, mean nothing here
+        self._number = 0
+        self._recent: deque[LiveEvent] = deque(maxlen=kept)
+        self._listeners: set[Listener] = set()
+        self._most_waiting = most_waiting
+        self.connected = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._listeners)
+
+    @contextmanager
+    def listening(self, *, after: str = "", wanted: Wanted = lambda _: True) -> Iterator[Listener]:
+        """A listener for the duration of the block. *after*: the id of the last event that it saw before it was cut off."""
+        one = Listener(wanted, self._most_waiting)
+        for event in self._missed(after):
+            one.give(event)
+        self._listeners.add(one)
+        try:
+            yield one
+        finally:
+            self._listeners.discard(one)
+
+    def publish(self, topic: str, *, job: str = "", name: str = "") -> None:
+        """Give an event to every listener that wants it."""
+        self._number += 1
+        event = LiveEvent(f"{self._era}-{self._number}", topic, job, name)
+        self._recent.append(event)
+        for one in [one for one in self._listeners if not one.give(event)]:
+            log.info("slow_listener_cut", waiting=self._most_waiting)
+            self._listeners.discard(one)
+
+    def end(self) -> None:
+        """End all listeners; the process stops."""
+        for one in self._listeners:
+            one.cut()
+
+    def _missed(self, after: str) -> list[LiveEvent]:
+        if not after:
+            return []
+        era, _, number = after.partition("-")
+        if era == self._era and number.isascii() and number.isdigit() and int(number) <= self._number:
+            missed = [event for event in self._recent if int(event.id.partition("-")[2]) > int(number)]
+            # Half of the room stays free for what happens while the listener reads these.
+            if len(missed) == self._number - int(number) and len(missed) <= self._most_waiting // 2:
+                return missed
+        return [LiveEvent(f"{self._era}-{self._number}", RESET)]
+
+
+@asynccontextmanager
+async def live_hub(pool: Pool, *, kept: int = KEPT, most_waiting: int = MOST_WAITING) -> AsyncIterator[LiveHub]:
+    """The hub of this process, connected for the duration of the block. It reconnects by itself."""
+    hub = LiveHub(kept=kept, most_waiting=most_waiting)
+    task = asyncio.create_task(_follow(hub, pool), name="live events")
+    try:
+        yield hub
+    finally:
+        hub.end()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _follow(hub: LiveHub, pool: Pool) -> None:
+    """Listen until cancelled. What happened while there was no connection is unknown, so each new one begins with a reset."""
+    failures = 0
+    while True:
+        try:
+            async with await _connect(pool) as connection:
+                await connection.execute(f"listen {CHANNEL}")
+                if len(hub) or failures:
+                    hub.publish(RESET)
+                hub.connected.set()
+                failures = 0
+                async for notice in connection.notifies():
+                    _pass_on(hub, notice.payload)
+        except (psycopg.Error, OSError) as lost:
+            hub.connected.clear()
+            log.warning("live_events_disconnected", reason=type(lost).__name__)
+            await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
+            failures += 1
+
+
+async def _connect(pool: Pool) -> psycopg.AsyncConnection[tuple[object, ...]]:
+    options = pool.kwargs if isinstance(pool.kwargs, dict) else {}
+    return await psycopg.AsyncConnection.connect(
+        str(pool.conninfo), **options | {"application_name": _APPLICATION_NAME}
+    )
+
+
+def _pass_on(hub: LiveHub, payload: str) -> None:
+    try:
+        told = orjson.loads(payload)
+        hub.publish(str(told["topic"]), job=str(told.get("job", "")), name=str(told.get("name", "")))
+    except (orjson.JSONDecodeError, KeyError, TypeError):  # another program's notice on our channel
+        log.warning("unknown_notice")

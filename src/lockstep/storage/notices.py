@@ -1,0 +1,31 @@
+"""Notices: short messages to every listening process that something has changed, sent by the commit of the change.
+
+A notice says what to read again, never the news itself: PostgreSQL drops what nobody listens to, and folds equal notices of one
+transaction into one.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import orjson
+
+from lockstep.postgres.pool import Connection
+
+CHANNEL = "lockstep_notices"
+
+
+class Topic(StrEnum):
+    """What has changed."""
+
+    PROGRESS = "progress"  # outcomes were recorded: the provisioning log, links and the counts of the running cycle
+    CYCLE = "cycle"  # a cycle began, entered another phase or ended
+    STATUS = "status"  # a job was switched on or off, or its application's health changed
+    CHANGE = "change"  # somebody changed the configuration, people or groups: there is a new audit entry
+    SOURCE = "source"  # a source was read, or failed to be read
+
+
+async def notify(connection: Connection, topic: Topic, *, job: str = "", name: str = "") -> None:
+    """Tell all listeners when the transaction of *connection* commits. *job* and *name* say what it concerns."""
+    payload = {"topic": topic.value} | ({"job": job} if job else {}) | ({"name": name} if name else {})
+    await connection.execute("select pg_notify(%s, %s)", (CHANNEL, orjson.dumps(payload).decode()))

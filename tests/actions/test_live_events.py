@@ -1,0 +1,130 @@
+"""Live events: one LISTEN connection for any number of listeners, none of whom can make the process hold events without bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+import pytest
+
+from lockstep.actions import applications, groups, provisioning
+from lockstep.actions.credentials import set_credentials
+from lockstep.actions.live import RESET, Listener, LiveEvent, LiveHub, Topic, live_hub
+from lockstep.postgres.pool import transaction
+from lockstep.storage.notices import notify
+from lockstep.vault import Secret
+from tests.support.hub import Hub
+
+LISTENERS = 200
+
+
+@pytest.fixture
+async def live(hub: Hub) -> AsyncIterator[LiveHub]:
+    async with live_hub(hub.pool, most_waiting=20) as made:
+        await made.connected.wait()
+        yield made
+
+
+async def until(listener: Listener, topic: str) -> LiveEvent:
+    async with asyncio.timeout(10):
+        async for event in listener:
+            if event.topic == topic:
+                return event
+    raise AssertionError(f"the listener ended without a {topic}")
+
+
+async def test_two_hundred_listeners_share_one_connection(hub: Hub, live: LiveHub) -> None:
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(live.listening()) for _ in range(LISTENERS)]
+        async with transaction(hub.pool) as connection:
+            await notify(connection, Topic.SOURCE, name="hr")
+        got = await asyncio.gather(*(until(one, Topic.SOURCE) for one in listeners))
+
+        [(connections,)] = await hub.fetch(
+            "select count(*) from pg_stat_activity where application_name = 'lockstep events' and datname = current_database()"
+        )
+
+    assert {event.name for event in got} == {"hr"}
+    assert (connections, len(live)) == (1, 0)
+
+
+async def test_change_that_is_rolled_back_tells_nobody(hub: Hub, live: LiveHub) -> None:
+    with live.listening() as listener:
+        with pytest.raises(LookupError):
+            async with transaction(hub.pool) as connection:
+                await notify(connection, Topic.SOURCE, name="rolled back")
+                raise LookupError
+        async with transaction(hub.pool) as connection:
+            await notify(connection, Topic.SOURCE, name="committed")
+
+        assert (await until(listener, Topic.SOURCE)).name == "committed"
+
+
+async def test_slow_listener_is_cut_and_the_others_go_on() -> None:
+    live = LiveHub(most_waiting=3)
+    with live.listening() as slow, live.listening() as quick:
+        seen = []
+        for number in range(5):
+            live.publish("source", name=str(number))
+            seen.append((await anext(quick)).name)
+
+        assert [event async for event in slow] == []
+        assert (slow.is_cut, len(live), seen) == (True, 1, ["0", "1", "2", "3", "4"])
+
+
+async def test_listener_that_returns_continues_after_the_last_event_it_saw() -> None:
+    live = LiveHub()
+    with live.listening() as first:
+        live.publish("source", name="seen")
+        last = (await anext(first)).id
+    live.publish("source", name="missed")
+
+    with live.listening(after=last) as second:
+        assert (await anext(second)).name == "missed"
+
+
+@pytest.mark.parametrize("after", ["0000aaaa-1", "nonsense", "-", "{era}-9999", "{era}-1"])
+async def test_listener_that_cannot_continue_is_told_to_read_everything_again(after: str) -> None:
+    live = LiveHub(kept=2)
+    with live.listening() as first:
+        live.publish("source")
+        era = (await anext(first)).id.partition("-")[0]
+    for _ in range(3):
+        live.publish("source")
+
+    with live.listening(after=after.format(era=era)) as listener:
+        event = await anext(listener)
+
+    assert event.topic == RESET
+
+
+async def test_listener_receives_only_what_it_wants() -> None:
+    live = LiveHub()
+    with live.listening(wanted=lambda event: event.application == "mine") as listener:
+        live.publish("progress", job="documo.tenant.other")
+        live.publish("progress", job="documo.tenant.mine")
+
+        assert (await anext(listener)).application == "mine"
+
+
+async def test_lost_connection_is_made_again_and_announced(hub: Hub, live: LiveHub) -> None:
+    with live.listening() as listener:
+        await hub.fetch(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'lockstep events'"
+        )
+
+        await until(listener, RESET)
+        await groups.create_group(hub.context, "all-sales")
+        assert (await until(listener, Topic.CHANGE)).name == "all-sales"
+
+
+async def test_switching_an_application_on_announces_its_cycle_and_its_status(hub: Hub, live: LiveHub) -> None:
+    app = await applications.add_application(hub.context, "documo")
+    await set_credentials(hub.context, "documo", secret_token=Secret("dk_live_0123456789abcdef"))
+    with live.listening(wanted=lambda event: event.topic in (Topic.CYCLE, Topic.STATUS)) as listener:
+        await provisioning.start(hub.context, "documo")
+
+        got = {(event := await anext(listener)).topic: event.application for _ in range(2)}
+
+    assert got == {Topic.STATUS: app.id, Topic.CYCLE: app.id}
