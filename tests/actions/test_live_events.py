@@ -42,7 +42,7 @@ async def test_two_hundred_listeners_share_one_connection(hub: Hub, live: LiveHu
         got = await asyncio.gather(*(until(one, Topic.SOURCE) for one in listeners))
 
         [(connections,)] = await hub.fetch(
-            "select count(*) from pg_stat_activity where application_name = 'lockstep events' and datname = current_database()"
+            "select count(*) from pg_stat_activity where application_name = 'lockstep-live' and datname = current_database()"
         )
 
     assert {event.name for event in got} == {"hr"}
@@ -111,7 +111,7 @@ async def test_listener_receives_only_what_it_wants() -> None:
 async def test_lost_connection_is_made_again_and_announced(hub: Hub, live: LiveHub) -> None:
     with live.listening() as listener:
         await hub.fetch(
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'lockstep events'"
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'lockstep-live'"
         )
 
         await until(listener, RESET)

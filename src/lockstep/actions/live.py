@@ -25,7 +25,7 @@ RESET = "reset"
 KEPT = 1000  # events kept for listeners that return
 MOST_WAITING = 256  # events a listener may be behind before it is cut
 _RETRY_SECONDS = (0.2, 1.0, 5.0)
-_APPLICATION_NAME = "lockstep events"
+_APPLICATION_NAME = "lockstep-live"
 
 log = structlog.get_logger()
 
