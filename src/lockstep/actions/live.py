@@ -87,7 +87,7 @@ class Listener:
 
 
 class LiveHub:
-    """Passes the notices of the database on to the listeners of this process."""
+    """Passes the notices of the database on to the listeners of this process. A server opens it with `live_hub`."""
 
     def __init__(self, *, kept: int = KEPT, most_waiting: int = MOST_WAITING) -> None:
         self._era = secrets.token_hex(4)  # ids of another process, or of one before a restart, mean nothing here
