@@ -15,7 +15,7 @@ INTERRUPTED = 130
 
 
 def exit_code_of(command: Callable[[], object], *, program: str) -> int:
-    """Run *command*; its exit code. Whatever it raises has become text: what happened, why, what to do next."""
+    """Run *command* and return its exit code. An error is shown first: what happened, why, what to do next."""
     try:
         result = command()
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -53,7 +53,7 @@ def exit_code_of(command: Callable[[], object], *, program: str) -> int:
 
 
 def show_error(detail: str, *, why: str = "", next_step: str = "") -> None:
-    """What happened, why, what to do next: on stderr, in this form everywhere."""
+    """Print an error to stderr, in the same form everywhere: what happened, why, what to do next."""
     click.echo(f"error: {_safe(detail)}", err=True)
     for label, text in (("why", why), ("next", next_step)):
         if text:

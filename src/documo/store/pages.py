@@ -34,7 +34,7 @@ class ResourcePage:
 
 
 def page(wanted: ResourcePage) -> Statement:
-    """Rows of the sort value as text, followed by `Row`, in the order of the page.
+    """Rows of the sort value as text, followed by `ResourceRow`, in the order of the page.
 
     A page without a filter comes with *bound*, the values of the placeholders in its condition: planning costs more than running it,
     so its text must be the same for every place in the list. The text of a filter may contain "%", which would look like a placeholder.

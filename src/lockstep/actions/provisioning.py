@@ -315,7 +315,7 @@ async def _require_running(connection: Connection, job: str) -> None:
 
 
 async def _tell_of_trouble(context: Context, connection: Connection, job: str, told: str) -> str:
-    """Report why nothing moves while the application does not respond, once per reason; return the last message."""
+    """Report, once per reason, why nothing is sent while the application does not respond; return the last message."""
     state = await target_state.read_state(connection, job)
     message = str((state.trouble or {}).get("message", ""))
     if message and message != told:

@@ -1,10 +1,10 @@
 """Restore mode: the rules after an old database was restored, until a person starts provisioning again.
 
-Applications have changed since the backup. So every job is off, and its next start is a full cycle that lists the application's
-accounts before anything is planned; open operations of the journal are settled by checking first (engine: settling).
+Applications have changed since the backup. So every job is off, and its next start is a full cycle that lists the application's accounts
+before anything is planned; open operations of the journal are settled by looking at the application first.
 
-The directory is as old as the backup: people who have left since still count as active. So no job starts before every source has been
-read again.
+The directory is as old as the backup: people who have left since still count as active. So no job starts before every source has been read
+again.
 """
 
 from __future__ import annotations

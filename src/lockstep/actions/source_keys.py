@@ -25,7 +25,7 @@ _PEOPLE = str(PassKind.PEOPLE)
 
 @dataclass(frozen=True, slots=True)
 class Rekeyed:
-    """*absent*: people of the source whom its file does not contain; they keep their key and leave at the next import."""
+    """*absent*: people of the source who are not in its file; they keep their key and leave at the next import."""
 
     people: int
     absent: int

@@ -53,7 +53,7 @@ def backup(file: Path, output: Output) -> None:
 @click.argument("file", type=_FILE, required=False)
 @click.option("--key", "key_file", type=_FILE, help="Your copy of the key that the backup was made with.")
 @click.option(
-    "--by-hand", is_flag=True, help="You restored DATABASE_URL with its server's own tools; do the remaining steps."
+    "--by-hand", is_flag=True, help="Finish a restore of DATABASE_URL that you did with the server's own tools."
 )
 @output_option
 def restore(file: Path | None, key_file: Path | None, by_hand: bool, output: Output) -> None:

@@ -94,7 +94,7 @@ def clear(group: str, output: Output) -> None:
 @click.option("--file", metavar="YAML", help="Test the filters in this file instead.")
 @output_option
 def test(group: str, user: str, texts: tuple[str, ...], file: str | None, output: Output) -> None:
-    """Show whom the rule selects: totals, or one person with the reason. Nothing is written.
+    """Show which people the rule selects: totals, or one person with the reason. Nothing is written.
 
     \b
     lockstep groups rule test sales --user kim.berg@contoso.test

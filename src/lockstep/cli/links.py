@@ -93,7 +93,7 @@ def _settle(app: str, found: Sequence[actions.Orphan], output: Output, *, yes: b
     many = f" and {len(made) - 20} more" if len(made) > 20 else ""
     confirm(
         f"Lockstep created {counted(len(made), 'account')} in {app} that are not linked to anyone{': ' if named else ''}{named}{many}. "
-        "Link each to the person it was created for, and disable it if they should not have one? "
+        "Link each to the person it was created for, and disable the accounts of people who should not have one? "
         "Accounts known only from the journal are included.",
         yes=yes,
     )

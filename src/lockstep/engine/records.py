@@ -229,9 +229,9 @@ class Step:
 
 
 class BlockedBy(StrEnum):
-    """What keeps a plan from being carried out, where that decides what happens to the object next."""
+    """What keeps a plan from being carried out, if the next step for the object depends on it."""
 
-    REJECTION = "rejection"  # somebody decided that it is not sent
+    REJECTION = "rejection"  # an administrator decided that it is not sent
     ACCOUNT_UNDER_WAY = "accountUnderWay"  # the account is being given to another object at this moment
 
 

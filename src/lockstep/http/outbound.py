@@ -187,7 +187,7 @@ def _split(url: str) -> Destination:
     if parts.scheme not in DEFAULT_PORTS or not url.lower().startswith(f"{parts.scheme}://"):
         raise Blocked("The URL does not begin with https://", "It looks like https://api.example.com/scim/v2")
     if "@" in parts.netloc:
-        raise Blocked("The URL has a user name or password in it", "Remove the part before the @")
+        raise Blocked("The URL contains a user name or password", "Remove the part before the @")
     host = (parts.hostname or "").lower()
     if not host or port == 0 or parts.netloc.endswith(":"):
         raise Blocked("The URL has no host or an invalid port", "It looks like https://api.example.com/scim/v2")

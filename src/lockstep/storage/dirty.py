@@ -64,12 +64,12 @@ class Claim:
 
     @property
     def is_on_demand(self) -> bool:
-        """Whether somebody asked for this object by name: then even "nothing to do" is an answer."""
+        """Whether somebody asked for this object by name: then "nothing to do" is reported too."""
         return AskedBy.NAME in self.asked_by
 
     @property
     def is_about_members(self) -> bool:
-        """Whether nothing but changed members put the group into the dirty set."""
+        """Whether the group is in the dirty set only because of changed members."""
         return self.reasons == (MEMBERS_MARK,)
 
     @property
@@ -79,7 +79,7 @@ class Claim:
 
     @property
     def members_due(self) -> bool:
-        """Whether the group's own account was dealt with and counted by the claim before."""
+        """Whether the previous claim already dealt with the group's own account and counted it."""
         return self.resume.members_due
 
 
@@ -246,9 +246,10 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
 
 
 async def postpone(connection: Connection, job: str, postponed: Sequence[Postponement]) -> None:
-    """Put objects off. One that changed meanwhile is due at once.
+    """Postpone objects. An object that has changed in the meantime is due at once.
 
-    So is one that waits for an account that was freed meanwhile: the write that freed it could not wake an object that was still claimed.
+    An object that waits for an account is also due at once if the account was freed in the meantime: the write that freed it could not wake
+    an object that was still claimed.
     """
     await connection.execute(
         """update dirty set

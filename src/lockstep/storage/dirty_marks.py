@@ -109,7 +109,7 @@ async def count_of_cycle(connection: Connection, kind: str, *, cycle: int) -> in
 
 
 async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Make everything that failed due now, as part of *cycle*; return how many."""
+    """Make all failed objects due now, as part of *cycle*; return how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and failures > 0 and not_before > now() and not_before < 'infinity' and lease_until is null",
@@ -142,7 +142,7 @@ async def make_some_failed_due(connection: Connection, job: str, *, limit: int |
 
 
 async def make_slowed_due(connection: Connection, job: str) -> int:
-    """Make everything due that a quarantine postponed and that has not failed; return how many."""
+    """Make due everything that a quarantine postponed and that has not failed; return how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and resume -> 'isSlowed' = 'true' and not_before > now() and lease_until is null",

@@ -96,8 +96,8 @@ async def save_configuration(
 ) -> int:
     """Add a configuration version and put it in force; return its number.
 
-    Also distrusts what was read of the application under the old version, since the new one may ask for other attributes, and makes a
-    job in quarantine try again now, since the old version may have been the cause.
+    Everything that was read from the application under the old version is read again, since the new one may need other attributes. A job in
+    quarantine is tried again now, since the old version may have been the cause.
     """
     await distrust_target_index(connection, job)
     await unkept.forget_other_mappings(connection, job, as_json(config))
@@ -135,7 +135,7 @@ async def set_status(connection: Connection, job: str, status: str, *, actor: st
 
 
 async def distrust_target_index(connection: Connection, job: str) -> None:
-    """Make everything that was read of the application be read again before it is used."""
+    """Have everything that was read from the application read again before it is used."""
     await connection.execute("update target_index_state set complete = false where job = %s", (job,))
 
 

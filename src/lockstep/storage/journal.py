@@ -20,7 +20,7 @@ from lockstep.storage.under_way import IS_OPEN, older_rival
 class HoldReason:
     """Why a write waits for approval. *code* and *reason* are the guard's, *why* and *cause* the plan's own.
 
-    *effects*: what the guards limit of it, as pairs of code and value; a later plan with the same effects is the same write.
+    *effects*: the effects that guards limit, as pairs of code and value; a later plan with the same effects is the same write.
     """
 
     code: str
@@ -37,8 +37,8 @@ class HoldReason:
 class JournalEntry:
     """One operation as the journal keeps it. *before* and *after* hold the changed values by path, without redacted ones.
 
-    *match_keys*: what a created account is found by; another object whose create has one of them has to wait. *queries*: how the
-    account is searched for where the answer is lost. *held* is set on an operation that waits for approval.
+    *match_keys*: the keys under which a created account is found; another create with one of these keys must wait. *queries*: how to search
+    for the account if the response is lost. *held* is set if the operation waits for approval.
     """
 
     id: str
@@ -62,7 +62,7 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class OperationError:
-    """What an answer said that did not confirm an operation; *status*: its HTTP status, None where no answer came."""
+    """An answer that did not confirm an operation; *status*: its HTTP status, None if there was no response."""
 
     code: str
     detail: str

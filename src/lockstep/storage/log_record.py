@@ -1,6 +1,6 @@
-"""One record of the provisioning log, and the JSON that it is stored as: the shape that Graph gives it.
+"""One record of the provisioning log and its JSON, in the shape of Microsoft Graph.
 
-A redacted value is replaced here, where a record becomes JSON, so that no builder of records can store one.
+Redacted values are replaced here, when a record becomes JSON, so that no other code can store one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lockstep.storage.batches import Row
 
 @dataclass(frozen=True, slots=True)
 class LoggedError:
-    """Why a record is no success. *category*: `failure`, or `nonServiceFailure` where nothing went wrong."""
+    """Why a record is not a success. *category*: `failure`, or `nonServiceFailure` if nothing went wrong."""
 
     code: str
     reason: str
@@ -42,7 +42,7 @@ class LoggedExchange:
     status: int | None
     seconds: float
     request_id: str
-    content: LoggedContent | None = None  # None where nobody will read it: of an accepted write the changes are shown
+    content: LoggedContent | None = None  # None for an accepted write: its record shows the changes instead
 
     def as_json(self) -> dict[str, Any]:
         short = {"method": self.method, "status": self.status, "seconds": self.seconds, "requestId": self.request_id}
@@ -51,7 +51,7 @@ class LoggedExchange:
 
 @dataclass(frozen=True, slots=True)
 class LoggedContent:
-    """Where an exchange went, and both bodies, cut to what the log may keep."""
+    """The URL of an exchange and both bodies, cut to the size limit of the log."""
 
     url: str
     request_body: str
@@ -63,9 +63,9 @@ class LoggedContent:
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """What was done, refused or skipped, to which object, and why. *change_id*: the id of the operation where one was sent.
+    """What was done, refused or skipped, to which object, and why. *change_id*: the id of the operation, if one was sent.
 
-    *reason* is the error's where there is one. *source_id* is None for what concerns the application as a whole.
+    *reason* is that of the error, if there is one. *source_id* is None for an event that concerns the whole application.
     """
 
     id: str

@@ -139,7 +139,7 @@ async def touched_by_group_names(connection: Connection, edges: Sequence[Edge]) 
 
 
 async def touched_by_assignment(connection: Connection, app: str, kind: str, principal: str) -> list[Hit]:
-    """The people whom an assignment of *principal* reaches, and the group itself if the job provisions groups."""
+    """The people that an assignment of *principal* reaches, and the group itself if the job provisions groups."""
     return await _hits(
         connection,
         f"""with reached as (

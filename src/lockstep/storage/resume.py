@@ -1,4 +1,4 @@
-"""Where the work on a dirty object goes on when it is claimed again. Nothing else that is stored of it decides that."""
+"""Where the work on a dirty object continues when it is claimed again. Only the resume state decides that."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class Stage(StrEnum):
     """What comes next for the object."""
 
     FRESH = "fresh"  # it is planned from the start
-    UNANSWERED = "unanswered"  # the same, after an application that took no request
+    UNANSWERED = "unanswered"  # planned from the start; the application took no request last time
     LOOK_AGAIN = "lookAgain"  # the account is read before anything is planned
-    SETTLED = "settled"  # what was sent before is settled; it is planned from what is on record
+    SETTLED = "settled"  # earlier operations are settled; it is planned from the records
     MEMBERS_DUE = "membersDue"  # the group itself is in step; its members are compared
-    NAMES_DUE = "namesDue"  # the access has ended; the account gets the names that its person has now
-    SCHEDULED = "scheduled"  # it has no account, and gets one when a date comes
+    NAMES_DUE = "namesDue"  # access has ended; the account still needs the current names of its person
+    SCHEDULED = "scheduled"  # it has no account and gets one on a future date
     FAILED = "failed"  # it is on the retry list
     HELD = "held"  # it waits for approval
 
@@ -29,10 +29,10 @@ UNDECIDED = frozenset({Stage.UNANSWERED, Stage.LOOK_AGAIN, Stage.SETTLED})
 class Resume:
     """The resume state of one dirty object.
 
-    *looks*: how often in a row the application was asked without success. *did*: what settling found to have happened, as cycles count it.
-    *members_due*: the group's own account was dealt with and counted. *refused_members*: directory ids that are sent last.
-    *is_about_references*: it failed, and the account itself is as it should be. *account*: it failed because this account belongs to
-    another object. *is_slowed*: it waits for the end of a quarantine.
+    *looks*: failed requests in a row. *did*: what settling found to have happened, as cycles count it. *members_due*: the group's own
+    account was dealt with and counted. *refused_members*: directory ids that are sent last. *is_about_references*: it failed although its
+    own account is in step. *account*: it failed because this account belongs to another object. *is_slowed*: it waits for the end of a
+    quarantine.
     """
 
     stage: Stage = Stage.FRESH
@@ -46,11 +46,11 @@ class Resume:
 
     @property
     def is_undecided(self) -> bool:
-        """Whether the object is planned again before anything can be said of it."""
+        """Whether the object must be planned again before its result is known."""
         return self.stage in UNDECIDED
 
     def as_json(self) -> dict[str, Any] | None:
-        """As the column holds it: only what is not as in a fresh row."""
+        """The value of the column: the fields that differ from a fresh row; None for a fresh row."""
         given = {key: value for key, value in self._fields().items() if value}
         return {"stage": self.stage.value, **given} if given or self.stage is not Stage.FRESH else None
 

@@ -222,8 +222,8 @@ async def held_members(connection: Connection, job: str, group: str, *, limit: i
 async def note_groups_of(connection: Connection, job: str, members: Sequence[str]) -> None:
     """Note that *members* gained or lost an account, so that their memberships in provisioned groups are compared again.
 
-    Where the account of a member belonged to somebody else before, the groups recorded to hold that former owner are noted too:
-    the application may have let the account in after it made it again.
+    If the account belonged to someone else before, the groups recorded for that former owner are noted too: the application may have added
+    the account to a group again after Lockstep created it again.
     """
     await connection.execute(
         """with noted as (

@@ -23,7 +23,9 @@ class KeptAttribute:
 
 @dataclass(frozen=True, slots=True)
 class MissingAttribute:
-    """*answers* in a row left this attribute out, the last time for the object *source_id*; *mapping*: the rule that it is sent by."""
+    """*answers* responses in a row left this attribute out, most recently for the object *source_id*; *mapping*: the rule under which it
+    was sent.
+    """
 
     kind: ObjectKind
     path: str

@@ -1,4 +1,4 @@
-"""Streams of security events: what changed, for whoever wants to follow."""
+"""Streams of security events, for receivers that follow changes."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""What a PATCH is answered with may follow the profile; Admins are counted by an index; more tables stand behind the wall."""
+"""The response to a PATCH may follow the profile; an index counts Admins; more tables have row-level security."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

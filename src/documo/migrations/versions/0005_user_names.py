@@ -1,4 +1,4 @@
-"""User names that differ in width or composition alone are one name; two people who already have one both keep what they have."""
+"""User names that differ only in width or composition are one name. Two members who already share such a name both keep it."""
 
 from typing import cast
 
@@ -32,7 +32,7 @@ def upgrade() -> None:
 
 
 def give_keys(connection: psycopg.Connection[tuple[str, ...]]) -> None:
-    """Write the key of every name that is not ASCII; where another member has the key, log both and leave the younger."""
+    """Write the key of every non-ASCII name. If another member already has the key, log both and leave the younger without one."""
     for (tenant_id,) in connection.execute("select id from accounts order by id").fetchall():
         connection.execute("select set_config('documo.tenant', %s, true)", (str(tenant_id),))
         for member_id, kind, held, name, lives in connection.execute(_NAMES, (tenant_id,)).fetchall():

@@ -50,7 +50,11 @@ class Order:
         )
 
     def after_bound(self, position: Position) -> tuple[Composable, dict[str, str]] | None:
-        """Like `after`, but with placeholders, so that the text is always the same; also their values. None if there is a sort *key*."""
+        """Like `after`, with placeholders, so that the text of the statement never changes; returns the condition and the placeholders'
+        values.
+
+        None if there is a sort *key*.
+        """
         if self.key is not None:
             return None
         return SQL("r.id > %(after)s::uuid" if self._goes_forwards(position) else "r.id < %(after)s::uuid"), {

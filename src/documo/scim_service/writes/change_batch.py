@@ -45,7 +45,7 @@ FEW_MEMBERS = 100
 class ChangeDecision:
     """The new state of a resource. *document* None leaves the resource unchanged; *columns* are those of the new document.
 
-    Members are changed separately, by `Change.members`.
+    Members are changed separately, by `ResourceChange.members`.
     """
 
     document: dict[str, Any] | None = None

@@ -37,7 +37,7 @@ class Creation:
 
 
 class Made(NamedTuple):
-    """A resource that was created; *kinds* gives the kind of each wanted member that exists, by id, and may contain others."""
+    """A resource that was created. *kinds*: by id, the kind of each wanted member that exists; it may contain more ids."""
 
     row: ResourceRow
     kinds: Mapping[str, str]

@@ -22,7 +22,7 @@ def questions(tenant_id: int, named: Mapping[str, Iterable[str]], replaced: Sequ
 
 
 class Memberships:
-    """The members of the groups in one batch, updated by each change. *answers* are the rows of `questions`."""
+    """The members of the groups in one batch, kept current as changes are applied. *answers* are the rows that `questions` returned."""
 
     def __init__(self, answers: Sequence[Rows]) -> None:
         present = answers[0] if answers else ()

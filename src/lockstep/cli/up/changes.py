@@ -107,7 +107,7 @@ class Changes:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     def _somebody(self, *, assigned: bool) -> str:
-        """An enabled person whom no other change uses."""
+        """An enabled person that no other change uses."""
         for name, row in self._contoso.people.items():
             if name in self._used or row["accountEnabled"] != "True" or (name in self._expected) is not assigned:
                 continue

@@ -33,7 +33,7 @@ class UnsupportedClause(ValueError):
 
 
 def attribute_from_entra(theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert one attribute mapping to our JSON. Raises Unsupported."""
+    """Convert one attribute mapping to our JSON. Raises UnsupportedClause."""
     ours: dict[str, Any] = {"target": str(theirs.get("targetAttributeName") or ""), **_source(theirs)}
     default = theirs.get("defaultValue")
     if default not in (None, "") and "constant" not in ours:
@@ -78,7 +78,7 @@ def tree_differs(source: Mapping[str, Any]) -> bool:
 
 
 def clause_from_entra(theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert one filter clause to our JSON. Raises Unsupported."""
+    """Convert one filter clause to our JSON. Raises UnsupportedClause."""
     values = [one for one in (theirs.get("targetOperand") or {}).get("values") or [] if one is not None]
     if len(values) > 1:
         raise UnsupportedClause(f"a clause with {len(values)} values")
@@ -87,7 +87,7 @@ def clause_from_entra(theirs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def filter_to_entra(scoping: ScopingFilter) -> dict[str, Any]:
-    """Convert one filter to Entra's JSON. Raises Unsupported for conditions that Entra does not have."""
+    """Convert one filter to Entra's JSON. Raises UnsupportedClause for conditions that Entra does not have."""
     return {"name": scoping.title, "clauses": [_clause(condition) for condition in _flat(scoping.condition)]}
 
 

@@ -81,7 +81,7 @@ def makes_long_results(function: Function) -> bool:
 
 
 def located(evaluate: Evaluate, form: Form) -> Evaluate:
-    """Wrap *evaluate* so that a Trouble becomes an ExpressionError with its position in the expression."""
+    """Wrap *evaluate* so that an ExpressionTrouble becomes an ExpressionError with its position in the expression."""
 
     def with_position(record: Record, context: EvaluationContext) -> Value:
         try:

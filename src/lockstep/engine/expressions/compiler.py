@@ -280,7 +280,7 @@ def _argument(form: Form, index: int) -> Evaluate:
 
 
 def _numbered(evaluate: Evaluate, index: int) -> Evaluate:
-    """Wrap *evaluate* so that a Trouble names argument *index*."""
+    """Wrap *evaluate* so that an ExpressionTrouble names argument *index*."""
 
     def numbered(record: Record, context: EvaluationContext) -> Value:
         try:

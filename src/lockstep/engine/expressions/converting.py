@@ -37,7 +37,7 @@ _GIVES_TEXT = frozenset({ValueKind.TEXT, ValueKind.BOOLEAN, ValueKind.WORD, Valu
 
 
 def converted(argument: Compiled, kind: ValueKind, name: str, *, needed: bool = False) -> Evaluate:
-    """Return a closure that gives *argument* as *kind*. Raises Trouble immediately if a constant cannot be converted."""
+    """Return a closure that gives *argument* as *kind*. Raises ExpressionTrouble immediately if a constant cannot be converted."""
     convert = needed_integer if needed else _CONVERSIONS.get(kind)
     if convert is None:
         return argument.evaluate

@@ -78,7 +78,7 @@ class Stamp:
 
 @lru_cache(maxsize=512)
 def parts_of(form: str) -> tuple[FormatPart, ...]:
-    """Split a format into its parts; standard formats are expanded. Raises Trouble if *form* is invalid."""
+    """Split a format into its parts; standard formats are expanded. Raises ExpressionTrouble if *form* is invalid."""
     if len(form) > MAX_FORMAT:
         raise ExpressionTrouble(f"got a format of {len(form):,} characters; the limit is {MAX_FORMAT:,}")
     if len(form) == 1:

@@ -42,7 +42,7 @@ def parse_styles(text: str | None) -> frozenset[str]:
 
 
 def parse_date_exactly(text: str, form: str, styles: frozenset[str], now: datetime) -> Stamp:
-    """Parse *text* in the format *form*. Raises Trouble if it does not match.
+    """Parse *text* in the format *form*. Raises ExpressionTrouble if it does not match.
 
     If the format has no year, the present year is used. A missing month or day is 1; if the format has no date at all, it is today.
     """

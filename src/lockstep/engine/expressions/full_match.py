@@ -23,12 +23,12 @@ class FullMatch:
     beginnings: tuple[tuple[Pattern, bool], ...] = ()
 
     def holds(self, text: str) -> bool:
-        """Whether the pattern matches all of *text*. Raises Trouble if that needs too much work."""
+        """Whether the pattern matches all of *text*. Raises ExpressionTrouble if that needs too much work."""
         return all(p.is_full_match(text) is wanted for p, wanted in self.beginnings) and self.rest.is_full_match(text)
 
 
 def compile_full_match(source: str) -> FullMatch:
-    """Compile *source*. Raises Trouble, with the offset in the pattern, for anything that RE2 cannot do."""
+    """Compile *source*. Raises ExpressionTrouble, with the offset in the pattern, for anything that RE2 cannot do."""
     beginning = _BEGINNING.match(source)
     flags, at = ((beginning[1] or ""), beginning.end()) if beginning else ("", 0)
     found: list[tuple[str, bool]] = []

@@ -1,6 +1,6 @@
 """Run .NET regular expressions with RE2, and bound the work of one call.
 
-RE2 is linear in the text, but a replacement restarts after every match; the bound counts both. Every failure is a Trouble.
+RE2 is linear in the text, but a replacement restarts after every match; the bound counts both. Every failure is an ExpressionTrouble.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Pattern:
     depends_on_text: bool = False
 
     def matches(self, text: str, work: Work | None = None) -> list[Span]:
-        """Return every match from left to right, charging *work*. Raises Trouble if that needs too much work."""
+        """Return every match from left to right, charging *work*. Raises ExpressionTrouble if that needs too much work."""
         compiled = self._for(text, work)
         budget = MAX_WORK_OF_ALL // max(compiled.programsize, 1)
         found: list[Span] = []
@@ -72,7 +72,7 @@ class Pattern:
         return self._for(text).fullmatch(text) is not None
 
     def _for(self, text: str, work: Work | None = None) -> re2._Regexp:
-        """Return the program for *text*, after checking how much work it can cost. Raises Trouble if that is too much."""
+        """Return the program for *text*, after checking how much work it can cost. Raises ExpressionTrouble if that is too much."""
         if len(text) > MAX_TEXT:
             raise ExpressionTrouble(
                 f"can search texts of up to {MAX_TEXT:,} characters, got {len(text):,}", argument="source"
@@ -93,7 +93,7 @@ class Pattern:
 
 
 def compile_pattern(source: str) -> Pattern:
-    """Compile a .NET pattern. Raises Trouble, with the offset in the pattern, for anything that RE2 cannot do."""
+    """Compile a .NET pattern. Raises ExpressionTrouble, with the offset in the pattern, for anything that RE2 cannot do."""
     compiled, translated = _compiled(source, "")
     return Pattern(source, compiled, translated.groups, translated.depends_on_text)
 

@@ -34,7 +34,7 @@ SKIP_OBJECT: Final = Diversion.SKIP_OBJECT
 
 
 class Diverted(Exception):
-    """Carries a Flow out of nested function calls."""
+    """Carries a `Diversion` out of nested function calls."""
 
     def __init__(self, flow: Diversion) -> None:
         super().__init__(flow.value)
@@ -46,7 +46,7 @@ def truth(answer: bool) -> str:
 
 
 def to_text(value: Value, argument: str = "") -> str | None:
-    """Convert *value* to one text; null and an empty list give None. Raises Trouble for several or structured values."""
+    """Convert *value* to one text; null and an empty list give None. Raises ExpressionTrouble for several or structured values."""
     if value is None or value.__class__ is str:
         return value
     if isinstance(value, bool):
@@ -78,7 +78,7 @@ def _bounded(value: int) -> int:
 
 
 def to_integer(value: Value, argument: str = "") -> int | None:
-    """Convert a number or its text to a whole number; null gives None. Raises Trouble for anything else."""
+    """Convert a number or its text to a whole number; null gives None. Raises ExpressionTrouble for anything else."""
     if value is None:
         return None
     if value.__class__ is int:
@@ -149,7 +149,7 @@ def is_nothing(value: Value) -> bool:
 
 
 def within_limit(text: str) -> str:
-    """Return *text*. Raises Trouble if it is longer than an attribute may be."""
+    """Return *text*. Raises ExpressionTrouble if it is longer than an attribute may be."""
     if len(text) > MAX_TEXT:
         raise ExpressionTrouble(
             f"produced a text of {len(text):,} characters; the limit is {MAX_TEXT:,}", expected="a shorter text"
@@ -158,7 +158,7 @@ def within_limit(text: str) -> str:
 
 
 def check_size(size: int) -> None:
-    """Refuse a text of *size* characters before it is built, because it may not fit into memory. Raises Trouble."""
+    """Refuse a text of *size* characters before it is built, because it may not fit into memory. Raises ExpressionTrouble."""
     if size > MAX_TEXT:
         raise ExpressionTrouble(
             f"would produce a text of {size:,} characters; the limit is {MAX_TEXT:,}", expected="a shorter text"

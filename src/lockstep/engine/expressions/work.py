@@ -27,7 +27,7 @@ class Work:
         self.left = MAX_WORK
 
     def charge(self, units: int) -> None:
-        """Charge *units*. Raises Trouble if nothing is left."""
+        """Charge *units*. Raises ExpressionTrouble if nothing is left."""
         self.left -= units
         if self.left < 0:
             raise ExpressionTrouble(
@@ -35,7 +35,7 @@ class Work:
             )
 
     def charge_result(self, value: Any) -> None:
-        """Charge for a new text or for a list that was iterated. Raises Trouble if nothing is left."""
+        """Charge for a new text or for a list that was iterated. Raises ExpressionTrouble if nothing is left."""
         if value.__class__ is str:
             if len(value) > FREE:
                 self.charge(len(value) // CHARACTERS_PER_UNIT)

@@ -257,7 +257,7 @@ class DeepTest:
         if held != wanted:
             lost, extra = len(wanted - held), len(held - wanted)
             raise Fault(
-                f"The change was accepted, but {lost} members are missing and {extra} are there that should not be",
+                f"The change was accepted, but {lost} members are missing and {extra} unexpected ones are present",
                 "Ask the vendor how members are changed; until then, do not provision groups here",
             )
         return sentence

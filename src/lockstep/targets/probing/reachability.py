@@ -31,7 +31,7 @@ class ReachabilityStep:
 
 
 def try_url(client: HttpClient, tenant_url: str) -> ReachabilityStep:
-    """Check the text of the tenant URL; *found* is its Place."""
+    """Check the text of the tenant URL; *found* is its `Destination`."""
     url = tenant_url.strip()
     try:
         place = client.rules.check_url(url)

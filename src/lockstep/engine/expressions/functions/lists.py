@@ -80,7 +80,7 @@ def _join_many(separator: Evaluate, sources: list[Evaluate]) -> Evaluate:
 
 
 def _values_of(value: Value, source: Evaluate, sources: list[Evaluate], context: EvaluationContext) -> list[str]:
-    """The non-empty values of *source*. A Trouble names the source."""
+    """The non-empty values of *source*. An ExpressionTrouble names the source."""
     try:
         context.work.charge_result(value)
         return [part for part in to_values(value, "source") if part]

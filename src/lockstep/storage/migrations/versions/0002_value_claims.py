@@ -1,4 +1,4 @@
-"""Values that were chosen for somebody and that nobody else may be given."""
+"""Unique values chosen for one object, so that no other object gets them."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Nested groups, for the jobs that ask for them."""
+"""Nested groups, for jobs that include their members."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Groups whose members a rule decides."""
+"""Groups whose members are decided by a rule."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

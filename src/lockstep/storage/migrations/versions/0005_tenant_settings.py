@@ -1,4 +1,4 @@
-"""What configuration files say of the whole organisation, and the labels of everything that a file can name."""
+"""The settings of the whole organisation, and labels for everything that a configuration file can name."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

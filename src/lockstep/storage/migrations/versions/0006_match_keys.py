@@ -1,4 +1,4 @@
-"""By what a create that is under way would be found, so that nobody else is given the same."""
+"""Match keys of creates under way, so that two objects never create the same account."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

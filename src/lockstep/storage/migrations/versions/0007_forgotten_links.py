@@ -1,4 +1,4 @@
-"""Links that are to be made anew, and count until then for those who leave."""
+"""Forgotten links: to be matched again, and until then kept for leavers."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

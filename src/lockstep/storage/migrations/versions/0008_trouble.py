@@ -1,4 +1,4 @@
-"""Why an application is left alone, and since when; the pause itself is the one that all workers keep already."""
+"""Why no requests are sent to an application, and since when."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

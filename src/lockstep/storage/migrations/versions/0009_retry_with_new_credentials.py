@@ -1,4 +1,4 @@
-"""New credentials are a reason to try what failed again at once, as a new mapping is."""
+"""New credentials make failed objects due at once, as a new mapping does."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

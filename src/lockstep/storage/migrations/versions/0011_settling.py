@@ -1,4 +1,4 @@
-"""What the journal must know to settle an operation whose answer never came."""
+"""What the journal must hold to settle an operation whose response was lost."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

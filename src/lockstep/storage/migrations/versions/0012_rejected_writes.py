@@ -1,4 +1,4 @@
-"""What was rejected is counted whenever somebody looks."""
+"""An index for the rejected writes, which status counts."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""People who are found by any of their names, and who keep their accounts when their key changes."""
+"""Find people by any of their names, and keep their accounts when their key changes."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""What was approved is looked up before it is sent."""
+"""An index for approved writes, which are looked up before they are sent."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Private places that applications may be reached at are kept with everything else, for all processes."""
+"""The private places where applications may be reached, for all processes."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""What an application made of the values that were sent, and the attributes that it does not keep."""
+"""What an application made of the values it was sent, and the attributes that it does not keep."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

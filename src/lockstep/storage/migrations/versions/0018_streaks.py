@@ -1,4 +1,4 @@
-"""What was asked in vain is counted by the kind of request."""
+"""Failed requests are counted by kind of request."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

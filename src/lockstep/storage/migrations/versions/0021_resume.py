@@ -1,4 +1,4 @@
-"""Where the work on a dirty object goes on has a column of its own."""
+"""A column of its own for where the work on a dirty object continues."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

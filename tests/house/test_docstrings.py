@@ -1,0 +1,43 @@
+"""What docstrings say about the code: an exception that one names exists."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[2] / "src"
+# Exceptions of libraries: click and psycopg.
+FOREIGN = {"UsageError", "OperationalError", "UniqueViolation"}
+
+
+def test_exceptions_that_docstrings_name_exist() -> None:
+    trees = {file: ast.parse(file.read_text(encoding="utf-8")) for file in SOURCE.rglob("*.py")}
+    bases = {
+        node.name: {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    known = {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, Exception)}
+    known |= FOREIGN
+    while more := {name for name, parents in bases.items() if parents & known} - known:
+        known |= more
+
+    wrong = [
+        f"{file.relative_to(SOURCE)}: {name}"
+        for file, tree in trees.items()
+        for docstring in _docstrings(tree)
+        for name in re.findall(r"\bRaises? `?([A-Z]\w+)", docstring)
+        if name not in known
+    ]
+
+    assert not wrong
+
+
+def _docstrings(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield " ".join((ast.get_docstring(node) or "").split())
