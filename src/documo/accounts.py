@@ -12,9 +12,9 @@ from typing import Any
 import psycopg
 
 from documo.members import ADMIN, DEFAULT_ROLES, create_local_member
-from documo.scim_service.tenant.registries import Custom, check_custom
 from documo.store import accounts as table
 from documo.store.database import Store
+from documo.tenant_schemas import Custom, check_custom
 from lockstep.errors import conflict, invalid, not_found
 
 PROFILES = ("strict", "lenient", "entra", "okta", "onelogin", "jumpcloud", "google")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import MutableMapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,6 @@ import psycopg
 import structlog
 
 from documo.identifiers import new_id
-from documo.scim_service.request.exchange import Request, ScimAnswer
 from documo.store import keys as keys_table
 from documo.store import request_log as table
 from documo.store.database import Store
@@ -73,30 +72,36 @@ class Entry:
     @classmethod
     def of(
         cls,
-        request: Request,
-        answer: ScimAnswer,
-        scope: MutableMapping[str, Any],
-        headers: dict[bytes, bytes],
+        scope: Mapping[str, Any],
         *,
-        seconds: float,
+        tenant_id: int,
+        key_id: str,
+        status: int,
+        seconds: float = 0.0,
+        tolerances: Sequence[str] = (),
+        request_body: bytes = b"",
+        response_body: bytes = b"",
     ) -> Entry:
+        """The entry for the HTTP request of *scope* (ASGI). A HEAD is a GET, and a page that was read is not kept."""
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        headers: dict[bytes, bytes] = dict(scope["headers"])
         client = scope.get("client")
-        query = request.query.decode("latin-1")
-        keep_answer = request.method != "GET" or answer.status >= 400
+        query = scope["query_string"].decode("latin-1")
+        keep_answer = method != "GET" or status >= 400
         return cls(
-            request.tenant.id,
+            tenant_id,
             datetime.now(UTC),
-            request.method,
-            f"{request.path}?{query}" if query else request.path,
-            answer.status,
+            method,
+            f"{scope['path']}?{query}" if query else scope["path"],
+            status,
             seconds * 1000,
-            request.caller.principal.key_id,
-            tuple(request.tolerances),
+            key_id,
+            tuple(tolerances),
             client[0] if client else "",
             headers.get(b"user-agent", b"")[:MAX_AGENT].decode("latin-1"),
             headers.get(b"content-type", b"")[:MAX_TYPE].decode("latin-1"),
-            request.body,
-            answer.body if keep_answer else b"",
+            request_body,
+            response_body if keep_answer else b"",
         )
 
     @property

@@ -11,7 +11,7 @@ import pytest
 from documo import members
 from documo.access.api_keys import create_key
 from documo.accounts import change_account, checked_settings
-from documo.scim_service.tenant.registries import Custom
+from documo.tenant_schemas import Custom
 from lockstep.errors import LockstepError
 from tests.support.documo_client import GROUP, USER, Client, Documo
 

@@ -181,6 +181,10 @@ def test_every_contract_has_a_violation_planted() -> None:
     assert {one["id"] for one in contracts()} == {plant.contract for plant in IMPORTS}
 
 
+def test_layers_have_no_exceptions() -> None:
+    assert [one["id"] for one in contracts() if one["type"] == "layers" and "ignore_imports" in one] == []
+
+
 def test_planted_call_in_a_pure_room_is_refused(copy: Path) -> None:
     ran = subprocess.run(
         [ROOT / ".venv/bin/ruff", "check", "--no-cache", "--output-format", "json", *PURE_ROOMS],

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import MutableMapping
-from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -16,7 +15,7 @@ import structlog
 
 from documo.access.api_keys import hash_of
 from documo.identifiers import KEY_PREFIX
-from documo.request_log import MAX_AGENT, MAX_TYPE, Entry, RequestLog
+from documo.request_log import Entry, RequestLog
 from documo.store import keys as table
 from documo.store.database import Store
 
@@ -45,7 +44,7 @@ class EndedKeys:
             log.warning("ended_key_not_noted", error=type(failed).__name__)
             return
         if ended is not None and self.may_note(ended.key_id, at=time.monotonic()):
-            self._request_log.add(_entry(ended, scope))
+            self._request_log.add(Entry.of(scope, tenant_id=ended.tenant_id, key_id=ended.key_id, status=401))
 
     def may_note(self, key_id: str, *, at: float) -> bool:
         """Count one refused use of the key; returns whether it gets a log entry. *at* is the time of a monotonic clock in seconds."""
@@ -56,24 +55,3 @@ class EndedKeys:
         if len(self._noted) > MOST_KEYS:
             self._noted.popitem(last=False)
         return count < MOST_A_MINUTE
-
-
-def _entry(ended: table.EndedKey, scope: MutableMapping[str, Any]) -> Entry:
-    headers: dict[bytes, bytes] = dict(scope["headers"])
-    client = scope.get("client")
-    query = scope["query_string"].decode("latin-1")
-    return Entry(
-        ended.tenant_id,
-        datetime.now(UTC),
-        scope["method"],
-        f"{scope['path']}?{query}" if query else scope["path"],
-        401,
-        0.0,
-        ended.key_id,
-        (),
-        client[0] if client else "",
-        headers.get(b"user-agent", b"")[:MAX_AGENT].decode("latin-1"),
-        headers.get(b"content-type", b"")[:MAX_TYPE].decode("latin-1"),
-        b"",
-        b"",
-    )

@@ -11,8 +11,8 @@ import orjson
 from documo import accounts as rules
 from documo.accounts import Account
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
-from documo.scim_service.tenant.registries import Custom
 from documo.settings import Settings
+from documo.tenant_schemas import Custom
 from lockstep.endings import INTERRUPTED
 from lockstep.errors import invalid
 from lockstep.scim.normalize import describe_tolerance

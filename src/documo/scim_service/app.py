@@ -53,7 +53,7 @@ class ScimApp:
             await self._refused.note(_token(headers), scope, SCIM_PATH)
         await _send(send, answer)
         if seen.request is not None:
-            self._request_log.add(Entry.of(seen.request, answer, scope, headers, seconds=time.perf_counter() - begun))
+            self._request_log.add(_log_entry(seen.request, answer, scope, time.perf_counter() - begun))
 
     async def _answer(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], seen: _Seen) -> ScimAnswer:
         base_url, only_tenant = await self._hosts.base_url_for(scope["headers"])
@@ -95,6 +95,19 @@ class ScimApp:
 def _token(headers: dict[bytes, bytes]) -> bytes:
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     return token.strip() if scheme.lower() == b"bearer" else b""
+
+
+def _log_entry(request: Request, answer: ScimAnswer, scope: Scope, seconds: float) -> Entry:
+    return Entry.of(
+        scope,
+        tenant_id=request.tenant.id,
+        key_id=request.caller.principal.key_id,
+        status=answer.status,
+        seconds=seconds,
+        tolerances=request.tolerances,
+        request_body=request.body,
+        response_body=answer.body,
+    )
 
 
 class _Seen:

@@ -6,8 +6,8 @@ import asyncio
 import time
 
 from documo.accounts import change_account
-from documo.scim_service.tenant.registries import Custom
 from documo.store.database import open_store
+from documo.tenant_schemas import Custom
 from tests.support.command_line import DocumoThere, Installation, Lockstep
 from tests.support.hub import upn
 

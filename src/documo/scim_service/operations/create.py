@@ -13,8 +13,8 @@ from documo.scim_service.writes.create_batch import Creation
 from documo.scim_service.writes.derive import columns_of
 from documo.scim_service.writes.member_check import checked_members, refuse_unknown_members
 from documo.scim_service.writes.protected import refuse_bad_name
-from documo.scim_service.writes.unique_names import unique_attribute
 from documo.store.resources import ResourceRow
+from documo.tenant_schemas import unique_attribute
 from lockstep.scim.errors import invalid_value
 
 

@@ -30,7 +30,7 @@ from documo.scim_service.search.conditions import (
     text_condition,
 )
 from documo.scim_service.search.containment import necessary_content
-from documo.scim_service.writes.unique_names import unique_attribute
+from documo.tenant_schemas import unique_attribute
 from lockstep.scim.comparisons import operand
 from lockstep.scim.errors import invalid_filter
 from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, Value, ValuePath

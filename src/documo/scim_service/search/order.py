@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from psycopg.sql import SQL, Composable, Literal
 
 from documo.scim_service.search.cursors import Position
-from documo.scim_service.writes.unique_names import unique_attribute
+from documo.tenant_schemas import unique_attribute
 from lockstep.scim.errors import invalid_value
 from lockstep.scim.names import parse_name
 from lockstep.scim.registry import PathTarget, ResourceDefinition

@@ -19,11 +19,11 @@ from documo.scim_service.search.cursors import Position, seal, unseal
 from documo.scim_service.search.filter_sql import CompiledFilter, FilterCompiler
 from documo.scim_service.search.order import order_of
 from documo.scim_service.tenant.service import NAMESAKES, Service
-from documo.scim_service.writes.unique_names import unique_attribute
 from documo.search_document import fold_text
 from documo.store import lookups, pages
 from documo.store.resources import ResourceRow
 from documo.store.round_trip import Statement, one_trip
+from documo.tenant_schemas import unique_attribute
 from lockstep.scim.errors import ScimError
 from lockstep.scim.filters import Comparison, Filter
 from lockstep.scim.messages import SearchRequest

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from documo.access.api_keys import hash_of, looks_like_jwt
 from documo.accounts import Account, account_of
 from documo.scim_service.request.rate import TokenBucket
-from documo.scim_service.tenant.registries import registry_of
 from documo.store import accounts as accounts_table
 from documo.store import domains as domains_table
 from documo.store import events as events_table
 from documo.store import keys as keys_table
 from documo.store.database import Store
 from documo.store.keys import KeyPrincipal
+from documo.tenant_schemas import registry_of
 from lockstep.scim.profiles import Profile, profile_named
 from lockstep.scim.registry import SchemaRegistry
 

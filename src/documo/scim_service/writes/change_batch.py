@@ -22,11 +22,11 @@ from documo.scim_service.writes.derive import columns_of
 from documo.scim_service.writes.member_check import checked_members
 from documo.scim_service.writes.memberships import Memberships, questions
 from documo.scim_service.writes.protected import Admins
-from documo.scim_service.writes.unique_names import unique_attribute
 from documo.store import group_members, resources
 from documo.store.database import Store
 from documo.store.resources import ResourceColumns, ResourceRow, Stored
 from documo.store.round_trip import Statement, Transaction, open_transaction
+from documo.tenant_schemas import unique_attribute
 from lockstep.scim.errors import ScimError, not_found, uniqueness_error
 from lockstep.scim.members import (
     AddMembers,

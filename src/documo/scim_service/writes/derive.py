@@ -9,9 +9,9 @@ from typing import Any
 
 from documo.members import role_of
 from documo.scim_service.tenant.tenants import ScimTenant
-from documo.scim_service.writes.unique_names import unique_attribute
 from documo.search_document import fold_text, search_document
 from documo.store.resources import ResourceColumns
+from documo.tenant_schemas import unique_attribute
 from lockstep.scim.registry import ResourceDefinition
 from lockstep.scim.schema import Attribute
 

@@ -11,10 +11,9 @@ from typing import Any
 
 import orjson
 
-from documo.scim_service.writes.unique_names import unique_attribute
 from lockstep.scim.errors import invalid_value
-from lockstep.scim.registry import SchemaRegistry, default_registry
-from lockstep.scim.schema import schema_from_json
+from lockstep.scim.registry import ResourceDefinition, SchemaRegistry, default_registry
+from lockstep.scim.schema import Attribute, schema_from_json
 
 _RESERVED = frozenset({"me", "bulk", "schemas", "resourcetypes", "serviceproviderconfig", "serviceconfiguration"})
 _COMMON = frozenset({"id", "externalid", "meta", "schemas"})
@@ -91,3 +90,9 @@ def check_custom(custom: Custom) -> None:
                     f"{attribute.name} cannot be unique: Documo enforces only the first unique string of each custom resource type.",
                     "uniqueness",
                 )
+
+
+@lru_cache(maxsize=256)
+def unique_attribute(definition: ResourceDefinition) -> Attribute | None:
+    """The attribute whose value no two resources of this type may share, or None. A column with a unique index holds it."""
+    return next((a for a in definition.schema.attributes if a.uniqueness != "none" and a.type == "string"), None)
