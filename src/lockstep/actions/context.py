@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from lockstep.actions.permissions import EVERYTHING, NEEDS_STEP_UP, Permission, StepUpRequired
 from lockstep.configuration.template import Template
 from lockstep.directory.edit import Edit, editing
 from lockstep.directory.intake import AfterCommit, nothing_to_defer
@@ -24,13 +25,12 @@ from lockstep.postgres.pool import Connection, Pool, transaction
 from lockstep.storage import audit_log, instance
 from lockstep.vault import Vault
 
-READ = "directory.read"
-PEOPLE_WRITE = "people.write"
-APPLICATIONS_WRITE = "applications.write"
-CREDENTIALS_WRITE = "credentials.write"
-SOURCES_WRITE = "sources.write"
-OUTBOUND_WRITE = "outbound.write"
-EVERYTHING = frozenset({READ, PEOPLE_WRITE, APPLICATIONS_WRITE, CREDENTIALS_WRITE, SOURCES_WRITE, OUTBOUND_WRITE})
+READ = Permission.DIRECTORY_READ
+PEOPLE_WRITE = Permission.PEOPLE_WRITE
+APPLICATIONS_WRITE = Permission.APPLICATIONS_WRITE
+CREDENTIALS_WRITE = Permission.CREDENTIALS_WRITE
+SOURCES_WRITE = Permission.SOURCES_WRITE
+OUTBOUND_WRITE = Permission.OUTBOUND_WRITE
 
 OpenSource = Callable[[str, Mapping[str, Any], Mapping[str, str]], Sequence[SourcePass]]
 
@@ -47,19 +47,37 @@ class Templates(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The caller. *permissions* are those in Lockstep, not in any application."""
+    """The caller. *permissions* are those in Lockstep, not in any application.
+
+    An application owner has *own_permissions* in *own_applications* (ids) in addition. *administrator* is the id of a signed-in
+    administrator, "" for the command line and the system. Who *is_stepped_up* has entered the password a short while ago.
+    """
 
     name: str
     permissions: frozenset[str] = EVERYTHING
+    own_permissions: frozenset[str] = frozenset()
+    own_applications: frozenset[str] = frozenset()
+    administrator: str = ""
+    is_stepped_up: bool = True
 
-    def require(self, permission: str) -> None:
-        if permission not in self.permissions:
+    def may(self, permission: str, app: str = "") -> bool:
+        """Whether the caller has the permission everywhere, or in the application with the id *app*."""
+        return permission in self.permissions or (permission in self.own_permissions and app in self.own_applications)
+
+    def require(self, permission: str, app: str = "") -> None:
+        """Raise LockstepError unless the caller has the permission; StepUpRequired if only the password is missing."""
+        if not self.may(permission, app):
             raise LockstepError(
                 Kind.FORBIDDEN,
                 f"{self.name} is not allowed to do this",
                 why=f"This needs the permission {permission}",
                 next_step="Ask a Lockstep administrator",
             )
+        if permission in NEEDS_STEP_UP and not self.is_stepped_up:
+            raise StepUpRequired(self.name)
+
+
+NOT_SIGNED_IN = Actor("Somebody who is not signed in", frozenset())
 
 
 def _now() -> datetime:
@@ -109,6 +127,15 @@ class Context:
             yield edit
         if edit.touched:
             await self.after_commit(edit.touched)
+
+    @asynccontextmanager
+    async def recording(self) -> AsyncIterator[Connection]:
+        """A transaction for what is not the directory: it does not wait for imports. The action has checked the permission."""
+        if self.within is not None:
+            yield self.within
+            return
+        async with transaction(self.pool) as connection:
+            yield connection
 
     @asynccontextmanager
     async def together(self) -> AsyncIterator[Context]:

@@ -15,6 +15,7 @@ from typing import Any
 from lockstep.actions import provisioning
 from lockstep.actions.applications import dependencies_of
 from lockstep.actions.context import Context, audit
+from lockstep.actions.email_addresses import checked_email
 from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, new_services
 from lockstep.actions.lookup import find_group
 from lockstep.actions.mappings import refuse_unknown_names
@@ -247,15 +248,6 @@ async def change_configuration(context: Context, app: str, change: Callable[[Con
         await audit(edit, activity, row.app_name, before=_difference(before, after), after=_difference(after, before))
     await context.after_commit(frozenset({row.id}))
     return job
-
-
-def checked_email(text: str) -> str:
-    """*text* as an e-mail address; "" removes it. Raises LockstepError unless it looks like an address."""
-    address = text.strip()
-    local, at, domain = address.rpartition("@")
-    if address and (not local or not at or "." not in domain or any(letter.isspace() for letter in address)):
-        raise invalid(f'"{address}" is not a valid e-mail address', next_step="For example: it@contoso.com")
-    return address
 
 
 def _with(row: JobRow, config: Config) -> JobRow:

@@ -1,0 +1,188 @@
+"""Access tokens for the API. A personal token acts for its owner and never exceeds what the owner may do at present; a service token
+acts for itself, within its scopes. Both end on a date, and are shown once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from lockstep.actions.access import needs, open_to_all
+from lockstep.actions.callers import Caller, actor_of, limited
+from lockstep.actions.context import Actor, Context
+from lockstep.actions.issued_secrets import PERSONAL, SERVICE, hash_of, is_token, new_token
+from lockstep.actions.permissions import SCOPES, Permission
+from lockstep.errors import invalid, not_found
+from lockstep.postgres.pool import Connection
+from lockstep.storage import access_tokens as store
+from lockstep.storage import administrators, audit_log
+from lockstep.storage.access_tokens import TokenRow as TokenRow
+from lockstep.wording import counted, did_you_mean
+
+USUAL_LENGTH, LONGEST = timedelta(days=90), timedelta(days=366)
+_USED_AGAIN = timedelta(minutes=1)
+_MOST_NAME = 100  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token just made. The secret is available only here."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    expires_at: datetime
+    secret: str = field(repr=False)
+
+
+@open_to_all
+async def caller_of_token(context: Context, token: str) -> Caller | None:
+    """Who calls with this token; None if it is unknown, expired or revoked, or its owner is disabled."""
+    if not is_token(token):
+        return None
+    now = context.now()
+    async with context.recording() as connection:
+        row = await store.find_by_secret(connection, hash_of(token))
+        if row is None or now >= row.expires_at:
+            return None
+        caller = await _caller(connection, row)
+        if caller is not None and (row.last_used_at is None or now - row.last_used_at >= _USED_AGAIN):
+            await store.note_used(connection, row.id, now)
+    return caller
+
+
+@needs(Permission.TOKENS_WRITE)
+async def create_personal_token(
+    context: Context, name: str, scopes: Sequence[str], *, owner: str = "", expires_in: timedelta = USUAL_LENGTH
+) -> NewToken:
+    """Make a token that acts for the caller, or, for the operator of the machine, for the administrator with the e-mail *owner*.
+
+    Raises LockstepError for unknown scopes, for scopes that the owner does not have, and for a length of more than a year.
+    """
+    async with context.recording() as connection:
+        found = await _owner(connection, context.actor, owner)
+        grants = await administrators.read_grants(connection, found.id)
+        able = actor_of(found, grants)
+        chosen = checked_scopes(scopes, able.permissions | able.own_permissions, who=found.email)
+        return await _make(context, connection, PERSONAL, name, chosen, expires_in, owner=found.id)
+
+
+@needs(Permission.SERVICE_TOKENS_WRITE)
+async def create_service_token(
+    context: Context, name: str, scopes: Sequence[str], *, expires_in: timedelta = USUAL_LENGTH
+) -> NewToken:
+    """Make a token that acts for itself, in every application. Raises LockstepError for unknown scopes and a length of more than a year."""
+    chosen = checked_scopes(scopes, context.actor.permissions, who=context.actor.name)
+    async with context.recording() as connection:
+        return await _make(context, connection, SERVICE, name, chosen, expires_in, owner=None)
+
+
+@needs(Permission.TOKENS_WRITE)
+async def list_tokens(context: Context) -> list[TokenRow]:
+    """The tokens that the caller may revoke, newest first: the own ones, or all."""
+    async with context.recording() as connection:
+        return await store.list_tokens(
+            connection, owner="" if _sees_all(context.actor) else context.actor.administrator
+        )
+
+
+@needs(Permission.TOKENS_WRITE)
+async def revoke_token(context: Context, token: str) -> TokenRow:
+    """Delete the token with this id; it is refused from now on. Raises LockstepError if it does not exist or is somebody else's."""
+    async with context.recording() as connection:
+        row = await store.read_token(connection, token.strip())
+        if row is None or not (_sees_all(context.actor) or row.owner == context.actor.administrator):
+            raise not_found(f'Unknown token "{token}"', next_step="See: lockstep token list")
+        await store.delete_token(connection, row.id)
+        before = {"kind": row.kind, "owner": row.owner_email, "scopes": list(row.scopes)}
+        await audit_log.append(
+            connection, actor=context.actor.name, activity="Revoke token", target=row.name, before=before
+        )
+    return row
+
+
+def checked_scopes(scopes: Sequence[str], able: frozenset[str], *, who: str) -> tuple[str, ...]:
+    """*scopes* in the order of the permissions. Raises LockstepError if one is unknown or not among those that the owner is *able* to."""
+    if not scopes:
+        raise invalid("A token needs at least one scope", next_step="For example: --scope applications.read")
+    known = [scope.value for scope in Permission if scope in SCOPES]
+    for scope in scopes:
+        if scope not in known:
+            raise invalid(
+                f'"{scope}" is not a scope',
+                next_step=did_you_mean(scope, known, otherwise=f"Scopes: {', '.join(known)}"),
+            )
+        if scope not in able:
+            raise invalid(f"{who} does not have the permission {scope}", next_step="Leave this scope out")
+    return tuple(scope for scope in known if scope in scopes)
+
+
+async def _caller(connection: Connection, row: TokenRow) -> Caller | None:
+    scopes = frozenset(row.scopes) & SCOPES
+    if row.owner is None:
+        return _called(row, Actor(f"{row.name} (service token)", frozenset(map(str, scopes))), "", row.name)
+    owner = await administrators.read_administrator(connection, row.owner)
+    if owner is None or not owner.is_enabled:
+        return None
+    grants = await administrators.read_grants(connection, owner.id)
+    actor = limited(actor_of(owner, grants, name=f"{owner.email} (token {row.name})"), scopes)
+    return _called(row, actor, owner.email, owner.display_name)
+
+
+def _called(row: TokenRow, actor: Actor, email: str, display_name: str) -> Caller:
+    return Caller(actor, email, display_name, row.created_at, row.created_at, row.expires_at)
+
+
+async def _owner(connection: Connection, actor: Actor, email: str) -> administrators.AdministratorRow:
+    found = None
+    if actor.administrator:
+        found = await administrators.read_administrator(connection, actor.administrator)
+    elif email:
+        found = await administrators.find_administrator(connection, email)
+    if found is None:
+        raise invalid(
+            f'Unknown administrator "{email}"' if email else "A personal token needs an owner",
+            next_step="Name an administrator: --owner EMAIL. Or make a service token: --service",
+        )
+    if email and found.email != email.strip().lower():
+        raise invalid("A personal token is made by its owner", next_step=f"Sign in as {email} to make it")
+    return found
+
+
+async def _make(
+    context: Context,
+    connection: Connection,
+    prefix: str,
+    name: str,
+    scopes: tuple[str, ...],
+    expires_in: timedelta,
+    *,
+    owner: str | None,
+) -> NewToken:
+    name, now = name.strip(), context.now()
+    if not name or len(name) > _MOST_NAME:
+        raise invalid(f"The name of a token has 1 to {_MOST_NAME} characters", next_step="Name what will use it")
+    if not timedelta() < expires_in <= LONGEST:
+        raise invalid(f"A token is valid for at most {counted(LONGEST.days, 'day')}", next_step="Choose a shorter time")
+    secret, expires_at = new_token(prefix), now + expires_in
+    kind = "personal" if owner else "service"
+    new = await store.insert_token(
+        connection,
+        kind=kind,
+        name=name,
+        owner=owner,
+        scopes=scopes,
+        secret_hash=hash_of(secret),
+        hint=secret[-4:],
+        now=now,
+        actor=context.actor.name,
+        expires_at=expires_at,
+    )
+    after = {"kind": kind, "scopes": list(scopes), "expiresAt": expires_at.isoformat(timespec="seconds")}
+    await audit_log.append(connection, actor=context.actor.name, activity="Create token", target=name, after=after)
+    return NewToken(new, name, scopes, expires_at, secret)
+
+
+def _sees_all(actor: Actor) -> bool:
+    return Permission.SERVICE_TOKENS_WRITE in actor.permissions

@@ -1,0 +1,258 @@
+"""Administrators of Lockstep: invite, list, change roles, disable, remove. At least one Global administrator always stays enabled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.email_addresses import checked_email
+from lockstep.actions.issued_secrets import hash_of, new_secret
+from lockstep.actions.lockout import succeeded
+from lockstep.actions.lookup import find_application
+from lockstep.actions.permissions import ROLE_NAMES, Permission, Role
+from lockstep.errors import conflict, invalid, not_found
+from lockstep.postgres.pool import Connection
+from lockstep.storage import administrator_sessions as sessions
+from lockstep.storage import administrators as store
+from lockstep.storage import audit_log, one_time_links
+from lockstep.storage.administrators import AdministratorRow, RoleGrant
+from lockstep.wording import did_you_mean
+
+LINK_VALID = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class AdministratorView:
+    """An administrator with roles. *owns* are the names of the applications of an Application owner."""
+
+    email: str
+    display_name: str
+    roles: tuple[Role, ...]
+    owns: tuple[str, ...]
+    is_enabled: bool
+    has_accepted: bool
+    has_second_factor: bool
+    created_at: datetime
+    created_by: str
+    last_sign_in_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """A one-time link. The path contains its secret, which is available only here."""
+
+    email: str
+    expires_at: datetime
+    path: str = field(repr=False)
+
+
+@needs(Permission.ADMINISTRATORS_WRITE)
+async def first_link(context: Context) -> str | None:
+    """The path of a new one-time link for the first administrator, which voids the previous one; None if there is an administrator."""
+    async with context.recording() as connection:
+        await store.lock_administrators(connection)
+        if await store.any_administrator(connection):
+            return None
+        return (await _new_link(context, connection, "first", None)).path
+
+
+@needs(Permission.ADMINISTRATORS_WRITE)
+async def invite(
+    context: Context, email: str, roles: Sequence[Role], *, owns: Sequence[str] = (), display_name: str = ""
+) -> NewLink:
+    """Add an administrator with these roles, who sets the password through the link. *owns*: applications of an Application owner.
+
+    Raises LockstepError for an e-mail that is invalid or taken, and for a role that lacks its applications.
+    """
+    address = checked_email(email).lower()
+    if not address:
+        raise invalid("The e-mail address is missing")
+    async with context.recording() as connection:
+        await store.lock_administrators(connection)
+        grants = await _grants(connection, roles, owns)
+        if await store.find_administrator(connection, address):
+            raise conflict(
+                f"{address} is an administrator already",
+                next_step=f"Change the roles: lockstep admins set {address} --role ROLE",
+            )
+        new = await store.insert_administrator(
+            connection, address, display_name=display_name.strip(), actor=context.actor.name
+        )
+        await store.replace_grants(connection, new, grants, actor=context.actor.name)
+        link = await _new_link(context, connection, "invitation", new, email=address)
+        await _audit(context, connection, "Invite administrator", address, after=_shown(grants))
+    return link
+
+
+@needs(Permission.ADMINISTRATORS_READ)
+async def list_administrators(context: Context) -> list[AdministratorView]:
+    """All administrators, by e-mail."""
+    async with context.recording() as connection:
+        rows = await store.list_administrators(connection)
+        grants = await store.grants_of(connection, [row.id for row in rows])
+        return [_view(row, grants.get(row.id, [])) for row in rows]
+
+
+@needs(Permission.ADMINISTRATORS_WRITE)
+async def change_roles(
+    context: Context, email: str, roles: Sequence[Role], *, owns: Sequence[str] = ()
+) -> AdministratorView:
+    """Give an administrator exactly these roles, and end the sessions. Raises LockstepError for the last Global administrator."""
+    async with context.recording() as connection:
+        await store.lock_administrators(connection)
+        found = await _find(connection, email)
+        before, after = await store.read_grants(connection, found.id), await _grants(connection, roles, owns)
+        if _shown(before) != _shown(after):
+            await store.replace_grants(connection, found.id, after, actor=context.actor.name)
+            await _require_global(connection)
+            await sessions.end_sessions(connection, found.id)
+            await _audit(context, connection, "Change roles", found.email, before=_shown(before), after=_shown(after))
+        return _view(found, await store.read_grants(connection, found.id))
+
+
+@needs(Permission.ADMINISTRATORS_WRITE)
+async def set_enabled(context: Context, email: str, *, is_enabled: bool) -> AdministratorView:
+    """Enable or disable an administrator. Disabling ends the sessions; the tokens are refused meanwhile.
+
+    Raises LockstepError for the last Global administrator.
+    """
+    async with context.recording() as connection:
+        await store.lock_administrators(connection)
+        found = await _find(connection, email)
+        if found.is_enabled != is_enabled:
+            await store.set_enabled(connection, found.id, is_enabled=is_enabled)
+            await _require_global(connection)
+            if not is_enabled:
+                await sessions.end_sessions(connection, found.id)
+                await one_time_links.void_links(connection, found.id)
+            activity = "Enable administrator" if is_enabled else "Disable administrator"
+            await _audit(context, connection, activity, found.email)
+        return _view(await _find(connection, email), await store.read_grants(connection, found.id))
+
+
+@needs(Permission.ADMINISTRATORS_WRITE)
+async def remove(context: Context, email: str) -> None:
+    """Delete an administrator with sessions and personal tokens. Raises LockstepError for the last Global administrator."""
+    async with context.recording() as connection:
+        await store.lock_administrators(connection)
+        found = await _find(connection, email)
+        grants = await store.read_grants(connection, found.id)
+        await store.delete_administrator(connection, found.id)
+        await _require_global(connection)
+        await _audit(context, connection, "Remove administrator", found.email, before=_shown(grants))
+
+
+@needs(Permission.ADMINISTRATORS_WRITE)
+async def reset_password(context: Context, email: str) -> NewLink:
+    """Make the password of an administrator invalid, end the sessions, and return a link that sets a new one."""
+    async with context.recording() as connection:
+        found = await _find(connection, email)
+        await store.save_password_hash(connection, found.id, None)
+        await sessions.end_sessions(connection, found.id)
+        await succeeded(connection, found.email)
+        purpose = "reset" if found.has_password or found.last_sign_in_at else "invitation"
+        link = await _new_link(context, connection, purpose, found.id, email=found.email)
+        await _audit(context, connection, "Request password reset", found.email)
+    return link
+
+
+@needs(Permission.ADMINISTRATORS_WRITE)
+async def sign_out_everywhere(context: Context, email: str) -> int:
+    """End all sessions of an administrator; return how many there were."""
+    async with context.recording() as connection:
+        found = await _find(connection, email)
+        ended = await sessions.end_sessions(connection, found.id)
+        if ended:
+            await _audit(context, connection, "End sessions", found.email, after={"sessions": ended})
+    return ended
+
+
+async def _new_link(
+    context: Context, connection: Connection, purpose: str, administrator: str | None, *, email: str = ""
+) -> NewLink:
+    secret, now = new_secret(), context.now()
+    await one_time_links.replace_link(
+        connection,
+        purpose=purpose,
+        administrator=administrator,
+        secret_hash=hash_of(secret),
+        now=now,
+        actor=context.actor.name,
+        expires_at=now + LINK_VALID,
+    )
+    return NewLink(email, now + LINK_VALID, f"/invitations/{secret}")
+
+
+async def _grants(connection: Connection, roles: Sequence[Role], owns: Sequence[str]) -> list[RoleGrant]:
+    if not roles:
+        raise invalid("No role is named", next_step="See: lockstep admins roles")
+    owner = Role.APPLICATION_OWNER
+    if (owner in roles) != bool(owns):
+        raise invalid(
+            "An Application owner needs an application, and only an Application owner has one",
+            next_step=f"For example: --role {owner} --app documo",
+        )
+    grants = [RoleGrant(role) for role in dict.fromkeys(roles) if role is not owner]
+    for name in dict.fromkeys(owns):
+        app = await find_application(connection, name)
+        grants.append(RoleGrant(owner, app.id, app.name))
+    return grants
+
+
+async def _find(connection: Connection, email: str) -> AdministratorRow:
+    found = await store.find_administrator(connection, email)
+    if found is None:
+        known = [one.email for one in await store.list_administrators(connection)]
+        raise not_found(
+            f'Unknown administrator "{email}"',
+            next_step=did_you_mean(email, known, otherwise="See: lockstep admins list"),
+        )
+    return found
+
+
+async def _require_global(connection: Connection) -> None:
+    if not await store.count_enabled(connection, Role.GLOBAL_ADMINISTRATOR):
+        name = ROLE_NAMES[Role.GLOBAL_ADMINISTRATOR]
+        raise conflict(
+            f"This is the last enabled {name}",
+            why="Without one, nobody could manage administrators",
+            next_step=f"Give somebody else the role {name} first",
+        )
+
+
+async def _audit(
+    context: Context,
+    connection: Connection,
+    activity: str,
+    email: str,
+    *,
+    before: dict[str, object] | None = None,
+    after: dict[str, object] | None = None,
+) -> None:
+    await audit_log.append(
+        connection, actor=context.actor.name, activity=activity, target=email, before=before, after=after
+    )
+
+
+def _shown(grants: Sequence[RoleGrant]) -> dict[str, object]:
+    owns = sorted(grant.app_name for grant in grants if grant.app_name is not None)
+    return {"roles": sorted({grant.role for grant in grants}), **({"owns": owns} if owns else {})}
+
+
+def _view(row: AdministratorRow, grants: Sequence[RoleGrant]) -> AdministratorView:
+    held = {grant.role for grant in grants}
+    return AdministratorView(
+        email=row.email,
+        display_name=row.display_name,
+        roles=tuple(role for role in Role if role in held),
+        owns=tuple(grant.app_name for grant in grants if grant.app_name is not None),
+        is_enabled=row.is_enabled,
+        has_accepted=row.has_password,
+        has_second_factor=row.has_second_factor,
+        created_at=row.created_at,
+        created_by=row.created_by,
+        last_sign_in_at=row.last_sign_in_at,
+    )

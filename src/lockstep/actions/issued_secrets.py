@@ -1,0 +1,58 @@
+"""Secrets that Lockstep makes: of sessions, links and tokens. They are random, shown once, and stored as a hash.
+
+256 random bits need no slow hash. A token ends with a checksum, so that a mistyped one is refused without asking the database, and
+scanners for leaked secrets find few false ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import string
+import zlib
+
+_DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_RANDOM, _CHECKSUM = 43, 6  # 43 of 62 characters are 256 bits
+PERSONAL, SERVICE = "lockstep_pat_", "lockstep_svc_"
+
+
+def new_secret() -> str:
+    """A random secret of 256 bits, fit for a URL."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_of(secret: str) -> bytes:
+    """The hash under which a secret is stored."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def derived(secret: str, use: str) -> str:
+    """A secret that only the holder of *secret* knows, for one *use*."""
+    return hmac.digest(secret.encode("utf-8", "surrogatepass"), f"lockstep {use}".encode(), "sha256").hex()
+
+
+def new_token(prefix: str) -> str:
+    """A token with its checksum."""
+    body = prefix + "".join(secrets.choice(_DIGITS) for _ in range(_RANDOM))
+    return body + _checksum(body)
+
+
+def is_token(text: str) -> bool:
+    """Whether *text* has the form of a token of ours and the right checksum."""
+    prefix = text[: len(PERSONAL)]
+    body, checksum = text[:-_CHECKSUM], text[-_CHECKSUM:]
+    return (
+        prefix in (PERSONAL, SERVICE)
+        and len(text) == len(prefix) + _RANDOM + _CHECKSUM
+        and text.isascii()
+        and hmac.compare_digest(checksum, _checksum(body))
+    )
+
+
+def _checksum(body: str) -> str:
+    number, found = zlib.crc32(body.encode()), ""
+    for _ in range(_CHECKSUM):
+        number, digit = divmod(number, len(_DIGITS))
+        found = _DIGITS[digit] + found
+    return found

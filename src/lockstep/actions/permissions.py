@@ -1,0 +1,156 @@
+"""What somebody may do in Lockstep: the permissions, the roles, and the one table that says which role has which permission.
+
+Doors never decide about permissions. They call an action, and the action refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from lockstep.errors import Kind, LockstepError
+
+
+class Role(StrEnum):
+    """A role of an administrator. The values are stored."""
+
+    GLOBAL_ADMINISTRATOR = "globalAdministrator"
+    APPLICATION_ADMINISTRATOR = "applicationAdministrator"
+    CLOUD_APPLICATION_ADMINISTRATOR = "cloudApplicationAdministrator"
+    APPLICATION_OWNER = "applicationOwner"
+    OPERATOR = "operator"
+    HELP_DESK = "helpDesk"
+    AUDITOR = "auditor"
+
+
+ROLE_NAMES: Mapping[Role, str] = {
+    Role.GLOBAL_ADMINISTRATOR: "Global administrator",
+    Role.APPLICATION_ADMINISTRATOR: "Application administrator",
+    Role.CLOUD_APPLICATION_ADMINISTRATOR: "Cloud application administrator",
+    Role.APPLICATION_OWNER: "Application owner",
+    Role.OPERATOR: "Operator",
+    Role.HELP_DESK: "Help desk",
+    Role.AUDITOR: "Auditor",
+}
+
+
+class Permission(StrEnum):
+    """A permission. The values are the scopes of access tokens."""
+
+    DIRECTORY_READ = "directory.read"
+    PEOPLE_WRITE = "people.write"
+    SOURCES_WRITE = "sources.write"
+    SOURCES_IMPORT = "sources.import"
+    SOURCES_DECIDE = "sources.decide"
+    APPLICATIONS_READ = "applications.read"
+    APPLICATIONS_CREATE = "applications.create"
+    APPLICATIONS_WRITE = "applications.write"
+    ASSIGNMENTS_WRITE = "assignments.write"
+    CONFIGURATION_WRITE = "configuration.write"
+    CREDENTIALS_WRITE = "credentials.write"
+    CONNECTION_TEST = "connection.test"
+    PROVISIONING_CONTROL = "provisioning.control"
+    PROVISIONING_PUSH = "provisioning.push"
+    APPROVALS_DECIDE = "approvals.decide"
+    LINKS_WRITE = "links.write"
+    LOGS_READ = "logs.read"
+    OUTBOUND_WRITE = "outbound.write"
+    ORGANISATION_WRITE = "organisation.write"
+    AUDIT_READ = "audit.read"
+    ADMINISTRATORS_READ = "administrators.read"
+    ADMINISTRATORS_WRITE = "administrators.write"
+    TOKENS_WRITE = "tokens.write"
+    SERVICE_TOKENS_WRITE = "serviceTokens.write"
+
+
+EVERYTHING: frozenset[str] = frozenset(Permission)
+
+_G = Role.GLOBAL_ADMINISTRATOR
+_A = Role.APPLICATION_ADMINISTRATOR
+_C = Role.CLOUD_APPLICATION_ADMINISTRATOR
+_W = Role.APPLICATION_OWNER
+_O = Role.OPERATOR
+_H = Role.HELP_DESK
+_AUDITOR = Role.AUDITOR
+_EVERY_ROLE = frozenset(Role)
+
+# Cloud application administrators lack one permission of application administrators, as in Entra: access to private networks.
+TABLE: Mapping[Permission, frozenset[Role]] = {
+    Permission.DIRECTORY_READ: _EVERY_ROLE,
+    Permission.PEOPLE_WRITE: frozenset({_G}),
+    Permission.SOURCES_WRITE: frozenset({_G}),
+    Permission.SOURCES_IMPORT: frozenset({_G, _O}),
+    Permission.SOURCES_DECIDE: frozenset({_G, _O}),
+    Permission.APPLICATIONS_READ: _EVERY_ROLE,
+    Permission.APPLICATIONS_CREATE: frozenset({_G, _A, _C}),
+    Permission.APPLICATIONS_WRITE: frozenset({_G, _A, _C, _W}),
+    Permission.ASSIGNMENTS_WRITE: frozenset({_G, _A, _C, _W}),
+    Permission.CONFIGURATION_WRITE: frozenset({_G, _A, _C, _W}),
+    Permission.CREDENTIALS_WRITE: frozenset({_G, _A, _C, _W}),
+    Permission.CONNECTION_TEST: frozenset({_G, _A, _C, _W, _O}),
+    Permission.PROVISIONING_CONTROL: frozenset({_G, _A, _C, _W, _O}),
+    Permission.PROVISIONING_PUSH: frozenset({_G, _A, _C, _W, _O, _H}),
+    Permission.APPROVALS_DECIDE: frozenset({_G, _A, _C, _W, _O}),
+    Permission.LINKS_WRITE: frozenset({_G, _A, _C, _W}),
+    Permission.LOGS_READ: _EVERY_ROLE,
+    Permission.OUTBOUND_WRITE: frozenset({_G, _A}),
+    Permission.ORGANISATION_WRITE: frozenset({_G}),
+    Permission.AUDIT_READ: frozenset({_G, _AUDITOR}),
+    Permission.ADMINISTRATORS_READ: frozenset({_G, _AUDITOR}),
+    Permission.ADMINISTRATORS_WRITE: frozenset({_G}),
+    Permission.TOKENS_WRITE: _EVERY_ROLE,
+    Permission.SERVICE_TOKENS_WRITE: frozenset({_G}),
+}
+
+# Permissions about one application. An application owner has them in the own applications only.
+IN_ONE_APPLICATION: frozenset[Permission] = frozenset(
+    {
+        Permission.APPLICATIONS_READ,
+        Permission.APPLICATIONS_WRITE,
+        Permission.ASSIGNMENTS_WRITE,
+        Permission.CONFIGURATION_WRITE,
+        Permission.CREDENTIALS_WRITE,
+        Permission.CONNECTION_TEST,
+        Permission.PROVISIONING_CONTROL,
+        Permission.PROVISIONING_PUSH,
+        Permission.APPROVALS_DECIDE,
+        Permission.LINKS_WRITE,
+        Permission.LOGS_READ,
+    }
+)
+
+# An administrator who signed in a while ago enters the password again first: somebody else may sit at the keyboard.
+NEEDS_STEP_UP: frozenset[Permission] = frozenset(
+    {
+        Permission.CREDENTIALS_WRITE,
+        Permission.ADMINISTRATORS_WRITE,
+        Permission.TOKENS_WRITE,
+        Permission.SERVICE_TOKENS_WRITE,
+    }
+)
+
+# A token cannot make further tokens or administrators, which would outlive its own end.
+SCOPES: frozenset[Permission] = frozenset(Permission) - {
+    Permission.ADMINISTRATORS_WRITE,
+    Permission.TOKENS_WRITE,
+    Permission.SERVICE_TOKENS_WRITE,
+}
+
+
+class StepUpRequired(LockstepError):
+    """The caller may do this after entering the password again. Doors ask for it and repeat the request."""
+
+    def __init__(self, who: str) -> None:
+        super().__init__(
+            Kind.FORBIDDEN,
+            f"{who} has to enter the password again to do this",
+            why="Credentials, roles and tokens may be changed for 10 minutes after the password was entered",
+            next_step="Confirm your password, then repeat the change",
+            code="StepUpRequired",
+        )
+
+
+def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
+    """Everything that the *roles* together may do."""
+    held = frozenset(roles)
+    return frozenset(permission for permission, having in TABLE.items() if held & having)

@@ -1,0 +1,238 @@
+"""Signing in to the admin centre: password, session, entering the password again, and the links that work once.
+
+A refused sign-in never says whether the e-mail, the password or the account is at fault, and takes the same time in each case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from lockstep.actions import passwords
+from lockstep.actions.access import open_to_all
+from lockstep.actions.callers import Caller, actor_of
+from lockstep.actions.context import Context
+from lockstep.actions.email_addresses import checked_email
+from lockstep.actions.issued_secrets import derived, hash_of, new_secret
+from lockstep.actions.lockout import admit, failed, succeeded
+from lockstep.actions.permissions import Role
+from lockstep.errors import Kind, LockstepError, conflict, invalid
+from lockstep.postgres.pool import Connection
+from lockstep.storage import administrator_sessions as sessions
+from lockstep.storage import administrators, audit_log, one_time_links
+from lockstep.storage.administrators import AdministratorRow, RoleGrant
+from lockstep.storage.one_time_links import OneTimeLink
+
+IDLE = timedelta(hours=8)  # a session that was not used for so long has ended
+LONGEST = timedelta(days=7)  # and each one after this time
+STEPPED_UP = timedelta(
+    minutes=10
+)  # for so long after entering the password, credentials, roles and tokens may be changed
+_SEEN_AGAIN = timedelta(minutes=1)
+_MOST_DEVICE = 200  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session that just began or got a new secret. The secret is available only here; the previous one does not work any more."""
+
+    session_secret: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What a one-time link is for. *email* is "" for the first administrator, who enters it."""
+
+    email: str
+    display_name: str
+    expires_at: datetime
+
+
+@open_to_all
+async def sign_in(context: Context, email: str, password: str, code: str = "", *, device: str = "") -> SignedIn:
+    """Begin a session. *device* is what the browser says it is.
+
+    Raises LockstepError if anything is wrong, without saying what, and after too many failures for this e-mail until a delay is over.
+    """
+    email, now = email.strip().lower(), context.now()
+    await admit(context, email)
+    async with context.recording() as connection:
+        found = await administrators.find_administrator(connection, email)
+        digest = await administrators.password_hash(connection, found.id) if found else None
+    matches = await passwords.is_password(password, digest)
+    if found is None or not matches or not found.is_enabled:
+        await failed(context, email, who=found.email if found else "")
+        raise _refused()
+    async with context.recording() as connection:
+        await succeeded(connection, email)
+        signed_in = await _begin(connection, found, now, device=device)
+        await audit_log.append(connection, actor=found.email, activity="Sign in", target=found.email)
+    return signed_in
+
+
+@open_to_all
+async def caller_of_session(context: Context, secret: str) -> Caller | None:
+    """The administrator whose session has this secret; None if it has ended, or the administrator is disabled."""
+    if not secret:
+        return None
+    now = context.now()
+    async with context.recording() as connection:
+        session = await sessions.read_session(connection, hash_of(secret))
+        if session is None or now >= min(session.expires_at, session.seen_at + IDLE):
+            return None
+        found = await administrators.read_administrator(connection, session.administrator)
+        if found is None or not found.is_enabled:
+            return None
+        grants = await administrators.read_grants(connection, found.id)
+        if now - session.seen_at >= _SEEN_AGAIN:
+            await sessions.note_seen(connection, session.id, now)
+    return Caller(
+        actor=actor_of(found, grants, is_stepped_up=now < session.stepped_up_at + STEPPED_UP),
+        email=found.email,
+        display_name=found.display_name,
+        signed_in_at=session.signed_in_at,
+        stepped_up_at=session.stepped_up_at,
+        expires_at=session.expires_at,
+        session=session.id,
+        csrf_secret=derived(secret, "csrf"),
+    )
+
+
+@open_to_all
+async def step_up(context: Context, secret: str, password: str) -> SignedIn:
+    """Enter the password again. The session gets a new secret, which replaces the old one in the cookie.
+
+    Raises LockstepError if the session has ended or the password is wrong; failures count like those of signing in.
+    """
+    caller = await caller_of_session(context, secret)
+    if caller is None:
+        raise session_ended()
+    await admit(context, caller.email)
+    async with context.recording() as connection:
+        digest = await administrators.password_hash(connection, caller.actor.administrator)
+    if not await passwords.is_password(password, digest):
+        await failed(context, caller.email, who=caller.email)
+        raise LockstepError(Kind.UNAUTHORIZED, "The password is wrong", next_step="Enter your password again")
+    new, now = new_secret(), context.now()
+    async with context.recording() as connection:
+        await succeeded(connection, caller.email)
+        await sessions.step_up(connection, caller.session, hash_of(new), now)
+        await audit_log.append(connection, actor=caller.email, activity="Confirm password", target=caller.email)
+    return SignedIn(new, caller.expires_at)
+
+
+@open_to_all
+async def sign_out(context: Context, secret: str) -> None:
+    """End the session with this secret, if it still exists."""
+    async with context.recording() as connection:
+        session = await sessions.read_session(connection, hash_of(secret))
+        if session is None:
+            return
+        await sessions.end_session(connection, session.id)
+        found = await administrators.read_administrator(connection, session.administrator)
+        who = found.email if found else "A deleted administrator"
+        await audit_log.append(connection, actor=who, activity="Sign out", target=who)
+
+
+@open_to_all
+async def read_invitation(context: Context, link_secret: str) -> Invitation:
+    """What the page of a one-time link shows. Raises LockstepError if it does not work, or not any more."""
+    async with context.recording() as connection:
+        link, found = await _link(connection, link_secret, context.now())
+    return Invitation(found.email if found else "", found.display_name if found else "", link.expires_at)
+
+
+@open_to_all
+async def accept_invitation(
+    context: Context, link_secret: str, display_name: str, password: str, *, email: str = "", device: str = ""
+) -> SignedIn:
+    """Use a one-time link: set the password and begin a session. The first administrator also gives the *email*.
+
+    A link that resets a password keeps the name if *display_name* is "". Raises LockstepError for a password that is too short; the
+    link then still works.
+    """
+    now, name = context.now(), display_name.strip()
+    async with context.recording() as connection:
+        _, found = await _link(connection, link_secret, now)
+    address = found.email if found else checked_email(email).lower()
+    if not address:
+        raise invalid("The e-mail address is missing", next_step="Enter your e-mail address: you sign in with it")
+    if not name and (found is None or not found.display_name):
+        raise invalid("The name is missing", next_step="Enter your name: it is shown to other administrators")
+    passwords.check_password(password, address)
+    digest = await passwords.hash_password(password)
+    async with context.recording() as connection:
+        await administrators.lock_administrators(connection)
+        link, found = await _link(connection, link_secret, now)
+        if not await one_time_links.use_link(connection, link.id):
+            raise _link_gone()
+        if found is None:
+            found = await _first(connection, address, name)
+        elif name:
+            await administrators.save_display_name(connection, found.id, name)
+        await administrators.save_password_hash(connection, found.id, digest)
+        await sessions.end_sessions(connection, found.id)
+        await succeeded(connection, found.email)
+        signed_in = await _begin(connection, found, now, device=device)
+        activity = "Reset password" if link.purpose == "reset" else "Accept invitation"
+        await audit_log.append(connection, actor=found.email, activity=activity, target=found.email)
+    return signed_in
+
+
+async def _first(connection: Connection, email: str, name: str) -> AdministratorRow:
+    if await administrators.any_administrator(connection):
+        raise conflict(
+            "There is an administrator already", next_step="Ask for an invitation: lockstep admins invite EMAIL"
+        )
+    new = await administrators.insert_administrator(connection, email, display_name=name, actor=email)
+    grant = RoleGrant(Role.GLOBAL_ADMINISTRATOR)
+    await administrators.replace_grants(connection, new, [grant], actor=email)
+    found = await administrators.read_administrator(connection, new)
+    if found is None:
+        raise LockstepError(Kind.INTERNAL, f"The administrator {email} was not stored")
+    return found
+
+
+async def _begin(connection: Connection, administrator: AdministratorRow, now: datetime, *, device: str) -> SignedIn:
+    secret, expires_at = new_secret(), now + LONGEST
+    await sessions.insert_session(
+        connection, administrator.id, hash_of(secret), device=device[:_MOST_DEVICE], now=now, expires_at=expires_at
+    )
+    await administrators.note_sign_in(connection, administrator.id, now)
+    return SignedIn(secret, expires_at)
+
+
+async def _link(connection: Connection, secret: str, now: datetime) -> tuple[OneTimeLink, AdministratorRow | None]:
+    link = await one_time_links.find_link(connection, hash_of(secret))
+    if link is None or now >= link.expires_at:
+        raise _link_gone()
+    if link.administrator is None:
+        if await administrators.any_administrator(connection):
+            raise _link_gone()
+        return link, None
+    found = await administrators.read_administrator(connection, link.administrator)
+    if found is None or not found.is_enabled:
+        raise _link_gone()
+    return link, found
+
+
+def session_ended() -> LockstepError:
+    return LockstepError(Kind.UNAUTHORIZED, "Your session has ended", next_step="Sign in again")
+
+
+def _refused() -> LockstepError:
+    return LockstepError(
+        Kind.UNAUTHORIZED,
+        "The e-mail address, the password or the code is wrong",
+        next_step="Try again. If you forgot the password, ask an administrator for a new one",
+    )
+
+
+def _link_gone() -> LockstepError:
+    return LockstepError(
+        Kind.UNAUTHORIZED,
+        "This link does not work",
+        why="It was used, it has expired, or a newer one replaced it",
+        next_step="Ask an administrator for a new link, or run: lockstep admins invite EMAIL",
+    )

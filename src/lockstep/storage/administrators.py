@@ -1,0 +1,149 @@
+"""The administrators of Lockstep, and the roles that they have."""
+
+# ruff: noqa: S608  # statements are built from constants of this module only
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import only_row
+
+_COLUMNS = """id::text, email, display_name, password_hash is not null as has_password, second_factor_confirmed as has_second_factor,
+    is_enabled, created_at, created_by, last_sign_in_at"""
+_LOCK = 0x10C6_AD31
+
+
+@dataclass(frozen=True, slots=True)
+class AdministratorRow:
+    """One administrator, without anything secret. *email* is in lower case."""
+
+    id: str
+    email: str
+    display_name: str
+    has_password: bool
+    has_second_factor: bool
+    is_enabled: bool
+    created_at: datetime
+    created_by: str
+    last_sign_in_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGrant:
+    """A role that an administrator has; *app* is the application of an owner."""
+
+    role: str
+    app: str | None = None
+    app_name: str | None = None
+
+
+async def lock_administrators(connection: Connection) -> None:
+    """Wait for other changes of administrators; held until the transaction ends. The last Global administrator must stay one."""
+    await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+
+
+async def read_administrator(connection: Connection, administrator: str) -> AdministratorRow | None:
+    return await _one(connection, "id::text = %s", administrator)
+
+
+async def find_administrator(connection: Connection, email: str) -> AdministratorRow | None:
+    return await _one(connection, "email = %s", email.strip().lower())
+
+
+async def list_administrators(connection: Connection) -> list[AdministratorRow]:
+    """All administrators, by e-mail."""
+    async with connection.cursor(row_factory=class_row(AdministratorRow)) as cursor:
+        await cursor.execute(f"select {_COLUMNS} from administrator order by email")
+        return await cursor.fetchall()
+
+
+async def any_administrator(connection: Connection) -> bool:
+    cursor = await connection.execute("select exists (select from administrator)")
+    return bool((await only_row(cursor))[0])
+
+
+async def insert_administrator(connection: Connection, email: str, *, display_name: str, actor: str) -> str:
+    """Add an administrator without a password; return the id."""
+    cursor = await connection.execute(
+        "insert into administrator (email, display_name, created_by) values (%s, %s, %s) returning id::text",
+        (email, display_name, actor),
+    )
+    return str((await only_row(cursor))[0])
+
+
+async def delete_administrator(connection: Connection, administrator: str) -> None:
+    """Delete the administrator with grants, sessions, tokens and links."""
+    await connection.execute("delete from administrator where id = %s", (administrator,))
+
+
+async def save_display_name(connection: Connection, administrator: str, display_name: str) -> None:
+    await connection.execute("update administrator set display_name = %s where id = %s", (display_name, administrator))
+
+
+async def set_enabled(connection: Connection, administrator: str, *, is_enabled: bool) -> None:
+    await connection.execute("update administrator set is_enabled = %s where id = %s", (is_enabled, administrator))
+
+
+async def password_hash(connection: Connection, administrator: str) -> str | None:
+    cursor = await connection.execute("select password_hash from administrator where id = %s", (administrator,))
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def save_password_hash(connection: Connection, administrator: str, digest: str | None) -> None:
+    await connection.execute("update administrator set password_hash = %s where id = %s", (digest, administrator))
+
+
+async def note_sign_in(connection: Connection, administrator: str, at: datetime) -> None:
+    await connection.execute("update administrator set last_sign_in_at = %s where id = %s", (at, administrator))
+
+
+async def read_grants(connection: Connection, administrator: str) -> list[RoleGrant]:
+    """The roles of an administrator."""
+    return (await grants_of(connection, [administrator])).get(administrator, [])
+
+
+async def grants_of(connection: Connection, administrators: Sequence[str]) -> dict[str, list[RoleGrant]]:
+    """The roles of several administrators, by id."""
+    cursor = await connection.execute(
+        """select role_grant.administrator::text, role_grant.role, application.id::text, application.name
+        from role_grant left join application on application.id = role_grant.app
+        where role_grant.administrator = any(%s::uuid[]) order by role_grant.role, application.name""",
+        (list(administrators),),
+    )
+    found: dict[str, list[RoleGrant]] = {}
+    for administrator, role, app, app_name in await cursor.fetchall():
+        found.setdefault(administrator, []).append(RoleGrant(role, app, app_name))
+    return found
+
+
+async def replace_grants(
+    connection: Connection, administrator: str, grants: Sequence[RoleGrant], *, actor: str
+) -> None:
+    """Give the administrator exactly these roles."""
+    await connection.execute("delete from role_grant where administrator = %s", (administrator,))
+    for grant in grants:
+        await connection.execute(
+            "insert into role_grant (administrator, role, app, granted_by) values (%s, %s, %s, %s)",
+            (administrator, grant.role, grant.app, actor),
+        )
+
+
+async def count_enabled(connection: Connection, role: str) -> int:
+    """How many enabled administrators have the *role*."""
+    cursor = await connection.execute(
+        """select count(distinct administrator.id) from administrator
+        join role_grant on role_grant.administrator = administrator.id where role_grant.role = %s and administrator.is_enabled""",
+        (role,),
+    )
+    return int((await only_row(cursor))[0])
+
+
+async def _one(connection: Connection, condition: str, value: str) -> AdministratorRow | None:
+    async with connection.cursor(row_factory=class_row(AdministratorRow)) as cursor:
+        await cursor.execute(f"select {_COLUMNS} from administrator where {condition}", (value,))
+        return await cursor.fetchone()

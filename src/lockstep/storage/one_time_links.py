@@ -1,0 +1,59 @@
+"""Links that work once: for the first administrator, for an invitation, for a new password. Stored as a hash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeLink:
+    """One link. *administrator* is None for the first administrator, who is not known yet."""
+
+    id: str
+    purpose: str
+    administrator: str | None
+    expires_at: datetime
+
+
+async def replace_link(
+    connection: Connection,
+    *,
+    purpose: str,
+    administrator: str | None,
+    secret_hash: bytes,
+    now: datetime,
+    actor: str,
+    expires_at: datetime,
+) -> None:
+    """Store a link in place of the one that existed for the same administrator, or for the first."""
+    await connection.execute("delete from one_time_link where administrator is not distinct from %s", (administrator,))
+    await connection.execute(
+        """insert into one_time_link (purpose, administrator, secret_hash, created_at, created_by, expires_at)
+        values (%s, %s, %s, %s, %s, %s)""",
+        (purpose, administrator, secret_hash, now, actor, expires_at),
+    )
+
+
+async def find_link(connection: Connection, secret_hash: bytes) -> OneTimeLink | None:
+    async with connection.cursor(row_factory=class_row(OneTimeLink)) as cursor:
+        await cursor.execute(
+            "select id::text, purpose, administrator::text, expires_at from one_time_link where secret_hash = %s",
+            (secret_hash,),
+        )
+        return await cursor.fetchone()
+
+
+async def use_link(connection: Connection, link: str) -> bool:
+    """Delete the link; return False if somebody else was quicker."""
+    cursor = await connection.execute("delete from one_time_link where id = %s", (link,))
+    return cursor.rowcount == 1
+
+
+async def void_links(connection: Connection, administrator: str) -> None:
+    """Delete the links of an administrator."""
+    await connection.execute("delete from one_time_link where administrator = %s", (administrator,))
