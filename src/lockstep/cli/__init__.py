@@ -23,6 +23,7 @@ FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown")  #
 
 # Every command with its module and attribute. One line each.
 COMMANDS: dict[str, str] = {
+    "admins": "lockstep.cli.admins:admins",
     "apply": "lockstep.cli.config:apply",
     "apps": "lockstep.cli.apps:apps",
     "assign": "lockstep.cli.assign:assign",
@@ -64,6 +65,7 @@ COMMANDS: dict[str, str] = {
     "sources": "lockstep.cli.sources:sources",
     "start": "lockstep.cli.provision:start",
     "status": "lockstep.cli.status:status",
+    "token": "lockstep.cli.token:token",
     "up": "lockstep.cli.up.command:up",
     "version": "lockstep.cli.version:version",
     "worker": "lockstep.cli.serve:worker",

@@ -1,0 +1,229 @@
+"""`lockstep admins`: who may use the admin centre, and what they may do there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lockstep.actions import administrators as actions
+from lockstep.actions.administrators import AdministratorView, NewLink
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import ROLE_NAMES, TABLE, Permission, Role
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.output import Column, Output, confirm, hint, output_option
+from lockstep.cli.session import run
+from lockstep.cli.times import iso, local_stamp, local_time
+from lockstep.errors import conflict
+from lockstep.wording import counted
+
+_ROLE = click.option(
+    "--role",
+    "roles",
+    type=click.Choice([role.value for role in Role], case_sensitive=False),
+    multiple=True,
+    required=True,
+    metavar="ROLE",
+    help="Role; repeatable. See: lockstep admins roles",
+)
+_APP = click.option(
+    "--app", "owns", multiple=True, metavar="APP", help="Application of an applicationOwner; repeatable."
+)
+_COLUMNS = (
+    Column("email", "E-mail"),
+    Column("displayName", "Name"),
+    Column("roles", "Roles"),
+    Column("status", "Status"),
+    Column("lastSignIn", "Last sign-in", show=local_time),
+    Column("createdBy", "Invited by", is_wide=True),
+)
+
+
+@click.group("admins", cls=SuggestingGroup)
+def admins() -> None:
+    """The administrators of Lockstep: who may use the admin centre, and with which roles.
+
+    \b
+    lockstep admins invite anna@contoso.com --role operator
+    lockstep admins set anna@contoso.com --role applicationOwner --app documo
+    lockstep admins roles
+    """
+
+
+@admins.command("invite")
+@click.argument("email", required=False, default="")
+@click.option("--name", default="", metavar="TEXT", help="Display name.")
+@click.option(
+    "--role",
+    "roles",
+    type=click.Choice([role.value for role in Role], case_sensitive=False),
+    multiple=True,
+    metavar="ROLE",
+    help="Role; repeatable. See: lockstep admins roles",
+)
+@_APP
+@output_option
+def invite(email: str, name: str, roles: tuple[str, ...], owns: tuple[str, ...], output: Output) -> None:
+    """Print a one-time link with which EMAIL becomes an administrator. Without EMAIL: the link for the first administrator.
+
+    \b
+    lockstep admins invite
+    lockstep admins invite anna@contoso.com --role operator --role helpDesk
+    """
+
+    async def work(context: Context) -> NewLink:
+        if email:
+            return await actions.invite(context, email, _roles(roles), owns=owns, display_name=name)
+        link = await actions.new_first_link(context)
+        if link is None:
+            raise conflict(
+                "There is an administrator already",
+                next_step="Name the new one: lockstep admins invite EMAIL --role ROLE",
+            )
+        return link
+
+    _show_link(run(work), output)
+
+
+@admins.command("list")
+@output_option
+def list_(output: Output) -> None:
+    """List administrators with their roles.
+
+    \b
+    lockstep admins list
+    lockstep admins list -o json
+    """
+    rows = [_row(one) for one in run(actions.list_administrators)]
+    output.many(rows, _COLUMNS, name="email", empty="No administrators yet. Invite the first: lockstep admins invite")
+
+
+@admins.command("roles")
+@output_option
+def roles_(output: Output) -> None:
+    """Print which role has which permission. An applicationOwner has the permissions in the own applications.
+
+    \b
+    lockstep admins roles
+    lockstep admins roles -o json
+    """
+    is_read = output.form in ("table", "wide", "markdown")
+    rows: list[dict[str, Any]] = [
+        {"permission": permission.value}
+        | {
+            role.value: ("yes" if role in TABLE[permission] else "") if is_read else role in TABLE[permission]
+            for role in Role
+        }
+        for permission in Permission
+    ]
+    columns = [Column("permission", "Permission"), *(Column(role.value, ROLE_NAMES[role]) for role in Role)]
+    output.many(rows, columns, name="permission")
+
+
+@admins.command("set")
+@click.argument("email")
+@_ROLE
+@_APP
+@output_option
+def set_(email: str, roles: tuple[str, ...], owns: tuple[str, ...], output: Output) -> None:
+    """Give EMAIL exactly these roles, in place of the present ones. The administrator has to sign in again.
+
+    \b
+    lockstep admins set anna@contoso.com --role globalAdministrator
+    lockstep admins set anna@contoso.com --role applicationOwner --app documo
+    """
+    changed = run(lambda context: actions.change_roles(context, email, _roles(roles), owns=owns))
+    row = _row(changed)
+    output.one(row, text=f"{changed.email}: {row['roles']}.")
+
+
+@admins.command("disable")
+@click.argument("email")
+@output_option
+def disable(email: str, output: Output) -> None:
+    """Disable an administrator: sessions end, tokens are refused. Undo with: lockstep admins enable EMAIL
+
+    \b
+    lockstep admins disable anna@contoso.com
+    """
+    changed = run(lambda context: actions.set_enabled(context, email, is_enabled=False))
+    output.one(_row(changed), text=f"{changed.email} is disabled.")
+
+
+@admins.command("enable")
+@click.argument("email")
+@output_option
+def enable(email: str, output: Output) -> None:
+    """Enable an administrator who was disabled.
+
+    \b
+    lockstep admins enable anna@contoso.com
+    """
+    changed = run(lambda context: actions.set_enabled(context, email, is_enabled=True))
+    output.one(_row(changed), text=f"{changed.email} is enabled.")
+
+
+@admins.command("remove")
+@click.argument("email")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+def remove(email: str, yes: bool, output: Output) -> None:
+    """Remove an administrator with all sessions and personal tokens.
+
+    \b
+    lockstep admins remove anna@contoso.com
+    """
+    confirm(f"Remove the administrator {email}?", yes=yes)
+    run(lambda context: actions.remove(context, email))
+    output.one({"email": email}, text=f"{email} is no longer an administrator.")
+
+
+@admins.command("reset-password")
+@click.argument("email")
+@output_option
+def reset_password(email: str, output: Output) -> None:
+    """Make the password invalid and print a one-time link that sets a new one. Also ends a lockout.
+
+    \b
+    lockstep admins reset-password anna@contoso.com
+    """
+    _show_link(run(lambda context: actions.reset_password(context, email)), output)
+
+
+@admins.command("sign-out")
+@click.argument("email")
+@output_option
+def sign_out(email: str, output: Output) -> None:
+    """End all sessions of an administrator.
+
+    \b
+    lockstep admins sign-out anna@contoso.com
+    """
+    ended = run(lambda context: actions.sign_out_everywhere(context, email))
+    output.one({"email": email, "sessions": ended}, text=f"{counted(ended, 'session')} of {email} ended.")
+
+
+def _roles(names: tuple[str, ...]) -> list[Role]:
+    return [Role(name) for name in names]
+
+
+def _row(one: AdministratorView) -> dict[str, Any]:
+    owned = f" ({', '.join(one.owns)})" if one.owns else ""
+    names = [ROLE_NAMES[role] + (owned if role is Role.APPLICATION_OWNER else "") for role in one.roles]
+    status = "invited" if not one.has_accepted else "enabled"
+    return {
+        "email": one.email,
+        "displayName": one.display_name,
+        "roles": ", ".join(names),
+        "status": status if one.is_enabled else "disabled",
+        "lastSignIn": iso(one.last_sign_in_at),
+        "createdBy": one.created_by,
+    }
+
+
+def _show_link(link: NewLink, output: Output) -> None:
+    output.one(
+        {"email": link.email, "path": link.path, "expiresAt": iso(link.expires_at)},
+        text=link.path,
+    )
+    hint(f"Add this path to the admin centre's address. It works once, until {local_stamp(link.expires_at)}.")
