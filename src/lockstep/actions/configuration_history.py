@@ -11,7 +11,7 @@ from lockstep.configuration.files.file import ConfigDocument, DocumentKind
 from lockstep.errors import not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import config_versions
-from lockstep.storage.config_versions import VersionRow
+from lockstep.storage.config_versions import VersionRow as VersionRow
 
 
 async def list_versions(context: Context, app: str) -> list[VersionRow]:

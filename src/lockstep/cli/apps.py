@@ -11,8 +11,14 @@ import orjson
 
 from lockstep.actions import applications as actions
 from lockstep.actions import roles as role_actions
-from lockstep.actions.applications import ApplicationRow, ApplicationView, RoleRow
-from lockstep.actions.credentials import MASK
+from lockstep.actions.applications import ApplicationView
+from lockstep.actions.rows.applications import (
+    application_details_json,
+    application_json,
+    placed_roles_json,
+    role_json,
+    template_json,
+)
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
@@ -41,18 +47,7 @@ def templates(output: Output) -> None:
     lockstep apps templates
     """
     gallery = load_gallery()
-    rows = []
-    for name in gallery.names():
-        entry = gallery.template(name)
-        rows.append(
-            {
-                "name": entry.id,
-                "displayName": entry.display_name,
-                "description": entry.description,
-                "documentation": entry.documentation,
-                "tenantUrl": entry.tenant_url.default,
-            }
-        )
+    rows = [template_json(gallery.template(name)) for name in gallery.names()]
     columns = [Column("name", "Name"), Column("displayName", "Application"), Column("description", "Description"),
                Column("tenantUrl", "Tenant URL", is_wide=True), Column("documentation", "Documentation", is_wide=True)]  # fmt: skip
     output.many(rows, columns)
@@ -73,7 +68,7 @@ def add(template: str, name: str, display_name: str, output: Output) -> None:
     app = run(
         lambda context: actions.add_application(context, template, name=name, display_name=display_name), creates=True
     )
-    output.one(_row(app), text=f"{app.display_name} was added as {app.name}. Provisioning is off.")
+    output.one(application_json(app), text=f"{app.display_name} was added as {app.name}. Provisioning is off.")
     hint(f"Next: lockstep creds set {app.name} --token-stdin   then   lockstep assign {app.name} --group GROUP")
 
 
@@ -85,7 +80,7 @@ def list_(output: Output) -> None:
     \b
     lockstep apps list -o json
     """
-    rows = [_row(app) for app in run(actions.list_applications)]
+    rows = [application_json(app) for app in run(actions.list_applications)]
     columns = [Column("name", "Name"), Column("displayName", "Application"), Column("status", "Provisioning"),
                Column("scope", "Scope"), Column("template", "Template", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
     output.many(rows, columns, empty="No application yet. Add one: lockstep apps add documo")
@@ -101,7 +96,7 @@ def show(app: str, output: Output) -> None:
     lockstep apps show documo
     """
     view = run(lambda context: actions.show_application(context, app))
-    output.one(_view(view), text=_lines(view))
+    output.one(application_details_json(view), text=_lines(view))
 
 
 @apps.command("delete")
@@ -147,7 +142,7 @@ def roles_list(app: str, output: Output) -> None:
     lockstep apps roles list documo
     """
     found = run(lambda context: role_actions.list_roles(context, app))
-    rows = [_role(role) | {"position": place} for place, role in enumerate(found, 1)]
+    rows = placed_roles_json(found)
     columns = [Column("position", "#"), Column("value", "Value"), Column("displayName", "Role"), Column("isEnabled", "Enabled"),
                Column("description", "Description", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
     output.many(rows, columns, name="value", empty="No roles: everyone gets default access.")
@@ -171,7 +166,7 @@ def roles_add(app: str, value: str, display_name: str, description: str, positio
             context, app, value, display_name=display_name, description=description, position=position
         )
     )
-    output.one(_role(role), text=f"Role {role.display_name} was added to {app}.")
+    output.one(role_json(role), text=f"Role {role.display_name} was added to {app}.")
 
 
 @roles.command("remove")
@@ -263,7 +258,7 @@ def roles_manifest(app: str, file: Path | None, yes: bool, output: Output) -> No
     manifest = _read_json(file)
     taken, effects = run_consented(lambda context: role_actions.import_manifest(context, app, manifest), yes=yes)
     output.one(
-        {"roles": [_role(role) for role in taken], "effects": effects},
+        {"roles": [role_json(role) for role in taken], "effects": effects},
         text=f"{app} has {counted(len(taken), 'role')} now.",
     )
 
@@ -277,42 +272,8 @@ def _read_json(file: Path) -> Any:
         raise invalid(f"{file} is not valid JSON: {wrong}") from None
 
 
-def _row(app: ApplicationRow) -> dict[str, Any]:
-    return {
-        "name": app.name,
-        "displayName": app.display_name,
-        "template": app.template,
-        "status": app.status if app.started or app.status == "on" else "off, never started",
-        "scope": "all" if app.syncs_all else "assigned",
-        "id": app.id,
-        "job": app.job,
-    }
-
-
-def _role(role: RoleRow) -> dict[str, Any]:
-    return {
-        "id": role.id,
-        "value": role.value,
-        "displayName": role.display_name,
-        "description": role.description,
-        "isEnabled": role.is_enabled,
-    }
-
-
-def _view(view: ApplicationView) -> dict[str, Any]:
-    credential = view.credential
-    return _row(view.application) | {
-        "tenantUrl": credential.tenant_url if credential else "",
-        "secretToken": f"{MASK}{credential.last_four or ''}" if credential and credential.has_secret else "",
-        "roles": [_role(role) for role in view.roles],
-        "assignments": view.assignment_count,
-        "people": view.person_count,
-        "documentation": view.template.documentation if view.template else "",
-    }
-
-
 def _lines(view: ApplicationView) -> list[str]:
-    row = _view(view)
+    row = application_details_json(view)
     lines = [f"{row['displayName']}  ({row['name']})"]
     pairs = [
         ("provisioning", row["status"]), ("scope", row["scope"]), ("tenant URL", row["tenantUrl"] or "not set"),

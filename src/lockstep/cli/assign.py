@@ -8,6 +8,8 @@ import click
 
 from lockstep.actions import assignments as actions
 from lockstep.actions.assignments import AssignmentRow
+from lockstep.actions.rows.applications import assignment_json
+from lockstep.actions.rows.plans import EffectJson
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Column, Output, hint, output_option
@@ -93,7 +95,7 @@ def set_(
     )
     taken = [f"{row.principal} no longer has {row.role_name}" for row in gone]
     text = [f"{row.principal} is assigned to {row.app_name} ({row.role_name})" for row in new] + taken
-    rows = {"assignments": [_row(row) for row in new], "removed": [_row(row) for row in gone]}
+    rows = {"assignments": [assignment_json(row) for row in new], "removed": [assignment_json(row) for row in gone]}
     output.one(
         {"application": app, **rows, "effects": effects}, text=text or "Nothing changed: they already have this role."
     )
@@ -130,7 +132,7 @@ def list_(app: str, output: Output) -> None:
     """
     rows = run(lambda context: actions.list_assignments(context, app))
     empty = f"No assignments yet. Add one: lockstep assign {app} --group GROUP"
-    output.many([_row(row) for row in rows], _COLUMNS, name="principal", empty=empty)
+    output.many([assignment_json(row) for row in rows], _COLUMNS, name="principal", empty=empty)
 
 
 def _warn(app: str, role: str | None) -> None:
@@ -138,19 +140,8 @@ def _warn(app: str, role: str | None) -> None:
         hint(f"warning: {warning}")
 
 
-def _show(output: Output, app: str, rows: list[AssignmentRow], effects: list[dict[str, Any]], what: str) -> None:
+def _show(output: Output, app: str, rows: list[AssignmentRow], effects: list[EffectJson], what: str) -> None:
     text = [f"{row.principal} is {what} {row.app_name} ({row.role_name})" for row in rows]
-    output.one({"application": app, "assignments": [_row(row) for row in rows], "effects": effects}, text=text)
-
-
-def _row(row: AssignmentRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "principal": row.principal,
-        "principalId": row.principal_id,
-        "kind": row.kind,
-        "role": row.role_name,
-        "roleValue": row.role_value,
-        "roleId": row.role_id,
-        "since": row.created_at.isoformat(timespec="seconds"),
-    }
+    output.one(
+        {"application": app, "assignments": [assignment_json(row) for row in rows], "effects": effects}, text=text
+    )

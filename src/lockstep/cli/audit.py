@@ -9,6 +9,7 @@ import click
 
 from lockstep.actions import audit as actions
 from lockstep.actions.audit import AuditFilter, AuditRow
+from lockstep.actions.rows.records import audit_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
@@ -50,7 +51,7 @@ def audit(ctx: click.Context, /, **given: Any) -> None:
     limit = int(given["limit"]) or None
     found = run(lambda context: actions.list_entries(context, wanted, limit=None if limit is None else limit + 1))
     shown = found[:limit]
-    output.many([_row(one) for one in shown], _COLUMNS, name="number", empty="No audit entries match.")
+    output.many([audit_json(one) for one in shown], _COLUMNS, name="number", empty="No audit entries match.")
     if len(found) > len(shown):
         hint(f"There are more entries. Continue with: --after {shown[-1].seq}, or show all: --limit 0")
 
@@ -65,7 +66,7 @@ def show(number: int, output: Output) -> None:
     lockstep audit show 4711
     """
     found = run(lambda context: actions.show_entry(context, number))
-    output.one(_row(found), text=[safe(line) for line in _lines(found)])
+    output.one(audit_json(found), text=[safe(line) for line in _lines(found)])
 
 
 @audit.command("verify")
@@ -83,19 +84,6 @@ def verify(output: Output) -> None:
             next_step="Compare it with a backup: something other than Lockstep has written to the database",
         )
     output.one({"intact": True}, text="Verified: no entry was changed and none is missing.")
-
-
-def _row(entry: AuditRow) -> dict[str, Any]:
-    return {
-        "number": entry.seq,
-        "at": iso(entry.at),
-        "actor": entry.actor,
-        "activity": entry.activity,
-        "object": entry.object,
-        "before": entry.before,
-        "after": entry.after,
-        "hash": bytes(entry.hash).hex(),
-    }
 
 
 def _lines(entry: AuditRow) -> Iterator[str]:

@@ -17,9 +17,10 @@ from lockstep.actions.configuration_apply import MOST_REMOVALS, apply_configurat
 from lockstep.actions.configuration_export import export_application, export_entra_schema, export_everything
 from lockstep.actions.consequences import Consequences
 from lockstep.actions.context import Context
+from lockstep.actions.rows.configuration import configuration_plan_json
 from lockstep.cli.config_files import files_of, read_files, resolve_reference, text_of_file
 from lockstep.cli.config_import import imported
-from lockstep.cli.consent import consequence_lines, consequence_rows, run_rehearsed
+from lockstep.cli.consent import consequence_lines, run_rehearsed
 from lockstep.cli.output import Output, confirm, hint, output_option, safe, with_sign_colour
 from lockstep.cli.plan_file import read_plan, refuse_stale, write_plan
 from lockstep.cli.session import run
@@ -234,16 +235,7 @@ def _any_secret(reference: str) -> Secret:
 
 
 def _show(found: ConfigurationPlan, output: Output, effects: Sequence[Consequences]) -> None:
-    rows = {
-        "changes": [change.to_json() for change in found.changes],
-        "add": _number(found, Sign.ADD),
-        "change": _number(found, Sign.CHANGE),
-        "remove": _number(found, Sign.REMOVE),
-        "kept": len(found.changes) - len(found.effective),
-        "notes": [f"{one.document.title}: {note}" for one in found.documents for note in one.notes],
-        "effects": consequence_rows(effects),
-        "evaluatedAgain": {one.document.name: one.looked_at_again for one in found.documents if one.looked_at_again},
-    }
+    rows = configuration_plan_json(found, effects)
     output.one(rows, text=[with_sign_colour(safe(line)) for line in _lines(found, effects)])
     for one in found.documents:
         for note in one.notes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from lockstep.actions import configuration_history as actions
+from lockstep.actions.rows.configuration import change_json, version_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, output_option, safe, with_sign_colour
 from lockstep.cli.session import run
-from lockstep.cli.times import iso, local_time
+from lockstep.cli.times import local_time
 from lockstep.wording import counted
 
 _COLUMNS = [Column("version", "Version"), Column("at", "Time", show=local_time), Column("author", "Who"),
@@ -34,10 +35,7 @@ def history(app: str, output: Output) -> None:
     \b
     lockstep config history documo
     """
-    rows = [
-        {"version": one.version, "at": iso(one.created_at), "author": one.author, "activity": one.activity}
-        for one in run(lambda context: actions.list_versions(context, app))
-    ]
+    rows = [version_json(one) for one in run(lambda context: actions.list_versions(context, app))]
     output.many(rows, _COLUMNS, name="version")
 
 
@@ -58,6 +56,6 @@ def diff(app: str, version: int, other: int | None, output: Output) -> None:
     same = f"Versions {old} and {new} are the same."
     head = f"{app}: version {old} -> {new}, {counted(len(changes), 'change')}"
     output.one(
-        {"application": app, "old": old, "new": new, "changes": [change.to_json() for change in changes]},
+        {"application": app, "old": old, "new": new, "changes": [change_json(change) for change in changes]},
         text=[head, *(with_sign_colour(safe(f"  {change.line}")) for change in changes)] if changes else same,
     )

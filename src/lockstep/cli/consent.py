@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from lockstep.actions.consequences import Consequences, Work, consented, foresee
 from lockstep.actions.context import Context
+from lockstep.actions.rows.plans import EffectJson, effects_json
 from lockstep.cli.output import confirm, hint
 from lockstep.cli.session import run
 from lockstep.engine.decisions.effects import Effect
@@ -18,7 +19,7 @@ _SHOWN = 10
 _ORDER = tuple(Effect)
 
 
-def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Answer, list[dict[str, Any]]]:
+def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Answer, list[EffectJson]]:
     """Do *work*, after consent if its consequences for more people than the *named* ones need it.
 
     Returns the result, and the consequences for the JSON form. Raises UsageError if nobody can be asked and *yes* is not given.
@@ -30,10 +31,10 @@ def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Ans
     answer, found = run(lambda context: consented(context, work, agree, named=named))
     for line in consequence_lines(found):
         hint(line)
-    return answer, consequence_rows(found)
+    return answer, effects_json(found)
 
 
-def run_asked(question: str, work: Work[Answer], *, yes: bool) -> tuple[Answer, list[dict[str, Any]]]:
+def run_asked(question: str, work: Work[Answer], *, yes: bool) -> tuple[Answer, list[EffectJson]]:
     """Show what *work* does to people, ask *question*, and do it."""
 
     async def asked(context: Context) -> tuple[Answer, list[Consequences]]:
@@ -45,7 +46,7 @@ def run_asked(question: str, work: Work[Answer], *, yes: bool) -> tuple[Answer, 
     if yes:
         for line in consequence_lines(found):
             hint(line)
-    return answer, consequence_rows(found)
+    return answer, effects_json(found)
 
 
 def run_rehearsed(work: Work[object]) -> list[Consequences]:
@@ -64,29 +65,6 @@ def consequence_lines(found: Sequence[Consequences]) -> list[str]:
                 lines.append(f"{one.app}: {who} {_phrase(one, effect)} ({some(names)}).")
         lines += [f"{one.app}: {finding.message}." for finding in one.findings]
     return lines
-
-
-def consequence_rows(found: Sequence[Consequences]) -> list[dict[str, Any]]:
-    """The same as JSON, with all names."""
-    rows: list[dict[str, Any]] = []
-    for one in found:
-        rows += [
-            {
-                "application": one.app,
-                "kind": one.kind.value,
-                "effect": effect.value,
-                "count": one.count(effect),
-                "what": one.words.get(effect, ""),
-                "names": list(one.names[effect]),
-            }
-            for effect in _ORDER
-            if effect in one.names
-        ]
-        rows += [
-            {"application": one.app, "kind": one.kind.value, "effect": "warning", "what": finding.message}
-            for finding in one.findings
-        ]
-    return rows
 
 
 def some(names: Sequence[str]) -> str:

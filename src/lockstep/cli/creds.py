@@ -13,6 +13,7 @@ from lockstep.actions import credentials as actions
 from lockstep.actions.context import Context
 from lockstep.actions.credentials import CredentialView
 from lockstep.actions.outbound import list_places
+from lockstep.actions.rows.applications import credentials_json, probe_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.config_files import text_of_file
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
@@ -88,7 +89,7 @@ def set_(
         )
 
     view = run(work)
-    output.one(_row(app, view), text=_lines(app, view))
+    output.one(credentials_json(app, view), text=_lines(app, view))
     if view.was_cleared:
         hint("The tenant URL now points to a different server, so the stored token was cleared.")
         hint(f"Next: lockstep creds set {app} --token-stdin")
@@ -104,7 +105,7 @@ def show(app: str, output: Output) -> None:
     lockstep creds show documo
     """
     view = run(lambda context: actions.show_credentials(context, app))
-    output.one(_row(app, view), text=_lines(app, view))
+    output.one(credentials_json(app, view), text=_lines(app, view))
 
 
 @creds.command("test")
@@ -174,19 +175,10 @@ def _shown_deeply(probes: Sequence[Probe], output: Output) -> int:
 
 
 def _show_probes(probes: Sequence[Probe], output: Output) -> None:
-    rows = [
-        connection.as_row(probe) | {"result": _result(probe), "tried": probe.tried, "verified": probe.is_verified}
-        for probe in probes
-    ]
+    rows = [probe_json(probe) for probe in probes]
     columns = [Column("result", "Result"), Column("name", "Probe"), Column("sentence", "Result"),
                Column("remedy", "What to do"), Column("seconds", "Seconds", is_wide=True)]  # fmt: skip
     output.many(rows, columns)
-
-
-def _result(probe: Probe) -> str:
-    if probe.passed:
-        return "ok" if probe.is_verified else "?"
-    return "FAIL" if probe.tried else "-"
 
 
 def _read_token(*, from_stdin: bool, file: Path | None) -> Secret | None:
@@ -199,10 +191,6 @@ def _read_token(*, from_stdin: bool, file: Path | None) -> Secret | None:
     if sys.stdin.isatty():
         return Secret(click.prompt("Secret token", hide_input=True, err=True).strip())
     return Secret(sys.stdin.readline().strip())
-
-
-def _row(app: str, view: CredentialView) -> dict[str, str]:
-    return {"application": app, "tenantUrl": view.tenant_url, "secretToken": view.secret_token, "setBy": view.set_by}
 
 
 def _lines(app: str, view: CredentialView) -> list[str]:

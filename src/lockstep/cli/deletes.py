@@ -9,12 +9,13 @@ import click
 
 from lockstep.actions import held as actions
 from lockstep.actions import provisioning
-from lockstep.actions.held import REASONS, HeldWrite
+from lockstep.actions.held import REASONS
 from lockstep.actions.provisioning import Decided
+from lockstep.actions.rows.provisioning import held_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run
-from lockstep.cli.times import local_time, stamp
+from lockstep.cli.times import local_time
 from lockstep.errors import not_found
 from lockstep.wording import counted
 
@@ -65,7 +66,7 @@ def list_(app: str, output: Output, **chosen: Any) -> None:
     """
     held = run(lambda context: actions.list_held(context, app, **chosen))
     empty = "No rejected writes are still due." if chosen["rejected"] else "No writes wait for approval."
-    output.many([_row(one) for one in held], _COLUMNS, empty=empty)
+    output.many([held_json(one) for one in held], _COLUMNS, empty=empty)
     for line in actions.summary(held):
         hint(line)
 
@@ -125,20 +126,3 @@ def _told(app: str, decided: Decided, output: Output) -> None:
     row = {"application": app, "decision": decided.decision, "count": decided.count}
     done = f"{counted(decided.count, 'write')} {'is' if decided.count == 1 else 'are'} {decided.decision}."
     output.one(row, text=done if decided.count else "No writes were waiting.")
-
-
-def _row(one: HeldWrite) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "kind": one.kind,
-        "action": one.action,
-        "what": one.what,
-        "name": one.name,
-        "sourceId": one.source_id,
-        "account": one.account,
-        "reason": one.reason,
-        "why": one.why,
-        "code": one.code,
-        "heldBecause": one.held_by,
-        "since": stamp(one.since),
-    }

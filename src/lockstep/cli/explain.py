@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from lockstep.actions import explaining
 from lockstep.actions.context import Context
 from lockstep.actions.explaining import ExplainedObject
 from lockstep.actions.previews import change_json
+from lockstep.actions.rows.plans import explanation_json
 from lockstep.cli.output import Output, output_option, safe
-from lockstep.cli.plans import change_lines, plan_row
+from lockstep.cli.plans import change_lines
 from lockstep.cli.session import run
 from lockstep.engine.decisions.explain import Explanation, GateState
 from lockstep.engine.records import Plan
@@ -41,20 +40,8 @@ def explain(user: str, app: str, named: str, output: Output) -> int:
 
     app, found = run(work)
     plan, why = found.plan, found.why
-    output.one(_row(app, plan, why), text=[safe(line) for line in _lines(plan, why)])
+    output.one(explanation_json(app, plan, why), text=[safe(line) for line in _lines(plan, why)])
     return found.failed.exit_code if found.failed is not None else 0
-
-
-def _row(app: str, plan: Plan, why: Explanation) -> dict[str, Any]:
-    return {
-        "application": app,
-        "verdict": why.verdict,
-        "sentence": why.sentence,
-        "gates": [{"name": gate.name, "state": gate.state.value, "text": gate.text} for gate in why.gates],
-        "counterfactual": why.counterfactual,
-        "notes": list(why.notes),
-        "plan": plan_row(plan),
-    }
 
 
 def _lines(plan: Plan, why: Explanation) -> list[str]:

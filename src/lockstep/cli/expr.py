@@ -13,12 +13,11 @@ from typing import Any, TypeVar
 import click
 import orjson
 
+from lockstep.actions.rows.expressions import explained_json, function_json
 from lockstep.cli.expr_repl import run_repl
 from lockstep.cli.expr_show import (
     attributes_from,
-    explained_as_json,
     explained_lines,
-    function_as_json,
     function_text,
     value_text,
 )
@@ -97,7 +96,7 @@ def evaluate(
     _check_names(expression, record, has_person=bool(user))
     if explains:
         told = explain(expression, record, context)
-        click.echo(_json(explained_as_json(told)) if output == "json" else "\n".join(explained_lines(told)))
+        click.echo(_json(explained_json(told)) if output == "json" else "\n".join(explained_lines(told)))
         if told.error:
             ctx.exit(USAGE)
         return
@@ -119,7 +118,7 @@ def functions(name: str | None, output: str) -> None:
     if name is None:
         every = sorted(CATALOGUE.values(), key=lambda function: function.name.lower())
         if output == "json":
-            click.echo(_json([function_as_json(function) for function in every]))
+            click.echo(_json([function_json(function) for function in every]))
             return
         for function in every:
             click.echo(f"{function.signature}\n    {function.meaning}")
@@ -128,7 +127,7 @@ def functions(name: str | None, output: str) -> None:
     if found is None:
         meant = did_you_mean(name, CATALOGUE, otherwise="See: lockstep expr functions")
         raise click.UsageError(f"Unknown function {name}. {meant}")
-    click.echo(_json(function_as_json(found)) if output == "json" else function_text(found))
+    click.echo(_json(function_json(found)) if output == "json" else function_text(found))
 
 
 @expr.command("repl")

@@ -76,20 +76,6 @@ def explained_lines(part: ExplainedExpression, indent: int = 0) -> Iterator[str]
             yield from explained_lines(child, indent + 1)
 
 
-def explained_as_json(part: ExplainedExpression) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "expression": part.text,
-        "position": part.position,
-        "reached": part.is_reached,
-        "value": plain(part.value),
-    }
-    if part.error:
-        told["error"] = part.error
-    if part.parts:
-        told["parts"] = [explained_as_json(child) for child in part.parts]
-    return told
-
-
 def function_text(function: Function) -> str:
     lines = [function.signature, "", function.meaning]
     if function.remarks:
@@ -115,29 +101,3 @@ def _example(example: Example) -> str:
 
 def _is_pattern(example: Example) -> bool:
     return isinstance(example.result, dict) and set(example.result) == {"regex"}
-
-
-def function_as_json(function: Function) -> dict[str, Any]:
-    return {
-        "name": function.name,
-        "signature": function.signature,
-        "family": function.family,
-        "meaning": function.meaning,
-        "remarks": function.remarks,
-        "returns": function.returns.value,
-        "parameters": [
-            {
-                "name": parameter.name,
-                "kind": parameter.kind.value,
-                "meaning": parameter.meaning,
-                "optional": parameter.optional,
-                "repeats": parameter.repeats,
-                "words": list(parameter.words),
-            }
-            for parameter in function.parameters
-        ],
-        "examples": [
-            {"expr": example.expression, "in": example.attributes or {}, "out": example.result}
-            for example in function.examples
-        ],
-    }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 from lockstep.actions import group_rules as actions
 from lockstep.actions.group_rules import RuleEffect
+from lockstep.actions.rows.directory import rule_effect_json
+from lockstep.actions.rows.plans import EffectJson
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked, run_consented
 from lockstep.cli.output import Output, hint, output_option, safe
@@ -118,18 +119,10 @@ def _told(
     begin: str,
     joined: str,
     left: str,
-    effects: Sequence[dict[str, Any]] = (),
+    effects: Sequence[EffectJson] = (),
 ) -> None:
     joiners, leavers = len(effect.joiners), len(effect.leavers)
-    row = {
-        "group": name,
-        "members": effect.members,
-        "joiners": list(effect.joiners.values())[:1000],
-        "leavers": list(effect.leavers.values())[:1000],
-        "joinersCount": joiners,
-        "leaversCount": leavers,
-        **({"effects": list(effects)} if effects else {}),
-    }
+    row = rule_effect_json(name, effect) | ({"effects": list(effects)} if effects else {})
     text = f"{begin} {safe(name)} has {counted(effect.members, 'member')}; {joiners:,} {joined}, {leavers:,} {left}."
     output.one(row, text=text)
     if effect.leavers:

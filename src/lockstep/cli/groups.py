@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from lockstep.actions import group_rules
 from lockstep.actions import groups as actions
-from lockstep.actions.groups import GroupRow
+from lockstep.actions.rows.directory import counted_group_json, group_details_json, group_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked, run_consented
 from lockstep.cli.group_rules import FILTER_HELP, rule
@@ -47,7 +45,7 @@ def list_(search: str, deleted: bool, limit: int, output: Output) -> None:
     lockstep groups list --search sales
     """
     found = run(lambda context: actions.list_groups(context, search=search, is_deleted=deleted, limit=limit))
-    rows = [_row(group) | {"members": count} for group, count in found]
+    rows = [counted_group_json(group, count) for group, count in found]
     columns = [Column("displayName", "Group"), Column("members", "Members"), Column("membershipType", "Membership"),
                Column("description", "Description"),
                Column("source", "Source", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
@@ -64,12 +62,11 @@ def show(group: str, output: Output) -> None:
     lockstep groups show all-sales
     """
     view = run(lambda context: actions.show_group(context, group, most_members=_MOST_MEMBERS))
-    assigned = [{"application": one.app_name, "role": one.role_name} for one in view.assignments]
     lines = [f"{safe(view.group.display_name)}  {view.group.id}"]
     lines += [f"  rule  {safe(filter_text(one))}" for one in view.group.rule or ()]
-    lines += [f"  assigned to {one['application']} ({one['role']})" for one in assigned]
+    lines += [f"  assigned to {one.app_name} ({one.role_name})" for one in view.assignments]
     lines += [f"  {safe(one['name'])}{'  (group)' if one['kind'] == 'Group' else ''}" for one in view.members]
-    output.one(_row(view.group) | {"members": view.members, "assignments": assigned}, text=lines)
+    output.one(group_details_json(view), text=lines)
     if len(view.members) == _MOST_MEMBERS:
         hint(f"Only the first {_MOST_MEMBERS:,} members are shown.")
 
@@ -90,12 +87,12 @@ def create(name: str, description: str, texts: tuple[str, ...], file: str | None
     rule_given = filters_given(texts, file)
     if rule_given is None:
         group = run(lambda context: actions.create_group(context, name, description=description))
-        output.one(_row(group), text=f"Created group {safe(group.display_name)}.")
+        output.one(group_json(group), text=f"Created group {safe(group.display_name)}.")
         return
     group, effect = run(
         lambda context: group_rules.create_dynamic_group(context, name, rule_given, description=description)
     )
-    row = _row(group) | {"membershipType": "dynamic", "membershipRule": rule_given, "members": effect.members}
+    row = group_json(group) | {"membershipType": "dynamic", "membershipRule": rule_given, "members": effect.members}
     output.one(
         row, text=f"Created group {safe(group.display_name)}; its rule matches {counted(effect.members, 'person')}."
     )
@@ -113,7 +110,7 @@ def delete(group: str, yes: bool, output: Output) -> None:
     """
     question = f"Delete {group}? Its members lose the access that it gave them."
     gone, effects = run_asked(question, lambda context: actions.delete_group(context, group), yes=yes)
-    output.one(_row(gone) | {"effects": effects}, text=f"Group {safe(gone.display_name)} was deleted.")
+    output.one(group_json(gone) | {"effects": effects}, text=f"Group {safe(gone.display_name)} was deleted.")
 
 
 @groups.command("restore")
@@ -127,7 +124,7 @@ def restore(group: str, yes: bool, output: Output) -> None:
     lockstep groups restore all-sales
     """
     back, effects = run_consented(lambda context: actions.restore_group(context, group), yes=yes)
-    output.one(_row(back) | {"effects": effects}, text=f"Group {safe(back.display_name)} was restored.")
+    output.one(group_json(back) | {"effects": effects}, text=f"Group {safe(back.display_name)} was restored.")
 
 
 @groups.command("add-member")
@@ -170,15 +167,3 @@ def _change_members(
     )
     row, text = ({"added": added}, f"{added} added to") if add else ({"removed": removed}, f"{removed} removed from")
     output.one({"group": group, **row, "effects": effects}, text=f"{text} {group}.")
-
-
-def _row(group: GroupRow) -> dict[str, Any]:
-    return {
-        "id": group.id,
-        "displayName": group.display_name,
-        "description": group.attributes.get("description"),
-        "source": group.source,
-        "membershipType": "dynamic" if group.is_dynamic else "assigned",
-        "membershipRule": group.rule,
-        "deletedAt": group.deleted_at.isoformat(timespec="seconds") if group.deleted_at else None,
-    }

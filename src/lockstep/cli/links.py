@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 from lockstep.actions import links as actions
-from lockstep.actions.links import LinkRow
+from lockstep.actions.rows.provisioning import link_json, orphans_json
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run
-from lockstep.cli.times import local_time, stamp
+from lockstep.cli.times import local_time
 from lockstep.wording import counted
 
 _COLUMNS = [Column("name", "Who"), Column("kind", "Kind"), Column("state", "State"), Column("account", "Account"),
@@ -52,7 +51,7 @@ def links(app: str, user: str, state: str | None, orphans: bool, settle: bool, c
         _change(app, user, choose, output, yes=yes)
     else:
         rows = run(lambda context: actions.list_links(context, app, user=user, state=state or "", limit=limit))
-        output.many([_row(row) for row in rows], _COLUMNS, name="account", empty="No accounts are linked.")
+        output.many([link_json(row) for row in rows], _COLUMNS, name="account", empty="No accounts are linked.")
         if len(rows) == limit:
             hint(f"There may be more: --limit {limit * 10}")
 
@@ -62,18 +61,7 @@ def _orphans(app: str, output: Output, *, settle: bool, yes: bool) -> None:
     if settle:
         _settle(app, found, output, yes=yes)
         return
-    rows = [
-        {
-            "kind": one.kind,
-            "account": one.target_id,
-            "name": one.display,
-            "madeFor": one.made.display if one.made is not None else "",
-            "owner": one.owners[0].display if one.owners else "",
-            "why": one.owners[0].why if one.owners else "",
-            "owners": [{"name": owner.display, "score": owner.score, "why": owner.why} for owner in one.owners],
-        }
-        for one in found
-    ]
+    rows = orphans_json(found)
     columns = [Column("name", "Account name"), Column("kind", "Kind"), Column("account", "Account"),
                Column("madeFor", "Created for"), Column("owner", "Possible owner"), Column("why", "Matched by")]  # fmt: skip
     output.many(rows, columns, name="account", empty="Every account is linked to someone.")
@@ -111,25 +99,13 @@ def _change(app: str, user: str, choose: str, output: Output, *, yes: bool) -> N
     if choose:
         confirm(f"Link the account {choose} in {app} to {user}? It will be updated with their values.", yes=yes)
         row = run(lambda context: actions.choose_link(context, app, user, choose))
-        output.one(_row(row), text=f"The account {row.target_id} is now linked to {row.display}.")
+        output.one(link_json(row), text=f"The account {row.target_id} is now linked to {row.display}.")
         return
     confirm(
         f"Remove the link of {user} in {app}? The account stays; the person will be matched or created again.", yes=yes
     )
     row = run(lambda context: actions.forget_link(context, app, user))
     output.one(
-        _row(row),
+        link_json(row),
         text=f"The link of {row.display} to account {row.target_id} was removed. The account was not changed.",
     )
-
-
-def _row(row: LinkRow) -> dict[str, Any]:
-    return {
-        "id": row.source_id,
-        "name": row.display or row.source_id,
-        "kind": row.kind,
-        "state": row.state,
-        "account": row.target_id,
-        "cause": row.cause,
-        "since": stamp(row.updated_at),
-    }

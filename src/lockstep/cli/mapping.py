@@ -11,9 +11,11 @@ from lockstep.actions import mappings
 from lockstep.actions import settings as actions
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import unknown
+from lockstep.actions.rows.configuration import finding_json
+from lockstep.actions.rows.plans import effects_json
 from lockstep.actions.unkept import unkept_attributes
 from lockstep.cli import SuggestingGroup
-from lockstep.cli.consent import consequence_lines, consequence_rows, run_consented, run_rehearsed
+from lockstep.cli.consent import consequence_lines, run_consented, run_rehearsed
 from lockstep.cli.mapping_attributes import attributes, evaluate
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
@@ -124,7 +126,7 @@ def set_(
     if dry_run:
         found = run_rehearsed(work)
         lines = consequence_lines(found) or ["No one would lose an account, gain privileges or be renamed."]
-        output.one({"target": target, "effects": consequence_rows(found)}, text=[*lines, "Nothing changed."])
+        output.one({"target": target, "effects": effects_json(found)}, text=[*lines, "Nothing changed."])
         return
     _, effects = run_consented(work, yes=yes)
     if remove:
@@ -150,10 +152,7 @@ def lint(app: str, output: Output) -> int:
     lockstep map lint documo -o json
     """
     found = run(lambda context: mappings.lint_mappings(context, app))
-    rows = [
-        {"severity": one.severity, "place": one.place, "message": one.message, "nextStep": one.next_step}
-        for one in found
-    ]
+    rows = [finding_json(one) for one in found]
     columns = [
         Column("severity", "Severity"),
         Column("place", "Where"),

@@ -9,6 +9,7 @@ import click
 from lockstep.actions import mappings
 from lockstep.actions import mappings_attributes as actions
 from lockstep.actions.context import Context
+from lockstep.actions.rows.configuration import mapped_values_json
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.engine.records import ObjectKind
@@ -88,18 +89,7 @@ def evaluate(app: str, user: str, updating: bool, output: Output) -> int:
         return await actions.evaluate_mappings(context, app, user, creating=not updating), targets
 
     mapped, targets = run(work)
-    waiting = {target for target, _ in mapped.missing_references}
-    rows = [
-        {
-            "target": target,
-            "value": mapped.values.get(target),
-            "note": "cleared" if target in mapped.cleared
-            else "dropped" if target in mapped.dropped
-            else "waits for another account" if target in waiting
-            else "" if target in mapped.values else "nothing",
-        }
-        for target in targets
-    ]  # fmt: skip
+    rows = mapped_values_json(mapped, targets)
     output.many(rows, _VALUES, name="target", empty=f"{app} has no mappings.")
     if mapped.problem is None:
         return 0

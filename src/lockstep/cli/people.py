@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from lockstep.actions import people as actions
 from lockstep.actions.people import PersonFilter, PersonRow, PersonView
+from lockstep.actions.rows.directory import attribute_json, person_details_json, person_json
+from lockstep.actions.rows.plans import EffectJson
 from lockstep.actions.standing import AppStanding
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked, run_consented
@@ -64,7 +64,7 @@ def list_(
     found = run(lambda context: actions.list_people(context, wanted))
     columns = [Column("userPrincipalName", "User principal name"), Column("displayName", "Name"), Column("department", "Department"),
                Column("accountEnabled", "Enabled"), Column("source", "Source", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
-    output.many([_row(person) for person in found], columns, name="userPrincipalName", empty="No people match.")
+    output.many([person_json(person) for person in found], columns, name="userPrincipalName", empty="No people match.")
     if len(found) == limit:
         hint(f"There may be more: --after {found[-1].user_principal_name}")
 
@@ -79,10 +79,7 @@ def attributes(groups: bool, output: Output) -> None:
     lockstep people attributes
     lockstep people attributes --groups -o json
     """
-    rows = [
-        {"name": one.name, "type": one.type.value, "maxLength": one.max_length}
-        for one in actions.known_attributes(of_groups=groups)
-    ]
+    rows = [attribute_json(one) for one in actions.known_attributes(of_groups=groups)]
     columns = [Column("name", "Name"), Column("type", "Type"), Column("maxLength", "Max. length")]
     output.many(rows, columns, name="name")
     hint("Extension attributes are named extension_APPID_NAME, with the 32 hexadecimal digits of an application's id.")
@@ -99,7 +96,7 @@ def show(person: str, deleted: bool, output: Output) -> None:
     lockstep people show kim.berg@contoso.test
     """
     view = run(lambda context: actions.show_person(context, person, is_deleted=deleted))
-    output.one(_whole(view), text=_lines(view))
+    output.one(person_details_json(view), text=_lines(view))
 
 
 @people.command("set")
@@ -123,7 +120,7 @@ def set_(person: str, values: tuple[str, ...], yes: bool, output: Output) -> Non
             raise invalid(f'"{one}" is not a valid assignment', next_step="Write it as ATTRIBUTE=VALUE")
         texts[name] = text
     after, effects = run_consented(lambda context: actions.set_person(context, person, texts), yes=yes, named=1)
-    output.one(_row(after) | {"effects": effects}, text=f"{after.user_principal_name} was changed.")
+    output.one(person_json(after) | {"effects": effects}, text=f"{after.user_principal_name} was changed.")
 
 
 @people.command("disable")
@@ -197,55 +194,10 @@ def purge(people: tuple[str, ...], yes: bool, output: Output) -> None:
     _said(output, done, "permanently deleted", effects)
 
 
-def _said(output: Output, people: list[PersonRow], what: str, effects: list[dict[str, Any]] | None = None) -> None:
+def _said(output: Output, people: list[PersonRow], what: str, effects: list[EffectJson] | None = None) -> None:
     text = [f"{person.user_principal_name} is {what}." for person in people]
-    row = {"people": [_row(person) for person in people]}
+    row = {"people": [person_json(person) for person in people]}
     output.one(row if effects is None else row | {"effects": effects}, text=text)
-
-
-def _row(person: PersonRow) -> dict[str, Any]:
-    attributes = person.attributes
-    return {
-        "id": person.id,
-        "userPrincipalName": person.user_principal_name,
-        "displayName": person.display,
-        "mail": attributes.get("mail"),
-        "department": attributes.get("department"),
-        "jobTitle": attributes.get("jobTitle"),
-        "accountEnabled": person.account_enabled,
-        "source": person.source,
-        "deletedAt": person.deleted_at.isoformat(timespec="seconds") if person.deleted_at else None,
-    }
-
-
-def _whole(view: PersonView) -> dict[str, Any]:
-    return {
-        **_row(view.person),
-        "attributes": dict(view.person.attributes),
-        "manager": view.manager.user_principal_name if view.manager else None,
-        "groups": [{"id": group, "displayName": name} for group, name in view.groups],
-        "assignments": [{"application": one.app_name, "role": one.role_name} for one in view.assignments],
-        "applications": [
-            {
-                "application": one.app,
-                "assigned": list(one.ways),
-                "everybodyInScope": one.in_everybodys_scope,
-                "account": one.account,
-                "accountId": one.account_id,
-                "isHeld": one.is_held,
-            }
-            for one in view.applications
-        ],
-        "history": [
-            {
-                "at": one.at.isoformat(timespec="seconds"),
-                "what": one.what,
-                "changed": list(one.changed),
-                "actor": one.actor,
-            }
-            for one in view.history
-        ],
-    }
 
 
 def _standing(one: AppStanding) -> str:

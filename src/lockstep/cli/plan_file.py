@@ -15,6 +15,7 @@ import orjson
 
 from lockstep.actions.configuration import ConfigurationPlan
 from lockstep.actions.configuration_state import with_absolute_paths
+from lockstep.actions.rows.configuration import change_json
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind, read_documents
 from lockstep.configuration.files.write import write_documents
 from lockstep.errors import conflict, invalid
@@ -83,4 +84,4 @@ def refuse_stale(kept: KeptPlan, plan: ConfigurationPlan) -> None:
 
 
 def _changes(plan: ConfigurationPlan) -> Any:
-    return orjson.loads(orjson.dumps([change.to_json() for change in plan.changes]))
+    return orjson.loads(orjson.dumps([change_json(change) for change in plan.changes]))

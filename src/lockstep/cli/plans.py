@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lockstep.actions.previews import change_json, step_json
+from lockstep.actions.previews import change_json
 from lockstep.actions.provisioning import LogRecord
 from lockstep.engine.records import Action, Plan
 
@@ -28,22 +28,6 @@ SIGNS: Mapping[Action, str] = {
 }
 _WORDS = {Action.NONE: "in step", Action.REFUSE: "cannot"}
 _LOG_SIGNS = {"create": "+", "update": "~", "disable": "o", "delete": "-", "stagedDelete": "!", "other": "="}
-
-
-def plan_row(plan: Plan) -> dict[str, Any]:
-    """A plan as JSON. Redacted values stay redacted."""
-    return {
-        "id": plan.source_id,
-        "name": plan.display,
-        "kind": plan.kind.value,
-        "action": plan.action.value,
-        "reason": plan.reason.text,
-        "reasonCode": plan.reason.code,
-        "nextStep": plan.reason.next_step,
-        "targetId": plan.target_id or (plan.link_to.id if plan.link_to else ""),
-        "modifiedProperties": [change_json(change) for change in plan.changes],
-        "provisioningSteps": [step_json(step) for step in plan.steps],
-    }
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:

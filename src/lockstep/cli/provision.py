@@ -17,12 +17,13 @@ from lockstep.actions import logs, provisioning
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogFilter, LogRow
 from lockstep.actions.provisioning import USUAL_RESTART, Cycle, JobRow, ResetScope
+from lockstep.actions.rows.provisioning import cycle_json
 from lockstep.actions.status import show_status
 from lockstep.cli.output import Output, confirm, hint, output_option, safe
 from lockstep.cli.progress import ProgressLine
 from lockstep.cli.session import globals_of
 from lockstep.cli.session import run as with_context
-from lockstep.cli.times import LENGTH, iso, length_text
+from lockstep.cli.times import LENGTH, length_text
 from lockstep.engine.decisions.headline import Headline, Standing
 from lockstep.errors import EXIT_CODES, Kind
 from lockstep.wording import counted
@@ -77,7 +78,7 @@ def run(app: str, full: bool, wait: bool, timeout: timedelta | None, output: Out
         return cycle, failures, is_late, (await show_status(context, app)).headline
 
     cycle, failures, is_late, stands = with_context(work)
-    output.one(cycle_row(cycle) | {"failures": _grouped(failures)}, text=_run_lines(app, cycle, failures, began))
+    output.one(cycle_json(cycle) | {"failures": _grouped(failures)}, text=_run_lines(app, cycle, failures, began))
     if is_late and timeout is not None:
         hint(f"Not finished after {length_text(timeout)}; the work continues. Watch it: lockstep status {app} --watch")
         return TIMED_OUT
@@ -162,24 +163,6 @@ def retry(app: str, users: tuple[str, ...], code: str, output: Output) -> None:
         else "No failed objects are waiting for a retry."
     )
     output.one({"application": app, "count": count}, text=text)
-
-
-def cycle_row(cycle: Cycle) -> dict[str, Any]:
-    """A cycle as JSON."""
-    return {
-        "id": cycle.id,
-        "job": cycle.job,
-        "kind": cycle.kind,
-        "state": cycle.state,
-        "phase": cycle.phase,
-        "startedDateTime": iso(cycle.started_at),
-        "endedDateTime": iso(cycle.ended_at),
-        "done": cycle.done,
-        "total": cycle.total,
-        "requests": cycle.requests,
-        "counts": dict(cycle.counts),
-        "error": cycle.error,
-    }
 
 
 def counts_text(cycle: Cycle) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 from lockstep.actions import previews, provisioning
-from lockstep.actions.provisioning import PushResult
+from lockstep.actions.rows.plans import plan_json
+from lockstep.actions.rows.provisioning import push_json, push_problem
 from lockstep.cli.output import Column, Output, hint, output_option
-from lockstep.cli.plans import done_lines, plan_lines, plan_row
+from lockstep.cli.plans import done_lines, plan_lines
 from lockstep.cli.session import run
 from lockstep.engine.records import Action, Plan
 from lockstep.errors import EXIT_CODES, Kind
@@ -42,10 +42,10 @@ def push(app: str, users: tuple[str, ...], groups: tuple[str, ...], again: bool,
     if dry_run:
         return _preview(app, users, groups, output)
     done = run(lambda context: provisioning.push(context, app, users=users, groups=groups, again=again))
-    rows = [_row(app, name, one) for name, one in zip((*users, *groups), done, strict=True)]
+    rows = [push_json(app, name, one) for name, one in zip((*users, *groups), done, strict=True)]
     if output.form == "table" and not output.quiet:
         for name, one in zip((*users, *groups), done, strict=True):
-            lines = done_lines(one.record) if one.record else [f"  ! waiting  {name}   {_problem(app, one)}"]
+            lines = done_lines(one.record) if one.record else [f"  ! waiting  {name}   {push_problem(app, one)}"]
             click.echo("\n".join(_printable(line) for line in lines))
     else:
         output.many(rows, _COLUMNS)
@@ -60,35 +60,13 @@ def _preview(app: str, users: Sequence[str], groups: Sequence[str], output: Outp
             click.echo("\n".join(_printable(line) for line in plan_lines(plan)))
         hint(f"{_summary(plans)} Nothing was written.")
     else:
-        output.many([plan_row(plan) for plan in plans], _PLAN_COLUMNS)
+        output.many([plan_json(plan) for plan in plans], _PLAN_COLUMNS)
     return EXIT_CODES[Kind.PARTIAL] if any(plan.action is Action.REFUSE for plan in plans) else 0
 
 
 def _summary(plans: Sequence[Plan]) -> str:
     writes = sum(plan.action.writes for plan in plans)
     return f"Plan: {writes} to write, {len(plans) - writes} unchanged."
-
-
-def _row(app: str, name: str, one: PushResult) -> dict[str, Any]:
-    record = one.record
-    done = record.details() if record is not None else {}
-    return {
-        "id": one.source_id,
-        "name": (record.source_display if record is not None else "") or name,
-        "status": record.status if record is not None else "success" if one.counted and not one.problem else "waiting",
-        "action": record.action if record is not None else "",
-        "reason": (record.reason if record is not None else "") or _problem(app, one),
-        "changeId": record.change_id if record is not None else "",
-        "targetId": record.target_id if record is not None else "",
-        "provisioningSteps": done.get("steps", []),
-        "modifiedProperties": done.get("modifiedProperties", []),
-        "errorInformation": done.get("errorInformation"),
-    }
-
-
-def _problem(app: str, one: PushResult) -> str:
-    """Why the object has no log record; "" if there was nothing to record."""
-    return one.problem or ("" if one.counted else f"Not done yet. See why: lockstep status {app}")
 
 
 def _printable(line: str) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import click
-import orjson
 
 from lockstep.actions import mappings
 from lockstep.actions import settings as actions
 from lockstep.actions.mappings import ScopeCounts
+from lockstep.actions.rows.configuration import ScopeDecisionJson, scope_counts_json, scope_decision_json
+from lockstep.actions.rows.plans import EffectJson
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_consented, some
 from lockstep.cli.output import Output, hint, output_option, safe
@@ -18,7 +18,6 @@ from lockstep.cli.scope_text import Filters, filters_given
 from lockstep.cli.session import run
 from lockstep.configuration.document.filter_text import filter_text
 from lockstep.configuration.rules import Scope
-from lockstep.engine.decisions.scope import ScopeDecision
 from lockstep.engine.records import ObjectKind
 from lockstep.wording import counted
 
@@ -109,16 +108,16 @@ def test(
                 context, app, user or group, kind=kind, filters=filters, scope=scope_tried
             )
         )
-        row = _decision(name, decision)
+        row = scope_decision_json(name, decision)
         output.one(row, text=[safe(line) for line in _decision_lines(row)])
         return
     counts = run(lambda context: mappings.count_scope(context, app, filters=filters, scope=scope_tried))
-    output.one(_counts(app, counts), text=_count_lines(counts))
+    output.one(scope_counts_json(app, counts), text=_count_lines(counts))
     if counts.leavers:
         hint(f"They have an account and would lose it: {some(counts.leavers)}")
 
 
-def _show(app: str, found: str, filters: Filters, output: Output, effects: Sequence[dict[str, Any]] = ()) -> None:
+def _show(app: str, found: str, filters: Filters, output: Output, effects: Sequence[EffectJson] = ()) -> None:
     who = "Everybody" if found == "all" else "Assigned people and groups"
     lines = [f"{who}, {'narrowed by ' + counted(len(filters), 'scoping filter') if filters else 'no scoping filter'}"]
     lines += [f"  {safe(filter_text(one))}" for one in filters]
@@ -126,35 +125,10 @@ def _show(app: str, found: str, filters: Filters, output: Output, effects: Seque
     output.one(row | ({"effects": list(effects)} if effects else {}), text=lines)
 
 
-def _decision(name: str, decision: ScopeDecision) -> dict[str, Any]:
-    judged = orjson.loads(decision.details.get("ScopeEvaluationResult", "{}"))
-    return {
-        "name": name,
-        "inScope": decision.in_scope,
-        "cause": decision.cause,
-        "reason": decision.reason.text,
-        "nextStep": decision.reason.next_step,
-        "clauses": [{"clause": clause, "passed": passed} for clause, passed in judged.items()],
-    }
-
-
-def _decision_lines(row: dict[str, Any]) -> list[str]:
+def _decision_lines(row: ScopeDecisionJson) -> list[str]:
     lines = [f"{row['name']} is {'IN SCOPE' if row['inScope'] else 'NOT IN SCOPE'}: {row['reason']}"]
     lines += [f"  {'ok' if one['passed'] else 'FAIL':<5} {one['clause']}" for one in row["clauses"]]
     return lines + ([row["nextStep"]] if row["nextStep"] else [])
-
-
-def _counts(app: str, counts: ScopeCounts) -> dict[str, Any]:
-    return {
-        "application": app,
-        "people": counts.people,
-        "inScope": counts.in_scope,
-        "unassigned": counts.unassigned,
-        "filtered": counts.filtered,
-        "leaving": len(counts.leavers),
-        "leavers": list(counts.leavers),
-        "alreadyOut": counts.already_out,
-    }
 
 
 def _count_lines(counts: ScopeCounts) -> list[str]:

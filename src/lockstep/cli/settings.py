@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from lockstep.actions import settings as actions
+from lockstep.actions.rows.configuration import settings_json
+from lockstep.actions.rows.plans import EffectJson
 from lockstep.actions.settings import SettingsView
 from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Output, hint, output_option, safe
@@ -64,40 +66,19 @@ def settings(app: str, yes: bool, output: Output, **given: Any) -> None:
     """
     changes = {key: value for key, value in given.items() if value is not None}
     changes |= changes.pop("deletion_threshold", {})
-    effects: list[dict[str, Any]] = []
+    effects: list[EffectJson] = []
     if changes.keys() & actions.CONCERN_PEOPLE:
         view, effects = run_consented(lambda context: actions.change_settings(context, app, **changes), yes=yes)
     elif changes:
         view = run(lambda context: actions.change_settings(context, app, **changes))
     else:
         view = run(lambda context: actions.show_settings(context, app))
-    output.one(_row(view) | ({"effects": effects} if effects else {}), text=_lines(view))
+    output.one(
+        settings_json(view, interval=length_text(view.interval) or None) | ({"effects": effects} if effects else {}),
+        text=_lines(view),
+    )
     if note := mail_note(email=view.notification_email, on_failure=view.email_on_failure):
         hint(f"note: {note}")
-
-
-def _row(view: SettingsView) -> dict[str, Any]:
-    return {
-        "application": view.app,
-        "mode": view.mode,
-        "status": view.status,
-        "scope": view.scope,
-        "notificationEmail": view.notification_email,
-        "emailOnFailure": view.email_on_failure,
-        "mailIsSent": False,
-        "interval": length_text(view.interval) or None,
-        "nestedGroups": view.nested_groups,
-        "deletionThreshold": view.deletion_threshold,
-        "deletionThresholdPercent": view.deletion_percent,
-        "guards": {
-            "privilegeGrants": view.guards.privilege_grants,
-            "matchingValues": view.guards.matching_values,
-            "emptiedAttributes": view.guards.emptied_attributes,
-            "percent": view.guards.percent,
-        },
-        "membersPerPatch": view.members_per_patch,
-        "version": view.version,
-    }
 
 
 def _lines(view: SettingsView) -> list[str]:

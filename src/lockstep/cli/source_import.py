@@ -10,7 +10,8 @@ import click
 
 from lockstep.actions import sources as actions
 from lockstep.actions.context import Context
-from lockstep.actions.sources import IntakeGuard, IntakeOptions, PassKind, PassResult, counts_of
+from lockstep.actions.rows.records import pass_json
+from lockstep.actions.sources import IntakeGuard, IntakeOptions, PassKind, PassResult
 from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
@@ -89,7 +90,7 @@ def import_(
     name, results = run(work, label="Looking" if dry_run else "Importing", creates=not dry_run)
     text = [_summary(one, is_rehearsal=dry_run) for one in results]
     text += [line for one in results for line in _names(one, everybody=dry_run)]
-    output.one({"source": name, "dryRun": dry_run, "passes": [_row(one) for one in results]}, text=text)
+    output.one({"source": name, "dryRun": dry_run, "passes": [pass_json(one) for one in results]}, text=text)
     _explain(name, results, is_rehearsal=dry_run)
     if dry_run:
         hint("Nothing changed.")
@@ -122,27 +123,6 @@ def _names(result: PassResult, *, everybody: bool) -> Iterator[str]:
         name = one.name if one.display == one.name else f"{one.name}  {one.display}"
         changed = f"  ({', '.join(one.changed)})" if one.changed else ""
         yield safe(f"  {_SIGNS[one.what]} {one.what:<9} {name}{changed}")
-
-
-def _row(result: PassResult) -> dict[str, Any]:
-    return {
-        "kind": str(result.kind),
-        **counts_of(result),
-        "badRows": _bad(result),
-        "notes": list(result.notes),
-        "changes": [
-            {"what": one.what, "name": one.name, "displayName": one.display, "changed": list(one.changed)}
-            for one in result.movements
-        ],
-        "renamings": [
-            {"name": one.old_name, "newName": one.new_name, "newKey": one.new_key, "employeeId": one.employee_id}
-            for one in result.renamings
-        ],
-    }
-
-
-def _bad(result: PassResult) -> list[dict[str, Any]]:
-    return [{"line": row.line, "column": row.column, "reason": row.reason, "key": row.key} for row in result.bad_rows]
 
 
 def _explain(name: str, results: Sequence[PassResult], *, is_rehearsal: bool) -> None:

@@ -13,6 +13,7 @@ from lockstep.actions import source_decisions as decisions
 from lockstep.actions import source_keys as keys
 from lockstep.actions import sources as actions
 from lockstep.actions.context import Context
+from lockstep.actions.rows.records import source_details_json, source_json
 from lockstep.actions.source_decisions import RENAMING
 from lockstep.actions.sources import SourceView
 from lockstep.cli import SuggestingGroup
@@ -21,7 +22,7 @@ from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.source_import import import_
 from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
-from lockstep.cli.times import LENGTH, iso, length_text, local_stamp, local_time
+from lockstep.cli.times import LENGTH, length_text, local_stamp, local_time
 from lockstep.engine.rules.durations import print_duration
 from lockstep.errors import EXIT_CODES, Kind
 from lockstep.sources.registry import SHORTEST_INTERVAL
@@ -108,7 +109,9 @@ def list_(output: Output) -> None:
         Column("displayName", "Display name", is_wide=True),
     ]
     output.many(
-        [_row(view) for view in views], columns, empty="No source yet. Add one: lockstep sources import people.csv"
+        [source_json(view) for view in views],
+        columns,
+        empty="No source yet. Add one: lockstep sources import people.csv",
     )
 
 
@@ -263,11 +266,7 @@ def remove(name: str, with_objects: bool, yes: bool, output: Output) -> None:
 def _show(name: str, output: Output) -> SourceView:
     view = run(lambda context: actions.show_source(context, name))
     held = run(lambda context: decisions.who_is_held(context, name)) if view.holds else {}
-    row = _row(view) | {
-        "config": dict(view.source.config),
-        "keys": (view.source.watermark or {}).get("keys", {}),
-        "held": held,
-    }
+    row = source_details_json(view, held)
     lines = [
         f"{view.source.name}  {view.source.kind}",
         f"  people   {view.counts['people']:,}",
@@ -296,17 +295,3 @@ def _reading_lines(view: SourceView) -> Iterator[str]:
         yield f"  next     {local_stamp(view.next_read_at)}, then every {length_text(view.every)}, while a worker runs"
     elif view.source.config.get("files"):
         yield "  next     by hand only; --every makes a worker import it"
-
-
-def _row(view: SourceView) -> dict[str, Any]:
-    return {
-        "name": view.source.name,
-        "kind": view.source.kind,
-        "displayName": view.source.display_name,
-        "people": view.counts["people"],
-        "groups": view.counts["groups"],
-        "waiting": "; ".join(hold.reason for hold in view.holds),
-        "readAt": iso(view.read_at),
-        "nextReadAt": iso(view.next_read_at),
-        "failure": view.failure,
-    }

@@ -16,11 +16,12 @@ import click
 from lockstep.actions import status as actions
 from lockstep.actions.context import Context
 from lockstep.actions.health import HealthFinding, failing_sources
+from lockstep.actions.rows.provisioning import cycle_json, status_json
 from lockstep.actions.status import Cycle, JobStatus
 from lockstep.cli.output import Column, Output, hint, output_option, safe
-from lockstep.cli.provision import counts_text, cycle_row
+from lockstep.cli.provision import counts_text
 from lockstep.cli.session import run
-from lockstep.cli.times import iso, local_stamp, local_time, stamp
+from lockstep.cli.times import local_stamp, local_time, stamp
 from lockstep.engine.decisions.headline import worst_exit_code
 from lockstep.wording import counted
 
@@ -77,7 +78,7 @@ def cycles(app: str, limit: int, output: Output) -> None:
     """
     found = run(lambda context: actions.list_cycles(context, app, limit=limit))
     is_table = output.form in ("table", "wide", "csv", "markdown")
-    rows = [cycle_row(cycle) | (_cycle_texts(cycle) if is_table else {}) for cycle in found]
+    rows = [cycle_json(cycle) | (_cycle_texts(cycle) if is_table else {}) for cycle in found]
     output.many(rows, _CYCLE_COLUMNS, name="id", empty=f"No cycle yet. Start one: lockstep start {app}")
 
 
@@ -100,43 +101,11 @@ async def _watch(
 
 def _show(found: Sequence[JobStatus], app: str | None, output: Output) -> None:
     if app:
-        output.one(_row(found[0]), text=_lines(found[0]))
+        output.one(status_json(found[0]), text=_lines(found[0]))
         return
     is_table = output.form in ("table", "wide", "csv", "markdown")
-    rows = [_row(one) | (_texts(one) if is_table else {}) for one in found]
+    rows = [status_json(one) | (_texts(one) if is_table else {}) for one in found]
     output.many(rows, _COLUMNS, name="application", empty="No application yet. Add one: lockstep apps add documo")
-
-
-def _row(one: JobStatus) -> dict[str, Any]:
-    done, total, phase = one.progress
-    return {
-        "application": one.app,
-        "displayName": one.display_name,
-        "job": one.job,
-        "code": one.code,
-        "standing": one.headline.standing.value,
-        "sentence": one.sentence,
-        "nextStep": one.headline.next_step,
-        "worker": one.has_worker,
-        "progress": {"done": done, "total": total, "phase": phase} if one.running else None,
-        "runningCycle": cycle_row(one.running) if one.running else None,
-        "lastCycle": cycle_row(one.last) if one.last else None,
-        "links": dict(one.links),
-        "waiting": one.waiting,
-        "failing": one.escrowed,
-        "failingLeavers": one.backlog.leavers,
-        "scheduled": one.backlog.scheduled,
-        "slowed": one.backlog.slowed,
-        "held": one.held,
-        "rejected": one.rejected,
-        "maybeCreated": one.maybe_created,
-        "nextCycleDateTime": iso(one.next_cycle_at),
-        "steadyDateTime": iso(one.steady_at),
-        "quarantine": one.quarantine,
-        "trouble": one.trouble,
-        "notKept": list(one.not_kept),
-        "unverifiedGroups": one.unverified_groups,
-    }
 
 
 def _texts(one: JobStatus) -> dict[str, Any]:

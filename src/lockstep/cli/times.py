@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from lockstep.actions.rows.times import iso as iso
 from lockstep.wording import read_length
 
 
@@ -76,8 +77,3 @@ def local_time(text: str) -> str:
 def local_stamp(at: datetime | None) -> str:
     """*at* for a person; "" for None."""
     return local_time(iso(at) or "")
-
-
-def iso(at: datetime | None) -> str | None:
-    """*at* for JSON."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None

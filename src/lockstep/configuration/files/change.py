@@ -42,16 +42,6 @@ class ConfigChange:
             case _:
                 return f"~ {place}: {shown(self.old)} -> {shown(self.new)}"
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "sign": self.sign.value,
-            "document": self.document,
-            "place": self.place,
-            "old": self.old,
-            "new": self.new,
-            "kept": self.is_kept,
-        }
-
 
 def shown(value: Any) -> str:
     """Format *value* on one line, shortened."""

@@ -1,0 +1,97 @@
+"""Audit entries and sources, as JSON. The provisioning log has Microsoft Graph's form: `actions.logs.as_graph`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from lockstep.actions.audit import AuditRow
+from lockstep.actions.rows.times import iso, iso_time
+from lockstep.actions.sources import PassResult, SourceView, counts_of
+
+
+class AuditJson(TypedDict):
+    number: int
+    at: str
+    actor: str
+    activity: str
+    object: str
+    before: Any
+    after: Any
+    hash: str
+
+
+class SourceJson(TypedDict):
+    name: str
+    kind: str
+    displayName: str
+    people: int
+    groups: int
+    waiting: str
+    readAt: str | None
+    nextReadAt: str | None
+    failure: str
+
+
+class SourceDetailsJson(SourceJson):
+    config: Mapping[str, Any]
+    keys: Mapping[str, Any]
+    held: Mapping[str, Sequence[str]]
+
+
+def audit_json(entry: AuditRow) -> AuditJson:
+    return {
+        "number": entry.seq,
+        "at": iso_time(entry.at),
+        "actor": entry.actor,
+        "activity": entry.activity,
+        "object": entry.object,
+        "before": entry.before,
+        "after": entry.after,
+        "hash": bytes(entry.hash).hex(),
+    }
+
+
+def source_json(view: SourceView) -> SourceJson:
+    return {
+        "name": view.source.name,
+        "kind": view.source.kind,
+        "displayName": view.source.display_name,
+        "people": view.counts["people"],
+        "groups": view.counts["groups"],
+        "waiting": "; ".join(hold.reason for hold in view.holds),
+        "readAt": iso(view.read_at),
+        "nextReadAt": iso(view.next_read_at),
+        "failure": view.failure,
+    }
+
+
+def source_details_json(view: SourceView, held: Mapping[str, Sequence[str]]) -> SourceDetailsJson:
+    return {
+        **source_json(view),
+        "config": dict(view.source.config),
+        "keys": (view.source.watermark or {}).get("keys", {}),
+        "held": held,
+    }
+
+
+def pass_json(result: PassResult) -> dict[str, Any]:
+    """The result of one pass over a source."""
+    return {
+        "kind": str(result.kind),
+        **counts_of(result),
+        "badRows": [
+            {"line": row.line, "column": row.column, "reason": row.reason, "key": row.key} for row in result.bad_rows
+        ],
+        "notes": list(result.notes),
+        "changes": [
+            {"what": one.what, "name": one.name, "displayName": one.display, "changed": list(one.changed)}
+            for one in result.movements
+        ],
+        "renamings": [
+            {"name": one.old_name, "newName": one.new_name, "newKey": one.new_key, "employeeId": one.employee_id}
+            for one in result.renamings
+        ],
+    }
