@@ -39,7 +39,7 @@ def exit_code_of(command: Callable[[], object], *, program: str) -> int:
     except BrokenPipeError:
         from lockstep.process.bug_report import forget_output
 
-        forget_output()  # nobody reads any more: no word about it
+        forget_output()  # the reader has closed the pipe: print nothing
         return 0
     except Exception as fault:
         from lockstep.process.bug_report import as_error, forget_output  # most runs never need them

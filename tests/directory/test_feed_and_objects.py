@@ -1,4 +1,4 @@
-"""Whole objects for decisions, and the end of a life."""
+"""Complete objects for decisions, and how an object is purged."""
 
 from __future__ import annotations
 

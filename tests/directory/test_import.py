@@ -1,4 +1,4 @@
-"""What a pass does to the directory."""
+"""The effects of a pass on the directory."""
 
 from __future__ import annotations
 

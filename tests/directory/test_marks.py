@@ -1,4 +1,4 @@
-"""Who is dirty after what, and in which lane."""
+"""Which objects a change marks dirty, and in which lane."""
 
 from __future__ import annotations
 

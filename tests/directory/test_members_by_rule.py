@@ -1,4 +1,4 @@
-"""Groups whose members a rule decides: followed in the very transaction that changes somebody."""
+"""Groups whose members are decided by a rule, which follows every change in the same transaction."""
 
 from __future__ import annotations
 

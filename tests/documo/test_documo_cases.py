@@ -135,7 +135,7 @@ async def test_put_after_active_was_removed_leaves_a_disabled_member_disabled(ap
     replaced = await api.send("PUT", f"/Users/{user}", {**put["PUT"], "userName": "a@f.test"})
 
     assert removed.status == 200
-    assert user in found[0] and user not in found[1], "whoever is disabled is found as such"
+    assert user in found[0] and user not in found[1], "a disabled member is found as such"
     assert (replaced.status, replaced.body["active"]) == (200, False)
 
 

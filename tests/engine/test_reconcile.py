@@ -1,4 +1,4 @@
-"""Who may own an account that no link names."""
+"""Suggested owners of an account without a link."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is in scope: operators, groups of conditions, assignment, and what the log says of it."""
+"""Who is in scope: operators, groups of conditions, assignment, and the log entries."""
 
 from __future__ import annotations
 

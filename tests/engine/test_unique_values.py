@@ -1,4 +1,4 @@
-"""Values that nobody in the application has yet."""
+"""Values that are not yet in use in the application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gallery: what it offers, and how a mistake in an entry is told."""
+"""The gallery: its entries, and how a mistake in an entry is reported."""
 
 from __future__ import annotations
 

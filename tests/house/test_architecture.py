@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md is true where a machine can tell: what it names is there, and no room is left out."""
+"""ARCHITECTURE.md is true as far as a machine can check: what it names exists, and every room is in it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def rooms_in_the_tree(product: str) -> set[str]:
 
 
 def rooms_named(product: str) -> set[str]:
-    """The first words of the lines below the product's own, and every `name.py` in them."""
+    """The first words of the lines below the line of the product, and every `name.py` in them."""
     assert ROOMS is not None
     _, _, below = ROOMS[1].partition(f"src/{product}/\n")
     lines = re.match(r"(?: +.*\n)*", below)
@@ -66,7 +66,7 @@ def rooms_named(product: str) -> set[str]:
 
 
 def defined_in(file: Path) -> set[str]:
-    """The functions and classes of *file*, and the constants of the module."""
+    """The functions and classes of *file*, and the module's constants."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     named = {
         node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)

@@ -1,4 +1,4 @@
-"""Caches: how many entries they may have, and that no text of a client's choosing fills them."""
+"""Caches: their maximum number of entries, and that clients cannot fill them with texts of their choice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command that a text or a page of ours names exists, with the options that it is named with."""
+"""Every command that a text or page names exists, with the options that it is shown with."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ NAMED = re.compile(
     r"(?P<words>(?:lockstep|documo)(?: [^`\n;]+)?)",
     re.MULTILINE,
 )
-HOLE = "HOLE"  # what an f-string fills in
+HOLE = "HOLE"  # a placeholder of an f-string
 NO_COMMANDS = {"documo changes"}  # the name of a database connection
 NO_COMMAND = re.compile(r"documo initial cycle")  # a line of progress
 
 
 def texts_of(file: Path) -> Iterator[tuple[int, str]]:
-    """Each string literal with its line. What an f-string fills in is a hole."""
+    """Each string literal with its line. The placeholders of an f-string become gaps."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
@@ -43,7 +43,7 @@ def texts_of(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def commands_in(text: str) -> Iterator[list[str]]:
-    """The commands that *text* names, in words."""
+    """The commands that *text* names, each as its words."""
     for found in NAMED.finditer(text):
         line = re.split(r" [<>|&#] ?|\.\s|\.$| \(|\)|   +|, (?!\.)", found["words"])[0]
         try:
@@ -61,7 +61,7 @@ def alternatives(words: list[str]) -> Iterator[list[str]]:
 
 
 def complaint(words: list[str]) -> str:
-    """What is wrong with a command, or nothing."""
+    """What is wrong with a command, or ""."""
     command, rest = TREES[words[0]], words[1:]
     known = {"--help", "-h"}
     while True:

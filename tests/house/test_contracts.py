@@ -1,6 +1,6 @@
-"""Every contract bites: a violation planted in a copy of the source turns it red, and the report names the line that was planted.
+"""Every contract bites: a violation planted in a copy of the source turns it red, and the report names the planted line.
 
-A green contract proves nothing by itself; it may name a room that was renamed, or leave out the module that matters.
+A green contract proves nothing by itself: it may name a room that was renamed, or omit the module that matters.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PURE_ROOMS = ("src/lockstep/engine", "src/lockstep/scim", "src/lockstep/configuration")
-# What the pure rooms may import from outside the product. Whatever is not listed is refused, known to be harmful or not.
+# What the pure rooms may import from outside the product. Everything else is refused, harmful or not.
 # fmt: off
 PURE_IMPORTS = frozenset({
     "__future__", "base64", "binascii", "calendar", "collections", "contextlib", "copy", "dataclasses", "datetime", "difflib", "enum",
@@ -45,7 +45,7 @@ class Plant:
 
 
 IMPORTS = [
-    # One way, and every room has its floor.
+    # The layers.
     Plant("lockstep-layers", "lockstep.storage.planted_settings", "lockstep.settings"),
     Plant("lockstep-layers", "lockstep.engine.planted_storage", "lockstep.storage.people"),
     Plant("lockstep-layers", "lockstep.engine.planted_ports", "lockstep.ports"),
@@ -63,7 +63,7 @@ IMPORTS = [
     Plant("doors", "lockstep.cli.planted_storage", "lockstep.storage.people"),
     Plant("doors", "lockstep.cli.planted_sync", "lockstep.sync.drain.drain"),
     Plant("doors", "lockstep.cli.up.planted_directory", "lockstep.directory.intake"),
-    # What knows nothing of each other.
+    # Packages that know nothing of each other.
     Plant("adapters", "lockstep.sources.planted_targets", "lockstep.targets.scim_target"),
     Plant("adapters", "lockstep.gallery.planted_sources", "lockstep.sources.registry"),
     Plant("documo-knows", "documo.store.planted_engine", "lockstep.engine.records"),
@@ -79,7 +79,7 @@ IMPORTS = [
     Plant("pure-core", "lockstep.scim.planted_psycopg", "psycopg"),
     Plant("pure-core", "lockstep.engine.planted_vault", "lockstep.vault"),
 ]
-# The pure core, by function: the module may be imported, this of it may not be used.
+# The pure core, by function: the module may be imported, but these functions may not be used.
 CALLS = {
     "now": "from datetime import UTC, datetime\n\nVALUE = datetime.now(UTC)\n",
     "now_by_module": "import datetime as dt\n\nVALUE = dt.datetime.now(dt.UTC)\n",
@@ -122,7 +122,7 @@ def strange_imports(root: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source with every violation planted in it."""
+    """A copy of the source with every violation planted in it."""
     root = tmp_path_factory.mktemp("planted")
     shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", root)
@@ -139,7 +139,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(copy: Path) -> dict[str, str]:
-    """What import-linter says of the copy: the section of each broken contract, by its id."""
+    """Import-linter's report on the copy: the section of each broken contract, by its id."""
     ran = subprocess.run(
         [
             sys.executable,

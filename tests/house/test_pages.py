@@ -16,7 +16,7 @@ FENCED = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 
 
 def links_of(page: Path) -> list[tuple[Path, str]]:
-    """The files that *page* links to in this repository, each with the anchor or an empty text."""
+    """The files in this repository that *page* links to, each with its anchor or ""."""
     prose = FENCED.sub("", page.read_text(encoding="utf-8"))
     targets = [found for found in re.findall(r"\]\(([^)\s]+)\)", prose) if "://" not in found]
     return [

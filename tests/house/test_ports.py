@@ -1,4 +1,4 @@
-"""What the ports ask of an adapter: only what it has to do."""
+"""What the ports require of an adapter, and nothing more."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Records are types, and nothing branches on what is written for people.
+"""Records are types, and nothing branches on text that is written for people.
 
-What storage is given has a dataclass with one builder, so a new column is a new field that the type checker follows. Codes, texts and
-the stored error say why something is so; what happens next stands in fields of their own.
+What storage receives is a dataclass with one builder, so a new column is a new field that the type checker follows. Codes, texts and the
+stored error say why something is so; separate fields say what happens next.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RECORDING = {
     "storage/unkept.py": {"note_kept", "note_missing"},
 }
 FOR_PEOPLE = {"code", "text", "last_error"}
-# Comparisons from before this rule, as file and number. Take out what you mend; add nothing.
+# Comparisons older than this rule, by file. Remove what you mend; add nothing.
 ALLOWED: dict[str, int] = {
     "engine/decisions/safeguards.py": 1,
     "engine/rules/generated.py": 2,
@@ -82,7 +82,7 @@ def is_for_people(node: ast.expr) -> bool:
 
 
 def branches(tree: ast.Module) -> int:
-    """How many comparisons look at a code, a text or a stored error. Whether there is one at all may be asked."""
+    """How many comparisons test a code, a text or a stored error. Testing whether there is one is allowed."""
     return sum(
         any(map(is_for_people, (node.left, *node.comparators)))
         and not all(isinstance(one, ast.Constant) and one.value is None for one in node.comparators)

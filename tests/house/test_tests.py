@@ -1,4 +1,4 @@
-"""How tests are written: they import each other by their whole names, and never compare a clock with a number."""
+"""How tests are written: they import each other by full names, and never compare a clock reading with a number."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_no_fixture_is_written_twice_for_rooms_that_could_share_it() -> None:
 
 
 CLOCKS = ("time.monotonic()", "time.perf_counter()", "time.time()")
-# Tests of pauses, which ask that enough time has passed: a slow machine does not fail them. The others are to be mended.
+# Tests of pauses, which require a minimum time: a slow machine does not fail them. The others must be mended.
 MEASURED = {
     "documo/test_documo_testing.py": 1,
     "sync/test_sync_turns.py": 3,

@@ -1,4 +1,4 @@
-"""What every file of the tree must keep to. Read from git, so that what is ignored does not count."""
+"""Rules for every file of the tree. The list comes from git, so ignored files do not count."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [ROOT / name for name in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).split("\n") if name]
-# Written in pieces, so that this file does not hold what it looks for.
+# Written in pieces, so that this file does not contain what it searches for.
 REGISTRY_HOSTS = re.compile(
     "|".join(
         [
@@ -25,7 +25,7 @@ REGISTRY_HOSTS = re.compile(
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(" + "work|fa" + r"rm)/")
 BUILT = re.compile(r"\.(min\.(js|css)|bundle\.js|map|woff2?|ttf|whl|so|dll|exe|jar|pyc)$")
 UNFINISHED = re.compile(r"\b(TO" + "DO|FIX" + "ME|XX" + r"X)\b")
-# The habit is 300 lines for a file and 50 for a function; so many are longer today, and none may be longer than the limit.
+# The habit is 300 lines per file and 50 per function; this many are longer today, and none may exceed the limit.
 HABIT_LINES, MOST_LINES, LONG_FILES = 300, 350, 19
 HABIT_FUNCTION_LINES, MOST_FUNCTION_LINES, LONG_FUNCTIONS = 50, 60, 3
 
@@ -62,7 +62,7 @@ def test_nothing_is_left_for_later_in_the_code() -> None:
 
 
 def test_files_and_functions_of_the_product_stay_readable() -> None:
-    """How many are longer than the habit may only fall: lower LONG_FILES and LONG_FUNCTIONS when you shorten one."""
+    """The number of exceptions may only fall: lower LONG_FILES and LONG_FUNCTIONS when you shorten one."""
     files, functions = [], []
     for name, text in texts():
         if name.suffix != ".py" or name.parts[0] != "src":
@@ -100,7 +100,7 @@ def test_every_requirement_is_pinned_with_a_hash_and_no_index() -> None:
 
 
 def test_migrations_are_one_chain() -> None:
-    """Two of one number would leave every database at the older of them."""
+    """With two revisions of one number, every database would stay at the older one."""
     for folder in ("src/lockstep/storage/migrations/versions", "src/documo/migrations/versions"):
         found = [
             (name.group(1), before.group(1) if before else "")
@@ -113,7 +113,7 @@ def test_migrations_are_one_chain() -> None:
 
 
 def test_every_case_is_run_by_a_test() -> None:
-    """A case is named in a test, or falls under a pattern that one reads (`csv-05*`, `documo-*`)."""
+    """A test names the case, or reads a pattern that it matches (`csv-05*`, `documo-*`)."""
     tests = "\n".join(text for name, text in texts() if name.parts[0] == "tests" and name.suffix == ".py")
     cases = [file for file in FILES if file.parent == ROOT / "tests" / "cases"]
 

@@ -1,4 +1,4 @@
-"""Nothing is defined that the product never names again: what only a test calls is not part of the product."""
+"""Every definition is used by the product itself: code that only a test calls is not part of the product."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 NAME = re.compile(r"\b[A-Za-z_]\w*\b")
-# Called by somebody other than our own source.
+# Called by code other than ours.
 CALLED_FROM_OUTSIDE = {
     "compile_text": "the meaning of a filter, with which tests compare Documo's SQL",
     "documented": "scripts/generate_settings_reference.py",
@@ -23,7 +23,7 @@ CALLED_FROM_OUTSIDE = {
 
 
 def defined(tree: ast.Module) -> list[str]:
-    """Functions, methods and classes that nothing registers by a decorator, and the constants of a module."""
+    """Functions, methods and classes that no decorator registers, and the constants of a module."""
     found = []
     for node in ast.walk(tree):
         if (
@@ -39,7 +39,7 @@ def defined(tree: ast.Module) -> list[str]:
 
 
 def _is_plain(decorator: ast.expr) -> bool:
-    """Whether *decorator* says how a thing is called and leaves it to others to call it."""
+    """Whether *decorator* only changes how something is called and does not register it."""
     name = ast.unparse(decorator).partition("(")[0].rpartition(".")[2]
     return name in ("property", "cached_property", "staticmethod", "classmethod", "asynccontextmanager", "contextmanager",
                     "lru_cache", "cache", "wraps", "override")  # fmt: skip

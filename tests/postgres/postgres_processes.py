@@ -1,4 +1,4 @@
-"""A process that uses a server, seen from the test, and waiting for what it brings about."""
+"""A process that uses a server, as the test sees it, and waiting for its effects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass
 class Holder:
-    """A process that uses the server of a folder, and what it saw."""
+    """A process that uses the server of a folder, and what it reported."""
 
     process: subprocess.Popen[str]
 
@@ -30,7 +30,7 @@ class Holder:
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
-    """Return as soon as *condition* holds; fail when it does not in time."""
+    """Return as soon as *condition* holds; fail if it does not hold in time."""
     give_up_at = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < give_up_at, "it did not happen in time"

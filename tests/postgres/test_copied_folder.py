@@ -1,4 +1,4 @@
-"""A copy of a data folder is a folder of its own: nothing that it records about places and processes touches the original."""
+"""A copy of a data folder is independent: the places and processes that it records never lead to the original."""
 
 from __future__ import annotations
 

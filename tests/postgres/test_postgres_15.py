@@ -1,4 +1,4 @@
-"""Everything that talks to PostgreSQL, once more on the oldest version that may be named."""
+"""Everything that uses PostgreSQL, once more on the oldest supported version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our own server: where it lives, who may enter, who shares it."""
+"""The embedded server: where it lives, who may access it, who shares it."""
 
 from __future__ import annotations
 

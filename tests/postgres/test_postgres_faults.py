@@ -1,4 +1,4 @@
-"""Kills, leftovers and strangers: what was committed stays, and the next start finds its way."""
+"""Kills, leftovers and unrelated processes: committed data stays, and the next start succeeds."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_killed_server_that_nobody_has_reaped_does_not_keep_the_next_from_starti
 def test_start_that_is_killed_half_way_leaves_a_folder_that_starts(
     data_folder: Path, hold: Callable[..., Holder], written_bytes: int, fast: Options
 ) -> None:
-    """The moments: before anything, while the cluster is being made, and after it is on record."""
+    """The moments: before anything, while the cluster is being created, and after it was recorded."""
     holder = hold(data_folder)
     wait_until(lambda: sum(file.stat().st_size for file in data_folder.glob("postgres.*")) >= written_bytes)
     holder.process.kill()

@@ -21,7 +21,7 @@ CANARY = "canary-7f3a"
 
 @pytest.fixture
 def old_server_port() -> Iterator[int]:
-    """A server that says of itself that it is PostgreSQL 14."""
+    """A server that claims to be PostgreSQL 14."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def message(kind: bytes, body: bytes) -> bytes:

@@ -1,6 +1,6 @@
-"""What the SCIM tests share: tables, the standard's resource types, and strategies for filters, paths and resources.
+"""Shared by the SCIM tests: tables, the standard resource types, and strategies for filters, paths and resources.
 
-Strategies make only what a store could hold: validated resources in declared spelling.
+Strategies generate only what a store could hold: validated resources in declared spelling.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
 def rows(name: str) -> list[dict[str, Any]]:
-    """The cases of a table, one JSON object a line."""
+    """The cases of a table, one JSON object per line."""
     return [orjson.loads(line) for line in (HERE / "cases" / f"{name}.jsonl").read_bytes().splitlines() if line.strip()]
 
 
 def golden(name: str) -> Any:
-    """An example of an RFC."""
+    """An example from an RFC."""
     return orjson.loads((HERE / "golden" / f"{name}.json").read_bytes())
 
 
@@ -89,7 +89,7 @@ def _plural(value: st.SearchStrategy[Any], types: list[str]) -> st.SearchStrateg
 
 @st.composite
 def users(draw: st.DrawFn) -> dict[str, Any]:
-    """A stored user, at most one value of each attribute primary."""
+    """A stored user; at most one value of each attribute is primary."""
     body: dict[str, Any] = draw(
         st.fixed_dictionaries(
             {"schemas": st.just([USER_URN]), "userName": words.filter(lambda w: w.strip() != "")},

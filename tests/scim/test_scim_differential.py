@@ -1,4 +1,4 @@
-"""Ours against scim2_models, an implementation that we did not write; every difference is named with its RFC sentence."""
+"""Our SCIM functions against scim2_models, an independent implementation; every difference is listed with its sentence of the RFC."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.scim.scim_cases import ENTERPRISE, USER, addresses, users, words
 
 OracleUser = User[EnterpriseUser]
 
-# What we do otherwise, and the sentence that says so. The strategies below stay away from these places.
+# Where we differ, with the sentence of the RFC. The strategies below avoid these cases.
 DIFFERENCES = {
     "ne on a multi-valued attribute": (
         "RFC 7644, 3.4.2.2: 'the filter matches if any of the values of the specified attribute match': "
@@ -109,7 +109,7 @@ def _theirs(resource: dict[str, Any], items: list[dict[str, Any]]) -> tuple[str,
 
 
 def _comparable(resource: Any) -> Any:
-    """Without `schemas`, values that are empty, and `primary: false`, which is the default."""
+    """Without `schemas`, empty values, and `primary: false`, which is the default."""
     if isinstance(resource, dict):
         parts = {key: _comparable(item) for key, item in resource.items() if key not in ("schemas", "meta")}
         return {
@@ -133,7 +133,7 @@ def _same_type_and_value_twice(resource: dict[str, Any]) -> bool:
 
 
 def _makes_several_primary(resource: dict[str, Any], item: dict[str, Any]) -> bool:
-    """Whether the operation gives `primary: true` to every one of several values that its filter selects."""
+    """Whether the operation sets `primary: true` on several values that its filter selects."""
     selected = re.fullmatch(r'(\w+)\[type eq "(\w+)"\]', item.get("path", ""))
     if selected is None or not isinstance(item.get("value"), dict) or not item["value"].get("primary"):
         return False

@@ -1,4 +1,4 @@
-"""Whatever arrives, the answer is a result or a ScimError with a SCIM body: no other exception leaves this room."""
+"""For every input the answer is a result or a ScimError with a SCIM body: no other exception leaves this package."""
 
 from __future__ import annotations
 

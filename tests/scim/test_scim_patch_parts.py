@@ -1,4 +1,4 @@
-"""What a PATCH may leave of a complex value."""
+"""Which parts of a complex value a PATCH may leave."""
 
 from __future__ import annotations
 

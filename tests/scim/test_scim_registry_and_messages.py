@@ -1,4 +1,4 @@
-"""Schemas as data, discovery, queries, lists, and the door for bytes."""
+"""Schemas as data, discovery, queries, lists, and parsing of untrusted bytes."""
 
 from __future__ import annotations
 

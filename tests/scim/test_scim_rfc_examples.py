@@ -1,4 +1,4 @@
-"""The examples of RFC 7643 and RFC 7644, by section, read and answered as the text says."""
+"""The examples of RFC 7643 and RFC 7644, by section, parsed and answered as the text says."""
 
 from __future__ import annotations
 

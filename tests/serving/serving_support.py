@@ -1,4 +1,4 @@
-"""A server with small limits, an application that tells what it got, and a client that sends bytes as they are."""
+"""A server with small limits, an application that reports the requests it got, and a client that sends raw bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENCE = 10.0  # seconds; only a test that fails waits so long
 
 @dataclass
 class Echo:
-    """Answers with what it was asked, and keeps it; *gate* holds every answer back while it is closed."""
+    """Answers with the request it received, and remembers it; while *gate* is closed no answer is sent."""
 
     largest: int = 1_000_000
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Served:
             writer.close()
 
     async def exchange(self, *sent: bytes) -> bytes:
-        """All that comes back until the server closes."""
+        """Everything received until the server closes."""
         async with self.connection() as (reader, writer):
             for part in sent:
                 writer.write(part)
@@ -93,7 +93,7 @@ def statuses(answers: bytes) -> list[int]:
 
 
 async def until(condition: Any) -> None:
-    """Wait for *condition*, which is asked again and again, to hold."""
+    """Poll until *condition* holds."""
     async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.005)

@@ -1,4 +1,4 @@
-"""Bodies: never more in memory than was agreed on, and nothing lost of what came before garbage."""
+"""Bodies: memory use stays within the limit, and nothing is lost that arrived before invalid data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of uvicorn that are nobody's but uvicorn's: another release may change them, and then somebody must look."""
+"""The private API of uvicorn that we use: a new release may change it, and then it must be reviewed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deadlines of clients that are slow or silent, room for those that are not, and the end of the server."""
+"""Deadlines for slow or silent clients, room for all others, and the shutdown of the server."""
 
 from __future__ import annotations
 

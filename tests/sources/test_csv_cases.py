@@ -1,4 +1,4 @@
-"""The files of `tests/cases`, each taken in by the real import as an administrator would: what came of it, row by row."""
+"""The files of `tests/cases`, each imported as an administrator would import it: the result, row by row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a CSV file must look like, and what happens to those that do not."""
+"""What a CSV file must look like, and how other files are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contoso, made up: the numbers that are promised, and files that come in without a flaw."""
+"""Contoso, the generated organisation: its documented size, and files that import without an error."""
 
 from __future__ import annotations
 

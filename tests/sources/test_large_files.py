@@ -1,4 +1,4 @@
-"""A hundred thousand people: fast, in bounded memory, and guarded when nearly all of them are gone."""
+"""A hundred thousand people: imported fast, in bounded memory, and guarded if nearly all of them disappear."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How files are read that differ from what we write ourselves: encodings, delimiters, titles, words, dates, pipes."""
+"""Files that differ from those we write: encodings, delimiters, titles, words, dates, pipes."""
 
 from __future__ import annotations
 

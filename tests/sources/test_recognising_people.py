@@ -1,4 +1,4 @@
-"""Who is recognised, under which key: marriages, another key column, another name for a source, and what a dry run says."""
+"""Who is recognised, and under which key: marriages, a different key column, a renamed source, and what a dry run shows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write(folder: Path, *rows: dict[str, str]) -> Path:
 
 
 async def live(hub: Hub) -> dict[str, str]:
-    """User principal name to id."""
+    """Ids of live people by user principal name."""
     rows = await hub.fetch("select user_principal_name, id::text from person where deleted_at is null")
     return {str(name): str(key) for name, key in rows}
 
@@ -262,7 +262,7 @@ async def test_source_with_an_interval_is_read_by_a_worker_when_it_is_due_and_no
         await import_source(hub.context, name)
 
     async def tick() -> list[str]:
-        """What the clock does once a minute, and a worker after it; returns the sources that it read."""
+        """The minutely schedule, and a worker after it; returns the sources that were read."""
         app = build_app(services, import_source=read)
         async with app.open_async():
             await run_schedule(services, Drive(app=app))

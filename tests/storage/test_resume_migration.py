@@ -1,4 +1,4 @@
-"""Rows of the dirty set that were written before the resume state had a column of its own go on where they were."""
+"""Dirty rows written before the resume state had its own column continue where they were."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REFUSAL = {"code": "InvalidValue", "reason": "no such member", "nextStep": "Corr
 
 @pytest.fixture
 async def before(lockstep_database: Database) -> AsyncIterator[Connection]:
-    """A database as it was before the migration, with a job."""
+    """A database before the migration, with one job."""
     pool = await open_pool(lockstep_database, max_size=1)
     async with pool.connection() as connection:
         await connection.execute("alter table dirty drop column resume")

@@ -1,4 +1,4 @@
-"""The dirty set on a real database: the order of claims, leases, and who is swept."""
+"""The dirty set on a real database: the order of claims, leases, and what the sweep finds."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ async def other(lockstep_database: Database, connection: Connection) -> AsyncIte
 
 
 async def test_renewal_waits_for_nobody_who_records(connection: Connection, other: Connection) -> None:
-    """It would hold the rows that it has for as long, and a recorder that waits for those would wait in a circle."""
+    """Waiting would keep its own rows locked, and a recorder that needs those would deadlock with it."""
     await mark(connection, 1, 2, 3)
     claims = await dirty.claim(connection, JOB, owner="me", limit=10, lease_seconds=60)
     recorded = next(one for one in claims if one.source_id == number(2))

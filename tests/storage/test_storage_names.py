@@ -1,4 +1,4 @@
-"""People and groups are found by name or id on a real database, through an index and not by reading everybody."""
+"""People and groups are found by name or id on a real database, with an index instead of a full scan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Find = Callable[..., Awaitable[Any]]
 
 @pytest.fixture
 async def connection(lockstep_database: Database) -> AsyncIterator[Connection]:
-    """A directory of many; the last ones are in the recycle bin."""
+    """A large directory; the last people are in the recycle bin."""
     pool = await open_pool(lockstep_database, max_size=1)
     async with pool.connection() as connection:
         await sources.save_source(connection, "hr", kind="csv", display_name="HR", config={})

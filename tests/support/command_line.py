@@ -1,4 +1,4 @@
-"""Commands run in this process against a Documo that answers over HTTP, from stages that are prepared once for each test process."""
+"""Commands run in this process against a Documo over HTTP, from stages that are prepared once per test process."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class DocumoThere:
         return self.url.removesuffix("/scim/v2")
 
     def users(self) -> dict[str, dict[str, Any]]:
-        """Every account that it holds, by user name, but its own administrator."""
+        """All accounts by user name, without its own administrator."""
         request = urllib.request.Request(f"{self.url}/Users?count=200", headers={"Authorization": f"Bearer {self.key}"})
         with urllib.request.urlopen(request, timeout=10) as reply:
             found = orjson.loads(reply.read())["Resources"]
@@ -71,7 +71,7 @@ class DocumoThere:
 
 @dataclass(frozen=True)
 class Installation:
-    """The databases of both products, the folders that go with them, and the key of Documo's account."""
+    """The databases of both products, their folders, and the key of Documo's account."""
 
     lockstep: Database
     documo: Database
@@ -84,7 +84,7 @@ class Installation:
         environment.setenv("NO_COLOR", "1")
 
     def connect_to(self, there: DocumoThere) -> None:
-        """Write the port on which Documo answers now where another was; nothing else changes."""
+        """Replace the stored port by the one on which Documo answers now; nothing else changes."""
         with psycopg.connect(self.lockstep.conninfo, autocommit=True) as connection:
             connection.execute("alter table credential disable trigger retry_with_new_credentials")
             connection.execute("update credential set tenant_url = %s", (there.url,))
@@ -92,7 +92,7 @@ class Installation:
 
 
 class Stages:
-    """Makes installations; a stage is built once, with the commands that an administrator types, and then copied."""
+    """Creates installations; a stage is built once, with the commands that an administrator types, and then copied."""
 
     def __init__(self, databases: Databases, new_folder: Callable[[], Path]) -> None:
         self._databases, self._new_folder = databases, new_folder
@@ -143,7 +143,7 @@ def contoso(folder: Path, there: DocumoThere) -> Iterator[Step]:
 
 
 def connected(folder: Path, there: DocumoThere) -> Iterator[Step]:
-    """Contoso, with Documo's URL and key given. Provisioning is off."""
+    """Contoso, with Documo's URL and key stored. Provisioning is off."""
     yield ("creds", "set", "documo", "--tenant-url", there.url, "--token-stdin"), f"{there.key}\n"
 
 
@@ -154,7 +154,7 @@ def started(folder: Path, there: DocumoThere) -> Iterator[Step]:
 
 
 def crew(folder: Path, there: DocumoThere) -> Iterator[Step]:
-    """Anna and Bo are assigned themselves, twelve others through the group crew. All have accounts."""
+    """Anna and Bo are assigned directly, twelve others through the group crew. All have accounts."""
     file = write_csv(folder / "more.csv", [person(name) for name in (*PEOPLE, *CREW)])
     yield ("sources", "import", str(file)), ""
     yield ("groups", "create", "crew"), ""
@@ -163,7 +163,7 @@ def crew(folder: Path, there: DocumoThere) -> Iterator[Step]:
     yield ("run", "documo", "--wait"), ""
 
 
-# Each stage: the one before it, and what is typed then.
+# Each stage: the one before it, and the commands that it adds.
 STAGES = {
     "unassigned": ("nothing", unassigned),
     "contoso": ("unassigned", contoso),

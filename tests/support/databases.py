@@ -1,4 +1,4 @@
-"""Databases of a server that tests share: empty, with the tables of a package, or a copy of another."""
+"""Databases on a shared test server: empty, with the tables of a package, or a copy of another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _numbers = count(1)
 
 
 class Databases:
-    """Makes databases and keeps them until they are dropped."""
+    """Creates databases and keeps them until they are dropped."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Databases:
         self._made: list[str] = []
 
     def __call__(self, package: str = "", *, role: str = "") -> Database:
-        """An empty database, or one with the tables of *package*, which are migrated once and then copied. *role* owns it."""
+        """An empty database, or one with the tables of *package*, migrated once and then copied. *role* owns it."""
         owner = role or ("documo" if package.startswith("documo") else "lockstep")
         if package and package not in self._templates:
             template = self._create(owner, "template0")
@@ -42,7 +42,7 @@ class Databases:
         return self._new(owner, self._templates[package] if package else "template0")
 
     def copy(self, database: Database, *, role: str) -> Database:
-        """A copy of *database*, to which nobody may be connected."""
+        """A copy of *database*, which must have no connections."""
         return self._new(role, database.name)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""A throw-away Documo as a process of its own, and Lockstep's client of it."""
+"""A throw-away Documo in a separate process, and a target for each tenant."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lockstep.vault import Secret
 
 @asynccontextmanager
 async def sandbox_targets(tenants: int = 1, *, profile: str = "strict") -> AsyncIterator[list[ScimTarget]]:
-    """The tenants of a fresh Documo, each with nothing in it."""
+    """The tenants of a fresh Documo, each empty."""
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("documo"),
         "sandbox",

@@ -1,4 +1,4 @@
-"""A hub with an application for the suites of directory, sources and actions: real tables, Contoso in a few people."""
+"""A hub with one application for the tests of directory, sources and actions: real tables and a small Contoso."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def upn(name: str) -> str:
 
 @dataclass
 class Hub:
-    """What a test works on."""
+    """What a test works with."""
 
     pool: Pool
     context: Context

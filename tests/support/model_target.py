@@ -42,7 +42,7 @@ class ModelTarget:
     # -- what tests read
 
     def people(self) -> dict[str, dict[str, Any]]:
-        """Accounts by user name; fails when one exists twice."""
+        """Accounts by user name; fails if a name exists twice."""
         found = {values["userName"].lower(): values for values in self.accounts[USER].values()}
         assert len(found) == len(self.accounts[USER]), "an account exists twice"
         return found

@@ -1,4 +1,4 @@
-"""A small world: a directory, one application with its job, and the model of the application at the other end."""
+"""A small world: a directory, one application with its job, and the model of the application."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ async def make_world(pool: Pool, target: ModelTarget, *, times: Times = FAST) ->
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
-    """Wait for *condition*, not for a time."""
+    """Wait for *condition* instead of a fixed time."""
     give_up_at = time.monotonic() + seconds
     while not await condition():
         assert time.monotonic() < give_up_at, "the condition did not come true"

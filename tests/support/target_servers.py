@@ -37,7 +37,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Server:
-    """A running server, what it was asked, and what it answers."""
+    """A running server, the requests it received, and its answers."""
 
     origin: str
     requests: list[Seen] = field(default_factory=list)
@@ -83,7 +83,7 @@ async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> Asy
 async def serving_bytes(
     talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> AsyncIterator[str]:
-    """Serve connections on the level of bytes, for what no honest HTTP server does; gives the origin."""
+    """Serve connections as raw bytes, for what no real HTTP server does; gives the origin."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -101,7 +101,7 @@ async def serving_bytes(
 def answering(
     status: int, body: Any = None, *, text: str | None = None, headers: dict[str, str] | None = None
 ) -> Handler:
-    """A handler that always gives the same answer."""
+    """A handler that always returns the same answer."""
 
     async def handler(_: web.Request) -> web.StreamResponse:
         if text is not None:
@@ -146,7 +146,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def scim2_server() -> AsyncIterator[str]:
-    """The strict SCIM server that we did not write; gives its origin."""
+    """The strict third-party SCIM server; gives its origin."""
     port = free_port()
     program = Path(sys.executable).with_name("scim2-server")
     process = await asyncio.create_subprocess_exec(

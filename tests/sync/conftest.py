@@ -1,4 +1,4 @@
-"""The world of these tests, fresh for each."""
+"""The world of these tests, fresh for each test."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def world(pool: Pool, target: ModelTarget) -> World:
 
 @pytest.fixture
 async def application() -> AsyncIterator[ScriptedScim]:
-    """An application of which a test says what it answers."""
+    """An application whose answers the test decides."""
     async with scripted_scim() as application:
         yield application
 

@@ -1,4 +1,4 @@
-"""What a record of the log names as the cause of a write."""
+"""The cause of a write, as the log record names it."""
 
 from __future__ import annotations
 

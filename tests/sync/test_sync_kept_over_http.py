@@ -19,7 +19,7 @@ WITH_MAPPED = CONFIG | {"mappings": [USERS | {"attributes": [*USERS["attributes"
 
 
 class Lossy(ScriptedScim):
-    """*answers_changes*: with the account; else with 204."""
+    """*answers_changes*: changes are answered with the account; otherwise with 204."""
 
     answers_changes = True
 

@@ -21,7 +21,9 @@ VALUES: dict[str, Any] = {"costCenter": "KST-119", "title": "Clerk", "employeeTy
 
 
 class Forgetful(ModelTarget):
-    """Drops *drops*, writes *rewrites* with single blanks, ignores changes of *ignores*; *is_silent*: writes are answered with nothing."""
+    """Drops the attributes in *drops*, normalises blanks in those of *rewrites*, ignores changes of those in *ignores*; *is_silent*:
+    answers writes without a body.
+    """
 
     drops: frozenset[str] = frozenset({"costCenter"})
     rewrites: frozenset[str] = frozenset({"employeeType"})

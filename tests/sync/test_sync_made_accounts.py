@@ -11,7 +11,9 @@ from tests.support.sync_world import World, person_id, upn
 
 
 async def left_behind(world: World, target: ModelTarget) -> None:
-    """As an older version left them: 1 left and 2 was renamed, their creates are called dropped; the account of 3 is on record as gone."""
+    """The state left by an older version: 1 left and 2 was renamed, and their creates are recorded as dropped; the account of 3 is recorded
+    as gone.
+    """
     await world.add_people(range(4))
     await world.sync()
     await world.rows("delete from link where source_id = any(%s::uuid[]) returning 1", [person_id(1), person_id(2)])

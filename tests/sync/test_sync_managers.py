@@ -20,7 +20,7 @@ FILTERED = {**CONFIG, "mappings": [{**USERS, "scopingFilters": [IN_SALES]}]}
 
 
 async def staff(context: Context, world: World) -> None:
-    """0 is the manager of 1; 2 has none."""
+    """Person 0 is the manager of person 1; person 2 has none."""
     await world.add_people(range(3), department="Sales")
     await people.set_person(context, upn(1), {"manager": upn(0)})
 

@@ -21,7 +21,7 @@ def another_worker(world: World) -> World:
 
 
 async def group_is_done_or_waits(world: World) -> bool:
-    """The other worker has either dealt with the group, or waits for the one that is linking."""
+    """The other worker has dealt with the group, or waits for the transaction that links the member."""
     if await world.value("select exists (select from pg_locks where locktype = 'advisory' and not granted)"):
         return True
     return not await world.value("select exists (select from dirty where kind = 'Group')")

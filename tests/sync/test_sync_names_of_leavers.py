@@ -1,4 +1,4 @@
-"""The directory decides who has a name: a leaver's account does not keep it from the next person, and is not given to them."""
+"""The directory decides who has a name: a leaver's account does not block the name for the next person, and is not given to them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def join(world: World) -> None:
 
 
 async def join_before_the_name_is_free(world: World) -> None:
-    """The joiner is refused, and what is to be done to the leaver's account comes after that."""
+    """The joiner is refused first; the leaver's account is dealt with afterwards."""
     async with world.pool.connection() as connection:
         await connection.execute("delete from dirty")
     await join(world)

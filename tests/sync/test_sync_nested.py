@@ -1,4 +1,4 @@
-"""Groups in groups, and filters that ask for memberships: who is touched, who is provisioned, and what a group's members are."""
+"""Nested groups, and filters on memberships: who is marked, who is provisioned, and which members a group gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""On demand: the same decision and the same operations, at once, for the people named."""
+"""On demand: the same decision and the same operations, at once, for named people."""
 
 from __future__ import annotations
 

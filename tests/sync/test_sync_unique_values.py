@@ -1,4 +1,4 @@
-"""Values that nobody in the application has yet: looked up, claimed, and tried again if the application refuses them."""
+"""Unique values: checked in the application, claimed, and chosen again if the application refuses them."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ async def test_worker_goes_on_after_the_database_was_away(world: World, target: 
 
 async def test_crash_between_commit_and_defer_is_closed_by_the_sweep(world: World, target: ModelTarget) -> None:
     await world.sync()
-    await world.add_people([1])  # committed; whoever did it died before it could defer the drain
+    await world.add_people([1])  # committed; the process died before it could defer the drain
 
     async with working(world):
         assert await run_sweep(world.services, world.drive) in ([world.job], [])

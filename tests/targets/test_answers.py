@@ -1,4 +1,4 @@
-"""What each answer of an application means."""
+"""The meaning of each answer of an application."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def user(id: str = "u1", **more: Any) -> dict[str, Any]:
 
 
 async def ask(target: ScimTarget, call: str) -> Answer:
-    """Make one call; a read that fails gives the answer in its error."""
+    """Make one call; for a failed read, return the answer in its error."""
     change = [Change("displayName", "a", "b")]
     try:
         match call:

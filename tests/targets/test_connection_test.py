@@ -1,4 +1,4 @@
-"""Test Connection: every failure has a sentence and a remedy of its own."""
+"""Test Connection: every failure has its own sentence and remedy."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def not_tried(probes: dict[str, Probe]) -> list[str]:
 
 
 def scim(*, config: dict[str, Any] | None = None, users: Any = EMPTY, without_token: int = 401) -> Handler:
-    """A SCIM service as small as Test Connection needs it."""
+    """A minimal SCIM service for Test Connection."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         if "Authorization" not in request.headers:

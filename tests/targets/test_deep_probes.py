@@ -1,4 +1,4 @@
-"""The deep form of Test Connection sends what provisioning sends, says what works, and leaves nothing behind."""
+"""The deep form of Test Connection sends what provisioning sends, reports what works, and deletes what it created."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Keep = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 class PutOnly:
-    """A SCIM server in memory without PATCH. *keep* is what it stores of what it was sent, *shows* what it answers of that."""
+    """An in-memory SCIM server without PATCH. *keep* decides what it stores of a body, *shows* what it returns of that."""
 
     def __init__(self, keep: Keep = lambda _, sent: sent, shows: Keep = lambda _, held: held) -> None:
         self.held: dict[str, dict[str, Any]] = {}

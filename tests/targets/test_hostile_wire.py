@@ -1,4 +1,4 @@
-"""Applications that drop, drip, lie and page without end."""
+"""Applications that drop connections, send slowly, lie, and page without end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A listing is read whole, or it fails."""
+"""A listing is complete, or it fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def accounts(first: int, count: int) -> list[dict[str, Any]]:
 
 
 async def read_all(pages: Pages) -> tuple[list[str], TargetError | None, int]:
-    """The ids that a listing gave, the error it ended with, and the requests it took."""
+    """The ids in a listing, the error it ended with, and the number of requests."""
 
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
         start, count = int(request.query["startIndex"]), int(request.query["count"])

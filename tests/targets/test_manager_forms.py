@@ -1,4 +1,4 @@
-"""A manager is named in the form that an application understands."""
+"""A manager is sent in the form that the application understands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MANAGER = f"{ENTERPRISE}:manager"
 
 
 def application(understands: str) -> tuple[dict[str, Any], Any]:
-    """Wraps what it is sent in a `value` of its own (`bare`), takes it as it is (`object`), or keeps no manager (`none`)."""
+    """Wraps a manager in `value` (`bare`), stores it as sent (`object`), or keeps no manager (`none`)."""
     held: dict[str, Any] = {"id": "u1", "userName": "anna"}
 
     async def handle(request: web.Request) -> web.StreamResponse:

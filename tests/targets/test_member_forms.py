@@ -1,4 +1,4 @@
-"""A member is removed in the form that an application understands: where its answer still shows them, the other form is tried once."""
+"""A member is removed in the form that the application understands: if the answer still shows them, the other form is tried once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.target_servers import serving, target_at
 
 
 def application(understands: str) -> tuple[list[dict[str, Any]], Any]:
-    """Removes who is in the path (`path`), in the value (`value`), or nobody (`none`), and shows the group each time."""
+    """Removes the members in the path (`path`), in the value (`value`), or none (`none`), and always returns the group."""
     held: list[dict[str, Any]] = [{"value": one} for one in ("u1", "u2", "u3")]
 
     async def handle(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""What may leave the house: hostile URLs are refused by their text or at the moment of connecting."""
+"""Outbound rules: hostile URLs are refused by their text or when connecting."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ async def test_name_is_refused_when_only_one_of_its_addresses_is_inside() -> Non
 
 
 async def test_rebinding_name_is_judged_by_the_address_that_is_connected_to() -> None:
-    """The name shows an address outside when it is asked first and this machine when it is asked again."""
+    """The name resolves to a public address first and to this machine the second time."""
     answers = ["192.0.43.8", "127.0.0.1"]
     asked: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Keep to what an application can take."""
+"""Respect the rate that an application allows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
 
 
 def sent_within(bucket: Bucket, seconds: float, *, start: float = 0.0) -> int:
-    """How many turns an eager sender gets within *seconds*."""
+    """How many turns a sender without pauses gets within *seconds*."""
     now, count = start, 0
     while now < start + seconds:
         try:

@@ -1,4 +1,4 @@
-"""No secret in what is kept or shown, in none of five encodings."""
+"""No secret in what is stored or shown, in any of five encodings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ECHOES = {
 
 
 def everything(answer: Answer) -> str:
-    """All that could be stored or shown of an answer."""
+    """Everything of an answer that could be stored or shown."""
     shown = [answer.detail, answer.next_step, repr(answer)]
     for exchange in answer.exchanges:
         shown += [exchange.url, exchange.request_body, exchange.response_body, exchange.request_id, repr(exchange)]

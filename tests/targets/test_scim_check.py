@@ -116,7 +116,7 @@ async def test_documo_takes_everything_that_entra_and_okta_send() -> None:
 
 @pytest.fixture(scope="module")
 def written(strict: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], ElementTree.Element]:
-    """What one run writes as JSON and as JUnit XML."""
+    """The JSON and JUnit XML that one run writes."""
     file = tmp_path_factory.mktemp("junit") / "scim.xml"
     result = invoke(strict, "-o", "json", "--junit", str(file))
     assert result.exit_code == 3
@@ -208,7 +208,7 @@ async def test_server_that_refuses_the_token_ends_the_run(status: int, kind: Kin
 
 
 class Careless:
-    """A SCIM server with the commonest faults: filters answer 404, a remove empties the group, everything else half works."""
+    """A SCIM server with the most common faults: filters answer 404, a remove empties the group, the rest works halfway."""
 
     def __init__(self) -> None:
         self.things: dict[str, dict[str, Any]] = {}
@@ -317,7 +317,7 @@ def named(body: bytes) -> dict[str, Any] | None:
 
 
 def forgetful(*, ignores_filters: bool = False) -> tuple[dict[str, dict[str, Any]], Any]:
-    """A server whose 201 has no id, and which refuses to delete what is not there; what it holds, and its handler."""
+    """A server whose 201 has no id, and which refuses to delete a resource that does not exist; what it holds, and its handler."""
     held: dict[str, dict[str, Any]] = {"1": {"id": "1", "userName": "boss@example.com"}}
 
     async def handle(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Matching by any value against a real Documo: what is asked for is found, and nothing else is."""
+"""Matching by any value against a real Documo: exactly the requested account is found."""
 
 from __future__ import annotations
 

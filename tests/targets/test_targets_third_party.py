@@ -1,4 +1,4 @@
-"""Everything works against a strict SCIM server that we did not write."""
+"""Everything works against a strict third-party SCIM server."""
 
 from __future__ import annotations
 

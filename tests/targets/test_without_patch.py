@@ -1,4 +1,4 @@
-"""An application without PATCH is written to with PUT, and loses nothing by it."""
+"""An application without PATCH is written to with PUT, and no value is lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CASE = orjson.loads((Path(__file__).parents[1] / "cases" / "engine-08-no-patch.j
 
 
 class WithoutPatch:
-    """Holds resources by path; PATCH is answered with *status*."""
+    """Stores resources by path; answers PATCH with *status*."""
 
     def __init__(self, status: int = 501) -> None:
         self.status = status

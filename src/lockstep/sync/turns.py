@@ -19,7 +19,7 @@ from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_state import TargetState
 
 FRESH_SECONDS = 0.05
-LEASED_SECONDS = 0.5  # of the rate are leased at a time, so that not every request queries the row
+LEASED_SECONDS = 0.5  # worth of requests is leased at a time, so that not every request queries the row
 SHORTEST_WAIT_SECONDS = 0.05  # an empty budget is asked again for several requests at once
 NO_DATABASE_SECONDS = 1.0
 DATABASE_LOST = (psycopg.Error, PoolTimeout, OSError)

@@ -59,7 +59,7 @@ HOSTILE: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def calls_made(work: Callable[[], Any]) -> int:
-    """How many functions *work* enters, Python's and C's."""
+    """The number of function calls, in Python and C, that *work* makes."""
     count = 0
 
     def seen(frame: object, event: str, argument: object) -> None:

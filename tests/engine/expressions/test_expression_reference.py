@@ -1,4 +1,4 @@
-"""The reference of the language is written from the catalogue, and up to date."""
+"""The reference of the language is generated from the catalogue and up to date."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-# This number of consecutive unanswered requests of one kind about single objects do not pause the application yet.
+# Up to this many consecutive unanswered requests of one kind about single objects do not pause the application.
 TOLERATED = 9
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)

@@ -33,7 +33,7 @@ log = structlog.get_logger()
 PREPARING = frozenset({"source", "scope", "match"})
 MOST_LISTING_TRIES = 3
 MAY_PASS = frozenset({Verdict.THROTTLED, Verdict.UNREACHABLE})
-# No SCIM server answers a search so: the tenant URL leads to something else.
+# A SCIM server never answers a search like this: the tenant URL leads to something else.
 NO_SCIM = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.GONE})
 
 

@@ -74,7 +74,7 @@ class Outcome:
     evidence: tuple[
         kept_values.Evidence, ...
     ] = ()  # which of the sent values the application kept, and which it left out
-    frees: str = ""  # an account that, or whose name, may now be free for another object
+    frees: str = ""  # an account that is now free for other objects, or whose name is
     is_logged: bool = False  # the failure is already in the log
 
     @property
