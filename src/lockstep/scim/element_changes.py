@@ -5,23 +5,56 @@ Two values with the same type and value are the same value (RFC 7643, section 2.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 from lockstep.scim.errors import ScimError, invalid_value, mutability_error
 from lockstep.scim.schema import Attribute
+from lockstep.scim.values import exact_key
 
 
-def add_element(elements: list[Any], element: Any, attribute: Attribute) -> Any:
-    """Add *element* to *elements*, or merge it into an equal value. Return the element that is in the list afterwards."""
-    for other in elements:
-        if other == element:
-            return other
-        if _is_same(other, element, attribute):
-            if isinstance(other, dict):
-                merge_element(other, element, attribute)
-            return other
-    elements.append(element)
-    return element
+class Elements:
+    """The values of a multi-valued attribute while values are added. Equal ones are found by key, so adding many is not quadratic."""
+
+    def __init__(self, elements: Iterable[Any], attribute: Attribute) -> None:
+        self.all: list[Any] = []
+        self._attribute = attribute
+        self._places: dict[Hashable, int] = {}  # key -> position in `all`
+        for element in elements:
+            self._append(element)
+
+    def add(self, element: Any) -> Any:
+        """Add *element*, or merge it into an equal value. Return the element that is in the list afterwards."""
+        places = [self._places[key] for key in self._keys(element) if key in self._places]
+        if not places:
+            self._append(element)
+            return element
+        place = min(places)
+        other = self.all[place]
+        if isinstance(other, dict) and other != element:
+            if self._places.get(before := exact_key(other)) == place:
+                del self._places[before]
+            merge_element(other, element, self._attribute)
+            self._note(place)
+        return other
+
+    def _append(self, element: Any) -> None:
+        self.all.append(element)
+        self._note(len(self.all) - 1)
+
+    def _note(self, place: int) -> None:
+        for key in self._keys(self.all[place]):
+            self._places.setdefault(key, place)
+
+    def _keys(self, element: Any) -> Iterator[Hashable]:
+        yield exact_key(element)
+        if not isinstance(element, dict):
+            yield "plain", exact_key(_folded(element, self._attribute))
+            return
+        value, kind = self._attribute.sub("value"), self._attribute.sub("type")
+        if value is not None and "value" in element:
+            type_key = None if kind is None else exact_key(_folded(element.get("type"), kind))
+            yield "same", type_key, exact_key(_folded(element["value"], value))
 
 
 def merge_element(element: dict[str, Any], changes: dict[str, Any], attribute: Attribute) -> None:
@@ -73,17 +106,6 @@ def check_immutable(attribute: Attribute, old: Any, new: Any, place: str) -> Non
 
 def _required(place: str) -> ScimError:
     return mutability_error(f"{place} is required and cannot be removed.", place)
-
-
-def _is_same(one: Any, other: Any, attribute: Attribute) -> bool:
-    if not isinstance(one, dict) or not isinstance(other, dict):
-        return bool(_folded(one, attribute) == _folded(other, attribute))
-    value = attribute.sub("value")
-    if value is None or "value" not in one or "value" not in other:
-        return False
-    kind = attribute.sub("type")
-    same_type = kind is None or _folded(one.get("type"), kind) == _folded(other.get("type"), kind)
-    return bool(same_type and _folded(one["value"], value) == _folded(other["value"], value))
 
 
 def _folded(value: Any, attribute: Attribute) -> Any:

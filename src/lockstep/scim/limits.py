@@ -15,6 +15,7 @@ from lockstep.scim.errors import invalid_syntax, too_large
 MAX_DEPTH: Final = 32
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_BULK_BYTES: Final = 10 * 1024 * 1024
+MAX_VALUES: Final = 1_000  # values of one attribute; the members of groups are not kept in the resource and not counted
 MAX_NAME: Final = 512  # characters of an attribute name including its URN, or of an object's key
 CACHED_TEXT: Final = 256  # characters; longer texts are not cached, because clients choose what fills the cache
 

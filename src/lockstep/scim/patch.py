@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lockstep.scim.element_changes import (
-    add_element,
+    Elements,
     check_immutable,
     only_value,
     says_primary,
@@ -24,7 +24,7 @@ from lockstep.scim.registry import PathTarget, ResourceDefinition
 from lockstep.scim.schema import Attribute
 from lockstep.scim.selections import element_described_by, selection_of
 from lockstep.scim.validate import Checkers, Unknown, check_required, checkers_of, schemas_of
-from lockstep.scim.values import copy_json, unknown_attribute
+from lockstep.scim.values import check_count, copy_json, unknown_attribute
 
 
 def apply_patch(
@@ -147,17 +147,19 @@ class _Patch:
             check_immutable(attribute, before or None, checked, str(target))
             container[attribute.name] = checked
             return
+        check_count(items, str(target))
         check = self._checkers.single[target.urn, attribute.name]
-        elements = list(before)
+        elements = Elements(before, attribute)
         promoted: list[Any] = []
         for element in map(check, items):
             if element is not None:
-                present = add_element(elements, element, attribute)
+                present = elements.add(element)
                 if isinstance(element, dict) and element.get("primary") is True:
                     promoted.append(present)
-        check_immutable(attribute, before or None, elements, str(target))
-        container[attribute.name] = elements
-        settle_primary(elements, promoted, str(target))
+        check_count(elements.all, str(target))
+        check_immutable(attribute, before or None, elements.all, str(target))
+        container[attribute.name] = elements.all
+        settle_primary(elements.all, promoted, str(target))
 
     def _apply_sub(self, op: Op, value: Any, target: PathTarget, container: dict[str, Any]) -> None:
         attribute = _known(target)
@@ -203,7 +205,8 @@ class _Patch:
             if target.sub is not None:
                 self._set_sub(element, target, None)
         if target.sub is None:
-            kept = [element for element in elements if not any(element is gone for gone in selected)]
+            gone = {id(element) for element in selected}
+            kept = [element for element in elements if id(element) not in gone]
             if selected:
                 check_immutable(_known(target), elements, kept or None, str(target))
             elements[:] = kept
@@ -241,6 +244,7 @@ class _Patch:
         element = self._checkers.single[target.urn, attribute.name](described)
         if element is not None:
             elements.append(element)
+            check_count(elements, str(target))
             settle_primary(elements, [element], str(target))
 
     def _merge(self, element: dict[str, Any], value: dict[str, Any], target: PathTarget) -> None:

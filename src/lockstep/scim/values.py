@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sized
 from datetime import UTC, datetime
 from typing import Any
 
 from lockstep.scim.errors import ScimError, invalid_value
+from lockstep.scim.limits import MAX_VALUES
 from lockstep.scim.schema import Attribute
 
 Checker = Callable[[Any], Any]
@@ -51,11 +52,14 @@ def checker_of(attribute: Attribute, place: str, *, drop_unknown: bool) -> Check
             return None
         if not isinstance(value, list):
             raise invalid_value(f"{place} has several values: send a list.", place)
-        result: list[Any] = []
+        if attribute.name != "members":
+            check_count(value, place)
+        distinct: dict[Hashable, Any] = {}
         for item in value:
             checked = single(item)
-            if checked is not None and checked not in result:
-                result.append(checked)
+            if checked is not None:
+                distinct.setdefault(exact_key(checked), checked)
+        result = list(distinct.values())
         if has_primary:
             check_one_primary(result, place)
         return result or None
@@ -77,6 +81,21 @@ def single_checker_of(attribute: Attribute, place: str, *, drop_unknown: bool) -
         raise _wrong_type(place, wanted, value)
 
     return check
+
+
+def exact_key(value: Any) -> Hashable:
+    """A key that two JSON values share if they are equal."""
+    if type(value) is dict:
+        return frozenset((name, exact_key(item)) for name, item in value.items())
+    if type(value) is list:
+        return tuple(exact_key(item) for item in value)
+    return value  # type: ignore[no-any-return]
+
+
+def check_count(elements: Sized, place: str) -> None:
+    """Raise ScimError if an attribute would have more values than one may have."""
+    if len(elements) > MAX_VALUES:
+        raise invalid_value(f"{place} would have {len(elements)} values; the limit is {MAX_VALUES}.", place)
 
 
 def check_one_primary(elements: list[Any], place: str) -> None:

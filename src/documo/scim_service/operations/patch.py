@@ -64,6 +64,6 @@ async def patch_resource(
         return ChangeDecision(document, columns, password)
 
     change = ResourceChange(
-        tenant, place.kind, resource_id, decide, tuple(members), request.conditions, request.tolerances
+        tenant, place.kind, resource_id, decide, tuple(members), request.conditions, request.tolerances, len(rest) or 1
     )
     return await service.changes.ask(tenant.id, change)

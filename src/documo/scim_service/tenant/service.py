@@ -42,7 +42,9 @@ class Service:
         self.by_name: Collector[str, ResourceRow | None] = Collector(self._read_by_name)
         self.by_external_id: Collector[str, list[ResourceRow]] = Collector(self._read_by_external_id)
         self.creates: Collector[Creation, Made] = Collector(self._create)
-        self.changes: Collector[ResourceChange, Changed] = Collector(self._change)
+        self.changes: Collector[ResourceChange, Changed] = Collector(
+            self._change, weigh=lambda change: change.operations
+        )
 
     def places(self, tenant: ScimTenant) -> dict[str, ResourcePlace]:
         """The endpoint of each resource type of the tenant."""

@@ -6,6 +6,7 @@ others. Members of groups are locked before groups, here and on delete, so that 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -39,6 +40,8 @@ from lockstep.scim.members import (
 from lockstep.scim.registry import ResourceDefinition
 
 FEW_MEMBERS = 100
+MOST_AT_ONCE = 100  # operations of one change that are applied without leaving the event loop
+_long_decisions = asyncio.Semaphore(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class ResourceChange:
     members: tuple[MemberChange, ...] = ()
     conditions: Conditions = Conditions()  # noqa: RUF009 -- frozen
     tolerances: list[str] = field(default_factory=list)
+    operations: int = 1  # how many of them `decide` applies
 
     def named_members(self) -> set[str]:
         """The ids that would become members."""
@@ -153,7 +157,7 @@ class _Batch:
         if stored is None or stored.kind != change.kind:
             raise not_found(f"There is no {change.kind} {change.id[:100]!r}.")
         check_conditions(change.conditions, stored.version)
-        decision = change.decide(stored)
+        decision = await self._decision(change, stored)
         statements = self._member_changes(change)
         password_hash = await hash_password(decision.password)
         document, columns = decision.document, decision.columns
@@ -180,6 +184,13 @@ class _Batch:
             self._other_role.append(change.id)
         self._member_statements += statements
         return self._put(stored, document, columns, password_hash)
+
+    async def _decision(self, change: ResourceChange, stored: Stored) -> ChangeDecision:
+        """What `decide` says. A long decision is made in a thread, one at a time, so that other requests do not wait for it."""
+        if change.operations <= MOST_AT_ONCE:
+            return change.decide(stored)
+        async with _long_decisions:
+            return await asyncio.to_thread(change.decide, stored)
 
     async def _is_held(self, change: ResourceChange, stored: Stored, columns: ResourceColumns) -> bool:
         """Whether the new name is reserved for a deleted member, who may be restored."""

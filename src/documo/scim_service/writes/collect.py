@@ -18,6 +18,7 @@ class Collector(Generic[Question, Answer]):
     """One queue per key. *run* answers a batch of one key in order, with an exception for each question that failed.
 
     Up to *lanes* batches of a key run at once: while the database works on one, the responses of the other are written.
+    The questions of a batch weigh at most *max_batch* together, one each unless *weigh* says otherwise; a heavier one is alone.
     """
 
     def __init__(
@@ -26,10 +27,12 @@ class Collector(Generic[Question, Answer]):
         *,
         max_batch: int = 64,
         lanes: int = 2,
+        weigh: Callable[[Question], int] = lambda _: 1,
     ) -> None:
         self._run = run
         self._max_batch = max_batch
         self._lanes = lanes
+        self._weigh = weigh
         self._waiting: dict[Hashable, list[tuple[Question, asyncio.Future[Answer]]]] = {}
         self._busy: dict[Hashable, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -50,11 +53,21 @@ class Collector(Generic[Question, Answer]):
         # Yield to the event loop once, so that requests that have already arrived join this batch.
         await asyncio.sleep(0)
         while queue := self._waiting.get(key):
-            batch, queue[:] = queue[: self._max_batch], queue[self._max_batch :]
+            count = self._fitting(queue)
+            batch, queue[:] = queue[:count], queue[count:]
             await self._answer(key, batch)
         self._busy[key] -= 1
         if not self._busy[key]:
             del self._busy[key], self._waiting[key]
+
+    def _fitting(self, queue: Sequence[tuple[Question, asyncio.Future[Answer]]]) -> int:
+        """How many questions make the next batch: as many as weigh no more than *max_batch* together, but at least one."""
+        weight = 0
+        for count, (question, _) in enumerate(queue):
+            weight += self._weigh(question)
+            if weight > self._max_batch and count:
+                return count
+        return len(queue)
 
     async def _answer(self, key: Hashable, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
         try:
