@@ -33,6 +33,9 @@ class Verdict(StrEnum):
     BLOCKED = "blocked"  # our own outbound rules refused the address
 
 
+_PASSING = frozenset({Verdict.THROTTLED, Verdict.AMBIGUOUS, Verdict.UNREACHABLE})
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One redacted HTTP exchange, without the Authorization header and secrets. Bodies are cut to the size limit of the log."""
@@ -44,6 +47,19 @@ class Exchange:
     request_body: str = ""
     response_body: str = ""
     request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedValue:
+    """A value that the application did not take although it took the rest of the write.
+
+    *is_unkept*: it accepted the value and then did not show it.
+    """
+
+    path: str
+    detail: str
+    code: str
+    is_unkept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +76,18 @@ class Answer:
     held: Values | None = None  # mapped values in the answer by target path; None: not read yet, or no values
     judged: tuple[JudgedValue, ...] = ()  # the fate of the values that were sent
     reads: int = 0  # later requests that verified the values
-    refused: tuple[tuple[str, str, str], ...] = ()  # values not accepted by a partial write: (target path, why, code)
+    refused: tuple[RefusedValue, ...] = ()  # values that a partial write left out
+    is_not_scim: bool = False  # what answered is not a SCIM service, or breaks its protocol
+    is_too_much: bool = False  # the request changes more at once than the application accepts
 
     @property
     def is_done(self) -> bool:
         return self.verdict in (Verdict.DONE, Verdict.DONE_ALREADY)
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the trouble is the application's rather than the object's, so that the same request may succeed soon."""
+        return self.verdict in _PASSING and not self.is_not_scim
 
 
 class TargetError(Exception):

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from lockstep.engine.decisions.drafting import DRIFT
 from lockstep.engine.records import Action, ObjectKind, Plan, Reason
 from lockstep.sync.outcome.causes import cause_of
 
@@ -38,7 +37,7 @@ def test_cause_is_what_the_plan_knows_and_then_why_the_object_was_looked_at(
 
 
 def test_drift_is_the_cause_of_what_only_the_application_changed() -> None:
-    plan = replace(PLAN, reasons=(Reason(DRIFT, "title was changed in the application"),))
+    plan = replace(PLAN, reports_drift=True)
 
     assert cause_of(plan, ["initialCycle"], initiated_by="system") == "changed in the application"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,12 +10,13 @@ import pytest
 from lockstep.engine.decisions.matching import NO_MATCH
 from lockstep.engine.decisions.plan import make_plan
 from lockstep.engine.records import Action, ObjectKind
+from lockstep.ports import Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage import operations
 from lockstep.storage.dirty import claim_one
 from lockstep.sync.drain.guarding import Guard
 from lockstep.sync.planning import planner
-from tests.support.model_target import ModelTarget
+from tests.support.model_target import ModelTarget, answered
 from tests.support.sync_world import CONFIG, USERS, World, upn
 
 
@@ -46,6 +48,23 @@ async def test_of_too_many_leavers_nobody_goes_until_somebody_approves(world: Wo
     assert await decide(world, "approved") == 40
     await world.drain()
     assert disabled(target) == {upn(number) for number in range(40)}
+
+
+async def test_approved_write_that_could_not_be_sent_needs_no_second_approval(
+    world: World, target: ModelTarget
+) -> None:
+    await world.add_people(range(60))
+    await world.sync()
+    await world.unassign(range(40))
+    await world.drain()
+    busy = answered(Verdict.THROTTLED, status=429, code="TooManyRequests", retry_at=datetime.now(UTC))
+    target.before = lambda verb, key: busy if verb == "update" and target.requests[verb] < 5 else None
+
+    await decide(world, "approved")
+    await world.drain()
+
+    assert await world.value("select count(*) from operation where state = 'dropped' and decided_by is null") > 0
+    assert (await held(world), len(disabled(target))) == (0, 40)
 
 
 async def test_hold_says_how_many_wait(world: World, target: ModelTarget) -> None:

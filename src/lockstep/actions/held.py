@@ -11,7 +11,7 @@ from typing import Any
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
 from lockstep.actions.previews import find_anybody
-from lockstep.engine.decisions.safeguards import GuardCode
+from lockstep.engine.records import GuardCode
 from lockstep.storage.held_operations import HeldOperation, held_operations
 from lockstep.wording import counted
 
@@ -134,4 +134,6 @@ def _together(code: GuardCode, alike: Sequence[HeldWrite]) -> str:
     if code is GuardCode.MATCH:
         return "be linked to people with fewer privileges"
     words = {one.what for one in alike}
-    return next(iter(words)) if len(words) == 1 else {"TooManyGrants": "gain privileges"}.get(code.value, "change")
+    if len(words) == 1:
+        return next(iter(words))
+    return "gain privileges" if code is GuardCode.GRANTS else "change"

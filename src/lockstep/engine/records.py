@@ -233,6 +233,17 @@ class BlockedBy(StrEnum):
 
     REJECTION = "rejection"  # an administrator decided that it is not sent
     ACCOUNT_UNDER_WAY = "accountUnderWay"  # the account is being given to another object at this moment
+    FORMER_OWNER = "formerOwner"  # the account belongs to a deleted object, which is about to lose it
+
+
+class GuardCode(StrEnum):
+    """What a guard limits. The value is the code of the reason."""
+
+    LOSSES = "TooManyDeletes"  # accounts disabled, switched off or deleted
+    GRANTS = "TooManyGrants"  # accounts that gain a privileged value
+    EMPTIED = "TooManyEmptied"  # accounts that lose a value
+    RENAMES = "TooManyRenames"  # accounts whose matching value changes
+    MATCH = "PrivilegedMatch"  # a match would link a more privileged account
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +272,7 @@ class Plan:
     # (target path, directory id) of referenced objects that have no account yet
     missing_references: tuple[tuple[str, str], ...] = ()
     held_action: Action | None = None  # the action that HELD keeps back
+    held_by: GuardCode | None = None  # the guard that keeps it back
     grants: tuple[str, ...] = ()  # privileged values that the account does not have yet: "the role Admin"
     empties: bool = False  # removes the value of an attribute
     renames: tuple[str, ...] = ()  # the matching attributes (target paths) whose value changes
@@ -268,6 +280,7 @@ class Plan:
     takes_over_from: str = ""  # the deleted object whose former account this object gets
     withheld: tuple[str, ...] = ()  # paths that differ but are not written, because the application does not keep them
     blocked_by: BlockedBy | None = None
+    reports_drift: bool = False  # all that there is to say: the application changed values, which are left as they are
     claims_privileged: bool = False  # links an account that has more privileges than the object's assignment gives
 
     @property

@@ -14,6 +14,7 @@ from typing import Any
 from psycopg.rows import class_row
 
 from lockstep.engine.decisions.safeguards import Counts, Tally
+from lockstep.engine.records import Action, GuardCode
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows, only_row
 from lockstep.storage.dirty import Claim
@@ -72,29 +73,50 @@ async def mark_forgotten(connection: Connection) -> list[str]:
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def held_among(
-    connection: Connection, job: str, kind: str, ids: Iterable[str]
-) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """The held operation and its reason, for those of *ids* that wait for a decision."""
+@dataclass(frozen=True, slots=True)
+class GuardedWrite:
+    """A write that a guard held, as it was then: the action, the guard, its sentence and its details."""
+
+    action: Action
+    guard: GuardCode
+    sentence: str
+    details: Mapping[str, str]
+
+    @property
+    def what(self) -> str:
+        """What the write would have done to the account, as a clause."""
+        return str(self.details.get("what", ""))
+
+
+def _guarded(action: str, error: Mapping[str, Any]) -> GuardedWrite:
+    return GuardedWrite(
+        Action(action),
+        GuardCode(error.get("code", GuardCode.LOSSES)),
+        str(error.get("reason", "Held for approval.")),
+        error.get("details", {}),
+    )
+
+
+async def held_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, GuardedWrite]:
+    """The held write of those of *ids* that wait for a decision."""
     cursor = await connection.execute(
         """select source_id::text, action, coalesce(error, '{}') from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and state = 'held'""",
         (job, kind, list(ids)),
     )
-    return {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
+    return {row[0]: _guarded(row[1], row[2]) for row in await cursor.fetchall()}
 
 
-async def approved_among(
-    connection: Connection, job: str, kind: str, ids: Iterable[str]
-) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """The operation that was approved last and the reason it was held for, for each of *ids* that has one."""
+async def approved_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, GuardedWrite]:
+    """The write that was approved last, for each of *ids* that has one."""
     cursor = await connection.execute(
         """select distinct on (source_id) source_id::text, action, coalesce(error, '{}') from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and state = 'dropped' and decision = 'approved'
+            and decided_by is not null  -- what was sent because of the approval and not carried out is no decision
         order by source_id, settled_at desc""",
         (job, kind, list(ids)),
     )
-    return {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
+    return {row[0]: _guarded(row[1], row[2]) for row in await cursor.fetchall()}
 
 
 async def withdraw_held(connection: Connection, job: str, claims: Iterable[Claim]) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lockstep.engine.decisions.rejections import Rejection
+from lockstep.engine.decisions.rejections import Effects, Rejection
+from lockstep.engine.records import GuardCode
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows, only_row
 from lockstep.storage.dirty import Claim
@@ -26,9 +27,13 @@ async def rejections_among(connection: Connection, job: str, kind: str, ids: Ite
     )
     return {
         # Rows older than the effects column: use the code as the only effect, so that it matches the kind and never equals it exactly.
-        source_id: Rejection(action, frozenset(map(tuple, effects or [(code or "", "")])), by or "", at)
+        source_id: Rejection(action, _effects(effects or [(code, "")]), by or "", at)
         async for source_id, action, effects, code, by, at in cursor
     }
+
+
+def _effects(pairs: Iterable[tuple[str | None, str]]) -> Effects:
+    return frozenset((GuardCode(code), effect) for code, effect in pairs if code)
 
 
 async def end_rejections(connection: Connection, job: str, claims: Iterable[Claim]) -> None:

@@ -23,6 +23,8 @@ class AnswerRow:
     code: str
     sentence: str
     next_step: str = ""
+    is_not_scim: bool = False
+    is_too_much: bool = False
 
 
 TRY_LATER = "Nothing to do: Lockstep checks whether the change was made, and retries"
@@ -53,7 +55,7 @@ BY_STATUS: Mapping[int, AnswerRow] = {
         "{name} accepted the credentials but does not permit {at} (HTTP 403){detail}",
         "Check that the key belongs to an administrator of {name} and is allowed to provision",
     ),
-    404: AnswerRow(Verdict.REFUSED, NOT_SCIM, "{name} found nothing at {at} (HTTP 404)", CHECK_URL),
+    404: AnswerRow(Verdict.REFUSED, NOT_SCIM, "{name} found nothing at {at} (HTTP 404)", CHECK_URL, is_not_scim=True),
     405: AnswerRow(
         Verdict.REFUSED,
         "MethodNotAllowed",
@@ -61,7 +63,11 @@ BY_STATUS: Mapping[int, AnswerRow] = {
         "Check the documentation of {name} for what it supports, and disable this action in the mapping",
     ),
     406: AnswerRow(
-        Verdict.REFUSED, NOT_SCIM, "{name} does not offer the SCIM media type at {at} (HTTP 406)", CHECK_URL
+        Verdict.REFUSED,
+        NOT_SCIM,
+        "{name} does not offer the SCIM media type at {at} (HTTP 406)",
+        CHECK_URL,
+        is_not_scim=True,
     ),
     408: AnswerRow(Verdict.AMBIGUOUS, "Timeout", "{name} gave up waiting for the request (HTTP 408)", TRY_LATER),
     409: AnswerRow(
@@ -70,7 +76,13 @@ BY_STATUS: Mapping[int, AnswerRow] = {
         "{name} reports that the value is already used by another account (HTTP 409){detail}",
         "Correct the value, or choose a matching attribute that finds the other account",
     ),
-    410: AnswerRow(Verdict.REFUSED, NOT_SCIM, "{name} reports that {at} is permanently gone (HTTP 410)", CHECK_URL),
+    410: AnswerRow(
+        Verdict.REFUSED,
+        NOT_SCIM,
+        "{name} reports that {at} is permanently gone (HTTP 410)",
+        CHECK_URL,
+        is_not_scim=True,
+    ),
     412: AnswerRow(
         Verdict.STALE,
         "Conflict",
@@ -82,9 +94,14 @@ BY_STATUS: Mapping[int, AnswerRow] = {
         "UnprocessableEntity",
         "The request is too large for {name} (HTTP 413){detail}",
         "Reduce the number of values that Lockstep sends at once",
+        is_too_much=True,
     ),
     415: AnswerRow(
-        Verdict.REFUSED, NOT_SCIM, "{name} does not accept the SCIM media type at {at} (HTTP 415)", CHECK_URL
+        Verdict.REFUSED,
+        NOT_SCIM,
+        "{name} does not accept the SCIM media type at {at} (HTTP 415)",
+        CHECK_URL,
+        is_not_scim=True,
     ),
     422: AnswerRow(
         Verdict.REFUSED,
@@ -131,18 +148,21 @@ NO_RESOURCE = AnswerRow(
     NOT_SCIM,
     "{name} answered {at} with HTTP {status}, but without the account, which SCIM requires",
     TRY_LATER,
+    is_not_scim=True,
 )
 WEB_PAGE = AnswerRow(
     Verdict.AMBIGUOUS,
     NOT_SCIM,
     "{name} answered {at} with something that is not SCIM (HTTP {status}, {what})",
     "Check the tenant URL, and whether a sign-in page or a proxy is in front of {name}",
+    is_not_scim=True,
 )
 OTHER_ACCOUNT = AnswerRow(
     Verdict.AMBIGUOUS,
     NOT_SCIM,
     "{name} answered {at} with a different account than the one requested",
     "Report it to the vendor of {name}: Lockstep does not change an account that it did not request",
+    is_not_scim=True,
 )
 VANISHED = AnswerRow(
     Verdict.GONE,
@@ -160,6 +180,7 @@ BY_SCIM_TYPE: Mapping[str, AnswerRow] = {
         "UnprocessableEntity",
         "{name} refused the request because it affects too many objects{detail}",
         "Request less data",
+        is_too_much=True,
     ),
     "mutability": AnswerRow(
         Verdict.REFUSED,
@@ -197,7 +218,9 @@ BY_SCIM_TYPE: Mapping[str, AnswerRow] = {
         "{name} does not accept this value in a URL{detail}",
         "Choose another matching attribute",
     ),
-    "invalidvers": AnswerRow(Verdict.REFUSED, NOT_SCIM, "{name} does not support SCIM 2.0{detail}", CHECK_URL),
+    "invalidvers": AnswerRow(
+        Verdict.REFUSED, NOT_SCIM, "{name} does not support SCIM 2.0{detail}", CHECK_URL, is_not_scim=True
+    ),
 }
 MISSING_VALUE = AnswerRow(
     Verdict.REFUSED,

@@ -6,7 +6,7 @@ A response that is not SCIM proves nothing: it never counts as success, as "not 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -79,7 +79,8 @@ def read_answer(request: ScimRequest, response: Response, url: str, sayer: Sayer
     retry_at = None
     if row.verdict is Verdict.THROTTLED:
         retry_at = read_retry_after(response.headers.get("retry-after", ""), now)
-    return Reading(Answer(row.verdict, None, row.code, redactor.text(sentence), step, retry_at))
+    answer = Answer(row.verdict, None, row.code, redactor.text(sentence), step, retry_at, is_not_scim=row.is_not_scim)
+    return Reading(replace(answer, is_too_much=_is_too_much(row, words)))
 
 
 def read_trouble(call: RequestPurpose, error: WireError, sayer: Sayer) -> Answer:
@@ -92,7 +93,13 @@ def read_trouble(call: RequestPurpose, error: WireError, sayer: Sayer) -> Answer
         sentence = f"{sayer.display_name} gave no usable response: {error.sentence}"
     elif error.trouble.was_sent:
         sentence = f"{sayer.display_name} may or may not have carried out the request: {error.sentence}"
-    return Answer(verdict, None, code, sayer.redactor.text(sentence), error.next_step or TRY_LATER)
+    sentence, step = sayer.redactor.text(sentence), error.next_step or TRY_LATER
+    return Answer(verdict, None, code, sentence, step, is_not_scim=error.trouble is Trouble.TOO_LARGE)
+
+
+def _is_too_much(row: AnswerRow, words: str) -> bool:
+    """Whether the request changes too much at once. Not every application sends 413 or a scimType; some only say so in *words*."""
+    return row.is_too_much or (row.verdict is Verdict.REFUSED and "too many" in words.lower())
 
 
 def scim_detail(content: Mapping[str, Any] | None, redactor: Redactor) -> str:
@@ -110,7 +117,7 @@ def not_scim(request: ScimRequest, url: str, sayer: Sayer, fault: str) -> Answer
     """A response with a success status that breaks the protocol; *fault* says how."""
     sentence = f"{sayer.display_name} answered {request.method} {_shown(url)} {fault}"
     step = f"Report it to the vendor of {sayer.display_name}: Lockstep cannot rely on such a response"
-    return Answer(Verdict.AMBIGUOUS, None, NOT_SCIM, sayer.redactor.text(sentence), step)
+    return Answer(Verdict.AMBIGUOUS, None, NOT_SCIM, sayer.redactor.text(sentence), step, is_not_scim=True)
 
 
 def _judge(request: ScimRequest, response: Response, content: Mapping[str, Any] | None) -> AnswerRow | None:

@@ -24,7 +24,6 @@ from lockstep.wording import counted
 # No application returns these, so the value that we wrote last counts as the current one.
 UNREADABLE = frozenset({"password"})
 NO_VALUES = Mapped({})
-DRIFT = "Drift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ class Draft:
     takes_over_from: str = ""
     withheld: tuple[str, ...] = ()
     names_follow: bool = False
+    reports_drift: bool = False
     blocked_by: BlockedBy | None = None
 
 
@@ -82,6 +82,7 @@ def as_plan(prepared: PreparedObject, draft: Draft) -> Plan:
         takes_over_from=draft.takes_over_from,
         withheld=draft.withheld,
         names_follow=draft.names_follow,
+        reports_drift=draft.reports_drift,
         claims_privileged=_claims_privileged(prepared, draft),
     )
 
@@ -181,7 +182,7 @@ def _without_drift(
             f"{change.path} was changed in the application to {shown!r};"
             " the drift rule of this mapping says to report it and leave it."
         )
-        reasons.append(Reason(DRIFT, text, {"attribute": change.path, "drift": mapping.drift.value}))
+        reasons.append(Reason("Drift", text, {"attribute": change.path, "drift": mapping.drift.value}))
     return tuple(kept), tuple(reasons)
 
 

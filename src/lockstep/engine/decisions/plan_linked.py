@@ -51,7 +51,9 @@ def plan_provision(prepared: PreparedObject, link: Link, observed: Observed) -> 
             return draft
         # Report what the application changed; "as it should be" would hide it.
         earlier = () if draft.reasons == (IN_STEP,) else draft.reasons
-        return replace(draft, reasons=(*earlier, *found.reasons), withheld=found.withheld)
+        is_drift = bool(found.drift) and not earlier
+        reasons = (*earlier, *found.reasons)
+        return replace(draft, reasons=reasons, withheld=found.withheld, reports_drift=is_drift)
     if not may(prepared, "update"):
         return not_written(replace(draft, reasons=(flag_is_off(prepared, "update", outcome="Would be updated"),)))
     action = Action.ENABLE if turns_on(changes) or link.state is LinkState.DISABLED else Action.UPDATE

@@ -32,8 +32,7 @@ def plan_new(prepared: PreparedObject, match: Match | None, taken: TakenValues |
             return _link(prepared, match)
         case ManyMatches() | TakenMatch():
             reason = _too_many(prepared, match) if isinstance(match, ManyMatches) else _taken(match)
-            is_under_way = isinstance(match, TakenMatch) and match.is_under_way
-            blocked = BlockedBy.ACCOUNT_UNDER_WAY if is_under_way else None
+            blocked = _blocked_by(match) if isinstance(match, TakenMatch) else None
             step = matching_step(match, prepared.queries)
             return Draft(Action.REFUSE, (reason,), matching=(step,), blocked_by=blocked)
 
@@ -118,6 +117,12 @@ def _too_many(prepared: PreparedObject, match: ManyMatches) -> Reason:
         {"candidates": ", ".join(ids[:10]), "attribute": match.query.attribute},
         f"Choose one: lockstep links {prepared.configuration.app_name} --user {prepared.obj.display} --choose {ids[0]}",
     )
+
+
+def _blocked_by(match: TakenMatch) -> BlockedBy | None:
+    if match.is_under_way:
+        return BlockedBy.ACCOUNT_UNDER_WAY
+    return BlockedBy.FORMER_OWNER if match.is_leaving else None
 
 
 def _taken(match: TakenMatch) -> Reason:

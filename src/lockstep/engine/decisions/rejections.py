@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from lockstep.engine.decisions.safeguards import GuardCode, hold_regardless
-from lockstep.engine.records import Action, BlockedBy, Plan, Reason, Step, StepStatus, StepType
+from lockstep.engine.decisions.safeguards import hold_regardless
+from lockstep.engine.records import Action, BlockedBy, GuardCode, Plan, Reason, Step, StepStatus, StepType
 from lockstep.engine.rules.operators import is_empty, text_of
 
 REJECTED = "Rejected"
-Effects = frozenset[tuple[str, str]]  # the code of a guard, and the effect of one write that it limits
+Effects = frozenset[tuple[GuardCode, str]]  # a guard, and the effect of one write that it limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +41,27 @@ def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
     kind (another role, a deletion instead of a disable), the plan is held for approval, whatever the limits are.
     """
     effects = guarded_effects(plan)
-    if not {code for code, _ in effects} & {code for code, _ in rejection.effects}:
+    if not {guard for guard, _ in effects} & {guard for guard, _ in rejection.effects}:
         return None
     if effects <= rejection.effects:
         return _left_out(plan, rejection, app)
     return hold_regardless(plan, f"the {rejection.action} of this account was rejected before")
 
 
-def _effects(plan: Plan) -> Iterator[tuple[str, str]]:
+def _effects(plan: Plan) -> Iterator[tuple[GuardCode, str]]:
     if plan.claims_privileged and plan.link_to is not None:
-        yield GuardCode.MATCH.value, plan.link_to.id
+        yield GuardCode.MATCH, plan.link_to.id
     if not plan.action.writes:
         return
     if plan.ends_access:
-        yield GuardCode.LOSSES.value, "delete" if plan.action is Action.DELETE else "switch off"
+        yield GuardCode.LOSSES, "delete" if plan.action is Action.DELETE else "switch off"
     for privilege in plan.grants:
-        yield GuardCode.GRANTS.value, privilege
+        yield GuardCode.GRANTS, privilege
     for change in plan.changes:
         if plan.empties and is_empty(change.new):
-            yield GuardCode.EMPTIED.value, change.path
+            yield GuardCode.EMPTIED, change.path
         if change.path in plan.renames:
-            yield GuardCode.RENAMES.value, change.path if change.redacted else f"{change.path} {text_of(change.new)}"
+            yield GuardCode.RENAMES, change.path if change.redacted else f"{change.path} {text_of(change.new)}"
 
 
 def _left_out(plan: Plan, rejection: Rejection, app: str) -> Plan:

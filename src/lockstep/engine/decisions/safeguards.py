@@ -11,24 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from enum import StrEnum
 from operator import add, attrgetter, sub
 
-from lockstep.engine.records import Account, Action, Plan, Reason, Step, StepStatus, StepType
+from lockstep.engine.records import Account, Action, GuardCode, Plan, Reason, Step, StepStatus, StepType
 from lockstep.engine.rules.configuration import JobConfiguration
 from lockstep.wording import counted
 
 _DECIDE = "Approve it, or correct the cause: lockstep deletes list APP"
-
-
-class GuardCode(StrEnum):
-    """What a guard limits. The value is the code of the reason."""
-
-    LOSSES = "TooManyDeletes"  # accounts disabled, switched off or deleted
-    GRANTS = "TooManyGrants"  # accounts that gain a privileged value
-    EMPTIED = "TooManyEmptied"  # accounts that lose a value
-    RENAMES = "TooManyRenames"  # accounts whose matching value changes
-    MATCH = "PrivilegedMatch"  # a match would link a more privileged account
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +94,7 @@ class Counts:
 class _Guard:
     """One limit: how much is allowed, and what would happen to the accounts, worded for the hold."""
 
-    code: GuardCode
+    limits: GuardCode
     what: str
     count: int | None
     percent: int | None
@@ -116,44 +105,45 @@ def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration,
     if approved:
         return plan
     if plan.claims_privileged and plan.link_to is not None:
-        return held(plan, _privileged_match(plan.link_to, what=_joined(_concerned(plan))))
+        return held(plan, GuardCode.MATCH, _privileged_match(plan.link_to, what=_joined(_concerned(plan))))
     for guard in _guards(plan, configuration):
         for window, before in counts.windows():
             reason = _exceeds(guard, plan, before, counts, window, configuration.deletions.percent_from)
             if reason is not None:
                 whole = {**reason.details, "what": _joined(_concerned(plan))}
-                return held(plan, replace(reason, details=whole))
+                return held(plan, guard.limits, replace(reason, details=whole))
     return plan
 
 
-def held(plan: Plan, reason: Reason) -> Plan:
-    """Hold *plan* for approval. Nothing is written, and *link_state* is None, so the link keeps its state."""
+def held(plan: Plan, guard: GuardCode, reason: Reason) -> Plan:
+    """Hold *plan* for approval by *guard*. Nothing is written, and *link_state* is None, so the link keeps its state."""
     step = Step("EntrySynchronizationHold", StepType.PROCESSING, StepStatus.WARNING, reason.text, reason.details)
     return replace(
         plan,
         action=Action.HELD,
         held_action=plan.action,
+        held_by=guard,
         reasons=(reason, *plan.reasons),
         steps=(*plan.steps, step),
         link_state=None,
     )
 
 
-def hold_undecided(plan: Plan, code: str, sentence: str, details: Mapping[str, str]) -> Plan | None:
-    """Hold *plan* because an earlier plan of its object is held by the guard with *code*; None if that guard does not limit *plan*.
+def hold_undecided(plan: Plan, guard: GuardCode, sentence: str, details: Mapping[str, str]) -> Plan | None:
+    """Hold *plan* because an earlier plan of its object is held by *guard*; None if that guard does not limit *plan*.
 
     The administrator decides about the present plan; if it does more than what was held, the reason says so.
     """
     concerned = _concerned(plan)
-    if code not in {one.value for one in concerned}:
+    if guard not in concerned:
         return None
     first, what = next(iter(concerned)), _joined(concerned)
-    if first.value != code:
+    if first is not guard:
         sentence, details = (
             f"Held for approval: it is already waiting for a decision, and the account would now {what}.",
             {},
         )
-    return held(plan, Reason(first.value, sentence, {**details, "what": what}, _DECIDE))
+    return held(plan, first, Reason(first.value, sentence, {**details, "what": what}, _DECIDE))
 
 
 def tally_of(plan: Plan) -> Tally:
@@ -171,13 +161,13 @@ def tally_of(plan: Plan) -> Tally:
     )
 
 
-def hold_unapproved(plan: Plan, action: str, what: str) -> Plan:
+def hold_unapproved(plan: Plan, action: Action | None, what: str) -> Plan:
     """Return *plan* if it does no more than the approved effects *what* by *action*; otherwise hold it.
 
     The mapping or the person may change between the approval and the write, and an approval does not cover later changes.
     """
     concerned = _concerned(plan)
-    deletes_instead = plan.action is Action.DELETE and action != plan.action.value
+    deletes_instead = plan.action is Action.DELETE and action is not plan.action
     if not concerned or (_joined(concerned) == what and not deletes_instead):
         return plan
     return hold_regardless(plan, "something else was approved")
@@ -188,7 +178,8 @@ def hold_regardless(plan: Plan, because: str) -> Plan:
     concerned = _concerned(plan)
     now = _joined(concerned)
     sentence = f"Held for approval: {because}, and now the account would {now}."
-    return held(plan, Reason(next(iter(concerned)).value, sentence, {"what": now}, _DECIDE))
+    first = next(iter(concerned))
+    return held(plan, first, Reason(first.value, sentence, {"what": now}, _DECIDE))
 
 
 def _concerned(plan: Plan) -> dict[GuardCode, str]:
@@ -236,13 +227,13 @@ def _guards(plan: Plan, configuration: JobConfiguration) -> Iterator[_Guard]:
 
 def _exceeds(guard: _Guard, plan: Plan, before: Tally, counts: Counts, window: str, percent_from: int) -> Reason | None:
     now, waiting = tally_of(plan), counts.waiting
-    number = (before + now + waiting).of(guard.code)
+    number = (before + now + waiting).of(guard.limits)
     if guard.count is not None and number > guard.count:
         return _reason(guard, number, waiting, window, f"the limit is {guard.count:,}", {"threshold": str(guard.count)})
     if guard.percent is None:
         return None
     part, of, named = number, counts.live_links, "linked accounts"
-    if guard.code is GuardCode.GRANTS and now.creates:
+    if guard.limits is GuardCode.GRANTS and now.creates:
         # Compare grants to new accounts with new accounts: at the first start there are no others.
         part = (before + now + waiting).new_grants
         of, named = (before + now + waiting).creates, "new accounts"
@@ -253,10 +244,10 @@ def _exceeds(guard: _Guard, plan: Plan, before: Tally, counts: Counts, window: s
 
 
 def _reason(guard: _Guard, number: int, waiting: Tally, window: str, limit: str, details: dict[str, str]) -> Reason:
-    others = waiting.of(guard.code)
+    others = waiting.of(guard.limits)
     one = f"with this one and {others:,} more waiting" if others else "with this one"
     return Reason(
-        guard.code.value,
+        guard.limits.value,
         f"Held for approval: {one}, {counted(number, 'account')} would {guard.what} {window}; {limit}.",
         {"window": window, "count": str(number), **details},
         _DECIDE,

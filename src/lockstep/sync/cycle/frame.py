@@ -24,7 +24,7 @@ from lockstep.storage import cycles, dirty_marks, instance, jobs, target_index, 
 from lockstep.storage.dirty import Claim
 from lockstep.sync import application_health
 from lockstep.sync.cycle import judging
-from lockstep.sync.cycle.indexing import INCOMPATIBLE, read_index
+from lockstep.sync.cycle.indexing import read_index
 from lockstep.sync.cycle.judging import is_attempt_due, is_held
 from lockstep.sync.services import Job, Services
 
@@ -258,7 +258,7 @@ async def probe(services: Services, job: Job, target: TargetReader, *, in_quaran
         await target.find(ObjectKind.USER, attribute, str(uuid4()))
     except TargetError as failed:
         answer = failed.answer
-        is_no_scim = answer.verdict in NO_SCIM or answer.code == INCOMPATIBLE
+        is_no_scim = answer.verdict in NO_SCIM or answer.is_not_scim
         if is_no_scim or (in_quarantine and answer.verdict is not Verdict.THROTTLED):
             await application_health.quarantine(services, job, QuarantineReason.EXCEPTION, answer)
         else:

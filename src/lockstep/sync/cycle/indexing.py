@@ -57,7 +57,7 @@ async def read_index(services: Services, job: Job, mapping: ObjectMapping, reade
 
 def _incomplete(job: Job, seen: int, announced: int | None) -> Answer:
     detail = f"{job.row.app_display_name} lists {seen} different accounts, but reported a total of {announced}"
-    return Answer(Verdict.AMBIGUOUS, code=INCOMPATIBLE, detail=detail)
+    return Answer(Verdict.AMBIGUOUS, code=INCOMPATIBLE, detail=detail, is_not_scim=True)
 
 
 def _costs_more(page: TargetPage, asked_for: int) -> bool:

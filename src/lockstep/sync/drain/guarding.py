@@ -6,14 +6,11 @@ The database knows what every worker has journalled; changes that this drain let
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from lockstep.engine.decisions.rejections import Rejection, keep_rejected
 from lockstep.engine.decisions.safeguards import (
     Counts,
-    GuardCode,
     Tally,
     hold_or_release,
     hold_unapproved,
@@ -23,21 +20,20 @@ from lockstep.engine.decisions.safeguards import (
 from lockstep.engine.records import Action, Lane, Plan
 from lockstep.storage import operations
 from lockstep.storage.dirty import Claim
+from lockstep.storage.operations import GuardedWrite
 from lockstep.sync.drain.foresight import Foresight, Queue
 from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.services import Job, Services
 
 FRESH_SECONDS = 5.0
 
-HeldBefore = tuple[str, Mapping[str, Any]]  # the action that is held or was approved, and why
-
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
     """The decisions about one object: what is held, what was approved and not sent yet, and a rejection that is still in effect."""
 
-    held: HeldBefore | None = None
-    approved: HeldBefore | None = None
+    held: GuardedWrite | None = None
+    approved: GuardedWrite | None = None
     rejected: Rejection | None = None
 
     def __bool__(self) -> bool:
@@ -120,16 +116,13 @@ class Guard:
         self._cycle, self._read_at = cycle, time.monotonic()
 
 
-def _as_approved(approved: HeldBefore | None, plan: Plan) -> Plan:
+def _as_approved(approved: GuardedWrite | None, plan: Plan) -> Plan:
     """*plan*, or the same plan held again if it does something that was not approved."""
-    action, error = approved or ("", {})
-    return hold_unapproved(plan, action, str(error.get("details", {}).get("what", "")))
+    return hold_unapproved(plan, approved.action if approved else None, approved.what if approved else "")
 
 
-def _undecided(held_before: HeldBefore, plan: Plan) -> Plan | None:
+def _undecided(held_before: GuardedWrite, plan: Plan) -> Plan | None:
     """*plan*, still held by the same guard, if its action is the held one and there is no decision yet; otherwise None."""
-    action, error = held_before
-    if action != plan.action.value:
+    if held_before.action is not plan.action:
         return None
-    code = str(error.get("code", GuardCode.LOSSES.value))
-    return hold_undecided(plan, code, str(error.get("reason", "Held for approval.")), error.get("details", {}))
+    return hold_undecided(plan, held_before.guard, held_before.sentence, held_before.details)

@@ -40,7 +40,6 @@ from lockstep.sync.services import Job, Services
 CHUNK = 100
 PAGE = 10_000
 NO_END = frozenset({Verdict.AMBIGUOUS, Verdict.THROTTLED})  # a 503 counts as THROTTLED and may come from a proxy
-_TOO_MUCH = frozenset({413})
 MOST_REFUSED = 20  # members refused singly; beyond that, the members are not the cause
 
 
@@ -216,7 +215,7 @@ class MemberSync:
                 if start < len(changes) and self.must_give_way():
                     self.result.is_interrupted = True
                     return False
-            elif _is_too_much(answer) and self.chunk > 1:
+            elif answer.is_too_much and self.chunk > 1:
                 self.chunk = max(1, self.chunk // 2)
             elif await self._is_about_members(answer):
                 if not await self._narrow_down(part, answer):
@@ -327,10 +326,3 @@ def has_members(planned: PlanResult) -> bool:
 def _is_step_of_search(part: Sequence[MemberChange], answer: Answer) -> bool:
     """Whether *part* is a refused batch that will be split: it is not logged; the refusal of the single member is."""
     return len(part) > 1 and may_be_about_members(answer)
-
-
-def _is_too_much(answer: Answer) -> bool:
-    last = answer.exchanges[-1] if answer.exchanges else None
-    if answer.verdict is Verdict.REFUSED and last is not None and last.status in _TOO_MUCH:
-        return True
-    return answer.verdict is Verdict.REFUSED and "too many" in answer.detail.lower()

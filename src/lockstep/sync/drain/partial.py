@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Action, Change, LinkState
 from lockstep.engine.rules.configuration import ObjectMapping
-from lockstep.ports import Answer, Verdict
+from lockstep.ports import Answer, RefusedValue, Verdict
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation
 from lockstep.sync.outcome import kept_values, outcomes
@@ -83,7 +83,7 @@ class Parts:
             return replace(self.stopped, exchanges=exchanges)
         if self.done is None:
             return replace(first, exchanges=exchanges)
-        refused = tuple((change.path, answer.detail, answer.code) for change, answer in self.refused)
+        refused = tuple(RefusedValue(change.path, answer.detail, answer.code) for change, answer in self.refused)
         return replace(self.done, exchanges=exchanges, refused=refused)
 
 
@@ -104,7 +104,7 @@ def outcome(
 ) -> tuple[Outcome, Failure]:
     """What to record if *answer* accepted a part: the link contains that part, and the rest is a failure of the object."""
     plan = planned.plan
-    left_out = {path for path, _, _ in answer.refused}
+    left_out = {one.path for one in answer.refused}
     taken = replace(
         planned,
         plan=replace(
@@ -135,13 +135,15 @@ def outcome(
 
 
 def _failure(answer: Answer) -> Failure:
-    names = ", ".join(path for path, _, _ in answer.refused)
-    _, words, code = answer.refused[0]
-    text = f"{names} {'were' if len(answer.refused) > 1 else 'was'} rejected; everything else was written. {words}"
+    names = ", ".join(one.path for one in answer.refused)
+    first = answer.refused[0]
+    text = (
+        f"{names} {'were' if len(answer.refused) > 1 else 'was'} rejected; everything else was written. {first.detail}"
+    )
     step = "Correct the rejected value or its mapping, or remove the mapping."
-    if code == kept_values.NOT_KEPT:
+    if first.is_unkept:
         step = "Make the change in the application by hand, and ask the vendor why it does not keep what it accepts."
-    return Failure(code, text.rstrip(), step)
+    return Failure(first.code, text.rstrip(), step)
 
 
 def _state_of(planned: PlanResult, left_out: Collection[str]) -> LinkState | None:

@@ -13,7 +13,6 @@ from datetime import timedelta
 
 import structlog
 
-from lockstep.engine.decisions.drafting import DRIFT
 from lockstep.engine.decisions.kept import steps_of
 from lockstep.engine.decisions.matching import match_key
 from lockstep.engine.decisions.plan import PreparedObject
@@ -149,7 +148,7 @@ def outcome_of(
         case Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
             return _not_taken(claim, answer, moment=moment, wait=wait, settled=settled("dropped"), requests=requests)
         case _:
-            failure = Failure(answer.code or "Conflict", answer.detail, answer.next_step)
+            failure = Failure.of(answer, code="Conflict")
             state = "ambiguous" if answer.verdict is Verdict.AMBIGUOUS else "refused"
             refused = outcomes.refused(claim, planned, failure, moment=moment, settled=settled(state))
             return _logged(refused, write, answer, failure, seconds, initiated_by, requests=requests)
@@ -201,7 +200,7 @@ def failed_look(
         case Verdict.AMBIGUOUS if claim.resume.looks < outcomes.MOST_UNCERTAIN_LOOKS:
             return giving_back.look_again(claim, answer.detail, after=wait, moment=moment, settled=(), requests=1)
         case _:
-            failure = Failure(answer.code or "InternalServerError", answer.detail, answer.next_step)
+            failure = Failure.of(answer, code="InternalServerError")
             display = prepared.obj.display if prepared is not None else ""
             record = record_of_failure(claim, failure, answer, display=display, initiated_by=initiated_by)
             refused = outcomes.refused(
@@ -268,13 +267,14 @@ def planned_now(claim: Claim, planned: PlanResult, *, moment: Moment, change_id:
         outcome = outcomes.held_back(claim, planned, _held_entry(claim, planned, change_id))
     elif plan.action is Action.REFUSE:
         account = plan.reason.details.get("targetId", "") if plan.reason.details.get("linkedTo") else ""
-        failure = Failure(plan.reason.code, plan.reason.text, plan.reason.next_step, account)
+        may_pass = plan.blocked_by is BlockedBy.FORMER_OWNER
+        failure = Failure(plan.reason.code, plan.reason.text, plan.reason.next_step, account, may_pass)
         outcome = outcomes.refused(claim, planned, failure, moment=moment)
     else:
         outcome = outcomes.without_write(claim, planned)
     judged = kept_values.judged_reading(planned)
-    is_drift = plan.reason.code == DRIFT
-    if plan.action is Action.NONE and not claim.is_on_demand and not is_drift and not (judged and steps_of(judged)):
+    is_news = plan.reports_drift or bool(steps_of(judged))
+    if plan.action is Action.NONE and not claim.is_on_demand and not is_news:
         return outcome  # in step: nothing to log
     record = record_of(
         plan,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lockstep.engine.decisions.drafting import DRIFT
 from lockstep.engine.records import Plan
 
 SYSTEM = "system"
@@ -48,6 +47,6 @@ def cause_of(plan: Plan, marks: Sequence[str], *, initiated_by: str) -> str:
 def _cause(plan: Plan, marks: Sequence[str]) -> str:
     if plan.cause in _LOST:
         return _LOST[plan.cause]
-    if plan.reason.code == DRIFT:
+    if plan.reports_drift:
         return "changed in the application"
     return next((words for mark, words in _MARKS.items() if mark in marks), "")

@@ -11,7 +11,7 @@ from lockstep.engine.decisions.kept import Fate, JudgedValue, after_read, after_
 from lockstep.engine.decisions.mapping import held_values
 from lockstep.engine.records import Account, Action, Change, Link, Plan
 from lockstep.engine.rules.configuration import AttributeMapping
-from lockstep.ports import Answer, Verdict
+from lockstep.ports import Answer, RefusedValue, Verdict
 from lockstep.storage.unkept import KeptAttribute, MissingAttribute
 from lockstep.sync.planning.planner import PlanResult
 
@@ -30,7 +30,8 @@ def with_judgement(planned: PlanResult, answer: Answer) -> Answer:
 
 def with_refusals(answer: Answer) -> Answer:
     """*answer*, with essential values that the application accepted but did not keep counted as refused."""
-    refused = tuple((one.path, _words(one), NOT_KEPT) for one in answer.judged if one.fate is Fate.REFUSED)
+    unkept = [one for one in answer.judged if one.fate is Fate.REFUSED]
+    refused = tuple(RefusedValue(one.path, _words(one), NOT_KEPT, is_unkept=True) for one in unkept)
     return replace(answer, refused=answer.refused + refused) if refused else answer
 
 
@@ -108,7 +109,7 @@ def _shown(value: object) -> str:
 def _accepted(planned: PlanResult, answer: Answer) -> Sequence[Change]:
     if not answer.refused:
         return planned.plan.changes
-    refused = {path for path, _, _ in answer.refused}
+    refused = {one.path for one in answer.refused}
     return [one for one in planned.plan.changes if one.path not in refused]
 
 

@@ -10,9 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from lockstep.engine.decisions.kept import JudgedValue, steps_of
-from lockstep.engine.decisions.safeguards import GuardCode
 from lockstep.engine.decisions.steps import export_step
-from lockstep.engine.records import Action, Change, Plan, Step
+from lockstep.engine.records import Action, Change, GuardCode, Plan, Step
 from lockstep.ports import Answer, Exchange
 from lockstep.storage.dirty import Claim
 from lockstep.storage.log_record import LoggedContent, LoggedError, LoggedExchange, LogRecord
@@ -117,7 +116,7 @@ def record_of_members(
 
 def _action(plan: Plan) -> str:
     """Entra's word for the action; a held loss of access is a staged delete."""
-    if plan.action is Action.HELD and (plan.held_action is None or plan.reason.code == GuardCode.LOSSES):
+    if plan.action is Action.HELD and (plan.held_action is None or plan.held_by is GuardCode.LOSSES):
         return "stagedDelete"
     return _ACTIONS.get(plan.held_action or plan.action, "other")
 

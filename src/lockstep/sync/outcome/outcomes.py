@@ -40,10 +40,6 @@ COUNTED: Mapping[Action, str] = {
 }
 MOST_UNCERTAIN_LOOKS = 8  # with doubling waits, before an application that never answers counts as failed
 MOST_LOOKS_AGAIN = 4  # in a row, before an object that keeps conflicting counts as failed
-# Probably a problem of the application, not of the object: a few quick retries before the long waits begin.
-TRANSIENT = frozenset(
-    {"InternalServerError", "TooManyRequests", "Timeout", "WebExceptionProtocolError", "FormerOwnerLeaving"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +99,12 @@ class Failure:
     reason: str
     next_step: str = ""
     account: str = ""  # the account with another owner that it waits for
+    may_pass: bool = False  # not the object's trouble: tried a few times quickly before the long waits begin
+
+    @classmethod
+    def of(cls, answer: Answer, *, code: str) -> Failure:
+        """What *answer* means for the object. *code* is the code if the answer has none."""
+        return cls(answer.code or code, answer.detail, answer.next_step, may_pass=answer.may_pass)
 
     @property
     def shown(self) -> ShownError:
@@ -181,7 +183,6 @@ def refused(
     may_give_up = known is not None and known.intent.kind is IntentKind.PROVISION and not is_unsettled
     first = claim.first_failed_at or moment.now
     failures = claim.failures + 1
-    is_transient = failure.code in TRANSIENT
     most = planned.prepared.configuration.limits.max_retries if planned is not None else None
     quick = QUICK_TRIES if most is None else most
     tries = claim.resume.looks
@@ -190,11 +191,11 @@ def refused(
         failures,
         may_give_up=may_give_up,
         moment=moment,
-        transient=is_transient,
+        transient=failure.may_pass,
         quick_tries=quick,
         tries_before=tries,
     )
-    is_soon = is_transient and failures <= quick  # the cycle waits for it
+    is_soon = failure.may_pass and failures <= quick  # the cycle waits for it
     resume = Resume(
         Stage.FAILED,
         looks=tries if is_soon else 0,

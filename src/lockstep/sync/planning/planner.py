@@ -38,7 +38,7 @@ class SliceFacts:
     links: Mapping[str, Link]
     account_ids: Mapping[str, str]
     open_operations: Mapping[str, Sequence[operations.OpenOperation]]
-    held: Mapping[str, tuple[str, Mapping[str, object]]] = field(
+    held: Mapping[str, operations.GuardedWrite] = field(
         default_factory=dict
     )  # by object: the write that waits for a decision
     rejected: Mapping[str, Rejection] = field(default_factory=dict)
