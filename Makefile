@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: help env env-dev demo check test test-full soak bench format requirements
+.PHONY: help env env-dev demo check test test-full soak bench format screenshots requirements
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,11 @@ format: env-dev  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+screenshots: env-dev  ## pictures of every page, both themes, three widths, into screenshots/
+	@$(BIN)/python scripts/full_prerequisites.py
+	$(BIN)/python scripts/take_screenshots.py
+
 requirements: env-dev  ## pin again, after a change to dependencies
 	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.txt
 	$(BIN)/uv pip compile -q requirements-dev.in --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements-dev.txt
+	$(BIN)/uv pip compile -q requirements-build.in -c requirements-dev.txt --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements-build.txt

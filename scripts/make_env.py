@@ -1,7 +1,7 @@
 """Build `.venv` in this checkout from pinned, hashed requirements: `make env` (running) or `make env-dev` (everything).
 
 Requires only Python 3.11 or newer. uv is installed into the environment first, because it needs seconds where pip needs minutes.
-Does nothing if the requirements have not changed.
+Does nothing if the requirements have not changed. The scripts and styles of the pages are built last (`frontend.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from frontend import build_frontend
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -25,8 +27,13 @@ def main(wanted: str) -> None:
         sys.exit(
             f"Lockstep needs Python 3.11 or newer; this is {sys.version.split()[0]}. Run: make PYTHON=python3.11 {wanted}"
         )
-    if is_current("dev") or (wanted == "run" and is_current("run")):
-        return
+    if not (is_current("dev") or (wanted == "run" and is_current("run"))):
+        install(wanted)
+    build_frontend(wanted)
+
+
+def install(wanted: str) -> None:
+    """Install the Python packages of the set *wanted*, and Lockstep itself."""
     if not (BIN / "uv").exists():
         create()
     for name in SETS[wanted]:

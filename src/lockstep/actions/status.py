@@ -13,7 +13,7 @@ from lockstep.actions.jobs import job_row
 from lockstep.engine.decisions.headline import Facts, Headline, headline
 from lockstep.engine.decisions.kept import ENOUGH
 from lockstep.postgres.pool import Connection
-from lockstep.storage import cycles, dirty, jobs, links, operations, target_state, unverified
+from lockstep.storage import credentials, cycles, dirty, jobs, links, operations, target_state, unverified
 from lockstep.storage.cycles import Cycle as Cycle
 from lockstep.storage.dirty import Backlog
 from lockstep.storage.jobs import JobRow
@@ -52,6 +52,7 @@ class JobStatus:
     trouble: Mapping[str, Any] | None
     not_kept: tuple[str, ...] = ()  # attributes that the application was sent and does not keep
     unverified_groups: int = 0  # groups whose members were written but are not shown by the application
+    has_credentials: bool = False
 
     @property
     def sentence(self) -> str:
@@ -99,6 +100,7 @@ async def status_of(connection: Connection, row: JobRow) -> JobStatus:
     backlog = await dirty.backlog(connection, row.id)
     open_writes = await operations.count_undecided(connection, row.id)
     state = await target_state.read_state(connection, row.id)
+    credential = await credentials.read_credential(connection, row.app)
     has_worker = backlog.leased > 0 or await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS)
     facts = Facts(
         row.app_name,
@@ -136,6 +138,7 @@ async def status_of(connection: Connection, row: JobRow) -> JobStatus:
         steady_at=row.steady_at,
         quarantine=row.quarantine,
         trouble=_trouble(state),
+        has_credentials=credential is not None and credential.has_secret,
         unverified_groups=await unverified.count_groups(connection, row.id),
         not_kept=tuple(str(one["path"]) for one in row.unkept if one["answers"] >= ENOUGH),
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import uvloop
 
+from lockstep.cli.admin_centre import serving_admin_centre
 from lockstep.cli.events import log_to_stderr
 from lockstep.cli.monitoring import RequestTimes, metrics_of
 from lockstep.cli.output import hint
@@ -64,8 +65,7 @@ def worker(ctx: click.Context, folder: Path | None, concurrency: int | None, hea
 async def _serve(settings: Settings, *, has_worker: bool) -> None:
     times = RequestTimes.new()
     async with open_house(settings, main=True, say=hint, observer=times.note) as house:
-        reachable, metrics = house.server.is_reachable, await metrics_of(house, times, whole=True)
-        async with serving_health(house.pool, metrics, host=settings.host, port=settings.port, is_reachable=reachable):
+        async with serving_admin_centre(house, times, host=settings.host, port=settings.port):
             where = f"Lockstep is listening on http://{settings.host}:{settings.port}, data folder {settings.data}"
             await _until_stopped(house, where, has_worker=has_worker)
 

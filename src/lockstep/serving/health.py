@@ -12,7 +12,7 @@ import psycopg_pool
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from lockstep import __version__
 from lockstep.postgres.pool import Pool
@@ -24,19 +24,14 @@ READY_WITHIN_SECONDS = 2.0
 LIMITS = ServingLimits(
     head_bytes=16_384, target_bytes=8_192, discarded_bytes=65_536, connections=200, connections_per_address=100
 )
-ROOT = (
-    f"Lockstep {__version__}. Administration: the lockstep command. Health: /healthz and /readyz. Figures: /metrics.\n"
-)
+ROOT = f"Lockstep {__version__}. Worker: it has no pages. Health: /healthz and /readyz. Figures: /metrics.\n"
 
 
-def health_app(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool] = lambda: True) -> Starlette:
+def health_routes(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool] = lambda: True) -> list[BaseRoute]:
     """`/healthz`: the process responds. `/readyz`: the database responds too (503 if it does not). `/metrics`: only with the token.
 
     *is_reachable*: whether the database accepts new connections, which open ones do not show.
     """
-
-    async def root(_: Request) -> PlainTextResponse:
-        return PlainTextResponse(ROOT)
 
     async def alive(_: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
@@ -51,14 +46,16 @@ def health_app(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool] = 
             return PlainTextResponse("the database does not answer\n", status_code=503)
         return PlainTextResponse("ready\n")
 
-    return Starlette(
-        routes=[
-            Route("/", root),
-            Route("/healthz", alive),
-            Route("/readyz", ready),
-            Route(METRICS_PATH, metrics.page),
-        ]
-    )
+    return [Route("/healthz", alive), Route("/readyz", ready), Route(METRICS_PATH, metrics.page)]
+
+
+def health_app(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool] = lambda: True) -> Starlette:
+    """`health_routes` alone, for a process without pages."""
+
+    async def root(_: Request) -> PlainTextResponse:
+        return PlainTextResponse(ROOT)
+
+    return Starlette(routes=[Route("/", root), *health_routes(pool, metrics, is_reachable)])
 
 
 @asynccontextmanager

@@ -121,6 +121,17 @@ async def grants_of(connection: Connection, administrators: Sequence[str]) -> di
     return found
 
 
+async def owners_of(connection: Connection, apps: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The e-mail addresses of the owners of each application, by id; applications without one are absent."""
+    cursor = await connection.execute(
+        """select role_grant.app::text, array_agg(administrator.email order by administrator.email)
+        from role_grant join administrator on administrator.id = role_grant.administrator
+        where role_grant.app = any(%s::uuid[]) and administrator.is_enabled group by role_grant.app""",
+        (list(apps),),
+    )
+    return {app: tuple(emails) for app, emails in await cursor.fetchall()}
+
+
 async def replace_grants(
     connection: Connection, administrator: str, grants: Sequence[RoleGrant], *, actor: str
 ) -> None:

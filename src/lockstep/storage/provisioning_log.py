@@ -108,6 +108,16 @@ async def read_log(connection: Connection, wanted: LogFilter, *, limit: int = 10
         return await cursor.fetchall()
 
 
+async def count_failures(connection: Connection, jobs: Sequence[str], *, since: timedelta) -> dict[str, int]:
+    """How many changes of each job failed in the time *since*; jobs without failures are absent."""
+    cursor = await connection.execute(
+        """select job, count(distinct change_id) from provisioning_log
+        where job = any(%s) and status = 'failure' and at >= now() - %s group by job""",
+        (list(jobs), since),
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
 async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Sequence[str]) -> dict[str, str]:
     """Return the skip reason of each object whose newest record is a skip, so that the same skip is not logged again."""
     cursor = await connection.execute(

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import orjson
 import uvloop
 
 from lockstep import __version__
+from lockstep.actions.administrators import first_link
 from lockstep.actions.context import Context
 from lockstep.actions.provisioning import Cycle
 from lockstep.cli.events import log_to_stderr
-from lockstep.cli.output import hint
+from lockstep.cli.output import FORMAT_VERSION, hint
 from lockstep.cli.session import globals_of, operator
 from lockstep.cli.stopping import ends_by_signal, until_stopped
 from lockstep.cli.up import stage
@@ -36,6 +38,7 @@ class UpOptions:
     seed: int | None
     documo_port: int
     steps: int  # 5, or 2 for --step, or 0 for --no-demo
+    is_json: bool = False
 
 
 @click.command()
@@ -51,6 +54,13 @@ class UpOptions:
 @click.option(
     "--check", is_flag=True, help="Run the whole demo in a temporary folder, verify it, and print one line of JSON."
 )
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="With --step: json prints one line when ready.",
+)
 @click.pass_context
 def up(
     ctx: click.Context,
@@ -62,6 +72,7 @@ def up(
     no_demo: bool,
     step: bool,
     check: bool,
+    output: str,
 ) -> int:
     """Start Lockstep and Documo with demo people; Ctrl-C stops.
 
@@ -75,11 +86,13 @@ def up(
         from lockstep.cli.up.check import run_check
 
         return run_check(people=people, seed=seed)
+    if output == "json" and not step:
+        raise click.UsageError("-o json goes with --step: add --step")
     settings = load_settings(os.environ, {"data": folder or globals_of(ctx).data, "port": port})
     log_to_stderr(
         level=settings.log_level if settings.origins["log_level"] != "default" else "warning", form=settings.log_format
     )
-    wanted = UpOptions(people, seed, documo_port, 0 if no_demo else 2 if step else 5)
+    wanted = UpOptions(people, seed, documo_port, 0 if no_demo else 2 if step else 5, is_json=output == "json")
     uvloop.run(_up(settings, wanted))
     return 0
 
@@ -98,14 +111,37 @@ async def _start_and_stay(settings: Settings, wanted: UpOptions) -> None:
                 context, settings.data / "contoso", people=wanted.people, seed=wanted.seed
             )
             people = f"  demo organisation Contoso ({counted(imported.people, 'person')}, {counted(imported.groups, 'group')})"
+        link = await first_link(context)
+        if wanted.is_json:
+            await _step_as_json(context, both, shown(settings.data), link)
+            await until_stopped(both.worker)
+            return
         _say(f"Lockstep {__version__}{people}   data in {shown(settings.data)}   Ctrl-C stops")
-        _say(f"  Lockstep       http://{settings.host}:{both.port}   administration: the lockstep command")
+        _say(f"  Lockstep       {both.address}   sign in with your e-mail address and password")
+        if link is not None:
+            _say(f"  First sign-in  {both.address}{link}   works once")
         _say(f"  Documo (app)   {both.documo.origin}   SCIM tenant URL {both.documo.base_url}")
         if wanted.steps:
             await _steps(context, both, wanted)
         _say("READY")
         await until_stopped(both.worker)
         hint("Stopping: finishing work in progress")
+
+
+async def _step_as_json(context: Context, both: RunningProducts, data: str, link: str | None) -> None:
+    """One line, once everything is ready. `signInUrl` works once if there is no administrator yet."""
+    key = await stage.make_key(both.documo.data)
+    await stage.add_documo(context)
+    _say(
+        orjson.dumps(
+            {
+                "formatVersion": FORMAT_VERSION,
+                "lockstep": {"url": both.address, "signInUrl": both.address + (link or "/sign-in")},
+                "documo": {"url": both.documo.origin, "scimUrl": both.documo.base_url, "apiKey": key.reveal()},
+                "data": data,
+            }
+        ).decode()
+    )
 
 
 async def _steps(context: Context, both: RunningProducts, wanted: UpOptions) -> None:

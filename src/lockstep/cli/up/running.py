@@ -12,11 +12,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lockstep.cli.monitoring import RequestTimes, metrics_of
+from lockstep.cli.admin_centre import serving_admin_centre
+from lockstep.cli.monitoring import RequestTimes
 from lockstep.cli.stopping import either
 from lockstep.cli.up.documo_process import DocumoProcess, start_documo
 from lockstep.process.garbage_collection import settle_garbage
-from lockstep.serving.health import free_port, serving_health
+from lockstep.serving.health import free_port
 from lockstep.settings import Settings
 from lockstep.wiring import OWN_APPLICATION, House, Say, Services, noted_application, open_house
 
@@ -30,6 +31,10 @@ class RunningProducts:
     services: Services
     worker: asyncio.Task[None]
     port: int
+
+    @property
+    def address(self) -> str:
+        return f"http://{self.house.settings.host}:{self.port}"
 
 
 @asynccontextmanager
@@ -47,8 +52,7 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
         ready = asyncio.Event()
         worker = asyncio.create_task(house.work(services, ready=ready), name="worker")
         try:
-            metrics, reachable = await metrics_of(house, times, whole=True), house.server.is_reachable
-            async with serving_health(house.pool, metrics, host=host, port=port, is_reachable=reachable):
+            async with serving_admin_centre(house, times, host=host, port=port, environment="demo"):
                 await either(ready.wait(), worker)
                 settle_garbage()
                 yield RunningProducts(house, documo, services, worker, port)

@@ -1,0 +1,87 @@
+"""All applications at a glance: how each is doing, what failed in the last day, and what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.health import HealthFinding, failing_sources
+from lockstep.actions.permissions import Permission
+from lockstep.actions.status import JobStatus, status_of
+from lockstep.actions.status_labels import StatusLabel, label_of
+from lockstep.storage import administrators, jobs, provisioning_log, tenant
+from lockstep.storage.provisioning_log import LogFilter, LogRow
+
+_DAY = timedelta(days=1)
+_NEEDS_NOBODY = frozenset({StatusLabel.NOT_CONFIGURED, StatusLabel.READY, StatusLabel.PAUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class AppOverview:
+    """One application. *failures* counts failed changes of the last 24 hours; *owners* are e-mail addresses."""
+
+    id: str
+    status: JobStatus
+    label: StatusLabel
+    failures: int
+    owners: tuple[str, ...]
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person has to do something. One that was never switched on, or was paused, does not wait for anybody."""
+        return self.status.headline.exit_code != 0 and self.label not in _NEEDS_NOBODY
+
+    @property
+    def users(self) -> int:
+        return self.status.links.get("User", 0)
+
+    @property
+    def is_on(self) -> bool:
+        return self.status.code in ("Active", "Quarantine", "NotRun")
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """*sources* are those that could not be read. *recent* are the newest changes, newest first."""
+
+    organisation: str
+    apps: Sequence[AppOverview]
+    sources: Sequence[HealthFinding]
+    recent: Sequence[LogRow]
+
+    @property
+    def urgent(self) -> list[AppOverview]:
+        return [app for app in self.apps if app.needs_attention]
+
+
+@needs(Permission.APPLICATIONS_READ, filters=True)
+async def list_overview(context: Context) -> list[AppOverview]:
+    """The applications that the caller may see, by name."""
+    async with context.reading() as connection:
+        rows = [
+            row for row in await jobs.read_jobs(connection) if context.actor.may(Permission.APPLICATIONS_READ, row.app)
+        ]
+        failures = await provisioning_log.count_failures(connection, [row.id for row in rows], since=_DAY)
+        owners = await administrators.owners_of(connection, [row.app for row in rows])
+        found = []
+        for row in rows:
+            status = await status_of(connection, row)
+            found.append(
+                AppOverview(row.app, status, label_of(status), failures.get(row.id, 0), owners.get(row.app, ()))
+            )
+    return found
+
+
+@needs(Permission.APPLICATIONS_READ, filters=True)
+async def overview(context: Context, *, recent: int = 8) -> Overview:
+    """What the first page shows."""
+    apps = await list_overview(context)
+    async with context.reading() as connection:
+        newest = await provisioning_log.read_log(connection, LogFilter(), limit=recent * 4)
+        visible = {app.id for app in apps}
+        shown = [row for row in newest if row.app in visible and row.status != "skipped"][:recent]
+        name = (await tenant.read_tenant(connection)).name
+        return Overview(name, apps, await failing_sources(connection), shown)

@@ -1,0 +1,51 @@
+"""The word for the state of an application's provisioning: one vocabulary for pages, API and command line."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from lockstep.actions.status import JobStatus
+from lockstep.engine.decisions.headline import Standing
+
+
+class StatusLabel(StrEnum):
+    """The words. Programs read `Standing`."""
+
+    NOT_CONFIGURED = "Not configured"
+    READY = "Ready to start"
+    INITIAL_CYCLE = "Initial cycle running"
+    INCREMENTAL_CYCLE = "Incremental cycle running"
+    HEALTHY = "Healthy - idle"
+    HEALTHY_WITH_FAILURES = "Healthy with failures"
+    SLOWED = "Slowed by the app"
+    HELD = "Waiting for your approval"
+    QUARANTINE = "Quarantine"
+    PAUSED = "Paused"
+    NO_WORKER = "No worker is running"
+
+
+_LABELS = {
+    Standing.PAUSED: StatusLabel.PAUSED,
+    Standing.STOPPED: StatusLabel.QUARANTINE,
+    Standing.SLOWED: StatusLabel.QUARANTINE,
+    Standing.NO_WORKER: StatusLabel.NO_WORKER,
+    Standing.NO_ANSWER: StatusLabel.SLOWED,
+    Standing.HELD: StatusLabel.HELD,
+    Standing.MAYBE_CREATED: StatusLabel.HEALTHY_WITH_FAILURES,
+    Standing.FAILING: StatusLabel.HEALTHY_WITH_FAILURES,
+    Standing.REJECTED: StatusLabel.HEALTHY_WITH_FAILURES,
+    Standing.FIRST_CYCLE: StatusLabel.READY,
+    Standing.WAITING: StatusLabel.INCREMENTAL_CYCLE,
+    Standing.IN_STEP: StatusLabel.HEALTHY,
+}
+
+
+def label_of(status: JobStatus) -> StatusLabel:
+    """The word for *status*."""
+    standing = status.headline.standing
+    if standing is Standing.NOT_SWITCHED_ON:
+        return StatusLabel.READY if status.has_credentials else StatusLabel.NOT_CONFIGURED
+    if standing is Standing.RUNNING:
+        is_first = status.running is not None and status.running.kind == "initial"
+        return StatusLabel.INITIAL_CYCLE if is_first else StatusLabel.INCREMENTAL_CYCLE
+    return _LABELS[standing]

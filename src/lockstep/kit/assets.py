@@ -1,0 +1,67 @@
+"""Scripts, styles and fonts as they were built, under names that carry a hash of their contents: a client may keep them for ever."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from lockstep.errors import not_found
+
+PREFIX = "/assets/"
+FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+
+
+@dataclass(frozen=True)
+class Assets:
+    """The built files in *folder*."""
+
+    folder: Path
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The file of each asset: `lockstep.css` -> `lockstep-5c6fd1673a.css`. Raises LockstepError if nothing was built."""
+        try:
+            read: dict[str, str] = json.loads((self.folder / "manifest.json").read_text())
+        except OSError:
+            raise not_found(
+                "The scripts and styles of the pages were not built",
+                next_step="In a checkout, run: make env. An installed package contains them",
+            ) from None
+        return read
+
+    @cached_property
+    def _served(self) -> frozenset[str]:
+        return frozenset(self.names.values())
+
+    def url(self, name: str) -> str:
+        """The address of the asset *name*. Raises KeyError for an unknown one."""
+        return PREFIX + self.names[name]
+
+    def route(self) -> Route:
+        return Route(PREFIX + "{file}", self._serve, methods=["GET"], name="assets")
+
+    async def _serve(self, request: Request) -> Response:
+        file = request.path_params["file"]
+        if file not in self._served:  # also what keeps `..` out
+            return PlainTextResponse("No such file.\n", status_code=404)
+        headers = FOREVER | {"Vary": "Accept-Encoding"}
+        media_type = MEDIA_TYPES.get(Path(file).suffix, "application/octet-stream")
+        accepted = {word.split(";")[0].strip() for word in request.headers.get("accept-encoding", "").split(",")}
+        for encoding, suffix in ENCODINGS:
+            if encoding in accepted and (self.folder / (file + suffix)).exists():
+                headers |= {"Content-Encoding": encoding}
+                return FileResponse(self.folder / (file + suffix), headers=headers, media_type=media_type)
+        return FileResponse(self.folder / file, headers=headers, media_type=media_type)

@@ -1,0 +1,31 @@
+"""A limit on the body of a form, checked while it arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.types import Message, Receive
+
+from lockstep.errors import LockstepError, invalid
+
+
+def limited_receive(receive: Receive, headers: Mapping[str, str], limit: int) -> Receive:
+    """*receive*, which raises LockstepError once the body has more than *limit* bytes, or says that it will have."""
+    declared = headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    size = 0
+
+    async def receive_some() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise _too_large(limit)
+        return message
+
+    return receive_some
+
+
+def _too_large(limit: int) -> LockstepError:
+    return invalid(f"The form is larger than {limit // 1024:,} kB", next_step="Send less at once", code="TooLarge")

@@ -1,0 +1,21 @@
+// data-copies="ID" copies the text of an element, data-copy="TEXT" the text itself.
+import { toast } from "./toasts.js";
+
+async function write(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch { // no permission, or a page without https
+    const box = Object.assign(document.createElement("textarea"), { value: text });
+    document.body.append(box);
+    box.select();
+    document.execCommand("copy");
+    box.remove();
+  }
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy],[data-copies]");
+  if (!button) return;
+  await write(button.dataset.copy ?? document.getElementById(button.dataset.copies)?.textContent.trim() ?? "");
+  toast("Copied");
+});

@@ -1,0 +1,48 @@
+// data-opens="ID" opens a <dialog>, data-closes closes the one around it. A dialog that the server sends open becomes modal.
+let opener = null;
+
+function show(dialog, from) {
+  if (!(dialog instanceof HTMLDialogElement) || dialog.matches(":modal")) return;
+  opener = from ?? document.activeElement;
+  if (dialog.open) dialog.close();
+  dialog.showModal();
+}
+
+document.addEventListener("click", (event) => {
+  const opens = event.target.closest("[data-opens]");
+  if (opens) {
+    const dialog = document.getElementById(opens.dataset.opens);
+    if (dialog) {
+      event.preventDefault();
+      show(dialog, opens);
+    }
+    return;
+  }
+  const closes = event.target.closest("[data-closes]");
+  if (closes && closes.closest("dialog:modal")) {
+    if (!closes.closest("dialog").dataset.leaves) event.preventDefault();
+    closes.closest("dialog").close();
+  } else if (event.target instanceof HTMLDialogElement && event.target.dataset.light !== undefined) event.target.close(); // its backdrop
+});
+
+document.addEventListener("close", (event) => {
+  if (!(event.target instanceof HTMLDialogElement)) return;
+  const back = event.target.dataset.leaves; // the address without the dialog
+  if (back) history.replaceState(null, "", back);
+  opener?.isConnected && opener.focus();
+  opener = null;
+}, true);
+
+const openSent = (root) => root.querySelectorAll?.("dialog[open]").forEach((dialog) => show(dialog));
+openSent(document);
+document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => openSent(ctx?.target?.parentNode ?? document));
+
+// A typed confirmation: data-confirms="214" on an input enables the submit button of its form once it was typed.
+document.addEventListener("input", (event) => {
+  const wanted = event.target.dataset?.confirms;
+  if (wanted === undefined) return;
+  const button = event.target.form?.querySelector("[data-confirmed]");
+  if (button) button.disabled = event.target.value.trim() !== wanted;
+});
+
+export { show };

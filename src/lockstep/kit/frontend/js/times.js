@@ -1,0 +1,26 @@
+// <time datetime data-relative>: said relative to now, with the exact local and UTC time in its title.
+const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
+const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+function relative(seconds) {
+  const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+  if (unit === "second") return Math.abs(seconds) < 5 ? "now" : words.format(Math.round(seconds), unit);
+  return words.format(Math.round(seconds / length), unit);
+}
+
+function refresh() {
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    time.title = `${exact.format(at)} (${time.dateTime.replace("T", " ").replace(/(\.\d+)?(Z|\+00:00)$/, " UTC")})`;
+    if (time.dataset.relative !== undefined) {
+      const text = relative((at - Date.now()) / 1000);
+      if (time.textContent !== text) time.textContent = text;
+    } else if (time.dataset.local !== undefined) time.textContent = exact.format(at);
+  }
+}
+
+refresh();
+setInterval(refresh, 15000);
+document.addEventListener("htmx:after:swap", refresh);

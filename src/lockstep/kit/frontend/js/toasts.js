@@ -1,0 +1,22 @@
+// One polite live region. A toast stays until it is dismissed if it tells of an error, else for six seconds.
+const box = () => document.getElementById("toasts");
+
+function toast(text, tone = "ok") {
+  const form = document.getElementById(`toast-${tone}`) ?? document.getElementById("toast-ok");
+  const made = form?.content.firstElementChild.cloneNode(true);
+  if (!made) return;
+  made.querySelector("[data-text]").textContent = text;
+  box().append(made);
+  arm(made);
+}
+
+function arm(made) {
+  if (!made.classList.contains("tone-error")) setTimeout(() => made.remove(), 6000);
+}
+
+document.addEventListener("click", (event) => event.target.closest("[data-dismisses]")?.closest(".toast")?.remove());
+box()?.querySelectorAll(".toast").forEach(arm);
+document.addEventListener("toast", (event) => toast(event.detail?.text ?? event.detail?.value ?? "", event.detail?.tone)); // by HX-Trigger
+window.addEventListener("kit:offline", () => toast("The server does not answer. Check the connection, then try again.", "error"));
+
+export { toast };

@@ -1,0 +1,77 @@
+"""Errors as pages: status, title and wording of each kind of the error family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lockstep.errors import Kind, LockstepError
+
+STATUSES = {
+    Kind.INVALID: 400,
+    Kind.UNAUTHORIZED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.HELD: 409,
+    Kind.THROTTLED: 429,
+    Kind.UNREACHABLE: 503,
+    Kind.OUTPUT: 507,
+    Kind.PARTIAL: 500,
+    Kind.INTERNAL: 500,
+}
+TITLES = {
+    400: "This cannot be done as asked",
+    401: "Sign in first",
+    403: "You are not allowed to do this",
+    404: "Page not found",
+    405: "This address does not take that request",
+    409: "This conflicts with the present state",
+    413: "That is too large",
+    429: "Too many attempts",
+    500: "Something went wrong in this server",
+    503: "Not available at the moment",
+    507: "The disk is full",
+}
+ICONS = {403: "lock", 404: "search", 409: "warning", 429: "hourglass", 503: "hourglass"}
+
+
+@dataclass(frozen=True, slots=True)
+class PageError:
+    """What the page of an error shows. *can_retry*: repeating the same request may help."""
+
+    status: int
+    title: str
+    detail: str
+    why: str
+    next_step: str
+    request_id: str
+    can_retry: bool
+
+    @property
+    def icon(self) -> str:
+        return ICONS.get(self.status, "error")
+
+
+def page_error(error: LockstepError, *, request_id: str) -> PageError:
+    """The page of *error*."""
+    status = STATUSES[error.kind]
+    return PageError(
+        status=status,
+        title=TITLES[status],
+        detail=_sentence(error.detail),
+        why=_sentence(error.why),
+        next_step=_sentence(error.next_step),
+        request_id=request_id,
+        can_retry=error.retryable or status in (500, 503),
+    )
+
+
+def plain_page_error(status: int, detail: str, *, request_id: str) -> PageError:
+    """The page of a status that no error of ours stands behind, such as an unknown address."""
+    title = TITLES.get(status, TITLES[500 if status >= 500 else 400])
+    return PageError(status, title, _sentence(detail), "", "", request_id, status >= 500)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return f"{text}." if text and text[-1] not in ".!?:" else text

@@ -1,0 +1,100 @@
+"""Templates of a product together with the kit's macros (`{% from "kit/forms.html" import field %}`). Everything is escaped; an unknown
+name in a template is an error and not a blank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from lockstep.kit.icons import icon
+from lockstep.wording import counted
+
+_SIZES = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
+
+
+def new_environment(package: str, extra: Mapping[str, Any]) -> Environment:
+    """The environment for the templates of *package*; *extra* are further globals."""
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("lockstep.kit")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    environment.globals |= {"icon": icon, **extra}
+    environment.filters |= {
+        "number": number,
+        "counted": counted,
+        "percent": percent,
+        "ago": ago,
+        "at": at,
+        "duration": duration,
+        "initials": initials,
+        "json": pretty_json,
+    }
+    return environment
+
+
+def number(value: float) -> str:
+    """1204 -> "1,204"."""
+    return f"{value:,}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share as "63%"; "0%" of nothing."""
+    return f"{part / whole:.0%}" if whole else "0%"
+
+
+def ago(moment: datetime | None, otherwise: str = "Never") -> Markup:
+    """A `<time>` that reads "3 minutes ago" or "in 2 hours"; the script keeps it current and adds the exact time."""
+    if moment is None:
+        return escape(otherwise)
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    length, unit = next(((size, unit) for size, unit in _SIZES if abs(seconds) >= size), (1, ""))
+    amount = counted(round(abs(seconds) / length), unit) if unit else ""
+    words = "now" if not unit else f"{amount} ago" if seconds >= 0 else f"in {amount}"
+    return Markup('<time datetime="{}" data-relative>{}</time>').format(_iso(moment), words)
+
+
+def at(moment: datetime | None, otherwise: str = "Never") -> Markup:
+    """A `<time>` with date and time: in UTC as sent, in the reader's zone once the script has run."""
+    if moment is None:
+        return escape(otherwise)
+    text = moment.astimezone(UTC).strftime("%d %b %Y, %H:%M:%S UTC")
+    return Markup('<time datetime="{}" data-local>{}</time>').format(_iso(moment), text)
+
+
+def duration(length: timedelta | float) -> str:
+    """A length of time in words of one or two units: "412 ms", "48 s", "3 min 20 s", "2 h 5 min"."""
+    seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def initials(name: str) -> str:
+    """Up to two letters for an avatar: "Anna Lindqvist" -> "AL"."""
+    words = [word for word in name.replace("@", " ").replace(".", " ").split() if word[0].isalnum()]
+    return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
+def pretty_json(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

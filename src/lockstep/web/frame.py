@@ -1,0 +1,123 @@
+"""The frame around every page: rail, breadcrumbs, tabs, title. A link stands in it once its page exists."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from lockstep.web.page import AppPlace, Crumb, View
+
+PRODUCT = "Lockstep"
+APPS = Crumb("Enterprise applications", "/apps")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """An entry of the rail. *key*: the second of the two keys that go there."""
+
+    label: str
+    href: str
+    icon: str
+    key: str = ""
+
+
+SECTIONS = (
+    Section("Home", "/", "home", "h"),
+    Section("Applications", "/apps", "apps", "a"),
+    Section("People", "/users", "people", "p"),
+    Section("Groups", "/groups", "group"),
+    Section("Logs", "/logs/provisioning", "logs", "l"),
+    Section("Sources", "/sources", "source"),
+    Section("Settings", "/settings", "settings"),
+)
+# The tabs of an application, and of its Provisioning tab: label and address below the application's.
+APP_TABS: Sequence[tuple[str, str]] = (
+    ("Overview", ""),
+    ("Users and groups", "/users-groups"),
+    ("Provisioning", "/provisioning"),
+    ("Single sign-on", "/sso"),
+    ("Properties", "/properties"),
+    ("App roles", "/app-roles"),
+)
+PROVISIONING_TABS: Sequence[tuple[str, str]] = (
+    ("Overview", "/provisioning"),
+    ("Settings", "/provisioning/settings"),
+    ("Mappings", "/provisioning/mappings"),
+    ("Expression builder", "/provisioning/expression"),
+    ("Preview", "/provisioning/preview"),
+    ("On demand", "/provisioning/on-demand"),
+    ("Links", "/provisioning/links"),
+    ("Quarantine", "/provisioning/quarantine"),
+    ("Cycles", "/provisioning/cycles"),
+    ("History", "/provisioning/history"),
+)
+LOG_TABS: Sequence[tuple[str, str]] = (("Provisioning logs", "/logs/provisioning"), ("Audit logs", "/logs/audit"))
+SETTINGS_TABS: Sequence[tuple[str, str]] = (
+    ("General", "/settings"),
+    ("Administrators", "/settings/admins"),
+    ("Access tokens", "/settings/tokens"),
+    ("Sessions", "/settings/sessions"),
+    ("Notifications", "/settings/notifications"),
+    ("Private networks", "/settings/outbound"),
+    ("Retention", "/settings/retention"),
+    ("Health", "/settings/health"),
+    ("About", "/settings/about"),
+)
+TABS_OF_SECTION: Mapping[str, Sequence[tuple[str, str]]] = {"Logs": LOG_TABS, "Settings": SETTINGS_TABS}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the templates of the frame show of one page."""
+
+    title: str
+    sections: Sequence[Section]
+    crumbs: Sequence[Crumb]
+    app_tabs: Sequence[Crumb]
+    tabs: Sequence[Crumb]
+    current_tab: str
+
+
+class Frames:
+    """Builds frames for the pages that exist: *paths* are the addresses of all pages."""
+
+    def __init__(self, paths: Collection[str]) -> None:
+        self._paths = frozenset(paths)
+        self._sections = tuple(one for one in SECTIONS if one.href in self._paths)
+
+    def has(self, path: str) -> bool:
+        return path in self._paths
+
+    def of(self, view: View) -> Frame:
+        app_tabs = self._app_tabs(view.app, APP_TABS) if view.app is not None else ()
+        if view.app is not None:
+            tabs = self._app_tabs(view.app, PROVISIONING_TABS) if view.tab == "Provisioning" else ()
+        else:
+            tabs = tuple(
+                Crumb(label, href) for label, href in TABS_OF_SECTION.get(view.section, ()) if href in self._paths
+            )
+        current = view.subtab if view.app is not None else view.subtab or view.heading
+        return Frame(_title(view), self._sections, _crumbs(view), app_tabs, tabs if len(tabs) > 1 else (), current)
+
+    def _app_tabs(self, app: AppPlace, tabs: Sequence[tuple[str, str]]) -> tuple[Crumb, ...]:
+        return tuple(Crumb(label, app.href + tail) for label, tail in tabs if f"/apps/{{app}}{tail}" in self._paths)
+
+
+def _crumbs(view: View) -> tuple[Crumb, ...]:
+    """Entra's wording: Enterprise applications > Documo > Provisioning. A page at the top has none."""
+    if view.app is None:
+        return (*view.parents, Crumb(view.heading)) if view.parents else ()
+    below = [Crumb(view.tab, f"{view.app.href}/provisioning")] if view.tab == "Provisioning" else []
+    place: list[Crumb] = [APPS, Crumb(view.app.display_name, view.app.href), *below, *view.parents]
+    last = view.subtab or view.tab
+    if view.parents:
+        last = view.heading
+    return tuple(place) if last in ("", "Overview", *(one.label for one in place)) else (*place, Crumb(last))
+
+
+def _title(view: View) -> str:
+    """ "Documo - Provisioning - Lockstep", the most specific first after the application."""
+    parts = [view.app.display_name, view.tab, view.subtab if view.subtab != "Overview" else ""] if view.app else []
+    if not parts or (view.heading not in parts and view.parents):
+        parts.append(view.heading)
+    return " - ".join([part for part in dict.fromkeys(parts) if part] + [PRODUCT])

@@ -1,0 +1,165 @@
+"""What a page is: a function of a context and a request, and what it answers.
+
+pages = Pages()
+
+@pages.get("/groups")
+async def list_groups(context: Context, request: Request) -> View:
+    return View("groups/list.html", heading="Groups", section="Groups", model={"groups": await groups.list_groups(context)})
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lockstep.actions.context import Context
+
+FORM_BYTES = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Crumb:
+    """A breadcrumb, a tab or a link of the rail. *count*: a number beside the label."""
+
+    label: str
+    href: str = ""
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter that is a link. *count*: how many rows it shows."""
+
+    label: str
+    href: str
+    is_current: bool = False
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppPlace:
+    """The application to which a page belongs."""
+
+    name: str
+    display_name: str
+
+    @property
+    def href(self) -> str:
+        return f"/apps/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyAs:
+    """The same thing elsewhere: a command, and a path of the API."""
+
+    command: str = ""
+    api: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A whole page.
+
+    *model* has what the template shows. *section* is the rail's word, *app* with *tab* and *subtab* the place within an application; then
+    breadcrumbs and title follow by themselves. *parents* are breadcrumbs above a page elsewhere. *live* names the topics of
+    `actions.live` whose events make the parts with `data-live` be read again.
+    """
+
+    template: str
+    heading: str
+    model: Mapping[str, Any] = field(default_factory=dict)
+    _: KW_ONLY
+    section: str = ""
+    app: AppPlace | None = None
+    tab: str = ""
+    subtab: str = ""
+    parents: Sequence[Crumb] = ()
+    lead: str = ""
+    copy_as: CopyAs | None = None
+    live: str = ""
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A part of a page, for htmx to put in its place. *toast*: a line for the live region."""
+
+    template: str
+    model: Mapping[str, Any] = field(default_factory=dict)
+    toast: str = ""
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """After a POST: see *href*. *notice* is shown there once."""
+
+    href: str
+    notice: str = ""
+
+
+Answer = View | Fragment | Redirect | Response
+PageFunction = Callable[[Context, Request], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class PageRoute:
+    """One address. *is_public*: for somebody who is not signed in. *form_bytes*: the largest body that it takes."""
+
+    method: str
+    path: str
+    function: PageFunction
+    is_public: bool = False
+    form_bytes: int = FORM_BYTES
+
+    @property
+    def order(self) -> tuple[tuple[bool, str], ...]:
+        """Fixed parts before parameters, so that `/apps/new` is no application called new."""
+        return tuple((part.startswith("{"), part) for part in self.path.split("/"))
+
+
+def address(path: str, **query: str) -> str:
+    """*path* with the parameters of *query* that are not empty: `address("/apps", show="on")`."""
+    given = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+class Pages:
+    """The pages of one module."""
+
+    def __init__(self) -> None:
+        self.routes: list[PageRoute] = []
+
+    def get(self, path: str, *, is_public: bool = False) -> Callable[[PageFunction], PageFunction]:
+        return self._add("GET", path, is_public, FORM_BYTES)
+
+    def post(
+        self, path: str, *, is_public: bool = False, form_bytes: int = FORM_BYTES
+    ) -> Callable[[PageFunction], PageFunction]:
+        """An address that changes something. The token and the origin of the form were checked before the function is called."""
+        return self._add("POST", path, is_public, form_bytes)
+
+    def _add(self, method: str, path: str, is_public: bool, form_bytes: int) -> Callable[[PageFunction], PageFunction]:
+        def add(function: PageFunction) -> PageFunction:
+            self.routes.append(PageRoute(method, path, function, is_public, form_bytes))
+            return function
+
+        return add
+
+
+def all_pages() -> list[PageRoute]:
+    """The routes of every module in `web/pages`, in the order in which they are tried."""
+    package = importlib.import_module("lockstep.web.pages")
+    routes: list[PageRoute] = []
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        pages = getattr(importlib.import_module(found.name), "pages", None)
+        if isinstance(pages, Pages):
+            routes += pages.routes
+    return sorted(routes, key=lambda route: route.order)

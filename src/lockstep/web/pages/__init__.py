@@ -1,0 +1,1 @@
+"""One module per noun. Every module with `pages = Pages()` is found; nothing is entered in a list."""

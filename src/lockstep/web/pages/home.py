@@ -1,0 +1,88 @@
+"""Home: what needs a person, the figures, the applications, and what was done last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import Request
+
+from lockstep.actions import overview as actions
+from lockstep.actions.context import Context
+from lockstep.actions.logs import LogRow
+from lockstep.actions.overview import Overview
+from lockstep.web.page import CopyAs, Pages, View
+from lockstep.web.pages.apps import row_of
+from lockstep.web.status_look import Look, result_look
+from lockstep.wording import counted
+
+pages = Pages()
+_DONE = {
+    "create": "created in",
+    "update": "updated in",
+    "enable": "enabled in",
+    "disable": "disabled in",
+    "delete": "deleted from",
+    "link": "linked in",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One line of recent activity. *text*: what was done and where, after the name."""
+
+    at: datetime
+    name: str
+    text: str
+    look: Look
+    href: str
+    duration_ms: int
+
+
+@pages.get("/")
+async def show_home(context: Context, request: Request) -> View:
+    found = await actions.overview(context)
+    apps = found.apps
+    model = {
+        "overview": found,
+        "urgent": [row_of(app) for app in found.urgent],
+        "rows": [row_of(app) for app in apps],
+        "in_step": sum(sum(app.status.links.values()) for app in apps),
+        "waiting": sum(app.status.waiting for app in apps),
+        "failing": sum(app.status.escrowed for app in apps),
+        "held": sum(app.status.held for app in apps),
+        "activity": _activity(found),
+    }
+    number = len(found.urgent) + len(found.sources)
+    heading = (
+        "Everything is in step"
+        if not number
+        else f"{counted(number, 'thing')} {'needs' if number == 1 else 'need'} you"
+    )
+    return View(
+        "home/home.html",
+        heading if apps else "Welcome to Lockstep",
+        model,
+        section="Home",
+        copy_as=CopyAs(command="lockstep status", api="/api/v1/status"),
+        live="status cycle progress source change",
+    )
+
+
+def _activity(found: Overview) -> list[Activity]:
+    names = {app.id: app.status.display_name for app in found.apps}
+    return [_line(row, names.get(row.app, "")) for row in found.recent]
+
+
+def _line(row: LogRow, app: str) -> Activity:
+    done = _DONE.get(row.action, f"{row.action} in")
+    text = f"{done} {app}" if row.status != "failure" else f"could not be {done} {app}"
+    look = result_look(row.status)
+    return Activity(
+        row.at,
+        row.source_display or row.target_display,
+        text,
+        look,
+        f"/logs/provisioning/{row.change_id}",
+        row.duration_ms,
+    )

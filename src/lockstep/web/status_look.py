@@ -1,0 +1,54 @@
+"""How a status looks: its word, tone and icon. The words come from `actions.status_labels`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lockstep.actions.status import JobStatus
+from lockstep.actions.status_labels import StatusLabel, label_of
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A word with its tone (a class of the kit) and icon."""
+
+    label: str
+    tone: str
+    icon: str
+
+
+_LOOKS = {
+    StatusLabel.NOT_CONFIGURED: ("neutral", "circle"),
+    StatusLabel.READY: ("neutral", "play"),
+    StatusLabel.INITIAL_CYCLE: ("info", "ring"),
+    StatusLabel.INCREMENTAL_CYCLE: ("info", "ring"),
+    StatusLabel.HEALTHY: ("ok", "check-circle"),
+    StatusLabel.HEALTHY_WITH_FAILURES: ("warn", "warning"),
+    StatusLabel.SLOWED: ("warn", "hourglass"),
+    StatusLabel.HELD: ("quarantine", "hand"),
+    StatusLabel.QUARANTINE: ("quarantine", "shield"),
+    StatusLabel.PAUSED: ("neutral", "pause"),
+    StatusLabel.NO_WORKER: ("error", "error"),
+}
+
+
+def look_of(status: JobStatus) -> Look:
+    return look_of_label(label_of(status))
+
+
+def look_of_label(label: StatusLabel) -> Look:
+    return Look(label.value, *_LOOKS[label])
+
+
+# What was done to an account, in the provisioning log: word, tone and icon of its result.
+RESULTS = {
+    "success": Look("Success", "ok", "check-circle"),
+    "failure": Look("Failure", "error", "error"),
+    "skipped": Look("Skipped", "neutral", "circle"),
+    "warning": Look("Warning", "warn", "warning"),
+}
+
+
+def result_look(status: str) -> Look:
+    """The look of a log record's status."""
+    return RESULTS.get(status, Look(status.capitalize(), "neutral", "circle"))

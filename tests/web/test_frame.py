@@ -1,0 +1,188 @@
+"""The frame of every page: who gets in, what a form must carry, what an error shows, what a browser is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from lockstep.actions import administrators, applications
+from lockstep.web.callers import safe_next
+from lockstep.web.page import all_pages
+from tests.support.admin_centre import Browser, Centre
+
+
+async def test_every_page_asks_somebody_without_a_session_to_sign_in_and_comes_back(centre: Centre) -> None:
+    stranger = centre.browser()
+
+    page = await stranger.get("/apps?show=on")
+
+    assert (page.status, page.location) == (303, "/sign-in?next=/apps%3Fshow%3Don")
+    for route in all_pages():
+        if not route.is_public:
+            path = route.path.replace("{", "").replace("}", "")
+            answer = await (stranger.get(path) if route.method == "GET" else stranger.post(path))
+            assert answer.status == 303 and answer.location.startswith("/sign-in"), route.path
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "//evil.test",
+        "/\\evil.test",
+        "https://evil.test/",
+        "\\\\evil.test",
+        "/\t/evil.test",
+        "javascript:alert(1)",
+        "",
+        "apps",
+    ],
+)
+def test_after_signing_in_nobody_is_sent_to_another_server(elsewhere: str) -> None:
+    assert safe_next(elsewhere) == "/"
+
+
+async def test_signing_in_by_invitation_ends_at_home_and_signing_out_ends_the_session(centre: Centre) -> None:
+    link = await administrators.first_link(centre.hub.context)
+    browser = centre.browser()
+    form = {"email": "ada@contoso.test", "name": "Ada", "password": "a sentence of five words"}
+
+    page = await browser.get(str(link))
+    accepted = await browser.post(str(link), form)
+    home = await browser.get("/")
+    again = await centre.browser().get(str(link))
+    await browser.post("/sign-out")
+    after = await browser.get("/")
+
+    assert "first administrator" in page.text
+    assert (accepted.status, accepted.location) == (303, "/")
+    cookie = accepted.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Path=/" in cookie
+    assert home.status == 200 and "Welcome to Lockstep" in home.text
+    assert again.status == 401 and "This link does not work" in again.text
+    assert after.location == "/sign-in"
+
+
+async def test_a_wrong_password_is_said_on_the_form_without_saying_which_part_is_wrong(centre: Centre) -> None:
+    browser = centre.browser()
+
+    page = await browser.post("/sign-in", {"email": "nobody@contoso.test", "password": "x", "next": "/apps"})
+
+    assert page.status == 401 and "The e-mail address, the password or the code is wrong" in page.text
+    assert 'value="nobody@contoso.test"' in page.html and 'value="/apps"' in page.html
+
+
+async def test_a_form_without_the_sessions_token_or_from_another_origin_is_refused(
+    centre: Centre, admin: Browser
+) -> None:
+    other = await centre.signed_in(email="other@contoso.test")
+    token_of_other = (await other.get("/")).token
+    await admin.get("/")
+
+    missing = await admin.post("/sign-out", {"csrf": ""})
+    foreign = await admin.post("/sign-out", {"csrf": token_of_other})
+    elsewhere = await admin.post("/sign-out", Origin="https://evil.test")
+    cross_site = await admin.post("/sign-out", None, **{"Sec-Fetch-Site": "cross-site"})
+    without = await admin.http.post(centre.origin + "/sign-out", data={"csrf": admin.last_token})
+
+    assert [missing.status, foreign.status, elsewhere.status, cross_site.status, without.status] == [403] * 5
+    assert "Nothing was changed" in missing.text
+    assert (await admin.get("/")).status == 200
+
+
+async def test_a_sign_in_form_of_another_site_is_refused(centre: Centre) -> None:
+    page = await centre.browser().post("/sign-in", {"email": "a", "password": "b"}, Origin="https://evil.test")
+
+    assert page.status == 403
+
+
+async def test_the_token_in_a_page_differs_each_time_and_every_one_of_them_works(admin: Browser) -> None:
+    first, second = (await admin.get("/")).token, (await admin.get("/")).token
+
+    assert first != second
+    assert (await admin.post("/look", {"csrf": first, "theme": "dark"})).status == 303
+
+
+async def test_every_answer_has_the_security_headers_and_private_pages_are_not_stored(
+    centre: Centre, admin: Browser
+) -> None:
+    for page in (await admin.get("/"), await admin.get("/no-such-page"), await centre.browser().get("/sign-in")):
+        policy = page.headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
+        assert page.headers["X-Content-Type-Options"] == "nosniff"
+        assert page.headers["Referrer-Policy"] == "same-origin"
+        assert page.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert page.headers["Cache-Control"] == "no-store"
+
+
+async def test_assets_have_hashed_names_are_kept_for_ever_and_come_compressed(admin: Browser) -> None:
+    home = await admin.get("/")
+    script = home.html.partition('<script type="module" src="')[2].partition('"')[0]
+    style = home.html.partition('<link rel="stylesheet" href="')[2].partition('"')[0]
+
+    for path, most in ((script, 100_000), (style, 40_000)):
+        async with admin.http.get(
+            admin.origin + path, headers={"Accept-Encoding": "gzip"}, auto_decompress=False
+        ) as answer:
+            body = await answer.read()
+            assert answer.headers["Content-Encoding"] == "gzip"
+            assert "immutable" in answer.headers["Cache-Control"]
+            assert len(body) < most
+    missing = await admin.get("/assets/..%2Fapp.py")
+    assert missing.status == 404
+
+
+async def test_an_unknown_address_and_an_unforeseen_error_have_pages_with_a_request_id_and_no_trace(
+    centre: Centre, admin: Browser
+) -> None:
+    missing = await admin.get("/no-such-page")
+    await centre.hub.fetch("alter table job rename to lost_table")
+    broken = await admin.get("/apps")
+    part = await admin.htmx("/apps")
+
+    assert missing.status == 404 and "Page not found" in missing.text and "Home" in missing.text
+    assert broken.status == 500 and broken.headers["X-Request-Id"] in broken.text
+    assert part.status == 500 and "<html" not in part.html and part.headers["X-Request-Id"] in part.text
+    for page in (broken, part):
+        assert "Traceback" not in page.html and "UndefinedTable" not in page.text
+
+
+async def test_what_people_named_is_text_in_a_page(centre: Centre, admin: Browser) -> None:
+    hostile = "<script>alert(1)</script>\"'><img src=x>"
+    await applications.add_application(centre.hub.context, "documo", display_name=hostile)
+
+    page = await admin.get("/apps")
+
+    assert "<script>alert" not in page.html and "<img src=x" not in page.html
+    assert hostile in page.text
+
+
+async def test_theme_and_rail_are_in_the_first_byte_of_the_next_page(admin: Browser) -> None:
+    await admin.post("/look", {"theme": "dark"})
+    await admin.post("/look", {"rail": "narrow"})
+    await admin.post("/look", {"theme": '"><script>'})
+
+    page = await admin.get("/")
+
+    assert '<html lang="en" data-theme="dark" data-rail="narrow">' in page.html
+
+
+async def test_no_link_of_a_page_leads_nowhere(centre: Centre, admin: Browser) -> None:
+    await applications.add_application(centre.hub.context, "documo")
+    seen, waiting = set[str](), ["/"]
+
+    while waiting:
+        path = waiting.pop().partition("#")[0]
+        if not path.startswith("/") or path in seen or len(seen) > 200:
+            continue
+        seen.add(path)
+        page = await admin.get(path)
+        assert page.status in (200, 303), path
+        waiting += page.links
+    assert {"/", "/apps", "/apps?show=attention"} <= seen
+
+
+async def test_a_page_says_where_it_is(admin: Browser) -> None:
+    page = await admin.get("/apps")
+
+    assert page.title == "Enterprise applications - Lockstep"
+    assert page.html.count("<h1") == 1
+    assert '<a class="skip" href="#main">' in page.html
