@@ -33,9 +33,9 @@ class Rekeyed:
 
 
 async def rename_source(context: Context, name: str, new_name: str) -> SourceRecord:
-    """Rename a source with everything it has brought. A registered source without people may take over.
+    """Rename a source with everything that it has brought. If a registered source without people has the new name, it takes over.
 
-    So people first imported by hand become those of a source that is registered later.
+    So people who were first imported by hand can be moved to a source that is registered later.
     """
     if not is_source_name(new_name) or name in (LOCAL_SOURCE, new_name):
         raise invalid(f'The source {name} cannot be renamed to "{new_name}"', next_step="Choose another name")

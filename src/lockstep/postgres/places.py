@@ -61,7 +61,7 @@ def read_record(data: Path) -> Record | None:
     except (ValueError, KeyError, TypeError) as broken:
         raise invalid(
             f"{path} is damaged: it must contain the location of the database",
-            next_step='Restore it; if the data is next to it, this is enough: {"dataDirectory": "postgres"}',
+            next_step='Restore it. If the data is in the folder postgres beside it, its content is: {"dataDirectory": "postgres"}',
         ) from broken
 
 

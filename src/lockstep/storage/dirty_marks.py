@@ -171,7 +171,7 @@ async def forget_escrow(connection: Connection, job: str) -> int:
 async def wake_for_accounts(connection: Connection, job: str, accounts: Sequence[str]) -> int:
     """Make objects due now that failed because one of *accounts* belonged to another object; return how many.
 
-    For those that are still claimed the link notes when its account was freed (`dirty.postpone` reads it).
+    Objects that are still claimed cannot be made due: `dirty.postpone` sees from the link that the account was freed in the meantime.
     """
     await connection.execute(
         "update link set freed_at = clock_timestamp() where job = %s and target_id = any(%s) and state <> 'tombstone'",

@@ -164,7 +164,7 @@ def meta_condition(
     column = _META_COLUMNS.get(name)
     if column is None:
         raise invalid_filter(
-            f"{comparison.path} cannot be searched: meta.created, meta.lastModified and meta.resourceType can."
+            f"{comparison.path} cannot be searched. Use meta.created, meta.lastModified or meta.resourceType."
         )
     if value is None:
         return FALSE if op == "eq" else TRUE

@@ -16,7 +16,9 @@ from lockstep.sync.planning.planner import PlanResult
 
 
 async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer, *, until: float) -> Answer:
-    """*answer* as far as a read confirms it, with the newest state of the account. *until*: in event loop time."""
+    """*answer* as far as a read confirms it, with the newest state of the account. *until*: the deadline of the read, in event loop
+    time.
+    """
     doubts = [one for one in answer.judged if _is_doubtful(planned, one)]
     if not doubts or answer.account is None:
         return answer

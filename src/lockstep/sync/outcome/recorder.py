@@ -71,7 +71,7 @@ async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSt
 
 
 async def _reopen(connection: Connection, job: Job, late: Sequence[Outcome]) -> None:
-    """A late answer changes nothing by itself, but the attempt that now has the object must check whether what it reports happened."""
+    """Have the attempt that now holds the object check whether what a late answer reports happened; the answer itself changes nothing."""
     happened = [settled for one in late for settled in one.settled if settled.state == "confirmed"]
     if happened:
         await journal.reopen(connection, job.id, happened)
