@@ -28,7 +28,6 @@ from lockstep.sync.services import Job, Services
 
 log = structlog.get_logger()
 
-ROOM_PARTS = 4  # claim a slice as soon as one part is free: with larger slices, senders wait for plans
 LARGEST_LOCAL_SLICE = 500  # while no object needs the application
 OLDEST_EVERY = 10  # one slice in this many takes the objects that waited longest, in any lane
 RECHECK_SECONDS = 5.0
@@ -75,7 +74,6 @@ class Drain:
         self.target = target
         self.poked = poked
         self.pipeline = Pipeline(services, job, target, settings)
-        self.room = 4 * settings.concurrency
         self._slices = 0
         self._is_quiet = False  # the last slice did not need the application
         self._was_quiet = False
@@ -157,7 +155,7 @@ class Drain:
                 if not self.pipeline.seconds_to_wait:
                     self.pipeline.stop_claiming = "quarantine"
                 return False
-        if self.pipeline.room() < self.room // ROOM_PARTS:
+        if self.pipeline.room() < self.pipeline.smallest_slice:
             await self._wait(RECHECK_SECONDS)
             return False
         return True
@@ -240,7 +238,7 @@ class Drain:
 
     async def _ask_for_help(self, claimed: int) -> None:
         """Defer another task for a large job, so that a worker on another machine can take it and drain the job too."""
-        if claimed < self.room // ROOM_PARTS or time.monotonic() - self._asked_for_help_at < HELP_EVERY_SECONDS:
+        if claimed < self.pipeline.smallest_slice or time.monotonic() - self._asked_for_help_at < HELP_EVERY_SECONDS:
             return
         self._asked_for_help_at = time.monotonic()
         await self.drive.defer_drain(self.job.id, slot=1)

@@ -30,7 +30,7 @@ from lockstep.sync.drain.contenders import Contenders
 from lockstep.sync.drain.guarding import NOTHING_DECIDED, Decisions, Guard
 from lockstep.sync.drain.leases import Leases
 from lockstep.sync.drain.looks import Unreadable, look
-from lockstep.sync.drain.work import Batches, Look, Members, Settle, Work, WorkQueue, Write, asks
+from lockstep.sync.drain.work import Ahead, Batches, Look, Members, Settle, Work, WorkQueue, Write, asks
 from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.log_records import as_failure, new_id
 from lockstep.sync.outcome.outcomes import Failure, Outcome, refused
@@ -40,9 +40,8 @@ from lockstep.sync.services import Job, Services
 
 log = structlog.get_logger()
 
-BATCH = 50
-BATCH_SECONDS = 0.02
-MOST_PER_SENDER = 4  # objects in memory whose outcome is open
+LARGEST_BATCH = 128
+BATCH_SECONDS = 0.1  # an outcome waits at most this long to be recorded, and only while others are still open
 MOST_UNRECORDED = 200
 IN_VAIN = application_health.NO_ANSWER | application_health.NEEDS_SOMEBODY
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not caused by an object: the drain ends and the sweep starts another
@@ -74,6 +73,7 @@ class Pipeline:
         self.changed = asyncio.Event()  # set when an outcome is recorded or the application is found unreachable
         self.stop_claiming = ""  # the reason, once claiming has stopped
         self._leases = Leases(services, job.id, self.lease_seconds)
+        self._ahead = Ahead(settings.concurrency)
         self._undecided: set[int] = set()  # attempts in flight whose outcome is still unknown
         self._in_vain = set(Asked)  # kinds of requests whose recorded failures the next answer must reset
         self._guard = Guard(services)
@@ -81,8 +81,8 @@ class Pipeline:
         self._contenders = Contenders()
         self._turns = services.turns(job)
         self._queue = WorkQueue()
-        self._journal: Batches[Write] = Batches(most=BATCH, wait_seconds=0)
-        self._records: Batches[Outcome] = Batches(most=BATCH, wait_seconds=BATCH_SECONDS)
+        self._journal: Batches[Write] = Batches(most=LARGEST_BATCH, wait_seconds=0)
+        self._records: Batches[Outcome] = Batches(most=LARGEST_BATCH, wait_seconds=BATCH_SECONDS)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -103,8 +103,13 @@ class Pipeline:
 
     def room(self) -> int:
         """How many more objects may be admitted. Objects that only wait to be recorded occupy no sender and have their own limit."""
-        most = MOST_PER_SENDER * self.settings.concurrency
+        most = self._ahead.most
         return min(most - len(self._undecided), most + MOST_UNRECORDED - len(self.in_flight))
+
+    @property
+    def smallest_slice(self) -> int:
+        """How much room there must be before another slice is claimed: while it is planned, senders work on the other half."""
+        return self._ahead.most // 2
 
     def note_decisions(self, claim: Claim, decisions: Decisions) -> None:
         """Remember that a change of the object is held, was approved but not sent yet, or was rejected."""
@@ -125,7 +130,9 @@ class Pipeline:
         if outcome.claim.attempt in self._decisions and outcome.is_done and not outcome.stays_rejected:
             outcome = replace(outcome, ends_decisions=True)
         self._records.put(outcome)
-        if len(self._undecided) <= (MOST_PER_SENDER - 1) * self.settings.concurrency:
+        if not self._undecided:
+            self._records.hurry()
+        if self.room() >= self.smallest_slice:
             self.changed.set()
 
     @property
@@ -168,11 +175,13 @@ class Pipeline:
     async def _send(self, work: Write) -> None:
         began = time.monotonic()
         answer = await sending.send(self.target, work, deadline_seconds=self.settings.deadline_seconds)
+        seconds = time.monotonic() - began
+        self._ahead.note(seconds)
         outcome = sending.outcome_of(
             work,
             answer,
             moment=self.services.moment(),
-            seconds=time.monotonic() - began,
+            seconds=seconds,
             wait=self._first_wait,
             initiated_by=self.initiated_by,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 from lockstep.engine.decisions.patience import Asked
@@ -15,6 +15,10 @@ from lockstep.storage.operations import OpenOperation
 from lockstep.sync.planning.planner import PlanResult
 
 T = TypeVar("T")
+
+FEWEST_PER_SENDER = 4
+MOST_PER_SENDER = 16
+SECONDS_AHEAD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,38 +72,53 @@ def asks(work: Work) -> Asked:
             )
 
 
-@dataclass(order=True, slots=True)
-class _Queued:
-    lane: int
-    number: int
-    work: Work = field(compare=False)
-
-
 class WorkQueue:
     """The queue that senders take work from: by lane, then in order of arrival."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.PriorityQueue[_Queued] = asyncio.PriorityQueue()
+        self._queue: asyncio.PriorityQueue[tuple[int, int, Work]] = asyncio.PriorityQueue()  # numbers never repeat
         self._number = 0
         self._waiting: Counter[int] = Counter()  # by lane
 
     def put(self, work: Work) -> None:
         self._number += 1
         self._waiting[work.claim.lane] += 1
-        self._queue.put_nowait(_Queued(work.claim.lane, self._number, work))
+        self._queue.put_nowait((work.claim.lane, self._number, work))
 
     def holds_before(self, lane: int) -> bool:
         """Whether work in an earlier lane than *lane* waits for a sender."""
         return any(waiting < lane for waiting, count in self._waiting.items() if count)
 
     async def get(self) -> Work:
-        work = (await self._queue.get()).work
+        _, _, work = await self._queue.get()
         self._waiting[work.claim.lane] -= 1
         return work
 
 
+class Ahead:
+    """How many objects may be claimed ahead of *senders*: as many as they are expected to send within `SECONDS_AHEAD`.
+
+    Every slice costs the same statements, whatever its size. A quick application therefore gets large slices. A slow one gets small
+    slices, so that a leaver does not wait behind objects that were claimed long ago.
+    """
+
+    def __init__(self, senders: int) -> None:
+        self._senders = senders
+        self._seconds = SECONDS_AHEAD / FEWEST_PER_SENDER
+        self.most = FEWEST_PER_SENDER * senders
+
+    def note(self, seconds: float) -> None:
+        """Take into account that one write took *seconds*. Older writes count less and less."""
+        self._seconds += (seconds - self._seconds) / (2 * self._senders)
+        fitting = int(SECONDS_AHEAD / max(self._seconds, SECONDS_AHEAD / MOST_PER_SENDER))
+        self.most = max(FEWEST_PER_SENDER, fitting) * self._senders
+
+
 class Batches(Generic[T]):
-    """Collects items and returns them in batches of at most *most*, without waiting longer than *wait_seconds* for more."""
+    """Collects items and returns them in batches of at most *most*.
+
+    It waits at most *wait_seconds* for more items, and not at all after `hurry`.
+    """
 
     def __init__(self, *, most: int, wait_seconds: float) -> None:
         self._items: list[T] = []
@@ -112,6 +131,11 @@ class Batches(Generic[T]):
         self._items.append(item)
         self._arrived.set()
         if len(self._items) >= self._most:
+            self._full.set()
+
+    def hurry(self) -> None:
+        """Hand out what is there: no more items will come soon."""
+        if self._items:
             self._full.set()
 
     async def take(self) -> list[T]:
