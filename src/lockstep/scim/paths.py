@@ -33,6 +33,11 @@ class Path:
         return f"{self.schema}:{local}" if local else self.schema
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is only an attribute, with or without a sub-attribute."""
+        return self.filter is None and not self.schema
+
+    @property
     def name(self) -> AttributePath:
         """The path without its filter."""
         return AttributePath(self.attribute, self.sub, self.schema)

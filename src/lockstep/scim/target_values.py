@@ -33,6 +33,7 @@ class Clear(Enum):
 
 MISSING: Final = Missing.MISSING
 CLEAR: Final = Clear.CLEAR
+_SIMPLE: Final = frozenset({str, bool, int, float})
 
 
 class ResolvedPath(NamedTuple):
@@ -108,6 +109,15 @@ def read_path(resource: Mapping[str, Any], text: str) -> Any:
     For a whole complex value, such as a manager, its `value` is returned if it has one.
     """
     path = parse_path(text, lenient=True)
+    if path.is_plain:
+        # Fast path for a simple value under its declared spelling. Everything else is read below.
+        value = resource.get(path.attribute)
+        if path.sub and value.__class__ is dict:
+            value = value.get(path.sub)
+        elif path.sub:
+            value = None
+        if value.__class__ in _SIMPLE:
+            return value
     value = _attribute_value(resource, path)
     if path.filter is not None:
         elements = value if isinstance(value, list) else [value]

@@ -54,18 +54,14 @@ class Claim:
     is_adopted: bool  # it belonged to no cycle before this claim
 
     @property
-    def asked_by(self) -> frozenset[AskedBy]:
-        return frozenset(mark for mark in AskedBy if mark.value in self.reasons)
-
-    @property
     def is_approved(self) -> bool:
         """Whether somebody let this object pass the guards."""
-        return AskedBy.APPROVAL in self.asked_by
+        return AskedBy.APPROVAL in self.reasons
 
     @property
     def is_on_demand(self) -> bool:
         """Whether somebody asked for this object by name: then "nothing to do" is reported too."""
-        return AskedBy.NAME in self.asked_by
+        return AskedBy.NAME in self.reasons
 
     @property
     def is_about_members(self) -> bool:

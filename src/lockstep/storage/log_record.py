@@ -124,10 +124,10 @@ class LogRecord:
 def step_json(step: Step) -> dict[str, Any]:
     return {
         "name": step.name,
-        "provisioningStepType": step.type.value,
-        "status": step.status.value,
+        "provisioningStepType": step.type,
+        "status": step.status,
         "description": step.description,
-        "details": dict(step.details),
+        "details": step.details if step.details.__class__ is dict else dict(step.details),
     }
 
 

@@ -6,7 +6,7 @@ A response that is not SCIM proves nothing: it never counts as success, as "not 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ import orjson
 
 from lockstep.engine.records import Account
 from lockstep.http.client import Response, Trouble, WireError
-from lockstep.ports import Answer, Verdict
+from lockstep.ports import Answer, Exchange, Verdict
 from lockstep.targets.answer_table import (
     BROKEN,
     BY_SCIM_TYPE,
@@ -55,13 +55,21 @@ class Reading:
     content: Mapping[str, Any] | None = None
 
 
-def read_answer(request: ScimRequest, response: Response, url: str, sayer: Sayer, *, now: datetime) -> Reading:
-    """Interpret one complete HTTP response. The caller adds the exchanges."""
+def read_answer(
+    request: ScimRequest,
+    response: Response,
+    url: str,
+    sayer: Sayer,
+    *,
+    now: datetime,
+    exchanges: tuple[Exchange, ...] = (),
+) -> Reading:
+    """Interpret one complete HTTP response, which *exchanges* record."""
     content = _object_in(response.body)
     row = _judge(request, response, content)
     if row is None:
         account = _account(request, response, content) if content is not None and not _lists(request) else None
-        return Reading(Answer(Verdict.DONE, account), content)
+        return Reading(Answer(Verdict.DONE, account, exchanges=exchanges), content)
     redactor = sayer.redactor.hiding(request.hidden)
     words = scim_detail(content, redactor)
     sentence, step = (
@@ -79,8 +87,19 @@ def read_answer(request: ScimRequest, response: Response, url: str, sayer: Sayer
     retry_at = None
     if row.verdict is Verdict.THROTTLED:
         retry_at = read_retry_after(response.headers.get("retry-after", ""), now)
-    answer = Answer(row.verdict, None, row.code, redactor.text(sentence), step, retry_at, is_not_scim=row.is_not_scim)
-    return Reading(replace(answer, is_too_much=_is_too_much(row, words)))
+    return Reading(
+        Answer(
+            row.verdict,
+            None,
+            row.code,
+            redactor.text(sentence),
+            step,
+            retry_at,
+            exchanges,
+            is_not_scim=row.is_not_scim,
+            is_too_much=_is_too_much(row, words),
+        )
+    )
 
 
 def read_trouble(call: RequestPurpose, error: WireError, sayer: Sayer) -> Answer:

@@ -286,16 +286,15 @@ class ScimTarget(Target):
 
     def _judged(self, request: ScimRequest, response: Response, url: str, operation_id: str) -> tuple[Answer, Reading]:
         now = datetime.now(UTC)
-        reading = read_answer(request, response, url, self._sayer, now=now)
-        answer = reading.answer
         exchange = self._record(request, url, response.status, response.seconds, response.body, operation_id)
-        retry_at = answer.retry_at
+        reading = read_answer(request, response, url, self._sayer, now=now, exchanges=(exchange,))
+        answer = reading.answer
         if answer.verdict is Verdict.THROTTLED:
-            named = (retry_at - now).total_seconds() if retry_at is not None else None
-            retry_at = now + timedelta(seconds=self._pace.slow_down(named))
+            named = (answer.retry_at - now).total_seconds() if answer.retry_at is not None else None
+            answer = replace(answer, retry_at=now + timedelta(seconds=self._pace.slow_down(named)))
         elif answer.is_done:
             self._pace.keep_going()
-        return replace(answer, exchanges=(exchange,), retry_at=retry_at), reading
+        return answer, reading
 
     def _record(
         self, request: ScimRequest, url: str, status: int | None, seconds: float, body: bytes, operation_id: str

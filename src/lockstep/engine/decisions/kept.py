@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -307,11 +308,21 @@ def _still_mapped(one: Unkept, configuration: JobConfiguration) -> AttributeMapp
 
 def _is_switch(mapping: AttributeMapping) -> bool:
     """Whether the target is `active`, under its short or full name."""
-    return mapping.target.rpartition(":")[2].casefold() == "active"
+    return _names_a_switch(mapping.target)
 
 
 def _is_role(mapping: AttributeMapping) -> bool:
-    return attribute_of(mapping.target).rpartition(":")[2] in ("roles", "entitlements")
+    return _names_a_role(mapping.target)
+
+
+@lru_cache(maxsize=1024)
+def _names_a_switch(target: str) -> bool:
+    return target.rpartition(":")[2].casefold() == "active"
+
+
+@lru_cache(maxsize=1024)
+def _names_a_role(target: str) -> bool:
+    return attribute_of(target).rpartition(":")[2] in ("roles", "entitlements")
 
 
 def _texts(value: Value) -> set[str]:

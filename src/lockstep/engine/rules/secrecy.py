@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Fingerprint = Callable[[str], str]
 MARK = "hmac-sha256:"
+LONGEST_CACHED = 256  # characters; an application chooses the names in its answers
 _SECRET_NAMES = frozenset(
     ("password", "currentpassword", "newpassword", "secret", "clientsecret", "token", "accesstoken", "refreshtoken",
      "apikey", "authorization", "cookie", "setcookie", "privatekey")
@@ -31,6 +33,11 @@ def names_a_secret(name: Any) -> bool:
     """Whether the attribute at the end of a path is secret by its name alone: `password`, `urn:...:User:apiKey`."""
     if not isinstance(name, str):
         return False
+    return _names_a_secret(name) if len(name) <= LONGEST_CACHED else _names_a_secret.__wrapped__(name)
+
+
+@lru_cache(maxsize=4096)
+def _names_a_secret(name: str) -> bool:
     last = re.split(r"[.:]", name)[-1]
     return re.sub(r"[^a-z]", "", last.lower()) in _SECRET_NAMES
 

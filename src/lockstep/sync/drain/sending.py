@@ -23,6 +23,7 @@ from lockstep.engine.records import Action, BlockedBy, Change
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import HoldReason, JournalEntry, OperationError, SettledOperation
+from lockstep.storage.log_record import LogRecord
 from lockstep.sync.drain import partial
 from lockstep.sync.drain.read_back import confirmed
 from lockstep.sync.drain.work import Write
@@ -132,8 +133,8 @@ def outcome_of(
             in_part, failure = partial.outcome(claim, planned, operation, answer, moment=moment)
             return _logged(in_part, write, answer, failure, seconds, initiated_by)
         case Verdict.DONE | Verdict.DONE_ALREADY:
-            outcome = outcomes.written(claim, planned, operation, answer)
-            return _logged(outcome, write, answer, None, seconds, initiated_by)
+            record = _record_of(write, answer, None, seconds, initiated_by)
+            return outcomes.written(claim, planned, operation, answer, log=record)
         case Verdict.GONE if planned.plan.action is not Action.CREATE and looks < outcomes.MOST_LOOKS_AGAIN:
             return again(GONE_TEXT, "refused")
         case Verdict.CONFLICT | Verdict.STALE if looks < outcomes.MOST_LOOKS_AGAIN:
@@ -179,8 +180,10 @@ def _is_answer_to(planned: PlanResult, answer: Answer) -> bool:
     account, mapping = answer.account, planned.prepared.mapping
     if account is None or mapping is None:
         return account is not None
-    sent = Sent("", Action.CREATE, account.id, planned.plan.desired, planned.prepared.queries)
-    return answers_to(sent.queries, account) or resembles(sent, account, mapping)
+    queries = planned.prepared.queries
+    if answers_to(queries, account):
+        return True
+    return resembles(Sent("", Action.CREATE, account.id, planned.plan.desired, queries), account, mapping)
 
 
 def failed_look(
@@ -219,7 +222,12 @@ def _logged(
     *,
     requests: int = 0,
 ) -> Outcome:
-    record = record_of(
+    record = _record_of(write, answer, failure, seconds, initiated_by)
+    return replace(outcome, log=record, requests=outcome.requests + requests)
+
+
+def _record_of(write: Write, answer: Answer, failure: Failure | None, seconds: float, initiated_by: str) -> LogRecord:
+    return record_of(
         write.planned.plan,
         change_id=write.operation_id,
         cycle=write.claim.cycle,
@@ -229,7 +237,6 @@ def _logged(
         seconds=seconds,
         marks=write.claim.reasons,
     )
-    return replace(outcome, log=record, requests=outcome.requests + requests)
 
 
 def journal_entry(job: str, write: Write) -> JournalEntry:

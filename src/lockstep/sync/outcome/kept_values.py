@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from lockstep.engine.decisions.diff import same_value
@@ -73,8 +74,11 @@ def evidence_of(planned: PlanResult, judged: Sequence[JudgedValue]) -> tuple[Evi
 
 def _evidence(plan: Plan, one: JudgedValue, mapping: AttributeMapping) -> Evidence:
     if one.fate is not Fate.MISSING:
-        return KeptAttribute(plan.kind, one.path)
+        return _kept(plan.kind, one.path)
     return MissingAttribute(plan.kind, one.path, rule_of(mapping), plan.source_id, plan.display)
+
+
+_kept = lru_cache(maxsize=1024)(KeptAttribute)  # every write gives the same few
 
 
 def in_order(evidence: Sequence[Evidence]) -> tuple[list[KeptAttribute], list[MissingAttribute]]:

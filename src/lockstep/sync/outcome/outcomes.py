@@ -146,8 +146,10 @@ def _frees(planned: PlanResult) -> str:
     return plan.target_id if any(change.path in matching for change in plan.changes) else ""
 
 
-def written(claim: Claim, planned: PlanResult, operation_id: str, answer: Answer) -> Outcome:
-    """The outcome of a write that the application accepted."""
+def written(
+    claim: Claim, planned: PlanResult, operation_id: str, answer: Answer, *, log: LogRecord | None = None
+) -> Outcome:
+    """The outcome of a write that the application accepted. *log*: the record of it."""
     plan = planned.plan
     account = answer.account
     target_id = account.id if account is not None else plan.target_id
@@ -158,6 +160,7 @@ def written(claim: Claim, planned: PlanResult, operation_id: str, answer: Answer
         takes_over=bool(plan.takes_over_from),
         is_newly_linked=plan.action is Action.CREATE or plan.link_to is not None,
         settled=(SettledOperation(operation_id, "confirmed", target_id, requests_of(answer)),),
+        log=log,
         waiting=waiting_references(planned),
         requests=planned.requests + requests_of(answer),
         evidence=kept_values.evidence_of(planned, answer.judged),
