@@ -16,6 +16,7 @@ import documo
 import lockstep
 from documo.request_log import MAX_AGENT, client_guess
 from lockstep.engine.expressions import ExpressionError, compile_expression
+from lockstep.engine.rules.secrecy import names_a_secret
 from lockstep.scim import filter_match, filters, normalize, paths, projection, target_values
 from lockstep.scim.errors import ScimError
 from lockstep.scim.limits import CACHED_TEXT, MAX_NAME
@@ -66,6 +67,7 @@ LONG_TEXTS: dict[str, Callable[[int], Any]] = {
         [Operation("remove", paths.parse_path(f'emails[value eq "{number(at)}"]'))],
         USER,
     ),
+    "name of a secret": lambda at: names_a_secret(number(at)),
     "expression": lambda at: compile_expression(f'"{number(at) * 10}"'),
 }
 

@@ -16,13 +16,13 @@ import orjson
 
 from lockstep.engine.records import Value, Values
 from lockstep.engine.rules.operators import is_empty, text_of
+from lockstep.scim.limits import CACHED_TEXT
 
 if TYPE_CHECKING:
     from lockstep.engine.rules.configuration import AttributeMapping, JobConfiguration, ObjectMapping
 
 Fingerprint = Callable[[str], str]
 MARK = "hmac-sha256:"
-LONGEST_CACHED = 256  # characters; an application chooses the names in its answers
 _SECRET_NAMES = frozenset(
     ("password", "currentpassword", "newpassword", "secret", "clientsecret", "token", "accesstoken", "refreshtoken",
      "apikey", "authorization", "cookie", "setcookie", "privatekey")
@@ -33,10 +33,10 @@ def names_a_secret(name: Any) -> bool:
     """Whether the attribute at the end of a path is secret by its name alone: `password`, `urn:...:User:apiKey`."""
     if not isinstance(name, str):
         return False
-    return _names_a_secret(name) if len(name) <= LONGEST_CACHED else _names_a_secret.__wrapped__(name)
+    return _names_a_secret(name) if len(name) <= CACHED_TEXT else _names_a_secret.__wrapped__(name)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _names_a_secret(name: str) -> bool:
     last = re.split(r"[.:]", name)[-1]
     return re.sub(r"[^a-z]", "", last.lower()) in _SECRET_NAMES
