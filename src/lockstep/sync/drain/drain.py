@@ -155,7 +155,7 @@ class Drain:
                 if not self.pipeline.seconds_to_wait:
                     self.pipeline.stop_claiming = "quarantine"
                 return False
-        if self.pipeline.room() < self.pipeline.smallest_slice:
+        if self.pipeline.room() < self.pipeline.ahead.smallest_slice:
             await self._wait(RECHECK_SECONDS)
             return False
         return True
@@ -238,7 +238,10 @@ class Drain:
 
     async def _ask_for_help(self, claimed: int) -> None:
         """Defer another task for a large job, so that a worker on another machine can take it and drain the job too."""
-        if claimed < self.pipeline.smallest_slice or time.monotonic() - self._asked_for_help_at < HELP_EVERY_SECONDS:
+        if (
+            claimed < self.pipeline.ahead.smallest_slice
+            or time.monotonic() - self._asked_for_help_at < HELP_EVERY_SECONDS
+        ):
             return
         self._asked_for_help_at = time.monotonic()
         await self.drive.defer_drain(self.job.id, slot=1)

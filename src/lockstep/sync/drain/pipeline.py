@@ -42,7 +42,6 @@ log = structlog.get_logger()
 
 LARGEST_BATCH = 128
 BATCH_SECONDS = 0.1  # an outcome waits at most this long to be recorded, and only while others are still open
-MOST_UNRECORDED = 200
 IN_VAIN = application_health.NO_ANSWER | application_health.NEEDS_SOMEBODY
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not caused by an object: the drain ends and the sweep starts another
 CONTENDER_WAIT = timedelta(seconds=0.1)  # doubles with every look
@@ -73,7 +72,7 @@ class Pipeline:
         self.changed = asyncio.Event()  # set when an outcome is recorded or the application is found unreachable
         self.stop_claiming = ""  # the reason, once claiming has stopped
         self._leases = Leases(services, job.id, self.lease_seconds)
-        self._ahead = Ahead(settings.concurrency)
+        self.ahead = Ahead(settings.concurrency)
         self._undecided: set[int] = set()  # attempts in flight whose outcome is still unknown
         self._in_vain = set(Asked)  # kinds of requests whose recorded failures the next answer must reset
         self._guard = Guard(services)
@@ -102,14 +101,8 @@ class Pipeline:
             self._undecided.add(claim.attempt)
 
     def room(self) -> int:
-        """How many more objects may be admitted. Objects that only wait to be recorded occupy no sender and have their own limit."""
-        most = self._ahead.most
-        return min(most - len(self._undecided), most + MOST_UNRECORDED - len(self.in_flight))
-
-    @property
-    def smallest_slice(self) -> int:
-        """How much room there must be before another slice is claimed: while it is planned, senders work on the other half."""
-        return self._ahead.most // 2
+        """How many more objects may be admitted."""
+        return self.ahead.room(undecided=len(self._undecided), in_flight=len(self.in_flight))
 
     def note_decisions(self, claim: Claim, decisions: Decisions) -> None:
         """Remember that a change of the object is held, was approved but not sent yet, or was rejected."""
@@ -132,7 +125,7 @@ class Pipeline:
         self._records.put(outcome)
         if not self._undecided:
             self._records.hurry()
-        if self.room() >= self.smallest_slice:
+        if self.room() >= self.ahead.smallest_slice:
             self.changed.set()
 
     @property
@@ -176,7 +169,7 @@ class Pipeline:
         began = time.monotonic()
         answer = await sending.send(self.target, work, deadline_seconds=self.settings.deadline_seconds)
         seconds = time.monotonic() - began
-        self._ahead.note(seconds)
+        self.ahead.note(seconds)
         outcome = sending.outcome_of(
             work,
             answer,

@@ -19,6 +19,7 @@ T = TypeVar("T")
 FEWEST_PER_SENDER = 4
 MOST_PER_SENDER = 16
 SECONDS_AHEAD = 0.5
+MOST_UNRECORDED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,15 @@ class Ahead:
         self._seconds += (seconds - self._seconds) / (2 * self._senders)
         fitting = int(SECONDS_AHEAD / max(self._seconds, SECONDS_AHEAD / MOST_PER_SENDER))
         self.most = max(FEWEST_PER_SENDER, fitting) * self._senders
+
+    @property
+    def smallest_slice(self) -> int:
+        """How much room there must be for another slice: while it is planned, senders work on the other half."""
+        return self.most // 2
+
+    def room(self, *, undecided: int, in_flight: int) -> int:
+        """How many more objects may come. Those that only wait to be recorded occupy no sender and have their own limit."""
+        return min(self.most - undecided, self.most + MOST_UNRECORDED - in_flight)
 
 
 class Batches(Generic[T]):
