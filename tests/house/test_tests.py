@@ -33,6 +33,18 @@ def test_modules_of_tests_are_imported_by_their_whole_names() -> None:
     assert short == []
 
 
+def test_what_tests_share_depends_on_no_test() -> None:
+    wrong = [
+        f"{name}: {node.module}"
+        for name, tree in CODE.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tests.")
+        if name.startswith("support/") and not node.module.startswith("tests.support")
+    ]
+
+    assert wrong == []
+
+
 def test_no_fixture_is_written_twice_for_rooms_that_could_share_it() -> None:
     bodies: dict[str, list[str]] = {}
     for name, tree in CODE.items():

@@ -14,9 +14,8 @@ from lockstep.ports import Answer, Verdict
 from lockstep.sync.drain.drain import drain_job
 from tests.support.crashes import Lossy, purge, rename, set_deleted, set_enabled, settle, touch
 from tests.support.model_target import ModelTarget, answered
+from tests.support.sync_groups import EVERYTHING, add_group, group_account, set_members, should_have, wanted_members
 from tests.support.sync_world import World, upn
-from tests.sync.test_sync_every_pair import EVERYTHING, group_account, should_have, wanted_members
-from tests.sync.test_sync_groups import add_group, set_members
 
 PEOPLE = 10
 

@@ -18,22 +18,21 @@ from lockstep.targets.scim_target import ScimTarget
 from tests.support.crashes import Lossy, crash, purge, rename, set_deleted, set_enabled, settle
 from tests.support.documo_sandbox import sandbox_targets
 from tests.support.model_target import ModelTarget
-from tests.support.sync_world import CONFIG, USERS, World, make_world, upn
-from tests.sync.test_sync_groups import GROUPS, SALES, add_group, set_members
+from tests.support.sync_groups import (
+    EVERYTHING,
+    add_group,
+    group_account,
+    set_members,
+    should_have,
+    wanted_members,
+)
+from tests.support.sync_world import World, make_world, upn
 
 OPERATIONS = ("create", "update", "disable", "delete", "member")
 CHANGES = ("none", "rename", "disable", "unassign", "delete", "purge", "restore", "rehire", "filter")
 PAIRS = dict(enumerate(product(OPERATIONS, CHANGES)))
 NEW = 1000  # numbers of people who come for somebody
 STAYS = 900
-NOT_OUT = {"title": "In", "all": [{"attribute": "department", "operator": "NOT EQUALS", "value": "Out"}]}
-EVERYTHING = {
-    **CONFIG,
-    "mappings": [{**USERS, "scopingFilters": [NOT_OUT]}, GROUPS],
-    "limits": {"concurrency": 100},
-    "deletions": {"threshold": None, "thresholdPercent": None, "onSourceDeleted": "delete"},
-    "guards": {"percent": None, "emptiedAttributes": None, "privilegeGrants": None},
-}
 
 
 def doing(operation: str) -> list[int]:
@@ -89,17 +88,6 @@ def name_of(user_name: str) -> str:
     return f"{operation}/{change} {user_name}"
 
 
-async def should_have(world: World) -> list[tuple[Any, ...]]:
-    """The name and id of everybody who should have an active account."""
-    return await world.rows(
-        """select lower(user_principal_name), id::text from person
-        where deleted_at is null and account_enabled and attributes ->> 'department' = 'In'
-            and exists (select from effective_assignment as held
-                where held.app = %s and held.kind = 'User' and held.object_id = person.id)""",
-        world.app,
-    )
-
-
 async def everybody_is_right(world: World, accounts: dict[str, dict[str, Any]]) -> None:
     """*accounts* are the application's accounts by id."""
     should = await should_have(world)
@@ -109,19 +97,6 @@ async def everybody_is_right(world: World, accounts: dict[str, dict[str, Any]]) 
     assert {name_of(name): links.get(source_id) for name, source_id in should} == dict(active)
     assert await world.rows("select action, source_id from operation where state in ('planned', 'ambiguous')") == []
     assert await world.rows("select source_id, last_error from dirty") == []
-
-
-async def wanted_members(world: World) -> set[str]:
-    rows = await world.rows(
-        """select link.target_id from member join link on link.kind = 'User' and link.source_id = member.member_id
-        where member.group_id = %s and link.state in ('live', 'disabled')""",
-        SALES,
-    )
-    return {row[0] for row in rows}
-
-
-async def group_account(world: World) -> str:
-    return str(await world.value("select target_id from link where kind = 'Group' and state = 'live'"))
 
 
 async def all_pairs(pool: Pool, target: Target, how: str) -> World:

@@ -3,73 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from uuid import uuid5
 
 import pytest
 
 from lockstep.engine.records import ObjectKind
-from lockstep.ports import Answer, Verdict
+from lockstep.ports import Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage import target_members, unverified
 from lockstep.sync.drain.drain import drain_job
 from tests.support.model_target import ModelTarget, answered
-from tests.support.sync_world import CONFIG, NAMESPACE, USERS, World, person_id, until, upn
+from tests.support.sync_groups import (
+    SALES,
+    WITH_GROUPS,
+    add_group,
+    delete_person,
+    members_of,
+    named,
+    refusing,
+    set_members,
+)
+from tests.support.sync_world import World, person_id, until, upn
 
 GROUP = ObjectKind.GROUP
-GROUPS = {
-    "name": "Groups",
-    "source": "Group",
-    "attributes": [
-        {"target": "displayName", "source": "displayName", "match": 1},
-        {"target": "members", "source": "members"},
-    ],
-}
-WITH_GROUPS = {**CONFIG, "mappings": [USERS, GROUPS]}
-SALES = str(uuid5(NAMESPACE, "Sales"))
-
-
-async def add_group(world: World, members: Sequence[int]) -> None:
-    async with transaction(world.pool) as connection:
-        await connection.execute(
-            "insert into grp (id, source, anchor, display_name, attributes) values (%s, 'admin', 'Sales', 'Sales', %s::jsonb)",
-            (SALES, '{"displayName": "Sales"}'),
-        )
-        await connection.execute(
-            "insert into assignment (app, principal_kind, principal_id) values (%s, 'Group', %s)", (world.app, SALES)
-        )
-    await set_members(world, added=members)
-
-
-async def set_members(world: World, *, added: Sequence[int] = (), removed: Sequence[int] = ()) -> None:
-    changed = [person_id(number) for number in (*added, *removed)]
-    async with transaction(world.pool) as connection:
-        await connection.execute(
-            "insert into member (group_id, member_id, member_kind) select %s, unnest(%s::uuid[]), 'User'",
-            (SALES, [person_id(number) for number in added]),
-        )
-        await connection.execute(
-            "delete from member where group_id = %s and member_id = any(%s::uuid[])",
-            (SALES, [person_id(number) for number in removed]),
-        )
-        await connection.execute(
-            """insert into dirty_member (job, group_id, member_id) select job.id, %s, unnest(%s::uuid[]) from job
-            where exists (select from link where kind = 'Group') on conflict do nothing""",
-            (SALES, changed),
-        )
-        await connection.execute(
-            "select mark_dirty(id, 'Group', %s::uuid[], 5::smallint, 'members') from job where started", ([SALES],)
-        )
-
-
-async def members_of(world: World, target: ModelTarget) -> set[str]:
-    """The user names of the group's members in the application."""
-    (held,) = target.members.values()
-    return {target.accounts[ObjectKind.USER][one]["userName"][6:11] for one in held}
-
-
-def named(*numbers: int) -> set[str]:
-    return {f"{number:05}" for number in numbers}
 
 
 async def test_group_is_created_and_then_filled_in_chunks(world: World, target: ModelTarget) -> None:
@@ -153,21 +108,6 @@ async def test_uncertain_chunk_is_compared_again(world: World, target: ModelTarg
     assert await members_of(world, target) == named(*range(10))
     assert cycle.state == "succeeded"
     assert await world.value("select count(*) from operation where state in ('planned', 'ambiguous')") == 0
-
-
-def refusing(target: ModelTarget, *numbers: int, status: int = 400) -> None:
-    """The application refuses every chunk that contains one of these members."""
-    work = target.change_members
-
-    async def change_members(group_id: str, *, add: Sequence[str], remove: Sequence[str], operation_id: str) -> Answer:
-        names = {target.accounts[ObjectKind.USER][one]["userName"][6:11] for one in add}
-        if names & named(*numbers):
-            target.requests["members"] += 1
-            verdict = {404: Verdict.GONE, 409: Verdict.CONFLICT}.get(status, Verdict.REFUSED)
-            return answered(verdict, status=status, code="InvalidValue", detail="no such member")
-        return await work(group_id, add=add, remove=remove, operation_id=operation_id)
-
-    target.change_members = change_members  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422])
@@ -289,15 +229,6 @@ async def test_rehired_person_has_the_groups_of_now_and_not_those_of_before(worl
 
     assert await members_of(world, target) == named(1, 3)
     assert await world.value("select count(*) from link where state = 'live' and kind = 'User'") == 2
-
-
-async def delete_person(world: World, number: int) -> None:
-    async with transaction(world.pool) as connection:
-        await connection.execute("update person set deleted_at = now() where id = %s", (person_id(number),))
-        await connection.execute(
-            "select mark_dirty(id, 'User', %s::uuid[], 1::smallint, 'deleted') from job where started",
-            ([person_id(number)],),
-        )
 
 
 async def test_member_whose_account_is_another_now_takes_its_place(world: World, target: ModelTarget) -> None:

@@ -10,8 +10,8 @@ from lockstep.actions.mappings import count_scope, decide_for, lint_mappings
 from lockstep.actions.previews import expression_record
 from lockstep.engine.records import ObjectKind
 from tests.support.model_target import ModelTarget
+from tests.support.sync_groups import WITH_GROUPS
 from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
-from tests.sync.test_sync_groups import WITH_GROUPS
 
 TITLE = {"target": "title", "expression": 'Append("Under ", [manager.department])'}
 IN_SALES = {"title": "Sales", "all": [{"attribute": "manager.department", "operator": "EQUALS", "value": "Sales"}]}

@@ -11,8 +11,8 @@ from lockstep.actions.context import PEOPLE_WRITE, Context
 from lockstep.directory.groups import GroupWrite, with_group_attributes, write_groups
 from lockstep.engine.records import ObjectKind
 from tests.support.model_target import ModelTarget
+from tests.support.sync_groups import WITH_GROUPS
 from tests.support.sync_world import CONFIG, USERS, World, upn
-from tests.sync.test_sync_groups import WITH_GROUPS
 
 NESTED = {**CONFIG, "nestedGroups": True}
 
