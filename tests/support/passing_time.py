@@ -6,11 +6,13 @@ A day of sweeps, drains and scheduled cycles then takes only as long as their wo
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
-from lockstep.postgres.pool import transaction
+from lockstep.postgres.pool import Pool, transaction
 from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.services import Services, Times
+from lockstep.sync.turns import Clock
 from lockstep.sync.worker.tasks import run_schedule
 from tests.support.sync_world import World
 
@@ -42,6 +44,28 @@ async def pass_time(world: World, by: timedelta) -> None:
                     to_jsonb((quarantine ->> 'nextAttempt')::timestamptz - %(by)s::interval))""",
         ):
             await connection.execute(statement, {"by": by})
+
+
+@dataclass
+class PassingClock:
+    """Time that passes only for what waits: a wait takes no time, and the application's budget refills as if it had."""
+
+    pool: Pool
+    seconds: float = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        async with transaction(self.pool) as connection:
+            await connection.execute(
+                "update target_state set tokens_at = tokens_at - %s * interval '1 second'", (seconds,)
+            )
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(self.now, self.sleep)
 
 
 async def new_process(world: World, times: Times = IN_NO_TIME) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,7 +18,7 @@ from lockstep.sync.worker import tasks
 from lockstep.sync.worker.tasks import rescue_stalled, run_sweep
 from lockstep.sync.worker.worker import run_worker
 from tests.support.model_target import ModelOpener, ModelTarget
-from tests.support.sync_world import CONFIG, World, until, upn
+from tests.support.sync_world import World, until, upn
 
 
 @asynccontextmanager
@@ -135,8 +134,6 @@ async def test_first_signal_finishes_requests_under_way_and_gives_the_rest_back(
 
 
 async def test_several_drains_share_a_big_job_and_nobody_is_created_twice(world: World, target: ModelTarget) -> None:
-    from lockstep.sync.services import Services
-    from tests.support.model_target import ModelOpener
 
     await world.add_people(range(400))
     await world.start()
@@ -156,23 +153,6 @@ async def test_several_drains_share_a_big_job_and_nobody_is_created_twice(world:
 
 async def _some(target: ModelTarget) -> bool:
     return len(target.people()) > 5
-
-
-async def test_workers_share_one_rate_budget(world: World, target: ModelTarget) -> None:
-    await world.configure({**CONFIG, "limits": {"requestsPerSecond": 50}})
-    await world.add_people(range(100))
-    await world.start()
-    others = [
-        Services(world.pool, world.services.vault, ModelOpener(target), world.drive.wake, times=world.services.times)
-        for _ in range(3)
-    ]
-    began = time.monotonic()
-
-    await asyncio.gather(*(drain_job(one, world.drive, world.job) for one in others))
-
-    seconds = time.monotonic() - began
-    assert len(target.people()) == 100
-    assert seconds > 0.9 * (100 - 50) / 50  # one second's worth may go at once
 
 
 async def test_tasks_of_a_dead_worker_do_not_stay(world: World) -> None:

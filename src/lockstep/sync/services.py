@@ -25,7 +25,7 @@ from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import jobs
 from lockstep.storage.outbound_places import list_places
 from lockstep.sync.connections import read_target_settings
-from lockstep.sync.turns import SharedTurns
+from lockstep.sync.turns import Clock, SharedTurns
 from lockstep.vault import Vault
 
 AfterCommit = Callable[[Collection[str]], Awaitable[None]]
@@ -75,6 +75,7 @@ class Services:
     opener: TargetOpener
     wake: AfterCommit
     times: Times = field(default_factory=Times)
+    clock: Clock = field(default_factory=Clock)  # for the turns of requests
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     template_of: Callable[[str], Template | None] = field(
         default=lambda name: None
@@ -136,7 +137,7 @@ class Services:
         rate = job.configuration.limits.requests_per_second
         turns = self._turns.get(job.id)
         if turns is None:
-            turns = self._turns[job.id] = SharedTurns(self.pool, job.id, rate)
+            turns = self._turns[job.id] = SharedTurns(self.pool, job.id, rate, self.clock)
         turns.rate = rate
         return turns
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -25,11 +27,20 @@ NO_DATABASE_SECONDS = 1.0
 DATABASE_LOST = (psycopg.Error, PoolTimeout, OSError)
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How time is read and waited for, in seconds."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
 class SharedTurns:
     """One process's view of one application. *rate*: requests per second, None for no limit."""
 
-    def __init__(self, pool: Pool, job: str, rate: float | None) -> None:
+    def __init__(self, pool: Pool, job: str, rate: float | None, clock: Clock | None = None) -> None:
         self.rate = rate
+        self._clock = clock or Clock()
         self._pool = pool
         self._job = job
         self._tokens = 0  # below zero: already sent; the requests that wait pay for it
@@ -42,10 +53,10 @@ class SharedTurns:
     @property
     def quiet_seconds(self) -> float:
         """How long no request may be sent, as far as this process knows."""
-        return max(0.0, self._quiet_until - time.monotonic())
+        return max(0.0, self._quiet_until - self._clock.now())
 
     def be_quiet(self, seconds: float) -> None:
-        self._quiet_until = max(self._quiet_until, time.monotonic() + seconds)
+        self._quiet_until = max(self._quiet_until, self._clock.now() + seconds)
 
     def learn(self, state: TargetState, *, asked_at: float) -> None:
         """Take over the state from the database; *asked_at* is monotonic time, read before the query."""
@@ -70,13 +81,13 @@ class SharedTurns:
                     )
                 self._tokens += granted
                 if self._tokens < 1:
-                    await asyncio.sleep(max(seconds, SHORTEST_WAIT_SECONDS))
+                    await self._clock.sleep(max(seconds, SHORTEST_WAIT_SECONDS))
             self._tokens -= 1
             self._waited += 1
 
     async def spend(self) -> float:
         """Count a request that is sent now and return 0; or return how many seconds it must wait (then it is not counted)."""
-        if time.monotonic() - self._read_at > FRESH_SECONDS:
+        if self._clock.now() - self._read_at > FRESH_SECONDS:
             await self._refresh()
         if (quiet := self.quiet_seconds) > 0:
             return quiet
@@ -89,7 +100,7 @@ class SharedTurns:
     async def _refresh(self) -> None:
         """Read the state of the application, once for all who ask at the same time."""
         async with self._reading:
-            asked_at = time.monotonic()
+            asked_at = self._clock.now()
             if asked_at - self._read_at <= FRESH_SECONDS:
                 return
             try:

@@ -5,7 +5,6 @@ The frame never decides what is done to an object: it counts. The initial cycle 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -226,7 +225,7 @@ async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
     quarantine = job.row.quarantine
     if is_held(quarantine) and not is_attempt_due(quarantine):
         return False
-    asked_at = time.monotonic()
+    asked_at = services.clock.now()
     async with services.pool.connection() as connection:
         state = await target_state.read_state(connection, job.id)
     turns = services.turns(job)

@@ -318,7 +318,7 @@ class Pipeline:
             self._forget([one.claim for one in batch])
 
     async def _record(self, batch: Sequence[Outcome]) -> None:
-        asked_at = time.monotonic()
+        asked_at = self.services.clock.now()
         try:
             state = await record(self.services.pool, self.job, batch)
         except (psycopg.errors.UniqueViolation, psycopg.DataError) as violated:
