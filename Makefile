@@ -42,7 +42,7 @@ format: env-dev  ## format and fix what can be fixed
 
 screenshots: env-dev  ## pictures of every page, both themes, three widths, into screenshots/
 	@$(BIN)/python scripts/full_prerequisites.py
-	$(BIN)/python scripts/take_screenshots.py
+	$(BIN)/python -m tests.browser.take_screenshots $(PAGES)
 
 requirements: env-dev  ## pin again, after a change to dependencies
 	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.txt

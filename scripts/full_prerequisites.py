@@ -14,6 +14,7 @@ from pathlib import Path
 # required program -> package that provides it
 NEEDED = {
     Path("/usr/lib/postgresql/15/bin/postgres"): "postgresql-15",
+    Path("/usr/bin/chromium"): "chromium",
 }
 
 

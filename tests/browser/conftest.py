@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.support.browser import Visitor, chromium, first_sign_in, visiting
+from tests.support.up_process import Up, running_up
+
+
+@pytest.fixture(scope="session")
+def up() -> Iterator[Up]:
+    """Both products with people and a finished first cycle."""
+    with running_up("--people", "200", "--seed", "20261123") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def chrome() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+async def session(chrome: Browser, up: Up) -> Any:
+    """What the browser keeps of the first administrator's session."""
+    return await first_sign_in(chrome, up)
+
+
+@pytest.fixture
+async def visitor(chrome: Browser, up: Up, session: Any) -> AsyncIterator[Visitor]:
+    """A page of a Global administrator. The test fails if the browser's console said anything, or a request left the origin."""
+    async with visiting(chrome, up.origin, session) as one:
+        yield one
+        assert one.said == []

@@ -1,0 +1,48 @@
+"""`make screenshots`: a picture of every page that links lead to, in both themes and three widths, into `screenshots/`.
+
+Options: the beginning of the addresses to take, such as /apps; none takes all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.support.browser import THEMES, WIDTHS, Visitor, chromium, every_page, first_sign_in, visiting
+from tests.support.up_process import running_up
+
+FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
+
+
+async def main(wanted: Sequence[str]) -> None:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    with running_up("--people", "1204", "--seed", "20261123") as up:
+        async with chromium() as browser:
+            state = await first_sign_in(browser, up)
+            async with visiting(browser, up.origin) as visitor:
+                await _take(visitor, ["/sign-in"], wanted)
+            async with visiting(browser, up.origin, state) as visitor:
+                await _take(visitor, [*await every_page(visitor), "/no-such-page"], wanted)
+
+
+async def _take(visitor: Visitor, paths: Sequence[str], wanted: Sequence[str]) -> None:
+    for path in paths:
+        if wanted and not path.startswith(tuple(wanted)):
+            continue
+        for theme in THEMES:
+            for width in WIDTHS:
+                await visitor.look(theme=theme, width=width)
+                await visitor.go(path)
+                name = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "home"
+                file = FOLDER / f"{theme}-{width}" / f"{name[:80]}.png"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                await visitor.page.screenshot(path=file, full_page=True)
+                print(file.relative_to(FOLDER.parent))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

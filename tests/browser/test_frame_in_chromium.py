@@ -1,0 +1,116 @@
+"""The frame as a person uses it: keys, menus, theme, a narrow window, live updates."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from lockstep.actions import applications
+from lockstep.actions.permissions import Role
+from tests.support.admin_centre import serving_centre
+from tests.support.browser import Visitor, visiting
+from tests.support.hub import Hub
+from tests.support.up_process import Up
+
+pytestmark = pytest.mark.full
+
+
+async def test_keys_lead_to_pages_and_the_list_of_keys_closes_with_escape(visitor: Visitor) -> None:
+    page = visitor.page
+    await visitor.go("/")
+
+    await page.keyboard.press("g")
+    await page.keyboard.press("a")
+    await expect(page.get_by_role("heading", name="Enterprise applications")).to_be_visible()
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_the_first_tab_leads_to_the_content(visitor: Visitor) -> None:
+    page = visitor.page
+    await visitor.go("/apps")
+
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    await page.keyboard.press("Enter")
+
+    assert await page.evaluate("() => document.activeElement.id") == "main"
+
+
+async def test_the_chosen_theme_stays_and_is_there_before_the_first_paint(visitor: Visitor) -> None:
+    page = visitor.page
+    await visitor.look(theme="light")
+    await visitor.go("/")
+
+    await page.get_by_role("group").filter(has=page.get_by_label("Theme")).first.locator("summary").click()
+    async with page.expect_response("**/look"):
+        await page.get_by_role("menuitemradio", name="Dark").click()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    html = await (await page.request.get(visitor.origin + "/")).text()
+
+    assert 'data-theme="dark"' in html.partition(">")[0] + html[:200]
+    assert await page.evaluate("() => getComputedStyle(document.body).colorScheme || true")
+    await page.request.post(visitor.origin + "/look")  # refused: it carries no token
+
+
+async def test_a_narrow_window_has_the_rail_behind_a_button(visitor: Visitor) -> None:
+    page = visitor.page
+    await visitor.look(width=390)
+    await visitor.go("/")
+
+    await expect(page.get_by_role("navigation", name="Main")).to_be_hidden()
+    await page.get_by_role("link", name="Menu").click()
+    await page.get_by_role("navigation", name="Main").get_by_role("link", name="Applications").click()
+
+    await expect(page.get_by_role("heading", name="Enterprise applications")).to_be_visible()
+
+
+async def test_filtering_as_one_types_puts_the_filter_into_the_address(visitor: Visitor) -> None:
+    page = visitor.page
+    await visitor.go("/apps")
+
+    await page.get_by_role("searchbox", name="Filter by name").fill("nothing is called so")
+
+    await expect(page.get_by_text("No application passes this filter")).to_be_visible()
+    await expect(page).to_have_url(re.compile(r"name=nothing"))
+    await page.go_back()
+    await expect(page.get_by_role("rowheader", name="Documo")).to_be_visible()
+
+
+async def test_an_open_page_shows_a_change_without_being_reloaded(chrome: Browser, hub: Hub) -> None:
+    async with serving_centre(hub) as centre:
+        secret = await centre.new_session(Role.AUDITOR)
+        state = {
+            "cookies": [{"name": "lockstep_session", "value": secret, "url": centre.origin}],
+            "origins": [],
+        }
+        async with visiting(chrome, centre.origin) as visitor:
+            await visitor.page.context.add_cookies(state["cookies"])  # type: ignore[arg-type]
+            await applications.add_application(hub.context, "documo")
+            await visitor.go("/apps")
+            await expect(visitor.page.get_by_role("rowheader", name="Documo")).to_be_visible()
+
+            await applications.add_application(hub.context, "documo", name="second", display_name="Second one")
+
+            await expect(visitor.page.get_by_role("rowheader", name="Second one")).to_be_visible()
+            assert visitor.said == []
+
+
+async def test_signing_in_and_out_works_without_script(chrome: Browser, up: Up, session: object) -> None:
+    async with visiting(chrome, up.origin, has_script=False) as visitor:
+        page = visitor.page
+        await visitor.go("/apps?show=on")
+        await page.get_by_label("Email").fill("ada@contoso.test")
+        await page.get_by_label("Password").fill("a sentence of five words")
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("heading", name="Enterprise applications")).to_be_visible()
+        assert page.url.endswith("/apps?show=on")
+
+        await page.get_by_label("Account").click()
+        await page.get_by_role("button", name="Sign out").click()
+
+        await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -1,0 +1,149 @@
+"""Chromium on the admin centre: signed in, watched for console messages and foreign requests, with axe-core, in both themes and widths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
+
+from lockstep.web.page import all_pages
+from tests.support.up_process import Up
+
+CHROMIUM = "/usr/bin/chromium"
+AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
+WIDTHS = (1440, 1280, 390)
+HEIGHT = 900
+EMAIL, NAME, PASSWORD = "ada@contoso.test", "Ada Byron", "a sentence of five words"
+_LINK = re.compile(r'<a [^>]*?href="([^"]+)"')
+
+
+@dataclass
+class Visitor:
+    """A signed-in page. *said*: console messages and requests that a page must not cause."""
+
+    page: Page
+    origin: str
+    said: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
+        self.page.on("request", self._asked)
+
+    async def go(self, path: str) -> None:
+        await self.page.goto(self.origin + path)
+
+    async def look(self, *, theme: Theme = "light", width: int = 1280) -> None:
+        """Show the page in a theme (as the system asks for it) and a width."""
+        await self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        await self.page.set_viewport_size({"width": width, "height": HEIGHT})
+
+    async def axe(self) -> list[str]:
+        """The serious and critical findings of axe-core on the page as it is, one line for each element."""
+        if not await self.page.evaluate("() => typeof axe === 'object'"):
+            # By evaluation: the security policy of the pages allows no further script element.
+            await self.page.evaluate(AXE.read_text() + "; undefined")
+        found = await self.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+        return [
+            f"{rule['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+            for rule in found["violations"]
+            if rule["impact"] in ("serious", "critical")
+            for node in rule["nodes"]
+        ]
+
+    async def overflow(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        return int(await self.page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth"))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.said.append(f"{message.type}: {message.text} at {self.page.url}")
+
+    def _asked(self, request: Request) -> None:
+        if not request.url.startswith((self.origin, "data:", "blob:")):
+            self.said.append(f"foreign request: {request.url}")
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+async def first_sign_in(browser: Browser, up: Up) -> Any:
+    """Accept the one-time link as the first administrator; the state of the browser, for `visiting`."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(up.link)
+    await page.get_by_label("Email").fill(EMAIL)
+    await page.get_by_label("Name").fill(NAME)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Set password and sign in").click()
+    await page.get_by_role("heading", level=1).wait_for()
+    assert urlsplit(page.url).path == "/", page.url
+    state = await context.storage_state()
+    await context.close()
+    return state
+
+
+@asynccontextmanager
+async def visiting(
+    browser: Browser, origin: str, state: Any = None, *, has_script: bool = True
+) -> AsyncIterator[Visitor]:
+    """A page in a browser context of its own; signed in if *state* is given."""
+    context: BrowserContext = await browser.new_context(storage_state=state, java_script_enabled=has_script)
+    visitor = Visitor(await context.new_page(), origin)
+    visitor.watch()
+    try:
+        yield visitor
+    finally:
+        await context.close()
+
+
+async def every_page(visitor: Visitor) -> list[str]:
+    """The addresses of all pages that links lead to from Home: one of each route and each set of query parameters."""
+    found: list[str] = []
+    seen: set[tuple[str, tuple[str, ...]]] = set()
+    waiting = ["/"]
+    while waiting:
+        address = waiting.pop(0)
+        parts = urlsplit(address)
+        kind = (_route_of(parts.path), tuple(sorted(parse_qs(parts.query))))
+        if kind in seen or not kind[0]:
+            continue
+        seen.add(kind)
+        answer = await visitor.page.request.get(visitor.origin + address, max_redirects=0)
+        if answer.status != 200 or not answer.headers["content-type"].startswith("text/html"):
+            continue
+        found.append(address)
+        links = _LINK.findall((await answer.text()).replace("&amp;", "&"))
+        waiting += [link for link in (_path(urljoin(address, href)) for href in links) if link]
+    return found
+
+
+def _path(address: str) -> str:
+    parts = urlsplit(address)
+    return "" if parts.scheme or parts.netloc else parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+_PATTERNS: Sequence[tuple[re.Pattern[str], str]] = [
+    (re.compile(re.sub(r"\\\{[^/]*?\\\}", "[^/]+", re.escape(page.path)) + "$"), page.path)
+    for page in all_pages()
+    if page.method == "GET"
+]
+
+
+def _route_of(path: str) -> str:
+    return next((route for pattern, route in _PATTERNS if pattern.match(path)), "")

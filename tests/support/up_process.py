@@ -1,0 +1,74 @@
+"""`lockstep up` as a process: both products with made-up people, on free ports."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lockstep.postgres import embedded
+
+BIN = Path(sys.executable).parent
+GIVE_UP_SECONDS = 120.0
+FREE_PORTS = ("--port", "0", "--documo-port", "0")
+
+
+@dataclass(frozen=True)
+class Up:
+    """A running `lockstep up`. *lines*: what it has printed until it was ready."""
+
+    lines: tuple[str, ...]
+    data: Path
+
+    @property
+    def origin(self) -> str:
+        return self._found(r"Lockstep +(http://\S+)")
+
+    @property
+    def link(self) -> str:
+        """The one-time link of the first administrator."""
+        return self._found(r"First sign-in +(http://\S+)")
+
+    def _found(self, pattern: str) -> str:
+        found = re.search(pattern, "\n".join(self.lines))
+        assert found, self.lines
+        return found[1]
+
+
+@contextmanager
+def running_up(*options: str, ready: str = "READY") -> Iterator[Up]:
+    """Run it until the block ends; the block begins with the first line that contains *ready*."""
+    data = Path(tempfile.mkdtemp(prefix="ls-up-"))
+    data.chmod(0o711)  # PostgreSQL may run as another user and must be able to traverse it
+    command = [str(BIN / "lockstep"), "up", "--data", str(data / "data"), *FREE_PORTS, *options]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCKSTEP_")}
+    with (data / "errors").open("w") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
+        timer = threading.Timer(GIVE_UP_SECONDS, process.kill)
+        timer.start()
+        try:
+            yield Up(_lines_until(process, ready, data / "errors"), data / "data")
+        finally:
+            timer.cancel()
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=30)
+            embedded.remove(data / "data")
+            embedded.remove(data)
+
+
+def _lines_until(process: subprocess.Popen[str], ready: str, errors: Path) -> tuple[str, ...]:
+    lines: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line.rstrip("\n"))
+        if ready in line:
+            return tuple(lines)
+    raise AssertionError(f"lockstep up ended with {process.wait()}: {lines} {errors.read_text()}")
