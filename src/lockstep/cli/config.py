@@ -15,12 +15,13 @@ import orjson
 from lockstep.actions.configuration import ConfigurationPlan, plan_configuration
 from lockstep.actions.configuration_apply import MOST_REMOVALS, apply_configuration
 from lockstep.actions.configuration_export import export_application, export_entra_schema, export_everything
+from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import Consequences
 from lockstep.actions.context import Context
 from lockstep.actions.rows.configuration import configuration_plan_json
 from lockstep.cli.config_files import files_of, read_files, resolve_reference, text_of_file
 from lockstep.cli.config_import import imported
-from lockstep.cli.consent import consequence_lines, run_rehearsed
+from lockstep.cli.consent import run_rehearsed
 from lockstep.cli.output import Output, confirm, hint, output_option, safe, with_sign_colour
 from lockstep.cli.plan_file import read_plan, refuse_stale, write_plan
 from lockstep.cli.session import run

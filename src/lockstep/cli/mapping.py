@@ -9,13 +9,14 @@ import click
 
 from lockstep.actions import mappings
 from lockstep.actions import settings as actions
+from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import unknown
 from lockstep.actions.rows.configuration import finding_json
 from lockstep.actions.rows.plans import effects_json
 from lockstep.actions.unkept import unkept_attributes
 from lockstep.cli import SuggestingGroup
-from lockstep.cli.consent import consequence_lines, run_consented, run_rehearsed
+from lockstep.cli.consent import run_consented, run_rehearsed
 from lockstep.cli.mapping_attributes import attributes, evaluate
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run

@@ -8,11 +8,12 @@ import click
 
 from lockstep.actions import mappings
 from lockstep.actions import settings as actions
+from lockstep.actions.consequence_words import some
 from lockstep.actions.mappings import ScopeCounts
 from lockstep.actions.rows.configuration import ScopeDecisionJson, scope_counts_json, scope_decision_json
 from lockstep.actions.rows.plans import EffectJson
 from lockstep.cli import SuggestingGroup
-from lockstep.cli.consent import run_consented, some
+from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.scope_text import Filters, filters_given
 from lockstep.cli.session import run
