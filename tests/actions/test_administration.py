@@ -20,7 +20,8 @@ from lockstep.actions import (
     source_keys,
     sources,
 )
-from lockstep.actions.context import READ, Actor
+from lockstep.actions.context import Actor
+from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError
 from lockstep.storage import audit_log
 from lockstep.storage.people import PersonFilter
@@ -326,7 +327,9 @@ WRITES: dict[str, Any] = {
 
 @pytest.mark.parametrize("what", WRITES)
 async def test_who_may_only_read_changes_nothing(what: str, contoso: Hub) -> None:
-    reader = replace(contoso.context, actor=Actor("reader", frozenset({READ})))
+    reader = replace(
+        contoso.context, actor=Actor("reader", frozenset({Permission.DIRECTORY_READ, Permission.APPLICATIONS_READ}))
+    )
     before = await contoso.fetch("select count(*) from audit_log")
 
     with pytest.raises(LockstepError) as refused:

@@ -17,10 +17,11 @@ from lockstep.actions.assignments import assign, list_assignments
 from lockstep.actions.configuration import plan_configuration
 from lockstep.actions.configuration_apply import apply_configuration
 from lockstep.actions.configuration_export import export_application, export_entra_schema
-from lockstep.actions.context import READ, Actor, Context
+from lockstep.actions.context import Actor, Context
 from lockstep.actions.credentials import set_credentials
 from lockstep.actions.groups import create_group
 from lockstep.actions.mappings import read_mappings
+from lockstep.actions.permissions import Permission
 from lockstep.actions.roles import list_roles
 from lockstep.actions.settings import change_settings, set_mapping, set_scope, show_settings
 from lockstep.actions.sources import import_source, list_sources, save_source, show_source
@@ -378,7 +379,9 @@ async def test_a_source_that_cannot_be_read_is_told_while_planning(context: Cont
 
 
 async def test_who_may_only_look_plans_but_does_not_apply(context: Context) -> None:
-    reader = replace(context, actor=Actor("reader", frozenset({READ})))
+    reader = replace(
+        context, actor=Actor("reader", frozenset({Permission.DIRECTORY_READ, Permission.APPLICATIONS_READ}))
+    )
 
     assert (await plan_configuration(reader, read(HEAD))).changes
     with pytest.raises(LockstepError) as refused:

@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from lockstep.actions import outbound
-from lockstep.actions.context import APPLICATIONS_WRITE, CREDENTIALS_WRITE, READ, SOURCES_WRITE, Actor
+from lockstep.actions.context import Actor
+from lockstep.actions.permissions import EVERYTHING, Permission
 from lockstep.errors import Kind, LockstepError
 from tests.support.hub import Hub
 
 PLACE = "https://app.internal:8443"
-OWNER = Actor("app-owner", frozenset({READ, APPLICATIONS_WRITE, CREDENTIALS_WRITE, SOURCES_WRITE}))
+OWNER = Actor("app-owner", EVERYTHING - {Permission.OUTBOUND_WRITE})
 
 
 @pytest.mark.parametrize("change", [outbound.add_place, outbound.remove_place])

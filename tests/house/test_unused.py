@@ -42,7 +42,7 @@ def _is_plain(decorator: ast.expr) -> bool:
     """Whether *decorator* only changes how something is called and does not register it."""
     name = ast.unparse(decorator).partition("(")[0].rpartition(".")[2]
     return name in ("property", "cached_property", "staticmethod", "classmethod", "asynccontextmanager", "contextmanager",
-                    "lru_cache", "cache", "wraps", "override")  # fmt: skip
+                    "lru_cache", "cache", "wraps", "override", "needs")  # fmt: skip
 
 
 def test_every_definition_is_named_a_second_time() -> None:

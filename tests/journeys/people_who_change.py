@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lockstep.actions import assignments, groups, people
-from lockstep.actions.context import PEOPLE_WRITE, Context
+from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_person
 from lockstep.directory.people import PersonWrite, with_attributes, write_people
 from tests.journeys.test_kill_nine import context_of
@@ -107,7 +107,7 @@ async def hire_again(context: Context, name: str, crowd: Crowd) -> None:
         await asyncio.sleep(crowd.chance.choice((0, 0.5)))
     new = with_attributes(former, {"accountEnabled": True, "department": "Sales"})
     key = str(uuid.UUID(int=crowd.chance.getrandbits(128), version=4))
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         await write_people(edit, [PersonWrite(replace(new, id=key, anchor=key, deleted_at=None))])
     await assignments.assign(context, "documo", users=[name])
 

@@ -11,7 +11,6 @@ import pytest
 
 from lockstep.actions import assignments, groups, people
 from lockstep.actions import settings as settings_actions
-from lockstep.actions.context import PEOPLE_WRITE
 from lockstep.actions.lookup import find_group
 from lockstep.directory.groups import GroupWrite, write_groups
 from tests.journeys.two_applications import DOCUMO, Stage, Wire, open_stage
@@ -147,7 +146,7 @@ async def test_rename_of_a_group_is_one_request(stage: Stage, team: str) -> None
 
 
 async def renamed_group(stage: Stage, name: str) -> str:
-    async with stage.context.changing(PEOPLE_WRITE) as edit:
+    async with stage.context.changing() as edit:
         group = await find_group(edit.connection, name)
         new = f"{name} renamed"
         after = replace(group, display_name=new, attributes={**group.attributes, "displayName": new})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lockstep.actions import assignments, groups
-from lockstep.actions.context import PEOPLE_WRITE, Context
+from lockstep.actions.context import Context
 from lockstep.directory.groups import GroupWrite, with_group_attributes, write_groups
 from lockstep.engine.records import ObjectKind
 from tests.support.model_target import ModelTarget
@@ -33,7 +33,7 @@ async def take_out(context: Context, outer: str, *inner: str) -> None:
 
 async def rename(context: Context, name: str, to: str) -> None:
     group = (await groups.show_group(context, name)).group
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         await write_groups(edit, [GroupWrite(with_group_attributes(group, {"displayName": to}), group)])
 
 

@@ -14,7 +14,8 @@ from typing import Any, TypeVar, cast
 
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.errors import not_found
+from lockstep.errors import LockstepError, not_found
+from lockstep.postgres.pool import Connection
 from lockstep.storage import applications
 from lockstep.wording import did_you_mean
 
@@ -56,8 +57,18 @@ def _checked(rule: AccessRule, action: Action) -> Action:
     signature = inspect.signature(action)
 
     async def check(context: Context, *args: Any, **options: Any) -> None:
+        actor, permission = context.actor, rule.permission
+        if permission is None:
+            return
+        if actor.everywhere(permission) or permission not in actor.own_permissions:
+            actor.require(permission)
+            return
         app = str(signature.bind(context, *args, **options).arguments.get(rule.app) or "") if rule.app else ""
-        await _check(context, rule, app)
+        if app:
+            async with context.recording() as connection:
+                await require_application(context, connection, app, permission)
+        elif not rule.filters:
+            actor.require(permission)
 
     if inspect.isasyncgenfunction(action):
 
@@ -78,32 +89,20 @@ def _checked(rule: AccessRule, action: Action) -> Action:
     return cast(Action, coroutine)
 
 
-async def _check(context: Context, rule: AccessRule, app: str) -> None:
-    actor, permission = context.actor, rule.permission
-    if permission is None:
-        return
-    if permission in actor.permissions or permission not in actor.own_permissions:
-        actor.require(permission)
-    elif app:
-        async with context.recording() as connection:
-            found = await applications.find_application(connection, app)
-            if found is not None and actor.may(permission, found.id):
-                actor.require(permission, found.id)
-                return
-            if found is not None and actor.may(Permission.APPLICATIONS_READ, found.id):
-                actor.require(permission)
-            visible = [
-                one.name
-                for one in await applications.list_applications(connection)
-                if actor.may(Permission.APPLICATIONS_READ, one.id)
-            ]
-        raise unknown_application(app, visible)
-    elif not rule.filters:
-        actor.require(permission)
+async def require_application(context: Context, connection: Connection, app: str, permission: Permission) -> None:
+    """Raise LockstepError unless the caller has *permission* for the application called *app*.
+
+    If the caller may not even read it, the error is that for an unknown application: neither says whether it exists.
+    """
+    actor = context.actor
+    found = await applications.find_application(connection, app)
+    if found is None or not actor.may(Permission.APPLICATIONS_READ, found.id):
+        known = await applications.list_applications(connection)
+        raise _unknown(app, [one.name for one in known if actor.may(Permission.APPLICATIONS_READ, one.id)])
+    actor.require(permission, found.id)
 
 
-def unknown_application(name: str, visible: list[str]) -> Exception:
-    """The error for an application that does not exist, or that the caller may not know of."""
+def _unknown(name: str, visible: list[str]) -> LockstepError:
     otherwise = (
         f"Available: {', '.join(visible)}" if visible else "No application is yours yet: ask a Lockstep administrator"
     )

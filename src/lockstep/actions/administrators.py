@@ -52,18 +52,11 @@ class NewLink:
 @needs(Permission.ADMINISTRATORS_WRITE)
 async def first_link(context: Context) -> str | None:
     """The path of a new one-time link for the first administrator, which voids the previous one; None if there is an administrator."""
-    link = await new_first_link(context)
-    return link.path if link else None
-
-
-@needs(Permission.ADMINISTRATORS_WRITE)
-async def new_first_link(context: Context) -> NewLink | None:
-    """A new one-time link for the first administrator, which voids the previous one; None if there is an administrator."""
     async with context.recording() as connection:
         await store.lock_administrators(connection)
         if await store.any_administrator(connection):
             return None
-        return await _new_link(context, connection, "first", None)
+        return (await _new_link(context, connection, "first", None)).path
 
 
 @needs(Permission.ADMINISTRATORS_WRITE)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lockstep.actions.context import APPLICATIONS_WRITE, Context, audit
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_application
+from lockstep.actions.permissions import Permission
 from lockstep.configuration.files.names import APPLICATION_RULE, is_application_name
 from lockstep.configuration.rules import dependencies
 from lockstep.configuration.template import Template
@@ -30,12 +32,12 @@ class ApplicationView:
     person_count: int
 
 
+@needs(Permission.APPLICATIONS_CREATE)
 async def add_application(context: Context, template: str, *, name: str = "", display_name: str = "") -> ApplicationRow:
     """Add an application from its gallery entry: default configuration, roles and tenant URL; switched off.
 
     Raises LockstepError for an unknown template, and for a name that is invalid or taken.
     """
-    context.actor.require(APPLICATIONS_WRITE)
     entry = context.gallery.template(template)
     name = name or entry.id
     if not is_application_name(name):
@@ -44,7 +46,7 @@ async def add_application(context: Context, template: str, *, name: str = "", di
             why=APPLICATION_RULE,
             next_step=f"For example: lockstep apps add {entry.id} --name {entry.id}-2",
         )
-    async with context.changing(APPLICATIONS_WRITE) as edit:
+    async with context.changing() as edit:
         if await applications.find_application(edit.connection, name):
             raise conflict(
                 f"An application called {name} already exists",
@@ -78,11 +80,15 @@ async def add_application(context: Context, template: str, *, name: str = "", di
     return app
 
 
+@needs(Permission.APPLICATIONS_READ, filters=True)
 async def list_applications(context: Context) -> list[ApplicationRow]:
+    """All applications that the caller may read, by name."""
     async with context.reading() as connection:
-        return await applications.list_applications(connection)
+        found = await applications.list_applications(connection)
+    return [one for one in found if context.actor.may(Permission.APPLICATIONS_READ, one.id)]
 
 
+@needs(Permission.APPLICATIONS_READ, app="name")
 async def show_application(context: Context, name: str) -> ApplicationView:
     async with context.reading() as connection:
         app = await find_application(connection, name)
@@ -97,9 +103,10 @@ async def show_application(context: Context, name: str) -> ApplicationView:
         )
 
 
+@needs(Permission.APPLICATIONS_WRITE, app="name")
 async def remove_application(context: Context, name: str) -> ApplicationRow:
     """Remove an application with its job, links, assignments and credentials. Its accounts are not changed."""
-    async with context.changing(APPLICATIONS_WRITE) as edit:
+    async with context.changing() as edit:
         app = await find_application(edit.connection, name)
         await applications.delete_application(edit.connection, app.id)
         before = {"template": app.template, "displayName": app.display_name, "job": app.job}

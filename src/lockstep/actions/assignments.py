@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lockstep.actions.context import APPLICATIONS_WRITE, Context, audit
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_application, find_group, find_person
+from lockstep.actions.permissions import Permission
 from lockstep.directory.assignments import assign as write_assignment
 from lockstep.directory.assignments import choose_role
 from lockstep.directory.assignments import unassign as take_back
@@ -29,6 +31,7 @@ class Principal:
     name: str
 
 
+@needs(Permission.ASSIGNMENTS_WRITE, app="app")
 async def assign(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
 ) -> list[AssignmentRow]:
@@ -36,7 +39,7 @@ async def assign(
 
     Raises LockstepError with suggestions for unknown names and roles.
     """
-    async with context.changing(APPLICATIONS_WRITE) as edit:
+    async with context.changing() as edit:
         found = await find_application(edit.connection, app)
         principals = await _principals(edit.connection, users, groups)
         role_id = choose_role(await applications.read_roles(edit.connection, found.id), role, found)
@@ -52,6 +55,7 @@ async def assign(
     return new
 
 
+@needs(Permission.ASSIGNMENTS_WRITE, app="app")
 async def reassign(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
 ) -> tuple[list[AssignmentRow], list[AssignmentRow]]:
@@ -59,7 +63,7 @@ async def reassign(
 
     One transaction, so that nobody is unassigned in between, which would disable accounts.
     """
-    async with context.together() as inner, inner.changing(APPLICATIONS_WRITE) as edit:
+    async with context.together() as inner, inner.changing() as edit:
         new = await assign(inner, app, users=users, groups=groups, role=role)
         found = await find_application(edit.connection, app)
         wanted = choose_role(await applications.read_roles(edit.connection, found.id), role, found)
@@ -76,6 +80,7 @@ async def reassign(
     return new, gone
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def role_warning(context: Context, app: str, role: str | None) -> str:
     """A warning if the gallery knows the application's roles and *role* is none of them; else ""."""
     async with context.reading() as connection:
@@ -91,11 +96,12 @@ async def role_warning(context: Context, app: str, role: str | None) -> str:
     )
 
 
+@needs(Permission.ASSIGNMENTS_WRITE, app="app")
 async def unassign(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
 ) -> list[AssignmentRow]:
     """Remove the assignments of these users and groups, or only those with *role*; return the removed assignments."""
-    async with context.changing(APPLICATIONS_WRITE) as edit:
+    async with context.changing() as edit:
         found = await find_application(edit.connection, app)
         principals = await _principals(edit.connection, users, groups)
         wanted = choose_role(await applications.read_roles(edit.connection, found.id), role, found) if role else None
@@ -116,6 +122,7 @@ async def unassign(
     return gone
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def list_assignments(context: Context, app: str) -> list[AssignmentRow]:
     async with context.reading() as connection:
         found = await find_application(connection, app)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lockstep.actions.access import needs
 from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
 from lockstep.errors import not_found
 from lockstep.storage import audit_log
 from lockstep.storage.audit_log import AuditFilter as AuditFilter
@@ -14,6 +16,7 @@ from lockstep.storage.audit_log import ChainBreak as ChainBreak
 _PAGE = 1_000
 
 
+@needs(Permission.AUDIT_READ)
 async def list_entries(context: Context, wanted: AuditFilter, *, limit: int | None = None) -> list[AuditRow]:
     """The newest *limit* matching entries, or all of them, newest first."""
     found: list[AuditRow] = []
@@ -29,6 +32,7 @@ async def list_entries(context: Context, wanted: AuditFilter, *, limit: int | No
     return found
 
 
+@needs(Permission.AUDIT_READ)
 async def show_entry(context: Context, number: int) -> AuditRow:
     """One entry. Raises LockstepError if it does not exist."""
     async with context.reading() as connection:
@@ -38,6 +42,7 @@ async def show_entry(context: Context, number: int) -> AuditRow:
     return found[0]
 
 
+@needs(Permission.AUDIT_READ)
 async def verify(context: Context) -> ChainBreak | None:
     """Return the first break of the chain, or None if no entry was changed and none is missing in between."""
     async with context.reading() as connection:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from lockstep.actions.access import needs, require_application
 from lockstep.actions.configuration_groups import plan_group
 from lockstep.actions.configuration_plan import ConfigurationPlan as ConfigurationPlan
 from lockstep.actions.configuration_plan import DocumentPlan as DocumentPlan
@@ -20,11 +21,12 @@ from lockstep.actions.configuration_state import (
     template_spec,
     with_absolute_paths,
 )
-from lockstep.actions.context import CREDENTIALS_WRITE, Context
+from lockstep.actions.context import Context
 from lockstep.actions.credentials import MASK, checked_url, origin
 from lockstep.actions.jobs import job_row
 from lockstep.actions.lookup import find_group, find_person
 from lockstep.actions.mappings import new_unknown_names
+from lockstep.actions.permissions import Permission
 from lockstep.actions.settings import NOT_DECIDING
 from lockstep.configuration.document.strict_json import unknown_word
 from lockstep.configuration.files.change import ConfigChange, Sign
@@ -52,6 +54,7 @@ def no_secrets(_: str) -> Secret | None:
     return None
 
 
+@needs(Permission.APPLICATIONS_READ, filters=True)
 async def plan_configuration(
     context: Context, documents: Sequence[ConfigDocument], *, prune: bool = False, resolve: Resolve = no_secrets
 ) -> ConfigurationPlan:
@@ -74,10 +77,13 @@ async def plan_configuration(
                 case DocumentKind.GROUP:
                     plans.append(await plan_group(connection, document))
                 case DocumentKind.APPLICATION:
+                    if not context.actor.everywhere(Permission.APPLICATIONS_READ):
+                        await require_application(context, connection, document.name, Permission.APPLICATIONS_READ)
                     plans.append(
                         await _application(context, connection, document, coming, prune=prune, resolve=resolve)
                     )
         if any(one.kind is DocumentKind.TENANT for one in documents):
+            context.actor.require(Permission.APPLICATIONS_READ)
             plans += await _not_named(connection, documents, prune=prune)
     return ConfigurationPlan(tuple(one.with_file_notes() for one in plans))
 
@@ -289,7 +295,7 @@ async def _secret_change(
         return [ConfigChange(Sign.ADD, document.title, place, new=reference)], notes
     if token is None:
         return [], [f"{reference} is not set in this environment: the stored token is kept."]
-    context.actor.require(CREDENTIALS_WRITE)
+    context.actor.require(Permission.CREDENTIALS_WRITE, app.id)
     if context.vault.open(sealed, purpose=TOKEN, name=app.id) == token:
         return [], []
     return [ConfigChange(Sign.CHANGE, document.title, place, old=MASK, new=reference)], []

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lockstep.actions import provisioning
+from lockstep.actions.access import needs
 from lockstep.actions.applications import add_application, remove_application
 from lockstep.actions.assignments import assign, unassign
 from lockstep.actions.configuration import (
@@ -25,6 +26,7 @@ from lockstep.actions.configuration_state import source_config
 from lockstep.actions.configuration_tenant import save_labels, save_tenant
 from lockstep.actions.context import Context
 from lockstep.actions.credentials import check_token, set_credentials
+from lockstep.actions.permissions import Permission
 from lockstep.actions.roles import import_manifest, list_roles
 from lockstep.actions.settings import change_configuration
 from lockstep.actions.sources import remove_source, save_source
@@ -44,6 +46,7 @@ _DEFAULT_ACCESS = "default access"
 Json = dict[str, Any]
 
 
+@needs(Permission.CONFIGURATION_WRITE, filters=True)
 async def apply_configuration(
     context: Context,
     documents: Sequence[ConfigDocument],

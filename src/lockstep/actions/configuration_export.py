@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from lockstep.actions.access import needs
 from lockstep.actions.configuration_groups import own_groups
 from lockstep.actions.configuration_state import application_spec, source_spec
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
 from lockstep.actions.lookup import find_application
+from lockstep.actions.permissions import Permission
 from lockstep.configuration.document.strict_json import Part
 from lockstep.configuration.entra.schema import export_schema
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind
@@ -24,6 +26,7 @@ from lockstep.storage import applications, credentials, sources, tenant
 from lockstep.storage.applications import ApplicationRow
 
 
+@needs(Permission.APPLICATIONS_READ, app="name")
 async def export_application(context: Context, name: str) -> str:
     """The application as YAML. Raises LockstepError if it does not exist."""
     async with context.reading() as connection:
@@ -31,6 +34,7 @@ async def export_application(context: Context, name: str) -> str:
         return write_documents([await _application(connection, app)])
 
 
+@needs(Permission.APPLICATIONS_READ)
 async def export_everything(context: Context) -> str:
     """The whole organisation as YAML: tenant settings, sources, groups of our own, applications.
 
@@ -59,6 +63,7 @@ async def _application(connection: Connection, app: ApplicationRow) -> ConfigDoc
     return ConfigDocument(DocumentKind.APPLICATION, app.name, spec, labels)
 
 
+@needs(Permission.APPLICATIONS_READ, app="name")
 async def export_entra_schema(context: Context, name: str) -> dict[str, Any]:
     """The synchronization schema. Raises LockstepError if a filter uses something that Entra does not have."""
     async with context.reading() as connection:

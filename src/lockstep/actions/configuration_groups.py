@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from lockstep.actions.access import needs
 from lockstep.actions.configuration_plan import DocumentPlan
-from lockstep.actions.context import PEOPLE_WRITE, Context, audit
+from lockstep.actions.context import Context, audit
 from lockstep.actions.group_rules import check_rule, set_rule
 from lockstep.actions.groups import add_group
+from lockstep.actions.permissions import Permission
 from lockstep.configuration.document.filter_json import filter_to_json
 from lockstep.configuration.document.rule_json import rule_from_json
 from lockstep.configuration.files.change import ConfigChange, Sign
@@ -65,13 +67,14 @@ async def plan_group(connection: Connection, document: ConfigDocument) -> Docume
     return DocumentPlan(document, False, found.changes, found.spec, current)
 
 
+@needs(Permission.PEOPLE_WRITE)
 async def apply_group(context: Context, plan: DocumentPlan) -> None:
     """Create or change the group. Its rule takes effect at once."""
     if not plan.changes:
         return
     name, spec = plan.document.name, plan.spec
     if plan.is_new:
-        async with context.changing(PEOPLE_WRITE) as edit:
+        async with context.changing() as edit:
             await add_group(edit, name, description=spec.get(DESCRIPTION, ""))
     elif DESCRIPTION in spec:
         await _describe(context, plan.document)
@@ -80,7 +83,7 @@ async def apply_group(context: Context, plan: DocumentPlan) -> None:
 
 
 async def _describe(context: Context, document: ConfigDocument) -> None:
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         before = await _find(edit.connection, document)
         if before is None:
             return

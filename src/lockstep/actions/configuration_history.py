@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from lockstep.actions.access import needs
 from lockstep.actions.configuration_state import provisioning_spec
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
+from lockstep.actions.permissions import Permission
 from lockstep.configuration.files.change import ConfigChange
 from lockstep.configuration.files.difference import difference
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind
@@ -14,6 +16,7 @@ from lockstep.storage import config_versions
 from lockstep.storage.config_versions import VersionRow as VersionRow
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def list_versions(context: Context, app: str) -> list[VersionRow]:
     """All versions, newest first; the newest is in force. Raises LockstepError for an unknown application."""
     async with context.reading() as connection:
@@ -21,6 +24,7 @@ async def list_versions(context: Context, app: str) -> list[VersionRow]:
         return await config_versions.list_versions(connection, row.id)
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def compare_versions(context: Context, app: str, old: int, new: int) -> tuple[ConfigChange, ...]:
     """The changes from version *old* to version *new*. Version 0 is the empty configuration. Raises LockstepError for an unknown
     version.

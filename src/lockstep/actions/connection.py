@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lockstep.actions.context import CREDENTIALS_WRITE, Context, audit
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
 from lockstep.actions.credentials import CredentialView, check_token, checked_url, origin, set_credentials
 from lockstep.actions.jobs import new_services, read_job, require_credentials
+from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError, invalid
 from lockstep.ports import Probe, TargetSettings
 from lockstep.storage import credentials, jobs
@@ -19,6 +21,7 @@ from lockstep.sync.services import Job, Services
 from lockstep.vault import Secret
 
 
+@needs(Permission.CONNECTION_TEST, app="app")
 async def test_connection(context: Context, app: str) -> Sequence[Probe]:
     """Run the probes with the stored tenant URL and token, in order; the connection works if all that ran passed.
 
@@ -27,7 +30,7 @@ async def test_connection(context: Context, app: str) -> Sequence[Probe]:
     services = new_services(context)
     job, settings = await settings_of_target(context, services, app)
     probes = await services.opener.test_connection(settings)
-    async with context.changing(CREDENTIALS_WRITE) as edit:
+    async with context.changing() as edit:
         await credentials.save_test_result(edit.connection, job.row.app, {"probes": [as_row(one) for one in probes]})
         is_good = bool(probes) and all(one.passed for one in probes if one.tried)
         waited = is_good and await jobs.end_connection_wait(edit.connection, job.id)
@@ -36,6 +39,7 @@ async def test_connection(context: Context, app: str) -> Sequence[Probe]:
     return probes
 
 
+@needs(Permission.CREDENTIALS_WRITE, app="app")
 async def set_tested_credentials(
     context: Context,
     app: str,
@@ -80,7 +84,7 @@ async def _candidates(
     url = checked_url(tenant_url) if tenant_url is not None else None
     if secret_token:
         check_token(secret_token)
-    async with context.reading(CREDENTIALS_WRITE) as connection:
+    async with context.reading() as connection:
         job = await read_job(context, connection, app)
         row = await credentials.read_credential(connection, job.row.app)
         stored = None
@@ -107,6 +111,7 @@ async def _first_failure(services: Services, settings: TargetSettings) -> Probe 
     return next((probe for probe in probes if probe.tried and not probe.passed), None)
 
 
+@needs(Permission.CONFIGURATION_WRITE, app="app")
 async def test_deeply(context: Context, app: str) -> Sequence[Probe]:
     """Test Connection, and then everything that provisioning would send, with accounts that are created for the test and deleted again.
 
@@ -114,14 +119,14 @@ async def test_deeply(context: Context, app: str) -> Sequence[Probe]:
     """
     services = new_services(context)
     job, settings = await settings_of_target(context, services, app)
-    async with context.changing(CREDENTIALS_WRITE) as edit:
+    async with context.changing() as edit:
         await audit(edit, "Test connection deeply", job.row.app_name)
     return await services.opener.test_deeply(settings)
 
 
 async def settings_of_target(context: Context, services: Services, app: str) -> tuple[Job, TargetSettings]:
     """The job of *app* and the settings to open its application. Raises LockstepError if there are no credentials."""
-    async with context.reading(CREDENTIALS_WRITE) as connection:
+    async with context.reading() as connection:
         job = await read_job(context, connection, app)
         await require_credentials(connection, job.row)
         settings = await read_target_settings(

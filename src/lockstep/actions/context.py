@@ -1,7 +1,7 @@
 """The caller of an action, and what actions work with.
 
-An action checks the permission before it reads anything, writes its audit entry in the transaction of its change, and wakes the drain
-only after the commit.
+An action's permission is checked before it begins (`lockstep.actions.access`). It writes its audit entry in the transaction of its
+change, and wakes the drain only after the commit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from lockstep.actions.permissions import EVERYTHING, NEEDS_STEP_UP, Permission, StepUpRequired
+from lockstep.actions.permissions import EVERYTHING, NEEDS_STEP_UP, StepUpRequired
 from lockstep.configuration.template import Template
 from lockstep.directory.edit import Edit, editing
 from lockstep.directory.intake import AfterCommit, nothing_to_defer
@@ -24,13 +24,6 @@ from lockstep.ports import TargetOpener
 from lockstep.postgres.pool import Connection, Pool, transaction
 from lockstep.storage import audit_log, instance
 from lockstep.vault import Vault
-
-READ = Permission.DIRECTORY_READ
-PEOPLE_WRITE = Permission.PEOPLE_WRITE
-APPLICATIONS_WRITE = Permission.APPLICATIONS_WRITE
-CREDENTIALS_WRITE = Permission.CREDENTIALS_WRITE
-SOURCES_WRITE = Permission.SOURCES_WRITE
-OUTBOUND_WRITE = Permission.OUTBOUND_WRITE
 
 OpenSource = Callable[[str, Mapping[str, Any], Mapping[str, str]], Sequence[SourcePass]]
 
@@ -63,6 +56,10 @@ class Actor:
     def may(self, permission: str, app: str = "") -> bool:
         """Whether the caller has the permission everywhere, or in the application with the id *app*."""
         return permission in self.permissions or (permission in self.own_permissions and app in self.own_applications)
+
+    def everywhere(self, permission: str) -> bool:
+        """Whether the caller has the permission in every application."""
+        return permission in self.permissions
 
     def require(self, permission: str, app: str = "") -> None:
         """Raise LockstepError unless the caller has the permission; StepUpRequired if only the password is missing."""
@@ -110,9 +107,8 @@ class Context:
     rehearsal: Rehearsal | None = None
 
     @asynccontextmanager
-    async def reading(self, permission: str = READ) -> AsyncIterator[Connection]:
-        """Check the permission, then yield a connection for reading, in one transaction."""
-        self.actor.require(permission)
+    async def reading(self) -> AsyncIterator[Connection]:
+        """A connection for reading, in one transaction."""
         if self.within is not None:
             yield self.within
             return
@@ -120,9 +116,8 @@ class Context:
             yield connection
 
     @asynccontextmanager
-    async def changing(self, permission: str) -> AsyncIterator[Edit]:
-        """Check the permission, then yield a transaction that changes the directory; affected jobs are woken after its commit."""
-        self.actor.require(permission)
+    async def changing(self) -> AsyncIterator[Edit]:
+        """A transaction that changes the directory; affected jobs are woken after its commit."""
         async with editing(self.within or self.pool, actor=self.actor.name) as edit:
             yield edit
         if edit.touched:
@@ -130,7 +125,7 @@ class Context:
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[Connection]:
-        """A transaction for what is not the directory: it does not wait for imports. The action has checked the permission."""
+        """A transaction for what is not the directory: it does not wait for imports."""
         if self.within is not None:
             yield self.within
             return

@@ -10,8 +10,10 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
-from lockstep.actions.context import CREDENTIALS_WRITE, Context, audit
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_application
+from lockstep.actions.permissions import Permission
 from lockstep.errors import invalid
 from lockstep.storage import credentials as store
 from lockstep.storage import unkept
@@ -37,17 +39,17 @@ class CredentialView:
 _SECRET_PARAMETER = re.compile(r"token|secret|passw|pwd|api.?key|^key$|^sig|auth", re.IGNORECASE)
 
 
+@needs(Permission.CREDENTIALS_WRITE, app="app")
 async def set_credentials(
     context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None
 ) -> CredentialView:
     """Store the tenant URL, the token, or both. Raises LockstepError for an invalid URL or token."""
-    context.actor.require(CREDENTIALS_WRITE)
     if tenant_url is None and not secret_token:
         raise invalid("Neither a tenant URL nor a token was given", next_step="Use --tenant-url URL or --token-stdin")
     url = checked_url(tenant_url) if tenant_url is not None else None
     if secret_token:
         check_token(secret_token)
-    async with context.changing(CREDENTIALS_WRITE) as edit:
+    async with context.changing() as edit:
         found = await find_application(edit.connection, app)
         before = await store.read_credential(edit.connection, found.id)
         old_url = before.tenant_url if before else ""
@@ -79,6 +81,7 @@ async def set_credentials(
     return _view(after, was_cleared=is_cleared)
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def show_credentials(context: Context, app: str) -> CredentialView:
     async with context.reading() as connection:
         found = await find_application(connection, app)

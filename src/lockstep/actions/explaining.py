@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from lockstep.actions.access import needs
+from lockstep.actions.applications import list_applications
 from lockstep.actions.context import Context
 from lockstep.actions.held import what_is_held
 from lockstep.actions.jobs import new_services, read_job
+from lockstep.actions.permissions import Permission
 from lockstep.actions.previews import LazyReader, find_anybody, read_failed
 from lockstep.actions.standing import ways_in
 from lockstep.configuration.rules import Scope
@@ -16,7 +19,7 @@ from lockstep.engine.records import ObjectKind, Plan, SourceObject
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection
-from lockstep.storage import applications, held_operations, unverified
+from lockstep.storage import held_operations, unverified
 from lockstep.storage.rejections import rejections_among
 from lockstep.sync.drain import on_demand
 from lockstep.sync.planning import planner
@@ -35,10 +38,10 @@ class ExplainedObject:
     failed: LockstepError | None = None
 
 
+@needs(Permission.APPLICATIONS_READ, filters=True)
 async def only_application(context: Context) -> str:
     """The name of the only application. Raises LockstepError if there is none or more than one."""
-    async with context.reading() as connection:
-        names = [app.name for app in await applications.list_applications(connection)]
+    names = [app.name for app in await list_applications(context)]
     if len(names) == 1:
         return names[0]
     if not names:
@@ -46,6 +49,7 @@ async def only_application(context: Context) -> str:
     raise invalid("More than one application exists; name one", next_step=f"One of: {', '.join(names)}")
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def explain_person(context: Context, user: str, app: str) -> ExplainedObject:
     """The plan for one person at present with its ladder of gates, and anything that prevents it from being carried out."""
     services = new_services(context)

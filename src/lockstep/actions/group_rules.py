@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lockstep.actions.context import PEOPLE_WRITE, Context, audit
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
 from lockstep.actions.groups import add_group
 from lockstep.actions.lookup import find_group, find_person
 from lockstep.actions.mappings import SOURCE_NAMES, refuse_unknown
+from lockstep.actions.permissions import Permission
 from lockstep.configuration.document.rule_json import rule_from_json
 from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.configuration.source_names import unknown_in_condition
@@ -32,22 +34,25 @@ def check_rule(rule: Rule) -> None:
         refuse_unknown(unknown_in_condition(scoping.condition, f"rule[{index}]", SOURCE_NAMES[ObjectKind.USER]))
 
 
+@needs(Permission.PEOPLE_WRITE)
 async def create_dynamic_group(
     context: Context, name: str, rule: Rule, *, description: str = ""
 ) -> tuple[GroupRow, RuleEffect]:
     """Create a group whose members *rule* decides."""
     check_rule(rule)
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         group = await add_group(edit, name, description=description)
         effect = await dynamic_groups.set_rule(edit, group, rule)
     return group, effect
 
 
+@needs(Permission.DIRECTORY_READ)
 async def show_rule(context: Context, name: str) -> GroupRow:
     async with context.reading() as connection:
         return await find_group(connection, name)
 
 
+@needs(Permission.DIRECTORY_READ)
 async def effect_of_rule(context: Context, name: str, rule: Rule | None = None) -> tuple[GroupRow, RuleEffect]:
     """Who would join and leave if *rule* (default: the group's own) were evaluated now. Writes nothing."""
     if rule is not None:
@@ -58,6 +63,7 @@ async def effect_of_rule(context: Context, name: str, rule: Rule | None = None) 
         return group, await dynamic_groups.effect_of(connection, group.id, wanted, context.now())
 
 
+@needs(Permission.DIRECTORY_READ)
 async def decide_for(context: Context, name: str, user: str, rule: Rule | None = None) -> Membership:
     """Whether *rule* (default: the group's own) makes *user* a member, and why."""
     if rule is not None:
@@ -69,11 +75,12 @@ async def decide_for(context: Context, name: str, user: str, rule: Rule | None =
         return decide_membership(dynamic_groups.as_object(person), compiled, Moment(context.now()))
 
 
+@needs(Permission.PEOPLE_WRITE)
 async def set_rule(context: Context, name: str, rule: Rule | None) -> tuple[GroupRow, RuleEffect]:
     """Set the rule that decides the members, at once. None: the members stay and are edited by hand from now on."""
     if rule is not None:
         check_rule(rule)
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         group = await find_group(edit.connection, name)
         if group.source != LOCAL_SOURCE:
             raise conflict(

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lockstep.actions.context import PEOPLE_WRITE, Context, audit
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_group, find_person
+from lockstep.actions.permissions import Permission
 from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, parse_value
 from lockstep.directory.dynamic_groups import refresh_group, refuse_by_hand
@@ -32,6 +34,7 @@ class GroupView:
     assignments: list[AssignmentRow]
 
 
+@needs(Permission.DIRECTORY_READ)
 async def list_groups(
     context: Context, *, search: str = "", is_deleted: bool | None = False, limit: int = 1000
 ) -> list[tuple[GroupRow, int]]:
@@ -40,19 +43,25 @@ async def list_groups(
         return await groups.list_groups(connection, search=search, is_deleted=is_deleted, limit=limit)
 
 
+@needs(Permission.DIRECTORY_READ)
 async def show_group(context: Context, name: str, *, most_members: int = 1000) -> GroupView:
     async with context.reading() as connection:
         group = await find_group(connection, name)
         return GroupView(
             group,
             await groups.members_of(connection, group.id, limit=most_members),
-            await assignments.assignments_of_principal(connection, group.id),
+            [
+                one
+                for one in await assignments.assignments_of_principal(connection, group.id)
+                if context.actor.may(Permission.APPLICATIONS_READ, one.app)
+            ],
         )
 
 
+@needs(Permission.PEOPLE_WRITE)
 async def create_group(context: Context, name: str, *, description: str = "") -> GroupRow:
     """Create a group. Raises LockstepError if a group of that name exists."""
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         return await add_group(edit, name, description=description)
 
 
@@ -77,18 +86,20 @@ async def add_group(edit: Edit, name: str, *, description: str = "") -> GroupRow
     return group
 
 
+@needs(Permission.PEOPLE_WRITE)
 async def delete_group(context: Context, name: str) -> GroupRow:
     """Move a group to the recycle bin; its members lose what it gave them."""
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         group = await find_group(edit.connection, name)
         await delete_groups(edit, [group], at=context.now())
         await audit(edit, "Delete group", group.display_name, before={"id": group.id})
     return group
 
 
+@needs(Permission.PEOPLE_WRITE)
 async def restore_group(context: Context, name: str) -> GroupRow:
     """Restore a group with its members and assignments; its rule, if it has one, is evaluated again for all people."""
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         group = await find_group(edit.connection, name, is_deleted=True)
         after = replace(group, deleted_at=None)
         await write_groups(edit, [GroupWrite(after, group)])
@@ -97,11 +108,12 @@ async def restore_group(context: Context, name: str) -> GroupRow:
     return after
 
 
+@needs(Permission.PEOPLE_WRITE)
 async def change_members(
     context: Context, name: str, *, add: Sequence[str] = (), remove: Sequence[str] = (), groups_too: bool = False
 ) -> tuple[int, int]:
     """Add and remove direct members by user principal name (with *groups_too* also by group name); return how many changed."""
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         group = await find_group(edit.connection, name)
         refuse_by_hand(group)
         coming = [await _edge(edit.connection, group, one, is_group=groups_too) for one in add]

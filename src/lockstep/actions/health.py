@@ -9,8 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lockstep.actions.access import needs
+from lockstep.actions.applications import list_applications
 from lockstep.actions.context import Context, audit
-from lockstep.actions.jobs import PROVISIONING_WRITE
+from lockstep.actions.permissions import Permission
 from lockstep.actions.status import WORKER_SILENT_SECONDS, status_of
 from lockstep.engine.decisions.headline import Standing
 from lockstep.errors import LockstepError
@@ -40,14 +42,18 @@ class HealthFinding:
     remedy: str = ""
 
 
+@needs(Permission.APPLICATIONS_READ, filters=True)
 async def left_undone(context: Context, touched: Collection[str]) -> list[str]:
     """The applications of those *touched* jobs that have work for a worker while no worker is running."""
     async with context.reading() as connection:
         if await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS):
             return []
-        return await jobs.applications_with_work(connection, touched)
+        names = await jobs.applications_with_work(connection, touched)
+    visible = {one.name for one in await list_applications(context)}
+    return [name for name in names if name in visible]
 
 
+@needs(Permission.APPLICATIONS_READ)
 async def sealed(context: Context) -> list[HealthFinding]:
     """Whether the key decrypts the stored tokens; one finding for each token that it does not decrypt."""
     async with context.reading() as connection:
@@ -63,6 +69,7 @@ async def sealed(context: Context) -> list[HealthFinding]:
     return failed
 
 
+@needs(Permission.APPLICATIONS_READ)
 async def examine(context: Context) -> list[HealthFinding]:
     """Check the database, the worker, every application, and the sources that could not be read."""
     async with context.reading() as connection:
@@ -70,12 +77,18 @@ async def examine(context: Context) -> list[HealthFinding]:
         for row in await jobs.read_jobs(connection):
             found.append(await _application(connection, row))
             found += await _unclaimed(connection, row)
-        found += await failing_sources(connection)
+        found += await _failing_sources(connection)
     return found
 
 
-async def failing_sources(connection: Connection) -> list[HealthFinding]:
+@needs(Permission.DIRECTORY_READ)
+async def failing_sources(context: Context) -> list[HealthFinding]:
     """Sources whose last read failed: people who joined or left since then are not known."""
+    async with context.reading() as connection:
+        return await _failing_sources(connection)
+
+
+async def _failing_sources(connection: Connection) -> list[HealthFinding]:
     return [
         HealthFinding(
             f"source {one.name}",
@@ -164,10 +177,11 @@ async def _application(connection: Connection, row: JobRow) -> HealthFinding:
     )
 
 
+@needs(Permission.ORGANISATION_WRITE)
 async def forget_unreadable(context: Context) -> list[str]:
     """Delete the tokens that the key does not decrypt; return the names of their applications."""
     forgotten = []
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         for name, app, envelope in await credentials.sealed_secrets(edit.connection):
             try:
                 context.vault.open(envelope, purpose=TOKEN, name=app, shown=name)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
+from lockstep.actions.permissions import Permission
 from lockstep.actions.previews import find_anybody
 from lockstep.engine.records import GuardCode
 from lockstep.storage.held_operations import HeldOperation, held_operations
@@ -46,6 +48,7 @@ class HeldWrite:
     since: datetime
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def list_held(
     context: Context,
     app: str,

@@ -11,8 +11,6 @@ from lockstep.storage import credentials, jobs
 from lockstep.storage.jobs import JobRow
 from lockstep.sync.services import Job, Services
 
-PROVISIONING_WRITE = "applications.write"
-
 
 async def job_row(connection: Connection, app: str) -> JobRow:
     """The job of the application *app*. Raises LockstepError with suggestions."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lockstep.actions.access import needs
 from lockstep.actions.context import Context, audit
-from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, new_services, read_job
+from lockstep.actions.jobs import job_row, new_services, read_job
+from lockstep.actions.permissions import Permission
 from lockstep.actions.previews import find_anybody, read_failed
 from lockstep.directory.edit import Edit
 from lockstep.directory.objects import read_objects
@@ -39,6 +41,7 @@ class Orphan:
     made: MadeAccount | None = None  # the create of ours that made it
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def list_links(context: Context, app: str, *, user: str = "", state: str = "", limit: int = 100) -> list[LinkRow]:
     """Links by name, people first; *user* limits them to one person's."""
     async with context.reading() as connection:
@@ -47,6 +50,7 @@ async def list_links(context: Context, app: str, *, user: str = "", state: str =
         return await link_list.list_links(connection, row.id, source_id=source_id, state=state, limit=limit)
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def list_orphans(context: Context, app: str) -> list[Orphan]:
     """List the application's accounts page by page and return those without a link. Writes nothing."""
     found: list[Orphan] = []
@@ -93,13 +97,14 @@ async def _made_for(
     return await made_accounts.made_for(connection, job.id, kind.value, keys) if keys else {}
 
 
+@needs(Permission.LINKS_WRITE, app="app")
 async def settle_orphans(context: Context, app: str, found: Sequence[Orphan]) -> list[MadeAccount]:
     """Link accounts that our journal created, and that have no link, to the people they were created for.
 
     People who should have no account are disabled in it, by the usual plan and subject to the guards. Accounts known only from the
     journal are searched for. Returns the creates whose accounts are searched for.
     """
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         job = await job_row(edit.connection, app)
         known = {one.id: one for one in await made_accounts.unclaimed(edit.connection, job.id)}
         known |= {one.made.id: one.made for one in found if one.made is not None}
@@ -111,10 +116,11 @@ async def settle_orphans(context: Context, app: str, found: Sequence[Orphan]) ->
     return list(known.values())
 
 
+@needs(Permission.LINKS_WRITE, app="app")
 async def choose_link(context: Context, app: str, user: str, target_id: str) -> LinkRow:
     """Link the person to the account *target_id*. Raises LockstepError if the account does not exist or belongs to somebody else."""
     services = new_services(context)
-    async with context.reading(PROVISIONING_WRITE) as connection:
+    async with context.reading() as connection:
         job = await read_job(context, connection, app)
         person = await find_anybody(connection, user)
     target, _ = await services.open_target(job)
@@ -126,7 +132,7 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
         raise not_found(
             f"{job.row.app_display_name} has no account {target_id}", next_step=f"See: lockstep links {app} --orphans"
         )
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         held = (await links.holders(edit.connection, job.id, _USER.value, [target_id])).get(target_id)
         if held is not None and held.source_id != person.id:
             raise conflict(
@@ -146,9 +152,10 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
     return row
 
 
+@needs(Permission.LINKS_WRITE, app="app")
 async def forget_link(context: Context, app: str, user: str) -> LinkRow:
     """Delete a person's link; the account stays. A person in scope is then matched or created again."""
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         job = await job_row(edit.connection, app)
         person = await find_anybody(edit.connection, user)
         found = await link_list.list_links(edit.connection, job.id, source_id=person.id)

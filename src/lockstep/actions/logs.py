@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
+from lockstep.actions.permissions import Permission
 from lockstep.errors import conflict, not_found
 from lockstep.storage import changes, instance, provisioning_log
 from lockstep.storage.changes import ChangeRow as ChangeRow
@@ -22,6 +24,7 @@ _MOST_OF_ONE_CHANGE = 50
 _BEGINNING = re.compile(r"[0-9a-f-]{8,36}")
 
 
+@needs(Permission.LOGS_READ, app="app", filters=True)
 async def list_log(
     context: Context, wanted: LogFilter | None = None, *, app: str = "", limit: int = 100
 ) -> list[LogRow]:
@@ -30,9 +33,11 @@ async def list_log(
         query = wanted or LogFilter()
         if app:
             query = replace(query, job=(await job_row(connection, app)).id)
+        query = _visible(context, query)
         return await provisioning_log.read_log(connection, query, limit=limit)
 
 
+@needs(Permission.LOGS_READ, app="app", filters=True)
 async def pages_of_log(
     context: Context, wanted: LogFilter | None = None, *, app: str = "", size: int = _PAGE
 ) -> AsyncIterator[list[LogRow]]:
@@ -43,6 +48,7 @@ async def pages_of_log(
         query = replace(query, below_seq=page[-1].seq)
 
 
+@needs(Permission.DIRECTORY_READ)
 async def directory_change_before(context: Context, row: LogRow) -> ChangeRow | None:
     """The latest change of the person or group in the directory before *row*, which is often its cause."""
     if not row.source_id:
@@ -51,6 +57,7 @@ async def directory_change_before(context: Context, row: LogRow) -> ChangeRow | 
         return await changes.latest_before(connection, row.source_id, row.at)
 
 
+@needs(Permission.LOGS_READ, filters=True)
 async def show_log(context: Context, name: str) -> list[LogRow]:
     """The records of one change, oldest first. *name*: the number of a record, or a change id or its beginning.
 
@@ -60,10 +67,11 @@ async def show_log(context: Context, name: str) -> list[LogRow]:
     found: list[LogRow] = []
     async with context.reading() as connection:
         if folded.isdecimal() and len(folded) < 18:
-            numbered = await provisioning_log.read_log(connection, LogFilter(seq=int(folded)), limit=1)
+            query = _visible(context, LogFilter(seq=int(folded)))
+            numbered = await provisioning_log.read_log(connection, query, limit=1)
             folded = numbered[0].change_id if numbered else folded
         if _BEGINNING.fullmatch(folded):
-            wanted = LogFilter(change_id=folded)
+            wanted = _visible(context, LogFilter(change_id=folded))
             found = await provisioning_log.read_log(connection, wanted, limit=_MOST_OF_ONE_CHANGE)
     if not found:
         raise not_found(f"The log has no change {name}", next_step="See: lockstep logs")
@@ -74,6 +82,7 @@ async def show_log(context: Context, name: str) -> list[LogRow]:
     return found[::-1]
 
 
+@needs(Permission.LOGS_READ, app="app", filters=True)
 async def follow_log(context: Context, wanted: LogFilter | None = None, *, app: str = "") -> AsyncIterator[LogRow]:
     """New records as they are written, oldest first, without end."""
     newest = await list_log(context, wanted, app=app, limit=1)
@@ -86,12 +95,20 @@ async def follow_log(context: Context, wanted: LogFilter | None = None, *, app: 
         await asyncio.sleep(_FOLLOW_SECONDS)
 
 
+@needs(Permission.LOGS_READ, filters=True)
 async def as_graph(context: Context, rows: list[LogRow]) -> list[dict[str, Any]]:
     """The records in the form of Microsoft Graph (provisioningObjectSummary)."""
     async with context.reading() as connection:
         tenant = await instance.tenant_id(connection)
-        names = await provisioning_log.application_names(connection, {row.app for row in rows})
+        seen = {row.app for row in rows if context.actor.may(Permission.LOGS_READ, row.app)}
+        names = await provisioning_log.application_names(connection, seen)
     return [_graph_record(row, tenant, names.get(row.app, "")) for row in rows]
+
+
+def _visible(context: Context, query: LogFilter) -> LogFilter:
+    """*query*, limited to the applications whose log the caller may read."""
+    actor = context.actor
+    return query if actor.everywhere(Permission.LOGS_READ) else replace(query, apps=sorted(actor.own_applications))
 
 
 def _graph_record(row: LogRow, tenant: str, app_name: str) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import new_services, read_job
 from lockstep.actions.lookup import find_group
+from lockstep.actions.permissions import Permission
 from lockstep.actions.previews import find_anybody
 from lockstep.actions.unkept import unkept_in
 from lockstep.configuration.document.filter_json import filter_from_json
@@ -54,6 +56,7 @@ class ScopeCounts:
     already_out: int = 0
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def read_mappings(context: Context, app: str) -> list[dict[str, Any]]:
     """The mappings of each kind of object in the form of an application's file."""
     async with context.reading() as connection:
@@ -61,6 +64,7 @@ async def read_mappings(context: Context, app: str) -> list[dict[str, Any]]:
     return [mapping_to_json(mapping) for mapping in job.configuration.objects]
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
     """What cannot work in the configuration, and what is probably a mistake."""
     async with context.reading() as connection:
@@ -122,6 +126,7 @@ def refuse_unknown(findings: Iterable[Finding]) -> None:
         )
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def decide_for(
     context: Context,
     app: str,
@@ -143,6 +148,7 @@ async def decide_for(
     return obj.display, decide_scope(obj, mapping, job.configuration, moment=moment)
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def count_scope(
     context: Context,
     app: str,

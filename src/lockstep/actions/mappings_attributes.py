@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from lockstep.actions.access import needs
 from lockstep.actions.connection import settings_of_target
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import new_services, read_job
 from lockstep.actions.lookup import find_application, find_person
+from lockstep.actions.permissions import Permission
 from lockstep.actions.settings import change_configuration
 from lockstep.configuration.document.mapping_json import attribute_facts, attribute_to_json
 from lockstep.configuration.rules import manager_attributes
@@ -26,6 +28,7 @@ from lockstep.errors import not_found
 ACTIVITY = "Update attribute list"
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def list_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
     """The attributes of the gallery, of the list, and of the mappings, each with everything known about it."""
     async with context.reading() as connection:
@@ -52,6 +55,7 @@ def _row(attribute: TargetAttribute, *, is_mapped: bool) -> dict[str, Any]:
     return attribute_facts(attribute) | {"mapped": is_mapped}
 
 
+@needs(Permission.CONNECTION_TEST, app="app")
 async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
     """The attributes in the application's `/Schemas`. Raises LockstepError if it does not publish them.
 
@@ -81,6 +85,7 @@ async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> l
     return rows
 
 
+@needs(Permission.CONFIGURATION_WRITE, app="app")
 async def add_attribute(
     context: Context, app: str, name: str, kind: ObjectKind, *, type_: AttributeType, multi_valued: bool = False
 ) -> None:
@@ -95,6 +100,7 @@ async def add_attribute(
     await change_configuration(context, app, changed, activity=ACTIVITY)
 
 
+@needs(Permission.CONFIGURATION_WRITE, app="app")
 async def remove_attribute(context: Context, app: str, name: str, kind: ObjectKind) -> None:
     """Remove an attribute from the list. A mapping that writes it stays."""
 
@@ -108,6 +114,7 @@ async def remove_attribute(context: Context, app: str, name: str, kind: ObjectKi
     await change_configuration(context, app, changed, activity=ACTIVITY)
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def evaluate_mappings(context: Context, app: str, user: str, *, creating: bool) -> Mapped:
     """The values that the mappings give for a person now. Does not contact the application."""
     async with context.reading() as connection:

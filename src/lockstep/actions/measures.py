@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
 from lockstep.actions.status import WORKER_SILENT_SECONDS
 from lockstep.postgres.pool import Connection
 from lockstep.storage import jobs, measures, operations, outbound_places, sources
@@ -30,11 +31,13 @@ class Measures:
         self._tally = WrittenTally()
 
     async def begin(self) -> None:
+        self._context.actor.require(Permission.APPLICATIONS_READ)
         async with self._context.reading() as connection:
             await self._tally.begin(connection)
 
     async def read(self) -> list[Metric]:
         """All metric families that are read from the database. Raises the database's errors."""
+        self._context.actor.require(Permission.APPLICATIONS_READ)
         async with self._context.reading() as connection:
             return await _measured(connection, self._tally)
 

@@ -6,7 +6,9 @@ Cloud metadata addresses are refused here and never connected to, whatever the l
 
 from __future__ import annotations
 
-from lockstep.actions.context import OUTBOUND_WRITE, Context, audit
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
+from lockstep.actions.permissions import Permission
 from lockstep.errors import invalid, not_found
 from lockstep.http.origins import network_of, read_entry
 from lockstep.storage import jobs, outbound_places
@@ -18,17 +20,18 @@ _ACTIVITY = "Change the outbound list"
 _WIDEST = {4: 8, 6: 7}
 
 
+@needs(Permission.APPLICATIONS_READ)
 async def list_places(context: Context) -> list[OutboundPlace]:
     async with context.reading() as connection:
         return await outbound_places.list_places(connection)
 
 
+@needs(Permission.OUTBOUND_WRITE)
 async def add_place(context: Context, word: str, *, reason: str = "") -> tuple[str, bool]:
     """Allow an origin or a network; return its canonical form, and whether it is new. Raises LockstepError with a suggestion.
 
     Applications that were paused because they could not be reached are tried again at once.
     """
-    context.actor.require(OUTBOUND_WRITE)
     entry = _read(word)
     network = network_of(entry) if "://" not in entry else None
     if network is not None and network.prefixlen < _WIDEST[network.version]:
@@ -37,7 +40,7 @@ async def add_place(context: Context, word: str, *, reason: str = "") -> tuple[s
             next_step="Add the origins of your applications, such as https://app.internal:8443, or their network",
         )
     touched: set[str] = set()
-    async with context.changing(OUTBOUND_WRITE) as edit:
+    async with context.changing() as edit:
         is_new = await outbound_places.add_place(edit.connection, entry, reason=reason, actor=edit.actor)
         if is_new:
             for row in await jobs.read_jobs(edit.connection):
@@ -49,11 +52,11 @@ async def add_place(context: Context, word: str, *, reason: str = "") -> tuple[s
     return entry, is_new
 
 
+@needs(Permission.OUTBOUND_WRITE)
 async def remove_place(context: Context, word: str) -> str:
     """Remove a place; return its canonical form. Raises LockstepError if it is not in the list."""
-    context.actor.require(OUTBOUND_WRITE)
     entry = _read(word)
-    async with context.changing(OUTBOUND_WRITE) as edit:
+    async with context.changing() as edit:
         there = {one.entry: one for one in await outbound_places.list_places(edit.connection)}
         if not await outbound_places.remove_place(edit.connection, entry):
             raise not_found(

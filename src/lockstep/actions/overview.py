@@ -84,4 +84,4 @@ async def overview(context: Context, *, recent: int = 8) -> Overview:
         visible = {app.id for app in apps}
         shown = [row for row in newest if row.app in visible and row.status != "skipped"][:recent]
         name = (await tenant.read_tenant(connection)).name
-        return Overview(name, apps, await failing_sources(connection), shown)
+    return Overview(name, apps, await failing_sources(context), shown)

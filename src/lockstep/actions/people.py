@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from lockstep.actions.context import PEOPLE_WRITE, Context, audit
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_deleted_person, find_person
+from lockstep.actions.permissions import Permission
 from lockstep.actions.standing import AppStanding, standings
 from lockstep.directory import lifecycle
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES, DirectoryAttribute
@@ -45,36 +48,43 @@ def known_attributes(*, of_groups: bool = False) -> list[DirectoryAttribute]:
     return list((GROUP_ATTRIBUTES if of_groups else PERSON_ATTRIBUTES).values())
 
 
+@needs(Permission.DIRECTORY_READ)
 async def list_people(context: Context, wanted: PersonFilter) -> list[PersonRow]:
     async with context.reading() as connection:
         return await people.list_people(connection, wanted)
 
 
+@needs(Permission.DIRECTORY_READ)
 async def count_people(context: Context, wanted: PersonFilter) -> int:
     async with context.reading() as connection:
         return await people.count_people(connection, wanted)
 
 
+@needs(Permission.DIRECTORY_READ)
 async def show_person(context: Context, name: str, *, is_deleted: bool = False) -> PersonView:
     async with context.reading() as connection:
         find = find_deleted_person if is_deleted else find_person
         person = await find(connection, name)
+        is_visible = partial(context.actor.may, Permission.APPLICATIONS_READ)
         managers = await people.read_people(connection, [person.manager_id]) if person.manager_id else {}
         return PersonView(
             person=person,
             manager=managers.get(person.manager_id or ""),
             groups=await people.groups_of(connection, person.id),
-            assignments=await assignments.assignments_of_principal(connection, person.id),
-            applications=await standings(connection, person.id),
+            assignments=[
+                one for one in await assignments.assignments_of_principal(connection, person.id) if is_visible(one.app)
+            ],
+            applications=await standings(connection, person.id, is_visible),
             history=await changes.history_of(connection, person.id, limit=20),
         )
 
 
+@needs(Permission.PEOPLE_WRITE)
 async def set_person(context: Context, name: str, texts: Mapping[str, str]) -> PersonRow:
     """Change attributes: name to text, where empty text removes the attribute; `manager` by name. Raises LockstepError for invalid
     input.
     """
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         person = await find_person(edit.connection, name)
         manager = next((text for key, text in texts.items() if key.lower() == MANAGER), None)
         others = {key: text for key, text in texts.items() if key.lower() != MANAGER}
@@ -88,9 +98,10 @@ async def set_person(context: Context, name: str, texts: Mapping[str, str]) -> P
     return after
 
 
+@needs(Permission.PEOPLE_WRITE)
 async def set_enabled(context: Context, names: Sequence[str], *, is_enabled: bool) -> list[PersonRow]:
     """Disable or enable people: all of them, or none if one does not exist."""
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         found = [await find_person(edit.connection, name) for name in dict.fromkeys(names)]
         done = []
         for person in found:
@@ -107,9 +118,10 @@ async def set_enabled(context: Context, names: Sequence[str], *, is_enabled: boo
     return done
 
 
+@needs(Permission.PEOPLE_WRITE)
 async def delete(context: Context, names: Sequence[str]) -> list[PersonRow]:
     """Move people to the recycle bin, where they can be restored until they are purged."""
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         found = [await find_person(edit.connection, name) for name in dict.fromkeys(names)]
         await delete_people(edit, found, at=context.now())
         for person in found:
@@ -117,9 +129,10 @@ async def delete(context: Context, names: Sequence[str]) -> list[PersonRow]:
     return found
 
 
+@needs(Permission.PEOPLE_WRITE)
 async def restore(context: Context, names: Sequence[str]) -> list[PersonRow]:
     """Restore people from the recycle bin."""
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         done = []
         for name in dict.fromkeys(names):
             person = await find_deleted_person(edit.connection, name)
@@ -128,9 +141,10 @@ async def restore(context: Context, names: Sequence[str]) -> list[PersonRow]:
     return done
 
 
+@needs(Permission.PEOPLE_WRITE)
 async def purge(context: Context, names: Sequence[str]) -> list[PersonRow]:
     """Delete people in the recycle bin permanently, now."""
-    async with context.changing(PEOPLE_WRITE) as edit:
+    async with context.changing() as edit:
         found = [await find_deleted_person(edit.connection, name) for name in dict.fromkeys(names)]
         await lifecycle.purge_people(edit, found)
         for person in found:
@@ -138,9 +152,9 @@ async def purge(context: Context, names: Sequence[str]) -> list[PersonRow]:
     return found
 
 
+@needs(Permission.PEOPLE_WRITE)
 async def purge_due(context: Context) -> int:
     """Housekeeping: permanently delete people who have been in the recycle bin for too long; return how many."""
-    context.actor.require(PEOPLE_WRITE)
     purged, touched = await lifecycle.purge_due(
         context.pool, context.now(), after=context.purge_after, actor=context.actor.name
     )

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import new_services, read_job
 from lockstep.actions.lookup import find_group, find_person
+from lockstep.actions.permissions import Permission
 from lockstep.configuration.rules import JobConfiguration, manager_attributes
 from lockstep.directory.attributes import PERSON_ATTRIBUTES
 from lockstep.directory.objects import read_objects
@@ -56,6 +58,7 @@ class LazyReader:
             yield page
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def preview(context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = ()) -> list[Plan]:
     """What a push of these people and groups would do, in the given order. Raises LockstepError if the application cannot be read."""
     services = new_services(context)
@@ -75,13 +78,19 @@ async def preview(context: Context, app: str, *, users: Sequence[str] = (), grou
         raise read_failed(failed) from None
 
 
+@needs(Permission.APPLICATIONS_READ, app="app", filters=True)
 async def expression_record(context: Context, user: str, app: str = "") -> Mapping[str, Any]:
     """The record of a person that the mappings of *app* see; default: the first application they are assigned to, or else the first of
     all.
     """
     async with context.reading() as connection:
         person = await find_anybody(connection, user)
-        names = [app] if app else [one.name for one in await applications.list_applications(connection)]
+        visible = [
+            one.name
+            for one in await applications.list_applications(connection)
+            if context.actor.may(Permission.APPLICATIONS_READ, one.id)
+        ]
+        names = [app] if app else visible
         record: Mapping[str, Any] | None = None
         for name in names:
             job = await read_job(context, connection, name)

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from lockstep.actions.access import needs
 from lockstep.actions.context import Context, audit
-from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, new_services, require_credentials
+from lockstep.actions.jobs import job_row, new_services, require_credentials
 from lockstep.actions.lookup import find_group, find_person
+from lockstep.actions.permissions import Permission
 from lockstep.actions.restore import believe_backup, require_people_of_today
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import Kind, LockstepError, conflict, not_found
@@ -60,13 +62,14 @@ _HELP_AGAIN_SECONDS = 1.0
 _WORKER_SILENT_SECONDS = 15.0
 
 
+@needs(Permission.PROVISIONING_CONTROL, app="app")
 async def start(context: Context, app: str, *, as_of_backup: bool = False) -> JobRow:
     """Switch provisioning on: the first time with an initial cycle, later from where it stopped. Lifts a quarantine.
 
     Raises LockstepError without credentials, and after a restore until the sources have been read again. *as_of_backup*: accept the
     people of the backup, for all applications.
     """
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         await require_credentials(edit.connection, row)
         if as_of_backup:
@@ -87,9 +90,10 @@ async def start(context: Context, app: str, *, as_of_backup: bool = False) -> Jo
     return row
 
 
+@needs(Permission.PROVISIONING_CONTROL, app="app")
 async def pause(context: Context, app: str) -> JobRow:
     """Switch provisioning off. Requests under way are finished and recorded; links, retries and positions stay."""
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         await jobs.set_status(edit.connection, row.id, "off", actor=context.actor.name)
         await audit(
@@ -102,13 +106,14 @@ async def pause(context: Context, app: str) -> JobRow:
     return row
 
 
+@needs(Permission.PROVISIONING_CONTROL, app="app")
 async def restart(context: Context, app: str, scopes: Collection[ResetScope] = USUAL_RESTART) -> JobRow:
     """Start over, clearing what *scopes* say. Always switches on as well. Links stay unless ConnectorDataStore is given.
 
     Without a position or links to continue from it runs an initial cycle; otherwise it continues where it stopped.
     """
     wanted = _FULL if ResetScope.FULL in scopes else frozenset(scopes)
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         connection = edit.connection
         row = await job_row(connection, app)
         await require_credentials(connection, row)
@@ -133,13 +138,14 @@ async def restart(context: Context, app: str, scopes: Collection[ResetScope] = U
     return row
 
 
+@needs(Permission.PROVISIONING_CONTROL, app="app")
 async def run(context: Context, app: str, *, full: bool = False) -> Cycle:
     """Open a cycle now that includes everything that failed, and return it at once; `follow` waits for its end.
 
     *full* re-evaluates everybody and lists the application's accounts. Raises LockstepError if provisioning is off.
     """
     services = new_services(context)
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         if row.status != "on":
             raise conflict(
@@ -155,9 +161,10 @@ async def run(context: Context, app: str, *, full: bool = False) -> Cycle:
     return cycle
 
 
+@needs(Permission.PROVISIONING_CONTROL, app="app")
 async def clear_quarantine(context: Context, app: str) -> bool:
     """Let a job in quarantine try again now; False if it is in none. It stays switched on or off as it was."""
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         if row.quarantine is None:
             return False
@@ -167,12 +174,13 @@ async def clear_quarantine(context: Context, app: str) -> bool:
     return True
 
 
+@needs(Permission.PROVISIONING_CONTROL, app="app")
 async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: str = "") -> int:
     """Retry failed objects now: all, those of these people, or those that failed with *code*; return how many.
 
     Objects held for approval stay held.
     """
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         ids = [(await find_person(edit.connection, name)).id for name in users] if users else None
         count = await link_list.make_failed_due(edit.connection, row.id, ids, code=code)
@@ -181,12 +189,17 @@ async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: 
     return count
 
 
+@needs(Permission.APPLICATIONS_READ, filters=True)
 async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> AsyncIterator[Cycle]:
     """Yield the cycle whenever it has changed, until it has ended.
 
     *helps*: this process does the work itself if no worker sends heartbeats. Raises LockstepError if the job is paused or
     quarantined, because the cycle then does not end.
     """
+    async with context.reading() as connection:
+        row = await jobs.read_job(connection, cycle.job)
+    if row is not None and not context.actor.may(Permission.APPLICATIONS_READ, row.app):
+        raise not_found(f"Unknown cycle {cycle.id}")
     helper: asyncio.Task[None] | None = None
     helped_at = 0.0
     last: Cycle | None = None
@@ -218,6 +231,7 @@ async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> Async
             await asyncio.gather(helper, return_exceptions=True)
 
 
+@needs(Permission.PROVISIONING_PUSH, app="app")
 async def push(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), again: bool = False
 ) -> list[PushResult]:
@@ -226,20 +240,19 @@ async def push(
     *again* also sends values that the application did not keep before; if it keeps one now, that counts for all objects. Works while
     provisioning is off, too. Raises LockstepError for unknown names, and without credentials.
     """
-    context.actor.require(PROVISIONING_WRITE)
     services = new_services(context)
-    async with context.reading(PROVISIONING_WRITE) as connection:
+    async with context.reading() as connection:
         row = await job_row(connection, app)
         await require_credentials(connection, row)
         await require_people_of_today(connection, row.app_name)
         people = [(await find_person(connection, name)).id for name in users]
         named = [(await find_group(connection, name)).id for name in groups]
     if again:
-        async with context.changing(PROVISIONING_WRITE) as edit:
+        async with context.changing() as edit:
             await unkept.forget(edit.connection, row.id)
             await audit(edit, "Resend values that the application did not keep", row.app_name)
         await context.after_commit(frozenset({row.id}))
-    async with context.reading(PROVISIONING_WRITE) as connection:
+    async with context.reading() as connection:
         job = await services.compiled(connection, await job_row(connection, app))
     results: list[PushResult] = []
     for kind, ids in ((ObjectKind.USER, people), (ObjectKind.GROUP, named)):
@@ -256,11 +269,13 @@ class Decided:
     decision: str
 
 
+@needs(Permission.APPROVALS_DECIDE, app="app")
 async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
     """Approve held writes (all of them without *ids*). Each is re-evaluated against the present state."""
     return await _decide(context, app, "approved", ids)
 
 
+@needs(Permission.APPROVALS_DECIDE, app="app")
 async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
     """Reject held writes (all of them without *ids*). Neither they nor writes with the same effect are sent until something else was
     planned for the object.
@@ -268,9 +283,10 @@ async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None =
     return await _decide(context, app, "rejected", ids)
 
 
+@needs(Permission.APPROVALS_DECIDE, app="app")
 async def approve_rejected(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
     """Approve rejected writes after all (all of them without *ids*), re-evaluated against the present state."""
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         count = await rejections.approve_rejected(edit.connection, row.id, actor=context.actor.name, ids=ids)
         await audit(edit, "Approve rejected writes", row.app_name, after={"decision": "approved", "count": count})
@@ -279,7 +295,7 @@ async def approve_rejected(context: Context, app: str, ids: Sequence[str] | None
 
 
 async def _decide(context: Context, app: str, decision: str, ids: Sequence[str] | None) -> Decided:
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         count = await operations.decide_held(
             edit.connection, row.id, decision=decision, actor=context.actor.name, ids=ids

@@ -9,8 +9,9 @@ again.
 
 from __future__ import annotations
 
+from lockstep.actions.access import needs
 from lockstep.actions.context import Context, audit
-from lockstep.actions.jobs import PROVISIONING_WRITE
+from lockstep.actions.permissions import Permission
 from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.directory.edit import Edit
 from lockstep.errors import conflict
@@ -22,9 +23,10 @@ from lockstep.sync.cycle import frame as cycle_frame
 _RESTORED, _UNREAD, _READ = "restored", "unread", "read"  # states in the notes of a source
 
 
+@needs(Permission.ORGANISATION_WRITE)
 async def enter_restore_mode(context: Context, source: str) -> list[str]:
     """Switch every job off and make its next start a full cycle; return the names of the applications. *source* is for the audit entry."""
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         rows = await jobs.read_jobs(edit.connection)
         for row in rows:
             await jobs.set_status(edit.connection, row.id, "off", actor=context.actor.name)

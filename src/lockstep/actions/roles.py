@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from lockstep.actions.context import APPLICATIONS_WRITE, Context, audit
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_application, unknown
+from lockstep.actions.permissions import Permission
 from lockstep.directory.roles import find_role, from_manifest, new_role, replace_roles, to_manifest
 from lockstep.errors import conflict
 from lockstep.storage import applications
 from lockstep.storage.applications import RoleRow
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def list_roles(context: Context, app: str) -> list[RoleRow]:
     """The role list in the order of precedence."""
     async with context.reading() as connection:
@@ -21,6 +24,7 @@ async def list_roles(context: Context, app: str) -> list[RoleRow]:
         return await applications.read_roles(connection, found.id)
 
 
+@needs(Permission.APPLICATIONS_WRITE, app="app")
 async def add_role(
     context: Context,
     app: str,
@@ -43,11 +47,13 @@ async def add_role(
     return role
 
 
+@needs(Permission.APPLICATIONS_WRITE, app="app")
 async def remove_role(context: Context, app: str, wanted: str) -> None:
     """Remove a role. Raises LockstepError while it is assigned."""
     await _change(context, app, lambda roles: [one for one in roles if one is not _find(roles, wanted)])
 
 
+@needs(Permission.APPLICATIONS_WRITE, app="app")
 async def set_role_enabled(context: Context, app: str, wanted: str, *, is_enabled: bool) -> None:
     """Enable or disable a role; a disabled role is not sent to the application."""
 
@@ -58,6 +64,7 @@ async def set_role_enabled(context: Context, app: str, wanted: str, *, is_enable
     await _change(context, app, switched)
 
 
+@needs(Permission.APPLICATIONS_WRITE, app="app")
 async def move_role(context: Context, app: str, wanted: str, *, position: int) -> int:
     """Move a role to *position* (1 has the highest precedence, which counts for people with several roles); return its new position."""
 
@@ -72,6 +79,7 @@ async def move_role(context: Context, app: str, wanted: str, *, position: int) -
     return roles.index(_find(roles, wanted)) + 1
 
 
+@needs(Permission.APPLICATIONS_WRITE, app="app")
 async def import_manifest(context: Context, app: str, manifest: Any) -> list[RoleRow]:
     """Replace the whole role list by the `appRoles` of an Entra manifest."""
     roles = from_manifest(manifest)
@@ -79,12 +87,13 @@ async def import_manifest(context: Context, app: str, manifest: Any) -> list[Rol
     return roles
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def export_manifest(context: Context, app: str) -> dict[str, Any]:
     return {"appRoles": to_manifest(await list_roles(context, app))}
 
 
 async def _change(context: Context, app: str, change: Callable[[list[RoleRow]], list[RoleRow]]) -> None:
-    async with context.changing(APPLICATIONS_WRITE) as edit:
+    async with context.changing() as edit:
         found = await find_application(edit.connection, app)
         before = await applications.read_roles(edit.connection, found.id)
         after = change(before)

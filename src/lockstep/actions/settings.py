@@ -13,12 +13,14 @@ from datetime import timedelta
 from typing import Any
 
 from lockstep.actions import provisioning
+from lockstep.actions.access import needs
 from lockstep.actions.applications import dependencies_of
 from lockstep.actions.context import Context, audit
 from lockstep.actions.email_addresses import checked_email
-from lockstep.actions.jobs import PROVISIONING_WRITE, job_row, new_services
+from lockstep.actions.jobs import job_row, new_services
 from lockstep.actions.lookup import find_group
 from lockstep.actions.mappings import refuse_unknown_names
+from lockstep.actions.permissions import Permission
 from lockstep.configuration.document.filter_json import groups_named
 from lockstep.configuration.rules import AttributeMapping, Guards, JobConfiguration, Scope
 from lockstep.engine.records import ObjectKind
@@ -55,12 +57,14 @@ class SettingsView:
     version: int
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def show_settings(context: Context, app: str) -> SettingsView:
     async with context.reading() as connection:
         row = await job_row(connection, app)
         return _view(await new_services(context).compiled(connection, row))
 
 
+@needs(Permission.CONFIGURATION_WRITE, app="app")
 async def change_settings(
     context: Context,
     app: str,
@@ -124,6 +128,7 @@ def _refuse_impossible(*, mode: str | None, status: str | None, scope: str | Non
         )
 
 
+@needs(Permission.CONFIGURATION_WRITE, app="app")
 async def set_mapping(
     context: Context, app: str, target: str, changes: Mapping[str, Any] | None, *, kind: ObjectKind = ObjectKind.USER
 ) -> AttributeMapping | None:
@@ -187,6 +192,7 @@ def _has_match(config: Config, kind: ObjectKind) -> bool:
     return any(one.get("match") for one in _object_mapping(config, kind).get("attributes", []))
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def show_scope(
     context: Context, app: str, *, kind: ObjectKind = ObjectKind.USER
 ) -> tuple[str, list[dict[str, Any]]]:
@@ -197,6 +203,7 @@ async def show_scope(
     return job.configuration.scope.value, list(_object_mapping(dict(row.config), kind).get("scopingFilters", []))
 
 
+@needs(Permission.CONFIGURATION_WRITE, app="app")
 async def set_scope(
     context: Context, app: str, filters: Sequence[Mapping[str, Any]], *, kind: ObjectKind = ObjectKind.USER
 ) -> JobConfiguration:
@@ -216,13 +223,14 @@ async def set_scope(
     ).configuration
 
 
+@needs(Permission.CONFIGURATION_WRITE, app="app")
 async def change_configuration(context: Context, app: str, change: Callable[[Config], None], *, activity: str) -> Job:
     """Apply *change* to the configuration and save the result as a new version, unless nothing differs.
 
     Raises LockstepError if the result does not compile; then nothing is saved.
     """
     services = new_services(context)
-    async with context.changing(PROVISIONING_WRITE) as edit:
+    async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         before = deepcopy(dict(row.config))
         after = deepcopy(before)

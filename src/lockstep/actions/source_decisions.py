@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lockstep.actions.context import SOURCES_WRITE, Context, audit
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_source
+from lockstep.actions.permissions import Permission
 from lockstep.directory.groups import remove_members
 from lockstep.directory.intake import delete_objects
 from lockstep.errors import not_found
@@ -28,6 +30,7 @@ class SourceDecision:
     told_apart: int = 0  # people who were confirmed to be two different ones
 
 
+@needs(Permission.DIRECTORY_READ)
 async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> dict[str, list[str]]:
     """The objects in the open holds of a source, by kind of hold."""
     async with context.reading() as connection:
@@ -38,6 +41,7 @@ async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> di
         }
 
 
+@needs(Permission.SOURCES_DECIDE)
 async def confirm_hold(context: Context, name: str) -> SourceDecision:
     """Remove the objects that the source no longer contains, and set the new key of renamed people, who keep their accounts."""
     holds = await _holds(context, name)
@@ -52,6 +56,7 @@ async def confirm_hold(context: Context, name: str) -> SourceDecision:
     return SourceDecision(left=left, renamed=renamed)
 
 
+@needs(Permission.SOURCES_DECIDE)
 async def reject_hold(context: Context, name: str) -> SourceDecision:
     """Keep the objects that the source no longer contains, until another import asks again. People who seemed renamed count as two
     people from now on.
@@ -65,7 +70,7 @@ async def reject_hold(context: Context, name: str) -> SourceDecision:
 
 
 async def _holds(context: Context, name: str) -> list[HoldRow]:
-    async with context.reading(SOURCES_WRITE) as connection:
+    async with context.reading() as connection:
         await find_source(connection, name)
         holds = await source_holds.open_holds(connection, name)
     if not holds:
@@ -74,7 +79,7 @@ async def _holds(context: Context, name: str) -> list[HoldRow]:
 
 
 async def _give_new_keys(context: Context, hold: HoldRow) -> int:
-    async with context.changing(SOURCES_WRITE) as edit:
+    async with context.changing() as edit:
         return await person_keys.give_new_keys(
             edit.connection, hold.source, await source_holds.held_renamings(edit.connection, hold.id)
         )
@@ -82,7 +87,7 @@ async def _give_new_keys(context: Context, hold: HoldRow) -> int:
 
 async def _let_some_leave(context: Context, hold: HoldRow) -> tuple[int, int] | None:
     """Let some objects of *hold* leave: how many were examined and how many left. None if the hold is empty."""
-    async with context.changing(SOURCES_WRITE) as edit:
+    async with context.changing() as edit:
         held = await source_holds.held_objects(edit.connection, hold.id, limit=_BATCH)
         if not held:
             return None
@@ -93,7 +98,7 @@ async def _let_some_leave(context: Context, hold: HoldRow) -> tuple[int, int] | 
 
 
 async def _decide(context: Context, holds: Sequence[HoldRow], decision: str, *, left: int) -> None:
-    async with context.changing(SOURCES_WRITE) as edit:
+    async with context.changing() as edit:
         for hold in holds:
             await source_holds.decide_hold(edit.connection, hold.id, decision, actor=context.actor.name)
             after = {"decision": decision, "kind": hold.kind, "missing": hold.missing, "left": left}

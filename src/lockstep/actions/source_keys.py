@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lockstep.actions.context import SOURCES_WRITE, Context, audit
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_source
+from lockstep.actions.permissions import Permission
 from lockstep.actions.sources import show_source
 from lockstep.configuration.files.names import LOCAL_SOURCE, is_source_name
 from lockstep.directory.attributes import shown, squeezed
@@ -32,6 +34,7 @@ class Rekeyed:
     key: str
 
 
+@needs(Permission.SOURCES_WRITE)
 async def rename_source(context: Context, name: str, new_name: str) -> SourceRecord:
     """Rename a source with everything that it has brought. If a registered source without people has the new name, it takes over.
 
@@ -39,7 +42,7 @@ async def rename_source(context: Context, name: str, new_name: str) -> SourceRec
     """
     if not is_source_name(new_name) or name in (LOCAL_SOURCE, new_name):
         raise invalid(f'The source {name} cannot be renamed to "{new_name}"', next_step="Choose another name")
-    async with context.changing(SOURCES_WRITE) as edit:
+    async with context.changing() as edit:
         await find_source(edit.connection, name)
         heir = await store.read_source(edit.connection, new_name)
         counts = await store.count_objects(edit.connection, new_name)
@@ -54,12 +57,13 @@ async def rename_source(context: Context, name: str, new_name: str) -> SourceRec
     return (await show_source(context, new_name)).source
 
 
+@needs(Permission.SOURCES_WRITE)
 async def rekey_source(context: Context, name: str, column: str, *, config: Mapping[str, Any] | None = None) -> Rekeyed:
     """Identify the people of a source by *column* from now on. *config* overrides the registered one for this read.
 
     Raises LockstepError, changing nothing, if a row has no key or two rows share one.
     """
-    async with context.reading(SOURCES_WRITE) as connection:
+    async with context.reading() as connection:
         source = await find_source(connection, name)
     keys = dict((source.watermark or {}).get("keys", {}))
     if _PEOPLE not in keys:
@@ -75,7 +79,7 @@ async def rekey_source(context: Context, name: str, column: str, *, config: Mapp
     missing = [line for line in old if line not in new]
     if missing or len(set(pairs.values())) < len(pairs):
         raise _unfit(column, missing, pairs)
-    async with context.changing(SOURCES_WRITE) as edit:
+    async with context.changing() as edit:
         changed = await person_keys.replace_keys(edit.connection, name, pairs)
         counts = await store.count_objects(edit.connection, name)
         registered = dict(source.config)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from lockstep.actions.context import SOURCES_WRITE, Context, audit
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_source
+from lockstep.actions.permissions import Permission
 from lockstep.actions.restore import note_read_again
 from lockstep.configuration.files.names import LOCAL_SOURCE, SOURCE_RULE, is_source_name
 from lockstep.directory.intake import IntakeGuard as IntakeGuard
@@ -60,6 +62,7 @@ class SourceView:
         return str((self.source.watermark or {}).get("failure") or "")
 
 
+@needs(Permission.SOURCES_WRITE)
 async def save_source(
     context: Context, name: str, *, kind: str, config: Mapping[str, Any], display_name: str = "", replaces: bool = False,
     is_kept: bool = True,
@@ -68,18 +71,17 @@ async def save_source(
 
     *is_kept*: its files will still exist tomorrow; the copies made from a pipe will not, and are not remembered.
     """
-    context.actor.require(SOURCES_WRITE)
     if not is_source_name(name):
         raise invalid(
             f'"{name}" is not a valid source name',
             why=SOURCE_RULE,
         )
-    async with context.reading(SOURCES_WRITE) as connection:
+    async with context.reading() as connection:
         known = await store.read_source(connection, name)
     context.open_source(kind, config, (known.watermark or {}).get("keys", {}) if known else {})
     if not is_kept:
         config = {key: value for key, value in config.items() if key != "files"}
-    async with context.changing(SOURCES_WRITE) as edit:
+    async with context.changing() as edit:
         before = await store.read_source(edit.connection, name)
         if before and not replaces:
             raise conflict(f"A source called {name} already exists", next_step=f"See it: lockstep sources show {name}")
@@ -89,6 +91,7 @@ async def save_source(
     return (await show_source(context, name)).source
 
 
+@needs(Permission.DIRECTORY_READ)
 async def list_sources(context: Context) -> list[SourceView]:
     async with context.reading() as connection:
         holds = await source_holds.open_holds(connection)
@@ -102,6 +105,7 @@ async def list_sources(context: Context) -> list[SourceView]:
         ]
 
 
+@needs(Permission.DIRECTORY_READ)
 async def show_source(context: Context, name: str) -> SourceView:
     async with context.reading() as connection:
         source = await find_source(connection, name)
@@ -110,6 +114,7 @@ async def show_source(context: Context, name: str) -> SourceView:
         )
 
 
+@needs(Permission.SOURCES_IMPORT)
 async def import_source(
     context: Context, name: str, *, config: Mapping[str, Any] | None = None, options: IntakeOptions | None = None
 ) -> list[PassResult]:
@@ -117,7 +122,11 @@ async def import_source(
 
     Stops after a pass that failed, because memberships can be imported only once their people exist.
     """
-    async with context.changing(SOURCES_WRITE) as edit:
+    if config is not None:
+        context.actor.require(Permission.SOURCES_WRITE)
+    if options is not None:
+        context.actor.require(Permission.SOURCES_DECIDE)
+    async with context.changing() as edit:
         source = await find_source(edit.connection, name)
         # Noted before the read: a file that cannot be read is tried again after the interval, not every minute.
         await store.note_reading(edit.connection, name, {"readAt": context.now().isoformat(), "failure": None})
@@ -131,7 +140,7 @@ async def import_source(
         raise
     settled = {str(one.kind): one.key for one, result in zip(passes, results, strict=False) if result.read > result.bad}
     failure = next((result.error for result in results if result.error), None)
-    async with context.changing(SOURCES_WRITE) as edit:
+    async with context.changing() as edit:
         await store.note_reading(edit.connection, name, {"keys": keys | settled, "failure": failure})
         if failure is None:
             await note_read_again(edit, source)
@@ -139,6 +148,7 @@ async def import_source(
     return results
 
 
+@needs(Permission.SOURCES_WRITE)
 async def import_file(
     context: Context,
     name: str,
@@ -151,18 +161,18 @@ async def import_file(
 
     *is_kept*: the file will still exist tomorrow.
     """
-    async with context.reading(SOURCES_WRITE) as connection:
+    async with context.reading() as connection:
         is_new = await store.read_source(connection, name) is None
     if is_new:
         await save_source(context, name, kind="csv", config=config, is_kept=is_kept)
     return await import_source(context, name, config=config, options=options)
 
 
+@needs(Permission.SOURCES_WRITE)
 async def rehearse_import(
     context: Context, name: str, *, config: Mapping[str, Any] | None = None, options: IntakeOptions | None = None
 ) -> list[PassResult]:
     """What an import would do, by doing it in a transaction that is rolled back. A source that is not registered needs *config*."""
-    context.actor.require(SOURCES_WRITE)
     async with rehearsing(context.pool) as connection:
         if config is not None and await store.read_source(connection, name) is None:
             await store.save_source(connection, name, kind="csv", display_name=name, config={})
@@ -189,10 +199,11 @@ def counts_of(result: PassResult) -> dict[str, Any]:
     return counts | {name: text for name, text in texts.items() if text} | renamings
 
 
+@needs(Permission.SOURCES_WRITE)
 async def remove_source(context: Context, name: str, *, with_objects: bool = False) -> int:
     """Remove a source and return how many objects it took along. Its objects must be gone, or go to the recycle bin *with_objects*."""
     removed = 0
-    async with context.reading(SOURCES_WRITE) as connection:
+    async with context.reading() as connection:
         await find_source(connection, name)
         counts = await store.count_objects(connection, name)
     if name == LOCAL_SOURCE:
@@ -205,11 +216,11 @@ async def remove_source(context: Context, name: str, *, with_objects: bool = Fal
     for kind in ("User", "Group"):
         some = 1
         while some:
-            async with context.changing(SOURCES_WRITE) as edit:
+            async with context.changing() as edit:
                 ids = await store.live_objects(edit.connection, name, kind, limit=_BATCH)
                 some = await delete_objects(edit, kind, ids)
             removed += some
-    async with context.changing(SOURCES_WRITE) as edit:
+    async with context.changing() as edit:
         if await store.read_source(edit.connection, LOCAL_SOURCE) is None:
             await store.save_source(
                 edit.connection, LOCAL_SOURCE, kind="local", display_name="Created in Lockstep", config={}
@@ -241,5 +252,5 @@ async def _take(
 
 
 async def _note_failure(context: Context, name: str, failure: str) -> None:
-    async with context.changing(SOURCES_WRITE) as edit:
+    async with context.changing() as edit:
         await store.note_reading(edit.connection, name, {"failure": failure})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lockstep.directory.objects import read_app_roles, read_objects
@@ -32,10 +32,10 @@ class AppStanding:
     is_held: bool
 
 
-async def standings(connection: Connection, person: str) -> list[AppStanding]:
-    """Every application that *person* (an id) is assigned to, has an account in, or is provisioned to because the scope is all."""
+async def standings(connection: Connection, person: str, is_visible: Callable[[str], bool]) -> list[AppStanding]:
+    """Every visible application that *person* (an id) is assigned to, has an account in, or is provisioned to because the scope is all."""
     found = []
-    for app in await applications.list_applications(connection):
+    for app in filter(lambda one: is_visible(one.id), await applications.list_applications(connection)):
         roles = {role.id: role for role in await read_app_roles(connection, app.id)}
         obj = (await read_objects(connection, app.id, ObjectKind.USER, [person], with_groups=False)).get(person)
         link = (await links.read_links(connection, app.job, ObjectKind.USER, [person])).get(person)

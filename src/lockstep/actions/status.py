@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
+from lockstep.actions.permissions import Permission
 from lockstep.engine.decisions.headline import Facts, Headline, headline
 from lockstep.engine.decisions.kept import ENOUGH
 from lockstep.postgres.pool import Connection
@@ -74,17 +76,22 @@ class JobStatus:
         return min(self.running.done, self.running.total), self.running.total, self.running.phase
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def show_status(context: Context, app: str) -> JobStatus:
     async with context.reading() as connection:
         return await status_of(connection, await job_row(connection, app))
 
 
+@needs(Permission.APPLICATIONS_READ, filters=True)
 async def list_status(context: Context) -> list[JobStatus]:
-    """All applications, by name."""
+    """All applications that the caller may read, by name."""
     async with context.reading() as connection:
-        return [await status_of(connection, row) for row in await jobs.read_jobs(connection)]
+        rows = await jobs.read_jobs(connection)
+        visible = [row for row in rows if context.actor.may(Permission.APPLICATIONS_READ, row.app)]
+        return [await status_of(connection, row) for row in visible]
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def list_cycles(context: Context, app: str, *, limit: int = 20) -> list[Cycle]:
     """The newest cycles, newest first."""
     async with context.reading() as connection:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import read_job
+from lockstep.actions.permissions import Permission
 from lockstep.configuration.findings import Finding
 from lockstep.configuration.rules import JobConfiguration
 from lockstep.engine.decisions.kept import confirmed
@@ -13,6 +15,7 @@ from lockstep.engine.records import ObjectKind
 from lockstep.sync.services import Job, unkept_of
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def unkept_attributes(context: Context, app: str) -> Mapping[tuple[str, str], Finding]:
     """By kind of object and target path: the attributes that the application was sent and does not keep, each with what to do about it."""
     async with context.reading() as connection:

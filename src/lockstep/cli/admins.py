@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from lockstep.actions import administrators as actions
-from lockstep.actions.administrators import AdministratorView, NewLink
+from lockstep.actions.administrators import LINK_VALID, AdministratorView, NewLink
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import ROLE_NAMES, TABLE, Permission, Role
 from lockstep.cli import SuggestingGroup
@@ -74,13 +74,13 @@ def invite(email: str, name: str, roles: tuple[str, ...], owns: tuple[str, ...],
     async def work(context: Context) -> NewLink:
         if email:
             return await actions.invite(context, email, _roles(roles), owns=owns, display_name=name)
-        link = await actions.new_first_link(context)
-        if link is None:
+        path = await actions.first_link(context)
+        if path is None:
             raise conflict(
                 "There is an administrator already",
                 next_step="Name the new one: lockstep admins invite EMAIL --role ROLE",
             )
-        return link
+        return NewLink("", context.now() + LINK_VALID, path)
 
     _show_link(run(work), output)
 

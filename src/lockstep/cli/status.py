@@ -55,8 +55,7 @@ def status(app: str | None, watch: bool, output: Output) -> int:
 
     async def once(context: Context) -> tuple[list[JobStatus], list[HealthFinding]]:
         statuses = await read(context)
-        async with context.reading() as connection:
-            return statuses, await failing_sources(connection)
+        return statuses, await failing_sources(context)
 
     found, unread = run(once)
     _show(found, app, output)

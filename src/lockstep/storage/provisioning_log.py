@@ -60,6 +60,7 @@ class LogFilter:
     """Which records to read; an absent field matches all. *person* is a present or former name or id; all records of that object match."""
 
     job: str | None = None
+    apps: Sequence[str] | None = None  # ids of applications
     person: str | None = None
     source_id: str | None = None
     status: str | None = None
@@ -76,6 +77,7 @@ class LogFilter:
 
 _CONDITIONS: Mapping[str, str] = {
     "job": "job = %(job)s",
+    "apps": "app = any(%(apps)s::uuid[])",
     "person": """(lower(source_display) = lower(%(person)s) or lower(target_display) = lower(%(person)s)
         or source_id::text = lower(%(person)s) or target_id = %(person)s
         or source_id in (select source_id from provisioning_log as named where lower(named.source_display) = lower(%(person)s))
