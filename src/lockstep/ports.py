@@ -1,7 +1,8 @@
 """The interfaces that have several adapters: a target and its opener. Storage is always PostgreSQL and has no interface.
 
 A preview receives a `TargetReader`, which by its type cannot write. A `Target` returns an `Answer` for every write, whatever the
-application answered; it raises only for programming errors, before anything is sent.
+application answered; it raises only for programming errors, before anything is sent. The lists in the docstrings are obligations:
+the contract suite (`tests/contracts`) has a test of the same name for each, and runs them against every adapter.
 """
 
 from __future__ import annotations
@@ -108,7 +109,14 @@ class TargetPage:
 
 
 class AccountReader(Protocol):
-    """Reads single accounts of an application. Every method raises `TargetError` if the read fails."""
+    """Reads single accounts of an application. Every method raises `TargetError` if the read fails.
+
+    - Search finds exactly the accounts with the value.
+    - Search ignores the case of a user name.
+    - Account is read by its id, with its values.
+    - Id that the application does not know reads as None.
+    - Read that fails raises and never looks empty.
+    """
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
         """Return the accounts whose *attribute* equals *value* (one `eq` filter), a handful at most."""
@@ -120,7 +128,11 @@ class AccountReader(Protocol):
 
 
 class TargetReader(AccountReader, Protocol):
-    """Reads single accounts and complete listings of an application."""
+    """Reads single accounts and complete listings of an application.
+
+    - Listing shows every account of the kind once and says when it is complete.
+    - Listing that breaks off raises and is never complete.
+    """
 
     def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
         """Yield all accounts, page by page. Members of groups are not read."""
@@ -128,7 +140,38 @@ class TargetReader(AccountReader, Protocol):
 
 
 class Target(TargetReader, Protocol):
-    """Writes to an application. *operation_id* is sent as X-Request-Id and Idempotency-Key."""
+    """Writes to an application. *operation_id* is sent as X-Request-Id and Idempotency-Key.
+
+    - Create answers with the account and its id.
+    - Create under a taken user name is a conflict and makes no account.
+    - Update changes what it names and nothing else.
+    - Update to None clears the value.
+    - Update that is sent again is done.
+    - Update to a taken user name is a conflict and changes nothing.
+    - User name that was given up is free.
+    - Write with an outdated ETag is stale and changes nothing.
+    - Update of an unknown account finds it gone and creates none.
+    - Delete is done, and is already done when it is sent again.
+    - Deleted account is found nowhere and is no member.
+
+    Members:
+
+    - Members of a group are read as account ids.
+    - Members of an unknown group are not read as none at all.
+    - Members are added and removed, and the others stay.
+    - Change of members that is sent again is done.
+    - Change of no members is already done and sends nothing.
+    - Unknown member is refused with the whole change.
+    - Change of members of an unknown group finds it gone.
+
+    Whatever is asked:
+
+    - Write that fails answers how, and never raises.
+    - Busy application says when it may be asked again.
+    - Answer to a request that was sent has its exchange.
+    - Every write carries the id of its operation.
+    - Request waits for its turn, and without one nothing is sent.
+    """
 
     async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer: ...
 

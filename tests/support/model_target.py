@@ -22,6 +22,7 @@ class ModelTarget:
     def __init__(self, *, page_size: int = 100) -> None:
         self.accounts: dict[ObjectKind, dict[str, dict[str, Any]]] = {USER: {}, ObjectKind.GROUP: {}}
         self.members: dict[str, set[str]] = {}
+        self.versions: Counter[str] = Counter()  # by id; what a test changes in `accounts` has no version
         self.requests: Counter[str] = Counter()
         self.order: list[tuple[str, str]] = []
         self.operations: list[str] = []
@@ -73,6 +74,8 @@ class ModelTarget:
 
     async def members_of(self, group_id: str) -> frozenset[str] | None:
         await self._request("readMembers", group_id)
+        if group_id not in self.accounts[ObjectKind.GROUP]:
+            raise TargetError(self._answer("GET", Verdict.GONE, 404))
         return None if self.hides_members else frozenset(self.members.get(group_id, ()))
 
     async def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
@@ -110,9 +113,9 @@ class ModelTarget:
         def work() -> Answer:
             if target_id not in self.accounts[kind]:
                 return self._answer("PATCH", Verdict.GONE, 404)
-            new_name = next(
-                (str(one.new) for one in changes if one.path in ("userName", "displayName") and one.new), ""
-            )
+            if self._is_outdated(target_id, etag):
+                return self._answer("PATCH", Verdict.STALE, 412)
+            new_name = next((str(one.new) for one in changes if one.path == "userName" and one.new), "")
             if new_name and kind is USER:
                 holder = self._names.get((kind, new_name.lower()))
                 if holder in self.accounts[kind] and holder != target_id:
@@ -124,12 +127,15 @@ class ModelTarget:
                     self.accounts[kind][target_id].pop(change.path, None)
                 else:
                     self.accounts[kind][target_id][change.path] = change.new
+            self.versions[target_id] += 1
             return self._answer("PATCH", Verdict.DONE, 200, account=self._account(kind, target_id))
 
         return await self._write("update", target_id, operation_id, work)
 
     async def delete(self, kind: ObjectKind, target_id: str, *, etag: str, operation_id: str) -> Answer:
         def work() -> Answer:
+            if target_id in self.accounts[kind] and self._is_outdated(target_id, etag):
+                return self._answer("DELETE", Verdict.STALE, 412)
             if self.accounts[kind].pop(target_id, None) is None:
                 return self._answer("DELETE", Verdict.DONE_ALREADY, 404)
             for members in self.members.values():
@@ -145,14 +151,19 @@ class ModelTarget:
             nonlocal add
             if group_id not in self.accounts[ObjectKind.GROUP]:
                 return self._answer("PATCH", Verdict.GONE, 404)
+            if any(one not in self.accounts[USER] and one not in self.accounts[ObjectKind.GROUP] for one in add):
+                return self._answer("PATCH", Verdict.REFUSED, 400, detail="unknown member")
             members = self.members.setdefault(group_id, set())
             if self.keeps_last_only and add:
                 members.clear()
                 add = add[-1:]
             members |= set(add)
             members -= set(remove)
+            self.versions[group_id] += 1
             return self._answer("PATCH", Verdict.DONE, 204)
 
+        if not add and not remove:
+            return Answer(Verdict.DONE_ALREADY)
         return await self._write("members", group_id, operation_id, work)
 
     # -- how it behaves
@@ -194,7 +205,13 @@ class ModelTarget:
                 resource["roles"] = [{"value": value, "primary": True}]
             else:
                 resource[path] = value
-        return Account(kind, account_id, resource)
+        return Account(kind, account_id, resource, self._etag(account_id))
+
+    def _etag(self, account_id: str) -> str:
+        return f'"{self.versions[account_id]}"'
+
+    def _is_outdated(self, account_id: str, etag: str) -> bool:
+        return etag not in ("", self._etag(account_id))
 
     def _answer(
         self, method: str, verdict: Verdict, status: int, *, account: Account | None = None, detail: str = ""
@@ -246,8 +263,13 @@ class TakingTurns:
     async def delete(self, kind: ObjectKind, target_id: str, **more: Any) -> Answer:
         return await self._too_soon() or await self._target.delete(kind, target_id, **more)
 
-    async def change_members(self, group_id: str, **more: Any) -> Answer:
-        return await self._too_soon() or await self._target.change_members(group_id, **more)
+    async def change_members(
+        self, group_id: str, *, add: Sequence[str], remove: Sequence[str], operation_id: str
+    ) -> Answer:
+        too_soon = await self._too_soon() if add or remove else None
+        return too_soon or await self._target.change_members(
+            group_id, add=add, remove=remove, operation_id=operation_id
+        )
 
     async def _read(self) -> None:
         if too_soon := await self._too_soon():

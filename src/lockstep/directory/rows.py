@@ -98,6 +98,20 @@ class SourcePass(Protocol):
     """One reading of one kind of object. *is_full*: objects that it does not contain are gone from the source.
 
     *only_group*: the key of the only group whose members are read, so that members of other groups are not missing; "" for all.
+
+    The contract suite (`tests/contracts`) has a test for each of these obligations, and runs them against every kind of source:
+
+    - Pass delivers every object once, in the order of the source.
+    - Page has at most as many rows as are asked for.
+    - Last page alone says that the source ended.
+    - Second pass delivers the same keys and digests.
+    - Survey counts the rows that the pages have.
+    - Unusable row is named with its reason and costs no other row.
+    - Source without objects is one last page.
+    - Source that is cut off never proves who is missing.
+    - Source that changes after the survey never proves who is missing.
+    - Source that fails raises and is never empty.
+    - Pass says by what it knows objects.
     """
 
     @property
