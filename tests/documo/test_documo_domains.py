@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 from typing import cast
 
+import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
@@ -27,6 +28,7 @@ class NameServer(asyncio.DatagramProtocol):
 
     records: dict[str, list[str]] = field(default_factory=dict)
     rcode: dns.rcode.Rcode = dns.rcode.NOERROR
+    cuts_short: bool = False
     noise: list[bytes] = field(default_factory=list)
     is_silent: int = 0
     questions: list[str] = field(default_factory=list)
@@ -47,17 +49,33 @@ class NameServer(asyncio.DatagramProtocol):
             self._transport.sendto(_answer(question, [text], forged=text), addr)
         for datagram in self.noise:
             self._transport.sendto(datagram, addr)
-        self._transport.sendto(_answer(question, self.records.get(name, []), rcode=self.rcode), addr)
+        texts = [] if self.cuts_short else self.records.get(name, [])
+        self._transport.sendto(_answer(question, texts, rcode=self.rcode, is_cut=self.cuts_short), addr)
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The same over TCP (RFC 1035, section 4.2.2)."""
+        question = dns.message.from_wire(await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big")))
+        name = question.question[0].name.to_text(omit_final_dot=True)
+        answer = _answer(question, self.records.get(name, []))
+        writer.write(len(answer).to_bytes(2, "big") + answer)
+        await writer.drain()
+        writer.close()
 
 
 def _answer(
-    question: dns.message.Message, texts: Iterable[str], *, rcode: dns.rcode.Rcode = dns.rcode.NOERROR, forged: str = ""
+    question: dns.message.Message,
+    texts: Iterable[str],
+    *,
+    rcode: dns.rcode.Rcode = dns.rcode.NOERROR,
+    forged: str = "",
+    is_cut: bool = False,
 ) -> bytes:
     if forged == "of-another-name":
         question = dns.message.make_query("other.example", "TXT", id=question.id)
     response = dns.message.make_response(question)
     response.id ^= 1 if forged == "of-another-id" else 0
     response.set_rcode(rcode)
+    response.flags |= dns.flags.TC if is_cut else 0
     name = question.question[0].name
     texts = [" ".join(f'"{text[at : at + 200]}"' for at in range(0, len(text), 200)) for text in texts]
     if texts:
@@ -157,6 +175,18 @@ async def test_long_texts_are_put_together_and_what_is_not_ours_is_ignored(name_
     assert sorted(await txt_records("a.example", name_server=name_server.address)) == ["short", long]
 
 
+async def test_an_answer_that_was_cut_short_is_asked_for_over_tcp(name_server: NameServer) -> None:
+    host, _, port = name_server.address.partition("#")
+    many = [f"{number}" * 100 for number in range(10, 30)]
+    name_server.records["a.example"] = many
+    name_server.cuts_short = True
+
+    async with await asyncio.start_server(name_server.talk, host, int(port)):
+        found = await txt_records("a.example", name_server=name_server.address)
+
+    assert sorted(found) == many
+
+
 async def test_a_name_that_is_not_there_has_no_records(name_server: NameServer) -> None:
     name_server.rcode = dns.rcode.NXDOMAIN
 
@@ -187,6 +217,7 @@ async def test_a_name_server_that_fails_has_not_answered(name_server: NameServer
     [
         ("127.0.0.1#x", "is not the address of a name server"),
         ("127.0.0.1#70000", "is not the address of a name server"),
+        ("ns1.example", "is not the address of a name server"),
     ],
 )
 async def test_an_invalid_address_of_a_name_server_is_refused(server: str, says: str) -> None:

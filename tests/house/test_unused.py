@@ -14,8 +14,6 @@ CALLED_FROM_OUTSIDE = {
     "compile_text": "the meaning of a filter, with which tests compare Documo's SQL",
     "documented": "scripts/generate_settings_reference.py",
     "json_schema": "scripts/generate_configuration_schema.py",
-    "datagram_received": "asyncio",
-    "error_received": "asyncio",
     "data_received": "asyncio",
     "ignore_aliases": "PyYAML",
     "capture_signals": "uvicorn",
