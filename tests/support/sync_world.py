@@ -44,6 +44,7 @@ FAST = Times(
     probe_interval=timedelta(hours=1),
     first_pause=timedelta(seconds=0.1),
     late_arrival_seconds=0.3,
+    search_lag_seconds=0.05,
 )
 
 

@@ -25,6 +25,7 @@ from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import jobs
 from lockstep.storage.outbound_places import list_places
 from lockstep.sync.connections import read_target_settings
+from lockstep.sync.planning.accounts import SEARCH_LAG_SECONDS
 from lockstep.sync.turns import Clock, SharedTurns
 from lockstep.vault import Vault
 
@@ -60,6 +61,7 @@ class Times:
     lease_renewal_seconds: float = 5.0
     ambiguous_wait_seconds: float = 1.0
     late_arrival_seconds: float = 20.0  # how long a create without an answer may still reach the application
+    search_lag_seconds: float = SEARCH_LAG_SECONDS  # before a search that found nothing is believed
     longest_wait_seconds: float = 60.0
     first_pause: timedelta = (
         FIRST_PAUSE  # the first pause for an application that does not respond; later ones are longer

@@ -37,7 +37,7 @@ from lockstep.storage.under_way import Candidate
 from lockstep.sync.drain.member_records import MEMBERS
 from lockstep.sync.outcome.new_links import made_link
 from lockstep.sync.outcome.outcomes import Failure
-from lockstep.sync.planning.accounts import SEARCH_LAG_SECONDS, known_queries, read_account
+from lockstep.sync.planning.accounts import known_queries, read_account
 from lockstep.sync.planning.planner import CountingReader, PlanResult
 from lockstep.sync.services import Job, Services
 
@@ -227,7 +227,7 @@ class _Run:
         if status in UNANSWERED and age < timedelta(seconds=self.services.times.late_arrival_seconds):
             self.found.waits, self.found.may_still_arrive = "The account may still be created", True
             return
-        await asyncio.sleep(SEARCH_LAG_SECONDS)
+        await asyncio.sleep(self.services.times.search_lag_seconds)
         if await self._made_by(operation, what) == []:
             self.found.end(operation, "dropped")
         else:
