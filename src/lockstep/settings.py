@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,16 @@ def _duration(text: str) -> timedelta:
 
 def _allowed(text: str) -> tuple[str, ...]:
     return tuple(read_entry(word) for word in re.split(r"[\s,]+", text.strip()) if word)
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    words = tuple(re.split(r"[\s,]+", text.strip()))
+    for word in words:
+        try:
+            ip_network(word, strict=False)
+        except ValueError:
+            raise ValueError(f"{word[:100]!r} is neither an address nor a network such as 10.0.0.0/8") from None
+    return words
 
 
 def _from(variable: str, meaning: str, read: Callable[[str], Any]) -> dict[str, Any]:
@@ -111,6 +122,14 @@ class Settings:
         default="auto",
         metadata=_from(
             "LOCKSTEP_LOG_FORMAT", "auto: text on a terminal, otherwise JSON", _one_of("auto", "text", "json")
+        ),
+    )
+    trusted_proxies: tuple[str, ...] = field(
+        default=(),
+        metadata=_from(
+            "LOCKSTEP_TRUSTED_PROXIES",
+            "Addresses and networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto are believed",
+            _networks,
         ),
     )
     database_urls: Mapping[str, str] = field(default_factory=dict, repr=False)

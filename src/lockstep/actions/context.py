@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from lockstep.actions.permissions import EVERYTHING, NEEDS_STEP_UP, StepUpRequired
+from lockstep.actions.permissions import EVERYTHING, NEEDS_STEP_UP, StepUpRequired, roles_with
 from lockstep.configuration.template import Template
 from lockstep.directory.edit import Edit, editing
 from lockstep.directory.intake import AfterCommit, nothing_to_defer
@@ -67,8 +67,8 @@ class Actor:
             raise LockstepError(
                 Kind.FORBIDDEN,
                 f"{self.name} is not allowed to do this",
-                why=f"This needs the permission {permission}",
-                next_step="Ask a Lockstep administrator",
+                why=f"This needs the permission {permission}, which these roles have: {', '.join(roles_with(permission))}",
+                next_step="Ask a Global administrator",
             )
         if permission in NEEDS_STEP_UP and not self.is_stepped_up:
             raise StepUpRequired(self.name)

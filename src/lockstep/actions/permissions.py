@@ -150,6 +150,11 @@ class StepUpRequired(LockstepError):
         )
 
 
+def roles_with(permission: str) -> list[str]:
+    """The names of the roles that have *permission*."""
+    return [ROLE_NAMES[role] for role in Role if permission in TABLE and role in TABLE[Permission(permission)]]
+
+
 def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
     """Everything that the *roles* together may do."""
     held = frozenset(roles)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from lockstep.actions.live import live_hub
 from lockstep.cli.monitoring import RequestTimes, metrics_of
@@ -30,7 +31,8 @@ async def serving_admin_centre(
     health = health_routes(house.pool, metrics, house.server.is_reachable)
     async with live_hub(house.pool) as hub:
         app = admin_app(house.context, site=Site(environment=environment), hub=hub, others=health)
-        async with serving_http(app, listener, limits=LIMITS):
+        limits = replace(LIMITS, trusted_proxies=house.settings.trusted_proxies)
+        async with serving_http(app, listener, limits=limits):
             try:
                 yield
             finally:

@@ -136,8 +136,10 @@ class Desk:
     async def _outside(self, request: Request, status: int, detail: str) -> Response:
         request.state.request_id = uuid.uuid4().hex[:12]
         try:
-            request.state.caller = await callers.caller_of(self._contexts(callers.actor_of(None)), request)
-        except Exception:
+            request.state.caller = caller = await callers.caller_of(self._contexts(callers.actor_of(None)), request)
+            if caller is not None:
+                request.state.header = await self._headers.read(self._contexts(caller.actor))
+        except Exception:  # the page of an error needs neither
             request.state.caller = None
         problem = plain_page_error(status, detail, request_id=request.state.request_id)
         return self._renderer.error(request, problem)

@@ -1,0 +1,63 @@
+"""What holds for every template, script and style: they keep to the security policy, every form carries its token, every name exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lockstep.kit.assets import Assets
+from lockstep.kit.icons import icon
+from lockstep.kit.templating import new_environment
+from lockstep.web.app import BUILT
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "lockstep"
+FOLDERS = (SOURCE / "kit" / "templates", SOURCE / "web" / "templates")
+TEMPLATES = sorted(path for folder in FOLDERS for path in folder.rglob("*.html"))
+# Forms that somebody without a session sends: only their origin is checked.
+WITHOUT_TOKEN = {"access/sign_in.html", "access/invitation.html"}
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(next(folder for folder in FOLDERS if path.is_relative_to(folder))))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=named)
+def test_a_template_compiles_and_holds_nothing_that_the_security_policy_refuses(path: Path) -> None:
+    text = path.read_text()
+
+    new_environment("lockstep.web", {}).get_template(named(path))
+
+    assert re.findall(r"<style|<script(?! type=\"module\" src=)|\sstyle=|\son[a-z]+=|javascript:|hx-on", text) == []
+    assert re.findall(r"(?:src|href|action)=\"(?:https?:)?//", text) == []
+    assert "| safe" not in text
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=named)
+def test_every_form_that_posts_carries_the_sessions_token(path: Path) -> None:
+    for form in re.findall(r"<form[^>]*method=\"post\".*?</form>", path.read_text(), re.S):
+        assert 'name="csrf"' in form or "csrf_field(" in form or named(path) in WITHOUT_TOKEN, form[:120]
+
+
+def test_every_icon_and_asset_that_a_template_names_is_there() -> None:
+    texts = "\n".join(path.read_text() for path in [*TEMPLATES, *(SOURCE / "web").rglob("*.py")])
+
+    for name in set(re.findall(r"\bicon\(\"([a-z-]+)\"", texts)) | set(re.findall(r"icon_name=\"([a-z-]+)\"", texts)):
+        assert "<svg" in icon(name), name
+    assets = Assets(BUILT)
+    for name in (
+        "lockstep.js",
+        "lockstep.css",
+        "favicon.svg",
+        "favicon-attention.svg",
+        "inter-latin-wght-normal.woff2",
+    ):
+        assert assets.url(name).startswith("/assets/")
+
+
+def test_styles_name_colours_only_among_the_tokens() -> None:
+    """Or one theme is forgotten. The two pictures inside url() cannot use a token."""
+    for path in (*(SOURCE / "kit/frontend/css").glob("*.css"), *(SOURCE / "web/frontend").glob("css/*.css")):
+        text = re.sub(r"url\(\"data:.*?\"\)|light-dark\([^;]*\)", "", path.read_text())
+        assert re.findall(r"#[0-9a-fA-F]{3,8}\b(?=[;\s,)])|\brgba?\(|\bhsla?\(", text) == [], path.name
