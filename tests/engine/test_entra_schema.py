@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from lockstep.configuration.entra.schema import ImportedSchema, export_schema, import_schema
+from lockstep.configuration.entra.schema import ImportedSchema, import_schema
+from lockstep.configuration.entra.schema_export import export_schema
 from lockstep.configuration.rules import (
     ConfigurationError,
     JobConfiguration,

@@ -15,7 +15,7 @@ from lockstep.actions.jobs import job_row
 from lockstep.actions.lookup import find_application
 from lockstep.actions.permissions import Permission
 from lockstep.configuration.document.strict_json import Part
-from lockstep.configuration.entra.schema import export_schema
+from lockstep.configuration.entra.schema_export import export_schema
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind
 from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.configuration.files.sections import tenant_from_json

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from lockstep.configuration.entra.schema import export_schema, import_schema
+from lockstep.configuration.entra.schema import import_schema
+from lockstep.configuration.entra.schema_export import export_schema
 from lockstep.configuration.files.file import read_documents
 from lockstep.configuration.files.write import write_documents
 from lockstep.configuration.rules import configuration_from_json

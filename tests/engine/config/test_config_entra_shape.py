@@ -13,7 +13,8 @@ import pytest
 
 from lockstep.configuration.document.configuration_json import configuration_from_json, configuration_to_json
 from lockstep.configuration.document.strict_json import ConfigurationError
-from lockstep.configuration.entra.schema import export_schema, import_schema
+from lockstep.configuration.entra.schema import import_schema
+from lockstep.configuration.entra.schema_export import export_schema
 from lockstep.engine.expressions.catalogue import CATALOGUE
 from lockstep.errors import LockstepError
 

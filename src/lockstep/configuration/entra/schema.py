@@ -1,7 +1,8 @@
-"""Import a synchronization schema that Entra exported, and export it semantically identical.
+"""Import a synchronization schema that Entra exported.
 
-Parts that we do not use are kept beside what we read, and exported again. Parts that we cannot execute are reported, never silently
-dropped: a filter that we cannot evaluate disables its mapping, because a guess would end access or give it to strangers.
+Parts that we do not use are kept beside what we read, and exported again (`schema_export`). Parts that we cannot execute are
+reported, never silently dropped: a filter that we cannot evaluate disables its mapping, because a
+guess would end access or give it to strangers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from lockstep.configuration.entra.clauses import (
     filter_to_entra,
     tree_differs,
 )
-from lockstep.configuration.entra.kept_parts import give_back, keep
+from lockstep.configuration.entra.kept_parts import keep
 from lockstep.configuration.entra.shape import check_shape, unwrapped
 from lockstep.configuration.findings import Finding
 from lockstep.configuration.source_names import (
@@ -34,7 +35,7 @@ from lockstep.configuration.source_names import (
     unknown_source_name,
 )
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules.configuration import AttributeMapping, JobConfiguration, ObjectMapping
+from lockstep.engine.rules.configuration import ObjectMapping
 from lockstep.engine.rules.target_attributes import TargetAttribute, says_more
 
 ACTIONS = {"Add": "create", "Update": "update", "Delete": "delete"}
@@ -77,23 +78,6 @@ def import_schema(document: Any, source_names: SourceAttributes | None = None) -
     rest = {key: value for key, value in schema.items() if key != "synchronizationRules"}
     found.provisioning[EXTRA] = {"schema": rest, "rules": rules}
     return found
-
-
-def export_schema(configuration: JobConfiguration) -> dict[str, Any]:
-    """Export the schema in Entra's form. Raises ConfigurationError if a filter uses something that Entra does not have."""
-    extra = configuration.extra
-    left = {str(mapping.extra.get("id", "")) or f"new {i}": mapping for i, mapping in enumerate(configuration.objects)}
-    rules = []
-    for kept in extra.get("rules") or [{"rule": _own_rule(), "objectMappings": []}]:
-        mappings = []
-        for place in kept["objectMappings"]:
-            if "kept" in place:
-                mappings.append(place["kept"])
-            elif (mapping := left.pop(str(place["id"]), None)) is not None:
-                mappings.append(_object_to_entra(mapping))
-        rules.append({**kept["rule"], "objectMappings": mappings})
-    rules[0]["objectMappings"] += [_object_to_entra(mapping) for mapping in left.values()]
-    return {**(extra.get("schema") or {"directories": []}), "synchronizationRules": rules}
 
 
 def _object(
@@ -149,32 +133,14 @@ def _keep_the_rest(ours: dict[str, Any], theirs: Mapping[str, Any], mapping_id: 
             scope["unread"] = groups
     ours[EXTRA] = {
         "id": mapping_id,
-        "kept": keep(outside, _outside(mapping)),
+        "kept": keep(outside, outer_fields(mapping)),
         "scope": scope,
         "unmapped": unmapped,
     }
 
 
-def _object_to_entra(mapping: ObjectMapping) -> dict[str, Any]:
-    extra = mapping.extra
-    attributes = [_give_attribute_back(attribute) for attribute in mapping.attributes]
-    for unmapped in extra.get("unmapped") or []:
-        attributes.insert(unmapped["index"], unmapped["kept"])
-    result = give_back(_outside(mapping), extra.get("kept") or {})
-    kept_scope = extra.get("scope")
-    groups = [_give_filter_back(mapping, index) for index in range(len(mapping.scoping_filters))]
-    if not groups and kept_scope is not None:
-        groups = kept_scope.get("unread") or []
-    if groups or (kept_scope or {}).get("rest") is not None:
-        result["scope"] = {**((kept_scope or {}).get("rest") or {}), "groups": groups}
-    elif kept_scope is None:
-        result["scope"] = None
-    elif "whole" in kept_scope:
-        result["scope"] = kept_scope["whole"]
-    return {**result, "attributeMappings": attributes}
-
-
-def _outside(mapping: ObjectMapping) -> dict[str, Any]:
+def outer_fields(mapping: ObjectMapping) -> dict[str, Any]:
+    """The fields of an object mapping in Entra's form, without scope and attributes."""
     flow_types = [name for name, action in ACTIONS.items() if action in mapping.actions]
     return {
         "enabled": mapping.enabled,
@@ -183,19 +149,6 @@ def _outside(mapping: ObjectMapping) -> dict[str, Any]:
         "sourceObjectName": mapping.source.value,
         "targetObjectName": mapping.target,
     }
-
-
-def _give_attribute_back(mapping: AttributeMapping) -> dict[str, Any]:
-    return give_back(attribute_to_entra(mapping), mapping.extra)
-
-
-def _give_filter_back(mapping: ObjectMapping, index: int) -> dict[str, Any]:
-    scoping = mapping.scoping_filters[index]
-    try:
-        return give_back(filter_to_entra(scoping), scoping.extra)
-    except UnsupportedClause as error:
-        place = f"{mapping.name}: scoping filter {scoping.title!r}"
-        raise ConfigurationError(place, f"{error}; it cannot be exported") from None
 
 
 def _actions(flow_types: Any) -> list[str]:
@@ -303,7 +256,3 @@ def _target_attribute(theirs: Mapping[str, Any]) -> TargetAttribute | None:
         return attribute_from_json(Part(described))
     except ConfigurationError:
         return None
-
-
-def _own_rule() -> dict[str, Any]:
-    return {"editable": True, "id": "", "name": "Lockstep", "priority": 1, "sourceDirectoryName": "Microsoft Entra ID"}
