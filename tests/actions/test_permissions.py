@@ -19,7 +19,7 @@ from lockstep.actions import applications, assignments, explaining, logs, people
 from lockstep.actions.access import ACTIONS
 from lockstep.actions.callers import actor_of
 from lockstep.actions.context import Actor, Context
-from lockstep.actions.permissions import IN_ONE_APPLICATION, TABLE, Permission, Role, permissions_of
+from lockstep.actions.permissions import IN_ONE_APPLICATION, MEANINGS, TABLE, Permission, Role, permissions_of
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import transaction
 from lockstep.storage import administrators, provisioning_log
@@ -39,6 +39,10 @@ SHARED = {
     "jobs.services_of": "of the actions that open an application",
     "lockout.admit": "of signing in",
     "lockout.failed": "of signing in",
+    "lockout.forgiven": "of signing in",
+    "sessions.caller_or_refusal": "of the actions on the own account",
+    "totp.is_code": "of signing in",
+    "totp.is_newest_code": "of signing in",
 }
 MODULES = [
     importlib.import_module(f"lockstep.actions.{found.name}")
@@ -185,3 +189,7 @@ async def test_owners_see_nothing_of_other_applications_in_lists(two_application
     anna = await people.show_person(owner, upn("anna"))
     assert [one.app for one in anna.applications] == [MINE]
     assert [one.app_name for one in anna.assignments] == [MINE]
+
+
+def test_every_permission_says_what_it_allows() -> None:
+    assert set(MEANINGS) == set(Permission)

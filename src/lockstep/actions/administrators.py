@@ -17,7 +17,7 @@ from lockstep.errors import conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import administrator_sessions as sessions
 from lockstep.storage import administrators as store
-from lockstep.storage import audit_log, one_time_links
+from lockstep.storage import audit_log, one_time_links, second_factors
 from lockstep.storage.administrators import AdministratorRow, RoleGrant
 from lockstep.wording import did_you_mean
 
@@ -146,16 +146,23 @@ async def remove(context: Context, email: str) -> None:
 
 
 @needs(Permission.ADMINISTRATORS_WRITE)
-async def reset_password(context: Context, email: str) -> NewLink:
-    """Make the password of an administrator invalid, end the sessions, and return a link that sets a new one."""
+async def reset_password(context: Context, email: str, *, second_factor: bool = False) -> NewLink:
+    """Make the password of an administrator invalid, end the sessions, and return a link that sets a new one.
+
+    *second_factor*: remove that too, for somebody who lost the device and the recovery codes.
+    """
     async with context.recording() as connection:
         found = await _find(connection, email)
         await store.save_password_hash(connection, found.id, None)
         await sessions.end_sessions(connection, found.id)
         await succeeded(connection, found.email)
+        if second_factor:
+            await second_factors.save_seed(connection, found.id, None)
         purpose = "reset" if found.has_password or found.last_sign_in_at else "invitation"
         link = await _new_link(context, connection, purpose, found.id, email=found.email)
-        await _audit(context, connection, "Request password reset", found.email)
+        await _audit(
+            context, connection, "Request password reset", found.email, after={"secondFactorRemoved": second_factor}
+        )
     return link
 
 

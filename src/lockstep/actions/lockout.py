@@ -55,6 +55,14 @@ async def failed(context: Context, email: str, *, who: str) -> None:
             )
 
 
+async def forgiven(context: Context, email: str) -> None:
+    """Take back the attempt that `admit` counted: nothing was wrong, only something is missing."""
+    now = context.now()
+    async with context.recording() as connection:
+        so_far = await sign_in_attempts.lock_attempts(connection, hash_of(email), now=now, forgotten=now - _FORGOTTEN)
+        await sign_in_attempts.save_attempts(connection, hash_of(email), SignInAttempts(so_far.failures - 1, None))
+
+
 async def succeeded(connection: Connection, email: str) -> None:
     """Forget the failures of this e-mail."""
     await sign_in_attempts.forget_attempts(connection, hash_of(email))

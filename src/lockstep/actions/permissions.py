@@ -63,6 +63,33 @@ class Permission(StrEnum):
     SERVICE_TOKENS_WRITE = "serviceTokens.write"
 
 
+MEANINGS: Mapping[Permission, str] = {
+    Permission.DIRECTORY_READ: "see people, groups and sources",
+    Permission.PEOPLE_WRITE: "change, disable, delete and restore people; change groups, members and group rules",
+    Permission.SOURCES_WRITE: "add, change and remove sources; import a file of one's own",
+    Permission.SOURCES_IMPORT: "import a source that is set up",
+    Permission.SOURCES_DECIDE: "confirm or reject what a source that shrank would do",
+    Permission.APPLICATIONS_READ: "see applications, their configuration, status, accounts and what provisioning would do",
+    Permission.APPLICATIONS_CREATE: "add applications",
+    Permission.APPLICATIONS_WRITE: "change the roles and labels of an application, remove it",
+    Permission.ASSIGNMENTS_WRITE: "assign people and groups to an application",
+    Permission.CONFIGURATION_WRITE: "change settings, mappings and scoping filters, apply files, test an application by writing to it",
+    Permission.CREDENTIALS_WRITE: "store the tenant URL and the secret token of an application",
+    Permission.CONNECTION_TEST: "test the connection with the stored credentials",
+    Permission.PROVISIONING_CONTROL: "start, pause, restart, run and retry provisioning; end a quarantine",
+    Permission.PROVISIONING_PUSH: "provision named people and groups on demand",
+    Permission.APPROVALS_DECIDE: "approve or reject held writes",
+    Permission.LINKS_WRITE: "link people to existing accounts, forget links, settle orphans",
+    Permission.LOGS_READ: "read the provisioning log",
+    Permission.OUTBOUND_WRITE: "change the private places that Lockstep may connect to",
+    Permission.ORGANISATION_WRITE: "change the organisation's settings, start restore mode, delete tokens that cannot be decrypted",
+    Permission.AUDIT_READ: "read and verify the audit log",
+    Permission.ADMINISTRATORS_READ: "see administrators and their roles",
+    Permission.ADMINISTRATORS_WRITE: "invite, change, disable and remove administrators",
+    Permission.TOKENS_WRITE: "make and revoke one's own access tokens",
+    Permission.SERVICE_TOKENS_WRITE: "make service tokens; see and revoke all tokens",
+}
+
 EVERYTHING: frozenset[str] = frozenset(Permission)
 
 _G = Role.GLOBAL_ADMINISTRATOR

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lockstep.actions.access import open_to_all
+from lockstep.actions.callers import Caller
 from lockstep.actions.context import Context
 from lockstep.actions.sign_in import caller_of_session, session_ended
 from lockstep.errors import not_found
@@ -11,12 +12,18 @@ from lockstep.storage import audit_log
 from lockstep.storage.administrator_sessions import SessionRow as SessionRow
 
 
-@open_to_all
-async def list_sessions(context: Context, secret: str) -> list[SessionRow]:
-    """All sessions of the administrator whose session has this secret, the last used first. Raises LockstepError if it has ended."""
+async def caller_or_refusal(context: Context, secret: str) -> Caller:
+    """The administrator whose session has this secret. Raises LockstepError if it has ended."""
     caller = await caller_of_session(context, secret)
     if caller is None:
         raise session_ended()
+    return caller
+
+
+@open_to_all
+async def list_sessions(context: Context, secret: str) -> list[SessionRow]:
+    """All sessions of the administrator whose session has this secret, the last used first. Raises LockstepError if it has ended."""
+    caller = await caller_or_refusal(context, secret)
     async with context.recording() as connection:
         return await store.list_sessions(connection, caller.actor.administrator)
 
@@ -24,9 +31,7 @@ async def list_sessions(context: Context, secret: str) -> list[SessionRow]:
 @open_to_all
 async def end_session(context: Context, secret: str, session: str) -> None:
     """End one's own session with the id *session*. Raises LockstepError if it does not exist or is somebody else's."""
-    caller = await caller_of_session(context, secret)
-    if caller is None:
-        raise session_ended()
+    caller = await caller_or_refusal(context, secret)
     async with context.recording() as connection:
         own = {one.id for one in await store.list_sessions(connection, caller.actor.administrator)}
         if session not in own:

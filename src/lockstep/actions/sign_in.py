@@ -14,8 +14,9 @@ from lockstep.actions.callers import Caller, actor_of
 from lockstep.actions.context import Context
 from lockstep.actions.email_addresses import checked_email
 from lockstep.actions.issued_secrets import derived, hash_of, new_secret
-from lockstep.actions.lockout import admit, failed, succeeded
+from lockstep.actions.lockout import admit, failed, forgiven, succeeded
 from lockstep.actions.permissions import Role
+from lockstep.actions.totp import SecondFactorRequired, is_code
 from lockstep.errors import Kind, LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import administrator_sessions as sessions
@@ -53,7 +54,8 @@ class Invitation:
 async def sign_in(context: Context, email: str, password: str, code: str = "", *, device: str = "") -> SignedIn:
     """Begin a session. *device* is what the browser says it is.
 
-    Raises LockstepError if anything is wrong, without saying what, and after too many failures for this e-mail until a delay is over.
+    Raises SecondFactorRequired if the password is right and a code is missing. Raises LockstepError if anything is wrong, without saying
+    what, and after too many failures for this e-mail until a delay is over.
     """
     email, now = email.strip().lower(), context.now()
     await admit(context, email)
@@ -63,6 +65,14 @@ async def sign_in(context: Context, email: str, password: str, code: str = "", *
     matches = await passwords.is_password(password, digest)
     if found is None or not matches or not found.is_enabled:
         await failed(context, email, who=found.email if found else "")
+        raise _refused()
+    if found.has_second_factor and not code.strip():
+        await forgiven(context, email)
+        raise SecondFactorRequired
+    async with context.recording() as connection:
+        is_proved = not found.has_second_factor or await is_code(context, connection, found.id, code)
+    if not is_proved:
+        await failed(context, email, who=found.email)
         raise _refused()
     async with context.recording() as connection:
         await succeeded(connection, email)

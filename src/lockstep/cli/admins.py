@@ -9,7 +9,7 @@ import click
 from lockstep.actions import administrators as actions
 from lockstep.actions.administrators import LINK_VALID, AdministratorView, NewLink
 from lockstep.actions.context import Context
-from lockstep.actions.permissions import ROLE_NAMES, TABLE, Permission, Role
+from lockstep.actions.permissions import MEANINGS, ROLE_NAMES, TABLE, Permission, Role
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run
@@ -109,7 +109,7 @@ def roles_(output: Output) -> None:
     """
     is_read = output.form in ("table", "wide", "markdown")
     rows: list[dict[str, Any]] = [
-        {"permission": permission.value}
+        {"permission": permission.value, "meaning": MEANINGS[permission]}
         | {
             role.value: ("yes" if role in TABLE[permission] else "") if is_read else role in TABLE[permission]
             for role in Role
@@ -117,6 +117,7 @@ def roles_(output: Output) -> None:
         for permission in Permission
     ]
     columns = [Column("permission", "Permission"), *(Column(role.value, ROLE_NAMES[role]) for role in Role)]
+    columns.append(Column("meaning", "What it allows", is_wide=True))
     output.many(rows, columns, name="permission")
 
 
@@ -180,14 +181,15 @@ def remove(email: str, yes: bool, output: Output) -> None:
 
 @admins.command("reset-password")
 @click.argument("email")
+@click.option("--second-factor", is_flag=True, help="Remove the second factor, too.")
 @output_option
-def reset_password(email: str, output: Output) -> None:
+def reset_password(email: str, second_factor: bool, output: Output) -> None:
     """Make the password invalid and print a one-time link that sets a new one. Also ends a lockout.
 
     \b
     lockstep admins reset-password anna@contoso.com
     """
-    _show_link(run(lambda context: actions.reset_password(context, email)), output)
+    _show_link(run(lambda context: actions.reset_password(context, email, second_factor=second_factor)), output)
 
 
 @admins.command("sign-out")

@@ -1,0 +1,89 @@
+"""The own second factor of an administrator: add it, confirm it with a first code, remove it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+import pyotp
+
+from lockstep.actions.access import open_to_all
+from lockstep.actions.callers import Caller
+from lockstep.actions.context import Context
+from lockstep.actions.issued_secrets import hash_of
+from lockstep.actions.lockout import admit, failed, succeeded
+from lockstep.actions.permissions import StepUpRequired
+from lockstep.actions.sessions import caller_or_refusal
+from lockstep.actions.totp import PURPOSE, is_newest_code
+from lockstep.errors import conflict, invalid
+from lockstep.storage import administrators, audit_log
+from lockstep.storage import second_factors as store
+from lockstep.vault import Secret
+
+ISSUER = "Lockstep"
+RECOVERY_CODES = 10
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that look alike
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecondFactor:
+    """What the authenticator app reads: as a QR code of *uri*, or typed. Both are available only here."""
+
+    seed: str = field(repr=False)
+    uri: str = field(repr=False)
+
+
+@open_to_all
+async def begin_second_factor(context: Context, secret: str) -> NewSecondFactor:
+    """Make a seed for the administrator with this session. It counts once a code of it was entered.
+
+    Raises StepUpRequired, and LockstepError if there is a second factor already.
+    """
+    caller = await _recent(context, secret)
+    seed = pyotp.random_base32()
+    async with context.recording() as connection:
+        found = await administrators.read_administrator(connection, caller.actor.administrator)
+        if found is None or found.has_second_factor:
+            raise conflict("You have a second factor already", next_step="Remove it first")
+        sealed = context.vault.seal(Secret(seed), purpose=PURPOSE, name=found.id)
+        await store.save_seed(connection, found.id, sealed)
+    return NewSecondFactor(seed, pyotp.TOTP(seed).provisioning_uri(name=caller.email, issuer_name=ISSUER))
+
+
+@open_to_all
+async def confirm_second_factor(context: Context, secret: str, code: str) -> list[str]:
+    """Let the second factor count, after a first code; return the recovery codes, which are available only here.
+
+    Raises StepUpRequired, and LockstepError for a wrong code.
+    """
+    caller = await _recent(context, secret)
+    await admit(context, caller.email)
+    codes = ["".join(secrets.choice(_LETTERS) for _ in range(16)) for _ in range(RECOVERY_CODES)]
+    async with context.recording() as connection:
+        found = await administrators.read_administrator(connection, caller.actor.administrator)
+        is_due = found is not None and not found.has_second_factor
+        is_right = is_due and await is_newest_code(context, connection, caller.actor.administrator, code)
+        if is_right:
+            await succeeded(connection, caller.email)
+            await store.confirm(connection, caller.actor.administrator, map(hash_of, codes))
+            await audit_log.append(connection, actor=caller.email, activity="Add second factor", target=caller.email)
+    if not is_right:
+        await failed(context, caller.email, who=caller.email)
+        raise invalid("The code is wrong", next_step="Enter the code that the app shows now")
+    return [f"{code[:4]}-{code[4:8]}-{code[8:12]}-{code[12:]}" for code in codes]
+
+
+@open_to_all
+async def remove_second_factor(context: Context, secret: str) -> None:
+    """Remove one's own second factor with its recovery codes. Raises StepUpRequired."""
+    caller = await _recent(context, secret)
+    async with context.recording() as connection:
+        await store.save_seed(connection, caller.actor.administrator, None)
+        await audit_log.append(connection, actor=caller.email, activity="Remove second factor", target=caller.email)
+
+
+async def _recent(context: Context, secret: str) -> Caller:
+    caller = await caller_or_refusal(context, secret)
+    if not caller.actor.is_stepped_up:
+        raise StepUpRequired(caller.email)
+    return caller

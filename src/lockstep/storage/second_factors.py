@@ -1,0 +1,49 @@
+"""The second factor of administrators: the sealed TOTP seed, the newest time step that was used, and hashes of recovery codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lockstep.postgres.pool import Connection
+
+
+async def sealed_seed(connection: Connection, administrator: str) -> bytes | None:
+    """The envelope of the seed; None without one."""
+    cursor = await connection.execute("select second_factor from administrator where id = %s", (administrator,))
+    row = await cursor.fetchone()
+    return bytes(row[0]) if row and row[0] is not None else None
+
+
+async def save_seed(connection: Connection, administrator: str, sealed: bytes | None) -> None:
+    """Store a seed that counts once it is confirmed, or remove the second factor with its recovery codes."""
+    await connection.execute(
+        "update administrator set second_factor = %s, second_factor_confirmed = false, last_step = 0 where id = %s",
+        (sealed, administrator),
+    )
+    await connection.execute("delete from recovery_code where administrator = %s", (administrator,))
+
+
+async def use_step(connection: Connection, administrator: str, step: int) -> bool:
+    """Note that the code of this time step was used; return False if it, or a newer one, was used before."""
+    cursor = await connection.execute(
+        "update administrator set last_step = %(step)s where id = %(id)s and last_step < %(step)s",
+        {"step": step, "id": administrator},
+    )
+    return cursor.rowcount == 1
+
+
+async def confirm(connection: Connection, administrator: str, code_hashes: Iterable[bytes]) -> None:
+    """Let the second factor count from now on, with these recovery codes."""
+    await connection.execute("update administrator set second_factor_confirmed = true where id = %s", (administrator,))
+    for code_hash in code_hashes:
+        await connection.execute(
+            "insert into recovery_code (administrator, code_hash) values (%s, %s)", (administrator, code_hash)
+        )
+
+
+async def use_recovery_code(connection: Connection, administrator: str, code_hash: bytes) -> bool:
+    """Use up a recovery code; return False if there is none like it."""
+    cursor = await connection.execute(
+        "delete from recovery_code where administrator = %s and code_hash = %s", (administrator, code_hash)
+    )
+    return cursor.rowcount == 1
