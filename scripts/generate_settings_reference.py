@@ -1,4 +1,4 @@
-"""Write docs/reference/settings.md, operators.md and documo-commands.md from the code."""
+"""Write docs/reference/settings.md, roles.md, operators.md and documo-commands.md from the code."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from documo.cli.main import documo
+from lockstep.actions.permissions import MEANINGS, ROLE_NAMES, TABLE, Permission, Role
 from lockstep.engine.rules.operators import OPERATORS
 from lockstep.settings import documented
 
@@ -138,7 +139,28 @@ def _shown(default: object) -> str:
     return "none" if default in (None, ()) else f"{default}"
 
 
-PAGES = {"settings.md": settings, "operators.md": operators, "documo-commands.md": documo_commands}
+def roles() -> str:
+    head = [
+        "# Roles of administrators",
+        "",
+        "What each role may do in Lockstep. An Application owner may do it in the own applications only; permissions that concern no",
+        "single application hold everywhere. The permissions are also the scopes of access tokens, except the last three.",
+        "[Manage administrators](../administrators.md) says how to give roles. The same table: `lockstep admins roles`.",
+        "",
+        GENERATED,
+        "",
+        f"| Permission | {' | '.join(ROLE_NAMES[role] for role in Role)} |",
+        f"|---|{'---|' * len(Role)}",
+    ]
+    rows = [
+        f"| `{permission}` | {' | '.join('yes' if role in TABLE[permission] else '' for role in Role)} |"
+        for permission in Permission
+    ]
+    meanings = [f"- `{permission}`: {MEANINGS[permission]}" for permission in Permission]
+    return "\n".join([*head, *rows, "", "## What each permission allows", "", *meanings]) + "\n"
+
+
+PAGES = {"roles.md": roles, "settings.md": settings, "operators.md": operators, "documo-commands.md": documo_commands}
 
 if __name__ == "__main__":
     for page, text in PAGES.items():

@@ -1,0 +1,49 @@
+"""`lockstep admins` and `lockstep token`: the operator of the machine manages who may use the admin centre."""
+
+from __future__ import annotations
+
+import orjson
+
+from lockstep.actions.permissions import TABLE, Role
+from tests.support.command_line import Lockstep
+
+
+def test_operator_invites_changes_and_disables_administrators(connected: Lockstep) -> None:
+    first = connected("admins", "invite")
+    assert (first.code, first.out.startswith("/invitations/")) == (0, True)
+    assert connected("admins", "invite", "anna@contoso.com", "--role", "globalAdministrator").code == 0
+    assert connected("admins", "invite").code == 7
+    owner = ("ben@contoso.com", "--role", "applicationOwner", "--app")
+    assert connected("admins", "invite", *owner, "nothing").code == 5
+    link = connected("admins", "invite", *owner, "documo", "-o", "json").json
+
+    ben = connected("admins", "list", "-o", "json").json["items"][1]
+    assert link["path"].startswith("/invitations/")
+    assert (ben["roles"], ben["status"]) == ("Application owner (documo)", "invited")
+    assert connected("admins", "set", "ben@contoso.com", "--role", "helpDesk").out == "ben@contoso.com: Help desk.\n"
+    assert connected("admins", "disable", "ben@contoso.com").code == 0
+    assert connected("admins", "disable", "anna@contoso.com").code == 7
+    assert connected("admins", "remove", "ben@contoso.com", "--yes").code == 0
+    audited = connected("audit", "-o", "json").out
+    assert "Invite administrator" in audited
+    assert "(command line)" in audited
+    assert link["path"].rpartition("/")[2] not in audited
+
+
+def test_roles_are_printed_as_the_table_says(connected: Lockstep) -> None:
+    rows = connected("admins", "roles", "-o", "json").json["items"]
+
+    assert {(row["permission"], role) for row in rows for role in Role if row[role]} == {
+        (permission, role) for permission, roles in TABLE.items() for role in roles
+    }
+
+
+def test_a_token_is_printed_once(connected: Lockstep) -> None:
+    made = connected("token", "create", "hr", "--service", "--scope", "sources.import", "-o", "json").json
+    assert connected("token", "create", "hr", "--scope", "sources.import").code == 64
+
+    listed = connected("token", "list", "-o", "json")
+    assert made["token"].startswith("lockstep_svc_")
+    assert (orjson.loads(listed.out)["items"][0]["id"], made["token"] in listed.out) == (made["id"], False)
+    assert connected("token", "revoke", made["id"]).code == 0
+    assert connected("token", "list", "-o", "json").json["items"] == []
