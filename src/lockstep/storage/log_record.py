@@ -142,8 +142,8 @@ def change_json(change: Change) -> dict[str, Any]:
 
 
 def _text(value: object) -> str | None:
-    if value is None:
-        return None
+    if value is None or value.__class__ is str:
+        return value
     if isinstance(value, bool):
         return "True" if value else "False"
     if isinstance(value, Mapping):

@@ -121,13 +121,17 @@ async def count_failures(connection: Connection, jobs: Sequence[str], *, since: 
 
 
 async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Sequence[str]) -> dict[str, str]:
-    """Return the skip reason of each object whose newest record is a skip, so that the same skip is not logged again."""
+    """Return the skip reason of each object whose newest record is a skip, so that the same skip is not logged again.
+
+    OFFSET 0 keeps the object the only condition that chooses an index; otherwise every object may read the whole log of the job.
+    """
     cursor = await connection.execute(
         """select wanted.id::text, newest.error_code || ' ' || newest.reason
         from unnest(%(ids)s::uuid[]) as wanted (id)
         cross join lateral (
-            select status, error_code, reason from provisioning_log
-            where source_id = wanted.id and job = %(job)s and kind = %(kind)s order by seq desc limit 1
+            select status, error_code, reason
+            from (select * from provisioning_log where source_id = wanted.id order by seq desc offset 0) as of_object
+            where job = %(job)s and kind = %(kind)s order by seq desc limit 1
         ) as newest
         where newest.status = 'skipped'""",
         {"job": job, "kind": kind, "ids": list(ids)},

@@ -33,7 +33,8 @@ class Candidate:
 def older_rival(given: str) -> str:
     """SQL: whether another object is creating what the row *given* (kind, source_id, match_key, other_keys) would create.
 
-    The limit keeps it a lookup per row, answered by the index; a join would read the whole journal.
+    The limit keeps it a lookup per row, answered by the index; a join would read the whole journal. OFFSET 0 keeps the match key the
+    only condition that chooses an index; otherwise every row may read all open operations too.
     """
     older = f"""other.source_id <> {given}.source_id and other.{IS_OPEN}
             and other.planned_at <= coalesce((
@@ -42,7 +43,7 @@ def older_rival(given: str) -> str:
                     and mine.{IS_OPEN}), 'infinity') limit 1"""  # noqa: S608  # contains no user text
     keys = f"({given}.match_key || coalesce({given}.other_keys, '{{}}'))"
     return f"""coalesce(
-        (select true from operation other where other.match_key = any({keys}) and {older}),
+        (select true from (select * from operation where match_key = any({keys}) offset 0) as other where {older}),
         (select true from operation other where other.other_keys && {keys} and {older}), false)"""  # noqa: S608
 
 

@@ -191,8 +191,9 @@ def _counts(its: Sequence[Outcome]) -> Counter[str]:
 
 async def _skips_logged_before(connection: Connection, job: Job, ours: Sequence[Outcome]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for kind in {one.log.kind for one in ours if one.log is not None and one.log.status == "skipped"}:
-        ids = [one.claim.source_id for one in ours if one.log is not None and one.log.kind == kind]
+    skips = [one for one in ours if one.log is not None and one.log.status == "skipped"]
+    for kind in {one.claim.kind for one in skips}:
+        ids = [one.claim.source_id for one in skips if one.claim.kind == kind]
         found |= await provisioning_log.last_skip_reasons(connection, job.id, kind, ids)
     return found
 

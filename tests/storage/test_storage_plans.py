@@ -1,0 +1,73 @@
+"""Statements about some objects read the rows of these objects, however much else there is and however old the statistics are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from lockstep.engine.records import ObjectKind
+from lockstep.postgres.database import Database
+from lockstep.postgres.pool import Connection, Pool, open_pool, transaction
+from lockstep.storage import journal, provisioning_log
+from lockstep.storage.batches import only_row
+from lockstep.storage.journal import JournalEntry
+
+JOB = "app.tenant.plans"
+MANY = 1_000
+FEW = 20
+
+
+@pytest.fixture
+async def pool(lockstep_database: Database) -> AsyncIterator[Pool]:
+    pool = await open_pool(lockstep_database, max_size=2)
+    yield pool
+    await pool.close()
+
+
+async def grow(pool: Pool, statement: str) -> None:
+    """Run *statement*, which adds *number* rows to a table that the planner has no statistics of yet."""
+    async with pool.connection() as connection:
+        await connection.execute(statement, {"job": JOB, "number": MANY})
+
+
+async def entries_read(connection: Connection, index: str) -> int:
+    """How many entries of *index* this transaction has read."""
+    return int(
+        (await only_row(await connection.execute("select pg_stat_get_xact_tuples_returned(%s::regclass)", (index,))))[0]
+    )
+
+
+def create(number: int) -> JournalEntry:
+    return JournalEntry(
+        id=str(uuid4()), kind=ObjectKind.USER, source_id=str(UUID(int=number)), target_id="", cycle=None, action="create",
+        attempt=number, before=None, after=None, match_keys=(f"new {number}",),
+    )  # fmt: skip
+
+
+async def test_rival_of_a_create_is_found_by_its_key_without_reading_all_open_operations(pool: Pool) -> None:
+    await grow(
+        pool,
+        """insert into operation (id, job, kind, source_id, action, state, attempt, match_key)
+        select gen_random_uuid(), %(job)s, 'User', gen_random_uuid(), 'create', 'planned', 1, gen_random_uuid()::text
+        from generate_series(1, %(number)s)""",
+    )
+
+    async with transaction(pool) as connection:
+        await journal.write_entries(connection, JOB, [create(number) for number in range(FEW)], owner="test")
+        assert await entries_read(connection, "operation_open") < MANY
+
+
+async def test_last_skip_of_an_object_is_found_without_reading_the_log_of_its_job(pool: Pool) -> None:
+    await grow(
+        pool,
+        """insert into provisioning_log (id, change_id, job, app, action, status, kind, source_id, source_display, reason,
+            duration_ms, initiated_by, record)
+        select gen_random_uuid(), gen_random_uuid(), %(job)s, gen_random_uuid(), 'create', 'success', 'User', gen_random_uuid(),
+            'somebody', '', 1, 'system', '{}' from generate_series(1, %(number)s)""",
+    )
+
+    async with transaction(pool) as connection:
+        await provisioning_log.last_skip_reasons(connection, JOB, "User", [str(UUID(int=one)) for one in range(FEW)])
+        assert await entries_read(connection, "provisioning_log_job") < MANY
