@@ -1,0 +1,108 @@
+"""Assignments as pages show them: some at a time, with how many people each group brings, and whom one may still choose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import APPLICATIONS_WRITE, Context, audit
+from lockstep.actions.lookup import find_application, find_group, find_person
+from lockstep.actions.permissions import Permission
+from lockstep.directory.assignments import unassign as take_back
+from lockstep.directory.people import USER
+from lockstep.storage import assigned_pages, groups, people
+from lockstep.storage import assignments as store
+from lockstep.storage.assigned_pages import AssignedRow
+from lockstep.storage.assignments import AssignmentRow
+from lockstep.storage.people import PersonFilter
+
+PAGE = 50
+MOST_FOUND = 12
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentPage:
+    """*total* counts all assignments and *people* the people whom they reach. *next* begins the following page, "" at the end."""
+
+    rows: Sequence[AssignedRow]
+    total: int
+    people: int
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person or group that can be assigned. *reach*: how many people the assignment of a group concerns."""
+
+    kind: str
+    id: str
+    name: str
+    detail: str
+    reach: int = 1
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def page_of_assignments(context: Context, app: str, *, search: str = "", after: str = "") -> AssignmentPage:
+    """Groups first, then people, by name. *after* is `next` of the previous page."""
+    async with context.reading() as connection:
+        found = await find_application(connection, app)
+        rows = await assigned_pages.read_page(connection, found.id, search=search, after=after, limit=PAGE + 1)
+        total, reached = await store.count_assigned(connection, found.id)
+    last = rows[PAGE - 1].position if len(rows) > PAGE else ""
+    return AssignmentPage(rows[:PAGE], total, reached, last)
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def some_assignments(context: Context, app: str, ids: Sequence[str]) -> list[AssignmentRow]:
+    """Those of *ids* that are assignments of *app*."""
+    async with context.reading() as connection:
+        found = await find_application(connection, app)
+        wanted = frozenset(ids)
+        return [one for one in await store.list_assignments(connection, found.id) if one.id in wanted]
+
+
+@needs(Permission.ASSIGNMENTS_WRITE, app="app")
+async def remove_assignments(context: Context, app: str, ids: Sequence[str]) -> int:
+    """Remove those of *ids* that are still assignments of *app*; return how many."""
+    async with context.changing(APPLICATIONS_WRITE) as edit:
+        found = await find_application(edit.connection, app)
+        wanted = frozenset(ids)
+        rows = [one for one in await store.list_assignments(edit.connection, found.id) if one.id in wanted]
+        await take_back(edit, rows)
+        for one in rows:
+            noun = "user" if one.kind == USER else "group"
+            before = {"application": found.name, "role": one.role_name}
+            await audit(edit, f"Remove app role assignment from {noun}", one.principal, before=before)
+    return len(rows)
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def find_candidates(context: Context, app: str, search: str) -> list[Candidate]:
+    """People and groups whose names contain *search*, groups first; the first few of each if it is empty."""
+    async with context.reading() as connection:
+        await find_application(connection, app)
+        some = await groups.list_groups(connection, search=search, limit=MOST_FOUND)
+        persons = await people.list_people(connection, PersonFilter(search=search, limit=MOST_FOUND))
+        members = await assigned_pages.count_members(connection, [group.id for group, _ in some])
+    return [
+        *(Candidate("Group", group.id, group.display_name, "Group", members.get(group.id, 0)) for group, _ in some),
+        *(Candidate("User", one.id, one.display, one.user_principal_name) for one in persons),
+    ]
+
+
+@needs(Permission.DIRECTORY_READ)
+async def candidates_of(context: Context, users: Sequence[str], group_ids: Sequence[str]) -> list[Candidate]:
+    """The people and groups with these ids. Raises LockstepError for one that does not exist."""
+    async with context.reading() as connection:
+        found_groups = [await find_group(connection, one) for one in group_ids]
+        members = await assigned_pages.count_members(connection, [one.id for one in found_groups])
+        found = [Candidate("Group", one.id, one.display_name, "Group", members.get(one.id, 0)) for one in found_groups]
+        for one in users:
+            person = await find_person(connection, one)
+            found.append(Candidate("User", person.id, person.display, person.user_principal_name))
+        return found

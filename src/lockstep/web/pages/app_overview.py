@@ -1,0 +1,110 @@
+"""One application: where it stands and what comes next; its properties; and removing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from lockstep.actions import applications, status
+from lockstep.actions.applications import ApplicationView
+from lockstep.actions.context import Context
+from lockstep.actions.overview import list_overview
+from lockstep.errors import Kind, LockstepError
+from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View
+from lockstep.web.status_look import look_of_label
+
+pages = Pages()
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """One step of setting up an application. *href* is the page for it."""
+
+    label: str
+    text: str
+    href: str
+    is_done: bool
+
+
+@pages.get("/apps/{app}")
+async def show_overview(context: Context, request: Request) -> View:
+    app = await applications.show_application(context, request.path_params["app"])
+    state = await status.show_status(context, app.application.name)
+    overview = next(one for one in await list_overview(context) if one.status.app == app.application.name)
+    place = place_of(app)
+    model = {
+        "app": app,
+        "status": state,
+        "overview": overview,
+        "look": look_of_label(overview.label),
+        "steps": _steps(app, place, is_on=overview.is_on),
+        "is_on": overview.is_on,
+    }
+    return View(
+        "app/overview.html",
+        app.application.display_name,
+        model,
+        app=place,
+        tab="Overview",
+        copy_as=CopyAs(command=f"lockstep apps show {place.name}", api=f"/api/v1/apps/{place.name}"),
+        live="status cycle progress change",
+    )
+
+
+@pages.get("/apps/{app}/properties")
+async def show_properties(context: Context, request: Request) -> View:
+    return await _properties(context, request.path_params["app"])
+
+
+@pages.post("/apps/{app}/properties/delete")
+async def delete(context: Context, request: Request) -> Answer:
+    name = request.path_params["app"]
+    form = await request.form()
+    if str(form.get("confirmation", "")).strip() != name:
+        refused = LockstepError(
+            Kind.INVALID,
+            f"The application is still there: {name} was not typed",
+            next_step="Type its short name to delete it",
+        )
+        return await _properties(context, name, refused=refused)
+    gone = await applications.remove_application(context, name)
+    return Redirect("/apps", notice=f"{gone.display_name} was deleted. Its accounts were not changed")
+
+
+def place_of(app: ApplicationView) -> AppPlace:
+    return AppPlace(app.application.name, app.application.display_name)
+
+
+async def _properties(context: Context, name: str, *, refused: LockstepError | None = None) -> View:
+    app = await applications.show_application(context, name)
+    place = place_of(app)
+    return View(
+        "app/properties.html",
+        "Properties",
+        {"app": app, "refused": refused, "action": f"{place.href}/properties/delete"},
+        app=place,
+        tab="Properties",
+        copy_as=CopyAs(command=f"lockstep apps show {place.name}", api=f"/api/v1/apps/{place.name}"),
+        status=400 if refused else 200,
+    )
+
+
+def _steps(app: ApplicationView, place: AppPlace, *, is_on: bool) -> Sequence[NextStep]:
+    """What Entra's tutorial does, in its order."""
+    is_connected = app.credential is not None and app.credential.has_secret
+    return (
+        NextStep(
+            "Assign users and groups",
+            "Define who will be in scope for provisioning.",
+            f"{place.href}/users-groups",
+            app.assignment_count > 0 or app.application.syncs_all,
+        ),
+        NextStep(
+            "Provision user accounts",
+            "Connect with Tenant URL and Secret Token, review the mappings, and switch provisioning on.",
+            f"{place.href}/provisioning",
+            is_connected and is_on,
+        ),
+    )

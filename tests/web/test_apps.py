@@ -1,0 +1,90 @@
+"""Gallery, overview and properties of an application, and who is assigned to it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lockstep.actions import applications, assignments
+from lockstep.actions.permissions import Role
+from lockstep.errors import LockstepError
+from tests.support.admin_centre import Browser, Centre
+
+
+async def test_an_application_is_added_from_the_gallery_under_the_name_that_was_entered(
+    centre: Centre, admin: Browser
+) -> None:
+    gallery = await admin.get("/apps/new?search=docu")
+    entry = await admin.get("/apps/new/documo")
+    made = await admin.post("/apps/new/documo", {"displayName": "Documo <Test>", "name": "documo-test"})
+    page = await admin.get(made.location)
+
+    assert "Browse app gallery" in gallery.text and "/apps/new/documo" in gallery.links
+    assert "Supported for filtering userName" in entry.text
+    assert (made.status, made.location) == (303, "/apps/documo-test")
+    assert "Documo <Test>" in page.text and "<Test>" not in page.html
+
+
+async def test_a_name_that_is_taken_is_said_on_the_form_with_what_was_typed(admin: Browser) -> None:
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+
+    again = await admin.post("/apps/new/documo", {"displayName": "Second", "name": "documo"})
+    unnamed = await admin.post("/apps/new/documo", {"displayName": " "})
+
+    assert again.status == 409 and "already exists" in again.text and 'value="Second"' in again.html
+    assert unnamed.status == 400 and "needs a name" in unnamed.text
+
+
+async def test_assigning_shows_first_who_gets_an_account_and_then_does_it(centre: Centre, admin: Browser) -> None:
+    hub = centre.hub
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+    person = await hub.person("anna@contoso.test", displayName="Anna Lindqvist")
+    choice = {"principal": f"User:{person}", "role": "member"}
+
+    found = await admin.get("/apps/documo/users-groups/add?search=lindq")
+    review = await admin.post("/apps/documo/users-groups/add", choice)
+    assert await assignments.list_assignments(hub.context, "documo") == []
+    done = await admin.post("/apps/documo/users-groups/add", {**choice, "step": "assign"})
+    page = await admin.get(done.location)
+
+    assert "Anna Lindqvist" in found.text
+    assert "1 person would get an account (anna@contoso.test)" in review.text or "Anna Lindqvist" in review.text
+    assert (done.status, done.location) == (303, "/apps/documo/users-groups")
+    assert "anna@contoso.test" in page.text and "Member" in page.text
+
+
+async def test_removing_shows_first_what_it_does(centre: Centre, admin: Browser) -> None:
+    hub = centre.hub
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+    await hub.person("anna@contoso.test")
+    (row,) = await assignments.assign(hub.context, "documo", users=["anna@contoso.test"], role="member")
+
+    review = await admin.post("/apps/documo/users-groups/remove", {"assignment": row.id})
+    assert len(await assignments.list_assignments(hub.context, "documo")) == 1
+    done = await admin.post("/apps/documo/users-groups/remove", {"assignment": row.id, "step": "remove"})
+
+    assert "Before it happens" in review.text and done.status == 303
+    assert await assignments.list_assignments(hub.context, "documo") == []
+
+
+async def test_deleting_an_application_needs_its_name_typed(centre: Centre, admin: Browser) -> None:
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+
+    refused = await admin.post("/apps/documo/properties/delete", {"confirmation": "yes"})
+    assert refused.status == 400 and "still there" in refused.text
+    assert (await admin.post("/apps/documo/properties/delete", {"confirmation": "documo"})).location == "/apps"
+
+    with pytest.raises(LockstepError):
+        await applications.show_application(centre.hub.context, "documo")
+
+
+async def test_an_auditor_may_look_and_not_change(centre: Centre, admin: Browser) -> None:
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+    auditor = await centre.signed_in(Role.AUDITOR)
+
+    for path in ("/apps/documo", "/apps/documo/properties", "/apps/documo/users-groups"):
+        assert (await auditor.get(path)).status == 200
+    refused = await auditor.post("/apps/documo/properties/delete", {"confirmation": "documo"})
+
+    assert refused.status == 403 and re.search("Application administrator", refused.text)
