@@ -25,6 +25,7 @@ from lockstep.serving.limits import ServingLimits
 from lockstep.serving.server import listen, serving_http
 from lockstep.storage import administrator_sessions, administrators
 from lockstep.storage.administrators import RoleGrant
+from lockstep.targets.opener import ScimTargets
 from lockstep.web.app import admin_app
 from lockstep.web.callers import SESSION_COOKIE
 from lockstep.web.rendering import Site
@@ -169,8 +170,10 @@ class Centre:
 async def serving_centre(hub: Hub, *, site: Site | None = None) -> AsyncIterator[Centre]:
     """Serve the admin centre on *hub* for the duration of the block."""
 
+    targets = ScimTargets(("http://127.0.0.1",))
+
     def contexts(actor: Actor) -> Context:
-        return replace(hub.context, actor=actor)
+        return replace(hub.context, actor=actor, opener=targets)
 
     listener = listen("127.0.0.1", 0, next_step="")
     async with live_hub(hub.pool) as live:
@@ -183,3 +186,4 @@ async def serving_centre(hub: Hub, *, site: Site | None = None) -> AsyncIterator
             finally:
                 await centre.close()
                 live.end()
+                await targets.close()

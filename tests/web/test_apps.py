@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import re
+from pathlib import Path
 
 import pytest
 
-from lockstep.actions import applications, assignments
+from lockstep.actions import applications, assignments, sources
 from lockstep.actions.permissions import Role
 from lockstep.errors import LockstepError
 from tests.support.admin_centre import Browser, Centre
+from tests.support.hub import guid, person, write_csv
+
+
+async def import_anna(centre: Centre, folder: Path) -> None:
+    file = write_csv(folder / "people.csv", [person("anna", displayName="Anna Lindqvist")])
+    await sources.import_file(centre.hub.context, "staff", {"files": [{"path": str(file)}]}, is_kept=True)
 
 
 async def test_an_application_is_added_from_the_gallery_under_the_name_that_was_entered(
@@ -36,11 +42,13 @@ async def test_a_name_that_is_taken_is_said_on_the_form_with_what_was_typed(admi
     assert unnamed.status == 400 and "needs a name" in unnamed.text
 
 
-async def test_assigning_shows_first_who_gets_an_account_and_then_does_it(centre: Centre, admin: Browser) -> None:
+async def test_assigning_shows_first_who_gets_an_account_and_then_does_it(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
     hub = centre.hub
     await admin.post("/apps/new/documo", {"displayName": "Documo"})
-    person = await hub.person("anna@contoso.test", displayName="Anna Lindqvist")
-    choice = {"principal": f"User:{person}", "role": "member"}
+    await import_anna(centre, tmp_path)
+    choice = {"principal": f"User:{guid('anna')}", "role": "member"}
 
     found = await admin.get("/apps/documo/users-groups/add?search=lindq")
     review = await admin.post("/apps/documo/users-groups/add", choice)
@@ -49,15 +57,15 @@ async def test_assigning_shows_first_who_gets_an_account_and_then_does_it(centre
     page = await admin.get(done.location)
 
     assert "Anna Lindqvist" in found.text
-    assert "1 person would get an account (anna@contoso.test)" in review.text or "Anna Lindqvist" in review.text
+    assert "1 person would get an account (Anna Lindqvist)" in review.text
     assert (done.status, done.location) == (303, "/apps/documo/users-groups")
     assert "anna@contoso.test" in page.text and "Member" in page.text
 
 
-async def test_removing_shows_first_what_it_does(centre: Centre, admin: Browser) -> None:
+async def test_removing_shows_first_what_it_does(centre: Centre, admin: Browser, tmp_path: Path) -> None:
     hub = centre.hub
     await admin.post("/apps/new/documo", {"displayName": "Documo"})
-    await hub.person("anna@contoso.test")
+    await import_anna(centre, tmp_path)
     (row,) = await assignments.assign(hub.context, "documo", users=["anna@contoso.test"], role="member")
 
     review = await admin.post("/apps/documo/users-groups/remove", {"assignment": row.id})
@@ -87,4 +95,4 @@ async def test_an_auditor_may_look_and_not_change(centre: Centre, admin: Browser
         assert (await auditor.get(path)).status == 200
     refused = await auditor.post("/apps/documo/properties/delete", {"confirmation": "documo"})
 
-    assert refused.status == 403 and re.search("Application administrator", refused.text)
+    assert refused.status == 403

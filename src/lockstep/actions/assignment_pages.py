@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lockstep.actions.access import needs
-from lockstep.actions.context import APPLICATIONS_WRITE, Context, audit
+from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_application, find_group, find_person
 from lockstep.actions.permissions import Permission
 from lockstep.directory.assignments import unassign as take_back
@@ -69,7 +69,7 @@ async def some_assignments(context: Context, app: str, ids: Sequence[str]) -> li
 @needs(Permission.ASSIGNMENTS_WRITE, app="app")
 async def remove_assignments(context: Context, app: str, ids: Sequence[str]) -> int:
     """Remove those of *ids* that are still assignments of *app*; return how many."""
-    async with context.changing(APPLICATIONS_WRITE) as edit:
+    async with context.changing() as edit:
         found = await find_application(edit.connection, app)
         wanted = frozenset(ids)
         rows = [one for one in await store.list_assignments(edit.connection, found.id) if one.id in wanted]

@@ -65,7 +65,7 @@ async def delete(context: Context, request: Request) -> Answer:
     if str(form.get("confirmation", "")).strip() != name:
         refused = LockstepError(
             Kind.INVALID,
-            f"The application is still there: {name} was not typed",
+            f"{name} was not typed, so the application is still there",
             next_step="Type its short name to delete it",
         )
         return await _properties(context, name, refused=refused)

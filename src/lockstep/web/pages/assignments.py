@@ -159,6 +159,7 @@ async def _chooser(
             *((role.value, role.display_name) for role in app.roles if role.is_enabled),
         ],
         "role": wanted.role,
+        "role_name": next((one.display_name for one in app.roles if one.value == wanted.role), wanted.role),
         "lines": lines,
         "is_review": is_review,
         "refused": refused,
