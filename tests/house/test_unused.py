@@ -46,7 +46,8 @@ def _is_plain(decorator: ast.expr) -> bool:
 def test_every_definition_is_named_a_second_time() -> None:
     files = [file for file in SOURCE.rglob("*.py") if "migrations/versions" not in str(file)]
     texts = {file: file.read_text(encoding="utf-8") for file in files}
-    mentions = Counter(name for text in texts.values() for name in NAME.findall(text))
+    templates = [file.read_text(encoding="utf-8") for file in SOURCE.rglob("templates/**/*.html")]
+    mentions = Counter(name for text in (*texts.values(), *templates) for name in NAME.findall(text))
     by_pattern = {
         f"_{action}" for action in re.findall(r'"([a-z_]+)"', texts[SOURCE / "documo/sandbox/fault_injection.py"])
     }

@@ -57,9 +57,10 @@ async def test_assigning_shows_first_who_gets_an_account_and_then_does_it(
     page = await admin.get(done.location)
 
     assert "Anna Lindqvist" in found.text
-    assert "1 person would get an account (Anna Lindqvist)" in review.text
+    assert "Anna Lindqvist will be assigned with the role member" in review.text
+    assert "provisioning was never switched on" in review.text
     assert (done.status, done.location) == (303, "/apps/documo/users-groups")
-    assert "anna@contoso.test" in page.text and "Member" in page.text
+    assert "anna@contoso.test" in page.text and "member" in page.text.lower()
 
 
 async def test_removing_shows_first_what_it_does(centre: Centre, admin: Browser, tmp_path: Path) -> None:
