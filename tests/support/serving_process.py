@@ -67,8 +67,8 @@ class Page:
 
 
 @contextmanager
-def process(*command: str, ready: str) -> Iterator[None]:
-    """Run one of our programs until the end of the block, which begins when its output contains *ready*."""
+def process(*command: str, ready: str) -> Iterator[str]:
+    """Run one of our programs until the end of the block, which begins when its output contains *ready*; yield the output so far."""
     running = subprocess.Popen(
         [BIN / command[0], *command[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -81,7 +81,7 @@ def process(*command: str, ready: str) -> Iterator[None]:
                 break
         else:
             raise AssertionError("".join(said))
-        yield
+        yield "".join(said)
     finally:
         running.terminate()
         running.communicate(timeout=30)

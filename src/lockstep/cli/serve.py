@@ -10,11 +10,12 @@ from pathlib import Path
 import click
 import uvloop
 
+from lockstep.actions.administrators import first_link
 from lockstep.cli.admin_centre import serving_admin_centre
 from lockstep.cli.events import log_to_stderr
 from lockstep.cli.monitoring import RequestTimes, metrics_of
 from lockstep.cli.output import hint
-from lockstep.cli.session import globals_of
+from lockstep.cli.session import globals_of, operator
 from lockstep.cli.stopping import either, until_stopped
 from lockstep.process.garbage_collection import settle_garbage
 from lockstep.serving.health import serving_health
@@ -66,6 +67,9 @@ async def _serve(settings: Settings, *, has_worker: bool) -> None:
     times = RequestTimes.new()
     async with open_house(settings, main=True, say=hint, observer=times.note) as house:
         async with serving_admin_centre(house, times, host=settings.host, port=settings.port):
+            link = await first_link(house.context(operator()))
+            if link is not None:
+                hint(f"First sign-in: http://{settings.host}:{settings.port}{link}  (works once, for 24 hours)")
             where = f"Lockstep is listening on http://{settings.host}:{settings.port}, data folder {settings.data}"
             await _until_stopped(house, where, has_worker=has_worker)
 

@@ -6,6 +6,7 @@ import orjson
 
 from lockstep.actions.permissions import TABLE, Role
 from tests.support.command_line import Lockstep
+from tests.support.serving_process import free_port, process
 
 
 def test_operator_invites_changes_and_disables_administrators(connected: Lockstep) -> None:
@@ -28,6 +29,16 @@ def test_operator_invites_changes_and_disables_administrators(connected: Lockste
     assert "Invite administrator" in audited
     assert "(command line)" in audited
     assert link["path"].rpartition("/")[2] not in audited
+
+
+def test_server_prints_a_link_while_there_is_no_administrator(connected: Lockstep) -> None:
+    def said_at_start() -> str:
+        with process("lockstep", "serve", "--port", str(free_port()), ready="Lockstep is listening") as said:
+            return said
+
+    assert "/invitations/" in said_at_start()
+    assert connected("admins", "invite", "anna@contoso.com", "--role", "globalAdministrator").code == 0
+    assert "/invitations/" not in said_at_start()
 
 
 def test_roles_are_printed_as_the_table_says(connected: Lockstep) -> None:
