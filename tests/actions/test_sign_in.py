@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lockstep.actions import administrators, audit, sign_in
+from lockstep.actions import administrators, audit, own_password, sessions, sign_in
 from lockstep.actions.audit import AuditFilter
 from lockstep.actions.context import NOT_SIGNED_IN, Context
 from lockstep.actions.permissions import Permission, Role, StepUpRequired
@@ -218,3 +219,41 @@ async def test_what_happens_at_the_door_is_audited_without_secrets(operator: Con
     assert [one.activity for one in reversed(entries)] == ["Accept invitation", "Sign-in failed", "Sign out", "Sign in"]
     text = repr(entries)
     assert not [one for one in (secret, again, PASSWORD, "hunter2") if one in text]
+
+
+async def test_a_new_password_ends_all_other_sessions(operator: Context, browser: Context) -> None:
+    here = await first_administrator(operator, browser)
+    elsewhere = (await sign_in.sign_in(browser, EMAIL, PASSWORD)).session_secret
+    new = "a different battery"
+    for wrong, chosen in (("wrong horse battery", new), (PASSWORD, "short"), (PASSWORD, EMAIL)):
+        await refusal(own_password.change_password(browser, here, wrong, chosen))
+
+    changed = await own_password.change_password(browser, here, PASSWORD, new)
+
+    alive = [await sign_in.caller_of_session(browser, one) for one in (here, elsewhere, changed.session_secret)]
+    assert [one is not None for one in alive] == [False, False, True]
+    assert (await refusal(sign_in.sign_in(browser, EMAIL, PASSWORD))).kind is Kind.UNAUTHORIZED
+    await sign_in.sign_in(browser, EMAIL, new)
+
+
+async def test_administrators_end_their_own_sessions_only(operator: Context, browser: Context) -> None:
+    anna = await first_administrator(operator, browser)
+    other = (await sign_in.sign_in(browser, EMAIL, PASSWORD, device="Firefox")).session_secret
+    ben = await invited(operator, browser, "ben@contoso.test", Role.GLOBAL_ADMINISTRATOR)
+    [theirs] = await sessions.list_sessions(browser, ben)
+
+    assert (await refusal(sessions.end_session(browser, anna, theirs.id))).kind is Kind.NOT_FOUND
+    [firefox] = [one for one in await sessions.list_sessions(browser, anna) if one.device == "Firefox"]
+    await sessions.end_session(browser, anna, firefox.id)
+
+    assert await sign_in.caller_of_session(browser, other) is None
+    assert await sign_in.caller_of_session(browser, ben) is not None
+
+
+async def test_attempts_at_the_same_moment_are_no_way_around_the_delay(operator: Context, browser: Context) -> None:
+    await first_administrator(operator, browser)
+
+    tried = [sign_in.sign_in(browser, EMAIL, f"wrong battery {number}") for number in range(12)]
+    kinds = [one.kind for one in await asyncio.gather(*tried, return_exceptions=True) if isinstance(one, LockstepError)]
+
+    assert (kinds.count(Kind.UNAUTHORIZED), kinds.count(Kind.THROTTLED)) == (5, 7)
