@@ -97,3 +97,19 @@ async def test_an_auditor_may_look_and_not_change(centre: Centre, admin: Browser
     refused = await auditor.post("/apps/documo/properties/delete", {"confirmation": "documo"})
 
     assert refused.status == 403
+
+
+async def test_provision_on_demand_shows_a_dry_run_first_and_says_when_the_application_is_not_connected(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+    await import_anna(centre, tmp_path)
+    address, choice = "/apps/documo/provisioning/on-demand", {"principal": f"User:{guid('anna')}"}
+
+    nobody = await admin.post(address)
+    dry = await admin.post(address, choice)
+    wet = await admin.post(address, {**choice, "step": "provision"})
+
+    assert nobody.status == 400 and "No user or group is chosen" in nobody.text
+    assert "Nothing was written" in dry.text and "not assigned" in dry.text
+    assert wet.status == 400 and "has no credentials" in wet.text

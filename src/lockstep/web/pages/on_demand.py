@@ -1,0 +1,126 @@
+"""Provision on demand: choose people or groups, see what would be done to them, and then do it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from lockstep.actions import applications, assignment_pages, previews, provisioning
+from lockstep.actions.applications import ApplicationView
+from lockstep.actions.assignment_pages import Candidate
+from lockstep.actions.context import Context
+from lockstep.actions.rows.plans import PlanJson, plan_json
+from lockstep.actions.rows.provisioning import PushJson, push_json
+from lockstep.errors import Kind, LockstepError
+from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, View
+from lockstep.web.status_look import Look, result_look
+
+pages = Pages()
+MOST = 20  # at once: more belongs into a cycle
+_ON_THE_FORM = frozenset(
+    {Kind.INVALID, Kind.NOT_FOUND, Kind.CONFLICT, Kind.UNAUTHORIZED, Kind.UNREACHABLE, Kind.THROTTLED}
+)
+_SIGNS = {"create": "+", "update": "~", "disable": "o", "delete": "-", "link": "=", "refuse": "!"}
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRow:
+    """What would be done to one object."""
+
+    plan: PlanJson
+
+    @property
+    def sign(self) -> str:
+        return _SIGNS.get(self.plan["action"], ".")
+
+
+@dataclass(frozen=True, slots=True)
+class DoneRow:
+    """What was done to one object."""
+
+    result: PushJson
+
+    @property
+    def look(self) -> Look:
+        return result_look(self.result["status"])
+
+
+@pages.get("/apps/{app}/provisioning/on-demand")
+async def choose(context: Context, request: Request) -> View:
+    app = await applications.show_application(context, request.path_params["app"])
+    picked = [str(one) for one in request.query_params.getlist("principal")]
+    return await _page(context, app, picked, search=request.query_params.get("search", "").strip())
+
+
+@pages.post("/apps/{app}/provisioning/on-demand")
+async def provision(context: Context, request: Request) -> Answer:
+    """The first click is a dry run, the second sends."""
+    app = await applications.show_application(context, request.path_params["app"])
+    form = await request.form()
+    picked = list(dict.fromkeys(str(one) for one in form.getlist("principal")))
+    users, groups = _ids(picked, "User"), _ids(picked, "Group")
+    name = app.application.name
+    try:
+        if not picked or len(picked) > MOST:
+            detail = f"{len(picked)} are chosen; the most is {MOST}" if picked else "No user or group is chosen"
+            raise LockstepError(Kind.INVALID, detail, next_step="Choose some in the list")
+        if form.get("step") == "provision":
+            done = await provisioning.push(context, name, users=users, groups=groups)
+            names = {one.id: one.name for one in await assignment_pages.candidates_of(context, users, groups)}
+            rows = [DoneRow(push_json(name, names.get(one.source_id, one.source_id), one)) for one in done]
+            return await _page(context, app, picked, done=rows)
+        plans = await previews.preview(context, name, users=users, groups=groups)
+        return await _page(context, app, picked, planned=[PlannedRow(plan_json(plan)) for plan in plans])
+    except LockstepError as refused:
+        if refused.kind not in _ON_THE_FORM:
+            raise
+        return await _page(context, app, picked, refused=refused)
+
+
+async def _page(
+    context: Context,
+    app: ApplicationView,
+    picked: Sequence[str],
+    *,
+    search: str = "",
+    planned: Sequence[PlannedRow] = (),
+    done: Sequence[DoneRow] = (),
+    refused: LockstepError | None = None,
+) -> View:
+    name = app.application.name
+    place = AppPlace(name, app.application.display_name)
+    chosen = await assignment_pages.candidates_of(context, _ids(picked, "User"), _ids(picked, "Group"))
+    found: list[Candidate] = []
+    if not planned and not done:
+        keys = {one.key for one in chosen}
+        found = [one for one in await assignment_pages.find_candidates(context, name, search) if one.key not in keys]
+    action = f"{place.href}/provisioning/on-demand"
+    model = {
+        "app": app,
+        "search": search,
+        "picked": chosen,
+        "found": found,
+        "planned": planned,
+        "writes": sum(row.sign != "." and row.sign != "!" for row in planned),
+        "done": done,
+        "refused": refused,
+        "action": action,
+    }
+    named = chosen[0].detail if chosen and chosen[0].kind == "User" else "USER"
+    return View(
+        "on_demand/page.html",
+        "Provision on demand",
+        model,
+        app=place,
+        tab="Provisioning",
+        subtab="On demand",
+        lead="Provision people or groups now, ahead of all others. You see first what would be done.",
+        copy_as=CopyAs(command=f"lockstep push {name} {named}", api=f"/api/v1/apps/{name}/push"),
+        status=400 if refused else 200,
+    )
+
+
+def _ids(picked: Sequence[str], kind: str) -> list[str]:
+    return [one.partition(":")[2] for one in picked if one.partition(":")[0] == kind]
