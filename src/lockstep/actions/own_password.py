@@ -22,6 +22,7 @@ async def change_password(context: Context, secret: str, password: str, new_pass
     """
     caller = await caller_or_refusal(context, secret)
     passwords.check_password(new_password, caller.email)
+    passwords.refuse_if_busy()
     await admit(context, caller.email)
     own = caller.actor.administrator
     async with context.recording() as connection:

@@ -60,12 +60,17 @@ def _verified(digest: str | None, password: str) -> bool:
         return False
 
 
-async def _in_thread(work: Callable[..., Answer], *parameters: object) -> Answer:
-    global _waiting
+def refuse_if_busy() -> None:
+    """Raise LockstepError if too many passwords wait to be verified; asked before an attempt is counted as failed."""
     if _waiting >= _MOST_WAITING:
         raise LockstepError(
             Kind.THROTTLED, "Too many sign-ins at once", next_step="Try again in a few seconds", retryable=True
         )
+
+
+async def _in_thread(work: Callable[..., Answer], *parameters: object) -> Answer:
+    global _waiting
+    refuse_if_busy()
     _waiting += 1
     try:
         return await asyncio.get_running_loop().run_in_executor(_threads, work, *parameters)

@@ -58,6 +58,7 @@ async def sign_in(context: Context, email: str, password: str, code: str = "", *
     what, and after too many failures for this e-mail until a delay is over.
     """
     email, now = email.strip().lower(), context.now()
+    passwords.refuse_if_busy()
     await admit(context, email)
     async with context.recording() as connection:
         found = await administrators.find_administrator(connection, email)
@@ -118,6 +119,7 @@ async def step_up(context: Context, secret: str, password: str) -> SignedIn:
     caller = await caller_of_session(context, secret)
     if caller is None:
         raise session_ended()
+    passwords.refuse_if_busy()
     await admit(context, caller.email)
     async with context.recording() as connection:
         digest = await administrators.password_hash(connection, caller.actor.administrator)
