@@ -10,9 +10,10 @@ import pytest
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.database import Database
 from lockstep.postgres.pool import Connection, Pool, open_pool, transaction
-from lockstep.storage import journal, provisioning_log
+from lockstep.storage import journal, provisioning_log, unkept
 from lockstep.storage.batches import only_row
 from lockstep.storage.journal import JournalEntry
+from lockstep.storage.unkept import KeptAttribute
 
 JOB = "app.tenant.plans"
 MANY = 1_000
@@ -32,10 +33,14 @@ async def grow(pool: Pool, statement: str) -> None:
         await connection.execute(statement, {"job": JOB, "number": MANY})
 
 
-async def entries_read(connection: Connection, index: str) -> int:
-    """How many entries of *index* this transaction has read."""
+async def entries_read(connection: Connection, relation: str) -> int:
+    """How many entries of an index, or rows of a table by sequential scans, this transaction has read."""
     return int(
-        (await only_row(await connection.execute("select pg_stat_get_xact_tuples_returned(%s::regclass)", (index,))))[0]
+        (
+            await only_row(
+                await connection.execute("select pg_stat_get_xact_tuples_returned(%s::regclass)", (relation,))
+            )
+        )[0]
     )
 
 
@@ -71,3 +76,17 @@ async def test_last_skip_of_an_object_is_found_without_reading_the_log_of_its_jo
     async with transaction(pool) as connection:
         await provisioning_log.last_skip_reasons(connection, JOB, "User", [str(UUID(int=one)) for one in range(FEW)])
         assert await entries_read(connection, "provisioning_log_job") < MANY
+
+
+async def test_links_are_not_read_if_no_attribute_is_kept_again(pool: Pool) -> None:
+    await grow(
+        pool,
+        """insert into link (job, kind, source_id, target_id, state, display, desired_hash)
+        select %(job)s, 'User', gen_random_uuid(), gen_random_uuid()::text, 'live', '', gen_random_uuid()::text
+        from generate_series(1, %(number)s)""",
+    )
+
+    async with transaction(pool) as connection:
+        await connection.execute("analyze link")
+        await unkept.note_kept(connection, JOB, [KeptAttribute(ObjectKind.USER, "userName")])
+        assert await entries_read(connection, "link") == 0

@@ -43,11 +43,13 @@ async def note_kept(connection: Connection, job: str, kept: Sequence[KeptAttribu
             where unkept_attribute.job = %(job)s and unkept_attribute.kind = given.kind and unkept_attribute.path = given.path
             returning unkept_attribute.kind, answers
         )
-        select mark_dirty(%(job)s, kind, ids, 4::smallint, 'keptAgain') from (
-            select link.kind, array_agg(link.source_id) as ids from link
-            where link.job = %(job)s and link.state = 'live' and link.desired_hash = ''
-                and link.kind in (select kind from ended where answers > 1)
-            group by link.kind) as withheld""",
+        select mark_dirty(%(job)s, again.kind, ids, 4::smallint, 'keptAgain')
+        from (select distinct kind from ended where answers > 1) as again
+        cross join lateral (
+            select array_agg(source_id) as ids from link
+            where link.job = %(job)s and link.state = 'live' and link.desired_hash = '' and link.kind = again.kind
+        ) as withheld  -- read only if something has ended
+        where ids is not null""",
         {"job": job, "rows": as_rows(kept)},
     )
 
