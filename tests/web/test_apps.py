@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lockstep.actions import applications, assignments, sources
+from lockstep.actions import applications, assignments, roles, sources
 from lockstep.actions.permissions import Role
 from lockstep.errors import LockstepError
 from tests.support.admin_centre import Browser, Centre
@@ -113,3 +113,33 @@ async def test_provision_on_demand_shows_a_dry_run_first_and_says_when_the_appli
     assert nobody.status == 400 and "No user or group is chosen" in nobody.text
     assert "Nothing was written" in dry.text and "not assigned" in dry.text
     assert wet.status == 400 and "has no credentials" in wet.text
+
+
+async def test_app_roles_are_created_moved_disabled_and_removed(centre: Centre, admin: Browser) -> None:
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+    before = [role.value for role in await roles.list_roles(centre.hub.context, "documo")]
+
+    await admin.post("/apps/documo/app-roles/add", {"displayName": "Reader", "value": "reader"})
+    twice = await admin.post("/apps/documo/app-roles/add", {"displayName": "Again", "value": "reader"})
+    await admin.post("/apps/documo/app-roles/move", {"role": "reader", "position": "1"})
+    await admin.post("/apps/documo/app-roles/enable", {"role": "reader", "enabled": "no"})
+    first = (await roles.list_roles(centre.hub.context, "documo"))[0]
+    page = await admin.get("/apps/documo/app-roles")
+    await admin.post("/apps/documo/app-roles/remove", {"role": "reader"})
+
+    assert page.status == 200 and "Reader reader Disabled" in page.text
+    assert twice.status == 400 and "already exists" in twice.text and 'value="Again"' in twice.html
+    assert (first.value, first.is_enabled) == ("reader", False)
+    assert [role.value for role in await roles.list_roles(centre.hub.context, "documo")] == before
+
+
+async def test_a_manifest_that_is_no_json_is_refused_at_its_place_and_kept_for_correction(admin: Browser) -> None:
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+
+    refused = await admin.post("/apps/documo/app-roles/manifest", {"manifest": '{"appRoles": [}'})
+    download = await admin.get("/apps/documo/app-roles/manifest?download=1")
+    saved = await admin.post("/apps/documo/app-roles/manifest", {"manifest": download.html})
+
+    assert refused.status == 400 and "line 1, column" in refused.text and "appRoles&#34;: [}" in refused.html
+    assert "attachment" in download.headers["Content-Disposition"]
+    assert saved.location == "/apps/documo/app-roles"
