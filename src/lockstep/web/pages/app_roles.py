@@ -134,7 +134,7 @@ async def _manifest(context: Context, name: str, text: str, *, refused: Lockstep
         tab=TAB,
         parents=[Crumb(TAB, f"{place.href}/app-roles")],
         lead="The appRoles of Entra's application manifest. Saving replaces the whole list.",
-        copy_as=CopyAs(command=f"lockstep apps roles export {name}"),
+        copy_as=CopyAs(command=f"lockstep apps roles manifest {name}"),
         status=400 if refused else 200,
     )
 
