@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
+from contextlib import closing
 
 import pytest
 
 from lockstep.serving.bodies import Receive, Scope, Send
 from lockstep.serving.limits import LEAST_CONNECTIONS, RESERVED_FILES, ServingLimits
+from lockstep.serving.server import listen
 from tests.serving.serving_support import PATIENCE, Echo, Served, get, post, server, statuses, until
 
 QUICK = 0.05
@@ -161,3 +164,9 @@ async def _read_all(served: Served, sent: bytes) -> list[int]:
         except ConnectionResetError:
             pass
         return statuses(found)
+
+
+async def test_a_response_in_several_parts_is_not_delayed() -> None:
+    """asyncio sets TCP_NODELAY on connections of a listener only if its protocol is named."""
+    with closing(listen("127.0.0.1", 0, next_step="")) as listener:
+        assert listener.proto == socket.IPPROTO_TCP

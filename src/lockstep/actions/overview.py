@@ -10,7 +10,7 @@ from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.health import HealthFinding, failing_sources
 from lockstep.actions.permissions import Permission
-from lockstep.actions.status import JobStatus, status_of
+from lockstep.actions.status import JobStatus, statuses_of
 from lockstep.actions.status_labels import StatusLabel, label_of
 from lockstep.storage import administrators, jobs, provisioning_log, tenant
 from lockstep.storage.provisioning_log import LogFilter, LogRow
@@ -47,7 +47,6 @@ class AppOverview:
 class Overview:
     """*sources* are those that could not be read. *recent* are the newest changes, newest first."""
 
-    organisation: str
     apps: Sequence[AppOverview]
     sources: Sequence[HealthFinding]
     recent: Sequence[LogRow]
@@ -55,6 +54,13 @@ class Overview:
     @property
     def urgent(self) -> list[AppOverview]:
         return [app for app in self.apps if app.needs_attention]
+
+
+@needs(Permission.DIRECTORY_READ)
+async def organisation_name(context: Context) -> str:
+    """The organisation's name; "" until somebody sets one."""
+    async with context.reading() as connection:
+        return (await tenant.read_tenant(connection)).name
 
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
@@ -66,13 +72,11 @@ async def list_overview(context: Context) -> list[AppOverview]:
         ]
         failures = await provisioning_log.count_failures(connection, [row.id for row in rows], since=_DAY)
         owners = await administrators.owners_of(connection, [row.app for row in rows])
-        found = []
-        for row in rows:
-            status = await status_of(connection, row)
-            found.append(
-                AppOverview(row.app, status, label_of(status), failures.get(row.id, 0), owners.get(row.app, ()))
-            )
-    return found
+        statuses = await statuses_of(connection, rows)
+    return [
+        AppOverview(row.app, status, label_of(status), failures.get(row.id, 0), owners.get(row.app, ()))
+        for row, status in zip(rows, statuses, strict=True)
+    ]
 
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
@@ -83,5 +87,4 @@ async def overview(context: Context, *, recent: int = 8) -> Overview:
         newest = await provisioning_log.read_log(connection, LogFilter(), limit=recent * 4)
         visible = {app.id for app in apps}
         shown = [row for row in newest if row.app in visible and row.status != "skipped"][:recent]
-        name = (await tenant.read_tenant(connection)).name
-    return Overview(name, apps, await failing_sources(context), shown)
+    return Overview(apps, await failing_sources(context), shown)

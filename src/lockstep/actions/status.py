@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ from lockstep.actions.jobs import job_row
 from lockstep.actions.permissions import Permission
 from lockstep.engine.decisions.headline import Facts, Headline, headline
 from lockstep.engine.decisions.kept import ENOUGH
-from lockstep.postgres.pool import Connection
+from lockstep.postgres.pool import Connection, pipeline
 from lockstep.storage import credentials, cycles, dirty, jobs, links, operations, target_state, unverified
 from lockstep.storage.cycles import Cycle as Cycle
 from lockstep.storage.dirty import Backlog
@@ -88,7 +89,7 @@ async def list_status(context: Context) -> list[JobStatus]:
     async with context.reading() as connection:
         rows = await jobs.read_jobs(connection)
         visible = [row for row in rows if context.actor.may(Permission.APPLICATIONS_READ, row.app)]
-        return [await status_of(connection, row) for row in visible]
+        return await statuses_of(connection, visible)
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
@@ -97,6 +98,14 @@ async def list_cycles(context: Context, app: str, *, limit: int = 20) -> list[Cy
     async with context.reading() as connection:
         row = await job_row(connection, app)
         return await cycles.latest_cycles(connection, row.id, limit=limit)
+
+
+async def statuses_of(connection: Connection, rows: Sequence[JobRow]) -> list[JobStatus]:
+    """The status of each of *rows*. Their statements travel together: as many round trips as for one job."""
+    if len(rows) < 2:
+        return [await status_of(connection, row) for row in rows]
+    async with pipeline(connection):
+        return await asyncio.gather(*(status_of(connection, row) for row in rows))
 
 
 async def status_of(connection: Connection, row: JobRow) -> JobStatus:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from starlette.routing import compile_path
 
 from lockstep.web.page import AppPlace, Crumb, View
 
@@ -83,6 +85,7 @@ class Frames:
 
     def __init__(self, paths: Collection[str]) -> None:
         self._paths = frozenset(paths)
+        self._patterns = [compile_path(path)[0] for path in self._paths]
         self._sections = tuple(one for one in SECTIONS if one.href in self._paths)
 
     def has(self, path: str) -> bool:
@@ -97,7 +100,13 @@ class Frames:
                 Crumb(label, href) for label, href in TABS_OF_SECTION.get(view.section, ()) if href in self._paths
             )
         current = view.subtab if view.app is not None else view.subtab or view.heading
-        return Frame(_title(view), self._sections, _crumbs(view), app_tabs, tabs if len(tabs) > 1 else (), current)
+        crumbs = [one if self.leads(one.href) else replace(one, href="") for one in _crumbs(view)]
+        return Frame(_title(view), self._sections, crumbs, app_tabs, tabs if len(tabs) > 1 else (), current)
+
+    def leads(self, href: str) -> bool:
+        """Whether there is a page at *href*."""
+        path = href.partition("?")[0]
+        return any(pattern.fullmatch(path) for pattern in self._patterns)
 
     def _app_tabs(self, app: AppPlace, tabs: Sequence[tuple[str, str]]) -> tuple[Crumb, ...]:
         return tuple(Crumb(label, app.href + tail) for label, tail in tabs if f"/apps/{{app}}{tail}" in self._paths)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from lockstep.actions import status
+from lockstep.actions import overview
 from lockstep.actions.context import Actor, Context
-from lockstep.errors import LockstepError
-from lockstep.web.status_look import Look, look_of
+from lockstep.web.status_look import Look, look_of_label
 from lockstep.wording import counted
 
 FRESH_SECONDS = 3.0
 _MOST_KEPT = 200
+_URGENCY = ("neutral", "ok", "info", "warn", "quarantine", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +47,11 @@ def _rights(actor: Actor) -> tuple[object, ...]:
 
 
 async def _read(context: Context) -> Header:
-    try:
-        found = await status.list_status(context)
-    except LockstepError:  # somebody without the right to see any application
-        return Header("", Look("No access", "neutral", "circle"), 0)
-    bad = [one for one in found if one.headline.exit_code and one.code not in ("NotConfigured", "NotRun", "Paused")]
-    looks = [look_of(one) for one in bad]
-    if not bad:
-        return Header("", Look("Healthy", "ok", "check-circle"), 0)
-    worst = max(
-        looks,
-        key=lambda look: (
-            ("warn", "quarantine", "error").index(look.tone) if look.tone in ("warn", "quarantine", "error") else -1
-        ),
-    )
-    return Header(
-        "",
-        Look(
-            f"{counted(len(bad), 'application')} {'needs' if len(bad) == 1 else 'need'} attention",
-            worst.tone,
-            worst.icon,
-        ),
-        len(bad),
-    )
+    tenant = await overview.organisation_name(context)
+    urgent = [app for app in await overview.list_overview(context) if app.needs_attention]
+    if not urgent:
+        return Header(tenant, Look("Healthy", "ok", "check-circle"), 0)
+    worst = max((look_of_label(app.label) for app in urgent), key=lambda look: _URGENCY.index(look.tone))
+    need = "needs" if len(urgent) == 1 else "need"
+    words = f"{counted(len(urgent), 'application')} {need} attention"
+    return Header(tenant, Look(words, worst.tone, worst.icon), len(urgent))

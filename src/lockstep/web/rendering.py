@@ -45,7 +45,14 @@ class Renderer:
         self._site = site
         self._environment = new_environment(
             "lockstep.web",
-            {"asset": assets.url, "product": PRODUCT, "version": __version__, "site": site, "has_page": frames.has},
+            {
+                "asset": assets.url,
+                "product": PRODUCT,
+                "version": __version__,
+                "site": site,
+                "has_page": frames.has,
+                "leads": frames.leads,
+            },
         )
 
     def respond(self, request: Request, answer: Answer) -> Response:

@@ -33,6 +33,7 @@ _LOOKS = {
 
 
 def look_of(status: JobStatus) -> Look:
+    """The look of an application's status."""
     return look_of_label(label_of(status))
 
 

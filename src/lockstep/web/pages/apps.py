@@ -11,7 +11,7 @@ from lockstep.actions import overview as actions
 from lockstep.actions.context import Context
 from lockstep.actions.overview import AppOverview
 from lockstep.web.page import Chip, CopyAs, Pages, View, address
-from lockstep.web.status_look import Look, look_of_label
+from lockstep.web.status_look import Look, look_of
 
 pages = Pages()
 
@@ -62,7 +62,7 @@ async def list_applications(context: Context, request: Request) -> View:
 
 
 def row_of(app: AppOverview) -> AppRow:
-    return AppRow(app, look_of_label(app.label), f"/apps/{app.status.app}")
+    return AppRow(app, look_of(app.status), f"/apps/{app.status.app}")
 
 
 def _chips(found: Sequence[AppOverview], wanted: str, search: str) -> list[Chip]:
