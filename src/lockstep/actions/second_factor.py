@@ -34,6 +34,15 @@ class NewSecondFactor:
 
 
 @open_to_all
+async def has_second_factor(context: Context, secret: str) -> bool:
+    """Whether the administrator with this session signs in with a code, too."""
+    caller = await caller_or_refusal(context, secret)
+    async with context.recording() as connection:
+        found = await administrators.read_administrator(connection, caller.actor.administrator)
+    return found is not None and found.has_second_factor
+
+
+@open_to_all
 async def begin_second_factor(context: Context, secret: str) -> NewSecondFactor:
     """Make a seed for the administrator with this session. It counts once a code of it was entered.
 

@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from lockstep.actions import sign_in as actions
 from lockstep.actions.context import Context
+from lockstep.actions.totp import SecondFactorRequired
 from lockstep.errors import Kind, LockstepError
 from lockstep.kit.page_errors import STATUSES
 from lockstep.web.callers import (
@@ -103,7 +104,8 @@ def _asked_again(refused: LockstepError, page: View) -> View:
 
 
 def _sign_in_page(next_page: str, *, email: str = "", refused: LockstepError | None = None) -> View:
-    model = {"next": safe_next(next_page), "email": email, "refused": refused}
+    wants_code = isinstance(refused, SecondFactorRequired)
+    model = {"next": safe_next(next_page), "email": email, "refused": refused, "wants_code": wants_code}
     return View("access/sign_in.html", "Sign in", model, status=_status(refused))
 
 

@@ -1,0 +1,103 @@
+"""Settings: one's own sessions, password and second factor."""
+
+from __future__ import annotations
+
+import segno
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+
+from lockstep.actions import own_password, second_factor, sessions
+from lockstep.actions.context import Context
+from lockstep.errors import Kind, LockstepError
+from lockstep.web.callers import caller_in, session_secret, set_session
+from lockstep.web.page import Answer, Crumb, Pages, Redirect, View
+
+pages = Pages()
+HERE = "/settings/sessions"
+_ON_THE_FORM = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.UNAUTHORIZED, Kind.THROTTLED})
+
+
+@pages.get(HERE)
+async def show_sessions(context: Context, request: Request) -> View:
+    return await _page(context, request)
+
+
+@pages.post(f"{HERE}/end")
+async def end_session(context: Context, request: Request) -> Answer:
+    form = await request.form()
+    await sessions.end_session(context, session_secret(request), str(form.get("session", "")))
+    return Redirect(HERE, notice="The session was ended")
+
+
+@pages.post(f"{HERE}/password")
+async def change_password(context: Context, request: Request) -> Answer:
+    form = await request.form()
+    try:
+        signed_in = await own_password.change_password(
+            context, session_secret(request), str(form.get("password", "")), str(form.get("new_password", ""))
+        )
+    except LockstepError as refused:
+        if refused.kind not in _ON_THE_FORM:
+            raise
+        return await _page(context, request, refused=refused)
+    response = RedirectResponse(HERE, status_code=303)
+    set_session(response, request, signed_in)
+    return response
+
+
+@pages.post(f"{HERE}/second-factor")
+async def begin(context: Context, request: Request) -> Answer:
+    """Show the QR code. It counts once a first code was entered."""
+    try:
+        made = await second_factor.begin_second_factor(context, session_secret(request))
+    except LockstepError as refused:
+        if refused.kind not in _ON_THE_FORM:
+            raise
+        return await _page(context, request, refused=refused)
+    model = {"seed": made.seed, "picture": _picture(made.uri), "here": HERE, "refused": None}
+    return View(
+        "settings/second_factor.html", "Second factor", model, section="Settings", parents=[Crumb("Sessions", HERE)]
+    )
+
+
+@pages.post(f"{HERE}/second-factor/confirm")
+async def confirm(context: Context, request: Request) -> Answer:
+    form = await request.form()
+    try:
+        codes = await second_factor.confirm_second_factor(context, session_secret(request), str(form.get("code", "")))
+    except LockstepError as refused:
+        if refused.kind not in _ON_THE_FORM:
+            raise
+        return await _page(context, request, refused=refused)
+    return View(
+        "settings/recovery_codes.html",
+        "Recovery codes",
+        {"codes": codes, "back": HERE},
+        section="Settings",
+        parents=[Crumb("Sessions", HERE)],
+    )
+
+
+@pages.post(f"{HERE}/second-factor/remove")
+async def remove(context: Context, request: Request) -> Answer:
+    await second_factor.remove_second_factor(context, session_secret(request))
+    return Redirect(HERE, notice="Signing in needs the password alone")
+
+
+async def _page(context: Context, request: Request, *, refused: LockstepError | None = None) -> View:
+    caller = caller_in(request)
+    model = {
+        "sessions": await sessions.list_sessions(context, session_secret(request)),
+        "current": caller.session,
+        "email": caller.email,
+        "has_second_factor": await second_factor.has_second_factor(context, session_secret(request)),
+        "refused": refused,
+        "here": HERE,
+    }
+    return View("settings/sessions.html", "Sessions", model, section="Settings", status=400 if refused else 200)
+
+
+def _picture(uri: str) -> str:
+    """The QR code as the path of an SVG, one unit for each module. Nothing inline needs a style."""
+    code = segno.make(uri, error="m")
+    return code.svg_inline(scale=4, border=2, dark="#000", light="#fff", omitsize=False, svgclass="qr", lineclass=None)

@@ -1,0 +1,99 @@
+"""Settings of the installation: what it is, how it does, and which private networks it may reach."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lockstep import __version__
+from lockstep.actions import configuration_export, health, outbound, overview
+from lockstep.actions.context import Context
+from lockstep.actions.health import HealthFinding, Level
+from lockstep.errors import Kind, LockstepError
+from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View
+from lockstep.web.status_look import Look
+
+pages = Pages()
+_LOOKS = {
+    Level.OK: Look("In order", "ok", "check-circle"),
+    Level.WARN: Look("Warning", "warn", "warning"),
+    Level.FAIL: Look("Error", "error", "error"),
+}
+_ON_THE_FORM = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.NOT_FOUND})
+OUTBOUND = "/settings/outbound"
+
+
+@pages.get("/settings")
+async def show_general(context: Context, request: Request) -> View:
+    findings = await health.examine(context)
+    model = {
+        "organisation": await overview.organisation_name(context),
+        "version": __version__,
+        "findings": [(one, look_of_finding(one)) for one in findings],
+    }
+    return View(
+        "settings/general.html",
+        "Settings",
+        model,
+        section="Settings",
+        subtab="General",
+        copy_as=CopyAs(command="lockstep doctor", api="/api/v1/health"),
+    )
+
+
+@pages.get("/settings/configuration.yaml")
+async def download_configuration(context: Context, _: Request) -> Response:
+    """Everything as one file, without secrets. `lockstep apply` reads it."""
+    text = await configuration_export.export_everything(context)
+    headers = {"Content-Disposition": 'attachment; filename="lockstep.yaml"'}
+    return Response(text, media_type="application/yaml", headers=headers)
+
+
+@pages.get(OUTBOUND)
+async def list_places(context: Context, request: Request) -> View:
+    return await _outbound(context)
+
+
+@pages.post(OUTBOUND)
+async def add_place(context: Context, request: Request) -> Answer:
+    form = await request.form()
+    entry, reason = str(form.get("entry", "")).strip(), str(form.get("reason", "")).strip()
+    try:
+        added, is_new = await outbound.add_place(context, entry, reason=reason)
+    except LockstepError as refused:
+        if refused.kind not in _ON_THE_FORM:
+            raise
+        return await _outbound(context, refused=refused, entry=entry, reason=reason)
+    return Redirect(OUTBOUND, notice=f"{added} may be reached" if is_new else f"{added} was in the list already")
+
+
+@pages.post(f"{OUTBOUND}/remove")
+async def remove_place(context: Context, request: Request) -> Answer:
+    form = await request.form()
+    gone = await outbound.remove_place(context, str(form.get("entry", "")))
+    return Redirect(OUTBOUND, notice=f"{gone} can no longer be reached")
+
+
+def look_of_finding(finding: HealthFinding) -> Look:
+    return _LOOKS[finding.level]
+
+
+async def _outbound(
+    context: Context, *, refused: LockstepError | None = None, entry: str = "", reason: str = ""
+) -> View:
+    model = {
+        "places": await outbound.list_places(context),
+        "refused": refused,
+        "entry": entry,
+        "reason": reason,
+        "here": OUTBOUND,
+    }
+    return View(
+        "settings/outbound.html",
+        "Private networks",
+        model,
+        section="Settings",
+        lead="Applications on the public internet can always be reached. Addresses inside your network only if they are listed here.",
+        copy_as=CopyAs(command="lockstep outbound list", api="/api/v1/outbound"),
+        status=400 if refused else 200,
+    )

@@ -1,0 +1,83 @@
+"""Settings: access tokens, for people and for services."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from starlette.requests import Request
+
+from lockstep.actions import access_tokens as actions
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import MEANINGS, SCOPES, Permission
+from lockstep.errors import Kind, LockstepError
+from lockstep.web.callers import caller_in
+from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View
+
+pages = Pages()
+HERE = "/settings/tokens"
+LENGTHS = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year")]
+_ON_THE_FORM = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.NOT_FOUND})
+
+
+@pages.get(HERE)
+async def list_tokens(context: Context, request: Request) -> View:
+    return await _list(context, request)
+
+
+@pages.post(HERE)
+async def create(context: Context, request: Request) -> Answer:
+    form = await request.form()
+    name, days = str(form.get("name", "")).strip(), str(form.get("days", "90"))
+    scopes = [str(one) for one in form.getlist("scope")]
+    length = timedelta(days=int(days)) if days in dict(LENGTHS) else timedelta(days=90)
+    is_service = form.get("kind") == "service"
+    try:
+        make = actions.create_service_token if is_service else actions.create_personal_token
+        made = await make(context, name, scopes, expires_in=length)
+    except LockstepError as refused:
+        if refused.kind not in _ON_THE_FORM:
+            raise
+        return await _list(context, request, refused=refused, name=name, chosen=scopes)
+    return View(
+        "settings/token.html",
+        "New access token",
+        {"token": made, "back": HERE},
+        section="Settings",
+        parents=[Crumb("Access tokens", HERE)],
+    )
+
+
+@pages.post(f"{HERE}/{{token}}/revoke")
+async def revoke(context: Context, request: Request) -> Answer:
+    gone = await actions.revoke_token(context, request.path_params["token"])
+    return Redirect(HERE, notice=f"The token {gone.name} no longer works")
+
+
+async def _list(
+    context: Context,
+    request: Request,
+    *,
+    refused: LockstepError | None = None,
+    name: str = "",
+    chosen: list[str] | None = None,
+) -> View:
+    actor = caller_in(request).actor
+    able = [one for one in Permission if one in SCOPES and one in (actor.permissions | actor.own_permissions)]
+    model = {
+        "tokens": await actions.list_tokens(context),
+        "scopes": [(one.value, MEANINGS[one]) for one in able],
+        "chosen": frozenset(chosen or ()),
+        "lengths": LENGTHS,
+        "may_make_services": Permission.SERVICE_TOKENS_WRITE in actor.permissions,
+        "refused": refused,
+        "name": name,
+        "here": HERE,
+    }
+    return View(
+        "settings/tokens.html",
+        "Access tokens",
+        model,
+        section="Settings",
+        copy_as=CopyAs(command="lockstep token list", api="/api/v1/tokens"),
+        status=400 if refused else 200,
+    )
