@@ -38,6 +38,7 @@ def new_environment(package: str, extra: Mapping[str, Any]) -> Environment:
         "at": at,
         "duration": duration,
         "initials": initials,
+        "sentence": sentence,
         "json": pretty_json,
     }
     return environment
@@ -90,6 +91,11 @@ def initials(name: str) -> str:
     """Up to two letters for an avatar: "Anna Lindqvist" -> "AL"."""
     words = [word for word in name.replace("@", " ").replace(".", " ").split() if word[0].isalnum()]
     return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
+def sentence(text: str) -> str:
+    """*text* with a capital first letter; names within it stay as they are, unlike with Jinja's `capitalize`."""
+    return text[:1].upper() + text[1:]
 
 
 def pretty_json(value: object) -> str:
