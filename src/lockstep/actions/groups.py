@@ -36,11 +36,16 @@ class GroupView:
 
 @needs(Permission.DIRECTORY_READ)
 async def list_groups(
-    context: Context, *, search: str = "", is_deleted: bool | None = False, limit: int = 1000
+    context: Context,
+    *,
+    search: str = "",
+    is_deleted: bool | None = False,
+    limit: int = 1000,
+    after: tuple[str, str] = ("", ""),
 ) -> list[tuple[GroupRow, int]]:
-    """Groups by name, each with the number of its direct members."""
+    """Groups by name, each with the number of its direct members. *after*: name and id of the last one of the page before."""
     async with context.reading() as connection:
-        return await groups.list_groups(connection, search=search, is_deleted=is_deleted, limit=limit)
+        return await groups.list_groups(connection, search=search, is_deleted=is_deleted, limit=limit, after=after)
 
 
 @needs(Permission.DIRECTORY_READ)

@@ -42,12 +42,22 @@ class Orphan:
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
-async def list_links(context: Context, app: str, *, user: str = "", state: str = "", limit: int = 100) -> list[LinkRow]:
-    """Links by name, people first; *user* limits them to one person's."""
+async def list_links(
+    context: Context,
+    app: str,
+    *,
+    user: str = "",
+    state: str = "",
+    limit: int = 100,
+    after: tuple[str, str, str] = ("", "", ""),
+) -> list[LinkRow]:
+    """Links by name, people first; *user* limits them to one person's. *after*: kind, name and id of the last one of the page before."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
         source_id = (await find_anybody(connection, user)).id if user else ""
-        return await link_list.list_links(connection, row.id, source_id=source_id, state=state, limit=limit)
+        return await link_list.list_links(
+            connection, row.id, source_id=source_id, state=state, limit=limit, after=after
+        )
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")

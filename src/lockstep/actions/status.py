@@ -15,6 +15,7 @@ from lockstep.actions.jobs import job_row
 from lockstep.actions.permissions import Permission
 from lockstep.engine.decisions.headline import Facts, Headline, headline
 from lockstep.engine.decisions.kept import ENOUGH
+from lockstep.errors import not_found
 from lockstep.postgres.pool import Connection, pipeline
 from lockstep.storage import credentials, cycles, dirty, jobs, links, operations, target_state, unverified
 from lockstep.storage.cycles import Cycle as Cycle
@@ -93,11 +94,24 @@ async def list_status(context: Context) -> list[JobStatus]:
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
-async def list_cycles(context: Context, app: str, *, limit: int = 20) -> list[Cycle]:
-    """The newest cycles, newest first."""
+async def list_cycles(context: Context, app: str, *, limit: int = 20, below: int = 0) -> list[Cycle]:
+    """The newest cycles, newest first; those before the cycle *below*, if it is given."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
-        return await cycles.latest_cycles(connection, row.id, limit=limit)
+        return await cycles.latest_cycles(connection, row.id, limit=limit, below=below)
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def show_cycle(context: Context, app: str, number: int) -> Cycle:
+    """One cycle of the application. Raises LockstepError if there is none with this number."""
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        found = await cycles.read_cycle(connection, number)
+    if found is None or found.job != row.id:
+        raise not_found(
+            f"{row.app_display_name} has no cycle {number}", next_step=f"See: lockstep cycles {row.app_name}"
+        )
+    return found
 
 
 async def statuses_of(connection: Connection, rows: Sequence[JobRow]) -> list[JobStatus]:

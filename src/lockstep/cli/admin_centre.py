@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from lockstep.actions.live import live_hub
+from lockstep.api.app import api_routes
 from lockstep.cli.monitoring import RequestTimes, metrics_of
 from lockstep.serving.health import health_routes
 from lockstep.serving.limits import ServingLimits
@@ -30,7 +31,8 @@ async def serving_admin_centre(
     metrics = await metrics_of(house, times, whole=True)
     health = health_routes(house.pool, metrics, house.server.is_reachable)
     async with live_hub(house.pool) as hub:
-        app = admin_app(house.context, site=Site(environment=environment), hub=hub, others=health)
+        others = [*health, *api_routes(house.context, hub=hub)]
+        app = admin_app(house.context, site=Site(environment=environment), hub=hub, others=others)
         limits = replace(LIMITS, trusted_proxies=house.settings.trusted_proxies)
         async with serving_http(app, listener, limits=limits):
             try:

@@ -55,10 +55,13 @@ async def read_cycle(connection: Connection, cycle: int) -> Cycle | None:
     return await _read(connection, "where id = %s", (cycle,))
 
 
-async def latest_cycles(connection: Connection, job: str, *, limit: int = 10) -> list[Cycle]:
-    """The newest cycles of *job*, newest first."""
+async def latest_cycles(connection: Connection, job: str, *, limit: int = 10, below: int = 0) -> list[Cycle]:
+    """The newest cycles of *job*, newest first; those before the cycle *below*, if it is given."""
     async with connection.cursor(row_factory=class_row(Cycle)) as cursor:
-        await cursor.execute(_SELECT + "where job = %s order by id desc limit %s", (job, limit))
+        await cursor.execute(
+            _SELECT + "where job = %(job)s and (%(below)s = 0 or id < %(below)s) order by id desc limit %(limit)s",
+            {"job": job, "below": below, "limit": limit},
+        )
         return await cursor.fetchall()
 
 

@@ -114,15 +114,21 @@ async def remove_groups(connection: Connection, ids: Sequence[str]) -> None:
 
 
 async def list_groups(
-    connection: Connection, *, search: str = "", is_deleted: bool | None = False, limit: int = 1000
+    connection: Connection,
+    *,
+    search: str = "",
+    is_deleted: bool | None = False,
+    limit: int = 1000,
+    after: tuple[str, str] = ("", ""),
 ) -> list[tuple[GroupRow, int]]:
-    """Groups by display name, each with the number of its direct members."""
+    """Groups by display name, each with the number of its direct members. *after*: name and id of the last one of the page before."""
     cursor = await connection.execute(
         f"""select {_COLUMNS}, (select count(*) from member where group_id = grp.id) from grp
         where (%(search)s = '' or strpos(lower(display_name), lower(%(search)s)) > 0)
             and (%(is_deleted)s::boolean is null or (deleted_at is not null) = %(is_deleted)s)
-        order by lower(display_name), id limit %(limit)s""",
-        {"search": search, "is_deleted": is_deleted, "limit": limit},
+            and (%(name)s = '' or (lower(display_name), id::text) > (lower(%(name)s), %(id)s))
+        order by lower(display_name), id::text limit %(limit)s""",
+        {"search": search, "is_deleted": is_deleted, "limit": limit, "name": after[0], "id": after[1]},
     )
     return [(GroupRow(*row[:-1]), row[-1]) for row in await cursor.fetchall()]
 

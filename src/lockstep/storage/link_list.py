@@ -29,16 +29,28 @@ class LinkRow:
 
 
 async def list_links(
-    connection: Connection, job: str, *, source_id: str = "", state: str = "", limit: int = 100
+    connection: Connection,
+    job: str,
+    *,
+    source_id: str = "",
+    state: str = "",
+    limit: int = 100,
+    after: tuple[str, str, str] = ("", "", ""),
 ) -> list[LinkRow]:
-    """Links by name, optionally only those of *source_id* or in *state*."""
+    """Links by name, people first, optionally only those of *source_id* or in *state*.
+
+    *after*: kind, name and source id of the last one of the page before.
+    """
     async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:
         await cursor.execute(
             """select kind, source_id::text, target_id, state, display, cause, updated_at, review_at from link
             where job = %(job)s and (%(source)s = '' or source_id::text = %(source)s)
                 and (%(state)s = '' or state = %(state)s)
-            order by kind desc, lower(display), source_id limit %(limit)s""",
-            {"job": job, "source": source_id, "state": state, "limit": limit},
+                and (%(kind)s = '' or kind < %(kind)s
+                    or kind = %(kind)s and (lower(display), source_id::text) > (lower(%(name)s), %(id)s))
+            order by kind desc, lower(display), source_id::text limit %(limit)s""",
+            {"job": job, "source": source_id, "state": state, "limit": limit}
+            | dict(zip(("kind", "name", "id"), after, strict=True)),
         )
         return await cursor.fetchall()
 

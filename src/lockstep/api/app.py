@@ -1,0 +1,71 @@
+"""The API as an ASGI application: `/api/v1`, its description and documentation, and the pages of the problem types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import HTTPException
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import BaseRoute, Mount, Route
+
+from lockstep import __version__
+from lockstep.actions.live import LiveHub
+from lockstep.api import documents, events
+from lockstep.api.door import Contexts, Desk, begin, failed, finished
+from lockstep.api.problems import refused
+from lockstep.api.routes import administration, applications, configuration, directory, provisioning, records
+from lockstep.api.shapes import PROBLEMS
+from lockstep.errors import not_found
+
+ROOT = "/api/v1"
+_ROUTERS = (
+    applications.router, configuration.router, provisioning.router, directory.router, records.router,
+    administration.router, events.router,
+)  # fmt: skip
+
+
+def api_app(contexts: Contexts, *, hub: LiveHub | None = None) -> FastAPI:
+    """The application to be mounted at `/api/v1`. *contexts* makes the context of an actor; *hub* feeds the events."""
+    app = FastAPI(
+        title="Lockstep",
+        version=__version__,
+        description=documents.INTRODUCTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        servers=[{"url": ROOT}],
+        separate_input_output_schemas=False,
+        redirect_slashes=False,
+    )
+    app.state.desk = Desk(contexts)
+    app.state.hub = hub or LiveHub()
+    for router in _ROUTERS:
+        app.include_router(router, responses=PROBLEMS)
+    app.add_exception_handler(StarletteHTTPException, _no_route)
+    documents.describe(app)
+    return app
+
+
+def api_routes(contexts: Contexts, *, hub: LiveHub | None = None) -> Sequence[BaseRoute]:
+    """Everything that a server adds to its routes: the API, `/api/openapi.json`, `/api/docs` and `/problems/{slug}`."""
+    app = api_app(contexts, hub=hub)
+    return (
+        Mount(ROOT, app),
+        Route("/api/openapi.json", documents.openapi_of(app)),
+        Route("/api/docs", documents.page_of(app)),
+        Route("/problems", documents.problem_list),
+        Route("/problems/{slug}", documents.problem_page),
+    )
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    """An unknown address, or a method that an address does not take."""
+    begin(request)
+    status = error.status_code if isinstance(error, HTTPException | StarletteHTTPException) else 404
+    if status == 405:
+        wrong = refused("method-not-allowed", f"{request.url.path} does not take {request.method}")
+        wrong.headers.update(getattr(error, "headers", None) or {})
+        return finished(request, failed(request, wrong))
+    unknown = not_found(f"There is nothing at {request.url.path}", next_step="See the addresses in /api/docs")
+    return finished(request, failed(request, unknown))

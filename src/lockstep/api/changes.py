@@ -1,0 +1,65 @@
+"""Changes that concern people: what they would cause is shown first (`?dryRun=true`), and done only with consent where it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Depends, Query
+from typing_extensions import TypedDict
+
+from lockstep.actions.consequences import Consequences, consented, foresee
+from lockstep.actions.context import Context
+from lockstep.actions.rows.plans import EffectJson, effects_json
+from lockstep.api.problems import ApiError
+from lockstep.errors import Kind
+
+Answer = TypeVar("Answer")
+
+
+class Changed(TypedDict, Generic[Answer]):
+    """The result of a change and its effects on people. With *dryRun* nothing was changed and there is no *result*."""
+
+    dryRun: bool
+    effects: list[EffectJson]
+    result: Answer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    confirm: bool
+    dry_run: bool
+
+
+def _given(
+    confirm: Annotated[
+        bool, Query(description="Go ahead although people lose accounts, gain privileges or are renamed")
+    ] = False,
+    dryRun: Annotated[bool, Query(description="Only show the effects; change nothing")] = False,
+) -> Consent:
+    return Consent(confirm, dryRun)
+
+
+Consenting = Annotated[Consent, Depends(_given)]
+
+
+async def changed(
+    context: Context, consent: Consent, work: Callable[[Context], Awaitable[Answer]], *, named: int = 0
+) -> Changed[Answer]:
+    """Do *work*. Raises ApiError with the effects if it needs consent that was not given. *named*: people the request names itself."""
+    if consent.dry_run:
+        return {"dryRun": True, "effects": effects_json(await foresee(context, work)), "result": None}
+
+    def agree(found: Sequence[Consequences]) -> None:
+        if not consent.confirm:
+            raise ApiError(
+                Kind.CONFLICT,
+                "People would lose accounts, gain privileges or be renamed; nothing was changed",
+                next_step="Repeat the request with ?confirm=true to go ahead",
+                slug="consent-needed",
+                effects=effects_json(found),
+            )
+
+    answer, found = await consented(context, work, agree, named=named)
+    return {"dryRun": False, "effects": effects_json(found), "result": answer}

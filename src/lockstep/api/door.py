@@ -1,0 +1,169 @@
+"""The door of every route: who calls, is the request ours, errors as problems, and the headers of each response."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import orjson
+import psycopg
+import structlog
+from fastapi import Depends, Request, Response
+from fastapi.exceptions import HTTPException, RequestValidationError
+from fastapi.routing import APIRoute
+
+from lockstep.actions.access_tokens import caller_of_token
+from lockstep.actions.callers import Caller
+from lockstep.actions.context import NOT_SIGNED_IN, Actor, Context
+from lockstep.actions.sign_in import caller_of_session
+from lockstep.api.problems import ApiError, of_validation, problem_response, refused
+from lockstep.errors import Kind, LockstepError, release_frames
+from lockstep.kit import csrf
+from lockstep.kit.bodies import limited_receive
+from lockstep.process.bug_report import as_error
+
+Contexts = Callable[[Actor], Context]
+SESSION_COOKIE = "lockstep_session"
+MOST_BYTES = 2 * 1024 * 1024
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+log = structlog.get_logger("lockstep.api")
+
+
+class Desk:
+    """Finds out who calls. Tokens come first, because only a browser sends a cookie by itself."""
+
+    def __init__(self, contexts: Contexts) -> None:
+        self._contexts = contexts
+
+    def context(self, caller: Caller) -> Context:
+        return self._contexts(caller.actor)
+
+    async def caller(self, request: Request) -> Caller:
+        """The caller of *request*. Raises ApiError if there is none, LockstepError for a form that is not ours."""
+        nobody = self._contexts(NOT_SIGNED_IN)
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme:
+            caller = await caller_of_token(nobody, token.strip()) if scheme.lower() == "bearer" else None
+            if caller is None:
+                raise _unknown("The token is unknown, expired or revoked")
+            return caller
+        secret = request.cookies.get(SESSION_COOKIE, "")
+        caller = await caller_of_session(nobody, secret) if secret else None
+        if caller is None:
+            raise _unknown("The request has no token" if not secret else "The session has ended")
+        if request.method not in csrf.SAFE_METHODS:
+            csrf.require_same_origin(request.headers, scheme=request.url.scheme)
+            csrf.require_token(request.headers.get(csrf.HEADER, ""), caller.csrf_secret)
+        return caller
+
+    async def is_still_known(self, request: Request) -> bool:
+        """Whether the caller of a request that goes on is still permitted to call."""
+        try:
+            await self.caller(request)
+        except LockstepError:
+            return False
+        return True
+
+
+def _unknown(detail: str) -> ApiError:
+    return ApiError(
+        Kind.UNAUTHORIZED,
+        detail,
+        next_step="Make a token and send it as Authorization: Bearer TOKEN: lockstep token create NAME --scope directory.read",
+        slug="not-authenticated",
+    )
+
+
+class DoorRoute(APIRoute):
+    """A route behind the door."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            begin(request)
+            try:
+                request._receive = limited_receive(request.receive, request.headers, MOST_BYTES)
+                desk: Desk = request.app.state.desk
+                request.state.caller = caller = await desk.caller(request)
+                request.state.context = desk.context(caller)
+                await _refuse_unstorable(request)
+                response = await answer(request)
+            except Exception as fault:
+                response = failed(request, fault)
+            return finished(request, response)
+
+        return handle
+
+
+def begin(request: Request) -> None:
+    given = request.headers.get("x-request-id", "")
+    request.state.request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex[:16]
+    request.state.headers = {}
+
+
+def finished(request: Request, response: Response) -> Response:
+    """Add what every response has. Nothing of the API is stored by a cache."""
+    if response.status_code < 400:
+        response.headers.update(request.state.headers)
+    response.headers["X-Request-Id"] = request.state.request_id
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def failed(request: Request, fault: Exception) -> Response:
+    """The problem for *fault*. An unforeseen one is reported privately, and logged with the request's id."""
+    if isinstance(fault, LockstepError):
+        error = fault
+    elif isinstance(fault, RequestValidationError):
+        error = of_validation(fault)
+    elif isinstance(fault, HTTPException):
+        error = refused("invalid-request", str(fault.detail))
+    elif isinstance(fault, psycopg.DataError | UnicodeEncodeError):
+        error = refused("invalid-request", "A value of the request cannot be stored or compared")
+    else:
+        error = as_error(fault)
+        log.error("request_failed", path=request.url.path, request=request.state.request_id, fault=type(fault).__name__,
+                  next=error.next_step)  # fmt: skip
+    response = problem_response(error, request_id=request.state.request_id, instance=request.url.path)
+    release_frames(fault)
+    return response
+
+
+async def _refuse_unstorable(request: Request) -> None:
+    """Refuse NUL, which PostgreSQL cannot store, before an action meets it, and JSON that is none."""
+    if "\0" in request.url.path or any("\0" in one for pair in request.query_params.multi_items() for one in pair):
+        raise refused("invalid-request", "The address contains a NUL character")
+    if not request.headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json"):
+        return
+    body = await request.body()
+    try:
+        value = orjson.loads(body) if body else None
+    except orjson.JSONDecodeError as wrong:
+        raise refused("invalid-request", f"The body is not valid JSON: {str(wrong).partition(':')[0]}") from None
+    if b"\\u0000" in body and _has_nul(value):
+        raise refused("invalid-request", "The body contains a NUL character")
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in key or _has_nul(one) for key, one in value.items())
+    if isinstance(value, list):
+        return any(map(_has_nul, value))
+    return isinstance(value, str) and "\0" in value
+
+
+def _context(request: Request) -> Context:
+    context: Context = request.state.context
+    return context
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+Asked = Annotated[Context, Depends(_context)]
+Who = Annotated[Caller, Depends(_caller)]

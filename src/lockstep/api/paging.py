@@ -1,0 +1,136 @@
+"""Lists: `?limit&cursor` gives `{items, nextCursor}` and a Link to the next page.
+
+A cursor holds the key of the last item, not its position, so a page neither repeats nor skips anything when others are added or removed.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, NotRequired, TypeVar
+
+import orjson
+from fastapi import Depends, Query, Request
+from typing_extensions import TypedDict
+
+from lockstep.api.filtering import matching
+from lockstep.api.problems import ApiError, ProblemPlace, refused
+from lockstep.wording import did_you_mean
+
+MOST = 500
+Item = TypeVar("Item")
+
+
+class Page(TypedDict, Generic[Item]):
+    """One page of a list. *nextCursor* is null on the last page; *count* is given with `?count=true`."""
+
+    items: list[Item]
+    nextCursor: str | None
+    count: NotRequired[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What was asked of a list."""
+
+    request: Request
+    limit: int
+    cursor: str
+    filter: str
+    sort: str
+    count: bool
+
+    def after(self, kind: type[Item]) -> Item | None:
+        """The key in the cursor, of type *kind*; None on the first page. Raises ApiError for a cursor that is not ours."""
+        if not self.cursor:
+            return None
+        try:
+            path, sort, key = orjson.loads(base64.urlsafe_b64decode(self.cursor.encode() + b"=="))
+        except (ValueError, TypeError):
+            raise _foreign_cursor() from None
+        if (path, sort) != (self._path, self.sort) or not isinstance(key, kind):
+            raise _foreign_cursor()
+        return key
+
+    def cursor_after(self, key: Any) -> str:
+        return base64.urlsafe_b64encode(orjson.dumps([self._path, self.sort, key])).decode().rstrip("=")
+
+    def refuse_sort(self, only: str) -> None:
+        """Refuse any order but *only*, in which the list is stored."""
+        if self.sort not in ("", only):
+            raise _refused("sort", f"This list is sorted by {only} only")
+
+    @property
+    def _path(self) -> str:
+        return self.request.url.path
+
+
+def _asked(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=MOST, description="Most items on a page")] = 50,
+    cursor: Annotated[str, Query(max_length=2000, description="`nextCursor` of the page before")] = "",
+    filter: Annotated[
+        str, Query(max_length=4000, description="A filter in SCIM's grammar (RFC 7644, section 3.4.2.2)")
+    ] = "",
+    sort: Annotated[str, Query(max_length=60, description="An attribute; `-` before it for descending")] = "",
+    count: Annotated[bool, Query(description="Also count all items, where the list can")] = False,
+) -> ListQuery:
+    return ListQuery(request, limit, cursor, filter, sort, count)
+
+
+Asking = Annotated[ListQuery, Depends(_asked)]
+
+
+def page(query: ListQuery, items: Sequence[Item], key: Any, *, count: int | None = None) -> Page[Item]:
+    """A page of *items*, of which one more than the limit was read if there are more. *key* gives the key of the last one shown."""
+    shown, has_more = list(items[: query.limit]), len(items) > query.limit
+    cursor = query.cursor_after(key(shown[-1])) if has_more else None
+    found: Page[Item] = {"items": shown, "nextCursor": cursor}
+    if count is not None and query.count:
+        found["count"] = count
+    if cursor:
+        query.request.state.headers["Link"] = f'<{query.request.url.include_query_params(cursor=cursor)}>; rel="next"'
+    return found
+
+
+def page_of_rows(query: ListQuery, rows: Sequence[Any], *, key: str) -> Page[Any]:
+    """A page of a list that is small enough to be read whole: filtered, sorted by any attribute, and then by *key*, which is unique."""
+    found = matching(query.filter, rows)
+    wanted = query.sort.removeprefix("-") or key
+    if rows and wanted not in rows[0]:
+        meant = did_you_mean(wanted, list(rows[0]), otherwise="")
+        raise _refused("sort", f'Unknown attribute "{wanted}" in sort', meant)
+
+    def place(row: Mapping[str, Any]) -> list[Any]:
+        return [_comparable(row.get(wanted)), _comparable(row.get(key))]
+
+    is_descending = query.sort.startswith("-")
+    ordered = sorted(found, key=place, reverse=is_descending)
+    after = query.after(list)
+    if after is not None:
+        if len(after) != 2 or not all(isinstance(one, list) and len(one) == 2 and one[0] in (0, 1, 2) for one in after):
+            raise _foreign_cursor()
+        try:
+            ordered = [row for row in ordered if (place(row) < after if is_descending else place(row) > after)]
+        except TypeError:
+            raise _foreign_cursor() from None
+    return page(query, ordered[: query.limit + 1], place, count=len(found))
+
+
+def _comparable(value: Any) -> list[Any]:
+    """Numbers before texts, and nothing before both."""
+    if value is None:
+        return [0, 0]
+    return [1, float(value)] if isinstance(value, bool | int | float) else [2, str(value).casefold()]
+
+
+def _foreign_cursor() -> ApiError:
+    return _refused(
+        "cursor", "The cursor does not belong to this list", "Use nextCursor of the page before, with the same sort"
+    )
+
+
+def _refused(name: str, detail: str, next_step: str = "") -> ApiError:
+    places: list[ProblemPlace] = [{"pointer": f"/query/{name}", "detail": detail}]
+    return refused("invalid-request", detail, next_step=next_step, places=places)

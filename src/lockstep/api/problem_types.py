@@ -1,0 +1,129 @@
+"""The types of problems, each with what it means. Their slugs are stable addresses: `/problems/{slug}`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """One type of problem. *meaning* is for the person who reads its page."""
+
+    slug: str
+    status: int
+    title: str
+    meaning: str
+
+
+_TYPES = (
+    ProblemType(
+        "invalid-request",
+        400,
+        "The request is not valid",
+        "Something in the path, the query or the body is wrong. `errors` names each place by a JSON pointer. "
+        "The same request will fail again.",
+    ),
+    ProblemType(
+        "not-authenticated",
+        401,
+        "Authentication is needed",
+        "The request has no token, or the token or session is unknown, expired or revoked. Send "
+        "`Authorization: Bearer lockstep_...`.",
+    ),
+    ProblemType(
+        "not-permitted",
+        403,
+        "Not permitted",
+        "You are known, but your roles or the scopes of the token do not include this.",
+    ),
+    ProblemType(
+        "password-needed",
+        403,
+        "The password is needed again",
+        "Credentials, roles and tokens may be changed only shortly after the password was entered. Enter it "
+        "in the admin centre, then repeat the request.",
+    ),
+    ProblemType(
+        "foreign-request",
+        403,
+        "The request came from elsewhere",
+        "A request with a session cookie that changes something must come from a page of this server and "
+        "carry its token in X-CSRF-Token. Programs use a token instead.",
+    ),
+    ProblemType(
+        "not-found",
+        404,
+        "Not found",
+        "Nothing has this name or address, or it belongs to an application that is not yours.",
+    ),
+    ProblemType(
+        "method-not-allowed",
+        405,
+        "Method not allowed",
+        "This address exists, but not with this method. The Allow header lists those that it has.",
+    ),
+    ProblemType(
+        "conflict",
+        409,
+        "Conflict with the present state",
+        "The state does not permit this now: a name is taken, provisioning is off, something else has "
+        "changed. `nextAction` says what to do first.",
+    ),
+    ProblemType(
+        "consent-needed",
+        409,
+        "Consent is needed",
+        "People would lose accounts, gain privileges or be renamed. `effects` lists them. Nothing was "
+        "changed; repeat the request with `?confirm=true` to go ahead.",
+    ),
+    ProblemType(
+        "precondition-failed",
+        412,
+        "It has changed since you read it",
+        "The ETag in If-Match is not that of the present state. Read it again, and repeat the change on what you read.",
+    ),
+    ProblemType(
+        "too-large",
+        413,
+        "The body is too large",
+        "Send less at once.",
+    ),
+    ProblemType(
+        "idempotency-key-reused",
+        422,
+        "The idempotency key was used for another request",
+        "Within 24 hours, an Idempotency-Key belongs to one request. Use a new key for a new request.",
+    ),
+    ProblemType(
+        "precondition-required",
+        428,
+        "If-Match is needed",
+        "This request replaces the whole of something. Read it first, and send its ETag in If-Match, so that "
+        "nobody's change is overwritten unseen.",
+    ),
+    ProblemType(
+        "too-many-requests",
+        429,
+        "Too many requests",
+        "Wait for the seconds in Retry-After.",
+    ),
+    ProblemType(
+        "internal",
+        500,
+        "Internal error",
+        "A bug in Lockstep. Report it with `requestId`; the server's log has the details.",
+    ),
+    ProblemType(
+        "application-refused",
+        502,
+        "The application refused",
+        "The application that Lockstep provisions refused Lockstep's credentials. See Test Connection.",
+    ),
+    ProblemType(
+        "unavailable",
+        503,
+        "Not reachable",
+        "The database or the application did not answer. The same request may succeed later.",
+    ),
+)
+PROBLEM_TYPES = {one.slug: one for one in _TYPES}

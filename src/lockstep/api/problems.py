@@ -1,0 +1,139 @@
+"""Errors as RFC 9457 problems. Every type has a stable address, `/problems/{slug}`, with a page that explains it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NotRequired
+
+import orjson
+from fastapi import Response
+from fastapi.exceptions import RequestValidationError
+from typing_extensions import TypedDict
+
+from lockstep.actions.permissions import StepUpRequired
+from lockstep.api.problem_types import PROBLEM_TYPES
+from lockstep.errors import Kind, LockstepError
+
+MEDIA_TYPE = "application/problem+json"
+_COMMAND = re.compile(r"(?:^|: )(lockstep [^;]+?)\.?$")
+
+
+_OF_KIND = {
+    Kind.INVALID: "invalid-request",
+    Kind.UNAUTHORIZED: "application-refused",  # who calls is settled before an action runs
+    Kind.FORBIDDEN: "not-permitted",
+    Kind.NOT_FOUND: "not-found",
+    Kind.CONFLICT: "conflict",
+    Kind.HELD: "conflict",
+    Kind.PARTIAL: "conflict",
+    Kind.UNREACHABLE: "unavailable",
+    Kind.THROTTLED: "too-many-requests",
+    Kind.OUTPUT: "unavailable",
+    Kind.INTERNAL: "internal",
+}
+_OF_CODE = {"TooLarge": "too-large", "ForeignRequest": "foreign-request"}
+
+
+class ProblemPlace(TypedDict):
+    """One mistake: a JSON pointer into the body, or `/query/name`, `/path/name`, `/header/name`."""
+
+    pointer: str
+    detail: str
+
+
+class NextAction(TypedDict):
+    text: str
+    command: NotRequired[str]
+
+
+class Problem(TypedDict):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    requestId: str
+    instance: NotRequired[str]
+    code: NotRequired[str]
+    why: NotRequired[str]
+    errors: NotRequired[list[ProblemPlace]]
+    nextAction: NotRequired[NextAction]
+    effects: NotRequired[list[dict[str, Any]]]
+
+
+@dataclass(eq=False)
+class ApiError(LockstepError):
+    """An error of the API's own, with the slug of its type."""
+
+    slug: str = "invalid-request"
+    places: Sequence[ProblemPlace] = ()
+    effects: Sequence[Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def refused(
+    slug: str, detail: str, *, next_step: str = "", why: str = "", places: Sequence[ProblemPlace] = ()
+) -> ApiError:
+    return ApiError(Kind.INVALID, detail, why=why, next_step=next_step, slug=slug, places=places)
+
+
+def of_validation(error: RequestValidationError) -> ApiError:
+    """What FastAPI found wrong with a request, in the form of all other errors."""
+    places: list[ProblemPlace] = []
+    for one in error.errors()[:50]:
+        where, *path = one["loc"]
+        parts = [] if where == "body" else [where]
+        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in (*parts, *path))
+        places.append({"pointer": pointer, "detail": str(one["msg"])})
+    first = places[0] if places else {"pointer": "", "detail": "The request cannot be read"}
+    place = f"{first['pointer']}: " if first["pointer"] else ""
+    return refused("invalid-request", f"{place}{first['detail']}", places=places)
+
+
+def slug_of(error: LockstepError) -> str:
+    if isinstance(error, ApiError):
+        return error.slug
+    if isinstance(error, StepUpRequired):
+        return "password-needed"
+    return _OF_CODE.get(error.code) or _OF_KIND[error.kind]
+
+
+def problem_of(error: LockstepError, *, request_id: str, instance: str) -> Problem:
+    known = PROBLEM_TYPES[slug_of(error)]
+    is_internal = known.slug == "internal"
+    problem: Problem = {
+        "type": f"/problems/{known.slug}",
+        "title": known.title,
+        "status": known.status,
+        "detail": error.detail,
+        "requestId": request_id,
+        "instance": instance,
+    }
+    if error.code:
+        problem["code"] = error.code
+    if error.why and not is_internal:
+        problem["why"] = error.why
+    if isinstance(error, ApiError):
+        if error.places:
+            problem["errors"] = list(error.places)
+        if error.effects is not None:
+            problem["effects"] = list(error.effects)
+    next_step = "Report it with the requestId: the server's log has the details" if is_internal else error.next_step
+    if next_step:
+        problem["nextAction"] = {"text": next_step}
+        if command := _COMMAND.search(next_step):
+            problem["nextAction"]["command"] = command[1]
+    return problem
+
+
+def problem_response(error: LockstepError, *, request_id: str, instance: str) -> Response:
+    problem = problem_of(error, request_id=request_id, instance=instance)
+    headers = dict(error.headers) if isinstance(error, ApiError) else {}
+    if problem["status"] == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="lockstep"'
+    if problem["status"] in (429, 503):
+        headers.setdefault("Retry-After", "5")
+    return Response(orjson.dumps(problem), problem["status"], headers, MEDIA_TYPE)

@@ -1,0 +1,201 @@
+"""Who calls, administrators, and access tokens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from lockstep.actions import access_tokens, administrators
+from lockstep.actions.access_tokens import USUAL_LENGTH, TokenRow
+from lockstep.actions.administrators import AdministratorView, NewLink
+from lockstep.actions.permissions import Role
+from lockstep.actions.rows.times import iso, iso_time
+from lockstep.api.door import Asked, DoorRoute, Who
+from lockstep.api.paging import Asking, Page, page_of_rows
+from lockstep.api.shapes import Body, Name, Text
+
+router = APIRouter(route_class=DoorRoute, tags=["Administration"])
+
+
+class CallerJson(TypedDict):
+    """*permissions* hold everywhere, *ownPermissions* in the own applications (ids)."""
+
+    name: str
+    email: str
+    displayName: str
+    permissions: list[str]
+    ownPermissions: list[str]
+    ownApplications: list[str]
+    expiresAt: str
+
+
+class AdministratorJson(TypedDict):
+    email: str
+    displayName: str
+    roles: list[str]
+    owns: list[str]
+    isEnabled: bool
+    hasAccepted: bool
+    hasSecondFactor: bool
+    createdAt: str
+    createdBy: str
+    lastSignInAt: str | None
+
+
+class LinkToPasswordJson(TypedDict):
+    """*path* is a link on this server that works once. It is shown only here."""
+
+    email: str
+    path: str
+    expiresAt: str
+
+
+class TokenJson(TypedDict):
+    id: str
+    name: str
+    kind: str
+    owner: str
+    scopes: list[str]
+    expiresAt: str
+
+
+class NewTokenJson(TypedDict):
+    """*token* is shown only here."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    expiresAt: str
+    token: str
+
+
+class Invitation(Body):
+    email: Name = Field(examples=["ada@contoso.test"])
+    roles: list[Role] = Field(max_length=10, examples=[["operator"]])
+    owns: Annotated[list[Name], Field(max_length=200)] = Field(default_factory=list)
+    display_name: Text = ""
+
+
+class AdministratorChange(Body):
+    """*roles* and *owns* replace those before."""
+
+    roles: list[Role] | None = None
+    owns: Annotated[list[Name], Field(max_length=200)] = Field(default_factory=list)
+    is_enabled: bool | None = None
+
+
+class NewTokenBody(Body):
+    """A personal token acts for you. A service token acts for itself, in every application."""
+
+    name: Name = Field(examples=["terraform"])
+    scopes: Annotated[list[Name], Field(max_length=50)] = Field(examples=[["applications.read", "logs.read"]])
+    days: Annotated[int, Field(ge=1, le=366)] = USUAL_LENGTH.days
+    service: bool = False
+
+
+@router.get("/me")
+async def who_am_i(who: Who) -> CallerJson:
+    actor = who.actor
+    return {
+        "name": actor.name,
+        "email": who.email,
+        "displayName": who.display_name,
+        "permissions": sorted(actor.permissions),
+        "ownPermissions": sorted(actor.own_permissions),
+        "ownApplications": sorted(actor.own_applications),
+        "expiresAt": iso_time(who.expires_at),
+    }
+
+
+@router.get("/administrators")
+async def list_administrators(context: Asked, query: Asking) -> Page[AdministratorJson]:
+    rows = [_administrator(one) for one in await administrators.list_administrators(context)]
+    return page_of_rows(query, rows, key="email")
+
+
+@router.post("/administrators", status_code=201)
+async def invite(context: Asked, body: Invitation) -> LinkToPasswordJson:
+    """Invite an administrator, who sets the password through the link."""
+    return _link(
+        await administrators.invite(context, body.email, body.roles, owns=body.owns, display_name=body.display_name)
+    )
+
+
+@router.patch("/administrators/{email}")
+async def change_administrator(context: Asked, email: str, body: AdministratorChange) -> list[AdministratorJson]:
+    """Change roles, or enable or disable. The result has the administrator after each change."""
+    done = []
+    if body.roles is not None:
+        done.append(await administrators.change_roles(context, email, body.roles, owns=body.owns))
+    if body.is_enabled is not None:
+        done.append(await administrators.set_enabled(context, email, is_enabled=body.is_enabled))
+    return [_administrator(one) for one in done]
+
+
+@router.delete("/administrators/{email}", status_code=204)
+async def remove_administrator(context: Asked, email: str) -> None:
+    await administrators.remove(context, email)
+
+
+@router.post("/administrators/{email}/reset-password")
+async def reset_password(context: Asked, email: str) -> LinkToPasswordJson:
+    """Make the password invalid, end the sessions, and give a link that sets a new one."""
+    return _link(await administrators.reset_password(context, email))
+
+
+@router.get("/tokens")
+async def list_tokens(context: Asked, query: Asking) -> Page[TokenJson]:
+    return page_of_rows(query, [_token(row) for row in await access_tokens.list_tokens(context)], key="id")
+
+
+@router.post("/tokens", status_code=201)
+async def create_token(context: Asked, body: NewTokenBody) -> NewTokenJson:
+    """Make a token. A token cannot make tokens: call this with a session."""
+    make = access_tokens.create_service_token if body.service else access_tokens.create_personal_token
+    new = await make(context, body.name, body.scopes, expires_in=timedelta(days=body.days))
+    return {
+        "id": new.id,
+        "name": new.name,
+        "scopes": list(new.scopes),
+        "expiresAt": iso_time(new.expires_at),
+        "token": new.secret,
+    }
+
+
+@router.delete("/tokens/{token}")
+async def revoke_token(context: Asked, token: str) -> TokenJson:
+    return _token(await access_tokens.revoke_token(context, token))
+
+
+def _administrator(one: AdministratorView) -> AdministratorJson:
+    return {
+        "email": one.email,
+        "displayName": one.display_name,
+        "roles": [role.value for role in one.roles],
+        "owns": list(one.owns),
+        "isEnabled": one.is_enabled,
+        "hasAccepted": one.has_accepted,
+        "hasSecondFactor": one.has_second_factor,
+        "createdAt": iso_time(one.created_at),
+        "createdBy": one.created_by,
+        "lastSignInAt": iso(one.last_sign_in_at),
+    }
+
+
+def _token(row: TokenRow) -> TokenJson:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "kind": row.kind,
+        "owner": row.owner_email or "",
+        "scopes": list(row.scopes),
+        "expiresAt": iso_time(row.expires_at),
+    }
+
+
+def _link(link: NewLink) -> LinkToPasswordJson:
+    return {"email": link.email, "path": link.path, "expiresAt": iso_time(link.expires_at)}

@@ -1,0 +1,252 @@
+"""The gallery, applications, roles, credentials and assignments."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+
+from lockstep.actions import applications, assignments, connection, credentials, roles
+from lockstep.actions.context import Context
+from lockstep.actions.rows.applications import (
+    ApplicationDetailsJson,
+    ApplicationJson,
+    AssignmentJson,
+    CredentialsJson,
+    PlacedRoleJson,
+    ProbeJson,
+    RoleJson,
+    TemplateJson,
+    application_details_json,
+    application_json,
+    assignment_json,
+    credentials_json,
+    placed_roles_json,
+    probe_json,
+    role_json,
+    template_json,
+)
+from lockstep.api.changes import Changed, Consenting, changed
+from lockstep.api.conditions import matched, tagged
+from lockstep.api.door import Asked, DoorRoute
+from lockstep.api.paging import Asking, Page, page_of_rows
+from lockstep.api.shapes import AppName, Body, Name, Names, Text
+from lockstep.errors import conflict
+from lockstep.ports import Probe
+from lockstep.vault import Secret
+
+router = APIRouter(route_class=DoorRoute, tags=["Applications"])
+
+
+class NewApplication(Body):
+    template: Name = Field(examples=["documo"])
+    name: Text = Field("", examples=["documo-test"])
+    display_name: Text = Field("", examples=["Documo (test)"])
+
+
+class NewCredentials(Body):
+    """What is left out stays. Credentials that work are replaced by some that do not only with *replaceWorking*."""
+
+    tenant_url: Text | None = Field(None, examples=["https://api.documo.com/scim/v2"])
+    secret_token: Annotated[str, Field(max_length=20_000)] | None = Field(None, examples=["dk_live_..."])
+    must_work: bool = False
+    replace_working: bool = False
+
+
+class NewAssignments(Body):
+    """With *replacesRoles*, the role becomes the only one that each of them has directly."""
+
+    users: Names = Field(default_factory=list, examples=[["kim.berg@contoso.test"]])
+    groups: Names = Field(default_factory=list, examples=[["all-sales"]])
+    role: Text | None = Field(None, examples=["Member"])
+    replaces_roles: bool = False
+
+
+class NewRole(Body):
+    value: Name = Field(examples=["auditor"])
+    display_name: Text = Field("", examples=["Auditor"])
+    description: Text = ""
+    position: Annotated[int, Field(ge=1, le=10_000)] | None = None
+
+
+class RoleChange(Body):
+    is_enabled: bool | None = Field(None, examples=[False])
+    position: Annotated[int, Field(ge=1, le=10_000)] | None = None
+
+
+class Manifest(Body):
+    app_roles: list[dict[str, Any]] = Field(max_length=1000)
+
+
+@router.get("/templates")
+async def list_templates(context: Asked, query: Asking) -> Page[TemplateJson]:
+    """The gallery: applications that can be added."""
+    rows = [template_json(context.gallery.template(name)) for name in context.gallery.names()]
+    return page_of_rows(query, rows, key="name")
+
+
+@router.get("/applications")
+async def list_applications(context: Asked, query: Asking) -> Page[ApplicationJson]:
+    rows = [application_json(app) for app in await applications.list_applications(context)]
+    return page_of_rows(query, rows, key="name")
+
+
+@router.post("/applications", status_code=201)
+async def add_application(context: Asked, request: Request, body: NewApplication) -> ApplicationJson:
+    """Add an application from the gallery. Provisioning is off."""
+    app = await applications.add_application(context, body.template, name=body.name, display_name=body.display_name)
+    request.state.headers["Location"] = f"{request.scope.get('root_path', '')}/applications/{app.name}"
+    return application_json(app)
+
+
+@router.get("/applications/{app}")
+async def show_application(context: Asked, app: AppName) -> ApplicationDetailsJson:
+    return application_details_json(await applications.show_application(context, app))
+
+
+@router.delete("/applications/{app}")
+async def remove_application(context: Asked, app: AppName) -> ApplicationJson:
+    """Remove an application with its configuration, links and assignments. The accounts in it are left unchanged."""
+    return application_json(await applications.remove_application(context, app))
+
+
+@router.get("/applications/{app}/credentials")
+async def show_credentials(context: Asked, request: Request, app: AppName) -> CredentialsJson:
+    """The tenant URL, and a mask in place of the token, which is never returned."""
+    return tagged(request, credentials_json(app, await credentials.show_credentials(context, app)))
+
+
+@router.put("/applications/{app}/credentials")
+async def set_credentials(context: Asked, request: Request, app: AppName, body: NewCredentials) -> CredentialsJson:
+    """Store the tenant URL, the token, or both, after a connection test if working ones are replaced."""
+
+    def agree(failed: Probe) -> None:
+        if not body.replace_working:
+            raise conflict(
+                f"The stored credentials work, but the new ones do not: {failed.sentence}",
+                next_step="Correct them, or repeat the request with replaceWorking: true",
+            )
+
+    async def read(inner: Context) -> CredentialsJson:
+        return credentials_json(app, await credentials.show_credentials(inner, app))
+
+    async def nothing(_: Context) -> None:
+        return None
+
+    token = Secret(body.secret_token) if body.secret_token else None
+    await matched(request, read, nothing)(context)
+    view = await connection.set_tested_credentials(
+        context, app, tenant_url=body.tenant_url, secret_token=token, must_work=body.must_work, agree=agree
+    )
+    return tagged(request, credentials_json(app, view))
+
+
+@router.post("/applications/{app}/credentials/test")
+async def test_credentials(
+    context: Asked,
+    app: AppName,
+    deep: Annotated[bool, Query(description="Also create, change and delete accounts made for the test")] = False,
+) -> Page[ProbeJson]:
+    """Test Connection, probe by probe."""
+    probes = await (connection.test_deeply if deep else connection.test_connection)(context, app)
+    return {"items": [probe_json(probe) for probe in probes], "nextCursor": None}
+
+
+@router.get("/applications/{app}/assignments")
+async def list_assignments(context: Asked, query: Asking, app: AppName) -> Page[AssignmentJson]:
+    rows = [assignment_json(row) for row in await assignments.list_assignments(context, app)]
+    return page_of_rows(query, rows, key="id")
+
+
+@router.post("/applications/{app}/assignments")
+async def assign(
+    context: Asked, consent: Consenting, app: AppName, body: NewAssignments
+) -> Changed[list[AssignmentJson]]:
+    """Assign people and groups: all of them, or none. The result lists the new assignments."""
+
+    async def work(inner: Context) -> list[AssignmentJson]:
+        if body.replaces_roles:
+            new, _ = await assignments.reassign(inner, app, users=body.users, groups=body.groups, role=body.role)
+        else:
+            new = await assignments.assign(inner, app, users=body.users, groups=body.groups, role=body.role)
+        return [assignment_json(row) for row in new]
+
+    return await changed(context, consent, work, named=len(body.users))
+
+
+@router.delete("/applications/{app}/assignments")
+async def unassign(
+    context: Asked,
+    consent: Consenting,
+    app: AppName,
+    user: Annotated[list[Name], Query(max_length=200)] = [],  # noqa: B006  # FastAPI copies it
+    group: Annotated[list[Name], Query(max_length=200)] = [],  # noqa: B006
+    role: Annotated[str | None, Query(max_length=400)] = None,
+) -> Changed[list[AssignmentJson]]:
+    """Remove the assignments of these people and groups, or only those with one role. The result lists what was removed."""
+
+    async def work(inner: Context) -> list[AssignmentJson]:
+        return [
+            assignment_json(row) for row in await assignments.unassign(inner, app, users=user, groups=group, role=role)
+        ]
+
+    return await changed(context, consent, work, named=len(user))
+
+
+@router.get("/applications/{app}/roles")
+async def list_roles(context: Asked, query: Asking, app: AppName) -> Page[PlacedRoleJson]:
+    """The app roles; position 1 has the highest precedence."""
+    return page_of_rows(query, placed_roles_json(await roles.list_roles(context, app)), key="position")
+
+
+@router.post("/applications/{app}/roles", status_code=201)
+async def add_role(context: Asked, app: AppName, body: NewRole) -> RoleJson:
+    role = await roles.add_role(
+        context, app, body.value, display_name=body.display_name, description=body.description, position=body.position
+    )
+    return role_json(role)
+
+
+@router.patch("/applications/{app}/roles/{role}")
+async def change_role(
+    context: Asked, consent: Consenting, app: AppName, role: str, body: RoleChange
+) -> Changed[list[PlacedRoleJson]]:
+    """Enable, disable or move a role. The result is the whole list."""
+
+    async def work(inner: Context) -> list[PlacedRoleJson]:
+        async with inner.together() as one:
+            if body.is_enabled is not None:
+                await roles.set_role_enabled(one, app, role, is_enabled=body.is_enabled)
+            if body.position is not None:
+                await roles.move_role(one, app, role, position=body.position)
+            return placed_roles_json(await roles.list_roles(one, app))
+
+    return await changed(context, consent, work)
+
+
+@router.delete("/applications/{app}/roles/{role}")
+async def remove_role(context: Asked, consent: Consenting, app: AppName, role: str) -> Changed[None]:
+    """Remove a role that is not assigned to anyone."""
+    return await changed(context, consent, lambda inner: roles.remove_role(inner, app, role))
+
+
+@router.get("/applications/{app}/manifest")
+async def show_manifest(context: Asked, request: Request, app: AppName) -> dict[str, Any]:
+    """The app roles in the form of an Entra manifest."""
+    return tagged(request, await roles.export_manifest(context, app))
+
+
+@router.put("/applications/{app}/manifest")
+async def set_manifest(
+    context: Asked, request: Request, consent: Consenting, app: AppName, body: Manifest
+) -> Changed[list[RoleJson]]:
+    """Replace the app roles by those of a manifest. Needs If-Match."""
+
+    async def work(inner: Context) -> list[RoleJson]:
+        return [role_json(role) for role in await roles.import_manifest(inner, app, {"appRoles": body.app_roles})]
+
+    async def read(inner: Context) -> dict[str, Any]:
+        return await roles.export_manifest(inner, app)
+
+    return await changed(context, consent, matched(request, read, work, is_needed=True))

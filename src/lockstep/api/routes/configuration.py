@@ -1,0 +1,392 @@
+"""Mappings, attribute lists, scope, settings, expressions, and configuration as YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from lockstep.actions import configuration_history, expressions, mappings, mappings_attributes, settings
+from lockstep.actions.configuration import ConfigurationPlan, plan_configuration
+from lockstep.actions.configuration_apply import MOST_REMOVALS, apply_configuration
+from lockstep.actions.configuration_export import export_application, export_entra_schema, export_everything
+from lockstep.actions.consequences import foresee
+from lockstep.actions.context import Context
+from lockstep.actions.rows.configuration import (
+    ChangeJson,
+    ConfigurationPlanJson,
+    FindingJson,
+    MappedValueJson,
+    ScopeCountsJson,
+    ScopeDecisionJson,
+    SettingsJson,
+    VersionJson,
+    change_json,
+    configuration_plan_json,
+    finding_json,
+    mapped_values_json,
+    scope_counts_json,
+    scope_decision_json,
+    settings_json,
+    version_json,
+)
+from lockstep.actions.rows.expressions import explained_json, function_json
+from lockstep.actions.settings import SettingsView
+from lockstep.api.changes import Changed, Consenting, changed
+from lockstep.api.conditions import matched, tagged
+from lockstep.api.door import Asked, DoorRoute
+from lockstep.api.paging import Asking, Page, page_of_rows
+from lockstep.api.shapes import KINDS, AppName, Body, KindName, Name, Text
+from lockstep.configuration.files.file import ConfigDocument, read_documents
+from lockstep.configuration.rules import Scope
+from lockstep.engine.expressions.catalogue import CATALOGUE
+from lockstep.engine.rules.durations import parse_duration, print_duration
+from lockstep.engine.rules.target_attributes import AttributeType
+from lockstep.errors import invalid, not_found
+
+router = APIRouter(route_class=DoorRoute, tags=["Configuration"])
+YAML = "application/yaml"
+YAML_TEXT: dict[str, Any] = {"content": {YAML: {"schema": {"type": "string"}}}}
+Kind = Annotated[KindName, Query(description="Mappings of people or of groups")]
+Filters = Annotated[list[dict[str, Any]], Field(max_length=100)]
+TargetPath = Annotated[str, Query(description="The target attribute", max_length=400, examples=["userName"])]
+
+
+class ScopeJson(TypedDict):
+    application: str
+    scope: str
+    scopingFilters: list[dict[str, Any]]
+
+
+class MappingChange(Body):
+    """What is left out stays; null removes it. At most one of *source*, *expression* and *constant*."""
+
+    source: Text | None = Field(None, examples=["jobTitle"])
+    expression: Annotated[str, Field(max_length=20_000)] | None = None
+    constant: Text | None = None
+    default: Text | None = None
+    match: Annotated[int, Field(ge=0, le=99)] | None = None
+    apply: Text | None = None
+
+
+class NewAttribute(Body):
+    name: Name = Field(examples=["urn:example:1.0:User:badge"])
+    type: AttributeType = AttributeType("String")
+    multi_valued: bool = False
+
+
+class NewScope(Body):
+    """Without filters, everybody whom *scope* selects passes. What is left out stays."""
+
+    scoping_filters: Filters | None = Field(
+        None,
+        examples=[[{"title": "Sales only", "clauses": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}]],
+    )  # fmt: skip
+    scope: Scope | None = None
+
+
+class ScopeTrial(Body):
+    """Who would be in scope by these filters and this scope; by the stored ones where they are left out."""
+
+    scoping_filters: Filters | None = None
+    scope: Scope | None = None
+
+
+class Trial(ScopeTrial):
+    name: Name = Field(examples=["kim.berg@contoso.test"])
+
+
+class SettingsChange(Body):
+    """What is left out stays. *interval* is an ISO 8601 duration. A threshold of 0 switches the guard off."""
+
+    mode: Text | None = None
+    status: Text | None = Field(None, examples=["on"])
+    scope: Text | None = Field(None, examples=["assigned"])
+    notification_email: Text | None = None
+    email_on_failure: bool | None = None
+    interval: Text | None = Field(None, examples=["PT40M"])
+    nested_groups: bool | None = None
+    deletion_threshold: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    deletion_threshold_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    members_per_patch: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
+class Expression(Body):
+    """Evaluate for a person, or for given attributes, which go before the person's."""
+
+    expression: Annotated[str, Field(max_length=20_000)] = Field(examples=['Join(" ", [givenName], [surname])'])
+    user: Text = ""
+    application: Text = ""
+    attributes: dict[str, Any] = Field(default_factory=dict, examples=[{"givenName": "Anna", "surname": "Lindqvist"}])
+    now: datetime | None = None
+    taken: Annotated[list[Text], Field(max_length=100)] = Field(default_factory=list)
+
+
+class Files(Body):
+    """Configuration documents in YAML, as `lockstep export` writes them. References to secrets are not followed on a server."""
+
+    yaml: Annotated[str, Field(max_length=1_500_000)] = Field(examples=["apiVersion: lockstep/v1\nkind: Application\n"])
+    prune: bool = False
+
+
+class FilesToApply(Files):
+    """*expected*: the changes of the plan that was looked at; anything else is refused."""
+
+    expected: list[dict[str, Any]] | None = None
+    most_removals: Annotated[int, Field(ge=0, le=100_000)] = MOST_REMOVALS
+
+
+@router.get("/applications/{app}/mappings")
+async def read_mappings(context: Asked, request: Request, app: AppName, kind: Kind = "user") -> list[dict[str, Any]]:
+    """The mappings of one kind of object, in their order, in the form of an application's file."""
+    return tagged(request, await _attributes(context, app, kind))
+
+
+@router.patch("/applications/{app}/mappings")
+async def set_mapping(
+    context: Asked, request: Request, consent: Consenting, app: AppName, target: TargetPath, body: MappingChange, kind: Kind = "user"
+) -> Changed[list[dict[str, Any]]]:  # fmt: skip
+    """Add or change the mapping of one target attribute. The result is the whole list."""
+    changes = body.model_dump(exclude_unset=True)
+    if len({"source", "expression", "constant"} & {key for key, value in changes.items() if value is not None}) > 1:
+        raise invalid("Use only one of source, expression and constant")
+    if not changes:
+        raise invalid("The body names no change")
+    return await changed(context, consent, _mapping_work(request, app, target, changes, kind))
+
+
+@router.delete("/applications/{app}/mappings")
+async def remove_mapping(
+    context: Asked, request: Request, consent: Consenting, app: AppName, target: TargetPath, kind: Kind = "user"
+) -> Changed[list[dict[str, Any]]]:
+    """Remove the mapping of one target attribute. Values in the application stay."""
+    return await changed(context, consent, _mapping_work(request, app, target, None, kind))
+
+
+def _mapping_work(request: Request, app: str, target: str, changes: dict[str, Any] | None, kind: KindName) -> Any:
+    async def work(inner: Context) -> list[dict[str, Any]]:
+        await settings.set_mapping(inner, app, target, changes, kind=KINDS[kind])
+        return await _attributes(inner, app, kind)
+
+    return matched(request, lambda inner: _attributes(inner, app, kind), work)
+
+
+@router.get("/applications/{app}/mappings/findings")
+async def lint_mappings(context: Asked, app: AppName) -> list[FindingJson]:
+    """What cannot work in the mappings and filters, and what is probably a mistake."""
+    return [finding_json(one) for one in await mappings.lint_mappings(context, app)]
+
+
+@router.get("/applications/{app}/mappings/values")
+async def evaluate_mappings(
+    context: Asked, app: AppName, user: Annotated[str, Query(max_length=400)], updating: bool = False
+) -> list[MappedValueJson]:
+    """What the mappings give for a person now. The application is not contacted."""
+    targets = [str(one["target"]) for one in await _attributes(context, app, "user")]
+    mapped = await mappings_attributes.evaluate_mappings(context, app, user, creating=not updating)
+    return mapped_values_json(mapped, targets)
+
+
+@router.get("/applications/{app}/attributes")
+async def list_attributes(
+    context: Asked, app: AppName, kind: Kind = "user", discover: bool = False
+) -> list[dict[str, Any]]:
+    """The attribute list of the application. With *discover*, as its `/Schemas` publishes it."""
+    read = mappings_attributes.discover_attributes if discover else mappings_attributes.list_attributes
+    return await read(context, app, KINDS[kind])
+
+
+@router.post("/applications/{app}/attributes")
+async def add_attribute(context: Asked, app: AppName, body: NewAttribute, kind: Kind = "user") -> list[dict[str, Any]]:
+    """Add an attribute to the list, or change its type. Returns the list."""
+    await mappings_attributes.add_attribute(
+        context, app, body.name, KINDS[kind], type_=body.type, multi_valued=body.multi_valued
+    )
+    return await mappings_attributes.list_attributes(context, app, KINDS[kind])
+
+
+@router.delete("/applications/{app}/attributes")
+async def remove_attribute(
+    context: Asked, app: AppName, name: Annotated[str, Query(max_length=400)], kind: Kind = "user"
+) -> list[dict[str, Any]]:
+    """Remove an attribute from the list. A mapping that writes it stays. Returns the list."""
+    await mappings_attributes.remove_attribute(context, app, name, KINDS[kind])
+    return await mappings_attributes.list_attributes(context, app, KINDS[kind])
+
+
+@router.get("/applications/{app}/scope")
+async def show_scope(context: Asked, request: Request, app: AppName, kind: Kind = "user") -> ScopeJson:
+    return tagged(request, await _scope(context, app, kind))
+
+
+@router.put("/applications/{app}/scope")
+async def set_scope(
+    context: Asked, request: Request, consent: Consenting, app: AppName, body: NewScope, kind: Kind = "user"
+) -> Changed[ScopeJson]:
+    """Replace the scoping filters, the scope, or both. Needs If-Match."""
+
+    async def work(inner: Context) -> ScopeJson:
+        async with inner.together() as one:
+            if body.scope is not None:
+                await settings.change_settings(one, app, scope=body.scope.value)
+            if body.scoping_filters is not None:
+                await settings.set_scope(one, app, body.scoping_filters, kind=KINDS[kind])
+            return await _scope(one, app, kind)
+
+    return await changed(
+        context, consent, matched(request, lambda inner: _scope(inner, app, kind), work, is_needed=True)
+    )
+
+
+@router.post("/applications/{app}/scope/count")
+async def count_scope(context: Asked, app: AppName, body: ScopeTrial) -> ScopeCountsJson:
+    """How many people are in scope, and who would lose an account. Nothing is stored."""
+    return scope_counts_json(
+        app, await mappings.count_scope(context, app, filters=body.scoping_filters, scope=body.scope)
+    )
+
+
+@router.post("/applications/{app}/scope/test")
+async def test_scope(context: Asked, app: AppName, body: Trial, kind: Kind = "user") -> ScopeDecisionJson:
+    """Whether one person or group is in scope, clause by clause. Nothing is stored."""
+    name, decision = await mappings.decide_for(
+        context, app, body.name, kind=KINDS[kind], filters=body.scoping_filters, scope=body.scope
+    )
+    return scope_decision_json(name, decision)
+
+
+@router.get("/applications/{app}/settings")
+async def show_settings(context: Asked, request: Request, app: AppName) -> SettingsJson:
+    return tagged(request, _settings(await settings.show_settings(context, app)))
+
+
+@router.patch("/applications/{app}/settings")
+async def change_settings(
+    context: Asked, request: Request, consent: Consenting, app: AppName, body: SettingsChange
+) -> Changed[SettingsJson]:
+    given = body.model_dump(exclude_none=True)
+    if "interval" in given:
+        try:
+            given["interval"] = parse_duration(given["interval"])
+        except (ValueError, OverflowError):
+            raise invalid(f'"{body.interval}" is not an ISO 8601 duration', next_step="For example: PT40M") from None
+    if "deletion_threshold_percent" in given:
+        given["deletion_percent"] = given.pop("deletion_threshold_percent")
+
+    async def work(inner: Context) -> SettingsJson:
+        return _settings(await settings.change_settings(inner, app, **given))
+
+    async def read(inner: Context) -> SettingsJson:
+        return _settings(await settings.show_settings(inner, app))
+
+    return await changed(context, consent, matched(request, read, work))
+
+
+@router.get("/expressions/functions", tags=["Expressions"])
+async def list_functions(context: Asked, query: Asking) -> Page[dict[str, Any]]:
+    """The functions of the mapping language, with parameters and examples."""
+    return page_of_rows(query, [function_json(one) for one in CATALOGUE.values()], key="name")
+
+
+@router.post("/expressions/evaluate", tags=["Expressions"])
+async def evaluate(context: Asked, body: Expression) -> dict[str, Any]:
+    """Evaluate an expression, with the value of each of its parts. A mistake in it is part of the answer, with its position."""
+    at = (body.now.astimezone(UTC) if body.now.tzinfo else body.now.replace(tzinfo=UTC)) if body.now else None
+    told, notes = await expressions.evaluate(
+        context,
+        body.expression,
+        user=body.user,
+        app=body.application,
+        attributes=body.attributes,
+        now=at,
+        taken=body.taken,
+    )
+    return explained_json(told) | {"notes": list(notes)}
+
+
+@router.get("/applications/{app}/versions", tags=["Configuration as code"])
+async def list_versions(context: Asked, query: Asking, app: AppName) -> Page[VersionJson]:
+    rows = [version_json(one) for one in await configuration_history.list_versions(context, app)]
+    return page_of_rows(query, rows, key="version")
+
+
+@router.get("/applications/{app}/versions/{old}/changes/{new}", tags=["Configuration as code"])
+async def compare_versions(context: Asked, app: AppName, old: int, new: int) -> list[ChangeJson]:
+    """The changes from one version to another. Version 0 is the empty configuration."""
+    if not (0 <= old < 2**31 and 0 <= new < 2**31):
+        raise not_found(f"There is no version {max(old, new)}")
+    return [change_json(one) for one in await configuration_history.compare_versions(context, app, old, new)]
+
+
+@router.get("/configuration", tags=["Configuration as code"], response_class=Response, responses={200: YAML_TEXT})
+async def export(context: Asked, application: Annotated[str, Query(max_length=400)] = "") -> Response:
+    """The configuration as YAML: of one application, or of the whole organisation."""
+    text = await export_application(context, application) if application else await export_everything(context)
+    return Response(text, media_type=YAML)
+
+
+@router.get("/applications/{app}/schema", tags=["Configuration as code"])
+async def entra_schema(context: Asked, app: AppName) -> dict[str, Any]:
+    """The configuration as an Entra synchronization schema."""
+    return await export_entra_schema(context, app)
+
+
+@router.post("/configuration/plan", tags=["Configuration as code"])
+async def plan(context: Asked, body: Files) -> ConfigurationPlanJson:
+    """What applying these documents would change, and what that does to people."""
+    documents = _documents(body.yaml)
+    found = await plan_configuration(context, documents, prune=body.prune)
+
+    async def work(inner: Context) -> ConfigurationPlan:
+        return await apply_configuration(inner, documents, prune=body.prune, most_removals=len(found.changes))
+
+    return configuration_plan_json(found, await foresee(context, work) if found.effective else [])
+
+
+@router.post("/configuration/apply", tags=["Configuration as code"])
+async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Changed[ConfigurationPlanJson]:
+    """Apply the documents: all changes, or none."""
+    documents = _documents(body.yaml)
+
+    async def work(inner: Context) -> ConfigurationPlanJson:
+        async with inner.together() as one:
+            found = await plan_configuration(one, documents, prune=body.prune)
+            told = configuration_plan_json(found, [])
+            if body.expected is not None and body.expected != told["changes"]:
+                raise invalid("The configuration has changed since the plan was made", next_step="Plan again")
+            await apply_configuration(
+                one, documents, prune=body.prune, expected=found.changes, most_removals=body.most_removals
+            )
+            return told
+
+    return await changed(context, consent, work)
+
+
+def _documents(text: str) -> Sequence[ConfigDocument]:
+    documents = read_documents(text, "body")
+    if not documents:
+        raise invalid("The body holds no configuration document")
+    return documents
+
+
+async def _attributes(context: Context, app: str, kind: KindName) -> list[dict[str, Any]]:
+    wanted = KINDS[kind].value
+    return [
+        one
+        for mapping in await mappings.read_mappings(context, app)
+        if mapping["source"] == wanted
+        for one in mapping.get("attributes", [])
+    ]
+
+
+async def _scope(context: Context, app: str, kind: KindName) -> ScopeJson:
+    scope, filters = await settings.show_scope(context, app, kind=KINDS[kind])
+    return {"application": app, "scope": scope, "scopingFilters": filters}
+
+
+def _settings(view: SettingsView) -> SettingsJson:
+    return settings_json(view, interval=print_duration(view.interval) if view.interval else None)

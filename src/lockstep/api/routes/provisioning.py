@@ -1,0 +1,297 @@
+"""Status, cycles, start and pause, provisioning on demand, held writes, links, explanations and previews."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from lockstep.actions import explaining, held, links, previews, provisioning, status
+from lockstep.actions.held import HeldWrite
+from lockstep.actions.provisioning import USUAL_RESTART, JobRow, ResetScope
+from lockstep.actions.rows.plans import ExplanationJson, PlanJson, explanation_json, plan_json
+from lockstep.actions.rows.provisioning import (
+    CycleJson,
+    HeldJson,
+    LinkJson,
+    OrphanJson,
+    PushJson,
+    StatusJson,
+    cycle_json,
+    held_json,
+    link_json,
+    orphans_json,
+    push_json,
+    status_json,
+)
+from lockstep.api.door import Asked, DoorRoute
+from lockstep.api.filtering import Selects, selected, words
+from lockstep.api.paging import Asking, Page, page, page_of_rows
+from lockstep.api.shapes import AppName, Body, Name, Names, Text
+from lockstep.errors import invalid, not_found
+
+router = APIRouter(route_class=DoorRoute, tags=["Provisioning"])
+_LINK_STATES = ("live", "disabled", "released", "lost", "tombstone")
+_LINKS = (Selects("name", "eq", "user"), Selects("state", "eq", "state", words(*_LINK_STATES)))
+_NEXT_LOOK = {"Retry-After": "1"}
+
+
+class SwitchedJson(TypedDict):
+    application: str
+    job: str
+    status: str
+
+
+class CountedJson(TypedDict):
+    application: str
+    count: int
+
+
+class DecidedJson(TypedDict):
+    application: str
+    decision: str
+    count: int
+
+
+class QuarantineJson(TypedDict):
+    application: str
+    triesAgain: bool
+
+
+class Start(Body):
+    """*asOfBackup*: after a restore, accept the people of the backup as they are."""
+
+    as_of_backup: bool = False
+
+
+class Restart(Body):
+    """What to clear; by default quarantine, watermark and escrows. Removing links (Full, ConnectorDataStore) needs *confirm*."""
+
+    reset: list[ResetScope] | None = Field(None, examples=[["QuarantineState", "Watermark", "Escrows"]])
+    confirm: bool = False
+
+
+class RunCycle(Body):
+    """*full* evaluates everybody again and lists the application's accounts."""
+
+    full: bool = False
+
+
+class Push(Body):
+    """*again* also sends values that the application did not keep before."""
+
+    users: Annotated[list[Name], Field(max_length=50)] = Field(
+        default_factory=list, examples=[["kim.berg@contoso.test"]]
+    )
+    groups: Annotated[list[Name], Field(max_length=50)] = Field(default_factory=list)
+    again: bool = False
+
+
+class Preview(Body):
+    users: Annotated[list[Name], Field(max_length=50)] = Field(
+        default_factory=list, examples=[["kim.berg@contoso.test"]]
+    )
+    groups: Annotated[list[Name], Field(max_length=50)] = Field(default_factory=list)
+
+
+class Retry(Body):
+    """All failed objects, those of these people, or those that failed with *code*."""
+
+    users: Names = Field(default_factory=list)
+    code: Text = ""
+
+
+class Decision(Body):
+    """The ids of the held writes, as listed. *rejected*: approve writes that were rejected before."""
+
+    ids: Names = Field(min_length=1)
+    rejected: bool = False
+
+
+class ChosenLink(Body):
+    user: Name = Field(examples=["kim.berg@contoso.test"])
+    account: Name = Field(examples=["u_771"])
+
+
+@router.get("/status")
+async def list_status(context: Asked, query: Asking) -> Page[StatusJson]:
+    """All applications in one look."""
+    return page_of_rows(query, [status_json(one) for one in await status.list_status(context)], key="application")
+
+
+@router.get("/applications/{app}/status")
+async def show_status(context: Asked, app: AppName) -> StatusJson:
+    """What provisioning does now, what waits and why, and what to do."""
+    return status_json(await status.show_status(context, app))
+
+
+@router.get("/applications/{app}/cycles")
+async def list_cycles(context: Asked, query: Asking, app: AppName) -> Page[CycleJson]:
+    """The cycles, newest first."""
+    query.refuse_sort("-id")
+    selected(query.filter, ())
+    found = await status.list_cycles(context, app, limit=query.limit + 1, below=query.after(int) or 0)
+    return page(query, [cycle_json(one) for one in found], lambda last: last["id"])
+
+
+@router.get("/applications/{app}/cycles/{cycle}")
+async def show_cycle(context: Asked, app: AppName, cycle: int) -> CycleJson:
+    if not 0 < cycle < 2**62:
+        raise not_found(f"There is no cycle {cycle}")
+    return cycle_json(await status.show_cycle(context, app, cycle))
+
+
+@router.post("/applications/{app}/start")
+async def start(context: Asked, app: AppName, body: Start) -> SwitchedJson:
+    """Switch provisioning on: the first time with an initial cycle, later from where it stopped. Lifts a quarantine."""
+    return _switched(await provisioning.start(context, app, as_of_backup=body.as_of_backup), "on")
+
+
+@router.post("/applications/{app}/pause")
+async def pause(context: Asked, app: AppName) -> SwitchedJson:
+    """Switch provisioning off. Requests under way are finished; nothing is forgotten."""
+    return _switched(await provisioning.pause(context, app), "off")
+
+
+@router.post("/applications/{app}/restart")
+async def restart(context: Asked, app: AppName, body: Restart) -> SwitchedJson:
+    """Start over, clearing what *reset* says."""
+    scopes = USUAL_RESTART if body.reset is None else frozenset(body.reset)
+    if scopes & {ResetScope.FULL, ResetScope.CONNECTOR_DATA_STORE} and not body.confirm:
+        raise invalid(
+            f"This removes all links to accounts of {app}, and everyone is matched again",
+            next_step="Repeat the request with confirm: true to go ahead",
+        )
+    return _switched(await provisioning.restart(context, app, scopes), "on")
+
+
+@router.post("/applications/{app}/cycles", status_code=202)
+async def run(context: Asked, request: Request, response: Response, app: AppName, body: RunCycle) -> CycleJson:
+    """Begin a cycle now, with everything that failed before. Location is the cycle, to be read until it has ended."""
+    cycle = await provisioning.run(context, app, full=body.full)
+    root = request.scope.get("root_path", "")
+    response.headers.update({"Location": f"{root}/applications/{app}/cycles/{cycle.id}", **_NEXT_LOOK})
+    return cycle_json(cycle)
+
+
+@router.post("/applications/{app}/push")
+async def push(context: Asked, app: AppName, body: Push) -> list[PushJson]:
+    """Provision these people and groups now, ahead of all others, and report for each what was done and why."""
+    _require_names(body.users, body.groups)
+    done = await provisioning.push(context, app, users=body.users, groups=body.groups, again=body.again)
+    return [push_json(app, name, one) for name, one in zip((*body.users, *body.groups), done, strict=True)]
+
+
+@router.post("/applications/{app}/preview")
+async def preview(context: Asked, app: AppName, body: Preview) -> list[PlanJson]:
+    """What a push of these people and groups would do. The application is only read; nothing is written."""
+    _require_names(body.users, body.groups)
+    return [plan_json(plan) for plan in await previews.preview(context, app, users=body.users, groups=body.groups)]
+
+
+@router.get("/applications/{app}/explanations/{user}")
+async def explain(context: Asked, app: AppName, user: str) -> ExplanationJson:
+    """Why somebody has or lacks an account, gate by gate, and what would change it."""
+    found = await explaining.explain_person(context, user, app)
+    return explanation_json(app, found.plan, found.why)
+
+
+@router.post("/applications/{app}/retry")
+async def retry(context: Asked, app: AppName, body: Retry) -> CountedJson:
+    """Retry failed objects now instead of at their scheduled time."""
+    return {"application": app, "count": await provisioning.retry(context, app, users=body.users, code=body.code)}
+
+
+@router.delete("/applications/{app}/quarantine")
+async def clear_quarantine(context: Asked, app: AppName) -> QuarantineJson:
+    """Try now instead of at the scheduled time. The quarantine ends when the application responds successfully."""
+    return {"application": app, "triesAgain": await provisioning.clear_quarantine(context, app)}
+
+
+@router.get("/applications/{app}/held")
+async def list_held(
+    context: Asked,
+    query: Asking,
+    app: AppName,
+    rejected: Annotated[bool, Query(description="Rejected writes instead")] = False,
+) -> Page[HeldJson]:
+    """Writes that wait for a decision, with the reasons."""
+    return page_of_rows(
+        query, [held_json(one) for one in await held.list_held(context, app, rejected=rejected)], key="id"
+    )
+
+
+@router.post("/applications/{app}/held/approve")
+async def approve(context: Asked, app: AppName, body: Decision) -> DecidedJson:
+    """Approve these held writes. Each is evaluated again against the present state."""
+    _require_listed(await held.list_held(context, app, rejected=body.rejected), body.ids)
+    decide = provisioning.approve_rejected if body.rejected else provisioning.approve_deletes
+    done = await decide(context, app, body.ids)
+    return {"application": app, "decision": done.decision, "count": done.count}
+
+
+@router.post("/applications/{app}/held/reject")
+async def reject(context: Asked, app: AppName, body: Decision) -> DecidedJson:
+    """Reject these held writes. They are not sent until something else is planned or somebody approves them."""
+    _require_listed(await held.list_held(context, app), body.ids)
+    done = await provisioning.reject_deletes(context, app, body.ids)
+    return {"application": app, "decision": done.decision, "count": done.count}
+
+
+@router.get("/applications/{app}/links")
+async def list_links(context: Asked, query: Asking, app: AppName) -> Page[LinkJson]:
+    """Which account belongs to whom, people first. The filter knows `name eq` and `state eq`."""
+    query.refuse_sort("name")
+    chosen = selected(query.filter, _LINKS)
+    last = query.after(list) or ["", "", ""]
+    rows = await links.list_links(
+        context, app, limit=query.limit + 1, after=(str(last[0]), str(last[1]), str(last[-1])), **chosen
+    )
+    keys = {id_key(row.kind, row.source_id): [row.kind, row.display, row.source_id] for row in rows}
+    return page(query, [link_json(row) for row in rows], lambda last: keys[id_key(last["kind"], last["id"])])
+
+
+def id_key(kind: str, source_id: str) -> str:
+    return f"{kind} {source_id}"
+
+
+@router.post("/applications/{app}/links")
+async def choose_link(context: Asked, app: AppName, body: ChosenLink) -> LinkJson:
+    """Link a person to an account, which is then updated with the person's values."""
+    return link_json(await links.choose_link(context, app, body.user, body.account))
+
+
+@router.delete("/applications/{app}/links/{user}")
+async def forget_link(context: Asked, app: AppName, user: str) -> LinkJson:
+    """Remove a person's link. The account stays; the person is matched or created again."""
+    return link_json(await links.forget_link(context, app, user))
+
+
+@router.get("/applications/{app}/orphans")
+async def list_orphans(context: Asked, query: Asking, app: AppName) -> Page[OrphanJson]:
+    """Accounts in the application that are not linked to anyone. Reads all accounts, so it takes a while."""
+    return page_of_rows(query, orphans_json(await links.list_orphans(context, app)), key="account")
+
+
+@router.post("/applications/{app}/orphans/settle")
+async def settle_orphans(context: Asked, app: AppName) -> CountedJson:
+    """Link the accounts that Lockstep created to their people again, and disable those of leavers."""
+    found = await links.list_orphans(context, app)
+    return {"application": app, "count": len(await links.settle_orphans(context, app, found))}
+
+
+def _switched(row: JobRow, state: str) -> SwitchedJson:
+    return {"application": row.app_name, "job": row.id, "status": state}
+
+
+def _require_names(users: list[str], groups: list[str]) -> None:
+    if not users and not groups:
+        raise invalid("No person or group is named", next_step="Name them in users or groups")
+
+
+def _require_listed(found: list[HeldWrite], ids: list[str]) -> None:
+    missing = set(ids) - {one.id for one in found}
+    if missing:
+        raise not_found(f"No held write has the id {min(missing)}", next_step="List them again")

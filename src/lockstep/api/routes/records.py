@@ -1,0 +1,219 @@
+"""The provisioning log, the audit log, sources, and the outbound list."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from lockstep.actions import audit, logs, outbound, source_decisions, sources
+from lockstep.actions.audit import AuditFilter
+from lockstep.actions.context import Context
+from lockstep.actions.logs import LogFilter
+from lockstep.actions.rows.records import (
+    AuditJson,
+    SourceDetailsJson,
+    SourceJson,
+    audit_json,
+    pass_json,
+    source_details_json,
+    source_json,
+)
+from lockstep.actions.rows.times import iso
+from lockstep.api.changes import Changed, Consenting, changed
+from lockstep.api.door import Asked, DoorRoute
+from lockstep.api.filtering import Selects, number, selected, time, words
+from lockstep.api.paging import Asking, Page, page, page_of_rows
+from lockstep.api.shapes import Body, Name, Text
+from lockstep.errors import not_found
+
+router = APIRouter(route_class=DoorRoute)
+_LOG = (
+    Selects("application", "eq", "app"),
+    Selects("user", "eq", "person"),
+    Selects("status", "eq", "status", words("success", "failure", "warning", "skipped")),
+    Selects("action", "eq", "action", words("create", "update", "disable", "delete", "stagedDelete", "other")),
+    Selects("code", "eq", "error_code"),
+    Selects("cycle", "eq", "cycle", number),
+    Selects("time", "ge", "after", time),
+    Selects("time", "lt", "before", time),
+)
+_AUDIT = (
+    Selects("actor", "co", "actor"),
+    Selects("activity", "co", "activity"),
+    Selects("object", "co", "object"),
+    Selects("time", "ge", "after", time),
+    Selects("time", "lt", "before", time),
+)
+
+
+class VerifiedJson(TypedDict):
+    """*brokenAt*: the first entry that was changed, or after one that is missing."""
+
+    intact: bool
+    brokenAt: int | None
+    why: str
+
+
+class SourceDecidedJson(TypedDict):
+    source: str
+    left: int
+    kept: int
+    renamed: int
+    toldApart: int
+
+
+class PassesJson(TypedDict):
+    source: str
+    dryRun: bool
+    passes: list[dict[str, Any]]
+
+
+class PlaceJson(TypedDict):
+    entry: str
+    origin: str
+    reason: str
+    addedAt: str | None
+
+
+class PlaceChangedJson(TypedDict):
+    entry: str
+    changed: bool
+
+
+class Place(Body):
+    entry: Name = Field(examples=["https://app.internal:8443"])
+    reason: Text = Field("", examples=["Documo in our own network"])
+
+
+@router.get("/logs", tags=["Logs"])
+async def list_logs(context: Asked, query: Asking) -> Page[dict[str, Any]]:
+    """The provisioning log, newest first, in Microsoft Graph's form (provisioningObjectSummary).
+
+    The filter knows `application eq`, `user eq`, `status eq`, `action eq`, `code eq`, `cycle eq`, `time ge` and `time lt`.
+    """
+    query.refuse_sort("-time")
+    chosen = selected(query.filter, _LOG)
+    app = chosen.pop("app", "")
+    found = await logs.list_log(
+        context, LogFilter(below_seq=query.after(int), **chosen), app=app, limit=query.limit + 1
+    )
+    numbers = {row.id: row.seq for row in found}
+    return page(query, await logs.as_graph(context, found), lambda last: numbers[last["id"]])
+
+
+@router.get("/logs/{change}", tags=["Logs"])
+async def show_log(context: Asked, change: str) -> list[dict[str, Any]]:
+    """All records of one change: its steps, what was modified, the error. *change* may be the beginning of its id."""
+    return await logs.as_graph(context, await logs.show_log(context, change))
+
+
+@router.get("/audit", tags=["Audit"])
+async def list_audit(context: Asked, query: Asking) -> Page[AuditJson]:
+    """Who changed what, newest first. The filter knows `actor co`, `activity co`, `object co`, `time ge` and `time lt`."""
+    query.refuse_sort("-time")
+    wanted = AuditFilter(below_seq=query.after(int), **selected(query.filter, _AUDIT))
+    found = await audit.list_entries(context, wanted, limit=query.limit + 1)
+    return page(query, [audit_json(one) for one in found], lambda last: last["number"])
+
+
+@router.get("/audit/verification", tags=["Audit"])
+async def verify(context: Asked) -> VerifiedJson:
+    """Whether no entry was changed and none is missing."""
+    broken = await audit.verify(context)
+    return {
+        "intact": broken is None,
+        "brokenAt": broken.seq if broken else None,
+        "why": broken.why if broken else "",
+    }
+
+
+@router.get("/audit/{entry}", tags=["Audit"])
+async def show_audit(context: Asked, entry: int) -> AuditJson:
+    if not 0 < entry < 2**62:
+        raise not_found(f"The audit log has no entry {entry}")
+    return audit_json(await audit.show_entry(context, entry))
+
+
+@router.get("/sources", tags=["Sources"])
+async def list_sources(context: Asked, query: Asking) -> Page[SourceJson]:
+    return page_of_rows(query, [source_json(one) for one in await sources.list_sources(context)], key="name")
+
+
+@router.get("/sources/{source}", tags=["Sources"])
+async def show_source(context: Asked, source: str) -> SourceDetailsJson:
+    """One source: what was imported, and whose removal waits for a decision."""
+    view = await sources.show_source(context, source)
+    held = await source_decisions.who_is_held(context, source) if view.holds else {}
+    return source_details_json(view, held)
+
+
+@router.post("/sources/{source}/import", tags=["Sources"])
+async def import_source(
+    context: Asked, source: str, dryRun: Annotated[bool, Query(description="Only show what would change")] = False
+) -> PassesJson:  # fmt: skip
+    """Read the source's files now. Many leavers at once wait for a decision."""
+    await sources.show_source(context, source)
+    take = sources.rehearse_import if dryRun else sources.import_source
+    return {"source": source, "dryRun": dryRun, "passes": [pass_json(one) for one in await take(context, source)]}
+
+
+@router.post("/sources/{source}/confirm", tags=["Sources"])
+async def confirm_source(context: Asked, consent: Consenting, source: str) -> Changed[SourceDecidedJson]:
+    """Confirm what waits: people missing from the source leave; people with a new key keep their accounts."""
+
+    async def work(inner: Context) -> SourceDecidedJson:
+        done = await source_decisions.confirm_hold(inner, source)
+        return {
+            "source": source,
+            "left": done.left,
+            "kept": done.kept,
+            "renamed": done.renamed,
+            "toldApart": done.told_apart,
+        }
+
+    return await changed(context, consent, work)
+
+
+@router.post("/sources/{source}/reject", tags=["Sources"])
+async def reject_source(context: Asked, source: str) -> SourceDecidedJson:
+    """Reject what waits: no one leaves. The next import asks again."""
+    done = await source_decisions.reject_hold(context, source)
+    return {
+        "source": source,
+        "left": done.left,
+        "kept": done.kept,
+        "renamed": done.renamed,
+        "toldApart": done.told_apart,
+    }
+
+
+@router.delete("/sources/{source}", tags=["Sources"])
+async def remove_source(
+    context: Asked, consent: Consenting, source: str, withObjects: bool = False
+) -> Changed[int]:  # fmt: skip
+    """Remove a source; with *withObjects* its people and groups go to the recycle bin. The result is their number."""
+    return await changed(context, consent, lambda inner: sources.remove_source(inner, source, with_objects=withObjects))
+
+
+@router.get("/outbound", tags=["Outbound list"])
+async def list_outbound(context: Asked, query: Asking) -> Page[PlaceJson]:
+    """The private addresses where applications may be reached."""
+    rows: list[PlaceJson] = [
+        {"entry": one.entry, "origin": one.added_by, "reason": one.reason, "addedAt": iso(one.added_at)}
+        for one in await outbound.list_places(context)
+    ]
+    return page_of_rows(query, rows, key="entry")
+
+
+@router.post("/outbound", tags=["Outbound list"])
+async def add_outbound(context: Asked, body: Place) -> PlaceChangedJson:
+    entry, is_new = await outbound.add_place(context, body.entry, reason=body.reason)
+    return {"entry": entry, "changed": is_new}
+
+
+@router.delete("/outbound", tags=["Outbound list"])
+async def remove_outbound(context: Asked, entry: Annotated[str, Query(max_length=400)]) -> PlaceChangedJson:
+    return {"entry": await outbound.remove_place(context, entry), "changed": True}

@@ -1,0 +1,211 @@
+"""What every route has in common: who calls, problems, pages, filters, conditions, consent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lockstep.api.problem_types import PROBLEM_TYPES
+from tests.api.conftest import Client
+from tests.support.hub import upn
+
+
+@pytest.mark.parametrize(
+    "header", [{"Authorization": ""}, {"Authorization": "Bearer lockstep_pat_unknown"}, {"Authorization": "Basic YTpi"}]
+)
+async def test_request_without_a_known_token_is_refused_before_its_body_is_looked_at(
+    client: Client, header: dict[str, str]
+) -> None:
+    answer = await client.call("POST", "applications", {"nonsense": 1}, headers=header)
+
+    assert (answer.status, answer.body["type"]) == (401, "/problems/not-authenticated")
+    assert answer.headers["www-authenticate"] == 'Bearer realm="lockstep"'
+
+
+async def test_cookie_without_the_token_of_its_session_is_no_way_to_change_something(client: Client) -> None:
+    answer = await client.call(
+        "POST", "groups", {"displayName": "x"}, headers={"Authorization": "", "Cookie": "lockstep_session=guess"}
+    )
+
+    assert answer.status == 401
+
+
+async def test_problem_names_what_who_and_what_next_and_its_type_resolves(client: Client) -> None:
+    answer = await client.get(
+        "applications/documa",
+    )
+
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.body["status"] == answer.status == 404
+    assert "documo" in answer.body["nextAction"]["text"]
+    assert answer.body["requestId"] == answer.headers["x-request-id"]
+    assert (await client.get(answer.body["type"])).status == 200
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_every_type_of_problem_has_a_page(client: Client) -> None:
+    for slug, known in PROBLEM_TYPES.items():
+        page = await client.get(f"/problems/{slug}")
+        assert (page.status, known.title in page.body) == (200, True)
+    assert (await client.get("/problems/unknown")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "pointer"),
+    [
+        ("POST", "applications", {"template": "documo", "nmae": "x"}, "/nmae"),
+        ("POST", "applications", {}, "/template"),
+        ("POST", "applications/documo/push", {"users": ["a", 1]}, "/users/1"),
+        ("GET", "people?limit=501", None, "/query/limit"),
+        ("GET", "people?filter=department%20eq", None, "/query/filter"),
+        ("GET", "people?cursor=abc", None, "/query/cursor"),
+    ],
+)
+async def test_mistake_in_a_request_is_named_by_its_place(
+    client: Client, method: str, path: str, body: Any, pointer: str
+) -> None:
+    answer = await client.call(method, f"{client.origin}/api/v1/{path}", body)
+
+    assert (answer.status, answer.body["type"]) == (400, "/problems/invalid-request")
+    assert [one["pointer"] for one in answer.body["errors"]] == [pointer]
+
+
+async def test_unknown_address_and_wrong_method_are_problems_too(client: Client) -> None:
+    unknown, wrong = await client.get("nothing/here"), await client.call("DELETE", "people")
+
+    assert (unknown.status, unknown.body["type"]) == (404, "/problems/not-found")
+    assert (wrong.status, wrong.body["type"], wrong.headers["allow"]) == (405, "/problems/method-not-allowed", "GET")
+
+
+async def test_request_id_of_the_caller_comes_back(client: Client) -> None:
+    answer = await client.call("GET", "me", headers={"X-Request-Id": "deploy-42"})
+    forged = await client.call("GET", "me", headers={"X-Request-Id": "x" * 500})
+
+    assert answer.headers["x-request-id"] == "deploy-42"
+    assert len(forged.headers["x-request-id"]) == 16
+
+
+@pytest.mark.parametrize(
+    "path", ["people", "groups", "applications", "audit", "templates", "expressions/functions", "people/attributes"]
+)
+async def test_pages_of_one_are_the_whole_list_without_repetition(client: Client, path: str) -> None:
+    whole = (await client.get(path, limit=500)).body["items"]
+
+    found, next_page = [], f"{client.origin}/api/v1/{path}?limit=1"
+    while next_page:
+        answer = await client.get(next_page)
+        found += answer.body["items"]
+        link = answer.headers.get("link", "")
+        assert bool(link) == bool(answer.body["nextCursor"])
+        next_page = link.partition(">")[0].removeprefix("<")
+
+    assert found == whole
+
+
+async def test_page_is_stable_when_somebody_is_added_before_it(client: Client) -> None:
+    first = await client.get("groups", limit=1)
+    for name in ("aaa", "zzz"):
+        await client.post("groups", {"displayName": name})
+
+    second = await client.get("groups", limit=5, cursor=first.body["nextCursor"] or "")
+
+    names = [one["displayName"] for one in (await client.get("groups")).body["items"]]
+    assert names == ["aaa", "all-sales", "zzz"]
+    assert first.body["items"][0]["displayName"] == "all-sales"
+    assert second.status == 200
+
+
+async def test_cursor_of_another_list_is_refused(client: Client) -> None:
+    cursor = (await client.get("people", limit=1)).body["nextCursor"]
+
+    answer = await client.get("groups", cursor=cursor)
+
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "filter", "names"),
+    [
+        ("people", 'displayName co "berg"', ["kim.berg@contoso.test"]),
+        ("people", 'department eq "Sales" and accountEnabled eq true and displayName co "bo"', ["bo@contoso.test"]),
+        ("people", "deleted eq true", []),
+        ("templates", 'name eq "documo" or (name sw "zzz")', ["documo"]),
+        ("templates", 'not (name ne "documo")', ["documo"]),
+    ],
+)
+async def test_filter_selects(client: Client, path: str, filter: str, names: list[str]) -> None:
+    answer = await client.get(path, filter=filter)
+
+    assert [one.get("userPrincipalName") or one["name"] for one in answer.body["items"]] == names
+
+
+@pytest.mark.parametrize(
+    ("path", "filter", "said"),
+    [
+        ("people", 'departmant eq "Sales"', "department"),
+        ("people", 'department co "Sales"', "department eq"),
+        ("logs", 'status eq "failed"', "success, failure, warning, skipped"),
+        ("templates", 'nmae eq "x"', "name"),
+    ],
+)
+async def test_filter_that_cannot_be_answered_is_refused_with_what_can(
+    client: Client, path: str, filter: str, said: str
+) -> None:
+    answer = await client.get(path, filter=filter)
+
+    assert answer.status == 400
+    assert said in f"{answer.body['detail']} {answer.body.get('nextAction', {}).get('text', '')}"
+
+
+async def test_change_to_what_was_not_read_is_refused(client: Client) -> None:
+    read = await client.get("applications/documo/settings")
+    tag = read.headers["etag"]
+    first = await client.call("PATCH", "applications/documo/settings", {"interval": "PT30M"}, headers={"If-Match": tag})
+    second = await client.call(
+        "PATCH", "applications/documo/settings", {"interval": "PT20M"}, headers={"If-Match": tag}
+    )
+
+    assert (first.status, first.body["result"]["interval"]) == (200, "PT30M")
+    assert (second.status, second.body["type"]) == (412, "/problems/precondition-failed")
+    assert (await client.get("applications/documo/settings")).body["interval"] == "PT30M"
+
+
+async def test_whole_list_is_replaced_only_by_somebody_who_read_it(client: Client) -> None:
+    blind = await client.call("PUT", "applications/documo/scope", {"scopingFilters": []})
+    tag = (await client.get("applications/documo/scope")).headers["etag"]
+    seen = await client.call("PUT", "applications/documo/scope", {"scope": "all"}, headers={"If-Match": tag})
+
+    assert (blind.status, blind.body["type"]) == (428, "/problems/precondition-required")
+    assert (seen.status, seen.body["result"]["scope"]) == (200, "all")
+
+
+async def test_dry_run_shows_and_changes_nothing(client: Client) -> None:
+    answer = await client.post("applications/documo/assignments", {"users": [upn("anna")]}, dryRun=True)
+
+    assert (answer.status, answer.body["dryRun"], answer.body["result"]) == (200, True, None)
+    assert (await client.get("applications/documo/assignments")).body["items"] == []
+
+
+async def test_token_without_the_scope_is_refused_and_nothing_changes(client: Client) -> None:
+    from lockstep.actions import access_tokens
+
+    small = await access_tokens.create_service_token(
+        client.hub.context, "reader", ["directory.read", "applications.read"]
+    )
+    answer = await client.call(
+        "POST", "groups", {"displayName": "x"}, headers={"Authorization": f"Bearer {small.secret}"}
+    )
+
+    assert (answer.status, answer.body["type"]) == (403, "/problems/not-permitted")
+
+
+async def test_nul_and_broken_json_are_refused(client: Client) -> None:
+    nul = await client.post("groups", {"displayName": "a\0b"})
+    async with client.http.post(
+        f"{client.origin}/api/v1/groups", data=b'{"displayName": "\\ud800"}',
+        headers={"Authorization": f"Bearer {client.token}", "Content-Type": "application/json"},
+    ) as response:  # fmt: skip
+        broken = response.status
+
+    assert (nul.status, broken) == (400, 400)

@@ -1,0 +1,225 @@
+"""The routes call the same actions as the command line and answer with the same JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+
+from lockstep.actions import access_tokens
+from lockstep.api.app import api_app
+from tests.api.conftest import Client
+from tests.support.hub import upn
+
+SALES = [{"title": "Sales", "clauses": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}]
+
+
+async def test_application_from_the_gallery_to_its_first_cycle(client: Client) -> None:
+    added = await client.post("applications", {"template": "documo", "name": "documo-2"})
+    again = await client.post("applications", {"template": "documo", "name": "documo-2"})
+    early = await client.post("applications/documo-2/cycles", {})
+    stored = await client.call("PUT", "applications/documo-2/credentials", {"secretToken": "dk_live_0123456789abcdef"})
+    await client.post("applications/documo-2/assignments", {"users": [upn("anna")], "role": "Member"})
+    started = await client.post("applications/documo-2/start", {})
+    ran = await client.post("applications/documo-2/cycles", {})
+    cycle = await client.get(f"{client.origin}{ran.headers['location']}")
+    status = await client.get("applications/documo-2/status")
+
+    assert (added.status, again.status, early.status) == (201, 409, 409)
+    assert added.headers["location"] == "/api/v1/applications/documo-2"
+    assert stored.body["secretToken"] == "********cdef"
+    assert (started.body["status"], ran.status, ran.headers["retry-after"]) == ("on", 202, "1")
+    assert cycle.body["id"] == ran.body["id"] == status.body["runningCycle"]["id"]
+
+
+async def test_secret_token_is_in_no_answer(client: Client) -> None:
+    secret = "dk_live_0123456789abcdef"
+    answers = [await client.call("PUT", "applications/documo/credentials", {"secretToken": secret})]
+    answers += [
+        await client.get(path)
+        for path in ("applications/documo", "applications/documo/credentials", "audit", "configuration")
+    ]
+
+    assert all(one.status == 200 for one in answers)
+    assert not any(secret in orjson.dumps(one.body).decode() for one in answers)
+
+
+async def test_roles_and_manifest(client: Client) -> None:
+    await client.post("applications/documo/roles", {"value": "auditor", "position": 1})
+    listed = (await client.get("applications/documo/roles")).body["items"]
+    moved = await client.call("PATCH", "applications/documo/roles/auditor", {"position": 2, "isEnabled": False})
+    manifest = await client.get("applications/documo/manifest")
+    replaced = await client.call(
+        "PUT", "applications/documo/manifest", {"appRoles": manifest.body["appRoles"]}, headers={"If-Match": manifest.headers["etag"]}
+    )  # fmt: skip
+    removed = await client.call("DELETE", "applications/documo/roles/auditor")
+
+    assert [one["value"] for one in listed][:2] == ["auditor", "Admin"]
+    assert [(one["value"], one["isEnabled"]) for one in moved.body["result"]][1] == ("auditor", False)
+    assert (replaced.status, removed.status) == (200, 200)
+
+
+async def test_mapping_scope_and_expression(client: Client) -> None:
+    mapped = await client.call("PATCH", "applications/documo/mappings", {"source": "jobTitle"}, target="title")
+    values = await client.get("applications/documo/mappings/values", user=upn("anna"))
+    counted = await client.post("applications/documo/scope/count", {"scopingFilters": SALES, "scope": "all"})
+    tested = await client.post(
+        "applications/documo/scope/test", {"name": upn("anna"), "scopingFilters": SALES, "scope": "all"}
+    )
+    evaluated = await client.post(
+        "expressions/evaluate", {"expression": 'Join(" ", [givenName], [surname])', "user": upn("anna")}
+    )
+    wrong = await client.post("expressions/evaluate", {"expression": "Left([mail])"})
+
+    assert {"target": "title", "source": "jobTitle"} in mapped.body["result"]
+    assert {"target": "userName", "value": upn("anna"), "note": ""} in values.body
+    assert counted.body["inScope"] == 5
+    assert tested.body["clauses"] == [{"clause": "Sales.department EQUALS 'Sales'", "passed": True}]
+    assert (evaluated.body["value"], len(evaluated.body["parts"])) == ("Anna Test", 3)
+    assert "needs 2 arguments" in wrong.body["error"]
+
+
+async def test_people_and_groups(client: Client) -> None:
+    group = await client.post("groups", {"displayName": "sales", "membershipRule": SALES})
+    members = await client.post("groups/all-sales/members", {"add": [upn("anna"), upn("bo")]})
+    changed = await client.call("PATCH", f"people/{upn('anna')}", {"attributes": {"department": "Legal"}})
+    shown = await client.get(f"people/{upn('anna')}")
+    disabled = await client.post("people/disable", {"users": [upn("bo")]})
+    deleted = await client.post("people/delete", {"users": [upn("bo")]})
+    recycled = await client.get("people", filter="deleted eq true")
+    details = await client.get("groups/all-sales")
+
+    assert (group.status, group.body["membershipType"]) == (201, "dynamic")
+    assert members.body["result"] == {"group": "all-sales", "added": 2, "removed": 0}
+    assert changed.body["result"]["department"] == shown.body["department"] == "Legal"
+    assert disabled.body["result"]["people"][0]["accountEnabled"] is False
+    assert [one["userPrincipalName"] for one in recycled.body["items"]] == [upn("bo")]
+    assert deleted.status == 200
+    assert details.body["members"][0] == {
+        "id": shown.body["id"],
+        "kind": "User",
+        "name": upn("anna"),
+        "isDeleted": False,
+    }
+
+
+async def test_explanation_and_preview_say_why(client: Client) -> None:
+    why = await client.get(f"applications/documo/explanations/{upn('anna')}")
+    plan = await client.post("applications/documo/preview", {"users": [upn("anna")]})
+
+    assert why.body["verdict"] == "NOT PROVISIONED"
+    assert plan.body[0]["reasonCode"] == "NotEffectivelyEntitled"
+
+
+async def test_configuration_is_planned_and_applied_as_yaml(client: Client) -> None:
+    exported = (await client.get("configuration", application="documo")).body
+    wanted = exported.replace("scope: assigned", "scope: all")
+    plan = await client.post("configuration/plan", {"yaml": wanted})
+    stale = await client.post("configuration/apply", {"yaml": wanted, "expected": []})
+    done = await client.post("configuration/apply", {"yaml": wanted, "expected": plan.body["changes"]})
+
+    assert [one["new"] for one in plan.body["changes"]] == ["all"]
+    assert (stale.status, done.status) == (400, 200)
+    assert (await client.get("applications/documo/settings")).body["scope"] == "all"
+    assert [one["version"] for one in (await client.get("applications/documo/versions")).body["items"]] == [1, 2]
+
+
+async def test_audit_log_names_the_token_and_verifies(client: Client) -> None:
+    await client.post("groups", {"displayName": "made by a token"})
+
+    [entry] = (await client.get("audit", filter='object co "made by"')).body["items"]
+
+    assert entry["actor"] == "tests (service token)"
+    assert (await client.get(f"audit/{entry['number']}")).body == entry
+    assert (await client.get("audit/verification")).body == {"intact": True, "brokenAt": None, "why": ""}
+
+
+async def test_outbound_list_and_sources(client: Client) -> None:
+    added = await client.post("outbound", {"entry": "https://app.internal:8443"})
+    listed = await client.get("outbound")
+    removed = await client.call("DELETE", "outbound", entry="https://app.internal:8443")
+    rehearsed = await client.post("sources/hr/import", dryRun=True)
+
+    assert (added.body["changed"], listed.body["items"][0]["entry"], removed.status) == (
+        True,
+        "https://app.internal:8443",
+        200,
+    )
+    assert rehearsed.status in (200, 400)
+
+
+async def test_who_am_i(client: Client) -> None:
+    me = (await client.get("me")).body
+
+    assert me["name"] == "tests (service token)"
+    assert "administrators.write" not in me["permissions"]
+
+
+async def test_event_of_a_change_arrives_and_is_resumed(client: Client) -> None:
+    headers = {"Authorization": f"Bearer {client.token}"}
+    async with client.http.get(f"{client.origin}/api/v1/events", headers=headers) as stream:
+        assert stream.headers["Content-Type"].startswith("text/event-stream")
+        await _until(stream, "connected")
+        await client.post("groups", {"displayName": "seen"})
+        first = await _until(stream, '{"name":"seen"}')
+    await client.post("groups", {"displayName": "missed"})
+    last = next(line.removeprefix("id: ") for line in first if line.startswith("id: "))
+
+    async with client.http.get(f"{client.origin}/api/v1/events", headers=headers | {"Last-Event-ID": last}) as stream:
+        missed = await _until(stream, '{"name":"missed"}')
+    async with client.http.get(
+        f"{client.origin}/api/v1/events", headers=headers | {"Last-Event-ID": "old-1"}
+    ) as stream:
+        await _until(stream, "event: reset")
+
+    assert "event: change" in missed
+    assert len(client.live) == 0 or await _ends(client)
+
+
+async def _until(stream: Any, text: str) -> list[str]:
+    lines: list[str] = []
+    async with asyncio.timeout(10):
+        async for raw in stream.content:
+            lines.append(raw.decode().rstrip("\n"))
+            if text in lines[-1]:
+                return lines
+    raise AssertionError(lines)
+
+
+async def _ends(client: Client) -> bool:
+    async with asyncio.timeout(10):
+        while len(client.live):
+            await asyncio.sleep(0.01)
+    return True
+
+
+async def test_events_of_other_applications_do_not_reach_an_owner(client: Client) -> None:
+    small = await access_tokens.create_service_token(client.hub.context, "reader", ["logs.read"])
+    async with client.http.get(
+        f"{client.origin}/api/v1/events", headers={"Authorization": f"Bearer {small.secret}"}
+    ) as stream:
+        await _until(stream, "connected")
+        await client.post("groups", {"displayName": "hidden"})
+        client.live.publish("reset")
+        lines = await _until(stream, "event: reset")
+
+    assert not any("hidden" in line for line in lines)
+
+
+async def test_description_is_complete_and_the_page_loads_nothing_from_elsewhere(client: Client) -> None:
+    described = (await client.get("/api/openapi.json")).body
+    page = (await client.get("/api/docs")).body
+
+    assert described["openapi"].startswith("3.1")
+    operations = [one for path in described["paths"].values() for one in path.values() if isinstance(one, dict)]
+    assert len({one["operationId"] for one in operations}) == len(operations) > 90
+    assert all(f'id="{one["operationId"]}"' in page for one in operations)
+    assert "http://" not in page and "https://cdn" not in page and "<script" not in page
+
+
+def test_description_names_no_object_without_its_members() -> None:
+    schemas = api_app(lambda _: None).openapi()["components"]["schemas"]  # type: ignore[arg-type, return-value]
+
+    assert {"StatusJson", "CycleJson", "Problem", "PersonDetailsJson"} <= set(schemas)
+    assert all(one.get("properties") or one.get("enum") or one.get("type") != "object" for one in schemas.values())
