@@ -39,7 +39,7 @@ def api_app(contexts: Contexts, *, hub: LiveHub | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.desk = Desk(contexts)
-    app.state.hub = hub or LiveHub()
+    app.state.hub = LiveHub() if hub is None else hub  # an empty hub is false
     for router in _ROUTERS:
         app.include_router(router, responses=PROBLEMS)
     app.add_exception_handler(StarletteHTTPException, _no_route)

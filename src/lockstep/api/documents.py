@@ -58,21 +58,17 @@ def _described(app: FastAPI) -> dict[str, Any]:
     for path in described["paths"].values():
         for method in _METHODS:
             if method in path:
-                _complete(path[method], method)
+                _complete(path[method])
     return described
 
 
-def _complete(operation: dict[str, Any], method: str) -> None:
+def _complete(operation: dict[str, Any]) -> None:
     for status, response in operation["responses"].items():
         if int(status) >= 400 and "content" in response:
             response["content"] = {MEDIA_TYPE: next(iter(response["content"].values()))}
     if operation["operationId"] in _TAKES_IF_MATCH:
         operation.setdefault("parameters", []).append(
             _header("If-Match", "The ETag of what you read; the change is refused if it is no longer that")
-        )
-    if method == "post":
-        operation.setdefault("parameters", []).append(
-            _header("Idempotency-Key", "Repeating the request with this key within 24 hours returns the first answer")
         )
 
 

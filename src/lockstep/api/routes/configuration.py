@@ -84,7 +84,7 @@ class NewScope(Body):
 
     scoping_filters: Filters | None = Field(
         None,
-        examples=[[{"title": "Sales only", "clauses": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}]],
+        examples=[[{"title": "Sales only", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}]],
     )  # fmt: skip
     scope: Scope | None = None
 

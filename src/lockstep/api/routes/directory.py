@@ -48,7 +48,7 @@ _PEOPLE = (
 )
 _GROUPS = (Selects("displayName", "co", "search"), Selects("deleted", "eq", "is_deleted", flag))
 Rule = Annotated[list[dict[str, Any]], Field(max_length=100)]
-_RULE = [{"title": "Sales", "clauses": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}]
+_RULE = [{"title": "Sales", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}]
 
 
 class PeopleJson(TypedDict):
