@@ -14,13 +14,21 @@ from lockstep.actions.live import LiveHub
 from lockstep.api import documents, events
 from lockstep.api.door import Contexts, Desk, begin, failed, finished
 from lockstep.api.problems import refused
-from lockstep.api.routes import administration, applications, configuration, directory, provisioning, records
+from lockstep.api.routes import (
+    administration,
+    applications,
+    configuration,
+    configuration_files,
+    directory,
+    provisioning,
+    records,
+)
 from lockstep.api.shapes import PROBLEMS
 from lockstep.errors import not_found
 
 ROOT = "/api/v1"
 _ROUTERS = (
-    applications.router, configuration.router, provisioning.router, directory.router, records.router,
+    applications.router, configuration.router, configuration_files.router, provisioning.router, directory.router, records.router,
     administration.router, events.router,
 )  # fmt: skip
 

@@ -1,0 +1,149 @@
+"""Expressions, and configuration as code: versions, export, plan, apply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from lockstep.actions import configuration_history, expressions
+from lockstep.actions.configuration import ConfigurationPlan, plan_configuration
+from lockstep.actions.configuration_apply import MOST_REMOVALS, apply_configuration
+from lockstep.actions.configuration_export import export_application, export_entra_schema, export_everything
+from lockstep.actions.consequences import foresee
+from lockstep.actions.context import Context
+from lockstep.actions.rows.configuration import (
+    ChangeJson,
+    ConfigurationPlanJson,
+    VersionJson,
+    change_json,
+    configuration_plan_json,
+    version_json,
+)
+from lockstep.actions.rows.expressions import explained_json, function_json
+from lockstep.api.changes import Changed, Consenting, changed
+from lockstep.api.door import Asked, DoorRoute
+from lockstep.api.paging import Asking, Page, page_of_rows
+from lockstep.api.shapes import AppName, Body, Text
+from lockstep.configuration.files.file import ConfigDocument, read_documents
+from lockstep.engine.expressions.catalogue import CATALOGUE
+from lockstep.errors import invalid, not_found
+
+router = APIRouter(route_class=DoorRoute, tags=["Configuration as code"])
+YAML = "application/yaml"
+YAML_TEXT: dict[str, Any] = {"content": {YAML: {"schema": {"type": "string"}}}}
+
+
+class Expression(Body):
+    """Evaluate for a person, or for given attributes, which go before the person's."""
+
+    expression: Annotated[str, Field(max_length=20_000)] = Field(examples=['Join(" ", [givenName], [surname])'])
+    user: Text = ""
+    application: Text = ""
+    attributes: dict[str, Any] = Field(default_factory=dict, examples=[{"givenName": "Anna", "surname": "Lindqvist"}])
+    now: datetime | None = None
+    taken: Annotated[list[Text], Field(max_length=100)] = Field(default_factory=list)
+
+
+class Files(Body):
+    """Configuration documents in YAML, as `lockstep export` writes them. References to secrets are not followed on a server."""
+
+    yaml: Annotated[str, Field(max_length=1_500_000)] = Field(examples=["apiVersion: lockstep/v1\nkind: Application\n"])
+    prune: bool = False
+
+
+class FilesToApply(Files):
+    """*expected*: the changes of the plan that was looked at; anything else is refused."""
+
+    expected: list[dict[str, Any]] | None = None
+    most_removals: Annotated[int, Field(ge=0, le=100_000)] = MOST_REMOVALS
+
+
+@router.get("/expressions/functions", tags=["Expressions"])
+async def list_functions(context: Asked, query: Asking) -> Page[dict[str, Any]]:
+    """The functions of the mapping language, with parameters and examples."""
+    return page_of_rows(query, [function_json(one) for one in CATALOGUE.values()], key="name")
+
+
+@router.post("/expressions/evaluate", tags=["Expressions"])
+async def evaluate(context: Asked, body: Expression) -> dict[str, Any]:
+    """Evaluate an expression, with the value of each of its parts. A mistake in it is part of the answer, with its position."""
+    at = (body.now.astimezone(UTC) if body.now.tzinfo else body.now.replace(tzinfo=UTC)) if body.now else None
+    told, notes = await expressions.evaluate(
+        context,
+        body.expression,
+        user=body.user,
+        app=body.application,
+        attributes=body.attributes,
+        now=at,
+        taken=body.taken,
+    )
+    return explained_json(told) | {"notes": list(notes)}
+
+
+@router.get("/applications/{app}/versions")
+async def list_versions(context: Asked, query: Asking, app: AppName) -> Page[VersionJson]:
+    rows = [version_json(one) for one in await configuration_history.list_versions(context, app)]
+    return page_of_rows(query, rows, key="version")
+
+
+@router.get("/applications/{app}/versions/{old}/changes/{new}")
+async def compare_versions(context: Asked, app: AppName, old: int, new: int) -> list[ChangeJson]:
+    """The changes from one version to another. Version 0 is the empty configuration."""
+    if not (0 <= old < 2**31 and 0 <= new < 2**31):
+        raise not_found(f"There is no version {max(old, new)}")
+    return [change_json(one) for one in await configuration_history.compare_versions(context, app, old, new)]
+
+
+@router.get("/configuration", response_class=Response, responses={200: YAML_TEXT})
+async def export(context: Asked, application: Annotated[str, Query(max_length=400)] = "") -> Response:
+    """The configuration as YAML: of one application, or of the whole organisation."""
+    text = await export_application(context, application) if application else await export_everything(context)
+    return Response(text, media_type=YAML)
+
+
+@router.get("/applications/{app}/schema")
+async def entra_schema(context: Asked, app: AppName) -> dict[str, Any]:
+    """The configuration as an Entra synchronization schema."""
+    return await export_entra_schema(context, app)
+
+
+@router.post("/configuration/plan")
+async def plan(context: Asked, body: Files) -> ConfigurationPlanJson:
+    """What applying these documents would change, and what that does to people."""
+    documents = _documents(body.yaml)
+    found = await plan_configuration(context, documents, prune=body.prune)
+
+    async def work(inner: Context) -> ConfigurationPlan:
+        return await apply_configuration(inner, documents, prune=body.prune, most_removals=len(found.changes))
+
+    return configuration_plan_json(found, await foresee(context, work) if found.effective else [])
+
+
+@router.post("/configuration/apply")
+async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Changed[ConfigurationPlanJson]:
+    """Apply the documents: all changes, or none."""
+    documents = _documents(body.yaml)
+
+    async def work(inner: Context) -> ConfigurationPlanJson:
+        async with inner.together() as one:
+            found = await plan_configuration(one, documents, prune=body.prune)
+            told = configuration_plan_json(found, [])
+            if body.expected is not None and body.expected != told["changes"]:
+                raise invalid("The configuration has changed since the plan was made", next_step="Plan again")
+            await apply_configuration(
+                one, documents, prune=body.prune, expected=found.changes, most_removals=body.most_removals
+            )
+            return told
+
+    return await changed(context, consent, work)
+
+
+def _documents(text: str) -> Sequence[ConfigDocument]:
+    documents = read_documents(text, "body")
+    if not documents:
+        raise invalid("The body holds no configuration document")
+    return documents
