@@ -214,3 +214,15 @@ def _mapping(job: Job, kind: ObjectKind, filters: Sequence[Mapping[str, Any]] | 
     tried = replace(mapping, scoping_filters=compiled)
     refuse_unknown_names(job.configuration, replace(job.configuration, objects=(tried,)))
     return tried
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def lint_filters(
+    context: Context, app: str, kind: ObjectKind, filters: Sequence[Mapping[str, Any]]
+) -> tuple[Finding, ...]:
+    """What cannot work in *filters*, and what is probably a mistake. Raises LockstepError if they do not compile."""
+    async with context.reading() as connection:
+        job = await read_job(context, connection, app)
+    tried = replace(_mapping(job, kind, filters), enabled=True)
+    found = lint(replace(job.configuration, objects=(tried,)), source_attributes=SOURCE_NAMES)
+    return tuple(one for one in found if ".scopingFilters[" in one.place)

@@ -22,6 +22,7 @@ from lockstep.actions.lookup import find_group
 from lockstep.actions.mappings import refuse_unknown_names
 from lockstep.actions.permissions import Permission
 from lockstep.configuration.document.filter_json import groups_named
+from lockstep.configuration.document.mapping_json import with_changes
 from lockstep.configuration.rules import AttributeMapping, Guards, JobConfiguration, Scope
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.configuration import attribute_of
@@ -147,14 +148,9 @@ async def set_mapping(
             attributes.remove(known)
             return
         if known is None:
-            known = {"target": target, **guarded}
-            attributes.append(known)
-        if {"source", "expression", "constant"} & {key for key, value in changes.items() if value is not None}:
-            for key in ("source", "expression", "constant"):
-                known.pop(key, None)
-        known.update(changes)
-        for key in [key for key, value in known.items() if value is None]:
-            del known[key]
+            attributes.append(with_changes({"target": target, **guarded}, changes))
+        else:
+            attributes[attributes.index(known)] = with_changes(known, changes)
 
     def checked(config: Config) -> None:
         had_a_match = _has_match(config, kind)

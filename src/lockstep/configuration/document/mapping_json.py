@@ -66,6 +66,16 @@ def mapping_to_json(mapping: ObjectMapping) -> dict[str, Any]:
     return {key: value for key, value in found.items() if key == "actions" or value not in ([], {})}
 
 
+def with_changes(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The mapping of an attribute as in an application's file, with *changes*. None removes a key; a new source replaces the former."""
+    found = dict(known)
+    if any(changes.get(key) is not None for key in SOURCES):
+        for key in SOURCES:
+            found.pop(key, None)
+    found.update(changes)
+    return {key: value for key, value in found.items() if value is not None}
+
+
 def attribute_from_json(part: Part) -> TargetAttribute:
     """Read one entry of an attribute list. Raises ConfigurationError."""
     attribute = TargetAttribute(

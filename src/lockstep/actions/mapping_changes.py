@@ -1,0 +1,112 @@
+"""Changes of a whole mapping: its name, whether it is enabled, what it may do, its defaults, and the import of a schema.
+
+Like every change of the configuration, each is a new version and evaluates everybody again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from copy import deepcopy
+from typing import Any
+
+import orjson
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.jobs import job_row
+from lockstep.actions.mappings import SOURCE_NAMES
+from lockstep.actions.permissions import Permission
+from lockstep.actions.settings import change_configuration, set_mapping
+from lockstep.configuration.document.mapping_json import ACTIONS
+from lockstep.configuration.entra.schema import import_schema
+from lockstep.configuration.findings import Finding
+from lockstep.engine.records import ObjectKind
+from lockstep.errors import invalid, not_found
+
+ACTIVITY = "Update attribute mappings or scope"
+_OURS = ("privileged", "redact", "drift")  # what a schema of Entra cannot say about an attribute
+
+
+@needs(Permission.CONFIGURATION_WRITE, app="app")
+async def set_object_mapping(
+    context: Context, app: str, kind: ObjectKind, *, name: str, is_enabled: bool, actions: Collection[str]
+) -> None:
+    """Change the name of a mapping, whether it is used, and which of create, update and delete it may do."""
+    if not name.strip():
+        raise invalid("A mapping needs a name", next_step="Enter a name")
+    allowed = [one for one in ACTIONS if one in actions]
+
+    def changed(config: dict[str, Any]) -> None:
+        _mapping(config, kind).update(name=name.strip(), enabled=is_enabled, actions=allowed)
+
+    await change_configuration(context, app, changed, activity=ACTIVITY)
+
+
+@needs(Permission.CONFIGURATION_WRITE, app="app")
+async def move_mapping(
+    context: Context, app: str, old: str, target: str, changes: Mapping[str, Any], *, kind: ObjectKind
+) -> None:
+    """Let the mapping of *old* write *target* instead, with *changes*. What the application has in *old* stays."""
+    async with context.together() as inner:
+        await set_mapping(inner, app, target, changes, kind=kind)
+        await set_mapping(inner, app, old, None, kind=kind)
+
+
+@needs(Permission.CONFIGURATION_WRITE, app="app")
+async def restore_default_mappings(context: Context, app: str, kind: ObjectKind) -> None:
+    """Replace the mapping of one kind by that of the gallery entry, with its scoping filters and attribute list.
+
+    Raises LockstepError if the entry has no such mapping.
+    """
+    async with context.reading() as connection:
+        template = (await job_row(connection, app)).template
+    entry = context.gallery.template(template)
+    default = next((one for one in entry.provisioning["mappings"] if one["source"] == kind), None)
+    if default is None:
+        raise not_found(f"The gallery entry {entry.display_name} has no default mapping for {kind.lower()}s")
+
+    def changed(config: dict[str, Any]) -> None:
+        mappings = config["mappings"]
+        mappings[mappings.index(_mapping(config, kind))] = deepcopy(dict(default))
+
+    await change_configuration(context, app, changed, activity="Restore default mappings")
+
+
+@needs(Permission.CONFIGURATION_WRITE, app="app")
+async def import_entra_schema(context: Context, app: str, text: str) -> list[Finding]:
+    """Replace all mappings by those of a synchronization schema in Entra's JSON, and say what could not be read as it is.
+
+    An attribute that was mapped before keeps what Entra cannot say: its privileged values, redaction and drift. Raises LockstepError if
+    *text* is not a schema.
+    """
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise invalid(f"Line {error.lineno}, column {error.colno}: this is not valid JSON: {error.msg}") from None
+    found = import_schema(document, SOURCE_NAMES)
+    if not found.provisioning["mappings"]:
+        raise invalid(
+            "The schema has no mappings", next_step="Paste a schema as Graph answers it, with synchronizationRules"
+        )
+
+    def changed(config: dict[str, Any]) -> None:
+        before = {
+            (mapping.get("source", ObjectKind.USER), one["target"].lower()): one
+            for mapping in config.get("mappings", [])
+            for one in mapping.get("attributes", [])
+        }
+        for mapping in found.provisioning["mappings"]:
+            for one in mapping["attributes"]:
+                known = before.get((mapping["source"], one["target"].lower()), {})
+                one.update({key: known[key] for key in _OURS if key in known and key not in one})
+        config.update(found.provisioning)
+
+    await change_configuration(context, app, changed, activity="Import synchronization schema")
+    return found.findings
+
+
+def _mapping(config: dict[str, Any], kind: ObjectKind) -> dict[str, Any]:
+    for mapping in config.get("mappings", []):
+        if mapping.get("source", ObjectKind.USER) == kind:
+            return mapping  # type: ignore[no-any-return]  # part of the document, which the caller changes in place
+    raise not_found(f"The application's configuration has no mapping for {kind.lower()}s")

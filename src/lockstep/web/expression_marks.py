@@ -1,0 +1,33 @@
+"""An expression with its error marked at its character."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lockstep.engine.expressions import ExpressionError, compile_expression
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedError:
+    """*at* is the character with the error, a blank at the end; *position* counts from 1."""
+
+    before: str
+    at: str
+    after: str
+    position: int
+    message: str
+    suggestion: str = ""
+
+
+def marked(error: ExpressionError, text: str) -> MarkedError:
+    index = min(max(error.position - 1, 0), len(text))
+    return MarkedError(text[:index], text[index : index + 1] or " ", text[index + 1 :], error.position, error.message)
+
+
+def error_of(text: str) -> MarkedError | None:
+    """The first error of an expression; None if it compiles."""
+    try:
+        compile_expression(text)
+    except ExpressionError as error:
+        return marked(error, text)
+    return None

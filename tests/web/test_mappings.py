@@ -1,0 +1,189 @@
+"""Attribute-Mapping: the mapping with live values and findings, Edit Attribute with several people, and saving with its consequences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lockstep.actions import assignments, mappings, sources
+from lockstep.actions.permissions import Role
+from lockstep.targets.opener import ScimTargets
+from tests.support.admin_centre import Browser, Centre
+from tests.support.hub import person, write_csv
+
+HERE = "/apps/documo/provisioning/mappings/user"
+SURNAME: dict[str, Any] = {"original": "name.familyName", "target": "name.familyName", "match": "no", "apply": "always"}
+
+
+@pytest.fixture
+async def documo(centre: Centre, admin: Browser, tmp_path: Path) -> Browser:
+    """An application with three people, two of whom are assigned."""
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+    people = [
+        person("anna", displayName="Anna <script>alert(1)</script>", surname="Lindqvist", department="Sales"),
+        person("bo", displayName="Bo Ek", surname="Ek", department="IT"),
+        person("cleo", displayName="Cleo Day", surname="Day", department=""),
+    ]
+    file = write_csv(tmp_path / "people.csv", people)
+    await sources.import_file(centre.hub.context, "staff", {"files": [{"path": str(file)}]}, is_kept=True)
+    await assignments.assign(
+        centre.hub.context, "documo", users=["anna@contoso.test", "bo@contoso.test"], role="Member"
+    )
+    return admin
+
+
+async def mappings_of(centre: Centre) -> list[dict[str, Any]]:
+    return await mappings.read_mappings(replace(centre.hub.context, opener=ScimTargets()), "documo")
+
+
+async def rows_of(centre: Centre) -> dict[str, dict[str, Any]]:
+    (found,) = await mappings_of(centre)
+    return {one["target"]: one for one in found["attributes"]}
+
+
+async def test_the_mapping_is_shown_under_the_tutorials_labels_with_a_persons_values(documo: Browser) -> None:
+    page = await documo.get(f"{HERE}?person=bo@contoso.test")
+    every = await documo.get("/apps/documo/provisioning/mappings")
+
+    for label in (
+        "Attribute-Mapping", "Synchronize Microsoft Entra users to Documo", "Enabled", "Source Object Scope", "All records",
+        "Target Object Actions", "Create", "Update", "Delete", "Source attribute", "Target attribute", "Matching precedence",
+        "Apply", "Preview with", "Add New Mapping", "Show advanced options", "Edit attribute list for Documo",
+        "Expression builder", "Review your schema", "Restore default mappings",
+    ):  # fmt: skip
+        assert label in page.text, label
+    assert "Bo Ek" in page.text and "bo@contoso.test" in page.text and "no account" in page.text
+    assert "Synchronize Microsoft Entra users to Documo" in every.text and HERE in every.links
+
+
+async def test_names_from_the_directory_are_escaped(documo: Browser) -> None:
+    page = await documo.get(f"{HERE}?person=anna@contoso.test")
+
+    assert "Anna <script>" in page.text and "<script>alert" not in page.html
+
+
+async def test_a_person_who_is_not_there_is_said_beside_the_field(documo: Browser) -> None:
+    page = await documo.get(f"{HERE}?person=nobody@contoso.test")
+
+    assert page.status == 200 and "nobody@contoso.test" in page.text and 'aria-invalid="true"' in page.html
+
+
+async def test_a_finding_stands_beside_its_row(documo: Browser) -> None:
+    odd = {"original": "active", "target": "active", "type": "direct", "source": "accountEnabled", "default": "perhaps"}
+    await documo.post(f"{HERE}/edit", {**odd, "step": "save"})
+
+    page = await documo.get(HERE)
+
+    row = page.html.split('class="mono wrap">active')[1].split("</tr>")[0]
+    assert "Active is boolean, but its default is not" in row
+
+
+async def test_editing_shows_who_is_affected_and_saves_with_the_second_click(centre: Centre, documo: Browser) -> None:
+    form = {**SURNAME, "type": "expression", "expression": "ToUpper([surname])", "default": "X"}
+
+    dialog = await documo.get(f"{HERE}/edit?target=name.familyName")
+    review = await documo.post(f"{HERE}/edit", form)
+    assert (await rows_of(centre))["name.familyName"]["source"] == "surname"
+    done = await documo.post(f"{HERE}/edit", {**form, "step": "save"})
+
+    for label in (
+        "Edit Attribute", "Mapping type", "Direct", "Constant", "Expression", "None", "Source attribute",
+        "Default value if null (optional)", "Target attribute", "Match objects using this attribute",
+        "Matching precedence", "Apply this mapping", "Always", "Only during creation",
+    ):  # fmt: skip
+        assert label in dialog.text, label
+    assert "evaluates 2 people again" in review.text and "ToUpper([surname])" in review.text
+    assert (done.status, done.location) == (303, HERE)
+    saved = (await rows_of(centre))["name.familyName"]
+    assert saved == {"target": "name.familyName", "expression": "ToUpper([surname])", "default": "X"}
+
+
+async def test_the_result_for_several_people_is_what_is_written_later(documo: Browser) -> None:
+    form = {
+        **SURNAME,
+        "type": "expression",
+        "expression": 'Switch([department], "member", "IT", "admin")',
+        "people": "anna@contoso.test, bo@contoso.test",
+    }
+    tried = await documo.post(f"{HERE}/try", form)
+    await documo.post(f"{HERE}/edit", {**form, "step": "save"})
+    page = await documo.get(f"{HERE}?person=bo@contoso.test")
+
+    assert "Bo Ek admin" in tried.text and "member" in tried.text
+    assert "admin" in page.text
+
+
+async def test_an_error_of_an_expression_is_marked_at_its_character(documo: Browser) -> None:
+    form = {**SURNAME, "type": "expression", "expression": "ToUpper([surname]"}
+
+    tried = await documo.post(f"{HERE}/try", form)
+    refused = await documo.post(f"{HERE}/edit", form)
+
+    assert "Character 18" in tried.text and "<mark> </mark>" in tried.html
+    assert refused.status == 400 and "ToUpper([surname]" in refused.text
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"type": "direct", "source": ""}, {"type": "constant", "constant": ""}, {"type": "expression"}]
+)
+async def test_a_missing_field_is_said_on_the_form_with_what_was_typed(documo: Browser, wrong: dict[str, str]) -> None:
+    refused = await documo.post(f"{HERE}/edit", {**SURNAME, **wrong, "default": "kept"})
+
+    assert refused.status == 400 and "field-error" in refused.html and 'value="kept"' in refused.html
+
+
+async def test_the_only_matching_attribute_cannot_be_removed(centre: Centre, documo: Browser) -> None:
+    refused = await documo.post(f"{HERE}/remove", {"target": "userName", "step": "save"})
+
+    assert refused.status == 400 and "only matching attribute" in refused.text
+    assert "userName" in await rows_of(centre)
+
+
+async def test_removing_says_what_stays_and_then_removes(centre: Centre, documo: Browser) -> None:
+    review = await documo.post(f"{HERE}/remove", {"target": "name.givenName"})
+    assert "name.givenName" in await rows_of(centre)
+    await documo.post(f"{HERE}/remove", {"target": "name.givenName", "step": "save"})
+
+    assert "Values that the application has stay there" in review.text
+    assert "name.givenName" not in await rows_of(centre)
+
+
+async def test_a_mapping_whose_target_is_changed_writes_the_new_one_alone(centre: Centre, documo: Browser) -> None:
+    form = {**SURNAME, "target": "displayName", "type": "direct", "source": "displayName", "step": "save"}
+    await documo.post(f"{HERE}/edit", form)
+
+    rows = await rows_of(centre)
+    assert rows["displayName"]["source"] == "displayName" and "name.familyName" not in rows
+
+
+async def test_name_and_actions_are_saved_and_the_defaults_come_back(centre: Centre, documo: Browser) -> None:
+    form = {"name": "People to Documo", "enabled": "on", "action": "create", "step": "save"}
+    await documo.post(HERE, form)
+    (changed,) = await mappings_of(centre)
+    await documo.post(f"{HERE}/restore", {"step": "save"})
+    (restored,) = await mappings_of(centre)
+
+    assert (changed["name"], changed["actions"]) == ("People to Documo", ["create"])
+    assert restored["name"] == "Synchronize Microsoft Entra users to Documo"
+    assert restored["actions"] == ["create", "update", "delete"]
+
+
+async def test_an_auditor_sees_the_mapping_without_controls_and_may_not_change_it(
+    centre: Centre, documo: Browser
+) -> None:
+    auditor = await centre.signed_in(Role.AUDITOR)
+
+    page = await auditor.get(HERE)
+    refused = await auditor.post(f"{HERE}/edit", {**SURNAME, "type": "direct", "source": "displayName"})
+
+    assert page.status == 200 and "Add New Mapping" not in page.text and "Restore default" not in page.text
+    assert refused.status == 403
+
+
+async def test_an_unknown_kind_of_object_is_no_page(documo: Browser) -> None:
+    assert (await documo.get("/apps/documo/provisioning/mappings/device")).status == 404
+    assert (await documo.get(f"{HERE}/edit?target=nothing")).status == 404
+    assert (await documo.get("/apps/documo/provisioning/mappings/group")).status == 404
