@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from lockstep.actions import assignments, mappings, sources
@@ -187,3 +188,92 @@ async def test_an_unknown_kind_of_object_is_no_page(documo: Browser) -> None:
     assert (await documo.get("/apps/documo/provisioning/mappings/device")).status == 404
     assert (await documo.get(f"{HERE}/edit?target=nothing")).status == 404
     assert (await documo.get("/apps/documo/provisioning/mappings/group")).status == 404
+
+
+async def test_the_expression_builder_shows_values_and_steps_and_hands_the_expression_over(documo: Browser) -> None:
+    builder = "/apps/documo/provisioning/expression"
+    form = {
+        "expression": 'IIF([department]="IT", ToUpper([surname]), [surname])',
+        "people": "bo@contoso.test, anna@contoso.test",
+        "values": "surname=Hand\ndepartment=IT",
+        "target": "name.familyName",
+    }
+    page = await documo.get(builder)
+    tried = await documo.post(builder, form)
+    handed = await documo.post(f"{HERE}/edit", {**form, "step": "fill"})
+
+    assert "Switch" in page.text and "Functions" in page.text and '<option value="[department]"' in page.html
+    assert "Entered values HAND" in tried.text and "bo@contoso.test EK" in tried.text
+    assert "anna@contoso.test Lindqvist" in tried.text
+    assert "Step by step" in tried.text and "not evaluated" in tried.text
+    assert "Edit Attribute" in handed.text and "ToUpper([surname])" in handed.text
+    assert 'value="name.familyName"' in handed.html and "only matching" not in handed.text
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"expression": "Joinn([surname])"}, "Character 1: "),
+        ({"expression": "[surnme]"}, "did you mean"),
+        ({"expression": "[surname]", "people": "nobody@contoso.test"}, "nobody@contoso.test"),
+        ({"expression": "[surname]", "values": "surname"}, "NAME=VALUE"),
+    ],
+)
+async def test_what_is_wrong_with_an_expression_is_said_under_it(
+    documo: Browser, form: dict[str, str], said: str
+) -> None:
+    assert said in (await documo.post("/apps/documo/provisioning/expression", form)).text
+
+
+async def test_attributes_are_added_to_the_list_and_removed_from_it(documo: Browser) -> None:
+    here = f"{HERE}/attributes"
+    wrong = await documo.post(here, {"name": "id[", "type": "Integer"})
+    unnamed = await documo.post(here, {"name": ""})
+    added = await documo.post(here, {"name": "urn:example:1.0:User:badge", "type": "Integer", "step": "add"})
+    page = await documo.get(here)
+    await documo.post(here, {"name": "urn:example:1.0:User:badge", "step": "remove"})
+    gone = await documo.get(here)
+
+    assert wrong.status == 400 and 'value="id["' in wrong.html
+    assert unnamed.status == 400 and "needs a name" in unnamed.text
+    assert added.status == 303 and "urn:example:1.0:User:badge Integer" in page.text
+    assert "urn:example:1.0:User:badge Integer" not in gone.text
+
+
+async def test_attributes_cannot_be_discovered_without_a_connection(documo: Browser) -> None:
+    refused = await documo.post(f"{HERE}/attributes", {"step": "discover"})
+
+    assert refused.status == 400 and "credentials" in refused.text
+
+
+async def test_a_schema_is_shown_downloaded_and_imported_with_what_it_changes(centre: Centre, documo: Browser) -> None:
+    schema = "/apps/documo/provisioning/schema"
+    page = await documo.get(schema)
+    file = await documo.get(f"{schema}/download")
+    fewer = orjson.loads(file.html)
+    mapping = fewer["synchronizationRules"][0]["objectMappings"][0]
+    mapping["attributeMappings"] = [
+        one for one in mapping["attributeMappings"] if one["targetAttributeName"] != "name.givenName"
+    ]
+    text = orjson.dumps(fewer).decode()
+    review = await documo.post(schema, {"schema": text})
+    assert "name.givenName" in await rows_of(centre)
+    before = await rows_of(centre)
+    done = await documo.post(schema, {"schema": text, "step": "save"})
+
+    assert "synchronizationRules" in page.text
+    assert "documo-schema.json" in file.headers["Content-Disposition"]
+    assert "All mappings and scoping filters are replaced" in review.text
+    assert done.status == 303
+    after = await rows_of(centre)
+    assert "name.givenName" not in after
+    assert [one.get("privileged") for one in after.values() if "roles" in one["target"]] == [
+        one.get("privileged") for one in before.values() if "roles" in one["target"]
+    ]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"synchronizationRules": []}'])
+async def test_what_is_no_schema_is_refused_and_kept_on_the_form(documo: Browser, text: str) -> None:
+    refused = await documo.post("/apps/documo/provisioning/schema", {"schema": text})
+
+    assert refused.status == 400 and "field-error" in refused.html

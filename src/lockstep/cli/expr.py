@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import click
 import orjson
 
+from lockstep.actions.expression_trials import attributes_from
 from lockstep.actions.rows.expressions import explained_json, function_json
 from lockstep.cli.expr_repl import run_repl
 from lockstep.cli.expr_show import (
-    attributes_from,
     explained_lines,
     function_text,
     value_text,

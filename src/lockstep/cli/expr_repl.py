@@ -12,7 +12,8 @@ from typing import Any, TextIO
 
 import click
 
-from lockstep.cli.expr_show import attributes_from, explained_lines, value_text
+from lockstep.actions.expression_trials import attributes_from
+from lockstep.cli.expr_show import explained_lines, value_text
 from lockstep.engine.expressions import EvaluationContext, compile_expression, explain
 from lockstep.engine.moment import Moment
 from lockstep.errors import LockstepError

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import orjson
 
@@ -12,40 +11,6 @@ from lockstep.engine.expressions.cases import plain
 from lockstep.engine.expressions.catalogue import Example, Function
 
 NULL = "<null>"
-
-
-def attributes_from(settings: Iterable[str]) -> dict[str, Any]:
-    """Attributes from `name=value`. Repeating a name gives several values; a value in JSON brackets is parsed as JSON.
-
-    Raises ValueError for a setting without a name.
-    """
-    found: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        name = name.strip()
-        if (
-            not setting.isprintable()
-            and not setting.isascii()
-            and any("\ud800" <= char <= "\udfff" for char in setting)
-        ):
-            raise ValueError("a setting must be UTF-8")
-        if not equals or not name:
-            raise ValueError(f"{setting!r} is not NAME=VALUE")
-        value = _value(text)
-        if name in found:
-            before = found[name]
-            value = (*before, value) if isinstance(before, tuple) else (before, value)
-        found[name] = value
-    return found
-
-
-def _value(text: str) -> Any:
-    if text[:1] in ("[", "{"):
-        try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError:
-            return text
-    return text
 
 
 def value_text(value: Value) -> str:

@@ -1,0 +1,169 @@
+"""The expression builder: write an expression, try it with people and with entered values, see each step, and use it in a mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from lockstep.actions import expression_trials, mapping_pages
+from lockstep.actions.context import Context
+from lockstep.actions.expression_trials import attributes_from
+from lockstep.configuration.findings import Finding
+from lockstep.engine.expressions import Diversion, ExplainedExpression, ExpressionError
+from lockstep.engine.expressions.cases import plain
+from lockstep.engine.expressions.catalogue import CATALOGUE, Function
+from lockstep.engine.records import ObjectKind
+from lockstep.errors import LockstepError
+from lockstep.web.expression_marks import MarkedError, marked
+from lockstep.web.mapping_form import shown
+from lockstep.web.page import Answer, CopyAs, Fragment, Pages, View
+from lockstep.web.pages.mappings import ON_THE_FORM, TAB, mapping_href, may_write, place_of
+
+pages = Pages()
+HEADING = "Expression builder"
+MOST_TRIED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the tree: a part of the expression with its value. *state*: value, null, error, or not reached."""
+
+    depth: int
+    text: str
+    value: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The value for one person, and how it came about."""
+
+    name: str
+    value: Step
+    steps: Sequence[Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What stands under the editor."""
+
+    results: Sequence[Result] = ()
+    error: MarkedError | None = None
+    problem: str = ""
+    findings: Sequence[Finding] = ()
+
+
+@pages.get("/apps/{app}/provisioning/expression")
+async def show(context: Context, request: Request) -> View:
+    return await _page(context, request, dict(request.query_params))
+
+
+@pages.post("/apps/{app}/provisioning/expression")
+async def evaluate(context: Context, request: Request) -> Answer:
+    """The same page with the results; for htmx the results alone."""
+    form = dict(await request.form())
+    if request.headers.get("hx-request"):
+        outcome = await _outcome(context, request.path_params["app"], form)
+        return Fragment("expression/outcome.html", {"outcome": outcome})
+    return await _page(context, request, form)
+
+
+async def _outcome(context: Context, app: str, form: Mapping[str, Any]) -> Outcome:
+    text = _text(form, "expression")
+    if not text:
+        return Outcome()
+    try:
+        by_hand = attributes_from(line for line in _text(form, "values").splitlines() if line.strip())
+        found = await expression_trials.try_expression(context, app, text, people=_people(form), by_hand=by_hand)
+    except ExpressionError as error:
+        return Outcome(error=marked(error, text))
+    except ValueError as problem:
+        return Outcome(problem=f"Entered values: {problem}")
+    except LockstepError as refused:
+        if refused.kind not in ON_THE_FORM:
+            raise
+        return Outcome(problem=f"{refused.detail}. {refused.next_step}")
+    results = [
+        Result(one.name, _step(one.explained, 0), [] if i else list(_steps(one.explained, 0)))
+        for i, one in enumerate(found.trials)
+    ]
+    return Outcome(results, findings=found.findings)
+
+
+async def _page(context: Context, request: Request, form: Mapping[str, Any]) -> View:
+    app = request.path_params["app"]
+    view = await mapping_pages.show_mapping(context, app, ObjectKind.USER)
+    if "people" not in form:
+        names = [one.name for one in await mapping_pages.sample_names(context, app, ObjectKind.USER, most=3)]
+        form = {**form, "people": ", ".join(names)}
+    targets = [str(row["target"]) for row in view.rows]
+    model = {
+        "here": f"/apps/{app}/provisioning/expression",
+        "expression": _text(form, "expression"),
+        "people": _text(form, "people"),
+        "values": _text(form, "values"),
+        "target": _text(form, "target"),
+        "targets": targets,
+        "outcome": await _outcome(context, app, form),
+        "families": _families(),
+        "words": [
+            *((one.name, one.signature, one.meaning) for one in _functions()),
+            *((f"[{name}]", f"[{name}]", "attribute") for name in mapping_pages.source_choices(ObjectKind.USER)),
+        ],
+        "edit_href": f"{mapping_href(app, ObjectKind.USER)}/edit",
+        "may_write": may_write(context),
+    }
+    return View(
+        "expression/builder.html",
+        HEADING,
+        model,
+        app=place_of(view),
+        tab=TAB,
+        subtab=HEADING,
+        lead="Write an expression, try it with people, and use it in a mapping.",
+        copy_as=CopyAs(command="lockstep expr eval EXPRESSION --user UPN --explain"),
+    )
+
+
+def _text(form: Mapping[str, Any], name: str) -> str:
+    return str(form.get(name, "")).replace("\r\n", "\n").strip()
+
+
+def _people(form: Mapping[str, Any]) -> list[str]:
+    names = (one.strip() for one in _text(form, "people").split(","))
+    return list(dict.fromkeys(one for one in names if one))[:MOST_TRIED]
+
+
+def _functions() -> list[Function]:
+    return sorted(CATALOGUE.values(), key=lambda one: one.name.lower())
+
+
+def _families() -> list[tuple[str, list[Function]]]:
+    """The functions for the reference, by the subject that they are about."""
+    found: dict[str, list[Function]] = {}
+    for one in _functions():
+        found.setdefault(one.family.replace("_", " ").capitalize(), []).append(one)
+    return sorted(found.items())
+
+
+def _steps(part: ExplainedExpression, depth: int) -> Iterator[Step]:
+    yield _step(part, depth)
+    for child in part.parts:
+        # A constant needs no line: it shows its value already.
+        if child.parts or child.text[:1] not in '"0123456789-&':
+            yield from _steps(child, depth + 1)
+
+
+def _step(part: ExplainedExpression, depth: int) -> Step:
+    if part.error:
+        is_cause = not any(child.error for child in part.parts) or depth == 0
+        return Step(depth, part.text, part.error if is_cause else "error", "error")
+    if not part.is_reached:
+        return Step(depth, part.text, "not evaluated", "waiting")
+    if isinstance(part.value, Diversion):
+        return Step(depth, part.text, part.value.value, "null")
+    value = plain(part.value)
+    return Step(depth, part.text, "null" if value is None else shown(value), "null" if value is None else "value")
