@@ -12,7 +12,7 @@ from lockstep.cli import lockstep
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference" / "commands.md"
 # Options of nearly every command, described once.
-EVERYWHERE = ("output", "quiet")
+EVERYWHERE = ("output", "query", "quiet")
 
 
 def commands(command: click.Command = lockstep, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
@@ -46,7 +46,7 @@ def reference() -> str:
         "# Every command",
         "",
         "Arguments are in capitals, options in brackets. `lockstep COMMAND --help` explains them with an example. Nearly every command",
-        "also has `-o` and `-q`; see [what holds for all commands](../cli.md#what-holds-for-all-commands).",
+        "also has `-o`, `-q` and `--query`; see [what holds for all commands](../cli.md#what-holds-for-all-commands).",
         "",
         "This page is generated: `python scripts/generate_command_reference.py`.",
         "",

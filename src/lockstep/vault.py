@@ -19,11 +19,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lockstep.errors import Kind, LockstepError, invalid
+from lockstep.wording import counted
 
 KEY_BYTES = 32
 FORM = b"\x01"
 KEY_ID_BYTES = 8
 NONCE_BYTES = 12
+SECRET_UNREADABLE = "SecretUnreadable"  # noqa: S105  # the code of an error
 
 
 class Secret:
@@ -124,7 +126,7 @@ def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | Non
     if key is None and sealed and not (data / "key").exists():
         raise LockstepError(
             Kind.FORBIDDEN,
-            f"The key file {data / 'key'} is missing, and {sealed} stored secret tokens were encrypted with it",
+            f"The key file {data / 'key'} is missing, and {counted(sealed, 'stored secret token')} can be decrypted only with it",
             next_step="Put your copy of the key back, or set LOCKSTEP_KEY. If it is lost: lockstep key new",
             code="KeyMissing",
         )
@@ -207,5 +209,5 @@ def _unreadable(purpose: str, name: str, why: str, *, next_step: str = "") -> Lo
         f"The stored secret {purpose} of {name} cannot be decrypted",
         why=why,
         next_step=next_step or f"Enter the token again: lockstep creds set {name} --token-stdin",
-        code="SecretUnreadable",
+        code=SECRET_UNREADABLE,
     )

@@ -17,6 +17,8 @@ CALLED_FROM_OUTSIDE = {
     "data_received": "asyncio",
     "ignore_aliases": "PyYAML",
     "capture_signals": "uvicorn",
+    "format_commands": "click",
+    "get_help_record": "click",
 }
 
 

@@ -83,32 +83,39 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
 
 @accounts.command("set")
 @click.argument("name")
-@click.option("--profile", type=click.Choice(rules.PROFILES))
+@click.option(
+    "--profile", type=click.Choice(rules.PROFILES), metavar="NAME", help="Whose habits SCIM requests may have."
+)
 @click.option("--plan", help="Name of the plan.")
-@click.option("--seats", type=click.IntRange(0), help="Maximum number of active members; 0 = no limit.")
+@click.option("--seats", type=click.IntRange(0), help="Most active members; 0: no limit.")
 @click.option("--default-role", help="Role of members without a known role.")
 @click.option(
     "--restore-policy",
     type=click.Choice(rules.CHOICES["restore_policy"]),
-    help="What POST does with the user name of a former member.",
+    metavar="WHAT",
+    help=f"POST for a former member: {'|'.join(rules.CHOICES['restore_policy'])}.",
 )
-@click.option("--hold-names/--free-names", default=None, help="Whether names of deleted members stay taken.")
-@click.option("--undelete-days", type=click.IntRange(0, 3650), help="Days in which a deleted member can be restored.")
-@click.option("--indirect-groups/--direct-groups", default=None, help="Whether user.groups shows indirect groups.")
+@click.option("--hold-names/--free-names", default=None, help="Keep names of deleted members taken.")
+@click.option(
+    "--undelete-days",
+    type=click.IntRange(0, 3650),
+    metavar="DAYS",
+    help="Days in which a deleted member can be restored.",
+)
+@click.option("--indirect-groups/--direct-groups", default=None, help="What user.groups shows.")
 @click.option(
     "--patch-answer",
     type=click.Choice(rules.CHOICES["patch_answer"]),
-    help="Response to PATCH: 200 with the resource, 204 without a body, or what the profile's client expects.",
+    metavar="WHAT",
+    help=f"Response to PATCH: {'|'.join(rules.CHOICES['patch_answer'])}.",
 )
 @click.option("--rate", "rate_per_second", type=click.IntRange(0), help="Requests per second; 0 = no limit.")
 @click.option("--burst", "rate_burst", type=click.IntRange(1), help="Requests accepted at once.")
-@click.option(
-    "--schemas", type=click.File("rb"), help="JSON file with the account's own schemas, resourceTypes and extensions."
-)
+@click.option("--schemas", type=click.File("rb"), help="JSON file of own schemas and extensions.")
 @data_option
 @output_option
 def set_(name: str, schemas: Any, settings: Settings, output: DocumoOutput, **given: Any) -> None:
-    """Change settings of an account, effective from the next request."""
+    """Change settings of an account, effective from the next request. See docs/documo.md."""
     values = {key: value for key, value in given.items() if value is not None}
     if values.get("seats") == 0:
         values["seats"] = None

@@ -107,18 +107,23 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings
 @keys.command()
 @account_option
 @click.option("--issuer", required=True, metavar="URL", help="Issuer of the tokens (claim iss).")
-@click.option("--audience", required=True, help="Audience of the tokens (claim aud); each account needs its own.")
+@click.option("--audience", required=True, help="Their audience (claim aud).")
 @click.option(
-    "--jwks", "--pem", "file", required=True, type=click.File("rb"),
-    help="The issuer's public keys, as a JWKS document or as PEM (keys, certificates); - reads stdin.",
+    "--jwks", "--pem", "file", required=True, type=click.File("rb"), metavar="FILE",
+    help="The issuer's public keys; - reads stdin.",
 )  # fmt: skip
-@click.option(
-    "--subject", metavar="ID", help="Accept only tokens of this application or person (claim sub, appid or azp)."
-)
-@click.option("--any-subject", is_flag=True, help="Accept tokens of every application that the issuer knows.")
+@click.option("--subject", metavar="ID", help="Accept only this claim sub, appid or azp.")
+@click.option("--any-subject", is_flag=True, help="Accept every application of the issuer.")
 @click.option("--name", default="", help="Name of the trust, such as its purpose.")
-@click.option("--member", default="", metavar="EMAIL", help="Member on whose behalf the tokens act.")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(rules.SCOPES), help="May be repeated.")
+@click.option("--member", default="", metavar="EMAIL", help="Member that the tokens act for.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(rules.SCOPES),
+    metavar="SCOPE",
+    help=f"{', '.join(rules.SCOPES)}; repeatable.",
+)
 @data_option
 @output_option
 def trust(
@@ -128,8 +133,7 @@ def trust(
     """Accept tokens (JWT) signed by an issuer in place of a key. `keys revoke` ends the trust.
 
     \b
-    documo keys trust --issuer https://sts.windows.net/TENANT-ID/ --audience https://documo.example --subject APP-ID \
-        --jwks keys.json
+    documo keys trust --issuer https://sts.example/ID/ --audience https://documo.example --subject APP --jwks keys.json
     documo keys trust --issuer https://ci.example --audience https://documo.example --subject deploy --pem signer.pem
     """
     if (subject is None) != any_subject:

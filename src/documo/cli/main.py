@@ -24,7 +24,7 @@ from lockstep.endings import exit_code_of
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="%(version)s")
 def documo() -> None:
-    """Documo, the application side: accounts, members, API keys and a SCIM 2.0 service.
+    """The application side: accounts, members, API keys and a SCIM service.
 
     \b
     documo accounts create Contoso --admin admin@contoso.com

@@ -66,7 +66,9 @@ class DocumoOutput:
 def output_option(command: Callable[..., R]) -> Callable[..., R]:
     """Add `-o`; the command gets an `DocumoOutput` as *output*."""
 
-    @click.option("-o", "--output", "output", type=click.Choice(FORMATS), default="table", help="Output format.")
+    @click.option(
+        "-o", "--output", "output", type=click.Choice(FORMATS), default="table", metavar="FORM", help="|".join(FORMATS)
+    )
     @functools.wraps(command)
     def with_output(*arguments: Any, output: str, **named: Any) -> R:
         return command(*arguments, output=DocumoOutput(output), **named)
@@ -77,7 +79,7 @@ def output_option(command: Callable[..., R]) -> Callable[..., R]:
 def data_option(command: Callable[..., R]) -> Callable[..., R]:
     """Add `--data`; the command gets `Settings` as *settings*."""
 
-    @click.option("--data", metavar="FOLDER", help="Data folder (default: $LOCKSTEP_DATA or ./lockstep-data).")
+    @click.option("--data", metavar="FOLDER", help="Data folder (default: ./lockstep-data).")
     @functools.wraps(command)
     def with_settings(*arguments: Any, data: str | None, **named: Any) -> R:
         return command(*arguments, settings=read_settings(data=data), **named)

@@ -15,10 +15,11 @@ from lockstep.actions.jobs import new_services, read_job, require_credentials
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError, invalid
 from lockstep.ports import Probe, TargetSettings
+from lockstep.postgres.pool import Connection
 from lockstep.storage import credentials, jobs
 from lockstep.sync.connections import read_target_settings, target_settings
 from lockstep.sync.services import Job, Services
-from lockstep.vault import Secret
+from lockstep.vault import SECRET_UNREADABLE, Secret
 
 
 @needs(Permission.CONNECTION_TEST, app="app")
@@ -89,9 +90,7 @@ async def _candidates(
         row = await credentials.read_credential(connection, job.row.app)
         stored = None
         if row is not None and row.has_secret:
-            stored = await read_target_settings(
-                connection, job.row, job.configuration, context.vault, deadline_seconds=services.times.deadline_seconds
-            )
+            stored = await _stored_settings(context, connection, job, services.times.deadline_seconds)
     new_url = url or (row.tenant_url if row is not None else "")
     secret = secret_token or None
     if secret is None and stored is not None and origin(stored.tenant_url) == origin(new_url):
@@ -104,6 +103,20 @@ async def _candidates(
         target_settings(job.row, job.configuration, new_url, secret, deadline_seconds=deadline),
         stored,
     )
+
+
+async def _stored_settings(
+    context: Context, connection: Connection, job: Job, deadline_seconds: float
+) -> TargetSettings | None:
+    """The settings with the stored token; None if the key cannot decrypt it, so that it can be entered again."""
+    try:
+        return await read_target_settings(
+            connection, job.row, job.configuration, context.vault, deadline_seconds=deadline_seconds
+        )
+    except LockstepError as error:
+        if error.code != SECRET_UNREADABLE:
+            raise
+        return None
 
 
 async def _first_failure(services: Services, settings: TargetSettings) -> Probe | None:

@@ -70,6 +70,16 @@ COMMANDS: dict[str, str] = {
     "version": "lockstep.cli.version:version",
     "worker": "lockstep.cli.serve:worker",
 }
+# The overview in the order of the work. It is the one help page that is longer than a screen: it is where a command is looked for.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "People and applications": ("sources", "people", "groups", "apps", "assign"),
+    "Configuration": ("creds", "map", "scope", "settings", "expr", "outbound"),
+    "Configuration files": ("export", "plan", "apply", "diff", "fmt", "import", "config"),
+    "Provisioning": ("start", "pause", "run", "push", "retry", "restart", "deletes", "quarantine", "links"),
+    "What happened, and why": ("status", "explain", "logs", "cycles", "audit"),
+    "Operation": ("up", "serve", "worker", "doctor", "backup", "restore", "migrate", "key", "admins", "token"),
+    "Tools": ("scim", "completion", "help", "version"),
+}
 ALIASES = {
     "app": "apps",
     "group": "groups",
@@ -131,6 +141,15 @@ class LazyGroup(SuggestingGroup):
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command), f"{COMMANDS[name]} is no command"  # noqa: S101  # checks COMMANDS
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by `SECTIONS`, each with what it does."""
+        width = formatter.width - 6 - max(map(len, COMMANDS))
+        for title, names in SECTIONS.items():
+            found = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, command.get_short_help_str(width)) for name, command in found if command is not None]
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -11,6 +11,7 @@ from lockstep.actions.assignments import AssignmentRow
 from lockstep.actions.rows.applications import assignment_json
 from lockstep.actions.rows.plans import EffectJson
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.application_argument import app_argument
 from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Column, Output, hint, output_option
 from lockstep.cli.session import run
@@ -57,7 +58,7 @@ _yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 @assign.command("add")
-@click.argument("app")
+@app_argument
 @_principals
 @_yes
 @output_option
@@ -78,7 +79,7 @@ def add(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | N
 
 
 @assign.command("set")
-@click.argument("app")
+@app_argument
 @_principals
 @_yes
 @output_option
@@ -103,7 +104,7 @@ def set_(
 
 
 @assign.command("remove")
-@click.argument("app")
+@app_argument
 @_principals
 @_yes
 @output_option
@@ -122,7 +123,7 @@ def remove(
 
 
 @assign.command("list")
-@click.argument("app")
+@app_argument
 @output_option
 def list_(app: str, output: Output) -> None:
     """List the assignments of an application.

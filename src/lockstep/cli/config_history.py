@@ -7,6 +7,7 @@ import click
 from lockstep.actions import configuration_history as actions
 from lockstep.actions.rows.configuration import change_json, version_json
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, output_option, safe, with_sign_colour
 from lockstep.cli.session import run
 from lockstep.cli.times import local_time
@@ -27,7 +28,7 @@ def config() -> None:
 
 
 @config.command("history")
-@click.argument("app")
+@app_argument
 @output_option
 def history(app: str, output: Output) -> None:
     """List the versions of an application's configuration, the current one first.

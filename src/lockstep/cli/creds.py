@@ -15,6 +15,7 @@ from lockstep.actions.credentials import CredentialView
 from lockstep.actions.outbound import list_places
 from lockstep.actions.rows.applications import credentials_json, probe_json
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.application_argument import app_argument
 from lockstep.cli.config_files import text_of_file
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run, settings_of
@@ -44,7 +45,7 @@ def _refuse_argument(_ctx: click.Context, _parameter: click.Parameter, value: st
 
 
 @creds.command("set")
-@click.argument("app")
+@app_argument
 @click.option("--tenant-url", help="For example https://api.documo.com/scim/v2.")
 @click.option("--token-stdin", is_flag=True, help="Read the secret token from stdin.")
 @click.option(
@@ -96,7 +97,7 @@ def set_(
 
 
 @creds.command("show")
-@click.argument("app")
+@app_argument
 @output_option
 def show(app: str, output: Output) -> None:
     """Show the tenant URL and whether a token is stored.
@@ -109,7 +110,7 @@ def show(app: str, output: Output) -> None:
 
 
 @creds.command("test")
-@click.argument("app")
+@app_argument
 @click.option(
     "--deep",
     is_flag=True,

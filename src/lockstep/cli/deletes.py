@@ -13,6 +13,7 @@ from lockstep.actions.held import REASONS
 from lockstep.actions.provisioning import Decided
 from lockstep.actions.rows.provisioning import held_json
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run
 from lockstep.cli.times import local_time
@@ -53,7 +54,7 @@ def _choice(command: Command) -> Command:
 
 
 @deletes.command("list")
-@click.argument("app")
+@app_argument
 @_choice
 @click.option("--rejected", is_flag=True, help="List rejected writes instead.")
 @output_option
@@ -72,7 +73,7 @@ def list_(app: str, output: Output, **chosen: Any) -> None:
 
 
 @deletes.command("approve")
-@click.argument("app")
+@app_argument
 @_choice
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only the write with this id. Repeatable.")
 @click.option("--rejected", is_flag=True, help="Approve previously rejected writes.")
@@ -92,7 +93,7 @@ def approve(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen:
 
 
 @deletes.command("reject")
-@click.argument("app")
+@app_argument
 @_choice
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only the write with this id. Repeatable.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")

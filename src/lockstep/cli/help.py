@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import click
 
+from lockstep.cli import FORMS
 from lockstep.configuration.document.filter_text import EXAMPLE
 from lockstep.engine.rules.operators import OPERATORS
 from lockstep.errors import EXIT_CODES, Kind, invalid
@@ -17,21 +18,21 @@ from lockstep.settings import Settings
 @click.argument("words", nargs=-1, metavar="[COMMAND|TOPIC]")
 @click.pass_context
 def help_(ctx: click.Context, words: tuple[str, ...]) -> None:
-    """Show the help of a command, or a topic: exit-codes, expressions, filters, environment.
+    """Show the help of a command, or a topic: csv, environment, exit-codes, expressions, filters, output.
 
     \b
     lockstep help scope set
     lockstep help filters
     """
-    if len(words) == 1 and words[0] in _TOPICS:
-        click.echo("\n".join(_TOPICS[words[0]]()))
+    if len(words) == 1 and words[0] in TOPICS:
+        click.echo("\n".join(TOPICS[words[0]]()))
         return
     parent = ctx.find_root()
     for word in words:
         command = parent.command
         found = command.get_command(parent, word) if isinstance(command, click.Group) else None
         if found is None:
-            raise invalid(f'No help for "{" ".join(words)}"', next_step=f"Topics: {', '.join(_TOPICS)}")
+            raise invalid(f'No help for "{" ".join(words)}"', next_step=f"Topics: {', '.join(TOPICS)}")
         parent = click.Context(found, info_name=word, parent=parent)
     click.echo(parent.command.get_help(parent))
 
@@ -96,9 +97,36 @@ def _environment() -> Iterator[str]:
         yield f"  {variable:<{width}}  {meaning}"
 
 
-_TOPICS: dict[str, Callable[[], Iterator[str]]] = {
+def _output() -> Iterator[str]:
+    yield "Data goes to stdout, everything else to stderr."
+    yield f"  -o, --output FORM   {'|'.join(FORMS)}"
+    yield "                      table fits the terminal, wide has all columns, json is stable; before the command it holds for it too"
+    yield "  --query JMESPATH    select a part of the JSON form: lockstep logs --query 'items[].status'"
+    yield "  -q, --quiet         print ids only"
+
+
+def _csv() -> Iterator[str]:
+    yield "How CSV files are read (sources add, import, rekey); what is not given is detected, or asked for before anything is written:"
+    yield "  --map COLUMN=ATTRIBUTE         what a column means; COLUMN=id makes it the key; a column may have several attributes"
+    yield '  --value COLUMN:WORD=VALUE      what a word in a column means: --value "status:Suspended=false"'
+    yield "  --date-format [COLUMN:]FORMAT  DD/MM/YYYY, MM/DD/YYYY, ...; of one column, or of the whole file"
+    yield "  --encoding TEXT                cp1252, utf-16, ...; found out for UTF-8, UTF-16 and Western European files"
+    yield "  --delimiter TEXT               ';', '|', tab, ..."
+    yield "  --partial                      the file has only some of the people; nobody leaves because they are missing"
+    yield "sources import FILE also has:"
+    yield "  --source TEXT                  the source that the people of FILE belong to"
+    yield "  --kind people|groups|members   what FILE contains; detected from its columns"
+    yield "  --group NAME                   FILE lists the members of this group (Entra: Download members)"
+    yield "  --max-drop PERCENT             if more people would leave, all stay until: lockstep sources confirm"
+    yield "  --max-drop-count NUMBER        fewer than this many may leave, whatever the percentage"
+    yield "Attributes: lockstep people attributes"
+
+
+TOPICS: dict[str, Callable[[], Iterator[str]]] = {
+    "csv": _csv,
+    "environment": _environment,
     "exit-codes": _exit_codes,
     "expressions": _expressions,
     "filters": _filters,
-    "environment": _environment,
+    "output": _output,
 }

@@ -16,6 +16,7 @@ from lockstep.actions.rows.configuration import finding_json
 from lockstep.actions.rows.plans import effects_json
 from lockstep.actions.unkept import unkept_attributes
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.application_argument import app_argument
 from lockstep.cli.consent import run_consented, run_rehearsed
 from lockstep.cli.mapping_attributes import attributes, evaluate
 from lockstep.cli.output import Column, Output, hint, output_option, safe
@@ -44,7 +45,7 @@ def _kind_option(command: Any) -> Any:
 
 
 @map_.command("list")
-@click.argument("app")
+@app_argument
 @_kind_option
 @output_option
 def list_(app: str, kind: str, output: Output) -> None:
@@ -143,7 +144,7 @@ def set_(
 
 
 @map_.command("lint")
-@click.argument("app")
+@app_argument
 @output_option
 def lint(app: str, output: Output) -> int:
     """Check mappings and filters for errors and likely mistakes.

@@ -10,6 +10,7 @@ from lockstep.actions import mappings
 from lockstep.actions import mappings_attributes as actions
 from lockstep.actions.context import Context
 from lockstep.actions.rows.configuration import mapped_values_json
+from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.engine.records import ObjectKind
@@ -24,7 +25,7 @@ _VALUES = (Column("target", "Target attribute"), Column("value", "Value"), Colum
 
 
 @click.command("attributes")
-@click.argument("app")
+@app_argument
 @click.option("--discover", is_flag=True, help="Discover the attributes from the application.")
 @click.option("--add", metavar="NAME", help="Add an attribute to the list by hand.")
 @click.option("--type", "type_", type=click.Choice([one.value for one in AttributeType]), default="String")
@@ -69,7 +70,7 @@ def attributes(
 
 
 @click.command("eval")
-@click.argument("app")
+@app_argument
 @click.option("--user", required=True, metavar="UPN", help="Person to evaluate.")
 @click.option(
     "--updating", is_flag=True, help="Evaluate for an existing account: leave out mappings that apply only on creation."

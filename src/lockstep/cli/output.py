@@ -102,6 +102,13 @@ class Output:
                 click.echo(_line(one) if self.form != "jsonl" else orjson.dumps(one))
 
 
+class _FormatOption(click.Option):
+    """An option of nearly every command: `lockstep help output` explains them, each command's help has one line for all."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        return ("-o, -q, --query", "Output: see lockstep help output.") if self.name == "output" else None
+
+
 def output_option(command: Command) -> Command:
     """Add `-o`, `--query` and `-q` to *command*, which receives them as `output`."""
 
@@ -114,6 +121,7 @@ def output_option(command: Command) -> Command:
     command = click.option(
         "-o",
         "--output",
+        cls=_FormatOption,
         type=click.Choice(FORMS),
         default="table",
         callback=chosen,
@@ -122,12 +130,15 @@ def output_option(command: Command) -> Command:
     )(command)
     command = click.option(
         "--query",
+        cls=_FormatOption,
         metavar="JMESPATH",
         is_eager=True,
         callback=_checked_query,
         help="Select a part of the JSON output.",
     )(command)
-    return click.option("-q", "--quiet", is_flag=True, is_eager=True, help="Print ids only.")(command)
+    return click.option("-q", "--quiet", cls=_FormatOption, is_flag=True, is_eager=True, help="Print ids only.")(
+        command
+    )
 
 
 def _checked_query(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

@@ -19,6 +19,7 @@ from lockstep.actions.logs import LogFilter, LogRow
 from lockstep.actions.provisioning import USUAL_RESTART, Cycle, JobRow, ResetScope
 from lockstep.actions.rows.provisioning import cycle_json
 from lockstep.actions.status import show_status
+from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Output, confirm, hint, output_option, safe
 from lockstep.cli.progress import ProgressLine
 from lockstep.cli.session import globals_of
@@ -41,7 +42,7 @@ _RESETS = {
 
 
 @click.command("run")
-@click.argument("app")
+@app_argument
 @click.option("--full", is_flag=True, help="Full cycle: re-evaluate everyone and read all accounts of the application.")
 @click.option("--wait", is_flag=True, help="Wait until it finishes. Also works without a running server.")
 @click.option(
@@ -92,7 +93,7 @@ def run(app: str, full: bool, wait: bool, timeout: timedelta | None, output: Out
 
 
 @click.command("start")
-@click.argument("app")
+@app_argument
 @click.option(
     "--as-of-backup",
     is_flag=True,
@@ -112,7 +113,7 @@ def start(app: str, as_of_backup: bool, output: Output) -> None:
 
 
 @click.command("pause")
-@click.argument("app")
+@app_argument
 @output_option
 def pause(app: str, output: Output) -> None:
     """Switch provisioning off. Links, pending retries and progress are kept.
@@ -126,7 +127,7 @@ def pause(app: str, output: Output) -> None:
 
 
 @click.command("restart")
-@click.argument("app")
+@app_argument
 @click.option("--reset", metavar="WHAT,...", help="What to reset: full, watermark, escrows, quarantine, links.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation before links are removed.")
 @output_option
@@ -145,7 +146,7 @@ def restart(app: str, reset: str | None, yes: bool, output: Output) -> None:
 
 
 @click.command("retry")
-@click.argument("app")
+@app_argument
 @click.option("--user", "users", multiple=True, metavar="UPN", help="Only this person. Repeatable.")
 @click.option("--code", default="", help="Only failures with this error code, as shown in the log.")
 @output_option

@@ -7,6 +7,7 @@ import click
 from lockstep.actions import provisioning
 from lockstep.actions.status import show_status
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.errors import EXIT_CODES, Kind
@@ -23,7 +24,7 @@ def quarantine() -> None:
 
 
 @quarantine.command("show")
-@click.argument("app")
+@app_argument
 @output_option
 def show(app: str, output: Output) -> int:
     """Show since when and why an application is in quarantine; exits with 6 if it is.
@@ -54,7 +55,7 @@ def show(app: str, output: Output) -> int:
 
 
 @quarantine.command("clear")
-@click.argument("app")
+@app_argument
 @output_option
 def clear(app: str, output: Output) -> None:
     """Retry now instead of at the scheduled time. The quarantine ends when the application responds successfully.

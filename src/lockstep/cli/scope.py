@@ -13,6 +13,7 @@ from lockstep.actions.mappings import ScopeCounts
 from lockstep.actions.rows.configuration import ScopeDecisionJson, scope_counts_json, scope_decision_json
 from lockstep.actions.rows.plans import EffectJson
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.application_argument import app_argument
 from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.scope_text import Filters, filters_given
@@ -36,7 +37,7 @@ def scope() -> None:
 
 
 @scope.command("show")
-@click.argument("app")
+@app_argument
 @click.option("--kind", type=click.Choice(list(_KINDS)), default="user", show_default=True)
 @output_option
 def show(app: str, kind: str, output: Output) -> None:
@@ -51,7 +52,7 @@ def show(app: str, kind: str, output: Output) -> None:
 
 
 @scope.command("set")
-@click.argument("app")
+@app_argument
 @click.option(
     "--filter", "texts", multiple=True, metavar="TEXT", help="TITLE: ATTRIBUTE OPERATOR VALUE and ... Repeatable."
 )
@@ -77,7 +78,7 @@ def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: 
 
 
 @scope.command("test")
-@click.argument("app")
+@app_argument
 @click.option("--user", default="", metavar="UPN", help="Test one person, clause by clause.")
 @click.option("--group", default="", metavar="NAME", help="Test one group, clause by clause.")
 @click.option("--filter", "texts", multiple=True, metavar="TEXT", help="Test these filters instead; nothing is stored.")

@@ -11,6 +11,7 @@ from lockstep.actions import settings as actions
 from lockstep.actions.rows.configuration import settings_json
 from lockstep.actions.rows.plans import EffectJson
 from lockstep.actions.settings import SettingsView
+from lockstep.cli.application_argument import app_argument
 from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.session import run
@@ -35,7 +36,7 @@ class Threshold(click.ParamType[dict[str, int]]):
 
 
 @click.command("settings")
-@click.argument("app")
+@app_argument
 @click.option("--mode", metavar="automatic", help="Provisioning mode.")
 @click.option("--notification-email", metavar="ADDRESS", help="Stored only; no mail is sent yet.")
 @click.option("--email-on-failure/--no-email-on-failure", default=None, hidden=True)

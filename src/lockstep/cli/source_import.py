@@ -28,40 +28,36 @@ _SIGNS = {"created": "+", "restored": "+", "updated": "~", "removed": "-", "miss
 
 @click.command("import")
 @click.argument("what", metavar="SOURCE|FILE")
-@click.option("--source", default="", help=f"Source that FILE belongs to (default: {DEFAULT_SOURCE}).")
+@click.option("--source", default="", help=f"Source of FILE (default: {DEFAULT_SOURCE}).")
 @click.option(
     "--kind", type=click.Choice([str(kind) for kind in PassKind]), help="What FILE contains (default: detected)."
 )
-@click.option(
-    "--group", default="", metavar="NAME", help="FILE lists the members of this group (Entra: Download members)."
-)
+@click.option("--group", default="", metavar="NAME", help="FILE lists the members of this group.")
 @click.option(
     "--max-drop",
     type=click.FloatRange(0, 100),
     default=10.0,
     show_default=True,
-    help="Maximum percentage of leavers per import.",
+    help="Most leavers, in %.",
 )
 @click.option(
     "--max-drop-count",
     type=click.IntRange(1),
     default=20,
     show_default=True,
-    help="Always allow fewer leavers than this.",
+    help="Fewer may always leave.",
 )
-@click.option("--dry-run", is_flag=True, help="Show who would join, change and leave. Nothing is changed.")
+@click.option("--dry-run", is_flag=True, help="Show who would join, change and leave.")
 @reading_options
 @output_option
 def import_(
     what: str, source: str, kind: str | None, group: str, max_drop: float, max_drop_count: int,
     dry_run: bool, output: Output, **reading: Any,
 ) -> None:  # fmt: skip
-    """Import a source or a CSV file into the directory; - reads stdin.
-
-    People missing from the file leave, unless --partial is used. If too many would leave at once, all stay until you confirm.
+    """Import a source or a CSV file; - reads stdin. People missing from it leave, but if too many would,
+    all stay until you confirm. Details: lockstep help csv.
 
     \b
-    lockstep sources import hr --dry-run
     lockstep sources import people.csv --map "E-mail=userPrincipalName" --map "Personnel no=id"
     lockstep sources import sales-members.csv --group Sales
     """

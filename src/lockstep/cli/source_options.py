@@ -28,19 +28,19 @@ def reading_options(command: Any) -> Any:
     """Add the options of `ReadingOptions` to *command* under the same names; `chosen_reading` collects them."""
     for option in (
         click.option("--partial", is_flag=True, help="Keep people who are not in the file."),
-        click.option("--delimiter", default="", help="Delimiter of the file, such as ';' or tab (default: detected)."),
-        click.option("--encoding", default="", help="Encoding of the file, such as cp1252 (default: detected)."),
+        click.option("--delimiter", default="", help="Such as ';' or tab (default: detected)."),
+        click.option("--encoding", default="", help="Such as cp1252 (default: detected)."),
         click.option(
             "--date-format", "date_formats", multiple=True, metavar="[COLUMN:]FORMAT",
-            help="Date format of the file, such as DD/MM/YYYY. Repeatable.",
+            help="Such as DD/MM/YYYY.",
         ),
         click.option(
             "--value", "values", multiple=True, metavar="COLUMN:WORD=VALUE",
-            help='Meaning of a value in a column, such as "status:Suspended=false". Repeatable.',
+            help="Such as status:Suspended=false.",
         ),
         click.option(
             "--map", "mapping", multiple=True, metavar="COLUMN=ATTRIBUTE",
-            help="Map a column to an attribute; COLUMN=id makes it the key. Repeatable.",
+            help="COLUMN=id makes it the key. Repeatable.",
         ),
     ):  # fmt: skip
         command = option(command)

@@ -53,15 +53,15 @@ sources.add_command(import_)
 @click.option("--groups", type=file_option, help="A CSV file of groups.")
 @click.option("--members", type=file_option, help="A CSV file of group members.")
 @click.option("--display-name", default="", help="Display name.")
-@click.option("--every", type=LENGTH, help="Re-import automatically at this interval, such as 15m.")
-@click.option("--replace", "replaces", is_flag=True, help="Replace an existing source with this name.")
+@click.option("--every", type=LENGTH, help="Import again at this interval, as 15m.")
+@click.option("--replace", "replaces", is_flag=True, help="Replace the source of this name.")
 @reading_options
 @output_option
 def add(
     name: str, people: Path | None, groups: Path | None, members: Path | None, display_name: str, every: timedelta | None,
     replaces: bool, output: Output, **reading: Any,
 ) -> None:  # fmt: skip
-    """Register a source of CSV files.
+    """Register a source of CSV files. How they are read: lockstep help csv.
 
     \b
     lockstep sources add hr --people people.csv --every 15m
@@ -210,13 +210,11 @@ def rename(name: str, new_name: str, output: Output) -> None:
 @sources.command("rekey")
 @click.argument("name")
 @click.option("--key", required=True, metavar="COLUMN", help="The new key column.")
-@click.option(
-    "--file", type=file_option, help="A file with both the old and the new key (default: the registered file)."
-)
+@click.option("--file", type=file_option, help="A file with the old and the new key.")
 @reading_options
 @output_option
 def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any) -> None:
-    """Change the key column of a source. No one leaves and no one is created.
+    """Change the key column of a source; no one leaves and no one is created. FILE has both keys; default: the registered file.
 
     \b
     lockstep sources rekey hr --key "Personnel no"

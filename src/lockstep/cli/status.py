@@ -18,6 +18,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.health import HealthFinding, failing_sources
 from lockstep.actions.rows.provisioning import cycle_json, status_json
 from lockstep.actions.status import Cycle, JobStatus
+from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.provision import counts_text
 from lockstep.cli.session import run
@@ -65,7 +66,7 @@ def status(app: str | None, watch: bool, output: Output) -> int:
 
 
 @click.command("cycles")
-@click.argument("app")
+@app_argument
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @output_option
 def cycles(app: str, limit: int, output: Output) -> None:

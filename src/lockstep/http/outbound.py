@@ -117,7 +117,7 @@ class OutboundRules:
         if place.scheme != "https":
             raise Blocked(
                 f"{place.origin} does not use https, so the secret token would be sent unencrypted",
-                f"Use https, or on a trusted network  {self._advice.format(origin=place.origin)}",
+                f"Use https. On a trusted network, {self._advice.format(origin=place.origin)}",
             )
         address = _literal(place.host) or _loopback_of(place.host)
         if address is not None:

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import orjson
 import pytest
 
+from tests.doors.cli.test_command_tree import COMMANDS
 from tests.support.command_line import Lockstep
 
 
@@ -50,3 +52,29 @@ def test_the_only_application_need_not_be_named(unassigned: Lockstep) -> None:
     said = unassigned("explain", "anna@contoso.test")
     assert said.code == 64
     assert "documo, documo-2" in said.err
+
+
+@pytest.mark.parametrize(
+    "words", ["creds show", "scope show", "map list", "assign list", "settings", "links", "deletes list", "cycles"]
+)
+def test_app_can_be_left_out_where_it_is_the_only_argument_and_there_is_one_application(
+    unassigned: Lockstep, words: str
+) -> None:
+    unnamed, named = unassigned(*words.split(), "-o", "json"), unassigned(*words.split(), "documo", "-o", "json")
+
+    assert (unnamed.code, unnamed.out) == (named.code, named.out)
+    assert unassigned("apps", "add", "documo", "--name", "documo-2").code == 0
+    said = unassigned(*words.split())
+    assert (said.code, said.out) == (64, "")
+    assert "documo, documo-2" in said.err
+
+
+def test_every_command_with_app_as_its_only_argument_lets_it_be_left_out() -> None:
+    required = {
+        name
+        for name, command in COMMANDS.items()
+        for arguments in [[one for one in command.params if isinstance(one, click.Argument)]]
+        if [one.name for one in arguments] == ["app"] and arguments[0].required
+    }
+
+    assert {name for name in required if not name.startswith("apps ")} == set()

@@ -90,3 +90,16 @@ def test_with_test_nothing_is_stored_that_does_not_work(
     assert without.code == 64
     assert good.code == 0
     assert contoso("creds", "test", "documo").code == 0
+
+
+def test_token_that_cannot_be_decrypted_is_replaced_by_entering_it_again(
+    connected: Lockstep, documo: DocumoThere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCKSTEP_KEY", "11" * 32)
+
+    refused = connected("creds", "test", "documo")
+    entered = connected("creds", "set", "documo", "--token-stdin", "--test", stdin=f"{documo.key}\n")
+
+    assert "Or enter the token again: lockstep creds set documo --token-stdin" in refused.err
+    assert entered.code == 0, entered.err
+    assert connected("creds", "test", "documo").code == 0
