@@ -209,3 +209,48 @@ async def test_nul_and_broken_json_are_refused(client: Client) -> None:
         broken = response.status
 
     assert (nul.status, broken) == (400, 400)
+
+
+async def test_repeated_request_gets_the_first_answer_and_has_one_effect(client: Client) -> None:
+    headers = {"Idempotency-Key": "deploy-7"}
+    first = await client.post("groups", {"displayName": "once"}, headers=headers)
+    second = await client.post("groups", {"displayName": "once"}, headers=headers)
+    without = await client.post("groups", {"displayName": "once"})
+
+    assert (first.status, second.status, without.status) == (201, 201, 409)
+    assert second.body == first.body
+    assert (second.headers["idempotency-replayed"], "idempotency-replayed" in first.headers) == ("true", False)
+
+
+async def test_key_belongs_to_one_request_and_one_caller(client: Client) -> None:
+    from lockstep.actions import access_tokens
+
+    headers = {"Idempotency-Key": "deploy-8"}
+    await client.post("groups", {"displayName": "one"}, headers=headers)
+    other = await client.post("groups", {"displayName": "two"}, headers=headers)
+    new = await access_tokens.create_service_token(client.hub.context, "second", ["people.write"])
+    theirs = await client.post(
+        "groups", {"displayName": "two"}, headers=headers | {"Authorization": f"Bearer {new.secret}"}
+    )
+
+    assert (other.status, other.body["type"]) == (422, "/problems/idempotency-key-reused")
+    assert theirs.status == 201
+
+
+async def test_refused_request_may_be_repeated_with_the_same_key(client: Client) -> None:
+    headers = {"Idempotency-Key": "deploy-9"}
+    refused = await client.post("groups/sales/members", {"add": [upn("anna")]}, headers=headers)
+    await client.post("groups", {"displayName": "sales"})
+    done = await client.post("groups/sales/members", {"add": [upn("anna")]}, headers=headers)
+
+    assert (refused.status, done.status) == (404, 200)
+
+
+async def test_answer_that_is_kept_is_sealed(client: Client) -> None:
+    await client.post("groups", {"displayName": "sealed words"}, headers={"Idempotency-Key": "k"})
+
+    [(is_readable,)] = await client.hub.fetch(
+        "select position('sealed words'::bytea in body) > 0 from api_answer where key = 'k'"
+    )
+
+    assert is_readable is False

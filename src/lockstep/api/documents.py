@@ -58,11 +58,11 @@ def _described(app: FastAPI) -> dict[str, Any]:
     for path in described["paths"].values():
         for method in _METHODS:
             if method in path:
-                _complete(path[method])
+                _complete(path[method], method)
     return described
 
 
-def _complete(operation: dict[str, Any]) -> None:
+def _complete(operation: dict[str, Any], method: str) -> None:
     for status, response in operation["responses"].items():
         if int(status) >= 400 and "content" in response:
             response["content"] = {MEDIA_TYPE: next(iter(response["content"].values()))}
@@ -70,6 +70,9 @@ def _complete(operation: dict[str, Any]) -> None:
         operation.setdefault("parameters", []).append(
             _header("If-Match", "The ETag of what you read; the change is refused if it is no longer that")
         )
+    if method == "post":
+        meaning = "A request that is repeated with the same key within 24 hours gets the first answer"
+        operation.setdefault("parameters", []).append(_header("Idempotency-Key", meaning))
 
 
 def _header(name: str, meaning: str) -> dict[str, Any]:

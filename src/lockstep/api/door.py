@@ -19,6 +19,7 @@ from lockstep.actions.callers import Caller
 from lockstep.actions.context import NOT_SIGNED_IN, Actor, Context
 from lockstep.actions.sign_in import caller_of_session
 from lockstep.api.problems import ApiError, of_validation, problem_response, refused
+from lockstep.api.repeats import once
 from lockstep.errors import Kind, LockstepError, release_frames
 from lockstep.kit import csrf
 from lockstep.kit.bodies import limited_receive
@@ -90,7 +91,7 @@ class DoorRoute(APIRoute):
                 request.state.caller = caller = await desk.caller(request)
                 request.state.context = desk.context(caller)
                 await _refuse_unstorable(request)
-                response = await answer(request)
+                response = await once(request, request.state.context, answer)
             except Exception as fault:
                 response = failed(request, fault)
             return finished(request, response)

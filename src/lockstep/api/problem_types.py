@@ -89,6 +89,12 @@ _TYPES = (
         "Send less at once.",
     ),
     ProblemType(
+        "idempotency-key-reused",
+        422,
+        "The idempotency key was used for another request",
+        "Within 24 hours, an Idempotency-Key belongs to one request. Use a new key for a new request.",
+    ),
+    ProblemType(
         "precondition-required",
         428,
         "If-Match is needed",

@@ -33,7 +33,11 @@ _OF_KIND = {
     Kind.OUTPUT: "unavailable",
     Kind.INTERNAL: "internal",
 }
-_OF_CODE = {"TooLarge": "too-large", "ForeignRequest": "foreign-request"}
+_OF_CODE = {
+    "TooLarge": "too-large",
+    "ForeignRequest": "foreign-request",
+    "IdempotencyKeyReused": "idempotency-key-reused",
+}
 
 
 class ProblemPlace(TypedDict):
