@@ -32,7 +32,7 @@ async def serving_admin_centre(
     health = health_routes(house.pool, metrics, house.server.is_reachable)
     async with live_hub(house.pool) as hub:
         others = [*health, *api_routes(house.context, hub=hub)]
-        app = admin_app(house.context, site=Site(environment=environment), hub=hub, others=others)
+        app = admin_app(house.context, site=Site(environment=environment, has_api=True), hub=hub, others=others)
         limits = replace(LIMITS, trusted_proxies=house.settings.trusted_proxies)
         async with serving_http(app, listener, limits=limits):
             try:

@@ -48,7 +48,7 @@ async def show_overview(context: Context, request: Request) -> View:
         model,
         app=place,
         tab="Overview",
-        copy_as=CopyAs(command=f"lockstep apps show {place.name}", api=f"/api/v1/apps/{place.name}"),
+        copy_as=CopyAs(command=f"lockstep apps show {place.name}", api=f"/api/v1/applications/{place.name}"),
         live="status cycle progress change",
     )
 
@@ -86,7 +86,7 @@ async def _properties(context: Context, name: str, *, refused: LockstepError | N
         {"app": app, "refused": refused, "action": f"{place.href}/properties/delete"},
         app=place,
         tab="Properties",
-        copy_as=CopyAs(command=f"lockstep apps show {place.name}", api=f"/api/v1/apps/{place.name}"),
+        copy_as=CopyAs(command=f"lockstep apps show {place.name}", api=f"/api/v1/applications/{place.name}"),
         status=400 if refused else 200,
     )
 

@@ -117,7 +117,7 @@ async def _page(
         tab=TAB,
         lead="App registrations > App roles: the roles that users and groups can be assigned with. Of several roles of "
         "a person, the one that stands first counts.",
-        copy_as=CopyAs(command=f"lockstep apps roles list {name}", api=f"/api/v1/apps/{name}/roles"),
+        copy_as=CopyAs(command=f"lockstep apps roles list {name}", api=f"/api/v1/applications/{name}/roles"),
         status=400 if refused else 200,
     )
 

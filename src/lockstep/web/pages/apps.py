@@ -56,7 +56,7 @@ async def list_applications(context: Context, request: Request) -> View:
         "Enterprise applications",
         model,
         section="Applications",
-        copy_as=CopyAs(command="lockstep status", api="/api/v1/apps"),
+        copy_as=CopyAs(command="lockstep status", api="/api/v1/applications"),
         live="status cycle progress change",
     )
 

@@ -64,7 +64,7 @@ async def list_assigned(context: Context, request: Request) -> View:
         "Sync only assigned users and groups.",
         copy_as=CopyAs(
             command=f"lockstep assign list {app.application.name}",
-            api=f"/api/v1/apps/{app.application.name}/assignments",
+            api=f"/api/v1/applications/{app.application.name}/assignments",
         ),
         live="directory",
     )

@@ -103,6 +103,6 @@ async def _page(
         subtab=SUBTAB,
         parents=parents_of(view),
         lead="The attributes that mappings can write, with their types. An attribute for matching must be filterable.",
-        copy_as=CopyAs(command=f"lockstep map attributes {app}{option}", api=f"/api/v1/apps/{app}/attributes"),
+        copy_as=CopyAs(command=f"lockstep map attributes {app}{option}", api=f"/api/v1/applications/{app}/attributes"),
         status=400 if refused else 200,
     )

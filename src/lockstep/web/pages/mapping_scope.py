@@ -169,6 +169,6 @@ async def _page(
         subtab=SUBTAB,
         parents=parents_of(view),
         lead="Who is provisioned, of those in scope. All clauses of a filter must pass (AND); one filter is enough (OR).",
-        copy_as=CopyAs(command=f"lockstep scope show {app}{option}", api=f"/api/v1/apps/{app}/scope"),
+        copy_as=CopyAs(command=f"lockstep scope show {app}{option}", api=f"/api/v1/applications/{app}/scope"),
         status=status,
     )

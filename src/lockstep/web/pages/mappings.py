@@ -61,7 +61,7 @@ async def list_mappings(context: Context, request: Request) -> View:
         tab=TAB,
         subtab=SUBTAB,
         lead="Which attribute of the directory becomes which attribute of the application.",
-        copy_as=CopyAs(command=f"lockstep map list {name}", api=f"/api/v1/apps/{name}/mappings"),
+        copy_as=CopyAs(command=f"lockstep map list {name}", api=f"/api/v1/applications/{name}/mappings"),
     )
 
 
@@ -228,7 +228,7 @@ async def mapping_page(
         lead=view.mapping.name,
         copy_as=CopyAs(
             command=f"lockstep map list {app}" + (" --kind group" if kind is ObjectKind.GROUP else ""),
-            api=f"/api/v1/apps/{app}/mappings",
+            api=f"/api/v1/applications/{app}/mappings",
         ),
         status=400 if refused else status,
     )

@@ -108,7 +108,7 @@ async def _page(context: Context, request: Request, *, text: str = "", refused: 
         parents=[Crumb(SUBTAB, f"/apps/{name}/provisioning/mappings")],
         lead="The synchronization schema in the form in which Microsoft Graph exchanges it.",
         copy_as=CopyAs(
-            command=f"lockstep export {name} --format entra-json", api=f"/api/v1/apps/{name}/synchronization-schema"
+            command=f"lockstep export {name} --format entra-json", api=f"/api/v1/applications/{name}/schema"
         ),
         status=400 if refused else 200,
     )

@@ -37,7 +37,7 @@ async def show_general(context: Context, request: Request) -> View:
         model,
         section="Settings",
         subtab="General",
-        copy_as=CopyAs(command="lockstep doctor", api="/api/v1/health"),
+        copy_as=CopyAs(command="lockstep doctor", api="/api/v1/status"),
     )
 
 
