@@ -117,7 +117,7 @@ async def _page(
         tab="Provisioning",
         subtab="On demand",
         lead="Provision people or groups now, ahead of all others. You see first what would be done.",
-        copy_as=CopyAs(command=f"lockstep push {name} {named}", api=f"/api/v1/applications/{name}/push"),
+        copy_as=CopyAs(command=f"lockstep push {name} {named}"),
         status=400 if refused else 200,
     )
 
