@@ -304,7 +304,7 @@ async def test_members_that_the_application_does_not_show_are_unverified_and_no_
         "12 changes of members were accepted but cannot be verified: the application does not show the members of the group."
     ]
     async with world.pool.connection() as connection:
-        assert await unverified.count_groups(connection, world.job) == 1
+        assert await unverified.count_groups(connection, [world.job]) == {world.job: 1}
         assert await unverified.groups_of(connection, world.job, person_id(3), limit=5) == ["Sales"]
         assert await unverified.groups_of(connection, world.job, person_id(99), limit=5) == []
 
@@ -321,7 +321,7 @@ async def test_group_whose_members_are_shown_again_is_unverified_no_longer(world
     await world.drain()
 
     async with world.pool.connection() as connection:
-        assert await unverified.count_groups(connection, world.job) == 0
+        assert await unverified.count_groups(connection, [world.job]) == {}
 
 
 async def test_leaver_does_not_wait_for_all_members_of_a_big_group(world: World, target: ModelTarget) -> None:

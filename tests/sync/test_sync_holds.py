@@ -31,7 +31,7 @@ async def decide(world: World, decision: str) -> int:
 
 async def held(world: World) -> int:
     async with world.pool.connection() as connection:
-        return (await operations.count_undecided(connection, world.job)).held
+        return (await operations.count_undecided(connection, [world.job]))[world.job].held
 
 
 async def test_of_too_many_leavers_nobody_goes_until_somebody_approves(world: World, target: ModelTarget) -> None:

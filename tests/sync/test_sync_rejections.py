@@ -28,7 +28,7 @@ async def decide(world: World, decision: str) -> int:
 async def undecided(world: World) -> tuple[int, int]:
     """How many writes are held, and how many rejected losses are still planned."""
     async with world.pool.connection() as connection:
-        found = await operations.count_undecided(connection, world.job)
+        found = (await operations.count_undecided(connection, [world.job]))[world.job]
     return found.held, found.rejected
 
 

@@ -309,4 +309,4 @@ async def _looked_at_again(connection: Connection, app: ApplicationRow, spec: Ma
         in_scope = await people.count_people(connection, PersonFilter())
     else:
         _, in_scope = await assignments.count_assigned(connection, app.id)
-    return max(in_scope, sum((await links.count_links(connection, app.job)).values()))
+    return max(in_scope, sum((await links.count_links(connection, [app.job]))[app.job].values()))

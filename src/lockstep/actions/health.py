@@ -13,7 +13,7 @@ from lockstep.actions.access import needs
 from lockstep.actions.applications import list_applications
 from lockstep.actions.context import Context, audit
 from lockstep.actions.permissions import Permission
-from lockstep.actions.status import WORKER_SILENT_SECONDS, status_of
+from lockstep.actions.status import WORKER_SILENT_SECONDS, JobStatus, statuses_of
 from lockstep.engine.decisions.headline import Standing
 from lockstep.errors import LockstepError
 from lockstep.postgres.pool import Connection
@@ -74,8 +74,9 @@ async def examine(context: Context) -> list[HealthFinding]:
     """Check the database, the worker, every application, and the sources that could not be read."""
     async with context.reading() as connection:
         found = [*await _database(connection), await _worker(connection)]
-        for row in await jobs.read_jobs(connection):
-            found.append(await _application(connection, row))
+        rows = await jobs.read_jobs(connection)
+        for row, status in zip(rows, await statuses_of(connection, rows), strict=True):
+            found.append(await _application(connection, row, status))
             found += await _unclaimed(connection, row)
         found += await _failing_sources(connection)
     return found
@@ -150,13 +151,13 @@ async def _worker(connection: Connection) -> HealthFinding:
     return HealthFinding("worker", Level.FAIL, f"{text}; {counted(waiting, 'object')} {verb} to lose access", remedy)
 
 
-async def _application(connection: Connection, row: JobRow) -> HealthFinding:
+async def _application(connection: Connection, row: JobRow, status: JobStatus) -> HealthFinding:
     name = f"app {row.app_name}"
     credential = await credentials.read_credential(connection, row.app)
     if credential is None or not credential.has_secret:
         remedy = f"Set them: lockstep creds set {row.app_name} --tenant-url URL --token-stdin"
         return HealthFinding(name, Level.FAIL if row.status == "on" else Level.WARN, "has no credentials", remedy)
-    stands = (await status_of(connection, row)).headline
+    stands = status.headline
     if stands.standing in _FAILS:
         return HealthFinding(name, Level.FAIL, stands.sentence, stands.next_step)
     test = f"lockstep creds test {row.app_name}"

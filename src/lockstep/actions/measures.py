@@ -104,8 +104,9 @@ async def _undecided(connection: Connection, rows: Sequence[JobRow]) -> list[Met
     held = _gauge("operations_held", "Writes that wait for approval", "application")
     rejected = _gauge("operations_rejected", "Writes that were rejected but are still due", "application")
     unanswered = _gauge("creates_unanswered", "Create requests that got no response", "application")
+    undecided = await operations.count_undecided(connection, [row.id for row in rows])
     for row in rows:
-        counts = await operations.count_undecided(connection, row.id)
+        counts = undecided[row.id]
         held.add_metric([row.app_name], counts.held)
         rejected.add_metric([row.app_name], counts.rejected)
         unanswered.add_metric([row.app_name], counts.maybe_created)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
@@ -21,6 +21,7 @@ from lockstep.storage import credentials, cycles, dirty, jobs, links, operations
 from lockstep.storage.cycles import Cycle as Cycle
 from lockstep.storage.dirty import Backlog
 from lockstep.storage.jobs import JobRow
+from lockstep.storage.operations import UndecidedCounts
 from lockstep.storage.target_state import TargetState
 from lockstep.sync.cycle.judging import is_held
 from lockstep.wording import counted
@@ -115,23 +116,49 @@ async def show_cycle(context: Context, app: str, number: int) -> Cycle:
 
 
 async def statuses_of(connection: Connection, rows: Sequence[JobRow]) -> list[JobStatus]:
-    """The status of each of *rows*. Their statements travel together: as many round trips as for one job."""
-    if len(rows) < 2:
-        return [await status_of(connection, row) for row in rows]
+    """The status of each of *rows*, with as many statements as for one job."""
+    if not rows:
+        return []
+    ids = [row.id for row in rows]
     async with pipeline(connection):
-        return await asyncio.gather(*(status_of(connection, row) for row in rows))
+        work = asyncio.gather(
+            cycles.running_and_last(connection, ids),
+            dirty.backlogs(connection, ids),
+            operations.count_undecided(connection, ids),
+            links.count_links(connection, ids),
+            unverified.count_groups(connection, ids),
+        )
+        reach = asyncio.gather(
+            target_state.read_states(connection, ids),
+            credentials.with_secret(connection, [row.app for row in rows]),
+            jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS),
+        )
+        found = _Found(*await work, *await reach)
+    return [_status(row, found) for row in rows]
 
 
 async def status_of(connection: Connection, row: JobRow) -> JobStatus:
     """The status of the job *row*."""
-    latest = await cycles.latest_cycles(connection, row.id, limit=5)
-    running = await cycles.running_cycle(connection, row.id)
-    last = next((one for one in latest if one.ended_at is not None and one.kind != "onDemand"), None)
-    backlog = await dirty.backlog(connection, row.id)
-    open_writes = await operations.count_undecided(connection, row.id)
-    state = await target_state.read_state(connection, row.id)
-    credential = await credentials.read_credential(connection, row.app)
-    has_worker = backlog.leased > 0 or await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS)
+    return (await statuses_of(connection, [row]))[0]
+
+
+class _Found(NamedTuple):
+    """What was read of all jobs at once, by the job's id; *with_secret* has ids of applications."""
+
+    cycles: Mapping[str, tuple[Cycle | None, Cycle | None]]
+    backlogs: Mapping[str, Backlog]
+    undecided: Mapping[str, UndecidedCounts]
+    links: Mapping[str, Mapping[str, int]]
+    unverified: Mapping[str, int]
+    states: Mapping[str, TargetState]
+    with_secret: frozenset[str]
+    has_worker: bool
+
+
+def _status(row: JobRow, found: _Found) -> JobStatus:
+    running, last = found.cycles[row.id]
+    backlog, open_writes, state = found.backlogs[row.id], found.undecided[row.id], found.states[row.id]
+    has_worker = backlog.leased > 0 or found.has_worker
     facts = Facts(
         row.app_name,
         is_on=row.status == "on",
@@ -158,7 +185,7 @@ async def status_of(connection: Connection, row: JobRow) -> JobStatus:
         headline=headline(_with_health(facts, row, state, datetime.now(UTC))),
         running=running,
         last=last,
-        links=await links.count_links(connection, row.id),
+        links=found.links[row.id],
         backlog=backlog,
         held=open_writes.held,
         rejected=open_writes.rejected,
@@ -168,8 +195,8 @@ async def status_of(connection: Connection, row: JobRow) -> JobStatus:
         steady_at=row.steady_at,
         quarantine=row.quarantine,
         trouble=_trouble(state),
-        has_credentials=credential is not None and credential.has_secret,
-        unverified_groups=await unverified.count_groups(connection, row.id),
+        has_credentials=row.app in found.with_secret,
+        unverified_groups=found.unverified.get(row.id, 0),
         not_kept=tuple(str(one["path"]) for one in row.unkept if one["answers"] >= ENOUGH),
     )
 

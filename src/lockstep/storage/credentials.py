@@ -5,7 +5,7 @@ The secret is write-only: only code that builds an Authorization header may call
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,14 @@ async def read_credential(connection: Connection, app: str) -> CredentialRow | N
             (app,),
         )
         return await cursor.fetchone()
+
+
+async def with_secret(connection: Connection, apps: Sequence[str]) -> frozenset[str]:
+    """Those of *apps* that have a secret."""
+    cursor = await connection.execute(
+        "select app::text from credential where app = any(%s::uuid[]) and secret is not null", (list(apps),)
+    )
+    return frozenset(row[0] for row in await cursor.fetchall())
 
 
 async def sealed_secret(connection: Connection, app: str) -> bytes | None:

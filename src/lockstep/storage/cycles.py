@@ -5,7 +5,7 @@ A cycle never decides what is done; it counts what was done. It ends when no dir
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,6 +63,24 @@ async def latest_cycles(connection: Connection, job: str, *, limit: int = 10, be
             {"job": job, "below": below, "limit": limit},
         )
         return await cursor.fetchall()
+
+
+async def running_and_last(connection: Connection, jobs: Sequence[str]) -> dict[str, tuple[Cycle | None, Cycle | None]]:
+    """Of each job: the running cycle, and the newest one that has ended. On-demand runs are neither."""
+    async with connection.cursor(row_factory=class_row(Cycle)) as cursor:
+        await cursor.execute(
+            _SELECT  # noqa: S608
+            + """where id in (select shown.id from unnest(%s::text[]) as wanted (job), lateral (
+                (select id from cycle where job = wanted.job and state = 'running' and kind <> 'onDemand')
+                union all
+                (select id from cycle where job = wanted.job and ended_at is not null and kind <> 'onDemand'
+                    order by id desc limit 1)) as shown)""",
+            (list(jobs),),
+        )
+        found = await cursor.fetchall()
+    running = {one.job: one for one in found if one.ended_at is None}
+    last = {one.job: one for one in found if one.ended_at is not None}
+    return {job: (running.get(job), last.get(job)) for job in jobs}
 
 
 async def _read(connection: Connection, condition: str, parameters: tuple[Any, ...]) -> Cycle | None:

@@ -313,19 +313,24 @@ class Backlog:
     leased: int
 
 
-async def backlog(connection: Connection, job: str) -> Backlog:
+NO_BACKLOG = Backlog(0, 0, 0, 0, 0, 0)
+
+
+async def backlogs(connection: Connection, jobs: Sequence[str]) -> dict[str, Backlog]:
+    """The backlog of each of *jobs*."""
     cursor = await connection.execute(
-        """select count(*) filter (where failures = 0 and not_before < 'infinity' and not is_scheduled and not is_slowed),
+        """select job, count(*) filter (where failures = 0 and not_before < 'infinity' and not is_scheduled and not is_slowed),
             count(*) filter (where failures > 0), count(*) filter (where is_scheduled),
             count(*) filter (where is_slowed and failures = 0), count(*) filter (where failures > 0 and lane = 1),
             count(*) filter (where lease_until > now())
         from dirty,
             lateral (select not_before > now() and coalesce(resume ->> 'stage' = 'scheduled', false) as is_scheduled,
                 not_before > now() and coalesce(resume ? 'isSlowed', false) as is_slowed) as why
-        where job = %s""",
-        (job,),
+        where job = any(%s) group by job""",
+        (list(jobs),),
     )
-    return Backlog(*await only_row(cursor))
+    found = {row[0]: Backlog(*row[1:]) for row in await cursor.fetchall()}
+    return {job: found.get(job, NO_BACKLOG) for job in jobs}
 
 
 async def jobs_with_due_work(connection: Connection) -> list[str]:

@@ -139,12 +139,16 @@ async def forget_links(connection: Connection, job: str) -> int:
     return cursor.rowcount
 
 
-async def count_links(connection: Connection, job: str) -> dict[str, int]:
-    """How many live or disabled accounts of each kind are linked."""
+async def count_links(connection: Connection, jobs: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How many live or disabled accounts of each kind are linked, for each of *jobs*."""
     cursor = await connection.execute(
-        "select kind, count(*) from link where job = %s and state in ('live', 'disabled') group by kind", (job,)
+        "select job, kind, count(*) from link where job = any(%s) and state in ('live', 'disabled') group by job, kind",
+        (list(jobs),),
     )
-    return {row[0]: row[1] for row in await cursor.fetchall()}
+    counts: dict[str, dict[str, int]] = {job: {} for job in jobs}
+    for job, kind, count in await cursor.fetchall():
+        counts[job][kind] = count
+    return counts
 
 
 async def mark_reviews_due(connection: Connection) -> list[str]:

@@ -143,19 +143,21 @@ class UndecidedCounts:
     maybe_created: int
 
 
-async def count_undecided(connection: Connection, job: str) -> UndecidedCounts:
+async def count_undecided(connection: Connection, jobs: Sequence[str]) -> dict[str, UndecidedCounts]:
+    """The counts of each of *jobs*."""
     cursor = await connection.execute(
-        """select (select count(*) from operation where job = %(job)s and state = 'held'),
+        """select wanted.job, (select count(*) from operation where job = wanted.job and state = 'held'),
             (select count(distinct (rejected.kind, rejected.source_id)) from operation as rejected
                 join link on link.job = rejected.job and link.kind = rejected.kind and link.source_id = rejected.source_id
                     and link.state = 'live'
-                where rejected.job = %(job)s and rejected.decision = 'rejected' and rejected.rejection_ended_at is null
+                where rejected.job = wanted.job and rejected.decision = 'rejected' and rejected.rejection_ended_at is null
                     and (rejected.action in ('disable', 'delete') or rejected.error ->> 'code' = 'TooManyDeletes')),
-            (select count(*) from operation where job = %(job)s and state in ('planned', 'ambiguous') and action = 'create'
-                and planned_at < now() - interval '1 minute')""",
-        {"job": job},
+            (select count(*) from operation where job = wanted.job and state in ('planned', 'ambiguous') and action = 'create'
+                and planned_at < now() - interval '1 minute')
+        from unnest(%s::text[]) as wanted (job)""",
+        (list(jobs),),
     )
-    return UndecidedCounts(*await only_row(cursor))
+    return {row[0]: UndecidedCounts(*row[1:]) for row in await cursor.fetchall()}
 
 
 async def decide_held(

@@ -5,7 +5,7 @@ One row per job. It is read with every recorded batch, so that a Retry-After rec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
@@ -38,19 +38,31 @@ class TargetState:
 
 KEPT: frozenset[Asked] = frozenset({Asked.PROBE})
 # No arithmetic with infinite times: PostgreSQL before 17 rejects it.
-_SELECT = """select greatest(0, extract(epoch from not_before - clock_timestamp())), streaks, trouble
-    from target_state where job = %s"""
+_COLUMNS = "greatest(0, extract(epoch from not_before - clock_timestamp())), streaks, trouble"
+_SELECT = f"select {_COLUMNS} from target_state where job = %s"  # noqa: S608
 
 
 async def read_state(connection: Connection, job: str) -> TargetState:
     return await _state(connection, _SELECT, job)
 
 
+async def read_states(connection: Connection, jobs: Sequence[str]) -> dict[str, TargetState]:
+    """The state of each of *jobs*."""
+    cursor = await connection.execute(
+        f"select {_COLUMNS}, job from target_state where job = any(%s)",  # noqa: S608
+        (list(jobs),),
+    )
+    found = {row[3]: _state_from(row) for row in await cursor.fetchall()}
+    return {job: found.get(job, TargetState()) for job in jobs}
+
+
 async def _state(connection: Connection, statement: LiteralString, job: str) -> TargetState:
     cursor = await connection.execute(statement, (job,))
     row = await cursor.fetchone()
-    if row is None:
-        return TargetState()
+    return TargetState() if row is None else _state_from(row)
+
+
+def _state_from(row: Sequence[Any]) -> TargetState:
     return TargetState(float(row[0]), {Asked(asked): Streak(**streak) for asked, streak in row[1].items()}, row[2])
 
 

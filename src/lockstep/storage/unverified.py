@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lockstep.postgres.pool import Connection
 
 _LIVE = """from unverified_group join link on link.job = unverified_group.job and link.kind = 'Group'
-    and link.source_id = unverified_group.group_id and link.state = 'live'
-    where unverified_group.job = %(job)s"""
+    and link.source_id = unverified_group.group_id and link.state = 'live' """
 
 
 async def note(connection: Connection, job: str, group: str) -> None:
@@ -20,11 +21,15 @@ async def end(connection: Connection, job: str, group: str) -> None:
     await connection.execute("delete from unverified_group where job = %s and group_id = %s", (job, group))
 
 
-async def count_groups(connection: Connection, job: str) -> int:
-    """How many groups of the job cannot be verified."""
-    cursor = await connection.execute("select count(*) " + _LIVE, {"job": job})
-    row = await cursor.fetchone()
-    return int(row[0]) if row is not None else 0
+async def count_groups(connection: Connection, jobs: Sequence[str]) -> dict[str, int]:
+    """How many groups of each of *jobs* cannot be verified; jobs without such groups are absent."""
+    cursor = await connection.execute(
+        "select unverified_group.job, count(*) "
+        + _LIVE
+        + "where unverified_group.job = any(%s) group by unverified_group.job",
+        (list(jobs),),
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
 
 
 async def groups_of(connection: Connection, job: str, member: str, *, limit: int) -> list[str]:
@@ -32,7 +37,7 @@ async def groups_of(connection: Connection, job: str, member: str, *, limit: int
     cursor = await connection.execute(
         "select link.display "  # noqa: S608
         + _LIVE
-        + """ and exists (select from target_member where target_member.job = unverified_group.job
+        + """where unverified_group.job = %(job)s and exists (select from target_member where target_member.job = unverified_group.job
             and target_member.group_id = unverified_group.group_id and target_member.member_id = %(member)s)
         order by link.display limit %(limit)s""",
         {"job": job, "member": member, "limit": limit},
