@@ -55,7 +55,9 @@ def running_up(*options: str, ready: str = "READY") -> Iterator[Up]:
         timer = threading.Timer(GIVE_UP_SECONDS, process.kill)
         timer.start()
         try:
-            yield Up(_lines_until(process, ready, data / "errors"), data / "data")
+            lines = _lines_until(process, ready, data / "errors")
+            timer.cancel()  # it limits the start alone: the block may take longer
+            yield Up(lines, data / "data")
         finally:
             timer.cancel()
             process.send_signal(signal.SIGTERM)

@@ -4,6 +4,7 @@ name in a template is an error and not a blank.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,6 +41,7 @@ def new_environment(package: str, extra: Mapping[str, Any]) -> Environment:
         "initials": initials,
         "sentence": sentence,
         "json": pretty_json,
+        "breaks": breaks,
     }
     return environment
 
@@ -96,6 +98,11 @@ def initials(name: str) -> str:
 def sentence(text: str) -> str:
     """*text* with a capital first letter; names within it stay as they are, unlike with Jinja's `capitalize`."""
     return text[:1].upper() + text[1:]
+
+
+def breaks(text: object) -> list[str]:
+    """The parts of a long name or an expression after which a line may end: "name.givenName" -> "name.", "givenName"."""
+    return re.split(r"(?<=[(,.@:\]])(?=\S)", str(text))
 
 
 def pretty_json(value: object) -> str:

@@ -1,10 +1,13 @@
-"""An expression with its error marked at its character."""
+"""An expression with its error marked at its character, and the words that complete one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lockstep.actions.mapping_pages import source_choices
 from lockstep.engine.expressions import ExpressionError, compile_expression
+from lockstep.engine.expressions.catalogue import CATALOGUE, Function
+from lockstep.engine.records import ObjectKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +34,16 @@ def error_of(text: str) -> MarkedError | None:
     except ExpressionError as error:
         return marked(error, text)
     return None
+
+
+def functions() -> list[Function]:
+    """All functions, by name."""
+    return sorted(CATALOGUE.values(), key=lambda one: one.name.lower())
+
+
+def completions(kind: ObjectKind) -> list[tuple[str, str, str]]:
+    """What can be written in an expression: the word, how it reads in a list, and what it means."""
+    return [
+        *((one.name, one.signature, one.meaning) for one in functions()),
+        *((f"[{name}]", f"[{name}]", "attribute") for name in source_choices(kind)),
+    ]

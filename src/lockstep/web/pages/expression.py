@@ -14,10 +14,10 @@ from lockstep.actions.expression_trials import attributes_from
 from lockstep.configuration.findings import Finding
 from lockstep.engine.expressions import Diversion, ExplainedExpression, ExpressionError
 from lockstep.engine.expressions.cases import plain
-from lockstep.engine.expressions.catalogue import CATALOGUE, Function
+from lockstep.engine.expressions.catalogue import Function
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import LockstepError
-from lockstep.web.expression_marks import MarkedError, marked
+from lockstep.web.expression_marks import MarkedError, completions, functions, marked
 from lockstep.web.mapping_form import shown
 from lockstep.web.page import Answer, CopyAs, Fragment, Pages, View
 from lockstep.web.pages.mappings import ON_THE_FORM, TAB, mapping_href, may_write, place_of
@@ -109,10 +109,7 @@ async def _page(context: Context, request: Request, form: Mapping[str, Any]) -> 
         "targets": targets,
         "outcome": await _outcome(context, app, form),
         "families": _families(),
-        "words": [
-            *((one.name, one.signature, one.meaning) for one in _functions()),
-            *((f"[{name}]", f"[{name}]", "attribute") for name in mapping_pages.source_choices(ObjectKind.USER)),
-        ],
+        "words": completions(ObjectKind.USER),
         "edit_href": f"{mapping_href(app, ObjectKind.USER)}/edit",
         "may_write": may_write(context),
     }
@@ -137,14 +134,10 @@ def _people(form: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(one for one in names if one))[:MOST_TRIED]
 
 
-def _functions() -> list[Function]:
-    return sorted(CATALOGUE.values(), key=lambda one: one.name.lower())
-
-
 def _families() -> list[tuple[str, list[Function]]]:
     """The functions for the reference, by the subject that they are about."""
     found: dict[str, list[Function]] = {}
-    for one in _functions():
+    for one in functions():
         found.setdefault(one.family.replace("_", " ").capitalize(), []).append(one)
     return sorted(found.items())
 

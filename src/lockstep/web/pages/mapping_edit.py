@@ -15,7 +15,7 @@ from lockstep.actions.mapping_pages import TriedValue
 from lockstep.actions.settings import set_mapping
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import LockstepError, not_found
-from lockstep.web.expression_marks import MarkedError, error_of
+from lockstep.web.expression_marks import MarkedError, completions, error_of
 from lockstep.web.mapping_form import TYPES, AttributeForm, kind_of, shown, source_text
 from lockstep.web.page import Answer, Fragment, Pages, View
 from lockstep.web.pages.mappings import ON_THE_FORM, Change, mapping_page, reviewed
@@ -45,6 +45,7 @@ class Editing:
     names: Sequence[str]
     builder_href: str
     has_builder: bool
+    words: Sequence[tuple[str, str, str]]
     refused: LockstepError | None = None
     errors: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(_FIELDS, ""))
     types: Sequence[tuple[str, str]] = TYPES
@@ -147,6 +148,7 @@ async def _dialog(
         names=names,
         builder_href=f"/apps/{app}/provisioning/expression",
         has_builder=kind is ObjectKind.USER,
+        words=completions(kind),
         refused=refused,
         errors={one: error[1] if one == error[0] else "" for one in _FIELDS},
     )
