@@ -13,18 +13,26 @@ from tests.support.browser import THEMES, Theme, Visitor
 pytestmark = pytest.mark.full
 PROVISIONING = "/apps/documo/provisioning"
 MAPPING = f"{PROVISIONING}/mappings/user"
-PAGES = (
-    f"{PROVISIONING}/mappings",
-    MAPPING,
+# States that no link leads to; `test_every_page` follows the links.
+STATES = (
     f"{MAPPING}?person=nobody",
-    f"{MAPPING}/edit",
     f"{MAPPING}/edit?target=active",
-    f"{MAPPING}/scope",
     f"{MAPPING}/attributes",
-    f"{PROVISIONING}/schema",
     f"{PROVISIONING}/expression?expression=ToUpper(%5Bsurname%5D",
     f"{PROVISIONING}/expression?expression=ToUpper(%5Bsurname%5D)",
 )
+
+
+async def test_an_expression_is_completed_in_the_dialog_too(visitor: Visitor) -> None:
+    page = visitor.page
+    await visitor.go(f"{MAPPING}/edit?target=active")
+    editor = page.get_by_role("dialog").get_by_label("Expression", exact=True)
+    await editor.fill("")
+    await editor.press_sequentially("[depart")
+    await expect(page.get_by_role("option", name=re.compile("department"))).to_be_visible()
+    await editor.press("Escape")
+    await expect(page.get_by_role("dialog", name="Edit Attribute")).to_be_visible()
+    await expect(page.get_by_role("listbox", name="Completions")).to_have_count(0)
 
 
 async def sample_person(page: Page) -> str:
@@ -109,7 +117,7 @@ async def test_the_number_that_matches_follows_the_rows_and_is_that_of_the_saved
 @pytest.mark.parametrize("theme", THEMES)
 async def test_axe_finds_nothing_serious_on_the_pages_of_mappings(visitor: Visitor, theme: Theme) -> None:
     found: list[str] = []
-    for path in PAGES:
+    for path in STATES:
         for width in (1280, 320):
             await visitor.look(theme=theme, width=width)
             await visitor.go(path)
