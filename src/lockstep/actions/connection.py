@@ -11,7 +11,7 @@ from typing import Any
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context, audit
 from lockstep.actions.credentials import CredentialView, check_token, checked_url, origin, set_credentials
-from lockstep.actions.jobs import new_services, read_job, require_credentials
+from lockstep.actions.jobs import job_row, new_services, read_job, require_credentials
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError, invalid
 from lockstep.ports import Probe, TargetSettings
@@ -41,6 +41,25 @@ async def test_connection(context: Context, app: str) -> Sequence[Probe]:
 
 
 @needs(Permission.CREDENTIALS_WRITE, app="app")
+async def try_credentials(
+    context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None
+) -> Sequence[Probe]:
+    """Run the probes with a tenant URL and a token that are not stored; what is not given is taken from the stored credentials.
+
+    Stores nothing. A stored token is not sent to another origin: LockstepError then, and without any token or URL.
+    """
+    services = new_services(context)
+    _, settings, _ = await _candidates(context, services, app, tenant_url, secret_token)
+    if settings is None:
+        raise invalid(
+            "There is no token to test with",
+            why="A token is used for one server only",
+            next_step="Enter the secret token, then test again",
+        )
+    return await services.opener.test_connection(settings)
+
+
+@needs(Permission.CREDENTIALS_WRITE, app="app")
 async def set_tested_credentials(
     context: Context,
     app: str,
@@ -57,8 +76,10 @@ async def set_tested_credentials(
     """
     services = new_services(context)
     replaces, new, stored = await _candidates(context, services, app, tenant_url, secret_token)
+    probes: Sequence[Probe] = ()
     if new is not None and (must_work or replaces):
-        failed = await _first_failure(services, new)
+        probes = await services.opener.test_connection(new)
+        failed = first_failure(probes)
         if failed is not None and must_work:
             kind = Kind.UNAUTHORIZED if failed.name == "Authentication" else Kind.UNREACHABLE
             raise LockstepError(
@@ -66,14 +87,19 @@ async def set_tested_credentials(
                 f"The new credentials do not work; nothing was stored: {failed.sentence}",
                 next_step=failed.remedy,
             )
-        if failed is not None and stored is not None and await _first_failure(services, stored) is None:
+        if failed is not None and stored is not None and await _works(services, stored):
             agree(failed)
     elif must_work:
         raise invalid(
             "There is no token to test with",
             next_step="Enter it with --token-stdin; a token is used for one server only",
         )
-    return await set_credentials(context, app, tenant_url=tenant_url, secret_token=secret_token)
+    view = await set_credentials(context, app, tenant_url=tenant_url, secret_token=secret_token)
+    if probes:
+        async with context.changing() as edit:
+            row = await job_row(edit.connection, app)
+            await credentials.save_test_result(edit.connection, row.app, {"probes": [as_row(one) for one in probes]})
+    return view
 
 
 async def _candidates(
@@ -119,8 +145,12 @@ async def _stored_settings(
         return None
 
 
-async def _first_failure(services: Services, settings: TargetSettings) -> Probe | None:
-    probes = await services.opener.test_connection(settings)
+async def _works(services: Services, settings: TargetSettings) -> bool:
+    return first_failure(await services.opener.test_connection(settings)) is None
+
+
+def first_failure(probes: Sequence[Probe]) -> Probe | None:
+    """The first probe that failed; None if all that ran passed."""
     return next((probe for probe in probes if probe.tried and not probe.passed), None)
 
 
@@ -156,4 +186,5 @@ def as_row(probe: Probe) -> dict[str, Any]:
         "sentence": probe.sentence,
         "remedy": probe.remedy,
         "seconds": round(probe.seconds, 4),
+        "tried": probe.tried,
     }

@@ -1,0 +1,145 @@
+"""What the pages about an application's provisioning show beyond its status: progress in time, failures in groups, one cycle, setup."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.jobs import job_row, read_job
+from lockstep.actions.permissions import Permission
+from lockstep.actions.status import Cycle, JobStatus, status_of
+from lockstep.configuration.rules import Scope
+from lockstep.engine.decisions.retry import GIVE_UP_AFTER
+from lockstep.errors import not_found
+from lockstep.storage import assignments, credentials, cycles, failure_groups, people
+from lockstep.storage.failure_groups import FailureGroup as FailureGroup
+from lockstep.storage.people import PersonFilter
+
+_ENOUGH_DONE = 20  # objects; with fewer, the time that is left would be a guess
+_SPREAD = 0.35  # of the expected time, in both directions
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLeft:
+    """How long the running cycle will probably take. *per_second*: objects so far."""
+
+    shortest: timedelta
+    likely: timedelta
+    longest: timedelta
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class MappedKind:
+    """One mapping in a list of them."""
+
+    kind: str
+    name: str
+    is_enabled: bool
+    attributes: int
+    filters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How far an application is set up. *assigned* and *everybody* are the numbers of people that each scope would reach."""
+
+    app: str
+    display_name: str
+    is_connected: bool
+    is_tested: bool
+    syncs_all: bool
+    assigned: int
+    everybody: int
+    is_started: bool
+    is_on: bool
+    mappings: tuple[MappedKind, ...]
+
+    @property
+    def in_scope(self) -> int:
+        return self.everybody if self.syncs_all else self.assigned
+
+    @property
+    def is_mapped(self) -> bool:
+        return any(one.is_enabled and one.attributes for one in self.mappings)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisioningOverview:
+    """The overview of one application's provisioning."""
+
+    status: JobStatus
+    setup: Setup
+    failures: tuple[FailureGroup, ...]
+    time_left: TimeLeft | None
+    gives_up_at: datetime | None  # when failing objects of a quarantine are no longer retried
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def show_setup(context: Context, app: str) -> Setup:
+    """How far the application is set up."""
+    async with context.reading() as connection:
+        job = await read_job(context, connection, app)
+        credential = await credentials.read_credential(connection, job.row.app)
+        probes = (credential.test_result or {}).get("probes", []) if credential else []
+        _, assigned = await assignments.count_assigned(connection, job.row.app)
+        return Setup(
+            app=job.row.app_name,
+            display_name=job.row.app_display_name,
+            is_connected=credential is not None and credential.has_secret,
+            is_tested=bool(probes) and all(one.get("passed") for one in probes if one.get("tried", True)),
+            syncs_all=job.configuration.scope is Scope.ALL,
+            assigned=assigned,
+            everybody=await people.count_people(connection, PersonFilter()),
+            is_started=job.row.started,
+            is_on=job.row.is_on,
+            mappings=tuple(
+                MappedKind(one.source.value, one.name, one.enabled, len(one.attributes), len(one.scoping_filters))
+                for one in job.configuration.objects
+            ),
+        )
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def provisioning_overview(context: Context, app: str) -> ProvisioningOverview:
+    """What the overview shows. Its parts are read at one moment."""
+    setup = await show_setup(context, app)
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        status = await status_of(connection, row)
+        groups = await failure_groups.failure_groups(connection, row.id)
+    began = (status.quarantine or {}).get("currentBegan")
+    return ProvisioningOverview(
+        status=status,
+        setup=setup,
+        failures=tuple(groups),
+        time_left=time_left(status.running, context.now()),
+        gives_up_at=datetime.fromisoformat(began) + GIVE_UP_AFTER if began else None,
+    )
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def show_cycle(context: Context, app: str, cycle: int) -> Cycle:
+    """One cycle of the application. Raises LockstepError if there is none."""
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        found = await cycles.read_cycle(connection, cycle)
+    if found is None or found.job != row.id:
+        raise not_found(f"{row.app_display_name} has no cycle {cycle}", next_step=f"See: lockstep cycles {app}")
+    return found
+
+
+def time_left(cycle: Cycle | None, now: datetime) -> TimeLeft | None:
+    """The time that *cycle* still takes at its speed so far; None while too little is done to say it."""
+    if cycle is None or not cycle.has_fixed_total or cycle.done < _ENOUGH_DONE:
+        return None
+    speed = cycle.done / max((now - cycle.started_at).total_seconds(), 0.001)
+    likely = max(cycle.total - cycle.done, 0) / speed
+    return TimeLeft(
+        timedelta(seconds=likely * (1 - _SPREAD)),
+        timedelta(seconds=likely),
+        timedelta(seconds=likely * (1 + _SPREAD)),
+        speed,
+    )

@@ -1,0 +1,74 @@
+"""Look at a tenant URL while it is typed: is it usable, and what was probably meant. Pure; asks no server."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from lockstep.actions.credentials import checked_url
+from lockstep.errors import LockstepError
+
+_SCIM = "/scim/v2"
+
+
+@dataclass(frozen=True, slots=True)
+class UrlAdvice:
+    """*is_error*: it cannot be stored. *fix*: the URL that was probably meant, "" if this one looks right."""
+
+    text: str
+    fix: str = ""
+    is_error: bool = False
+    is_warning: bool = False
+
+
+def advise_on_url(text: str, *, path: str = "") -> UrlAdvice:
+    """What to say about the tenant URL *text*. *path*: how the gallery says that it ends, such as `/scim/v2`."""
+    typed = text.strip()
+    if not typed:
+        return UrlAdvice("")
+    try:
+        url = checked_url(typed)
+    except LockstepError as refused:
+        with_scheme = f"https://{typed}" if "://" not in typed else ""
+        fix = _good(with_scheme) if with_scheme else ""
+        text = f"{refused.detail}. {refused.why or refused.next_step}".rstrip(".")
+        return UrlAdvice(text, _ended(fix, path) if fix else "", is_error=True)
+    wanted = _ended(url, path)
+    if wanted != url:
+        return UrlAdvice(f"{path or _SCIM} is missing at the end", wanted, is_warning=True)
+    if urlsplit(url).scheme == "http" and not _is_own_machine(url):
+        return UrlAdvice(
+            "http:// sends the secret token unencrypted", f"https{url.removeprefix('http')}", is_warning=True
+        )
+    return UrlAdvice("Looks right")
+
+
+def _ended(url: str, path: str) -> str:
+    """*url* with the path that SCIM servers have, if it has none or another version of the word."""
+    parts = urlsplit(url)
+    if parts.query:
+        return url
+    wanted = path or _SCIM
+    if parts.path in ("", "/"):
+        return url.rstrip("/") + wanted
+    if path and not parts.path.lower().endswith(path.lower()) and "scim" not in parts.path.lower():
+        return url + path
+    if path and parts.path.lower().endswith("/scim") and path.lower().startswith("/scim/"):
+        return url + path[len("/scim") :]
+    return url
+
+
+def _good(text: str) -> str:
+    try:
+        return checked_url(text)
+    except LockstepError:
+        return ""
+
+
+def _is_own_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,44 @@
+"""The objects of a job that fail at present, grouped by their error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg.rows import class_row
+
+from lockstep.engine.records import Lane
+from lockstep.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Objects with the same error. *reason*, *next_step* and *names* are those of the first ones, as examples."""
+
+    code: str
+    reason: str
+    next_step: str
+    count: int
+    leavers: int
+    names: list[str]
+
+
+async def failure_groups(connection: Connection, job: str, *, names: int = 5) -> list[FailureGroup]:
+    """The groups, the largest first. A held write is no failure."""
+    async with connection.cursor(row_factory=class_row(FailureGroup)) as cursor:
+        await cursor.execute(
+            """select coalesce(last_error ->> 'code', '') as code, min(coalesce(last_error ->> 'reason', '')) as reason,
+                min(coalesce(last_error ->> 'nextStep', '')) as next_step, count(*)::int as count,
+                (count(*) filter (where dirty.lane = %(leavers)s))::int as leavers,
+                (array_agg(coalesce(nullif(link.display, ''), person.user_principal_name, grp.display_name, dirty.source_id::text)
+                    order by dirty.source_id))[1:%(names)s] as names
+            from dirty
+            left join link on link.job = dirty.job and link.kind = dirty.kind and link.source_id = dirty.source_id
+            left join person on dirty.kind = 'User' and person.id = dirty.source_id
+            left join grp on dirty.kind = 'Group' and grp.id = dirty.source_id
+            where dirty.job = %(job)s and dirty.failures > 0 and not exists (select from operation
+                where operation.job = dirty.job and operation.kind = dirty.kind and operation.source_id = dirty.source_id
+                    and operation.state = 'held')
+            group by 1 order by 4 desc, 1""",
+            {"job": job, "names": names, "leavers": Lane.LEAVERS.number},
+        )
+        return await cursor.fetchall()

@@ -1,0 +1,93 @@
+"""How cycles look: their kinds, states, phases and counts in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lockstep.actions.status import Cycle
+from lockstep.web.status_look import Look
+
+KINDS: Mapping[str, str] = {"initial": "Initial cycle", "incremental": "Incremental cycle", "onDemand": "On demand"}
+_STATES: Mapping[str, Look] = {
+    "running": Look("Running", "info", "ring"),
+    "succeeded": Look("Succeeded", "ok", "check-circle"),
+    "entryLevelErrors": Look("Some failed", "warn", "warning"),
+    "failed": Look("Failed", "error", "error"),
+    "cancelled": Look("Stopped", "neutral", "cross-circle"),
+}
+PHASES: Sequence[tuple[str, str]] = (
+    ("source", "Read source"),
+    ("scope", "Scope"),
+    ("match", "Match"),
+    ("write", "Write"),
+    ("references", "References"),
+)
+# The counts in the order of reading, each with its word and tone.
+COUNTS: Sequence[tuple[str, str, str]] = (
+    ("created", "Created", ""),
+    ("linked", "Linked", ""),
+    ("updated", "Updated", ""),
+    ("enabled", "Enabled", ""),
+    ("disabled", "Disabled", ""),
+    ("deleted", "Deleted", ""),
+    ("unchanged", "Unchanged", ""),
+    ("skipped", "Skipped", ""),
+    ("held", "Held", "quarantine"),
+    ("failed", "Failing", "warn"),
+)
+_ALWAYS = frozenset({"created", "updated", "disabled", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """*state*: done, now or waiting."""
+
+    label: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRow:
+    """A cycle as a line of a list, or as a page."""
+
+    cycle: Cycle
+
+    @property
+    def kind(self) -> str:
+        return KINDS.get(self.cycle.kind, self.cycle.kind)
+
+    @property
+    def look(self) -> Look:
+        return _STATES.get(self.cycle.state, Look(self.cycle.state, "neutral", "circle"))
+
+    @property
+    def seconds(self) -> float | None:
+        return (self.cycle.ended_at - self.cycle.started_at).total_seconds() if self.cycle.ended_at else None
+
+    @property
+    def counts(self) -> list[tuple[str, int, str]]:
+        """Word, number and tone of each count; those that are usually looked for also if they are zero."""
+        known = [
+            (word, self.cycle.counts.get(name, 0), tone if self.cycle.counts.get(name) else "")
+            for name, word, tone in COUNTS
+            if self.cycle.counts.get(name) or name in _ALWAYS
+        ]
+        names = {name for name, _, _ in COUNTS}
+        return known + [
+            (name, number, "") for name, number in self.cycle.counts.items() if number and name not in names
+        ]
+
+    @property
+    def did(self) -> str:
+        done = [f"{number:,} {word.lower()}" for word, number, _ in self.counts if number]
+        return ", ".join(done) or "Nothing to do"
+
+    @property
+    def phases(self) -> list[Phase]:
+        names = [name for name, _ in PHASES]
+        now = names.index(self.cycle.phase) if self.cycle.phase in names else len(names)
+        return [
+            Phase(label, "done" if place < now else "now" if place == now else "waiting")
+            for place, (_, label) in enumerate(PHASES)
+        ]

@@ -1,0 +1,232 @@
+"""An application's provisioning at a glance, and the buttons that start, pause and restart it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from lockstep.actions import provisioning, provisioning_pages
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.actions.provisioning import USUAL_RESTART, ResetScope
+from lockstep.actions.provisioning_pages import Setup
+from lockstep.errors import Kind, LockstepError
+from lockstep.web.cycle_words import CycleRow
+from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View
+from lockstep.web.status_look import look_of
+
+pages = Pages()
+TAB = "Provisioning"
+LIVE = "status cycle progress change"
+_ON_THE_PAGE = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.UNAUTHORIZED, Kind.HELD, Kind.NOT_FOUND})
+# What a restart clears: value, label, help, and whether the usual restart clears it.
+RESETS: Sequence[tuple[ResetScope, str, str]] = (
+    (ResetScope.QUARANTINE_STATE, "Quarantine", "End a quarantine and forget the last answers of the application."),
+    (ResetScope.WATERMARK, "Watermark", "Start over with an initial cycle: everybody is evaluated again."),
+    (ResetScope.ESCROWS, "Escrows", "Retry everything that failed at once, and forget how often it failed."),
+    (
+        ResetScope.FORCE_DELETES,
+        "Held writes",
+        "Approve everything that is held, including accounts that would be disabled or deleted.",
+    ),
+    (
+        ResetScope.CONNECTOR_DATA_STORE,
+        "Links",
+        "Forget which account belongs to whom. People are matched again by the matching attribute.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SetupStep:
+    """One step of setting provisioning up."""
+
+    label: str
+    text: str
+    href: str
+    is_done: bool
+
+
+def setup_steps(setup: Setup, place: AppPlace) -> Sequence[SetupStep]:
+    """Connect, Map, Scope, Start: what is done is read from the configuration, so that one can leave and come back."""
+    attributes = sum(one.attributes for one in setup.mappings if one.is_enabled)
+    settings = f"{place.href}/provisioning/settings"
+    connected = "Credentials are stored" + (" and tested." if setup.is_tested else ".")
+    return (
+        SetupStep(
+            "Connect",
+            connected if setup.is_connected else "Enter Tenant URL and Secret Token, and test the connection.",
+            f"{settings}#credentials",
+            setup.is_connected,
+        ),
+        SetupStep(
+            "Map",
+            f"{attributes} attributes are mapped. Review what is sent."
+            if attributes
+            else "Map at least one attribute.",
+            f"{place.href}/provisioning/mappings",
+            setup.is_mapped,
+        ),
+        SetupStep("Scope", _scope_text(setup), f"{place.href}/users-groups", setup.in_scope > 0),
+        SetupStep(
+            "Start",
+            "Provisioning is on." if setup.is_on else "Set Provisioning Status to On, and save.",
+            f"{settings}#status",
+            setup.is_on,
+        ),
+    )
+
+
+def _scope_text(setup: Setup) -> str:
+    if setup.syncs_all:
+        return f"All {setup.everybody:,} people are in scope."
+    if setup.assigned:
+        return f"{setup.assigned:,} of {setup.everybody:,} people are assigned."
+    return "Assign the first users or groups: only they are provisioned."
+
+
+@pages.get("/apps/{app}/provisioning")
+async def show(context: Context, request: Request) -> View:
+    return await _overview(context, request.path_params["app"])
+
+
+@pages.post("/apps/{app}/provisioning/start")
+async def start(context: Context, request: Request) -> Answer:
+    name = request.path_params["app"]
+    return await _control(context, name, lambda: provisioning.start(context, name), "Provisioning is on")
+
+
+@pages.post("/apps/{app}/provisioning/pause")
+async def pause(context: Context, request: Request) -> Answer:
+    name = request.path_params["app"]
+    done = "Provisioning is paused. Requests under way are finished; accounts stay as they are"
+    return await _control(context, name, lambda: provisioning.pause(context, name), done)
+
+
+@pages.post("/apps/{app}/provisioning/run")
+async def run(context: Context, request: Request) -> Answer:
+    name = request.path_params["app"]
+    return await _control(context, name, lambda: provisioning.run(context, name), "A cycle has begun")
+
+
+@pages.post("/apps/{app}/provisioning/retry")
+async def retry(context: Context, request: Request) -> Answer:
+    name = request.path_params["app"]
+    code = str((await request.form()).get("code", ""))
+    count = await provisioning.retry(context, name, code=code)
+    return Redirect(_href(name), notice=f"{count:,} retried now" if count else "Nothing was left to retry")
+
+
+@pages.get("/apps/{app}/provisioning/restart")
+async def choose_restart(context: Context, request: Request) -> View:
+    return await _restart_form(context, request.path_params["app"], USUAL_RESTART)
+
+
+@pages.post("/apps/{app}/provisioning/restart")
+async def restart(context: Context, request: Request) -> Answer:
+    """What forgets links or approves held writes needs the number of accounts typed."""
+    name = request.path_params["app"]
+    form = await request.form()
+    scopes = frozenset(scope for scope, _, _ in RESETS if scope.value in form.getlist("scope"))
+    found = await provisioning_pages.provisioning_overview(context, name)
+    wanted = confirmation_for(scopes, links=sum(found.status.links.values()), held=found.status.held)
+    if wanted is not None and str(form.get("confirmation", "")).strip().replace(",", "") != str(wanted):
+        refused = LockstepError(
+            Kind.INVALID,
+            f"{wanted:,} was not typed, so nothing was restarted",
+            next_step=f"Type {wanted} to confirm, or clear fewer things",
+        )
+        return await _restart_form(context, name, scopes, refused=refused)
+    try:
+        await provisioning.restart(context, name, scopes or {ResetScope.NONE})
+    except LockstepError as refused:
+        if refused.kind not in _ON_THE_PAGE:
+            raise
+        return await _restart_form(context, name, scopes, refused=refused)
+    return Redirect(_href(name), notice="Provisioning was restarted")
+
+
+def confirmation_for(scopes: frozenset[ResetScope], *, links: int, held: int) -> int | None:
+    """The number to type: links that are forgotten and held writes that are approved; None if neither is."""
+    dangerous = {ResetScope.CONNECTOR_DATA_STORE: links, ResetScope.FORCE_DELETES: held}
+    numbers = [number for scope, number in dangerous.items() if scope in scopes]
+    return sum(numbers) if numbers else None
+
+
+async def _control(context: Context, name: str, work: Callable[[], Awaitable[object]], done: str) -> Answer:
+    try:
+        await work()
+    except LockstepError as refused:
+        if refused.kind not in _ON_THE_PAGE:
+            raise
+        return await _overview(context, name, refused=refused)
+    return Redirect(_href(name), notice=done)
+
+
+async def _overview(context: Context, name: str, *, refused: LockstepError | None = None) -> View:
+    found = await provisioning_pages.provisioning_overview(context, name)
+    status = found.status
+    place = AppPlace(name, status.display_name)
+    steps = setup_steps(found.setup, place)
+    shown = status.running or status.last
+    model = {
+        "found": found,
+        "status": status,
+        "setup": found.setup,
+        "look": look_of(status),
+        "steps": steps,
+        "current": next((number for number, step in enumerate(steps) if not step.is_done), len(steps)),
+        "is_new": not found.setup.is_started and not found.setup.is_on,
+        "cycle": CycleRow(shown) if shown else None,
+        "here": _href(name),
+        "refused": refused,
+        "may_control": context.actor.may(Permission.PROVISIONING_CONTROL, _app_id(status.job)),
+    }
+    return View(
+        "provisioning/overview.html",
+        TAB,
+        model,
+        app=place,
+        tab=TAB,
+        subtab="Overview",
+        copy_as=CopyAs(command=f"lockstep status {name}", api=f"/api/v1/apps/{name}/status"),
+        live=LIVE,
+        status=400 if refused else 200,
+    )
+
+
+async def _restart_form(
+    context: Context, name: str, chosen: frozenset[ResetScope], *, refused: LockstepError | None = None
+) -> View:
+    found = await provisioning_pages.provisioning_overview(context, name)
+    links = sum(found.status.links.values())
+    model = {
+        "resets": RESETS,
+        "chosen": chosen,
+        "found": found,
+        "links": links,
+        "held": found.status.held,
+        "here": _href(name),
+        "refused": refused,
+    }
+    return View(
+        "provisioning/restart.html",
+        "Restart provisioning",
+        model,
+        app=AppPlace(name, found.status.display_name),
+        tab=TAB,
+        subtab="Overview",
+        lead="Switches provisioning on and starts over. Choose what is cleared; links stay unless you say otherwise.",
+        copy_as=CopyAs(command=f"lockstep restart {name}", api=f"/api/v1/apps/{name}/restart"),
+        status=400 if refused else 200,
+    )
+
+
+def _href(name: str) -> str:
+    return f"/apps/{name}/provisioning"
+
+
+def _app_id(job: str) -> str:
+    return job.rpartition(".")[2]
