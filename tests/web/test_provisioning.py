@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lockstep.actions import applications, assignments, credentials, sources, status
+from lockstep.actions import applications, assignments, connection, credentials, provisioning, settings, sources, status
 from lockstep.actions.permissions import Role
+from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Secret
 from tests.support.admin_centre import Browser, Centre
-from tests.support.hub import person, write_csv
+from tests.support.hub import guid, person, write_csv
 
 HERE = "/apps/documo/provisioning"
 NOWHERE = "http://127.0.0.1:9"  # refuses connections
 
 
 @pytest.fixture
-async def app(centre: Centre, tmp_path: Path) -> Any:
+async def app(centre: Centre, tmp_path: Path) -> AsyncIterator[Any]:
     """Documo with Anna assigned, not connected."""
-    context = centre.hub.context
+    targets = ScimTargets(("http://127.0.0.1",))
+    centre.hub.context = context = replace(centre.hub.context, opener=targets)
     found = await applications.add_application(context, "documo")
     people = [person("anna", displayName="Anna <b>Lindqvist</b>"), person("bo"), person("cy")]
     file = write_csv(tmp_path / "people.csv", people)
     await sources.import_file(context, "staff", {"files": [{"path": str(file)}]}, is_kept=True)
     await assignments.assign(context, "documo", users=["anna@contoso.test"], role="member")
-    return found
+    yield found
+    await targets.close()
 
 
 async def connect(centre: Centre) -> None:
@@ -82,3 +87,182 @@ async def test_somebody_who_may_only_look_has_no_buttons_and_is_refused(
     assert page.status == 200 and "Get started" in page.text and f"{HERE}/start" not in page.html
     assert (await auditor.post(f"{HERE}/start")).status == 403
     assert (await admin.http.post(f"{admin.origin}{HERE}/start", allow_redirects=False)).status == 403
+
+
+def settings_form(**changes: str) -> dict[str, str]:
+    """The form as the page sends it, with nothing changed but *changes*."""
+    return {
+        "mode": "automatic",
+        "tenantUrl": "https://api.documo.com/scim/v2",
+        "secretToken": "",
+        "notificationEmail": "",
+        "preventDeletions": "on",
+        "deletionThreshold": "500",
+        "scope": "assigned",
+        "status": "off",
+        "interval": "40",
+        "step": "save",
+    } | changes
+
+
+async def test_settings_have_the_labels_of_the_tutorial(centre: Centre, admin: Browser, app: Any) -> None:
+    page = await admin.get(f"{HERE}/settings")
+
+    for label in (
+        "Provisioning Mode",
+        "Admin Credentials",
+        "Tenant URL",
+        "Secret Token",
+        "Test Connection",
+        "Notification Email",
+        "Send an email notification when a failure occurs",
+        "Prevent accidental deletions",
+        "Accidental deletion threshold",
+        "Mappings",
+        "Synchronize Microsoft Entra users to Documo",
+        "Sync only assigned users and groups",
+        "Provisioning Status",
+        "Save",
+        "Discard",
+    ):
+        assert label in page.text, label
+    assert "Only assigned: 1 person. All: 3 people" in page.text and "No mail is sent in this version" in page.text
+
+
+async def test_credentials_that_do_not_work_are_stored_only_with_save_anyway(
+    centre: Centre, admin: Browser, app: Any
+) -> None:
+    form = settings_form(tenantUrl=f"{NOWHERE}/scim/v2", secretToken="a-secret-token-k9Qz")
+
+    refused = await admin.post(f"{HERE}/settings", form)
+    assert refused.status == 400 and "nothing was stored" in refused.text and "Save anyway" in refused.text
+    assert "a-secret-token-k9Qz" not in refused.html and f"{NOWHERE}/scim/v2" in refused.html
+    assert (await credentials.show_credentials(centre.hub.context, "documo")).secret_token == ""
+
+    saved = await admin.post(f"{HERE}/settings", {**form, "step": "save-anyway"})
+    page = await admin.get(f"{HERE}/settings")
+    assert saved.status == 303 and "k9Qz" in page.text and "ada@contoso.test" not in page.text
+    assert "a-secret-token-k9Qz" not in page.html
+
+
+async def test_a_test_of_typed_credentials_stores_nothing_and_says_the_cause(
+    centre: Centre, admin: Browser, app: Any
+) -> None:
+    form = settings_form(tenantUrl=f"{NOWHERE}/scim/v2", secretToken="a-secret-token-k9Qz", step="test")
+
+    whole = await admin.post(f"{HERE}/settings", form)
+    part = await admin.post(f"{HERE}/settings", form, **{"HX-Request": "true"})
+    no_token = await admin.post(f"{HERE}/settings", {**form, "secretToken": ""})
+
+    assert "Test connection failed" in whole.text and "What to do" in whole.text and "Unsaved" in whole.text
+    assert part.html.lstrip().startswith("<div") and "a-secret-token-k9Qz" not in part.html + whole.html
+    assert "There is no token to test with" in no_token.text
+    assert (await credentials.show_credentials(centre.hub.context, "documo")).secret_token == ""
+
+
+async def test_the_result_of_a_test_is_kept_with_its_time(centre: Centre, admin: Browser, app: Any) -> None:
+    await connect(centre)
+    await connection.test_connection(centre.hub.context, "documo")
+
+    page = await admin.get(f"{HERE}/settings")
+
+    assert "Test connection failed" in page.text and "UTC" in page.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "said", "fix"),
+    [
+        ("https://api.documo.com", "/scim/v2 is missing at the end", "https://api.documo.com/scim/v2"),
+        ("https://api.documo.com/", "/scim/v2 is missing at the end", "https://api.documo.com/scim/v2"),
+        ("api.documo.com", "is not a valid tenant URL", "https://api.documo.com/scim/v2"),
+        ("http://api.documo.com/scim/v2", "unencrypted", "https://api.documo.com/scim/v2"),
+        ("https://api.documo.com/scim/v2/", "Looks right", ""),
+        ("http://127.0.0.1:8085/scim/v2", "Looks right", ""),
+    ],
+)
+async def test_tenant_url_is_judged_while_it_is_typed(
+    admin: Browser, app: Any, typed: str, said: str, fix: str
+) -> None:
+    part = await admin.post(f"{HERE}/settings/url", {"tenantUrl": typed})
+
+    assert said in part.text
+    assert (f'data-value="{fix}"' in part.html) if fix else ("data-value" not in part.html)
+
+
+async def test_saving_says_first_what_it_will_do(centre: Centre, admin: Browser, app: Any) -> None:
+    await connect(centre)
+    at = {"tenantUrl": f"{NOWHERE}/scim/v2"}
+
+    nothing = await admin.post(f"{HERE}/settings/consequence", settings_form(**at))
+    start = await admin.post(f"{HERE}/settings/consequence", settings_form(**at, status="on"))
+    all_of_them = await admin.post(f"{HERE}/settings/consequence", settings_form(**at, status="on", scope="all"))
+    token = await admin.post(f"{HERE}/settings/consequence", settings_form(**at, secretToken="other"))
+
+    assert "Saving changes no account" in nothing.text
+    assert "Saving starts the initial cycle over 1 person" in start.text
+    assert "over 3 people" in all_of_them.text and "2 people would get an account" in all_of_them.text
+    assert "credentials are tested first" in token.text
+    assert (await settings.show_settings(centre.hub.context, "documo")).scope == "assigned"
+
+
+async def test_saving_starts_provisioning_and_stores_every_field(centre: Centre, admin: Browser, app: Any) -> None:
+    await connect(centre)
+    form = settings_form(
+        tenantUrl=f"{NOWHERE}/scim/v2",
+        status="on",
+        notificationEmail="idm@contoso.test",
+        emailOnFailure="on",
+        deletionThreshold="50",
+        interval="15",
+    )
+
+    saved = await admin.post(f"{HERE}/settings", form)
+    view = await settings.show_settings(centre.hub.context, "documo")
+
+    assert (saved.status, saved.location) == (303, HERE)
+    assert (view.status, view.deletion_threshold, view.notification_email) == ("on", 50, "idm@contoso.test")
+    assert view.email_on_failure and str(view.interval) == "0:15:00"
+
+
+async def test_mistakes_stand_beside_their_fields_and_nothing_is_saved(
+    centre: Centre, admin: Browser, app: Any
+) -> None:
+    form = settings_form(deletionThreshold="many", interval="0", scope="all", notificationEmail="x@contoso.test")
+
+    page = await admin.post(f"{HERE}/settings", form)
+    mail = await admin.post(f"{HERE}/settings", settings_form(notificationEmail="nobody"))
+
+    assert page.status == 400 and "Enter a whole number" in page.text and 'value="many"' in page.html
+    assert "Enter the minutes" in page.text and 'id="deletionThreshold-error"' in page.html
+    assert mail.status == 400 and 'id="notificationEmail-error"' in mail.html
+    assert (await settings.show_settings(centre.hub.context, "documo")).scope == "assigned"
+
+
+async def test_saving_what_takes_accounts_away_needs_the_number_typed(centre: Centre, admin: Browser, app: Any) -> None:
+    hub = centre.hub
+    await connect(centre)
+    await settings.change_settings(hub.context, "documo", scope="all")
+    job = (await provisioning.pause(hub.context, "documo")).id
+    for name in ("bo", "cy"):
+        await hub.fetch(
+            "insert into link (job, kind, source_id, target_id, state, base, display) "
+            "values (%s, 'User', %s, %s, 'live', '{}', %s)",
+            job, guid(name), f"u_{name}", f"{name}@contoso.test",
+        )  # fmt: skip
+    form = settings_form(tenantUrl=f"{NOWHERE}/scim/v2", scope="assigned")
+
+    refused = await admin.post(f"{HERE}/settings", form)
+    assert refused.status == 400 and "2 people would lose their accounts" in refused.text
+    assert "Type 2 to confirm" in refused.text
+    assert (await settings.show_settings(hub.context, "documo")).scope == "all"
+    assert (await admin.post(f"{HERE}/settings", {**form, "confirmation": "2"})).status == 303
+    assert (await settings.show_settings(hub.context, "documo")).scope == "assigned"
+
+
+async def test_an_auditor_sees_the_settings_and_saves_nothing(centre: Centre, admin: Browser, app: Any) -> None:
+    auditor = await centre.signed_in(Role.AUDITOR)
+
+    page = await auditor.get(f"{HERE}/settings")
+
+    assert page.status == 200 and "not change them" in page.text and "Test Connection" not in page.text
+    assert (await auditor.post(f"{HERE}/settings", settings_form(scope="all"))).status == 403

@@ -61,6 +61,18 @@ async def list_links(
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
+async def page_of_links(
+    context: Context, app: str, *, search: str = "", state: str = "", after: str = "", limit: int = 50
+) -> list[LinkRow]:
+    """A page of links by name, people first. *search*: part of a name or the beginning of an account's id; *after*: the `source_id` of the
+    row before the page.
+    """
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        return await link_list.page_of_links(connection, row.id, search=search, state=state, after=after, limit=limit)
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
 async def list_orphans(context: Context, app: str) -> list[Orphan]:
     """List the application's accounts page by page and return those without a link. Writes nothing."""
     found: list[Orphan] = []

@@ -11,9 +11,9 @@ from lockstep.actions.jobs import job_row, read_job
 from lockstep.actions.permissions import Permission
 from lockstep.actions.status import Cycle, JobStatus, status_of
 from lockstep.configuration.rules import Scope
+from lockstep.configuration.source_names import ROLES
 from lockstep.engine.decisions.retry import GIVE_UP_AFTER
-from lockstep.errors import not_found
-from lockstep.storage import assignments, credentials, cycles, failure_groups, people
+from lockstep.storage import assignments, credentials, failure_groups, people
 from lockstep.storage.failure_groups import FailureGroup as FailureGroup
 from lockstep.storage.people import PersonFilter
 
@@ -56,6 +56,7 @@ class Setup:
     is_started: bool
     is_on: bool
     mappings: tuple[MappedKind, ...]
+    maps_roles: bool = False  # a value is made from the role of the assignment
 
     @property
     def in_scope(self) -> int:
@@ -99,6 +100,9 @@ async def show_setup(context: Context, app: str) -> Setup:
                 MappedKind(one.source.value, one.name, one.enabled, len(one.attributes), len(one.scoping_filters))
                 for one in job.configuration.objects
             ),
+            maps_roles=any(
+                ROLES in attribute.dependencies for one in job.configuration.objects for attribute in one.attributes
+            ),
         )
 
 
@@ -118,17 +122,6 @@ async def provisioning_overview(context: Context, app: str) -> ProvisioningOverv
         time_left=time_left(status.running, context.now()),
         gives_up_at=datetime.fromisoformat(began) + GIVE_UP_AFTER if began else None,
     )
-
-
-@needs(Permission.APPLICATIONS_READ, app="app")
-async def show_cycle(context: Context, app: str, cycle: int) -> Cycle:
-    """One cycle of the application. Raises LockstepError if there is none."""
-    async with context.reading() as connection:
-        row = await job_row(connection, app)
-        found = await cycles.read_cycle(connection, cycle)
-    if found is None or found.job != row.id:
-        raise not_found(f"{row.app_display_name} has no cycle {cycle}", next_step=f"See: lockstep cycles {app}")
-    return found
 
 
 def time_left(cycle: Cycle | None, now: datetime) -> TimeLeft | None:

@@ -55,6 +55,30 @@ async def list_links(
         return await cursor.fetchall()
 
 
+async def page_of_links(
+    connection: Connection, job: str, *, search: str, state: str, after: str, limit: int
+) -> list[LinkRow]:
+    """People first, by name. *search*: part of a name or the beginning of an account's id. *after*: the `source_id` of the last row of the
+    previous page.
+    """
+    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:
+        await cursor.execute(
+            """with last as (select kind, lower(display) as name, source_id from link
+                where job = %(job)s and source_id::text = %(after)s limit 1)
+            select link.kind, link.source_id::text, target_id, state, display, cause, updated_at, review_at
+            from link left join last on true
+            where job = %(job)s and (%(state)s = '' or state = %(state)s)
+                and (%(search)s = '' or display ilike %(part)s or target_id ilike %(beginning)s)
+                and (last.source_id is null or link.kind < last.kind
+                    or link.kind = last.kind and (lower(display), link.source_id) > (last.name, last.source_id))
+            order by link.kind desc, lower(display), link.source_id limit %(limit)s""",
+            {"job": job, "state": state, "search": search, "part": f"%{escaped}%", "beginning": f"{escaped}%",
+             "after": after, "limit": limit},
+        )  # fmt: skip
+        return await cursor.fetchall()
+
+
 async def active_people(connection: Connection, job: str) -> list[str]:
     """The directory ids of all people whose account is live."""
     cursor = await connection.execute(

@@ -49,6 +49,7 @@ PROVISIONING_TABS: Sequence[tuple[str, str]] = (
     ("Preview", "/provisioning/preview"),
     ("On demand", "/provisioning/on-demand"),
     ("Links", "/provisioning/links"),
+    ("Held changes", "/provisioning/held"),
     ("Quarantine", "/provisioning/quarantine"),
     ("Cycles", "/provisioning/cycles"),
     ("History", "/provisioning/history"),

@@ -1,0 +1,53 @@
+"""The versions of an application's configuration, and what each of them changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+
+from lockstep.actions import applications, configuration_history
+from lockstep.actions.context import Context
+from lockstep.configuration.files.change import ConfigChange
+from lockstep.web.page import CopyAs, Pages, View
+from lockstep.web.pages.app_overview import place_of
+
+pages = Pages()
+
+
+@pages.get("/apps/{app}/provisioning/history")
+async def show(context: Context, request: Request) -> View:
+    app = await applications.show_application(context, request.path_params["app"])
+    place, query = place_of(app), request.query_params
+    versions = await configuration_history.list_versions(context, place.name)
+    newest = versions[0].version if versions else 0
+    new = _number(query.get("version", ""), newest)
+    old = _number(query.get("with", ""), max(new - 1, 0))
+    changes: Sequence[ConfigChange] = ()
+    if versions:
+        changes = await configuration_history.compare_versions(context, place.name, old, new)
+    model = {
+        "versions": versions,
+        "newest": newest,
+        "new": new,
+        "old": old,
+        "changes": changes,
+        "here": f"{place.href}/provisioning/history",
+    }
+    return View(
+        "provisioning/history.html",
+        "Configuration history",
+        model,
+        app=place,
+        tab="Provisioning",
+        subtab="History",
+        lead="Every save is a version. The newest is in force.",
+        copy_as=CopyAs(
+            command=f"lockstep config history {place.name}", api=f"/api/v1/apps/{place.name}/configuration/versions"
+        ),
+        live="change",
+    )
+
+
+def _number(text: str, otherwise: int) -> int:
+    return int(text) if text.isdecimal() and len(text) < 9 else otherwise

@@ -1,0 +1,154 @@
+"""Which account belongs to whom: the links, accounts without one, and choosing, forgetting and settling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+
+from lockstep.actions import applications, links
+from lockstep.actions.applications import ApplicationView
+from lockstep.actions.context import Context
+from lockstep.actions.links import Orphan
+from lockstep.actions.permissions import Permission
+from lockstep.errors import Kind, LockstepError
+from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address
+from lockstep.web.pages.app_overview import place_of
+from lockstep.web.status_look import Look
+from lockstep.wording import counted
+
+pages = Pages()
+SIZE = 50
+_HERE = "/apps/{app}/provisioning/links"
+_ON_THE_PAGE = frozenset(
+    {Kind.INVALID, Kind.NOT_FOUND, Kind.CONFLICT, Kind.UNAUTHORIZED, Kind.UNREACHABLE, Kind.THROTTLED, Kind.FORBIDDEN}
+)
+STATES: Sequence[tuple[str, Look]] = (
+    ("live", Look("Active", "ok", "check-circle")),
+    ("disabled", Look("Disabled", "neutral", "pause")),
+    ("released", Look("No longer managed", "neutral", "circle")),
+    ("lost", Look("Account is gone", "warn", "warning")),
+    ("tombstone", Look("Deleted", "neutral", "trash")),
+)
+
+
+@pages.get(_HERE)
+async def show(context: Context, request: Request) -> View:
+    return await _page(context, request)
+
+
+@pages.get(f"{_HERE}/orphans")
+async def show_orphans(context: Context, request: Request) -> View:
+    """Reads all accounts of the application, so it is a page of its own."""
+    app = await applications.show_application(context, request.path_params["app"])
+    found: Sequence[Orphan] = ()
+    refused: LockstepError | None = None
+    try:
+        found = await links.list_orphans(context, app.application.name)
+    except LockstepError as error:
+        if error.kind not in _ON_THE_PAGE:
+            raise
+        refused = error
+    place = place_of(app)
+    here = f"{place.href}/provisioning/links"
+    model = {
+        "found": found,
+        "made": sum(one.made is not None for one in found),
+        "refused": refused,
+        "here": here,
+        "name": place.display_name,
+        "chips": _chips(here, "orphans", ""),
+        "may_link": _may_link(context, app),
+    }
+    return View(
+        "provisioning/orphans.html",
+        "Accounts without a link",
+        model,
+        app=place,
+        tab="Provisioning",
+        subtab="Links",
+        copy_as=CopyAs(command=f"lockstep links {place.name} --orphans", api=f"/api/v1/apps/{place.name}/orphans"),
+    )
+
+
+@pages.post(f"{_HERE}/choose")
+async def choose(context: Context, request: Request) -> Answer:
+    form = await request.form()
+    name = request.path_params["app"]
+    user, account = str(form.get("user", "")).strip(), str(form.get("account", "")).strip()
+    try:
+        if not user or not account:
+            raise LockstepError(Kind.INVALID, "Person and account are needed", next_step="Enter both")
+        row = await links.choose_link(context, name, user, account)
+    except LockstepError as refused:
+        if refused.kind not in _ON_THE_PAGE:
+            raise
+        return await _page(context, request, refused=refused, user=user, account=account)
+    return Redirect(f"/apps/{name}/provisioning/links", notice=f"{row.display} is linked to {row.target_id}")
+
+
+@pages.post(f"{_HERE}/forget")
+async def forget(context: Context, request: Request) -> Answer:
+    name = request.path_params["app"]
+    row = await links.forget_link(context, name, str((await request.form()).get("user", "")))
+    notice = f"The link of {row.display} was forgotten. The account {row.target_id} stays"
+    return Redirect(f"/apps/{name}/provisioning/links", notice=notice)
+
+
+@pages.post(f"{_HERE}/settle")
+async def settle(context: Context, request: Request) -> Answer:
+    name = request.path_params["app"]
+    found = await links.list_orphans(context, name)
+    done = await links.settle_orphans(context, name, found)
+    notice = f"{counted(len(done), 'account')} looked for, and linked to whom it was made for" if done else ""
+    return Redirect(f"/apps/{name}/provisioning/links", notice=notice or "There was nothing to settle")
+
+
+def _may_link(context: Context, app: ApplicationView) -> bool:
+    return context.actor.may(Permission.LINKS_WRITE, app.application.id)
+
+
+def _chips(here: str, current: str, search: str) -> list[Chip]:
+    return [
+        Chip("All", address(here, search=search), current == ""),
+        *(Chip(look.label, address(here, state=state, search=search), current == state) for state, look in STATES),
+        Chip("Accounts without a link", f"{here}/orphans", current == "orphans"),
+    ]
+
+
+async def _page(
+    context: Context, request: Request, *, refused: LockstepError | None = None, user: str = "", account: str = ""
+) -> View:
+    app = await applications.show_application(context, request.path_params["app"])
+    place, query = place_of(app), request.query_params
+    here = f"{place.href}/provisioning/links"
+    search, state, after = query.get("search", "").strip(), query.get("state", ""), query.get("after", "")
+    found = await links.page_of_links(context, place.name, search=search, state=state, after=after, limit=SIZE + 1)
+    shown = found[:SIZE]
+    model = {
+        "rows": [(row, dict(STATES).get(row.state, Look(row.state, "neutral", "circle"))) for row in shown],
+        "chips": _chips(here, state, search),
+        "search": search,
+        "state": state,
+        "is_filtered": bool(search or state),
+        "here": here,
+        "name": place.display_name,
+        "next": address(here, search=search, state=state, after=shown[-1].source_id) if len(found) > SIZE else None,
+        "first": address(here, search=search, state=state) if after else None,
+        "refused": refused,
+        "user": user or query.get("user", ""),
+        "account": account or query.get("account", ""),
+        "may_link": _may_link(context, app),
+    }
+    return View(
+        "provisioning/links.html",
+        "Object links",
+        model,
+        app=place,
+        tab="Provisioning",
+        subtab="Links",
+        lead="Which account belongs to whom. A link is made when somebody is matched or created.",
+        copy_as=CopyAs(command=f"lockstep links {place.name}", api=f"/api/v1/apps/{place.name}/links"),
+        live="progress change",
+        status=400 if refused else 200,
+    )

@@ -1,0 +1,269 @@
+"""The page of the tutorial: mode, credentials, notification, mappings, scope and status of an application's provisioning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+
+from lockstep.actions import applications, connection, credentials, provisioning_pages, settings
+from lockstep.actions.applications import ApplicationView
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.actions.provisioning_pages import Setup
+from lockstep.actions.settings import SettingsView
+from lockstep.actions.setup_announcements import Announcement, announce_settings
+from lockstep.actions.tenant_urls import advise_on_url
+from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
+from lockstep.errors import Kind, LockstepError
+from lockstep.ports import Probe
+from lockstep.web.page import Answer, AppPlace, CopyAs, Fragment, Pages, Redirect, View
+from lockstep.web.pages.provisioning import TAB, setup_steps
+from lockstep.web.provisioning_form import SettingsForm
+
+pages = Pages()
+HERE = "/apps/{app}/provisioning/settings"
+_ON_THE_FORM = frozenset(
+    {Kind.INVALID, Kind.CONFLICT, Kind.UNAUTHORIZED, Kind.UNREACHABLE, Kind.THROTTLED, Kind.HELD, Kind.NOT_FOUND}
+)
+_DO_NOT_WORK = frozenset({Kind.UNAUTHORIZED, Kind.UNREACHABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRow:
+    """One line of a connection test. *exchange* is there only directly after the test."""
+
+    name: str
+    passed: bool
+    tried: bool
+    sentence: str
+    remedy: str
+    seconds: float
+    exchange: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """A connection test: its lines, or why it could not be made. *is_stored*: of the stored credentials."""
+
+    rows: Sequence[ProbeRow]
+    at: datetime | None
+    refused: LockstepError | None = None
+    is_stored: bool = True
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.rows) and all(row.passed for row in self.rows if row.tried)
+
+    @property
+    def failure(self) -> ProbeRow | None:
+        return next((row for row in self.rows if row.tried and not row.passed), None)
+
+    @property
+    def seconds(self) -> float:
+        return sum(row.seconds for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is stored about the application."""
+
+    app: ApplicationView
+    view: SettingsView
+    setup: Setup
+
+    @property
+    def tenant_url(self) -> str:
+        return self.app.credential.tenant_url if self.app.credential else ""
+
+    @property
+    def place(self) -> AppPlace:
+        return AppPlace(self.app.application.name, self.app.application.display_name)
+
+    @property
+    def url_path(self) -> str:
+        return self.app.template.tenant_url.path if self.app.template else ""
+
+
+@pages.get(HERE)
+async def show(context: Context, request: Request) -> View:
+    stored = await _read(context, request)
+    form = SettingsForm.stored(stored.view, stored.setup, stored.tenant_url)
+    return _page(context, stored, form, test=_kept(stored))
+
+
+@pages.post(HERE)
+async def save(context: Context, request: Request) -> Answer:
+    """Test the connection, or save: the credentials only if they work, what takes accounts away only after its number was typed."""
+    data = await request.form()
+    stored, form = await _read(context, request), SettingsForm.of(data)
+    step = str(data.get("step", ""))
+    if step == "test":
+        tested = await _test(context, stored, form)
+        if request.headers.get("hx-request"):
+            return Fragment("provisioning/probes.html", {"test": tested, "name": stored.place.display_name})
+        return _page(context, stored, form, test=tested, is_changed=True)
+    test = _kept(stored)
+    try:
+        changes = form.changes(stored.view) if form.check() else {}
+        announced = await announce_settings(context, stored.place.name, changes) if changes else None
+        if form.errors or _needs_typing(announced, form):
+            return _page(context, stored, form, test=test, announced=announced, is_changed=True, status=400)
+        await _save_credentials(context, stored, form, is_forced=step == "save-anyway")
+        if changes:
+            await settings.change_settings(context, stored.place.name, **changes)
+    except LockstepError as refused:
+        if refused.kind not in _ON_THE_FORM:
+            raise
+        _put_beside(form, refused)
+        return _page(context, await _read(context, request), form, test=test, refused=refused, is_changed=True)
+    is_begun = changes.get("status") == "on"
+    back = f"{stored.place.href}/provisioning" + ("" if is_begun else "/settings")
+    return Redirect(back, notice="Saved. Provisioning is on" if is_begun else "Saved")
+
+
+@pages.post(f"{HERE}/url")
+async def check_url(context: Context, request: Request) -> Fragment:
+    stored = await _read(context, request)
+    text = str((await request.form()).get("tenantUrl", ""))
+    return Fragment("provisioning/url_advice.html", {"advice": advise_on_url(text, path=stored.url_path)})
+
+
+@pages.post(f"{HERE}/consequence")
+async def foresee_saving(context: Context, request: Request) -> Fragment:
+    stored, form = await _read(context, request), SettingsForm.of(await request.form())
+    changes = form.changes(stored.view) if form.check() else {}
+    announced = None
+    try:
+        announced = await announce_settings(context, stored.place.name, changes) if changes else None
+    except LockstepError as refused:
+        if refused.kind not in _ON_THE_FORM:
+            raise
+    model = {"announced": announced, "tests": _is_typed(stored, form), "form": form}
+    return Fragment("provisioning/consequence.html", model)
+
+
+async def _read(context: Context, request: Request) -> Stored:
+    name = request.path_params["app"]
+    return Stored(
+        await applications.show_application(context, name),
+        await settings.show_settings(context, name),
+        await provisioning_pages.show_setup(context, name),
+    )
+
+
+def _is_typed(stored: Stored, form: SettingsForm) -> bool:
+    """Whether the form has other credentials than the stored ones."""
+    return bool(form.token) or form.tenant_url.rstrip("/") != stored.tenant_url
+
+
+def _needs_typing(announced: Announcement | None, form: SettingsForm) -> bool:
+    return announced is not None and announced.confirm > 0 and form.confirmation != str(announced.confirm)
+
+
+async def _save_credentials(context: Context, stored: Stored, form: SettingsForm, *, is_forced: bool) -> None:
+    if not _is_typed(stored, form) or form.mode == "manual":
+        return
+    url = form.tenant_url if form.tenant_url.rstrip("/") != stored.tenant_url else None
+    token = form.token or None
+    name = stored.place.name
+    if is_forced or (token is None and not stored.setup.is_connected):
+        await credentials.set_credentials(context, name, tenant_url=url, secret_token=token)
+        return
+
+    def agree(_: Probe) -> None:
+        """Not asked: credentials that do not work are refused before."""
+
+    await connection.set_tested_credentials(
+        context, name, tenant_url=url, secret_token=token, must_work=True, agree=agree
+    )
+
+
+def _put_beside(form: SettingsForm, refused: LockstepError) -> None:
+    text = f"{refused.detail}. {refused.next_step}" if refused.next_step else refused.detail
+    if refused.kind in _DO_NOT_WORK or "token" in refused.detail:
+        form.errors["secretToken"] = text
+    elif "tenant URL" in refused.detail:
+        form.errors["tenantUrl"] = text
+    elif "mail" in refused.detail:
+        form.errors["notificationEmail"] = text
+
+
+async def _test(context: Context, stored: Stored, form: SettingsForm) -> TestResult:
+    name = stored.place.name
+    is_stored = not _is_typed(stored, form)
+    try:
+        if is_stored:
+            probes = await connection.test_connection(context, name)
+        else:
+            probes = await connection.try_credentials(
+                context, name, tenant_url=form.tenant_url, secret_token=form.token or None
+            )
+    except LockstepError as refused:
+        if refused.kind not in _ON_THE_FORM:
+            raise
+        return TestResult((), None, refused, is_stored)
+    rows = [
+        ProbeRow(one.name, one.passed, one.tried, one.sentence, one.remedy, one.seconds, one.exchange) for one in probes
+    ]
+    return TestResult(rows, context.now(), is_stored=is_stored)
+
+
+def _kept(stored: Stored) -> TestResult | None:
+    credential = stored.app.credential
+    result: Mapping[str, Any] = (credential.test_result or {}) if credential else {}
+    if credential is None or not result.get("probes"):
+        return None
+    rows = [
+        ProbeRow(one["name"], one["passed"], one.get("tried", True), one["sentence"], one["remedy"], one["seconds"])
+        for one in result["probes"]
+    ]
+    return TestResult(rows, credential.tested_at)
+
+
+def _page(
+    context: Context,
+    stored: Stored,
+    form: SettingsForm,
+    *,
+    test: TestResult | None,
+    announced: Announcement | None = None,
+    refused: LockstepError | None = None,
+    is_changed: bool = False,
+    status: int = 200,
+) -> View:
+    place, app_id = stored.place, stored.app.application.id
+    steps = setup_steps(stored.setup, place)
+    model = {
+        "app": stored.app,
+        "view_settings": stored.view,
+        "setup": stored.setup,
+        "form": form,
+        "test": test,
+        "name": place.display_name,
+        "announced": announced,
+        "refused": refused,
+        "is_changed": is_changed,
+        "may_force": refused is not None and refused.kind in _DO_NOT_WORK,
+        "tests": _is_typed(stored, form),
+        "advice": advise_on_url(form.tenant_url, path=stored.url_path),
+        "steps": steps,
+        "current": next((number for number, step in enumerate(steps) if not step.is_done), len(steps)),
+        "here": f"{place.href}/provisioning/settings",
+        "may_edit": context.actor.may(Permission.CONFIGURATION_WRITE, app_id),
+        "may_test": context.actor.may(Permission.CONNECTION_TEST, app_id),
+        "no_mail": MAIL_IS_NOT_SENT,
+    }
+    return View(
+        "provisioning/settings.html",
+        TAB,
+        model,
+        app=place,
+        tab=TAB,
+        subtab="Settings",
+        copy_as=CopyAs(command=f"lockstep settings {place.name}", api=f"/api/v1/apps/{place.name}/settings"),
+        status=400 if refused else status,
+    )

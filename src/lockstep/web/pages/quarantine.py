@@ -1,0 +1,61 @@
+"""The quarantine of an application: why, since when, when it is tried again, and how to get out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+
+from lockstep.actions import provisioning, provisioning_pages
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View
+from lockstep.web.status_look import look_of
+
+pages = Pages()
+_HERE = "/apps/{app}/provisioning/quarantine"
+
+
+@pages.get(_HERE)
+async def show(context: Context, request: Request) -> View:
+    name = request.path_params["app"]
+    found = await provisioning_pages.provisioning_overview(context, name)
+    quarantine: dict[str, Any] = dict(found.status.quarantine or {})
+    place = AppPlace(name, found.status.display_name)
+    model = {
+        "status": found.status,
+        "look": look_of(found.status),
+        "failures": found.failures,
+        "quarantine": quarantine,
+        "error": quarantine.get("error") or {},
+        "since": _moment(quarantine.get("seriesBegan") or quarantine.get("currentBegan")),
+        "next_attempt": _moment(quarantine.get("nextAttempt")),
+        "gives_up_at": found.gives_up_at,
+        "here": f"{place.href}/provisioning",
+        "may_control": context.actor.may(Permission.PROVISIONING_CONTROL, found.status.job.rpartition(".")[2]),
+    }
+    return View(
+        "provisioning/quarantine.html",
+        "Quarantine",
+        model,
+        app=place,
+        tab="Provisioning",
+        subtab="Quarantine",
+        copy_as=CopyAs(command=f"lockstep quarantine show {name}", api=f"/api/v1/apps/{name}/status"),
+        live="status cycle",
+    )
+
+
+@pages.post(f"{_HERE}/clear")
+async def clear(context: Context, request: Request) -> Answer:
+    name = request.path_params["app"]
+    was = await provisioning.clear_quarantine(context, name)
+    return Redirect(
+        f"/apps/{name}/provisioning/quarantine",
+        notice="It is tried again now" if was else "The quarantine has ended already",
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

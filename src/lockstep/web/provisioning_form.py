@@ -1,0 +1,113 @@
+"""The fields of the page with an application's provisioning settings, as they are typed, and what they change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from starlette.datastructures import FormData
+
+from lockstep.actions.provisioning_pages import Setup
+from lockstep.actions.settings import SettingsView
+from lockstep.vault import Secret
+
+MANUAL, AUTOMATIC = "manual", "automatic"
+USUAL_INTERVAL = timedelta(minutes=40)
+USUAL_THRESHOLD = 500
+USUAL_PERCENT = 20
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsForm:
+    """*errors*: what is wrong with a field, by its name. The token is never part of a page."""
+
+    mode: str
+    tenant_url: str
+    email: str
+    email_on_failure: bool
+    prevents_deletions: bool
+    threshold: str
+    scope: str
+    status: str
+    interval: str
+    token: Secret = field(default_factory=lambda: Secret(""))
+    confirmation: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def stored(cls, view: SettingsView, setup: Setup, tenant_url: str) -> SettingsForm:
+        """What is stored now."""
+        is_new = not (setup.is_connected or setup.is_started or setup.is_on)
+        return cls(
+            mode=MANUAL if is_new else AUTOMATIC,
+            tenant_url=tenant_url,
+            email=view.notification_email,
+            email_on_failure=view.email_on_failure,
+            prevents_deletions=bool(view.deletion_threshold or view.deletion_percent),
+            threshold=str(view.deletion_threshold or USUAL_THRESHOLD),
+            scope=view.scope,
+            status=view.status,
+            interval=f"{(view.interval or USUAL_INTERVAL) / _MINUTE:g}",
+        )
+
+    @classmethod
+    def of(cls, form: FormData) -> SettingsForm:
+        def text(name: str) -> str:
+            return str(form.get(name, "")).strip()
+
+        return cls(
+            mode=text("mode") or AUTOMATIC,
+            tenant_url=text("tenantUrl"),
+            email=text("notificationEmail"),
+            email_on_failure=text("emailOnFailure") == "on",
+            prevents_deletions=text("preventDeletions") == "on",
+            threshold=text("deletionThreshold"),
+            scope=text("scope"),
+            status=text("status"),
+            interval=text("interval"),
+            token=Secret(text("secretToken")),
+            confirmation=text("confirmation").replace(",", ""),
+        )
+
+    def check(self) -> bool:
+        """Note what is wrong with numbers; True if nothing is."""
+        if self.prevents_deletions and not (self.threshold.isdecimal() and 0 < int(self.threshold[:9]) < 10_000_000):
+            self.errors["deletionThreshold"] = "Enter a whole number from 1 on"
+        if self._minutes() is None:
+            self.errors["interval"] = "Enter the minutes between two cycles, at least 1"
+        return not self.errors
+
+    def changes(self, view: SettingsView) -> dict[str, Any]:
+        """What differs from the stored settings, as `change_settings` takes it."""
+        if self.mode == MANUAL:
+            return {"status": "off"} if view.status == "on" else {}
+        wanted: dict[str, tuple[Any, Any]] = {
+            "scope": (self.scope, view.scope),
+            "status": (self.status, view.status),
+            "notification_email": (self.email, view.notification_email),
+            "email_on_failure": (self.email_on_failure, view.email_on_failure),
+            "interval": (self._minutes(), view.interval or USUAL_INTERVAL),
+            **self._deletions(view),
+        }
+        return {name: new for name, (new, old) in wanted.items() if new != old and new is not None}
+
+    def _deletions(self, view: SettingsView) -> dict[str, tuple[Any, Any]]:
+        old = {"deletion_threshold": view.deletion_threshold or 0, "deletion_percent": view.deletion_percent or 0}
+        if not self.prevents_deletions:
+            return {name: (0, number) for name, number in old.items()}
+        threshold = int(self.threshold[:9]) if self.threshold.isdecimal() else None
+        was_on = any(old.values())
+        percent = old["deletion_percent"] if was_on else USUAL_PERCENT
+        return {
+            "deletion_threshold": (threshold, old["deletion_threshold"]),
+            "deletion_percent": (percent, old["deletion_percent"]),
+        }
+
+    def _minutes(self) -> timedelta | None:
+        try:
+            minutes = float(self.interval)
+        except ValueError:
+            return None
+        return timedelta(minutes=minutes) if 1 <= minutes <= 10_080 else None
