@@ -78,6 +78,12 @@ async def test_unknown_address_and_wrong_method_are_problems_too(client: Client)
     assert (wrong.status, wrong.body["type"], wrong.headers["allow"]) == (405, "/problems/method-not-allowed", "GET")
 
 
+async def test_path_with_a_line_break_is_a_problem_too(client: Client) -> None:
+    answer = await client.call("GET", f"{client.origin}/api/v1/applications/%0A/status")
+
+    assert (answer.status, answer.body["type"]) == (404, "/problems/not-found")
+
+
 async def test_request_id_of_the_caller_comes_back(client: Client) -> None:
     answer = await client.call("GET", "me", headers={"X-Request-Id": "deploy-42"})
     forged = await client.call("GET", "me", headers={"X-Request-Id": "x" * 500})

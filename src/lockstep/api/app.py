@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from fastapi import FastAPI, Request, Response
@@ -58,8 +59,11 @@ def api_app(contexts: Contexts, *, hub: LiveHub | None = None) -> FastAPI:
 def api_routes(contexts: Contexts, *, hub: LiveHub | None = None) -> Sequence[BaseRoute]:
     """Everything that a server adds to its routes: the API, `/api/openapi.json`, `/api/docs` and `/problems/{slug}`."""
     app = api_app(contexts, hub=hub)
+    mounted = Mount(ROOT, app)
+    # A path with a line break is the API's too, and gets its form of "not found".
+    mounted.path_regex = re.compile(mounted.path_regex.pattern, re.DOTALL)
     return (
-        Mount(ROOT, app),
+        mounted,
         Route("/api/openapi.json", documents.openapi_of(app)),
         Route("/api/docs", documents.page_of(app)),
         Route("/problems", documents.problem_list),
