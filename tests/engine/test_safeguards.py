@@ -10,8 +10,20 @@ import pytest
 from lockstep.configuration.rules import JobConfiguration
 from lockstep.engine.decisions.matching import OneMatch
 from lockstep.engine.decisions.plan import make_plan, prepare
+from lockstep.engine.decisions.rejections import guarded_effects
 from lockstep.engine.decisions.safeguards import Counts, Tally, hold_or_release, tally_of
-from lockstep.engine.records import Action, Assignment, Change, Link, LinkState, ObjectKind, Plan, Reason
+from lockstep.engine.records import (
+    Account,
+    Action,
+    Assignment,
+    Change,
+    GuardCode,
+    Link,
+    LinkState,
+    ObjectKind,
+    Plan,
+    Reason,
+)
 from tests.engine.decision_cases import ADMIN, ANNA, ATTRIBUTES, MEMBER, MOMENT, account, configuration, person
 
 
@@ -219,3 +231,26 @@ def test_match_with_an_account_of_the_same_privileges_is_not_held() -> None:
 
 def test_match_that_somebody_approved_is_not_held() -> None:
     assert not is_held(matched("Admin", MEMBER.id), Counts(), approved=True)
+
+
+def test_an_upper_bound_counts_every_effect_that_a_guard_limits() -> None:
+    bound = Tally.at_most(7, new=3)
+
+    assert {code: bound.of(code) for code in GuardCode} == {
+        code: 0 if code is GuardCode.MATCH else 7 for code in GuardCode
+    }
+    assert (bound.creates, bound.new_grants) == (3, 3)
+
+
+EFFECTS: dict[GuardCode, Plan] = {
+    GuardCode.LOSSES: planned(Action.DISABLE),
+    GuardCode.GRANTS: planned(Action.UPDATE, grants=("the role Admin",)),
+    GuardCode.EMPTIED: planned(Action.UPDATE, empties=True, changes=(Change("title", "x", None),)),
+    GuardCode.RENAMES: planned(Action.UPDATE, renames=("userName",), changes=(Change("userName", "a", "b"),)),
+    GuardCode.MATCH: planned(Action.LINK, claims_privileged=True, link_to=Account(ObjectKind.USER, "u1", {})),
+}
+
+
+@pytest.mark.parametrize("code", GuardCode)
+def test_every_effect_that_is_held_can_be_rejected(code: GuardCode) -> None:
+    assert code in {guard for guard, _ in guarded_effects(EFFECTS[code])}

@@ -211,7 +211,8 @@ async def decide_held(
 async def guarded_counts(connection: Connection, job: str, *, cycle: int | None) -> Counts:
     """The counts for the guards: recent writes that nobody approved, and the number of links."""
     cursor = await connection.execute(
-        """select part.name, sum(losses), sum(grants), sum(empties), sum(renames), sum(creates), sum(new_grants)
+        """select part.name, sum(losses) as losses, sum(grants) as grants, sum(empties) as empties, sum(renames) as renames,
+            sum(creates) as creates, sum(new_grants) as new_grants
         from (
             select (action in ('disable', 'delete') or ends_access)::integer as losses, grants::integer, empties::integer,
                 renames::integer, (action = 'create')::integer as creates,
@@ -226,7 +227,11 @@ async def guarded_counts(connection: Connection, job: str, *, cycle: int | None)
         where part.counts group by part.name""",
         {"job": job, "cycle": cycle},
     )
-    found = {str(name): Tally(*map(int, numbers)) for name, *numbers in await cursor.fetchall()}
+    effects = [column.name for column in cursor.description or ()][1:]
+    found = {
+        str(name): Tally(**dict(zip(effects, map(int, numbers), strict=True)))
+        for name, *numbers in await cursor.fetchall()
+    }
     live = await connection.execute(
         """select count(*) from link where job = %s and state in ('live', 'disabled', 'tombstone')
             and (state <> 'tombstone' or updated_at > now() - interval '24 hours')""",

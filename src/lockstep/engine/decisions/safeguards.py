@@ -31,6 +31,11 @@ class Tally:
     creates: int = 0
     new_grants: int = 0
 
+    @classmethod
+    def at_most(cls, count: int, *, new: int) -> Tally:
+        """An upper bound for *count* objects, *new* of which have no account yet: each may have every effect that a guard limits."""
+        return cls(**{one.name: count for one in fields(cls)} | {"creates": new, "new_grants": new})
+
     def __add__(self, other: Tally) -> Tally:
         return Tally(*map(add, _numbers(self), _numbers(other)))
 
@@ -152,12 +157,12 @@ def tally_of(plan: Plan) -> Tally:
         return Tally()
     is_new = plan.action is Action.CREATE
     return Tally(
-        int(plan.ends_access),
-        int(bool(plan.grants)),
-        int(plan.empties),
-        int(bool(plan.renames)),
-        int(is_new),
-        int(is_new and bool(plan.grants)),
+        losses=int(plan.ends_access),
+        grants=int(bool(plan.grants)),
+        empties=int(plan.empties),
+        renames=int(bool(plan.renames)),
+        creates=int(is_new),
+        new_grants=int(is_new and bool(plan.grants)),
     )
 
 

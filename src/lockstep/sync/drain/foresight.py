@@ -79,8 +79,7 @@ class Foresight:
                     connection, job.id, up_to_lane=queue.up_to_lane, linked=queue.linked, after=self._seen.get(queue, 0)
                 )
         count = self._count[queue]
-        new = 0 if queue.linked else count
-        return Tally(count, count, count, count, creates=new, new_grants=new)
+        return Tally.at_most(count, new=0 if queue.linked else count)
 
     async def read(self, job: Job, queue: Queue, *, cycle: int | None) -> None:
         """Plan the queued objects that were not planned ahead yet, as one burst."""
