@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -28,9 +29,15 @@ Keep = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 class PutOnly:
-    """An in-memory SCIM server without PATCH. *keep* decides what it stores of a body, *shows* what it returns of that."""
+    """An in-memory SCIM server without PATCH, except of the *patched* collections (add and remove members, replace displayName).
 
-    def __init__(self, keep: Keep = lambda _, sent: sent, shows: Keep = lambda _, held: held) -> None:
+    *keep* decides what it stores of a body, *shows* what it returns of that.
+    """
+
+    def __init__(
+        self, keep: Keep = lambda _, sent: sent, shows: Keep = lambda _, held: held, *, patched: Sequence[str] = ()
+    ) -> None:
+        self.patched = patched
         self.held: dict[str, dict[str, Any]] = {}
         self.keep, self.shows = keep, shows
         self.methods: list[str] = []
@@ -55,7 +62,9 @@ class PutOnly:
             return web.json_response({"schemas": [LIST_URN], "totalResults": len(found), "Resources": found})
         if path not in self.held:
             return web.json_response({}, status=404)
-        if request.method == "PATCH":
+        if request.method == "PATCH" and collection in self.patched:
+            patch_group(self.held[path], orjson.loads(body)["Operations"])
+        elif request.method == "PATCH":
             return web.json_response({"detail": "not here"}, status=501)
         if request.method == "PUT":
             self.held[path] = {"id": self.held[path]["id"]} | self.keep(collection, orjson.loads(body))
@@ -63,6 +72,17 @@ class PutOnly:
             del self.held[path]
             return web.Response(status=204)
         return web.json_response(self.shows(collection, self.held[path]))
+
+
+def patch_group(group: dict[str, Any], operations: Sequence[dict[str, Any]]) -> None:
+    for one in operations:
+        value: Any = one.get("value")
+        if one.get("path", "").startswith("members"):
+            named = [str(member["value"]) for member in value or ()] or re.findall(r'"([^"]+)"', str(one["path"]))
+            others = [member for member in group.get("members", []) if member["value"] not in named]
+            group["members"] = others + ([{"value": one} for one in named] if one["op"].lower() == "add" else [])
+        else:
+            group["displayName"] = value if isinstance(value, str) else value["displayName"]
 
 
 async def probes_of(origin: str, **more: Any) -> dict[str, Probe]:
@@ -94,6 +114,15 @@ async def test_application_without_patch_passes_and_is_said_to_get_whole_resourc
     assert "whole resources are sent with PUT" in probes["Change"].sentence
     assert "whole resources are sent with PUT" in probes["Add members"].sentence
     assert server.held == {}
+
+
+async def test_groups_that_can_be_patched_are_not_said_to_lack_it_because_people_do() -> None:
+    async with serving(PutOnly(patched=["Groups"])) as at:
+        probes = await probes_of(at.origin)
+
+    assert failed(probes) == []
+    assert "whole resources are sent with PUT" in probes["Change"].sentence
+    assert probes["Add members"].sentence == "Members are added and kept"
 
 
 async def test_members_that_are_not_shown_are_unverifiable_and_not_done() -> None:

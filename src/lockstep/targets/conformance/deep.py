@@ -75,7 +75,7 @@ class DeepTest:
     group: str = ""
     name: str = ""
     group_name: str = ""
-    methods: set[str] = field(default_factory=set)  # HTTP methods of the requests that ended updates
+    put: set[ObjectKind] = field(default_factory=set)  # of these, an update needed a whole resource
 
     async def write(self, names: Sequence[str]) -> None:
         """Run all probes in order. Without an account or a group, nothing can be changed."""
@@ -168,7 +168,7 @@ class DeepTest:
     async def _change(self) -> str:
         await self._update(USER, self.person, {"displayName": "Lockstep Changed", "name.familyName": "Changed"})
         await self._shows(USER, self.person, {"name.familyName": "Changed"})
-        return f"A change is kept{self._how()}"
+        return f"A change is kept{self._how(USER)}"
 
     async def _change_email(self) -> str:
         await self._update(USER, self.person, {EMAIL: f"new-{self.name}"})
@@ -231,7 +231,7 @@ class DeepTest:
 
     async def _add_members(self) -> str:
         await self._members(add=[self.person, self.boss])
-        return await self._has_members({self.person, self.boss}, f"Members are added and kept{self._how()}")
+        return await self._has_members({self.person, self.boss}, f"Members are added and kept{self._how(GROUP)}")
 
     async def _remove_member(self) -> str:
         await self._members(remove=[self.person])
@@ -248,6 +248,7 @@ class DeepTest:
         answer = await self.target.change_members(self.group, add=add, remove=remove, operation_id=_operation())
         if not answer.is_done:
             raise Fault(answer.detail, answer.next_step)
+        self._note_put(GROUP, answer)
 
     async def _has_members(self, wanted: set[str], sentence: str) -> str:
         held = await self.target.members_of(self.group)
@@ -268,11 +269,15 @@ class DeepTest:
         answer = await self.target.update(kind, target_id, changes, current=None, etag="", operation_id=_operation())
         if not answer.is_done:
             raise Fault(answer.detail, remedy or answer.next_step)
-        self.methods.add(answer.exchanges[-1].method if answer.exchanges else "")
+        self._note_put(kind, answer)
         return answer
 
-    def _how(self) -> str:
-        return "; without PATCH support, whole resources are sent with PUT" if "PUT" in self.methods else ""
+    def _note_put(self, kind: ObjectKind, answer: Answer) -> None:
+        if answer.exchanges and answer.exchanges[-1].method == "PUT":
+            self.put.add(kind)
+
+    def _how(self, kind: ObjectKind) -> str:
+        return "; without PATCH support, whole resources are sent with PUT" if kind in self.put else ""
 
     async def _read(self, kind: ObjectKind, target_id: str) -> Account:
         account = await self.target.get(kind, target_id)
