@@ -53,15 +53,19 @@ async def keep_changing(data: Path, crowd: Crowd) -> None:
         await asyncio.sleep(0.2)
 
 
-async def something_happens(context: Context, crowd: Crowd) -> None:
+async def something_happens(context: Context, crowd: Crowd, events: Sequence[str] = CHANGES) -> None:
+    """One of *events*, at random. It is counted only if it changed the directory: to disable somebody who is disabled is no event."""
     chance = crowd.chance
-    what = chance.choice(CHANGES)
+    what = chance.choice(events)
     name = chance.choice(crowd.there)
     if what in LOSSES and sum(crowd.told[loss] for loss in LOSSES) >= crowd.most_losses:
         return
     match what:
         case "disable" | "enable":
-            await people.set_enabled(context, [name], is_enabled=what == "enable")
+            is_enabled = what == "enable"
+            if (await people.show_person(context, name)).person.account_enabled == is_enabled:
+                return
+            await people.set_enabled(context, [name], is_enabled=is_enabled)
         case "rename":
             new = f"renamed{chance.randrange(10**9)}@contoso.test"
             crowd.there.append(new)
@@ -70,7 +74,8 @@ async def something_happens(context: Context, crowd: Crowd) -> None:
         case "unassign":
             await assignments.unassign(context, "documo", users=[name])
         case "assign":
-            await assignments.assign(context, "documo", users=[name])
+            if not await assignments.assign(context, "documo", users=[name]):
+                return
         case "delete":
             crowd.there.remove(name)
             crowd.gone.append(name)
@@ -85,15 +90,21 @@ async def something_happens(context: Context, crowd: Crowd) -> None:
             await people.purge(context, [crowd.gone.pop(0)])
         case "hire again":
             await hire_again(context, name, crowd)
+        case "move out" if name in crowd.outside:
+            return
         case "move out":
             crowd.outside.append(name)
             await people.set_person(context, name, {"department": OUTSIDE})
-        case "move in" if crowd.outside:
+        case "move in" if not crowd.outside:
+            return
+        case "move in":
             await people.set_person(context, crowd.outside.pop(), {"department": "Sales"})
         case "add member":
-            await groups.change_members(context, chance.choice(GROUPS), add=[name])
+            if await groups.change_members(context, chance.choice(GROUPS), add=[name]) == (0, 0):
+                return
         case "remove member":
-            await remove_somebody(context, chance.choice(GROUPS), chance)
+            if not await remove_somebody(context, chance.choice(GROUPS), chance):
+                return
     crowd.told[what] += 1
 
 
@@ -112,9 +123,11 @@ async def hire_again(context: Context, name: str, crowd: Crowd) -> None:
     await assignments.assign(context, "documo", users=[name])
 
 
-async def remove_somebody(context: Context, group: str, chance: random.Random) -> None:
+async def remove_somebody(context: Context, group: str, chance: random.Random) -> bool:
+    """Whether the group had a member to remove."""
     members: Sequence[dict[str, Any]] = (await groups.show_group(context, group)).members
-    if members:
-        async with context.reading() as connection:
-            person = await find_person(connection, str(chance.choice(members)["id"]))
-        await groups.change_members(context, group, remove=[person.user_principal_name])
+    if not members:
+        return False
+    async with context.reading() as connection:
+        person = await find_person(connection, str(chance.choice(members)["id"]))
+    return await groups.change_members(context, group, remove=[person.user_principal_name]) != (0, 0)

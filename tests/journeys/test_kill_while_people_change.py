@@ -197,6 +197,7 @@ async def one_round(folder: Path, documo: Documo, seed: int) -> Wrong:
     line = {"seed": seed, "people": PEOPLE, "killed": killed, "changes": crowd.told, "changed": crowd.told.total()}
     line |= {"wrong": wrong.counts(), "status": headline, "seconds": round(time.monotonic() - began)}
     print(json.dumps(line), flush=True)
+    assert crowd.told.total(), "nobody changed while processes were killed, so this round shows nothing"
     return wrong
 
 
