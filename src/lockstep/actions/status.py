@@ -58,6 +58,8 @@ class JobStatus:
     not_kept: tuple[str, ...] = ()  # attributes that the application was sent and does not keep
     unverified_groups: int = 0  # groups whose members were written but are not shown by the application
     has_credentials: bool = False
+    paused_at: datetime | None = None
+    paused_by: str = ""
 
     @property
     def sentence(self) -> str:
@@ -197,6 +199,8 @@ def _status(row: JobRow, found: _Found) -> JobStatus:
         trouble=_trouble(state),
         has_credentials=row.app in found.with_secret,
         unverified_groups=found.unverified.get(row.id, 0),
+        paused_at=row.paused_at if row.started else None,
+        paused_by=(row.paused_by or "") if row.started else "",
         not_kept=tuple(str(one["path"]) for one in row.unkept if one["answers"] >= ENOUGH),
     )
 

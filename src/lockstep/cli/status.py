@@ -122,6 +122,7 @@ def _lines(one: JobStatus) -> list[str]:
     backlog = one.backlog
     pairs = [
         ("what to do", one.headline.next_step),
+        ("paused", f"{stamp(one.paused_at)} by {one.paused_by}" if one.paused_at else ""),
         ("progress", _progress(one.running)),
         ("last cycle", _cycle_text(one.last) if one.last else "none finished yet"),
         ("linked", links or "nobody"),

@@ -129,9 +129,6 @@ class _Walk:
                 await taker.take_postponed(edit)
         if self.result.created + self.result.removed >= _MANY:
             await store.refresh_statistics(self.connection, KINDS[self.reading.kind])
-        has_waiting = self.result.held or self.result.renamings or self.result.unproven
-        if is_whole and self.reading.is_full and not has_waiting:
-            await store.complete_pass(self.connection, self.source, self.generation)
 
     async def _find_group(self) -> str | None:
         name = self.reading.only_group

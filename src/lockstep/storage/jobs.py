@@ -33,6 +33,7 @@ class JobRow:
     config_version: int
     config: Mapping[str, Any]
     syncs_all: bool
+    paused_at: datetime | None
     paused_by: str | None
     next_cycle_at: datetime | None
     steady_at: datetime | None
@@ -50,7 +51,7 @@ class JobRow:
 _SELECT = """
 select job.id, job.app::text, application.name as app_name, application.display_name as app_display_name,
     application.template, job.status, job.started, job.config_version, coalesce(config_version.config, '{}') as config,
-    job.syncs_all, job.paused_by, job.next_cycle_at, job.steady_at, job.last_probe_at, job.quarantine,
+    job.syncs_all, job.paused_at, job.paused_by, job.next_cycle_at, job.steady_at, job.last_probe_at, job.quarantine,
     coalesce((select jsonb_agg(jsonb_build_object('kind', kind, 'path', path, 'mapping', mapping,
         'answers', answers, 'display', display, 'since', first_at) order by kind, path)
         from unkept_attribute where unkept_attribute.job = job.id), '[]') as unkept

@@ -94,9 +94,9 @@ async def rename_source(connection: Connection, name: str, new_name: str, *, is_
         await connection.execute("delete from source_hold where source = %s", (new_name,))
     else:
         await connection.execute(
-            """insert into source (name, kind, display_name, config, generation, completed_generation, watermark, created_at)
+            """insert into source (name, kind, display_name, config, generation, watermark, created_at)
             select %(new)s, kind, case display_name when name then %(new)s else display_name end, config, generation,
-                completed_generation, watermark, created_at
+                watermark, created_at
             from source where name = %(old)s""",
             {"old": name, "new": new_name},
         )
@@ -154,10 +154,6 @@ async def begin_pass(connection: Connection, name: str) -> int:
     row = await cursor.fetchone()
     assert row is not None, f"there is no source {name}"
     return int(row[0])
-
-
-async def complete_pass(connection: Connection, name: str, generation: int) -> None:
-    await connection.execute("update source set completed_generation = %s where name = %s", (generation, name))
 
 
 async def note_seen(connection: Connection, kind: str, lines: Mapping[str, int]) -> dict[str, int]:

@@ -252,3 +252,17 @@ def test_paused_application_does_not_promise_to_send_changes(started: Lockstep) 
     assert said.code == 6
     assert "Paused by " in said.out
     assert "changes are sent immediately" not in said.out
+
+
+def test_status_says_since_when_and_by_whom_provisioning_is_paused(started: Lockstep) -> None:
+    assert started("status", "documo", "-o", "json").json["pausedDateTime"] is None
+
+    started("pause", "documo")
+
+    told = started("status", "documo", "-o", "json").json
+    assert told["pausedDateTime"].endswith("Z") and told["pausedBy"]
+    assert f" by {told['pausedBy']}" in next(
+        line for line in started("status", "documo").out.splitlines() if line.startswith("  paused ")
+    )
+    started("start", "documo")
+    assert started("status", "documo", "-o", "json").json["pausedBy"] == ""

@@ -58,6 +58,8 @@ class StatusJson(TypedDict):
     maybeCreated: int
     nextCycleDateTime: str | None
     steadyDateTime: str | None
+    pausedDateTime: str | None
+    pausedBy: str
     quarantine: Mapping[str, Any] | None
     trouble: Mapping[str, Any] | None
     notKept: list[str]
@@ -160,6 +162,8 @@ def status_json(one: JobStatus) -> StatusJson:
         "maybeCreated": one.maybe_created,
         "nextCycleDateTime": iso(one.next_cycle_at),
         "steadyDateTime": iso(one.steady_at),
+        "pausedDateTime": iso(one.paused_at),
+        "pausedBy": one.paused_by,
         "quarantine": one.quarantine,
         "trouble": one.trouble,
         "notKept": list(one.not_kept),

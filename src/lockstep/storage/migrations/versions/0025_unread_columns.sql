@@ -1,0 +1,1 @@
+alter table source drop column completed_generation; -- written, never read
