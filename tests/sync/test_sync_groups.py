@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from lockstep.actions import links
+from lockstep.actions.context import Context
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Verdict
 from lockstep.postgres.pool import transaction
@@ -17,10 +19,12 @@ from tests.support.sync_groups import (
     WITH_GROUPS,
     add_group,
     delete_person,
+    group_account,
     members_of,
     named,
     refusing,
     set_members,
+    wanted_members,
 )
 from tests.support.sync_world import World, person_id, until, upn
 
@@ -359,3 +363,54 @@ async def write_is_journalled(world: World) -> bool:
     return bool(
         await world.value("select exists (select from operation where action = 'disable' and state = 'planned')")
     )
+
+
+async def choose_anothers_account(context: Context, world: World) -> None:
+    """Forget the link of a member who has left the scope, and choose the account for person 2."""
+    account = await world.value("select target_id from link where source_id = %s", person_id(1))
+    await world.unassign([1])
+    await links.forget_link(context, "model", upn(1))
+    await links.forget_link(context, "model", upn(2))
+    await links.choose_link(context, "model", upn(2), str(account))
+    await world.drain()
+
+
+async def test_account_chosen_for_somebody_outside_the_group_leaves_it(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people([1, 2, 3])
+    await add_group(world, [1, 3])
+    await world.sync()
+
+    await choose_anothers_account(context, world)
+
+    assert await members_of(world, target) == named(3)
+
+
+async def test_account_chosen_for_another_member_stays_in_the_group(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people([1, 2, 3])
+    await add_group(world, [1, 2, 3])
+    await world.sync()
+
+    await choose_anothers_account(context, world)
+
+    assert await wanted_members(world) == target.members[await group_account(world)]
+    assert len(await wanted_members(world)) == 2
+
+
+async def test_forgotten_link_that_is_found_again_keeps_its_memberships(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.configure(WITH_GROUPS)
+    await world.add_people([1, 2])
+    await add_group(world, [1, 2])
+    await world.sync()
+
+    await links.forget_link(context, "model", upn(1))
+    await world.drain()
+
+    assert await members_of(world, target) == named(1, 2)

@@ -176,7 +176,10 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
 
 @needs(Permission.LINKS_WRITE, app="app")
 async def forget_link(context: Context, app: str, user: str) -> LinkRow:
-    """Delete a person's link; the account stays. A person in scope is then matched or created again."""
+    """Delete a person's link; the account stays. A person in scope is then matched or created again.
+
+    An account that nobody takes over leaves the groups that the person's membership put it in.
+    """
     async with context.changing() as edit:
         job = await job_row(edit.connection, app)
         person = await find_anybody(edit.connection, user)
@@ -184,6 +187,8 @@ async def forget_link(context: Context, app: str, user: str) -> LinkRow:
         if not found:
             raise not_found(f"{person.user_principal_name} has no account in {job.app_display_name}")
         await links.remove_links(edit.connection, job.id, [(_USER.value, person.id)])
+        if job.started:
+            await target_members.note_accounts_of(edit.connection, job.id, person.id)
         await _look_again(edit, job, person.id, "linkForgotten")
         before = {"account": found[0].target_id, "state": found[0].state}
         await audit(edit, "Forget account", f"{app}: {person.user_principal_name}", before=before)

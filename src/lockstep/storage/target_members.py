@@ -135,6 +135,23 @@ async def hand_over(connection: Connection, job: str, former: str, new: str) -> 
     )
 
 
+async def note_accounts_of(connection: Connection, job: str, member: str) -> None:
+    """Note that *member* lost the link to an account: the groups that the account is recorded in are compared again.
+
+    If nobody in a group gets the account, it is removed from that group; if somebody does, it stays.
+    """
+    await connection.execute(
+        """with noted as (
+            insert into dirty_member (job, group_id, member_id)
+            select job, group_id, member_id from target_member where job = %(job)s and member_id = %(member)s
+            on conflict (job, group_id, member_id) do update set version = nextval('dirty_version')
+            returning group_id
+        )
+        select mark_dirty(%(job)s, 'Group', array_agg(group_id), 5::smallint, 'members') from noted having count(*) > 0""",
+        {"job": job, "member": member},
+    )
+
+
 async def note(connection: Connection, job: str, group: str, members: Sequence[str]) -> None:
     """Have these members compared at the group's next turn."""
     await connection.execute(
