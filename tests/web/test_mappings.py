@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from lockstep.actions import assignments, mappings, sources
+from lockstep.actions import assignments, groups, mappings, sources
 from lockstep.actions.permissions import Role
 from lockstep.targets.opener import ScimTargets
 from tests.support.admin_centre import Browser, Centre
@@ -277,3 +277,20 @@ async def test_what_is_no_schema_is_refused_and_kept_on_the_form(documo: Browser
     refused = await documo.post("/apps/documo/provisioning/schema", {"schema": text})
 
     assert refused.status == 400 and "field-error" in refused.html
+
+
+async def test_groups_have_the_same_pages(centre: Centre, documo: Browser) -> None:
+    await documo.post("/apps/new/custom-scim", {"displayName": "Wiki", "name": "wiki"})
+    await groups.create_group(centre.hub.context, "Sales team")
+    here = "/apps/wiki/provisioning/mappings/group"
+
+    page = await documo.get(here)
+    dialog = await documo.get(f"{here}/edit?target=displayName")
+    scope = await documo.get(f"{here}/scope")
+    form = {"title-0": "Some", "attribute-0-0": "displayName", "operator-0-0": "EQUALS", "value-0-0": "Sales team"}
+    saved = await documo.post(f"{here}/scope", {**form, "step": "save"})
+
+    assert "Sales team" in page.text and "members" in page.text and "Expression builder" in page.text
+    assert "Sales team" in dialog.text
+    assert scope.status == 200 and "Who matches" not in scope.text
+    assert saved.status == 303
