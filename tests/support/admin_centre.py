@@ -7,7 +7,7 @@ assert "Enterprise applications" in page.text
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -167,10 +167,12 @@ class Centre:
 
 
 @asynccontextmanager
-async def serving_centre(hub: Hub, *, site: Site | None = None) -> AsyncIterator[Centre]:
-    """Serve the admin centre on *hub* for the duration of the block."""
+async def serving_centre(
+    hub: Hub, *, site: Site | None = None, allow: Sequence[str] = ("http://127.0.0.1",)
+) -> AsyncIterator[Centre]:
+    """Serve the admin centre on *hub* for the duration of the block. *allow*: the private origins of applications."""
 
-    targets = ScimTargets(("http://127.0.0.1",))
+    targets = ScimTargets(tuple(allow))
 
     def contexts(actor: Actor) -> Context:
         return replace(hub.context, actor=actor, opener=targets)

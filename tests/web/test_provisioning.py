@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from lockstep.actions import applications, assignments, connection, credentials, provisioning, settings, sources, status
 from lockstep.actions.permissions import Role
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Secret
-from tests.support.admin_centre import Browser, Centre
-from tests.support.hub import guid, person, write_csv
+from tests.support.admin_centre import Browser, Centre, serving_centre
+from tests.support.hub import Hub, guid, person, write_csv
+from tests.support.target_servers import serving
 
 HERE = "/apps/documo/provisioning"
 NOWHERE = "http://127.0.0.1:9"  # refuses connections
@@ -158,6 +160,32 @@ async def test_a_test_of_typed_credentials_stores_nothing_and_says_the_cause(
     assert part.html.lstrip().startswith("<div") and "a-secret-token-k9Qz" not in part.html + whole.html
     assert "There is no token to test with" in no_token.text
     assert (await credentials.show_credentials(centre.hub.context, "documo")).secret_token == ""
+
+
+async def test_each_way_in_which_an_application_fails_has_a_sentence_of_its_own(
+    hub: Hub, centre: Centre, app: Any
+) -> None:
+    answers = {
+        "/unauthorised": web.Response(status=401),
+        "/missing": web.Response(status=404),
+        "/page": web.Response(text="<html>Sign in</html>", content_type="text/html"),
+    }
+
+    async def answer(request: web.Request) -> web.Response:
+        kind = answers["/" + request.path.split("/")[1]]
+        return web.Response(status=kind.status, text=kind.text, content_type=kind.content_type)
+
+    said = []
+    async with serving(answer) as server, serving_centre(hub, allow=(server.origin, NOWHERE)) as reaching:
+        admin = await reaching.signed_in()
+        for url in (f"{NOWHERE}/scim/v2", *(f"{server.origin}{path}/scim/v2" for path in answers)):
+            form = settings_form(tenantUrl=url, secretToken="a-secret-token-k9Qz", step="test")
+            page = await admin.post(f"{HERE}/settings", form, **{"HX-Request": "true"})
+            assert "Test connection failed: " in page.text and "What to do" in page.text, url
+            assert "a-secret-token-k9Qz" not in page.html
+            said.append(page.text.partition("Test connection failed: ")[2].partition(" of ")[0].replace(url, ""))
+
+    assert len(set(said)) == len(said), said
 
 
 async def test_the_result_of_a_test_is_kept_with_its_time(centre: Centre, admin: Browser, app: Any) -> None:

@@ -6,14 +6,19 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 
-from lockstep.actions import applications, links, settings, sources, status
+from lockstep.actions import applications, credentials, links, settings, sources, status
 from lockstep.actions.permissions import Role
 from lockstep.targets.opener import ScimTargets
-from tests.support.admin_centre import Browser, Centre
-from tests.support.hub import guid, person, write_csv
+from lockstep.vault import Secret
+from tests.support.admin_centre import Browser, Centre, serving_centre
+from tests.support.documo_client import USER
+from tests.support.hub import Hub, guid, person, write_csv
+from tests.support.target_servers import LIST_URN, serving
 
 HERE = "/apps/documo/provisioning"
 NAMES = ("anna", "bo", "cy")
@@ -129,6 +134,36 @@ async def test_accounts_without_a_link_say_why_they_cannot_be_read(centre: Centr
 
     assert page.status == 200 and "has no credentials" in page.text and "Retry" in page.text
     assert chosen.status == 400 and 'value="u_9"' in chosen.html
+
+
+async def list_of_two(_: web.Request) -> web.Response:
+    """Accounts that nobody is linked to: one resembles Dora."""
+    accounts: list[dict[str, Any]] = [
+        {"id": "u_7", "userName": "nobody", "displayName": "Nobody <b>Known</b>"},
+        {"id": "u_8", "userName": "dora@contoso.test", "name": {"givenName": "Dora", "familyName": "Test"}},
+    ]
+    return web.json_response(
+        {"schemas": [LIST_URN], "totalResults": 2, "Resources": [{"schemas": [USER], **one} for one in accounts]}
+    )
+
+
+async def test_accounts_without_a_link_name_who_probably_owns_them(
+    hub: Hub, centre: Centre, job: str, tmp_path: Path
+) -> None:
+    context = hub.context
+    file = write_csv(tmp_path / "more.csv", [person("dora")])
+    await sources.import_file(context, "more", {"files": [{"path": str(file)}]}, is_kept=True)
+    async with serving(list_of_two) as server:
+        await credentials.set_credentials(
+            context, "documo", tenant_url=f"{server.origin}/scim/v2", secret_token=Secret("a-secret")
+        )
+        async with serving_centre(hub, allow=(server.origin,)) as reaching:
+            admin = await reaching.signed_in()
+            page = await admin.get(f"{HERE}/links/orphans")
+
+    assert page.status == 200 and "2 accounts without a link" in page.text
+    assert "Nobody in the directory resembles it" in page.text and "<b>Known" not in page.html
+    assert f'name="user" value="{guid("dora")}"' in page.html and 'name="account" value="u_8"' in page.html
 
 
 async def test_cycles_and_history_are_listed_and_compared(centre: Centre, admin: Browser, job: str) -> None:
