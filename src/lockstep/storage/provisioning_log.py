@@ -57,7 +57,10 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which records to read; an absent field matches all. *person* is a present or former name or id; all records of that object match."""
+    """Which records to read; an absent field matches all.
+
+    *person* is a present or former name or id; all records of that object match. *text* is part of a name or of a reason, ignoring case.
+    """
 
     job: str | None = None
     apps: Sequence[str] | None = None  # ids of applications
@@ -66,6 +69,7 @@ class LogFilter:
     status: str | None = None
     action: str | None = None
     error_code: str | None = None
+    text: str | None = None
     cycle: int | None = None
     change_id: str | None = None  # the whole id or its beginning
     seq: int | None = None
@@ -86,6 +90,7 @@ _CONDITIONS: Mapping[str, str] = {
     "status": "status = %(status)s",
     "action": "action = %(action)s",
     "error_code": "error_code = %(error_code)s",
+    "text": "strpos(lower(concat_ws(' ', source_display, target_display, target_id, reason)), lower(%(text)s)) > 0",
     "cycle": "cycle = %(cycle)s",
     "change_id": "change_id::text like %(change_id)s || '%%'",
     "seq": "seq = %(seq)s",

@@ -1,0 +1,83 @@
+"""The filters of the provisioning log, as they stand in an address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lockstep.actions.logs import LogFilter
+
+RANGES: Mapping[str, tuple[str, timedelta | None]] = {
+    "": ("All time", None),
+    "1h": ("Last hour", timedelta(hours=1)),
+    "24h": ("Last 24 hours", timedelta(hours=24)),
+    "7d": ("Last 7 days", timedelta(days=7)),
+    "30d": ("Last 30 days", timedelta(days=30)),
+}
+STATUSES = [
+    ("", "All statuses"),
+    ("success", "Success"),
+    ("failure", "Failure"),
+    ("skipped", "Skipped"),
+    ("warning", "Warning"),
+]
+ACTIONS: Mapping[str, str] = {
+    "create": "Create",
+    "update": "Update",
+    "disable": "Disable",
+    "delete": "Delete",
+    "stagedDelete": "Staged delete",
+    "other": "Other",
+}
+_NAMES = ("app", "status", "action", "range", "code", "person", "text")
+_MOST_DIGITS = 18  # numbers of records fit into a bigint
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """What the address says. Unknown values of a list count as not given."""
+
+    app: str = ""
+    status: str = ""
+    action: str = ""
+    range: str = ""
+    code: str = ""
+    person: str = ""
+    text: str = ""
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> LogQuery:
+        given = {name: query.get(name, "").replace("\0", "").strip() for name in _NAMES}
+        for name, known in (("status", dict(STATUSES)), ("action", ACTIONS), ("range", RANGES)):
+            if given[name] not in known:
+                given[name] = ""
+        return cls(**given)
+
+    def as_query(self) -> dict[str, str]:
+        return {name: getattr(self, name) for name in _NAMES if getattr(self, name)}
+
+    def as_filter(self, now: datetime, below: int | None = None) -> LogFilter:
+        length = RANGES[self.range][1]
+        return LogFilter(
+            person=self.person or None,
+            status=self.status or None,
+            action=self.action or None,
+            error_code=self.code or None,
+            text=self.text or None,
+            after=now - length if length else None,
+            below_seq=below,
+        )
+
+    def as_command(self) -> str:
+        """The same list on the command line; "" if the command line has no such filter."""
+        if self.code or self.text or self.person:
+            return ""
+        flags = [f" --{name} {getattr(self, name)}" for name in ("app", "status", "action") if getattr(self, name)]
+        return "lockstep logs" + "".join(flags) + (f" --since {self.range}" if self.range else "")
+
+
+def number_in(query: Mapping[str, str], name: str) -> int | None:
+    """The number of a record in *query*, or None if it is absent or not a number."""
+    text = query.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None

@@ -1,0 +1,151 @@
+"""Provisioning logs: the list with its filters, the downloads, and one change with its steps and HTTP exchange."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from lockstep.actions import logs, provisioning
+from lockstep.actions.applications import list_applications
+from lockstep.actions.context import Context
+from lockstep.actions.logs import LogRow
+from lockstep.web.log_form import ACTIONS, RANGES, STATUSES, LogQuery, number_in
+from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address
+from lockstep.web.status_look import Look, result_look
+
+pages = Pages()
+HERE = "/logs/provisioning"
+SIZE = 50
+TABS = ("Steps", "Troubleshooting & Recommendations", "Modified Properties", "Summary", "HTTP exchange")
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A record as the pages show it. *app*: the name of the application in addresses; *target*: its display name."""
+
+    row: LogRow
+    look: Look
+    action: str
+    app: str
+    target: str
+
+    @property
+    def who(self) -> str:
+        return self.row.source_display or self.row.target_display or self.row.target_id or "The application"
+
+    @property
+    def href(self) -> str:
+        return f"{HERE}/{self.row.change_id}"
+
+    @property
+    def can_retry(self) -> bool:
+        return bool(self.row.status == "failure" and self.row.kind == "User" and self.row.source_id and self.app)
+
+
+@pages.get(HERE)
+async def list_log(context: Context, request: Request) -> View:
+    query = LogQuery.of(request.query_params)
+    after = number_in(request.query_params, "after")
+    rows = await logs.list_log(context, query.as_filter(context.now(), after), app=query.app, limit=SIZE + 1)
+    lines = await _lines(context, rows[:SIZE])
+    given = query.as_query()
+    apps = [(app.name, app.display_name) for app in await list_applications(context)]
+    model = {
+        "lines": lines,
+        "query": query,
+        "is_filtered": bool(given),
+        "apps": [("", "All applications"), *apps],
+        "statuses": STATUSES,
+        "actions_": [("", "All actions"), *ACTIONS.items()],
+        "ranges": [(key, label) for key, (label, _) in RANGES.items()],
+        "next": address(HERE, **given, after=str(rows[SIZE - 1].seq)) if len(rows) > SIZE else None,
+        "first": address(HERE, **given) if after else None,
+        "downloads": [(label, address(f"{HERE}/download/{name}", **given)) for name, label in DOWNLOADS.items()],
+        "is_live": after is None,
+    }
+    return View(
+        "logs/list.html",
+        "Provisioning logs",
+        model,
+        section="Logs",
+        copy_as=CopyAs(command=query.as_command(), api="/api/v1/logs"),
+        live="cycle change" if after is None else "",
+    )
+
+
+DOWNLOADS: Mapping[str, str] = {
+    "ProvisioningLogs.csv": "Provisioning logs (CSV)",
+    "ProvisioningLogs_ProvisioningSteps.csv": "Provisioning steps (CSV)",
+    "ProvisioningLogs_ModifiedProperties.csv": "Modified properties (CSV)",
+    "ProvisioningLogs.json": "All of it (JSON)",
+}
+
+
+@pages.get(HERE + "/{change}")
+async def show_change(context: Context, request: Request) -> View:
+    rows = await logs.show_log(context, request.path_params["change"])
+    lines = await _lines(context, rows)
+    last = lines[-1]
+    wanted = request.query_params.get("tab", "")
+    tab = wanted if wanted in TABS else TABS[0]
+    model = {
+        "lines": lines,
+        "last": last,
+        "tab": tab,
+        "details": [Crumb(label, address(last.href, tab=label)) for label in TABS],
+        "curl": _curl,
+        "explain_href": address(f"/users/{last.row.source_id}/explain", app=last.app)
+        if last.row.kind == "User" and last.row.source_id
+        else "",
+        "others_href": address(HERE, person=last.row.source_id or "", app=last.app) if last.row.source_id else "",
+    }
+    return View(
+        "logs/change.html",
+        f"{last.action} {last.who}",
+        model,
+        section="Logs",
+        subtab="Provisioning logs",
+        parents=[Crumb("Provisioning logs", HERE)],
+        copy_as=CopyAs(command=f"lockstep logs show {last.row.seq}", api=f"/api/v1/logs/{last.row.change_id}"),
+    )
+
+
+@pages.post(HERE + "/{change}/retry")
+async def retry(context: Context, request: Request) -> Answer:
+    rows = await logs.show_log(context, request.path_params["change"])
+    line = (await _lines(context, rows))[-1]
+    if not line.can_retry:
+        return Redirect(line.href, notice="There is nothing to retry")
+    count = await provisioning.retry(context, line.app, users=[str(line.row.source_id)])
+    return Redirect(line.href, notice="It is retried now" if count else "It is not failing any more: nothing to retry")
+
+
+async def _lines(context: Context, rows: list[LogRow]) -> list[LogLine]:
+    apps = {app.id: app for app in await list_applications(context)}
+    return [
+        LogLine(
+            row,
+            result_look(row.status),
+            ACTIONS.get(row.action, row.action),
+            apps[row.app].name if row.app in apps else "",
+            apps[row.app].display_name if row.app in apps else "A removed application",
+        )
+        for row in rows
+    ]
+
+
+def _curl(exchange: Mapping[str, Any]) -> str:
+    """The request as a curl command with the token in a variable; "" if the log keeps no address of it."""
+    if not exchange.get("url"):
+        return ""
+    parts = [
+        f"curl -X {exchange['method']} {shlex.quote(str(exchange['url']))}",
+        '-H "Authorization: Bearer $SCIM_TOKEN"',
+    ]
+    if exchange.get("requestBody"):
+        parts += ["-H 'Content-Type: application/scim+json'", f"--data {shlex.quote(str(exchange['requestBody']))}"]
+    return " \\\n  ".join(parts)

@@ -1,0 +1,104 @@
+"""Provisioning logs: the list, its filters and downloads, and one change."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import orjson
+
+from lockstep.actions import applications
+from lockstep.actions.permissions import Role
+from lockstep.engine.records import Change
+from lockstep.postgres.pool import transaction
+from lockstep.storage import provisioning_log
+from lockstep.storage.log_record import LoggedContent, LoggedError, LoggedExchange, LogRecord
+from tests.support.admin_centre import Browser, Centre
+
+
+def record(who: str, status: str = "success", code: str = "", action: str = "create") -> LogRecord:
+    error = LoggedError(code, f"{who} was refused", "Correct the address") if code else None
+    content = LoggedContent("https://app.test/scim/Users", '{"userName": "it\'s"}', '{"status": "409"}')
+    return LogRecord(
+        str(uuid4()),
+        str(uuid4()),
+        None,
+        action,
+        status,
+        "User",
+        None,
+        who,
+        f"{who} was refused" if code else "",
+        "system",
+        changes=(Change("title", None, "=1+1"),),
+        error=error,
+        exchanges=(LoggedExchange("POST", 409, 0.25, "req-7", content if code else None),),
+    )
+
+
+async def write(centre: Centre, admin: Browser, *records: LogRecord) -> None:
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+    (app,) = await applications.list_applications(centre.hub.context)
+    async with transaction(centre.hub.pool) as connection:
+        await provisioning_log.append(connection, app.job, app.id, records)
+
+
+async def test_the_log_shows_what_passes_the_filter_of_its_address(centre: Centre, admin: Browser) -> None:
+    empty = await admin.get("/logs/provisioning")
+    await write(centre, admin, record("anna"), record("<script>kim", "failure", "uniqueness"))
+
+    page = await admin.get("/logs/provisioning")
+    failed = await admin.get("/logs/provisioning?app=documo&status=failure&code=uniqueness&text=REFUSED&range=1h")
+    none = await admin.get("/logs/provisioning?person=nobody&after=x")
+
+    assert "Nothing has been logged yet" in empty.text
+    assert "Date Identity Action Source system Target system Status" in page.text
+    assert "anna" in page.text and "<script>kim" in page.text and "<script>kim" not in page.html
+    assert "<script>kim" in failed.text and "anna" not in failed.text
+    assert "No log entry passes this filter" in none.text
+
+
+async def test_pages_of_the_log_neither_repeat_nor_skip_a_record(centre: Centre, admin: Browser) -> None:
+    await write(centre, admin, *(record(f"person-{number:03}") for number in range(70)))
+
+    first = await admin.get("/logs/provisioning")
+    older = next(href for href in first.links if "after=" in href)
+    second = await admin.get(older)
+
+    seen = [f"person-{number:03}" in first.text for number in range(70)]
+    rest = [f"person-{number:03}" in second.text for number in range(70)]
+    assert sum(seen) == 50 and sum(rest) == 20 and all(a != b for a, b in zip(seen, rest, strict=True))
+
+
+async def test_a_change_shows_its_exchange_with_the_token_in_a_variable(centre: Centre, admin: Browser) -> None:
+    failure = record("kim", "failure", "uniqueness")
+    await write(centre, admin, failure)
+    here = f"/logs/provisioning/{failure.change_id}"
+
+    help_ = await admin.get(here + "?tab=Troubleshooting+%26+Recommendations")
+    exchange = await admin.get(here + "?tab=HTTP+exchange")
+
+    assert "What to do: Correct the address" in help_.text
+    assert "409, 250 ms" in exchange.text and "req-7" in exchange.text
+    assert "Authorization: Bearer $SCIM_TOKEN" in exchange.text and "'\"'\"'" in exchange.text
+    assert (await admin.get("/logs/provisioning/unknown")).status == 404
+
+
+async def test_downloads_have_exactly_the_filtered_records(centre: Centre, admin: Browser) -> None:
+    await write(centre, admin, record("anna"), record("kim", "failure", "uniqueness"))
+
+    as_json = await admin.get("/logs/provisioning/download/ProvisioningLogs.json?status=failure")
+    as_csv = await admin.get("/logs/provisioning/download/ProvisioningLogs.csv?status=failure")
+    changed = await admin.get("/logs/provisioning/download/ProvisioningLogs_ModifiedProperties.csv")
+    nothing = await admin.get("/logs/provisioning/download/ProvisioningLogs.json?text=nobody")
+
+    assert [one["sourceIdentity"]["displayName"] for one in orjson.loads(as_json.html)] == ["kim"]
+    assert "kim" in as_csv.html and "anna" not in as_csv.html and "attachment" in as_csv.headers["Content-Disposition"]
+    assert ",title,,'=1+1" in changed.html
+    assert orjson.loads(nothing.html) == []
+
+
+async def test_an_auditor_reads_the_log(centre: Centre, admin: Browser) -> None:
+    await write(centre, admin, record("anna"))
+    auditor = await centre.signed_in(Role.AUDITOR)
+
+    assert "anna" in (await auditor.get("/logs/provisioning")).text
