@@ -1,0 +1,175 @@
+"""People: the list, one person in every application, and why somebody is or is not in an application."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+
+from lockstep.actions import applications, explaining, people
+from lockstep.actions.consequence_words import consequence_lines
+from lockstep.actions.consequences import foresee
+from lockstep.actions.context import Context
+from lockstep.actions.people import PersonFilter, PersonRow, PersonView
+from lockstep.errors import Kind, LockstepError
+from lockstep.web.page import Answer, Chip, CopyAs, Crumb, Pages, Redirect, View, address
+
+pages = Pages()
+HERE = "/users"
+PAGE = 50
+FILTERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "": ("All", {}),
+    "enabled": ("Enabled", {"is_enabled": True}),
+    "disabled": ("Disabled", {"is_enabled": False}),
+    "deleted": ("Deleted", {"is_deleted": True}),
+}
+
+
+async def _disable(context: Context, person: PersonRow) -> object:
+    return await people.set_enabled(context, [person.id], is_enabled=False)
+
+
+async def _enable(context: Context, person: PersonRow) -> object:
+    return await people.set_enabled(context, [person.id], is_enabled=True)
+
+
+async def _delete(context: Context, person: PersonRow) -> object:
+    return await people.delete(context, [person.id])
+
+
+async def _restore(context: Context, person: PersonRow) -> object:
+    return await people.restore(context, [person.id])
+
+
+# Each change of a person: its word, and what is said afterwards.
+_CHANGES: Mapping[str, tuple[str, str, Callable[[Context, PersonRow], Awaitable[object]]]] = {
+    "disable": ("Disable", "is disabled", _disable),
+    "enable": ("Enable", "is enabled", _enable),
+    "delete": ("Delete", "was deleted and can be restored for 30 days", _delete),
+    "restore": ("Restore", "was restored", _restore),
+}
+
+
+@pages.get(HERE)
+async def list_people(context: Context, request: Request) -> View:
+    query = request.query_params
+    show, search, after = query.get("show", ""), query.get("search", "").strip(), query.get("after", "")
+    show = show if show in FILTERS else ""
+    wanted = PersonFilter(search=search, limit=PAGE + 1, after=after, **FILTERS[show][1])
+    rows = await people.list_people(context, wanted)
+    counts = {
+        key: await people.count_people(context, PersonFilter(search=search, **chosen))
+        for key, (_, chosen) in FILTERS.items()
+    }
+    last = rows[PAGE - 1].user_principal_name if len(rows) > PAGE else ""
+    model = {
+        "rows": rows[:PAGE],
+        "chips": [
+            Chip(label, address(HERE, show=key, search=search), key == show, counts[key])
+            for key, (label, _) in FILTERS.items()
+        ],
+        "search": search,
+        "show": show,
+        "total": counts[show],
+        "next": address(HERE, show=show, search=search, after=last) if last else None,
+        "first": address(HERE, show=show, search=search) if after else None,
+        "here": HERE,
+    }
+    return View(
+        "people/list.html",
+        "People",
+        model,
+        section="People",
+        copy_as=CopyAs(command="lockstep people list", api="/api/v1/people"),
+        live="change",
+    )
+
+
+@pages.get(f"{HERE}/{{person}}")
+async def show_person(context: Context, request: Request) -> View:
+    return await _page(context, await _found(context, request))
+
+
+@pages.get(f"{HERE}/{{person}}/explain")
+async def explain(context: Context, request: Request) -> View:
+    """Every gate of one application, or of all."""
+    view = await _found(context, request)
+    wanted = request.query_params.get("app", "")
+    apps = await applications.list_applications(context)
+    chosen = [one for one in apps if not wanted or one.name == wanted]
+    if wanted and not chosen:
+        await applications.show_application(context, wanted)  # raises what says so
+    found = [(app, await explaining.explain_person(context, view.person.id, app.name)) for app in chosen]
+    model = {"person": view.person, "found": found, "apps": apps, "wanted": wanted, "here": f"{HERE}/{view.person.id}"}
+    name = view.person.display
+    return View(
+        "people/explain.html",
+        f"Why is {name} in or out?",
+        model,
+        section="People",
+        parents=[Crumb("People", HERE), Crumb(name, f"{HERE}/{view.person.id}")],
+        copy_as=CopyAs(command=f"lockstep explain {view.person.user_principal_name} --app {wanted or 'APP'}"),
+    )
+
+
+@pages.post(f"{HERE}/{{person}}/{{change}}")
+async def change_person(context: Context, request: Request) -> Answer:
+    """The first click shows what happens to accounts, the second does it."""
+    found = _CHANGES.get(request.path_params["change"])
+    if found is None:
+        raise LockstepError(Kind.NOT_FOUND, "There is no page at this address")
+    word, done, change = found
+    view = await _found(context, request)
+    person, form = view.person, await request.form()
+
+    async def work(inner: Context) -> object:
+        return await change(inner, person)
+
+    if form.get("step") != "confirm":
+        lines = consequence_lines(await foresee(context, work))
+        return await _page(context, view, asked=(word, request.url.path, lines))
+    await work(context)
+    return Redirect(f"{HERE}/{person.id}", notice=f"{person.display} {done}")
+
+
+async def _found(context: Context, request: Request) -> PersonView:
+    """The person in the address, also from the recycle bin."""
+    name = request.path_params["person"]
+    try:
+        return await people.show_person(context, name)
+    except LockstepError as missing:
+        if missing.kind is not Kind.NOT_FOUND:
+            raise
+        try:
+            return await people.show_person(context, name, is_deleted=True)
+        except LockstepError:
+            raise missing from None
+
+
+async def _page(context: Context, view: PersonView, *, asked: tuple[str, str, Sequence[str]] | None = None) -> View:
+    person = view.person
+    here = f"{HERE}/{person.id}"
+    known = {one.name: one for one in people.known_attributes()}
+    shown = [(name, person.attributes[name]) for name in known if person.attributes.get(name) not in (None, "", [])]
+    names = {one.name: one.display_name for one in await applications.list_applications(context)}
+    is_deleted = person.deleted_at is not None
+    words = ["restore"] if is_deleted else ["disable" if person.account_enabled else "enable", "delete"]
+    model = {
+        "found": view,
+        "person": person,
+        "attributes": shown,
+        "app_names": names,
+        "changes": [(_CHANGES[word][0], f"{here}/{word}") for word in words],
+        "asked": asked,
+        "here": here,
+    }
+    return View(
+        "people/person.html",
+        person.display,
+        model,
+        section="People",
+        parents=[Crumb("People", HERE)],
+        copy_as=CopyAs(command=f"lockstep people show {person.user_principal_name}", api=f"/api/v1/people/{person.id}"),
+        live="change progress",
+    )
