@@ -124,6 +124,32 @@ async def test_list_that_cannot_be_proved_whole_is_given_up_and_everybody_is_ask
     assert reason.startswith("The list of people cannot be used, so each object is read individually: Model ")
 
 
+async def test_list_that_could_not_be_used_is_tried_once_in_the_next_full_cycle(
+    world: World, application: ScriptedScim
+) -> None:
+    application.answers["listing"] = HTML
+    world.services.times = replace(FAST, first_pause=timedelta(milliseconds=10))
+    await world.add_people(range(2))
+    await world.sync()
+    tries = application.asked["listing"]
+
+    application.asked.clear()
+    again = await world.sync()
+
+    assert (tries, application.asked["listing"]) == (3, 1)
+    assert again.error is not None
+
+    application.answers.pop("listing")
+    application.asked.clear()
+    assert (await world.sync()).error is None
+    assert application.asked["listing"] == 1
+
+    application.answers["listing"] = HTML
+    application.asked.clear()
+    await world.sync()
+    assert application.asked["listing"] == 3, "it was usable in between"
+
+
 async def test_retry_after_is_kept_by_those_who_know_nothing_of_it(world: World, application: ScriptedScim) -> None:
     application.answers["probe"] = saying(429, **{"Retry-After": "3600"})
     await world.add_people([1])

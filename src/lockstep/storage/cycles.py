@@ -193,7 +193,7 @@ async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
     )
     await notify(connection, Topic.CYCLE, job=closed[1])
     await connection.execute("delete from target_index where job = %s", (closed[1],))
-    await connection.execute("delete from target_index_state where job = %s", (closed[1],))
+    await connection.execute("delete from target_index_state where job = %s and not is_unusable", (closed[1],))
     return await read_cycle(connection, cycle)
 
 

@@ -41,18 +41,28 @@ async def add_page(connection: Connection, job: str, kind: str, rows: Sequence[d
 async def finish(connection: Connection, job: str, kind: str) -> None:
     """Record that the listing was proved complete."""
     await connection.execute(
-        "update target_index_state set complete = true, read_at = now() where job = %s and kind = %s", (job, kind)
+        "update target_index_state set complete = true, is_unusable = false, read_at = now() where job = %s and kind = %s",
+        (job, kind),
     )
     await connection.execute("analyze target_index")
 
 
-async def give_up(connection: Connection, job: str, kind: str, *, cycle: int) -> None:
-    """Give up the index for *cycle*: it is neither read again nor trusted."""
+async def give_up(connection: Connection, job: str, kind: str, *, cycle: int, is_unusable: bool) -> None:
+    """Give up the index for *cycle*: it is neither read again nor trusted. *is_unusable*: the application did not list its accounts."""
     await connection.execute(
-        """insert into target_index_state (job, kind, cycle, given_up) values (%s, %s, %s, true)
-        on conflict (job, kind) do update set complete = false, given_up = true, cycle = excluded.cycle""",
-        (job, kind, cycle),
+        """insert into target_index_state (job, kind, cycle, given_up, is_unusable) values (%s, %s, %s, true, %s)
+        on conflict (job, kind) do update set complete = false, given_up = true, cycle = excluded.cycle,
+            is_unusable = excluded.is_unusable""",
+        (job, kind, cycle, is_unusable),
     )
+
+
+async def was_unusable(connection: Connection, job: str, kind: str) -> bool:
+    """Whether the last listing that ended was given up because the application did not list its accounts."""
+    cursor = await connection.execute(
+        "select true from target_index_state where job = %s and kind = %s and is_unusable", (job, kind)
+    )
+    return await cursor.fetchone() is not None
 
 
 async def is_read(connection: Connection, job: str, kind: str, *, cycle: int) -> bool:

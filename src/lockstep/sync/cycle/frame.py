@@ -119,8 +119,9 @@ async def _read_list(services: Services, job: Job, mapping: ObjectMapping, targe
         return True
     async with services.pool.connection() as connection:
         streak = (await target_state.read_state(connection, job.id)).streak(Asked.LISTING)
+        was_unusable = await target_index.was_unusable(connection, job.id, mapping.source.value)
     log.warning("list_not_read", job=job.id, kind=mapping.source.value, tries=streak.breaks + 1, detail=answer.detail)
-    most = MOST_PAUSES if answer.verdict in MAY_PASS else MOST_LISTING_TRIES
+    most = MOST_PAUSES if answer.verdict in MAY_PASS else 1 if was_unusable else MOST_LISTING_TRIES
     # Refused at once: it does not list its accounts.
     if answer.verdict is not Verdict.REFUSED and streak.breaks + 1 < most:
         await application_health.notice(services, job, answer, Asked.LISTING)
@@ -128,7 +129,7 @@ async def _read_list(services: Services, job: Job, mapping: ObjectMapping, targe
     async with transaction(services.pool) as connection:
         await application_health.log_listing_given_up(connection, job, mapping.source, answer)
         await cycles.note_trouble(connection, cycle, application_health.error_row(answer))
-        await target_index.give_up(connection, job.id, mapping.source.value, cycle=cycle)
+        await target_index.give_up(connection, job.id, mapping.source.value, cycle=cycle, is_unusable=True)
         await target_state.note_answered(connection, job.id, Asked.LISTING)
     return True
 

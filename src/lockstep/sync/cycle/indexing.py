@@ -2,7 +2,7 @@
 
 The index counts only if it is proved complete: the last page was seen, and as many accounts came as were announced. Otherwise the
 application is searched for each object; a half-read list must never look like "there is no such account". A list that cannot be read after
-a few tries is given up, so that nothing waits for it forever.
+a few tries is given up, so that nothing waits for it forever; the next full cycle tries it once.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ async def read_index(services: Services, job: Job, mapping: ObjectMapping, reade
         announced, was_last = page.total, page.is_last
         if pages == 1 and _costs_more(page, asked_for):
             async with pool.connection() as connection:
-                await target_index.give_up(connection, job.id, kind.value, cycle=cycle)
+                await target_index.give_up(connection, job.id, kind.value, cycle=cycle, is_unusable=False)
             return pages
         async with transaction(pool) as connection:
             await target_index.add_page(connection, job.id, kind.value, _rows(page, mapping))

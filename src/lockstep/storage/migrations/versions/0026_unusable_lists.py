@@ -1,0 +1,10 @@
+"""Lists of accounts that could not be used before."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0026"
+down_revision = "0025"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
