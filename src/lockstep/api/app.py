@@ -46,6 +46,7 @@ def api_app(contexts: Contexts, *, hub: LiveHub | None = None) -> FastAPI:
         servers=[{"url": ROOT}],
         separate_input_output_schemas=False,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.desk = Desk(contexts)
     app.state.hub = LiveHub() if hub is None else hub  # an empty hub is false

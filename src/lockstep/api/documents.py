@@ -32,9 +32,6 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def describe(app: FastAPI) -> None:
     """Make `app.openapi` give the whole description: how to authenticate, conditions, and the media type of problems."""
-    for route in app.routes:
-        if hasattr(route, "operation_id") and hasattr(route, "name"):
-            route.operation_id = route.name
     made: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:

@@ -122,7 +122,7 @@ async def list_people(context: Asked, query: Asking) -> Page[PersonJson]:
 
 
 @router.get("/people/attributes")
-async def list_attributes(context: Asked, query: Asking, groups: bool = False) -> Page[AttributeJson]:
+async def list_directory_attributes(context: Asked, query: Asking, groups: bool = False) -> Page[AttributeJson]:
     """The attributes of people or groups, with the names that mappings, filters and files use."""
     return page_of_rows(query, [attribute_json(one) for one in people.known_attributes(of_groups=groups)], key="name")
 
