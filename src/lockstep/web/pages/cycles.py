@@ -39,7 +39,7 @@ async def list_cycles(context: Context, request: Request) -> View:
         tab="Provisioning",
         subtab="Cycles",
         lead="Each cycle evaluates what is due and counts what was done. Changes are sent at once in any case.",
-        copy_as=CopyAs(command=f"lockstep cycles {place.name}", api=f"/api/v1/apps/{place.name}/cycles"),
+        copy_as=CopyAs(command=f"lockstep cycles {place.name}", api=f"/api/v1/applications/{place.name}/cycles"),
         live="cycle progress",
     )
 
@@ -61,6 +61,8 @@ async def show_cycle(context: Context, request: Request) -> View:
         tab="Provisioning",
         subtab="Cycles",
         parents=[Crumb("Cycles", f"{place.href}/provisioning/cycles")],
-        copy_as=CopyAs(command=f"lockstep cycles {place.name}", api=f"/api/v1/apps/{place.name}/cycles/{number}"),
+        copy_as=CopyAs(
+            command=f"lockstep cycles {place.name}", api=f"/api/v1/applications/{place.name}/cycles/{number}"
+        ),
         live="cycle progress",
     )

@@ -128,7 +128,7 @@ async def _page(context: Context, request: Request, *, refused: LockstepError | 
         tab="Provisioning",
         subtab="Held changes",
         lead="Changes that would take many accounts away, grant privileges, rename or empty values. Nothing of them was sent.",
-        copy_as=CopyAs(command=f"lockstep deletes list {place.name}", api=f"/api/v1/apps/{place.name}/held"),
+        copy_as=CopyAs(command=f"lockstep deletes list {place.name}", api=f"/api/v1/applications/{place.name}/held"),
         live="status progress",
         status=400 if refused else 200,
     )

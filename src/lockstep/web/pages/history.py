@@ -43,7 +43,7 @@ async def show(context: Context, request: Request) -> View:
         subtab="History",
         lead="Every save is a version. The newest is in force.",
         copy_as=CopyAs(
-            command=f"lockstep config history {place.name}", api=f"/api/v1/apps/{place.name}/configuration/versions"
+            command=f"lockstep config history {place.name}", api=f"/api/v1/applications/{place.name}/versions"
         ),
         live="change",
     )

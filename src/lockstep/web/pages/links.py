@@ -67,7 +67,9 @@ async def show_orphans(context: Context, request: Request) -> View:
         app=place,
         tab="Provisioning",
         subtab="Links",
-        copy_as=CopyAs(command=f"lockstep links {place.name} --orphans", api=f"/api/v1/apps/{place.name}/orphans"),
+        copy_as=CopyAs(
+            command=f"lockstep links {place.name} --orphans", api=f"/api/v1/applications/{place.name}/orphans"
+        ),
     )
 
 
@@ -148,7 +150,7 @@ async def _page(
         tab="Provisioning",
         subtab="Links",
         lead="Which account belongs to whom. A link is made when somebody is matched or created.",
-        copy_as=CopyAs(command=f"lockstep links {place.name}", api=f"/api/v1/apps/{place.name}/links"),
+        copy_as=CopyAs(command=f"lockstep links {place.name}", api=f"/api/v1/applications/{place.name}/links"),
         live="progress change",
         status=400 if refused else 200,
     )

@@ -191,7 +191,7 @@ async def _overview(context: Context, name: str, *, refused: LockstepError | Non
         app=place,
         tab=TAB,
         subtab="Overview",
-        copy_as=CopyAs(command=f"lockstep status {name}", api=f"/api/v1/apps/{name}/status"),
+        copy_as=CopyAs(command=f"lockstep status {name}", api=f"/api/v1/applications/{name}/status"),
         live=LIVE,
         status=400 if refused else 200,
     )
@@ -219,7 +219,7 @@ async def _restart_form(
         tab=TAB,
         subtab="Overview",
         lead="Switches provisioning on and starts over. Choose what is cleared; links stay unless you say otherwise.",
-        copy_as=CopyAs(command=f"lockstep restart {name}", api=f"/api/v1/apps/{name}/restart"),
+        copy_as=CopyAs(command=f"lockstep restart {name}"),
         status=400 if refused else 200,
     )
 

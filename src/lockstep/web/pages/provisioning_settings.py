@@ -264,6 +264,6 @@ def _page(
         app=place,
         tab=TAB,
         subtab="Settings",
-        copy_as=CopyAs(command=f"lockstep settings {place.name}", api=f"/api/v1/apps/{place.name}/settings"),
+        copy_as=CopyAs(command=f"lockstep settings {place.name}", api=f"/api/v1/applications/{place.name}/settings"),
         status=400 if refused else status,
     )

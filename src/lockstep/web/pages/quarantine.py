@@ -42,7 +42,7 @@ async def show(context: Context, request: Request) -> View:
         app=place,
         tab="Provisioning",
         subtab="Quarantine",
-        copy_as=CopyAs(command=f"lockstep quarantine show {name}", api=f"/api/v1/apps/{name}/status"),
+        copy_as=CopyAs(command=f"lockstep quarantine show {name}", api=f"/api/v1/applications/{name}/status"),
         live="status cycle",
     )
 
