@@ -212,3 +212,12 @@ async def test_a_tenant_url_without_its_path_is_mended_with_one_click(visitor: V
     await expect(page.get_by_label("Tenant URL")).to_have_value("https://api.documo.com/scim/v2")
     await expect(page.get_by_text("Looks right")).to_be_visible()
     await page.get_by_role("button", name="Discard").click()
+
+
+async def test_the_settings_are_saved_without_script(chrome: Browser, ready: Ready) -> None:
+    async with visiting(chrome, ready.origin, has_script=False) as visitor:
+        page, hands = visitor.page, Hands(visitor.page, has_mouse=True)
+        await follow(page, ready, hands, has_script=False)
+        await page.get_by_role("button", name="Save", exact=True).click()
+
+        await expect(page.get_by_text("Provisioning is on").first).to_be_visible()
