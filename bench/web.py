@@ -238,7 +238,7 @@ async def addresses(house: House) -> dict[str, str]:
     assert found is not None
     person, group, seq, cycle, change, record = found
     values = {
-        "app": "app-1", "template": "documo", "object": "User", "email": ADMIN, "person": person, "group": group, "source": "hr",
+        "app": "app-1", "template": "documo", "object": "user", "email": ADMIN, "person": person, "group": group, "source": "hr",
         "name": "hr", "seq": seq, "number": cycle, "cycle": cycle, "change": change, "change_id": change, "record": record,
         "id": record,
     }  # fmt: skip

@@ -2,8 +2,8 @@
 
 from lockstep.postgres.revisions import run_sql_beside
 
-revision = "0025"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 
 
 def upgrade() -> None:
