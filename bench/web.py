@@ -378,7 +378,7 @@ async def first_paint(served: Served, secret: str) -> dict[str, Any] | None:
 def markdown(pages: Sequence[Mapping[str, Any]]) -> str:
     head = "| page | size | median | 95 % within | baseline | ratio | statements | CPU |\n|---|---|---|---|---|---|---|---|\n"
     return head + "".join(
-        f"| `{one['page']}` | {one['bytes'] / 1000:.0f} kB | {one['p50_ms']} ms | {one['p95_ms']} ms | {one['baseline_p50_ms']} ms "
+        f"| `GET {one['page']}` | {one['bytes'] / 1000:.0f} kB | {one['p50_ms']} ms | {one['p95_ms']} ms | {one['baseline_p50_ms']} ms "
         f"| {one['ratio']} | {one['statements']:.0f} | {one['cpu_ms']} ms |\n"
         for one in pages
         if one["status"] == 200
