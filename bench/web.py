@@ -230,7 +230,9 @@ async def addresses(house: House) -> dict[str, str]:
         found = await (
             await connection.execute(
                 """select (select id::text from person limit 1), (select id::text from grp limit 1),
-                    max(seq)::text, (select max(id)::text from cycle where cycle.job = max(provisioning_log.job)), (array_agg(change_id::text order by seq desc))[1],
+                    max(seq)::text,
+                    (select max(id)::text from cycle where cycle.job = max(provisioning_log.job)),
+                    (array_agg(change_id::text order by seq desc))[1],
                     (array_agg(id::text order by seq desc))[1] from provisioning_log where app = (
                     select id from application where name = 'app-1')"""
             )
