@@ -15,12 +15,11 @@ from lockstep.actions import logs
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogFilter
 from lockstep.errors import not_found
-from lockstep.web.log_form import LogQuery
+from lockstep.web.log_form import LogQuery, spreadsheet_text
 from lockstep.web.page import Answer, Pages
 
 pages = Pages()
 Record = Mapping[str, Any]
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @pages.get("/logs/provisioning/download/{file}")
@@ -57,14 +56,8 @@ async def _csv(
 
 def _rows(rows: Iterable[list[Any]]) -> bytes:
     file = io.StringIO()
-    csv.writer(file).writerows([_cell(value) for value in row] for row in rows)
+    csv.writer(file).writerows([spreadsheet_text(value) for value in row] for row in rows)
     return file.getvalue().encode()
-
-
-def _cell(value: Any) -> str:
-    """Text that a spreadsheet does not take for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _change_line(record: Record) -> list[list[Any]]:

@@ -73,7 +73,7 @@ async def list_log(context: Context, request: Request) -> View:
         model,
         section="Logs",
         copy_as=CopyAs(command=query.as_command(), api="/api/v1/logs"),
-        live="cycle change" if after is None else "",
+        live="progress cycle" if after is None else "",
     )
 
 

@@ -1,0 +1,114 @@
+"""Audit logs: who changed what, with the values before and after, verification of the chain, and downloads."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lockstep.actions import audit
+from lockstep.actions.audit import AuditFilter
+from lockstep.actions.context import Context
+from lockstep.actions.rows.records import audit_json
+from lockstep.errors import not_found
+from lockstep.web.log_form import RANGES, number_in, spreadsheet_text
+from lockstep.web.page import Answer, CopyAs, Crumb, Pages, View, address
+
+pages = Pages()
+HERE = "/logs/audit"
+SIZE = 50
+_NAMES = ("actor", "activity", "object", "range")
+
+
+@pages.get(HERE)
+async def list_entries(context: Context, request: Request) -> View:
+    given = _given(request.query_params)
+    after = number_in(request.query_params, "after")
+    entries = await audit.list_entries(context, _filter(context, given, after), limit=SIZE + 1)
+    is_checked = request.query_params.get("verify") == "1"
+    model = {
+        "entries": entries[:SIZE],
+        "given": given,
+        "is_filtered": any(given.values()),
+        "ranges": [(key, label) for key, (label, _) in RANGES.items()],
+        "next": address(HERE, **given, after=str(entries[SIZE - 1].seq)) if len(entries) > SIZE else None,
+        "first": address(HERE, **given) if after else None,
+        "downloads": [
+            (label, address(f"{HERE}/download/{name}", **given))
+            for name, label in (("AuditLogs.csv", "Audit logs (CSV)"), ("AuditLogs.json", "Audit logs (JSON)"))
+        ],
+        "verify_href": address(HERE, **given, verify="1"),
+        "is_checked": is_checked,
+        "broken": await audit.verify(context) if is_checked else None,
+    }
+    return View(
+        "logs/audit.html",
+        "Audit logs",
+        model,
+        section="Logs",
+        copy_as=CopyAs(command="lockstep audit", api="/api/v1/audit"),
+    )
+
+
+@pages.get(HERE + "/{number}")
+async def show_entry(context: Context, request: Request) -> View:
+    number = number_in(request.path_params, "number")
+    if number is None:
+        raise not_found("The audit log has no such entry", next_step="Choose one in Audit logs")
+    entry = audit_json(await audit.show_entry(context, number))
+    before, after = entry["before"], entry["after"]
+    old, new = (one if isinstance(one, Mapping) else {} for one in (before, after))
+    fields = [(name, _text(old.get(name)), _text(new.get(name))) for name in dict.fromkeys([*old, *new])]
+    return View(
+        "logs/audit_entry.html",
+        f"{entry['activity']} {entry['object']}",
+        {"entry": entry, "fields": fields},
+        section="Logs",
+        subtab="Audit logs",
+        parents=[Crumb("Audit logs", HERE)],
+    )
+
+
+@pages.get(HERE + "/download/{file}")
+async def download(context: Context, request: Request) -> Answer:
+    name = request.path_params["file"]
+    if name not in ("AuditLogs.csv", "AuditLogs.json"):
+        raise not_found(f"There is no download {name}", next_step="Choose one in Audit logs")
+    wanted = _filter(context, _given(request.query_params))
+    rows = [audit_json(entry) for entry in await audit.list_entries(context, wanted)]
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    if name.endswith(".json"):
+        return Response(orjson.dumps(rows), media_type="application/json", headers=headers)
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["number", "at", "actor", "activity", "object", "before", "after", "hash"])
+    for row in rows:
+        values = [row["number"], row["at"], row["actor"], row["activity"], row["object"]]
+        writer.writerow(map(spreadsheet_text, [*values, _text(row["before"]), _text(row["after"]), row["hash"]]))
+    return Response(file.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _given(query: Mapping[str, str]) -> dict[str, str]:
+    given = {name: query.get(name, "").replace("\0", "").strip() for name in _NAMES}
+    return given | {"range": given["range"] if given["range"] in RANGES else ""}
+
+
+def _filter(context: Context, given: Mapping[str, str], below: int | None = None) -> AuditFilter:
+    length = RANGES[given["range"]][1]
+    return AuditFilter(
+        actor=given["actor"] or None,
+        activity=given["activity"] or None,
+        object=given["object"] or None,
+        after=context.now() - length if length else None,
+        below_seq=below,
+    )
+
+
+def _text(value: object) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return orjson.dumps(value).decode()

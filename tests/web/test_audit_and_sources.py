@@ -1,0 +1,73 @@
+"""Audit logs, and sources with what they hold back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+
+from lockstep.actions import sources
+from lockstep.actions.permissions import Role
+from tests.support.admin_centre import Browser, Centre
+from tests.support.hub import person, write_csv
+
+
+async def test_the_audit_log_is_filtered_verified_and_downloaded(centre: Centre, admin: Browser) -> None:
+    await admin.post("/apps/new/documo", {"displayName": "<script>Documo"})
+
+    page = await admin.get("/logs/audit?verify=1")
+    entry = await admin.get(
+        next(href for href in page.links if href.startswith("/logs/audit/") and href[12:].isdigit())
+    )
+    none = await admin.get("/logs/audit?actor=nobody")
+    as_json = await admin.get("/logs/audit/download/AuditLogs.json?activity=application")
+    as_csv = await admin.get("/logs/audit/download/AuditLogs.csv")
+
+    assert "The chain is complete" in page.text and "documo" in page.text
+    assert "Before and after" in entry.text and "<script>Documo" not in entry.html
+    assert "No audit entry passes this filter" in none.text
+    assert all("application" in one["activity"].lower() for one in orjson.loads(as_json.html))
+    assert as_csv.html.startswith("number,at,actor")
+
+
+async def test_only_those_who_may_read_the_audit_log_see_it(centre: Centre) -> None:
+    assert (await (await centre.signed_in(Role.AUDITOR)).get("/logs/audit")).status == 200
+    assert (await (await centre.signed_in(Role.HELP_DESK)).get("/logs/audit")).status == 403
+
+
+async def shrink(centre: Centre, folder: Path) -> int:
+    names = [f"person{number}" for number in range(60)]
+    for kept in (names, names[:5]):
+        file = write_csv(folder / "people.csv", [person(name) for name in kept])
+        await sources.import_file(centre.hub.context, "staff", {"files": [{"path": str(file)}]}, is_kept=True)
+    return len(names) - 5
+
+
+async def test_a_source_that_shrank_names_its_leavers_and_loses_them_only_after_the_number_is_typed(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
+    number = await shrink(centre, tmp_path)
+
+    listed, page = await admin.get("/sources"), await admin.get("/sources/staff")
+    refused = await admin.post("/sources/staff/decide", {"decision": "confirm", "confirmation": "5"})
+    still = (await sources.show_source(centre.hub.context, "staff")).counts["people"]
+    done = await admin.post("/sources/staff/decide", {"decision": "confirm", "confirmation": str(number)})
+
+    assert "Waits for a decision" in listed.text
+    assert "person59" in page.text and f"Type {number} to confirm" in page.text
+    assert refused.status == 400 and still == number + 5 and done.status == 303
+    assert (await sources.show_source(centre.hub.context, "staff")).counts["people"] == 5
+
+
+async def test_an_auditor_sees_what_a_source_holds_and_may_not_decide(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
+    await shrink(centre, tmp_path)
+    auditor = await centre.signed_in(Role.AUDITOR)
+
+    page = await auditor.get("/sources/staff")
+    refused = await auditor.post("/sources/staff/decide", {"decision": "reject"})
+
+    assert "person59" in page.text and "to confirm" not in page.text
+    assert refused.status == 403
+    assert (await sources.show_source(centre.hub.context, "staff")).holds
