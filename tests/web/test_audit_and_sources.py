@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import orjson
@@ -51,7 +52,13 @@ async def test_a_source_that_shrank_names_its_leavers_and_loses_them_only_after_
     listed, page = await admin.get("/sources"), await admin.get("/sources/staff")
     refused = await admin.post("/sources/staff/decide", {"decision": "confirm", "confirmation": "5"})
     still = (await sources.show_source(centre.hub.context, "staff")).counts["people"]
-    done = await admin.post("/sources/staff/decide", {"decision": "confirm", "confirmation": str(number)})
+    unseen = await admin.post(
+        "/sources/staff/decide", {"decision": "confirm", "confirmation": str(number), "shown": "1"}
+    )
+    shown = re.search(r'name="shown" value="([^"]+)"', unseen.html)
+    assert shown is not None and "has changed since it was shown" in unseen.text
+    form = {"decision": "confirm", "confirmation": str(number), "shown": shown[1]}
+    done = await admin.post("/sources/staff/decide", form)
 
     assert "Waits for a decision" in listed.text
     assert "person59" in page.text and f"Type {number} to confirm" in page.text

@@ -11,7 +11,7 @@ from lockstep.actions.lookup import find_source
 from lockstep.actions.permissions import Permission
 from lockstep.directory.groups import remove_members
 from lockstep.directory.intake import delete_objects
-from lockstep.errors import not_found
+from lockstep.errors import conflict, not_found
 from lockstep.storage import person_keys, source_holds
 from lockstep.storage.groups import Edge
 from lockstep.storage.source_holds import RENAMING as RENAMING
@@ -42,9 +42,17 @@ async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> di
 
 
 @needs(Permission.SOURCES_DECIDE)
-async def confirm_hold(context: Context, name: str) -> SourceDecision:
-    """Remove the objects that the source no longer contains, and set the new key of renamed people, who keep their accounts."""
+async def confirm_hold(context: Context, name: str, *, shown: str = "") -> SourceDecision:
+    """Remove the objects that the source no longer contains, and set the new key of renamed people, who keep their accounts.
+
+    *shown*: the `mark_of` what was shown to the person who confirms. Raises LockstepError if something else waits by now.
+    """
     holds = await _holds(context, name)
+    if shown and mark_of(holds) != shown:
+        raise conflict(
+            f"What waits for a decision in {name} has changed since it was shown",
+            next_step="Look at it again, then decide",
+        )
     left = renamed = 0
     for hold in holds:
         if hold.kind == RENAMING:
@@ -67,6 +75,11 @@ async def reject_hold(context: Context, name: str) -> SourceDecision:
         kept=sum(hold.missing for hold in holds if hold.kind != RENAMING),
         told_apart=sum(hold.missing for hold in holds if hold.kind == RENAMING),
     )
+
+
+def mark_of(holds: Sequence[HoldRow]) -> str:
+    """A text that changes with what waits for a decision."""
+    return " ".join(sorted(f"{hold.id}/{hold.generation}/{hold.missing}" for hold in holds))
 
 
 async def _holds(context: Context, name: str) -> list[HoldRow]:

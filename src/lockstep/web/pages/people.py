@@ -46,7 +46,7 @@ async def _restore(context: Context, person: PersonRow) -> object:
 _CHANGES: Mapping[str, tuple[str, str, Callable[[Context, PersonRow], Awaitable[object]]]] = {
     "disable": ("Disable", "is disabled", _disable),
     "enable": ("Enable", "is enabled", _enable),
-    "delete": ("Delete", "was deleted and can be restored for 30 days", _delete),
+    "delete": ("Delete", "was deleted and can be restored until it is purged", _delete),
     "restore": ("Restore", "was restored", _restore),
 }
 

@@ -8,6 +8,7 @@ from lockstep.actions import source_decisions, sources
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.actions.sources import SourceView
+from lockstep.errors import Kind, LockstepError
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View
 from lockstep.web.status_look import Look
 
@@ -39,7 +40,12 @@ async def decide(context: Context, request: Request) -> Answer:
         number = sum(hold.missing for hold in view.holds)
         if str(form.get("confirmation", "")).replace(",", "").strip() != str(number):
             return await _source(context, name, wrong=f"Type {number} to confirm. Nothing was changed.")
-        done = await source_decisions.confirm_hold(context, name)
+        try:
+            done = await source_decisions.confirm_hold(context, name, shown=str(form.get("shown", "none")))
+        except LockstepError as refused:
+            if refused.kind is not Kind.CONFLICT:
+                raise
+            return await _source(context, name, wrong=f"{refused.detail}. Nothing was changed.")
         return Redirect(f"{HERE}/{name}", notice=f"{done.left:,} left, {done.renamed:,} have a new key")
     kept = await source_decisions.reject_hold(context, name)
     return Redirect(f"{HERE}/{name}", notice=f"{kept.kept + kept.told_apart:,} stay")
@@ -52,6 +58,7 @@ async def _source(context: Context, name: str, *, wrong: str = "") -> View:
         "look": _look(view),
         "held": await source_decisions.who_is_held(context, name, limit=MOST_NAMED) if view.holds else {},
         "number": sum(hold.missing for hold in view.holds),
+        "shown": source_decisions.mark_of(view.holds),
         "may_decide": context.actor.everywhere(Permission.SOURCES_DECIDE),
         "wrong": wrong,
         "most": MOST_NAMED,
