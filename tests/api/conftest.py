@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from lockstep.actions import access_tokens, applications, groups, sources
 from lockstep.actions.context import Actor, Context
@@ -20,6 +23,17 @@ from lockstep.serving.limits import ServingLimits
 from lockstep.serving.server import listen, serving_http
 from lockstep.targets.opener import ScimTargets
 from tests.support.hub import Hub, person, write_csv
+
+_of_this_test: dict[str, Callable[[Actor], Context]] = {}
+
+
+@cache
+def served() -> tuple[FastAPI, Starlette]:
+    """The API, whose routes are made once: that takes longer than any test. Each test gives it a database and a hub."""
+    routes = list(api_routes(lambda actor: _of_this_test["contexts"](actor)))
+    [mounted] = [route for route in routes if isinstance(route, Mount)]
+    return cast(FastAPI, mounted.app), Starlette(routes=routes)
+
 
 PEOPLE = ("anna", "bo", "kim.berg", "lee", "mia")
 
@@ -73,7 +87,8 @@ async def client(hub: Hub, tmp_path: Path) -> AsyncIterator[Client]:
         await live.connected.wait()
         listener = listen("127.0.0.1", 0, next_step="")
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        app = Starlette(routes=list(api_routes(contexts, hub=live)))
+        api, app = served()
+        _of_this_test["contexts"], api.state.hub = contexts, live
         async with (
             serving_http(app, listener, limits=ServingLimits()),
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as http,
