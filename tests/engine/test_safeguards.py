@@ -237,7 +237,7 @@ def test_an_upper_bound_counts_every_effect_that_a_guard_limits() -> None:
     bound = Tally.at_most(7, new=3)
 
     assert {code: bound.of(code) for code in GuardCode} == {
-        code: 0 if code is GuardCode.MATCH else 7 for code in GuardCode
+        code: 0 if code in (GuardCode.MATCH, GuardCode.FORMER_OWNER) else 7 for code in GuardCode
     }
     assert (bound.creates, bound.new_grants) == (3, 3)
 
@@ -248,6 +248,7 @@ EFFECTS: dict[GuardCode, Plan] = {
     GuardCode.EMPTIED: planned(Action.UPDATE, empties=True, changes=(Change("title", "x", None),)),
     GuardCode.RENAMES: planned(Action.UPDATE, renames=("userName",), changes=(Change("userName", "a", "b"),)),
     GuardCode.MATCH: planned(Action.LINK, claims_privileged=True, link_to=Account(ObjectKind.USER, "u1", {})),
+    GuardCode.FORMER_OWNER: planned(Action.LINK, claims_anothers=True, link_to=Account(ObjectKind.USER, "u1", {})),
 }
 
 

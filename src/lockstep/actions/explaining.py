@@ -19,7 +19,7 @@ from lockstep.engine.records import ObjectKind, Plan, SourceObject
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection
-from lockstep.storage import held_operations, unverified
+from lockstep.storage import held_operations, links, unverified
 from lockstep.storage.rejections import rejections_among
 from lockstep.sync.drain import on_demand
 from lockstep.sync.planning import planner
@@ -80,8 +80,16 @@ async def _circumstances(connection: Connection, job: Job, obj: SourceObject) ->
     if not ways and job.configuration.scope is Scope.ALL:
         assigned = "not assigned, but everyone is in scope"
     decision, decided = await _decision(connection, job, obj)
-    notes = [*_notes(job), *await _unverified(connection, job, obj)]
+    notes = [*_notes(job), *await _taken_over(connection, job, obj), *await _unverified(connection, job, obj)]
     return Circumstances(assigned, tuple(notes), decision, decided)
+
+
+async def _taken_over(connection: Connection, job: Job, obj: SourceObject) -> list[str]:
+    former = await links.former_owner(connection, job.id, obj.kind.value, obj.id)
+    if former is None:
+        return []
+    name, at = former
+    return [f'The account belonged to "{name}", who was deleted; it was taken over at {at:%Y-%m-%d %H:%M} UTC.']
 
 
 async def _unverified(connection: Connection, job: Job, obj: SourceObject) -> list[str]:

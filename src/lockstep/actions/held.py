@@ -24,6 +24,7 @@ _REASONS = {
     GuardCode.RENAMES.value: "renamed",
     GuardCode.EMPTIED.value: "emptied",
     GuardCode.MATCH.value: "match",
+    GuardCode.FORMER_OWNER.value: "rehired",
 }
 _LEFT = ("unassigned", "filtered", "disabled", "deleted", "purged", "lost", "unmapped")
 REASONS = (*_LEFT, MAPPING, *_REASONS.values())
@@ -93,6 +94,8 @@ def what_is_held(action: str, error: dict[str, Any]) -> str:
             return str(error.get("details", {}).get("what", action))
         case GuardCode.MATCH.value:
             return "be linked to an account with more privileges"
+        case GuardCode.FORMER_OWNER.value:
+            return "take over the account of somebody else who was deleted"
         case _:
             return "switch off" if action in ("update", "enable") else action
 
@@ -136,6 +139,8 @@ def _together(code: GuardCode, alike: Sequence[HeldWrite]) -> str:
         return "be disabled or deleted"
     if code is GuardCode.MATCH:
         return "be linked to people with fewer privileges"
+    if code is GuardCode.FORMER_OWNER:
+        return "be taken over from deleted people who were somebody else"
     words = {one.what for one in alike}
     if len(words) == 1:
         return next(iter(words))

@@ -244,6 +244,7 @@ class GuardCode(StrEnum):
     EMPTIED = "TooManyEmptied"  # accounts that lose a value
     RENAMES = "TooManyRenames"  # accounts whose matching value changes
     MATCH = "PrivilegedMatch"  # a match would link a more privileged account
+    FORMER_OWNER = "AnothersAccount"  # a match would link the account of a deleted person who was somebody else
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +283,12 @@ class Plan:
     blocked_by: BlockedBy | None = None
     reports_drift: bool = False  # all that there is to say: the application changed values, which are left as they are
     claims_privileged: bool = False  # links an account that has more privileges than the object's assignment gives
+    claims_anothers: bool = False  # links the account that a deleted person left, who is known to be somebody else
+
+    @property
+    def has_doubtful_match(self) -> bool:
+        """Whether it links an account that may not belong to this object."""
+        return self.link_to is not None and (self.claims_privileged or self.claims_anothers)
 
     @property
     def ends_access(self) -> bool:

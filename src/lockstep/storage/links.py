@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from lockstep.engine.records import Link, LinkState, ObjectKind
@@ -24,6 +25,7 @@ class Holder:
     state: LinkState
     is_deleted: bool = False  # in the directory
     has_left: bool = False  # they left, and nothing remains to be done to the account
+    employee_id: str = ""  # of a person whom the directory still has, if only in the recycle bin
 
 
 _IS_DELETED = """(link.kind = 'User'
@@ -70,14 +72,14 @@ async def target_ids(connection: Connection, job: str, ids: Iterable[str]) -> di
 async def holders(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, Holder]:
     """The objects that hold these accounts, by account id. Forgotten links hold none."""
     cursor = await connection.execute(
-        "select source_id::text, target_id, coalesce((select user_principal_name from person "  # noqa: S608
-        f"where person.id = link.source_id), display), state, {_IS_DELETED}, {_HAS_LEFT} from link "
-        "where job = %s and kind = %s and target_id = any(%s) and state <> 'tombstone' and not is_forgotten",
+        f"""select link.source_id::text, link.target_id, coalesce(owner.user_principal_name, link.display), link.state,
+            {_IS_DELETED}, {_HAS_LEFT}, coalesce(owner.attributes ->> 'employeeId', '')
+        from link left join person as owner on owner.id = link.source_id
+        where link.job = %s and link.kind = %s and link.target_id = any(%s) and link.state <> 'tombstone'
+            and not link.is_forgotten""",  # noqa: S608
         (job, kind, list(accounts)),
     )
-    return {
-        row[1]: Holder(row[0], row[1], row[2], LinkState(row[3]), row[4], row[5]) for row in await cursor.fetchall()
-    }
+    return {row[1]: Holder(row[0], row[1], row[2], LinkState(row[3]), *row[4:]) for row in await cursor.fetchall()}
 
 
 async def bury_links(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, str]:
@@ -89,6 +91,21 @@ async def bury_links(connection: Connection, job: str, kind: str, accounts: Iter
         (job, kind, list(accounts)),
     )
     return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
+async def former_owner(connection: Connection, job: str, kind: str, source_id: str) -> tuple[str, datetime] | None:
+    """The deleted object whose account *source_id* took over last, by name, and when; None if it took none over."""
+    cursor = await connection.execute(
+        """select coalesce(owner.user_principal_name, former.display), former.updated_at
+        from link join link as former on former.job = link.job and former.kind = link.kind
+            and former.target_id = link.target_id and former.state = 'tombstone' and former.cause = 'takenOver'
+        left join person as owner on owner.id = former.source_id
+        where link.job = %s and link.kind = %s and link.source_id = %s and link.state <> 'tombstone'
+        order by former.updated_at desc limit 1""",
+        (job, kind, source_id),
+    )
+    row = await cursor.fetchone()
+    return (str(row[0]), row[1]) if row else None
 
 
 async def save_links(connection: Connection, job: str, new: Sequence[Link]) -> None:

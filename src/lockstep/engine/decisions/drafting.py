@@ -40,6 +40,7 @@ class Draft:
     matching: tuple[Step, ...] = ()
     cause: str = ""
     takes_over_from: str = ""
+    claims_anothers: bool = False
     withheld: tuple[str, ...] = ()
     names_follow: bool = False
     reports_drift: bool = False
@@ -84,6 +85,7 @@ def as_plan(prepared: PreparedObject, draft: Draft) -> Plan:
         names_follow=draft.names_follow,
         reports_drift=draft.reports_drift,
         claims_privileged=_claims_privileged(prepared, draft),
+        claims_anothers=draft.claims_anothers,
     )
 
 

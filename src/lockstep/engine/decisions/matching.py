@@ -46,11 +46,15 @@ class NoMatch:
 
 @dataclass(frozen=True, slots=True)
 class OneMatch:
-    """One account matches. *left_by* is the deleted object that left it behind; "" if it has no former owner."""
+    """One account matches. *left_by* is the deleted object that left it behind; "" if it has no former owner.
+
+    *is_strangers*: the former owner is known to be another person.
+    """
 
     account: Account
     query: MatchQuery
     left_by: str = ""
+    is_strangers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +109,13 @@ def choose_match(
     left_by: Mapping[str, str] | None = None,
     leaving: Collection[str] = (),
     under_way: Collection[str] = (),
+    strangers: Collection[str] = (),
 ) -> Match:
     """Interpret the answers, which must be in order of precedence.
 
     *linked_to* maps account ids to the display name of the linked object, *left_by* to that of a deleted object that left the account.
-    *leaving* are accounts of deleted objects that are still linked, *under_way* accounts that are being linked to another object.
+    *leaving* are accounts of deleted objects that are still linked, *under_way* accounts that are being linked to another object;
+    *strangers* are those of *left_by* whose former owner is another person (`are_different_people`).
     """
     owners = linked_to or {}
     former = left_by or {}
@@ -123,8 +129,14 @@ def choose_match(
                 return TakenMatch(found[0], owner, query, found[0].id in leaving)
             if found[0].id in under_way:
                 return TakenMatch(found[0], "another object", query, is_under_way=True)
-            return OneMatch(found[0], query, former.get(found[0].id, ""))
+            return OneMatch(found[0], query, former.get(found[0].id, ""), found[0].id in strangers)
     return NO_MATCH
+
+
+def are_different_people(employee_id: object, other: object) -> bool:
+    """Whether these two employee ids prove that two people are not the same. A missing one proves nothing, nor do leading zeros."""
+    one, another = (str(value or "").strip().casefold().lstrip("0") for value in (employee_id, other))
+    return bool(one and another) and one != another
 
 
 def matching_value(resource: Mapping[str, Any], attribute: str) -> str | None:
@@ -167,6 +179,7 @@ __all__ = [
     "NoMatch",
     "OneMatch",
     "TakenMatch",
+    "are_different_people",
     "choose_match",
     "folded",
     "match_key",

@@ -67,7 +67,7 @@ def _create(prepared: PreparedObject, match: NoMatch, taken: TakenValues | None)
 def _link(prepared: PreparedObject, match: OneMatch) -> Draft:
     assert prepared.mapping is not None  # noqa: S101
     step = (matching_step(match, prepared.queries),)
-    account, former = match.account, match.left_by
+    account, former, is_strangers = match.account, match.left_by, match.is_strangers
     mapped = mapped_for(prepared, creating=False)
     if (draft := refused(mapped)) is not None:
         return draft
@@ -76,15 +76,21 @@ def _link(prepared: PreparedObject, match: OneMatch) -> Draft:
     found = _found(match)
     if changes and not may(prepared, "update"):
         reasons = (found, flag_is_off(prepared, "update", outcome="Would be updated"))
-        return Draft(Action.LINK, reasons, LinkState.LIVE, account.id, account, matching=step, takes_over_from=former)
+        return Draft(
+            Action.LINK, reasons, LinkState.LIVE, account.id, account, matching=step, takes_over_from=former,
+            claims_anothers=is_strangers,
+        )  # fmt: skip
     if not changes:
         return Draft(
             Action.LINK, (found, *differing.reasons), LinkState.LIVE, account.id, account, mapped, matching=step,
-            takes_over_from=former, withheld=differing.withheld,
+            takes_over_from=former, claims_anothers=is_strangers, withheld=differing.withheld,
         )  # fmt: skip
     action = Action.ENABLE if turns_on(changes) else Action.UPDATE
     reasons = (found, differs(changes))
-    return Draft(action, reasons, LinkState.LIVE, account.id, account, mapped, changes, step, takes_over_from=former)
+    return Draft(
+        action, reasons, LinkState.LIVE, account.id, account, mapped, changes, step, takes_over_from=former,
+        claims_anothers=is_strangers,
+    )  # fmt: skip
 
 
 def _found(match: OneMatch) -> Reason:
@@ -93,7 +99,8 @@ def _found(match: OneMatch) -> Reason:
     text = f'The account "{account.display}" ({account.id}) has the same {attribute}.'
     if not match.left_by:
         return Reason("Matched", text, details)
-    text += f' It belonged to "{match.left_by}", who has been deleted, and is taken over.'
+    text += f' It belonged to "{match.left_by}", who has been deleted'
+    text += " and had another employee id." if match.is_strangers else ", and is taken over."
     return Reason("Rehired", text, {**details, "formerOwner": match.left_by})
 
 

@@ -51,6 +51,8 @@ def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
 def _effects(plan: Plan) -> Iterator[tuple[GuardCode, str]]:
     if plan.claims_privileged and plan.link_to is not None:
         yield GuardCode.MATCH, plan.link_to.id
+    if plan.claims_anothers and plan.link_to is not None:
+        yield GuardCode.FORMER_OWNER, plan.link_to.id
     if not plan.action.writes:
         return
     if plan.ends_access:

@@ -2,9 +2,9 @@
 
 The effect of a change counts, not its action: a disable, a deletion and an update of `active` all switch an account off. Effects are
 counted in three windows (this cycle, one hour, one day), because cycles of one object would never reach a limit per cycle. Percentages
-apply only from a few operations on; otherwise a start with two people would be held. A match with a more privileged account is held
-whatever the counts. Waiting plans count too: if a department is unassigned by mistake, nobody in it loses access, not even the first
-few up to the limit. A hold stops only its own plan.
+apply only from a few operations on; otherwise a start with two people would be held. A match with a more privileged account, or with
+the account of a deleted person who was somebody else, is held whatever the counts. Waiting plans count too: if a department is
+unassigned by mistake, nobody in it loses access, not even the first few up to the limit. A hold stops only its own plan.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Tally:
                 return self.empties
             case GuardCode.RENAMES:
                 return self.renames
-            case GuardCode.MATCH:
+            case GuardCode.MATCH | GuardCode.FORMER_OWNER:
                 return 0
 
 
@@ -109,8 +109,11 @@ def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration,
     """Return *plan*, or the same plan held for approval. *approved*: an administrator has already approved it."""
     if approved:
         return plan
-    if plan.claims_privileged and plan.link_to is not None:
-        return held(plan, GuardCode.MATCH, _privileged_match(plan.link_to, what=_joined(_concerned(plan))))
+    if plan.has_doubtful_match and plan.link_to is not None:
+        what = _joined(_concerned(plan))
+        if plan.claims_privileged:
+            return held(plan, GuardCode.MATCH, _privileged_match(plan.link_to, what=what))
+        return held(plan, GuardCode.FORMER_OWNER, _strangers_match(plan.link_to, plan.takes_over_from, what=what))
     for guard in _guards(plan, configuration):
         for window, before in counts.windows():
             reason = _exceeds(guard, plan, before, counts, window, configuration.deletions.percent_from)
@@ -191,6 +194,8 @@ def _concerned(plan: Plan) -> dict[GuardCode, str]:
     """The guards that limit *plan*, most severe first, with what would happen to the account."""
     tally = tally_of(plan)
     found = {GuardCode.MATCH: "be linked to a person with fewer privileges"} if plan.claims_privileged else {}
+    if plan.claims_anothers:
+        found[GuardCode.FORMER_OWNER] = f"be taken over from {plan.takes_over_from}"
     if tally.losses:
         found[GuardCode.LOSSES] = "be disabled or deleted"
     if tally.grants:
@@ -213,6 +218,17 @@ def _privileged_match(account: Account, *, what: str) -> Reason:
         "this person is assigned.",
         {"targetId": account.id, "what": what},
         "Approve it if the account belongs to this person, or assign that role to the person.",
+    )
+
+
+def _strangers_match(account: Account, former: str, *, what: str) -> Reason:
+    return Reason(
+        GuardCode.FORMER_OWNER.value,
+        f'Held for approval: the account "{account.display}" ({account.id}) matches, but belonged to "{former}", who has been deleted and '
+        "had another employee id.",
+        {"targetId": account.id, "formerOwner": former, "what": what},
+        "Approve it if both are the same person. Otherwise rename or delete the account in the application: the person then gets one of "
+        "their own.",
     )
 
 

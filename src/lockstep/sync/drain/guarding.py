@@ -64,7 +64,7 @@ class Guard:
     ) -> PlanResult:
         """*planned*, or the same plan held for approval. Makes no query for a plan that no guard checks."""
         plan = planned.plan
-        if not (tally_of(plan) or plan.claims_privileged):
+        if not (tally_of(plan) or plan.has_doubtful_match):
             if plan.action is Action.CREATE:  # new privileged accounts are compared with all new accounts
                 self._counts = self._counts.with_plan(plan)
                 self._ahead.decided(plan, passed=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from lockstep.engine.decisions.mapping import TakenValues
-from lockstep.engine.decisions.matching import match_key
+from lockstep.engine.decisions.matching import are_different_people, match_key
 from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.postgres.pool import Pool
 from lockstep.storage import links
@@ -55,4 +55,9 @@ def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_w
         {one.target_id: one.display or one.source_id for one in others if one.has_left},
         frozenset(one.target_id for one in others if one.is_deleted and not one.has_left),
         frozenset(under_way),
+        frozenset(
+            one.target_id
+            for one in others
+            if one.has_left and are_different_people(one.employee_id, prepared.obj.attributes.get("employeeId"))
+        ),
     )

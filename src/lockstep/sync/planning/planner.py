@@ -85,6 +85,7 @@ class Owners:
     left_by: Mapping[str, str] = field(default_factory=dict)
     leaving: frozenset[str] = frozenset()
     under_way: frozenset[str] = frozenset()
+    strangers: frozenset[str] = frozenset()  # of *left_by*, those whose former owner is another person
 
 
 class Ownership(Protocol):
@@ -201,4 +202,4 @@ async def _match(prepared: PreparedObject, reader: PlanReader, ownership: Owners
             break
     found = {account.id for _, accounts in answers for account in accounts}
     owners = await ownership.owners(prepared, found) if found else Owners()
-    return choose_match(answers, owners.linked_to, owners.left_by, owners.leaving, owners.under_way)
+    return choose_match(answers, owners.linked_to, owners.left_by, owners.leaving, owners.under_way, owners.strangers)
