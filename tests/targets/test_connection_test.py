@@ -244,7 +244,7 @@ async def test_blocked_url_fails_the_first_probe() -> None:
 
     assert failed(probes) == ["URL"]
     assert probes["URL"].remedy == (
-        "Use https, or on a trusted network  allow it: lockstep outbound add http://10.0.0.1:80"
+        "Use https. On a trusted network, allow it: lockstep outbound add http://10.0.0.1:80"
     )
 
 

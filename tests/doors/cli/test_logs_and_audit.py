@@ -130,7 +130,7 @@ def test_help_knows_commands_and_topics(lockstep: Lockstep, words: tuple[str, ..
 def test_help_for_an_unknown_word_names_the_topics(lockstep: Lockstep) -> None:
     said = lockstep("help", "nonsense")
 
-    assert (said.code, "Topics: exit-codes, expressions, filters, environment" in said.err) == (64, True)
+    assert (said.code, "Topics: csv, environment, exit-codes, expressions, filters, output" in said.err) == (64, True)
 
 
 def test_log_says_what_caused_a_loss_of_access(started: Lockstep) -> None:
