@@ -41,7 +41,7 @@ async def decide(context: Context, request: Request) -> Answer:
         if str(form.get("confirmation", "")).replace(",", "").strip() != str(number):
             return await _source(context, name, wrong=f"Type {number} to confirm. Nothing was changed.")
         try:
-            done = await source_decisions.confirm_hold(context, name, shown=str(form.get("shown", "none")))
+            done = await source_decisions.confirm_hold(context, name, shown=str(form.get("shown") or "none"))
         except LockstepError as refused:
             if refused.kind is not Kind.CONFLICT:
                 raise
