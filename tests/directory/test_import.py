@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from lockstep.actions import applications, assignments, groups, people, source_d
 from lockstep.directory.intake import IntakeOptions
 from lockstep.directory.rows import PassResult
 from lockstep.errors import LockstepError
+from lockstep.postgres.session_locks import session_lock
 from tests.support.hub import HEADER, Hub, guid, person, upn, write_csv
 
 
@@ -332,13 +332,9 @@ async def test_import_that_was_cut_off_between_pages_ends_the_same_when_it_is_ru
 
 async def test_two_imports_of_one_source_do_not_run_at_once(hub: Hub, tmp_path: Path) -> None:
     file = write_csv(tmp_path / "p.csv", [person("anna")])
-    async with hub.pool.connection() as connection:
-        await connection.execute("select pg_advisory_lock(%s)", (zlib.crc32(b"pass of hr"),))
-
+    async with session_lock(hub.pool, "pass of hr"):
         with pytest.raises(LockstepError, match="is already being imported"):
             await bring(hub, file)
-
-        await connection.execute("select pg_advisory_unlock_all()")
 
 
 async def test_key_that_was_settled_by_the_first_import_is_asked_for_later(hub: Hub, tmp_path: Path) -> None:

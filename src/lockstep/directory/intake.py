@@ -6,7 +6,6 @@ or half-read file makes nobody a leaver. An interrupted import can be repeated a
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from lockstep.directory.people import delete_people
 from lockstep.directory.rows import PassKind, PassResult, Renaming, SourcePass, Survey
 from lockstep.errors import LockstepError, conflict, invalid, not_found
 from lockstep.postgres.pool import Connection, Pool
+from lockstep.postgres.session_locks import lock_for_transaction, session_lock
 from lockstep.storage import groups as group_store
 from lockstep.storage import people as people_store
 from lockstep.storage import source_holds
@@ -292,27 +292,23 @@ async def rehearsing(pool: Pool) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def _alone(database: Pool | Connection, source: str) -> AsyncIterator[Connection]:
-    """A connection for one pass, with a lock against other passes of the same source."""
-    number = zlib.crc32(f"pass of {source}".encode())
-    async with _connected(database) as connection:
-        cursor = await connection.execute("select pg_try_advisory_lock(%s)", (number,))
-        row = await cursor.fetchone()
-        if not row or not row[0]:
-            raise conflict(
-                f"The source {source} is already being imported",
-                next_step=f"Watch it: lockstep sources status {source}",
-            )
-        try:
-            yield connection
-        finally:
-            await connection.execute("select pg_advisory_unlock(%s)", (number,))
-            await connection.execute("drop table if exists seen, seen_edge")
-
-
-@asynccontextmanager
-async def _connected(database: Pool | Connection) -> AsyncIterator[Connection]:
+    """A connection for one pass, with a lock against other passes of the same source. A given connection must be in a transaction."""
+    name = f"pass of {source}"
     if isinstance(database, Pool):
-        async with database.connection() as connection:
+        async with session_lock(database, name) as connection:
+            if connection is None:
+                raise _already_running(source)
             yield connection
+            await connection.execute("drop table if exists seen, seen_edge")
     else:
+        if not await lock_for_transaction(database, name):
+            raise _already_running(source)
         yield database
+        await database.execute("drop table if exists seen, seen_edge")
+
+
+def _already_running(source: str) -> LockstepError:
+    return conflict(
+        f"The source {source} is already being imported",
+        next_step=f"Watch it: lockstep sources status {source}",
+    )

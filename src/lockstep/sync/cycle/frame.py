@@ -19,6 +19,7 @@ from lockstep.engine.records import Lane, ObjectKind
 from lockstep.errors import LockstepError
 from lockstep.ports import Answer, Target, TargetError, TargetReader, Verdict
 from lockstep.postgres.pool import Connection, transaction
+from lockstep.postgres.session_locks import session_lock
 from lockstep.storage import cycles, dirty_marks, instance, jobs, target_index, target_state
 from lockstep.storage.dirty import Claim
 from lockstep.sync import application_health
@@ -76,15 +77,8 @@ async def prepare(services: Services, job: Job, target: Target) -> bool:
 
     False if it could not be done now: another worker is doing it, or the application cannot be read.
     """
-    async with services.pool.connection() as lock:
-        cursor = await lock.execute("select pg_try_advisory_lock(hashtext(%s))", (f"prepare {job.id}",))
-        row = await cursor.fetchone()
-        if not (row and row[0]):
-            return False  # another worker is at it
-        try:
-            return await _prepare(services, job, target)
-        finally:
-            await lock.execute("select pg_advisory_unlock(hashtext(%s))", (f"prepare {job.id}",))
+    async with session_lock(services.pool, f"prepare {job.id}") as lock:
+        return lock is not None and await _prepare(services, job, target)
 
 
 async def _prepare(services: Services, job: Job, target: Target) -> bool:

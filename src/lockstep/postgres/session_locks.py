@@ -1,0 +1,40 @@
+"""Locks that a session holds for longer than a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from lockstep.postgres.pool import Connection, Pool
+
+
+@asynccontextmanager
+async def session_lock(pool: Pool, name: str) -> AsyncIterator[Connection | None]:
+    """A connection that holds the lock *name* for the block, or None if another session holds it.
+
+    PostgreSQL keeps such a lock until its session ends. If the block fails or is cancelled, the connection is closed, because the lock
+    may not have been released: back in the pool it would be held for as long as the process runs.
+    """
+    async with pool.connection() as connection, _closed_on_failure(connection):
+        cursor = await connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,))
+        row = await cursor.fetchone()
+        is_ours = bool(row and row[0])
+        yield connection if is_ours else None
+        if is_ours:
+            await connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
+
+
+async def lock_for_transaction(connection: Connection, name: str) -> bool:
+    """Take the lock *name* of `session_lock` until the end of the transaction of *connection*; False if another session holds it."""
+    cursor = await connection.execute("select pg_try_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
+@asynccontextmanager
+async def _closed_on_failure(connection: Connection) -> AsyncIterator[None]:
+    try:
+        yield
+    except BaseException:
+        await connection.close()
+        raise
